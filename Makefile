@@ -1,0 +1,65 @@
+# Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
+#   make demo    make test    make bench    make bench only=mlp    make clean
+
+PYTHON ?= python3
+VENV   := .venv
+RUN    := $(VENV)/bin/python
+
+# Tools look for their caches under HOME; where there is none they get a folder of their own.
+ifeq ($(strip $(HOME)),)
+export HOME := $(CURDIR)/$(VENV)/home
+endif
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test bench clean
+
+help:
+	@echo 'make demo            compile the examples, train them, show what came out'
+	@echo 'make test            ruff, mypy --strict and all the tests'
+	@echo 'make bench           measure the generated modules against other libraries'
+	@echo 'make bench only=NAME one workload of it'
+	@echo 'make clean           remove .venv, caches and builds'
+	@echo
+	@echo 'The first run installs into .venv. Another Python: make PYTHON=python3.12 test'
+
+demo: $(VENV)/ready.examples
+	@$(RUN) examples/demo.py
+
+test: $(VENV)/ready.test
+	@echo '── ruff check'
+	@$(RUN) -m ruff check
+	@echo '── ruff format --check'
+	@$(RUN) -m ruff format --check
+	@echo '── mypy --strict graphc'
+	@$(RUN) -m mypy --strict graphc
+	@echo '── pytest'
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal
+
+bench: $(VENV)/ready.bench
+	@$(RUN) -m benchmarks $(only)
+
+clean:
+	@echo '── removing .venv, caches and builds'
+	@rm -rf $(VENV) build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp for each extra: nothing is installed again until pyproject.toml changes.
+$(VENV)/ready.examples: takes = under a minute
+$(VENV)/ready.test:     takes = about a minute
+$(VENV)/ready.bench:    takes = a few minutes; PyTorch is large
+
+$(VENV)/ready.%: pyproject.toml $(VENV)/ready
+	@echo '── installing graphc and its "$*" packages into $(VENV) ($(takes))'
+	@$(RUN) -m pip install --disable-pip-version-check --no-input --editable '.[$*]' \
+	  > $(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@touch $@
+
+$(VENV)/ready:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'graphc needs Python 3.11 or later; try: make PYTHON=python3.12'; exit 1; }
+	@echo '── creating $(VENV)'
+	@$(PYTHON) -m venv --clear $(VENV)
+	@mkdir -p $(VENV)/home
+	@touch $@

@@ -1,0 +1,111 @@
+"""The graphs of the functions that a module offers: forward and backward, and what is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.calculus.reverse import pullback
+from graphc.graph import COTANGENT, INPUT, PARAMETER, Adjoint, Graph, Node, as_node, dag, source
+from graphc.ops.shaping import zeros
+
+Pass = Callable[[Graph], Graph]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Forward and backward as two graphs; `cached` are the nodes that backward reads of forward."""
+
+    forward: Graph
+    backward: Graph
+    cached: tuple[Node, ...]
+
+
+def value(name: str, outputs: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """The outputs alone."""
+    return Graph(name, outputs, names)
+
+
+def gradient(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    with_value: bool,
+) -> Graph:
+    """The gradients of a scalar output by path, perhaps with its value first."""
+    adjoints = pullback([(output[1], as_node(1.0))], list(wrt.values()))
+    results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
+    first = {output[0]: output[1]} if with_value else {}
+    labels = _labels(adjoints.values(), names)
+    return Graph(name, first | results, names, tuple(adjoints.values()), labels)
+
+
+def forward_and_backward(
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    passes: Sequence[Pass],
+) -> Split:
+    """Both halves of reverse mode, optimised together and then cut.
+
+    The cut: what the outputs need is forward's; backward computes the rest from the cotangents
+    and from those forward nodes that it reads, which are cached.
+    """
+    cotangents = {
+        name: source(COTANGENT, name, node.type)
+        for name, node in outputs.items()
+        if node.type.dtype == "float"
+    }
+    seeds = [(outputs[name], cotangent) for name, cotangent in cotangents.items()]
+    adjoints = pullback(seeds, list(wrt.values()))
+    gradients = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
+    labels = _labels(adjoints.values(), names)
+    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), labels)
+    for rewrite in passes:
+        both = rewrite(both)
+    forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
+    results = {name: both.results[name] for name in gradients}
+    backward = Graph("backward", results, both.names, both.adjoints, both.labels)
+    return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
+
+
+def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
+    found = adjoints.get(node)
+    return found.value if found else zeros(node.shape)
+
+
+def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
+    """For each differentiated node its name, or that of the named node that it is a part of."""
+    found: dict[Node, str] = {}
+    for adjoint in adjoints:
+        children = [found[term.child] for term in adjoint.terms if term.child in found]
+        found[adjoint.of] = names.get(adjoint.of) or (children[0] if children else "the output")
+    return found
+
+
+def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
+    """The forward nodes that backward needs, in order of their making.
+
+    Numbers and views cost nothing: backward makes them again.
+    """
+    read: set[Node] = set()
+    seen: set[Node] = set()
+    pending = list(backward.results.values())
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        computed = node in forward and not node.static and node.op.view_of is None
+        if computed or node.op in (INPUT, PARAMETER):
+            read.add(node)
+        else:
+            pending.extend(node.args)
+    return tuple(sorted(read, key=lambda node: node.index))
+
+
+def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
+    for rewrite in passes:
+        graph = rewrite(graph)
+    return graph

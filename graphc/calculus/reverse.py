@@ -1,0 +1,76 @@
+"""Reverse mode: outputs and their cotangents -> the cotangents of chosen nodes, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import networkx as nx
+
+from graphc.graph import Adjoint, Node, Term, dag, stamped, topological
+from graphc.ops.arithmetic import accumulate
+from graphc.ops.shaping import broadcast_to, unbroadcast
+from graphc.types import same_shape
+
+
+def pullback(seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node]) -> dict[Node, Adjoint]:
+    """The adjoint of every node between `wrt` and the seeded outputs, in the order computed.
+
+    A seed is an output with its cotangent. In reverse topological order,
+
+        adjoint(x_i) = Σ over children j of (∂x_j/∂x_i)ᵀ adjoint(x_j)
+
+    (Griewank and Walther 2008, §3.2), where the children are the out-edges of the DAG: an
+    operand that occurs twice is two edges. A node that no seeded output depends on, or only
+    through what has no derivative, is left out: its adjoint is zero.
+    """
+    graph = dag([output for output, _ in seeds])
+    active = _between(graph, wrt)
+    cotangents: dict[Node, list[Node]] = {}
+    for output, cotangent in seeds:
+        cotangents.setdefault(output, []).append(cotangent)
+    adjoints: dict[Node, Adjoint] = {}
+    pulled: dict[Node, Sequence[Node | None]] = {}
+    for node in reversed([n for n in topological(graph) if n in active]):
+        with stamped(node.origin):
+            terms = [Term(cotangent, None, 0) for cotangent in cotangents.get(node, ())]
+            for child, slot in _children(graph, node):
+                value = pulled[child][slot] if child in pulled else None
+                if value is not None:
+                    terms.append(Term(_fitted(value, node), child, slot))
+            if terms:
+                adjoints[node] = Adjoint(node, tuple(terms), _sum(terms))
+                pulled[node] = node.op.vjp(adjoints[node].value, node)
+    return adjoints
+
+
+def _between(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
+    """The float nodes that some node of `wrt` reaches through float nodes."""
+    reached: set[Node] = set()
+    pending = [node for node in wrt if node in graph]
+    while pending:
+        node = pending.pop()
+        if node not in reached and node.type.dtype == "float":
+            reached.add(node)
+            pending.extend(graph.successors(node))
+    return reached
+
+
+def _children(graph: nx.MultiDiGraph[Node], node: Node) -> list[tuple[Node, int]]:
+    """The uses of a node, the last one first: the order in which their cotangents are known."""
+    edges = [(child, slot) for _, child, slot in graph.out_edges(node, keys=True)]
+    return sorted(edges, key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
+
+
+def _fitted(cotangent: Node, node: Node) -> Node:
+    """A contribution in the shape of the node: summed where it was stretched, else repeated."""
+    fitted = unbroadcast(cotangent, node.type) if cotangent.rank >= node.rank else cotangent
+    if not same_shape(fitted.shape, node.shape):
+        fitted = broadcast_to(fitted, shape=node.shape)
+    assert fitted.type.dtype == "float" and same_shape(fitted.shape, node.shape), (cotangent, node)
+    return fitted
+
+
+def _sum(terms: Sequence[Term]) -> Node:
+    return terms[0].value if len(terms) == 1 else accumulate(*(term.value for term in terms))
+
+

@@ -1,0 +1,68 @@
+"""What several commands share: the options of a compilation, and how diagnostics are shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import typer
+
+from graphc.source import Diagnostic
+
+STANDARD = "-"
+
+DIM = typer.Option([], "--dim", metavar="NAME=INT", help="Fix a dim. Repeatable.")
+CONST = typer.Option([], "--const", metavar="NAME=VALUE", help="Override a const. Repeatable.")
+DTYPE = typer.Option("float64", "--dtype", metavar="DTYPE", help="float64 or float32.")
+DERIVE = typer.Option(
+    [], "--derive", metavar='"KIND OUT wrt …"', help="Derive this instead of what the file says. Repeatable."
+)
+
+
+def read_bytes(path: str) -> tuple[str, bytes]:
+    """The name to cite and the content of a file, or of standard input for `-`."""
+    if path == STANDARD:
+        return "<stdin>", sys.stdin.buffer.read()
+    try:
+        return path, Path(path).read_bytes()
+    except OSError as why:
+        raise fail(f"cannot read {path}: {why.strerror or why}") from None
+
+
+def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` options as a dict; wrong usage where one is not of that form."""
+    parsed = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise typer.BadParameter(f"`{one}` is not NAME=VALUE", param_hint=option)
+        parsed[name.strip()] = value.strip()
+    return parsed
+
+
+def dims(given: Sequence[str]) -> dict[str, int]:
+    found = {}
+    for name, value in pairs(given, "--dim").items():
+        if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
+            raise typer.BadParameter(f"`{value}` is not a positive integer", param_hint="--dim")
+        found[name] = int(value)
+    return found
+
+
+def fail(message: str, code: int = 1) -> typer.Exit:
+    """Print one line of error; the exit to raise."""
+    typer.echo(f"graphc: {message}", err=True)
+    return typer.Exit(code)
+
+
+def show(diagnostics: Iterable[Diagnostic]) -> None:
+    """Print diagnostics to standard error, with colour on a terminal."""
+    for number, diagnostic in enumerate(diagnostics):
+        head, *rest = str(diagnostic).split("\n")
+        colour = typer.colors.YELLOW if diagnostic.severity == "warning" else typer.colors.RED
+        if number:
+            typer.echo("", err=True)
+        typer.secho(head, err=True, fg=colour, bold=True)
+        for line in rest:
+            typer.secho(line, err=True, fg=colour if set(line) <= set(" |^") and "^" in line else None)

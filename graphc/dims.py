@@ -1,0 +1,579 @@
+"""Symbolic integer dims: polynomials in normal form over symbols and floor divisions, and facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from math import gcd
+from typing import ClassVar, TypeAlias
+
+MAXIMUM_TERMS = 10_000
+MAXIMUM_POWER = 64
+MAXIMUM_NESTING = 32
+# Bounds on the searches below; whatever is found within them is sound, so they only cost proofs.
+DIVISION_STEPS = 512
+REWRITE_ROUNDS = 8
+REDUCTION_STEPS = 2_000
+SOLVE_ROUNDS = 200
+PROOF_GOALS = 30
+PROOF_DEPTH = 3
+
+Atom: TypeAlias = "str | FloorDiv"
+Monomial: TypeAlias = "tuple[tuple[Atom, int], ...]"
+Term: TypeAlias = "tuple[Monomial, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Dim:
+    """A polynomial with integer coefficients, equal to another when their normal forms are.
+
+    >>> width, heads = Dim.symbol("D"), Dim.symbol("heads")
+    >>> str((heads * width + 3) // heads), str(width * (width - 1) // 2)
+    ('D + 3//heads', '(D**2 - D)//2')
+    """
+
+    terms: tuple[Term, ...] = ()
+
+    @staticmethod
+    def of(value: int | Dim) -> Dim:
+        """Return `value` as a dim."""
+        if isinstance(value, Dim):
+            return value
+        if not isinstance(value, int):
+            raise TypeError(f"a dim is made of integers, not of {type(value).__name__}")
+        return _collect([((), int(value))])
+
+    @staticmethod
+    def symbol(name: str) -> Dim:
+        """Return the dim called `name`."""
+        return _from_atom(name)
+
+    def __add__(self, other: int | Dim) -> Dim:
+        return _collect((*self.terms, *Dim.of(other).terms))
+
+    def __neg__(self) -> Dim:
+        return Dim(tuple((monomial, -coefficient) for monomial, coefficient in self.terms))
+
+    def __sub__(self, other: int | Dim) -> Dim:
+        return self + -Dim.of(other)
+
+    def __rsub__(self, other: int) -> Dim:
+        return Dim.of(other) - self
+
+    def __mul__(self, other: int | Dim) -> Dim:
+        right = Dim.of(other)
+        if len(self.terms) * len(right.terms) > MAXIMUM_TERMS:
+            raise OverflowError(f"a product of dims has more than {MAXIMUM_TERMS} terms")
+        return _collect((_multiply(m, n), c * d) for m, c in self.terms for n, d in right.terms)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __pow__(self, exponent: int) -> Dim:
+        if exponent < 0:
+            raise ValueError("a dim cannot be raised to a negative power")
+        if exponent > MAXIMUM_POWER:
+            raise OverflowError(f"a dim is raised to a power beyond {MAXIMUM_POWER}")
+        return _power(self, exponent)
+
+    def __floordiv__(self, other: int | Dim) -> Dim:
+        numerator, denominator = self, Dim.of(other)
+        if not denominator.terms:
+            raise ZeroDivisionError("a dim is divided by zero")
+        if denominator.terms[0][1] < 0:
+            numerator, denominator = -numerator, -denominator
+        whole, rest = _divide(numerator, denominator)
+        divisor = denominator.constant
+        if divisor is not None:
+            whole += rest.offset // divisor
+            rest += rest.offset % divisor - rest.offset
+            if rest.constant is not None:
+                return whole
+        if not rest.terms:
+            return whole
+        # Over a constant, floor((c*X + k) / (c*d)) is floor((X + k//c) / d): k need not divide.
+        scaled = [term for term in rest.terms if term[0] or divisor is None]
+        factor = gcd(*(coefficient for _, coefficient in (*scaled, *denominator.terms)))
+        shared = _shared_monomial((*rest.terms, *denominator.terms))
+        if factor > 1 or shared:
+            return whole + _shrink(rest, shared, factor) // _shrink(denominator, shared, factor)
+        inner = _only_floor(rest - rest.offset)
+        if divisor is not None and inner is not None and inner.denominator.constant is not None:
+            # floor(floor(x) / c) is floor(x / c) for positive c; normal denominators are positive.
+            merged = inner.numerator + inner.denominator * rest.offset
+            return whole + merged // (inner.denominator * divisor)
+        return whole + _from_atom(FloorDiv(rest, denominator))
+
+    def __mod__(self, other: int | Dim) -> Dim:
+        return self - Dim.of(other) * (self // other)
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return Dim.of(other) // self
+
+    def __rmod__(self, other: int) -> Dim:
+        return Dim.of(other) % self
+
+    @property
+    def offset(self) -> int:
+        """The constant term."""
+        return self.terms[-1][1] if self.terms and not self.terms[-1][0] else 0
+
+    @property
+    def constant(self) -> int | None:
+        """The value of a dim without symbols, else None."""
+        return None if self.terms and self.terms[0][0] else self.offset
+
+    @property
+    def atoms(self) -> tuple[Atom, ...]:
+        """The symbols and floor divisions of the terms, each once, in order."""
+        return tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The names that occur, also those inside floor divisions."""
+        found: set[str] = set()
+        for atom in self.atoms:
+            inside = {atom} if isinstance(atom, str) else atom.symbols
+            found |= inside
+        return frozenset(found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The symbols, sorted."""
+        return tuple(sorted(self.symbols))
+
+    @property
+    def is_atomic(self) -> bool:
+        """Whether the printed dim needs no parentheses as a factor: `D`, `D**2`, `3`."""
+        if self.constant is not None:
+            return self.constant >= 0
+        (monomial, coefficient), *others = self.terms
+        symbolic = len(monomial) == 1 and isinstance(monomial[0][0], str)
+        return not others and coefficient == 1 and symbolic
+
+    def substitute(self, mapping: Mapping[str, int | Dim]) -> Dim:
+        """Return the dim with symbols replaced at once, also inside floor divisions.
+
+        >>> str((Dim.symbol("T") // 2).substitute({"T": 2 * Dim.symbol("L") + 1}))
+        'L'
+        """
+
+        def replace(atom: Atom) -> Dim:
+            if isinstance(atom, str):
+                return Dim.of(mapping[atom]) if atom in mapping else _from_atom(atom)
+            return atom.numerator.substitute(mapping) // atom.denominator.substitute(mapping)
+
+        return _map_atoms(self, replace)
+
+    def evaluate(self, mapping: Mapping[str, int]) -> int:
+        """Return the value where every symbol has one; a missing symbol is a KeyError."""
+        total = 0
+        for monomial, product in self.terms:
+            for atom, power in monomial:
+                value = mapping[atom] if isinstance(atom, str) else atom.evaluate(mapping)
+                product *= value**power
+            total += product
+        return total
+
+    def linear_in(self, name: str) -> tuple[int, Dim] | None:
+        """Return (a, b) when the dim is `a*name + b`, with a nonzero and b free of `name`.
+
+        >>> Dim.of(3 - 2 * Dim.symbol("L")).linear_in("L") == (-2, Dim.of(3))
+        True
+        """
+        slope = dict(self.terms).get(((name, 1),))
+        if slope is None:
+            return None
+        rest = self - slope * Dim.symbol(name)
+        return None if name in rest.symbols else (slope, rest)
+
+    def __str__(self) -> str:
+        return self.python({})
+
+    def python(self, names: Mapping[str, str]) -> str:
+        """Return the dim as Python source; symbols that `names` lacks keep their own.
+
+        >>> (2 * (Dim.symbol("T") // 3) - 1).python({"T": "size"})
+        '2*(size//3) - 1'
+        """
+        text = ""
+        for monomial, coefficient in sorted(self.terms, key=_reading_order):
+            # A minus sign binds tighter than //, so a leading -(D//4) keeps its parentheses.
+            alone = abs(coefficient) == 1 and (bool(text) or coefficient > 0)
+            alone = alone and len(monomial) == 1 and monomial[0][1] == 1
+            factors = [_factor_text(atom, power, names, alone) for atom, power in monomial]
+            if abs(coefficient) != 1 or not factors:
+                factors.insert(0, str(abs(coefficient)))
+            signs = (" - ", " + ") if text else ("-", "")
+            text += signs[coefficient > 0] + "*".join(factors)
+        return text or "0"
+
+
+@dataclass(frozen=True, slots=True)
+class FloorDiv:
+    """A floor division that the normal form keeps whole; `Dim.__floordiv__` makes them."""
+
+    numerator: Dim
+    denominator: Dim
+    text: str = field(init=False, compare=False, repr=False)
+    weight: int = field(init=False, compare=False, repr=False)
+    depth: int = field(init=False, compare=False, repr=False)
+    symbols: frozenset[str] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Cached, since sorting asks for them at every operation.
+        atoms = (*self.numerator.atoms, *self.denominator.atoms)
+        depth = 1 + max((0 if isinstance(atom, str) else atom.depth) for atom in atoms)
+        if depth > MAXIMUM_NESTING:
+            raise OverflowError(f"floor divisions of dims are nested beyond {MAXIMUM_NESTING} deep")
+        object.__setattr__(self, "depth", depth)
+        symbols = self.numerator.symbols | self.denominator.symbols
+        object.__setattr__(self, "symbols", symbols)
+        object.__setattr__(self, "text", self.python({}))
+        # Heavier than all inside, so that `D == heads*(D//heads)` is oriented towards D, and
+        # no rule brings its own leading term back inside a floor division.
+        terms = (*self.numerator.terms, *self.denominator.terms)
+        object.__setattr__(self, "weight", 1 + max(_weight(monomial) for monomial, _ in terms))
+
+    def evaluate(self, mapping: Mapping[str, int]) -> int:
+        """Return the value where every symbol has one."""
+        return self.numerator.evaluate(mapping) // self.denominator.evaluate(mapping)
+
+    def python(self, names: Mapping[str, str]) -> str:
+        """Return the division as Python source, without outer parentheses."""
+        sides = (self.numerator, self.denominator)
+        texts = (s.python(names) if s.is_atomic else f"({s.python(names)})" for s in sides)
+        return "//".join(texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `require` states about dims: an immutable set, with what follows from it.
+
+    Facts that contradict each other are a ValueError. Every divisor is taken to be nonzero.
+
+    >>> width, heads = Dim.symbol("D"), Dim.symbol("heads")
+    >>> facts = Facts.empty.with_zero(width % heads)
+    >>> facts.equal(heads * (width // heads), width), str(facts.normal(5 * width // heads))
+    (True, '5*(D//heads)')
+    """
+
+    zeros: tuple[Dim, ...] = ()
+    nonnegatives: tuple[Dim, ...] = ()
+    solved: tuple[tuple[str, Dim], ...] = field(default=(), compare=False, repr=False)
+    rules: tuple[Dim, ...] = field(default=(), compare=False, repr=False)
+    empty: ClassVar[Facts]
+
+    def with_zero(self, dim: Dim) -> Facts:
+        """Return the facts with `dim == 0` added."""
+        if not dim.terms or dim in self.zeros:
+            return self
+        zeros = (*self.zeros, dim)
+        return Facts(zeros, self.nonnegatives, *_solve(zeros))
+
+    def with_nonnegative(self, dim: Dim) -> Facts:
+        """Return the facts with `dim >= 0` added."""
+        value = self.normal(dim).constant
+        if value is not None and value < 0:
+            raise ValueError(f"{dim} >= 0 can never hold")
+        if value is not None or dim in self.nonnegatives:
+            return self
+        return Facts(self.zeros, (*self.nonnegatives, dim), self.solved, self.rules)
+
+    def normal(self, dim: Dim) -> Dim:
+        """Return the form of `dim` that the facts rewrite it to; equal forms are equal dims."""
+        return _Rewriter(dict(self.solved), self.rules).rewrite(dim) if self.zeros else dim
+
+    def equal(self, left: Dim, right: Dim) -> bool:
+        """Return whether the two are provably equal."""
+        return left == right or not self.normal(left - right).terms
+
+    def nonnegative(self, dim: Dim) -> bool | None:
+        """Return whether `dim >= 0` where all symbols are, or None where that is not known."""
+        if self._provable(dim):
+            return True
+        return False if self._provable(-dim - 1) else None
+
+    def _provable(self, dim: Dim, depth: int = PROOF_DEPTH) -> bool:
+        """Search for a proof of `dim >= 0`: each new goal implies the goal that it came from."""
+        if depth < 0:
+            return False
+        known = dict.fromkeys((*self.nonnegatives, *map(self.normal, self.nonnegatives)))
+        goals = dict.fromkeys((dim, self.normal(dim)))
+        queue = list(goals)
+        for goal in queue:
+            if all(c >= 0 and self._is_nonnegative(m, depth) for m, c in goal.terms):
+                return True
+            for following in self._sufficient(goal, known, depth):
+                if len(queue) < PROOF_GOALS and following not in goals:
+                    goals[following] = None
+                    queue.append(following)
+        return False
+
+    def _is_nonnegative(self, monomial: Monomial, depth: int) -> bool:
+        return all(
+            isinstance(atom, str)
+            or power % 2 == 0
+            or all(self._provable(side, depth - 1) for side in (atom.numerator, atom.denominator))
+            for atom, power in monomial
+        )
+
+    def _sufficient(self, goal: Dim, known: Iterable[Dim], depth: int) -> Iterable[Dim]:
+        """Yield dims whose being nonnegative makes `goal` so."""
+        scale = gcd(*(coefficient for monomial, coefficient in goal.terms if monomial))
+        shared = _shared_monomial(goal.terms)
+        if self._is_nonnegative(shared, depth):
+            yield _shrink(goal, shared, max(scale, 1))
+        for monomial, coefficient in goal.terms:
+            floor = _only_floor(Dim(((monomial, 1),)))
+            if floor is not None and abs(coefficient) == 1:
+                above, below = floor.numerator, floor.denominator
+                rest = goal - coefficient * _from_atom(floor)
+                if self._provable(below, depth - 1):
+                    # n//d + r >= 0 when n + d*r >= 0; r - n//d >= 0 when n < d*(r + 1).
+                    yield coefficient * above + below * rest + (coefficient < 0) * (below - 1)
+            for fact in known:
+                for lead, unit in fact.terms:
+                    ratio = _monomial_quotient(monomial, lead)
+                    if not lead or ratio is None or not 0 < unit <= coefficient:
+                        continue
+                    if self._is_nonnegative(ratio, depth):
+                        yield goal - Dim(((ratio, coefficient // unit),)) * fact
+
+
+Facts.empty = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewriter:
+    """Rewrites by solved symbols and by rules, each a dim known to be zero."""
+
+    solved: Mapping[str, Dim]
+    rules: tuple[Dim, ...]
+    memo: dict[FloorDiv, Dim] = field(default_factory=dict)
+
+    def rewrite(self, dim: Dim) -> Dim:
+        for _ in range(REWRITE_ROUNDS):
+            before, dim = dim, self.reduce(_map_atoms(dim, self.rewrite_atom))
+            if dim == before:
+                break
+        return dim
+
+    def rewrite_atom(self, atom: Atom) -> Dim:
+        if isinstance(atom, str):
+            return self.solved.get(atom, _from_atom(atom))
+        if atom not in self.memo:
+            self.memo[atom] = _from_atom(atom)  # Met again on the way down, it stays as it is.
+            above, below = self.rewrite(atom.numerator), self.rewrite(atom.denominator)
+            # A divisor that is zero by the facts is the user's error, found when it is evaluated.
+            self.memo[atom] = self.divide(above, below) if below.terms else _from_atom(atom)
+        return self.memo[atom]
+
+    def divide(self, above: Dim, below: Dim) -> Dim:
+        """Divide, expanding D into heads*(D//heads) where this lets the division go further."""
+        plain = above // below
+        if not any(isinstance(atom, FloorDiv) for atom in plain.atoms):
+            return plain
+        for rule in self.rules:
+            for lead, unit in rule.terms[1:]:
+                if abs(unit) != 1 or not lead or any(isinstance(a, FloorDiv) for a, _ in lead):
+                    continue
+                expanded = above
+                for monomial, coefficient in above.terms:
+                    ratio = _monomial_quotient(monomial, lead)
+                    if ratio is not None:
+                        expanded -= Dim(((ratio, coefficient * unit),)) * rule
+                if expanded != above:
+                    result = expanded // below
+                    kept = (*expanded.atoms, *above.atoms)
+                    fresh = [a for a in result.atoms if isinstance(a, FloorDiv) and a not in kept]
+                    # Facts such as `D % B == B` would turn D//B into D//B + 1 for ever.
+                    endless = any(
+                        isinstance(a, FloorDiv) and a in result.atoms for a in plain.atoms
+                    )
+                    if not endless and all(
+                        len(a.numerator.terms) < len(above.terms) for a in fresh
+                    ):
+                        return result
+        return plain
+
+    def reduce(self, dim: Dim) -> Dim:
+        """Subtract multiples of the rules until no term holds the leading term of one."""
+        for _ in range(REDUCTION_STEPS):
+            multiple = next(filter(None, (self.multiple(term) for term in dim.terms)), None)
+            if multiple is None:
+                break
+            dim -= multiple
+        return dim
+
+    def multiple(self, term: Term) -> Dim | None:
+        for rule in self.rules:
+            lead, unit = rule.terms[0]
+            ratio = _monomial_quotient(term[0], lead)
+            # The floor leaves a coefficient in 0..unit-1, so that equal dims end alike.
+            if ratio is not None and term[1] // unit:
+                return Dim(((ratio, term[1] // unit),)) * rule
+        return None
+
+
+def _solve(zeros: Iterable[Dim]) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim, ...]]:
+    """Turn zero facts into solved symbols and inter-reduced rules."""
+    solved: dict[str, Dim] = {}
+    rules = [_orient(zero) for zero in zeros]
+    for _ in range(SOLVE_ROUNDS):
+        rules = [rule for rule in dict.fromkeys(rules) if rule.terms]
+        solution = next(filter(None, map(_solve_symbol, rules)), None)
+        if solution is not None:
+            step = _Rewriter(dict([solution]), ())
+            solved = {name: step.rewrite(value) for name, value in solved.items()}
+            solved |= [solution]
+            rules = [_orient(step.rewrite(rule)) for rule in rules]
+            continue
+        for index, rule in enumerate(rules):
+            others = (*rules[:index], *rules[index + 1 :])
+            reduced = _orient(_Rewriter(solved, others).rewrite(rule))
+            if reduced != rule:
+                rules[index] = reduced
+                break
+        else:
+            break
+    return tuple(sorted(solved.items())), tuple(rules)
+
+
+def _solve_symbol(rule: Dim) -> tuple[str, Dim] | None:
+    """Return the last symbol that the rule gives in terms of the others, and its value."""
+    for name in reversed(rule.names):
+        linear = rule.linear_in(name)
+        if linear is not None and abs(linear[0]) == 1:
+            return name, -linear[0] * linear[1]
+    return None
+
+
+def _orient(zero: Dim) -> Dim:
+    """Divide a dim known to be zero by its content, and make its leading coefficient positive."""
+    if not zero.terms:
+        return zero
+    if zero.constant is not None:
+        raise ValueError("the required equalities of dims can never hold together")
+    content = gcd(*(coefficient for _, coefficient in zero.terms))
+    return _shrink(zero if zero.terms[0][1] > 0 else -zero, (), content)
+
+
+def _weight(monomial: Monomial) -> int:
+    return sum((1 if isinstance(a, str) else a.weight) * power for a, power in monomial)
+
+
+def _atom_order(atom: Atom) -> tuple[bool, str]:
+    return (False, atom) if isinstance(atom, str) else (True, atom.text)
+
+
+def _order(term: Term) -> tuple[int, list[tuple[tuple[bool, str], int]]]:
+    # Weight, then lexicographic: compatible with products, so division and reduction terminate.
+    return -_weight(term[0]), [(_atom_order(atom), -power) for atom, power in term[0]]
+
+
+def _reading_order(term: Term) -> tuple[int, list[tuple[tuple[bool, str], int]]]:
+    # To a reader D//4 is one factor, whatever it holds.
+    return -sum(power for _, power in term[0]), _order(term)[1]
+
+
+def _collect(terms: Iterable[Term]) -> Dim:
+    """Add up terms into a sorted dim."""
+    sums: dict[Monomial, int] = {}
+    for monomial, coefficient in terms:
+        sums[monomial] = sums.get(monomial, 0) + coefficient
+    return Dim(tuple(sorted((term for term in sums.items() if term[1]), key=_order)))
+
+
+def _from_atom(atom: Atom) -> Dim:
+    return Dim(((((atom, 1),), 1),))
+
+
+def _only_floor(dim: Dim) -> FloorDiv | None:
+    """Return the floor division that is all of the dim, if one is."""
+    atom = dim.atoms[0] if len(dim.atoms) == 1 else None
+    return atom if isinstance(atom, FloorDiv) and dim == _from_atom(atom) else None
+
+
+def _map_atoms(dim: Dim, function: Callable[[Atom], Dim]) -> Dim:
+    terms: list[Term] = []
+    images = {atom: function(atom) for atom in dim.atoms}
+    for monomial, coefficient in dim.terms:
+        product = Dim.of(coefficient)
+        for atom, power in monomial:
+            product *= _power(images[atom], power)
+        terms.extend(product.terms)
+    return _collect(terms)
+
+
+def _power(base: Dim, exponent: int) -> Dim:
+    if len(base.terms) == 1 and exponent:
+        ((monomial, coefficient),) = base.terms
+        return Dim(((tuple((a, p * exponent) for a, p in monomial), coefficient**exponent),))
+    if base.terms and exponent > MAXIMUM_POWER:
+        raise OverflowError(f"a dim is raised to a power beyond {MAXIMUM_POWER}")
+    product = Dim.of(1)
+    for _ in range(min(exponent, MAXIMUM_POWER)):
+        product *= base
+    return product
+
+
+def _multiply(left: Monomial, right: Monomial) -> Monomial:
+    powers = dict(left)
+    for atom, power in right:
+        powers[atom] = powers.get(atom, 0) + power
+    return tuple(sorted(powers.items(), key=lambda item: _atom_order(item[0])))
+
+
+def _monomial_quotient(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    powers = dict(monomial)
+    if any(powers.get(atom, 0) < power for atom, power in divisor):
+        return None
+    return _shrink_monomial(monomial, divisor)
+
+
+def _shrink_monomial(monomial: Monomial, divisor: Monomial) -> Monomial:
+    powers = dict(divisor)
+    return tuple((a, p - powers.get(a, 0)) for a, p in monomial if p > powers.get(a, 0))
+
+
+def _shrink(dim: Dim, monomial: Monomial, factor: int) -> Dim:
+    """Divide every term; only the constant one may be rounded down."""
+    return _collect((_shrink_monomial(m, monomial), c // factor) for m, c in dim.terms)
+
+
+def _shared_monomial(terms: tuple[Term, ...]) -> Monomial:
+    shared = dict(terms[0][0]) if terms else {}
+    for monomial, _ in terms[1:]:
+        powers = dict(monomial)
+        shared = {atom: min(power, powers.get(atom, 0)) for atom, power in shared.items()}
+    return tuple((atom, power) for atom, power in shared.items() if power)
+
+
+def _divide(numerator: Dim, denominator: Dim) -> tuple[Dim, Dim]:
+    """Return whole and rest, numerator == whole*denominator + rest, by polynomial division."""
+    lead, unit = denominator.terms[0]
+    whole: list[Term] = []
+    rest: list[Term] = []
+    pending = numerator.terms
+    for _ in range(MAXIMUM_TERMS if len(denominator.terms) == 1 else DIVISION_STEPS):
+        if not pending:
+            return _collect(whole), _collect(rest)
+        (monomial, coefficient), *others = pending
+        ratio = _monomial_quotient(monomial, lead)
+        if ratio is None or coefficient % unit:
+            rest.append(pending[0])
+            pending = tuple(others)
+            continue
+        whole.append((ratio, coefficient // unit))
+        step = Dim(((ratio, -(coefficient // unit)),)) * Dim(denominator.terms[1:])
+        pending = _collect((*others, *step.terms)).terms if step.terms else tuple(others)
+    return Dim(), numerator
+
+
+def _factor_text(atom: Atom, power: int, names: Mapping[str, str], alone: bool) -> str:
+    if isinstance(atom, str):
+        text = names.get(atom, atom)
+    else:
+        text = atom.python(names) if alone else f"({atom.python(names)})"
+    return text if power == 1 else f"{text}**{power}"

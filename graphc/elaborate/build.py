@@ -1,0 +1,175 @@
+"""Tree -> Model: a file with its blocks, elaborated, its fixed dims substituted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import PurePath
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.elaborate.derive import default_derivation, derivation
+from graphc.elaborate.expressions import evaluate
+from graphc.elaborate.model import Condition, Declared, Derivation, Model
+from graphc.elaborate.scope import BlockValue, Context, Mistake, Scope, Silent
+from graphc.elaborate.statements import body
+from graphc.graph import Node, as_node, intern, rebuild
+from graphc.ops import FUNCTIONS
+from graphc.resources import grammar_text
+from graphc.source import Diagnostic, GraphError, Source, did_you_mean, error
+from graphc.syntax import tree
+from graphc.syntax.parse import parse
+from graphc.types import Type
+
+
+def elaborate(
+    file: tree.File,
+    *,
+    dims: Mapping[str, int] | None = None,
+    consts: Mapping[str, tree.Expr] | None = None,
+    dtype: str = "float64",
+    derive: Sequence[tree.Derive] = (),
+) -> Model:
+    """The model of a file; raises GraphError with every mistake, in the order of the text.
+
+    `dims` and `consts` override declarations of the file, `derive` its clauses. Call it inside
+    `building()`.
+    """
+    scope = Scope("")
+    context = Context(dtype, dict(dims or {}), {}, evaluate, body)
+    context.standard = {b.name.text: BlockValue(b) for b in _blocks(standard())}
+    context.blocks = {b.name.text: BlockValue(b) for b in _own_blocks(context, file)}
+    for name, expr in (consts or {}).items():
+        context.const_values[name] = evaluate(context, Scope(""), expr)
+    _check_overrides(context, file)
+    body(context, scope, file.statements)
+    clauses = derive or [s for s in file.statements if isinstance(s, tree.Derive)]
+    derivations: list[Derivation] = []
+    for clause in clauses:
+        try:
+            derivations.append(derivation(context, scope, clause))
+        except Mistake as wrong:
+            context.diagnostics.append(wrong.diagnostic)
+        except Silent:
+            pass
+    if not context.outputs and not context.diagnostics:
+        context.diagnostics.append(
+            error("E220", "the file has no output", None, help="declare one: `output y = ...`")
+        )
+    if context.diagnostics:
+        raise GraphError(_in_order(file.span.source, context.diagnostics))
+    return _model(context, file, derivations if clauses else default_derivation(context))
+
+
+@cache
+def standard() -> tree.File:
+    """The blocks that ship with graphc."""
+    return parse(Source("std.graph", grammar_text("std.graph")))
+
+
+def _blocks(file: tree.File) -> Iterable[tree.Block]:
+    return [s for s in file.statements if isinstance(s, tree.Block)]
+
+
+def _own_blocks(context: Context, file: tree.File) -> Iterable[tree.Block]:
+    """The blocks of the file, each name once and none an operation's."""
+    seen: dict[str, tree.Block] = {}
+    for block in _blocks(file):
+        name = block.name.text
+        if name in seen or name in FUNCTIONS:
+            why = f"first defined at {seen[name].name.span}" if name in seen else None
+            message = f"`{name}` is defined twice" if name in seen else f"`{name}` is an operation and cannot be defined"
+            context.diagnostics.append(error("E201", message, block.name.span, notes=[why] if why else []))
+        seen.setdefault(name, block)
+    return seen.values()
+
+
+def _check_overrides(context: Context, file: tree.File) -> None:
+    """Only what the file declares can be overridden."""
+    declared = {
+        "--dim": {n.text for s in file.statements if isinstance(s, tree.DimDeclaration) for n, _ in s.dims},
+        "--const": {s.name.text for s in file.statements if isinstance(s, tree.Const)},
+    }
+    for option, given in (("--dim", context.dim_values), ("--const", context.const_values)):
+        for name in given:
+            if name not in declared[option]:
+                near = did_you_mean(name, declared[option])
+                message = f"{option} {name}: the file declares no such {option[2:]}"
+                context.diagnostics.append(error("E217", message, None, help=near))
+
+
+def _in_order(source: Source, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Without repetition, in the order of the text; what lies in another file stays where it is."""
+    unique = list(dict.fromkeys(diagnostics))
+
+    def place(diagnostic: Diagnostic) -> int:
+        own = diagnostic.span is not None and diagnostic.span.source is source
+        return diagnostic.span.start if own and diagnostic.span else -1
+
+    return sorted(unique, key=place)
+
+
+# ---- the model ----------------------------------------------------------------------------------
+
+
+def _model(context: Context, file: tree.File, derivations: Sequence[Derivation]) -> Model:
+    """The declarations, with the value of every dim that has one substituted in the nodes."""
+    outputs = _ordered_outputs(context, file)
+    wanted = [d.node for group in (context.inputs, context.params) for d in group.values()]
+    wanted += [d.node for d in outputs] + [node for d in derivations for _, node in d.wrt]
+    new = rebuild(wanted, lambda node, args: _specialised(node, args, context.fixed))
+
+    def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
+        return tuple(
+            Declared(d.name, new[d.node], d.type, d.span, d.doc, d.initialiser) for d in declared
+        )
+
+    docs = [s.text for s in file.statements if isinstance(s, tree.Doc)]
+    source = file.span.source
+    return Model(
+        name=PurePath(source.name).stem,
+        doc=docs[0] if docs else "",
+        source=source,
+        dtype=context.dtype,
+        dims=tuple(context.dims.values()),
+        inputs=moved(context.inputs.values()),
+        params=moved(context.params.values()),
+        outputs=moved(outputs),
+        names={new[node]: name for node, name in context.names.items() if node in new},
+        conditions=_conditions(context),
+        derivations=tuple(
+            Derivation(d.kind, d.outputs, tuple((p, new[n]) for p, n in d.wrt), d.name, d.span)
+            for d in derivations
+        ),
+        warnings=(),
+    )
+
+
+def _ordered_outputs(context: Context, file: tree.File) -> list[Declared]:
+    return sorted(context.outputs.values(), key=lambda d: d.span.start)
+
+
+def _conditions(context: Context) -> tuple[Condition, ...]:
+    kept = [
+        Condition(c.dim.substitute(context.fixed), c.zero, c.text, c.span) for c in context.conditions
+    ]
+    return tuple({(c.dim, c.zero): c for c in kept if c.dim.constant is None}.values())
+
+
+def _specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
+    attrs = {name: _substituted(value, fixed) for name, value in node.attrs.items()}
+    shape = tuple(axis.substitute(fixed) for axis in node.shape)
+    if node.op.name == "dim" and attrs["value"].constant is not None:
+        return as_node(attrs["value"])
+    if args == node.args and attrs == dict(node.attrs) and shape == node.shape:
+        return node
+    return intern(node.op, args, attrs, Type(node.type.dtype, shape))
+
+
+def _substituted(value: Any, fixed: Mapping[str, int]) -> Any:
+    if isinstance(value, Dim):
+        return value.substitute(fixed)
+    if isinstance(value, Type):
+        return Type(value.dtype, tuple(axis.substitute(fixed) for axis in value.shape))
+    return tuple(_substituted(item, fixed) for item in value) if isinstance(value, tuple) else value
+

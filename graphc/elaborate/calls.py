@@ -1,0 +1,364 @@
+"""Calls: arguments are bound to the parameters of an operation or to the ports of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.elaborate.ports import COMPILE_TIME, bind_ports, check_results, compile_time
+from graphc.elaborate.scope import (
+    POISONED,
+    BlockValue,
+    Context,
+    Entry,
+    Instance,
+    Mistake,
+    Scope,
+    Silent,
+    callable_names,
+    find_callable,
+    mistake,
+)
+from graphc.elaborate.values import describe, to_node
+from graphc.graph import Node, Origin, stamped
+from graphc.ops import Function, Parameter
+from graphc.ops.define import REQUIRED
+from graphc.source import Span, did_you_mean
+from graphc.syntax import tree
+from graphc.types import Mismatch, Type, same, show
+
+Given = tuple[tree.Ident | None, Any, tree.Argument]
+
+
+@dataclass(frozen=True, slots=True)
+class Positional:
+    """An argument by position; `expr` is None for one that comes along a chain."""
+
+    value: Any
+    span: Span
+    expr: tree.Expr | None
+
+
+def call(
+    context: Context,
+    scope: Scope,
+    expr: tree.Call,
+    given: Sequence[Given],
+    feeds: str | None,
+    flow: Sequence[Any] = (),
+) -> tuple[Any, Instance | None]:
+    """The value of a call, and the instance where a block is called.
+
+    `flow` comes before the arguments; `feeds` names a block that has no `as` name. A call with
+    an `as` name defines it.
+    """
+    callee = _callee(context, scope, expr)
+    positional = [Positional(value, expr.span, None) for value in flow]
+    named: dict[str, tuple[Any, tree.Argument]] = {}
+    for name, value, argument in given:
+        if name is None and named:
+            raise mistake("E209", "an argument by position after one by name", argument.span)
+        if name is None:
+            positional.append(Positional(value, argument.span, argument.value))
+        elif name.text in named:
+            raise mistake("E209", f"argument `{name.text}` is given twice", argument.span)
+        else:
+            named[name.text] = (value, argument)
+    name = expr.name.text if expr.name else feeds
+    instance: Instance | None = None
+    if isinstance(callee, Function):
+        value = _apply(context, scope, callee, positional, named, expr.span)
+    else:
+        value, instance = _use(context, scope, callee, positional, named, name, expr.span)
+    if expr.name:
+        scope.entries[expr.name.text] = Entry(value, expr.name.span, instance)
+        if isinstance(value, Node):
+            context.name_node(value, scope.join(expr.name.text))
+    return value, instance
+
+
+def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | BlockValue | Instance:
+    """What a call calls: an operation, a block, or a named use of a block once more."""
+    function = expr.function
+    if not isinstance(function, tree.Name):
+        raise mistake("E208", "only a block, an operation or an instance is called", function.span)
+    entry = scope.find(function.text)
+    if entry is None:
+        found = find_callable(context, scope, function.text)
+        if found is None:
+            close = did_you_mean(function.text, {*callable_names(context, scope), *scope.visible()})
+            raise mistake("E200", f"unknown block or operation `{function.text}`", function.span, close)
+        return found
+    if entry.value is POISONED:
+        raise Silent
+    context.read.add(function.text)
+    if entry.instance:
+        return entry.instance
+    if isinstance(entry.value, Function | BlockValue | Instance):
+        return entry.value
+    if isinstance(entry.value, Node):
+        help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
+        raise mistake("E208", f"`{function.text}` is a tensor, not an operation", expr.span, help)
+    raise mistake("E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span)
+
+
+# ---- operations ---------------------------------------------------------------------------
+
+
+def _apply(
+    context: Context,
+    scope: Scope,
+    function: Function,
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    span: Span,
+) -> Any:
+    """An operation on its arguments."""
+    tensors: list[Node] = []
+    attrs: dict[str, Any] = {}
+    pending = list(positional)
+    known = [p.name for p in function.parameters if not p.positional_only]
+    for name in named:
+        if name not in known:
+            help = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
+            raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, help)
+    for parameter in function.parameters:
+        if parameter.variadic:
+            tensors.extend(to_node(given.value, given.span) for given in pending)
+            pending = []
+            continue
+        if pending:
+            if parameter.name in named:
+                raise mistake("E209", f"`{function.name}` gets `{parameter.name}` twice", span)
+            given = pending.pop(0)
+            value, place, expr = given.value, given.span, given.expr
+        elif parameter.name in named:
+            value, argument = named[parameter.name]
+            place, expr = argument.span, argument.value
+        elif parameter.default is REQUIRED:
+            raise mistake(
+                "E209", f"`{function.name}` needs `{parameter.name}`: {function.signature}", span
+            )
+        elif parameter.kind in ("axis", "axes") and isinstance(parameter.default, int):
+            attrs[parameter.name] = parameter.default if parameter.kind == "axis" else (parameter.default,)
+            continue
+        else:
+            attrs[parameter.name] = parameter.default
+            continue
+        if parameter.kind == "tensor":
+            tensors.append(to_node(value, place))
+        else:
+            first = tensors[0].type if tensors else None
+            attrs[parameter.name] = _attribute(context, scope, function, parameter, value, expr, place, first, span)
+    if pending:
+        most = len(function.parameters)
+        raise mistake("E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span)
+    try:
+        return function.build(*tensors, **attrs)
+    except Mismatch as wrong:
+        raise mistake(wrong.code, wrong.message, span, wrong.help) from None
+    except OverflowError as why:
+        raise mistake("E310", str(why), span) from None
+
+
+def _attribute(
+    context: Context,
+    scope: Scope,
+    function: Function,
+    parameter: Parameter,
+    value: Any,
+    expr: tree.Expr | None,
+    place: Span,
+    first: Type | None,
+    span: Span,
+) -> Any:
+    """An argument that is known at compile time, in the form that the operation takes."""
+    if parameter.kind not in ("axis", "axes"):
+        return compile_time(context, parameter.kind, value, place, f"`{parameter.name}`")
+    if value is None:
+        return None
+    single = not isinstance(value, tuple)
+    exprs = [expr] if single else expr.items if isinstance(expr, tree.ListOf) else [None] * len(value)
+    axes = tuple(
+        _axis(context, scope, v, e, first, place, span)
+        for v, e in zip((value,) if single else value, exprs, strict=True)
+    )
+    if parameter.kind == "axes":
+        return axes
+    if not single:
+        raise mistake("E305", f"`{function.name}` takes one axis here", place)
+    return axes[0]
+
+
+def _axis(
+    context: Context,
+    scope: Scope,
+    value: Any,
+    expr: tree.Expr | None,
+    first: Type | None,
+    place: Span,
+    span: Span,
+) -> int:
+    """An axis by number, or by the dim that labels it."""
+    if not isinstance(value, Dim):
+        raise mistake("E305", f"an axis is an integer or a dim, found {describe(value)}", place)
+    entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None
+    if entry and entry.is_dim and first is not None:
+        places = [i for i, axis in enumerate(first.shape) if same(axis, value)]
+        if len(places) == 1:
+            return places[0]
+        shown = f"axis {place.text} appears {len(places)} times in {show(first.shape)}"
+        if not places:
+            shown = f"{first} has no axis {value}"
+        raise mistake("E305", shown, span, "give the axis as an integer")
+    known = context.known(value)
+    if known is None:
+        raise mistake("E404", "an axis is an integer known at compile time", place)
+    return known
+
+
+# ---- blocks --------------------------------------------------------------------------------
+
+
+def _use(
+    context: Context,
+    scope: Scope,
+    callee: BlockValue | Instance,
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    name: str | None,
+    span: Span,
+) -> tuple[Any, Instance]:
+    """A block on its arguments: its body elaborated in a scope of its own."""
+    again = isinstance(callee, Instance)
+    block = callee.block if isinstance(callee, Instance) else callee
+    with context.using(block.tree, span):
+        preset = dict(callee.arguments) if isinstance(callee, Instance) else {}
+        tensors, arguments = _bind(context, block.tree, positional, named, preset, span)
+        if isinstance(callee, Instance):
+            path = callee.path
+        else:
+            path = None if name is None else scope.join(name)
+        unnamed = (scope.unnamed or span) if path is None else None
+        reusing = again or scope.reusing
+        return instantiate(context, block, tensors, arguments, path, unnamed, span, reusing)
+
+
+def declare_instance(
+    context: Context, scope: Scope, name: str, expr: tree.Call, given: Sequence[Given]
+) -> Instance:
+    """`instance name = block(arguments)`: the compile-time arguments are bound, nothing is applied."""
+    callee = _callee(context, scope, expr)
+    if not isinstance(callee, BlockValue):
+        raise mistake("E208", "an instance is made of a block", expr.span)
+    positional = [Positional(v, a.span, a.value) for ident, v, a in given if ident is None]
+    named = {ident.text: (v, a) for ident, v, a in given if ident is not None}
+    with context.using(callee.tree, expr.span):
+        ports = [port for port in callee.tree.ports if _is_compile_time(port)]
+        bound = _fill(callee.tree, ports, positional, named, {}, expr.span)
+        arguments = _converted(context, ports, bound)
+    return Instance(callee, scope.join(name), arguments)
+
+
+def instantiate(
+    context: Context,
+    block: BlockValue,
+    tensors: dict[str, tuple[Node, Span]],
+    arguments: dict[str, Any],
+    path: str | None,
+    unnamed: Span | None,
+    span: Span,
+    reusing: bool,
+) -> tuple[Any, Instance]:
+    """Elaborate a block's body; its result is a node, or a tuple of nodes."""
+    users = [name for name, _ in context.uses[:-1]]
+    if block.tree.name.text in users:
+        loop = [*users[users.index(block.tree.name.text) :], block.tree.name.text]
+        raise mistake("E202", f"a block cannot use itself: {' -> '.join(loop)}", span)
+    instance = Instance(block, path, arguments)
+    inner = Scope(path, block=block.tree, reusing=reusing, unnamed=unnamed)
+    for port in block.tree.ports:
+        if port.name.text in arguments:
+            inner.entries[port.name.text] = Entry(arguments[port.name.text], port.name.span)
+    with stamped(Origin(span, context.origin.used if context.origin else None)):
+        bind_ports(context, inner, block.tree, tensors, span)
+        context.body(context, inner, block.tree.body)
+        results = check_results(context, inner, block.tree)
+    return (results[0] if len(results) == 1 else results), instance
+
+
+def _is_compile_time(port: tree.Port) -> bool:
+    kind = port.type.kind
+    return kind is not None and kind.text in COMPILE_TIME and port.type.axes is None
+
+
+def _bind(
+    context: Context,
+    block: tree.Block,
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    preset: dict[str, Any],
+    span: Span,
+) -> tuple[dict[str, tuple[Node, Span]], dict[str, Any]]:
+    """The tensors and the compile-time arguments of a use, by port."""
+    bound = _fill(block, block.ports, positional, named, preset, span)
+    tensors: dict[str, tuple[Node, Span]] = {}
+    for port in block.ports:
+        if not _is_compile_time(port) and port.name.text in bound:
+            value, place = bound[port.name.text]
+            tensors[port.name.text] = (to_node(value, place), place)
+    constants = [port for port in block.ports if _is_compile_time(port)]
+    return tensors, {**preset, **_converted(context, constants, bound)}
+
+
+def _fill(
+    block: tree.Block,
+    ports: Sequence[tree.Port],
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    preset: dict[str, Any],
+    span: Span,
+) -> dict[str, tuple[Any, Span]]:
+    """Ports with what is given for them; what has a default may be left out."""
+    name = block.name.text
+    open_ports = [port for port in ports if port.name.text not in preset]
+    known = [port.name.text for port in ports]
+    if len(positional) > len(open_ports):
+        extra = positional[len(open_ports)].span
+        raise mistake("E209", f"{name} takes {_ports_shown(open_ports)}; this is one too many", extra)
+    bound = {port.name.text: (g.value, g.span) for port, g in zip(open_ports, positional, strict=False)}
+    for argument, (value, given) in named.items():
+        if argument not in known:
+            raise mistake("E209", f"{name} has no argument `{argument}`", span, did_you_mean(argument, known))
+        if argument in bound:
+            raise mistake("E209", f"{name} gets `{argument}` twice", given.span)
+        if argument in preset:
+            raise mistake("E209", f"`{argument}` was fixed when this instance was made", given.span)
+        bound[argument] = (value, given.span)
+    missing = [p.name.text for p in open_ports if p.name.text not in bound and p.default is None]
+    if missing:
+        raise mistake("E209", f"{name} needs {_listed(missing)}", span)
+    return bound
+
+
+def _converted(
+    context: Context, ports: Iterable[tree.Port], bound: dict[str, tuple[Any, Span]]
+) -> dict[str, Any]:
+    return {
+        port.name.text: compile_time(
+            context, port.type.kind.text, *bound[port.name.text], f"`{port.name.text}`"
+        )
+        for port in ports
+        if port.name.text in bound and port.type.kind
+    }
+
+
+def _ports_shown(ports: Sequence[tree.Port]) -> str:
+    return _listed([port.name.text for port in ports]) if ports else "no arguments"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+

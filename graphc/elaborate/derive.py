@@ -1,0 +1,128 @@
+"""`derive` clauses: which functions to add, of which outputs and with respect to which nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.elaborate.model import Derivation
+from graphc.elaborate.scope import POISONED, Context, Scope, Silent, mistake
+from graphc.graph import Node
+from graphc.source import Span, did_you_mean
+from graphc.syntax import tree
+
+KINDS = (
+    "value", "grad", "jacobian", "jacobian_matrix", "vjp", "jvp", "hvp", "hessian", "hessian_matrix",
+    "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix", "value_and_hessian",
+    "value_and_hessian_matrix",
+)  # fmt: skip
+AVAILABLE = ("value", "grad", "value_and_grad")
+
+
+def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
+    """One clause, resolved."""
+    kind = clause.kind.text
+    if kind not in KINDS:
+        raise mistake("E401", f"unknown derivative `{kind}`", clause.kind.span, did_you_mean(kind, KINDS))
+    if kind not in AVAILABLE or clause.per:
+        what = f"`{kind}`" if kind not in AVAILABLE else "`per`"
+        raise mistake("E500", f"this version of graphc does not derive {what}", clause.kind.span)
+    outputs = [_output(context, scope, name) for name in clause.outputs]
+    if kind.endswith("grad"):
+        for name, node in zip(clause.outputs, outputs, strict=True):
+            if node.rank or node.type.dtype != "float":
+                raise mistake(
+                    "E402", f"grad needs a scalar, `{name.text}` is {node.type}", name.span,
+                    "use `jacobian`, or reduce it with sum or mean",
+                )  # fmt: skip
+        if len(outputs) > 1:
+            raise mistake("E402", "grad is of one output", clause.outputs[1].span, "one derive clause each")
+    wrt = _wrt(context, scope, clause)
+    if kind != "value":
+        _check_reach(context, clause, outputs, wrt)
+    names = [name.text for name in clause.outputs]
+    called = clause.name.text if clause.name else "_".join([kind, *names])
+    return Derivation(kind, tuple(names), tuple(wrt.items()), called, clause.span)
+
+
+def default_wrt(context: Context) -> dict[str, Node]:
+    """The parameters, or the float inputs where there are none."""
+    sources = context.params or context.inputs
+    return {name: d.node for name, d in sources.items() if d.type.dtype == "float"}
+
+
+def default_derivation(context: Context) -> list[Derivation]:
+    """`value_and_grad` of the scalar output, where there is exactly one."""
+    scalars = [d for d in context.outputs.values() if not d.node.rank and d.node.type.dtype == "float"]
+    wrt = default_wrt(context)
+    if len(scalars) != 1 or not wrt:
+        return []
+    name = scalars[0].name
+    return [Derivation("value_and_grad", (name,), tuple(wrt.items()), f"value_and_grad_{name}", None)]
+
+
+def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
+    entry = scope.entries.get(name.text)
+    if entry is not None and entry.value is POISONED:
+        raise Silent
+    if name.text not in context.outputs:
+        if entry is not None and isinstance(entry.value, Node):
+            raise mistake("E405", f"`{name.text}` is not an output", name.span, f"declare it: `output {name.text}`")
+        raise mistake("E200", f"unknown output `{name.text}`", name.span, did_you_mean(name.text, context.outputs))
+    return context.outputs[name.text].node
+
+
+def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]:
+    if not clause.wrt:
+        return default_wrt(context)
+    chosen: dict[str, Node] = {}
+    for path in clause.wrt:
+        for name, node in _nodes(context, scope, path).items():
+            if name in chosen:
+                raise mistake("E403", f"`{name}` stands twice after `wrt`", path.span)
+            if node.type.dtype != "float":
+                raise mistake("E403", f"`{name}` is {node.type}: only floats have derivatives", path.span)
+            chosen[name] = node
+    return chosen
+
+
+def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:
+    """The nodes that one path names: a group, everything below a prefix, or one node."""
+    shown = ".".join(path.words)
+    if path.words == ("params",) and not path.star and scope.find("params") is None:
+        return {name: d.node for name, d in context.params.items()}
+    if path.words == ("inputs",) and not path.star and scope.find("inputs") is None:
+        return {name: d.node for name, d in context.inputs.items() if d.type.dtype == "float"}
+    if path.star:
+        below = {n: d.node for n, d in context.params.items() if n.startswith(shown + ".")}
+        if below:
+            return below
+        prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
+        near = did_you_mean(shown, {*prefixes, *scope.visible()})
+        raise mistake("E403", f"no parameter under `{shown}`", path.span, near)
+    if shown in context.params:
+        return {shown: context.params[shown].node}
+    entry = scope.find(path.words[0])
+    if entry is not None and entry.value is POISONED:
+        raise Silent
+    if shown in context.nodes:
+        return {shown: context.nodes[shown]}
+    known = {*context.params, *context.nodes}
+    raise mistake("E403", f"no parameter or node `{shown}`", path.span, did_you_mean(shown, known))
+
+
+def _check_reach(
+    context: Context, clause: tree.Derive, outputs: list[Node], wrt: Mapping[str, Node]
+) -> None:
+    """What was named must reach an output: a derivative that is zero throughout is a mistake."""
+    reached = set(outputs)
+    pending = list(outputs)
+    while pending:
+        for arg in pending.pop().args:
+            if arg not in reached and arg.type.dtype == "float":
+                reached.add(arg)
+                pending.append(arg)
+    spans: dict[str, Span] = {".".join(path.words): path.span for path in clause.wrt if not path.star}
+    for name, node in wrt.items():
+        if name in spans and node not in reached:
+            outputs_named = ", ".join(f"`{ident.text}`" for ident in clause.outputs)
+            raise mistake("E406", f"`{name}` does not reach {outputs_named}: its derivative is zero", spans[name])

@@ -1,0 +1,202 @@
+"""Expressions: syntax and scope -> a value, without recursion on the depth of the text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.elaborate.calls import call
+from graphc.elaborate.scope import (
+    Context,
+    Entry,
+    FamilyValue,
+    Instance,
+    Mistake,
+    Scope,
+    lookup,
+    mistake,
+)
+from graphc.elaborate.subscripts import subscript
+from graphc.elaborate.values import binary, describe, to_node
+from graphc.graph import OPERATORS, Node
+from graphc.source import Span, did_you_mean
+from graphc.syntax import tree
+from graphc.types import Mismatch
+
+Task = Generator[tree.Expr, Any, Any]
+
+
+def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
+    """The value of an expression: a Node, or what is known at compile time.
+
+    Each kind of expression is a generator that yields its parts and is sent their values, so
+    that the depth of the text is limited by memory, not by Python's stack.
+    """
+    tasks = [_task(context, scope, expr)]
+    value: Any = None
+    while tasks:
+        try:
+            part = tasks[-1].send(value)
+        except StopIteration as done:
+            tasks.pop()
+            value = done.value
+        else:
+            tasks.append(_task(context, scope, part))
+            value = None
+    return value
+
+
+def evaluate_entry(
+    context: Context, scope: Scope, expr: tree.Expr, feeds: str | None = None
+) -> tuple[Any, Instance | None]:
+    """An expression's value and, where it is the use of a block, the instance.
+
+    `feeds` is the name that the expression directly defines: it names the block.
+    """
+    if isinstance(expr, tree.Call):
+        return _run_call(context, scope, expr, feeds)
+    if isinstance(expr, tree.Name):
+        entry = lookup(context, scope, expr)
+        return entry.value, entry.instance
+    return evaluate(context, scope, expr), None
+
+
+def _run_call(
+    context: Context, scope: Scope, expr: tree.Call, feeds: str | None
+) -> tuple[Any, Instance | None]:
+    arguments = [(a.name, evaluate(context, scope, a.value), a) for a in expr.arguments]
+    return call(context, scope, expr, arguments, feeds)
+
+
+def _task(context: Context, scope: Scope, expr: tree.Expr) -> Task:
+    return _TASKS[expr.__class__](context, scope, expr)
+
+
+def _name(context: Context, scope: Scope, expr: tree.Name) -> Task:
+    return lookup(context, scope, expr).value
+    yield
+
+
+def _number(context: Context, scope: Scope, expr: tree.Number) -> Task:
+    return Dim.of(expr.value) if isinstance(expr.value, int) else expr.value
+    yield
+
+
+def _literal(context: Context, scope: Scope, expr: tree.Text | tree.Truth) -> Task:
+    return expr.value
+    yield
+
+
+def _list(context: Context, scope: Scope, expr: tree.ListOf) -> Task:
+    items = []
+    for item in expr.items:
+        items.append((yield item))
+    return tuple(items)
+
+
+def _unary(context: Context, scope: Scope, expr: tree.Unary) -> Task:
+    value = yield expr.operand
+    if expr.op == "not":
+        if isinstance(value, bool):
+            return not value
+        node = to_node(value, expr.operand.span)
+        if node.type.dtype != "bool":
+            raise mistake("E307", f"`not` takes a truth value, found {describe(value)}", expr.operand.span)
+        return OPERATORS["not"](node)
+    if isinstance(value, bool) or not isinstance(value, Dim | float | Node):
+        raise mistake("E211", f"`{expr.op}` takes a number or a tensor, found {describe(value)}", expr.span)
+    if expr.op == "+":
+        return value
+    return OPERATORS["neg"](value) if isinstance(value, Node) else -value
+
+
+def _binary(context: Context, scope: Scope, expr: tree.Binary) -> Task:
+    left = yield expr.left
+    right = yield expr.right
+    try:
+        return binary(context, expr.op, left, right, (expr.span, expr.left.span, expr.right.span))
+    except Mismatch as wrong:
+        raise mistake(wrong.code, wrong.message, expr.span, wrong.help) from None
+
+
+def _call(context: Context, scope: Scope, expr: tree.Call) -> Task:
+    arguments = []
+    for argument in expr.arguments:
+        arguments.append((argument.name, (yield argument.value), argument))
+    return call(context, scope, expr, arguments, None)[0]
+
+
+def _subscript(context: Context, scope: Scope, expr: tree.Subscript) -> Task:
+    value = yield expr.value
+    parts = []
+    for index in expr.indices:
+        if isinstance(index, tree.Slice):
+            bounds = []
+            for bound in (index.start, index.stop, index.step):
+                bounds.append(None if bound is None else (yield bound))
+            parts.append((index, tuple(bounds)))
+        elif isinstance(index, tree.Dots | tree.NewAxis):
+            parts.append((index, None))
+        else:
+            parts.append((index, (yield index)))
+    return subscript(context, expr, value, parts)
+
+
+def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
+    words = [expr.name]
+    root = expr.value
+    while isinstance(root, tree.Member):
+        words.insert(0, root.name)
+        root = root.value
+    if isinstance(root, tree.Name):
+        entry = lookup(context, scope, root)
+        if entry.instance or isinstance(entry.value, Instance | FamilyValue):
+            return _parameter(context, entry, root, words, expr.span)
+    if expr.name.text == "T":
+        return _transposed((yield expr.value), expr.span)
+    raise mistake("E211", f"{describe((yield expr.value))} has no member `{expr.name.text}`", expr.span)
+
+
+def _parameter(
+    context: Context, entry: Entry, root: tree.Name, words: list[tree.Ident], span: Span
+) -> Any:
+    """A parameter by its path below a named instance, perhaps transposed."""
+    holder = entry.instance or entry.value
+    below = [word.text for word in words]
+    path = ".".join([holder.path or "", *below])
+    if path in context.params:
+        return context.params[path].node
+    if below[-1] == "T":
+        rest = ".".join([holder.path or "", *below[:-1]])
+        if len(below) == 1 and isinstance(entry.value, Node):
+            return _transposed(entry.value, span)
+        if rest in context.params:
+            return _transposed(context.params[rest].node, span)
+    shown = ".".join([root.text, *below])
+    below_holder = [p for p in context.params if p.startswith(f"{holder.path}.")]
+    known = [root.text + p[len(holder.path or "") :] for p in below_holder]
+    raise mistake("E210", f"no parameter `{shown}`", span, did_you_mean(shown, known))
+
+
+def _transposed(value: Any, span: Span) -> Node:
+    node = to_node(value, span)
+    if node.rank != 2:
+        raise mistake(
+            "E305", f"`.T` is for rank 2, found {node.type}", span, "name the axes: transpose(x, [0, 2, 1])"
+        )
+    return node.T
+
+
+_TASKS: dict[type, Callable[[Context, Scope, Any], Task]] = {
+    tree.Name: _name,
+    tree.Number: _number,
+    tree.Text: _literal,
+    tree.Truth: _literal,
+    tree.ListOf: _list,
+    tree.Unary: _unary,
+    tree.Binary: _binary,
+    tree.Call: _call,
+    tree.Subscript: _subscript,
+    tree.Member: _member,
+}

@@ -1,0 +1,81 @@
+"""What elaboration makes of a file: its graph, its declarations, and what is asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.dims import Dim
+from graphc.graph import Node
+from graphc.source import Diagnostic, Source, Span
+from graphc.types import Type
+
+
+@dataclass(frozen=True, slots=True)
+class Initialiser:
+    """How `init` fills a parameter: `kind` is a row of the table in emit/initialise.py."""
+
+    kind: str
+    numbers: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """An input, parameter or output; `type` is as declared, in the user's dims."""
+
+    name: str
+    node: Node
+    type: Type
+    span: Span
+    doc: str = ""
+    initialiser: Initialiser | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DimInfo:
+    """A symbolic dim, and its value where the file or the command line fixes it."""
+
+    name: str
+    symbol: Dim
+    fixed: int | None
+    span: Span
+    doc: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What dims must satisfy at entry: `dim` is zero, or at least zero; `text` says it in words."""
+
+    dim: Dim
+    zero: bool
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """One function to derive; `wrt` are (path, node) in the order asked."""
+
+    kind: str
+    outputs: tuple[str, ...]
+    wrt: tuple[tuple[str, Node], ...]
+    name: str
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A file, elaborated: every dim that has a value is substituted in the nodes."""
+
+    name: str
+    doc: str
+    source: Source
+    dtype: str
+    dims: tuple[DimInfo, ...]
+    inputs: tuple[Declared, ...]
+    params: tuple[Declared, ...]
+    outputs: tuple[Declared, ...]
+    names: Mapping[Node, str]
+    conditions: tuple[Condition, ...]
+    derivations: tuple[Derivation, ...]
+    warnings: tuple[Diagnostic, ...]

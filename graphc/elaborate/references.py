@@ -1,0 +1,124 @@
+"""Which names a statement defines and which it uses, read off the tree; order and cycles by networkx."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
+from typing import Any
+
+import networkx as nx
+
+from graphc.syntax import tree
+
+LOOPS = (tree.Repeat, tree.Scan)
+
+
+def defined(statement: tree.Statement) -> list[tree.Ident]:
+    """The names that a statement gives to the scope it stands in, in the order of the text."""
+    match statement:
+        case tree.Equation(targets=targets, value=value):
+            return [*targets, *_as_names([value])]
+        case tree.Chain(sources=sources, stages=stages, targets=targets):
+            return [*_as_names([*sources, *stages]), *targets]
+        case tree.Output(names=names, value=value):
+            return [*names, *_as_names([value])] if value is not None else []
+        case tree.Input(names=names) | tree.Param(names=names):
+            return list(names)
+        case tree.Const(name=name) | tree.Instance(name=name):
+            return [name]
+        case tree.DimDeclaration(dims=dims):
+            return [name for name, _ in dims]
+        case tree.Next(values=values):
+            return _as_names(values)
+        case tree.Collect(value=value) | tree.Until(condition=value):
+            return _as_names([value])
+        case tree.Repeat(family=family, carries=carries, body=body) | tree.Scan(
+            family=family, carries=carries, body=body
+        ):
+            collected = [s.name for s in body if isinstance(s, tree.Collect)]
+            return [family.name, *(carry.name for carry in carries), *collected]
+    return []
+
+
+def used(statement: tree.Statement) -> set[str]:
+    """The names of the surrounding scope that a statement reads."""
+    if isinstance(statement, LOOPS):
+        inner = {name.text for s in statement.body for name in defined(s)}
+        inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
+        outside = _names([statement.family, *(carry.start for carry in statement.carries)])
+        return outside | ({name for s in statement.body for name in used(s)} - inner)
+    if isinstance(statement, tree.If):
+        branches = {name for s in (*statement.body, *statement.orelse) for name in used(s)}
+        return branches | _names([statement.condition])
+    if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
+        return set()
+    if isinstance(statement, tree.Output) and statement.value is None:
+        return {name.text for name in statement.names} | _names([statement.type])
+    return _names([statement]) - {name.text for name in _as_names([statement])}
+
+
+@cache
+def _parts(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name != "span")
+
+
+def walk(roots: Iterable[Any]) -> Iterator[Any]:
+    """Every record below these, in the order of the text."""
+    pending = list(roots)[::-1]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, tuple):
+            pending.extend(reversed(item))
+        elif hasattr(item, "span"):
+            yield item
+            pending.extend(reversed([getattr(item, part) for part in _parts(item.__class__)]))
+
+
+def _names(roots: Iterable[Any]) -> set[str]:
+    return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
+
+
+def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:
+    """The names given by `as`, except inside a repeated stage, whose scope is its own."""
+    found = [item.name for item in walk(roots) if isinstance(item, tree.Call) and item.name]
+    hidden = {
+        item.name
+        for stage in walk(roots)
+        if isinstance(stage, tree.RepeatStage)
+        for item in walk(stage.stages)
+        if isinstance(item, tree.Call) and item.name
+    }
+    return [name for name in found if name not in hidden]
+
+
+class Cycle(Exception):
+    """Statements that need each other: their places in the scope, in the order of the flow."""
+
+    def __init__(self, places: list[int]) -> None:
+        super().__init__(places)
+        self.places = places
+
+
+def ordered(statements: Sequence[tree.Statement]) -> list[int]:
+    """An order in which every name is defined before it is used, else that of the text."""
+    makers = {name.text: i for i, s in enumerate(statements) for name in defined(s)}
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(len(statements)))
+    for i, statement in enumerate(statements):
+        own = {name.text for name in defined(statement)}
+        needed = used(statement)
+        if own & needed and not isinstance(statement, LOOPS | tree.Chain):
+            graph.add_edge(i, i)
+        graph.add_edges_from((makers[name], i) for name in needed - own if name in makers)
+    try:
+        return list(nx.lexicographical_topological_sort(graph))
+    except nx.NetworkXUnfeasible:
+        component = min((c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min)
+        start = min(component)
+        edges = nx.find_cycle(graph.subgraph(component), start)
+        raise Cycle([edge[0] for edge in edges]) from None
+
+
+def _loops(graph: nx.DiGraph[int], component: set[int]) -> bool:
+    return len(component) > 1 or any(graph.has_edge(i, i) for i in component)

@@ -1,0 +1,211 @@
+"""Names in scope and what they stand for; mistakes that stop a statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.elaborate.model import Condition, Declared, DimInfo
+from graphc.graph import Node, Origin
+from graphc.ops import FUNCTIONS, Function
+from graphc.source import Diagnostic, Note, Span, did_you_mean, error
+from graphc.syntax import tree
+
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
+
+
+class Mistake(Exception):
+    """An error in the text; the statement that it is in defines nothing."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class Silent(Exception):
+    """The statement needs a name whose own statement is wrong: that error says enough."""
+
+
+def mistake(code: str, message: str, span: Span, help: str | None = None) -> Mistake:
+    return Mistake(error(code, message, span, help=help))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockValue:
+    """A block, as written."""
+
+    tree: tree.Block
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A use of a block: where its parameters are, and what makes another use of it."""
+
+    block: BlockValue
+    path: str | None
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyValue:
+    """What a repeat leaves behind: a namespace of parameters by iteration."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a name stands for.
+
+    `value` is a Node; or, known at compile time, a Dim, float, bool, str, tuple, Function,
+    BlockValue, Instance or FamilyValue. A node that a block makes also has its instance.
+    """
+
+    value: Any
+    span: Span
+    instance: Instance | None = None
+    is_dim: bool = False
+
+
+POISONED = object()
+"""The value of a name whose statement is wrong."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of a file, a block or an iteration; an iteration also sees what surrounds it.
+
+    `path` is the prefix of the parameters declared here, None in a block without a name, whose
+    use is at `unnamed`. `carried` and `nexts` are those of a loop's body.
+    """
+
+    path: str | None
+    outer: Scope | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    nexts: dict[str, Any] | None = None
+    carried: frozenset[str] = frozenset()
+    unnamed: Span | None = None
+    block: tree.Block | None = None
+    reusing: bool = False
+
+    def find(self, name: str) -> Entry | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.entries:
+                return scope.entries[name]
+            scope = scope.outer
+        return None
+
+    def visible(self) -> set[str]:
+        names: set[str] = set()
+        scope: Scope | None = self
+        while scope is not None:
+            names |= scope.entries.keys()
+            scope = scope.outer
+        return names
+
+    def join(self, name: str) -> str | None:
+        """The path of something called `name` here."""
+        if self.path is None:
+            return None
+        return ".".join(filter(None, (self.path, name)))
+
+
+@dataclass(slots=True)
+class Context:
+    """The state of one elaboration.
+
+    `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
+    (a port's default, a block's body) needs them again.
+    """
+
+    dtype: str
+    dim_values: dict[str, int]
+    const_values: dict[str, Any]
+    evaluate: Callable[[Context, Scope, tree.Expr], Any]
+    body: Callable[[Context, Scope, tuple[tree.Statement, ...]], None]
+    blocks: dict[str, BlockValue] = field(default_factory=dict)
+    standard: dict[str, BlockValue] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    dims: dict[str, DimInfo] = field(default_factory=dict)
+    inputs: dict[str, Declared] = field(default_factory=dict)
+    params: dict[str, Declared] = field(default_factory=dict)
+    outputs: dict[str, Declared] = field(default_factory=dict)
+    conditions: list[Condition] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    names: dict[Node, str] = field(default_factory=dict)
+    uses: list[tuple[str, Span]] = field(default_factory=list)
+    origin: Origin | None = None
+    read: set[str] = field(default_factory=set)
+
+    @property
+    def fixed(self) -> dict[str, int]:
+        return {name: info.fixed for name, info in self.dims.items() if info.fixed is not None}
+
+    def known(self, dim: Dim) -> int | None:
+        """The value of a dim that is known at compile time."""
+        return dim.substitute(self.fixed).constant
+
+    def name_node(self, node: Node, path: str | None) -> None:
+        """Give a node a name; the least nested name wins."""
+        if path is None:
+            return
+        self.nodes.setdefault(path, node)
+        before = self.names.get(node)
+        if before is None or path.count(".") < before.count("."):
+            self.names[node] = path
+
+    @contextmanager
+    def using(self, block: tree.Block, span: Span) -> Iterator[None]:
+        """Inside, errors say in which block they are and where it was used."""
+        before = self.origin
+        self.uses.append((block.name.text, span))
+        self.origin = Origin(span, before)
+        try:
+            yield
+        except Mistake as wrong:
+            note = Note("note", f"in block `{block.name.text}`, used at {span}")
+            diagnostic = wrong.diagnostic
+            raise Mistake(replace(diagnostic, notes=(*diagnostic.notes, note))) from None
+        finally:
+            self.uses.pop()
+            self.origin = before
+
+
+def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:
+    """What a name stands for, or the mistake that nothing does."""
+    entry = scope.find(name.text)
+    if entry is not None:
+        if entry.value is POISONED:
+            raise Silent
+        context.read.add(name.text)
+        return entry
+    if name.text in CONSTANTS:
+        return Entry(CONSTANTS[name.text], name.span)
+    callee = find_callable(context, scope, name.text)
+    if callee is not None:
+        return Entry(callee, name.span)
+    raise unknown(context, scope, name.text, name.span)
+
+
+def unknown(context: Context, scope: Scope, name: str, span: Span) -> Mistake:
+    """An unknown name, with the nearest known one or why an outer one cannot be seen."""
+    if context.uses and scope.block is not None and name in context.nodes | context.dims | context.const_values:
+        help = f"a block sees only its ports; pass `{name}` as an argument"
+    else:
+        help = did_you_mean(name, {*scope.visible(), *CONSTANTS}) or did_you_mean(name, FUNCTIONS)
+    return mistake("E200", f"unknown name `{name}`", span, help)
+
+
+def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
+    """A block of the file, a standard block or an operation, by name."""
+    return context.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
+
+
+def callable_names(context: Context, scope: Scope) -> set[str]:
+    return {*context.blocks, *context.standard, *FUNCTIONS}
+

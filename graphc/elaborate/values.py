@@ -1,0 +1,169 @@
+"""Values known at compile time: their arithmetic, their comparison, and when they become nodes."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.elaborate.scope import (
+    BlockValue,
+    Context,
+    FamilyValue,
+    Instance,
+    mistake,
+)
+from graphc.graph import OPERATORS, Node, as_node
+from graphc.ops import Function
+from graphc.source import Span
+from graphc.types import known_facts, show
+
+INTEGER: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "//": operator.floordiv,
+    "%": operator.mod,
+}
+FLOAT: dict[str, Callable[[Any, Any], Any]] = {
+    **INTEGER,
+    "/": operator.truediv,
+    "**": operator.pow,
+}
+COMPARISON: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, Dim | float) and not isinstance(value, bool)
+
+
+def describe(value: Any) -> str:
+    """A value in the words of a message."""
+    match value:
+        case Node():
+            return f"a tensor {value.type}"
+        case bool():
+            return "true" if value else "false"
+        case Dim() | float():
+            return f"the number {value}"
+        case str():
+            return "a string"
+        case tuple():
+            return f"the list {show(value)}" if all(map(is_number, value)) else "a list"
+        case Function():
+            return f"the operation `{value.name}`"
+        case BlockValue():
+            return f"the block `{value.tree.name.text}`"
+        case Instance() | FamilyValue():
+            return "an instance"
+    return "nothing"
+
+
+def to_node(value: Any, span: Span) -> Node:
+    """A value as a tensor."""
+    if isinstance(value, Node | Dim | float | bool):
+        return as_node(value)
+    if isinstance(value, tuple):
+        try:
+            return as_node(value)
+        except ValueError:
+            raise mistake("E310", "the rows of this list differ in length or kind", span) from None
+    raise mistake("E211", f"expected a tensor, found {describe(value)}", span)
+
+
+def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]) -> Any:
+    """`left op right`; the spans are those of the whole, the left and the right.
+
+    Integers known at compile time stay dims, numbers stay numbers, and everything else is a
+    node. Whether symbolic dims compare is asked of the facts; what they do not settle is
+    settled by the dims' values where they are fixed.
+    """
+    if isinstance(left, Dim) and isinstance(right, Dim):
+        return _dims(context, op, left, right, spans[0])
+    if is_number(left) and is_number(right):
+        one, other = (_float(context, side) for side in (left, right))
+        if one is not None and other is not None:
+            return _floats(op, one, other, spans[0])
+    if isinstance(left, bool | str) and isinstance(right, bool | str):
+        if op in ("==", "!="):
+            return COMPARISON[op](left, right)
+        if op in ("and", "or") and isinstance(left, bool) and isinstance(right, bool):
+            return (left and right) if op == "and" else (left or right)
+    one, other = to_node(left, spans[1]), to_node(right, spans[2])
+    if op in ("and", "or"):
+        for side, span in ((one, spans[1]), (other, spans[2])):
+            if side.type.dtype != "bool":
+                raise mistake("E307", f"`{op}` takes truth values, found {side.type}", span)
+    return OPERATORS[op](one, other)
+
+
+def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
+    if op in COMPARISON:
+        decided = compare(context, op, left, right)
+        if decided is None:
+            raise mistake(
+                "E404", f"`{left} {op} {right}` depends on a dim that has no value at compile time", span
+            )
+        return decided
+    try:
+        if op in INTEGER:
+            return known_facts().normal(INTEGER[op](left, right))
+        exponent = right.constant
+        if op == "**" and exponent is not None and exponent >= 0:
+            return left**exponent
+        one, other = left.constant, right.constant
+        if one is None or other is None:
+            return OPERATORS[op](as_node(left), as_node(right))
+        return _floats(op, one, other, span)
+    except ZeroDivisionError:
+        raise mistake("E310", "division by zero in a constant", span) from None
+    except OverflowError as why:
+        raise mistake("E310", str(why), span) from None
+
+
+def _floats(op: str, left: float, right: float, span: Span) -> Any:
+    if op in COMPARISON:
+        return COMPARISON[op](left, right)
+    try:
+        result = FLOAT[op](left, right)
+    except ZeroDivisionError:
+        raise mistake("E310", "division by zero in a constant", span) from None
+    except OverflowError:
+        raise mistake("E310", "this constant is too large for a float", span) from None
+    if isinstance(result, complex):
+        raise mistake("E310", "a power of a negative number is not real here", span)
+    return float(result)
+
+
+def _float(context: Context, value: Dim | float) -> float | None:
+    if isinstance(value, float):
+        return value
+    constant = value.constant
+    return None if constant is None else float(constant)
+
+
+def compare(context: Context, op: str, left: Dim, right: Dim) -> bool | None:
+    """Does the comparison hold: for every value of the dims, else for their fixed values?"""
+    difference = left - right
+    facts = known_facts()
+    proved: bool | None = None
+    if op in ("==", "!="):
+        proved = True if facts.equal(left, right) else None
+        if proved is None and facts.nonnegative(difference - 1) or facts.nonnegative(-difference - 1):
+            proved = False
+        proved = proved if op == "==" or proved is None else not proved
+    else:
+        goal = {"<": -difference - 1, "<=": -difference, ">": difference - 1, ">=": difference}[op]
+        proved = facts.nonnegative(goal)
+    if proved is not None:
+        return proved
+    one, other = context.known(left), context.known(right)
+    return None if one is None or other is None else bool(COMPARISON[op](one, other))

@@ -1,0 +1,42 @@
+"""What the generated module says beside its statements: the line of the graph, the term of the chain rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.graph import Node, Term
+from graphc.source import Source
+
+LONGEST = 60
+
+
+def place(node: Node, source: Source) -> str:
+    """`7: h = relu(z)`: the line of the user's file, and the text that made the node."""
+    origin = node.origin
+    if origin is None:
+        return ""
+    text = shortened(origin.span.text)
+    if origin.span.source is not source:
+        text = f"{origin.span.source.name.removesuffix('.graph')} {origin.span.line}: {text}"
+    return f"line {origin.outermost.line}: {text}"
+
+
+def shortened(text: str) -> str:
+    """Text from the source on one line of printable characters, fit for a comment."""
+    words = " ".join(text.split())
+    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
+    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+
+
+def term(one: Term, of: Node, labels: Mapping[Node, str]) -> str:
+    """A term of the chain rule with its line: `(∂z/∂W)ᵀ d_z (line 7)`, `∂a/∂z ⊙ d_a (line 8)`.
+
+    The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
+    """
+    if one.child is None:
+        return f"cotangent of the output {labels[of]}"
+    child, parent = labels[one.child], labels[of]
+    line = f" (line {one.child.origin.outermost.line})" if one.child.origin else ""
+    if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
+        return f"∂{child}/∂{parent} ⊙ d_{child}{line}"
+    return f"(∂{child}/∂{parent})ᵀ d_{child}{line}"

@@ -1,0 +1,147 @@
+"""The parts of a generated module that are the same in each: copied into it as they stand here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FLOAT = np.float64
+
+
+def _array(value: npt.ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
+    """The value as a C-contiguous, aligned array of a dtype and rank; a scalar of rank 0 as such."""
+    array = np.asarray(value)
+    if array.dtype.kind not in kinds:
+        raise TypeError(f"{what} has dtype {array.dtype}, expected {expected}")
+    if array.ndim != rank:
+        raise ValueError(f"{what} has shape {array.shape}, expected {expected}")
+    if rank == 0:
+        return dtype(array[()])
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
+
+
+def _misfit(array: Any, what: str, expected: str, shape: tuple[int, ...], bound: str) -> ValueError:
+    """The error that an array has not the shape that its declaration gives it."""
+    why = f"; {bound}" if bound else ""
+    return ValueError(f"{what} has shape {array.shape}, expected {expected} = {shape}{why}")
+
+
+def _solve(size: int, factor: int, offset: int, what: str) -> int:
+    """The dim d of an axis whose size is factor * d + offset."""
+    dim, rest = divmod(size - offset, factor)
+    if rest or dim < 0:
+        raise ValueError(f"{what}: its size {size} fits no whole number")
+    return dim
+
+
+def _whole(value: int, name: str) -> int:
+    """A dim that is given by name."""
+    if not isinstance(value, (int, np.integer)) or value < 0:
+        raise ValueError(f"dim {name} is a whole number of at least 0, found {value!r}")
+    return int(value)
+
+
+def _names(params: Mapping[str, npt.ArrayLike], expected: tuple[str, ...]) -> None:
+    """The parameters are there, and no others."""
+    if params.keys() != set(expected):
+        missing = [name for name in expected if name not in params]
+        extra = sorted(str(name) for name in params if name not in expected)
+        found = [f"missing {', '.join(missing)}"] if missing else []
+        found += [f"unknown {', '.join(extra)}"] if extra else []
+        raise ValueError(f"parameters: {'; '.join(found)}")
+
+
+def _cotangent(value: npt.ArrayLike | None, what: str, shape: tuple[int, ...]) -> Any:
+    """The cotangent of an output: an array of its shape; zeros where it is left out."""
+    if value is None:
+        return np.zeros(shape, FLOAT)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub" or array.shape != shape:
+        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}, expected float of {shape}")
+    return array.astype(FLOAT)[()]
+
+
+def _stream(seed: int, path: str) -> np.random.Generator:
+    """Random numbers for one parameter: another parameter more or less does not change them."""
+    return np.random.default_rng([seed, *path.encode()])
+
+
+def _split(vector: npt.ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    """Consecutive parts of a vector in these shapes."""
+    flat = np.asarray(vector, FLOAT)
+    sizes = [int(np.prod(shape)) for shape in shapes.values()]
+    if flat.shape != (sum(sizes),):
+        raise ValueError(f"the vector has shape {flat.shape}, expected ({sum(sizes)},)")
+    parts = np.split(flat, np.cumsum(sizes)[:-1])
+    return {
+        path: part.reshape(shape).copy()[()] for (path, shape), part in zip(shapes.items(), parts, strict=True)
+    }
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Fan-in and fan-out: [in, out] for a matrix, [out, in, …] for a kernel."""
+    if len(shape) <= 2:
+        return (shape[0] if shape else 1), (shape[-1] if shape else 1)
+    window = int(np.prod(shape[2:]))
+    return shape[1] * window, shape[0] * window
+
+
+def _glorot(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Uniform in ±sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, eq. 16)."""
+    bound = np.sqrt(6 / max(sum(_fans(shape)), 1))
+    return rng.uniform(-bound, bound, shape)
+
+
+def _he(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Normal with variance 2 / fan_in (He et al. 2015, eq. 10)."""
+    return rng.normal(0, np.sqrt(2 / max(_fans(shape)[0], 1)), shape)
+
+
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Orthonormal rows or columns, Haar distributed (Mezzadri 2007, §5)."""
+    rows = shape[0] if shape else 1
+    columns = int(np.prod(shape[1:]))
+    q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
+    q = q * np.where(np.diag(r) < 0, -1, 1)
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
+def _slope(value: Callable[[float], float], width: float) -> float:
+    """The derivative of value(h) at 0: central differences, extrapolated once (Richardson 1911)."""
+    coarse = (value(width) - value(-width)) / (2 * width)
+    fine = (value(width / 2) - value(-width / 2)) / width
+    return float(4 * fine - coarse) / 3
+
+
+def _disagreement(value: Callable[[dict[str, Any]], float], at: Mapping[str, Any], gradients: Mapping[str, Any]) -> float:
+    """How far gradients are from numerical derivatives of `value`, along random directions.
+
+    The largest |analytic - numerical| / max(1, |numerical|) over three directions a path.
+    """
+    rng = np.random.default_rng(0)
+    width = 1e-3 if FLOAT is np.float64 else 3e-2
+    worst = 0.0
+    for path, gradient in gradients.items():
+        if path not in at:  # an intermediate node: its value cannot be chosen
+            continue
+        start = np.asarray(at[path], np.float64)
+        for _ in range(3 if start.size else 0):
+            direction = rng.normal(size=start.shape)
+            direction /= np.linalg.norm(direction)
+            scale = width * max(1.0, float(np.sqrt(np.mean(start * start))))
+            numerical = _slope(lambda h: value({**at, path: start + h * direction}), scale)  # noqa: B023
+            analytic = float(np.sum(gradient * direction))
+            gap = abs(analytic - numerical) / max(1.0, abs(numerical))
+            worst = max(worst, gap if gap == gap else np.inf)
+    return worst
+
+
+def _report(errors: dict[str, float], tolerance: float) -> dict[str, float]:
+    """The errors, or an ArithmeticError that names the functions above the tolerance."""
+    wrong = {name: error for name, error in errors.items() if not error <= tolerance}
+    if wrong:
+        raise ArithmeticError(f"derivatives that differ from numerical ones: {wrong}")
+    return errors

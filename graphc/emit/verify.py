@@ -1,0 +1,65 @@
+"""The emitted text, parsed again: only syntax, names and calls that graphc itself writes pass."""
+
+from __future__ import annotations
+
+import ast
+
+IMPORTS = {
+    "__future__": {"annotations"},
+    "collections.abc": {"Callable", "Mapping"},
+    "typing": {"Any", "NamedTuple"},
+    "numpy": {"np"},
+    "numpy.typing": {"npt"},
+}
+BUILTINS = frozenset(
+    {"abs", "dict", "divmod", "float", "getattr", "int", "isinstance", "len", "list", "max", "min", "property",
+     "set", "sorted", "str", "sum", "tuple", "zip", "range",
+     "ArithmeticError", "TypeError", "ValueError"}
+)  # fmt: skip
+STATEMENTS = (
+    ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
+    ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If, ast.For,
+    ast.Raise, ast.Continue,
+)  # fmt: skip
+EXPRESSIONS = (
+    ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
+    ast.Call, ast.keyword, ast.Starred, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
+    ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
+    ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+class Refused(AssertionError):
+    """The emitter wrote something that it must not: a bug of graphc."""
+
+
+def verify(text: str) -> None:
+    """Raise Refused where the text is not of the kind that graphc writes.
+
+    A `.graph` file reaches the text as checked names and as literals only; this would notice
+    if anything else did.
+    """
+    tree = ast.parse(text)
+    known = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    known |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    known |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    known |= {name for names in IMPORTS.values() for name in names} | BUILTINS
+    for node in ast.walk(tree):
+        if not isinstance(node, STATEMENTS + EXPRESSIONS):
+            raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            _check_import(node)
+        elif isinstance(node, ast.Name) and node.id not in known:
+            raise Refused(f"line {node.lineno}: unknown name {node.id}")
+        elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            raise Refused(f"line {node.lineno}: attribute {node.attr}")
+
+
+def _check_import(node: ast.Import | ast.ImportFrom) -> None:
+    for alias in node.names:
+        module = node.module if isinstance(node, ast.ImportFrom) else alias.name
+        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
+        if name not in IMPORTS.get(module or "", ()):
+            raise Refused(f"line {node.lineno}: import of {alias.name}")
+
+

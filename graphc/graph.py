@@ -1,0 +1,359 @@
+"""The graph: Op, Node, Graph; nodes are interned, so equal is identical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Literal
+
+import networkx as nx
+
+from graphc.dims import Dim, Facts
+from graphc.source import Span
+from graphc.types import Type, assuming, promote
+
+Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation, stated once: everything that the compiler needs to know about it.
+
+    infer      (argument types …, **attrs) -> Type; raises Mismatch
+    numpy      a template: `{0}` is the first argument, `{axis}` an attribute, `{shape}` the
+               shape of the result, `{float}` the module's dtype; or a function of the node that
+               returns one. A template with `{out}` is a sequence of statements.
+    vjp        (cotangent, node) -> for each argument the cotangent that flows to it, or None
+    structure  what its Jacobian looks like
+    flops      (node) -> multiply-adds of one evaluation
+    view_of    the argument whose memory the result may share
+    prepare    brings arguments to the form that `infer` expects (casts to a common dtype)
+    lower      (arguments …, **attrs) -> the same value from simpler operations, which is what
+               is printed; None where the operation is printed itself
+    """
+
+    name: str
+    infer: Callable[..., Type]
+    numpy: str | Callable[[Node], str]
+    vjp: Callable[[Node, Node], Sequence[Node | None]]
+    structure: Structure
+    flops: Callable[[Node], Dim]
+    view_of: int | None = None
+    prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] = lambda args: args
+    lower: Callable[..., Node] | None = None
+
+    def __call__(self, *args: Any, **attrs: Any) -> Node:
+        """The node of this operation on these arguments (nodes, dims or numbers)."""
+        nodes = self.prepare(tuple(map(as_node, args)))
+        return intern(self, nodes, attrs, self.infer(*(n.type for n in nodes), **attrs))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node comes from: its own text, and the use of the block that contains it."""
+
+    span: Span
+    used: Origin | None = None
+
+    @property
+    def outermost(self) -> Span:
+        """The place in the user's own file."""
+        origin = self
+        while origin.used is not None:
+            origin = origin.used
+        return origin.span
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """An operation on nodes; equal nodes of one compilation are the same object.
+
+    `index` puts nodes in the order of their making and breaks ties of order everywhere; what a
+    pass makes in place of a node comes where that node was.
+    `static` marks scalars that depend on constants and dims only: Python numbers in the module.
+    """
+
+    op: Op
+    args: tuple[Node, ...]
+    attrs: Mapping[str, Any]
+    type: Type
+    index: tuple[int, int]
+    static: bool
+    origin: Origin | None
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        return self.type.shape
+
+    @property
+    def rank(self) -> int:
+        return self.type.rank
+
+    @property
+    def value(self) -> Any:
+        """The number that a constant node holds, else None."""
+        return self.attrs["value"] if self.op.name == "constant" else None
+
+    @property
+    def T(self) -> Node:
+        return OPERATORS["T"](self)
+
+    def __repr__(self) -> str:
+        args = ", ".join(f"#{arg.index[1]}" for arg in self.args)
+        return f"#{self.index[1]}={self.op.name}({args}): {self.type}"
+
+    def __add__(self, other: Any) -> Node:
+        return OPERATORS["+"](self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return OPERATORS["+"](other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return OPERATORS["-"](self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return OPERATORS["-"](other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return OPERATORS["*"](self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return OPERATORS["*"](other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return OPERATORS["/"](self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return OPERATORS["/"](other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        return OPERATORS["**"](self, other)
+
+    def __matmul__(self, other: Any) -> Node:
+        return OPERATORS["@"](self, other)
+
+    def __neg__(self) -> Node:
+        return OPERATORS["neg"](self)
+
+    def __lt__(self, other: Any) -> Node:
+        return OPERATORS["<"](self, other)
+
+    def __le__(self, other: Any) -> Node:
+        return OPERATORS["<="](self, other)
+
+    def __gt__(self, other: Any) -> Node:
+        return OPERATORS[">"](self, other)
+
+    def __ge__(self, other: Any) -> Node:
+        return OPERATORS[">="](self, other)
+
+
+PYTHON_ARITHMETIC = frozenset({"+", "-", "*", "negative"})
+"""What Python's own numbers do exactly as NumPy's would."""
+
+OPERATORS: dict[str, Callable[..., Node]] = {}
+"""What the operators of a Node mean; the operations fill it as they are declared."""
+
+
+# ---- interning -----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Table:
+    """The nodes of one compilation, by structure; the origin and place that new ones get."""
+
+    nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+    origin: Origin | None = None
+    place: int | None = None
+
+
+_table: ContextVar[Table] = ContextVar("table")
+
+
+@contextmanager
+def building() -> Iterator[Table]:
+    """Inside, nodes are interned in a table of their own and dims have no facts yet."""
+    token = _table.set(Table())
+    try:
+        with assuming(Facts.empty):
+            yield _table.get()
+    finally:
+        _table.reset(token)
+
+
+@contextmanager
+def stamped(origin: Origin | None, place: int | None = None) -> Iterator[None]:
+    """Inside, new nodes get this origin (None leaves the present one) and place in the order."""
+    table = _table.get()
+    before = table.origin, table.place
+    table.origin = origin or table.origin
+    table.place = place
+    try:
+        yield
+    finally:
+        table.origin, table.place = before
+
+
+def intern(op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type) -> Node:
+    """The one node with this structure."""
+    table = _table.get()
+    key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type)
+    node = table.nodes.get(key)
+    if node is None:
+        frozen = MappingProxyType(dict(attrs))
+        static = not type.shape and (
+            op is CONSTANT
+            or op is DIM
+            or (op.name in PYTHON_ARITHMETIC and all(arg.static for arg in args))
+        )
+        number = next(table.numbers)
+        index = (number if table.place is None else table.place, number)
+        node = Node(op, args, frozen, type, index, static, table.origin)
+        table.nodes[key] = node
+    return node
+
+
+def _key(value: Any) -> Any:
+    """Tells 1, 1.0 and True apart, and 0.0 from -0.0."""
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    return (value.__class__.__name__, repr(value)) if isinstance(value, int | float) else value
+
+
+def as_node(value: Any) -> Node:
+    """A node as it is; a dim or a number as a node."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Dim) and value.constant is None:
+        return intern(DIM, (), {"value": value}, Type("int"))
+    number, dtype, shape = _array(value)
+    return intern(CONSTANT, (), {"value": number}, Type(dtype, tuple(map(Dim.of, shape))))
+
+
+def _array(value: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """A number or nested tuple with its dtype and shape; ValueError where rows differ."""
+    if not isinstance(value, tuple):
+        number = value.constant if isinstance(value, Dim) else value
+        dtype = {bool: "bool", int: "int", float: "float"}.get(number.__class__)
+        if dtype is None:
+            raise ValueError(f"not a number: {value!r}")
+        return number, dtype, ()
+    rows = [_array(row) for row in value]
+    shapes = {shape for _, _, shape in rows}
+    if len(shapes) != 1:
+        raise ValueError("the rows of an array have one shape")
+    dtype = promote([dtype for _, dtype, _ in rows])
+    return tuple(row for row, _, _ in rows), dtype, (len(rows), *shapes.pop())
+
+
+def _source(name: str) -> Op:
+    def infer(*, type: Type, **_: Any) -> Type:
+        return type
+
+    return Op(name, infer, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+
+
+INPUT = _source("input")
+PARAMETER = _source("parameter")
+COTANGENT = _source("cotangent")
+CONSTANT = _source("constant")
+DIM = _source("dim")
+SOURCES = (INPUT, PARAMETER, COTANGENT)
+
+
+def source(op: Op, name: str, type: Type) -> Node:
+    """An input, parameter or cotangent of the graph."""
+    return intern(op, (), {"name": name}, type)
+
+
+def reaches_source(node: Node) -> bool:
+    """Does the value depend on an input or a parameter?"""
+    return any(below.op in SOURCES for below in dag([node]))
+
+
+def with_args(node: Node, args: tuple[Node, ...]) -> Node:
+    """The same operation on other arguments that give a result of the same type."""
+    return node if args == node.args else intern(node.op, args, node.attrs, node.type)
+
+
+# ---- graphs ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """(∂child/∂parent)ᵀ · adjoint(child) for the operand `slot` of the child; a seed has no child."""
+
+    value: Node
+    child: Node | None
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjoint:
+    """The derivative of the seeded outputs by one node: the sum of a term for each child."""
+
+    of: Node
+    terms: tuple[Term, ...]
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Results by name and the nodes that they reach; `names` are the user's, by node.
+
+    `adjoints` says which results of reverse mode are whose; `labels` names the nodes that it
+    speaks of, also those without a name of their own.
+    """
+
+    name: str
+    results: Mapping[str, Node]
+    names: Mapping[Node, str]
+    adjoints: tuple[Adjoint, ...] = ()
+    labels: Mapping[Node, str] = field(default_factory=dict)
+
+    @property
+    def dag(self) -> nx.MultiDiGraph[Node]:
+        return dag(self.results.values())
+
+    @property
+    def order(self) -> tuple[Node, ...]:
+        """Every node that a result reaches, arguments first, else as made."""
+        return tuple(topological(self.dag))
+
+
+def dag(results: Iterable[Node]) -> nx.MultiDiGraph[Node]:
+    """What the results reach: an edge from argument to node, keyed by the operand's slot."""
+    graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
+    pending = list(results)
+    graph.add_nodes_from(pending)
+    seen = set(pending)
+    while pending:
+        node = pending.pop()
+        for slot, arg in enumerate(node.args):
+            graph.add_edge(arg, node, key=slot)
+            if arg not in seen:
+                seen.add(arg)
+                pending.append(arg)
+    return graph
+
+
+def topological(graph: nx.MultiDiGraph[Node]) -> Iterator[Node]:
+    """Arguments before nodes; ties in the order of making."""
+    return nx.lexicographical_topological_sort(graph, key=lambda node: node.index)
+
+
+def rebuild(results: Iterable[Node], replace: Callable[[Node, tuple[Node, ...]], Node]) -> dict[Node, Node]:
+    """Map every node that the results reach: `replace` gets it with its new arguments."""
+    new: dict[Node, Node] = {}
+    for node in topological(dag(results)):
+        with stamped(node.origin, node.index[0]):
+            new[node] = replace(node, tuple(new[arg] for arg in node.args))
+    return new

@@ -1,0 +1,45 @@
+"""Names of the language as Python identifiers: an injective renaming."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+RESERVED = frozenset(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self"}
+)
+
+
+def identifier(path: str) -> str:
+    """A Python identifier for one word, different for different words.
+
+    What Python or the generated module reserves gets one `_` more, and so does whatever would
+    collide with that:
+
+    >>> identifier("W"), identifier("class"), identifier("class_")
+    ('W', 'class_', 'class__')
+    """
+    return path + "_" if re.sub(r"_+\Z", "", path) in RESERVED else path
+
+
+class Scope:
+    """The identifiers taken so far in one function of the generated module."""
+
+    def __init__(self, taken: frozenset[str] | set[str] = frozenset()) -> None:
+        self.taken = set(taken)
+
+    def fresh(self, wanted: str) -> str:
+        """`wanted`, or `wanted_2`, `wanted_3`, … where that is taken."""
+        name, number = wanted, 1
+        while name in self.taken:
+            number += 1
+            name = f"{wanted}_{number}"
+        self.taken.add(name)
+        return name
+
+
+def flat(path: str) -> str:
+    """A dotted path as one identifier: `layer.3.W` is `layer_3_W`."""
+    word = path.replace(".", "_")
+    return identifier(word if not word[:1].isdigit() else "_" + word)

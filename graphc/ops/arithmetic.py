@@ -1,0 +1,216 @@
+"""Arithmetic, comparison, logic and selection, element by element."""
+
+from __future__ import annotations
+
+from functools import reduce
+
+from graphc.graph import OPERATORS, Node
+from graphc.ops.define import CAST, Partial, composite, elementwise, linear
+from graphc.types import Mismatch, Type
+
+BINARY = "a, b"
+
+plus = elementwise(
+    "+",
+    numpy="{0} + {1}",
+    partials=lambda y, a, b: (1, 1),
+    result="promote",
+    signature=BINARY,
+    doc="Sum.",
+    public=False,
+)
+minus = elementwise(
+    "-",
+    numpy="{0} - {1}",
+    partials=lambda y, a, b: (1, -1),
+    result="promote",
+    signature=BINARY,
+    doc="Difference.",
+    public=False,
+)
+times = elementwise(
+    "*",
+    numpy="{0} * {1}",
+    partials=lambda y, a, b: (b, a),
+    result="promote",
+    signature=BINARY,
+    doc="Product.",
+    public=False,
+)
+over = elementwise(
+    "/",
+    numpy="{0} / {1}",
+    partials=lambda y, a, b: (1 / b, -y / b),
+    signature=BINARY,
+    doc="Quotient.",
+    public=False,
+)
+negative = elementwise(
+    "negative",
+    numpy="-{0}",
+    partials=lambda y, x: (-1,),
+    result="promote",
+    doc="The number with the other sign.",
+)
+
+
+def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Partial]:
+    """p x^(p-1), and y log x; at 0**0 both are 0 (a constant exponent emits no logarithm)."""
+    p = exponent.value
+    if p is not None and exponent.rank == 0:
+        return {0: None, 1: 1, 2: 2 * base}.get(p, p * base ** (p - 1)), None
+    lowered = where(equal(exponent, 0), 1, exponent - 1)
+    vanishing = logical_and(equal(base, 0), exponent >= 0)
+    return exponent * base**lowered, where(vanishing, 0, y * OPERATORS["log"](base))
+
+
+power = elementwise(
+    "**",
+    numpy="{0} ** {1}",
+    partials=_power_partials,
+    result="promote",
+    signature=BINARY,
+    flops=8,
+    doc="Power.",
+    public=False,
+)
+floor_divide = elementwise(
+    "//",
+    numpy="{0} // {1}",
+    partials=None,
+    result="promote",
+    signature=BINARY,
+    doc="Quotient rounded down.",
+    public=False,
+)
+remainder = elementwise(
+    "%",
+    numpy="{0} % {1}",
+    partials=lambda y, a, b: (1, -floor_divide(a, b)),
+    result="promote",
+    signature=BINARY,
+    doc="Remainder, of the sign of the divisor.",
+    public=False,
+)
+
+equal = elementwise(
+    "==", numpy="{0} == {1}", partials=None, result="bool", signature=BINARY, doc="Equality.", public=False
+)
+not_equal = elementwise(
+    "!=", numpy="{0} != {1}", partials=None, result="bool", signature=BINARY, doc="Inequality.", public=False
+)
+less = elementwise(
+    "<", numpy="{0} < {1}", partials=None, result="bool", signature=BINARY, doc="Less.", public=False
+)
+less_equal = elementwise(
+    "<=", numpy="{0} <= {1}", partials=None, result="bool", signature=BINARY, doc="Less or equal.", public=False
+)
+greater = elementwise(
+    ">", numpy="{0} > {1}", partials=None, result="bool", signature=BINARY, doc="Greater.", public=False
+)
+greater_equal = elementwise(
+    ">=", numpy="{0} >= {1}", partials=None, result="bool", signature=BINARY, doc="Greater or equal.", public=False
+)
+logical_and = elementwise(
+    "and", numpy="{0} & {1}", partials=None, result="bool", signature=BINARY, doc="Both.", public=False
+)
+logical_or = elementwise(
+    "or", numpy="{0} | {1}", partials=None, result="bool", signature=BINARY, doc="Either.", public=False
+)
+logical_not = elementwise("not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False)
+
+where = elementwise(
+    "where",
+    numpy="np.where({0}, {1}, {2})",
+    partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
+    result="promote",
+    signature="condition, x, y",
+    doc="`x` where the condition is true, else `y`.",
+)
+maximum = elementwise(
+    "maximum",
+    numpy="np.maximum({0}, {1})",
+    partials=lambda y, a, b: (_split(a > b, equal(a, b)), _split(b > a, equal(a, b))),
+    result="promote",
+    signature=BINARY,
+    doc="The larger; at a tie the derivative is split evenly.",
+)
+minimum = elementwise(
+    "minimum",
+    numpy="np.minimum({0}, {1})",
+    partials=lambda y, a, b: (_split(a < b, equal(a, b)), _split(b < a, equal(a, b))),
+    result="promote",
+    signature=BINARY,
+    doc="The smaller; at a tie the derivative is split evenly.",
+)
+absolute = elementwise(
+    "abs",
+    numpy="np.abs({0})",
+    partials=lambda y, x: (sign(x),),
+    result="promote",
+    doc="Absolute value; the derivative at 0 is 0.",
+)
+sign = elementwise("sign", numpy="np.sign({0})", partials=None, result="promote", doc="-1, 0 or 1.")
+floor = elementwise("floor", numpy="np.floor({0})", partials=None, doc="Rounded down.")
+ceil = elementwise("ceil", numpy="np.ceil({0})", partials=None, doc="Rounded up.")
+isfinite = elementwise(
+    "isfinite", numpy="np.isfinite({0})", partials=None, result="bool", doc="Neither infinite nor nan."
+)
+
+
+def _split(wins: Node, ties: Node) -> Node:
+    """1 where it wins, ½ at a tie."""
+    return CAST(wins) + 0.5 * CAST(ties)
+
+
+# ---- identities with a meaning ---------------------------------------------------------
+
+identity = linear(
+    "id",
+    infer=lambda x: x,
+    numpy="{0}",
+    transpose=lambda ct, x: ct,
+    view_of=0,
+    doc="Its argument; `act=id` means no activation.",
+)
+stop = elementwise(
+    "stop", numpy="{0}", partials=None, result="promote", flops=0, view_of=0,
+    doc="Its argument, taken as constant."
+)
+
+
+def _all_one_type(*types: Type) -> Type:
+    assert all(t == types[0] for t in types), types
+    return types[0]
+
+
+accumulate = linear(
+    "accumulate",
+    infer=_all_one_type,
+    numpy=lambda node: " + ".join(f"{{{slot}}}" for slot in range(len(node.args))),
+    transpose=lambda ct, *terms: (ct,) * len(terms),
+    flops=lambda node: node.type.size * (len(node.args) - 1),
+    doc="The sum of what a node's children contribute to its cotangent.",
+    public=False,
+)
+
+
+def _joined(name: str, operator: str, doc: str) -> None:
+    @composite(name, "*xs", doc)
+    def build(*xs: Node) -> Node:
+        if not xs:
+            raise Mismatch("E209", f"`{name}` needs at least one argument")
+        return reduce(OPERATORS[operator], xs)
+
+
+_joined("add", "+", "The sum of its arguments: where branches meet.")
+_joined("mul", "*", "The elementwise product of its arguments.")
+
+OPERATORS.update(
+    {
+        "+": plus, "-": minus, "*": times, "/": over, "//": floor_divide, "%": remainder,
+        "**": power, "==": equal, "!=": not_equal, "<": less, "<=": less_equal, ">": greater,
+        ">=": greater_equal, "and": logical_and, "or": logical_or, "not": logical_not,
+        "neg": negative, "where": where,
+    }
+)  # fmt: skip

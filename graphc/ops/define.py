@@ -1,0 +1,359 @@
+"""The families of operations: each supplies shapes, derivative rules and structure from one statement."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from graphc.dims import Dim
+from graphc.graph import CONSTANT, DIM, OPERATORS, Node, Op, as_node
+from graphc.types import Dtype, Mismatch, Type, broadcast, is_one, promote
+
+Result = Literal["float", "promote", "bool", "int"]
+Partial = Node | int | float | None
+
+
+# ---- functions: what a `.graph` file can call ----------------------------------------
+
+REQUIRED = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """`kind` says what an argument must be: a tensor, or something known at compile time."""
+
+    name: str
+    kind: str = "tensor"
+    default: Any = REQUIRED
+    variadic: bool = False
+    positional_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A callable of the language: an operation, or a composition of operations."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    build: Callable[..., Node | tuple[Node, ...]]
+    doc: str
+    op: Op | None
+
+    @property
+    def signature(self) -> str:
+        return f"{self.name}({', '.join(map(_show_parameter, self.parameters))})"
+
+
+FUNCTIONS: dict[str, Function] = {}
+"""Every callable of the language by its name."""
+
+_DEFAULTS = {"none": None, "true": True, "false": False}
+
+
+def _parameter(text: str) -> Parameter:
+    """`axis: axes = none` as a Parameter."""
+    matched = re.fullmatch(r"(\*?)(\w+)(?:: (\w+))?(?: = (\S+))?", text.strip())
+    assert matched, text
+    star, name, kind, default = matched.groups()
+    if default is None:
+        return Parameter(name, kind or "tensor", REQUIRED, bool(star))
+    value = _DEFAULTS[default] if default in _DEFAULTS else _number(default)
+    return Parameter(name, kind or "tensor", value, bool(star))
+
+
+def _number(text: str) -> int | float:
+    return float(text) if "." in text or "e" in text else int(text)
+
+
+def _show_parameter(parameter: Parameter) -> str:
+    star = "*" if parameter.variadic else ""
+    if parameter.default is REQUIRED:
+        return star + parameter.name
+    shown = {v: k for k, v in _DEFAULTS.items()} if isinstance(parameter.default, bool | None) else {}
+    return f"{parameter.name}={shown.get(parameter.default, parameter.default)}"
+
+
+def function(
+    name: str,
+    signature: str,
+    build: Callable[..., Node | tuple[Node, ...]],
+    doc: str,
+    op: Op | None = None,
+) -> Function:
+    """Make something callable from `.graph` files; `signature` is as in `x, axis: axes = none`."""
+    written = [part.strip() for part in signature.split(",")]
+    only = written[-1] == "/"  # as in Python: what stands before it has no name for callers
+    parameters = tuple(
+        replace(_parameter(part), positional_only=only) for part in written if part not in ("", "/")
+    )
+    assert name not in FUNCTIONS, name
+    FUNCTIONS[name] = Function(name, parameters, build, doc, op)
+    return FUNCTIONS[name]
+
+
+# ---- the families ------------------------------------------------------------------------
+
+
+def elementwise(
+    name: str,
+    *,
+    numpy: str,
+    partials: Callable[..., tuple[Partial, ...]] | None,
+    doc: str,
+    signature: str = "x",
+    result: Result = "float",
+    flops: int = 1,
+    view_of: int | None = None,
+    public: bool = True,
+) -> Op:
+    """An operation on each element by itself: its Jacobian is diagonal.
+
+    `partials(y, x, …)` gives ∂y/∂x for each argument, as a node, a number, or None for zero;
+    it is None where nothing is differentiable. `result` is the dtype of the result: `promote`
+    is the smallest that holds the arguments.
+    """
+
+    def infer(*types: Type) -> Type:
+        shape = broadcast([t.shape for t in types], name)
+        return Type(_joined(types, result) if result == "promote" else result, shape)
+
+    def vjp(ct: Node, y: Node) -> Sequence[Node | None]:
+        if partials is None:
+            return (None,) * len(y.args)
+        return [_scaled(ct, partial) for partial in partials(y, *y.args)]
+
+    op = Op(
+        name,
+        infer,
+        numpy,
+        vjp,
+        "elementwise",
+        flops=lambda node: flops * node.type.size,
+        view_of=view_of,
+        prepare=_PREPARE[result],
+    )
+    return _declared(op, signature + ", /", doc, public)
+
+
+def linear(
+    name: str,
+    *,
+    infer: Callable[..., Type],
+    numpy: str | Callable[[Node], str],
+    transpose: Callable[..., Node | tuple[Node | None, ...]],
+    doc: str,
+    signature: str = "x",
+    flops: Callable[[Node], Dim] = lambda node: Dim.of(0),
+    view_of: int | None = None,
+    public: bool = True,
+    prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
+) -> Op:
+    """An operation that is linear in its arguments together.
+
+    `transpose(ct, x, …, **attrs)` gives the transposed map's value for each argument.
+    """
+
+    def vjp(ct: Node, y: Node) -> Sequence[Node | None]:
+        value = transpose(ct, *y.args, **y.attrs)
+        return value if isinstance(value, tuple) else (value,)
+
+    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare or (lambda args: args))
+    return _declared(op, signature, doc, public)
+
+
+def bilinear(
+    name: str,
+    *,
+    infer: Callable[..., Type],
+    numpy: str | Callable[[Node], str],
+    left: Callable[..., Node],
+    right: Callable[..., Node],
+    flops: Callable[[Node], Dim],
+    doc: str,
+    signature: str = "a, b",
+    public: bool = True,
+) -> Op:
+    """An operation that is linear in each of its two arguments.
+
+    `left(ct, x, y, **attrs)` and `right(…)` are the transposes in x (y fixed) and in y.
+    """
+
+    def vjp(ct: Node, node: Node) -> Sequence[Node | None]:
+        x, y = node.args
+        return (
+            left(ct, x, y, **node.attrs) if x.type.dtype == "float" else None,
+            right(ct, x, y, **node.attrs) if y.type.dtype == "float" else None,
+        )
+
+    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=_to_common)
+    return _declared(op, signature, doc, public)
+
+
+def general(
+    name: str,
+    *,
+    infer: Callable[..., Type],
+    numpy: str | Callable[[Node], str],
+    vjp: Callable[..., Sequence[Node | None]],
+    doc: str,
+    signature: str = "x",
+    flops: Callable[[Node], Dim] = lambda node: node.args[0].type.size,
+    public: bool = True,
+    prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
+    lower: Callable[..., Node] | None = None,
+) -> Op:
+    """Any other differentiable operation: `vjp(ct, y, x, …, **attrs)`."""
+
+    def rule(ct: Node, y: Node) -> Sequence[Node | None]:
+        return vjp(ct, y, *y.args, **y.attrs)
+
+    op = Op(name, infer, numpy, rule, "general", flops, prepare=prepare or first_to_float, lower=lower)
+    return _declared(op, signature, doc, public)
+
+
+def constant(
+    name: str,
+    *,
+    infer: Callable[..., Type],
+    numpy: str | Callable[[Node], str],
+    doc: str,
+    signature: str,
+    public: bool = True,
+) -> Op:
+    """An operation whose derivative is zero or that has none."""
+    op = Op(name, infer, numpy, lambda ct, y: (None,) * len(y.args), "constant", _no_flops)
+    return _declared(op, signature, doc, public)
+
+
+def composite(name: str, signature: str, doc: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A function that builds several nodes and needs no rule of its own."""
+
+    def declare(build: Callable[..., Any]) -> Callable[..., Any]:
+        function(name, signature, build, doc)
+        return build
+
+    return declare
+
+
+def _declared(op: Op, signature: str, doc: str, public: bool) -> Op:
+    if public:
+        function(op.name, signature, op, doc, op)
+    return op
+
+
+def _no_flops(node: Node) -> Dim:
+    return Dim.of(0)
+
+
+def _scaled(ct: Node, partial: Partial) -> Node | None:
+    """The Hadamard product of a cotangent with a partial derivative.
+
+    A mask selects, so that no infinite cotangent meets a zero; ct * (1 / x) is ct / x.
+    """
+    if partial is None:
+        return None
+    if isinstance(partial, Node):
+        if partial.type.dtype == "bool":
+            return OPERATORS["where"](partial, ct, 0.0)
+        if partial.op is OPERATORS["/"] and partial.args[0].value == 1:
+            return ct / partial.args[1]
+        return ct * partial
+    if partial == 1:
+        return ct
+    return -ct if partial == -1 else ct * partial
+
+
+# ---- dtypes of arguments -----------------------------------------------------------------
+
+
+def to_float(node: Node) -> Node:
+    """The node as floats; a dim stays the Python integer that it is, which NumPy fits."""
+    if node.type.dtype == "float" or node.op is DIM:
+        return node
+    return as_node(float(node.value)) if node.op is CONSTANT and node.rank == 0 else CAST(node)
+
+
+def to_int(node: Node) -> Node:
+    """A bool node as integers."""
+    if node.type.dtype != "bool":
+        return node
+    return as_node(int(node.value)) if node.op is CONSTANT and node.rank == 0 else CAST_INT(node)
+
+
+def _to_floats(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """All to float; a mask beside a float array stays, since NumPy multiplies it as 0 and 1."""
+    if any(arg.type.dtype == "float" and not arg.static for arg in args):
+        return tuple(arg if arg.type.dtype == "bool" and not arg.static else to_float(arg) for arg in args)
+    return tuple(map(to_float, args))
+
+
+def _to_common(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """All to the smallest dtype that holds them, where bool counts as int."""
+    if any(arg.type.dtype == "float" for arg in args):
+        return _to_floats(args)
+    return tuple(map(to_int, args))
+
+
+def first_to_float(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return (to_float(args[0]), *args[1:])
+
+
+def _joined(types: Sequence[Type], result: Result) -> Dtype:
+    joined = promote([t.dtype for t in types])
+    return "int" if joined == "bool" else joined
+
+
+_PREPARE: dict[Result, Callable[[tuple[Node, ...]], tuple[Node, ...]]] = {
+    "float": _to_floats,
+    "promote": _to_common,
+    "bool": lambda args: args,
+    "int": lambda args: args,
+}
+
+
+def _cast(name: str, dtype: Dtype) -> Op:
+    return Op(
+        name,
+        lambda t: Type(dtype, t.shape),
+        f"{{0}}.astype({{{dtype}}})",
+        lambda ct, y: (None,),
+        "elementwise",
+        _no_flops,
+    )
+
+
+CAST = _cast("cast_float", "float")
+CAST_INT = _cast("cast_int", "int")
+
+
+# ---- axes -----------------------------------------------------------------------------------
+
+
+def normal_axis(axis: int, rank: int, what: str) -> int:
+    """An axis counted from the left."""
+    if not -rank <= axis < rank:
+        raise Mismatch("E305", f"`{what}` has no axis {axis}: its argument has rank {rank}")
+    return axis % rank
+
+
+def normal_axes(axes: tuple[int, ...] | None, rank: int, what: str) -> tuple[int, ...]:
+    """Axes counted from the left, in order; None means all."""
+    if axes is None:
+        return tuple(range(rank))
+    normal = tuple(sorted(normal_axis(axis, rank, what) for axis in axes))
+    if len(set(normal)) < len(normal):
+        raise Mismatch("E305", f"`{what}` names an axis twice: {list(axes)}")
+    return normal
+
+
+def stretched_axes(narrow: Type, wide: Type) -> tuple[int, ...]:
+    """The axes of `wide` along which broadcasting repeats `narrow`."""
+    lead = wide.rank - narrow.rank
+    inner = [
+        lead + i
+        for i, axis in enumerate(narrow.shape)
+        if is_one(axis) and not is_one(wide.shape[lead + i])
+    ]
+    return (*range(lead), *inner)

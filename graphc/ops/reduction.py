@@ -1,0 +1,169 @@
+"""Reductions along axes, and the normalised exponentials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.graph import OPERATORS, Node
+from graphc.ops.arithmetic import equal, isfinite, maximum, stop, where
+from graphc.ops.define import CAST, first_to_float, general, linear, normal_axes
+from graphc.ops.elementary import exp, log
+from graphc.ops.shaping import expand
+from graphc.types import Type, product
+
+Axes = tuple[int, ...] | None
+REDUCTION = "x, axis: axes = none, keepdims: bool = false"
+
+
+def _reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
+    axes = normal_axes(axis, x.rank, name)
+    kept = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
+    return x.with_shape(kept)
+
+
+def _call(name: str) -> Any:
+    """`np.name(x, axis=…, keepdims=True)`, saying only what is not NumPy's default."""
+
+    def template(node: Node) -> str:
+        axes = node.attrs["axis"]
+        axis = "" if axes is None else f", axis={axes[0] if len(axes) == 1 else axes}"
+        return f"{name}({{0}}{axis}{', keepdims=True' if node.attrs['keepdims'] else ''})"
+
+    return template
+
+
+def _reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    """A cotangent of a reduction with the reduced axes as 1; a scalar fits anything as it is."""
+    if keepdims or not ct.rank:
+        return ct
+    return expand(ct, axes=normal_axes(axis, x.rank, "sum"))
+
+
+def count(x: Node, axis: Axes) -> Dim:
+    """How many elements each result of a reduction gathers."""
+    return product([x.shape[i] for i in normal_axes(axis, x.rank, "mean")])
+
+
+sum_ = linear(
+    "sum",
+    infer=_reduced,
+    numpy=_call("np.sum"),
+    transpose=lambda ct, x, axis, keepdims: _reinserted(ct, x, axis, keepdims),
+    signature=REDUCTION,
+    flops=lambda node: node.args[0].type.size,
+    doc="Sum along axes (all by default).",
+)
+mean = linear(
+    "mean",
+    infer=_reduced,
+    numpy=_call("np.mean"),
+    transpose=lambda ct, x, axis, keepdims: _reinserted(ct / count(x, axis), x, axis, keepdims),
+    signature=REDUCTION,
+    flops=lambda node: node.args[0].type.size,
+    prepare=first_to_float,
+    doc="Arithmetic mean along axes (all by default); nan where there is nothing to average.",
+)
+
+
+def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
+    """The cotangent goes to the extreme elements, evenly where several are equal."""
+    chosen = CAST(equal(x, _reinserted(y, x, axis, keepdims)))
+    share = ct / sum_(chosen, axis=axis, keepdims=keepdims)
+    return (_reinserted(share, x, axis, keepdims) * chosen,)
+
+
+max_ = general(
+    "max",
+    infer=_reduced,
+    numpy=_call("np.max"),
+    vjp=_extreme_vjp,
+    signature=REDUCTION,
+    prepare=lambda args: args,
+    doc="Largest element along axes; at a tie the derivative is split evenly.",
+)
+min_ = general(
+    "min",
+    infer=_reduced,
+    numpy=_call("np.min"),
+    vjp=_extreme_vjp,
+    signature=REDUCTION,
+    prepare=lambda args: args,
+    doc="Smallest element along axes; at a tie the derivative is split evenly.",
+)
+
+
+def _exponentials(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
+    """exp(x - m), its sum, and the shift m: the largest element, or 0 where that is infinite.
+
+    Shared by everything below, so that a value and its derivative compute them once. The
+    shift cancels in exact arithmetic, so it counts as constant.
+    """
+    largest = stop(max_(x, axis=axis, keepdims=True))
+    shift = where(isfinite(largest), largest, 0)
+    shifted = exp(x - shift)
+    return shifted, sum_(shifted, axis=axis, keepdims=True), shift
+
+
+def _logsumexp_lower(x: Node, axis: Axes, keepdims: bool) -> Node:
+    _, total, shift = _exponentials(x, axis)
+    return squeezed(log(total) + shift, x, axis, keepdims)
+
+
+def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+    """A result with kept axes in the shape that the reduction of x has."""
+    return y if keepdims else OPERATORS["reshape"](y, shape=_reduced(x.type, axis=axis, keepdims=False).shape)
+
+
+def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
+    """The softmax of x; the sum is at least 1, unless all of x is -inf, where the gradient is 0."""
+    shifted, total, _ = _exponentials(x, axis)
+    return (_reinserted(ct, x, axis, keepdims) * (shifted / maximum(total, 1)),)
+
+
+logsumexp = general(
+    "logsumexp",
+    infer=_reduced,
+    numpy="",
+    vjp=_logsumexp_vjp,
+    lower=_logsumexp_lower,
+    signature=REDUCTION,
+    flops=lambda node: 22 * node.args[0].type.size,
+    doc="log(sum(exp(x))) along axes, without overflow.",
+)
+
+
+def _softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
+    shifted, total, _ = _exponentials(x, axis)
+    return shifted / total
+
+
+softmax = general(
+    "softmax",
+    infer=lambda x, *, axis: normal_axes(axis, x.rank, "softmax") and x,
+    numpy="",
+    vjp=lambda ct, y, x, axis: (y * (ct - sum_(ct * y, axis=axis, keepdims=True)),),
+    lower=_softmax_lower,
+    signature="x, axis: axes = -1",
+    flops=lambda node: 23 * node.type.size,
+    doc="exp(x) / sum(exp(x)) along an axis (the last by default).",
+)
+
+
+def _log_softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
+    _, total, shift = _exponentials(x, axis)
+    return x - shift - log(total)
+
+
+log_softmax = general(
+    "log_softmax",
+    infer=lambda x, *, axis: normal_axes(axis, x.rank, "log_softmax") and x,
+    numpy="",
+    vjp=lambda ct, y, x, axis: (ct - softmax(x, axis=axis) * sum_(ct, axis=axis, keepdims=True),),
+    lower=_log_softmax_lower,
+    signature="x, axis: axes = -1",
+    flops=lambda node: 24 * node.type.size,
+    doc="log(softmax(x)) along an axis, without overflow.",
+)
+
+OPERATORS["sum"] = sum_

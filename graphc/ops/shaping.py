@@ -1,0 +1,329 @@
+"""Operations that move elements without computing: their transposes move them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate as running
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.graph import OPERATORS, Node, as_node
+from graphc.ops.define import composite, constant, linear, normal_axis, stretched_axes, to_float
+from graphc.types import Mismatch, Shape, Type, is_one, known_facts, product, promote, same, show
+
+# ---- axes --------------------------------------------------------------------------------
+
+
+def _transposed(x: Type, *, axes: tuple[int, ...]) -> Type:
+    return x.with_shape([x.shape[axis] for axis in axes])
+
+
+transpose = linear(
+    "permute",
+    infer=_transposed,
+    numpy=lambda node: (
+        "{0}.T"
+        if node.attrs["axes"] == tuple(reversed(range(node.rank)))
+        else f"{{0}}.transpose({', '.join(map(str, node.attrs['axes']))})"
+    ),
+    transpose=lambda ct, x, axes: transpose(ct, axes=tuple(axes.index(i) for i in range(len(axes)))),
+    view_of=0,
+    public=False,
+    doc="The axes in another order.",
+)
+
+
+@composite("transpose", "x, axes: ints = none", "The axes in another order; by default reversed.")
+def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
+    wanted = range(x.rank - 1, -1, -1) if axes is None else [axis.constant or 0 for axis in axes]
+    order = tuple(normal_axis(axis, x.rank, "transpose") for axis in wanted)
+    if sorted(order) != list(range(x.rank)):
+        raise Mismatch("E305", f"`transpose` needs every axis of {show(x.shape)} once, found {list(axes or ())}")
+    return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
+
+
+def swapped(x: Node) -> Node:
+    """The last two axes exchanged."""
+    return transpose(x, axes=(*range(x.rank - 2), x.rank - 1, x.rank - 2))
+
+
+def _expanded(x: Type, *, axes: tuple[int, ...]) -> Type:
+    rest = iter(x.shape)
+    return x.with_shape([1 if i in axes else next(rest) for i in range(x.rank + len(axes))])
+
+
+expand = linear(
+    "expand",
+    infer=_expanded,
+    numpy=lambda node: (
+        f"{{0}}[{', '.join('None' if i in node.attrs['axes'] else ':' for i in range(node.rank))}]"
+    ),
+    transpose=lambda ct, x, axes: reshape(ct, shape=x.shape),
+    view_of=0,
+    public=False,
+    doc="New axes of length 1 at these places of the result.",
+)
+
+# ---- shapes -------------------------------------------------------------------------------
+
+
+def _reshaped(x: Type, *, shape: Shape) -> Type:
+    if not same(x.size, product(shape)):
+        raise Mismatch("E302", f"cannot reshape {x} to {show(shape)}: {x.size} against {product(shape)} elements")
+    return x.with_shape(shape)
+
+
+reshape = linear(
+    "reshape",
+    infer=_reshaped,
+    numpy=lambda node: "{0}.reshape({shape})",
+    transpose=lambda ct, x, shape: reshape(ct, shape=x.shape),
+    signature="x, shape: shape",
+    view_of=0,
+    doc="The same elements, in row-major order, in another shape.",
+)
+
+
+def _broadcast(x: Type, *, shape: Shape) -> Type:
+    lead = len(shape) - x.rank
+    if lead < 0 or any(not (same(a, b) or is_one(a)) for a, b in zip(x.shape, shape[lead:], strict=True)):
+        raise Mismatch("E301", f"{x} does not broadcast to {show(shape)}")
+    return x.with_shape(shape)
+
+
+broadcast_to = linear(
+    "broadcast_to",
+    infer=_broadcast,
+    numpy="np.broadcast_to({0}, {shape})",
+    transpose=lambda ct, x, shape: unbroadcast(ct, x.type),
+    signature="x, shape: shape",
+    view_of=0,
+    doc="Repeated along new and length-1 axes to this shape.",
+)
+
+
+def unbroadcast(ct: Node, type: Type) -> Node:
+    """The transpose of broadcasting: summed along the axes that were stretched."""
+    axes = stretched_axes(type, ct.type)
+    if not axes:
+        return ct
+    summed = OPERATORS["sum"](ct, axis=axes, keepdims=False)
+    lead = ct.rank - type.rank
+    ones = tuple(axis - lead for axis in axes if axis >= lead)
+    return expand(summed, axes=ones) if ones else summed
+
+
+# ---- parts -----------------------------------------------------------------------------------
+
+Item = tuple[str, Any]  # ("at", index) or ("slice", (start, length, step)), one for each axis
+
+
+def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
+    return x.with_shape([value[1] for kind, value in items if kind == "slice"])
+
+
+def _subscript(items: Sequence[Item], shape: Shape) -> str:
+    """The items as a Python subscript."""
+    return ", ".join(_item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True))
+
+
+def _item(kind: str, value: Any, axis: Dim) -> str:
+    if kind == "at":
+        return str(value)
+    start, length, step = value
+    if step == 1:
+        stop = start + length
+        return f"{start if start.constant != 0 else ''}:{'' if same(stop, axis) else stop}"
+    last = start + (length - 1) * step
+    if step > 0:
+        return f"{start}:{last + 1}:{step}"
+    return f"{start}:{'' if last.constant == 0 else last - 1}:{step}"
+
+
+index = linear(
+    "index",
+    infer=_indexed,
+    numpy=lambda node: f"{{0}}[{_subscript(node.attrs['items'], node.args[0].shape)}]",
+    transpose=lambda ct, x, items: unindex(ct, items=items, shape=x.shape),
+    view_of=0,
+    public=False,
+    doc="Chosen positions and ranges, an item for each axis.",
+)
+unindex = linear(
+    "unindex",
+    infer=lambda ct, *, items, shape: ct.with_shape(shape),
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\n"
+        f"{{out}}[{_subscript(node.attrs['items'], node.shape)}] = {{0}}"
+    ),
+    transpose=lambda ct, x, items, shape: index(ct, items=items),
+    public=False,
+    doc="Zeros, but for these positions and ranges: the transpose of `index`.",
+)
+
+
+def _concatenated(*types: Type, axis: int) -> Type:
+    first = types[0]
+    for other in types[1:]:
+        rest = [(a, b) for i, (a, b) in enumerate(zip(first.shape, other.shape, strict=False)) if i != axis]
+        if other.rank != first.rank or not all(same(a, b) for a, b in rest):
+            raise Mismatch("E301", f"shapes do not fit in `concat` along axis {axis}: {first} and {other}")
+    total = known_facts().normal(sum((t.shape[axis] for t in types[1:]), types[0].shape[axis]))
+    shape = [total if i == axis else a for i, a in enumerate(first.shape)]
+    return Type(promote([t.dtype for t in types]), first.with_shape(shape).shape)
+
+
+def _unconcatenated(ct: Node, *parts: Node, axis: int) -> tuple[Node, ...]:
+    sizes = [part.shape[axis] for part in parts]
+    starts = running(sizes, initial=Dim.of(0))
+    return tuple(part_of(ct, axis, start, size) for start, size in zip(starts, sizes, strict=False))
+
+
+def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:
+    """`length` positions along one axis."""
+    ranges = [(Dim.of(0), size, 1) for size in x.shape]
+    ranges[axis] = (start, length, 1)
+    return index(x, items=tuple(("slice", chosen) for chosen in ranges))
+
+
+_concat = linear(
+    "concatenate",
+    infer=_concatenated,
+    numpy=lambda node: (
+        f"np.concatenate(({', '.join(f'{{{slot}}}' for slot in range(len(node.args)))},), axis={{axis}})"
+    ),
+    transpose=_unconcatenated,
+    prepare=lambda args: tuple(map(to_float, args)) if any(a.type.dtype == "float" for a in args) else args,
+    public=False,
+    doc="Arrays one after the other.",
+)
+
+
+@composite("concat", "*xs, axis: axis = -1", "Arrays joined along an axis that they have.")
+def concat(*xs: Node, axis: int = -1) -> Node:
+    if not xs:
+        raise Mismatch("E209", "`concat` needs at least one argument")
+    return _concat(*xs, axis=normal_axis(axis, xs[0].rank, "concat")) if len(xs) > 1 else xs[0]
+
+
+@composite("stack", "*xs, axis: axis = 0", "Arrays joined along a new axis.")
+def stack(*xs: Node, axis: int = 0) -> Node:
+    if not xs:
+        raise Mismatch("E209", "`stack` needs at least one argument")
+    place = normal_axis(axis, xs[0].rank + 1, "stack")
+    return concat(*(expand(x, axes=(place,)) for x in xs), axis=place)
+
+
+@composite("split", "x, n: int, axis: axis = -1", "n equal parts along an axis, in order.")
+def split(x: Node, n: Dim, axis: int = -1) -> tuple[Node, ...]:
+    place = normal_axis(axis, x.rank, "split")
+    parts = n.constant
+    if parts is None or parts < 1:
+        raise Mismatch("E209", f"`split` needs a positive number of parts, found {n}")
+    size = known_facts().normal(x.shape[place] // parts)
+    if not same(size * parts, x.shape[place]):
+        raise Mismatch("E302", f"axis {place} of {x.type} does not split into {parts} equal parts")
+    return tuple(part_of(x, place, size * i, size) for i in range(parts))
+
+
+@composite("flatten", "x, start: int = 0", "All axes from `start` on made one.")
+def flatten(x: Node, start: Dim | int = 0) -> Node:
+    first = int(Dim.of(start).constant or 0)
+    return reshape(x, shape=(*x.shape[:first], product(x.shape[first:])))
+
+
+# ---- made from nothing ----------------------------------------------------------------------
+
+
+@composite("zeros", "shape: shape", "Zeros of this shape.")
+def zeros(shape: Shape) -> Node:
+    return broadcast_to(as_node(0.0), shape=shape)
+
+
+@composite("ones", "shape: shape", "Ones of this shape.")
+def ones(shape: Shape) -> Node:
+    return broadcast_to(as_node(1.0), shape=shape)
+
+
+@composite("len", "items: list, /", "How many items a list known at compile time has.")
+def length(items: tuple[Any, ...]) -> Dim:
+    return Dim.of(len(items))
+
+
+arange = constant(
+    "arange",
+    infer=lambda *, n: Type("int", (Dim.of(n),)),
+    numpy="np.arange({n})",
+    signature="n: int",
+    doc="The integers 0 to n - 1.",
+)
+
+# ---- selection by index arrays -------------------------------------------------------------
+
+
+def _picked(x: Type, label: Type) -> Type:
+    if x.rank < 1 or label.dtype != "int" or len(label.shape) != x.rank - 1:
+        raise Mismatch("E301", f"`pick` takes [..., C] and int[...], found {x} and {label}")
+    if not all(map(same, x.shape[:-1], label.shape)):
+        raise Mismatch("E301", f"shapes do not fit in `pick`: {x} and {label}")
+    return x.with_shape(x.shape[:-1])
+
+
+pick = linear(
+    "pick",
+    infer=_picked,
+    numpy="np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]",
+    transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
+    prepare=lambda args: (to_float(args[0]), args[1]),
+    signature="x, label",
+    doc="For each row the element that its label names: x[..., label].",
+)
+unpick = linear(
+    "unpick",
+    infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
+    numpy=(
+        "{out} = np.zeros({shape}, {float})\n"
+        "np.put_along_axis({out}, {1}[..., None], {0}[..., None], axis=-1)"
+    ),
+    transpose=lambda ct, x, label, size: (pick(ct, label), None),
+    public=False,
+    doc="Zeros, but for the element of each row that its label names: the transpose of `pick`.",
+)
+
+
+def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
+    return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+
+def _at(node: Node) -> str:
+    return ":, " * int(node.attrs["axis"]) + "{1}"
+
+
+gather = linear(
+    "gather",
+    infer=_gathered,
+    numpy=lambda node: f"{{0}}[{_at(node)}]",
+    transpose=lambda ct, x, indices, axis: (scatter(ct, indices, axis=axis, size=x.shape[axis]), None),
+    public=False,
+    doc="The positions of one axis that an index array names.",
+)
+
+
+def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
+    return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
+
+
+scatter = linear(
+    "scatter",
+    infer=_scattered,
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\n"
+        f"np.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
+    ),
+    transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
+    flops=lambda node: node.args[0].type.size,
+    public=False,
+    doc="Zeros to which each position is added where its index says: the transpose of `gather`.",
+)
+
+OPERATORS.update({"T": permuted, "reshape": reshape})

@@ -1,0 +1,159 @@
+"""Text -> module text: syntax, elaboration, calculus, rewriting, planning, emission."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from graphc import __version__
+from graphc.calculus.functions import forward_and_backward, gradient, rewritten, value
+from graphc.dims import Dim
+from graphc.elaborate.build import elaborate
+from graphc.elaborate.model import Derivation, Model
+from graphc.emit.entry import Entry, entry
+from graphc.emit.module import TAKEN, Compiled, Derived, text
+from graphc.emit.verify import verify
+from graphc.graph import COTANGENT, Graph, Node, building
+from graphc.names import flat
+from graphc.plan.schedule import plan
+from graphc.rewrite.engine import PASSES
+from graphc.source import Diagnostic, GraphError, Source, error
+from graphc.syntax import tree
+from graphc.syntax.parse import parse, read_source
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may say beside the file: nothing that changes its mathematics."""
+
+    dims: Mapping[str, int] = field(default_factory=dict)
+    consts: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = "float64"
+    derive: Sequence[str] = ()
+    level: str = "-O0"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A compiled module, and what there was to warn of."""
+
+    text: str
+    model: Model
+    warnings: tuple[Diagnostic, ...]
+
+
+def compile_file(path: Path, options: Options = Options()) -> Result:
+    """Compile a `.graph` file; raises GraphError, or OSError where it cannot be read."""
+    return compile_source(read_source(str(path), path.read_bytes()), options)
+
+
+def compile_text(text: str, name: str = "graph", options: Options = Options()) -> Result:
+    """Compile the text of a `.graph` file, cited as `name`; raises GraphError."""
+    return compile_source(Source(name, text), options)
+
+
+def compile_source(source: Source, options: Options = Options()) -> Result:
+    """Compile a source; raises GraphError with every mistake."""
+    with building():
+        model = elaborate(
+            parse(source),
+            dims=options.dims,
+            consts={name: _expression(f"--const {name}", text) for name, text in options.consts.items()},
+            dtype=options.dtype,
+            derive=[_clause(text) for text in options.derive],
+        )
+        written = text(_compiled(model, options.level))
+    verify(written)
+    return Result(written, model, model.warnings)
+
+
+def load(text: str, name: str) -> ModuleType:
+    """A generated module from its text, without a file."""
+    module = ModuleType(name)
+    sys.modules[name] = module  # NamedTuple looks its module up
+    exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    return module
+
+
+def _expression(name: str, written: str) -> tree.Expr:
+    """The value of a --const option."""
+    statement = parse(Source(name, f"x = {written}")).statements[0]
+    if not isinstance(statement, tree.Equation):
+        raise GraphError([error("E217", f"{name}: `{written}` is not a value", None)])
+    return statement.value
+
+
+def _clause(written: str) -> tree.Derive:
+    """The clause of a --derive option."""
+    statements = parse(Source("--derive", f"derive {written}")).statements
+    if len(statements) != 1 or not isinstance(statements[0], tree.Derive):
+        raise GraphError([error("E217", f"--derive: `{written}` is not one clause", None)])
+    return statements[0]
+
+
+def _compiled(model: Model, level: str) -> Compiled:
+    begin = entry(model, TAKEN)
+    outputs = {d.name: d.node for d in model.outputs}
+    wrt = {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
+    if not any(d.type.dtype == "float" for d in model.outputs):
+        wrt = {}
+    split = forward_and_backward(outputs, wrt, model.names, PASSES)
+    sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+    forward = _derived(split.forward, sources, begin, "forward", tuple(outputs), (), split.cached)
+    held = {node: forward.program.variables[node] for node in split.cached}
+    whole = {adjoint.value for adjoint in split.backward.adjoints}
+    cotangents = {  # d_y where the cotangent is all of the adjoint of y
+        node: f"{'d' if node in whole else 'ct'}_{flat(node.attrs['name'])}"
+        for node in split.backward.order
+        if node.op is COTANGENT
+    }
+    backward = _derived(split.backward, held | cotangents, begin, "backward", (), tuple(wrt))
+    derived = [_function(model, one, outputs, sources, begin) for one in model.derivations]
+    return Compiled(model, begin, level, __version__, forward, backward, split.cached, tuple(derived))
+
+
+def _function(
+    model: Model,
+    one: Derivation,
+    outputs: Mapping[str, Node],
+    sources: Mapping[Node, str],
+    begin: Entry,
+) -> Derived:
+    if one.kind == "value":
+        graph = value(one.name, {name: outputs[name] for name in one.outputs}, model.names)
+    else:
+        name = one.outputs[0]
+        with_value = one.kind.startswith("value_and")
+        graph = gradient(one.name, (name, outputs[name]), dict(one.wrt), model.names, with_value)
+    wrt = tuple(path for path, _ in one.wrt) if one.kind != "value" else ()
+    return _derived(rewritten(graph, PASSES), sources, begin, one.kind, one.outputs, wrt)
+
+
+def _derived(
+    graph: Graph,
+    given: Mapping[Node, str],
+    begin: Entry,
+    kind: str,
+    outputs: tuple[str, ...],
+    wrt: tuple[str, ...],
+    kept: Collection[Node] = (),
+) -> Derived:
+    program = plan(graph, given, kept, {*TAKEN, *begin.dims})
+    flops = sum((node.op.flops(node) for node in _computed(graph, given)), Dim.of(0))
+    return Derived(program, kind, outputs, wrt, flops)
+
+
+def _computed(graph: Graph, given: Mapping[Node, str]) -> list[Node]:
+    """The nodes that a function evaluates itself."""
+    seen: set[Node] = set()
+    pending = [node for node in graph.results.values() if node not in given]
+    while pending:
+        node = pending.pop()
+        if node not in seen:
+            seen.add(node)
+            pending.extend(arg for arg in node.args if arg not in given)
+    return list(seen)
+

@@ -1,0 +1,121 @@
+"""The rules: each sees one node and gives an equal one, bit for bit, or None."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+from graphc.graph import Node, as_node, with_args
+from graphc.ops.arithmetic import minus, negative, over, plus, power, times
+from graphc.ops.shaping import broadcast_to, expand, reshape, transpose, unpick
+from graphc.types import broadcast, same_shape
+
+Rule = Callable[[Node], Node | None]
+
+
+def product_with_one(node: Node) -> Node | None:
+    """x * 1, 1 * x, x / 1 -> x."""
+    if node.op is times or node.op is over:
+        one, other = node.args
+        for kept, unit in ((one, other), (other, one)):
+            if node.op is over and kept is other:
+                continue
+            if unit.value == 1 and unit.rank == 0 and same_shape(kept.shape, node.shape):
+                return kept if kept.type == node.type else None
+    return None
+
+
+def double_negative(node: Node) -> Node | None:
+    """-(-x) -> x; a + (-b) -> a - b; a - (-b) -> a + b."""
+    if node.op is negative and node.args[0].op is negative:
+        return node.args[0].args[0]
+    if node.op in (plus, minus) and node.args[1].op is negative:
+        return (minus if node.op is plus else plus)(node.args[0], node.args[1].args[0])
+    return None
+
+
+def broadcast_in_elementwise(node: Node) -> Node | None:
+    """An operand that is repeated to fit need not be: elementwise operations stretch by themselves."""
+    if node.op.structure != "elementwise" or len(node.args) < 2:
+        return None
+    for slot, arg in enumerate(node.args):
+        if arg.op is not broadcast_to:
+            continue
+        inner = arg.args[0]
+        others = [other.shape for i, other in enumerate(node.args) if i != slot]
+        if inner.rank and any(len(shape) not in (0, node.rank) for shape in others):
+            continue
+        if same_shape(broadcast(others, node.op.name), node.shape):
+            return with_args(node, (*node.args[:slot], inner, *node.args[slot + 1 :]))
+    return None
+
+
+def repeated_scalar(node: Node) -> Node | None:
+    """What is done to a repeated number is done to the number, and the result repeated."""
+    inner = [_unrepeated(arg) for arg in node.args]
+    if not inner or not any(arg.op is broadcast_to for arg in node.args):
+        return None
+    if node.op in (expand, reshape):
+        scalar = inner[0]
+        return None if scalar is None else broadcast_to(scalar, shape=node.shape)
+    if node.op is unpick and inner[0] is not None:
+        return with_args(node, (inner[0], node.args[1]))
+    if node.op.structure == "elementwise" and all(scalar is not None for scalar in inner):
+        return broadcast_to(node.op(*inner, **node.attrs), shape=node.shape)
+    return None
+
+
+def _unrepeated(node: Node) -> Node | None:
+    """The number that a node repeats or is."""
+    if node.op is broadcast_to and not node.args[0].rank:
+        return node.args[0]
+    return None if node.rank else node
+
+
+def no_change_of_shape(node: Node) -> Node | None:
+    """Reshaping, repeating or permuting to what it was; two changes of shape in one."""
+    if node.op in (reshape, broadcast_to) and same_shape(node.shape, node.args[0].shape):
+        return node.args[0]
+    if node.op is reshape and node.args[0].op in (reshape, expand):
+        return reshape(node.args[0].args[0], shape=node.shape)
+    if node.op is transpose:
+        axes = node.attrs["axes"]
+        if axes == tuple(range(node.rank)):
+            return node.args[0]
+        if node.args[0].op is transpose:
+            inner = node.args[0].attrs["axes"]
+            return transpose(node.args[0].args[0], axes=tuple(inner[axis] for axis in axes))
+    return None
+
+
+_FOLDED = {
+    plus: operator.add,
+    minus: operator.sub,
+    times: operator.mul,
+    over: operator.truediv,
+    power: operator.pow,
+}
+
+
+def folded(node: Node) -> Node | None:
+    """Arithmetic of two numbers; what Python refuses (1/0) is left to run time."""
+    if node.op not in _FOLDED or node.rank or any(arg.value is None for arg in node.args):
+        return None
+    one, other = (arg.value for arg in node.args)
+    try:
+        value = _FOLDED[node.op](one, other)
+    except ArithmeticError:
+        return None
+    if isinstance(value, complex):
+        return None
+    return as_node(float(value) if node.type.dtype == "float" else value)
+
+
+RULES: tuple[Rule, ...] = (
+    product_with_one,
+    double_negative,
+    broadcast_in_elementwise,
+    repeated_scalar,
+    no_change_of_shape,
+    folded,
+)

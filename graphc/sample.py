@@ -1,0 +1,89 @@
+"""Random arguments for a model: sizes that satisfy its conditions, indices that lie inside."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.elaborate.model import Declared, Initialiser, Model
+from graphc.graph import Node, dag
+
+SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
+
+
+def sizes(model: Model) -> dict[str, int]:
+    """A small size for each dim without a value, such that every condition holds.
+
+    Different dims get different sizes where the conditions allow; raises ValueError where no
+    small sizes do.
+    """
+    free = [info.symbol.names[0] for info in model.dims if info.fixed is None]
+    choices = itertools.islice(itertools.product(SIZES, repeat=len(free)), 200_000)
+    valid = (
+        chosen
+        for values in sorted(choices, key=lambda v: -len(set(v)))
+        if _holds(model, chosen := dict(zip(free, values, strict=True)))
+    )
+    found = next(valid, None)
+    if found is None:
+        raise ValueError("no small dims satisfy the conditions of this graph")
+    return found
+
+
+def _holds(model: Model, dims: Mapping[str, int]) -> bool:
+    for condition in model.conditions:
+        value = condition.dim.evaluate(dims)
+        if value != 0 if condition.zero else value < 0:
+            return False
+    return all(axis.evaluate(dims) >= 0 for d in (*model.inputs, *model.params) for axis in d.node.shape)
+
+
+def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """The keyword arguments of the module's functions: inputs, `params` and unbound dims."""
+    rng = np.random.default_rng(seed)
+    chosen = sizes(model) if dims is None else dims
+    limits = _limits(model, chosen)
+    values = {d.name: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs}
+    if model.params:
+        values["params"] = {d.name: _parameter(d, rng, chosen) for d in model.params}
+    return values
+
+
+def _value(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int], limit: int) -> Any:
+    shape = tuple(axis.evaluate(dims) for axis in declared.node.shape)
+    match declared.type.dtype:
+        case "int":
+            return rng.integers(0, max(limit, 1), shape)
+        case "bool":
+            return rng.integers(0, 2, shape).astype(bool)
+    return rng.normal(size=shape)
+
+
+def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int]) -> Any:
+    """Around what the initialiser gives, but nowhere exactly at zero, where kinks would be met."""
+    shape = tuple(axis.evaluate(dims) for axis in declared.node.shape)
+    base = {Initialiser("ones"): 1.0}.get(declared.initialiser or Initialiser("zeros"), 0.0)
+    fan = shape[0] if len(shape) > 1 else 4
+    return base + rng.normal(size=shape) / np.sqrt(max(fan, 1))
+
+
+def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
+    """For each integer input the length of the shortest axis that it indexes."""
+    graph = dag([d.node for d in model.outputs])
+    limits: dict[str, int] = {}
+    for declared in model.inputs:
+        if declared.type.dtype != "int" or declared.node not in graph:
+            continue
+        pending: list[Node] = [declared.node]
+        while pending:
+            node = pending.pop()
+            for _, child, slot in graph.out_edges(node, keys=True):
+                if child.op.name in ("gather", "pick") and slot == 1:
+                    axis = child.args[0].shape[child.attrs.get("axis", -1)]
+                    limits[declared.name] = min(limits.get(declared.name, 1 << 30), axis.evaluate(dims))
+                elif child.op.view_of == slot:
+                    pending.append(child)
+    return limits

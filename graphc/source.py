@@ -1,0 +1,142 @@
+"""Where text comes from and how a mistake in it is shown: Source, Span, Diagnostic, GraphError."""
+
+from __future__ import annotations
+
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text and the name under which messages cite it."""
+
+    name: str
+    text: str
+    line_starts: tuple[int, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        starts = [0, *(i + 1 for i, character in enumerate(self.text) if character == "\n")]
+        object.__setattr__(self, "line_starts", tuple(starts))
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, without its line end."""
+        start = self.line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The characters `start <= i < end` of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        return self.source.position(self.start)[0]
+
+    @property
+    def text(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    def to(self, other: Span) -> Span:
+        """The smallest span that covers both."""
+        return Span(self.source, min(self.start, other.start), max(self.end, other.end))
+
+    def __str__(self) -> str:
+        line, column = self.source.position(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A line below a diagnostic: `help` says how to mend it, `note` what else matters."""
+
+    kind: Literal["help", "note"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One mistake or warning, its place, and what to do about it."""
+
+    code: str
+    message: str
+    span: Span | None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def severity(self) -> str:
+        return "warning" if self.code.startswith("W") else "error"
+
+    def __str__(self) -> str:
+        """The message as it is printed: headline, place, source line with a caret, notes."""
+        head = f"{self.severity}[{self.code}]: {self.message}"
+        notes = [f"= {note.kind}: {note.message}" for note in self.notes]
+        if self.span is None:
+            return "\n".join([head, *(f"  {note}" for note in notes)])
+        line_number, column = self.span.source.position(self.span.start)
+        line = self.span.source.line(line_number)
+        margin = " " * len(str(line_number))
+        before = line[: column - 1]
+        marked = line[column - 1 : column - 1 + max(self.span.end - self.span.start, 1)]
+        blanks = "".join("\t" if c == "\t" else " " * _columns(c) for c in before)
+        carets = "^" * max(sum(map(_columns, marked)), 1)
+        return "\n".join(
+            [
+                head,
+                f"{margin}--> {self.span}",
+                f"{margin} |",
+                f"{line_number} | {_printable(line)}",
+                f"{margin} | {blanks}{carets}",
+                *(f"{margin} {note}" for note in notes),
+            ]
+        )
+
+
+class GraphError(Exception):
+    """A `.graph` file is wrong; carries every diagnostic found, in the order of the text."""
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.diagnostics))
+
+
+def error(
+    code: str, message: str, span: Span | None, *, help: str | None = None, notes: Sequence[str] = ()
+) -> Diagnostic:
+    """A diagnostic with an optional remedy and further notes."""
+    helps = [Note("help", help)] if help else []
+    return Diagnostic(code, message, span, (*helps, *(Note("note", note) for note in notes)))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """The remedy for a misspelt name, or None where nothing comes close."""
+    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def _columns(character: str) -> int:
+    """How many terminal columns a character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _printable(line: str) -> str:
+    """The line with control characters, which could steer a terminal, made visible."""
+    return "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
