@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 import networkx as nx
 
-from graphc.dims import Dim, Facts
+from graphc.dims import Dim
+from graphc.facts import Facts
 from graphc.source import Span
 from graphc.types import Type, assuming, promote
 
@@ -289,7 +290,7 @@ def with_args(node: Node, args: tuple[Node, ...]) -> Node:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """(∂child/∂parent)ᵀ · adjoint(child) for the operand `slot` of the child; a seed has no child."""
+    """(∂child/∂parent)ᵀ · adjoint(child) by the child's operand `slot`; a seed has no child."""
 
     value: Node
     child: Node | None
@@ -347,10 +348,13 @@ def dag(results: Iterable[Node]) -> nx.MultiDiGraph[Node]:
 
 def topological(graph: nx.MultiDiGraph[Node]) -> Iterator[Node]:
     """Arguments before nodes; ties in the order of making."""
-    return nx.lexicographical_topological_sort(graph, key=lambda node: node.index)
+    order: Iterator[Node] = nx.lexicographical_topological_sort(graph, key=lambda n: n.index)
+    return order
 
 
-def rebuild(results: Iterable[Node], replace: Callable[[Node, tuple[Node, ...]], Node]) -> dict[Node, Node]:
+def rebuild(
+    results: Iterable[Node], replace: Callable[[Node, tuple[Node, ...]], Node]
+) -> dict[Node, Node]:
     """Map every node that the results reach: `replace` gets it with its new arguments."""
     new: dict[Node, Node] = {}
     for node in topological(dag(results)):

@@ -6,9 +6,7 @@ import builtins
 import keyword
 import re
 
-RESERVED = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self"}
-)
+RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self"})
 
 
 def identifier(path: str) -> str:

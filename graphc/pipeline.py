@@ -13,8 +13,9 @@ from graphc.calculus.functions import forward_and_backward, gradient, rewritten,
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
+from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
-from graphc.emit.module import TAKEN, Compiled, Derived, text
+from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, Graph, Node, building
 from graphc.names import flat
@@ -61,7 +62,9 @@ def compile_source(source: Source, options: Options = Options()) -> Result:
         model = elaborate(
             parse(source),
             dims=options.dims,
-            consts={name: _expression(f"--const {name}", text) for name, text in options.consts.items()},
+            consts={
+                name: _expression(f"--const {name}", text) for name, text in options.consts.items()
+            },
             dtype=options.dtype,
             derive=[_clause(text) for text in options.derive],
         )
@@ -112,7 +115,9 @@ def _compiled(model: Model, level: str) -> Compiled:
     }
     backward = _derived(split.backward, held | cotangents, begin, "backward", (), tuple(wrt))
     derived = [_function(model, one, outputs, sources, begin) for one in model.derivations]
-    return Compiled(model, begin, level, __version__, forward, backward, split.cached, tuple(derived))
+    return Compiled(
+        model, begin, level, __version__, forward, backward, split.cached, tuple(derived)
+    )
 
 
 def _function(
@@ -156,4 +161,3 @@ def _computed(graph: Graph, given: Mapping[Node, str]) -> list[Node]:
             seen.add(node)
             pending.extend(arg for arg in node.args if arg not in given)
     return list(seen)
-

@@ -38,7 +38,9 @@ def _holds(model: Model, dims: Mapping[str, int]) -> bool:
         value = condition.dim.evaluate(dims)
         if value != 0 if condition.zero else value < 0:
             return False
-    return all(axis.evaluate(dims) >= 0 for d in (*model.inputs, *model.params) for axis in d.node.shape)
+    return all(
+        axis.evaluate(dims) >= 0 for d in (*model.inputs, *model.params) for axis in d.node.shape
+    )
 
 
 def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) -> dict[str, Any]:
@@ -52,7 +54,9 @@ def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
     return values
 
 
-def _value(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int], limit: int) -> Any:
+def _value(
+    declared: Declared, rng: np.random.Generator, dims: Mapping[str, int], limit: int
+) -> Any:
     shape = tuple(axis.evaluate(dims) for axis in declared.node.shape)
     match declared.type.dtype:
         case "int":
@@ -83,7 +87,9 @@ def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
             for _, child, slot in graph.out_edges(node, keys=True):
                 if child.op.name in ("gather", "pick") and slot == 1:
                     axis = child.args[0].shape[child.attrs.get("axis", -1)]
-                    limits[declared.name] = min(limits.get(declared.name, 1 << 30), axis.evaluate(dims))
+                    limits[declared.name] = min(
+                        limits.get(declared.name, 1 << 30), axis.evaluate(dims)
+                    )
                 elif child.op.view_of == slot:
                     pending.append(child)
     return limits

@@ -100,7 +100,7 @@ class Diagnostic:
                 f"{margin} |",
                 f"{line_number} | {_printable(line)}",
                 f"{margin} | {blanks}{carets}",
-                *(f"{margin} {note}" for note in notes),
+                *(f"  {note}" for note in notes),
             ]
         )
 
@@ -117,7 +117,12 @@ class GraphError(Exception):
 
 
 def error(
-    code: str, message: str, span: Span | None, *, help: str | None = None, notes: Sequence[str] = ()
+    code: str,
+    message: str,
+    span: Span | None,
+    *,
+    help: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Diagnostic:
     """A diagnostic with an optional remedy and further notes."""
     helps = [Note("help", help)] if help else []

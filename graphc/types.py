@@ -8,7 +8,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
-from graphc.dims import Dim, Facts
+from graphc.dims import Dim
+from graphc.facts import Facts
 
 Dtype = Literal["float", "int", "bool"]
 Shape = tuple[Dim, ...]
@@ -46,7 +47,9 @@ class Type:
 
     def __str__(self) -> str:
         axes = show(self.shape)
-        return axes if self.dtype == "float" else self.dtype if not self.shape else self.dtype + axes
+        return (
+            axes if self.dtype == "float" else self.dtype if not self.shape else self.dtype + axes
+        )
 
 
 class Mismatch(Exception):
@@ -132,9 +135,7 @@ def _broadcast_two(one: Shape, other: Shape) -> Shape | None:
     tail = high[len(high) - len(low) :]
     axes = list(high[: len(high) - len(low)])
     for a, b in zip(low, tail, strict=True):
-        if same(a, b):
-            axes.append(b)
-        elif is_one(a):
+        if same(a, b) or is_one(a):
             axes.append(b)
         elif is_one(b) and len(low) == len(high):
             axes.append(a)

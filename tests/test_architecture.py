@@ -17,8 +17,9 @@ PACKAGE = ROOT / "graphc"
 
 # From the bottom up. A file imports from the lines above its own, or from its own folder.
 LAYERS = (
-    {"source", "resources"},
+    {"source", "resources", "names"},
     {"dims"},
+    {"facts"},
     {"types"},
     {"graph"},
     {"ops"},
@@ -29,6 +30,7 @@ LAYERS = (
     {"plan"},
     {"emit"},
     {"pipeline"},
+    {"sample"},
     {"cli"},
     {"__main__"},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import networkx as nx
 
@@ -66,11 +66,10 @@ def _fitted(cotangent: Node, node: Node) -> Node:
     fitted = unbroadcast(cotangent, node.type) if cotangent.rank >= node.rank else cotangent
     if not same_shape(fitted.shape, node.shape):
         fitted = broadcast_to(fitted, shape=node.shape)
-    assert fitted.type.dtype == "float" and same_shape(fitted.shape, node.shape), (cotangent, node)
+    assert fitted.type.dtype == "float", (cotangent, node)
+    assert same_shape(fitted.shape, node.shape), (cotangent, node)
     return fitted
 
 
 def _sum(terms: Sequence[Term]) -> Node:
     return terms[0].value if len(terms) == 1 else accumulate(*(term.value for term in terms))
-
-

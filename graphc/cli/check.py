@@ -12,16 +12,23 @@ from graphc.source import Diagnostic, GraphError
 
 
 def check(
-    files: list[str] = typer.Argument(..., metavar="FILE…", help="The .graph files; - is standard input."),
-    grad: bool = typer.Option(False, "--grad", help="Compare every derivative with numerical ones."),
-    format: str = typer.Option("text", "--format", metavar="FORMAT", help="text, or json for editors."),
+    files: list[str] = typer.Argument(
+        ..., metavar="FILE…", help="The .graph files; - is standard input."
+    ),
+    grad: bool = typer.Option(
+        False, "--grad", help="Compare every derivative with numerical ones."
+    ),
+    format: str = typer.Option(
+        "text", "--format", metavar="FORMAT", help="text, or json for editors."
+    ),
     dim: list[str] = DIM,
     const: list[str] = CONST,
     dtype: str = DTYPE,
     derive: list[str] = DERIVE,
 ) -> None:
     """Check FILEs without writing anything."""
-    from graphc.pipeline import Options, compile_source, read_source
+    from graphc.pipeline import Options, compile_source
+    from graphc.syntax.parse import read_source
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
@@ -45,7 +52,9 @@ def check(
             if not failed:
                 typer.echo(f"{file}: ok")
                 for name, error_ in errors.items():
-                    typer.echo(f"  {name}: largest error against numerical derivatives {error_:.1e}")
+                    typer.echo(
+                        f"  {name}: largest error against numerical derivatives {error_:.1e}"
+                    )
     if format == "json":
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     raise typer.Exit(int(wrong))

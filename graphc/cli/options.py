@@ -16,7 +16,10 @@ DIM = typer.Option([], "--dim", metavar="NAME=INT", help="Fix a dim. Repeatable.
 CONST = typer.Option([], "--const", metavar="NAME=VALUE", help="Override a const. Repeatable.")
 DTYPE = typer.Option("float64", "--dtype", metavar="DTYPE", help="float64 or float32.")
 DERIVE = typer.Option(
-    [], "--derive", metavar='"KIND OUT wrt …"', help="Derive this instead of what the file says. Repeatable."
+    [],
+    "--derive",
+    metavar='"KIND OUT wrt …"',
+    help="Derive this instead of what the file says. Repeatable.",
 )
 
 
@@ -65,4 +68,6 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
             typer.echo("", err=True)
         typer.secho(head, err=True, fg=colour, bold=True)
         for line in rest:
-            typer.secho(line, err=True, fg=colour if set(line) <= set(" |^") and "^" in line else None)
+            typer.secho(
+                line, err=True, fg=colour if set(line) <= set(" |^") and "^" in line else None
+            )

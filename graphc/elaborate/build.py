@@ -11,6 +11,7 @@ from graphc.dims import Dim
 from graphc.elaborate.derive import default_derivation, derivation
 from graphc.elaborate.expressions import evaluate
 from graphc.elaborate.model import Condition, Declared, Derivation, Model
+from graphc.elaborate.references import defined
 from graphc.elaborate.scope import BlockValue, Context, Mistake, Scope, Silent
 from graphc.elaborate.statements import body
 from graphc.graph import Node, as_node, intern, rebuild
@@ -41,6 +42,7 @@ def elaborate(
     context.blocks = {b.name.text: BlockValue(b) for b in _own_blocks(context, file)}
     for name, expr in (consts or {}).items():
         context.const_values[name] = evaluate(context, Scope(""), expr)
+    context.file_names = frozenset(name.text for s in file.statements for name in defined(s))
     _check_overrides(context, file)
     body(context, scope, file.statements)
     clauses = derive or [s for s in file.statements if isinstance(s, tree.Derive)]
@@ -78,8 +80,14 @@ def _own_blocks(context: Context, file: tree.File) -> Iterable[tree.Block]:
         name = block.name.text
         if name in seen or name in FUNCTIONS:
             why = f"first defined at {seen[name].name.span}" if name in seen else None
-            message = f"`{name}` is defined twice" if name in seen else f"`{name}` is an operation and cannot be defined"
-            context.diagnostics.append(error("E201", message, block.name.span, notes=[why] if why else []))
+            message = (
+                f"`{name}` is defined twice"
+                if name in seen
+                else f"`{name}` is an operation and cannot be defined"
+            )
+            context.diagnostics.append(
+                error("E201", message, block.name.span, notes=[why] if why else [])
+            )
         seen.setdefault(name, block)
     return seen.values()
 
@@ -87,7 +95,9 @@ def _own_blocks(context: Context, file: tree.File) -> Iterable[tree.Block]:
 def _check_overrides(context: Context, file: tree.File) -> None:
     """Only what the file declares can be overridden."""
     declared = {
-        "--dim": {n.text for s in file.statements if isinstance(s, tree.DimDeclaration) for n, _ in s.dims},
+        "--dim": {
+            n.text for s in file.statements if isinstance(s, tree.DimDeclaration) for n, _ in s.dims
+        },
         "--const": {s.name.text for s in file.statements if isinstance(s, tree.Const)},
     }
     for option, given in (("--dim", context.dim_values), ("--const", context.const_values)):
@@ -151,7 +161,8 @@ def _ordered_outputs(context: Context, file: tree.File) -> list[Declared]:
 
 def _conditions(context: Context) -> tuple[Condition, ...]:
     kept = [
-        Condition(c.dim.substitute(context.fixed), c.zero, c.text, c.span) for c in context.conditions
+        Condition(c.dim.substitute(context.fixed), c.zero, c.text, c.span)
+        for c in context.conditions
     ]
     return tuple({(c.dim, c.zero): c for c in kept if c.dim.constant is None}.values())
 
@@ -172,4 +183,3 @@ def _substituted(value: Any, fixed: Mapping[str, int]) -> Any:
     if isinstance(value, Type):
         return Type(value.dtype, tuple(axis.substitute(fixed) for axis in value.shape))
     return tuple(_substituted(item, fixed) for item in value) if isinstance(value, tuple) else value
-

@@ -14,7 +14,6 @@ from graphc.elaborate.scope import (
     Context,
     Entry,
     Instance,
-    Mistake,
     Scope,
     Silent,
     callable_names,
@@ -57,17 +56,21 @@ def call(
     callee = _callee(context, scope, expr)
     positional = [Positional(value, expr.span, None) for value in flow]
     named: dict[str, tuple[Any, tree.Argument]] = {}
-    for name, value, argument in given:
-        if name is None and named:
-            raise mistake("E209", "an argument by position after one by name", argument.span)
-        if name is None:
+    misplaced: Span | None = None
+    for ident, value, argument in given:
+        if ident is None:
+            misplaced = misplaced or (argument.span if named else None)
             positional.append(Positional(value, argument.span, argument.value))
-        elif name.text in named:
-            raise mistake("E209", f"argument `{name.text}` is given twice", argument.span)
+        elif ident.text in named:
+            raise mistake("E209", f"argument `{ident.text}` is given twice", argument.span)
         else:
-            named[name.text] = (value, argument)
+            named[ident.text] = (value, argument)
     name = expr.name.text if expr.name else feeds
     instance: Instance | None = None
+    if isinstance(callee, Function):
+        _check_names(scope, callee, named, expr.span)
+    if misplaced is not None:
+        raise mistake("E209", "an argument by position after one by name", misplaced)
     if isinstance(callee, Function):
         value = _apply(context, scope, callee, positional, named, expr.span)
     else:
@@ -89,7 +92,9 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
         found = find_callable(context, scope, function.text)
         if found is None:
             close = did_you_mean(function.text, {*callable_names(context, scope), *scope.visible()})
-            raise mistake("E200", f"unknown block or operation `{function.text}`", function.span, close)
+            raise mistake(
+                "E200", f"unknown block or operation `{function.text}`", function.span, close
+            )
         return found
     if entry.value is POISONED:
         raise Silent
@@ -101,10 +106,21 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     if isinstance(entry.value, Node):
         help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
         raise mistake("E208", f"`{function.text}` is a tensor, not an operation", expr.span, help)
-    raise mistake("E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span)
+    raise mistake(
+        "E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span
+    )
 
 
 # ---- operations ---------------------------------------------------------------------------
+
+
+def _check_names(scope: Scope, function: Function, named: Iterable[str], span: Span) -> None:
+    """Every argument by name is a parameter; what is a node's name was meant as a comparison."""
+    known = [p.name for p in function.parameters if not p.positional_only]
+    for name in named:
+        if name not in known:
+            near = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
+            raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, near)
 
 
 def _apply(
@@ -119,11 +135,6 @@ def _apply(
     tensors: list[Node] = []
     attrs: dict[str, Any] = {}
     pending = list(positional)
-    known = [p.name for p in function.parameters if not p.positional_only]
-    for name in named:
-        if name not in known:
-            help = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
-            raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, help)
     for parameter in function.parameters:
         if parameter.variadic:
             tensors.extend(to_node(given.value, given.span) for given in pending)
@@ -142,7 +153,9 @@ def _apply(
                 "E209", f"`{function.name}` needs `{parameter.name}`: {function.signature}", span
             )
         elif parameter.kind in ("axis", "axes") and isinstance(parameter.default, int):
-            attrs[parameter.name] = parameter.default if parameter.kind == "axis" else (parameter.default,)
+            attrs[parameter.name] = (
+                parameter.default if parameter.kind == "axis" else (parameter.default,)
+            )
             continue
         else:
             attrs[parameter.name] = parameter.default
@@ -151,10 +164,14 @@ def _apply(
             tensors.append(to_node(value, place))
         else:
             first = tensors[0].type if tensors else None
-            attrs[parameter.name] = _attribute(context, scope, function, parameter, value, expr, place, first, span)
+            attrs[parameter.name] = _attribute(
+                context, scope, function, parameter, value, expr, place, first, span
+            )
     if pending:
         most = len(function.parameters)
-        raise mistake("E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span)
+        raise mistake(
+            "E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span
+        )
     try:
         return function.build(*tensors, **attrs)
     except Mismatch as wrong:
@@ -180,7 +197,9 @@ def _attribute(
     if value is None:
         return None
     single = not isinstance(value, tuple)
-    exprs = [expr] if single else expr.items if isinstance(expr, tree.ListOf) else [None] * len(value)
+    exprs = (
+        [expr] if single else expr.items if isinstance(expr, tree.ListOf) else [None] * len(value)
+    )
     axes = tuple(
         _axis(context, scope, v, e, first, place, span)
         for v, e in zip((value,) if single else value, exprs, strict=True)
@@ -209,7 +228,7 @@ def _axis(
         places = [i for i, axis in enumerate(first.shape) if same(axis, value)]
         if len(places) == 1:
             return places[0]
-        shown = f"axis {place.text} appears {len(places)} times in {show(first.shape)}"
+        shown = f"axis {value} appears {len(places)} times in {show(first.shape)}"
         if not places:
             shown = f"{first} has no axis {value}"
         raise mistake("E305", shown, span, "give the axis as an integer")
@@ -249,7 +268,7 @@ def _use(
 def declare_instance(
     context: Context, scope: Scope, name: str, expr: tree.Call, given: Sequence[Given]
 ) -> Instance:
-    """`instance name = block(arguments)`: the compile-time arguments are bound, nothing is applied."""
+    """`instance name = block(arguments)`: compile-time arguments are bound, nothing is applied."""
     callee = _callee(context, scope, expr)
     if not isinstance(callee, BlockValue):
         raise mistake("E208", "an instance is made of a block", expr.span)
@@ -327,11 +346,17 @@ def _fill(
     known = [port.name.text for port in ports]
     if len(positional) > len(open_ports):
         extra = positional[len(open_ports)].span
-        raise mistake("E209", f"{name} takes {_ports_shown(open_ports)}; this is one too many", extra)
-    bound = {port.name.text: (g.value, g.span) for port, g in zip(open_ports, positional, strict=False)}
+        raise mistake(
+            "E209", f"{name} takes {_ports_shown(open_ports)}; this is one too many", extra
+        )
+    bound = {
+        port.name.text: (g.value, g.span) for port, g in zip(open_ports, positional, strict=False)
+    }
     for argument, (value, given) in named.items():
         if argument not in known:
-            raise mistake("E209", f"{name} has no argument `{argument}`", span, did_you_mean(argument, known))
+            raise mistake(
+                "E209", f"{name} has no argument `{argument}`", span, did_you_mean(argument, known)
+            )
         if argument in bound:
             raise mistake("E209", f"{name} gets `{argument}` twice", given.span)
         if argument in preset:
@@ -361,4 +386,3 @@ def _ports_shown(ports: Sequence[tree.Port]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-

@@ -11,7 +11,6 @@ from graphc.elaborate.loops import iterations
 from graphc.elaborate.scope import Context, Entry, FamilyValue, Instance, Scope, mistake
 from graphc.elaborate.values import to_node
 from graphc.graph import OPERATORS, Node
-
 from graphc.syntax import tree
 from graphc.types import same_shape, show
 
@@ -39,12 +38,19 @@ def run_stages(
             case tree.Residual():
                 flow = (_residual(context, scope, flow, stage),)
             case tree.Fork():
-                flow = tuple(_single(run_stages(context, scope, flow, b, None)[0], b[-1]) for b in stage.branches)
+                flow = tuple(
+                    _single(run_stages(context, scope, flow, b, None)[0], b[-1])
+                    for b in stage.branches
+                )
             case tree.RepeatStage():
                 flow = _repeat(context, scope, flow, stage)
             case tree.NextStage(name=ident):
                 if scope.nexts is None or ident.text not in scope.carried:
-                    raise mistake("E206", f"`next {ident.text}` but `{ident.text}` is not carried by a loop here", ident.span)
+                    raise mistake(
+                        "E206",
+                        f"`next {ident.text}` but `{ident.text}` is not carried by a loop here",
+                        ident.span,
+                    )
                 scope.nexts[ident.text] = _single(flow, stage)
     return flow, instance
 
@@ -59,18 +65,26 @@ def _call(
 
 def _single(flow: Flow, stage: tree.Stage) -> Any:
     if len(flow) != 1:
-        raise mistake("E214", f"one value is wanted here, {len(flow)} arrive", stage.span, "join them: -> add, or -> concat()")
+        raise mistake(
+            "E214",
+            f"one value is wanted here, {len(flow)} arrive",
+            stage.span,
+            "join them: -> add, or -> concat()",
+        )
     return flow[0]
 
 
 def _residual(context: Context, scope: Scope, flow: Flow, stage: tree.Residual) -> Node:
     """The input plus what the branch makes of it: the skip edge is the first operand."""
     skip = to_node(_single(flow, stage), stage.span)
-    branch = to_node(_single(run_stages(context, scope, flow, stage.stages, None)[0], stage), stage.span)
+    branch = to_node(
+        _single(run_stages(context, scope, flow, stage.stages, None)[0], stage), stage.span
+    )
     if not same_shape(skip.shape, branch.shape):
         raise mistake(
             "E304",
-            f"residual branch maps {show(skip.shape)} to {show(branch.shape)}; the skip edge needs equal shapes",
+            f"residual branch maps {show(skip.shape)} to {show(branch.shape)}; "
+            "the skip edge needs equal shapes",
             stage.span,
             "project the skip: -> (dense(n) as proj, branch) -> add",
         )
@@ -85,5 +99,3 @@ def _repeat(context: Context, scope: Scope, flow: Flow, stage: tree.RepeatStage)
     if path is not None:
         scope.entries[stage.family.name.text] = Entry(FamilyValue(path), stage.family.name.span)
     return flow
-
-

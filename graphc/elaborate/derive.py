@@ -11,9 +11,9 @@ from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
 
 KINDS = (
-    "value", "grad", "jacobian", "jacobian_matrix", "vjp", "jvp", "hvp", "hessian", "hessian_matrix",
-    "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix", "value_and_hessian",
-    "value_and_hessian_matrix",
+    "value", "grad", "jacobian", "jacobian_matrix", "vjp", "jvp", "hvp", "hessian",
+    "hessian_matrix", "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix",
+    "value_and_hessian", "value_and_hessian_matrix",
 )  # fmt: skip
 AVAILABLE = ("value", "grad", "value_and_grad")
 
@@ -22,7 +22,9 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
     """One clause, resolved."""
     kind = clause.kind.text
     if kind not in KINDS:
-        raise mistake("E401", f"unknown derivative `{kind}`", clause.kind.span, did_you_mean(kind, KINDS))
+        raise mistake(
+            "E401", f"unknown derivative `{kind}`", clause.kind.span, did_you_mean(kind, KINDS)
+        )
     if kind not in AVAILABLE or clause.per:
         what = f"`{kind}`" if kind not in AVAILABLE else "`per`"
         raise mistake("E500", f"this version of graphc does not derive {what}", clause.kind.span)
@@ -35,7 +37,9 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
                     "use `jacobian`, or reduce it with sum or mean",
                 )  # fmt: skip
         if len(outputs) > 1:
-            raise mistake("E402", "grad is of one output", clause.outputs[1].span, "one derive clause each")
+            raise mistake(
+                "E402", "grad is of one output", clause.outputs[1].span, "one derive clause each"
+            )
     wrt = _wrt(context, scope, clause)
     if kind != "value":
         _check_reach(context, clause, outputs, wrt)
@@ -52,12 +56,16 @@ def default_wrt(context: Context) -> dict[str, Node]:
 
 def default_derivation(context: Context) -> list[Derivation]:
     """`value_and_grad` of the scalar output, where there is exactly one."""
-    scalars = [d for d in context.outputs.values() if not d.node.rank and d.node.type.dtype == "float"]
+    scalars = [
+        d for d in context.outputs.values() if not d.node.rank and d.node.type.dtype == "float"
+    ]
     wrt = default_wrt(context)
     if len(scalars) != 1 or not wrt:
         return []
     name = scalars[0].name
-    return [Derivation("value_and_grad", (name,), tuple(wrt.items()), f"value_and_grad_{name}", None)]
+    return [
+        Derivation("value_and_grad", (name,), tuple(wrt.items()), f"value_and_grad_{name}", None)
+    ]
 
 
 def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
@@ -66,8 +74,18 @@ def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
         raise Silent
     if name.text not in context.outputs:
         if entry is not None and isinstance(entry.value, Node):
-            raise mistake("E405", f"`{name.text}` is not an output", name.span, f"declare it: `output {name.text}`")
-        raise mistake("E200", f"unknown output `{name.text}`", name.span, did_you_mean(name.text, context.outputs))
+            raise mistake(
+                "E405",
+                f"`{name.text}` is not an output",
+                name.span,
+                f"declare it: `output {name.text}`",
+            )
+        raise mistake(
+            "E200",
+            f"unknown output `{name.text}`",
+            name.span,
+            did_you_mean(name.text, context.outputs),
+        )
     return context.outputs[name.text].node
 
 
@@ -80,7 +98,9 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
             if name in chosen:
                 raise mistake("E403", f"`{name}` stands twice after `wrt`", path.span)
             if node.type.dtype != "float":
-                raise mistake("E403", f"`{name}` is {node.type}: only floats have derivatives", path.span)
+                raise mistake(
+                    "E403", f"`{name}` is {node.type}: only floats have derivatives", path.span
+                )
             chosen[name] = node
     return chosen
 
@@ -121,8 +141,14 @@ def _check_reach(
             if arg not in reached and arg.type.dtype == "float":
                 reached.add(arg)
                 pending.append(arg)
-    spans: dict[str, Span] = {".".join(path.words): path.span for path in clause.wrt if not path.star}
+    spans: dict[str, Span] = {
+        ".".join(path.words): path.span for path in clause.wrt if not path.star
+    }
     for name, node in wrt.items():
         if name in spans and node not in reached:
             outputs_named = ", ".join(f"`{ident.text}`" for ident in clause.outputs)
-            raise mistake("E406", f"`{name}` does not reach {outputs_named}: its derivative is zero", spans[name])
+            raise mistake(
+                "E406",
+                f"`{name}` does not reach {outputs_named}: its derivative is zero",
+                spans[name],
+            )

@@ -12,12 +12,11 @@ from graphc.elaborate.scope import (
     Entry,
     FamilyValue,
     Instance,
-    Mistake,
     Scope,
     lookup,
     mistake,
 )
-from graphc.elaborate.subscripts import subscript
+from graphc.elaborate.subscripts import Part, subscript
 from graphc.elaborate.values import binary, describe, to_node
 from graphc.graph import OPERATORS, Node
 from graphc.source import Span, did_you_mean
@@ -102,10 +101,14 @@ def _unary(context: Context, scope: Scope, expr: tree.Unary) -> Task:
             return not value
         node = to_node(value, expr.operand.span)
         if node.type.dtype != "bool":
-            raise mistake("E307", f"`not` takes a truth value, found {describe(value)}", expr.operand.span)
+            raise mistake(
+                "E307", f"`not` takes a truth value, found {describe(value)}", expr.operand.span
+            )
         return OPERATORS["not"](node)
     if isinstance(value, bool) or not isinstance(value, Dim | float | Node):
-        raise mistake("E211", f"`{expr.op}` takes a number or a tensor, found {describe(value)}", expr.span)
+        raise mistake(
+            "E211", f"`{expr.op}` takes a number or a tensor, found {describe(value)}", expr.span
+        )
     if expr.op == "+":
         return value
     return OPERATORS["neg"](value) if isinstance(value, Node) else -value
@@ -129,7 +132,7 @@ def _call(context: Context, scope: Scope, expr: tree.Call) -> Task:
 
 def _subscript(context: Context, scope: Scope, expr: tree.Subscript) -> Task:
     value = yield expr.value
-    parts = []
+    parts: list[Part] = []
     for index in expr.indices:
         if isinstance(index, tree.Slice):
             bounds = []
@@ -155,7 +158,9 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
             return _parameter(context, entry, root, words, expr.span)
     if expr.name.text == "T":
         return _transposed((yield expr.value), expr.span)
-    raise mistake("E211", f"{describe((yield expr.value))} has no member `{expr.name.text}`", expr.span)
+    raise mistake(
+        "E211", f"{describe((yield expr.value))} has no member `{expr.name.text}`", expr.span
+    )
 
 
 def _parameter(
@@ -183,7 +188,10 @@ def _transposed(value: Any, span: Span) -> Node:
     node = to_node(value, span)
     if node.rank != 2:
         raise mistake(
-            "E305", f"`.T` is for rank 2, found {node.type}", span, "name the axes: transpose(x, [0, 2, 1])"
+            "E305",
+            f"`.T` is for rank 2, found {node.type}",
+            span,
+            "name the axes: transpose(x, [0, 2, 1])",
         )
     return node.T
 

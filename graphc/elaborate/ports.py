@@ -1,4 +1,4 @@
-"""Types as written: their dims, the ports that they describe, and arguments known at compile time."""
+"""Types as written: their dims, the ports that they describe, and compile-time arguments."""
 
 from __future__ import annotations
 
@@ -36,11 +36,13 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
         case ("ints" | "shape", tuple()) if all(isinstance(item, Dim) for item in value):
             return value
     expected = {
-        "int": "an integer", "ints": "a list of integers", "list": "a list", "shape": "a list of dims",
-        "float": "a number", "bool": "true or false", "str": "a string",
-        "fn": "an operation or a block",
+        "int": "an integer", "ints": "a list of integers", "list": "a list",
+        "shape": "a list of dims", "float": "a number", "bool": "true or false",
+        "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip
-    raise mistake("E212", f"{what} is {expected} known at compile time, found {describe(value)}", span)
+    raise mistake(
+        "E212", f"{what} is {expected} known at compile time, found {describe(value)}", span
+    )
 
 
 # ---- types ------------------------------------------------------------------------------------
@@ -50,8 +52,7 @@ def type_of(context: Context, scope: Scope, written: tree.TypeOf | None) -> Type
     """A type as written, every dim in scope; a type left out is a scalar float."""
     if written is None:
         return Type("float")
-    axes = [axis for axis in written.axes or ()]
-    return Type(dtype_of(written), shape_of(context, scope, axes, written.span))
+    return Type(dtype_of(written), shape_of(context, scope, written.axes or (), written.span))
 
 
 def dtype_of(written: tree.TypeOf) -> Dtype:
@@ -74,7 +75,9 @@ def shape_of(
         if isinstance(axis, tree.Dots):
             entry = scope.find(DOTS)
             if entry is None:
-                raise mistake("E309", "`...` stands for axes in the ports of a block only", axis.span)
+                raise mistake(
+                    "E309", "`...` stands for axes in the ports of a block only", axis.span
+                )
             shape.extend(entry.value)
         else:
             shape.append(axis_of(context, scope, axis))
@@ -102,7 +105,11 @@ def show_type(written: tree.TypeOf) -> str:
 
 
 def bind_ports(
-    context: Context, scope: Scope, block: tree.Block, given: dict[str, tuple[Node, Span]], span: Span
+    context: Context,
+    scope: Scope,
+    block: tree.Block,
+    given: dict[str, tuple[Node, Span]],
+    span: Span,
 ) -> None:
     """Bind the dims of a block's port types to the shapes of the tensors given, and check them.
 
@@ -118,7 +125,9 @@ def bind_ports(
             value = context.evaluate(context, scope, port.default)
             kind = port.type.kind
             if kind and port.type.axes is None:
-                value = compile_time(context, kind.text, value, port.default.span, f"`{port.name.text}`")
+                value = compile_time(
+                    context, kind.text, value, port.default.span, f"`{port.name.text}`"
+                )
             scope.entries[port.name.text] = Entry(value, port.name.span)
     for port in tensors:
         node, place = given[port.name.text]
@@ -127,11 +136,8 @@ def bind_ports(
             node = to_float(node)
         if node.type.dtype != expected.dtype or not same_shape(node.shape, expected.shape):
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
-            raise mistake(
-                "E301",
-                f"{block.name.text} takes {port.name.text}: {show_type(port.type)}{bound}; found {node.type}",
-                place,
-            )
+            wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
+            raise mistake("E301", f"{block.name.text} takes {wanted}; found {node.type}", place)
         scope.entries[port.name.text] = Entry(node, port.name.span)
 
 
@@ -163,7 +169,11 @@ def check_results(context: Context, scope: Scope, block: tree.Block) -> tuple[No
     for port in block.results:
         entry = scope.entries.get(port.name.text)
         if entry is None:
-            raise mistake("E213", f"block `{block.name.text}` does not define its result `{port.name.text}`", port.span)
+            raise mistake(
+                "E213",
+                f"block `{block.name.text}` does not define its result `{port.name.text}`",
+                port.span,
+            )
         if not isinstance(entry.value, Node):
             raise Silent
         check_type(context, scope, port.name, port.type, entry.value)
@@ -182,6 +192,7 @@ def check_type(
         raise mistake("E304", f"`{name.text}` is declared {declared} but is {node.type}", name.span)
     if not same_shape(declared.shape, node.shape):
         raise mistake(
-            "E304", f"`{name.text}` is declared {declared} but has shape {show(node.shape)}", name.span
+            "E304",
+            f"`{name.text}` is declared {declared} but has shape {show(node.shape)}",
+            name.span,
         )
-

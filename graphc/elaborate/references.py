@@ -1,4 +1,4 @@
-"""Which names a statement defines and which it uses, read off the tree; order and cycles by networkx."""
+"""Which names a statement defines and which it uses; the order of statements, and cycles."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ def defined(statement: tree.Statement) -> list[tree.Ident]:
             return _as_names(values)
         case tree.Collect(value=value) | tree.Until(condition=value):
             return _as_names([value])
-        case tree.Repeat(family=family, carries=carries, body=body) | tree.Scan(
-            family=family, carries=carries, body=body
+        case (
+            tree.Repeat(family=family, carries=carries, body=body)
+            | tree.Scan(family=family, carries=carries, body=body)
         ):
             collected = [s.name for s in body if isinstance(s, tree.Collect)]
             return [family.name, *(carry.name for carry in carries), *collected]
+        case tree.If(body=body, orelse=orelse):
+            return [name for inner in (*body, *orelse) for name in defined(inner)]
     return []
 
 
@@ -46,16 +49,16 @@ def used(statement: tree.Statement) -> set[str]:
     if isinstance(statement, LOOPS):
         inner = {name.text for s in statement.body for name in defined(s)}
         inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
-        outside = _names([statement.family, *(carry.start for carry in statement.carries)])
+        outside = names_in([statement.family, *(carry.start for carry in statement.carries)])
         return outside | ({name for s in statement.body for name in used(s)} - inner)
     if isinstance(statement, tree.If):
         branches = {name for s in (*statement.body, *statement.orelse) for name in used(s)}
-        return branches | _names([statement.condition])
+        return branches | names_in([statement.condition])
     if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
         return set()
     if isinstance(statement, tree.Output) and statement.value is None:
-        return {name.text for name in statement.names} | _names([statement.type])
-    return _names([statement]) - {name.text for name in _as_names([statement])}
+        return {name.text for name in statement.names} | names_in([statement.type])
+    return names_in([statement]) - {name.text for name in _as_names([statement])}
 
 
 @cache
@@ -75,7 +78,8 @@ def walk(roots: Iterable[Any]) -> Iterator[Any]:
             pending.extend(reversed([getattr(item, part) for part in _parts(item.__class__)]))
 
 
-def _names(roots: Iterable[Any]) -> set[str]:
+def names_in(roots: Iterable[Any]) -> set[str]:
+    """The names that stand as values below these."""
     return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
 
 
@@ -108,13 +112,15 @@ def ordered(statements: Sequence[tree.Statement]) -> list[int]:
     for i, statement in enumerate(statements):
         own = {name.text for name in defined(statement)}
         needed = used(statement)
-        if own & needed and not isinstance(statement, LOOPS | tree.Chain):
+        if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
             graph.add_edge(i, i)
         graph.add_edges_from((makers[name], i) for name in needed - own if name in makers)
     try:
         return list(nx.lexicographical_topological_sort(graph))
     except nx.NetworkXUnfeasible:
-        component = min((c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min)
+        component = min(
+            (c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min
+        )
         start = min(component)
         edges = nx.find_cycle(graph.subgraph(component), start)
         raise Cycle([edge[0] for edge in edges]) from None

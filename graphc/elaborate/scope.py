@@ -120,7 +120,8 @@ class Context:
     """The state of one elaboration.
 
     `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
-    (a port's default, a block's body) needs them again.
+    (a port's default, a block's body) needs them again. `file_names` are those that the file
+    defines at top level, which a block does not see.
     """
 
     dtype: str
@@ -128,6 +129,7 @@ class Context:
     const_values: dict[str, Any]
     evaluate: Callable[[Context, Scope, tree.Expr], Any]
     body: Callable[[Context, Scope, tuple[tree.Statement, ...]], None]
+    file_names: frozenset[str] = frozenset()
     blocks: dict[str, BlockValue] = field(default_factory=dict)
     standard: dict[str, BlockValue] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -176,6 +178,15 @@ class Context:
             self.origin = before
 
 
+def define(
+    context: Context, scope: Scope, name: tree.Ident, value: Any, instance: Instance | None = None
+) -> None:
+    """Give a name its value; a node is also called so in the module."""
+    scope.entries[name.text] = Entry(value, name.span, instance)
+    if isinstance(value, Node):
+        context.name_node(value, scope.join(name.text))
+
+
 def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:
     """What a name stands for, or the mistake that nothing does."""
     entry = scope.find(name.text)
@@ -194,11 +205,11 @@ def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:
 
 def unknown(context: Context, scope: Scope, name: str, span: Span) -> Mistake:
     """An unknown name, with the nearest known one or why an outer one cannot be seen."""
-    if context.uses and scope.block is not None and name in context.nodes | context.dims | context.const_values:
-        help = f"a block sees only its ports; pass `{name}` as an argument"
+    if context.uses and scope.block is not None and name in context.file_names:
+        near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
     else:
-        help = did_you_mean(name, {*scope.visible(), *CONSTANTS}) or did_you_mean(name, FUNCTIONS)
-    return mistake("E200", f"unknown name `{name}`", span, help)
+        near = did_you_mean(name, {*scope.visible(), *CONSTANTS}) or did_you_mean(name, FUNCTIONS)
+    return mistake("E200", f"unknown name `{name}`", span, near)
 
 
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
@@ -208,4 +219,3 @@ def find_callable(context: Context, scope: Scope, name: str) -> Function | Block
 
 def callable_names(context: Context, scope: Scope) -> set[str]:
     return {*context.blocks, *context.standard, *FUNCTIONS}
-

@@ -1,4 +1,4 @@
-"""Subscripts: positions, ranges, new axes and gathers, with their bounds proved or checked at entry."""
+"""Subscripts: positions, ranges, new axes and gathers; bounds are proved or checked at entry."""
 
 from __future__ import annotations
 
@@ -27,12 +27,16 @@ def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequenc
     return _tensor(context, expr.span, value, _without_dots(expr.span, value, parts))
 
 
-def _list_item(context: Context, expr: tree.Subscript, value: tuple[Any, ...], parts: Sequence[Part]) -> Any:
+def _list_item(
+    context: Context, expr: tree.Subscript, value: tuple[Any, ...], parts: Sequence[Part]
+) -> Any:
     if len(parts) != 1 or isinstance(parts[0][0], tree.Dots | tree.NewAxis):
         raise mistake("E308", "a list takes one index", expr.span)
     part, index_value = parts[0]
     if isinstance(part, tree.Slice):
-        return value[slice(*(None if b is None else _integer(context, b, part.span) for b in index_value))]
+        return value[
+            slice(*(None if b is None else _integer(context, b, part.span) for b in index_value))
+        ]
     position = _integer(context, index_value, part.span)
     if not -len(value) <= position < len(value):
         raise mistake("E308", f"index {position} is outside a list of {len(value)}", expr.span)
@@ -53,8 +57,12 @@ def _without_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
     if len(dots) > 1:
         raise mistake("E308", "a subscript has at most one `...`", span)
     if given > value.rank:
-        raise mistake("E308", f"{given} indices for {value.type}, which has {value.rank} axes", span)
-    whole: list[Part] = [(tree.Slice(span, None, None, None), (None, None, None))] * (value.rank - given)
+        raise mistake(
+            "E308", f"{given} indices for {value.type}, which has {value.rank} axes", span
+        )
+    whole: list[Part] = [(tree.Slice(span, None, None, None), (None, None, None))] * (
+        value.rank - given
+    )
     place = dots[0] if dots else len(parts)
     return [*parts[:place], *whole, *parts[place + bool(dots) :]]
 
@@ -86,7 +94,9 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             items.append(("at", _position(context, span, given, size, axis, value)))
         else:
             raise mistake("E308", f"an index is an integer, found {describe(given)}", part.span)
-    whole = all(kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True))
+    whole = all(
+        kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
+    )
     result = value if whole else index(value, items=tuple(items))
     if gathered:
         result = gather(result, gathered[1], axis=gathered[0])
@@ -114,7 +124,12 @@ def _range(
     """(start, length, step) of a slice whose bounds lie inside its axis."""
     for bound in bounds:
         if bound is not None and not isinstance(bound, Dim):
-            raise mistake("E308", f"the bounds of a slice are integers known at compile time, found {describe(bound)}", span)
+            found = describe(bound)
+            raise mistake(
+                "E308",
+                f"the bounds of a slice are integers known at compile time, found {found}",
+                span,
+            )
     start, stop, step = bounds
     stride = 1 if step is None else _integer(context, step, span)
     if stride == 0:
@@ -123,9 +138,17 @@ def _range(
     start = first if start is None else _from_front(start, size)
     stop = last if stop is None else _from_front(stop, size)
     outside = mistake("E308", f"the slice leaves axis {axis} of {value.type}", span)
-    for inside in (start, size - stop, stop - start) if stride > 0 else (size - 1 - start, stop + 1, start - stop):
+    for inside in (
+        (start, size - stop, stop - start)
+        if stride > 0
+        else (size - 1 - start, stop + 1, start - stop)
+    ):
         _require(context, span, inside, outside)
-    length = (stop - start + (stride - 1)) // stride if stride > 0 else (start - stop - stride - 1) // -stride
+    length = (
+        (stop - start + (stride - 1)) // stride
+        if stride > 0
+        else (start - stop - stride - 1) // -stride
+    )
     return start, known_facts().normal(length), stride
 
 

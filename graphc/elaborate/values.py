@@ -89,9 +89,9 @@ def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, 
     if isinstance(left, Dim) and isinstance(right, Dim):
         return _dims(context, op, left, right, spans[0])
     if is_number(left) and is_number(right):
-        one, other = (_float(context, side) for side in (left, right))
-        if one is not None and other is not None:
-            return _floats(op, one, other, spans[0])
+        number, second = (_float(context, side) for side in (left, right))
+        if number is not None and second is not None:
+            return _floats(op, number, second, spans[0])
     if isinstance(left, bool | str) and isinstance(right, bool | str):
         if op in ("==", "!="):
             return COMPARISON[op](left, right)
@@ -110,7 +110,9 @@ def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
         decided = compare(context, op, left, right)
         if decided is None:
             raise mistake(
-                "E404", f"`{left} {op} {right}` depends on a dim that has no value at compile time", span
+                "E404",
+                f"`{left} {op} {right}` depends on a dim that has no value at compile time",
+                span,
             )
         return decided
     try:
@@ -156,8 +158,9 @@ def compare(context: Context, op: str, left: Dim, right: Dim) -> bool | None:
     facts = known_facts()
     proved: bool | None = None
     if op in ("==", "!="):
-        proved = True if facts.equal(left, right) else None
-        if proved is None and facts.nonnegative(difference - 1) or facts.nonnegative(-difference - 1):
+        if facts.equal(left, right):
+            proved = True
+        elif facts.nonnegative(difference - 1) or facts.nonnegative(-difference - 1):
             proved = False
         proved = proved if op == "==" or proved is None else not proved
     else:

@@ -1,4 +1,4 @@
-"""What the generated module says beside its statements: the line of the graph, the term of the chain rule."""
+"""Comments beside statements: the line of the graph, or the term of the chain rule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ def place(node: Node, source: Source) -> str:
 def shortened(text: str) -> str:
     """Text from the source on one line of printable characters, fit for a comment."""
     words = " ".join(text.split())
-    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words)
+    plain = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
+    )
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""How a generated function begins: its arguments, checked and brought to form, and its dims, bound."""
+"""How a generated function begins: its arguments, checked and converted, and its dims, bound."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Entry:
     @property
     def signature(self) -> str:
         """The parameters of a Python function, with types."""
-        parts = ["params: Mapping[str, npt.ArrayLike]"] if self.params else []
-        parts += [f"{self.variables[d.name]}: npt.ArrayLike" for d in self.inputs]
+        parts = ["params: Mapping[str, ArrayLike]"] if self.params else []
+        parts += [f"{self.variables[d.name]}: ArrayLike" for d in self.inputs]
         if self.keywords:
             parts += ["*", *(f"{dim}: int" for dim in self.keywords)]
         return ", ".join(parts)
@@ -94,7 +94,9 @@ def _next_binding(
         linear = axis.linear_in(unbound[0]) if len(unbound) == 1 else None
         if linear is not None:
             factor, offset = linear
-            return Binding(unbound[0], variables[declared.name], number, factor, offset, described(declared))
+            return Binding(
+                unbound[0], variables[declared.name], number, factor, offset, described(declared)
+            )
     return None
 
 
@@ -134,15 +136,17 @@ def _array(begin: Entry, declared: Declared) -> str:
     kinds, dtype = KINDS[declared.type.dtype]
     given = f"params[{declared.name!r}]" if declared.initialiser else variable
     expected = f"{declared.type.dtype}{show(declared.type.shape)}"
-    what = described(declared)
-    return f"{variable} = _array({given}, {what!r}, {expected!r}, {kinds!r}, {dtype}, {declared.type.rank})"
+    what, rank = described(declared), declared.type.rank
+    arguments = f"{given}, {what!r}, {expected!r}, {kinds!r}, {dtype}, {rank}"
+    return f"{variable} = _array({arguments})"
 
 
 def _bind(binding: Binding) -> str:
     size = f"{binding.variable}.shape[{binding.axis}]"
     if binding.factor == 1 and binding.offset.constant == 0:
         return f"{binding.dim} = {size}"
-    what = f"{binding.what}, axis {binding.axis}, which has {binding.factor}*{binding.dim} + {binding.offset} elements"
+    length = f"{binding.factor}*{binding.dim} + {binding.offset}"
+    what = f"{binding.what}, axis {binding.axis}, which has {length} elements"
     return f"{binding.dim} = _solve({size}, {binding.factor}, {binding.offset}, {what!r})"
 
 
@@ -151,7 +155,10 @@ def _shape_check(begin: Entry, declared: Declared, bound: dict[str, Binding]) ->
     variable = begin.variables[declared.name]
     shape = declared.node.shape
     own = [
-        any(b.variable == variable and b.axis == i and b.factor == 1 and b.offset.constant == 0 for b in bound.values())
+        any(
+            b.variable == variable and b.axis == i and b.factor == 1 and b.offset.constant == 0
+            for b in bound.values()
+        )
         for i in range(len(shape))
     ]
     if all(own):

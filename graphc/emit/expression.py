@@ -49,11 +49,12 @@ def _filled(node: Node, variables: Mapping[Node, str], **places: str) -> ast.Mod
     attrs = {name: show(value) for name, value in node.attrs.items()}
     named = {**DTYPES, "shape": show(node.shape), **attrs, **places}
     tree = ast.parse(template(node).format(*holes, **named))
-    return ast.fix_missing_locations(_Fill(dict(zip(holes, arguments, strict=True))).visit(tree))
+    _Fill(dict(zip(holes, arguments, strict=True))).visit(tree)
+    return ast.fix_missing_locations(tree)
 
 
 def _typed_argument(node: Node) -> int | None:
-    """Where all floats that an operation meets are Python's, the one that gets the module's dtype."""
+    """Where all floats of an operation are Python's, the one that gets the module's dtype."""
     if node.static or node.type.dtype != "float":
         return None
     if any(arg.type.dtype == "float" and not arg.static for arg in node.args):

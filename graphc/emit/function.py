@@ -78,7 +78,9 @@ def result(node: Node, program: Program, shared: bool = False) -> str:
     """A result as it is returned: never memory of an input, of the cache or of another result."""
     text = ast.unparse(expression(node, program.variables))
     if not node.rank:
-        return f"{DTYPES[node.type.dtype]}({text})" if node.static or node.op.name in _ARRAYS else text
+        return (
+            f"{DTYPES[node.type.dtype]}({text})" if node.static or node.op.name in _ARRAYS else text
+        )
     if shared or node.op.view_of is not None or not node.args:
         return f"{text}.copy()"
     return text

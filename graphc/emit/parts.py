@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 FLOAT = np.float64
+ArrayLike = Any  # what np.asarray takes
 
 
-def _array(value: npt.ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
-    """The value as a C-contiguous, aligned array of a dtype and rank; a scalar of rank 0 as such."""
+def _array(value: ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
+    """The value as a C-contiguous, aligned array of a dtype and rank; a scalar for rank 0."""
     array = np.asarray(value)
     if array.dtype.kind not in kinds:
         raise TypeError(f"{what} has dtype {array.dtype}, expected {expected}")
@@ -44,7 +44,7 @@ def _whole(value: int, name: str) -> int:
     return int(value)
 
 
-def _names(params: Mapping[str, npt.ArrayLike], expected: tuple[str, ...]) -> None:
+def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
     """The parameters are there, and no others."""
     if params.keys() != set(expected):
         missing = [name for name in expected if name not in params]
@@ -54,13 +54,15 @@ def _names(params: Mapping[str, npt.ArrayLike], expected: tuple[str, ...]) -> No
         raise ValueError(f"parameters: {'; '.join(found)}")
 
 
-def _cotangent(value: npt.ArrayLike | None, what: str, shape: tuple[int, ...]) -> Any:
+def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     """The cotangent of an output: an array of its shape; zeros where it is left out."""
     if value is None:
         return np.zeros(shape, FLOAT)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub" or array.shape != shape:
-        raise ValueError(f"{what} is {array.dtype} of shape {array.shape}, expected float of {shape}")
+        raise ValueError(
+            f"{what} is {array.dtype} of shape {array.shape}, expected float of {shape}"
+        )
     return array.astype(FLOAT)[()]
 
 
@@ -69,7 +71,7 @@ def _stream(seed: int, path: str) -> np.random.Generator:
     return np.random.default_rng([seed, *path.encode()])
 
 
-def _split(vector: npt.ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def _split(vector: ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """Consecutive parts of a vector in these shapes."""
     flat = np.asarray(vector, FLOAT)
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
@@ -77,7 +79,8 @@ def _split(vector: npt.ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict
         raise ValueError(f"the vector has shape {flat.shape}, expected ({sum(sizes)},)")
     parts = np.split(flat, np.cumsum(sizes)[:-1])
     return {
-        path: part.reshape(shape).copy()[()] for (path, shape), part in zip(shapes.items(), parts, strict=True)
+        path: part.reshape(shape).copy()[()]
+        for (path, shape), part in zip(shapes.items(), parts, strict=True)
     }
 
 
@@ -116,7 +119,9 @@ def _slope(value: Callable[[float], float], width: float) -> float:
     return float(4 * fine - coarse) / 3
 
 
-def _disagreement(value: Callable[[dict[str, Any]], float], at: Mapping[str, Any], gradients: Mapping[str, Any]) -> float:
+def _disagreement(
+    value: Callable[[dict[str, Any]], float], at: Mapping[str, Any], gradients: Mapping[str, Any]
+) -> float:
     """How far gradients are from numerical derivatives of `value`, along random directions.
 
     The largest |analytic - numerical| / max(1, |numerical|) over three directions a path.
@@ -135,7 +140,7 @@ def _disagreement(value: Callable[[dict[str, Any]], float], at: Mapping[str, Any
             numerical = _slope(lambda h: value({**at, path: start + h * direction}), scale)  # noqa: B023
             analytic = float(np.sum(gradient * direction))
             gap = abs(analytic - numerical) / max(1.0, abs(numerical))
-            worst = max(worst, gap if gap == gap else np.inf)
+            worst = max(worst, np.inf if np.isnan(gap) else gap)
     return worst
 
 

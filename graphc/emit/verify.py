@@ -12,20 +12,20 @@ IMPORTS = {
     "numpy.typing": {"npt"},
 }
 BUILTINS = frozenset(
-    {"abs", "dict", "divmod", "float", "getattr", "int", "isinstance", "len", "list", "max", "min", "property",
-     "set", "sorted", "str", "sum", "tuple", "zip", "range",
+    {"abs", "dict", "divmod", "float", "getattr", "int", "isinstance", "len", "list", "max", "min",
+     "property", "range", "set", "sorted", "str", "sum", "tuple", "zip",
      "ArithmeticError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
-    ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If, ast.For,
-    ast.Raise, ast.Continue,
+    ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If,
+    ast.For, ast.Raise, ast.Continue,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
     ast.Call, ast.keyword, ast.Starred, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.IfExp,
-    ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr, ast.FormattedValue,
-    ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+    ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr,
+    ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
 
 
@@ -40,9 +40,15 @@ def verify(text: str) -> None:
     if anything else did.
     """
     tree = ast.parse(text)
-    known = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    known = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
     known |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    known |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    known |= {
+        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
     known |= {name for names in IMPORTS.values() for name in names} | BUILTINS
     for node in ast.walk(tree):
         if not isinstance(node, STATEMENTS + EXPRESSIONS):
@@ -61,5 +67,3 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> None:
         name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")
-
-

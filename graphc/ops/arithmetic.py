@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import reduce
 
-from graphc.graph import OPERATORS, Node
+from graphc.graph import OPERATORS, Node, Op
 from graphc.ops.define import CAST, Partial, composite, elementwise, linear
 from graphc.types import Mismatch, Type
 
 BINARY = "a, b"
 
-plus = elementwise(
+plus: Op = elementwise(
     "+",
     numpy="{0} + {1}",
     partials=lambda y, a, b: (1, 1),
@@ -19,7 +19,7 @@ plus = elementwise(
     doc="Sum.",
     public=False,
 )
-minus = elementwise(
+minus: Op = elementwise(
     "-",
     numpy="{0} - {1}",
     partials=lambda y, a, b: (1, -1),
@@ -28,7 +28,7 @@ minus = elementwise(
     doc="Difference.",
     public=False,
 )
-times = elementwise(
+times: Op = elementwise(
     "*",
     numpy="{0} * {1}",
     partials=lambda y, a, b: (b, a),
@@ -37,7 +37,7 @@ times = elementwise(
     doc="Product.",
     public=False,
 )
-over = elementwise(
+over: Op = elementwise(
     "/",
     numpy="{0} / {1}",
     partials=lambda y, a, b: (1 / b, -y / b),
@@ -45,7 +45,7 @@ over = elementwise(
     doc="Quotient.",
     public=False,
 )
-negative = elementwise(
+negative: Op = elementwise(
     "negative",
     numpy="-{0}",
     partials=lambda y, x: (-1,),
@@ -64,7 +64,7 @@ def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Parti
     return exponent * base**lowered, where(vanishing, 0, y * OPERATORS["log"](base))
 
 
-power = elementwise(
+power: Op = elementwise(
     "**",
     numpy="{0} ** {1}",
     partials=_power_partials,
@@ -74,7 +74,7 @@ power = elementwise(
     doc="Power.",
     public=False,
 )
-floor_divide = elementwise(
+floor_divide: Op = elementwise(
     "//",
     numpy="{0} // {1}",
     partials=None,
@@ -83,7 +83,7 @@ floor_divide = elementwise(
     doc="Quotient rounded down.",
     public=False,
 )
-remainder = elementwise(
+remainder: Op = elementwise(
     "%",
     numpy="{0} % {1}",
     partials=lambda y, a, b: (1, -floor_divide(a, b)),
@@ -93,33 +93,83 @@ remainder = elementwise(
     public=False,
 )
 
-equal = elementwise(
-    "==", numpy="{0} == {1}", partials=None, result="bool", signature=BINARY, doc="Equality.", public=False
+equal: Op = elementwise(
+    "==",
+    numpy="{0} == {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Equality.",
+    public=False,
 )
-not_equal = elementwise(
-    "!=", numpy="{0} != {1}", partials=None, result="bool", signature=BINARY, doc="Inequality.", public=False
+not_equal: Op = elementwise(
+    "!=",
+    numpy="{0} != {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Inequality.",
+    public=False,
 )
-less = elementwise(
-    "<", numpy="{0} < {1}", partials=None, result="bool", signature=BINARY, doc="Less.", public=False
+less: Op = elementwise(
+    "<",
+    numpy="{0} < {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Less.",
+    public=False,
 )
-less_equal = elementwise(
-    "<=", numpy="{0} <= {1}", partials=None, result="bool", signature=BINARY, doc="Less or equal.", public=False
+less_equal: Op = elementwise(
+    "<=",
+    numpy="{0} <= {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Less or equal.",
+    public=False,
 )
-greater = elementwise(
-    ">", numpy="{0} > {1}", partials=None, result="bool", signature=BINARY, doc="Greater.", public=False
+greater: Op = elementwise(
+    ">",
+    numpy="{0} > {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Greater.",
+    public=False,
 )
-greater_equal = elementwise(
-    ">=", numpy="{0} >= {1}", partials=None, result="bool", signature=BINARY, doc="Greater or equal.", public=False
+greater_equal: Op = elementwise(
+    ">=",
+    numpy="{0} >= {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Greater or equal.",
+    public=False,
 )
-logical_and = elementwise(
-    "and", numpy="{0} & {1}", partials=None, result="bool", signature=BINARY, doc="Both.", public=False
+logical_and: Op = elementwise(
+    "and",
+    numpy="{0} & {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Both.",
+    public=False,
 )
-logical_or = elementwise(
-    "or", numpy="{0} | {1}", partials=None, result="bool", signature=BINARY, doc="Either.", public=False
+logical_or: Op = elementwise(
+    "or",
+    numpy="{0} | {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Either.",
+    public=False,
 )
-logical_not = elementwise("not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False)
+logical_not: Op = elementwise(
+    "not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False
+)
 
-where = elementwise(
+where: Op = elementwise(
     "where",
     numpy="np.where({0}, {1}, {2})",
     partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
@@ -127,7 +177,7 @@ where = elementwise(
     signature="condition, x, y",
     doc="`x` where the condition is true, else `y`.",
 )
-maximum = elementwise(
+maximum: Op = elementwise(
     "maximum",
     numpy="np.maximum({0}, {1})",
     partials=lambda y, a, b: (_split(a > b, equal(a, b)), _split(b > a, equal(a, b))),
@@ -135,7 +185,7 @@ maximum = elementwise(
     signature=BINARY,
     doc="The larger; at a tie the derivative is split evenly.",
 )
-minimum = elementwise(
+minimum: Op = elementwise(
     "minimum",
     numpy="np.minimum({0}, {1})",
     partials=lambda y, a, b: (_split(a < b, equal(a, b)), _split(b < a, equal(a, b))),
@@ -143,18 +193,24 @@ minimum = elementwise(
     signature=BINARY,
     doc="The smaller; at a tie the derivative is split evenly.",
 )
-absolute = elementwise(
+absolute: Op = elementwise(
     "abs",
     numpy="np.abs({0})",
     partials=lambda y, x: (sign(x),),
     result="promote",
     doc="Absolute value; the derivative at 0 is 0.",
 )
-sign = elementwise("sign", numpy="np.sign({0})", partials=None, result="promote", doc="-1, 0 or 1.")
-floor = elementwise("floor", numpy="np.floor({0})", partials=None, doc="Rounded down.")
-ceil = elementwise("ceil", numpy="np.ceil({0})", partials=None, doc="Rounded up.")
-isfinite = elementwise(
-    "isfinite", numpy="np.isfinite({0})", partials=None, result="bool", doc="Neither infinite nor nan."
+sign: Op = elementwise(
+    "sign", numpy="np.sign({0})", partials=None, result="promote", doc="-1, 0 or 1."
+)
+floor: Op = elementwise("floor", numpy="np.floor({0})", partials=None, doc="Rounded down.")
+ceil: Op = elementwise("ceil", numpy="np.ceil({0})", partials=None, doc="Rounded up.")
+isfinite: Op = elementwise(
+    "isfinite",
+    numpy="np.isfinite({0})",
+    partials=None,
+    result="bool",
+    doc="Neither infinite nor nan.",
 )
 
 
@@ -165,7 +221,7 @@ def _split(wins: Node, ties: Node) -> Node:
 
 # ---- identities with a meaning ---------------------------------------------------------
 
-identity = linear(
+identity: Op = linear(
     "id",
     infer=lambda x: x,
     numpy="{0}",
@@ -173,9 +229,14 @@ identity = linear(
     view_of=0,
     doc="Its argument; `act=id` means no activation.",
 )
-stop = elementwise(
-    "stop", numpy="{0}", partials=None, result="promote", flops=0, view_of=0,
-    doc="Its argument, taken as constant."
+stop: Op = elementwise(
+    "stop",
+    numpy="{0}",
+    partials=None,
+    result="promote",
+    flops=0,
+    view_of=0,
+    doc="Its argument, taken as constant.",
 )
 
 
@@ -184,7 +245,7 @@ def _all_one_type(*types: Type) -> Type:
     return types[0]
 
 
-accumulate = linear(
+accumulate: Op = linear(
     "accumulate",
     infer=_all_one_type,
     numpy=lambda node: " + ".join(f"{{{slot}}}" for slot in range(len(node.args))),

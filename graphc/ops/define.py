@@ -1,11 +1,11 @@
-"""The families of operations: each supplies shapes, derivative rules and structure from one statement."""
+"""The families of operations: one statement gives shapes, derivative rules and structure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, OPERATORS, Node, Op, as_node
@@ -13,6 +13,7 @@ from graphc.types import Dtype, Mismatch, Type, broadcast, is_one, promote
 
 Result = Literal["float", "promote", "bool", "int"]
 Partial = Node | int | float | None
+Build = TypeVar("Build", bound=Callable[..., Any])
 
 
 # ---- functions: what a `.graph` file can call ----------------------------------------
@@ -71,7 +72,9 @@ def _show_parameter(parameter: Parameter) -> str:
     star = "*" if parameter.variadic else ""
     if parameter.default is REQUIRED:
         return star + parameter.name
-    shown = {v: k for k, v in _DEFAULTS.items()} if isinstance(parameter.default, bool | None) else {}
+    shown = (
+        {v: k for k, v in _DEFAULTS.items()} if isinstance(parameter.default, bool | None) else {}
+    )
     return f"{parameter.name}={shown.get(parameter.default, parameter.default)}"
 
 
@@ -209,7 +212,9 @@ def general(
     def rule(ct: Node, y: Node) -> Sequence[Node | None]:
         return vjp(ct, y, *y.args, **y.attrs)
 
-    op = Op(name, infer, numpy, rule, "general", flops, prepare=prepare or first_to_float, lower=lower)
+    op = Op(
+        name, infer, numpy, rule, "general", flops, prepare=prepare or first_to_float, lower=lower
+    )
     return _declared(op, signature, doc, public)
 
 
@@ -227,10 +232,10 @@ def constant(
     return _declared(op, signature, doc, public)
 
 
-def composite(name: str, signature: str, doc: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def composite(name: str, signature: str, doc: str) -> Callable[[Build], Build]:
     """A function that builds several nodes and needs no rule of its own."""
 
-    def declare(build: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(build: Build) -> Build:
         function(name, signature, build, doc)
         return build
 
@@ -285,7 +290,9 @@ def to_int(node: Node) -> Node:
 def _to_floats(args: tuple[Node, ...]) -> tuple[Node, ...]:
     """All to float; a mask beside a float array stays, since NumPy multiplies it as 0 and 1."""
     if any(arg.type.dtype == "float" and not arg.static for arg in args):
-        return tuple(arg if arg.type.dtype == "bool" and not arg.static else to_float(arg) for arg in args)
+        return tuple(
+            arg if arg.type.dtype == "bool" and not arg.static else to_float(arg) for arg in args
+        )
     return tuple(map(to_float, args))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from graphc.graph import OPERATORS, Node
+from graphc.graph import OPERATORS, Node, Op
 from graphc.ops.define import bilinear
 from graphc.ops.shaping import expand, reshape, swapped
-from graphc.types import Mismatch, Type, broadcast, product, same
+from graphc.types import Dtype, Mismatch, Type, broadcast, product, same
 
 _MATMUL_HELP = (
-    "`*` is elementwise; `@` needs the last axis of the left to equal the second-last axis of the right"
+    "`*` is elementwise; "
+    "`@` needs the last axis of the left to equal the second-last axis of the right"
 )
 
 
@@ -19,7 +20,7 @@ def _matmul_type(a: Type, b: Type) -> Type:
     rows = a.shape[-2:-1] if a.rank > 1 else ()
     columns = b.shape[-1:] if b.rank > 1 else ()
     batch = broadcast([a.shape[:-2], b.shape[:-2]], "@")
-    dtype = "float" if "float" in (a.dtype, b.dtype) else "int"
+    dtype: Dtype = "float" if "float" in (a.dtype, b.dtype) else "int"
     return Type(dtype, (*batch, *rows, *columns))
 
 
@@ -60,7 +61,7 @@ def squeeze_last(x: Node) -> Node:
     return reshape(x, shape=x.shape[:-1])
 
 
-matmul = bilinear(
+matmul: Op = bilinear(
     "matmul",
     infer=_matmul_type,
     numpy="{0} @ {1}",
@@ -77,7 +78,7 @@ def _outer_type(a: Type, b: Type) -> Type:
     return Type("float" if "float" in (a.dtype, b.dtype) else "int", (*a.shape, *b.shape))
 
 
-outer = bilinear(
+outer: Op = bilinear(
     "outer",
     infer=_outer_type,
     numpy="np.outer({0}, {1})",

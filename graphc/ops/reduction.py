@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.graph import OPERATORS, Node
+from graphc.graph import OPERATORS, Node, Op
 from graphc.ops.arithmetic import equal, isfinite, maximum, stop, where
 from graphc.ops.define import CAST, first_to_float, general, linear, normal_axes
 from graphc.ops.elementary import exp, log
@@ -45,7 +46,7 @@ def count(x: Node, axis: Axes) -> Dim:
     return product([x.shape[i] for i in normal_axes(axis, x.rank, "mean")])
 
 
-sum_ = linear(
+sum_: Op = linear(
     "sum",
     infer=_reduced,
     numpy=_call("np.sum"),
@@ -54,7 +55,7 @@ sum_ = linear(
     flops=lambda node: node.args[0].type.size,
     doc="Sum along axes (all by default).",
 )
-mean = linear(
+mean: Op = linear(
     "mean",
     infer=_reduced,
     numpy=_call("np.mean"),
@@ -73,7 +74,7 @@ def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tupl
     return (_reinserted(share, x, axis, keepdims) * chosen,)
 
 
-max_ = general(
+max_: Op = general(
     "max",
     infer=_reduced,
     numpy=_call("np.max"),
@@ -82,7 +83,7 @@ max_ = general(
     prepare=lambda args: args,
     doc="Largest element along axes; at a tie the derivative is split evenly.",
 )
-min_ = general(
+min_: Op = general(
     "min",
     infer=_reduced,
     numpy=_call("np.min"),
@@ -112,7 +113,11 @@ def _logsumexp_lower(x: Node, axis: Axes, keepdims: bool) -> Node:
 
 def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     """A result with kept axes in the shape that the reduction of x has."""
-    return y if keepdims else OPERATORS["reshape"](y, shape=_reduced(x.type, axis=axis, keepdims=False).shape)
+    return (
+        y
+        if keepdims
+        else OPERATORS["reshape"](y, shape=_reduced(x.type, axis=axis, keepdims=False).shape)
+    )
 
 
 def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
@@ -121,7 +126,7 @@ def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tu
     return (_reinserted(ct, x, axis, keepdims) * (shifted / maximum(total, 1)),)
 
 
-logsumexp = general(
+logsumexp: Op = general(
     "logsumexp",
     infer=_reduced,
     numpy="",
@@ -138,9 +143,19 @@ def _softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
     return shifted / total
 
 
-softmax = general(
+def _along(name: str) -> Callable[..., Type]:
+    """The shape rule of what keeps the shape of x and needs axes that x has."""
+
+    def infer(x: Type, *, axis: Axes) -> Type:
+        normal_axes(axis, x.rank, name)
+        return x
+
+    return infer
+
+
+softmax: Op = general(
     "softmax",
-    infer=lambda x, *, axis: normal_axes(axis, x.rank, "softmax") and x,
+    infer=_along("softmax"),
     numpy="",
     vjp=lambda ct, y, x, axis: (y * (ct - sum_(ct * y, axis=axis, keepdims=True)),),
     lower=_softmax_lower,
@@ -155,9 +170,9 @@ def _log_softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
     return x - shift - log(total)
 
 
-log_softmax = general(
+log_softmax: Op = general(
     "log_softmax",
-    infer=lambda x, *, axis: normal_axes(axis, x.rank, "log_softmax") and x,
+    infer=_along("log_softmax"),
     numpy="",
     vjp=lambda ct, y, x, axis: (ct - softmax(x, axis=axis) * sum_(ct, axis=axis, keepdims=True),),
     lower=_log_softmax_lower,

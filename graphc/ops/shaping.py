@@ -7,7 +7,7 @@ from itertools import accumulate as running
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.graph import OPERATORS, Node, as_node
+from graphc.graph import OPERATORS, Node, Op, as_node
 from graphc.ops.define import composite, constant, linear, normal_axis, stretched_axes, to_float
 from graphc.types import Mismatch, Shape, Type, is_one, known_facts, product, promote, same, show
 
@@ -18,7 +18,7 @@ def _transposed(x: Type, *, axes: tuple[int, ...]) -> Type:
     return x.with_shape([x.shape[axis] for axis in axes])
 
 
-transpose = linear(
+transpose: Op = linear(
     "permute",
     infer=_transposed,
     numpy=lambda node: (
@@ -26,7 +26,9 @@ transpose = linear(
         if node.attrs["axes"] == tuple(reversed(range(node.rank)))
         else f"{{0}}.transpose({', '.join(map(str, node.attrs['axes']))})"
     ),
-    transpose=lambda ct, x, axes: transpose(ct, axes=tuple(axes.index(i) for i in range(len(axes)))),
+    transpose=lambda ct, x, axes: transpose(
+        ct, axes=tuple(axes.index(i) for i in range(len(axes)))
+    ),
     view_of=0,
     public=False,
     doc="The axes in another order.",
@@ -38,7 +40,10 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
     wanted = range(x.rank - 1, -1, -1) if axes is None else [axis.constant or 0 for axis in axes]
     order = tuple(normal_axis(axis, x.rank, "transpose") for axis in wanted)
     if sorted(order) != list(range(x.rank)):
-        raise Mismatch("E305", f"`transpose` needs every axis of {show(x.shape)} once, found {list(axes or ())}")
+        raise Mismatch(
+            "E305",
+            f"`transpose` needs every axis of {show(x.shape)} once, found {list(axes or ())}",
+        )
     return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
 
 
@@ -52,7 +57,7 @@ def _expanded(x: Type, *, axes: tuple[int, ...]) -> Type:
     return x.with_shape([1 if i in axes else next(rest) for i in range(x.rank + len(axes))])
 
 
-expand = linear(
+expand: Op = linear(
     "expand",
     infer=_expanded,
     numpy=lambda node: (
@@ -69,11 +74,14 @@ expand = linear(
 
 def _reshaped(x: Type, *, shape: Shape) -> Type:
     if not same(x.size, product(shape)):
-        raise Mismatch("E302", f"cannot reshape {x} to {show(shape)}: {x.size} against {product(shape)} elements")
+        raise Mismatch(
+            "E302",
+            f"cannot reshape {x} to {show(shape)}: {x.size} against {product(shape)} elements",
+        )
     return x.with_shape(shape)
 
 
-reshape = linear(
+reshape: Op = linear(
     "reshape",
     infer=_reshaped,
     numpy=lambda node: "{0}.reshape({shape})",
@@ -86,12 +94,14 @@ reshape = linear(
 
 def _broadcast(x: Type, *, shape: Shape) -> Type:
     lead = len(shape) - x.rank
-    if lead < 0 or any(not (same(a, b) or is_one(a)) for a, b in zip(x.shape, shape[lead:], strict=True)):
+    if lead < 0 or any(
+        not (same(a, b) or is_one(a)) for a, b in zip(x.shape, shape[lead:], strict=True)
+    ):
         raise Mismatch("E301", f"{x} does not broadcast to {show(shape)}")
     return x.with_shape(shape)
 
 
-broadcast_to = linear(
+broadcast_to: Op = linear(
     "broadcast_to",
     infer=_broadcast,
     numpy="np.broadcast_to({0}, {shape})",
@@ -124,7 +134,9 @@ def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
 
 def _subscript(items: Sequence[Item], shape: Shape) -> str:
     """The items as a Python subscript."""
-    return ", ".join(_item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True))
+    return ", ".join(
+        _item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True)
+    )
 
 
 def _item(kind: str, value: Any, axis: Dim) -> str:
@@ -140,7 +152,7 @@ def _item(kind: str, value: Any, axis: Dim) -> str:
     return f"{start}:{'' if last.constant == 0 else last - 1}:{step}"
 
 
-index = linear(
+index: Op = linear(
     "index",
     infer=_indexed,
     numpy=lambda node: f"{{0}}[{_subscript(node.attrs['items'], node.args[0].shape)}]",
@@ -149,7 +161,7 @@ index = linear(
     public=False,
     doc="Chosen positions and ranges, an item for each axis.",
 )
-unindex = linear(
+unindex: Op = linear(
     "unindex",
     infer=lambda ct, *, items, shape: ct.with_shape(shape),
     numpy=lambda node: (
@@ -165,9 +177,15 @@ unindex = linear(
 def _concatenated(*types: Type, axis: int) -> Type:
     first = types[0]
     for other in types[1:]:
-        rest = [(a, b) for i, (a, b) in enumerate(zip(first.shape, other.shape, strict=False)) if i != axis]
+        rest = [
+            (a, b)
+            for i, (a, b) in enumerate(zip(first.shape, other.shape, strict=False))
+            if i != axis
+        ]
         if other.rank != first.rank or not all(same(a, b) for a, b in rest):
-            raise Mismatch("E301", f"shapes do not fit in `concat` along axis {axis}: {first} and {other}")
+            raise Mismatch(
+                "E301", f"shapes do not fit in `concat` along axis {axis}: {first} and {other}"
+            )
     total = known_facts().normal(sum((t.shape[axis] for t in types[1:]), types[0].shape[axis]))
     shape = [total if i == axis else a for i, a in enumerate(first.shape)]
     return Type(promote([t.dtype for t in types]), first.with_shape(shape).shape)
@@ -186,14 +204,19 @@ def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:
     return index(x, items=tuple(("slice", chosen) for chosen in ranges))
 
 
-_concat = linear(
+def _slots(node: Node) -> str:
+    """The places of all arguments in a template."""
+    return ", ".join(f"{{{slot}}}" for slot in range(len(node.args)))
+
+
+_concat: Op = linear(
     "concatenate",
     infer=_concatenated,
-    numpy=lambda node: (
-        f"np.concatenate(({', '.join(f'{{{slot}}}' for slot in range(len(node.args)))},), axis={{axis}})"
-    ),
+    numpy=lambda node: f"np.concatenate(({_slots(node)},), axis={{axis}})",
     transpose=_unconcatenated,
-    prepare=lambda args: tuple(map(to_float, args)) if any(a.type.dtype == "float" for a in args) else args,
+    prepare=lambda args: (
+        tuple(map(to_float, args)) if any(a.type.dtype == "float" for a in args) else args
+    ),
     public=False,
     doc="Arrays one after the other.",
 )
@@ -250,7 +273,7 @@ def length(items: tuple[Any, ...]) -> Dim:
     return Dim.of(len(items))
 
 
-arange = constant(
+arange: Op = constant(
     "arange",
     infer=lambda *, n: Type("int", (Dim.of(n),)),
     numpy="np.arange({n})",
@@ -269,7 +292,7 @@ def _picked(x: Type, label: Type) -> Type:
     return x.with_shape(x.shape[:-1])
 
 
-pick = linear(
+pick: Op = linear(
     "pick",
     infer=_picked,
     numpy="np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]",
@@ -278,7 +301,7 @@ pick = linear(
     signature="x, label",
     doc="For each row the element that its label names: x[..., label].",
 )
-unpick = linear(
+unpick: Op = linear(
     "unpick",
     infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
     numpy=(
@@ -299,11 +322,14 @@ def _at(node: Node) -> str:
     return ":, " * int(node.attrs["axis"]) + "{1}"
 
 
-gather = linear(
+gather: Op = linear(
     "gather",
     infer=_gathered,
     numpy=lambda node: f"{{0}}[{_at(node)}]",
-    transpose=lambda ct, x, indices, axis: (scatter(ct, indices, axis=axis, size=x.shape[axis]), None),
+    transpose=lambda ct, x, indices, axis: (
+        scatter(ct, indices, axis=axis, size=x.shape[axis]),
+        None,
+    ),
     public=False,
     doc="The positions of one axis that an index array names.",
 )
@@ -313,12 +339,11 @@ def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
     return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
 
 
-scatter = linear(
+scatter: Op = linear(
     "scatter",
     infer=_scattered,
     numpy=lambda node: (
-        "{out} = np.zeros({shape}, {float})\n"
-        f"np.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
+        f"{{out}} = np.zeros({{shape}}, {{float}})\nnp.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
     ),
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     flops=lambda node: node.args[0].type.size,

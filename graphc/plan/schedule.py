@@ -1,4 +1,4 @@
-"""A graph -> a program: the order of its statements, the names of its variables, and their lifetimes."""
+"""A graph -> a program: the order of its statements, its variables and their lifetimes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Program:
     """The statements of one function.
 
     `variables` names every node that has a variable, also those that the function is given; a
-    node without one is written inside the statement that uses it. `labels` is what comments call the
-    nodes that were differentiated.
+    node without one is written inside the statement that uses it. `labels` is what comments call
+    the nodes that were differentiated.
     """
 
     name: str
@@ -194,7 +194,9 @@ def _with_frees(
 ) -> tuple[Step, ...]:
     """Each step with the variables that die there: arrays that nobody else holds."""
     scalars = {name for node, name in variables.items() if not node.rank}
-    last = {name: number for number, step in enumerate(steps) for name in _read(step.node, variables)}
+    last = {
+        name: number for number, step in enumerate(steps) for name in _read(step.node, variables)
+    }
     freed: dict[int, list[str]] = {}
     for name, number in last.items():
         if name not in held and name not in scalars:

@@ -1,4 +1,4 @@
-"""Rewriting: a graph and a table of rules -> an equal graph; and the lowering of composed operations."""
+"""Rewriting: a graph and a table of rules -> an equal graph; lowering of composed operations."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ def mapped(graph: Graph, new: Mapping[Node, Node]) -> Graph:
         for a in graph.adjoints
         if a.value in new and all(term.value in new for term in a.terms)
     ]
-    names = {new[node]: name for node, name in reversed(graph.names.items()) if node in new}
+    names = {new[node]: name for node, name in reversed(list(graph.names.items())) if node in new}
     children = {old: new.get(old, old) for old in graph.labels}
     return Graph(
         graph.name,
         {name: new[node] for name, node in graph.results.items()},
         names,
         tuple(
-            Adjoint(children[a.of], tuple(_moved(t, children) for t in a.terms), a.value) for a in adjoints
+            Adjoint(children[a.of], tuple(_moved(t, children) for t in a.terms), a.value)
+            for a in adjoints
         ),
         {children[node]: label for node, label in graph.labels.items()},
     )

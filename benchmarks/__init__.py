@@ -1,0 +1,1 @@
+"""Generated modules against other libraries: `python -m benchmarks [NAME …]`."""

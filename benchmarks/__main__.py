@@ -1,0 +1,95 @@
+"""`python -m benchmarks [NAME …]`: measure, print tables, write `out/benchmarks.json`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks.processes import ROOT, limit_threads
+from benchmarks.tables import Table
+
+PEERS = ("autograd", "casadi", "jax", "numba", "torch")
+QUICK = {"rounds": 5, "sample": 0.005, "processes": 1, "sizes": 2}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure the named workloads, or all."""
+    options = _options(arguments)
+    limit_threads(options.threads)
+    # only now, because these import NumPy
+    from benchmarks.harness import Effort
+    from benchmarks.workloads import WORKLOADS
+
+    names = options.names or list(WORKLOADS)
+    if unknown := [name for name in names if name not in WORKLOADS]:
+        print(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
+        return 2
+    console, progress = Console(), Console(stderr=True, style="dim")
+
+    def say(line: str) -> None:
+        progress.print(f"── {line}", highlight=False)
+
+    if missing := [name for name in PEERS if importlib.util.find_spec(name) is None]:
+        say(f"not installed, so not measured: {', '.join(missing)}")
+    effort = Effort(**QUICK) if options.quick else Effort()
+    modules = ROOT / "out" / "benchmarks"
+    modules.mkdir(parents=True, exist_ok=True)
+    written: dict[str, Any] = {"environment": _environment(options.threads), "workloads": {}}
+    for name in names:
+        tables = WORKLOADS[name](modules, effort, say)
+        for table in tables:
+            console.print()
+            if options.markdown:
+                print(table.markdown())
+            else:
+                console.print(_rich(table))
+        written["workloads"][name] = [table.data() for table in tables]
+    written["environment"]["load after"] = os.getloadavg()
+    path = ROOT / "out" / "benchmarks.json"
+    path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    say(f"wrote {path.relative_to(ROOT)}")
+    return 0
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a workload; default: all")
+    parser.add_argument("--threads", type=int, default=1, help="for everyone; default: 1")
+    parser.add_argument("--quick", action="store_true", help="a look, too short to be trusted")
+    parser.add_argument("--markdown", action="store_true", help="tables in Markdown")
+    return parser.parse_args(arguments)
+
+
+def _environment(threads: int) -> dict[str, Any]:
+    """What the numbers depend on beside the code."""
+    installed = [name for name in ("numpy", *PEERS) if importlib.util.find_spec(name)]
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "versions": {name: importlib.metadata.version(name) for name in installed},
+        "load before": os.getloadavg(),
+    }
+
+
+def _rich(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, caption=table.note or None, title_justify="left")
+    for place, name in enumerate(table.columns):
+        shown.add_column(name, justify="right" if place else "left", no_wrap=True)
+    for cells in table.cells():
+        shown.add_row(*cells)
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

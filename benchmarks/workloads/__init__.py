@@ -1,0 +1,21 @@
+"""The workloads by name: those that compute gradients are data, the others functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from benchmarks.harness import Effort, Say, Workload, measure
+from benchmarks.tables import Table
+from benchmarks.workloads import compiling, digits, startup
+
+Measure = Callable[[Path, Effort, Say], list[Table]]
+
+GRADIENTS: Mapping[str, Workload] = {workload.name: workload for workload in (digits.WORKLOAD,)}
+
+WORKLOADS: Mapping[str, Measure] = {
+    **{name: partial(measure, workload) for name, workload in GRADIENTS.items()},
+    "import": startup.measure,
+    "compile": compiling.measure,
+}

@@ -1,0 +1,58 @@
+"""What the scripts share: compile a graph of this folder, import it, compare with it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+
+from graphc.pipeline import Options, compile_file
+from graphc.source import GraphError
+
+GRAPHS = Path(__file__).resolve().parent
+OUT = GRAPHS.parent / "out"
+
+
+def load(name: str, out: Path = OUT, options: Options | None = None) -> ModuleType:
+    """Compile `NAME.graph` to `OUT/NAME.py` and import that."""
+    try:
+        text = compile_file(GRAPHS / f"{name}.graph", options or Options()).text
+    except GraphError as wrong:
+        raise SystemExit(str(wrong)) from None
+    out.mkdir(parents=True, exist_ok=True)
+    target = out / f"{name}.py"
+    scratch = out / f".{name}.{os.getpid()}.tmp"
+    scratch.write_text(text, encoding="utf-8")
+    os.replace(scratch, target)  # the module is there whole, or as it was
+    spec = importlib.util.spec_from_file_location(f"compiled_{name}", target)
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"{target} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def compare(
+    what: str, module: npt.ArrayLike, by_hand: npt.ArrayLike, tolerance: float = 1e-12
+) -> None:
+    """Print how far the module is from the value worked out by hand; stop where that is far."""
+    found, expected = np.asarray(module), np.asarray(by_hand)
+    if found.shape != expected.shape:
+        raise SystemExit(f"{what}: shape {found.shape}, expected {expected.shape}")
+    gap = float(np.max(np.abs(found - expected)) / max(1e-300, np.max(np.abs(expected))))
+    good = gap <= tolerance
+    print(f"  {'✓' if good else '✗'} {what:<68} {gap:8.1e}")
+    if not good:
+        raise SystemExit(f"{what}: the relative difference is {gap:.1e}, not below {tolerance:.0e}")
+
+
+def run(main: Callable[[Path], None]) -> None:
+    """Run a script: its one argument is the folder to write to, `out/` of this repository."""
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT)

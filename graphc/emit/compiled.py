@@ -1,0 +1,36 @@
+"""What goes into a module: a model, how its functions begin, and their programs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.dims import Dim
+from graphc.elaborate.model import Model
+from graphc.emit.entry import Entry
+from graphc.graph import Node
+from graphc.plan.schedule import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derived function: what it returns besides gradients, and of which nodes it has these."""
+
+    program: Program
+    kind: str
+    outputs: tuple[str, ...]
+    wrt: tuple[str, ...]
+    flops: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Everything that goes into a module."""
+
+    model: Model
+    begin: Entry
+    level: str
+    version: str
+    forward: Derived
+    backward: Derived
+    cached: tuple[Node, ...]
+    derived: tuple[Derived, ...]

@@ -1,0 +1,198 @@
+"""The functions of a module that evaluate the graph and its derivatives, and their check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.function import body, result
+from graphc.emit.layout import function, listed, unpacking
+from graphc.emit.record import annotation, cached, field, needs_record, record_name
+from graphc.graph import Node
+
+
+def _entered(compiled: Compiled) -> list[str]:
+    values = compiled.begin.values
+    if not values:
+        return [f"_enter({compiled.begin.arguments})"]
+    return unpacking(values, f"_enter({compiled.begin.arguments})")
+
+
+def _steps(compiled: Compiled, one: Derived) -> list[str]:
+    return body(one.program, compiled.model.source)
+
+
+def forward(compiled: Compiled) -> str:
+    one = compiled.forward
+    escaping = _storage(cached(compiled).values())
+    outputs = ", ".join(
+        f"{field(name)}={result(node, one.program, shared=_root(node) in escaping)}"
+        for name, node in one.program.results.items()
+    )
+    if not compiled.backward.wrt:
+        return function(
+            f"def forward({compiled.begin.signature}) -> Outputs:",
+            "The outputs of the graph.",
+            [*_entered(compiled), *_steps(compiled, one), f"return Outputs({outputs})"],
+        )
+    held = [
+        f"{field(v)}={v}{'.copy()' if node.rank and not node.args else ''}"
+        for v, node in cached(compiled).items()
+    ]
+    held += [f"{field(dim)}={dim}" for dim in compiled.begin.dims]
+    return function(
+        f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
+        "The outputs of the graph, and what `backward` reads of it.\n\n"
+        "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
+        "between `forward` and `backward` does not change the gradient.\n",
+        [
+            *_entered(compiled),
+            *_steps(compiled, one),
+            *listed("cache = Cache(", held, ")"),
+            f"return Outputs({outputs}), cache",
+        ],
+    )
+
+
+def _root(node: Node) -> Node:
+    """The node whose memory a node may share."""
+    while node.op.view_of is not None:
+        node = node.args[node.op.view_of]
+    return node
+
+
+def _storage(nodes: Iterable[Node]) -> set[Node]:
+    return {_root(node) for node in nodes}
+
+
+def backward(compiled: Compiled) -> str:
+    one = compiled.backward
+    floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
+    sole = [d.name for d in floats if not d.type.rank]
+    one_default = sole[0] if len(sole) == 1 else None
+    keywords = [
+        f"{field(d.name)}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
+    ]
+    given = {
+        n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
+    }
+    held = [*cached(compiled), *compiled.begin.dims]
+    dims = {dim: f"cache.{field(dim)}" for dim in compiled.begin.dims}
+    lines = []
+    for declared in floats:
+        if declared.name in given:
+            sizes = ", ".join(axis.python(dims) for axis in declared.node.shape)
+            shape = f"({sizes}{',' if declared.node.rank == 1 else ''})"
+            what = f"the cotangent of `{declared.name}`"
+            lines.append(
+                f"{given[declared.name]} = _cotangent({field(declared.name)}, {what!r}, {shape})"
+            )
+    lines += unpacking(held, "cache") if held else []
+    about = (
+        "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"
+        "A cotangent is given by the name of its output; "
+        + (
+            f"that of `{one_default}` is 1 by default, others are 0.\n"
+            if one_default
+            else "what is left out is 0.\n"
+        )
+        + "Each line is a term of the chain rule: d_v stands for the derivative by v, "
+        "and where v has\nseveral children it is the sum of their contributions.\n"
+    )
+    return function(
+        f"def backward(cache: Cache, *, {', '.join(keywords)}) -> dict[str, Any]:",
+        about,
+        [*lines, *_steps(compiled, one), *_gradients(one)],
+    )
+
+
+def _gradients(one: Derived, before: str = "") -> list[str]:
+    """The return statement: gradients by path, each an array of its own."""
+    seen: set[Node] = set()
+    items = []
+    for path in one.wrt:
+        node = one.program.results[f"d {path}"]
+        items.append(f"    {path!r}: {result(node, one.program, shared=_root(node) in seen)},")
+        seen.add(_root(node))
+    return [f"return {before}{{", *items, "}"]
+
+
+def derived(compiled: Compiled, one: Derived) -> str:
+    outputs = [one.program.results[name] for name in one.outputs if name in one.program.results]
+    wanted = [annotation(node.type) for node in outputs]
+    named = ", ".join(f"`{name}`" for name in one.outputs)
+    lines = [*_entered(compiled), *_steps(compiled, one)]
+    if one.kind == "value":
+        kind = (
+            wanted[0]
+            if len(wanted) == 1
+            else "Outputs"
+            if not needs_record(compiled, one)
+            else record_name(one)
+        )
+        results = [result(node, one.program) for node in outputs]
+        fields = ", ".join(f"{field(n)}={r}" for n, r in zip(one.outputs, results, strict=True))
+        lines.append(f"return {results[0] if len(results) == 1 else f'{kind}({fields})'}")
+        return function(
+            f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+            f"The value of {named}.",
+            lines,
+        )
+    gradient = "dict[str, Any]"
+    if one.kind == "value_and_grad":
+        before = result(outputs[0], one.program) + ", "
+        about, kind = f"{named} and its gradients by path.", f"tuple[{wanted[0]}, {gradient}]"
+    else:
+        before, about, kind = "", f"The gradients of {named} by path.", gradient
+    lines += _gradients(one, before)
+    return function(f"def {one.program.name}({compiled.begin.signature}) -> {kind}:", about, lines)
+
+
+def check(compiled: Compiled) -> str:
+    begin, model = compiled.begin, compiled.model
+    floats = [d.name for d in model.inputs if d.type.dtype == "float"]
+    at = ", ".join(
+        [*(["**params"] if model.params else []), *(f"{n!r}: {begin.variables[n]}" for n in floats)]
+    )
+    arguments = ["{path: point[path] for path in PARAMETERS}"] if model.params else []
+    arguments += [
+        f"point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
+    ]
+    arguments += [f"{dim}={dim}" for dim in begin.keywords]
+    weighed = [field(d.name) for d in model.outputs if d.type.dtype == "float"]
+    tolerance = "1e-6" if model.dtype == "float64" else "2e-2"
+    lines = [
+        f"at: dict[str, Any] = {{{at}}}",
+        "",
+        "def outputs(point: Mapping[str, Any]) -> Outputs:",
+        f"    return forward({', '.join(arguments)})[0]",
+        "",
+        f"out, cache = forward({begin.arguments})",
+        "rng = np.random.default_rng(0)",
+        "weights: dict[str, Any] = {",
+        f"    name: rng.normal(size=np.shape(getattr(out, name))) for name in {tuple(weighed)!r}",
+        "}",
+        "",
+        "def weighed(point: dict[str, Any]) -> float:",
+        "    values = outputs(point)",
+        "    return float(sum(np.sum(w * getattr(values, name)) for name, w in weights.items()))",
+        "",
+        "errors = {'backward': _disagreement(weighed, at, backward(cache, **weights))}",
+    ]
+    for one in compiled.derived:
+        if one.kind != "value":
+            index = "[1]" if one.kind == "value_and_grad" else ""
+            name = one.program.name
+            value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"
+            gradients = f"{name}({begin.arguments}){index}"
+            lines += listed(f"errors[{name!r}] = _disagreement(", [value, "at", gradients], ")")
+    lines.append(f"return _report(errors, {tolerance})")
+    about = (
+        "Compare every derivative in this module with numerical ones, at these arguments.\n\n"
+        "Returns for each function the largest error, "
+        "|analytic - numerical| / max(1, |numerical|), of\n"
+        "directional derivatives by central differences; "
+        "raises ArithmeticError where one is above\n"
+        f"{tolerance}. Derivatives by intermediate nodes are not compared.\n"
+    )
+    return function(f"def check({begin.signature}) -> dict[str, float]:", about, lines)

@@ -1,0 +1,56 @@
+"""Names and lines -> text as it is laid out: docstrings, functions, long statements."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+
+def docstring(content: str, indent: str) -> str:
+    """A docstring with exactly this content."""
+    escaped = content.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    escaped = "".join(c if c.isprintable() or c in "\n" else f"\\u{ord(c):04x}" for c in escaped)
+    if escaped.endswith('"'):
+        escaped = escaped[:-1] + '\\"'
+    lines = escaped.split("\n")
+    shifted = "\n".join([lines[0], *(indent + line if line else line for line in lines[1:])])
+    return f'"""{shifted}"""' if not shifted.endswith("\n") else f'"""{shifted}{indent}"""'
+
+
+def function(head: str, about: str, lines: Sequence[str]) -> str:
+    """A function of these lines; a long head is broken after each parameter."""
+    if len(head) > 100:
+        opening, rest = head.split("(", 1)
+        arguments, closing = rest.rsplit(") -> ", 1)
+        rows = "".join(f"    {one},\n" for one in _split_arguments(arguments))
+        head = f"{opening}(\n{rows}) -> {closing}"
+    return "\n".join(
+        [
+            head,
+            "    " + docstring(about, "    "),
+            *(f"    {line}" if line else "" for line in lines),
+        ]
+    )
+
+
+def _split_arguments(text: str) -> list[str]:
+    """`a: Mapping[str, x], b: y` at the commas outside brackets."""
+    return re.split(r", (?![^\[]*\])", text)
+
+
+def unpacking(names: Sequence[str], value: str) -> list[str]:
+    """`a, b = value`, over several lines where it is long."""
+    line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
+    if len(line) <= 96:
+        return [line]
+    return listed("(", names, f") = {value}")
+
+
+def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
+    """Items between brackets, on one line where they fit."""
+    line = f"{opening}{', '.join(items)}{closing}"
+    if len(line) <= 96:
+        return [line]
+    rows = textwrap.wrap(", ".join(items) + ",", 92, break_long_words=False, break_on_hyphens=False)
+    return [opening, *(f"    {row}" for row in rows), closing]

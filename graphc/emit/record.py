@@ -1,0 +1,116 @@
+"""The records of a module: GRAPH, Outputs, Cache, and what derived functions return."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.emit.compiled import Compiled, Derived
+from graphc.graph import Node
+from graphc.names import identifier
+from graphc.types import Type
+
+BYTES = {"float64": 8, "float32": 4}
+
+
+def graph_record(compiled: Compiled) -> list[str]:
+    """GRAPH: what the module is, as a plain dict."""
+    model = compiled.model
+    functions = [
+        compiled.forward,
+        *([compiled.backward] if compiled.backward.wrt else []),
+        *compiled.derived,
+    ]
+    width = BYTES[model.dtype]
+    record: dict[str, Any] = {
+        "name": model.name,
+        "source": f"sha256:{hashlib.sha256(model.source.text.encode()).hexdigest()}",
+        "graphc": compiled.version,
+        "level": compiled.level,
+        "dtype": model.dtype,
+        "dims": {d.name: d.fixed for d in model.dims},
+        "inputs": {d.name: str(d.type) for d in model.inputs},
+        "params": {d.name: str(d.type) for d in model.params},
+        "outputs": {d.name: str(d.type) for d in model.outputs},
+        "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
+        "bytes": {
+            "params": _amount(_bytes((d.node for d in model.params), width)),
+            "cache": _amount(_bytes(compiled.cached, width)),
+        },
+    }
+    lines = ["GRAPH: dict[str, Any] = {"]
+    for key, value in record.items():
+        if isinstance(value, dict) and value:
+            lines.append(f"    {key!r}: {{")
+            lines += [f"        {name!r}: {item!r}," for name, item in value.items()]
+            lines.append("    },")
+        else:
+            lines.append(f"    {key!r}: {value!r},")
+    return [*lines, "}"]
+
+
+def _amount(dim: Dim) -> int | str:
+    return str(dim) if dim.constant is None else dim.constant
+
+
+def _bytes(nodes: Iterable[Node], width: int) -> Dim:
+    """The memory of these values; int is 8 bytes, bool 1."""
+    widths = {"float": width, "int": 8, "bool": 1}
+    return sum((node.type.size * widths[node.type.dtype] for node in nodes), Dim.of(0))
+
+
+def records(compiled: Compiled) -> list[str]:
+    """Outputs and Cache; a NamedTuple for each derived function with several values."""
+    model = compiled.model
+    outputs = [f"    {field(d.name)}: {annotation(d.node.type)}" for d in model.outputs]
+    records = [
+        "\n".join(["class Outputs(NamedTuple):", '    """The outputs by name."""', "", *outputs])
+    ]
+    if compiled.backward.wrt:
+        what = "What `backward` reads: exactly those values of the forward pass, and the dims."
+        values = [
+            f"    {field(name)}: {annotation(node.type)}" for name, node in cached(compiled).items()
+        ]
+        dims = [f"    {field(dim)}: int" for dim in compiled.begin.dims]
+        empty = [] if values or dims else ["    pass"]
+        records.append(
+            "\n".join(["class Cache(NamedTuple):", f'    """{what}"""', "", *values, *dims, *empty])
+        )
+    for one in compiled.derived:
+        if needs_record(compiled, one):
+            by_name = {d.name: d.node.type for d in model.outputs}
+            lines = [f"    {field(name)}: {annotation(by_name[name])}" for name in one.outputs]
+            what = f"The values of `{one.program.name}`."
+            records.append(
+                "\n".join(
+                    [f"class {record_name(one)}(NamedTuple):", f'    """{what}"""', "", *lines]
+                )
+            )
+    return records
+
+
+def cached(compiled: Compiled) -> dict[str, Node]:
+    return {compiled.forward.program.variables[node]: node for node in compiled.cached}
+
+
+def needs_record(compiled: Compiled, one: Derived) -> bool:
+    return len(one.outputs) > 1 and one.outputs != tuple(d.name for d in compiled.model.outputs)
+
+
+def record_name(one: Derived) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in one.program.name.split("_")) + "Values"
+
+
+def field(name: str) -> str:
+    """A name as the field of a NamedTuple, whose own methods and underscores are taken."""
+    safe = identifier(name)
+    if safe.startswith("_"):
+        return "f" + safe
+    return safe + "_" if safe in ("count", "index") else safe
+
+
+def annotation(type: Type) -> str:
+    scalar = {"float": "FLOAT", "int": "np.int64", "bool": "np.bool_"}[type.dtype]
+    return f"npt.NDArray[{scalar}]" if type.rank else scalar
