@@ -41,7 +41,7 @@ def main(out: Path = OUT) -> None:
     compare("δ3 = (a3 - y) ⊙ σ'(z3)", deltas["z3"], delta)
     for layer in (3, 2, 1):
         compare(f"∂C/∂W{layer} = δ{layer} a{layer - 1}ᵀ", grads[f"W{layer}"],
-                np.outer(delta, a[layer - 1]))  # fmt: skip
+                np.outer(delta, a[layer - 1]))
         compare(f"∂C/∂b{layer} = δ{layer}", grads[f"b{layer}"], delta)
         if layer == 1:
             break
@@ -50,7 +50,7 @@ def main(out: Path = OUT) -> None:
         delta = (W.T @ delta) * sigma_prime(z[below])
         compare(f"δ{below} = (W{layer}ᵀ δ{layer}) ⊙ σ'(z{below})", deltas[f"z{below}"], delta)
         compare(f"δ{below}ᵀ = δ{layer}ᵀ · W{layer} · diag σ'(z{below}), with Jacobians",
-                deltas[f"z{below}"][None, :], row)  # fmt: skip
+                deltas[f"z{below}"][None, :], row)
 
 
 if __name__ == "__main__":

@@ -48,12 +48,12 @@ def main(out: Path = OUT) -> None:
     compare("d_h3 = 2 (h3 - t) / n", adjoints["h3"], d_h3)
 
     skip_2, branch_2 = d_h3, (d_h3 * (1 - f2**2)) @ params["f2.W"].T
-    compare("d_h2 = d_h3 through the skip + (d_f2 ⊙ tanh') f2.Wᵀ through the branch",
-            adjoints["h2"], skip_2 + branch_2)  # fmt: skip
+    d_h2 = skip_2 + branch_2
+    compare("d_h2 = d_h3 (skip) + (d_h3 ⊙ tanh') f2.Wᵀ (branch)", adjoints["h2"], d_h2)
 
-    skip_1, branch_1 = adjoints["h2"], (adjoints["h2"] * (1 - f1**2)) @ params["f1.W"].T
-    compare("d_h1 = d_h2 through the skip + (d_f1 ⊙ tanh') f1.Wᵀ through the branch",
-            adjoints["h1"], skip_1 + branch_1)  # fmt: skip
+    skip_1, branch_1 = d_h2, (d_h2 * (1 - f1**2)) @ params["f1.W"].T
+    d_h1 = skip_1 + branch_1
+    compare("d_h1 = d_h2 (skip) + (d_h2 ⊙ tanh') f1.Wᵀ (branch)", adjoints["h1"], d_h1)
 
     print("\n  of h1, the first sample:")
     with np.printoptions(precision=4, suppress=True, sign=" "):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -330,14 +330,19 @@ class Graph:
         return tuple(topological(self.dag))
 
 
-def dag(results: Iterable[Node]) -> nx.MultiDiGraph[Node]:
-    """What the results reach: an edge from argument to node, keyed by the operand's slot."""
+def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
+    """What the results reach: an edge from argument to node, keyed by the operand's slot.
+
+    The arguments of what is given are left out.
+    """
     graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
     pending = list(results)
     graph.add_nodes_from(pending)
     seen = set(pending)
     while pending:
         node = pending.pop()
+        if node in given:
+            continue
         for slot, arg in enumerate(node.args):
             graph.add_edge(arg, node, key=slot)
             if arg not in seen:
@@ -350,14 +355,3 @@ def topological(graph: nx.MultiDiGraph[Node]) -> Iterator[Node]:
     """Arguments before nodes; ties in the order of making."""
     order: Iterator[Node] = nx.lexicographical_topological_sort(graph, key=lambda n: n.index)
     return order
-
-
-def rebuild(
-    results: Iterable[Node], replace: Callable[[Node, tuple[Node, ...]], Node]
-) -> dict[Node, Node]:
-    """Map every node that the results reach: `replace` gets it with its new arguments."""
-    new: dict[Node, Node] = {}
-    for node in topological(dag(results)):
-        with stamped(node.origin, node.index[0]):
-            new[node] = replace(node, tuple(new[arg] for arg in node.args))
-    return new

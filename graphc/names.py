@@ -6,7 +6,9 @@ import builtins
 import keyword
 import re
 
-RESERVED = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self"})
+RESERVED = frozenset(
+    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self", "_k"}
+)
 
 
 def identifier(path: str) -> str:
@@ -38,6 +40,6 @@ class Scope:
 
 
 def flat(path: str) -> str:
-    """A dotted path as one identifier: `layer.3.W` is `layer_3_W`."""
-    word = path.replace(".", "_")
+    """A dotted path as one identifier: `layer.3.W` is `layer_3_W`, `layer.*.W` is `layer_W`."""
+    word = path.replace(".*", "").replace(".", "_")
     return identifier(word if not word[:1].isdigit() else "_" + word)

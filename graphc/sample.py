@@ -50,14 +50,24 @@ def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
     limits = _limits(model, chosen)
     values = {d.name: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs}
     if model.params:
-        values["params"] = {d.name: _parameter(d, rng, chosen) for d in model.params}
+        values["params"] = {
+            path: _parameter(d, rng, chosen) for d in model.params for path in _paths(d)
+        }
     return values
+
+
+def _paths(declared: Declared) -> list[str]:
+    """The path of a parameter, or those of all in a family."""
+    if declared.family is None:
+        return [declared.name]
+    first, last = declared.family
+    return [declared.name.replace("*", str(index), 1) for index in range(first, last + 1)]
 
 
 def _value(
     declared: Declared, rng: np.random.Generator, dims: Mapping[str, int], limit: int
 ) -> Any:
-    shape = tuple(axis.evaluate(dims) for axis in declared.node.shape)
+    shape = tuple(axis.evaluate(dims) for axis in declared.shape)
     match declared.type.dtype:
         case "int":
             return rng.integers(0, max(limit, 1), shape)
@@ -68,7 +78,7 @@ def _value(
 
 def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int]) -> Any:
     """Around what the initialiser gives, but nowhere exactly at zero, where kinks would be met."""
-    shape = tuple(axis.evaluate(dims) for axis in declared.node.shape)
+    shape = tuple(axis.evaluate(dims) for axis in declared.shape)
     base = {Initialiser("ones"): 1.0}.get(declared.initialiser or Initialiser("zeros"), 0.0)
     fan = shape[0] if len(shape) > 1 else 4
     return base + rng.normal(size=shape) / np.sqrt(max(fan, 1))

@@ -103,7 +103,7 @@ class Reference:
     results: Callable[[Mapping[str, Any]], int] = field(default=lambda keywords: 1)
 
 
-# ---- what each function computes --------------------------------------------------------------
+# ---- what each function computes -----------------------------------------------------
 
 
 def _pick(x: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -386,7 +386,7 @@ CMP = re.compile(r"[=<>!]=|[<>]")
 NOT_WRITTEN = {"T", "where", "reshape", "sum", "log"}
 """What Node's operators call by a name that is a function's, tested as such."""
 
-# ---- the shapes ------------------------------------------------------------------------------------
+# ---- the shapes ----------------------------------------------------------------------
 
 SHAPES: dict[int, tuple[tuple[tuple[str, ...], int], ...]] = {
     1: (
@@ -538,7 +538,7 @@ CALLS = [*function_calls(), *operator_calls()]
 every_call = pytest.mark.parametrize("call", CALLS, ids=str)
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
-# ---- the comparisons -----------------------------------------------------------------------------
+# ---- the comparisons -----------------------------------------------------------------
 
 
 def outputs(generated: ModuleType, arguments: Arrays) -> tuple[Any, ...]:
@@ -657,7 +657,7 @@ def check_gradients(
         close(gradients[name], expected, 1e-7 if dtype == "float64" else 2e-4)
 
 
-# ---- the hard points ------------------------------------------------------------------------------
+# ---- the hard points -----------------------------------------------------------------
 
 nan, inf = math.nan, math.inf
 
@@ -786,7 +786,7 @@ EMPTY = [("sum", 0.0), ("prod", 1.0), ("mean", nan), ("logsumexp", -inf)]
 
 
 @every_dtype
-@pytest.mark.parametrize("name, value", [row for row in EMPTY if row[0] in FUNCTIONS])
+@pytest.mark.parametrize(("name", "value"), [row for row in EMPTY if row[0] in FUNCTIONS])
 def test_reduction_of_nothing(name: str, value: float, dtype: str) -> None:
     generated = module(f"dim N\ninput a: [N]\noutput y = {name}(a)", dtype=dtype)
     with np.errstate(all="ignore"), warnings.catch_warnings():
@@ -810,12 +810,12 @@ def test_reduction_of_no_rows(name: str) -> None:
 @pytest.mark.parametrize("name", ["max", "min"])
 def test_extreme_of_nothing_is_an_error(name: str) -> None:
     generated = module(f"dim N\ninput a: [N]\noutput y = {name}(a)")
-    with pytest.raises(ValueError, match="zero-size|empty|N = 0"):
+    with pytest.raises(ValueError, match=r"zero-size|empty|N = 0"):
         generated.forward(np.zeros(0))
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-@pytest.mark.parametrize("type, shape", [("[N]", (0,)), ("[N, 3]", (0, 3)), ("[3, N]", (3, 0))])
+@pytest.mark.parametrize(("type", "shape"), [("[N]", (0,)), ("[N, 3]", (0, 3)), ("[3, N]", (3, 0))])
 def test_normalised_exponentials_of_nothing(name: str, type: str, shape: tuple[int, ...]) -> None:
     generated = module(f"dim N\ninput a: {type}\noutput y = {name}(a)")
     out, cache = generated.forward(np.zeros(shape))
@@ -823,7 +823,7 @@ def test_normalised_exponentials_of_nothing(name: str, type: str, shape: tuple[i
     assert generated.backward(cache, y=np.zeros(shape))["a"].shape == shape
 
 
-# ---- parts and index arrays ---------------------------------------------------------------------
+# ---- parts and index arrays ----------------------------------------------------------
 
 SUBSCRIPTS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("a[0]", "[3]", lambda a: a[0]),
@@ -853,7 +853,7 @@ SUBSCRIPTS: tuple[tuple[str, str, Callable[[np.ndarray], np.ndarray]], ...] = (
 
 
 @every_dtype
-@pytest.mark.parametrize("text, type, value", SUBSCRIPTS, ids=lambda x: str(x)[:20])
+@pytest.mark.parametrize(("text", "type", "value"), SUBSCRIPTS, ids=lambda x: str(x)[:20])
 def test_subscript(
     text: str, type: str, value: Callable[[np.ndarray], np.ndarray], dtype: str
 ) -> None:
@@ -873,7 +873,7 @@ INDEX_ARRAYS: tuple[tuple[str, str, tuple[int, ...], Any, Callable[..., np.ndarr
 
 
 @every_dtype
-@pytest.mark.parametrize("text, type, shape, index, value", INDEX_ARRAYS)
+@pytest.mark.parametrize(("text", "type", "shape", "index", "value"), INDEX_ARRAYS)
 def test_index_array(
     text: str,
     type: str,

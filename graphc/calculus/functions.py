@@ -6,8 +6,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.calculus.reverse import pullback
-from graphc.graph import COTANGENT, INPUT, PARAMETER, Adjoint, Graph, Node, as_node, dag, source
-from graphc.ops.shaping import zeros
+from graphc.graph import (
+    COTANGENT,
+    INPUT,
+    PARAMETER,
+    Adjoint,
+    Graph,
+    Node,
+    as_node,
+    dag,
+    source,
+    with_args,
+)
+from graphc.loop import LOOP, RESULT
+from graphc.ops.shaping import filled, index
 
 Pass = Callable[[Graph], Graph]
 
@@ -34,7 +46,7 @@ def gradient(
     with_value: bool,
 ) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
-    adjoints = pullback([(output[1], as_node(1.0))], list(wrt.values()))
+    adjoints = pullback([(output[1], as_node(1.0))], [_whole(node) for node in wrt.values()])
     results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
     first = {output[0]: output[1]} if with_value else {}
     labels = _labels(adjoints.values(), names)
@@ -71,14 +83,25 @@ def forward_and_backward(
 
 
 def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
-    found = adjoints.get(node)
-    return found.value if found else zeros(node.shape)
+    whole = _whole(node)
+    found = adjoints.get(whole)
+    if found is None:
+        return filled(0.0, node.shape)
+    return found.value if whole is node else with_args(node, (found.value,))
+
+
+def _whole(node: Node) -> Node:
+    """The family that a parameter belongs to; every other node as it is."""
+    return node.args[0] if node.op is index and node.args[0].op is PARAMETER else node
 
 
 def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
     """For each differentiated node its name, or that of the named node that it is a part of."""
     found: dict[Node, str] = {}
     for adjoint in adjoints:
+        for term in adjoint.terms:
+            if term.child is not None and term.child.op is LOOP:
+                found[term.child] = f"the loop over {term.child.attrs['loop'].index}"
         children = [found[term.child] for term in adjoint.terms if term.child in found]
         found[adjoint.of] = names.get(adjoint.of) or (children[0] if children else "the output")
     return found
@@ -97,7 +120,8 @@ def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
         if node in seen:
             continue
         seen.add(node)
-        computed = node in forward and not node.static and node.op.view_of is None
+        made = node in forward or (node.op is RESULT and node.args[0] in forward)
+        computed = made and not node.static and node.op.view_of is None
         if computed or node.op in (INPUT, PARAMETER):
             read.add(node)
         else:

@@ -6,13 +6,17 @@ from collections.abc import Collection, Sequence
 
 import networkx as nx
 
+from graphc.calculus.loops import pull_loop
 from graphc.graph import Adjoint, Node, Term, dag, stamped, topological
+from graphc.loop import LOOP, RESULT
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import broadcast_to, unbroadcast
 from graphc.types import same_shape
 
 
-def pullback(seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node]) -> dict[Node, Adjoint]:
+def pullback(
+    seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node], given: Collection[Node] = ()
+) -> dict[Node, Adjoint]:
     """The adjoint of every node between `wrt` and the seeded outputs, in the order computed.
 
     A seed is an output with its cotangent. In reverse topological order,
@@ -21,9 +25,10 @@ def pullback(seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node]) -> dict[
 
     (Griewank and Walther 2008, §3.2), where the children are the out-edges of the DAG: an
     operand that occurs twice is two edges. A node that no seeded output depends on, or only
-    through what has no derivative, is left out: its adjoint is zero.
+    through what has no derivative, is left out: its adjoint is zero. What is `given` is not
+    looked behind: inside a loop, that is what comes from outside.
     """
-    graph = dag([output for output, _ in seeds])
+    graph = dag([output for output, _ in seeds], given=set(given))
     active = _between(graph, wrt)
     cotangents: dict[Node, list[Node]] = {}
     for output, cotangent in seeds:
@@ -31,6 +36,16 @@ def pullback(seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node]) -> dict[
     adjoints: dict[Node, Adjoint] = {}
     pulled: dict[Node, Sequence[Node | None]] = {}
     for node in reversed([n for n in topological(graph) if n in active]):
+        if node.op is LOOP:
+            ends = {
+                c.attrs["number"]: adjoints[c].value
+                for c in graph.successors(node)
+                if c in adjoints
+            }
+            if ends:
+                with stamped(node.origin):
+                    pulled[node] = pull_loop(node, ends, active, pullback)
+            continue
         with stamped(node.origin):
             terms = [Term(cotangent, None, 0) for cotangent in cotangents.get(node, ())]
             for child, slot in _children(graph, node):
@@ -39,7 +54,8 @@ def pullback(seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node]) -> dict[
                     terms.append(Term(_fitted(value, node), child, slot))
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), _sum(terms))
-                pulled[node] = node.op.vjp(adjoints[node].value, node)
+                if node.op is not RESULT and node not in given:
+                    pulled[node] = node.op.vjp(adjoints[node].value, node)
     return adjoints
 
 

@@ -10,6 +10,7 @@ import typer
 from graphc import __version__
 from graphc.cli.check import check
 from graphc.cli.compile import compile_
+from graphc.cli.fmt import fmt
 
 app = typer.Typer(
     help="Compile declarative computation graphs to plain NumPy modules with their derivatives.",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.command("compile")(compile_)
 app.command("check")(check)
+app.command("fmt")(fmt)
 
 
 def _version(wanted: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,8 @@ from graphc.elaborate.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.references import defined
 from graphc.elaborate.scope import BlockValue, Context, Mistake, Scope, Silent
 from graphc.elaborate.statements import body
-from graphc.graph import Node, as_node, intern, rebuild
+from graphc.graph import Node, as_node, intern
+from graphc.loop import rebuild
 from graphc.ops import FUNCTIONS
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, did_you_mean, error
@@ -130,9 +132,7 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
     new = rebuild(wanted, lambda node, args: _specialised(node, args, context.fixed))
 
     def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
-        return tuple(
-            Declared(d.name, new[d.node], d.type, d.span, d.doc, d.initialiser) for d in declared
-        )
+        return tuple(replace(d, node=new[d.node]) for d in declared)
 
     docs = [s.text for s in file.statements if isinstance(s, tree.Doc)]
     source = file.span.source

@@ -117,6 +117,8 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
 def _check_names(scope: Scope, function: Function, named: Iterable[str], span: Span) -> None:
     """Every argument by name is a parameter; what is a node's name was meant as a comparison."""
     known = [p.name for p in function.parameters if not p.positional_only]
+    if any(p.keywords for p in function.parameters):
+        return
     for name in named:
         if name not in known:
             near = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
@@ -139,6 +141,13 @@ def _apply(
         if parameter.variadic:
             tensors.extend(to_node(given.value, given.span) for given in pending)
             pending = []
+            continue
+        if parameter.keywords:
+            attrs[parameter.name] = {
+                name: compile_time(context, parameter.kind, value, argument.span, f"`{name}`")
+                for name, (value, argument) in named.items()
+                if all(name != other.name for other in function.parameters)
+            }
             continue
         if pending:
             if parameter.name in named:

@@ -7,8 +7,8 @@ from typing import Any
 
 from graphc.elaborate.calls import call
 from graphc.elaborate.expressions import evaluate
-from graphc.elaborate.loops import iterations
-from graphc.elaborate.scope import Context, Entry, FamilyValue, Instance, Scope, mistake
+from graphc.elaborate.loops import Steps, run_steps
+from graphc.elaborate.scope import Context, Instance, Scope, mistake
 from graphc.elaborate.values import to_node
 from graphc.graph import OPERATORS, Node
 from graphc.syntax import tree
@@ -93,9 +93,14 @@ def _residual(context: Context, scope: Scope, flow: Flow, stage: tree.Residual) 
 
 def _repeat(context: Context, scope: Scope, flow: Flow, stage: tree.RepeatStage) -> Flow:
     """The stages once for each index; a bare block at the end takes the family's name."""
-    path = scope.join(stage.family.name.text)
-    for inner in iterations(context, scope, stage.family, path):
-        flow = run_stages(context, inner, flow, stage.stages, "")[0]
-    if path is not None:
-        scope.entries[stage.family.name.text] = Entry(FamilyValue(path), stage.family.name.span)
-    return flow
+
+    def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+        out, _ = run_stages(context, inner, tuple(carried), stage.stages, "")
+        if len(out) != len(starts):
+            raise mistake("E214", f"{len(starts)} values go in, {len(out)} come out", stage.span)
+        return [to_node(value, stage.span) for value in out], []
+
+    starts = tuple(to_node(value, stage.span) for value in flow)
+    names = tuple(["h"] if len(starts) == 1 else [f"h{i}" for i in range(1, len(starts) + 1)])
+    ends, _ = run_steps(context, scope, Steps(stage.family, names, starts, step))
+    return tuple(ends)

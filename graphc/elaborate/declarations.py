@@ -7,15 +7,15 @@ from typing import Any
 from graphc.dims import Dim
 from graphc.elaborate.calls import declare_instance
 from graphc.elaborate.expressions import evaluate, evaluate_entry
-from graphc.elaborate.model import Condition, Declared, DimInfo, Initialiser
+from graphc.elaborate.model import Declared, DimInfo, Initialiser
 from graphc.elaborate.ports import check_type, type_of
-from graphc.elaborate.scope import POISONED, Context, Entry, Scope, Silent, define, mistake
+from graphc.elaborate.scope import POISONED, Context, Entry, Scope, Silent, define, member, mistake
 from graphc.elaborate.values import compare, describe, to_node
 from graphc.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.names import identifier
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
-from graphc.types import known_facts, learn, same_shape
+from graphc.types import Type, known_facts, learn, same_shape
 
 INITIALISERS = {
     "glorot": 0,
@@ -104,8 +104,7 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
             )
         before = context.params.get(path)
         if before is None:
-            node = source(PARAMETER, path, declared)
-            context.params[path] = Declared(path, node, declared, name.span, doc, initialiser)
+            context.params[path] = _declared(context, path, declared, name.span, doc, initialiser)
         elif not scope.reusing:
             raise mistake("E201", f"parameter `{path}` is defined twice", name.span)
         elif not same_shape(before.type.shape, declared.shape):
@@ -115,7 +114,32 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
                 context.uses[-1][1] if context.uses else name.span,
                 "reusing an instance shares its parameters; call the block again for fresh ones",
             )
-        define(context, scope, name, context.params[path].node)
+        context.name_node(context.params[path].node, path)
+        define(context, scope, name, _value(context, context.params[path]))
+
+
+def _declared(
+    context: Context, path: str, type: Type, span: Span, doc: str, initialiser: Initialiser
+) -> Declared:
+    """A new parameter; inside a rolled repeat, one for each index."""
+    if context.rolling is None or "*" not in path:
+        return Declared(path, source(PARAMETER, path, type), type, span, doc, initialiser)
+    symbol, first, count = context.rolling
+    if any(symbol in axis.symbols for axis in type.shape):
+        raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
+    node = source(PARAMETER, path, type.with_shape((count, *type.shape)))
+    start, steps = first.constant, count.constant
+    assert start is not None
+    assert steps is not None
+    return Declared(path, node, type, span, doc, initialiser, (start, start + steps - 1))
+
+
+def _value(context: Context, declared: Declared) -> Node:
+    """The parameter where it is declared: in a rolled repeat, that of the present index."""
+    if declared.family is None or context.rolling is None:
+        return declared.node
+    symbol, first, _ = context.rolling
+    return member(declared, Dim.symbol(symbol) - first)
 
 
 def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: int) -> Initialiser:
@@ -243,4 +267,4 @@ def _learn(
         facts = known_facts()
         learn(facts.with_zero(fact) if condition.op == "==" else facts.with_nonnegative(fact))
     if holds is None:
-        context.conditions.append(Condition(fact, condition.op == "==", said, condition.span))
+        context.check_at_entry(fact, condition.op == "==", said, condition.span)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphc.elaborate.model import Derivation
-from graphc.elaborate.scope import POISONED, Context, Scope, Silent, mistake
+from graphc.elaborate.scope import (
+    POISONED,
+    Context,
+    Scope,
+    Silent,
+    mistake,
+    parameter,
+    parameter_paths,
+)
 from graphc.graph import Node
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
@@ -119,14 +127,15 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
         prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
         near = did_you_mean(shown, {*prefixes, *scope.visible()})
         raise mistake("E403", f"no parameter under `{shown}`", path.span, near)
-    if shown in context.params:
-        return {shown: context.params[shown].node}
+    found = parameter(context, shown)
+    if found is not None:
+        return {shown: found}
     entry = scope.find(path.words[0])
     if entry is not None and entry.value is POISONED:
         raise Silent
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
-    known = {*context.params, *context.nodes}
+    known = {*parameter_paths(context), *context.nodes}
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, did_you_mean(shown, known))
 
 

@@ -15,6 +15,8 @@ from graphc.elaborate.scope import (
     Scope,
     lookup,
     mistake,
+    parameter,
+    parameter_paths,
 )
 from graphc.elaborate.subscripts import Part, subscript
 from graphc.elaborate.values import binary, describe, to_node
@@ -170,16 +172,18 @@ def _parameter(
     holder = entry.instance or entry.value
     below = [word.text for word in words]
     path = ".".join([holder.path or "", *below])
-    if path in context.params:
-        return context.params[path].node
+    found = parameter(context, path)
+    if found is not None:
+        return found
     if below[-1] == "T":
         rest = ".".join([holder.path or "", *below[:-1]])
         if len(below) == 1 and isinstance(entry.value, Node):
             return _transposed(entry.value, span)
-        if rest in context.params:
-            return _transposed(context.params[rest].node, span)
+        found = parameter(context, rest)
+        if found is not None:
+            return _transposed(found, span)
     shown = ".".join([root.text, *below])
-    below_holder = [p for p in context.params if p.startswith(f"{holder.path}.")]
+    below_holder = [p for p in parameter_paths(context) if p.startswith(f"{holder.path}.")]
     known = [root.text + p[len(holder.path or "") :] for p in below_holder]
     raise mistake("E210", f"no parameter `{shown}`", span, did_you_mean(shown, known))
 

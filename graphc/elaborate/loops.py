@@ -1,25 +1,74 @@
-"""Loops: the indices of a repeat, the scope of each iteration, and what it hands on."""
+"""Loops: `repeat` as a rolled loop where its steps are alike, else written out; and `scan`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from graphc.dims import Dim
-from graphc.elaborate.scope import Context, Entry, FamilyValue, Scope, define, mistake
+from graphc.elaborate.scope import (
+    Context,
+    Entry,
+    FamilyValue,
+    Mistake,
+    Scope,
+    Silent,
+    define,
+    mistake,
+)
 from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node
+from graphc.loop import bound as bound_value
+from graphc.loop import make_loop, result
+from graphc.ops.loops import rolled
 from graphc.ops.shaping import stack
 from graphc.source import did_you_mean
 from graphc.syntax import tree
+from graphc.types import Mismatch, known_facts, learn, same_shape
 
 MAXIMAL_COPIES = 100_000
 
 
-def iterations(
-    context: Context, scope: Scope, family: tree.Family, path: str | None
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a loop does: `step` gives the next carried values and the collected items."""
+
+    family: tree.Family
+    names: tuple[str, ...]
+    starts: tuple[Node, ...]
+    step: Callable[[Scope, Sequence[Node]], tuple[list[Node], list[Node]]]
+
+
+def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node], list[Node]]:
+    """A repeat: the carried values after it, and its collected values, stacked.
+
+    A rolled loop where every carried shape stays the same and the index stands only where it
+    need not be known when compiling; else a copy for each index.
+    """
+    first, last = bounds(context, scope, steps.family)
+    path = scope.join(steps.family.name.text)
+    if last > first and context.rolling is None:
+        before = context.snapshot()
+        try:
+            return _rolled(
+                context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, True
+            )
+        except (Mistake, Mismatch, Silent):
+            context.restore(before)
+    carried = list(steps.starts)
+    collected: list[list[Node]] = []
+    for inner in _copies(context, scope, steps.family, path, first, last):
+        carried, items = steps.step(inner, carried)
+        collected.append(items)
+    if path is not None:
+        scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
+    return carried, [stack(*items) for items in zip(*collected, strict=True)]
+
+
+def _copies(
+    context: Context, scope: Scope, family: tree.Family, path: str | None, first: int, last: int
 ) -> Iterator[Scope]:
-    """A scope for each index of a family, in order; its parameters are below `path.index`."""
-    first, last = bounds(context, scope, family)
+    """A scope for each index, in order; its parameters are below `path.index`."""
     copies = last - first + 1
     if copies > MAXIMAL_COPIES:
         raise mistake(
@@ -27,8 +76,56 @@ def iterations(
         )
     for index in range(first, last + 1):
         inner = Scope(None if path is None else f"{path}.{index}", scope, reusing=scope.reusing)
+        inner.unnamed = scope.unnamed
         inner.entries[family.index.text] = Entry(Dim.of(index), family.index.span)
         yield inner
+
+
+def _rolled(
+    context: Context,
+    scope: Scope,
+    steps: Steps,
+    first: Dim,
+    count: Dim,
+    path: str | None,
+    per_step: bool,
+) -> tuple[list[Node], list[Node]]:
+    """The loop as a node; parameters exist once for each index if `per_step`, else once."""
+    symbol = context.fresh_index(steps.family.index.text)
+    index = Dim.symbol(symbol)
+    context.ranges[symbol] = (first, first + count - 1)
+    facts = known_facts()
+    learn(facts.with_nonnegative(index - first).with_nonnegative(first + count - 1 - index))
+    inner = Scope(path, scope, reusing=scope.reusing, unnamed=scope.unnamed)
+    inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
+    before, known = context.rolling, set(context.nodes)
+    if per_step:
+        inner.path = None if path is None else f"{path}.*"
+        context.rolling = (symbol, first, count)
+    carried = [bound_value(n, s.type) for n, s in zip(steps.names, steps.starts, strict=True)]
+    try:
+        nexts, items = steps.step(inner, carried)
+    finally:
+        context.rolling = before
+        context.ranges.pop(symbol)
+        learn(facts)
+    for name, start, following in zip(steps.names, steps.starts, nexts, strict=True):
+        if following not in context.names:
+            context.name_node(following, inner.join(f"{name}_next"))
+        if start.type.dtype != following.type.dtype or not same_shape(start.shape, following.shape):
+            raise mistake(
+                "E311",
+                f"carried `{name}` starts as {start.type} but becomes {following.type}",
+                steps.family.span,
+                "a carried value keeps its shape from step to step",
+            )
+    loop, sources, new = rolled(symbol, first, count, carried, nexts, items)
+    context.rename(new, known)
+    node = make_loop(loop, steps.starts, sources)
+    if path is not None:
+        scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
+    ends = [result(node, number) for number in range(len(nexts) + len(items))]
+    return ends[: len(nexts)], ends[len(nexts) :]
 
 
 def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
@@ -50,43 +147,77 @@ def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
     return known
 
 
+def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Dim]:
+    """The first index and the number of steps of a scan: dims, known or not."""
+    values = []
+    for expr in (family.first, family.last):
+        value = Dim.of(0) if expr is None else context.evaluate(context, scope, expr)
+        if not isinstance(value, Dim):
+            raise mistake("E404", f"a range is of integers, found {describe(value)}", family.span)
+        values.append(value)
+    first, last = values
+    return (Dim.of(0), first) if family.last is None else (first, last - first + 1)
+
+
 # ---- statements ----------------------------------------------------------------------------
 
 
 def run_repeat(context: Context, scope: Scope, statement: tree.Repeat) -> None:
-    """The body once for each index, the carried values handed on."""
-    family = statement.family
-    path = scope.join(family.name.text)
-    carried = {
-        c.name.text: to_node(context.evaluate(context, scope, c.start), c.start.span)
-        for c in statement.carries
-    }
-    collected: dict[str, list[Node]] = {
-        s.name.text: [] for s in statement.body if isinstance(s, tree.Collect)
-    }
-    spans = {carry.name.text: carry.span for carry in statement.carries}
-    for inner in iterations(context, scope, family, path):
-        inner.carried = frozenset(carried)
+    """`repeat`: the body once for each index, the carried values handed on."""
+    ends, stacks = run_steps(context, scope, _steps(context, scope, statement))
+    _define_ends(context, scope, statement, ends, stacks)
+
+
+def run_scan(context: Context, scope: Scope, statement: tree.Scan) -> None:
+    """`scan`: one body for every step, its parameters shared; the length may be symbolic."""
+    steps = _steps(context, scope, statement)
+    first, count = _range(context, scope, statement.family)
+    known = context.known(count)
+    if known is not None and known < 0:
+        raise mistake("E308", f"this range has {known} steps", statement.family.span)
+    path = scope.join(statement.family.name.text)
+    ends, stacks = _rolled(context, scope, steps, first, count, path, False)
+    _define_ends(context, scope, statement, ends, stacks)
+
+
+def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Steps:
+    starts = [
+        to_node(context.evaluate(context, scope, carry.start), carry.start.span)
+        for carry in statement.carries
+    ]
+    names = [carry.name.text for carry in statement.carries]
+    collected = [s.name.text for s in statement.body if isinstance(s, tree.Collect)]
+
+    def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+        inner.carried = frozenset(names)
         inner.nexts = {}
-        for carry in statement.carries:
-            inner.entries[carry.name.text] = Entry(carried[carry.name.text], carry.name.span)
+        for carry, node in zip(statement.carries, carried, strict=True):
+            inner.entries[carry.name.text] = Entry(node, carry.name.span)
         context.body(context, inner, statement.body)
-        for name in carried:
+        for carry in statement.carries:
+            name = carry.name.text
             if name not in inner.nexts:
-                raise mistake("E206", f"carried `{name}` gets no `next {name} = ...`", spans[name])
-            carried[name] = inner.nexts[name]
-        for name, items in collected.items():
-            items.append(inner.entries[f"collect {name}"].value)
-    for carry in statement.carries:
-        define(context, scope, carry.name, carried[carry.name.text])
-    for inside in statement.body:
-        if isinstance(inside, tree.Collect):
-            items = collected[inside.name.text]
-            if not items:
-                raise mistake("E207", "nothing to collect: the range is empty", inside.span)
-            define(context, scope, inside.name, stack(*items))
-    if path is not None:
-        scope.entries[family.name.text] = Entry(FamilyValue(path), family.name.span)
+                raise mistake("E206", f"carried `{name}` gets no `next {name} = ...`", carry.span)
+        items = [inner.entries[f"collect {name}"].value for name in collected]
+        return [inner.nexts[name] for name in names], items
+
+    return Steps(statement.family, tuple(names), tuple(starts), step)
+
+
+def _define_ends(
+    context: Context,
+    scope: Scope,
+    statement: tree.Repeat | tree.Scan,
+    ends: Sequence[Node],
+    stacks: Sequence[Node],
+) -> None:
+    for carry, end in zip(statement.carries, ends, strict=True):
+        define(context, scope, carry.name, end)
+    collected = [s for s in statement.body if isinstance(s, tree.Collect)]
+    if collected and not stacks:
+        raise mistake("E207", "nothing to collect: the range is empty", collected[0].span)
+    for inside, stacked in zip(collected, stacks, strict=True):
+        define(context, scope, inside.name, stacked)
 
 
 def run_next(context: Context, scope: Scope, statement: tree.Next) -> None:
@@ -121,6 +252,5 @@ def run_collect(context: Context, scope: Scope, statement: tree.Collect) -> None
     if scope.nexts is None:
         raise mistake("E207", "`collect` stands in the body of a loop", statement.span)
     value = context.evaluate(context, scope, statement.value)
-    scope.entries[f"collect {statement.name.text}"] = Entry(
-        to_node(value, statement.value.span), statement.name.span
-    )
+    node = to_node(value, statement.value.span)
+    scope.entries[f"collect {statement.name.text}"] = Entry(node, statement.name.span)

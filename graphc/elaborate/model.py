@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.dims import Dim
 from graphc.graph import Node
 from graphc.source import Diagnostic, Source, Span
-from graphc.types import Type
+from graphc.types import Shape, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,11 @@ class Initialiser:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """An input, parameter or output; `type` is as declared, in the user's dims."""
+    """An input, parameter or output; `type` is as declared, in the user's dims.
+
+    A `family` (first, last) stands for one parameter for each index, in the place of the `*` in
+    its name; its node has a first axis for the index.
+    """
 
     name: str
     node: Node
@@ -29,6 +33,12 @@ class Declared:
     span: Span
     doc: str = ""
     initialiser: Initialiser | None = None
+    family: tuple[int, int] | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of one value, every known dim substituted."""
+        return self.node.shape[1:] if self.family else self.node.shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +89,8 @@ class Model:
     conditions: tuple[Condition, ...]
     derivations: tuple[Derivation, ...]
     warnings: tuple[Diagnostic, ...]
+
+    @property
+    def span(self) -> Span:
+        """The whole file."""
+        return Span(self.source, 0, len(self.source.text))

@@ -25,7 +25,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
     match kind, value:
         case ("int", Dim()) | ("bool", bool()) | ("str", str()) | ("float", float()):
             return value
-        case ("list", tuple()):
+        case ("list", tuple()) | ("sizes", Dim() | tuple()):
             return value
         case ("fn", Function() | BlockValue() | Instance()):
             return value
@@ -37,6 +37,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
             return value
     expected = {
         "int": "an integer", "ints": "a list of integers", "list": "a list",
+        "sizes": "an integer or a list of integers",
         "shape": "a list of dims", "float": "a number", "bool": "true or false",
         "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,9 +11,12 @@ from typing import Any
 from graphc.dims import Dim
 from graphc.elaborate.model import Condition, Declared, DimInfo
 from graphc.graph import Node, Origin
+from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
+from graphc.ops.shaping import index
 from graphc.source import Diagnostic, Note, Span, did_you_mean, error
 from graphc.syntax import tree
+from graphc.types import known_facts, learn
 
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
@@ -121,7 +124,8 @@ class Context:
 
     `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
     (a port's default, a block's body) needs them again. `file_names` are those that the file
-    defines at top level, which a block does not see.
+    defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
+    repeat that is a loop, where a parameter exists once for each index.
     """
 
     dtype: str
@@ -142,7 +146,52 @@ class Context:
     names: dict[Node, str] = field(default_factory=dict)
     uses: list[tuple[str, Span]] = field(default_factory=list)
     origin: Origin | None = None
+    rolling: tuple[str, Dim, Dim] | None = None
+    ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+
+    def fresh_index(self, name: str) -> str:
+        """A symbol for a loop's index, unlike every dim and the index of a loop around it."""
+        wanted, number = identifier(name), 1
+        while wanted in self.ranges or wanted in self.dims:
+            number += 1
+            wanted = f"{identifier(name)}_{number}"
+        return wanted
+
+    def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> None:
+        """A condition on dims; one on the index of a loop is checked at both ends of its range."""
+        symbol = next((name for name in dim.names if name in self.ranges), None)
+        if symbol is None:
+            self.conditions.append(Condition(dim, zero, text, span))
+            return
+        for end in self.ranges[symbol]:
+            self.check_at_entry(dim.substitute({symbol: end}), zero, text, span)
+
+    def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
+        """Names of nodes that became others inside a loop; paths into the loop are forgotten."""
+        for old, node in new.items():
+            if old in self.names:
+                self.names.setdefault(node, self.names[old])
+        for path in [path for path in self.nodes if path not in known]:
+            del self.nodes[path]
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """What `restore` needs to undo an attempt."""
+        tables = [dict(table) for table in self._tables()]
+        return tables, len(self.conditions), len(self.diagnostics), known_facts()
+
+    def restore(self, before: tuple[Any, ...]) -> None:
+        """Forget what was declared and named since the snapshot."""
+        tables, conditions, diagnostics, facts = before
+        for table, saved in zip(self._tables(), tables, strict=True):
+            table.clear()
+            table.update(saved)
+        del self.conditions[conditions:]
+        del self.diagnostics[diagnostics:]
+        learn(facts)
+
+    def _tables(self) -> tuple[dict[Any, Any], ...]:
+        return self.params, self.nodes, self.names
 
     @property
     def fixed(self) -> dict[str, int]:
@@ -176,6 +225,35 @@ class Context:
         finally:
             self.uses.pop()
             self.origin = before
+
+
+def member(declared: Declared, position: Dim) -> Node:
+    """One parameter of a family, by position."""
+    whole = (("slice", (Dim.of(0), size, 1)) for size in declared.node.shape[1:])
+    return index(declared.node, items=(("at", position), *whole))
+
+
+def parameter(context: Context, path: str) -> Node | None:
+    """A parameter by its path; `layer.3.W` may be one of the family `layer.*.W`."""
+    if path in context.params:
+        return context.params[path].node
+    words = path.split(".")
+    for place, word in enumerate(words):
+        declared = context.params.get(".".join([*words[:place], "*", *words[place + 1 :]]))
+        if declared and declared.family and word.isdigit():
+            first, last = declared.family
+            if first <= int(word) <= last:
+                return member(declared, Dim.of(int(word) - first))
+    return None
+
+
+def parameter_paths(context: Context) -> list[str]:
+    """The paths of all parameters; of a family its first and its last."""
+    paths = []
+    for path, declared in context.params.items():
+        ends = dict.fromkeys(declared.family or ())
+        paths += [path.replace("*", str(end), 1) for end in ends] or [path]
+    return paths
 
 
 def define(

@@ -18,7 +18,7 @@ from graphc.elaborate.declarations import (
     require,
 )
 from graphc.elaborate.expressions import evaluate, evaluate_entry
-from graphc.elaborate.loops import run_collect, run_next, run_repeat
+from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan
 from graphc.elaborate.ports import check_type
 from graphc.elaborate.references import Cycle, defined, names_in, ordered
 from graphc.elaborate.scope import (
@@ -239,7 +239,7 @@ _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
     tree.Collect: run_collect,
     tree.Import: _unavailable("imports"),
     tree.FromImport: _unavailable("imports"),
-    tree.Scan: _unavailable("`scan`"),
+    tree.Scan: run_scan,
     tree.Until: _unavailable("`until`"),
     tree.Rule: _unavailable("`rule`"),
 }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.elaborate.model import Condition
 from graphc.elaborate.scope import Context, Mistake, mistake
 from graphc.elaborate.values import describe
 from graphc.graph import Node
@@ -165,4 +164,4 @@ def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None
         raise otherwise
     if proved is None and known is None:
         text = f"{span.text} needs {dim} >= 0"
-        context.conditions.append(Condition(dim, False, text, span))
+        context.check_at_entry(dim, False, text, span)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.graph import Node, Term
+from graphc.graph import COTANGENT, Node, Term
+from graphc.loop import BOUND, LOOP
 from graphc.source import Source
 
 LONGEST = 60
@@ -36,7 +37,11 @@ def term(one: Term, of: Node, labels: Mapping[Node, str]) -> str:
     The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
     """
     if one.child is None:
-        return f"cotangent of the output {labels[of]}"
+        if one.value.op is BOUND:
+            return "from the step after"
+        return f"cotangent of {'the output ' if one.value.op is COTANGENT else ''}{labels[of]}"
+    if one.child.op is LOOP:
+        return f"back through {labels[one.child]}"
     child, parent = labels[one.child], labels[of]
     line = f" (line {one.child.origin.outermost.line})" if one.child.origin else ""
     if one.child.op.structure == "elementwise" and one.child.rank == of.rank:

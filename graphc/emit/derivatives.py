@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.families import INDEX, dict_rows
 from graphc.emit.function import body, result
 from graphc.emit.layout import function, listed, unpacking
 from graphc.emit.record import annotation, cached, field, needs_record, record_name
@@ -35,10 +37,7 @@ def forward(compiled: Compiled) -> str:
             "The outputs of the graph.",
             [*_entered(compiled), *_steps(compiled, one), f"return Outputs({outputs})"],
         )
-    held = [
-        f"{field(v)}={v}{'.copy()' if node.rank and not node.args else ''}"
-        for v, node in cached(compiled).items()
-    ]
+    held = [f"{field(v)}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
     held += [f"{field(dim)}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
@@ -52,6 +51,15 @@ def forward(compiled: Compiled) -> str:
             f"return Outputs({outputs}), cache",
         ],
     )
+
+
+def _held(variable: str, node: Node, compiled: Compiled) -> str:
+    """A cached value; inputs and parameters are copied."""
+    if node.args or not node.rank:
+        return variable
+    if any(d.family and d.node is node for d in compiled.model.params):
+        return f"[one.copy() for one in {variable}]"
+    return f"{variable}.copy()"
 
 
 def _root(node: Node) -> Node:
@@ -102,19 +110,27 @@ def backward(compiled: Compiled) -> str:
     return function(
         f"def backward(cache: Cache, *, {', '.join(keywords)}) -> dict[str, Any]:",
         about,
-        [*lines, *_steps(compiled, one), *_gradients(one)],
+        [*lines, *_steps(compiled, one), *_gradients(compiled, one)],
     )
 
 
-def _gradients(one: Derived, before: str = "") -> list[str]:
+def _gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
     """The return statement: gradients by path, each an array of its own."""
     seen: set[Node] = set()
-    items = []
+    written: dict[str, str] = {}
+    params = {d.name: d for d in compiled.model.params}
+    rows: list[Declared] = []
     for path in one.wrt:
         node = one.program.results[f"d {path}"]
-        items.append(f"    {path!r}: {result(node, one.program, shared=_root(node) in seen)},")
+        declared = params.get(path) or Declared(path, node, node.type, compiled.model.span)
+        rows.append(declared)
+        shared = _root(node) in seen and declared.family is None
+        written[path] = result(node, one.program, shared)
+        if declared.family is not None:
+            first, _ = declared.family
+            written[path] += f"[{INDEX}]" if first == 0 else f"[{INDEX} - {first}]"
         seen.add(_root(node))
-    return [f"return {before}{{", *items, "}"]
+    return [f"return {before}{{", *dict_rows(rows, lambda d, _: written[d.name]), "}"]
 
 
 def derived(compiled: Compiled, one: Derived) -> str:
@@ -144,7 +160,7 @@ def derived(compiled: Compiled, one: Derived) -> str:
         about, kind = f"{named} and its gradients by path.", f"tuple[{wanted[0]}, {gradient}]"
     else:
         before, about, kind = "", f"The gradients of {named} by path.", gradient
-    lines += _gradients(one, before)
+    lines += _gradients(compiled, one, before)
     return function(f"def {one.program.name}({compiled.begin.signature}) -> {kind}:", about, lines)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Condition, Declared, Model
+from graphc.emit.families import INDEX, over, path
 from graphc.names import Scope, flat
 from graphc.types import show
 
@@ -73,7 +74,7 @@ def entry(model: Model, taken: frozenset[str]) -> Entry:
     scope = Scope({*taken, *free})
     variables = {d.name: scope.fresh(flat(d.name)) for d in sources}
     bindings: list[Binding] = []
-    axes = [(d, i, axis) for d in sources for i, axis in enumerate(d.node.shape)]
+    axes = [(d, i, axis) for d in sources for i, axis in enumerate(d.shape)]
     bound: set[str] = set()
     while True:
         found = _next_binding(axes, bound, variables)
@@ -94,9 +95,8 @@ def _next_binding(
         linear = axis.linear_in(unbound[0]) if len(unbound) == 1 else None
         if linear is not None:
             factor, offset = linear
-            return Binding(
-                unbound[0], variables[declared.name], number, factor, offset, described(declared)
-            )
+            variable = variables[declared.name] + ("[0]" if declared.family else "")
+            return Binding(unbound[0], variable, number, factor, offset, described(declared))
     return None
 
 
@@ -134,11 +134,19 @@ def text(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str]
 def _array(begin: Entry, declared: Declared) -> str:
     variable = begin.variables[declared.name]
     kinds, dtype = KINDS[declared.type.dtype]
-    given = f"params[{declared.name!r}]" if declared.initialiser else variable
+    given = f"params[{path(declared)}]" if declared.initialiser else variable
     expected = f"{declared.type.dtype}{show(declared.type.shape)}"
-    what, rank = described(declared), declared.type.rank
-    arguments = f"{given}, {what!r}, {expected!r}, {kinds!r}, {dtype}, {rank}"
-    return f"{variable} = _array({arguments})"
+    what, rank = _said(declared), declared.type.rank
+    call = f"_array({given}, {what}, {expected!r}, {kinds!r}, {dtype}, {rank})"
+    return f"{variable} = {f'[{call} {over(declared)}]' if declared.family else call}"
+
+
+def _said(declared: Declared) -> str:
+    """What messages call an argument, as a Python expression."""
+    said = described(declared)
+    return (
+        repr(said) if declared.family is None else "f" + repr(said.replace("*", f"{{{INDEX}}}", 1))
+    )
 
 
 def _bind(binding: Binding) -> str:
@@ -153,7 +161,7 @@ def _bind(binding: Binding) -> str:
 def _shape_check(begin: Entry, declared: Declared, bound: dict[str, Binding]) -> list[str]:
     """Nothing where the shape binds every one of its dims, each alone on an axis."""
     variable = begin.variables[declared.name]
-    shape = declared.node.shape
+    shape = declared.shape
     own = [
         any(
             b.variable == variable and b.axis == i and b.factor == 1 and b.offset.constant == 0
@@ -161,7 +169,7 @@ def _shape_check(begin: Entry, declared: Declared, bound: dict[str, Binding]) ->
         )
         for i in range(len(shape))
     ]
-    if all(own):
+    if all(own) and declared.family is None:
         return []
     names = sorted({name for axis in shape for name in axis.names})
     values = ", ".join(
@@ -169,9 +177,17 @@ def _shape_check(begin: Entry, declared: Declared, bound: dict[str, Binding]) ->
         for name in names
     )
     sizes = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-    what, expected = described(declared), show(declared.type.shape)
+    what, expected = _said(declared), show(declared.type.shape)
     why = f'f"{values}"' if values else '""'
+    one = "one" if declared.family else variable
+    lines = [
+        f"    if {one}.shape != ({sizes}):",
+        f"        raise _misfit({one}, {what}, {expected!r}, ({sizes}), {why})",
+    ]
+    if declared.family is None:
+        return lines
+    first = declared.family[0]
     return [
-        f"    if {variable}.shape != ({sizes}):",
-        f"        raise _misfit({variable}, {what!r}, {expected!r}, ({sizes}), {why})",
+        f"    for {INDEX}, one in enumerate({variable}, {first}):",
+        *(f"    {line}" for line in lines),
     ]

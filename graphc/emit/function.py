@@ -5,21 +5,31 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
+from graphc.dims import Dim
 from graphc.emit.comments import place, term
-from graphc.emit.expression import DTYPES, expression, statements
+from graphc.emit.expression import DTYPES, expression, show, statements
 from graphc.graph import Adjoint, Node
+from graphc.loop import RESULT, Loop
 from graphc.ops.arithmetic import accumulate, negative
-from graphc.plan.schedule import Program, Step
+from graphc.ops.shaping import full_array
+from graphc.plan.schedule import LoopStep, Program, Step
 from graphc.source import Source
 
 WIDTH = 96
 
 
-def body(program: Program, source: Source) -> list[str]:
-    """The statements of a program, each with its comment."""
+def body(program: Program, source: Source, in_loop: bool = False) -> list[str]:
+    """The statements of a program, each with its comment.
+
+    Inside a loop nothing is dropped: the next step takes the variables again.
+    """
     lines: list[str] = []
     heading = ""
     for step in program.steps:
+        if isinstance(step, LoopStep):
+            lines += _loop(step, program.variables, source)
+            lines += [f"del {', '.join(step.frees)}"] if step.frees else []
+            continue
         said = "" if step.adjoints else place(step.node, source)
         if step.adjoints:
             lines += _adjoint(step, program.variables, program.labels)
@@ -27,9 +37,47 @@ def body(program: Program, source: Source) -> list[str]:
             written = statements(step.target, step.node, program.variables)
             lines += written if said == heading else _beside(written, said)
             heading = said
-        if step.frees:
+        if step.frees and not in_loop:
             lines.append(f"del {', '.join(step.frees)}")
     return lines
+
+
+def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list[str]:
+    """A loop: what it starts from, its steps, and what it hands on and saves in each."""
+    loop: Loop = step.node.attrs["loop"]
+    starts = [(name, _written(initial, variables)) for name, initial in step.carries]
+    lines = [f"{name} = {start}" for name, start in starts if name != start]
+    for name, item, stacked in step.stacks:
+        lines.append(f"{name} = np.empty({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+    first, last = loop.first, loop.first + loop.count
+    bounds = f"{last}" if first.constant == 0 else f"{first}, {last}"
+    over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
+    inside = body(step.body, source, in_loop=True)
+    position = Dim.symbol(loop.index) - first
+    for name, item, _ in step.stacks:
+        inside.append(f"{name}[{position}] = {_written(item, step.body.variables)}")
+    inside += _handed_on(step)
+    lines += _beside([f"for {loop.index} in {over}:"], place(step.node, source))
+    return [*lines, *(f"    {line}" for line in inside or ["pass"])]
+
+
+def _handed_on(step: LoopStep) -> list[str]:
+    """The next carried values: sums grow in place, the others change all at once."""
+    variables = step.body.variables
+    results = list(step.body.results.values())
+    lines, names, values = [], [], []
+    for (name, _), node in zip(step.carries, results, strict=False):
+        written = _written(node, variables)
+        if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name:
+            lines += [f"{name} += {_written(term, variables)}" for term in node.args[1:]]
+        elif written != name:
+            names.append(name)
+            values.append(written)
+    return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
+
+
+def _written(node: Node, variables: Mapping[Node, str]) -> str:
+    return ast.unparse(expression(node, variables))
 
 
 def _adjoint(step: Step, variables: Mapping[Node, str], labels: Mapping[Node, str]) -> list[str]:
@@ -81,10 +129,20 @@ def result(node: Node, program: Program, shared: bool = False) -> str:
         return (
             f"{DTYPES[node.type.dtype]}({text})" if node.static or node.op.name in _ARRAYS else text
         )
-    if shared or node.op.view_of is not None or not node.args:
+    ends = node.op is RESULT and _may_be_its_start(node)
+    if shared or ends or node.op.view_of is not None or not node.args:
         return f"{text}.copy()"
     return text
 
 
-_ARRAYS = frozenset({"where", "pick", "reshape", "broadcast_to", "accumulate"})
+def _may_be_its_start(node: Node) -> bool:
+    """Is this a carried value of a loop that may have no steps?"""
+    loop: Loop = node.args[0].attrs["loop"]
+    number = node.attrs["number"]
+    if number >= len(loop.carried) or (loop.count.constant or 0) > 0:
+        return False
+    return node.args[0].args[number].op is not full_array
+
+
+_ARRAYS = frozenset({"where", "pick", "reshape", "broadcast_to", "accumulate", "result"})
 """What makes an array also of rank 0, where everything else gives a NumPy scalar."""

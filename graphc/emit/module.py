@@ -6,10 +6,11 @@ import inspect
 import re
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts
+from graphc.emit import parts, special
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, check, derived, forward
 from graphc.emit.entry import text as entry_text
+from graphc.emit.families import shown, tuple_rows
 from graphc.emit.layout import docstring
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
@@ -77,8 +78,7 @@ def _head(compiled: Compiled) -> str:
         "ArrayLike = Any  # what np.asarray takes",
     ]
     if model.params:
-        names = "".join(f"    {d.name!r},\n" for d in model.params)
-        lines.append(f"PARAMETERS = (\n{names})")
+        lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
     return "\n".join(lines)
 
@@ -86,15 +86,16 @@ def _head(compiled: Compiled) -> str:
 def _line(declared: Declared) -> str:
     doc = " ".join(declared.doc.split())
     kind = "" if declared.type.dtype == "float" else declared.type.dtype + " "
-    return f"{declared.name}: {kind}{show(declared.type.shape)}" + (f"  {doc}" if doc else "")
+    return f"{shown(declared)}: {kind}{show(declared.type.shape)}" + (f"  {doc}" if doc else "")
 
 
 def _parts(written: str) -> list[str]:
     """The ready-made functions that the module calls, in their own order."""
     sources = {
         name: inspect.getsource(value).rstrip()
-        for name, value in vars(parts).items()
-        if inspect.isfunction(value) and value.__module__ == parts.__name__
+        for source in (parts, special)
+        for name, value in vars(source).items()
+        if inspect.isfunction(value) and value.__module__ == source.__name__
     }
     needed: set[str] = set()
     pending = [written]

@@ -4,49 +4,49 @@ from __future__ import annotations
 
 from graphc.elaborate.model import Declared, Initialiser
 from graphc.emit.compiled import Compiled
+from graphc.emit.families import dict_rows
 from graphc.emit.layout import function
 
 
 def init(compiled: Compiled) -> str:
-    dims = sorted(
-        {name for d in compiled.model.params for axis in d.node.shape for name in axis.names}
-    )
-    keywords = "".join(f", {dim}: int" for dim in dims)
-    lines = ["return {"]
-    for declared in compiled.model.params:
-        lines.append(f"    {declared.name!r}: {_initial(declared)},")
-    lines.append("}")
-    shapes = ["return {", *(f"    {d.name!r}: {_shape(d)}," for d in compiled.model.params), "}"]
-    signature = "".join(f"{dim}: int, " for dim in dims).removesuffix(", ")
+    """`init` and the shapes that it and `unflatten` share."""
+    keywords = ", ".join(["*", *(f"{dim}: int" for dim in _dims(compiled))])
+    keywords = keywords if keywords != "*" else ""
+    params = compiled.model.params
     return "\n\n\n".join(
         [
             function(
-                f"def init(seed: int = 0{', *' + keywords if dims else ''}) -> dict[str, Any]:",
+                f"def init(seed: int = 0{', ' + keywords if keywords else ''}) -> dict[str, Any]:",
                 "Parameters by path, drawn as the graph says; each from a stream of its own.",
-                lines,
+                ["return {", *dict_rows(params, _initial), "}"],
             ),
             function(
-                f"def _shapes({'*, ' if dims else ''}{signature}) -> dict[str, tuple[int, ...]]:",
+                f"def _shapes({keywords}) -> dict[str, tuple[int, ...]]:",
                 "The shapes of the parameters by path.",
-                shapes,
+                ["return {", *dict_rows(params, lambda declared, _: _shape(declared)), "}"],
             ),
         ]
     )
 
 
+def _dims(compiled: Compiled) -> list[str]:
+    """The dims that the shapes of the parameters need."""
+    return sorted({name for d in compiled.model.params for axis in d.shape for name in axis.names})
+
+
 def _shape(declared: Declared) -> str:
-    inside = ", ".join(map(str, declared.node.shape))
-    return f"({inside}{',' if declared.node.rank == 1 else ''})"
+    inside = ", ".join(map(str, declared.shape))
+    return f"({inside}{',' if len(declared.shape) == 1 else ''})"
 
 
-def _initial(declared: Declared) -> str:
+def _initial(declared: Declared, path: str) -> str:
     initialiser = declared.initialiser or Initialiser("zeros")
     shape = _shape(declared)
     simple = {"zeros": "0", "ones": "1"}
     if initialiser.kind in simple or initialiser.kind == "constant":
         number = simple.get(initialiser.kind) or repr(initialiser.numbers[0])
-        return f"np.full({shape}, {number}, FLOAT)" if declared.node.rank else f"FLOAT({number})"
-    stream = f"_stream(seed, {declared.name!r})"
+        return f"np.full({shape}, {number}, FLOAT)" if declared.shape else f"FLOAT({number})"
+    stream = f"_stream(seed, {path})"
     if initialiser.kind in ("normal", "uniform"):
         one, other = initialiser.numbers
         drawn = f"{stream}.{initialiser.kind}({one!r}, {other!r}, {shape})"
@@ -56,9 +56,8 @@ def _initial(declared: Declared) -> str:
 
 
 def flatten(compiled: Compiled) -> str:
-    dims = sorted(
-        {name for d in compiled.model.params for axis in d.node.shape for name in axis.names}
-    )
+    """`flatten` and `unflatten`."""
+    dims = _dims(compiled)
     keywords = ", *, " + ", ".join(f"{dim}: int" for dim in dims) if dims else ""
     handed = ", ".join(f"{dim}={dim}" for dim in dims)
     return "\n\n\n".join(

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.families import shown
 from graphc.graph import Node
 from graphc.names import identifier
 from graphc.types import Type
@@ -32,7 +33,7 @@ def graph_record(compiled: Compiled) -> list[str]:
         "dtype": model.dtype,
         "dims": {d.name: d.fixed for d in model.dims},
         "inputs": {d.name: str(d.type) for d in model.inputs},
-        "params": {d.name: str(d.type) for d in model.params},
+        "params": {shown(d): str(d.type) for d in model.params},
         "outputs": {d.name: str(d.type) for d in model.outputs},
         "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
         "bytes": {
@@ -70,8 +71,10 @@ def records(compiled: Compiled) -> list[str]:
     ]
     if compiled.backward.wrt:
         what = "What `backward` reads: exactly those values of the forward pass, and the dims."
+        families = {d.node for d in model.params if d.family}
         values = [
-            f"    {field(name)}: {annotation(node.type)}" for name, node in cached(compiled).items()
+            f"    {field(name)}: {_held(node, node in families)}"
+            for name, node in cached(compiled).items()
         ]
         dims = [f"    {field(dim)}: int" for dim in compiled.begin.dims]
         empty = [] if values or dims else ["    pass"]
@@ -89,6 +92,13 @@ def records(compiled: Compiled) -> list[str]:
                 )
             )
     return records
+
+
+def _held(node: Node, family: bool) -> str:
+    """The type of a cached value; a family of parameters is a list of them."""
+    if family:
+        return f"list[{annotation(Type(node.type.dtype, node.shape[1:]))}]"
+    return annotation(node.type)
 
 
 def cached(compiled: Compiled) -> dict[str, Node]:

@@ -12,8 +12,8 @@ IMPORTS = {
     "numpy.typing": {"npt"},
 }
 BUILTINS = frozenset(
-    {"abs", "dict", "divmod", "float", "getattr", "int", "isinstance", "len", "list", "max", "min",
-     "property", "range", "set", "sorted", "str", "sum", "tuple", "zip",
+    {"abs", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len", "list",
+     "max", "min", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple", "zip",
      "ArithmeticError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.define import CAST, Partial, composite, elementwise, linear
+from graphc.ops.define import CAST, Partial, composite, elementwise, linear, to_common
 from graphc.types import Mismatch, Type
 
 BINARY = "a, b"
@@ -175,6 +175,7 @@ where: Op = elementwise(
     partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
     result="promote",
     signature="condition, x, y",
+    prepare=lambda args: (args[0], *to_common(args[1:])),
     doc="`x` where the condition is true, else `y`.",
 )
 maximum: Op = elementwise(

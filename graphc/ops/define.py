@@ -23,13 +23,17 @@ REQUIRED = object()
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """`kind` says what an argument must be: a tensor, or something known at compile time."""
+    """`kind` says what an argument must be: a tensor, or something known at compile time.
+
+    `keywords` takes the arguments by name that no other parameter has, as a dict.
+    """
 
     name: str
     kind: str = "tensor"
     default: Any = REQUIRED
     variadic: bool = False
     positional_only: bool = False
+    keywords: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,27 +59,34 @@ _DEFAULTS = {"none": None, "true": True, "false": False}
 
 def _parameter(text: str) -> Parameter:
     """`axis: axes = none` as a Parameter."""
-    matched = re.fullmatch(r"(\*?)(\w+)(?:: (\w+))?(?: = (\S+))?", text.strip())
+    matched = re.fullmatch(r"(\*{0,2})(\w+)(?:: (\w+))?(?: = (\S+))?", text.strip())
     assert matched, text
-    star, name, kind, default = matched.groups()
-    if default is None:
-        return Parameter(name, kind or "tensor", REQUIRED, bool(star))
-    value = _DEFAULTS[default] if default in _DEFAULTS else _number(default)
-    return Parameter(name, kind or "tensor", value, bool(star))
+    stars, name, kind, default = matched.groups()
+    value = REQUIRED if default is None else _default(default)
+    return Parameter(name, kind or "tensor", value, stars == "*", keywords=stars == "**")
 
 
-def _number(text: str) -> int | float:
-    return float(text) if "." in text or "e" in text else int(text)
+def _default(text: str) -> Any:
+    if text in _DEFAULTS:
+        return _DEFAULTS[text]
+    if text.startswith('"'):
+        return text.strip('"')
+    return float(text) if re.search(r"[.en]", text) else int(text)
 
 
 def _show_parameter(parameter: Parameter) -> str:
-    star = "*" if parameter.variadic else ""
     if parameter.default is REQUIRED:
-        return star + parameter.name
-    shown = (
-        {v: k for k, v in _DEFAULTS.items()} if isinstance(parameter.default, bool | None) else {}
-    )
-    return f"{parameter.name}={shown.get(parameter.default, parameter.default)}"
+        return "*" * (parameter.variadic + 2 * parameter.keywords) + parameter.name
+    for word, value in _DEFAULTS.items():
+        if parameter.default is value:
+            return f"{parameter.name}={word}"
+    shown = f'"{parameter.default}"' if parameter.kind == "str" else parameter.default
+    return f"{parameter.name}={shown}"
+
+
+def alias(name: str, of: str) -> None:
+    """Another name of a function."""
+    FUNCTIONS[name] = replace(FUNCTIONS[of], name=name)
 
 
 def function(
@@ -86,10 +97,12 @@ def function(
     op: Op | None = None,
 ) -> Function:
     """Make something callable from `.graph` files; `signature` is as in `x, axis: axes = none`."""
-    written = [part.strip() for part in signature.split(",")]
-    only = written[-1] == "/"  # as in Python: what stands before it has no name for callers
+    written = [part.strip() for part in signature.split(",") if part]
+    only = written.index("/") if "/" in written else 0  # as in Python: no names before it
     parameters = tuple(
-        replace(_parameter(part), positional_only=only) for part in written if part not in ("", "/")
+        replace(_parameter(part), positional_only=place < only)
+        for place, part in enumerate(written)
+        if part != "/"
     )
     assert name not in FUNCTIONS, name
     FUNCTIONS[name] = Function(name, parameters, build, doc, op)
@@ -102,7 +115,7 @@ def function(
 def elementwise(
     name: str,
     *,
-    numpy: str,
+    numpy: str | Callable[[Node], str],
     partials: Callable[..., tuple[Partial, ...]] | None,
     doc: str,
     signature: str = "x",
@@ -110,22 +123,24 @@ def elementwise(
     flops: int = 1,
     view_of: int | None = None,
     public: bool = True,
+    prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
+    lower: Callable[..., Node] | None = None,
 ) -> Op:
     """An operation on each element by itself: its Jacobian is diagonal.
 
-    `partials(y, x, …)` gives ∂y/∂x for each argument, as a node, a number, or None for zero;
-    it is None where nothing is differentiable. `result` is the dtype of the result: `promote`
+    `partials(y, x, …, **attrs)` gives ∂y/∂x for each argument, as a node, a number, or None for
+    zero; it is None where nothing is differentiable. `result` is the dtype of the result: `promote`
     is the smallest that holds the arguments.
     """
 
-    def infer(*types: Type) -> Type:
+    def infer(*types: Type, **attrs: Any) -> Type:
         shape = broadcast([t.shape for t in types], name)
         return Type(_joined(types, result) if result == "promote" else result, shape)
 
     def vjp(ct: Node, y: Node) -> Sequence[Node | None]:
         if partials is None:
             return (None,) * len(y.args)
-        return [_scaled(ct, partial) for partial in partials(y, *y.args)]
+        return [_scaled(ct, partial) for partial in partials(y, *y.args, **y.attrs)]
 
     op = Op(
         name,
@@ -135,9 +150,10 @@ def elementwise(
         "elementwise",
         flops=lambda node: flops * node.type.size,
         view_of=view_of,
-        prepare=_PREPARE[result],
+        prepare=prepare or _PREPARE[result],
+        lower=lower,
     )
-    return _declared(op, signature + ", /", doc, public)
+    return _declared(op, signature if "/" in signature else signature + ", /", doc, public)
 
 
 def linear(
@@ -152,6 +168,7 @@ def linear(
     view_of: int | None = None,
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
+    lower: Callable[..., Node] | None = None,
 ) -> Op:
     """An operation that is linear in its arguments together.
 
@@ -162,7 +179,7 @@ def linear(
         value = transpose(ct, *y.args, **y.attrs)
         return value if isinstance(value, tuple) else (value,)
 
-    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare or (lambda args: args))
+    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare or _as_they_are, lower)
     return _declared(op, signature, doc, public)
 
 
@@ -190,7 +207,7 @@ def bilinear(
             right(ct, x, y, **node.attrs) if y.type.dtype == "float" else None,
         )
 
-    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=_to_common)
+    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common)
     return _declared(op, signature, doc, public)
 
 
@@ -296,7 +313,7 @@ def _to_floats(args: tuple[Node, ...]) -> tuple[Node, ...]:
     return tuple(map(to_float, args))
 
 
-def _to_common(args: tuple[Node, ...]) -> tuple[Node, ...]:
+def to_common(args: tuple[Node, ...]) -> tuple[Node, ...]:
     """All to the smallest dtype that holds them, where bool counts as int."""
     if any(arg.type.dtype == "float" for arg in args):
         return _to_floats(args)
@@ -307,6 +324,14 @@ def first_to_float(args: tuple[Node, ...]) -> tuple[Node, ...]:
     return (to_float(args[0]), *args[1:])
 
 
+def all_to_float(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(map(to_float, args))
+
+
+def _as_they_are(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    return args
+
+
 def _joined(types: Sequence[Type], result: Result) -> Dtype:
     joined = promote([t.dtype for t in types])
     return "int" if joined == "bool" else joined
@@ -314,9 +339,9 @@ def _joined(types: Sequence[Type], result: Result) -> Dtype:
 
 _PREPARE: dict[Result, Callable[[tuple[Node, ...]], tuple[Node, ...]]] = {
     "float": _to_floats,
-    "promote": _to_common,
-    "bool": lambda args: args,
-    "int": lambda args: args,
+    "promote": to_common,
+    "bool": _as_they_are,
+    "int": _as_they_are,
 }
 
 

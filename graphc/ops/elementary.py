@@ -1,11 +1,12 @@
-"""Elementary and activation functions; each partial uses the result where it can."""
+"""Elementary functions; each partial uses the result where it can."""
 
 from __future__ import annotations
 
 import math
 
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.define import composite, elementwise
+from graphc.ops.arithmetic import equal, isfinite, where
+from graphc.ops.define import alias, all_to_float, composite, elementwise
 
 exp: Op = elementwise(
     "exp", numpy="np.exp({0})", flops=20, partials=lambda y, x: (y,), doc="e to the power x."
@@ -64,37 +65,176 @@ tanh: Op = elementwise(
     partials=lambda y, x: (1 - y * y,),
     doc="Hyperbolic tangent.",
 )
-# exp(min(x, 0)) / (1 + exp(-|x|)) is 1 / (1 + exp(-x)) without overflow at either end.
-sigmoid: Op = elementwise(
-    "sigmoid",
-    numpy="np.exp(np.minimum({0}, 0)) / (1 + np.exp(-np.abs({0})))",
+exp2: Op = elementwise(
+    "exp2",
+    numpy="np.exp2({0})",
+    flops=20,
+    partials=lambda y, x: (math.log(2) * y,),
+    doc="2 to the power x.",
+)
+log2: Op = elementwise(
+    "log2",
+    numpy="np.log2({0})",
+    flops=20,
+    partials=lambda y, x: (1 / (math.log(2) * x),),
+    doc="Logarithm to base 2.",
+)
+log10: Op = elementwise(
+    "log10",
+    numpy="np.log10({0})",
+    flops=20,
+    partials=lambda y, x: (1 / (math.log(10) * x),),
+    doc="Logarithm to base 10.",
+)
+cbrt: Op = elementwise(
+    "cbrt",
+    numpy="np.cbrt({0})",
+    flops=20,
+    partials=lambda y, x: (1 / (3 * y * y),),
+    doc="Cube root.",
+)
+arcsin: Op = elementwise(
+    "arcsin",
+    numpy="np.arcsin({0})",
+    flops=20,
+    partials=lambda y, x: (1 / sqrt((1 - x) * (1 + x)),),
+    doc="Inverse sine, in [-π/2, π/2].",
+)
+arccos: Op = elementwise(
+    "arccos",
+    numpy="np.arccos({0})",
+    flops=20,
+    partials=lambda y, x: (-1 / sqrt((1 - x) * (1 + x)),),
+    doc="Inverse cosine, in [0, π].",
+)
+arctan: Op = elementwise(
+    "arctan",
+    numpy="np.arctan({0})",
+    flops=20,
+    partials=lambda y, x: (1 / (1 + x * x),),
+    doc="Inverse tangent, in [-π/2, π/2].",
+)
+arcsinh: Op = elementwise(
+    "arcsinh",
+    numpy="np.arcsinh({0})",
+    flops=20,
+    partials=lambda y, x: (1 / hypot(1, x),),
+    doc="Inverse hyperbolic sine.",
+)
+arccosh: Op = elementwise(
+    "arccosh",
+    numpy="np.arccosh({0})",
+    flops=20,
+    partials=lambda y, x: (1 / (sqrt(x - 1) * sqrt(x + 1)),),
+    doc="Inverse hyperbolic cosine.",
+)
+arctanh: Op = elementwise(
+    "arctanh",
+    numpy="np.arctanh({0})",
+    flops=20,
+    partials=lambda y, x: (1 / ((1 - x) * (1 + x)),),
+    doc="Inverse hyperbolic tangent.",
+)
+
+
+def _or_one(x: Node) -> Node:
+    """1 where x is 0: what 0 may be divided by."""
+    return where(equal(x, 0), 1, x)
+
+
+def _angle_partials(angle: Node, y: Node, x: Node) -> tuple[Node, Node]:
+    radius = _or_one(hypot(x, y))
+    return x / radius / radius, -y / radius / radius
+
+
+atan2: Op = elementwise(
+    "atan2",
+    numpy="np.arctan2({0}, {1})",
+    flops=30,
+    partials=_angle_partials,
+    signature="y, x",
+    prepare=all_to_float,
+    doc="The angle of the point (x, y), in [-π, π]; the derivatives at (0, 0) are 0.",
+)
+hypot: Op = elementwise(
+    "hypot",
+    numpy="np.hypot({0}, {1})",
+    flops=8,
+    partials=lambda y, a, b: (a / _or_one(y), b / _or_one(y)),
+    signature="a, b",
+    prepare=all_to_float,
+    doc="sqrt(a*a + b*b) without overflow; the derivatives at (0, 0) are 0.",
+)
+
+
+def _shared(one: Node, total: Node) -> Node:
+    """exp(one - total), the share of a summand; 0 where all is -inf."""
+    return exp(one - where(isfinite(total), total, 0))
+
+
+logaddexp: Op = elementwise(
+    "logaddexp",
+    numpy="np.logaddexp({0}, {1})",
     flops=45,
-    partials=lambda y, x: (y * (1 - y),),
-    doc="1 / (1 + exp(-x)).",
+    partials=lambda y, a, b: (_shared(a, y), _shared(b, y)),
+    signature="a, b",
+    prepare=all_to_float,
+    doc="log(exp(a) + exp(b)), without overflow.",
 )
-softplus: Op = elementwise(
-    "softplus",
-    numpy="np.logaddexp({0}, 0)",
-    flops=45,
-    partials=lambda y, x: (sigmoid(x),),
-    doc="log(1 + exp(x)).",
+xlogy: Op = elementwise(
+    "xlogy",
+    numpy="{0} * np.log(np.where({0} == 0, 1, {1}))",
+    flops=22,
+    partials=lambda z, x, y: (log(y), where(equal(x, 0), 0, x / _or_one(y))),
+    signature="x, y",
+    prepare=all_to_float,
+    lower=lambda x, y: x * log(where(equal(x, 0), 1, y)),
+    doc="x log(y), and 0 where x is 0.",
 )
-relu: Op = elementwise(
-    "relu",
-    numpy="np.maximum({0}, 0)",
-    partials=lambda y, x: (y > 0,),
-    doc="max(x, 0); the derivative at 0 is 0.",
+xlog1py: Op = elementwise(
+    "xlog1py",
+    numpy="{0} * np.log1p(np.where({0} == 0, 0, {1}))",
+    flops=22,
+    partials=lambda z, x, y: (log1p(y), where(equal(x, 0), 0, x / _or_one(1 + y))),
+    signature="x, y",
+    prepare=all_to_float,
+    lower=lambda x, y: x * log1p(where(equal(x, 0), 0, y)),
+    doc="x log(1 + y), and 0 where x is 0.",
 )
 
 
-@composite("silu", "x", "x sigmoid(x).")
-def silu(x: Node) -> Node:
-    return x * sigmoid(x)
+@composite("square", "x, /", "x * x.")
+def square(x: Node) -> Node:
+    return x**2
 
 
-@composite("gelu_tanh", "x", "x Φ(x), with Φ approximated by tanh (Hendrycks and Gimpel 2016, §2).")
-def gelu_tanh(x: Node) -> Node:
-    return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+@composite("reciprocal", "x, /", "1 / x.")
+def reciprocal(x: Node) -> Node:
+    return 1 / x
 
+
+@composite("power", "a, b, /", "a ** b.")
+def power(a: Node, b: Node) -> Node:
+    return a**b
+
+
+@composite("logit", "x, /", "log(x / (1 - x)), the inverse of sigmoid.")
+def logit(x: Node) -> Node:
+    return log(x) - log1p(-x)
+
+
+@composite("deg2rad", "x, /", "Degrees as radians.")
+def deg2rad(x: Node) -> Node:
+    return x * (math.pi / 180)
+
+
+@composite("rad2deg", "x, /", "Radians as degrees.")
+def rad2deg(x: Node) -> Node:
+    return x * (180 / math.pi)
+
+
+for _name in ("sin", "cos", "tan", "sinh", "cosh", "tanh"):
+    alias(f"a{_name}", f"arc{_name}")
+alias("arctan2", "atan2")
 
 OPERATORS["log"] = log

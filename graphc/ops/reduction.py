@@ -17,13 +17,13 @@ Axes = tuple[int, ...] | None
 REDUCTION = "x, axis: axes = none, keepdims: bool = false"
 
 
-def _reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
+def reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
     axes = normal_axes(axis, x.rank, name)
     kept = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
     return x.with_shape(kept)
 
 
-def _call(name: str) -> Any:
+def call(name: str) -> Any:
     """`np.name(x, axis=…, keepdims=True)`, saying only what is not NumPy's default."""
 
     def template(node: Node) -> str:
@@ -34,7 +34,7 @@ def _call(name: str) -> Any:
     return template
 
 
-def _reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+def reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     """A cotangent of a reduction with the reduced axes as 1; a scalar fits anything as it is."""
     if keepdims or not ct.rank:
         return ct
@@ -48,18 +48,18 @@ def count(x: Node, axis: Axes) -> Dim:
 
 sum_: Op = linear(
     "sum",
-    infer=_reduced,
-    numpy=_call("np.sum"),
-    transpose=lambda ct, x, axis, keepdims: _reinserted(ct, x, axis, keepdims),
+    infer=reduced,
+    numpy=call("np.sum"),
+    transpose=lambda ct, x, axis, keepdims: reinserted(ct, x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
     doc="Sum along axes (all by default).",
 )
 mean: Op = linear(
     "mean",
-    infer=_reduced,
-    numpy=_call("np.mean"),
-    transpose=lambda ct, x, axis, keepdims: _reinserted(ct / count(x, axis), x, axis, keepdims),
+    infer=reduced,
+    numpy=call("np.mean"),
+    transpose=lambda ct, x, axis, keepdims: reinserted(ct / count(x, axis), x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
     prepare=first_to_float,
@@ -69,15 +69,15 @@ mean: Op = linear(
 
 def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """The cotangent goes to the extreme elements, evenly where several are equal."""
-    chosen = CAST(equal(x, _reinserted(y, x, axis, keepdims)))
+    chosen = CAST(equal(x, reinserted(y, x, axis, keepdims)))
     share = ct / sum_(chosen, axis=axis, keepdims=keepdims)
-    return (_reinserted(share, x, axis, keepdims) * chosen,)
+    return (reinserted(share, x, axis, keepdims) * chosen,)
 
 
 max_: Op = general(
     "max",
-    infer=_reduced,
-    numpy=_call("np.max"),
+    infer=reduced,
+    numpy=call("np.max"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
     prepare=lambda args: args,
@@ -85,8 +85,8 @@ max_: Op = general(
 )
 min_: Op = general(
     "min",
-    infer=_reduced,
-    numpy=_call("np.min"),
+    infer=reduced,
+    numpy=call("np.min"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
     prepare=lambda args: args,
@@ -116,19 +116,19 @@ def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     return (
         y
         if keepdims
-        else OPERATORS["reshape"](y, shape=_reduced(x.type, axis=axis, keepdims=False).shape)
+        else OPERATORS["reshape"](y, shape=reduced(x.type, axis=axis, keepdims=False).shape)
     )
 
 
 def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """The softmax of x; the sum is at least 1, unless all of x is -inf, where the gradient is 0."""
     shifted, total, _ = _exponentials(x, axis)
-    return (_reinserted(ct, x, axis, keepdims) * (shifted / maximum(total, 1)),)
+    return (reinserted(ct, x, axis, keepdims) * (shifted / maximum(total, 1)),)
 
 
 logsumexp: Op = general(
     "logsumexp",
-    infer=_reduced,
+    infer=reduced,
     numpy="",
     vjp=_logsumexp_vjp,
     lower=_logsumexp_lower,

@@ -133,10 +133,11 @@ def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
 
 
 def _subscript(items: Sequence[Item], shape: Shape) -> str:
-    """The items as a Python subscript."""
-    return ", ".join(
-        _item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True)
-    )
+    """The items as a Python subscript; whole axes at the end go without saying."""
+    written = [_item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True)]
+    while len(written) > 1 and written[-1] == ":":
+        written.pop()
+    return ", ".join(written)
 
 
 def _item(kind: str, value: Any, axis: Dim) -> str:
@@ -165,7 +166,7 @@ unindex: Op = linear(
     "unindex",
     infer=lambda ct, *, items, shape: ct.with_shape(shape),
     numpy=lambda node: (
-        "{out} = np.zeros({shape}, {float})\n"
+        f"{{out}} = np.zeros({{shape}}, {{{node.type.dtype}}})\n"
         f"{{out}}[{_subscript(node.attrs['items'], node.shape)}] = {{0}}"
     ),
     transpose=lambda ct, x, items, shape: index(ct, items=items),
@@ -258,6 +259,21 @@ def flatten(x: Node, start: Dim | int = 0) -> Node:
 # ---- made from nothing ----------------------------------------------------------------------
 
 
+full_array: Op = constant(
+    "full",
+    infer=lambda *, shape, value: Type("float", shape),
+    numpy="np.full({shape}, {value}, {float})",
+    signature="",
+    public=False,
+    doc="One number everywhere, as an array of its own.",
+)
+
+
+def filled(value: float, shape: Shape) -> Node:
+    """A number everywhere, as an array that may be written to."""
+    return full_array(shape=shape, value=value) if shape else as_node(value)
+
+
 @composite("zeros", "shape: shape", "Zeros of this shape.")
 def zeros(shape: Shape) -> Node:
     return broadcast_to(as_node(0.0), shape=shape)
@@ -325,7 +341,7 @@ def _at(node: Node) -> str:
 gather: Op = linear(
     "gather",
     infer=_gathered,
-    numpy=lambda node: f"{{0}}[{_at(node)}]",
+    numpy=lambda node: f"{{0}}[{_at(node)}]" if node.args[1].rank else "np.take({0}, {1}, {axis})",
     transpose=lambda ct, x, indices, axis: (
         scatter(ct, indices, axis=axis, size=x.shape[axis]),
         None,
@@ -343,7 +359,8 @@ scatter: Op = linear(
     "scatter",
     infer=_scattered,
     numpy=lambda node: (
-        f"{{out}} = np.zeros({{shape}}, {{float}})\nnp.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
+        f"{{out}} = np.zeros({{shape}}, {{{node.type.dtype}}})\n"
+        f"np.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
     ),
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     flops=lambda node: node.args[0].type.size,

@@ -8,10 +8,23 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
-from graphc.graph import SOURCES, Adjoint, Graph, Node, topological
+from graphc.dims import Dim
+from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
+from graphc.loop import (
+    LOOP,
+    RESULT,
+    Element,
+    Loop,
+    arguments,
+    moved_adjoints,
+    rebuild,
+    result,
+)
 from graphc.names import Scope, flat
+from graphc.ops.shaping import index
 
-VIEWS = frozenset({"permute", "expand"})  # written where they are used: they cost nothing
+VIEWS = frozenset({"permute", "expand"})
+ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
 LONGEST = 60  # characters of an expression that is still written inside another
 
 WORDS = {
@@ -38,8 +51,23 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopStep:
+    """A loop as a statement: its body is a program of its own.
+
+    `carries` are (variable, first value), `stacks` are (variable, item, loop result); the
+    results of the body are the next carried values and the items, in that order.
+    """
+
+    node: Node
+    body: Program
+    carries: tuple[tuple[str, Node], ...]
+    stacks: tuple[tuple[str, Node, Node], ...]
+    frees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
-    """The statements of one function.
+    """The statements of one function, or of a loop's body.
 
     `variables` names every node that has a variable, also those that the function is given; a
     node without one is written inside the statement that uses it. `labels` is what comments call
@@ -47,7 +75,7 @@ class Program:
     """
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step | LoopStep, ...]
     variables: Mapping[Node, str]
     results: Mapping[str, Node]
     labels: Mapping[Node, str]
@@ -69,24 +97,107 @@ def plan(
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
     since they are cached; `taken` are further names that it must not use.
     """
-    order = _order(graph.results.values(), given)
+    return _planned(graph, given, kept, Scope({*given.values(), *taken}))
+
+
+def _planned(
+    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope
+) -> Program:
+    order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
-    scope = Scope({*given.values(), *taken})
-    variables = _variables(graph, order, given, kept, adjoints, scope)
-    steps = [
-        Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ())))
-        for node in order
-        if node in variables and node.op not in SOURCES
-    ]
-    held = {variables[n] for n in (*graph.results.values(), *kept) if n in variables}
+    needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
+    variables = _variables(graph, order, given, needed, adjoints, scope)
+    steps: list[Step | LoopStep] = []
+    alive = Counter(arg for node in order for arg in node.args)
+    alive.update([*graph.results.values(), *kept, *given])
+    for node in order:
+        if node.op is LOOP:
+            steps.append(_loop_step(graph, node, variables, scope, alive))
+        elif node in variables and node.op not in (*SOURCES, RESULT):
+            steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
+    ends = (*graph.results.values(), *kept)
+    held = {variables[n] for n in ends if n in variables}
+    held.update(name for n in ends if n not in variables for name in _read(n, variables))
     held.update(given.values())
-    steps_ = _with_frees(steps, variables, held)
-    return Program(graph.name, steps_, variables, graph.results, _labels(graph, variables))
+    freed = _with_frees(steps, variables, held)
+    return Program(graph.name, freed, variables, graph.results, _labels(graph, variables))
+
+
+def _named_arguments(node: Node) -> list[Node]:
+    """What a loop reads in every step, which therefore needs a variable; views are written out."""
+    _, sources, outer = arguments(node)
+    return [arg for arg in map(_viewed, (*sources, *outer)) if arg.op not in SOURCES]
+
+
+def _viewed(node: Node) -> Node:
+    while node.op.name in VIEWS:
+        node = node.args[0]
+    return node
+
+
+def _loop_step(
+    graph: Graph, node: Node, variables: dict[Node, str], scope: Scope, alive: Counter[Node]
+) -> LoopStep:
+    """A loop: variables for what it carries and stacks, then the plan of its body.
+
+    A carried value goes by the name of what the loop ends with, else of what it starts with, if
+    nothing else reads that.
+    """
+    loop: Loop = node.attrs["loop"]
+    initials, sources, _ = arguments(node)
+    ends = [result(node, number) for number in range(len(loop.results))]
+    names = dict(graph.names)
+    inside: dict[Node, str] = dict(variables)
+    for carried, initial, end in zip(loop.carried, initials, ends, strict=False):
+        names[carried] = hint = str(carried.attrs["name"])
+        taken_over = variables.get(initial) if alive[initial] == 1 else None
+        inside[carried] = variables.get(end) or taken_over or scope.fresh(flat(hint))
+    elements: dict[Node, Node] = {}
+    for element, source in zip(loop.elements, sources, strict=True):
+        elements[element.node] = read = _element(loop, element, source)
+        names.setdefault(read, _element_name(graph, loop, element, variables.get(_viewed(source))))
+    new = rebuild(loop.results, with_args, {**{n: n for n in inside}, **elements})
+    for old, moved in new.items():
+        if old in names:
+            names.setdefault(moved, names[old])
+    results = {f"{number}": new[n] for number, n in enumerate(loop.results)}
+    adjoints = moved_adjoints(loop.adjoints, new)
+    spoken = [n for a in adjoints for n in (a.of, *(t.child for t in a.terms if t.child))]
+    labels = {n: names.get(n, "the loop" if n.op is LOOP else "step") for n in spoken}
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope)
+    count = len(loop.carried)
+    return LoopStep(
+        node,
+        body,
+        tuple((inside[c], initial) for c, initial in zip(loop.carried, initials, strict=True)),
+        tuple(
+            (variables[end], new[item], end)
+            for item, end in zip(loop.collected, ends[count:], strict=True)
+            if end in variables
+        ),
+    )
+
+
+def _element_name(graph: Graph, loop: Loop, element: Element, source: str | None) -> str:
+    """What a step calls an element: as the forward step called it, or `x_t` for x at t."""
+    if element.of is not None:
+        known = graph.names.get(element.of) or element.of.attrs.get("name")
+        return str(known or "saved")
+    return f"{source or 'element'}_{loop.index}"
+
+
+def _element(loop: Loop, element: Element, source: Node) -> Node:
+    """What an element is in a step: a position of its source."""
+    whole = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
+    position = ("at", Dim.symbol(loop.index) - loop.first)
+    return index(source, items=(*whole[: element.axis], position, *whole[element.axis + 1 :]))
 
 
 def _labels(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
     """What a differentiated node is called: its name, else what its adjoint's variable says."""
-    labels = {node: flat(label) for node, label in graph.labels.items()}
+    labels = {
+        node: flat(label) if node.op is not LOOP else label for node, label in graph.labels.items()
+    }
     for adjoint in graph.adjoints:
         variable = variables.get(adjoint.value, "")
         if adjoint.of not in graph.names and variable.startswith("d_"):
@@ -149,13 +260,20 @@ def _variables(
     uses = Counter(arg for node in order for arg in _mentions(node, templates[node]))
     uses.update(graph.results.values())
     length = {node: len(name) for node, name in variables.items()}
+    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
     for node in order:
-        if node in variables:
+        if node in variables or node.op is LOOP:
+            continue
+        if node.op is RESULT:
+            variables[node] = _continued(node, variables, uses, given) or scope.fresh(
+                _end(graph, node)
+            )
+            length[node] = len(variables[node])
             continue
         inside = len(templates[node]) + sum(length[arg] for arg in node.args)
         short = inside <= LONGEST and "{out}" not in templates[node]
-        once = uses[node] == 1 or node.op.name in VIEWS
-        if node.static or (short and once and node not in kept):
+        once = uses[node] == 1 and short and node not in kept
+        if node.static or once or node.op.name in ALWAYS_INSIDE:
             length[node] = inside
         else:
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))
@@ -171,6 +289,28 @@ def _temporary(
         of = adjoints[node][0].of
         return f"d_{flat(graph.labels[of])}_{WORDS.get(of.op.name, of.op.name)}"
     return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
+
+
+def _continued(
+    node: Node, variables: Mapping[Node, str], uses: Counter[Node], given: Collection[Node]
+) -> str | None:
+    """The name of what a loop starts from, for what it ends with, if nothing else reads that."""
+    loop: Loop = node.args[0].attrs["loop"]
+    if node.attrs["number"] >= len(loop.carried):
+        return None
+    start = node.args[0].args[node.attrs["number"]]
+    return variables.get(start) if uses[start] == 1 and start not in given else None
+
+
+def _end(graph: Graph, node: Node) -> str:
+    """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
+    loop: Loop = node.args[0].attrs["loop"]
+    number = node.attrs["number"]
+    if number < len(loop.carried):
+        return flat(str(loop.carried[number].attrs["name"]))
+    item = loop.results[number]
+    hint = graph.names.get(item) or str(item.attrs.get("name", "saved"))
+    return f"{flat(hint)}_by_{loop.index}"
 
 
 def _mentions(node: Node, text: str) -> list[Node]:
@@ -190,8 +330,8 @@ def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, 
 
 
 def _with_frees(
-    steps: Sequence[Step], variables: Mapping[Node, str], held: Collection[str]
-) -> tuple[Step, ...]:
+    steps: Sequence[Step | LoopStep], variables: Mapping[Node, str], held: Collection[str]
+) -> tuple[Step | LoopStep, ...]:
     """Each step with the variables that die there: arrays that nobody else holds."""
     scalars = {name for node, name in variables.items() if not node.rank}
     last = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 
-from graphc.graph import Adjoint, Graph, Node, Term, rebuild, with_args
+from graphc.graph import Graph, Node, with_args
+from graphc.loop import rebuild
+from graphc.rewrite.loops import merge_loops, prune_loops
+from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
 from graphc.types import same_shape
 
@@ -22,32 +24,7 @@ def lower(graph: Graph) -> Graph:
     return mapped(graph, rebuild(graph.results.values(), _lowered))
 
 
-PASSES: tuple[Pass, ...] = (simplify, lower, simplify)
-
-
-def mapped(graph: Graph, new: Mapping[Node, Node]) -> Graph:
-    """The graph with its nodes replaced; what it says of nodes that are gone is dropped."""
-    adjoints = [
-        Adjoint(a.of, tuple(replace(t, value=new[t.value]) for t in a.terms), new[a.value])
-        for a in graph.adjoints
-        if a.value in new and all(term.value in new for term in a.terms)
-    ]
-    names = {new[node]: name for node, name in reversed(list(graph.names.items())) if node in new}
-    children = {old: new.get(old, old) for old in graph.labels}
-    return Graph(
-        graph.name,
-        {name: new[node] for name, node in graph.results.items()},
-        names,
-        tuple(
-            Adjoint(children[a.of], tuple(_moved(t, children) for t in a.terms), a.value)
-            for a in adjoints
-        ),
-        {children[node]: label for node, label in graph.labels.items()},
-    )
-
-
-def _moved(term: Term, new: Mapping[Node, Node]) -> Term:
-    return replace(term, child=None if term.child is None else new[term.child])
+PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, simplify, prune_loops)
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:

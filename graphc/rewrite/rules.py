@@ -5,9 +5,10 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 
+from graphc.dims import Dim
 from graphc.graph import Node, as_node, with_args
-from graphc.ops.arithmetic import minus, negative, over, plus, power, times
-from graphc.ops.shaping import broadcast_to, expand, reshape, transpose, unpick
+from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power, times
+from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex, unpick
 from graphc.types import broadcast, same_shape
 
 Rule = Callable[[Node], Node | None]
@@ -88,6 +89,40 @@ def no_change_of_shape(node: Node) -> Node | None:
     return None
 
 
+def parts_of_a_whole(node: Node) -> Node | None:
+    """A sum of arrays that are zero but for ranges of one axis that tile it: one concatenation."""
+    if node.op is not accumulate or any(term.op is not unindex for term in node.args):
+        return None
+    axes = {axis for term in node.args for axis in _narrowed(term)}
+    if len(axes) != 1:
+        return None
+    axis = axes.pop()
+    ranges = [(_start(term, axis), term.args[0]) for term in node.args]
+    ordered: list[Node] = []
+    position = Dim.of(0)
+    while ranges:
+        found = next((part for part in ranges if part[0] == position), None)
+        if found is None:
+            return None
+        ranges.remove(found)
+        ordered.append(found[1])
+        position = position + found[1].shape[axis]
+    return concat(*ordered, axis=axis) if position == node.shape[axis] else None
+
+
+def _narrowed(term: Node) -> list[int]:
+    """The axes along which an `unindex` is not whole; all of them where it takes positions."""
+    items = term.attrs["items"]
+    if any(kind == "at" or value[2] != 1 for kind, value in items):
+        return [-1, -2]
+    return [i for i, (_, value) in enumerate(items) if value[1] != term.shape[i]]
+
+
+def _start(term: Node, axis: int) -> Dim:
+    start: Dim = term.attrs["items"][axis][1][0]
+    return start
+
+
 _FOLDED = {
     plus: operator.add,
     minus: operator.sub,
@@ -117,5 +152,6 @@ RULES: tuple[Rule, ...] = (
     broadcast_in_elementwise,
     repeated_scalar,
     no_change_of_shape,
+    parts_of_a_whole,
     folded,
 )

@@ -1,0 +1,66 @@
+"""`graphc fmt`: `.graph` files in their canonical form."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+
+import typer
+
+from graphc.cli.options import STANDARD, fail, read_bytes, show
+from graphc.cli.write import replace
+from graphc.source import GraphError
+
+
+def fmt(
+    files: list[str] = typer.Argument(
+        ..., metavar="FILE…", help="The .graph files; - is standard input, to standard output."
+    ),
+    check: bool = typer.Option(
+        False, "--check", help="Write nothing; list the files that would change, and exit with 1."
+    ),
+    diff: bool = typer.Option(False, "--diff", help="Write nothing; show what would change."),
+) -> None:
+    """Rewrite FILEs in their canonical form: only white space changes."""
+    from graphc.syntax.format import format_source
+    from graphc.syntax.parse import read_source
+
+    wrong = False
+    for file in files:
+        name, data = read_bytes(file)
+        try:
+            written = format_source(read_source(name, data))
+        except GraphError as error:
+            show(error.diagnostics)
+            wrong = True
+            continue
+        changed = written.encode() != data
+        if check or diff:
+            wrong = wrong or (check and changed)
+            if check and changed:
+                typer.echo(name)
+            if diff and changed:
+                typer.echo(_difference(name, data.decode(), written), nl=False)
+        elif file == STANDARD:
+            typer.get_binary_stream("stdout").write(written.encode())
+        elif changed:
+            _rewrite(Path(file), written)
+    raise typer.Exit(int(wrong))
+
+
+def _rewrite(file: Path, text: str) -> None:
+    """Replace a file, behind a symbolic link the file itself."""
+    if not os.access(file, os.W_OK):
+        raise fail(f"cannot write {file}: it is read-only")
+    replace(file.resolve(), text)
+
+
+def _difference(name: str, before: str, after: str) -> str:
+    """A unified diff; a line end other than LF shows as a changed line."""
+    lines = difflib.unified_diff(
+        before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} formatted"
+    )
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines
+    )

@@ -1,0 +1,72 @@
+"""Parameters as entries of dicts and tuples: a family of them as a comprehension over its index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+
+from graphc.elaborate.model import Declared
+
+INDEX = "_k"
+"""The index of a family in the generated comprehensions; no dim or variable is called so."""
+
+Render = Callable[[Declared, str], str]
+
+
+def path(declared: Declared) -> str:
+    """The path of a parameter as a Python expression: of a family, at the index."""
+    if declared.family is None:
+        return repr(declared.name)
+    return "f" + repr(declared.name.replace("*", f"{{{INDEX}}}", 1))
+
+
+def over(declared: Declared) -> str:
+    """The clause that runs over a family: `for _k in range(1, 5)`."""
+    assert declared.family is not None
+    first, last = declared.family
+    return f"for {INDEX} in range({first}, {last + 1})"
+
+
+def dict_rows(params: Sequence[Declared], value: Render) -> list[str]:
+    """The lines between the braces of a dict by path, in the order of PARAMETERS."""
+    lines: list[str] = []
+    for group in _groups(params):
+        if group[0].family is None:
+            lines.append(f"    {path(group[0])}: {value(group[0], path(group[0]))},")
+            continue
+        lines += ["    **{", f"        path: value {over(group[0])} for path, value in ("]
+        lines += [f"            ({path(one)}, {value(one, path(one))})," for one in group]
+        lines += ["        )", "    },"]
+    return lines
+
+
+def tuple_rows(params: Sequence[Declared]) -> list[str]:
+    """The lines between the brackets of a tuple of paths."""
+    lines: list[str] = []
+    for group in _groups(params):
+        if group[0].family is None:
+            lines.append(f"    {path(group[0])},")
+        else:
+            paths = ", ".join(map(path, group)) + ("," if len(group) == 1 else "")
+            lines.append(f"    *(path {over(group[0])} for path in ({paths})),")
+    return lines
+
+
+def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
+    """Single parameters, and families that stand together over the same index."""
+    numbered = enumerate(params)
+    grouped = groupby(numbered, key=lambda item: _key(*item))
+    return [[declared for _, declared in group] for _, group in grouped]
+
+
+def _key(number: int, declared: Declared) -> tuple[object, ...]:
+    if declared.family is None:
+        return (number,)
+    return declared.name.split("*", 1)[0], declared.family
+
+
+def shown(declared: Declared) -> str:
+    """The path as documents show it: `layer.1..4.W`."""
+    if declared.family is None:
+        return declared.name
+    return declared.name.replace("*", "{}..{}".format(*declared.family), 1)

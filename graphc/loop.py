@@ -1,0 +1,237 @@
+"""Loops in the graph: a node whose body is a graph; and rebuilding, which enters bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.graph import (
+    DIM,
+    Adjoint,
+    Node,
+    Op,
+    Term,
+    as_node,
+    dag,
+    intern,
+    stamped,
+    topological,
+)
+from graphc.types import Mismatch, Type, same, same_shape
+
+
+def _source(*, type: Type, **_: Any) -> Type:
+    return type
+
+
+BOUND = Op("bound", _source, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+"""A carried value or an element, inside the body of its loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """In step t, `node` is position t - first on one axis of a source, as long as the loop.
+
+    `of` is the node of the forward step that a saved element brings back.
+    """
+
+    node: Node
+    axis: int
+    of: Node | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`count` steps with the index first, first + 1, … (the last one first if `backwards`).
+
+    A step computes `nexts` from the `carried` values and the `elements`, and `collected`, each
+    of which is stacked by index on a new first axis. What else the body reads is captured: it
+    does not change from step to step. The node's arguments are the first carried values, the
+    elements' sources, and what is captured.
+    """
+
+    index: str
+    first: Dim
+    count: Dim
+    backwards: bool
+    carried: tuple[Node, ...]
+    elements: tuple[Element, ...]
+    nexts: tuple[Node, ...]
+    collected: tuple[Node, ...]
+    adjoints: tuple[Adjoint, ...] = field(default=(), compare=False)
+
+    @property
+    def results(self) -> tuple[Node, ...]:
+        return (*self.nexts, *self.collected)
+
+    @property
+    def bound(self) -> tuple[Node, ...]:
+        return (*self.carried, *(element.node for element in self.elements))
+
+
+def _loop_flops(node: Node) -> Dim:
+    loop: Loop = node.attrs["loop"]
+    inside = body(loop)
+    total = sum((n.op.flops(n) for n in inside), Dim.of(0))
+    return total * loop.count
+
+
+def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
+    raise AssertionError("reverse mode takes loops apart itself")
+
+
+LOOP = Op("loop", lambda *types, loop: Type("float"), "", _no_rule, "general", _loop_flops)
+RESULT = Op("result", _source, "", _no_rule, "general", lambda node: Dim.of(0))
+"""One of the values that a loop ends with: the carried ones, then the collected ones."""
+
+_numbers: Iterator[int] = count()
+
+
+def bound(name: str, type: Type) -> Node:
+    """A new node that stands for a value inside a loop, unlike any other."""
+    return intern(BOUND, (), {"name": name, "number": next(_numbers)}, type)
+
+
+def make_loop(loop: Loop, initials: Sequence[Node], sources: Sequence[Node]) -> Node:
+    """The node of a loop; what its body captures becomes its further arguments."""
+    for carried, initial, following in zip(loop.carried, initials, loop.nexts, strict=True):
+        for what, node in (("starts as", initial), ("becomes", following)):
+            if node.type.dtype != carried.type.dtype or not same_shape(node.shape, carried.shape):
+                name = carried.attrs["name"]
+                raise Mismatch("E311", f"carried `{name}` is {carried.type} but {what} {node.type}")
+    for element, source in zip(loop.elements, sources, strict=True):
+        assert same(source.shape[element.axis], loop.count), (source, loop.count)
+    return intern(LOOP, (*initials, *sources, *captured(loop)), {"loop": loop}, Type("float"))
+
+
+def result(node: Node, number: int) -> Node:
+    """A value that a loop ends with."""
+    loop: Loop = node.attrs["loop"]
+    if number < len(loop.carried):
+        return intern(RESULT, (node,), {"number": number}, loop.carried[number].type)
+    item = loop.collected[number - len(loop.carried)].type
+    return intern(RESULT, (node,), {"number": number}, item.with_shape((loop.count, *item.shape)))
+
+
+def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
+    """A loop's first carried values, its elements' sources, and what it captures."""
+    loop: Loop = node.attrs["loop"]
+    carried, elements = len(loop.carried), len(loop.elements)
+    args = node.args
+    return args[:carried], args[carried : carried + elements], args[carried + elements :]
+
+
+# ---- bodies -----------------------------------------------------------------------------------
+
+
+def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[Node]:
+    """What the roots reach that depends on nodes of the body or on the index."""
+    changes = set(inside)
+    for node in topological(dag(roots)):
+        if any(arg in changes for arg in node.args) or _mentions(node, index):
+            changes.add(node)
+    return changes
+
+
+def _mentions(node: Node, index: str) -> bool:
+    """Does a node name the index itself, in an attribute or its shape?"""
+    return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape)))
+
+
+def _dims(value: Any) -> Iterator[Dim]:
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _dims(item)
+    elif isinstance(value, Loop):
+        yield from (value.first, value.count)
+        for node in body(value):
+            yield from _dims((*node.attrs.values(), node.shape))
+
+
+def captured(loop: Loop) -> tuple[Node, ...]:
+    """The unchanging nodes that the body reads, in the order of their making."""
+    changes = changing(loop.results, loop.bound, loop.index)
+    read = {arg for node in changes for arg in node.args} | set(loop.results)
+    return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
+
+
+def body(loop: Loop) -> list[Node]:
+    """The nodes that each step computes, arguments first."""
+    changes = changing(loop.results, loop.bound, loop.index)
+    graph = dag(loop.results, given=set(loop.bound) | set(captured(loop)))
+    return [n for n in topological(graph) if n in changes and n.op is not BOUND]
+
+
+# ---- rebuilding ---------------------------------------------------------------------------------
+
+Replace = Callable[[Node, tuple[Node, ...]], Node]
+
+
+def rebuild(
+    results: Iterable[Node], replace_: Replace, start: Mapping[Node, Node] | None = None
+) -> dict[Node, Node]:
+    """Map every node that the results reach: `replace_` gets it with its new arguments.
+
+    Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
+    """
+    new: dict[Node, Node] = dict(start or {})
+    for node in topological(dag(results, given=new)):
+        if node in new:
+            continue
+        with stamped(node.origin, node.index[0]):
+            args = tuple(new[arg] for arg in node.args)
+            if node.op is LOOP:
+                new[node] = _rebuilt(node, new, replace_)
+            elif node.op is RESULT:
+                new[node] = result(args[0], node.attrs["number"])
+            else:
+                new[node] = replace_(node, args)
+    return new
+
+
+def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
+    """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, _ = arguments(node)
+    new.update(rebuild((*loop.bound, *loop.results), replace_, new))
+    moved = replace(
+        loop,
+        first=_moved(loop.first, replace_),
+        count=_moved(loop.count, replace_),
+        carried=tuple(new[n] for n in loop.carried),
+        elements=tuple(
+            Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
+            for e in loop.elements
+        ),
+        nexts=tuple(new[n] for n in loop.nexts),
+        collected=tuple(new[n] for n in loop.collected),
+        adjoints=moved_adjoints(loop.adjoints, new),
+    )
+    return make_loop(moved, [new[n] for n in initials], [new[n] for n in sources])
+
+
+def _moved(dim: Dim, replace_: Replace) -> Dim:
+    """A dim of the loop as the replacement makes it in nodes."""
+    if dim.constant is not None:
+        return dim
+    node = replace_(as_node(dim), ())
+    return Dim.of(node.attrs["value"]) if node.op is DIM else Dim.of(node.value)
+
+
+def moved_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
+    """Adjoints with their nodes replaced; those whose value is gone are dropped."""
+
+    def moved(term: Term) -> Term:
+        child = None if term.child is None else new.get(term.child, term.child)
+        return Term(new[term.value], child, term.slot)
+
+    return tuple(
+        Adjoint(new.get(a.of, a.of), tuple(map(moved, a.terms)), new[a.value])
+        for a in adjoints
+        if a.value in new and all(term.value in new for term in a.terms)
+    )

@@ -1,0 +1,75 @@
+"""From the nodes of one step to a loop: what is read by position becomes an element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.graph import Node, dag, topological, with_args
+from graphc.loop import Element, Loop, bound, changing, rebuild
+from graphc.ops.shaping import index
+
+
+def rolled(
+    symbol: str,
+    first: Dim,
+    count: Dim,
+    carried: Sequence[Node],
+    nexts: Sequence[Node],
+    collected: Sequence[Node],
+) -> tuple[Loop, list[Node], dict[Node, Node]]:
+    """The loop of a step, the sources of its elements, and what became of the step's nodes.
+
+    `x[:, t, :]` of an unchanging x is an element: its derivative is stacked, where that of an x
+    read otherwise is summed over the steps.
+    """
+    results = (*nexts, *collected)
+    changes = changing(results, carried, symbol)
+    elements: list[Element] = []
+    sources: list[Node] = []
+    read: dict[Node, Node] = {}
+    for node in topological(dag(results)):
+        if node in changes and node.op is index and node.args[0] not in changes:
+            found = _source(node, symbol, first, count)
+            if found is not None:
+                source, axis = found
+                read[node] = bound("element", node.type)
+                elements.append(Element(read[node], axis))
+                sources.append(source)
+    new = rebuild(results, with_args, read)
+    moved = [new[n] for n in results]
+    loop = Loop(
+        symbol,
+        first,
+        count,
+        False,
+        tuple(carried),
+        tuple(elements),
+        tuple(moved[: len(nexts)]),
+        tuple(moved[len(nexts) :]),
+    )
+    return loop, sources, new
+
+
+def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int] | None:
+    """All that `node` reads in all steps, and its axis of steps; None where positions overlap."""
+    items: list[tuple[str, Any]] = list(node.attrs["items"])
+    moving = [i for i, (kind, value) in enumerate(items) if _mentions(kind, value, symbol)]
+    if len(moving) != 1 or items[moving[0]][0] != "at":
+        return None
+    position: Dim = items[moving[0]][1]
+    linear = position.linear_in(symbol)
+    if linear is None or abs(linear[0]) != 1:
+        return None
+    start = position.substitute({symbol: first})
+    items[moving[0]] = ("slice", (start, count, linear[0]))
+    x = node.args[0]
+    axis = sum(kind == "slice" for kind, _ in items[: moving[0]])
+    whole = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
+    return (x if items == whole else index(x, items=tuple(items))), axis
+
+
+def _mentions(kind: str, value: Any, symbol: str) -> bool:
+    parts = (value,) if kind == "at" else value[:2]
+    return any(symbol in part.symbols for part in parts)

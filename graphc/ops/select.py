@@ -1,0 +1,170 @@
+"""Elements chosen by index arrays, sorted, marked and added up by index."""
+
+from __future__ import annotations
+
+from graphc.dims import Dim
+from graphc.graph import Node, Op
+from graphc.ops.arithmetic import equal
+from graphc.ops.define import CAST, composite, constant, linear, normal_axis
+from graphc.ops.shaping import arange, broadcast_to, expand, flatten, gather, index, scatter
+from graphc.types import Mismatch, Type, same, show
+
+
+def _indices(indices: Node, what: str) -> None:
+    if indices.type.dtype != "int":
+        raise Mismatch("E308", f"an index of `{what}` is an integer, found {indices.type}")
+
+
+@composite(
+    "take",
+    "x, indices, axis: axis = none",
+    "The positions of an axis that `indices` name; without one, of the flattened array.",
+)
+def take(x: Node, indices: Node, axis: int | None = None) -> Node:
+    _indices(indices, "take")
+    if axis is None:
+        return gather(flatten(x), indices, axis=0)
+    return gather(x, indices, axis=normal_axis(axis, x.rank, "take"))
+
+
+@composite(
+    "scatter_add",
+    "x, indices, updates, axis: axis = 0",
+    "x with each position of `updates` added to the position of an axis that its index names.",
+)
+def scatter_add(x: Node, indices: Node, updates: Node, axis: int = 0) -> Node:
+    _indices(indices, "scatter_add")
+    place = normal_axis(axis, x.rank, "scatter_add")
+    shape = (*x.shape[:place], *indices.shape, *x.shape[place + 1 :])
+    fitted = broadcast_to(updates, shape=shape)
+    return x + scatter(fitted, indices, axis=place, size=x.shape[place])
+
+
+@composite(
+    "segment_sum",
+    "x, segment_ids, num_segments: int",
+    "The sum of the rows of x with each segment id from 0 to num_segments - 1.",
+)
+def segment_sum(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
+    _indices(segment_ids, "segment_sum")
+    if not x.rank or segment_ids.rank != 1 or not same(x.shape[0], segment_ids.shape[0]):
+        raise Mismatch(
+            "E301", f"`segment_sum` takes an id for each row, found {x.type} and {segment_ids.type}"
+        )
+    return scatter(x, segment_ids, axis=0, size=num_segments)
+
+
+@composite("one_hot", "ids, n: int", "1 at the place that each id names, of n, else 0.")
+def one_hot(ids: Node, n: Dim) -> Node:
+    _indices(ids, "one_hot")
+    places = expand(arange(n=n), axes=tuple(range(ids.rank)))
+    return CAST(equal(expand(ids, axes=(ids.rank,)), places))
+
+
+# ---- along an axis, row by row ------------------------------------------------------------------
+
+
+def _grid(node: Node) -> str:
+    """The index of each element that `{1}` names, for an array of the node's shape."""
+    axis = node.attrs["axis"]
+    places = []
+    for i, size in enumerate(node.shape):
+        subscript = ", ".join(":" if j == i else "None" for j in range(node.rank))
+        places.append("{1}" if i == axis else f"np.arange({size})[{subscript}]")
+    return ", ".join(places) + ("," if len(places) == 1 else "")
+
+
+_take_along: Op = linear(
+    "take_along",
+    infer=lambda x, indices, *, axis, unique: x.with_shape(indices.shape),
+    numpy="np.take_along_axis({0}, {1}, {axis})",
+    transpose=lambda ct, x, indices, axis, unique: (
+        _add_along(ct, indices, axis=axis, unique=unique, size=x.shape[axis]),
+        None,
+    ),
+    public=False,
+    doc="For each row along an axis the elements that its own indices name.",
+)
+
+
+def _added_along(ct: Type, indices: Type, *, axis: int, unique: bool, size: Dim) -> Type:
+    return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + 1 :]))
+
+
+_add_along: Op = linear(
+    "add_along",
+    infer=_added_along,
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\n"
+        + (
+            "np.put_along_axis({out}, {1}, {0}, {axis})"
+            if node.attrs["unique"]
+            else f"np.add.at({{out}}, ({_grid(node)}), {{0}})"
+        )
+    ),
+    transpose=lambda ct, x, indices, axis, unique, size: (
+        _take_along(ct, indices, axis=axis, unique=unique),
+        None,
+    ),
+    flops=lambda node: node.args[0].type.size,
+    public=False,
+    doc="Zeros to which each row's elements are added: the transpose of `take_along`.",
+)
+
+
+@composite(
+    "take_along_axis",
+    "x, indices, axis: axis = -1",
+    "For each row along an axis the elements that its own indices name.",
+)
+def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
+    _indices(indices, "take_along_axis")
+    place = normal_axis(axis, x.rank, "take_along_axis")
+    fits = x.rank == indices.rank and all(
+        i == place or same(a, b)
+        for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))
+    )
+    if not fits:
+        raise Mismatch(
+            "E301",
+            f"`take_along_axis` takes indices of the shape of x but for axis {place},"
+            f" found {x.type} and {show(indices.shape)}",
+        )
+    return _take_along(x, indices, axis=place, unique=False)
+
+
+_argsort = constant(
+    "sorting",
+    infer=lambda x, *, axis: Type("int", x.shape),
+    numpy='np.argsort({0}, {axis}, kind="stable")',
+    signature="x",
+    public=False,
+    doc="The order of the elements along an axis; equal ones stay in theirs.",
+)
+
+
+@composite("argsort", "x, axis: axis = -1", "The indices that sort an axis; equal ones in order.")
+def argsort(x: Node, axis: int = -1) -> Node:
+    return _argsort(x, axis=normal_axis(axis, x.rank, "argsort"))
+
+
+@composite("sort", "x, axis: axis = -1", "In ascending order along an axis.")
+def sort(x: Node, axis: int = -1) -> Node:
+    place = normal_axis(axis, x.rank, "sort")
+    return _take_along(x, _argsort(x, axis=place), axis=place, unique=True)
+
+
+@composite("median", "x, axis: axis = none", "The middle element along an axis, or of all.")
+def median(x: Node, axis: int | None = None) -> Node:
+    if axis is None:
+        x, axis = flatten(x), 0
+    place = normal_axis(axis, x.rank, "median")
+    ordered = sort(x, place)
+    size = x.shape[place]
+    low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
+    return low if low is high else 0.5 * (low + high)
+
+
+def _at(x: Node, axis: int, position: Dim) -> Node:
+    items = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
+    return index(x, items=(*items[:axis], ("at", position), *items[axis + 1 :]))

@@ -1,0 +1,121 @@
+"""Loops as wholes: two that take the same steps become one; what nobody reads is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from graphc.graph import Graph, Node, dag, topological, with_args
+from graphc.loop import LOOP, RESULT, Loop, arguments, make_loop, rebuild, result
+from graphc.rewrite.mapping import mapped
+
+
+def merge_loops(graph: Graph) -> Graph:
+    """Loops that take the same steps and collect different values become one that collects all.
+
+    The forward loop and the same loop with what the backward one reads are such a pair.
+    """
+    groups: dict[Any, list[Node]] = {}
+    for node in _loops(graph.results.values()):
+        groups.setdefault(_steps(node), []).append(node)
+    chosen = {node: group for group in groups.values() if len(group) > 1 for node in group}
+    unions = {
+        node: tuple(dict.fromkeys(n for one in group for n in one.attrs["loop"].collected))
+        for node, group in chosen.items()
+    }
+
+    def numbers(node: Node, number: int) -> int:
+        loop: Loop = node.attrs["loop"]
+        if node not in unions or number < len(loop.carried):
+            return number
+        item = loop.collected[number - len(loop.carried)]
+        return len(loop.carried) + unions[node].index(item)
+
+    loops: dict[Node, Loop] = {
+        node: replace(node.attrs["loop"], collected=union) for node, union in unions.items()
+    }
+    return _replaced(graph, loops, numbers)
+
+
+def prune_loops(graph: Graph) -> Graph:
+    """What a loop carries or collects is dropped where nothing reads it."""
+    while True:
+        read: dict[Node, set[int]] = {}
+        for node in graph.order:
+            if node.op is RESULT:
+                read.setdefault(node.args[0], set()).add(node.attrs["number"])
+        kept = {node: _kept(node.attrs["loop"], numbers) for node, numbers in read.items()}
+        smaller = {
+            node: _smaller(node.attrs["loop"], alive)
+            for node, alive in kept.items()
+            if len(alive) < len(node.attrs["loop"].results)
+        }
+        if not smaller:
+            return graph
+        graph = _replaced(graph, smaller, partial(_position, kept))
+
+
+def _position(kept: Mapping[Node, Sequence[int]], node: Node, number: int) -> int:
+    return kept[node].index(number)
+
+
+def _kept(loop: Loop, read: set[int]) -> list[int]:
+    """The numbers of the results that are read, or carried into what is."""
+    count = len(loop.carried)
+    alive = set(read)
+    while True:
+        reached = set(dag([loop.results[i] for i in sorted(alive)]))
+        more = {i for i in range(count) if loop.carried[i] in reached} - alive
+        if not more:
+            return sorted(alive)
+        alive |= more
+
+
+def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
+    count = len(loop.carried)
+    carried = [i for i in alive if i < count]
+    reached = set(dag([loop.results[i] for i in alive]))
+    return replace(
+        loop,
+        carried=tuple(loop.carried[i] for i in carried),
+        nexts=tuple(loop.nexts[i] for i in carried),
+        collected=tuple(loop.collected[i - count] for i in alive if i >= count),
+        elements=tuple(e for e in loop.elements if e.node in reached),
+    )
+
+
+def _loops(results: Iterable[Node]) -> list[Node]:
+    return [node for node in topological(dag(results)) if node.op is LOOP]
+
+
+def _steps(node: Node) -> Any:
+    """What makes two loops take the same steps."""
+    initials, sources, _ = arguments(node)
+    return initials, sources, replace(node.attrs["loop"], collected=(), adjoints=())
+
+
+def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
+    """The graph with these loops in the place of others, their results renumbered."""
+    new: dict[Node, Node] = {}
+    for node in graph.order:
+        if node.op is not RESULT or node.args[0] not in loops:
+            continue
+        old, loop = node.args[0], loops[node.args[0]]
+        initials, sources, _ = arguments(old)
+        before: Loop = old.attrs["loop"]
+        start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
+        taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
+        new.update(rebuild([*start, *taken, *loop.results], with_args, new))
+        made = make_loop(
+            replace(
+                loop,
+                nexts=tuple(new[n] for n in loop.nexts),
+                collected=tuple(new[n] for n in loop.collected),
+            ),
+            [new[n] for n in start],
+            [new[n] for n in taken],
+        )
+        new[node] = result(made, numbers(old, node.attrs["number"]))
+    return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph
