@@ -18,7 +18,7 @@ from benchmarks.processes import ROOT, limit_threads
 from benchmarks.tables import Table
 
 PEERS = ("autograd", "casadi", "jax", "numba", "torch")
-QUICK = {"rounds": 5, "sample": 0.005, "processes": 1, "sizes": 2}
+WIDTH = 140  # of what is written to a file or a pipe
 
 
 def main(arguments: list[str]) -> int:
@@ -26,21 +26,23 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     limit_threads(options.threads)
     # only now, because these import NumPy
-    from benchmarks.harness import Effort
+    from benchmarks.harness import QUICK, Effort
     from benchmarks.workloads import WORKLOADS
 
     names = options.names or list(WORKLOADS)
     if unknown := [name for name in names if name not in WORKLOADS]:
         print(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
         return 2
-    console, progress = Console(), Console(stderr=True, style="dim")
+    console, progress = Console(), Console(stderr=True, style="dim", soft_wrap=True)
+    if not console.is_terminal:
+        console.width = WIDTH
 
     def say(line: str) -> None:
         progress.print(f"── {line}", highlight=False)
 
     if missing := [name for name in PEERS if importlib.util.find_spec(name) is None]:
         say(f"not installed, so not measured: {', '.join(missing)}")
-    effort = Effort(**QUICK) if options.quick else Effort()
+    effort = QUICK if options.quick else Effort()
     modules = ROOT / "out" / "benchmarks"
     modules.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {"environment": _environment(options.threads), "workloads": {}}
@@ -85,7 +87,7 @@ def _environment(threads: int) -> dict[str, Any]:
 def _rich(table: Table) -> RichTable:
     shown = RichTable(title=table.title, caption=table.note or None, title_justify="left")
     for place, name in enumerate(table.columns):
-        shown.add_column(name, justify="right" if place else "left", no_wrap=True)
+        shown.add_column(name, justify="right" if place else "left", no_wrap=not place)
     for cells in table.cells():
         shown.add_row(*cells)
     return shown

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import peak_memory, quartiles, run
-from benchmarks.tables import Table, between, megabytes, number, power, ratio, seconds, text
+from benchmarks.tables import Format, Table, between, megabytes, number, power, ratio, seconds, text
 
 Result = tuple[Any, Mapping[str, Any]]  # the value, and its gradients by path
 Run = Callable[[], Result]
@@ -77,6 +77,9 @@ class Effort:
     sample: float = 0.02  # seconds
     processes: int = 7  # new ones for each contestant; 0: none
     sizes: int = 4  # of the sources that grow
+
+
+QUICK = Effort(rounds=5, sample=0.005, processes=1, sizes=2)  # a look
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,7 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
                 "peak memory": statistics.median(one["peak"] for one in fresh[name]),
             }
         rows.append(row)
-    columns = {
+    columns: dict[str, Format] = {
         "contestant": text,
         "median": seconds,
         "quartiles": between,

@@ -29,10 +29,16 @@ def main(out: Path = OUT) -> None:
     print("A batch of 6 rows against 6 batches of one row")
     for name in ("W", "b"):
         per_row = [gradient[name] for gradient in single]
-        compare(f"gradient of the summed loss by {name} = Σ of those of the rows", rows[name],
-                np.sum(per_row, axis=0))
-        compare(f"gradient of the mean loss by {name} = their mean", mean[name],
-                np.mean(per_row, axis=0))
+        compare(
+            f"gradient of the summed loss by {name} = Σ of those of the rows",
+            rows[name],
+            np.sum(per_row, axis=0),
+        )
+        compare(
+            f"gradient of the mean loss by {name} = their mean",
+            mean[name],
+            np.mean(per_row, axis=0),
+        )
 
     print("Rows against columns")
     Y = np.tanh(X @ W + b)
@@ -44,8 +50,11 @@ def main(out: Path = OUT) -> None:
     compare("columns: ∂L/∂V = δᵀ X", columns["V"], delta.T @ X)
     compare("columns: ∂L/∂V = Σ outer(δ_i, x_i)", columns["V"], sum(map(np.outer, delta, X)))
     compare("one is the other transposed: ∂L/∂V = (∂L/∂W)ᵀ", columns["V"], rows["W"].T)
-    compare("the bias is broadcast over the samples, so its gradient is summed", rows["b"],
-            delta.sum(axis=0))
+    compare(
+        "the bias is broadcast over the samples, so its gradient is summed",
+        rows["b"],
+        delta.sum(axis=0),
+    )
     compare("columns: ∂L/∂c = ∂L/∂b", columns["c"], rows["b"])
 
 

@@ -40,8 +40,11 @@ def main(out: Path = OUT) -> None:
     delta = (a[3] - y) * sigma_prime(z[3])
     compare("δ3 = (a3 - y) ⊙ σ'(z3)", deltas["z3"], delta)
     for layer in (3, 2, 1):
-        compare(f"∂C/∂W{layer} = δ{layer} a{layer - 1}ᵀ", grads[f"W{layer}"],
-                np.outer(delta, a[layer - 1]))
+        compare(
+            f"∂C/∂W{layer} = δ{layer} a{layer - 1}ᵀ",
+            grads[f"W{layer}"],
+            np.outer(delta, a[layer - 1]),
+        )
         compare(f"∂C/∂b{layer} = δ{layer}", grads[f"b{layer}"], delta)
         if layer == 1:
             break
@@ -49,8 +52,11 @@ def main(out: Path = OUT) -> None:
         row = delta[None, :] @ W @ np.diag(sigma_prime(z[below]))
         delta = (W.T @ delta) * sigma_prime(z[below])
         compare(f"δ{below} = (W{layer}ᵀ δ{layer}) ⊙ σ'(z{below})", deltas[f"z{below}"], delta)
-        compare(f"δ{below}ᵀ = δ{layer}ᵀ · W{layer} · diag σ'(z{below}), with Jacobians",
-                deltas[f"z{below}"][None, :], row)
+        compare(
+            f"δ{below}ᵀ = δ{layer}ᵀ · W{layer} · diag σ'(z{below}), with Jacobians",
+            deltas[f"z{below}"][None, :],
+            row,
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from pygments.lexer import RegexLexer, bygroups, words
@@ -24,29 +25,47 @@ from pygments.token import (
 
 from graphc.syntax.place import KEYWORDS
 
-# What the keywords are to a reader; those that are in none of these lists steer.
+# What the keywords are to a reader.
 DECLARATIONS = frozenset(
-    "dim const input param output instance block rule derive require collect next carry".split()
+    [
+        "dim",
+        "const",
+        "input",
+        "param",
+        "output",
+        "instance",
+        "block",
+        "rule",
+        "derive",
+        "require",
+        "collect",
+        "next",
+        "carry",
+    ]
 )
-NAMESPACES = frozenset({"import", "from", "as"})
+NAMESPACES = frozenset({"import", "from"})
 LOGIC = frozenset({"and", "or", "not"})
 TRUTHS = frozenset({"true", "false"})
-FLOW = frozenset(KEYWORDS.split()) - DECLARATIONS - NAMESPACES - LOGIC - TRUTHS
+CONTROL = frozenset(KEYWORDS.split()) - DECLARATIONS - NAMESPACES - LOGIC - TRUTHS
 
 TYPES = ("int", "ints", "float", "bool", "str", "fn")
 CONSTANTS = ("pi", "inf")  # `e` is a name more often than the number
 
 GREEK = "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ"
 NAME = f"[A-Za-z{GREEK}_][A-Za-z0-9{GREEK}_]*"
+WORD_END = f"(?![A-Za-z0-9{GREEK}_])"
 FLOAT = r"[0-9]+\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+"
 INTEGER = "[0-9]+"
 LONG_STRING = r'"""[\s\S]*?"""'
 STRING = r'"(?!"")(?:[^"\\\n]|\\.)*"'
-WORD_END = f"(?![A-Za-z0-9{GREEK}_])"
+
+
+def _among(chosen: Iterable[str]) -> words:
+    return words(sorted(chosen), suffix=WORD_END)
 
 
 class GraphLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no type information
-    """The language of graphc."""
+    """The language of graphc: a string that is not a value is a doc string."""
 
     name = "graphc"
     aliases: ClassVar = ["graphc", "graph"]
@@ -54,10 +73,30 @@ class GraphLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no type info
 
     tokens: ClassVar = {
         "root": [
-            # A string that a line or a body begins with documents what it stands in.
-            (r"[ \t\r\n;]+", Whitespace),
-            (LONG_STRING, String.Doc),
-            (rf"(?m:^)\ufeff?({STRING})", String.Doc),
-            (rf"(?<=[{{;\n])([ \t]*)({STRING})", bygroups(Whitespace, String.Doc)),
+            (r"[ \t\r\n]+|^\ufeff", Whitespace),
+            (r"#[^\n]*", Comment.Single),
+            (rf"(import|from)(\s+)({STRING})", bygroups(Keyword.Namespace, Whitespace, String)),
+            (rf"([=!]=|=)(\s*)({STRING})", bygroups(Operator, Whitespace, String)),
+            (rf"([(\[,])(\s*)({STRING})", bygroups(Punctuation, Whitespace, String)),
+            (rf"{LONG_STRING}|{STRING}", String.Doc),
+            (FLOAT, Number.Float),
+            (INTEGER, Number.Integer),
+            (rf"(block)(\s+)({NAME})", bygroups(Keyword.Declaration, Whitespace, Name.Function)),
+            (
+                rf"(:)([ \t]*)({'|'.join(TYPES)}){WORD_END}",
+                bygroups(Punctuation, Whitespace, Keyword.Type),
+            ),
+            (_among(DECLARATIONS), Keyword.Declaration),
+            (_among(NAMESPACES), Keyword.Namespace),
+            (_among(LOGIC), Operator.Word),
+            (_among(TRUTHS), Keyword.Constant),
+            (_among(CONTROL), Keyword),
+            (_among(CONSTANTS), Name.Constant),
+            (rf"_{WORD_END}", Punctuation),
+            (rf"{NAME}(?=[ \t]*\()", Name.Function),
+            (NAME, Name),
+            (r"\.\.\.", Punctuation),
+            (r"->|\*\*|//|\.\.|\.\*|[=!<>]=|[-+*/@%<>=~]", Operator),
+            (r"[()\[\]{},:;.]", Punctuation),
         ],
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from graphc import __version__
-from graphc.calculus.functions import forward_and_backward, gradient, rewritten, value
+from graphc.calculus.functions import forward_and_backward, gradient, products, rewritten, value
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
@@ -48,7 +48,7 @@ class Result:
 
 def compile_file(path: Path, options: Options = Options()) -> Result:
     """Compile a `.graph` file; raises GraphError, or OSError where it cannot be read."""
-    return compile_source(read_source(str(path), path.read_bytes()), options)
+    return compile_source(read_source(str(path), path.read_bytes()), options, path.parent)
 
 
 def compile_text(text: str, name: str = "graph", options: Options = Options()) -> Result:
@@ -56,8 +56,10 @@ def compile_text(text: str, name: str = "graph", options: Options = Options()) -
     return compile_source(Source(name, text), options)
 
 
-def compile_source(source: Source, options: Options = Options()) -> Result:
-    """Compile a source; raises GraphError with every mistake."""
+def compile_source(
+    source: Source, options: Options = Options(), folder: Path | None = None
+) -> Result:
+    """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building():
         model = elaborate(
             parse(source),
@@ -67,6 +69,7 @@ def compile_source(source: Source, options: Options = Options()) -> Result:
             },
             dtype=options.dtype,
             derive=[_clause(text) for text in options.derive],
+            folder=folder,
         )
         written = text(_compiled(model, options.level))
     verify(written)
@@ -127,14 +130,24 @@ def _function(
     sources: Mapping[Node, str],
     begin: Entry,
 ) -> Derived:
-    if one.kind == "value":
-        graph = value(one.name, {name: outputs[name] for name in one.outputs}, model.names)
-    else:
-        name = one.outputs[0]
-        with_value = one.kind.startswith("value_and")
-        graph = gradient(one.name, (name, outputs[name]), dict(one.wrt), model.names, with_value)
-    wrt = tuple(path for path, _ in one.wrt) if one.kind != "value" else ()
-    return _derived(rewritten(graph, PASSES), sources, begin, one.kind, one.outputs, wrt)
+    chosen = {name: outputs[name] for name in one.outputs}
+    wrt = dict(one.wrt)
+    given = dict(sources)
+    match one.kind:
+        case "value":
+            graph, wrt = value(one.name, chosen, model.names), {}
+        case "vjp":
+            graph = products(one.name, chosen, wrt, model.names)
+            given |= {
+                node: f"ct_{flat(node.attrs['name'])}"
+                for node in graph.order
+                if node.op is COTANGENT
+            }
+        case _:
+            with_value = one.kind.startswith("value_and")
+            output = (one.outputs[0], chosen[one.outputs[0]])
+            graph = gradient(one.name, output, wrt, model.names, with_value)
+    return _derived(rewritten(graph, PASSES), given, begin, one.kind, one.outputs, tuple(wrt))
 
 
 def _derived(

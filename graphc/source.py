@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -79,6 +79,10 @@ class Diagnostic:
     @property
     def severity(self) -> str:
         return "warning" if self.code.startswith("W") else "error"
+
+    def noted(self, note: str) -> Diagnostic:
+        """The same with one more note."""
+        return replace(self, notes=(*self.notes, Note("note", note)))
 
     def __str__(self) -> str:
         """The message as it is printed: headline, place, source line with a caret, notes."""

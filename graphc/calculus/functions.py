@@ -53,6 +53,22 @@ def gradient(
     return Graph(name, first | results, names, tuple(adjoints.values()), labels)
 
 
+def products(
+    name: str,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+) -> Graph:
+    """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
+    adjoints = pullback(
+        [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
+        [_whole(node) for node in wrt.values()],
+    )
+    results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
+    labels = _labels(adjoints.values(), names)
+    return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), labels)
+
+
 def forward_and_backward(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],

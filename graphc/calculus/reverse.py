@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.calculus.loops import pull_loop
-from graphc.graph import Adjoint, Node, Term, dag, stamped, topological
+from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological
 from graphc.loop import LOOP, RESULT
 from graphc.ops.arithmetic import accumulate
+from graphc.ops.define import composite
 from graphc.ops.shaping import broadcast_to, unbroadcast
-from graphc.types import same_shape
+from graphc.types import Mismatch, same_shape
 
 
 def pullback(
@@ -89,3 +90,18 @@ def _fitted(cotangent: Node, node: Node) -> Node:
 
 def _sum(terms: Sequence[Term]) -> Node:
     return terms[0].value if len(terms) == 1 else accumulate(*(term.value for term in terms))
+
+
+@composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")
+def gradient_node(y: Node, x: Node) -> Node:
+    """dy/dx as a node; raises Mismatch where y is no scalar or does not depend on x."""
+    if y.rank or y.type.dtype != "float":
+        raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
+    if x.type.dtype != "float":
+        raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
+    adjoint = pullback([(y, as_node(1.0))], [x]).get(x)
+    if adjoint is None:
+        raise Mismatch(
+            "E406", "the second argument does not reach the first: its derivative is zero"
+        )
+    return adjoint.value

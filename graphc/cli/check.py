@@ -7,7 +7,18 @@ from typing import Any
 
 import typer
 
-from graphc.cli.options import CONST, DERIVE, DIM, DTYPE, dims, fail, pairs, read_bytes, show
+from graphc.cli.options import (
+    CONST,
+    DERIVE,
+    DIM,
+    DTYPE,
+    dims,
+    fail,
+    folder,
+    pairs,
+    read_bytes,
+    show,
+)
 from graphc.source import Diagnostic, GraphError
 
 
@@ -38,7 +49,7 @@ def check(
     for file in files:
         errors: dict[str, float] = {}
         try:
-            result = compile_source(read_source(*read_bytes(file)), options)
+            result = compile_source(read_source(*read_bytes(file)), options, folder(file))
             diagnostics = result.warnings
             failed = False
             if grad:

@@ -16,6 +16,7 @@ from graphc.cli.options import (
     STANDARD,
     dims,
     fail,
+    folder,
     pairs,
     read_bytes,
     show,
@@ -99,7 +100,7 @@ def _compile(
 
     try:
         result = compile_source(
-            read_source(*read_bytes(file)), Options(dims, consts, dtype, derive)
+            read_source(*read_bytes(file)), Options(dims, consts, dtype, derive), folder(file)
         )
     except GraphError as wrong:
         show(wrong.diagnostics)

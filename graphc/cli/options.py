@@ -33,6 +33,11 @@ def read_bytes(path: str) -> tuple[str, bytes]:
         raise fail(f"cannot read {path}: {why.strerror or why}") from None
 
 
+def folder(path: str) -> Path:
+    """Where the imports of a file are looked for: beside it, for standard input in this folder."""
+    return Path() if path == STANDARD else Path(path).parent
+
+
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     """`NAME=VALUE` options as a dict; wrong usage where one is not of that form."""
     parsed = {}

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.derive import default_derivation, derivation
 from graphc.elaborate.expressions import evaluate
+from graphc.elaborate.imports import Loader, namespace
 from graphc.elaborate.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.references import defined
-from graphc.elaborate.scope import BlockValue, Context, Mistake, Scope, Silent
+from graphc.elaborate.scope import Context, Mistake, Scope, Silent
 from graphc.elaborate.statements import body
 from graphc.graph import Node, as_node, intern
 from graphc.loop import rebuild
-from graphc.ops import FUNCTIONS
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, did_you_mean, error
 from graphc.syntax import tree
@@ -32,18 +32,19 @@ def elaborate(
     consts: Mapping[str, tree.Expr] | None = None,
     dtype: str = "float64",
     derive: Sequence[tree.Derive] = (),
+    folder: Path | None = None,
 ) -> Model:
     """The model of a file; raises GraphError with every mistake, in the order of the text.
 
-    `dims` and `consts` override declarations of the file, `derive` its clauses. Call it inside
-    `building()`.
+    `dims` and `consts` override declarations of the file, `derive` its clauses; imports are
+    relative to `folder`. Call it inside `building()`.
     """
-    scope = Scope("")
-    context = Context(dtype, dict(dims or {}), {}, evaluate, body)
-    context.standard = {b.name.text: BlockValue(b) for b in _blocks(standard())}
-    context.blocks = {b.name.text: BlockValue(b) for b in _own_blocks(context, file)}
+    loader = Loader()
+    scope = Scope("", namespace(file, folder, loader))
+    context = Context(dtype, dict(dims or {}), {}, evaluate, body, diagnostics=loader.diagnostics)
+    context.standard = namespace(standard(), None, Loader()).blocks
     for name, expr in (consts or {}).items():
-        context.const_values[name] = evaluate(context, Scope(""), expr)
+        context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
     context.file_names = frozenset(name.text for s in file.statements for name in defined(s))
     _check_overrides(context, file)
     body(context, scope, file.statements)
@@ -69,29 +70,6 @@ def elaborate(
 def standard() -> tree.File:
     """The blocks that ship with graphc."""
     return parse(Source("std.graph", grammar_text("std.graph")))
-
-
-def _blocks(file: tree.File) -> Iterable[tree.Block]:
-    return [s for s in file.statements if isinstance(s, tree.Block)]
-
-
-def _own_blocks(context: Context, file: tree.File) -> Iterable[tree.Block]:
-    """The blocks of the file, each name once and none an operation's."""
-    seen: dict[str, tree.Block] = {}
-    for block in _blocks(file):
-        name = block.name.text
-        if name in seen or name in FUNCTIONS:
-            why = f"first defined at {seen[name].name.span}" if name in seen else None
-            message = (
-                f"`{name}` is defined twice"
-                if name in seen
-                else f"`{name}` is an operation and cannot be defined"
-            )
-            context.diagnostics.append(
-                error("E201", message, block.name.span, notes=[why] if why else [])
-            )
-        seen.setdefault(name, block)
-    return seen.values()
 
 
 def _check_overrides(context: Context, file: tree.File) -> None:

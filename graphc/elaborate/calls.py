@@ -14,6 +14,7 @@ from graphc.elaborate.scope import (
     Context,
     Entry,
     Instance,
+    Namespace,
     Scope,
     Silent,
     callable_names,
@@ -85,6 +86,10 @@ def call(
 def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | BlockValue | Instance:
     """What a call calls: an operation, a block, or a named use of a block once more."""
     function = expr.function
+    if isinstance(function, tree.Member) and isinstance(function.value, tree.Name):
+        module = scope.space.modules.get(function.value.text)
+        if module is not None:
+            return _imported(module, function)
     if not isinstance(function, tree.Name):
         raise mistake("E208", "only a block, an operation or an instance is called", function.span)
     entry = scope.find(function.text)
@@ -109,6 +114,16 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     raise mistake(
         "E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span
     )
+
+
+def _imported(module: Namespace, function: tree.Member) -> BlockValue:
+    """A block of an imported file."""
+    found = module.blocks.get(function.name.text)
+    if found is None:
+        near = did_you_mean(function.name.text, module.blocks)
+        message = f"`{function.name.text}` is not a block of {module.source.name}"
+        raise mistake("E602", message, function.span, near)
+    return found
 
 
 # ---- operations ---------------------------------------------------------------------------
@@ -306,7 +321,7 @@ def instantiate(
         loop = [*users[users.index(block.tree.name.text) :], block.tree.name.text]
         raise mistake("E202", f"a block cannot use itself: {' -> '.join(loop)}", span)
     instance = Instance(block, path, arguments)
-    inner = Scope(path, block=block.tree, reusing=reusing, unnamed=unnamed)
+    inner = Scope(path, block.space, block=block.tree, reusing=reusing, unnamed=unnamed)
     for port in block.tree.ports:
         if port.name.text in arguments:
             inner.entries[port.name.text] = Entry(arguments[port.name.text], port.name.span)

@@ -23,7 +23,7 @@ KINDS = (
     "hessian_matrix", "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix",
     "value_and_hessian", "value_and_hessian_matrix",
 )  # fmt: skip
-AVAILABLE = ("value", "grad", "value_and_grad")
+AVAILABLE = ("value", "grad", "value_and_grad", "vjp")
 
 
 def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:

@@ -75,10 +75,14 @@ def _copies(
             "E503", f"{copies} copies; at most {MAXIMAL_COPIES} are written out", family.span
         )
     for index in range(first, last + 1):
-        inner = Scope(None if path is None else f"{path}.{index}", scope, reusing=scope.reusing)
-        inner.unnamed = scope.unnamed
+        inner = _inside(scope, None if path is None else f"{path}.{index}")
         inner.entries[family.index.text] = Entry(Dim.of(index), family.index.span)
         yield inner
+
+
+def _inside(scope: Scope, path: str | None) -> Scope:
+    """The scope of an iteration."""
+    return Scope(path, scope.space, scope, reusing=scope.reusing, unnamed=scope.unnamed)
 
 
 def _rolled(
@@ -96,7 +100,7 @@ def _rolled(
     context.ranges[symbol] = (first, first + count - 1)
     facts = known_facts()
     learn(facts.with_nonnegative(index - first).with_nonnegative(first + count - 1 - index))
-    inner = Scope(path, scope, reusing=scope.reusing, unnamed=scope.unnamed)
+    inner = _inside(scope, path)
     inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
     before, known = context.rolling, set(context.nodes)
     if per_step:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.dims import Dim
@@ -14,7 +14,7 @@ from graphc.graph import Node, Origin
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.shaping import index
-from graphc.source import Diagnostic, Note, Span, did_you_mean, error
+from graphc.source import Diagnostic, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.types import known_facts, learn
 
@@ -39,9 +39,20 @@ def mistake(code: str, message: str, span: Span, help: str | None = None) -> Mis
 
 @dataclass(frozen=True, slots=True)
 class BlockValue:
-    """A block, as written."""
+    """A block, as written, and what it can call."""
 
     tree: tree.Block
+    space: Namespace
+
+
+@dataclass(slots=True, eq=False)
+class Namespace:
+    """The blocks of a file, those that it imports, and the files that it imports as a whole."""
+
+    source: Source
+    blocks: dict[str, BlockValue] = field(default_factory=dict)
+    modules: dict[str, Namespace] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +93,14 @@ POISONED = object()
 class Scope:
     """The names of a file, a block or an iteration; an iteration also sees what surrounds it.
 
+    `space` is what can be called here besides operations and standard blocks.
+
     `path` is the prefix of the parameters declared here, None in a block without a name, whose
     use is at `unnamed`. `carried` and `nexts` are those of a loop's body.
     """
 
     path: str | None
+    space: Namespace
     outer: Scope | None = None
     entries: dict[str, Entry] = field(default_factory=dict)
     nexts: dict[str, Any] | None = None
@@ -134,7 +148,6 @@ class Context:
     evaluate: Callable[[Context, Scope, tree.Expr], Any]
     body: Callable[[Context, Scope, tuple[tree.Statement, ...]], None]
     file_names: frozenset[str] = frozenset()
-    blocks: dict[str, BlockValue] = field(default_factory=dict)
     standard: dict[str, BlockValue] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     dims: dict[str, DimInfo] = field(default_factory=dict)
@@ -219,9 +232,8 @@ class Context:
         try:
             yield
         except Mistake as wrong:
-            note = Note("note", f"in block `{block.name.text}`, used at {span}")
-            diagnostic = wrong.diagnostic
-            raise Mistake(replace(diagnostic, notes=(*diagnostic.notes, note))) from None
+            used = f"in block `{block.name.text}`, used at {span}"
+            raise Mistake(wrong.diagnostic.noted(used)) from None
         finally:
             self.uses.pop()
             self.origin = before
@@ -292,8 +304,8 @@ def unknown(context: Context, scope: Scope, name: str, span: Span) -> Mistake:
 
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
     """A block of the file, a standard block or an operation, by name."""
-    return context.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
+    return scope.space.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
 
 
 def callable_names(context: Context, scope: Scope) -> set[str]:
-    return {*context.blocks, *context.standard, *FUNCTIONS}
+    return {*scope.space.blocks, *context.standard, *FUNCTIONS}

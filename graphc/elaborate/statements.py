@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from graphc.elaborate.chains import run_chain
@@ -35,7 +34,7 @@ from graphc.elaborate.scope import (
 from graphc.elaborate.values import to_node
 from graphc.graph import Node, Origin, stamped
 from graphc.ops import FUNCTIONS
-from graphc.source import Note, Span
+from graphc.source import Span
 from graphc.syntax import tree
 
 
@@ -97,7 +96,8 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                         "E201", f"`{name.text}` is defined twice", name.span,
                         "a name is defined once; inside a repeat use `next`",
                     )  # fmt: skip
-                    raise _noted(again, f"first defined at {first[name.text].span}")
+                    place = first[name.text].span
+                    raise Mistake(again.diagnostic.noted(f"first defined at {place}"))
                 first[name.text] = name
                 if name.text in FUNCTIONS:
                     raise _taken(statement, name)
@@ -125,10 +125,6 @@ def _taken(statement: tree.Statement, name: tree.Ident) -> Mistake:
         name.span,
         f"call it `{name.text}_`",
     )
-
-
-def _noted(wrong: Mistake, note: str) -> Mistake:
-    return Mistake(replace(wrong.diagnostic, notes=(*wrong.diagnostic.notes, Note("note", note))))
 
 
 @contextmanager
@@ -237,8 +233,6 @@ _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
     tree.Repeat: run_repeat,
     tree.Next: run_next,
     tree.Collect: run_collect,
-    tree.Import: _unavailable("imports"),
-    tree.FromImport: _unavailable("imports"),
     tree.Scan: run_scan,
     tree.Until: _unavailable("`until`"),
     tree.Rule: _unavailable("`rule`"),

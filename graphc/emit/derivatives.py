@@ -134,34 +134,72 @@ def _gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
 
 
 def derived(compiled: Compiled, one: Derived) -> str:
-    outputs = [one.program.results[name] for name in one.outputs if name in one.program.results]
-    wanted = [annotation(node.type) for node in outputs]
-    named = ", ".join(f"`{name}`" for name in one.outputs)
-    lines = [*_entered(compiled), *_steps(compiled, one)]
-    if one.kind == "value":
-        kind = (
-            wanted[0]
-            if len(wanted) == 1
-            else "Outputs"
-            if not needs_record(compiled, one)
-            else record_name(one)
-        )
-        results = [result(node, one.program) for node in outputs]
-        fields = ", ".join(f"{field(n)}={r}" for n, r in zip(one.outputs, results, strict=True))
-        lines.append(f"return {results[0] if len(results) == 1 else f'{kind}({fields})'}")
-        return function(
-            f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-            f"The value of {named}.",
-            lines,
-        )
-    gradient = "dict[str, Any]"
+    """A function that the file, the command line or the default asks for."""
+    emit = {"value": _value, "vjp": _vjp}.get(one.kind, _gradient)
+    return emit(compiled, one)
+
+
+def _value(compiled: Compiled, one: Derived) -> str:
+    kind, values = _values(compiled, one)
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"The value of {_named(one)}.",
+        [*_entered(compiled), *_steps(compiled, one), f"return {values}"],
+    )
+
+
+def _gradient(compiled: Compiled, one: Derived) -> str:
+    kind, before, about = "dict[str, Any]", "", f"The gradients of {_named(one)} by path."
     if one.kind == "value_and_grad":
-        before = result(outputs[0], one.program) + ", "
-        about, kind = f"{named} and its gradients by path.", f"tuple[{wanted[0]}, {gradient}]"
-    else:
-        before, about, kind = "", f"The gradients of {named} by path.", gradient
-    lines += _gradients(compiled, one, before)
-    return function(f"def {one.program.name}({compiled.begin.signature}) -> {kind}:", about, lines)
+        wanted, value = _values(compiled, one)
+        kind, before = f"tuple[{wanted}, {kind}]", f"{value}, "
+        about = f"{_named(one)} and its gradients by path."
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        about,
+        [*_entered(compiled), *_steps(compiled, one), *_gradients(compiled, one, before)],
+    )
+
+
+def _vjp(compiled: Compiled, one: Derived) -> str:
+    """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
+    given = {
+        n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
+    }
+    record, values = _values(compiled, one, always_record=True)
+    shapes = {d.name: d.node.shape for d in compiled.model.outputs}
+    lines = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')"]
+    for name, variable in given.items():
+        shape = ", ".join(map(str, shapes[name])) + ("," if len(shapes[name]) == 1 else "")
+        what = f"the cotangent of `{name}`"
+        lines.append(f"{variable} = _cotangent(cotangents.get({name!r}), {what!r}, ({shape}))")
+    return function(
+        f"def {one.program.name}({compiled.begin.signature_with('cotangents: Mapping[str, ArrayLike]')})"
+        f" -> tuple[{record}, dict[str, Any]]:",
+        f"The values of {_named(one)}, and their cotangents pulled back, by path.\n\n"
+        "A cotangent is given by the name of its output; what is left out is 0.\n",
+        [
+            *_entered(compiled),
+            *lines,
+            *_steps(compiled, one),
+            *_gradients(compiled, one, f"{values}, "),
+        ],
+    )
+
+
+def _named(one: Derived) -> str:
+    return ", ".join(f"`{name}`" for name in one.outputs)
+
+
+def _values(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
+    """The type of a function's values and the expression that returns them."""
+    outputs = [one.program.results[name] for name in one.outputs if name in one.program.results]
+    results = [result(node, one.program) for node in outputs]
+    if len(results) == 1 and not always_record:
+        return annotation(outputs[0].type), results[0]
+    kind = record_name(one) if needs_record(compiled, one) else "Outputs"
+    fields = ", ".join(f"{field(n)}={r}" for n, r in zip(one.outputs, results, strict=True))
+    return kind, f"{kind}({fields})"
 
 
 def check(compiled: Compiled) -> str:
@@ -196,7 +234,7 @@ def check(compiled: Compiled) -> str:
         "errors = {'backward': _disagreement(weighed, at, backward(cache, **weights))}",
     ]
     for one in compiled.derived:
-        if one.kind != "value":
+        if one.kind in ("grad", "value_and_grad"):
             index = "[1]" if one.kind == "value_and_grad" else ""
             name = one.program.name
             value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"

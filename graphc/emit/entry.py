@@ -48,11 +48,14 @@ class Entry:
     @property
     def signature(self) -> str:
         """The parameters of a Python function, with types."""
+        return self.signature_with()
+
+    def signature_with(self, *more: str) -> str:
+        """The same, with further parameters that are given by name."""
         parts = ["params: Mapping[str, ArrayLike]"] if self.params else []
         parts += [f"{self.variables[d.name]}: ArrayLike" for d in self.inputs]
-        if self.keywords:
-            parts += ["*", *(f"{dim}: int" for dim in self.keywords)]
-        return ", ".join(parts)
+        named = [*(f"{dim}: int" for dim in self.keywords), *more]
+        return ", ".join([*parts, *(["*", *named] if named else [])])
 
     @property
     def arguments(self) -> str:

@@ -66,6 +66,15 @@ def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     return array.astype(FLOAT)[()]
 
 
+def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str) -> None:
+    """Every name that is given is one of these."""
+    unknown = sorted(str(name) for name in given if name not in names)
+    if unknown:
+        raise ValueError(
+            f"{what}: unknown {', '.join(unknown)}; expected some of {', '.join(names)}"
+        )
+
+
 def _stream(seed: int, path: str) -> np.random.Generator:
     """Random numbers for one parameter: another parameter more or less does not change them."""
     return np.random.default_rng([seed, *path.encode()])

@@ -106,7 +106,9 @@ def cached(compiled: Compiled) -> dict[str, Node]:
 
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:
-    return len(one.outputs) > 1 and one.outputs != tuple(d.name for d in compiled.model.outputs)
+    """Has a function values of its own kind: several, or always for products; not all outputs?"""
+    several = len(one.outputs) > 1 or one.kind == "vjp"
+    return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
 
 
 def record_name(one: Derived) -> str:

@@ -150,7 +150,9 @@ def _item(kind: str, value: Any, axis: Dim) -> str:
     last = start + (length - 1) * step
     if step > 0:
         return f"{start}:{last + 1}:{step}"
-    return f"{start}:{'' if last.constant == 0 else last - 1}:{step}"
+    return (
+        f"{'' if same(start, axis - 1) else start}:{'' if last.constant == 0 else last - 1}:{step}"
+    )
 
 
 index: Op = linear(

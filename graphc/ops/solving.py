@@ -1,0 +1,201 @@
+"""Inverses, determinants, factors and linear systems, over leading batch axes.
+
+The derivatives are those of Giles, "An extended collection of matrix derivative results for
+forward and reverse mode algorithmic differentiation" (2008), §2 and §4.
+"""
+
+from __future__ import annotations
+
+from graphc.dims import Dim
+from graphc.graph import Node, Op
+from graphc.ops.define import bilinear, composite, general, to_float
+from graphc.ops.linalg import squeeze_last
+from graphc.ops.matrices import eye, tril, triu
+from graphc.ops.shaping import broadcast_to, expand, reshape, swapped
+from graphc.types import Mismatch, Type, broadcast, same
+
+
+def _square(x: Type, what: str) -> None:
+    if x.rank < 2 or not same(x.shape[-1], x.shape[-2]):
+        raise Mismatch("E301", f"`{what}` takes square matrices, found {x}")
+
+
+def _cube(node: Node) -> Dim:
+    return node.args[0].type.size * node.args[0].shape[-1]
+
+
+def _scalar_type(name: str, x: Type) -> Type:
+    _square(x, name)
+    return x.with_shape(x.shape[:-2])
+
+
+def _per_matrix(x: Node) -> Node:
+    """A number for each matrix, with axes of length 1 for its sides."""
+    return expand(x, axes=(x.rank, x.rank + 1)) if x.rank else x
+
+
+def _same_square(name: str, x: Type) -> Type:
+    _square(x, name)
+    return x
+
+
+inv: Op = general(
+    "inv",
+    infer=lambda x: _same_square("inv", x),
+    numpy="np.linalg.inv({0})",
+    vjp=lambda ct, y, x: (-(swapped(y) @ ct @ swapped(y)),),
+    flops=_cube,
+    doc="Inverse matrices.",
+)
+det: Op = general(
+    "det",
+    infer=lambda x: _scalar_type("det", x),
+    numpy="np.linalg.det({0})",
+    vjp=lambda ct, y, x: (_per_matrix(ct * y) * swapped(inv(x)),),
+    flops=_cube,
+    doc="Determinants; the derivative needs an invertible matrix.",
+)
+logdet: Op = general(
+    "logdet",
+    infer=lambda x: _scalar_type("logdet", x),
+    numpy="np.linalg.slogdet({0})[1]",
+    vjp=lambda ct, y, x: (_per_matrix(ct) * swapped(inv(x)),),
+    flops=_cube,
+    doc="log|det x| of matrices, without overflow.",
+)
+
+# ---- systems -------------------------------------------------------------------------------
+
+
+def _solved(a: Type, b: Type) -> Type:
+    _square(a, "solve")
+    rows = b.shape[-1] if b.rank == 1 else b.shape[-2] if b.rank else Dim.of(1)
+    if not b.rank or not same(rows, a.shape[-1]):
+        raise Mismatch("E301", f"shapes do not fit in `solve`: {a} and {b}")
+    if b.rank == 1:
+        return b
+    return b.with_shape((*broadcast([a.shape[:-2], b.shape[:-2]], "solve"), *b.shape[-2:]))
+
+
+def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
+    """λ = a⁻ᵀ ct is the derivative by b, and -λ yᵀ that by a."""
+    adjoint = _solve(swapped(a), ct)
+    if y.rank == 1:
+        return -(expand(adjoint, axes=(1,)) * y), adjoint
+    return -(adjoint @ swapped(y)), adjoint
+
+
+_solve: Op = general(
+    "solution",
+    infer=_solved,
+    numpy="np.linalg.solve({0}, {1})",
+    vjp=_solve_vjp,
+    prepare=lambda args: (to_float(args[0]), to_float(args[1])),
+    flops=_cube,
+    public=False,
+    doc="y with a @ y = b.",
+)
+
+
+@composite("solve", "a, b", "y with a @ y = b, for a vector b or matrices.")
+def solve(a: Node, b: Node) -> Node:
+    if b.rank == 1 and a.rank > 2:
+        return squeeze_last(_solve(a, expand(b, axes=(1,))))
+    return _solve(a, b)
+
+
+@composite(
+    "triangular_solve",
+    "a, b, lower: bool = true",
+    "y with a @ y = b, of a only the lower (or upper) triangle.",
+)
+def triangular_solve(a: Node, b: Node, lower: bool = True) -> Node:
+    _square(a.type, "triangular_solve")
+    return solve((tril if lower else triu)(a, k=0), b)
+
+
+def _cholesky_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
+    """y⁻ᵀ Φ(yᵀ ct) y⁻¹, where Φ takes the lower triangle and half the diagonal (Giles §4.1, Murray
+    2016, §3.2), here transposed, which the symmetric part that was decomposed does not notice."""
+    upper = swapped(y)
+    product = upper @ ct
+    triangle = 0.5 * (tril(product, k=0) + tril(product, k=-1))
+    return (_solve(upper, swapped(_solve(upper, triangle))),)
+
+
+_cholesky: Op = general(
+    "factor",
+    infer=lambda x: _same_square("cholesky", x),
+    numpy="np.linalg.cholesky({0})",
+    vjp=_cholesky_vjp,
+    flops=_cube,
+    public=False,
+    doc="The lower triangular factor of symmetric positive definite matrices.",
+)
+
+
+@composite(
+    "cholesky",
+    "x",
+    "The lower triangular y with y @ yᵀ = (x + xᵀ) / 2, which is positive definite.",
+)
+def cholesky(x: Node) -> Node:
+    _square(x.type, "cholesky")
+    return _cholesky(0.5 * (x + swapped(x)))
+
+
+# ---- products ------------------------------------------------------------------------------
+
+
+def _cross_type(a: Type, b: Type) -> Type:
+    shape = broadcast([a.shape, b.shape], "cross")
+    if not a.rank or not b.rank or any(t.shape[-1].constant != 3 for t in (a, b)):
+        raise Mismatch("E301", f"`cross` takes vectors of 3 along the last axis: {a} and {b}")
+    return Type("float" if "float" in (a.dtype, b.dtype) else "int", shape)
+
+
+cross: Op = bilinear(
+    "cross",
+    infer=_cross_type,
+    numpy="np.cross({0}, {1})",
+    left=lambda ct, a, b: cross(b, ct),
+    right=lambda ct, a, b: cross(ct, a),
+    flops=lambda node: 2 * node.type.size,
+    doc="Vector products along the last axis, of length 3.",
+)
+
+
+@composite("dot", "a, b", "The product of vectors and matrices, or with a scalar.")
+def dot(a: Node, b: Node) -> Node:
+    if not a.rank or not b.rank:
+        return a * b
+    if b.rank > 2:
+        raise Mismatch("E301", f"`dot` takes vectors and matrices, found {b.type}", "use `@`")
+    return a @ b
+
+
+@composite("kron", "a, b", "The Kronecker product of two matrices.")
+def kron(a: Node, b: Node) -> Node:
+    if a.rank != 2 or b.rank != 2:
+        raise Mismatch("E301", f"`kron` takes two matrices, found {a.type} and {b.type}")
+    products = expand(a, axes=(1, 3)) * expand(b, axes=(0, 2))
+    return reshape(products, shape=(a.shape[0] * b.shape[0], a.shape[1] * b.shape[1]))
+
+
+@composite("matrix_power", "x, n: int", "Matrices to a whole power, by repeated squaring.")
+def matrix_power(x: Node, n: Dim) -> Node:
+    _square(x.type, "matrix_power")
+    power = n.constant
+    if power is None:
+        raise Mismatch("E404", "the exponent of `matrix_power` is an integer known at compile time")
+    base = inv(x) if power < 0 else x
+    power = abs(power)
+    result = None
+    while power:
+        if power % 2:
+            result = base if result is None else result @ base
+        power //= 2
+        base = base @ base if power else base
+    if result is None:
+        return broadcast_to(eye(x.shape[-1]), shape=x.shape)
+    return result
