@@ -42,13 +42,16 @@ def load(name: str, out: Path = OUT, options: Options | None = None) -> ModuleTy
 def compare(
     what: str, module: npt.ArrayLike, by_hand: npt.ArrayLike, tolerance: float = 1e-12
 ) -> None:
-    """Print how far the module is from the value worked out by hand; stop where that is far."""
+    """Print by how much the module is off from the value worked out by hand; stop where it is.
+
+    The measure is the largest difference, relative to the largest value.
+    """
     found, expected = np.asarray(module), np.asarray(by_hand)
     if found.shape != expected.shape:
         raise SystemExit(f"{what}: shape {found.shape}, expected {expected.shape}")
     gap = float(np.max(np.abs(found - expected)) / max(1e-300, np.max(np.abs(expected))))
     good = gap <= tolerance
-    print(f"  {'✓' if good else '✗'} {what:<68} {gap:8.1e}")
+    print(f"  {'✓' if good else '✗'} {what:<66} off by {gap:.0e}")
     if not good:
         raise SystemExit(f"{what}: the relative difference is {gap:.1e}, not below {tolerance:.0e}")
 

@@ -34,7 +34,7 @@ def shown(path: Path) -> str:
 
 def compile_all(out: Path) -> None:
     """Compile every graph, and say what became of it."""
-    table = Table("graph", "module", "outputs", box=None, pad_edge=False)
+    table = Table("graph", "module", box=None, pad_edge=False)
     for measure in ("parameters", "lines", "ms"):
         table.add_column(measure, justify="right")
     for path in graphs():
@@ -45,7 +45,6 @@ def compile_all(out: Path) -> None:
         table.add_row(
             path.name,
             escape(shown(target)),
-            escape(", ".join(f"{name}: {kind}" for name, kind in module.GRAPH["outputs"].items())),
             str(module.flatten(module.init()).size),
             str(len(target.read_text(encoding="utf-8").splitlines())),
             f"{took * 1000:.0f}",
@@ -55,7 +54,7 @@ def compile_all(out: Path) -> None:
 
 def command(*arguments: str) -> None:
     """Print and run a Python command; end the tour where it fails."""
-    console.print(f"[bold cyan]$ python {escape(' '.join(arguments))}[/]")
+    console.print(f"[bold cyan]$ python {escape(' '.join(arguments))}[/]", soft_wrap=True)
     sys.stdout.flush()
     # The matrices are small: a second BLAS thread would mostly wait for the first.
     threads = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

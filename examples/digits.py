@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ def train(
     seed: int = 0,
     report: Callable[[float, float], None] = lambda step_loss, held_loss: None,
 ) -> tuple[Parameters, History]:
-    """Adam (Kingma and Ba 2015), with weight decay beside the gradient (Loshchilov and Hutter 2019).
+    """Adam (Kingma and Ba 2015) with weight decay beside it (Loshchilov and Hutter 2019).
 
     The rate falls as half a cosine; noise on the pixels keeps the network from learning by heart.
     """
@@ -120,7 +120,12 @@ def draw(target: Path, history: History, held: Pictures, guess: Integers) -> Non
     left.semilogy(epoch, history.steps, color="#b8c9e0", linewidth=0.6, label="each step")
     left.semilogy(epochs, per_epoch, color="#1f4e8c", linewidth=2, label="mean of an epoch")
     left.semilogy(epochs, history.held_out, color="#d1622b", linewidth=2, label="held out")
-    left.set(xlabel="epoch", ylabel="cross entropy", xlim=(0, len(epochs)), title="Loss")
+    left.set(
+        xlabel="epoch",
+        ylabel="cross entropy",
+        xlim=(0, len(epochs)),
+        title="Loss (in training with noise)",
+    )
     left.grid(alpha=0.25, which="major")
     left.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False)

@@ -1,4 +1,4 @@
-"""Loops in the graph: a node whose body is a graph; and rebuilding, which enters bodies."""
+"""Graphs inside nodes: loops and stated derivatives; and rebuilding, which enters them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from graphc.graph import (
     intern,
     stamped,
     topological,
+    with_args,
 )
 from graphc.types import Mismatch, Type, same, same_shape
 
@@ -50,7 +51,10 @@ class Loop:
     A step computes `nexts` from the `carried` values and the `elements`, and `collected`, each
     of which is stacked by index on a new first axis. What else the body reads is captured: it
     does not change from step to step. The node's arguments are the first carried values, the
-    elements' sources, and what is captured.
+    elements' sources, if `limited` the number of steps to take, and what is captured.
+
+    The step in which `until` is true is the last one: then no more than `count` steps are taken,
+    and RESULT number STEPS says how many.
     """
 
     index: str
@@ -61,11 +65,18 @@ class Loop:
     elements: tuple[Element, ...]
     nexts: tuple[Node, ...]
     collected: tuple[Node, ...]
+    until: Node | None = None
+    limited: bool = False
     adjoints: tuple[Adjoint, ...] = field(default=(), compare=False)
 
     @property
     def results(self) -> tuple[Node, ...]:
         return (*self.nexts, *self.collected)
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """All that a step computes for."""
+        return self.results if self.until is None else (*self.results, self.until)
 
     @property
     def bound(self) -> tuple[Node, ...]:
@@ -95,7 +106,12 @@ def bound(name: str, type: Type) -> Node:
     return intern(BOUND, (), {"name": name, "number": next(_numbers)}, type)
 
 
-def make_loop(loop: Loop, initials: Sequence[Node], sources: Sequence[Node]) -> Node:
+STEPS = -1
+
+
+def make_loop(
+    loop: Loop, initials: Sequence[Node], sources: Sequence[Node], limit: Node | None = None
+) -> Node:
     """The node of a loop; what its body captures becomes its further arguments."""
     for carried, initial, following in zip(loop.carried, initials, loop.nexts, strict=True):
         for what, node in (("starts as", initial), ("becomes", following)):
@@ -104,12 +120,17 @@ def make_loop(loop: Loop, initials: Sequence[Node], sources: Sequence[Node]) -> 
                 raise Mismatch("E311", f"carried `{name}` is {carried.type} but {what} {node.type}")
     for element, source in zip(loop.elements, sources, strict=True):
         assert same(source.shape[element.axis], loop.count), (source, loop.count)
-    return intern(LOOP, (*initials, *sources, *captured(loop)), {"loop": loop}, Type("float"))
+    limits = () if limit is None else (limit,)
+    loop = replace(loop, limited=limit is not None)
+    args = (*initials, *sources, *limits, *captured(loop))
+    return intern(LOOP, args, {"loop": loop}, Type("float"))
 
 
 def result(node: Node, number: int) -> Node:
     """A value that a loop ends with."""
     loop: Loop = node.attrs["loop"]
+    if number == STEPS:
+        return intern(RESULT, (node,), {"number": STEPS}, Type("int"))
     if number < len(loop.carried):
         return intern(RESULT, (node,), {"number": number}, loop.carried[number].type)
     item = loop.collected[number - len(loop.carried)].type
@@ -121,7 +142,14 @@ def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Nod
     loop: Loop = node.attrs["loop"]
     carried, elements = len(loop.carried), len(loop.elements)
     args = node.args
-    return args[:carried], args[carried : carried + elements], args[carried + elements :]
+    rest = args[carried + elements + loop.limited :]
+    return args[:carried], args[carried : carried + elements], rest
+
+
+def limit(node: Node) -> Node | None:
+    """The number of steps that a loop is to take, where that is a value."""
+    loop: Loop = node.attrs["loop"]
+    return node.args[len(loop.carried) + len(loop.elements)] if loop.limited else None
 
 
 # ---- bodies -----------------------------------------------------------------------------------
@@ -155,16 +183,68 @@ def _dims(value: Any) -> Iterator[Dim]:
 
 def captured(loop: Loop) -> tuple[Node, ...]:
     """The unchanging nodes that the body reads, in the order of their making."""
-    changes = changing(loop.results, loop.bound, loop.index)
-    read = {arg for node in changes for arg in node.args} | set(loop.results)
+    changes = changing(loop.roots, loop.bound, loop.index)
+    read = {arg for node in changes for arg in node.args} | set(loop.roots)
     return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
 
 
 def body(loop: Loop) -> list[Node]:
     """The nodes that each step computes, arguments first."""
-    changes = changing(loop.results, loop.bound, loop.index)
-    graph = dag(loop.results, given=set(loop.bound) | set(captured(loop)))
+    changes = changing(loop.roots, loop.bound, loop.index)
+    graph = dag(loop.roots, given=set(loop.bound) | set(captured(loop)))
     return [n for n in topological(graph) if n in changes and n.op is not BOUND]
+
+
+# ---- rules ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A derivative that the user states: `pulled` in terms of bound nodes.
+
+    `cotangent` stands for that of the value, `value` for the value itself, and `places` for the
+    arguments with a rule; whatever else `pulled` reads is captured. A `surrogate` is meant to
+    differ from the true derivative.
+    """
+
+    cotangent: Node
+    value: Node
+    places: tuple[Node, ...]
+    pulled: tuple[Node, ...]
+    surrogate: bool
+
+    @property
+    def bound(self) -> tuple[Node, ...]:
+        return (self.cotangent, self.value, *self.places)
+
+
+def _rule_vjp(ct: Node, node: Node) -> Sequence[Node | None]:
+    rule: Rule = node.attrs["rule"]
+    arguments_ = node.args[1 : 1 + len(rule.places)]
+    captured_ = node.args[1 + len(rule.places) :]
+    start = dict(zip(rule.bound, (ct, node, *arguments_), strict=True))
+    new = rebuild(rule.pulled, with_args, start | {n: n for n in captured_})
+    return (ct, *(new[pulled] for pulled in rule.pulled), *(None for _ in captured_))
+
+
+RULED = Op(
+    "ruled",
+    lambda *types, rule: types[0],
+    "{0}",
+    _rule_vjp,
+    "general",
+    lambda node: Dim.of(0),
+    view_of=0,
+)
+"""A value whose derivative by some arguments the user states; the first argument is the value."""
+
+
+def ruled(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
+    """The value, with this rule for these arguments."""
+    changes = changing(rule.pulled, rule.bound, "")
+    read = {arg for node in changes for arg in node.args} | set(rule.pulled)
+    rest = tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
+    return intern(RULED, (value, *arguments, *rest), {"rule": rule}, value.type)
 
 
 # ---- rebuilding ---------------------------------------------------------------------------------
@@ -187,6 +267,8 @@ def rebuild(
             args = tuple(new[arg] for arg in node.args)
             if node.op is LOOP:
                 new[node] = _rebuilt(node, new, replace_)
+            elif node.op is RULED:
+                new[node] = _rebuilt_rule(node, new, replace_)
             elif node.op is RESULT:
                 new[node] = result(args[0], node.attrs["number"])
             else:
@@ -198,7 +280,7 @@ def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
     """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
     loop: Loop = node.attrs["loop"]
     initials, sources, _ = arguments(node)
-    new.update(rebuild((*loop.bound, *loop.results), replace_, new))
+    new.update(rebuild((*loop.bound, *loop.roots), replace_, new))
     moved = replace(
         loop,
         first=_moved(loop.first, replace_),
@@ -210,9 +292,29 @@ def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
         ),
         nexts=tuple(new[n] for n in loop.nexts),
         collected=tuple(new[n] for n in loop.collected),
+        until=None if loop.until is None else new[loop.until],
         adjoints=moved_adjoints(loop.adjoints, new),
     )
-    return make_loop(moved, [new[n] for n in initials], [new[n] for n in sources])
+    steps = limit(node)
+    return make_loop(
+        moved,
+        [new[n] for n in initials],
+        [new[n] for n in sources],
+        None if steps is None else new[steps],
+    )
+
+
+def _rebuilt_rule(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
+    rule: Rule = node.attrs["rule"]
+    new.update(rebuild((*rule.bound, *rule.pulled), replace_, new))
+    moved = Rule(
+        new[rule.cotangent],
+        new[rule.value],
+        tuple(new[n] for n in rule.places),
+        tuple(new[n] for n in rule.pulled),
+        rule.surrogate,
+    )
+    return ruled(new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved)
 
 
 def _moved(dim: Dim, replace_: Replace) -> Dim:

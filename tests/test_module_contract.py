@@ -77,7 +77,7 @@ param E: [5, 3]
 r = E[k]
 output y = where(on[:, _], r, -r) * n
 output twice = 2 * k
-output any = max(on)
+output some = max(on)
 output total = sum(y * y)
 """
 PLAIN = """
@@ -553,7 +553,7 @@ def test_subclasses_do_not_change_what_operators_mean() -> None:
 
 def test_an_empty_batch() -> None:
     graph, given = generated("classes"), arguments("classes")
-    text = CLASSES.replace("output any = max(on)\n", "")
+    text = CLASSES.replace("output some = max(on)\n", "")
     graph = module(text)
     out, cache = graph.forward(given["params"], np.zeros(0, int), np.zeros(0, bool), 3)
     assert out.y.shape == (0, 3)

@@ -527,6 +527,18 @@ def test_two_names_with_equal_definitions_are_two_nodes() -> None:
     assert gradients_of(text, x=1.0) == {"a": 3.0, "b": 5.0, "x": 16.0}
 
 
+def test_a_part_of_a_parameter_is_a_node_of_its_own() -> None:
+    text = """
+        param w: [3]
+        a = w[0]
+        output y = 2 * a + 5 * sum(w)
+        derive grad y wrt a, w as g
+    """
+    found = gradients_of(text, params={"w": np.ones(3)})
+    assert found["a"] == 2
+    np.testing.assert_array_equal(found["w"], [7, 5, 5])
+
+
 @pytest.mark.parametrize("name", ["a", "x"])
 def test_the_gradient_by_the_output_itself(name: str) -> None:
     text = f"input x: []\na = 2 * x\noutput y = a\nderive grad y wrt {name} as g"

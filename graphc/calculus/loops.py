@@ -7,11 +7,13 @@ from dataclasses import replace
 
 from graphc.graph import Adjoint, Node, dag, with_args
 from graphc.loop import (
+    STEPS,
     Element,
     Loop,
     arguments,
     bound,
     changing,
+    limit,
     make_loop,
     moved_adjoints,
     rebuild,
@@ -63,7 +65,9 @@ def pull_loop(
     results = [*nexts, *(adjoints[e.node].value for e in saved)]
 
     cached = _cached(loop, results, outer)
-    forward = make_loop(replace(loop, collected=(*loop.collected, *cached)), initials, sources)
+    more = replace(loop, collected=(*loop.collected, *cached))
+    forward = make_loop(more, initials, sources, limit(node))
+    steps = result(forward, STEPS) if loop.until is not None else limit(node)
     start = len(loop.carried) + len(loop.collected)
     read = {item: bound(_hint(item), item.type) for item in cached}
     new = rebuild(results, with_args, {**{n: n for n in outer}, **read})
@@ -94,6 +98,7 @@ def pull_loop(
             *(result(forward, start + k) for k in range(len(cached))),
             *(cotangents[len(loop.carried) + j] for j in stacked),
         ],
+        steps,
     )
     ends = {i: result(pulled, number) for number, i in enumerate(floats)}
     totals = {n: result(pulled, number) for number, n in enumerate(sums, len(floats))}
@@ -104,6 +109,7 @@ def pull_loop(
     return [
         *(ends.get(i) for i in range(len(initials))),
         *(stacks.get(element) for element in loop.elements),
+        *([None] if loop.limited else []),
         *(totals.get(n) for n in outer),
     ]
 

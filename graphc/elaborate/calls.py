@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.ports import COMPILE_TIME, bind_ports, check_results, compile_time
+from graphc.elaborate.rules import apply_rules
 from graphc.elaborate.scope import (
     POISONED,
     BlockValue,
@@ -329,6 +330,7 @@ def instantiate(
         bind_ports(context, inner, block.tree, tensors, span)
         context.body(context, inner, block.tree.body)
         results = check_results(context, inner, block.tree)
+        results = apply_rules(context, inner, block.tree, results)
     return (results[0] if len(results) == 1 else results), instance
 
 

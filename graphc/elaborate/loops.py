@@ -123,7 +123,7 @@ def _rolled(
                 steps.family.span,
                 "a carried value keeps its shape from step to step",
             )
-    loop, sources, new = rolled(symbol, first, count, carried, nexts, items)
+    loop, sources, new = rolled(symbol, first, count, carried, nexts, items, inner.until)
     context.rename(new, known)
     node = make_loop(loop, steps.starts, sources)
     if path is not None:
@@ -195,6 +195,8 @@ def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -
     def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
         inner.carried = frozenset(names)
         inner.nexts = {}
+        inner.collects = bool(collected)
+        inner.copied = isinstance(statement, tree.Repeat)
         for carry, node in zip(statement.carries, carried, strict=True):
             inner.entries[carry.name.text] = Entry(node, carry.name.span)
         context.body(context, inner, statement.body)
@@ -249,6 +251,24 @@ def run_next(context: Context, scope: Scope, statement: tree.Next) -> None:
 
 def _only(names: frozenset[str]) -> str | None:
     return f"did you mean `{next(iter(names))}`?" if len(names) == 1 else None
+
+
+def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
+    """The condition that makes a step of a scan the last one."""
+    if scope.nexts is None or scope.copied:
+        raise mistake("E207", "`until` stands in the body of a scan", statement.span)
+    if scope.until is not None:
+        raise mistake("E207", "a scan has one `until`", statement.span)
+    if scope.collects:
+        raise mistake(
+            "E207",
+            "a scan with `until` cannot `collect`: its length is not known before it ends",
+            statement.span,
+        )
+    node = to_node(context.evaluate(context, scope, statement.condition), statement.condition.span)
+    if node.rank or node.type.dtype != "bool":
+        raise mistake("E307", f"`until` takes one truth value, found {node.type}", statement.span)
+    scope.until = node
 
 
 def run_collect(context: Context, scope: Scope, statement: tree.Collect) -> None:

@@ -96,7 +96,8 @@ class Scope:
     `space` is what can be called here besides operations and standard blocks.
 
     `path` is the prefix of the parameters declared here, None in a block without a name, whose
-    use is at `unnamed`. `carried` and `nexts` are those of a loop's body.
+    use is at `unnamed`. In a loop's body, `carried` and `nexts` are its values, `until` ends it,
+    `collects` says whether it collects, and `copied` that it is of a repeat.
     """
 
     path: str | None
@@ -105,6 +106,9 @@ class Scope:
     entries: dict[str, Entry] = field(default_factory=dict)
     nexts: dict[str, Any] | None = None
     carried: frozenset[str] = frozenset()
+    until: Node | None = None
+    collects: bool = False
+    copied: bool = False
     unnamed: Span | None = None
     block: tree.Block | None = None
     reusing: bool = False

@@ -17,7 +17,7 @@ from graphc.elaborate.declarations import (
     require,
 )
 from graphc.elaborate.expressions import evaluate, evaluate_entry
-from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan
+from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan, run_until
 from graphc.elaborate.ports import check_type
 from graphc.elaborate.references import Cycle, defined, names_in, ordered
 from graphc.elaborate.scope import (
@@ -213,13 +213,6 @@ def _define_all(
         define(context, scope, target, node, instance)
 
 
-def _unavailable(what: str) -> Callable[[Context, Scope, Any], None]:
-    def refuse(context: Context, scope: Scope, statement: tree.Statement) -> None:
-        raise mistake("E500", f"this version of graphc does not compile {what}", statement.span)
-
-    return refuse
-
-
 _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
     tree.DimDeclaration: declare_dims,
     tree.Const: declare_const,
@@ -234,6 +227,5 @@ _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
     tree.Next: run_next,
     tree.Collect: run_collect,
     tree.Scan: run_scan,
-    tree.Until: _unavailable("`until`"),
-    tree.Rule: _unavailable("`rule`"),
+    tree.Until: run_until,
 }

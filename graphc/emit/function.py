@@ -9,7 +9,7 @@ from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, expression, show, statements
 from graphc.graph import Adjoint, Node
-from graphc.loop import RESULT, Loop
+from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import full_array
 from graphc.plan.schedule import LoopStep, Program, Step
@@ -48,15 +48,28 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list
     starts = [(name, _written(initial, variables)) for name, initial in step.carries]
     lines = [f"{name} = {start}" for name, start in starts if name != start]
     for name, item, stacked in step.stacks:
-        lines.append(f"{name} = np.empty({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
-    first, last = loop.first, loop.first + loop.count
-    bounds = f"{last}" if first.constant == 0 else f"{first}, {last}"
+        make = "zeros" if loop.limited or loop.until is not None else "empty"
+        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+    if step.steps:
+        lines.append(f"{step.steps} = 0")
+    first, taken = loop.first, limit(step.node)
+    last = str(first + loop.count)
+    if taken is not None:
+        start = "" if first.constant == 0 else f"{first} + "
+        last = f"{start}{_written(taken, variables)}"
+    bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
     inside = body(step.body, source, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         inside.append(f"{name}[{position}] = {_written(item, step.body.variables)}")
+    if step.until is not None:
+        inside.append(f"done = {_written(step.until, step.body.variables)}")
     inside += _handed_on(step)
+    if step.steps:
+        inside.append(f"{step.steps} += 1")
+    if step.until is not None:
+        inside += ["if done:", "    break"]
     lines += _beside([f"for {loop.index} in {over}:"], place(step.node, source))
     return [*lines, *(f"    {line}" for line in inside or ["pass"])]
 
@@ -139,7 +152,7 @@ def _may_be_its_start(node: Node) -> bool:
     """Is this a carried value of a loop that may have no steps?"""
     loop: Loop = node.args[0].attrs["loop"]
     number = node.attrs["number"]
-    if number >= len(loop.carried) or (loop.count.constant or 0) > 0:
+    if not 0 <= number < len(loop.carried) or (loop.count.constant or 0) > 0:
         return False
     return node.args[0].args[number].op is not full_array
 

@@ -16,7 +16,7 @@ from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.types import show
 
-TAKEN = frozenset({"params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
+TAKEN = frozenset({"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
 """Names that the body of a generated function uses for itself."""
 
 PUBLIC = frozenset(

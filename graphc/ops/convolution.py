@@ -1,4 +1,4 @@
-"""Convolutions and pooling over the last axes of [batch, channels, …], by windows and products.
+"""Convolutions over the last axes of [batch, channels, …], by windows and products.
 
 A convolution is a product of the kernels, as rows, with the windows of its input, as columns. Its
 transpose is the product with the transposed kernels, whose columns are added up where the windows
@@ -8,21 +8,16 @@ were taken; so it needs no rule of its own, and neither do its derivatives.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from itertools import product as places
 from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
-from graphc.ops.arithmetic import maximum, plus
-from graphc.ops.define import composite, general, linear, to_float
+from graphc.ops.define import composite, linear, to_float
 from graphc.ops.moving import Pads, padded
-from graphc.ops.reduction import max_, sum_
 from graphc.ops.shaping import index, reshape, transpose
 from graphc.types import Mismatch, Shape, Type, known_facts, product, same, show
 
 Dims = tuple[Dim, ...]
-UNROLLED = 16  # windows of up to so many elements are compared element by element
 
 
 # ---- windows -------------------------------------------------------------------------------
@@ -33,7 +28,7 @@ def _extents(kernel: Dims, dilation: Dims) -> Dims:
     return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
 
 
-def _counts(sizes: Sequence[Dim], kernel: Dims, stride: Dims, dilation: Dims) -> Dims:
+def counts_of(sizes: Sequence[Dim], kernel: Dims, stride: Dims, dilation: Dims) -> Dims:
     """How many windows there are along each axis."""
     reaches = _extents(kernel, dilation)
     return tuple(
@@ -42,13 +37,13 @@ def _counts(sizes: Sequence[Dim], kernel: Dims, stride: Dims, dilation: Dims) ->
     )
 
 
-def _windows_type(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
+def windows_type(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
     lead = x.rank - len(kernel)
-    counts = _counts(x.shape[lead:], kernel, stride, dilation)
+    counts = counts_of(x.shape[lead:], kernel, stride, dilation)
     return x.with_shape((*x.shape[:lead], *counts, *kernel))
 
 
-def _windows_written(node: Node) -> str:
+def _written(node: Node) -> str:
     kernel, stride, dilation = (node.attrs[name] for name in ("kernel", "stride", "dilation"))
     axes = ", ".join(str(-axis) for axis in range(len(kernel), 0, -1))
     sizes = ", ".join(map(str, _extents(kernel, dilation)))
@@ -62,22 +57,22 @@ def _windows_written(node: Node) -> str:
     return f"{view}[..., {', '.join(':' if n == Dim.of(1) else f'::{n}' for n in steps)}]"
 
 
-_windows: Op = linear(
+windows: Op = linear(
     "windows",
-    infer=_windows_type,
-    numpy=_windows_written,
-    transpose=lambda ct, x, kernel, stride, dilation: _overlap(
+    infer=windows_type,
+    numpy=_written,
+    transpose=lambda ct, x, kernel, stride, dilation: overlap(
         ct, shape=x.shape, stride=stride, dilation=dilation
     ),
     view_of=0,
     public=False,
     doc="[…, windows…, places in a window…] of the last axes.",
 )
-_overlap: Op = linear(
+overlap: Op = linear(
     "overlap",
     infer=lambda x, *, shape, stride, dilation: x.with_shape(shape),
     numpy="_overlap({0}, {shape}, {stride}, {dilation})",
-    transpose=lambda ct, x, shape, stride, dilation: _windows(
+    transpose=lambda ct, x, shape, stride, dilation: windows(
         ct, kernel=x.shape[x.rank - len(stride) :], stride=stride, dilation=dilation
     ),
     flops=lambda node: node.args[0].type.size,
@@ -88,7 +83,7 @@ _overlap: Op = linear(
 # ---- arguments -----------------------------------------------------------------------------
 
 
-def _each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
+def each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
     """A number for each axis, from one number or a list."""
     values = value if isinstance(value, tuple) else (value,) * rank
     dims = tuple(Dim.of(n) for n in values if isinstance(n, Dim | int))
@@ -99,16 +94,16 @@ def _each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
     return dims
 
 
-def _pads(value: Any, rank: int, lead: int) -> Pads:
+def margins(value: Any, rank: int, lead: int) -> Pads:
     """Widths before and after each axis: a number, one for each axis, or pairs."""
     values = value if isinstance(value, tuple) else (value,) * rank
     if len(values) != rank:
         raise Mismatch("E305", f"`pad` is an integer, or a list of {rank}")
-    pairs = [_each(one, 2, "each width of `pad`", 0) for one in values]
+    pairs = [each(one, 2, "each width of `pad`", 0) for one in values]
     return ((Dim.of(0), Dim.of(0)),) * lead + tuple((a, b) for a, b in pairs)
 
 
-def _fits(sizes: Sequence[Dim], kernel: Dims, dilation: Dims, what: str) -> None:
+def fits(sizes: Sequence[Dim], kernel: Dims, dilation: Dims, what: str) -> None:
     for size, reach in zip(sizes, _extents(kernel, dilation), strict=True):
         if known_facts().nonnegative(size - reach) is False:
             raise Mismatch("E301", f"the windows of `{what}` reach {reach} over an axis of {size}")
@@ -140,22 +135,22 @@ def _convolved(
     _groups(x.type, w.type, groups, w.shape[1], what)
     if not same(w.shape[0] // groups * groups, w.shape[0]):
         raise Mismatch("E302", f"`{what}` cannot part {w.shape[0]} kernels into {groups} groups")
-    steps, spread = _each(stride, rank, "`stride`"), _each(dilation, rank, "`dilation`")
+    steps, spread = each(stride, rank, "`stride`"), each(dilation, rank, "`dilation`")
     kernel = w.shape[2:]
-    x = padded(to_float(x), _pads(pad, rank, 2))
-    _fits(x.shape[2:], kernel, spread, what)
-    windows = _windows(x, kernel=kernel, stride=steps, dilation=spread)
-    counts = windows.shape[2 : 2 + rank]
+    x = padded(to_float(x), margins(pad, rank, 2))
+    fits(x.shape[2:], kernel, spread, what)
+    taken = windows(x, kernel=kernel, stride=steps, dilation=spread)
+    counts = taken.shape[2 : 2 + rank]
     order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
     depth, area = product(w.shape[1:]), product(counts)
     part, grouped = _parts(groups)
-    columns = reshape(transpose(windows, axes=order), shape=(x.shape[0], *grouped, depth, area))
+    columns = reshape(transpose(taken, axes=order), shape=(x.shape[0], *grouped, depth, area))
     rows = reshape(to_float(w), shape=(*grouped, part(w.shape[0]), depth))
     return reshape(rows @ columns, shape=(x.shape[0], w.shape[0], *counts))
 
 
 def _parts(groups: Dim) -> tuple[Callable[[Dim], Dim], Shape]:
-    """A group's share of the channels, and the axis that counts the groups, if there are several."""
+    """A group's share of channels, and the axis that counts groups where there are several."""
     if groups == Dim.of(1):
         return (lambda size: size), ()
     return (lambda size: known_facts().normal(size // groups)), (groups,)
@@ -170,9 +165,9 @@ def _transposed(
         raise Mismatch("E301", f"channels do not fit in `{what}`: {x.type} and kernels {w.type}")
     if not same(w.shape[0] // groups * groups, w.shape[0]):
         raise Mismatch("E302", f"`{what}` cannot part {w.shape[0]} channels into {groups} groups")
-    steps, spread = _each(stride, rank, "`stride`"), _each(dilation, rank, "`dilation`")
-    extra = _each(more, rank, "`output_padding`", 0)
-    pads = _pads(pad, rank, 2)
+    steps, spread = each(stride, rank, "`stride`"), each(dilation, rank, "`dilation`")
+    extra = each(more, rank, "`output_padding`", 0)
+    pads = margins(pad, rank, 2)
     kernel, counts = w.shape[2:], x.shape[2:]
     reaches = _extents(kernel, spread)
     sizes = tuple(
@@ -189,7 +184,7 @@ def _transposed(
         transpose(rows, axes=turned) @ values, shape=(x.shape[0], channels, *kernel, *counts)
     )
     order = (0, 1, *range(2 + rank, 2 + 2 * rank), *range(2, 2 + rank))
-    whole = _overlap(
+    whole = overlap(
         transpose(columns, axes=order),
         shape=(x.shape[0], channels, *sizes),
         stride=steps,
@@ -251,95 +246,3 @@ def _convolution(rank: int) -> None:
 
 for _rank in (1, 2, 3):
     _convolution(_rank)
-
-# ---- pooling -------------------------------------------------------------------------------
-
-
-def _offset_views(x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> list[Node] | None:
-    """For each place in the windows the elements there, if these are few."""
-    sizes = [k.constant for k in kernel]
-    steps = [s.constant for s in stride]
-    known = [n for n in (*sizes, *steps) if n is not None]
-    if len(known) < 2 * len(kernel) or not 0 < product_of(known[: len(kernel)]) <= UNROLLED:
-        return None
-    lead = x.rank - len(kernel)
-    counts = _counts(x.shape[lead:], kernel, stride, dilation)
-    whole = [("slice", (Dim.of(0), size, 1)) for size in x.shape[:lead]]
-    views = []
-    for place in places(*(range(n) for n in known[: len(kernel)])):
-        ranges = [
-            ("slice", (p * d, n, s))
-            for p, d, n, s in zip(place, dilation, counts, known[len(kernel) :], strict=True)
-        ]
-        views.append(index(x, items=(*whole, *ranges)))
-    return views
-
-
-def product_of(numbers: Sequence[int]) -> int:
-    return reduce(lambda a, b: a * b, numbers, 1)
-
-
-def _pooled(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
-    windows = _windows_type(x, kernel=kernel, stride=stride, dilation=dilation)
-    return x.with_shape(windows.shape[: x.rank])
-
-
-def _last(kernel: Dims, rank: int) -> tuple[int, ...]:
-    return tuple(range(rank, rank + len(kernel)))
-
-
-def _max_lower(x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> Node:
-    views = _offset_views(x, kernel, stride, dilation)
-    if views is not None:
-        return reduce(maximum, views)
-    windows = _windows(x, kernel=kernel, stride=stride, dilation=dilation)
-    return max_(windows, axis=_last(kernel, x.rank), keepdims=False)
-
-
-def _max_vjp(
-    ct: Node, y: Node, x: Node, kernel: Dims, stride: Dims, dilation: Dims
-) -> Sequence[Node | None]:
-    """That of the maximum of each window, added up."""
-    windows = _windows(x, kernel=kernel, stride=stride, dilation=dilation)
-    largest = max_(windows, axis=_last(kernel, x.rank), keepdims=False)
-    (inside,) = max_.vjp(ct, largest)
-    assert inside is not None
-    return windows.op.vjp(inside, windows)
-
-
-_maxpool: Op = general(
-    "pooled_max",
-    infer=_pooled,
-    numpy="",
-    vjp=_max_vjp,
-    lower=_max_lower,
-    flops=lambda node: node.type.size * product(node.attrs["kernel"]),
-    public=False,
-    doc="The largest element of each window.",
-)
-
-
-def _sum_lower(x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> Node:
-    views = _offset_views(x, kernel, stride, dilation)
-    if views is not None:
-        return reduce(plus, views)
-    windows = _windows(x, kernel=kernel, stride=stride, dilation=dilation)
-    return sum_(windows, axis=_last(kernel, x.rank), keepdims=False)
-
-
-def _sum_transpose(ct: Node, x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> Node:
-    windows = _windows(x, kernel=kernel, stride=stride, dilation=dilation)
-    total = sum_(windows, axis=_last(kernel, x.rank), keepdims=False)
-    return _spread_windows(ct, total, windows)
-
-
-_sumpool: Op = linear(
-    "pooled_sum",
-    infer=_pooled,
-    numpy="",
-    transpose=_sum_transpose,
-    lower=_sum_lower,
-    flops=lambda node: node.type.size * product(node.attrs["kernel"]),
-    public=False,
-    doc="The sum of each window.",
-)

@@ -18,13 +18,14 @@ def rolled(
     carried: Sequence[Node],
     nexts: Sequence[Node],
     collected: Sequence[Node],
+    until: Node | None = None,
 ) -> tuple[Loop, list[Node], dict[Node, Node]]:
     """The loop of a step, the sources of its elements, and what became of the step's nodes.
 
     `x[:, t, :]` of an unchanging x is an element: its derivative is stacked, where that of an x
     read otherwise is summed over the steps.
     """
-    results = (*nexts, *collected)
+    results = (*nexts, *collected, *([] if until is None else [until]))
     changes = changing(results, carried, symbol)
     elements: list[Element] = []
     sources: list[Node] = []
@@ -47,7 +48,8 @@ def rolled(
         tuple(carried),
         tuple(elements),
         tuple(moved[: len(nexts)]),
-        tuple(moved[len(nexts) :]),
+        tuple(moved[len(nexts) : len(nexts) + len(collected)]),
+        None if until is None else moved[-1],
     )
     return loop, sources, new
 

@@ -132,7 +132,7 @@ def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
     return x.with_shape([value[1] for kind, value in items if kind == "slice"])
 
 
-def _subscript(items: Sequence[Item], shape: Shape) -> str:
+def subscript(items: Sequence[Item], shape: Shape) -> str:
     """The items as a Python subscript; whole axes at the end go without saying."""
     written = [_item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True)]
     while len(written) > 1 and written[-1] == ":":
@@ -158,7 +158,7 @@ def _item(kind: str, value: Any, axis: Dim) -> str:
 index: Op = linear(
     "index",
     infer=_indexed,
-    numpy=lambda node: f"{{0}}[{_subscript(node.attrs['items'], node.args[0].shape)}]",
+    numpy=lambda node: f"{{0}}[{subscript(node.attrs['items'], node.args[0].shape)}]",
     transpose=lambda ct, x, items: unindex(ct, items=items, shape=x.shape),
     view_of=0,
     public=False,
@@ -169,7 +169,7 @@ unindex: Op = linear(
     infer=lambda ct, *, items, shape: ct.with_shape(shape),
     numpy=lambda node: (
         f"{{out}} = np.zeros({{shape}}, {{{node.type.dtype}}})\n"
-        f"{{out}}[{_subscript(node.attrs['items'], node.shape)}] = {{0}}"
+        f"{{out}}[{subscript(node.attrs['items'], node.shape)}] = {{0}}"
     ),
     transpose=lambda ct, x, items, shape: index(ct, items=items),
     public=False,

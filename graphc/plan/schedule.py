@@ -13,9 +13,11 @@ from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
 from graphc.loop import (
     LOOP,
     RESULT,
+    STEPS,
     Element,
     Loop,
     arguments,
+    limit,
     moved_adjoints,
     rebuild,
     result,
@@ -55,13 +57,16 @@ class LoopStep:
     """A loop as a statement: its body is a program of its own.
 
     `carries` are (variable, first value), `stacks` are (variable, item, loop result); the
-    results of the body are the next carried values and the items, in that order.
+    results of the body are the next carried values and the items, in that order. `until` ends
+    the loop; `steps` is the variable that counts the steps taken.
     """
 
     node: Node
     body: Program
     carries: tuple[tuple[str, Node], ...]
     stacks: tuple[tuple[str, Node, Node], ...]
+    until: Node | None = None
+    steps: str | None = None
     frees: tuple[str, ...] = ()
 
 
@@ -126,7 +131,9 @@ def _planned(
 def _named_arguments(node: Node) -> list[Node]:
     """What a loop reads in every step, which therefore needs a variable; views are written out."""
     _, sources, outer = arguments(node)
-    return [arg for arg in map(_viewed, (*sources, *outer)) if arg.op not in SOURCES]
+    steps = limit(node)
+    rest = outer if steps is None else (*outer, steps)
+    return [arg for arg in map(_viewed, (*sources, *rest)) if arg.op not in SOURCES]
 
 
 def _viewed(node: Node) -> Node:
@@ -156,11 +163,11 @@ def _loop_step(
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
         names.setdefault(read, _element_name(graph, loop, element, variables.get(_viewed(source))))
-    new = rebuild(loop.results, with_args, {**{n: n for n in inside}, **elements})
+    new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
             names.setdefault(moved, names[old])
-    results = {f"{number}": new[n] for number, n in enumerate(loop.results)}
+    results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     spoken = [n for a in adjoints for n in (a.of, *(t.child for t in a.terms if t.child))]
     labels = {n: names.get(n, "the loop" if n.op is LOOP else "step") for n in spoken}
@@ -175,6 +182,8 @@ def _loop_step(
             for item, end in zip(loop.collected, ends[count:], strict=True)
             if end in variables
         ),
+        None if loop.until is None else new[loop.until],
+        variables.get(result(node, STEPS)),
     )
 
 
@@ -296,7 +305,7 @@ def _continued(
 ) -> str | None:
     """The name of what a loop starts from, for what it ends with, if nothing else reads that."""
     loop: Loop = node.args[0].attrs["loop"]
-    if node.attrs["number"] >= len(loop.carried):
+    if not 0 <= node.attrs["number"] < len(loop.carried):
         return None
     start = node.args[0].args[node.attrs["number"]]
     return variables.get(start) if uses[start] == 1 and start not in given else None
@@ -306,6 +315,8 @@ def _end(graph: Graph, node: Node) -> str:
     """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
     loop: Loop = node.args[0].attrs["loop"]
     number = node.attrs["number"]
+    if number == STEPS:
+        return "steps"
     if number < len(loop.carried):
         return flat(str(loop.carried[number].attrs["name"]))
     item = loop.results[number]

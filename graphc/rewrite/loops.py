@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from graphc.graph import Graph, Node, dag, topological, with_args
-from graphc.loop import LOOP, RESULT, Loop, arguments, make_loop, rebuild, result
+from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments, limit, make_loop, rebuild, result
 from graphc.rewrite.mapping import mapped
 
 
@@ -28,7 +28,7 @@ def merge_loops(graph: Graph) -> Graph:
 
     def numbers(node: Node, number: int) -> int:
         loop: Loop = node.attrs["loop"]
-        if node not in unions or number < len(loop.carried):
+        if node not in unions or number < len(loop.carried):  # also STEPS
             return number
         item = loop.collected[number - len(loop.carried)]
         return len(loop.carried) + unions[node].index(item)
@@ -45,7 +45,8 @@ def prune_loops(graph: Graph) -> Graph:
         read: dict[Node, set[int]] = {}
         for node in graph.order:
             if node.op is RESULT:
-                read.setdefault(node.args[0], set()).add(node.attrs["number"])
+                found = read.setdefault(node.args[0], set())
+                found.update({node.attrs["number"]} - {STEPS})
         kept = {node: _kept(node.attrs["loop"], numbers) for node, numbers in read.items()}
         smaller = {
             node: _smaller(node.attrs["loop"], alive)
@@ -58,7 +59,11 @@ def prune_loops(graph: Graph) -> Graph:
 
 
 def _position(kept: Mapping[Node, Sequence[int]], node: Node, number: int) -> int:
-    return kept[node].index(number)
+    return number if number == STEPS else kept[node].index(number)
+
+
+def _ending(loop: Loop) -> list[Node]:
+    return [] if loop.until is None else [loop.until]
 
 
 def _kept(loop: Loop, read: set[int]) -> list[int]:
@@ -66,7 +71,7 @@ def _kept(loop: Loop, read: set[int]) -> list[int]:
     count = len(loop.carried)
     alive = set(read)
     while True:
-        reached = set(dag([loop.results[i] for i in sorted(alive)]))
+        reached = set(dag([loop.results[i] for i in sorted(alive)] + _ending(loop)))
         more = {i for i in range(count) if loop.carried[i] in reached} - alive
         if not more:
             return sorted(alive)
@@ -76,7 +81,7 @@ def _kept(loop: Loop, read: set[int]) -> list[int]:
 def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
     count = len(loop.carried)
     carried = [i for i in alive if i < count]
-    reached = set(dag([loop.results[i] for i in alive]))
+    reached = set(dag([loop.results[i] for i in alive] + _ending(loop)))
     return replace(
         loop,
         carried=tuple(loop.carried[i] for i in carried),
@@ -93,7 +98,7 @@ def _loops(results: Iterable[Node]) -> list[Node]:
 def _steps(node: Node) -> Any:
     """What makes two loops take the same steps."""
     initials, sources, _ = arguments(node)
-    return initials, sources, replace(node.attrs["loop"], collected=(), adjoints=())
+    return initials, sources, limit(node), replace(node.attrs["loop"], collected=(), adjoints=())
 
 
 def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
@@ -107,15 +112,19 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
         before: Loop = old.attrs["loop"]
         start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
         taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
-        new.update(rebuild([*start, *taken, *loop.results], with_args, new))
+        steps = limit(old)
+        limits = [] if steps is None else [steps]
+        new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
         made = make_loop(
             replace(
                 loop,
                 nexts=tuple(new[n] for n in loop.nexts),
                 collected=tuple(new[n] for n in loop.collected),
+                until=None if loop.until is None else new[loop.until],
             ),
             [new[n] for n in start],
             [new[n] for n in taken],
+            None if steps is None else new[steps],
         )
         new[node] = result(made, numbers(old, node.attrs["number"]))
     return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph

@@ -21,7 +21,7 @@ No token is added, removed or changed, but for a `;`, which becomes a line end. 
 - Comments stay as they are, but for blanks at their ends. Those on lines of their own are
   indented as what follows them. Behind code they are aligned anew, two columns from the longest of
   consecutive lines with comments; so are the doc strings, at one column, of consecutive
-  declarations of one kind. Where that would take one beyond 96 columns, none of them is.
+  declarations of one kind. Where one would then end beyond 96 columns, none of them is.
 - Strings stay as they are; their line ends become LF, as in their values.
 """
 
@@ -245,7 +245,7 @@ def align_docs(lines: Sequence[Line]) -> None:
 def _align(run: Sequence[tuple[Line, int, int]]) -> None:
     """Move what begins at a column of each line, and is so long, to the farthest of the columns."""
     farthest = max((column for _, column, _ in run), default=0)
-    if all(column == farthest or farthest + length <= WIDTH for _, column, length in run):
+    if all(farthest + length <= WIDTH for _, _, length in run):
         for line, column, _ in run:
             at = len(line.text) - line.width + column
             line.text = line.text[:at] + " " * (farthest - column) + line.text[at:]

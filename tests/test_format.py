@@ -1,0 +1,343 @@
+"""The canonical form: golden pairs, what it must keep, and `graphc fmt`."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from graphc.cli.app import app
+from graphc.pipeline import compile_text
+from graphc.source import GraphError, Source
+from graphc.syntax import format as formatting
+from graphc.syntax.format import format_source, same_tree, tokens_of
+from graphc.syntax.layout import WIDTH
+from graphc.syntax.parse import parse
+
+ROOT = Path(__file__).parent.parent
+GOLDEN = sorted((ROOT / "tests/golden/format").glob("*.before.graph"))
+FILES = [
+    *sorted((ROOT / "tests/language/examples").glob("*.graph")),
+    *sorted((ROOT / "examples").glob("*.graph")),
+    ROOT / "grammar/std.graph",
+    *GOLDEN,
+]
+ERRORS = sorted((ROOT / "tests/language/errors").glob("*.graph"))
+TEXTS = [path.read_text(encoding="utf-8") for path in FILES]
+
+by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+
+
+def formatted(text: str) -> str:
+    return format_source(Source("test.graph", text))
+
+
+def tree_is_same(left: str, right: str) -> bool:
+    return same_tree(parse(Source("left", left)), parse(Source("right", right)))
+
+
+def gaps(text: str) -> list[str]:
+    """What stands before each token and behind the last: independent of the formatter's own."""
+    found, end = [], 0
+    for token in tokens_of(Source("test.graph", text)):
+        if token.type != "_SEP":
+            found.append(text[end : token.start_pos])
+            end = token.end_pos or 0
+    return [*found, text[end:]]
+
+
+def comments(text: str) -> list[str]:
+    found = (re.findall("#[^\n]*", gap) for gap in gaps(text))
+    return sorted(comment.rstrip() for texts in found for comment in texts)
+
+
+def spellings(text: str) -> list[str]:
+    tokens = tokens_of(Source("test.graph", text))
+    return [token.value.replace("\r\n", "\n") for token in tokens if token.type != "_SEP"]
+
+
+def assert_canonical(text: str, original: str) -> None:
+    """Everything that is promised of `text`, the canonical form of `original`."""
+    assert formatted(text) == text
+    assert tree_is_same(text, original)
+    assert comments(text) == comments(original)
+    assert spellings(text) == spellings(original)
+    assert "\r" not in text
+    assert not text or (text.endswith("\n") and not text.startswith("\n"))
+    for gap in gaps(text):
+        assert not re.search(r"[ \t]\n|\t|\n\n\n|;", re.sub("#[^\n]*", "#", gap))
+    assert not text.endswith("\n\n")
+
+
+# ---- what it writes -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.name.partition(".")[0])
+def test_golden(path: Path) -> None:
+    after = path.with_name(path.name.replace(".before.", ".after."))
+    assert formatted(path.read_text(encoding="utf-8")) == after.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        (" \n;\t\n", ""),
+        ("\ufeffdim B", "dim B\n"),
+        ("\n\n# only", "# only\n"),
+        ("dim B\n\n\n# c\n\n\ndim C", "dim B\n\n# c\n\ndim C\n"),
+        ("y = f(a,; b) +; c", "y = f(a, b) + c\n"),
+        ("y = x ; # why ; not", "y = x  # why ; not\n"),
+        ('y = "a  #b" "c;d"', 'y = "a  #b" "c;d"\n'),
+        ("y = - - x", "y = --x\n"),
+        ("y = x - -2 ** - z", "y = x - -2**-z\n"),
+        ("y = x[::2, a:, :b, ...]", "y = x[::2, a:, :b, ...]\n"),
+        ("y = x[a - (b - 1) : f(c - 1)]", "y = x[a-(b - 1):f(c - 1)]\n"),
+        ("y = [a / b, f(a/b), (a + b) * c, u @ v]", "y = [a/b, f(a / b), (a + b)*c, u @ v]\n"),
+        ("dim H = 4 * D // f(2*D)\ny = 4*D", "dim H = 4*D//f(2 * D)\ny = 4 * D\n"),
+        ("y = [ [ 1 ], [ ] , ]", "y = [[1], [],]\n"),
+        ("if not(a) { }", "if not (a) {}\n"),
+        ("x -> ( f , g ) -> y , z", "x -> (f, g) -> y, z\n"),
+        ("next h,c = a,b ; until h<c", "next h, c = a, b\nuntil h < c\n"),
+        ("y = emb . E . T [ 0 ] ( x )as n", "y = emb.E.T[0](x) as n\n"),
+    ],
+)
+def test_small_texts(before: str, after: str) -> None:
+    assert formatted(before) == after
+    assert_canonical(after, before)
+
+
+@by_file
+def test_it_keeps_every_token_and_comment(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert_canonical(formatted(text), text)
+
+
+@by_file
+def test_line_ends_do_not_matter(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert formatted(text.replace("\n", "\r\n")) == formatted(text)
+
+
+@pytest.mark.parametrize("path", FILES[:2], ids=lambda path: path.name)
+def test_the_compiled_module_is_the_same(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    once = formatted(text)
+    assert compile_text(once).text == compile_text(formatted(once)).text
+
+
+def test_a_long_chain_is_broken_and_nothing_else() -> None:
+    stages = " -> ".join(f"dense({number}) as layer{number}" for number in range(40))
+    lines = formatted(f"x -> {stages} -> y\n").splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert {line[:5] for line in lines[1:]} == {"  -> "}
+    total = "y = " + " + ".join(f"name{number}" for number in range(40)) + "\n"
+    assert formatted(total) == total
+
+
+def test_comments_are_aligned_only_where_there_is_room() -> None:
+    long = "y = f(" + ", ".join(f"x{number}" for number in range(16)) + ")"
+    text = f"a = 1  # {'c' * 40}\n{long}  # d\n"
+    assert formatted(text) == text
+    assert formatted("a = 1 # c\nname = 2 # d\n") == "a = 1     # c\nname = 2  # d\n"
+
+
+def test_large_files_take_no_quadratic_time() -> None:
+    text = "const c = [" + "1.5, " * 5000 + "2]\n" + "".join(f"x{i} = 1; " for i in range(3000))
+    assert formatted(text).count("\n") == 3001
+
+
+def test_a_form_with_another_meaning_is_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formatting, "blanks", lambda tokens: [False] * len(tokens))
+    monkeypatch.setattr(formatting, "same_tree", lambda left, right: False)
+    with pytest.raises(AssertionError, match="another program"):
+        formatted("y = x")
+
+
+# ---- whatever the white space ------------------------------------------------------------
+
+BLANKS = st.sampled_from(["", " ", "  ", "\t", " \t "])
+LINES = st.sampled_from(
+    [
+        "\n",
+        "\r\n",
+        "\n\n\n",
+        " # c\n",
+        "\n# own\n",
+        " #d \r\n\n  # own\n\n\t",
+        "\n;;\n",
+        "\n \n# e\n",
+    ]
+)
+
+
+@st.composite
+def respaced(draw: st.DrawFn, with_lines: bool) -> tuple[str, str]:
+    """A text of the repository, and it again with other white space and further comments."""
+    text = draw(st.sampled_from(TEXTS))
+    tokens = [t for t in tokens_of(Source("test.graph", text)) if t.type != "_SEP"]
+    before = gaps(text)
+    pieces = []
+    for number, gap in enumerate(before):
+        at_line = "\n" in gap or number in (0, len(before) - 1)
+        touches = not gap and 0 < number < len(tokens)
+        if with_lines and at_line and draw(st.booleans()):
+            gap = re.sub(r"\n\Z|\n(?=[ \t]*\Z)", lambda _: draw(LINES), gap, count=1)
+        elif not at_line:
+            left, right = tokens[number - 1], tokens[number]
+            points = {left.type, right.type} & {"INT", "FLOAT", "DOT", "RANGE"}
+            if not (touches and points) and "#" not in gap:
+                gap = gap[:0] + (draw(BLANKS) or (" " if gap else ""))
+            if with_lines and left.type in ("COMMA", "LBRACE", "EQUAL", "ARROW", "CMP"):
+                gap = draw(st.sampled_from([gap, gap + draw(LINES)]))
+        pieces.append(gap)
+    spelt = [token.value for token in tokens]
+    again = "".join(piece + word for piece, word in zip(pieces, [*spelt, ""], strict=True))
+    return text, again
+
+
+@settings(deadline=None, max_examples=40)
+@given(respaced(with_lines=False))
+def test_blanks_do_not_matter(pair: tuple[str, str]) -> None:
+    text, again = pair
+    assert formatted(again) == formatted(text)
+
+
+@settings(deadline=None, max_examples=80)
+@given(respaced(with_lines=True))
+def test_any_white_space_and_comments(pair: tuple[str, str]) -> None:
+    text, again = pair
+    assert tree_is_same(again, text)
+    assert_canonical(formatted(again), again)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(TEXTS), st.data())
+def test_what_still_parses_when_cut_apart_is_formatted(text: str, data: st.DataObject) -> None:
+    lines = text.splitlines(keepends=True)
+    first = data.draw(st.integers(0, len(lines) - 1))
+    part = "".join(lines[first : data.draw(st.integers(first, len(lines)))])
+    try:
+        once = formatted(part)
+    except GraphError:
+        return
+    assert_canonical(once, part)
+
+
+# ---- the command -----------------------------------------------------------------------
+
+UGLY, PRETTY, WRONG = "y=2*x\r\n", "y = 2 * x\n", "y = (\n"
+
+
+def run(*arguments: str, given: str | bytes = "") -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["fmt", *arguments], input=given)
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def ugly(tmp_path: Path) -> Path:
+    path = tmp_path / "ugly.graph"
+    path.write_bytes(UGLY.encode())
+    return path
+
+
+def test_fmt_rewrites_in_place_and_keeps_the_mode(ugly: Path) -> None:
+    ugly.chmod(0o640)
+    assert run(str(ugly)) == (0, "", "")
+    assert ugly.read_bytes() == PRETTY.encode()
+    assert stat.S_IMODE(ugly.stat().st_mode) == 0o640
+    assert os.listdir(ugly.parent) == [ugly.name]
+
+
+def test_fmt_leaves_alone_what_is_canonical(ugly: Path) -> None:
+    run(str(ugly))
+    before = ugly.stat()
+    assert run(str(ugly)) == (0, "", "")
+    after = ugly.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_fmt_writes_through_a_symbolic_link(ugly: Path) -> None:
+    link = ugly.with_name("link.graph")
+    link.symlink_to(ugly.name)
+    assert run(str(link)) == (0, "", "")
+    assert link.is_symlink()
+    assert ugly.read_bytes() == PRETTY.encode()
+
+
+def test_check_lists_and_writes_nothing(ugly: Path) -> None:
+    pretty = ugly.with_name("pretty.graph")
+    pretty.write_bytes(PRETTY.encode())
+    assert run("--check", str(pretty), str(ugly)) == (1, f"{ugly}\n", "")
+    assert run("--check", str(pretty)) == (0, "", "")
+    assert ugly.read_bytes() == UGLY.encode()
+
+
+def test_diff_shows_and_writes_nothing(ugly: Path) -> None:
+    code, shown, _ = run("--diff", str(ugly))
+    assert code == 0
+    assert shown.endswith("\n-y=2*x\r\n+y = 2 * x\n")
+    assert run("--diff", "--check", str(ugly)) == (1, f"{ugly}\n{shown}", "")
+    assert ugly.read_bytes() == UGLY.encode()
+
+
+def test_diff_of_a_byte_order_mark_and_a_missing_line_end(tmp_path: Path) -> None:
+    path = tmp_path / "marked.graph"
+    path.write_bytes(b"\xef\xbb\xbfdim B")
+    shown = run("--diff", str(path))[1]
+    assert shown.endswith("\n-\ufeffdim B\n\\ No newline at end of file\n+dim B\n")
+
+
+def test_fmt_filters_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("-", given=UGLY.encode()) == (0, PRETTY, "")
+    assert run("--check", "-", given=UGLY.encode()) == (1, "<stdin>\n", "")
+
+
+def test_fmt_writes_lf_to_standard_output_whatever_its_encoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("θ=1".encode())))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", newline="\r\n"))
+    with pytest.raises(SystemExit) as left:
+        app(["fmt", "-"])
+    assert left.value.code == 0
+    assert raw.getvalue() == "θ = 1\n".encode()
+
+
+@pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.name)
+def test_what_does_not_parse_is_refused(path: Path) -> None:
+    source = Source(path.name, path.read_text(encoding="utf-8"))
+    try:
+        parse(source)
+    except GraphError as expected:
+        with pytest.raises(GraphError) as found:
+            format_source(source)
+        assert found.value.diagnostics == expected.diagnostics
+    else:
+        assert_canonical(format_source(source), source.text)
+
+
+def test_a_mistake_leaves_its_file_untouched_and_the_others_are_formatted(ugly: Path) -> None:
+    wrong = ugly.with_name("wrong.graph")
+    wrong.write_bytes(WRONG.encode())
+    code, shown, message = run(str(wrong), str(ugly))
+    assert (code, shown) == (1, "")
+    assert message.startswith("error[E1")
+    assert wrong.read_bytes() == WRONG.encode()
+    assert ugly.read_bytes() == PRETTY.encode()
+
+
+def test_what_cannot_be_read_or_written_is_one_line(ugly: Path) -> None:
+    code, _, message = run(str(ugly.with_name("none.graph")))
+    assert code == 1
+    assert message.startswith("graphc: cannot read ")
+    assert message.count("\n") == 1
