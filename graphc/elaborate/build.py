@@ -16,6 +16,7 @@ from graphc.elaborate.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.references import defined
 from graphc.elaborate.scope import Context, Mistake, Scope, Silent
 from graphc.elaborate.statements import body
+from graphc.elaborate.warnings import warnings
 from graphc.graph import Node, as_node, intern
 from graphc.loop import rebuild
 from graphc.resources import grammar_text
@@ -129,7 +130,8 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
             Derivation(d.kind, d.outputs, tuple((p, new[n]) for p, n in d.wrt), d.name, d.span)
             for d in derivations
         ),
-        warnings=(),
+        warnings=warnings(context, file),
+        surrogate=context.surrogate,
     )
 
 

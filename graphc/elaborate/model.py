@@ -75,7 +75,10 @@ class Derivation:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A file, elaborated: every dim that has a value is substituted in the nodes."""
+    """A file, elaborated: every dim that has a value is substituted in the nodes.
+
+    `surrogate` says that some derivative is stated to differ from the true one.
+    """
 
     name: str
     doc: str
@@ -89,6 +92,7 @@ class Model:
     conditions: tuple[Condition, ...]
     derivations: tuple[Derivation, ...]
     warnings: tuple[Diagnostic, ...]
+    surrogate: bool
 
     @property
     def span(self) -> Span:

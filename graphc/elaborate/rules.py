@@ -47,6 +47,7 @@ def apply_rules(
         return results
     ports = {name: scope.entries[name].value for name in pulled}
     held = rebuild(results, with_args, {node: stop(node) for node in ports.values()})
+    context.surrogate = context.surrogate or surrogate
     return tuple(
         _with_rule(result, held[result], results, ports, pulled, cotangents, surrogate)
         for result in results

@@ -163,6 +163,7 @@ class Context:
     names: dict[Node, str] = field(default_factory=dict)
     uses: list[tuple[str, Span]] = field(default_factory=list)
     origin: Origin | None = None
+    surrogate: bool = False
     rolling: tuple[str, Dim, Dim] | None = None
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)

@@ -128,28 +128,42 @@ def _slope(value: Callable[[float], float], width: float) -> float:
     return float(4 * fine - coarse) / 3
 
 
+def _gap(value: Callable[[float], float], analytic: float, widths: tuple[float, ...]) -> float:
+    """|analytic - numerical| / max(1, |numerical|), for the width that agrees best.
+
+    A narrow step meets fewer kinks, a wide one less rounding; a wrong derivative fits neither.
+    """
+    numerical = [_slope(value, width) for width in widths]
+    gaps = [abs(analytic - one) / max(1.0, abs(one)) for one in numerical]
+    return min((np.inf if np.isnan(gap) else gap for gap in gaps), default=np.inf)
+
+
 def _disagreement(
     value: Callable[[dict[str, Any]], float], at: Mapping[str, Any], gradients: Mapping[str, Any]
 ) -> float:
-    """How far gradients are from numerical derivatives of `value`, along random directions.
+    """The largest gap between gradients and numerical derivatives of `value`.
 
-    The largest |analytic - numerical| / max(1, |numerical|) over three directions a path.
+    They are compared along three random directions a path; an intermediate node is passed over,
+    since its value cannot be chosen.
     """
     rng = np.random.default_rng(0)
-    width = 1e-3 if FLOAT is np.float64 else 3e-2
+    widths = (1e-3, 1e-5) if FLOAT is np.float64 else (3e-2, 3e-3)
     worst = 0.0
     for path, gradient in gradients.items():
-        if path not in at:  # an intermediate node: its value cannot be chosen
+        if path not in at:
             continue
         start = np.asarray(at[path], np.float64)
         for _ in range(3 if start.size else 0):
             direction = rng.normal(size=start.shape)
-            direction /= np.linalg.norm(direction)
-            scale = width * max(1.0, float(np.sqrt(np.mean(start * start))))
-            numerical = _slope(lambda h: value({**at, path: start + h * direction}), scale)  # noqa: B023
+            direction *= max(1.0, np.sqrt(np.mean(start * start))) / np.linalg.norm(direction)
+
+            def along(
+                h: float, path: str = path, start: Any = start, way: Any = direction
+            ) -> float:
+                return value({**at, path: start + h * way})
+
             analytic = float(np.sum(gradient * direction))
-            gap = abs(analytic - numerical) / max(1.0, abs(numerical))
-            worst = max(worst, np.inf if np.isnan(gap) else gap)
+            worst = max(worst, _gap(along, analytic, widths))
     return worst
 
 
