@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import peak_memory, quartiles, run
-from benchmarks.tables import Format, Table, between, megabytes, number, power, ratio, seconds, text
+from benchmarks.tables import Format, Table, between, megabytes, power, ratio, seconds, text
 
 Result = tuple[Any, Mapping[str, Any]]  # the value, and its gradients by path
 Run = Callable[[], Result]
@@ -84,10 +84,10 @@ QUICK = Effort(rounds=5, sample=0.005, processes=1, sizes=2)  # a look
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds for one call, a sample a round, and the threads that were busy meanwhile."""
+    """Seconds for one call, a sample a round: by the clock, and of processors on all threads."""
 
     samples: tuple[float, ...]
-    cores: float
+    processor: tuple[float, ...]
 
     @property
     def median(self) -> float:
@@ -131,7 +131,7 @@ def interleaved(runs: Mapping[str, Run], effort: Effort) -> dict[str, Timing]:
     """Time each contestant once a round, one after the other, in an order that turns."""
     repeats = {name: _repeats(call, effort.sample) for name, call in runs.items()}
     samples: dict[str, list[float]] = {name: [] for name in runs}
-    busy: dict[str, list[float]] = {name: [] for name in runs}
+    processor: dict[str, list[float]] = {name: [] for name in runs}
     order = list(runs)
     gc.collect()
     gc.freeze()  # what the libraries keep is not searched again while they are timed
@@ -139,10 +139,10 @@ def interleaved(runs: Mapping[str, Run], effort: Effort) -> dict[str, Timing]:
         for name in order:
             wall, cpu = _sample(runs[name], repeats[name])
             samples[name].append(wall / repeats[name])
-            busy[name].append(cpu / wall)
+            processor[name].append(cpu / repeats[name])
         order.append(order.pop(0))
     gc.unfreeze()
-    return {name: Timing(tuple(samples[name]), statistics.median(busy[name])) for name in runs}
+    return {name: Timing(tuple(samples[name]), tuple(processor[name])) for name in runs}
 
 
 def _repeats(call: Run, least: float) -> int:
@@ -182,16 +182,18 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
             "median": timing.median,
             "quartiles": timing.quartiles,
             "ratio": _paired(timing.samples, base),
-            "cores": timing.cores,
+            "processor": statistics.median(timing.processor),
+            "processor ratio": _paired(timing.processor, warm[chosen[0].name].processor),
             "error": errors[name],
         }
         if fresh:
+            found = {key: _middle(fresh[name], key) for key in fresh[name][0]}
             row |= {
-                "fresh": statistics.median(one["median"] for one in fresh[name]),
-                "fresh ratio": statistics.median(one["median"] for one in fresh[name])
-                / statistics.median(one["median"] for one in fresh[chosen[0].name]),
-                "first result": statistics.median(one["first"] for one in fresh[name]),
-                "peak memory": statistics.median(one["peak"] for one in fresh[name]),
+                "fresh": found["median"],
+                "fresh ratio": found["median"] / _middle(fresh[chosen[0].name], "median"),
+                "fresh processor": found["processor"],
+                "first result": found["first"],
+                "peak memory": found["peak"],
             }
         rows.append(row)
     columns: dict[str, Format] = {
@@ -199,14 +201,20 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
         "median": seconds,
         "quartiles": between,
         "ratio": ratio,
+        "processor": seconds,
+        "processor ratio": ratio,
         "fresh": seconds,
         "fresh ratio": ratio,
         "first result": seconds,
         "peak memory": megabytes,
-        "cores": number,
         "error": power,
     }
     return Table(f"{workload.title}, {case.name}", columns, rows)
+
+
+def _middle(measured: Sequence[Mapping[str, float]], key: str) -> float:
+    """The median over processes."""
+    return statistics.median(one[key] for one in measured)
 
 
 def _paired(samples: Sequence[float], base: Sequence[float]) -> float:
@@ -235,4 +243,5 @@ def itself(contestant: Contestant, case: Case, sample: float) -> dict[str, float
     call()
     first = time.perf_counter() - start
     timing = interleaved({"itself": call}, Effort(rounds=9, sample=sample))["itself"]
-    return {"first": first, "median": timing.median, "peak": peak_memory()}
+    processor = statistics.median(timing.processor)
+    return {"first": first, "median": timing.median, "processor": processor, "peak": peak_memory()}

@@ -88,8 +88,12 @@ def quartiles(samples: Sequence[float]) -> tuple[float, float]:
 
 
 def run(command: Sequence[str]) -> str:
-    """What a command prints; one that fails is an error with all that it said."""
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    """What a command prints; one that fails is an error with all that it said.
+
+    Compiled modules are kept, as they are by default: else each import would compile again.
+    """
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
     return done.stdout

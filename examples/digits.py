@@ -95,36 +95,36 @@ def loss_of(net: ModuleType, params: Parameters, pictures: Pictures) -> float:
     return float(net.forward(params, *pictures)[0].loss)
 
 
-def guesses(net: ModuleType, params: Parameters, pictures: Pictures) -> Integers:
-    """The digit that the network takes each picture for."""
-    return np.argmax(net.value_logits(params, *pictures), axis=-1)
-
-
 def accuracy(net: ModuleType, params: Parameters, pictures: Pictures) -> float:
-    return float(np.mean(guesses(net, params, pictures) == pictures.label))
+    """The share of the pictures that the network takes for what they are."""
+    guess = np.argmax(net.value_logits(params, *pictures), axis=-1)
+    return float(np.mean(guess == pictures.label))
 
 
-def draw(target: Path, history: History, held: Pictures, guess: Integers) -> None:
-    """The loss curve, the confusion matrix, and digits that were misread, as one picture."""
-    wrong = np.flatnonzero(guess != held.label)[:8]
+def draw(target: Path, history: History, held: Pictures, logits: Floats) -> None:
+    """The loss curve, the confusion matrix and the hardest of the digits, as one picture."""
+    guess = np.argmax(logits, axis=-1)
+    weights = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
+    certainty = weights[np.arange(len(guess)), held.label] / np.sum(weights, axis=-1)
+
     figure = plt.figure(figsize=(11, 6.6), layout="constrained")
+    share = np.mean(guess == held.label)
+    figure.suptitle(f"Handwritten digits: {share:.1%} of {len(guess)} held out are read right")
     above, below = figure.subfigures(2, 1, height_ratios=(4.2, 1.25))
     left, right = above.subplots(1, 2, width_ratios=(1.15, 1))
-    share = 1 - len(np.flatnonzero(guess != held.label)) / len(guess)
-    figure.suptitle(f"Handwritten digits: {share:.1%} of {len(guess)} held out are read right")
 
     steps = len(history.steps) // len(history.held_out)
     epoch = np.arange(1, len(history.steps) + 1) / steps
     epochs = np.arange(1, len(history.held_out) + 1)
     per_epoch = np.reshape(history.steps, (len(history.held_out), steps)).mean(axis=1)
-    left.semilogy(epoch, history.steps, color="#b8c9e0", linewidth=0.6, label="each step")
+    left.semilogy(epoch, history.steps, color="#cfdbeb", linewidth=0.5, label="each step")
     left.semilogy(epochs, per_epoch, color="#1f4e8c", linewidth=2, label="mean of an epoch")
     left.semilogy(epochs, history.held_out, color="#d1622b", linewidth=2, label="held out")
     left.set(
         xlabel="epoch",
         ylabel="cross entropy",
         xlim=(0, len(epochs)),
-        title="Loss (in training with noise)",
+        title="Loss (in training on noisy pixels)",
     )
     left.grid(alpha=0.25, which="major")
     left.spines[["top", "right"]].set_visible(False)
@@ -141,13 +141,14 @@ def draw(target: Path, history: History, held: Pictures, guess: Integers) -> Non
     right.set_title("Confusion matrix")
     right.tick_params(length=0)
 
-    below.supylabel("misread", size=10)
-    for index, axes in enumerate(below.subplots(1, 8)):
+    below.supylabel("the hardest", size=10)
+    for row, axes in zip(np.argsort(certainty), np.ravel(below.subplots(1, 8)), strict=False):
+        axes.imshow(held.pixels[row].reshape(8, 8), cmap="gray_r", interpolation="nearest")
+        if guess[row] == held.label[row]:
+            axes.set_title(f"{guess[row]}, sure to {certainty[row]:.0%}", size=9)
+        else:
+            axes.set_title(f"{held.label[row]}, read as {guess[row]}", size=9, color="#c0392b")
         axes.axis("off")
-        if index < len(wrong):
-            row = wrong[index]
-            axes.imshow(held.pixels[row].reshape(8, 8), cmap="gray_r", interpolation="nearest")
-            axes.set_title(f"{held.label[row]}, read as {guess[row]}", size=9)
     figure.savefig(target, dpi=130)
     plt.close(figure)
 
@@ -177,8 +178,7 @@ def main(out: Path = OUT) -> None:
                 task, advance=1, description=f"loss {step:.4f}, held out {held_out:.4f}"
             ),
         )
-    guess = guesses(net, params, held)
-    draw(out / "digits.png", history, held, guess)
+    draw(out / "digits.png", history, held, net.value_logits(params, *held))
     share = accuracy(net, params, held)
     print(f"  held-out accuracy {share:.1%}, {time.perf_counter() - started:.1f} s")
     print(f"  loss curve and confusion matrix: {out / 'digits.png'}")

@@ -11,8 +11,8 @@ from build import OUT, load, run
 from digits import Floats, Parameters, Pictures, accuracy, read
 from scipy.optimize import OptimizeResult, minimize
 
-GOAL = 0.95
-DECAY = 1e-3  # of the squared parameters: the whole batch has no noise that would regularise
+GOAL = 0.93  # of the digits that were held out
+DECAY = 3e-3  # of the squared parameters: the whole batch has no noise that would regularise
 
 
 def fit(
@@ -39,7 +39,7 @@ def main(out: Path = OUT) -> None:
     net = load("digits", out)
     learn, held = read()
     print("Digits by scipy.optimize.minimize, method L-BFGS-B")
-    params, result = fit(net, learn, iterations=150)
+    params, result = fit(net, learn, iterations=120)
     share = accuracy(net, params, held)
     print(f"  {result.nit} iterations, {result.nfev} gradients, objective {result.fun:.4f}")
     print(f"  held-out accuracy {share:.1%}, {time.perf_counter() - started:.1f} s")

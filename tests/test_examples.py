@@ -136,7 +136,8 @@ def test_digits_learn_and_are_drawn(
     assert len(reported) == len(history.held_out) == 4
     assert history.held_out[-1] < history.held_out[0] < history.steps[0]
     assert training.accuracy(digits, params, held) > 0.93
-    training.draw(tmp_path / "digits.png", history, held, training.guesses(digits, params, held))
+    logits = digits.value_logits(params, *held)
+    training.draw(tmp_path / "digits.png", history, held, logits)
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import re
 import stat
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from conftest import compiled
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.pipeline import compile_text
-from graphc.source import GraphError, Source
+from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import format as formatting
 from graphc.syntax.format import format_source, same_tree, tokens_of
 from graphc.syntax.layout import WIDTH
@@ -38,6 +39,14 @@ by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
 def formatted(text: str) -> str:
     return format_source(Source("test.graph", text))
+
+
+def mistakes(source: Source) -> tuple[Diagnostic, ...]:
+    try:
+        parse(source)
+    except GraphError as wrong:
+        return wrong.diagnostics
+    return ()
 
 
 def tree_is_same(left: str, right: str) -> bool:
@@ -127,11 +136,14 @@ def test_line_ends_do_not_matter(path: Path) -> None:
     assert formatted(text.replace("\n", "\r\n")) == formatted(text)
 
 
-@pytest.mark.parametrize("path", FILES[:2], ids=lambda path: path.name)
-def test_the_compiled_module_is_the_same(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["03_layers", "05_lstm", "07_transformer"])
+def test_the_compiled_module_is_the_same_but_for_the_digest_of_the_source(name: str) -> None:
+    text = (ROOT / f"tests/language/examples/{name}.graph").read_text(encoding="utf-8")
     once = formatted(text)
-    assert compile_text(once).text == compile_text(formatted(once)).text
+    modules = [compiled(each).text for each in (text, once, formatted(once))]
+    assert modules[1] == modules[2]
+    digest = re.compile("sha256:[0-9a-f]+")
+    assert digest.sub("", modules[0]) == digest.sub("", modules[1])
 
 
 def test_a_long_chain_is_broken_and_nothing_else() -> None:
@@ -164,57 +176,55 @@ def test_a_form_with_another_meaning_is_never_written(monkeypatch: pytest.Monkey
 
 # ---- whatever the white space ------------------------------------------------------------
 
-BLANKS = st.sampled_from(["", " ", "  ", "\t", " \t "])
-LINES = st.sampled_from(
-    [
-        "\n",
-        "\r\n",
-        "\n\n\n",
-        " # c\n",
-        "\n# own\n",
-        " #d \r\n\n  # own\n\n\t",
-        "\n;;\n",
-        "\n \n# e\n",
-    ]
-)
+BLANKS = ["", " ", "  ", "\t", " \t "]
+LINES = [
+    "\n",
+    "\r\n",
+    "\n\n\n",
+    " # c\n",
+    "\n# own\n",
+    " #d \r\n\n  # own\n\n\t",
+    "\n;;\n",
+    "\n\n#\n",
+]
+CONTINUES = ("COMMA", "LBRACE", "EQUAL", "ARROW", "CMP")
 
 
-@st.composite
-def respaced(draw: st.DrawFn, with_lines: bool) -> tuple[str, str]:
-    """A text of the repository, and it again with other white space and further comments."""
-    text = draw(st.sampled_from(TEXTS))
+def respaced(text: str, seed: int, *, with_lines: bool) -> str:
+    """The text with other white space and, where lines may end, further lines and comments."""
+    chance = random.Random(seed)
     tokens = [t for t in tokens_of(Source("test.graph", text)) if t.type != "_SEP"]
-    before = gaps(text)
     pieces = []
-    for number, gap in enumerate(before):
-        at_line = "\n" in gap or number in (0, len(before) - 1)
-        touches = not gap and 0 < number < len(tokens)
-        if with_lines and at_line and draw(st.booleans()):
-            gap = re.sub(r"\n\Z|\n(?=[ \t]*\Z)", lambda _: draw(LINES), gap, count=1)
-        elif not at_line:
-            left, right = tokens[number - 1], tokens[number]
-            points = {left.type, right.type} & {"INT", "FLOAT", "DOT", "RANGE"}
-            if not (touches and points) and "#" not in gap:
-                gap = gap[:0] + (draw(BLANKS) or (" " if gap else ""))
-            if with_lines and left.type in ("COMMA", "LBRACE", "EQUAL", "ARROW", "CMP"):
-                gap = draw(st.sampled_from([gap, gap + draw(LINES)]))
+    for number, gap in enumerate(gaps(text)):
+        if "\n" in gap or number in (0, len(tokens)):
+            if with_lines and chance.random() < 0.5:
+                gap = re.sub(r"\n[ \t]*\Z", lambda _: chance.choice(LINES), gap)
+        elif ";" not in gap:
+            left, right = tokens[number - 1].type, tokens[number].type
+            if gap:
+                gap = chance.choice(BLANKS) or " "
+            elif not {left, right} & {"INT", "FLOAT", "DOT", "RANGE"}:
+                gap = chance.choice(BLANKS)
+            if with_lines and left in CONTINUES and chance.random() < 0.3:
+                gap += chance.choice(LINES)
         pieces.append(gap)
-    spelt = [token.value for token in tokens]
-    again = "".join(piece + word for piece, word in zip(pieces, [*spelt, ""], strict=True))
-    return text, again
+    words = [*(token.value for token in tokens), ""]
+    return "".join(piece + word for piece, word in zip(pieces, words, strict=True))
+
+
+SEEDS = st.integers(0, 2**32)
 
 
 @settings(deadline=None, max_examples=40)
-@given(respaced(with_lines=False))
-def test_blanks_do_not_matter(pair: tuple[str, str]) -> None:
-    text, again = pair
-    assert formatted(again) == formatted(text)
+@given(st.sampled_from(TEXTS), SEEDS)
+def test_blanks_do_not_matter(text: str, seed: int) -> None:
+    assert formatted(respaced(text, seed, with_lines=False)) == formatted(text)
 
 
 @settings(deadline=None, max_examples=80)
-@given(respaced(with_lines=True))
-def test_any_white_space_and_comments(pair: tuple[str, str]) -> None:
-    text, again = pair
+@given(st.sampled_from(TEXTS), SEEDS)
+def test_any_white_space_and_comments(text: str, seed: int) -> None:
+    again = respaced(text, seed, with_lines=True)
     assert tree_is_same(again, text)
     assert_canonical(formatted(again), again)
 
@@ -225,11 +235,8 @@ def test_what_still_parses_when_cut_apart_is_formatted(text: str, data: st.DataO
     lines = text.splitlines(keepends=True)
     first = data.draw(st.integers(0, len(lines) - 1))
     part = "".join(lines[first : data.draw(st.integers(first, len(lines)))])
-    try:
-        once = formatted(part)
-    except GraphError:
-        return
-    assert_canonical(once, part)
+    assume(not mistakes(Source("test.graph", part)))
+    assert_canonical(formatted(part), part)
 
 
 # ---- the command -----------------------------------------------------------------------
@@ -284,7 +291,7 @@ def test_check_lists_and_writes_nothing(ugly: Path) -> None:
 def test_diff_shows_and_writes_nothing(ugly: Path) -> None:
     code, shown, _ = run("--diff", str(ugly))
     assert code == 0
-    assert shown.endswith("\n-y=2*x\r\n+y = 2 * x\n")
+    assert shown.endswith("\n-y=2*x\n+y = 2 * x\n")  # CliRunner drops the \r
     assert run("--diff", "--check", str(ugly)) == (1, f"{ugly}\n{shown}", "")
     assert ugly.read_bytes() == UGLY.encode()
 
@@ -316,12 +323,10 @@ def test_fmt_writes_lf_to_standard_output_whatever_its_encoding(
 @pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.name)
 def test_what_does_not_parse_is_refused(path: Path) -> None:
     source = Source(path.name, path.read_text(encoding="utf-8"))
-    try:
-        parse(source)
-    except GraphError as expected:
+    if diagnostics := mistakes(source):
         with pytest.raises(GraphError) as found:
             format_source(source)
-        assert found.value.diagnostics == expected.diagnostics
+        assert found.value.diagnostics == diagnostics
     else:
         assert_canonical(format_source(source), source.text)
 

@@ -30,7 +30,7 @@ GRAMMAR: dict[str, Any] = json.loads(
     (ROOT / "docs/editors/graph.tmLanguage.json").read_text(encoding="utf-8")
 )
 GRAPH_LARK = grammar_text("graph.lark")
-KEYWORDS = {word for word in re.findall('"([a-z]+)"', re.sub("//.*", "", GRAPH_LARK))}
+KEYWORDS = set(re.findall('"([a-z]+)"', re.sub("//.*", "", GRAPH_LARK)))
 
 by_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 
@@ -176,43 +176,36 @@ def test_every_part_of_the_textmate_grammar_is_used() -> None:
 
 
 def scopes(text: str) -> list[str]:
-    """The first word of each character's scope, as an editor finds it, line by line."""
+    """Each character's scope, found as an editor does: line by line, the first match first."""
     rules = []
     for pattern in GRAMMAR["patterns"]:
         part = repository(pattern["include"].removeprefix("#"))
         rules += part.get("patterns", [part])
+    begins = [(re.compile(rule.get("match") or rule["begin"]), rule) for rule in rules]
     found: list[str] = []
-    open_rule: dict[str, Any] | None = None
+    inside: dict[str, Any] | None = None  # the rule that has begun and not ended
     for line in text.splitlines(keepends=True):
         at = 0
         while at < len(line):
-            if open_rule is None:
-                matches = [
-                    (re.compile(r.get("match") or r["begin"]).search(line, at), r) for r in rules
-                ]
-                first = min((m for m in matches if m[0]), key=lambda m: m[0].start(), default=None)
-                if first is None:
+            if inside:
+                ending = re.compile(inside["end"]).match(line, at)
+                inner = [re.compile(rule["match"]) for rule in inside.get("patterns", [])]
+                matches = [match for one in inner if (match := one.match(line, at))]
+                stop = ending.end() if ending else matches[0].end() if matches else at + 1
+                found += [inside["name"]] * (stop - at)
+                inside = None if ending else inside
+            else:
+                starts = [(match, rule) for one, rule in begins if (match := one.search(line, at))]
+                if not starts:
                     found += [""] * (len(line) - at)
                     break
-                match, rule = first
-                name = rule.get("name", "keyword.declaration")
-                found += [""] * (match.start() - at) + [name] * len(match[0])
-                open_rule = rule if "begin" in rule else None
-                at = match.end()
-                assert match[0], rule
-            else:
-                inner = [re.compile(p["match"]) for p in open_rule.get("patterns", [])]
-                end = re.compile(open_rule["end"])
-                while at < len(line):
-                    match = end.match(line, at)
-                    if match:
-                        found += [open_rule["name"]] * len(match[0])
-                        at, open_rule = match.end(), None
-                        break
-                    escape = next(filter(None, (p.match(line, at) for p in inner)), None)
-                    width = len(escape[0]) if escape else 1
-                    found += [open_rule["name"]] * width
-                    at += width
+                match, rule = min(starts, key=lambda start: start[0].start())
+                stop = match.end()
+                assert stop > at
+                found += [""] * (match.start() - at)
+                found += [rule.get("name", "keyword.declaration")] * len(match[0])
+                inside = rule if "begin" in rule else None
+            at = stop
     return found
 
 

@@ -371,6 +371,14 @@ def test_derived_gradients_that_are_constant_are_numpy_scalars() -> None:
     assert type(gradients["x"]) is np.float64
 
 
+def test_the_zero_cotangent_of_a_scalar_is_a_numpy_scalar() -> None:
+    """An output left out still gives a gradient of the module's dtype, not an array of rank 0."""
+    graph = module("input x: []\ninput z: []\noutput y = x\noutput w = z")
+    _, cache = graph.forward(1.0, 2.0)
+    for gradients in (graph.backward(cache), graph.backward(cache, y=1.0)):
+        assert [type(one) for one in gradients.values()] == [np.float64, np.float64]
+
+
 # ---- memory --------------------------------------------------------------------------------
 
 

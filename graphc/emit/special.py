@@ -128,6 +128,18 @@ def _recurrence(a: Any, b: Any, axis: int) -> Any:
     return np.moveaxis(total, -1, axis)
 
 
+def _scatter(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """Zeros to which each position of an axis is added where its index says: element by element,
+    since np.add.at is several times slower on rows."""
+    total = np.zeros(shape, values.dtype)
+    rows = np.arange(shape[axis])[indices]  # counted from the front, and inside
+    inner = int(np.prod(shape[axis + 1 :]))
+    outer = np.arange(int(np.prod(shape[:axis])))[:, None, None]
+    places = (outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)
+    np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))
+    return total
+
+
 def _overlap(
     windows: Any, shape: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
 ) -> Any:

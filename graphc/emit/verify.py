@@ -19,7 +19,7 @@ BUILTINS = frozenset(
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
     ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If,
-    ast.For, ast.Raise, ast.Break, ast.Continue,
+    ast.For, ast.Raise, ast.Break, ast.Continue, ast.Pass,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,

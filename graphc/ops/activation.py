@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.graph import Node, Op
-from graphc.ops.arithmetic import absolute, maximum, minimum, where
+from graphc.ops.arithmetic import absolute, equal, maximum, minimum, where
 from graphc.ops.define import all_to_float, composite, elementwise
 from graphc.ops.elementary import exp, expm1, tanh
 from graphc.ops.rounding import clip
@@ -25,6 +25,23 @@ softplus: Op = elementwise(
     flops=45,
     partials=lambda y, x: (sigmoid(x),),
     doc="log(1 + exp(x)).",
+)
+
+
+def _share(one: Node, other: Node, total: Node) -> Node:
+    """exp(one - total), the share of a summand; 0 where all is -inf."""
+    lead = where(equal(one, other), 0, one - other)
+    return where(equal(total, -math.inf), 0, sigmoid(lead))
+
+
+logaddexp: Op = elementwise(
+    "logaddexp",
+    numpy="np.logaddexp({0}, {1})",
+    flops=45,
+    partials=lambda y, a, b: (_share(a, b, y), _share(b, a, y)),
+    signature="a, b",
+    prepare=all_to_float,
+    doc="log(exp(a) + exp(b)), without overflow.",
 )
 relu: Op = elementwise(
     "relu",
@@ -65,7 +82,7 @@ leaky_relu: Op = elementwise(
     flops=3,
     partials=lambda y, x, slope: (where(x > 0, 1, slope),),
     lower=lambda x, slope: maximum(x, 0) + slope * minimum(x, 0),
-    signature="x, slope: float = 0.01",
+    signature="x, /, slope: float = 0.01",
     doc="x where it is positive, else slope * x; the derivative at 0 is the slope.",
 )
 
@@ -83,7 +100,7 @@ elu: Op = elementwise(
     flops=25,
     partials=lambda y, x, alpha: (where(x > 0, 1, alpha * exp(minimum(x, 0))),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0)),
-    signature="x, alpha: float = 1.0",
+    signature="x, /, alpha: float = 1.0",
     doc="x where it is positive, else alpha (exp(x) - 1) (Clevert et al. 2015, eq. 15).",
 )
 celu: Op = elementwise(
@@ -92,7 +109,7 @@ celu: Op = elementwise(
     flops=25,
     partials=lambda y, x, alpha: (exp(minimum(x, 0) / alpha),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0) / alpha),
-    signature="x, alpha: float = 1.0",
+    signature="x, /, alpha: float = 1.0",
     doc="x where it is positive, else alpha (exp(x / alpha) - 1) (Barron 2017).",
 )
 

@@ -18,7 +18,7 @@ from graphc.ops.define import (
 )
 from graphc.ops.elementary import exp
 from graphc.ops.moving import flip
-from graphc.ops.reduction import REDUCTION, Axes, call, reduced, reinserted
+from graphc.ops.reduction import REDUCTION, Axes, reduced, reinserted
 from graphc.ops.shaping import concat, flatten, ones, part_of, reshape, transpose, zeros
 from graphc.types import Mismatch, Type, product, same_shape
 
@@ -81,7 +81,7 @@ def linear_recurrence(a: Node, b: Node, axis: int = -1) -> Node:
 _cumsum: Op = linear(
     "running_sum",
     infer=lambda x, *, axis: x,
-    numpy="np.cumsum({0}, {axis})",
+    numpy="{0}.cumsum({axis})",
     transpose=lambda ct, x, axis: flip(_cumsum(flip(ct, (axis,)), axis=axis), (axis,)),
     flops=lambda node: node.type.size,
     public=False,
@@ -99,7 +99,7 @@ def _cumprod_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
 _cumprod: Op = general(
     "running_product",
     infer=lambda x, *, axis: x,
-    numpy="np.cumprod({0}, {axis})",
+    numpy="{0}.cumprod({axis})",
     vjp=_cumprod_vjp,
     prepare=lambda args: args,
     flops=lambda node: node.type.size,
@@ -176,10 +176,17 @@ def _prod_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
     return (reinserted(ct, x, axis, keepdims) * back,)
 
 
+def _prod_written(node: Node) -> str:
+    axes = node.attrs["axis"]
+    said = [] if axes is None else [str(axes[0] if len(axes) == 1 else axes)]
+    said += ["keepdims=True"] if node.attrs["keepdims"] else []
+    return f"{{0}}.prod({', '.join(said)})"
+
+
 prod = general(
     "prod",
     infer=reduced,
-    numpy=call("np.prod"),
+    numpy=_prod_written,
     vjp=_prod_vjp,
     prepare=lambda args: (to_int(args[0]),),
     signature=REDUCTION,

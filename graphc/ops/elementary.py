@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.arithmetic import equal, isfinite, where
+from graphc.ops.arithmetic import equal, where
 from graphc.ops.define import alias, all_to_float, composite, elementwise
 
 exp: Op = elementwise(
@@ -164,22 +164,6 @@ hypot: Op = elementwise(
     signature="a, b",
     prepare=all_to_float,
     doc="sqrt(a*a + b*b) without overflow; the derivatives at (0, 0) are 0.",
-)
-
-
-def _shared(one: Node, total: Node) -> Node:
-    """exp(one - total), the share of a summand; 0 where all is -inf."""
-    return exp(one - where(isfinite(total), total, 0))
-
-
-logaddexp: Op = elementwise(
-    "logaddexp",
-    numpy="np.logaddexp({0}, {1})",
-    flops=45,
-    partials=lambda y, a, b: (_shared(a, y), _shared(b, y)),
-    signature="a, b",
-    prepare=all_to_float,
-    doc="log(exp(a) + exp(b)), without overflow.",
 )
 xlogy: Op = elementwise(
     "xlogy",

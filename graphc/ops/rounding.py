@@ -15,7 +15,7 @@ from graphc.ops.arithmetic import (
 from graphc.ops.define import all_to_float, composite, elementwise
 
 round_ = elementwise(
-    "round", numpy="np.round({0})", partials=None, doc="The nearest integer, the even one of two."
+    "round", numpy="np.rint({0})", partials=None, doc="The nearest integer, the even one of two."
 )
 trunc = elementwise("trunc", numpy="np.trunc({0})", partials=None, doc="Rounded towards 0.")
 isnan = elementwise(

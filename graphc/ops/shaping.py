@@ -360,10 +360,7 @@ def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
 scatter: Op = linear(
     "scatter",
     infer=_scattered,
-    numpy=lambda node: (
-        f"{{out}} = np.zeros({{shape}}, {{{node.type.dtype}}})\n"
-        f"np.add.at({{out}}, np.s_[{_at(node)}], {{0}})"
-    ),
+    numpy="_scatter({0}, {1}, {axis}, {shape})",
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     flops=lambda node: node.args[0].type.size,
     public=False,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphc.dims import Dim
 from graphc.graph import Node, Op
 from graphc.ops.define import bilinear, composite, general, to_float
-from graphc.ops.linalg import squeeze_last
+from graphc.ops.linalg import outer, squeeze_last
 from graphc.ops.matrices import eye, tril, triu
 from graphc.ops.shaping import broadcast_to, expand, reshape, swapped
 from graphc.types import Mismatch, Type, broadcast, same
@@ -81,7 +81,7 @@ def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """λ = a⁻ᵀ ct is the derivative by b, and -λ yᵀ that by a."""
     adjoint = _solve(swapped(a), ct)
     if y.rank == 1:
-        return -(expand(adjoint, axes=(1,)) * y), adjoint
+        return -outer(adjoint, y), adjoint
     return -(adjoint @ swapped(y)), adjoint
 
 

@@ -58,7 +58,8 @@ def format_source(source: Source) -> str:
 def tokens_of(source: Source) -> list[Token]:
     """The tokens of a source, comments and the newlines that end nothing left out."""
     lark, _ = _parser()
-    return list(lark.lex(lexable(source.text)))
+    parser = lark.parse_interactive(lexable(source.text))
+    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
 
 
 def same_tree(left: object, right: object) -> bool:
