@@ -78,6 +78,7 @@ class Node:
 
     `index` puts nodes in the order of their making and breaks ties of order everywhere; what a
     pass makes in place of a node comes where that node was.
+    `salt` keeps nodes apart that a file gives different names, though they compute the same.
     `static` marks scalars that depend on constants and dims only: Python numbers in the module.
     """
 
@@ -88,6 +89,7 @@ class Node:
     index: tuple[int, int]
     static: bool
     origin: Origin | None
+    salt: str = ""
 
     @property
     def shape(self) -> tuple[Dim, ...]:
@@ -203,10 +205,12 @@ def stamped(origin: Origin | None, place: int | None = None) -> Iterator[None]:
         table.origin, table.place = before
 
 
-def intern(op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type) -> Node:
-    """The one node with this structure."""
+def intern(
+    op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str = ""
+) -> Node:
+    """The one node with this structure and salt."""
     table = _table.get()
-    key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type)
+    key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
     node = table.nodes.get(key)
     if node is None:
         frozen = MappingProxyType(dict(attrs))
@@ -217,7 +221,7 @@ def intern(op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type)
         )
         number = next(table.numbers)
         index = (number if table.place is None else table.place, number)
-        node = Node(op, args, frozen, type, index, static, table.origin)
+        node = Node(op, args, frozen, type, index, static, table.origin, salt)
         table.nodes[key] = node
     return node
 
@@ -270,9 +274,9 @@ DIM = _source("dim")
 SOURCES = (INPUT, PARAMETER, COTANGENT)
 
 
-def source(op: Op, name: str, type: Type) -> Node:
+def source(op: Op, name: str, type: Type, **attrs: Any) -> Node:
     """An input, parameter or cotangent of the graph."""
-    return intern(op, (), {"name": name}, type)
+    return intern(op, (), {"name": name, **attrs}, type)
 
 
 def reaches_source(node: Node) -> bool:
@@ -282,7 +286,9 @@ def reaches_source(node: Node) -> bool:
 
 def with_args(node: Node, args: tuple[Node, ...]) -> Node:
     """The same operation on other arguments that give a result of the same type."""
-    return node if args == node.args else intern(node.op, args, node.attrs, node.type)
+    if args == node.args:
+        return node
+    return intern(node.op, args, node.attrs, node.type, node.salt)
 
 
 # ---- graphs ---------------------------------------------------------------------

@@ -195,6 +195,17 @@ def body(loop: Loop) -> list[Node]:
     return [n for n in topological(graph) if n in changes and n.op is not BOUND]
 
 
+def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
+    """Every node that the roots reach, also inside loops and stated derivatives."""
+    for node in dag(roots):
+        yield node
+        for inner in node.attrs.values():
+            if isinstance(inner, Loop):
+                yield from body(inner)
+            elif isinstance(inner, Rule):
+                yield from dag(inner.pulled)
+
+
 # ---- rules ---------------------------------------------------------------------------------------
 
 

@@ -77,9 +77,9 @@ def compile_source(
 
 
 def load(text: str, name: str) -> ModuleType:
-    """A generated module from its text, without a file."""
-    module = ModuleType(name)
-    sys.modules[name] = module  # NamedTuple looks its module up
+    """A generated module from its text, without a file; it hides no module of that name."""
+    module = ModuleType(f"graphc.generated.{name}")
+    sys.modules[module.__name__] = module  # NamedTuple looks its module up
     exec(compile(text, f"<{name}>", "exec"), module.__dict__)
     return module
 

@@ -108,7 +108,8 @@ def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
 
 def _whole(node: Node) -> Node:
     """The family that a parameter belongs to; every other node as it is."""
-    return node.args[0] if node.op is index and node.args[0].op is PARAMETER else node
+    family = node.op is index and node.args[0].attrs.get("family", False)
+    return node.args[0] if family else node
 
 
 def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:

@@ -154,7 +154,7 @@ def _specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -
         return as_node(attrs["value"])
     if args == node.args and attrs == dict(node.attrs) and shape == node.shape:
         return node
-    return intern(node.op, args, attrs, Type(node.type.dtype, shape))
+    return intern(node.op, args, attrs, Type(node.type.dtype, shape), node.salt)
 
 
 def _substituted(value: Any, fixed: Mapping[str, int]) -> Any:

@@ -127,7 +127,7 @@ def _declared(
     symbol, first, count = context.rolling
     if any(symbol in axis.symbols for axis in type.shape):
         raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
-    node = source(PARAMETER, path, type.with_shape((count, *type.shape)))
+    node = source(PARAMETER, path, type.with_shape((count, *type.shape)), family=True)
     start, steps = first.constant, count.constant
     assert start is not None
     assert steps is not None

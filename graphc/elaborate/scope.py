@@ -10,9 +10,11 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Condition, Declared, DimInfo
-from graphc.graph import Node, Origin
+from graphc.graph import Node, Origin, intern
+from graphc.loop import RESULT, RULED
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
+from graphc.ops.arithmetic import identity
 from graphc.ops.shaping import index
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error
 from graphc.syntax import tree
@@ -276,10 +278,26 @@ def parameter_paths(context: Context) -> list[str]:
 def define(
     context: Context, scope: Scope, name: tree.Ident, value: Any, instance: Instance | None = None
 ) -> None:
-    """Give a name its value; a node is also called so in the module."""
+    """Give a name its value; a node is also called so in the module.
+
+    One name, one node: what else computes the same, or is called otherwise already, is another
+    node, so that a derivative by this one does not go through it.
+    """
+    path = scope.join(name.text)
+    if isinstance(value, Node) and path is not None:
+        value = _apart(context, value, path)
+        context.name_node(value, path)
     scope.entries[name.text] = Entry(value, name.span, instance)
-    if isinstance(value, Node):
-        context.name_node(value, scope.join(name.text))
+
+
+def _apart(context: Context, node: Node, path: str) -> Node:
+    """The node that is called so and nothing else; a result of a block keeps its inner name."""
+    before = context.names.get(node)
+    if before is not None and (before == path or before.startswith(f"{path}.")):
+        return node
+    if node.static or not node.args or node.op in (RESULT, RULED):
+        return node if before is None else intern(identity, (node,), {}, node.type, path)
+    return intern(node.op, node.args, node.attrs, node.type, path)
 
 
 def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:

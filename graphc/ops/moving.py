@@ -132,7 +132,7 @@ def _pads(width: Any, rank: int) -> Pads:
         width = (width, width)
     if len(width) == 2 and not any(isinstance(one, tuple) for one in width):
         width = (width,) * rank
-    pairs = [one if isinstance(one, tuple) else (one, one) for one in width]
+    pairs = [one if isinstance(one, tuple) else () for one in width]
     if len(pairs) != rank or any(
         len(pair) != 2 or not all(isinstance(n, Dim | int) for n in pair) for pair in pairs
     ):

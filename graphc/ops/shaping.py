@@ -149,7 +149,9 @@ def _item(kind: str, value: Any, axis: Dim) -> str:
         return f"{start if start.constant != 0 else ''}:{'' if same(stop, axis) else stop}"
     last = start + (length - 1) * step
     if step > 0:
-        return f"{start}:{last + 1}:{step}"
+        first = "" if start.constant == 0 else start
+        whole = same((axis - start + step - 1) // step, length)
+        return f"{first}:{'' if whole else last + 1}:{step}"
     return (
         f"{'' if same(start, axis - 1) else start}:{'' if last.constant == 0 else last - 1}:{step}"
     )

@@ -207,9 +207,10 @@ def _labels(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
     labels = {
         node: flat(label) if node.op is not LOOP else label for node, label in graph.labels.items()
     }
+    spoken = {adjoint.value for adjoint in graph.adjoints if adjoint.of in graph.names}
     for adjoint in graph.adjoints:
         variable = variables.get(adjoint.value, "")
-        if adjoint.of not in graph.names and variable.startswith("d_"):
+        if adjoint.value not in spoken and variable.startswith("d_"):
             labels[adjoint.of] = variable.removeprefix("d_")
     return labels
 

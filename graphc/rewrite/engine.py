@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from graphc.graph import Graph, Node, with_args
-from graphc.loop import rebuild
+from graphc.graph import Graph, Node, intern, with_args
+from graphc.loop import everywhere, rebuild
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
@@ -20,11 +20,18 @@ def simplify(graph: Graph) -> Graph:
 
 
 def lower(graph: Graph) -> Graph:
-    """Replace operations that are printed as a composition of simpler ones."""
-    return mapped(graph, rebuild(graph.results.values(), _lowered))
+    """Replace operations that are printed as a composition of simpler ones, and those in turn."""
+    while any(node.op.lower is not None for node in everywhere(graph.results.values())):
+        graph = mapped(graph, rebuild(graph.results.values(), _lowered))
+    return graph
 
 
-PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, simplify, prune_loops)
+def unwrap(graph: Graph) -> Graph:
+    """Drop what has done its work in calculus: `stop`, stated derivatives, names of equal nodes."""
+    return mapped(graph, rebuild(graph.results.values(), _unwrapped))
+
+
+PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
@@ -41,8 +48,12 @@ def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
 
 
 def _lowered(node: Node, args: tuple[Node, ...]) -> Node:
-    if node.op.numpy == "{0}":
-        return args[0]  # `stop` and stated derivatives have done their work
     if node.op.lower is None:
         return with_args(node, args)
     return node.op.lower(*args, **node.attrs)
+
+
+def _unwrapped(node: Node, args: tuple[Node, ...]) -> Node:
+    if node.op.numpy == "{0}":
+        return args[0]
+    return intern(node.op, args, node.attrs, node.type)

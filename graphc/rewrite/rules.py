@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 
@@ -24,6 +25,21 @@ def product_with_one(node: Node) -> Node | None:
             if unit.value == 1 and unit.rank == 0 and same_shape(kept.shape, node.shape):
                 return kept if kept.type == node.type else None
     return None
+
+
+def scaled_twice(node: Node) -> Node | None:
+    """a * (b * x) -> (a * b) * x, where a and b are powers of two: that is exact."""
+    if node.op is not times or node.type.dtype != "float":
+        return None
+    outer, inner = node.args
+    if inner.op is not times or not (_is_power_of_two(outer) and _is_power_of_two(inner.args[0])):
+        return None
+    return (outer.value * inner.args[0].value) * inner.args[1]
+
+
+def _is_power_of_two(node: Node) -> bool:
+    value = node.value
+    return node.rank == 0 and isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
 
 
 def double_negative(node: Node) -> Node | None:
@@ -148,6 +164,7 @@ def folded(node: Node) -> Node | None:
 
 RULES: tuple[Rule, ...] = (
     product_with_one,
+    scaled_twice,
     double_negative,
     broadcast_in_elementwise,
     repeated_scalar,
