@@ -86,8 +86,9 @@ def load(text: str, name: str) -> ModuleType:
 
 def _expression(name: str, written: str) -> tree.Expr:
     """The value of a --const option."""
-    statement = parse(Source(name, f"x = {written}")).statements[0]
-    if not isinstance(statement, tree.Equation):
+    statements = parse(Source(name, f"x = {written}")).statements
+    statement = statements[0]
+    if len(statements) != 1 or not isinstance(statement, tree.Equation):
         raise GraphError([error("E217", f"{name}: `{written}` is not a value", None)])
     return statement.value
 

@@ -22,6 +22,7 @@ LAYERS = (
     {"facts"},
     {"types"},
     {"graph"},
+    {"loop"},
     {"ops"},
     {"calculus"},
     {"syntax"},

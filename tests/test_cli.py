@@ -256,12 +256,12 @@ def test_what_cannot_be_encoded_leaves_no_file(tmp_path: Path) -> None:
 class TestInputs:
     def test_folder(self, command: str, tmp_path: Path) -> None:
         message = plain(run(command, tmp_path), 1)
-        assert message == f"graphc: cannot read {tmp_path}: Is a directory\n"
+        assert message == f"error[E001]: cannot read {tmp_path}: Is a directory\n"
 
     def test_missing_file(self, command: str, tmp_path: Path) -> None:
         path = tmp_path / "no.graph"
         message = plain(run(command, path), 1)
-        assert message == f"graphc: cannot read {path}: No such file or directory\n"
+        assert message == f"error[E001]: cannot read {path}: No such file or directory\n"
 
     @pytest.mark.parametrize("name", ["a" * 5000, "nul\0.graph"], ids=["long", "nul"])
     def test_name_that_no_file_can_have(self, command: str, name: str) -> None:

@@ -978,13 +978,13 @@ REFUSALS = [
         "windows",
         {"z": np.zeros((5, 3))},
         ValueError,
-        "input `z`, axis 0, which has 2*L + 0 elements: its size 5 fits no whole number",
+        "input `z`, axis 0, which has 2*L elements: its size 5 fits no whole number",
     ),
     Refusal(
         "windows",
         {"x": np.zeros(0)},
         ValueError,
-        "input `x`, axis 0, which has 1*T + 1 elements: its size 0 fits no whole number",
+        "input `x`, axis 0, which has T + 1 elements: its size 0 fits no whole number",
     ),
     Refusal(
         "windows",

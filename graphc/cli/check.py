@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import typer
@@ -14,6 +15,7 @@ from graphc.cli.options import (
     DTYPE,
     dims,
     fail,
+    float_dtype,
     folder,
     pairs,
     read_bytes,
@@ -43,7 +45,7 @@ def check(
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(dims(dim), pairs(const, "--const"), dtype, derive)
+    options = Options(dims(dim), pairs(const, "--const"), float_dtype(dtype), derive)
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
@@ -59,13 +61,14 @@ def check(
         wrong = wrong or failed
         found += [record(diagnostic) for diagnostic in diagnostics]
         if format == "text":
+            if found and diagnostics and len(found) > len(diagnostics):
+                typer.echo("", err=True)
             show(diagnostics)
             if not failed:
                 typer.echo(f"{file}: ok")
-                for name, error_ in errors.items():
-                    typer.echo(
-                        f"  {name}: largest error against numerical derivatives {error_:.1e}"
-                    )
+                for name, gap in errors.items():
+                    said = f"largest error against numerical derivatives {gap:.1e}"
+                    typer.echo(f"  {name}: {'not compared' if math.isnan(gap) else said}")
     if format == "json":
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     raise typer.Exit(int(wrong))
@@ -88,7 +91,7 @@ def _gradients(file: str, result: Any) -> dict[str, float]:
 def record(diagnostic: Diagnostic) -> dict[str, Any]:
     """A diagnostic as an editor reads it; lines and columns count from 1."""
     span = diagnostic.span
-    place: dict[str, Any] = {"file": None}
+    place: dict[str, Any] = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
     if span is not None:
         (line, column), (end_line, end_column) = map(span.source.position, (span.start, span.end))
         place = {"file": span.source.name, "line": line, "column": column}

@@ -28,8 +28,8 @@ def fmt(
 
     wrong = False
     for file in files:
-        name, data = read_bytes(file)
         try:
+            name, data = read_bytes(file)
             written = format_source(read_source(name, data))
         except GraphError as error:
             show(error.diagnostics)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from graphc.source import Diagnostic
+from graphc.source import Diagnostic, GraphError, error
 
 STANDARD = "-"
 
@@ -24,13 +24,33 @@ DERIVE = typer.Option(
 
 
 def read_bytes(path: str) -> tuple[str, bytes]:
-    """The name to cite and the content of a file, or of standard input for `-`."""
+    """The name to cite and the content of a file, or of standard input for `-`.
+
+    A file that cannot be read is a GraphError as one that is wrong.
+    """
     if path == STANDARD:
         return "<stdin>", sys.stdin.buffer.read()
     try:
         return path, Path(path).read_bytes()
-    except OSError as why:
-        raise fail(f"cannot read {path}: {why.strerror or why}") from None
+    except (OSError, ValueError) as why:
+        message = f"cannot read {shown(path)}: {reason(why)}"
+        raise GraphError([error("E001", message, None)]) from None
+
+
+def shown(path: str | Path) -> str:
+    """A path as a message shows it: no control characters, not without end."""
+    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(path))
+    return plain if len(plain) <= 200 else plain[:199] + "…"
+
+
+def reason(why: OSError | ValueError) -> str:
+    return str(getattr(why, "strerror", None) or why)
+
+
+def float_dtype(given: str) -> str:
+    if given not in ("float64", "float32"):
+        raise typer.BadParameter(f"`{given}` is not float64 or float32", param_hint="--dtype")
+    return given
 
 
 def folder(path: str) -> Path:

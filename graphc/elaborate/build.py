@@ -45,7 +45,10 @@ def elaborate(
     context = Context(dtype, dict(dims or {}), {}, evaluate, body, diagnostics=loader.diagnostics)
     context.standard = namespace(standard(), None, Loader()).blocks
     for name, expr in (consts or {}).items():
-        context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
+        try:
+            context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
+        except Mistake as wrong:
+            context.diagnostics.append(wrong.diagnostic)
     context.file_names = frozenset(name.text for s in file.statements for name in defined(s))
     _check_overrides(context, file)
     body(context, scope, file.statements)
@@ -116,7 +119,7 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
     docs = [s.text for s in file.statements if isinstance(s, tree.Doc)]
     source = file.span.source
     return Model(
-        name=PurePath(source.name).stem,
+        name="graph" if source.name.startswith("<") else PurePath(source.name).stem,
         doc=docs[0] if docs else "",
         source=source,
         dtype=context.dtype,

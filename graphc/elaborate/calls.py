@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from graphc.dims import Dim
+from graphc.elaborate.operations import Positional, apply, check_names
 from graphc.elaborate.ports import COMPILE_TIME, bind_ports, check_results, compile_time
 from graphc.elaborate.rules import apply_rules
 from graphc.elaborate.scope import (
@@ -24,22 +23,11 @@ from graphc.elaborate.scope import (
 )
 from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node, Origin, stamped
-from graphc.ops import Function, Parameter
-from graphc.ops.define import REQUIRED
+from graphc.ops import Function
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
-from graphc.types import Mismatch, Type, same, show
 
 Given = tuple[tree.Ident | None, Any, tree.Argument]
-
-
-@dataclass(frozen=True, slots=True)
-class Positional:
-    """An argument by position; `expr` is None for one that comes along a chain."""
-
-    value: Any
-    span: Span
-    expr: tree.Expr | None
 
 
 def call(
@@ -70,11 +58,11 @@ def call(
     name = expr.name.text if expr.name else feeds
     instance: Instance | None = None
     if isinstance(callee, Function):
-        _check_names(scope, callee, named, expr.span)
+        check_names(scope, callee, named, expr.span)
     if misplaced is not None:
         raise mistake("E209", "an argument by position after one by name", misplaced)
     if isinstance(callee, Function):
-        value = _apply(context, scope, callee, positional, named, expr.span)
+        value = apply(context, scope, callee, positional, named, expr.span)
     else:
         value, instance = _use(context, scope, callee, positional, named, name, expr.span)
     if expr.name:
@@ -125,142 +113,6 @@ def _imported(module: Namespace, function: tree.Member) -> BlockValue:
         message = f"`{function.name.text}` is not a block of {module.source.name}"
         raise mistake("E602", message, function.span, near)
     return found
-
-
-# ---- operations ---------------------------------------------------------------------------
-
-
-def _check_names(scope: Scope, function: Function, named: Iterable[str], span: Span) -> None:
-    """Every argument by name is a parameter; what is a node's name was meant as a comparison."""
-    known = [p.name for p in function.parameters if not p.positional_only]
-    if any(p.keywords for p in function.parameters):
-        return
-    for name in named:
-        if name not in known:
-            near = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
-            raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, near)
-
-
-def _apply(
-    context: Context,
-    scope: Scope,
-    function: Function,
-    positional: Sequence[Positional],
-    named: dict[str, tuple[Any, tree.Argument]],
-    span: Span,
-) -> Any:
-    """An operation on its arguments."""
-    tensors: list[Node] = []
-    attrs: dict[str, Any] = {}
-    pending = list(positional)
-    for parameter in function.parameters:
-        if parameter.variadic:
-            tensors.extend(to_node(given.value, given.span) for given in pending)
-            pending = []
-            continue
-        if parameter.keywords:
-            attrs[parameter.name] = {
-                name: compile_time(context, parameter.kind, value, argument.span, f"`{name}`")
-                for name, (value, argument) in named.items()
-                if all(name != other.name for other in function.parameters)
-            }
-            continue
-        if pending:
-            if parameter.name in named:
-                raise mistake("E209", f"`{function.name}` gets `{parameter.name}` twice", span)
-            given = pending.pop(0)
-            value, place, expr = given.value, given.span, given.expr
-        elif parameter.name in named:
-            value, argument = named[parameter.name]
-            place, expr = argument.span, argument.value
-        elif parameter.default is REQUIRED:
-            raise mistake(
-                "E209", f"`{function.name}` needs `{parameter.name}`: {function.signature}", span
-            )
-        elif parameter.kind in ("axis", "axes") and isinstance(parameter.default, int):
-            attrs[parameter.name] = (
-                parameter.default if parameter.kind == "axis" else (parameter.default,)
-            )
-            continue
-        else:
-            attrs[parameter.name] = parameter.default
-            continue
-        if parameter.kind == "tensor":
-            tensors.append(to_node(value, place))
-        else:
-            first = tensors[0].type if tensors else None
-            attrs[parameter.name] = _attribute(
-                context, scope, function, parameter, value, expr, place, first, span
-            )
-    if pending:
-        most = len(function.parameters)
-        raise mistake(
-            "E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span
-        )
-    try:
-        return function.build(*tensors, **attrs)
-    except Mismatch as wrong:
-        raise mistake(wrong.code, wrong.message, span, wrong.help) from None
-    except OverflowError as why:
-        raise mistake("E310", str(why), span) from None
-
-
-def _attribute(
-    context: Context,
-    scope: Scope,
-    function: Function,
-    parameter: Parameter,
-    value: Any,
-    expr: tree.Expr | None,
-    place: Span,
-    first: Type | None,
-    span: Span,
-) -> Any:
-    """An argument that is known at compile time, in the form that the operation takes."""
-    if parameter.kind not in ("axis", "axes"):
-        return compile_time(context, parameter.kind, value, place, f"`{parameter.name}`")
-    if value is None:
-        return None
-    single = not isinstance(value, tuple)
-    exprs = (
-        [expr] if single else expr.items if isinstance(expr, tree.ListOf) else [None] * len(value)
-    )
-    axes = tuple(
-        _axis(context, scope, v, e, first, place, span)
-        for v, e in zip((value,) if single else value, exprs, strict=True)
-    )
-    if parameter.kind == "axes":
-        return axes
-    if not single:
-        raise mistake("E305", f"`{function.name}` takes one axis here", place)
-    return axes[0]
-
-
-def _axis(
-    context: Context,
-    scope: Scope,
-    value: Any,
-    expr: tree.Expr | None,
-    first: Type | None,
-    place: Span,
-    span: Span,
-) -> int:
-    """An axis by number, or by the dim that labels it."""
-    if not isinstance(value, Dim):
-        raise mistake("E305", f"an axis is an integer or a dim, found {describe(value)}", place)
-    entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None
-    if entry and entry.is_dim and first is not None:
-        places = [i for i, axis in enumerate(first.shape) if same(axis, value)]
-        if len(places) == 1:
-            return places[0]
-        shown = f"axis {value} appears {len(places)} times in {show(first.shape)}"
-        if not places:
-            shown = f"{first} has no axis {value}"
-        raise mistake("E305", shown, span, "give the axis as an integer")
-    known = context.known(value)
-    if known is None:
-        raise mistake("E404", "an axis is an integer known at compile time", place)
-    return known
 
 
 # ---- blocks --------------------------------------------------------------------------------

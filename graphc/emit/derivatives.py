@@ -13,11 +13,11 @@ from graphc.emit.record import annotation, cached, field, needs_record, record_n
 from graphc.graph import Node
 
 
-def _entered(compiled: Compiled) -> list[str]:
+def _entered(compiled: Compiled, lines: list[str]) -> list[str]:
+    """The lines of a function after those that check its arguments and bind its dims."""
+    value = f"_enter({compiled.begin.arguments})"
     values = compiled.begin.values
-    if not values:
-        return [f"_enter({compiled.begin.arguments})"]
-    return unpacking(values, f"_enter({compiled.begin.arguments})")
+    return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
 
 def _steps(compiled: Compiled, one: Derived) -> list[str]:
@@ -35,7 +35,7 @@ def forward(compiled: Compiled) -> str:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
             "The outputs of the graph.",
-            [*_entered(compiled), *_steps(compiled, one), f"return Outputs({outputs})"],
+            _entered(compiled, [*_steps(compiled, one), f"return Outputs({outputs})"]),
         )
     held = [f"{field(v)}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
     held += [f"{field(dim)}={dim}" for dim in compiled.begin.dims]
@@ -44,12 +44,14 @@ def forward(compiled: Compiled) -> str:
         "The outputs of the graph, and what `backward` reads of it.\n\n"
         "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
         "between `forward` and `backward` does not change the gradient.\n",
-        [
-            *_entered(compiled),
-            *_steps(compiled, one),
-            *listed("cache = Cache(", held, ")"),
-            f"return Outputs({outputs}), cache",
-        ],
+        _entered(
+            compiled,
+            [
+                *_steps(compiled, one),
+                *listed("cache = Cache(", held, ")"),
+                f"return Outputs({outputs}), cache",
+            ],
+        ),
     )
 
 
@@ -95,7 +97,8 @@ def backward(compiled: Compiled) -> str:
             lines.append(
                 f"{given[declared.name]} = _cotangent({field(declared.name)}, {what!r}, {shape})"
             )
-    lines += unpacking(held, "cache") if held else []
+    rest = [*_steps(compiled, one), *_gradients(compiled, one)]
+    lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
     about = (
         "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"
         "A cotangent is given by the name of its output; "
@@ -110,7 +113,7 @@ def backward(compiled: Compiled) -> str:
     return function(
         f"def backward(cache: Cache, *, {', '.join(keywords)}) -> dict[str, Any]:",
         about,
-        [*lines, *_steps(compiled, one), *_gradients(compiled, one)],
+        lines,
     )
 
 
@@ -144,7 +147,7 @@ def _value(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {_named(one)}.",
-        [*_entered(compiled), *_steps(compiled, one), f"return {values}"],
+        _entered(compiled, [*_steps(compiled, one), f"return {values}"]),
     )
 
 
@@ -157,7 +160,7 @@ def _gradient(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         about,
-        [*_entered(compiled), *_steps(compiled, one), *_gradients(compiled, one, before)],
+        _entered(compiled, [*_steps(compiled, one), *_gradients(compiled, one, before)]),
     )
 
 
@@ -173,17 +176,15 @@ def _vjp(compiled: Compiled, one: Derived) -> str:
         shape = ", ".join(map(str, shapes[name])) + ("," if len(shapes[name]) == 1 else "")
         what = f"the cotangent of `{name}`"
         lines.append(f"{variable} = _cotangent(cotangents.get({name!r}), {what!r}, ({shape}))")
+    signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]")
     return function(
-        f"def {one.program.name}({compiled.begin.signature_with('cotangents: Mapping[str, ArrayLike]')})"
-        f" -> tuple[{record}, dict[str, Any]]:",
+        f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {_named(one)}, and their cotangents pulled back, by path.\n\n"
         "A cotangent is given by the name of its output; what is left out is 0.\n",
-        [
-            *_entered(compiled),
-            *lines,
-            *_steps(compiled, one),
-            *_gradients(compiled, one, f"{values}, "),
-        ],
+        _entered(
+            compiled,
+            [*lines, *_steps(compiled, one), *_gradients(compiled, one, f"{values}, ")],
+        ),
     )
 
 

@@ -156,7 +156,7 @@ def _bind(binding: Binding) -> str:
     size = f"{binding.variable}.shape[{binding.axis}]"
     if binding.factor == 1 and binding.offset.constant == 0:
         return f"{binding.dim} = {size}"
-    length = f"{binding.factor}*{binding.dim} + {binding.offset}"
+    length = Dim.symbol(binding.dim) * binding.factor + binding.offset
     what = f"{binding.what}, axis {binding.axis}, which has {length} elements"
     return f"{binding.dim} = _solve({size}, {binding.factor}, {binding.offset}, {what!r})"
 

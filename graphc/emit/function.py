@@ -71,7 +71,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list
     if step.until is not None:
         inside += ["if done:", "    break"]
     lines += _beside([f"for {loop.index} in {over}:"], place(step.node, source))
-    return [*lines, *(f"    {line}" for line in inside or ["pass"])]
+    ends = [f"{name} = {carried}" for name, carried in step.ends]
+    return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
 
 def _handed_on(step: LoopStep) -> list[str]:
@@ -100,7 +101,7 @@ def _adjoint(step: Step, variables: Mapping[Node, str], labels: Mapping[Node, st
         lines = _sum_over_children(step, first, variables, labels)
     else:
         lines = _beside(statements(step.target, step.node, variables), _said(first, labels))
-    for other in others:
+    for other in [other for other in others if f"d_{labels[other.of]}" != step.target]:
         lines.append(f"# d_{labels[other.of]} = {step.target}: {_said(other, labels)}")
     return lines
 
@@ -139,9 +140,7 @@ def result(node: Node, program: Program, shared: bool = False) -> str:
     """A result as it is returned: never memory of an input, of the cache or of another result."""
     text = ast.unparse(expression(node, program.variables))
     if not node.rank:
-        return (
-            f"{DTYPES[node.type.dtype]}({text})" if node.static or node.op.name in _ARRAYS else text
-        )
+        return f"{DTYPES[node.type.dtype]}({text})"
     ends = node.op is RESULT and _may_be_its_start(node)
     if shared or ends or node.op.view_of is not None or not node.args:
         return f"{text}.copy()"
@@ -155,7 +154,3 @@ def _may_be_its_start(node: Node) -> bool:
     if not 0 <= number < len(loop.carried) or (loop.count.constant or 0) > 0:
         return False
     return node.args[0].args[number].op is not full_array
-
-
-_ARRAYS = frozenset({"where", "pick", "reshape", "broadcast_to", "accumulate", "result"})
-"""What makes an array also of rank 0, where everything else gives a NumPy scalar."""

@@ -39,8 +39,12 @@ def _split_arguments(text: str) -> list[str]:
     return re.split(r", (?![^\[]*\])", text)
 
 
-def unpacking(names: Sequence[str], value: str) -> list[str]:
-    """`a, b = value`, over several lines where it is long."""
+def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
+    """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
+    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", line)}
+    names = [name if name in read else "_" for name in names]
+    if set(names) == {"_"}:
+        return [value] if value.endswith(")") else []
     line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
     if len(line) <= 96:
         return [line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 
 from graphc.elaborate.model import Declared
 from graphc.emit import parts, special
@@ -89,14 +90,20 @@ def _line(declared: Declared) -> str:
     return f"{shown(declared)}: {kind}{show(declared.type.shape)}" + (f"  {doc}" if doc else "")
 
 
-def _parts(written: str) -> list[str]:
-    """The ready-made functions that the module calls, in their own order."""
-    sources = {
+@cache
+def _sources() -> dict[str, str]:
+    """The ready-made functions, as text, in their own order."""
+    return {
         name: inspect.getsource(value).rstrip()
         for source in (parts, special)
         for name, value in vars(source).items()
         if inspect.isfunction(value) and value.__module__ == source.__name__
     }
+
+
+def _parts(written: str) -> list[str]:
+    """Those of the ready-made functions that the module calls."""
+    sources = _sources()
     needed: set[str] = set()
     pending = [written]
     while pending:

@@ -12,12 +12,17 @@ ArrayLike = Any  # what np.asarray takes
 
 
 def _array(value: ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
-    """The value as a C-contiguous, aligned array of a dtype and rank; a scalar for rank 0."""
-    array = np.asarray(value)
+    """The value as a C-contiguous, aligned array of a dtype and rank; of rank 0 as a scalar."""
+    try:
+        array = np.asarray(value)
+    except ValueError as why:
+        raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
     if array.dtype.kind not in kinds:
         raise TypeError(f"{what} has dtype {array.dtype}, expected {expected}")
     if array.ndim != rank:
         raise ValueError(f"{what} has shape {array.shape}, expected {expected}")
+    if dtype is np.int64 and array.dtype == np.uint64 and np.any(array > np.iinfo(dtype).max):
+        raise ValueError(f"{what} holds {np.max(array)}, which no int64 does")
     if rank == 0:
         return dtype(array[()])
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
@@ -46,6 +51,8 @@ def _whole(value: int, name: str) -> int:
 
 def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
     """The parameters are there, and no others."""
+    if not isinstance(params, Mapping):
+        raise TypeError("parameters: expected a dict by path")
     if params.keys() != set(expected):
         missing = [name for name in expected if name not in params]
         extra = sorted(str(name) for name in params if name not in expected)
@@ -57,7 +64,7 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
 def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     """The cotangent of an output: an array of its shape; zeros where it is left out."""
     if value is None:
-        return np.zeros(shape, FLOAT)
+        return np.zeros(shape, FLOAT)[()]
     array = np.asarray(value)
     if array.dtype.kind not in "fiub" or array.shape != shape:
         raise ValueError(

@@ -98,7 +98,7 @@ def _held(node: Node, family: bool) -> str:
     """The type of a cached value; a family of parameters is a list of them."""
     if family:
         return f"list[{annotation(Type(node.type.dtype, node.shape[1:]))}]"
-    return annotation(node.type)
+    return annotation(node.type) if node.rank else "Any"
 
 
 def cached(compiled: Compiled) -> dict[str, Node]:

@@ -12,14 +12,14 @@ IMPORTS = {
     "numpy.typing": {"npt"},
 }
 BUILTINS = frozenset(
-    {"abs", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len", "list",
-     "max", "min", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple", "zip",
-     "ArithmeticError", "TypeError", "ValueError"}
+    {"abs", "any", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len",
+     "list", "max", "min", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple",
+     "zip", "ArithmeticError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
     ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If,
-    ast.For, ast.Raise, ast.Break, ast.Continue, ast.Pass,
+    ast.For, ast.Raise, ast.Break, ast.Continue, ast.Pass, ast.Try, ast.ExceptHandler,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
@@ -39,26 +39,24 @@ def verify(text: str) -> None:
     A `.graph` file reaches the text as checked names and as literals only; this would notice
     if anything else did.
     """
-    tree = ast.parse(text)
-    known = {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-    known |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
-    known |= {
-        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    known |= {name for names in IMPORTS.values() for name in names} | BUILTINS
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(ast.parse(text)))
+    known = {name for names in IMPORTS.values() for name in names} | BUILTINS
+    for node in nodes:
         if not isinstance(node, STATEMENTS + EXPRESSIONS):
             raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
         if isinstance(node, ast.Import | ast.ImportFrom):
             _check_import(node)
-        elif isinstance(node, ast.Name) and node.id not in known:
-            raise Refused(f"line {node.lineno}: unknown name {node.id}")
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
+            known.add(node.name)
+        elif isinstance(node, ast.arg):
+            known.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            known.add(node.id)
         elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
             raise Refused(f"line {node.lineno}: attribute {node.attr}")
+    for node in nodes:
+        if isinstance(node, ast.Name) and node.id not in known:
+            raise Refused(f"line {node.lineno}: unknown name {node.id}")
 
 
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:

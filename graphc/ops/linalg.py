@@ -33,6 +33,11 @@ def _column(x: Node) -> Node:
     return expand(x, axes=(x.rank,))
 
 
+def _row(y: Node, rank: int) -> Node:
+    """A vector as the last axis of this many."""
+    return expand(y, axes=tuple(range(rank - 1)))
+
+
 def _matmul_left(ct: Node, x: Node, y: Node) -> Node:
     """∂(x y)/∂x transposed: ct yᵀ; an outer product where y is a vector."""
     if x.rank == 1:
@@ -40,7 +45,7 @@ def _matmul_left(ct: Node, x: Node, y: Node) -> Node:
             return ct * y
         return y @ ct if y.rank == 2 else squeeze_last(y @ _column(ct))
     if y.rank == 1:
-        return outer(ct, y) if ct.rank == 1 else _column(ct) * y
+        return outer(ct, y) if ct.rank == 1 else _column(ct) * _row(y, ct.rank + 1)
     return ct @ swapped(y)
 
 
@@ -49,7 +54,10 @@ def _matmul_right(ct: Node, x: Node, y: Node) -> Node:
     if x.rank == 1:
         if y.rank == 1:
             return ct * x
-        return outer(x, ct) if ct.rank == 1 else _column(x) * expand(ct, axes=(ct.rank - 1,))
+        if ct.rank == 1:
+            return outer(x, ct)
+        column = expand(x, axes=(*range(ct.rank - 1), ct.rank))
+        return column * expand(ct, axes=(ct.rank - 1,))
     if y.rank == 1:
         return _rows(x).T @ reshape(ct, shape=(product(ct.shape),)) if x.rank > 2 else x.T @ ct
     if y.rank == 2:

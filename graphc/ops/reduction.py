@@ -7,8 +7,8 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.arithmetic import equal, isfinite, maximum, stop, where
-from graphc.ops.define import CAST, first_to_float, general, linear, normal_axes
+from graphc.ops.arithmetic import equal, isfinite, maximum, where
+from graphc.ops.define import CAST, constant, first_to_float, general, linear, normal_axes, to_int
 from graphc.ops.elementary import exp, log
 from graphc.ops.shaping import expand
 from graphc.types import Type, product
@@ -23,13 +23,13 @@ def reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
     return x.with_shape(kept)
 
 
-def call(name: str) -> Any:
+def call(name: str, more: str = "") -> Any:
     """`np.name(x, axis=…, keepdims=True)`, saying only what is not NumPy's default."""
 
     def template(node: Node) -> str:
         axes = node.attrs["axis"]
         axis = "" if axes is None else f", axis={axes[0] if len(axes) == 1 else axes}"
-        return f"{name}({{0}}{axis}{', keepdims=True' if node.attrs['keepdims'] else ''})"
+        return f"{name}({{0}}{axis}{', keepdims=True' if node.attrs['keepdims'] else ''}{more})"
 
     return template
 
@@ -53,6 +53,7 @@ sum_: Op = linear(
     transpose=lambda ct, x, axis, keepdims: reinserted(ct, x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
+    prepare=lambda args: tuple(map(to_int, args)),
     doc="Sum along axes (all by default).",
 )
 mean: Op = linear(
@@ -94,13 +95,23 @@ min_: Op = general(
 )
 
 
+_largest: Op = constant(
+    "largest",
+    infer=reduced,
+    numpy=call("np.max", ", initial=-np.inf"),
+    signature="",
+    public=False,
+    doc="Largest element along axes, taken as constant; -inf where there is none.",
+)
+
+
 def _exponentials(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
     """exp(x - m), its sum, and the shift m: the largest element, or 0 where that is infinite.
 
     Shared by everything below, so that a value and its derivative compute them once. The
     shift cancels in exact arithmetic, so it counts as constant.
     """
-    largest = stop(max_(x, axis=axis, keepdims=True))
+    largest = _largest(x, axis=axis, keepdims=True)
     shift = where(isfinite(largest), largest, 0)
     shifted = exp(x - shift)
     return shifted, sum_(shifted, axis=axis, keepdims=True), shift

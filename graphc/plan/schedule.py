@@ -17,12 +17,14 @@ from graphc.loop import (
     Element,
     Loop,
     arguments,
+    body,
     limit,
     moved_adjoints,
     rebuild,
     result,
 )
 from graphc.names import Scope, flat
+from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 
 VIEWS = frozenset({"permute", "expand"})
@@ -57,14 +59,16 @@ class LoopStep:
     """A loop as a statement: its body is a program of its own.
 
     `carries` are (variable, first value), `stacks` are (variable, item, loop result); the
-    results of the body are the next carried values and the items, in that order. `until` ends
-    the loop; `steps` is the variable that counts the steps taken.
+    results of the body are the next carried values and the items, in that order. `ends` are
+    (variable, carried variable) where the value goes by another name afterwards. `until` ends the
+    loop; `steps` is the variable that counts the steps taken.
     """
 
     node: Node
     body: Program
     carries: tuple[tuple[str, Node], ...]
     stacks: tuple[tuple[str, Node, Node], ...]
+    ends: tuple[tuple[str, str], ...] = ()
     until: Node | None = None
     steps: str | None = None
     frees: tuple[str, ...] = ()
@@ -147,8 +151,8 @@ def _loop_step(
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
-    A carried value goes by the name of what the loop ends with, else of what it starts with, if
-    nothing else reads that.
+    A carried value has its own name in the loop; going backwards it goes on under the name of
+    what it starts from, if nothing else reads that.
     """
     loop: Loop = node.attrs["loop"]
     initials, sources, _ = arguments(node)
@@ -157,8 +161,15 @@ def _loop_step(
     inside: dict[Node, str] = dict(variables)
     for carried, initial, end in zip(loop.carried, initials, ends, strict=False):
         names[carried] = hint = str(carried.attrs["name"])
-        taken_over = variables.get(initial) if alive[initial] == 1 else None
-        inside[carried] = variables.get(end) or taken_over or scope.fresh(flat(hint))
+        same = variables.get(end)
+        if loop.backwards and alive[initial] == 1 and initial in variables:
+            inside[carried] = variables[initial]
+        elif same is not None and (
+            same == flat(hint) or (loop.backwards and _is_sum(loop, carried))
+        ):
+            inside[carried] = same
+        else:
+            inside[carried] = scope.fresh(flat(hint))
     elements: dict[Node, Node] = {}
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
@@ -182,16 +193,27 @@ def _loop_step(
             for item, end in zip(loop.collected, ends[count:], strict=True)
             if end in variables
         ),
+        tuple(
+            (variables[end], inside[carried])
+            for carried, end in zip(loop.carried, ends, strict=False)
+            if end in variables and variables[end] != inside[carried]
+        ),
         None if loop.until is None else new[loop.until],
         variables.get(result(node, STEPS)),
     )
+
+
+def _is_sum(loop: Loop, carried: Node) -> bool:
+    """Does this carried value only gather what each step adds to it?"""
+    following = loop.nexts[loop.carried.index(carried)]
+    return following.op is accumulate and following.args[0] is carried
 
 
 def _element_name(graph: Graph, loop: Loop, element: Element, source: str | None) -> str:
     """What a step calls an element: as the forward step called it, or `x_t` for x at t."""
     if element.of is not None:
         known = graph.names.get(element.of) or element.of.attrs.get("name")
-        return str(known or "saved")
+        return str(known or (source or "saved").split(f"_by_{loop.index}")[0])
     return f"{source or 'element'}_{loop.index}"
 
 
@@ -275,9 +297,7 @@ def _variables(
         if node in variables or node.op is LOOP:
             continue
         if node.op is RESULT:
-            variables[node] = _continued(node, variables, uses, given) or scope.fresh(
-                _end(graph, node)
-            )
+            variables[node] = scope.fresh(_end(graph, node))
             length[node] = len(variables[node])
             continue
         inside = len(templates[node]) + sum(length[arg] for arg in node.args)
@@ -301,17 +321,6 @@ def _temporary(
     return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
 
 
-def _continued(
-    node: Node, variables: Mapping[Node, str], uses: Counter[Node], given: Collection[Node]
-) -> str | None:
-    """The name of what a loop starts from, for what it ends with, if nothing else reads that."""
-    loop: Loop = node.args[0].attrs["loop"]
-    if not 0 <= node.attrs["number"] < len(loop.carried):
-        return None
-    start = node.args[0].args[node.attrs["number"]]
-    return variables.get(start) if uses[start] == 1 and start not in given else None
-
-
 def _end(graph: Graph, node: Node) -> str:
     """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
     loop: Loop = node.args[0].attrs["loop"]
@@ -320,9 +329,16 @@ def _end(graph: Graph, node: Node) -> str:
         return "steps"
     if number < len(loop.carried):
         return flat(str(loop.carried[number].attrs["name"]))
-    item = loop.results[number]
-    hint = graph.names.get(item) or str(item.attrs.get("name", "saved"))
-    return f"{flat(hint)}_by_{loop.index}"
+    return f"{flat(_saved_name(graph, loop.results[number], loop))}_by_{loop.index}"
+
+
+def _saved_name(graph: Graph, item: Node, loop: Loop) -> str:
+    """A name for a value of a step: the user's, else by the named value that it is a part of."""
+    known = graph.names.get(item) or item.attrs.get("name")
+    if known is not None:
+        return str(known)
+    owners = _owners(body(loop), {n: flat(name) for n, name in graph.names.items()})
+    return f"{owners.get(item, 'step')}_{WORDS.get(item.op.name, item.op.name)}"
 
 
 def _mentions(node: Node, text: str) -> list[Node]:

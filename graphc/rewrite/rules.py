@@ -34,7 +34,7 @@ def scaled_twice(node: Node) -> Node | None:
     outer, inner = node.args
     if inner.op is not times or not (_is_power_of_two(outer) and _is_power_of_two(inner.args[0])):
         return None
-    return (outer.value * inner.args[0].value) * inner.args[1]
+    return times(outer.value * inner.args[0].value, inner.args[1])
 
 
 def _is_power_of_two(node: Node) -> bool:
