@@ -344,5 +344,5 @@ def test_a_mistake_leaves_its_file_untouched_and_the_others_are_formatted(ugly: 
 def test_what_cannot_be_read_or_written_is_one_line(ugly: Path) -> None:
     code, _, message = run(str(ugly.with_name("none.graph")))
     assert code == 1
-    assert message.startswith("graphc: cannot read ")
+    assert message.startswith("error[E001]: cannot read ")
     assert message.count("\n") == 1

@@ -81,7 +81,8 @@ def _target(file: str, out: str) -> Path | None:
     try:
         return _checked(file, out, stem)
     except (OSError, ValueError) as why:
-        raise fail(f"cannot write {shown(out or file)}: {reason(why)}") from None
+        what = f"write {shown(out)}" if out else f"read {shown(file)}"
+        raise fail(f"cannot {what}: {reason(why)}") from None
 
 
 def _checked(file: str, out: str, stem: str) -> Path:

@@ -295,8 +295,10 @@ def _apart(context: Context, node: Node, path: str) -> Node:
     before = context.names.get(node)
     if before is not None and (before == path or before.startswith(f"{path}.")):
         return node
+    if before is not None:  # another name of the same node
+        return intern(identity, (node,), {}, node.type, path)
     if node.static or not node.args or node.op in (RESULT, RULED):
-        return node if before is None else intern(identity, (node,), {}, node.type, path)
+        return node
     return intern(node.op, node.args, node.attrs, node.type, path)
 
 

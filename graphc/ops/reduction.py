@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -177,8 +178,9 @@ softmax: Op = general(
 
 
 def _log_softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
+    """x - shift - log(sum); nan where the sum is 0, which only -inf throughout or nothing gives."""
     _, total, shift = _exponentials(x, axis)
-    return x - shift - log(total)
+    return x - shift - log(where(equal(total, 0), math.nan, total))
 
 
 log_softmax: Op = general(
