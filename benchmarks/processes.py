@@ -21,6 +21,7 @@ THREADS = {
     "NUMBA_NUM_THREADS": "{}",
     "VECLIB_MAXIMUM_THREADS": "{}",
     "GRAPHC_THREADS": "{}",
+    "NPROC": "{}",  # the pool of JAX
 }
 
 # Printed by a child as the last thing that it does. Linux hands the resident size of the parent on

@@ -281,7 +281,7 @@ def source(op: Op, name: str, type: Type, **attrs: Any) -> Node:
 
 def reaches_source(node: Node) -> bool:
     """Does the value depend on an input or a parameter?"""
-    return any(below.op in SOURCES for below in dag([node]))
+    return any(below.op in SOURCES for below in arguments_first([node]))
 
 
 def with_args(node: Node, args: tuple[Node, ...]) -> Node:
@@ -331,9 +331,9 @@ class Graph:
         return dag(self.results.values())
 
     @property
-    def order(self) -> tuple[Node, ...]:
-        """Every node that a result reaches, arguments first, else as made."""
-        return tuple(topological(self.dag))
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node that a result reaches, arguments first."""
+        return tuple(arguments_first(self.results.values()))
 
 
 def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
@@ -355,6 +355,26 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
                 seen.add(arg)
                 pending.append(arg)
     return graph
+
+
+def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iterator[Node]:
+    """What the results reach and is not done: depth first, each node after its arguments.
+
+    `done` may grow meanwhile by what has been yielded.
+    """
+    seen: set[Node] = set()
+    pending = list(results)[::-1]
+    while pending:
+        node = pending[-1]
+        if node in seen or node in done:
+            pending.pop()
+            continue
+        missing = [arg for arg in node.args if arg not in seen and arg not in done]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            seen.add(node)
+            yield pending.pop()
 
 
 def topological(graph: nx.MultiDiGraph[Node]) -> Iterator[Node]:

@@ -14,6 +14,7 @@ from graphc.graph import (
     Node,
     Op,
     Term,
+    arguments_first,
     as_node,
     dag,
     intern,
@@ -197,13 +198,13 @@ def body(loop: Loop) -> list[Node]:
 
 def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
     """Every node that the roots reach, also inside loops and stated derivatives."""
-    for node in dag(roots):
+    for node in arguments_first(roots):
         yield node
         for inner in node.attrs.values():
             if isinstance(inner, Loop):
                 yield from body(inner)
             elif isinstance(inner, Rule):
-                yield from dag(inner.pulled)
+                yield from arguments_first(inner.pulled)
 
 
 # ---- rules ---------------------------------------------------------------------------------------
@@ -271,9 +272,7 @@ def rebuild(
     Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
     """
     new: dict[Node, Node] = dict(start or {})
-    for node in topological(dag(results, given=new)):
-        if node in new:
-            continue
+    for node in arguments_first(results, new):
         with stamped(node.origin, node.index[0]):
             args = tuple(new[arg] for arg in node.args)
             if node.op is LOOP:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -60,7 +62,7 @@ def compile_source(
     source: Source, options: Options = Options(), folder: Path | None = None
 ) -> Result:
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
-    with building():
+    with building(), _without_collection():
         model = elaborate(
             parse(source),
             dims=options.dims,
@@ -74,6 +76,18 @@ def compile_source(
         written = text(_compiled(model, options.level))
     verify(written)
     return Result(written, model, model.warnings)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Inside, cyclic garbage waits: a compilation keeps nearly all that it makes."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load(text: str, name: str) -> ModuleType:
@@ -114,7 +128,7 @@ def _compiled(model: Model, level: str) -> Compiled:
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
         node: f"{'d' if node in whole else 'ct'}_{flat(node.attrs['name'])}"
-        for node in split.backward.order
+        for node in split.backward.nodes
         if node.op is COTANGENT
     }
     backward = _derived(split.backward, held | cotangents, begin, "backward", (), tuple(wrt))
@@ -141,7 +155,7 @@ def _function(
             graph = products(one.name, chosen, wrt, model.names)
             given |= {
                 node: f"ct_{flat(node.attrs['name'])}"
-                for node in graph.order
+                for node in graph.nodes
                 if node.op is COTANGENT
             }
         case _:

@@ -366,6 +366,15 @@ SHAPES: dict[str, Row] = {
         SMOOTH,
         (on("[]", "[2, 3], a", shape=(2, 3)), on("[]", "[], a", shape=())),
     ),
+    "linspace": row(
+        lambda start, stop, num=50: np.linspace(start, stop, num),
+        SMOOTH,
+        (
+            on(("[]", "[]"), "a, b"),
+            on(("[]", "[]"), "a, b, 1", num=1),
+            on(("[]", "[]"), "a, stop=b, num=4", num=4),
+        ),
+    ),
     "zeros_like": row(lambda x: np.zeros(x.shape), SMOOTH, (on("[2, 3]"), on("[N]"), on("int[2]"))),
     "ones_like": row(lambda x: np.ones(x.shape), SMOOTH, (on("[2, 3]"), on("[N]"), on("int[2]"))),
     "rearrange": row(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, expression, show, statements
+from graphc.emit.layout import width
 from graphc.graph import Adjoint, Node
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
@@ -16,6 +17,7 @@ from graphc.plan.schedule import LoopStep, Program, Step
 from graphc.source import Source
 
 WIDTH = 96
+LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
 def body(program: Program, source: Source, in_loop: bool = False) -> list[str]:
@@ -110,17 +112,19 @@ def _sum_over_children(
     step: Step, adjoint: Adjoint, variables: Mapping[Node, str], labels: Mapping[Node, str]
 ) -> list[str]:
     children = list(dict.fromkeys(labels[t.child] for t in adjoint.terms if t.child is not None))
-    used = ", ".join(children) + (" and is an output" if adjoint.terms[0].child is None else "")
-    lines = [
-        f"# {labels[adjoint.of]} goes into {used}: its adjoint is the sum of what comes back",
-        f"{step.target} = (",
-    ]
-    for number, (arg, part) in enumerate(zip(step.node.args, adjoint.terms, strict=True)):
-        subtracted = bool(number) and arg.op is negative and arg not in variables
-        shown = ast.unparse(expression(arg.args[0] if subtracted else arg, variables))
-        sign = "- " if subtracted else "+ " if number else ""
-        lines.append(f"    {sign}{shown}  # {term(part, adjoint.of, labels)}")
-    return [*lines, ")"]
+    shown = children if len(children) <= 5 else [*children[:4], f"{len(children) - 4} others"]
+    used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
+    lines = [f"# {labels[adjoint.of]} goes into {used}: its adjoint is the sum of what comes back"]
+    parts = list(zip(step.node.args, adjoint.terms, strict=True))
+    for start in range(0, len(parts), LONGEST_SUM):
+        lines.append(f"{step.target} {'+=' if start else '='} (")
+        for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
+            subtracted = bool(number) and arg.op is negative and arg not in variables
+            text = _written(arg.args[0] if subtracted else arg, variables)
+            sign = "- " if subtracted else "+ " if number else ""
+            lines.append(f"    {sign}{text}  # {term(part, adjoint.of, labels)}")
+        lines.append(")")
+    return lines
 
 
 def _said(adjoint: Adjoint, labels: Mapping[Node, str]) -> str:
@@ -131,7 +135,7 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
     """A comment behind a statement, or above it where the line would be long."""
     if not comment:
         return list(lines)
-    if len(lines) == 1 and len(lines[0]) + len(comment) + 4 <= WIDTH:
+    if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
         return [f"{lines[0]}  # {comment}"]
     return [f"# {comment}", *lines]
 

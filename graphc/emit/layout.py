@@ -39,6 +39,11 @@ def _split_arguments(text: str) -> list[str]:
     return re.split(r", (?![^\[]*\])", text)
 
 
+def width(text: str) -> int:
+    """The length of a line with every number as one digit, so that sizes do not change lines."""
+    return len(re.sub(r"\d+", "0", text))
+
+
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
     read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", line)}
@@ -46,7 +51,7 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []
     line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
-    if len(line) <= 96:
+    if width(line) <= 96:
         return [line]
     return listed("(", names, f") = {value}")
 
@@ -54,7 +59,7 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
 def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
     """Items between brackets, on one line where they fit."""
     line = f"{opening}{', '.join(items)}{closing}"
-    if len(line) <= 96:
+    if width(line) <= 96:
         return [line]
     rows = textwrap.wrap(", ".join(items) + ",", 92, break_long_words=False, break_on_hyphens=False)
     return [opening, *(f"    {row}" for row in rows), closing]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.graph import Node, Op, as_node
-from graphc.ops.define import composite, linear, normal_axes, normal_axis
+from graphc.graph import OPERATORS, Node, Op, as_node
+from graphc.ops.define import all_to_float, composite, linear, normal_axes, normal_axis
 from graphc.ops.shaping import (
     broadcast_to,
     concat,
@@ -19,7 +19,7 @@ from graphc.ops.shaping import (
     reshape,
     unindex,
 )
-from graphc.types import Mismatch, Shape, is_one, known_facts
+from graphc.types import Mismatch, Shape, Type, is_one, known_facts
 
 Pads = tuple[tuple[Dim, Dim], ...]  # (before, after) for each axis
 
@@ -218,6 +218,29 @@ def full(fill_value: Node, shape: Sequence[Dim]) -> Node:
     if fill_value.rank:
         raise Mismatch("E301", f"`full` takes a scalar, found {fill_value.type}")
     return broadcast_to(fill_value, shape=tuple(shape))
+
+
+def _linspace_transpose(ct: Node, start: Node, stop: Node, num: Dim | int) -> tuple[Node, Node]:
+    """Each point is start + t (stop - start), with t from 0 to 1."""
+    late = vdot(ct, linspace(0.0, 1.0, num=num))
+    return OPERATORS["sum"](ct, axis=None, keepdims=False) - late, late
+
+
+def _linspace_type(start: Type, stop: Type, *, num: Dim | int) -> Type:
+    if start.rank or stop.rank:
+        raise Mismatch("E301", f"`linspace` takes two scalars, found {start} and {stop}")
+    return Type("float", (Dim.of(num),))
+
+
+linspace: Op = linear(
+    "linspace",
+    infer=_linspace_type,
+    numpy="np.linspace({0}, {1}, {num}, dtype={float})",
+    transpose=_linspace_transpose,
+    prepare=all_to_float,
+    signature="start, stop, num: int = 50",
+    doc="`num` numbers at equal distances from `start` to `stop`, both included.",
+)
 
 
 @composite("zeros_like", "x", "Zeros of the shape of x.")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from graphc.graph import Graph, Node, dag, topological, with_args
+from graphc.graph import Graph, Node, arguments_first, dag, with_args
 from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments, limit, make_loop, rebuild, result
 from graphc.rewrite.mapping import mapped
 
@@ -43,7 +43,7 @@ def prune_loops(graph: Graph) -> Graph:
     """What a loop carries or collects is dropped where nothing reads it."""
     while True:
         read: dict[Node, set[int]] = {}
-        for node in graph.order:
+        for node in graph.nodes:
             if node.op is RESULT:
                 found = read.setdefault(node.args[0], set())
                 found.update({node.attrs["number"]} - {STEPS})
@@ -92,7 +92,7 @@ def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
 
 
 def _loops(results: Iterable[Node]) -> list[Node]:
-    return [node for node in topological(dag(results)) if node.op is LOOP]
+    return [node for node in arguments_first(results) if node.op is LOOP]
 
 
 def _steps(node: Node) -> Any:
@@ -104,7 +104,7 @@ def _steps(node: Node) -> Any:
 def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
     """The graph with these loops in the place of others, their results renumbered."""
     new: dict[Node, Node] = {}
-    for node in graph.order:
+    for node in graph.nodes:
         if node.op is not RESULT or node.args[0] not in loops:
             continue
         old, loop = node.args[0], loops[node.args[0]]

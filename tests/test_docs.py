@@ -1,0 +1,302 @@
+"""The documents: their programs compile and run, what they print is so, their links resolve.
+
+A fence marked `graph` is a program; `graph file=NAME` is a file beside it; `graph error` must fail
+with the message in the `text` fence behind it. `text` behind a program is what it is warned of.
+A `pycon` fence is run as a doctest, where `net` is the module of the program before it.
+"""
+
+from __future__ import annotations
+
+import doctest
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.elaborate.build import standard
+from graphc.elaborate.derive import AVAILABLE, KINDS
+from graphc.pipeline import Options, Result, compile_source, load
+from graphc.sample import arguments, sizes
+from graphc.source import GraphError, Source
+from graphc.syntax import tree
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+README = ROOT / "README.md"
+LANGUAGE = ROOT / "docs" / "language.md"
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+LINKED = [*DOCS, README, ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*/*.md")]
+
+FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+
+
+@dataclass(frozen=True)
+class Fence:
+    """A fenced part of a document."""
+
+    document: Path
+    line: int
+    info: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        return f"{self.document.name}:{self.line}"
+
+    @property
+    def is_program(self) -> bool:
+        """Is it to compile? In the README also what no info string calls so."""
+        plain = self.document == README and not self.info
+        return self.info == "graph" or (plain and re.search(r"^output ", self.text, re.M) is not None)
+
+
+@cache
+def fences(document: Path) -> tuple[Fence, ...]:
+    text = document.read_text(encoding="utf-8")
+    return tuple(
+        Fence(document, text.count("\n", 0, found.start()) + 1, found[1].strip(), found[2])
+        for found in FENCE.finditer(text)
+    )
+
+
+def all_fences() -> Iterator[Fence]:
+    for document in (*DOCS, README):
+        yield from fences(document)
+
+
+def following(fence: Fence) -> str | None:
+    """The text of the `text` fence that comes next, if one does."""
+    own = fences(fence.document)
+    behind = own[own.index(fence) + 1 :]
+    return behind[0].text.rstrip("\n") if behind and behind[0].info == "text" else None
+
+
+PROGRAMS = [fence for fence in all_fences() if fence.is_program]
+BROKEN = [fence for fence in all_fences() if fence.info == "graph error"]
+SESSIONS = [
+    (program, [one for one in until_next if one.info == "pycon"])
+    for program in PROGRAMS
+    for own in [fences(program.document)]
+    for behind in [own[own.index(program) + 1 :]]
+    for end in [next((i for i, one in enumerate(behind) if one.is_program), len(behind))]
+    for until_next in [behind[:end]]
+    if any(one.info == "pycon" for one in until_next)
+]
+
+
+def place(value: Any) -> str:
+    fence = value[0] if isinstance(value, tuple) else value
+    return fence.place
+
+
+def compiled(fence: Fence, folder: Path) -> Result:
+    """What becomes of a program, with the files of its document beside it."""
+    for other in fences(fence.document):
+        if other.info.startswith("graph file="):
+            name = other.info.removeprefix("graph file=")
+            (folder / name).write_text(other.text, encoding="utf-8")
+    name = "net.graph" if fence.document == README else "example.graph"
+    return compile_source(Source(name, fence.text), Options(), folder)
+
+
+def keywords(result: Result, module: ModuleType) -> dict[str, Any]:
+    """Random arguments of the module's functions, by name, with the dims that nothing binds."""
+    chosen = sizes(result.model)
+    wanted = inspect.signature(module.forward).parameters
+    dims = {name: size for name, size in chosen.items() if name in wanted}
+    return {**arguments(result.model, dims=chosen), **dims}
+
+
+def test_documents_have_programs() -> None:
+    assert {"language.md", "module.md", "architecture.md"} <= {path.name for path in DOCS}
+    assert len(PROGRAMS) > 40
+    assert len(BROKEN) > 10
+    assert len(SESSIONS) > 5
+
+
+@pytest.mark.parametrize("fence", PROGRAMS, ids=place)
+def test_program_runs_and_its_gradients_are_right(fence: Fence, tmp_path: Path) -> None:
+    result = compiled(fence, tmp_path)
+    warned = "\n\n".join(map(str, result.warnings))
+    assert warned == (following(fence) or "" if warned else "")
+    module = load(result.text, "documented")
+    given = keywords(result, module)
+    if not hasattr(module, "backward"):
+        assert isinstance(module.forward(**given), module.Outputs)
+        return
+    out, cache = module.forward(**given)
+    assert out._fields == module.Outputs._fields
+    cuts = re.search(r"\bstop\(", fence.text)  # its derivatives are not the numerical ones
+    if cuts or result.model.surrogate:
+        module.backward(cache)
+    else:
+        assert max(module.check(**given).values()) < 1e-6
+    for derivation in result.model.derivations:
+        derived = getattr(module, derivation.name)
+        if derivation.kind == "vjp":
+            _check_products(module, derived, derivation.outputs, given)
+        else:
+            derived(**given)
+
+
+def _check_products(
+    module: ModuleType, derived: Any, outputs: tuple[str, ...], given: dict[str, Any]
+) -> None:
+    """Cotangents pulled back by a derived function and by `backward` agree."""
+    rng = np.random.default_rng(1)
+    out, cache = module.forward(**given)
+    floats = {name for name in outputs if np.asarray(getattr(out, name)).dtype.kind == "f"}
+    cotangents = {name: rng.normal(size=np.shape(getattr(out, name))) for name in floats}
+    values, pulled = derived(**given, cotangents=cotangents)
+    for name in outputs:
+        np.testing.assert_array_equal(getattr(values, name), getattr(out, name))
+    others = set(inspect.signature(module.backward).parameters) - {"cache", *floats}
+    zeros = {name: np.zeros(np.shape(getattr(out, name))) for name in others}
+    grads = module.backward(cache, **cotangents, **zeros)
+    for path in grads.keys() & pulled.keys():
+        np.testing.assert_allclose(pulled[path], grads[path], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("fence", BROKEN, ids=place)
+def test_broken_program_gets_the_message_shown(fence: Fence, tmp_path: Path) -> None:
+    shown = following(fence)
+    assert shown is not None, "a broken program is followed by its message"
+    with pytest.raises(GraphError) as wrong:
+        compiled(fence, tmp_path)
+    assert str(wrong.value) == shown
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=place)
+def test_session_prints_what_is_shown(
+    session: tuple[Fence, list[Fence]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, parts = session
+    module = load(compiled(program, tmp_path).text, "documented")
+    monkeypatch.setitem(__import__("sys").modules, "net", module)
+    known: dict[str, Any] = {"np": np, "net": module}
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    said: list[str] = []
+    for part in parts:
+        test = doctest.DocTestParser().get_doctest(
+            part.text, known, part.place, str(part.document), part.line
+        )
+        runner.run(test, out=said.append, clear_globs=False)
+        known = test.globs
+    assert not runner.summarize(verbose=False).failed, "".join(said)
+
+
+def readme_program() -> Fence:
+    return next(fence for fence in fences(README) if fence.is_program)
+
+
+def test_readme_shows_what_the_compiler_writes(tmp_path: Path) -> None:
+    text = compiled(readme_program(), tmp_path).text
+    shown = [f.text for f in fences(README) if f.info == "python" and "d_h" in f.text]
+    assert len(shown) == 1
+    assert textwrap.dedent(shown[0]) in textwrap.dedent(text.replace("\n    ", "\n"))
+
+
+def test_readme_usage_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = compiled(readme_program(), tmp_path)
+    module = load(result.text, "readme")
+    monkeypatch.setitem(__import__("sys").modules, "net", module)
+    given = arguments(result.model)
+    usage = [f.text for f in fences(README) if f.info == "python" and "import net" in f.text]
+    assert len(usage) == 1
+    exec(compile(usage[0], str(README), "exec"), given)
+    assert list(given["grads"]) == list(given["params"])
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(document: Path) -> set[str]:
+    prose = FENCE.sub("", document.read_text(encoding="utf-8"))
+    return {slug(heading) for heading in re.findall(r"^#+ (.+)$", prose, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("document", LINKED, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_resolve(document: Path) -> None:
+    prose = FENCE.sub("", document.read_text(encoding="utf-8"))
+    lost = []
+    for target in LINK.findall(prose):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (document.parent / path).resolve() if path else document
+        if not found.exists() or (anchor and slug(anchor) not in anchors(found)):
+            lost.append(target)
+    assert lost == []
+
+
+def section(document: Path, heading: str) -> str:
+    """The text below a heading, up to the next of its level."""
+    text = document.read_text(encoding="utf-8")
+    level = heading.split(" ")[0]
+    return re.split(rf"^{level} ", text.split(f"\n{heading}\n", 1)[1], flags=re.MULTILINE)[0]
+
+
+def first_cells(table: str) -> list[str]:
+    """The code in the first cell of each row."""
+    return re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+
+
+def signature(block: tree.Block) -> str:
+    """A block as the table of the standard blocks shows it."""
+    parts = [
+        port.name.text + (f"={port.default.span.text}" if port.default else "")
+        for port in block.ports
+    ]
+    return f"{block.name.text}({', '.join(parts)})"
+
+
+def test_every_standard_block_is_in_the_table() -> None:
+    blocks = [s for s in standard().statements if isinstance(s, tree.Block)]
+    shown = first_cells(section(LANGUAGE, "## The standard blocks"))
+    assert sorted(shown) == sorted(map(signature, blocks))
+
+
+def test_every_kind_of_derivative_is_named() -> None:
+    shown = first_cells(section(LANGUAGE, "## derive"))
+    assert shown == list(AVAILABLE)
+    missing = section(LANGUAGE, "## derive").partition("does not derive yet")[2]
+    assert set(KINDS) - set(AVAILABLE) <= set(re.findall(r"`(\w+)`", missing))
+
+
+def test_layout_names_every_file() -> None:
+    """Each file below graphc/ has its line, except an `__init__.py` that is empty."""
+    files = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "graphc").rglob("*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and (path.name != "__init__.py" or path.stat().st_size)
+    }
+    layout = section(ARCHITECTURE, "## Layout")
+    listed = first_cells(layout)
+    assert sorted(listed) == sorted(files)
+    assert len(listed) == len(set(listed))
+
+
+def test_architecture_names_no_file_that_is_not_there() -> None:
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    named = re.findall(r"`((?:graphc|grammar|tests|docs|examples)/[\w./]+)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_architecture_names_the_passes_in_order() -> None:
+    from graphc.rewrite.engine import PASSES
+
+    shown = first_cells(section(ARCHITECTURE, "## The passes"))
+    assert shown == [one.__name__ for one in PASSES]
