@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.dims import Dim
 from graphc.elaborate.model import Declared, Initialiser, Model
-from graphc.graph import Node, dag
+from graphc.graph import Node
+from graphc.loop import LOOP, everywhere
+from graphc.loop import arguments as arguments_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 
@@ -85,21 +88,35 @@ def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, 
 
 
 def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
-    """For each integer input the length of the shortest axis that it indexes."""
-    graph = dag([d.node for d in model.outputs])
+    """For each integer input the length of the shortest axis that it indexes, also inside loops."""
+    users: dict[Node, list[tuple[Node, int]]] = {}
+    for node in everywhere([d.node for d in model.outputs]):
+        for slot, arg in enumerate(node.args):
+            users.setdefault(arg, []).append((node, slot))
+        if node.op is LOOP:
+            _, sources, _ = arguments_of(node)
+            for element, source in zip(node.attrs["loop"].elements, sources, strict=True):
+                users.setdefault(source, []).append((element.node, VIEWED))
     limits: dict[str, int] = {}
     for declared in model.inputs:
-        if declared.type.dtype != "int" or declared.node not in graph:
-            continue
-        pending: list[Node] = [declared.node]
+        pending = [declared.node] if declared.type.dtype == "int" else []
         while pending:
-            node = pending.pop()
-            for _, child, slot in graph.out_edges(node, keys=True):
-                if child.op.name in ("gather", "pick") and slot == 1:
-                    axis = child.args[0].shape[child.attrs.get("axis", -1)]
-                    limits[declared.name] = min(
-                        limits.get(declared.name, 1 << 30), axis.evaluate(dims)
-                    )
-                elif child.op.view_of == slot:
+            for child, slot in users.get(pending.pop(), ()):
+                axis = _indexed_axis(child) if slot == 1 else None
+                if axis is not None:
+                    limit = limits.get(declared.name, 1 << 30)
+                    limits[declared.name] = min(limit, axis.evaluate(dims))
+                elif slot == VIEWED or child.op.view_of == slot:
                     pending.append(child)
     return limits
+
+
+VIEWED = -1
+
+
+def _indexed_axis(node: Node) -> Dim | None:
+    """The axis into which the second argument of a node points."""
+    axis: int = node.attrs.get("axis", -1)
+    if node.op.name in ("gather", "pick", "take_along_axis"):
+        return node.args[0].shape[axis]
+    return node.shape[axis] if node.op.name in ("scatter", "unpick") else None

@@ -263,7 +263,7 @@ def test_check_finds_nothing_wrong(case: Case) -> None:
     assert max(module(case.text()).check(**arguments, **inputs).values()) < 1e-6
 
 
-# ---- the file ---------------------------------------------------------------------------------
+# ---- the file -----------------------------------------------------------------------------------
 
 
 def blocks() -> list[tree.Block]:
