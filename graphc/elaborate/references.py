@@ -106,11 +106,14 @@ class Cycle(Exception):
 
 def ordered(statements: Sequence[tree.Statement]) -> list[int]:
     """An order in which every name is defined before it is used, else that of the text."""
-    makers = {name.text: i for i, s in enumerate(statements) for name in defined(s)}
+    makers: dict[str, int] = {}  # of a name that is defined twice, the first
+    for i, statement in enumerate(statements):
+        for name in defined(statement):
+            makers.setdefault(name.text, i)
     graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(len(statements)))
     for i, statement in enumerate(statements):
-        own = {name.text for name in defined(statement)}
+        own = {name.text for name in defined(statement) if makers[name.text] == i}
         needed = used(statement)
         if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
             graph.add_edge(i, i)

@@ -11,6 +11,7 @@ import networkx as nx
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
 from graphc.loop import (
+    BOUND,
     LOOP,
     RESULT,
     STEPS,
@@ -181,6 +182,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     spoken = [n for a in adjoints for n in (a.of, *(t.child for t in a.terms if t.child))]
+    names |= {n: str(n.attrs["name"]) for n in spoken if n.op is BOUND and n not in names}
     labels = {n: names.get(n, "the loop" if n.op is LOOP else "step") for n in spoken}
     body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope)
     count = len(loop.carried)

@@ -53,7 +53,7 @@ def double_negative(node: Node) -> Node | None:
 
 def broadcast_in_elementwise(node: Node) -> Node | None:
     """An operand repeated to fit need not be: elementwise operations stretch by themselves."""
-    if node.op.structure != "elementwise" or len(node.args) < 2:
+    if (node.op.structure != "elementwise" and node.op is not accumulate) or len(node.args) < 2:
         return None
     for slot, arg in enumerate(node.args):
         if arg.op is not broadcast_to:

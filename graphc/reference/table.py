@@ -1,0 +1,181 @@
+"""The table of operations: what each is called with, computes and prints, told from itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from inspect import getsource
+
+from graphc import ops
+from graphc.ops import FUNCTIONS, Function
+from graphc.pipeline import Options, Result, compile_text
+from graphc.reference.samples import Sample, sample
+from graphc.source import GraphError
+
+SHAPES = {
+    "elementwise": "arguments broadcast as in NumPy; the result has their common shape",
+}
+FAMILIES = {
+    "elementwise": "elementwise: the Jacobian is diagonal",
+    "linear": "linear: the pullback is the transposed map",
+    "bilinear": "bilinear: linear in each argument",
+    "general": "general: a pullback of its own",
+    "constant": "constant: nothing flows back",
+    "composition": "composition of other operations",
+}
+
+CONVENTIONS = {
+    "relu": "relu(0): derivative 0. relu(nan) is nan.",
+    "leaky_relu": "leaky_relu(0): derivative is the slope.",
+    "max": "Ties share the cotangent evenly; nothing to compare is an error.",
+    "min": "Ties share the cotangent evenly; nothing to compare is an error.",
+    "maximum": "Ties share the cotangent evenly. maximum(nan, 1) is nan.",
+    "minimum": "Ties share the cotangent evenly. minimum(nan, 1) is nan.",
+    "maxpool": "Ties in a window share the cotangent evenly.",
+    "abs": "abs(0): derivative 0.",
+    "sign": "The derivative is 0 everywhere.",
+    "floor": "The derivative is 0 everywhere.",
+    "bce_logits": "At logit 0 and target 0 the derivative by the logit is 1/2.",
+    "clip": "At a bound the derivative by x is 1.",
+    "sqrt": "sqrt(0): derivative inf.",
+    "log": "log(0) is -inf with derivative inf; log(-1) is nan with derivative -1.",
+    "norm": "norm(0): derivative 0.",
+    "std": "std of a constant: derivative 0.",
+    "power": "0**0 is 1 with derivatives (0, 0); 0**(1/2) has derivative inf, 0**1 has 1, "
+    "0**-1 has -inf. A constant exponent computes no logarithm.",
+    "where": "What is not chosen gets a cotangent of 0; where its own derivative is infinite, "
+    "0 * inf is nan: make both branches finite.",
+    "logsumexp": "[1000, 1000]: derivative [1/2, 1/2]; all -inf: value -inf, derivative 0; "
+    "of nothing: -inf.",
+    "softmax": "All -inf: nan. [1e4, 0]: (1, 0).",
+    "log_softmax": "[-1e4, 0]: (-1e4, 0), exactly.",
+    "sigmoid": "Finite and without a warning at ±1000.",
+    "softplus": "Finite and without a warning at ±1000.",
+    "prod": "No division: of [0, 2, 3] the derivative is [6, 0, 0]; of nothing the value is 1.",
+    "cumprod": "No division: of [0, 2, 3] the derivative of the sum is [9, 0, 0].",
+    "xlogy": "xlogy(0, 0) is 0.",
+    "atan2": "atan2(0, 0): derivatives (0, 0).",
+    "arctan2": "arctan2(0, 0): derivatives (0, 0).",
+    "hypot": "hypot(0, 0): derivatives (0, 0).",
+    "mod": "mod(6, 3): derivatives (1, -2).",
+    "sum": "Of nothing: 0.",
+    "mean": "Of nothing: nan.",
+    "take": "For an index that occurs twice, cotangents add.",
+}
+"""What is said of the hard points, by name; each is a test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An operation as a list shows it."""
+
+    name: str
+    signature: str
+    doc: str
+    module: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What one sample call compiles to."""
+
+    row: Row
+    sample: Sample
+    shapes: str
+    value: tuple[str, ...]
+    pullback: tuple[str, ...]
+    multiply_adds: str
+    conventions: str
+
+
+def rows() -> list[Row]:
+    """All operations, in the order of their declaration."""
+    return [row(function) for function in FUNCTIONS.values()]
+
+
+def row(function: Function) -> Row:
+    family = function.op.structure if function.op is not None else "composition"
+    return Row(function.name, function.signature, function.doc, module_of(function), family)
+
+
+def module_of(function: Function) -> str:
+    """The file of graphc/ops that declares a function: where its name is the first argument."""
+    if function.op is None:
+        return function.build.__module__.rpartition(".")[2]
+    return _declarations()[function.op.name]
+
+
+@cache
+def _declarations() -> dict[str, str]:
+    """The file that declares each operation."""
+    found: dict[str, str] = {}
+    for name in ops.__all__:
+        module = import_module(f"graphc.ops.{name}") if name.islower() else None
+        if module is not None:
+            declared = r'^(?:\w+(?:: Op)? = )?\w+\(\s*"(\w+)"'
+            for called in re.findall(declared, getsource(module), re.MULTILINE):
+                found.setdefault(called, name)
+    return found
+
+
+def details(function: Function) -> Details:
+    """The row with the code of a sample call."""
+    shown = sample(function)
+    result = _compiled(shown)
+    value, pullback = _statements(result)
+    shapes = [f"{name}: {type}" for name, type in shown.inputs.items()]
+    results = ", ".join(str(output.type) for output in result.model.outputs)
+    said = f"{', '.join(shapes)} -> {results}" if shapes else f"-> {results}"
+    kind = row(function).family
+    adds = re.search(r"'multiply_adds': \{\s*'forward': '?([^',]*)", result.text)
+    return Details(
+        row(function),
+        shown,
+        f"{SHAPES[kind]}: {said}" if kind in SHAPES else said,
+        value,
+        pullback,
+        adds[1] if adds else "0",
+        CONVENTIONS.get(function.name, ""),
+    )
+
+
+def _compiled(shown: Sample) -> Result:
+    """The sample with its pullback, or with its value alone where nothing can flow back."""
+    names = ", ".join(shown.outputs)
+    clauses = [f"value {names}"]
+    if shown.differentiable:
+        clauses.insert(0, f"vjp {names} wrt {', '.join(shown.differentiable)}")
+    for clause in clauses[:-1]:
+        try:
+            return compile_text(shown.graph, options=Options(derive=(clause,)))
+        except GraphError:
+            continue
+    return compile_text(shown.graph, options=Options(derive=(clauses[-1],)))
+
+
+def _statements(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The statements of the derived function that compute the value, and those that pull back."""
+    function = re.search(
+        r'^def (?:vjp|value)_.*?"""\n(.*?)^    return', result.text, re.MULTILINE | re.DOTALL
+    )
+    lines = [line[4:] for line in (function[1] if function else "").splitlines()]
+    told = [
+        re.sub(r"\s*# .*$", "", line)
+        for line in lines
+        if not re.search(r"= _(enter|cotangent)\(|_expected\(", line)
+    ]
+    return _parted(told)
+
+
+def _parted(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A statement pulls back if it reads a cotangent or what does."""
+    value: list[str] = []
+    pullback: list[str] = []
+    for line in filter(None, lines):
+        back = re.search(r"\b(d|ct)_\w+", line) is not None
+        (pullback if back else value).append(line)
+    return tuple(value), tuple(pullback)
