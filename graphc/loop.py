@@ -340,10 +340,10 @@ def moved_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tup
 
     def moved(term: Term) -> Term:
         child = None if term.child is None else new.get(term.child, term.child)
-        return Term(new[term.value], child, term.slot)
+        return Term(new.get(term.value, term.value), child, term.slot)
 
     return tuple(
         Adjoint(new.get(a.of, a.of), tuple(map(moved, a.terms)), new[a.value])
         for a in adjoints
-        if a.value in new and all(term.value in new for term in a.terms)
+        if a.value in new
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -159,23 +160,35 @@ def _compiled(shown: Sample) -> Result:
 
 def _statements(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The statements of the derived function that compute the value, and those that pull back."""
-    function = re.search(
-        r'^def (?:vjp|value)_.*?"""\n(.*?)^    return', result.text, re.MULTILINE | re.DOTALL
+    function = next(
+        node
+        for node in ast.parse(result.text).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith(("vjp_", "value_"))
     )
-    lines = [line[4:] for line in (function[1] if function else "").splitlines()]
-    told = [
-        re.sub(r"\s*# .*$", "", line)
-        for line in lines
-        if not re.search(r"= _(enter|cotangent)\(|_expected\(", line)
-    ]
-    return _parted(told)
-
-
-def _parted(lines: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """A statement pulls back if it reads a cotangent or what does."""
     value: list[str] = []
     pullback: list[str] = []
-    for line in filter(None, lines):
-        back = re.search(r"\b(d|ct)_\w+", line) is not None
-        (pullback if back else value).append(line)
+    for statement in function.body[1:]:
+        written = ast.unparse(statement)
+        if isinstance(statement, ast.Return):
+            for line in _returned(statement):
+                (pullback if line.startswith("d_") else value).append(line)
+        elif not isinstance(statement, ast.Delete) and not re.search(
+            r"\b_(enter|cotangent|expected)\(", written
+        ):
+            (pullback if re.search(r"\b(d|ct)_\w+", written) else value).append(written)
     return tuple(value), tuple(pullback)
+
+
+def _returned(statement: ast.Return) -> Iterator[str]:
+    """What is returned under another name than its own, as assignments."""
+    for node in ast.walk(statement):
+        named: list[tuple[str, ast.expr]] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outputs":
+            named = [(str(keyword.arg), keyword.value) for keyword in node.keywords]
+        elif isinstance(node, ast.Dict):
+            keys = [str(ast.literal_eval(key)) for key in node.keys if key is not None]
+            named = [(f"d_{key}", value) for key, value in zip(keys, node.values, strict=True)]
+        for name, value in named:
+            written = ast.unparse(value).removesuffix(".copy()")
+            if written != name:
+                yield f"{name} = {written}"

@@ -1,0 +1,198 @@
+r"""How operations are written in LaTeX.
+
+`<0>` is the first argument; `<0*>` in parentheses where it is a sum, `<0^>` also where it is a
+product. The level says what the whole is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+SUM, PRODUCT, ATOM = range(3)
+
+OPERATIONS: Mapping[str, tuple[int, str]] = {
+    "+": (SUM, "<0> + <1>"),
+    "-": (SUM, "<0> - <1*>"),
+    "negative": (SUM, "-<0*>"),
+    "/": (PRODUCT, r"\frac{<0>}{<1>}"),
+    "//": (ATOM, r"\left\lfloor \frac{<0>}{<1>} \right\rfloor"),
+    "%": (PRODUCT, r"<0*> \bmod <1*>"),
+    "**": (PRODUCT, "<0^>^{<1>}"),
+    "@": (PRODUCT, r"<0*>\,<1*>"),
+    "matmul": (PRODUCT, r"<0*>\,<1*>"),
+    "outer": (PRODUCT, r"<0*>\,<1*>^{\top}"),
+    "dot": (PRODUCT, r"<0*>\,<1*>"),
+    "cross": (PRODUCT, r"<0*> \times <1*>"),
+    "==": (ATOM, "[<0> = <1>]"),
+    "!=": (ATOM, r"[<0> \ne <1>]"),
+    "<": (ATOM, r"[<0> \lt <1>]"),
+    "<=": (ATOM, r"[<0> \le <1>]"),
+    ">": (ATOM, r"[<0> \gt <1>]"),
+    ">=": (ATOM, r"[<0> \ge <1>]"),
+    "and": (PRODUCT, r"<0*>\,<1*>"),
+    "or": (ATOM, r"[<0> \lor <1>]"),
+    "not": (ATOM, r"[\lnot <0*>]"),
+    "where": (SUM, r"<0*> \odot <1*> + [\lnot <0*>] \odot <2*>"),
+    "cast_float": (ATOM, "<0^>"),
+    "cast_int": (ATOM, "<0^>"),
+    "id": (SUM, "<0>"),
+    "stop": (SUM, "<0>"),
+    "maximum": (ATOM, r"\max(<0>, <1>)"),
+    "minimum": (ATOM, r"\min(<0>, <1>)"),
+    "abs": (ATOM, r"\lvert <0> \rvert"),
+    "sign": (ATOM, r"\operatorname{sign}(<0>)"),
+    "floor": (ATOM, r"\lfloor <0> \rfloor"),
+    "ceil": (ATOM, r"\lceil <0> \rceil"),
+    "exp": (ATOM, "e^{<0>}"),
+    "expm1": (SUM, "e^{<0>} - 1"),
+    "exp2": (ATOM, "2^{<0>}"),
+    "log": (ATOM, r"\ln(<0>)"),
+    "log1p": (ATOM, r"\ln(1 + <0*>)"),
+    "log2": (ATOM, r"\log_2(<0>)"),
+    "log10": (ATOM, r"\log_{10}(<0>)"),
+    "sqrt": (ATOM, r"\sqrt{<0>}"),
+    "cbrt": (ATOM, r"\sqrt[3]{<0>}"),
+    **{name: (ATOM, rf"\{name}(<0>)") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{f"arc{name}": (ATOM, rf"\arc{name}(<0>)") for name in ("sin", "cos", "tan")},
+    **{f"arc{n}h": (ATOM, rf"\operatorname{{ar{n}h}}(<0>)") for n in ("sin", "cos", "tan")},
+    "hypot": (ATOM, r"\sqrt{<0^>^2 + <1^>^2}"),
+    "xlogy": (PRODUCT, r"<0*> \ln(<1>)"),
+    "xlog1py": (PRODUCT, r"<0*> \ln(1 + <1*>)"),
+    "erf": (ATOM, r"\operatorname{erf}(<0>)"),
+    "erfc": (ATOM, r"\operatorname{erfc}(<0>)"),
+    "lgamma": (ATOM, r"\ln \lvert \Gamma(<0>) \rvert"),
+    "digamma": (ATOM, r"\psi(<0>)"),
+    "polygamma": (ATOM, r"\psi^{({n})}(<0>)"),
+    "sigmoid": (ATOM, r"\sigma(<0>)"),
+    "softplus": (ATOM, r"\ln(1 + e^{<0>})"),
+    "logaddexp": (ATOM, r"\ln(e^{<0>} + e^{<1>})"),
+    "relu": (ATOM, r"\max(<0>, 0)"),
+    "leaky_relu": (SUM, r"\max(<0>, 0) + {slope} \min(<0>, 0)"),
+    "elu": (SUM, r"\max(<0>, 0) + {alpha} (e^{\min(<0>, 0)} - 1)"),
+    "celu": (SUM, r"\max(<0>, 0) + {alpha} (e^{\min(<0>, 0) / {alpha}} - 1)"),
+    "gelu": (PRODUCT, r"<0*> \odot \Phi(<0>)"),
+    "softsign": (PRODUCT, r"\frac{<0>}{1 + \lvert <0> \rvert}"),
+    "bce_logits": (SUM, r"\ln(1 + e^{<0>}) - <1*> \odot <0*>"),
+    "clip": (ATOM, r"\min(\max(<0>, <1>), <2>)"),
+    "inv": (ATOM, "<0^>^{-1}"),
+    "det": (ATOM, r"\det(<0>)"),
+    "logdet": (ATOM, r"\ln \lvert \det(<0>) \rvert"),
+    "solution": (PRODUCT, r"<0^>^{-1}\,<1*>"),
+    "factor": (ATOM, r"\operatorname{chol}(<0>)"),
+    "sum": (PRODUCT, r"\sum <0*>"),
+    "mean": (PRODUCT, r"\operatorname{mean}(<0>)"),
+    "max": (ATOM, r"\max(<0>)"),
+    "min": (ATOM, r"\min(<0>)"),
+    "prod": (PRODUCT, r"\prod <0*>"),
+    "euclidean_norm": (ATOM, r"\lVert <0> \rVert_2"),
+    "variance": (ATOM, r"\operatorname{var}(<0>)"),
+    "deviation": (ATOM, r"\operatorname{std}(<0>)"),
+    "expand": (ATOM, "<0^>"),
+    "broadcast_to": (ATOM, "<0^>"),
+}
+
+LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "softmax": (
+        r"\frac{e^{x}}{\sum e^{x}}",
+        (r"\bar x = y \odot (\bar y - \sum \bar y \odot y)",),
+    ),
+    "log_softmax": (
+        r"x - \ln \sum e^{x}",
+        (r"\bar x = \bar y - \operatorname{softmax}(x) \sum \bar y",),
+    ),
+    "logsumexp": (r"\ln \sum e^{x}", (r"\bar x = \bar y \operatorname{softmax}(x)",)),
+    "sum": (r"\sum x", (r"\bar x = \bar y \mathbf 1^{\top}",)),
+    "mean": (r"\tfrac1n \sum x", (r"\bar x = \tfrac1n \bar y \mathbf 1^{\top}",)),
+    "norm": (r"\sqrt{\sum x^2}", (r"\bar x = \frac{\bar y}{y}\, x,\quad 0 \text{ where } y = 0",)),
+    "var": (r"\tfrac1n \sum (x - \mu)^2", (r"\bar x = \tfrac2n \bar y\,(x - \mu)",)),
+    "std": (
+        r"\sqrt{\tfrac1n \sum (x - \mu)^2}",
+        (r"\bar x = \frac{\bar y}{n\,y}\,(x - \mu),\quad 0 \text{ where } y = 0",),
+    ),
+    "prod": (r"\prod_i x_i", (r"\bar x_j = \bar y \prod_{i \ne j} x_i",)),
+    "cumsum": (r"y_k = \sum_{i \le k} x_i", (r"\bar x_j = \sum_{k \ge j} \bar y_k",)),
+    "cumprod": (
+        r"y_k = \prod_{i \le k} x_i",
+        (r"\bar x_j = \sum_{k \ge j} \bar y_k \prod_{i \le k,\, i \ne j} x_i",),
+    ),
+    "logcumsumexp": (
+        r"y_k = \ln \sum_{i \le k} e^{x_i}",
+        (r"\bar x_j = \sum_{k \ge j} \bar y_k\, e^{x_j - y_k}",),
+    ),
+    "linear_recurrence": (
+        r"y_t = a_t y_{t-1} + b_t",
+        (
+            r"\bar b_t = \bar y_t + a_{t+1} \bar b_{t+1}",
+            r"\bar a_t = \bar b_t\, y_{t-1}",
+        ),
+    ),
+    "max": (r"\max_i x_i", (r"\bar x = \bar y\, \frac{[x = y]}{\sum [x = y]}",)),
+    "min": (r"\min_i x_i", (r"\bar x = \bar y\, \frac{[x = y]}{\sum [x = y]}",)),
+    "pick": (r"y_n = x_{n, l_n}", (r"\bar x_{n,c} = [c = l_n]\, \bar y_n",)),
+    "take": (r"y_b = x_{i_b}", (r"\bar x_n = \sum_{b:\, i_b = n} \bar y_b",)),
+    "einsum": (
+        r"y_{bts} = \sum_d q_{btd}\, k_{bsd}",
+        (
+            r"\bar q_{btd} = \sum_s \bar y_{bts}\, k_{bsd}",
+            r"\bar k_{bsd} = \sum_t \bar y_{bts}\, q_{btd}",
+        ),
+    ),
+    "det": (r"\det x", (r"\bar x = \bar y\, y\, x^{-\top}",)),
+    "logdet": (r"\ln \lvert \det x \rvert", (r"\bar x = \bar y\, x^{-\top}",)),
+    "cholesky": (
+        r"y y^{\top} = \tfrac12 (x + x^{\top})",
+        (
+            r"s = y^{-\top}\, \Phi(y^{\top} \bar y)\, y^{-1}",
+            r"\bar x = \tfrac12 (s + s^{\top})",
+        ),
+    ),
+    "logaddexp": (
+        r"\ln(e^{a} + e^{b})",
+        (r"\bar a = \bar y \odot e^{a - y}", r"\bar b = \bar y \odot e^{b - y}"),
+    ),
+    "gelu": (
+        r"x \odot \Phi(x)",
+        (r"\bar x = \bar y \odot (\Phi(x) + x \odot \tfrac{1}{\sqrt{2\pi}} e^{-x^2/2})",),
+    ),
+    "atan2": (
+        r"\operatorname{atan2}(y, x)",
+        (
+            r"\bar y = \bar z \odot \frac{x}{x^2 + y^2}",
+            r"\bar x = -\bar z \odot \frac{y}{x^2 + y^2}",
+        ),
+    ),
+    "hypot": (
+        r"\sqrt{a^2 + b^2}",
+        (r"\bar a = \bar y \odot \frac{a}{y}", r"\bar b = \bar y \odot \frac{b}{y}"),
+    ),
+    "power": (
+        "a^{b}",
+        (
+            r"\bar a = \bar y \odot b \odot a^{b - 1}",
+            r"\bar b = \bar y \odot y \odot \ln(a)",
+        ),
+    ),
+    "conv2d": (
+        r"y_{nkij} = \sum_{cpq} w_{kcpq}\, x_{n,c,i+p,j+q}",
+        (
+            r"\bar x_{ncij} = \sum_{kpq} w_{kcpq}\, \bar y_{n,k,i-p,j-q}",
+            r"\bar w_{kcpq} = \sum_{nij} \bar y_{nkij}\, x_{n,c,i+p,j+q}",
+        ),
+    ),
+}
+"""Formulas with indices, or shorter than what the table derives: the value and the pullbacks."""
+
+LONG = {**LONG, "arctan2": LONG["atan2"]}
+
+NUMBERS: Mapping[float, str] = {
+    0.5: r"\tfrac12",
+    0.6931471805599453: r"\ln 2",
+    2.302585092994046: r"\ln 10",
+    1.1283791670955126: r"\tfrac{2}{\sqrt\pi}",
+    -1.1283791670955126: r"-\tfrac{2}{\sqrt\pi}",
+    0.7978845608028654: r"\sqrt{\tfrac2\pi}",
+    0.017453292519943295: r"\tfrac{\pi}{180}",
+    57.29577951308232: r"\tfrac{180}{\pi}",
+    float("inf"): r"\infty",
+    float("-inf"): r"-\infty",
+}

@@ -1,0 +1,48 @@
+"""The table of operations as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from graphc import ops
+from graphc.ops import FUNCTIONS
+from graphc.reference.latex import formulas
+from graphc.reference.table import details, module_of
+
+HEAD = """\
+# Operations
+
+Made by `python -m graphc ops --format markdown > docs/operations.md`; do not edit.
+
+The formulas give the value of a sample call and the cotangents that flow back from it: $\\bar y$
+is the derivative of a scalar by $y$, $\\odot$ the product element by element, and $[\\ldots]$ is 1
+where the condition holds, else 0. An argument that was stretched by broadcasting gets the sum of
+its cotangent over the axes along which it was stretched.
+"""
+
+
+def markdown() -> str:
+    """All operations by the file that declares them."""
+    return "\n".join([HEAD, *_sections()]).rstrip("\n") + "\n"
+
+
+def _sections() -> Iterator[str]:
+    functions = sorted(FUNCTIONS.values(), key=module_of)
+    for module, group in groupby(functions, key=module_of):
+        yield f"## {module.capitalize()}\n"
+        about = getattr(ops, module).__doc__ if hasattr(ops, module) else ""
+        if about:
+            yield " ".join(about.split("\n\n")[0].split()) + "\n"
+        for function in group:
+            told = details(function)
+            value, back = formulas(function)
+            yield f"### `{told.row.signature}`\n"
+            yield f"{told.row.doc} {told.row.family.capitalize()}.\n"
+            yield f"- Shapes: `{told.shapes.rpartition(': [')[0] and told.shapes}`"
+            yield f"- Value: $`{value}`$"
+            if back:
+                yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
+            if told.conventions:
+                yield f"- {told.conventions}"
+            yield ""
