@@ -10,6 +10,13 @@ RESERVED = frozenset(
     {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self", "_k"}
 )
 
+MODULE = frozenset(
+    {"GRAPH", "PARAMETERS", "FLOAT", "Array", "ArrayLike", "Outputs", "Cache", "init", "forward",
+     "backward", "check", "flatten", "unflatten", "Callable", "Mapping", "Any", "NamedTuple",
+     "np", "npt", "annotations"}
+)  # fmt: skip
+"""What every generated module defines or imports: no derived function can be called so."""
+
 
 def identifier(path: str) -> str:
     """A Python identifier for one word, different for different words.

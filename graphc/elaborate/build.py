@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.elaborate.derive import default_derivation, derivation
+from graphc.elaborate.derive import check_distinct, default_derivation, derivation
 from graphc.elaborate.expressions import evaluate
 from graphc.elaborate.imports import Loader, namespace
 from graphc.elaborate.model import Condition, Declared, Derivation, Model
@@ -61,6 +61,7 @@ def elaborate(
             context.diagnostics.append(wrong.diagnostic)
         except Silent:
             pass
+    context.diagnostics.extend(check_distinct(derivations))
     if not context.outputs and not context.diagnostics:
         context.diagnostics.append(
             error("E220", "the file has no output", None, help="declare one: `output y = ...`")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graphc.elaborate.model import Derivation
 from graphc.elaborate.scope import (
@@ -15,7 +15,8 @@ from graphc.elaborate.scope import (
     parameter_paths,
 )
 from graphc.graph import Node
-from graphc.source import Span, did_you_mean
+from graphc.names import MODULE, identifier
+from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax import tree
 
 KINDS = (
@@ -53,7 +54,23 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
         _check_reach(context, clause, outputs, wrt)
     names = [name.text for name in clause.outputs]
     called = clause.name.text if clause.name else "_".join([kind, *names])
-    return Derivation(kind, tuple(names), tuple(wrt.items()), called, clause.span)
+    if called in MODULE or called.startswith("_"):
+        place = clause.name.span if clause.name else clause.span
+        message = f"`{called}` is a name of the module's own"
+        raise mistake("E407", message, place, f"call it `{called.strip('_')}_2`: `as …`")
+    return Derivation(kind, tuple(names), tuple(wrt.items()), identifier(called), clause.span)
+
+
+def check_distinct(derivations: Sequence[Derivation]) -> list[Diagnostic]:
+    """Two functions of one name are a mistake, at the place of the second."""
+    first: dict[str, Derivation] = {}
+    found = []
+    for one in derivations:
+        if one.name in first:
+            message = f"two derived functions are called `{one.name}`"
+            found.append(error("E407", message, one.span, help="name one of them: `… as name`"))
+        first.setdefault(one.name, one)
+    return found
 
 
 def default_wrt(context: Context) -> dict[str, Node]:

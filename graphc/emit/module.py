@@ -20,13 +20,6 @@ from graphc.types import show
 TAKEN = frozenset({"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
 """Names that the body of a generated function uses for itself."""
 
-PUBLIC = frozenset(
-    {"GRAPH", "PARAMETERS", "FLOAT", "Array", "ArrayLike", "Outputs", "Cache",
-     "init", "forward", "backward", "check", "flatten", "unflatten",
-     "Mapping", "Any", "NamedTuple", "np", "npt"}
-)  # fmt: skip
-"""Names at the module's top level that a derived function cannot have."""
-
 
 def text(compiled: Compiled) -> str:
     """The module."""
