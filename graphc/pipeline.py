@@ -23,6 +23,7 @@ from graphc.graph import COTANGENT, Graph, Node, building
 from graphc.names import flat
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
+from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse, read_source
@@ -73,6 +74,7 @@ def compile_source(
             derive=[_clause(text) for text in options.derive],
             folder=folder,
         )
+        model = stabilise(model)
         written = text(_compiled(model, options.level))
     verify(written)
     return Result(written, model, model.warnings)

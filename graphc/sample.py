@@ -10,6 +10,8 @@ import numpy as np
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared, Initialiser, Model
+from graphc.emit.entry import entry
+from graphc.emit.module import TAKEN
 from graphc.graph import Node
 from graphc.loop import LOOP, everywhere
 from graphc.loop import arguments as arguments_of
@@ -51,7 +53,11 @@ def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
     rng = np.random.default_rng(seed)
     chosen = sizes(model) if dims is None else dims
     limits = _limits(model, chosen)
-    values = {d.name: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs}
+    begin = entry(model, TAKEN)
+    values: dict[str, Any] = {dim: chosen[dim] for dim in begin.keywords}
+    values |= {
+        begin.variables[d.name]: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs
+    }
     if model.params:
         values["params"] = {
             path: _parameter(d, rng, chosen) for d in model.params for path in _paths(d)

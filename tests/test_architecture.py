@@ -31,7 +31,7 @@ LAYERS = (
     {"plan"},
     {"emit"},
     {"pipeline"},
-    {"sample"},
+    {"sample", "reference"},
     {"cli", "highlight"},
     {"__main__"},
 )

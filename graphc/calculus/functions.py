@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from graphc.calculus.reverse import pullback
+from graphc.calculus.reverse import family_of, pullback
 from graphc.graph import (
     COTANGENT,
     INPUT,
@@ -19,7 +19,7 @@ from graphc.graph import (
     with_args,
 )
 from graphc.loop import LOOP, RESULT
-from graphc.ops.shaping import filled, index
+from graphc.ops.shaping import filled
 
 Pass = Callable[[Graph], Graph]
 
@@ -46,7 +46,7 @@ def gradient(
     with_value: bool,
 ) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
-    adjoints = pullback([(output[1], as_node(1.0))], [_whole(node) for node in wrt.values()])
+    adjoints = pullback([(output[1], as_node(1.0))], [family_of(node) for node in wrt.values()])
     results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
     first = {output[0]: output[1]} if with_value else {}
     labels = _labels(adjoints.values(), names)
@@ -62,7 +62,7 @@ def products(
     """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
     adjoints = pullback(
         [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
-        [_whole(node) for node in wrt.values()],
+        [family_of(node) for node in wrt.values()],
     )
     results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
     labels = _labels(adjoints.values(), names)
@@ -99,17 +99,11 @@ def forward_and_backward(
 
 
 def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
-    whole = _whole(node)
+    whole = family_of(node)
     found = adjoints.get(whole)
     if found is None:
         return filled(0.0, node.shape)
     return found.value if whole is node else with_args(node, (found.value,))
-
-
-def _whole(node: Node) -> Node:
-    """The family that a parameter belongs to; every other node as it is."""
-    family = node.op is index and node.args[0].attrs.get("family", False)
-    return node.args[0] if family else node
 
 
 def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:

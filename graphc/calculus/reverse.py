@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.calculus.loops import pull_loop
-from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological
+from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.loop import LOOP, RESULT
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.define import composite
-from graphc.ops.shaping import broadcast_to, unbroadcast
+from graphc.ops.shaping import broadcast_to, index, unbroadcast
 from graphc.types import Mismatch, same_shape
 
 
@@ -99,9 +99,14 @@ def gradient_node(y: Node, x: Node) -> Node:
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
     if x.type.dtype != "float":
         raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
-    adjoint = pullback([(y, as_node(1.0))], [x]).get(x)
+    whole = family_of(x)
+    adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
     if adjoint is None:
-        raise Mismatch(
-            "E406", "the second argument does not reach the first: its derivative is zero"
-        )
-    return adjoint.value
+        raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")
+    return adjoint.value if whole is x else with_args(x, (adjoint.value,))
+
+
+def family_of(node: Node) -> Node:
+    """The family that a parameter belongs to; every other node as it is."""
+    belongs = node.op is index and node.args[0].attrs.get("family", False)
+    return node.args[0] if belongs else node

@@ -11,6 +11,7 @@ from graphc import __version__
 from graphc.cli.check import check
 from graphc.cli.compile import compile_
 from graphc.cli.fmt import fmt
+from graphc.cli.ops import ops
 
 app = typer.Typer(
     help="Compile declarative computation graphs to plain NumPy modules with their derivatives.",
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command("compile")(compile_)
 app.command("check")(check)
 app.command("fmt")(fmt)
+app.command("ops")(ops)
 
 
 def _version(wanted: bool) -> None:

@@ -79,6 +79,9 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
         module = scope.space.modules.get(function.value.text)
         if module is not None:
             return _imported(module, function)
+    root = function.value if isinstance(function, tree.Member) else function
+    if isinstance(root, tree.Name) and root.text in scope.space.broken:
+        raise Silent
     if not isinstance(function, tree.Name):
         raise mistake("E208", "only a block, an operation or an instance is called", function.span)
     entry = scope.find(function.text)

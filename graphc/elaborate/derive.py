@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from graphc.calculus.reverse import family_of
 from graphc.elaborate.model import Derivation
 from graphc.elaborate.scope import (
     POISONED,
@@ -138,7 +139,12 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
     if path.words == ("inputs",) and not path.star and scope.find("inputs") is None:
         return {name: d.node for name, d in context.inputs.items() if d.type.dtype == "float"}
     if path.star:
-        below = {n: d.node for n, d in context.params.items() if n.startswith(shown + ".")}
+        below = {
+            found: node
+            for name in context.params
+            for found in _below(name, path.words)
+            if (node := parameter(context, found)) is not None
+        }
         if below:
             return below
         prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
@@ -156,6 +162,15 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, did_you_mean(shown, known))
 
 
+def _below(name: str, words: Sequence[str]) -> list[str]:
+    """The path of a parameter if it lies below these words: of a family, the member they mean."""
+    parts = name.split(".")
+    pairs = list(zip(parts, words, strict=False))
+    if len(parts) <= len(words) or any(a != b and not (a == "*" and b.isdigit()) for a, b in pairs):
+        return []
+    return [".".join([*words, *parts[len(words) :]])]
+
+
 def _check_reach(
     context: Context, clause: tree.Derive, outputs: list[Node], wrt: Mapping[str, Node]
 ) -> None:
@@ -171,7 +186,7 @@ def _check_reach(
         ".".join(path.words): path.span for path in clause.wrt if not path.star
     }
     for name, node in wrt.items():
-        if name in spans and node not in reached:
+        if name in spans and family_of(node) not in reached:
             outputs_named = ", ".join(f"`{ident.text}`" for ident in clause.outputs)
             raise mistake(
                 "E406",

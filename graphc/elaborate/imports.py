@@ -35,10 +35,14 @@ def namespace(file: tree.File, folder: Path | None, loader: Loader) -> Namespace
                     space.blocks[name.text] = BlockValue(statement, space)
             case tree.Import(path=path, name=name):
                 found = _load(path, folder, loader)
-                if found is not None and _free(space, name, loader):
+                if found is None:
+                    space.broken.add(name.text)
+                elif _free(space, name, loader):
                     space.modules[name.text] = found
             case tree.FromImport(path=path, names=names):
                 found = _load(path, folder, loader)
+                if found is None:
+                    space.broken.update(alias.text for _, alias in names)
                 for name, alias in names if found is not None else ():
                     _take(space, found, name, alias, loader)
     return space
@@ -55,6 +59,7 @@ def _take(
         loader.diagnostics.append(
             error("E602", message, name.span, help=did_you_mean(name.text, known))
         )
+        space.broken.add(alias.text)
     elif _free(space, alias, loader):
         space.blocks[alias.text] = block
 

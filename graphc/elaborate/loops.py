@@ -26,7 +26,7 @@ from graphc.source import did_you_mean
 from graphc.syntax import tree
 from graphc.types import Mismatch, known_facts, learn, same_shape
 
-MAXIMAL_COPIES = 100_000
+MAXIMAL_COPIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,32 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
     """A repeat: the carried values after it, and its collected values, stacked.
 
     A rolled loop where every carried shape stays the same and the index stands only where it
-    need not be known when compiling; else a copy for each index.
+    need not be known when compiling (inside another one, where it also declares no parameters);
+    else a copy for each index.
     """
     first, last = bounds(context, scope, steps.family)
     path = scope.join(steps.family.name.text)
-    if last > first and context.rolling is None:
-        before = context.snapshot()
+    nested = context.rolling is not None
+    if last > first:
+        before, declared = context.snapshot(), len(context.params)
         try:
-            return _rolled(
-                context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, True
+            ends = _rolled(
+                context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, not nested
             )
+            if not nested or len(context.params) == declared:
+                return ends
         except (Mistake, Mismatch, Silent):
-            context.restore(before)
+            pass
+        context.restore(before)
     carried = list(steps.starts)
     collected: list[list[Node]] = []
-    for inner in _copies(context, scope, steps.family, path, first, last):
-        carried, items = steps.step(inner, carried)
-        collected.append(items)
+    around = context.copies
+    try:
+        for inner in _copies(context, scope, steps.family, path, first, last):
+            carried, items = steps.step(inner, carried)
+            collected.append(items)
+    finally:
+        context.copies = around
     if path is not None:
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
     return carried, [stack(*items) for items in zip(*collected, strict=True)]
@@ -69,10 +78,13 @@ def _copies(
     context: Context, scope: Scope, family: tree.Family, path: str | None, first: int, last: int
 ) -> Iterator[Scope]:
     """A scope for each index, in order; its parameters are below `path.index`."""
-    copies = last - first + 1
-    if copies > MAXIMAL_COPIES:
+    context.copies *= last - first + 1
+    if context.copies > MAXIMAL_COPIES:
         raise mistake(
-            "E503", f"{copies} copies; at most {MAXIMAL_COPIES} are written out", family.span
+            "E503",
+            f"{context.copies} copies; at most {MAXIMAL_COPIES} are written out",
+            family.span,
+            "a repeat is a loop where what it carries keeps its shape",
         )
     for index in range(first, last + 1):
         inner = _inside(scope, None if path is None else f"{path}.{index}")

@@ -13,7 +13,7 @@ from graphc.types import Shape, Type
 
 @dataclass(frozen=True, slots=True)
 class Initialiser:
-    """How `init` fills a parameter: `kind` is a row of the table in emit/initialise.py."""
+    """How `init` fills a parameter: `kind` is one of those in declarations.py."""
 
     kind: str
     numbers: tuple[float, ...] = ()
@@ -77,7 +77,7 @@ class Derivation:
 class Model:
     """A file, elaborated: every dim that has a value is substituted in the nodes.
 
-    `surrogate` says that some derivative is stated to differ from the true one.
+    `surrogate` says that some derivative is meant to differ from the true one.
     """
 
     name: str

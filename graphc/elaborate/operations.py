@@ -94,6 +94,8 @@ def apply(
         raise mistake(
             "E209", f"`{function.name}` takes at most {most} arguments: {function.signature}", span
         )
+    if function.name == "stop":
+        context.surrogate = True
     try:
         return function.build(*tensors, **attrs)
     except Mismatch as wrong:

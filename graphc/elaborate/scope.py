@@ -49,12 +49,16 @@ class BlockValue:
 
 @dataclass(slots=True, eq=False)
 class Namespace:
-    """The blocks of a file, those that it imports, and the files that it imports as a whole."""
+    """The blocks of a file, those that it imports, and the files that it imports as a whole.
+
+    What is `broken` was to be imported and could not.
+    """
 
     source: Source
     blocks: dict[str, BlockValue] = field(default_factory=dict)
     modules: dict[str, Namespace] = field(default_factory=dict)
     places: dict[str, Span] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,8 @@ class Context:
     `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
     (a port's default, a block's body) needs them again. `file_names` are those that the file
     defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
-    repeat that is a loop, where a parameter exists once for each index.
+    repeat that is a loop, where a parameter exists once for each index; `copies` is how often
+    what is at hand is written out by the repeats around it.
     """
 
     dtype: str
@@ -167,6 +172,7 @@ class Context:
     origin: Origin | None = None
     surrogate: bool = False
     rolling: tuple[str, Dim, Dim] | None = None
+    copies: int = 1
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
 
@@ -284,7 +290,10 @@ def define(
     node, so that a derivative by this one does not go through it.
     """
     path = scope.join(name.text)
-    if isinstance(value, Node) and path is not None:
+    if isinstance(value, Node) and path is not None and instance is not None:
+        context.nodes[path] = value  # what a block gives is called by what it defines
+        context.names[value] = path
+    elif isinstance(value, Node) and path is not None:
         value = _apart(context, value, path)
         context.name_node(value, path)
     scope.entries[name.text] = Entry(value, name.span, instance)

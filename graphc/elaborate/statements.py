@@ -50,7 +50,7 @@ def body(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
     _run(context, scope, rest)
 
 
-_EARLY = (tree.DimDeclaration, tree.Const)
+_EARLY = (tree.DimDeclaration, tree.Const, tree.Require)
 
 
 def _choose(
@@ -58,7 +58,8 @@ def _choose(
 ) -> list[tree.Statement]:
     """The statements with every `if` replaced by the branch that holds.
 
-    Dims and constants come first: they decide the conditions. A branch may declare more.
+    Dims, constants and requirements come first: they decide the conditions and what holds of the
+    dims. A branch may declare more.
     """
     pending = list(statements)
     chosen: list[tree.Statement] = []

@@ -1,4 +1,4 @@
-"""What was probably not meant: unused nodes, parameters without gradient, hidden blocks."""
+"""What was probably not meant: unused nodes, parameters without gradient, hidden blocks, traps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from graphc.elaborate.references import defined
 from graphc.elaborate.scope import Context
+from graphc.elaborate.traps import traps
 from graphc.graph import Node, dag
 from graphc.source import Diagnostic, error
 from graphc.syntax import tree
@@ -13,7 +14,12 @@ from graphc.syntax import tree
 
 def warnings(context: Context, file: tree.File) -> tuple[Diagnostic, ...]:
     """The warnings for a file that is right, in the order of the text."""
-    found = [*_unused(context, file), *_without_gradient(context), *_shadows(context, file)]
+    found = [
+        *_unused(context, file),
+        *_without_gradient(context),
+        *_shadows(context, file),
+        *traps(context),
+    ]
     return tuple(sorted(found, key=lambda d: d.span.start if d.span else -1))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from graphc.graph import COTANGENT, Node, Term
 from graphc.loop import BOUND, LOOP
+from graphc.plan.schedule import Program
 from graphc.source import Source
 
 LONGEST = 60
@@ -31,11 +30,12 @@ def shortened(text: str) -> str:
     return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
 
 
-def term(one: Term, of: Node, labels: Mapping[Node, str]) -> str:
+def term(one: Term, of: Node, program: Program) -> str:
     """A term of the chain rule with its line: `(∂z/∂W)ᵀ d_z (line 7)`, `∂a/∂z ⊙ d_a (line 8)`.
 
     The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
     """
+    labels = program.labels
     if one.child is None:
         if one.value.op is BOUND:
             return "from the step after"
@@ -43,7 +43,8 @@ def term(one: Term, of: Node, labels: Mapping[Node, str]) -> str:
     if one.child.op is LOOP:
         return f"back through {labels[one.child]}"
     child, parent = labels[one.child], labels[of]
+    adjoint = program.adjoints.get(one.child, f"d_{child}")
     line = f" (line {one.child.origin.outermost.line})" if one.child.origin else ""
     if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
-        return f"∂{child}/∂{parent} ⊙ d_{child}{line}"
-    return f"(∂{child}/∂{parent})ᵀ d_{child}{line}"
+        return f"∂{child}/∂{parent} ⊙ {adjoint}{line}"
+    return f"(∂{child}/∂{parent})ᵀ {adjoint}{line}"

@@ -208,7 +208,7 @@ def check(compiled: Compiled) -> str:
     if compiled.model.surrogate:
         return function(
             f"def check({compiled.begin.signature}) -> dict[str, float]:",
-            "Nothing: the graph states surrogate derivatives, meant to differ from numerical ones.",
+            "Nothing: the graph stops gradients or states surrogates, which differ on purpose.",
             ["return {}"],
         )
     begin, model = compiled.begin, compiled.model
@@ -235,14 +235,31 @@ def check(compiled: Compiled) -> str:
         f"    name: rng.normal(size=np.shape(getattr(out, name))) for name in {tuple(weighed)!r}",
         "}",
         "",
-        "def weighed(point: dict[str, Any]) -> float:",
+        "def weighed(point: dict[str, Any], chosen: tuple[str, ...] = tuple(weights)) -> float:",
         "    values = outputs(point)",
-        "    return float(sum(np.sum(w * getattr(values, name)) for name, w in weights.items()))",
+        "    return float(sum(np.sum(weights[name] * getattr(values, name)) for name in chosen))",
         "",
         "errors = {'backward': _disagreement(weighed, at, backward(cache, **weights))}",
     ]
     for one in compiled.derived:
-        if one.kind in ("grad", "value_and_grad"):
+        if one.kind == "vjp":
+            chosen = tuple(field(name) for name in one.outputs if field(name) in weighed)
+            cotangents = ", ".join(
+                f"{name!r}: weights[{field(name)!r}]"
+                for name in one.outputs
+                if field(name) in chosen
+            )
+            handed = ", ".join(filter(None, [begin.arguments, f"cotangents={{{cotangents}}}"]))
+            lines += listed(
+                f"errors[{one.program.name!r}] = _disagreement(",
+                [
+                    f"lambda point: weighed(point, {chosen!r})",
+                    "at",
+                    f"{one.program.name}({handed})[1]",
+                ],
+                ")",
+            )
+        elif one.kind != "value":
             index = "[1]" if one.kind == "value_and_grad" else ""
             name = one.program.name
             value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"

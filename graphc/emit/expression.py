@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, Node
-from graphc.plan.schedule import template
+from graphc.plan.naming import template
 
 FLOAT = "FLOAT"
 DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}

@@ -34,7 +34,7 @@ def body(program: Program, source: Source, in_loop: bool = False) -> list[str]:
             continue
         said = "" if step.adjoints else place(step.node, source)
         if step.adjoints:
-            lines += _adjoint(step, program.variables, program.labels)
+            lines += _adjoint(step, program)
         else:
             written = statements(step.target, step.node, program.variables)
             lines += written if said == heading else _beside(written, said)
@@ -96,21 +96,23 @@ def _written(node: Node, variables: Mapping[Node, str]) -> str:
     return ast.unparse(expression(node, variables))
 
 
-def _adjoint(step: Step, variables: Mapping[Node, str], labels: Mapping[Node, str]) -> list[str]:
+def _adjoint(step: Step, program: Program) -> list[str]:
     """The statement of an adjoint; where a node has several children, a line for each term."""
     first, *others = step.adjoints
     if step.node.op is accumulate and len(first.terms) == len(step.node.args):
-        lines = _sum_over_children(step, first, variables, labels)
+        lines = _sum_over_children(step, first, program)
     else:
-        lines = _beside(statements(step.target, step.node, variables), _said(first, labels))
-    for other in [other for other in others if f"d_{labels[other.of]}" != step.target]:
-        lines.append(f"# d_{labels[other.of]} = {step.target}: {_said(other, labels)}")
+        written = statements(step.target, step.node, program.variables)
+        lines = _beside(written, _said(first, program))
+    for other in others:
+        name = f"d_{program.labels[other.of]}"
+        if name != step.target:
+            lines.append(f"# {name} = {step.target}: {_said(other, program)}")
     return lines
 
 
-def _sum_over_children(
-    step: Step, adjoint: Adjoint, variables: Mapping[Node, str], labels: Mapping[Node, str]
-) -> list[str]:
+def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[str]:
+    labels = program.labels
     children = list(dict.fromkeys(labels[t.child] for t in adjoint.terms if t.child is not None))
     shown = children if len(children) <= 5 else [*children[:4], f"{len(children) - 4} others"]
     used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
@@ -119,16 +121,16 @@ def _sum_over_children(
     for start in range(0, len(parts), LONGEST_SUM):
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
-            subtracted = bool(number) and arg.op is negative and arg not in variables
-            text = _written(arg.args[0] if subtracted else arg, variables)
+            subtracted = bool(number) and arg.op is negative and arg not in program.variables
+            text = _written(arg.args[0] if subtracted else arg, program.variables)
             sign = "- " if subtracted else "+ " if number else ""
-            lines.append(f"    {sign}{text}  # {term(part, adjoint.of, labels)}")
+            lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
         lines.append(")")
     return lines
 
 
-def _said(adjoint: Adjoint, labels: Mapping[Node, str]) -> str:
-    return " + ".join(term(part, adjoint.of, labels) for part in adjoint.terms)
+def _said(adjoint: Adjoint, program: Program) -> str:
+    return " + ".join(term(part, adjoint.of, program) for part in adjoint.terms)
 
 
 def _beside(lines: Sequence[str], comment: str) -> list[str]:

@@ -13,17 +13,18 @@ def init(compiled: Compiled) -> str:
     keywords = ", ".join(["*", *(f"{dim}: int" for dim in _dims(compiled))])
     keywords = keywords if keywords != "*" else ""
     params = compiled.model.params
+    whole = [f"{dim} = _whole({dim}, {dim!r})" for dim in _dims(compiled)]
     return "\n\n\n".join(
         [
             function(
                 f"def init(seed: int = 0{', ' + keywords if keywords else ''}) -> dict[str, Any]:",
                 "Parameters by path, drawn as the graph says; each from a stream of its own.",
-                ["return {", *dict_rows(params, _initial), "}"],
+                [*whole, "return {", *dict_rows(params, _initial), "}"],
             ),
             function(
                 f"def _shapes({keywords}) -> dict[str, tuple[int, ...]]:",
                 "The shapes of the parameters by path.",
-                ["return {", *dict_rows(params, lambda declared, _: _shape(declared)), "}"],
+                [*whole, "return {", *dict_rows(params, lambda one, _: _shape(one)), "}"],
             ),
         ]
     )

@@ -18,7 +18,6 @@ from graphc.loop import (
     Element,
     Loop,
     arguments,
-    body,
     limit,
     moved_adjoints,
     rebuild,
@@ -27,18 +26,7 @@ from graphc.loop import (
 from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
-
-VIEWS = frozenset({"permute", "expand"})
-ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
-LONGEST = 60  # characters of an expression that is still written inside another
-
-WORDS = {
-    "+": "sum", "-": "difference", "*": "product", "/": "quotient", "**": "power",
-    "//": "quotient", "%": "remainder", "==": "equal", "!=": "unequal", "<": "less",
-    "<=": "less", ">": "greater", ">=": "greater", "and": "both", "or": "either", "not": "not",
-    "accumulate": "total",
-}  # fmt: skip
-"""What the result of an operator is called."""
+from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +69,8 @@ class Program:
 
     `variables` names every node that has a variable, also those that the function is given; a
     node without one is written inside the statement that uses it. `labels` is what comments call
-    the nodes that were differentiated.
+    the nodes that were differentiated, `adjoints` the variables of their adjoints where
+    these are not called by the label.
     """
 
     name: str
@@ -89,11 +78,7 @@ class Program:
     variables: Mapping[Node, str]
     results: Mapping[str, Node]
     labels: Mapping[Node, str]
-
-
-def template(node: Node) -> str:
-    """The NumPy source of a node, with places for its arguments."""
-    return node.op.numpy if isinstance(node.op.numpy, str) else node.op.numpy(node)
+    adjoints: Mapping[Node, str]
 
 
 def plan(
@@ -116,7 +101,7 @@ def _planned(
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = _variables(graph, order, given, needed, adjoints, scope)
+    variables = name_variables(graph, order, given, needed, adjoints, scope)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
@@ -130,7 +115,14 @@ def _planned(
     held.update(name for n in ends if n not in variables for name in _read(n, variables))
     held.update(given.values())
     freed = _with_frees(steps, variables, held)
-    return Program(graph.name, freed, variables, graph.results, _labels(graph, variables))
+    spoken = {a.value for a in graph.adjoints if a.of in graph.names}
+    found = {
+        a.of: variables[a.value]
+        for a in graph.adjoints
+        if a.value in variables and (a.value.op is BOUND or a.value not in spoken)
+    }
+    labels = labels_of(graph, variables)
+    return Program(graph.name, freed, variables, graph.results, labels, found)
 
 
 def _named_arguments(node: Node) -> list[Node]:
@@ -138,13 +130,7 @@ def _named_arguments(node: Node) -> list[Node]:
     _, sources, outer = arguments(node)
     steps = limit(node)
     rest = outer if steps is None else (*outer, steps)
-    return [arg for arg in map(_viewed, (*sources, *rest)) if arg.op not in SOURCES]
-
-
-def _viewed(node: Node) -> Node:
-    while node.op.name in VIEWS:
-        node = node.args[0]
-    return node
+    return [arg for arg in map(viewed, (*sources, *rest)) if arg.op not in SOURCES]
 
 
 def _loop_step(
@@ -174,16 +160,14 @@ def _loop_step(
     elements: dict[Node, Node] = {}
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        names.setdefault(read, _element_name(graph, loop, element, variables.get(_viewed(source))))
+        names.setdefault(read, element_name(graph, loop, element, variables.get(viewed(source))))
     new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
             names.setdefault(moved, names[old])
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
-    spoken = [n for a in adjoints for n in (a.of, *(t.child for t in a.terms if t.child))]
-    names |= {n: str(n.attrs["name"]) for n in spoken if n.op is BOUND and n not in names}
-    labels = {n: names.get(n, "the loop" if n.op is LOOP else "step") for n in spoken}
+    labels = loop_labels(adjoints, names)
     body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope)
     count = len(loop.carried)
     return LoopStep(
@@ -211,32 +195,11 @@ def _is_sum(loop: Loop, carried: Node) -> bool:
     return following.op is accumulate and following.args[0] is carried
 
 
-def _element_name(graph: Graph, loop: Loop, element: Element, source: str | None) -> str:
-    """What a step calls an element: as the forward step called it, or `x_t` for x at t."""
-    if element.of is not None:
-        known = graph.names.get(element.of) or element.of.attrs.get("name")
-        return str(known or (source or "saved").split(f"_by_{loop.index}")[0])
-    return f"{source or 'element'}_{loop.index}"
-
-
 def _element(loop: Loop, element: Element, source: Node) -> Node:
     """What an element is in a step: a position of its source."""
     whole = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
     position = ("at", Dim.symbol(loop.index) - loop.first)
     return index(source, items=(*whole[: element.axis], position, *whole[element.axis + 1 :]))
-
-
-def _labels(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
-    """What a differentiated node is called: its name, else what its adjoint's variable says."""
-    labels = {
-        node: flat(label) if node.op is not LOOP else label for node, label in graph.labels.items()
-    }
-    spoken = {adjoint.value for adjoint in graph.adjoints if adjoint.of in graph.names}
-    for adjoint in graph.adjoints:
-        variable = variables.get(adjoint.value, "")
-        if adjoint.value not in spoken and variable.startswith("d_"):
-            labels[adjoint.of] = variable.removeprefix("d_")
-    return labels
 
 
 def _spoken_of(graph: Graph, adjoints: Sequence[Adjoint]) -> tuple[Adjoint, ...]:
@@ -267,96 +230,6 @@ def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, tuple[Adjoint, ...]]:
     for adjoint in adjoints:
         grouped[adjoint.value] = (*grouped.get(adjoint.value, ()), adjoint)
     return grouped
-
-
-def _variables(
-    graph: Graph,
-    order: Sequence[Node],
-    given: Mapping[Node, str],
-    kept: Collection[Node],
-    adjoints: Mapping[Node, Sequence[Adjoint]],
-    scope: Scope,
-) -> dict[Node, str]:
-    """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
-
-    The rest is written inside its one use, while that stays short.
-    """
-    variables = dict(given)
-    for node in order:
-        if node in graph.names and not node.static:
-            variables[node] = scope.fresh(flat(graph.names[node]))
-    for node in order:
-        named = [a for a in adjoints.get(node, ()) if a.of in graph.names]
-        if named and node not in variables and not node.static:
-            variables[node] = scope.fresh("d_" + flat(graph.names[named[0].of]))
-    owners = _owners(order, variables)
-    templates = {node: template(node) for node in order}
-    uses = Counter(arg for node in order for arg in _mentions(node, templates[node]))
-    uses.update(graph.results.values())
-    length = {node: len(name) for node, name in variables.items()}
-    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
-    for node in order:
-        if node in variables or node.op is LOOP:
-            continue
-        if node.op is RESULT:
-            variables[node] = scope.fresh(_end(graph, node))
-            length[node] = len(variables[node])
-            continue
-        inside = len(templates[node]) + sum(length[arg] for arg in node.args)
-        short = inside <= LONGEST and "{out}" not in templates[node]
-        once = uses[node] == 1 and short and node not in kept
-        if node.static or once or node.op.name in ALWAYS_INSIDE:
-            length[node] = inside
-        else:
-            variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))
-            length[node] = len(variables[node])
-    return variables
-
-
-def _temporary(
-    graph: Graph, node: Node, adjoints: Mapping[Node, Sequence[Adjoint]], owners: Mapping[Node, str]
-) -> str:
-    """A name for a value that the user has not named: by what it is a part of, and what it is."""
-    if node in adjoints:
-        of = adjoints[node][0].of
-        return f"d_{flat(graph.labels[of])}_{WORDS.get(of.op.name, of.op.name)}"
-    return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
-
-
-def _end(graph: Graph, node: Node) -> str:
-    """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
-    loop: Loop = node.args[0].attrs["loop"]
-    number = node.attrs["number"]
-    if number == STEPS:
-        return "steps"
-    if number < len(loop.carried):
-        return flat(str(loop.carried[number].attrs["name"]))
-    return f"{flat(_saved_name(graph, loop.results[number], loop))}_by_{loop.index}"
-
-
-def _saved_name(graph: Graph, item: Node, loop: Loop) -> str:
-    """A name for a value of a step: the user's, else by the named value that it is a part of."""
-    known = graph.names.get(item) or item.attrs.get("name")
-    if known is not None:
-        return str(known)
-    owners = _owners(body(loop), {n: flat(name) for n, name in graph.names.items()})
-    return f"{owners.get(item, 'step')}_{WORDS.get(item.op.name, item.op.name)}"
-
-
-def _mentions(node: Node, text: str) -> list[Node]:
-    """The arguments of a node, each as often as its source mentions it."""
-    return [arg for slot, arg in enumerate(node.args) for _ in range(text.count(f"{{{slot}}}"))]
-
-
-def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, str]:
-    """For a node without a name, the named node that its value goes into."""
-    owners: dict[Node, str] = {}
-    for node in reversed(order):
-        owner = variables.get(node) or owners.get(node)
-        for arg in node.args:
-            if owner and arg not in variables:
-                owners[arg] = owner
-    return owners
 
 
 def _with_frees(

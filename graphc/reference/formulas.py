@@ -32,7 +32,6 @@ OPERATIONS: Mapping[str, tuple[int, str]] = {
     "and": (PRODUCT, r"<0*>\,<1*>"),
     "or": (ATOM, r"[<0> \lor <1>]"),
     "not": (ATOM, r"[\lnot <0*>]"),
-    "where": (SUM, r"<0*> \odot <1*> + [\lnot <0*>] \odot <2*>"),
     "cast_float": (ATOM, "<0^>"),
     "cast_int": (ATOM, "<0^>"),
     "id": (SUM, "<0>"),
@@ -90,6 +89,52 @@ OPERATIONS: Mapping[str, tuple[int, str]] = {
     "expand": (ATOM, "<0^>"),
     "broadcast_to": (ATOM, "<0^>"),
 }
+
+CALLED: Mapping[str, str] = {
+    "permute": "transpose",
+    "concatenate": "concat",
+    "index": "part",
+    "unindex": "placed",
+    "take_along": "take_along_axis",
+    "add_along": "add_along_axis",
+    "pooled_max": "maxpool",
+    "pooled_sum": "sumpool",
+    "rolled": "roll",
+    "sorting": "argsort",
+    "diagonal_matrix": "diag",
+    "identity": "eye",
+}
+"""Operations that are no functions of the language, by what says what they do."""
+
+
+def _convolution(places: str) -> tuple[str, tuple[str, ...]]:
+    """The formulas of a convolution over axes with these indices, its windows at p, q, r."""
+    inside = "pqr"[: len(places)]
+    there = ",".join(f"{i}+{p}" for i, p in zip(places, inside, strict=True))
+    back = ",".join(f"{i}-{p}" for i, p in zip(places, inside, strict=True))
+    w, taken = rf"w_{{kc{inside}}}", rf"x_{{n,c,{there}}}"
+    return (
+        rf"y_{{nk{places}}} = \sum_{{c{inside}}} {w}\, {taken}",
+        (
+            rf"\bar x_{{nc{places}}} = \sum_{{k{inside}}} {w}\, \bar y_{{n,k,{back}}}",
+            rf"\bar {w} = \sum_{{n{places}}} \bar y_{{nk{places}}}\, {taken}",
+        ),
+    )
+
+
+def _spread(places: str) -> tuple[str, tuple[str, ...]]:
+    """The formulas of a transposed convolution with stride s."""
+    inside = "pqr"[: len(places)]
+    there = ",".join(f"s{i}+{p}" for i, p in zip(places, inside, strict=True))
+    w, x, y = rf"w_{{ck{inside}}}", rf"x_{{nc{places}}}", rf"y_{{n,k,{there}}}"
+    return (
+        rf"{y} \mathrel{{+}}= \sum_{{c}} {w}\, {x}",
+        (
+            rf"\bar {x} = \sum_{{k{inside}}} {w}\, \bar {y}",
+            rf"\bar {w} = \sum_{{n{places}}} {x}\, \bar {y}",
+        ),
+    )
+
 
 LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "softmax": (
@@ -172,12 +217,35 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
             r"\bar b = \bar y \odot y \odot \ln(a)",
         ),
     ),
-    "conv2d": (
-        r"y_{nkij} = \sum_{cpq} w_{kcpq}\, x_{n,c,i+p,j+q}",
+    **{f"conv{len(places)}d": _convolution(places) for places in ("i", "ij", "ijl")},
+    **{f"conv_transpose{len(places)}d": _spread(places) for places in ("i", "ij", "ijl")},
+    "solve": (
+        r"a\,y = b",
+        (r"\bar b = a^{-\top}\, \bar y", r"\bar a = -\bar b\, y^{\top}"),
+    ),
+    "triangular_solve": (
+        r"\operatorname{tril}(a)\,y = b",
         (
-            r"\bar x_{ncij} = \sum_{kpq} w_{kcpq}\, \bar y_{n,k,i-p,j-q}",
-            r"\bar w_{kcpq} = \sum_{nij} \bar y_{nkij}\, x_{n,c,i+p,j+q}",
+            r"\bar b = \operatorname{tril}(a)^{-\top}\, \bar y",
+            r"\bar a = -\operatorname{tril}(\bar b\, y^{\top})",
         ),
+    ),
+    "log_sigmoid": (r"-\ln(1 + e^{-x})", (r"\bar x = \bar y \odot \sigma(-x)",)),
+    "logit": (r"\ln \frac{x}{1 - x}", (r"\bar x = \frac{\bar y}{x \odot (1 - x)}",)),
+    "arcsinh": (r"\operatorname{arsinh}(x)", (r"\bar x = \frac{\bar y}{\sqrt{1 + x^2}}",)),
+    "asinh": (r"\operatorname{arsinh}(x)", (r"\bar x = \frac{\bar y}{\sqrt{1 + x^2}}",)),
+    "square": ("x^2", (r"\bar x = 2\,\bar y \odot x",)),
+    "grad": (
+        r"\frac{\partial}{\partial x} \sum x^3 = 3\,x^2",
+        (r"\bar x = 6\,\bar y \odot x",),
+    ),
+    "maxpool": (
+        r"y_w = \max_{i \in w} x_i",
+        (r"\bar x_i = \sum_{w \ni i} \bar y_w \frac{[x_i = y_w]}{\sum_{j \in w} [x_j = y_w]}",),
+    ),
+    "avgpool": (
+        r"y_w = \tfrac{1}{|w|} \sum_{i \in w} x_i",
+        (r"\bar x_i = \tfrac{1}{|w|} \sum_{w \ni i} \bar y_w",),
     ),
 }
 """Formulas with indices, or shorter than what the table derives: the value and the pullbacks."""

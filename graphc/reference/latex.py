@@ -9,7 +9,7 @@ from graphc.calculus.reverse import pullback
 from graphc.elaborate.build import elaborate
 from graphc.graph import COTANGENT, Graph, Node, arguments_first, building, source
 from graphc.ops import Function
-from graphc.reference.formulas import ATOM, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
+from graphc.reference.formulas import ATOM, CALLED, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
 from graphc.reference.samples import Sample, sample
 from graphc.rewrite.engine import simplify
 from graphc.source import Source
@@ -18,6 +18,9 @@ from graphc.syntax.parse import parse
 LONGEST = 160
 """Formulas of more characters say less than a name."""
 
+VALUE = "the value"
+"""A name that no argument has."""
+
 Written = tuple[str, int]
 
 
@@ -25,7 +28,12 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
     """The value of a function's sample call, and the cotangent of each argument of it."""
     if function.name in LONG:
         value, back = LONG[function.name]
-        return value if "= " in value else f"{_result(sample(function))} = {value}", back
+        return (
+            value
+            if " = " in value or "= \\sum" in value
+            else f"{_result(sample(function))} = {value}",
+            back,
+        )
     shown = sample(function)
     if shown.results > 1:
         return _call(shown), ()
@@ -41,10 +49,10 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
         seed = source(COTANGENT, left, output.node.type)
         adjoints = pullback([(output.node, seed)], wrt)
         flown = {inputs[node]: adjoints[node].value for node in wrt if node in adjoints}
-        whole = simplify(Graph("", {"y": output.node, **flown}, {}))
+        whole = simplify(Graph("", {VALUE: output.node, **flown}, {}))
         names = {**inputs, seed: rf"\bar {left}"}
-        if whole.results["y"] not in inputs:
-            names[whole.results["y"]] = left
+        if whole.results[VALUE] not in inputs:
+            names[whole.results[VALUE]] = left
         back = tuple(
             _short(rf"\bar {_symbol(name)} = {written(whole.results[name], names)}", "")
             for name in flown
@@ -96,23 +104,30 @@ def _node(node: Node, args: Sequence[Written]) -> Written:
         return str(node.attrs["value"]).replace("*", r"\,"), ATOM
     match node.op.name:
         case "*":
-            (one, _), (other, _) = args
+            (left, _), (right, _) = args
             factors = [_bracketed(arg, PRODUCT) for arg in args]
-            if one == other:
+            if left == right:
                 return f"{_bracketed(args[0], ATOM)}^2", PRODUCT
             dense = all(arg.rank for arg in node.args)
             return (r" \odot " if dense else r"\,").join(factors), PRODUCT
         case "where" if node.args[2].value == 0:
             return rf"{_bracketed(args[0], ATOM)} \odot {_bracketed(args[1], PRODUCT)}", PRODUCT
+        case "where":
+            _, this, other = args
+            chosen = rf"{args[0][0]} \odot {_bracketed(this, PRODUCT)}"
+            if node.args[1].value == 1:
+                chosen = args[0][0]
+            return rf"{chosen} + [\lnot {args[0][0]}] \odot {_bracketed(other, PRODUCT)}", SUM
         case "permute" if node.rank == 2:
-            return rf"{_bracketed(args[0], ATOM)}^{{\top}}", ATOM
+            return rf"{_bracketed(args[0], ATOM)}^{{\top}}", PRODUCT
         case "accumulate":
             return " + ".join(text for text, _ in args), SUM
     if node.op.name not in OPERATIONS:
-        return f"{_operator(node.op.name)}({', '.join(text for text, _ in args)})", ATOM
+        name = CALLED.get(node.op.name, node.op.name)
+        return f"{_operator(name)}({', '.join(text for text, _ in args)})", ATOM
     level, template = OPERATIONS[node.op.name]
     for name, value in node.attrs.items():
-        template = template.replace(f"{{{name}}}", str(value))
+        template = template.replace(f"{{{name}}}", _number(value)[0])
     places = {"": SUM, "*": PRODUCT, "^": ATOM}
     text = re.sub(r"<(\d)([*^]?)>", lambda m: _bracketed(args[int(m[1])], places[m[2]]), template)
     return text, level

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from graphc import ops
-from graphc.ops import FUNCTIONS
+from graphc.ops import FUNCTIONS, Function
 from graphc.reference.latex import formulas
-from graphc.reference.table import details, module_of
+from graphc.reference.table import FAMILIES, details, module_of
 
 HEAD = """\
 # Operations
@@ -35,14 +35,21 @@ def _sections() -> Iterator[str]:
         if about:
             yield " ".join(about.split("\n\n")[0].split()) + "\n"
         for function in group:
-            told = details(function)
-            value, back = formulas(function)
-            yield f"### `{told.row.signature}`\n"
-            yield f"{told.row.doc} {told.row.family.capitalize()}.\n"
-            yield f"- Shapes: `{told.shapes.rpartition(': [')[0] and told.shapes}`"
-            yield f"- Value: $`{value}`$"
-            if back:
-                yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
-            if told.conventions:
-                yield f"- {told.conventions}"
-            yield ""
+            yield from entry(function)
+
+
+def entry(function: Function) -> Iterator[str]:
+    """What is said of one operation, by line."""
+    told = details(function)
+    value, back = formulas(function)
+    rule = f"; {told.shapes}" if told.shapes else ""
+    yield f"### `{told.row.signature}`\n"
+    family = FAMILIES[told.row.family]
+    yield f"{told.row.doc} {family[0].upper()}{family[1:]}.\n"
+    yield f"- `{told.sample.call}`, for `{told.types}`{rule}"
+    yield f"- Value: $`{value}`$"
+    if back:
+        yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
+    if told.conventions:
+        yield f"- {told.conventions}"
+    yield ""

@@ -86,6 +86,7 @@ class Details:
 
     row: Row
     sample: Sample
+    types: str
     shapes: str
     value: tuple[str, ...]
     pullback: tuple[str, ...]
@@ -136,7 +137,8 @@ def details(function: Function) -> Details:
     return Details(
         row(function),
         shown,
-        f"{SHAPES[kind]}: {said}" if kind in SHAPES else said,
+        said,
+        SHAPES.get(kind, ""),
         value,
         pullback,
         adds[1] if adds else "0",

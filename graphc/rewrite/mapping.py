@@ -16,5 +16,5 @@ def mapped(graph: Graph, new: Mapping[Node, Node]) -> Graph:
         {name: new[node] for name, node in graph.results.items()},
         names,
         moved_adjoints(graph.adjoints, new),
-        {new.get(node, node): label for node, label in graph.labels.items()},
+        {new.get(node, node): label for node, label in reversed(list(graph.labels.items()))},
     )

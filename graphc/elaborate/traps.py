@@ -1,0 +1,327 @@
+"""Traps: what has a value everywhere but no usable derivative, or pairs axes by accident."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from graphc.elaborate.scope import Context
+from graphc.graph import DIM, INPUT, PARAMETER, Node, reaches_source
+from graphc.loop import BOUND, LOOP, RULED, Loop
+from graphc.source import Diagnostic, error
+from graphc.types import is_one, same
+
+COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "isnan", "isinf", "isfinite"}
+LOGARITHMS = {"log", "log2", "log10"}
+ROOTS = {"sqrt", "cbrt"}
+SAFE_ARGUMENT = {"arcsin": 0, "arccos": 0, "arctanh": 0, "arccosh": 2, "log1p": 0}
+"""A number at which an operation that is not defined everywhere is smooth; else that is 1."""
+
+CARRIED = {
+    "+", "-", "*", "/", "**", "negative", "abs", "sqrt", "cbrt", "log", "log1p", "sum", "mean",
+    "euclidean_norm", "expand", "reshape", "permute", "broadcast_to", "index", "id", "permuted",
+}  # fmt: skip
+"""Operations through which a number that is not safe reaches an operand."""
+
+MOVED = {"expand", "reshape", "permute", "broadcast_to", "index", "id"}
+STEPS = MOVED | {"+", "-", "*", "/", "**", "negative", "abs"}
+"""What a condition may do to a value first, as in abs(x) < 1."""
+
+LONGEST = 40
+MANY = 1000
+"""No more nodes are looked at for one `where`."""
+
+
+def traps(context: Context) -> Iterator[Diagnostic]:
+    """A warning for each, once for each place in the text."""
+    names = context.names
+    seen: set[tuple[object, str]] = set()
+    for node in _differentiated([d.node for d in context.outputs.values()]):
+        for found in (_unprotected(node, names), _at_zero(node, names), _paired(node, names)):
+            if found is not None and (found.span, found.message) not in seen:
+                seen.add((found.span, found.message))
+                yield found
+
+
+def _differentiated(outputs: list[Node]) -> list[Node]:
+    """The nodes that cotangents may reach, in the order of their making; also inside loops."""
+    seen: set[Node] = set()
+    pending = [node for node in outputs if node.type.dtype == "float"]
+    while pending:
+        node = pending.pop()
+        if node in seen or node.type.dtype != "float":
+            continue
+        seen.add(node)
+        if node.op is RULED:
+            pending += node.args[1:]
+        elif node.op.name != "stop":
+            pending += node.args
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            pending += loop.roots
+    return sorted(seen, key=lambda node: node.index)
+
+
+# ---- where -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unsafe:
+    """An operation that is not smooth everywhere, and its operand that must not be anything."""
+
+    node: Node
+    operand: Node
+    safe: int
+
+
+def _unprotected(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+    """W710: a branch of `where` whose derivative is not finite where it is not chosen."""
+    if node.op.name != "where":
+        return None
+    condition, *branches = node.args
+    compared = _compared(condition)
+    for slot, branch in enumerate(branches):
+        for found in _unsafe_below(branch, compared):
+            guard = _text(condition, names)
+            inner = _text(found.operand, names)
+            chosen = f"{inner}, {found.safe}" if slot == 0 else f"{found.safe}, {inner}"
+            when = "false" if slot == 0 else "true"
+            return _warning(
+                "W710",
+                f"`where` does not protect the derivative of `{_text(found.node, names)}`:"
+                f" it counts, times 0, where `{guard}` is {when}",
+                node,
+                f"choose its operand first: `{_with(found, f'where({guard}, {chosen})', names)}`",
+            )
+    return None
+
+
+def _compared(condition: Node) -> set[Node]:
+    """The values that a condition compares, and the one that each is made from step by step."""
+    found: set[Node] = set()
+    pending = [condition]
+    while pending:
+        node = pending.pop()
+        if node.type.dtype == "bool" and node.op.name not in COMPARISONS:
+            pending += node.args
+        elif node.op.name in COMPARISONS:
+            for arg in node.args:
+                while arg.type.dtype == "float" and not arg.static and reaches_source(arg):
+                    found.add(arg)
+                    changing = [one for one in arg.args if not one.static]
+                    if arg.op.name not in STEPS or len(changing) != 1:
+                        break
+                    arg = changing[0]
+    return found
+
+
+def _unsafe_below(branch: Node, compared: set[Node]) -> Iterator[Unsafe]:
+    """The operations of a branch that are not smooth for all values of what is compared."""
+    seen: set[Node] = set()
+    pending = [branch]
+    while pending and len(seen) < MANY:
+        node = pending.pop()
+        if node in seen or node in compared or node.op.name == "stop":
+            continue
+        seen.add(node)
+        unsafe = _unsafe(node)
+        if unsafe is not None and _exposed(unsafe.operand, compared):
+            yield unsafe
+        pending += node.args
+
+
+def _unsafe(node: Node) -> Unsafe | None:
+    name = node.op.name
+    if name in LOGARITHMS | ROOTS and not (name == "sqrt" and _is_square_sum(node.args[0])):
+        return Unsafe(node, node.args[0], 1)
+    if name in SAFE_ARGUMENT:
+        return Unsafe(node, node.args[0], SAFE_ARGUMENT[name])
+    if name == "/" and node.args[1].value is None and node.args[1].op is not DIM:
+        return Unsafe(node, node.args[1], 1)
+    if name == "**":
+        power = node.args[1].value
+        if not isinstance(power, int | float) or power < 1:
+            return Unsafe(node, node.args[0], 1)
+    return None
+
+
+def _exposed(operand: Node, compared: set[Node]) -> bool:
+    """Does what is compared reach the operand unguarded?"""
+    seen: set[Node] = set()
+    pending = [operand]
+    while pending and len(seen) < MANY:
+        node = pending.pop()
+        if node in seen or _positive(node):
+            continue
+        seen.add(node)
+        if node in compared:
+            return True
+        if node.op.name in CARRIED:
+            pending += node.args
+    return False
+
+
+# ---- zeros -----------------------------------------------------------------------------------
+
+
+def _positive(node: Node) -> bool:
+    """Is it above 0 for all arguments, by its form?"""
+    name, args = node.op.name, node.args
+    if node.value is not None:
+        return isinstance(node.value, int | float) and node.value > 0
+    if name in ("exp", "exp2", "cosh", "dim"):
+        return True
+    if name == "+":
+        one, other = args
+        return (_positive(one) and (_positive(other) or _can_be_zero(other))) or (
+            _positive(other) and _can_be_zero(one)
+        )
+    if name in ("*", "/"):
+        return all(map(_positive, args))
+    if name == "maximum":
+        return any(map(_positive, args))
+    if name in MOVED or name in ("sqrt", "sum", "mean"):
+        return _positive(args[0])
+    return False
+
+
+def _can_be_zero(node: Node) -> bool:
+    """Is it at least 0 for all arguments and 0 for some, by its form?"""
+    name, args = node.op.name, node.args
+    if name in ("abs", "relu", "euclidean_norm", "variance", "deviation"):
+        return True
+    if name in ("sum", "mean", "sqrt") or name in MOVED:
+        return _can_be_zero(args[0])
+    if name == "**":
+        return isinstance(args[1].value, int | float) and args[1].value in (2, 4, 6, 8)
+    if name == "*":
+        one, other = args
+        return (
+            one is other
+            or (_can_be_zero(one) and (_can_be_zero(other) or _positive(other)))
+            or (_positive(one) and _can_be_zero(other))
+        )
+    if name == "/":
+        return _can_be_zero(args[0]) and _positive(args[1])
+    if name == "+":
+        return all(map(_can_be_zero, args))
+    if name == "maximum":
+        return any(arg.value == 0 for arg in args)
+    return False
+
+
+def _at_zero(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+    """W711: a root or a logarithm of what can be 0."""
+    name = node.op.name
+    power = node.args[1].value if name == "**" else None
+    is_root = name == "sqrt" or (isinstance(power, float) and 0 < power < 1)
+    if not (is_root or name in LOGARITHMS) or not _can_be_zero(node.args[0]):
+        return None
+    operand = node.args[0]
+    if name == "sqrt" and _is_square_sum(operand):  # compiled as `norm`
+        return None
+    shown = _text(operand, names)
+    small = f"add a small number: `{_with(Unsafe(node, operand, 1), f'{shown} + 1e-12', names)}`"
+    help = small
+    if is_root and operand.op.name == "variance":
+        help = f"`std` has the derivative 0 there; or {small}"
+    elif is_root and operand.op.name in ("sum", "mean", "+") and _has_square(operand):
+        help = f"`norm` has the derivative 0 there; or {small}"
+    what = "derivative there is infinite" if is_root else "value there is -inf"
+    return _warning("W711", f"`{shown}` can be 0: the {what} in `{name}`", node, help)
+
+
+def _is_square_sum(node: Node) -> bool:
+    return node.op.name == "sum" and _is_square(node.args[0])
+
+
+def _has_square(node: Node) -> bool:
+    return any(_is_square(arg) for arg in node.args)
+
+
+def _is_square(node: Node) -> bool:
+    if node.op.name == "*":
+        return node.args[0] is node.args[1]
+    return node.op.name == "**" and node.args[1].value == 2
+
+
+# ---- broadcasting ----------------------------------------------------------------------------
+
+
+def _paired(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+    """W712: [B] with […, B, B], where the axis that it goes along is any of two."""
+    if node.op.structure != "elementwise" or len(node.args) < 2:
+        return None
+    for narrow in node.args:
+        if narrow.rank != 1 or is_one(narrow.shape[0]) or narrow.shape[0].constant is not None:
+            continue
+        for wide in node.args:
+            if wide.rank < 2 or not (reaches_source(narrow) and _reads_float(narrow)):
+                continue
+            alike = [axis for axis in wide.shape if same(axis, narrow.shape[0])]
+            if len(alike) > 1 and same(wide.shape[-1], narrow.shape[0]):
+                shown, size = _text(narrow, names), narrow.shape[0]
+                return _warning(
+                    "W712",
+                    f"`{shown}` of {narrow.type} goes along the last axis of"
+                    f" `{_text(wide, names)}` of {wide.type}, which has {len(alike)} axes {size}",
+                    node,
+                    f"say which: `({shown})[_, :]` or `({shown})[:, _]`"
+                    if " " in shown
+                    else f"say which: `{shown}[_, :]` or `{shown}[:, _]`",
+                )
+    return None
+
+
+def _reads_float(node: Node) -> bool:
+    return node.type.dtype == "float" or node.op in (INPUT, PARAMETER, BOUND)
+
+
+# ---- words -----------------------------------------------------------------------------------
+
+
+def _warning(code: str, message: str, node: Node, help: str) -> Diagnostic:
+    origin = node.origin
+    notes = []
+    if origin is not None and origin.used is not None:
+        notes.append(f"in a block, used at {origin.outermost}")
+    return error(code, message, origin.span if origin else None, help=help, notes=notes)
+
+
+INFIX = {"+", "-", "*", "/", "**", *COMPARISONS, "and", "or"}
+CALLED = {"euclidean_norm": "norm", "variance": "var", "deviation": "std"}
+
+
+def _text(node: Node, names: Mapping[Node, str], depth: int = 4) -> str:
+    """An expression as it may have been written, or … where that is long."""
+    written = _expression(node, names, depth)
+    return written if len(written) <= LONGEST else "…"
+
+
+def _expression(node: Node, names: Mapping[Node, str], depth: int) -> str:
+    if node in names:
+        return names[node]
+    if node.value is not None:
+        return f"{node.value:g}" if isinstance(node.value, float) else str(node.value)
+    if not node.args or not depth:
+        return str(node.attrs.get("name", node.attrs.get("value", "…")))
+    parts = [_expression(arg, names, depth - 1) for arg in node.args]
+    name = node.op.name
+    if name in INFIX and len(parts) == 2:
+        grouped = [f"({part})" if " " in part and part[0] != "(" else part for part in parts]
+        return f" {name} ".join(grouped) if name != "**" else name.join(grouped)
+    if name in MOVED:
+        return parts[0]
+    axes = node.attrs.get("axis")
+    axis = f", axis={axes[0]}" if isinstance(axes, tuple) and len(axes) == 1 else ""
+    return f"{CALLED.get(name, name)}({', '.join(parts)}{axis})"
+
+
+def _with(found: Unsafe, operand: str, names: Mapping[Node, str]) -> str:
+    """The unsafe operation with another operand."""
+    name = found.node.op.name
+    if name == "/":
+        return f"{_text(found.node.args[0], names)} / {operand}"
+    if name == "**":
+        return f"({operand})**{_text(found.node.args[1], names)}"
+    return f"{name}({operand})"

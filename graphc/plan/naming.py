@@ -1,0 +1,162 @@
+"""What variables are called, which nodes get one, and what comments call the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from graphc.graph import Adjoint, Graph, Node
+from graphc.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body
+from graphc.names import Scope, flat
+
+VIEWS = frozenset({"permute", "expand"})
+ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
+LONGEST = 60  # characters of an expression that is still written inside another
+
+WORDS = {
+    "+": "sum", "-": "difference", "*": "product", "/": "quotient", "**": "power",
+    "//": "quotient", "%": "remainder", "==": "equal", "!=": "unequal", "<": "less",
+    "<=": "less", ">": "greater", ">=": "greater", "and": "both", "or": "either", "not": "not",
+    "accumulate": "total",
+}  # fmt: skip
+"""What the result of an operator is called."""
+
+
+def template(node: Node) -> str:
+    """The NumPy source of a node, with places for its arguments."""
+    return node.op.numpy if isinstance(node.op.numpy, str) else node.op.numpy(node)
+
+
+def viewed(node: Node) -> Node:
+    while node.op.name in VIEWS:
+        node = node.args[0]
+    return node
+
+
+def name_variables(
+    graph: Graph,
+    order: Sequence[Node],
+    given: Mapping[Node, str],
+    kept: Collection[Node],
+    adjoints: Mapping[Node, Sequence[Adjoint]],
+    scope: Scope,
+) -> dict[Node, str]:
+    """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
+
+    The rest is written inside its one use, while that stays short.
+    """
+    variables = dict(given)
+    for node in order:
+        if node in graph.names and not node.static:
+            variables[node] = scope.fresh(flat(graph.names[node]))
+    for node in order:
+        named = [a for a in adjoints.get(node, ()) if a.of in graph.names]
+        if named and node not in variables and not node.static:
+            variables[node] = scope.fresh("d_" + flat(graph.names[named[0].of]))
+    owners = _owners(order, variables)
+    templates = {node: template(node) for node in order}
+    uses = Counter(arg for node in order for arg in _mentions(node, templates[node]))
+    uses.update(graph.results.values())
+    length = {node: len(name) for node, name in variables.items()}
+    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
+    for node in order:
+        if node in variables or node.op is LOOP:
+            continue
+        if node.op is RESULT:
+            variables[node] = scope.fresh(_end(graph, node))
+            length[node] = len(variables[node])
+            continue
+        inside = len(templates[node]) + sum(length[arg] for arg in node.args)
+        short = inside <= LONGEST and "{out}" not in templates[node]
+        once = uses[node] == 1 and short and node not in kept
+        if node.static or once or node.op.name in ALWAYS_INSIDE:
+            length[node] = inside
+        else:
+            variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))
+            length[node] = len(variables[node])
+    return variables
+
+
+def _temporary(
+    graph: Graph, node: Node, adjoints: Mapping[Node, Sequence[Adjoint]], owners: Mapping[Node, str]
+) -> str:
+    """A name for a value that the user has not named: by what it is a part of, and what it is."""
+    if node in adjoints:
+        of = adjoints[node][0].of
+        return f"d_{flat(graph.labels[of])}_{WORDS.get(of.op.name, of.op.name)}"
+    return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
+
+
+def _end(graph: Graph, node: Node) -> str:
+    """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
+    loop: Loop = node.args[0].attrs["loop"]
+    number = node.attrs["number"]
+    if number == STEPS:
+        return "steps"
+    if number < len(loop.carried):
+        return flat(str(loop.carried[number].attrs["name"]))
+    return f"{flat(_saved_name(graph, loop.results[number], loop))}_by_{loop.index}"
+
+
+def _saved_name(graph: Graph, item: Node, loop: Loop) -> str:
+    """A name for a value of a step: the user's, else by the named value that it is a part of."""
+    known = graph.names.get(item) or item.attrs.get("name")
+    if known is not None:
+        return str(known)
+    owners = _owners(body(loop), {n: flat(name) for n, name in graph.names.items()})
+    return f"{owners.get(item, 'step')}_{WORDS.get(item.op.name, item.op.name)}"
+
+
+def _mentions(node: Node, text: str) -> list[Node]:
+    """The arguments of a node, each as often as its source mentions it."""
+    return [arg for slot, arg in enumerate(node.args) for _ in range(text.count(f"{{{slot}}}"))]
+
+
+def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, str]:
+    """For a node without a name, the named node that its value goes into."""
+    owners: dict[Node, str] = {}
+    for node in reversed(order):
+        owner = variables.get(node) or owners.get(node)
+        for arg in node.args:
+            if owner and arg not in variables:
+                owners[arg] = owner
+    return owners
+
+
+def element_name(graph: Graph, loop: Loop, element: Element, source: str | None) -> str:
+    """What a step calls an element: as the forward step called it, or `x_t` for x at t."""
+    if element.of is not None:
+        known = graph.names.get(element.of) or element.of.attrs.get("name")
+        return str(known or (source or "saved").split(f"_by_{loop.index}")[0])
+    return f"{source or 'element'}_{loop.index}"
+
+
+def labels_of(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
+    """What a differentiated node is called: its name, else what its adjoint's variable says."""
+    labels = {
+        node: flat(label) if node.op is not LOOP else label for node, label in graph.labels.items()
+    }
+    spoken = {adjoint.value for adjoint in graph.adjoints if adjoint.of in graph.names}
+    for adjoint in graph.adjoints:
+        variable = variables.get(adjoint.value, "")
+        if adjoint.value not in spoken and variable.startswith("d_"):
+            labels[adjoint.of] = variable.removeprefix("d_")
+    return labels
+
+
+def loop_labels(adjoints: Sequence[Adjoint], names: dict[Node, str]) -> dict[Node, str]:
+    """What the nodes of a step are called: by name, else by the named node that they go into.
+
+    A carried value or an element of the forward step has its name there.
+    """
+    labels: dict[Node, str] = {}
+    for adjoint in adjoints:
+        children = [t.child for t in adjoint.terms if t.child is not None]
+        for node in (adjoint.of, *children):
+            if node.op is BOUND:
+                names.setdefault(node, str(node.attrs["name"]))
+        for node in children:
+            labels.setdefault(node, "the loop" if node.op is LOOP else names.get(node, "step"))
+        inherited = [labels[n] for n in children if n in labels]
+        labels[adjoint.of] = names.get(adjoint.of) or (inherited[0] if inherited else "next")
+    return labels

@@ -1,0 +1,89 @@
+"""The table of operations: its command, its document, and that both tell what is compiled."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from graphc.cli.app import app
+from graphc.ops import FUNCTIONS
+from graphc.reference.latex import formulas
+from graphc.reference.markdown import markdown
+from graphc.reference.table import CONVENTIONS, details, module_of, rows
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENT = ROOT / "docs" / "operations.md"
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["ops", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_document_is_what_the_command_prints() -> None:
+    assert DOCUMENT.read_text(encoding="utf-8") == markdown()
+
+
+def test_list_has_every_operation() -> None:
+    assert [row.name for row in rows()] == list(FUNCTIONS)
+    code, listed, _ = run()
+    assert code == 0
+    assert all(f"  {function.signature}\n" in listed for function in FUNCTIONS.values())
+    code, text, _ = run("--format", "json")
+    assert [row["name"] for row in json.loads(text)] == list(FUNCTIONS)
+
+
+def test_one_operation() -> None:
+    assert run("tanh") == (
+        0,
+        """\
+tanh(x)
+    Hyperbolic tangent.
+
+family: elementwise: the Jacobian is diagonal
+shapes: arguments broadcast as in NumPy; the result has their common shape
+
+tanh(x), for x: [B, D] -> [B, D]:
+    y = np.tanh(x)
+pulled back:
+    d_x = ct_y * (1 - y * y)
+multiply-adds: 20*B*D
+""",
+        "",
+    )
+    _, text, _ = run("matmul", "--format", "json")
+    assert json.loads(text)["pullback"] == ["d_a = ct_y @ b.T", "d_b = a.T @ ct_y"]
+
+
+def test_what_is_no_operation() -> None:
+    assert run("sofmax") == (
+        1,
+        "",
+        "graphc: no operation `sofmax`; did you mean `softmax`?\n",
+    )
+    assert run("--format", "xml")[0] == 2
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_operation_is_told(name: str) -> None:
+    told = details(FUNCTIONS[name])
+    flows = told.row.family not in ("constant", "composition") and told.sample.differentiable
+    stated = formulas(FUNCTIONS[name])
+    assert told.value or name in ("id", "stop")
+    if flows and stated[1] and "= 0" not in stated[1][0]:
+        assert told.pullback
+    for formula in (stated[0], *stated[1]):
+        assert formula.count("{") == formula.count("}")
+        assert "<" not in formula
+        assert "$" not in formula
+        assert not re.search(r"\^(\w|\{[^{}]*\})\^", formula)
+
+
+def test_modules_and_conventions() -> None:
+    assert module_of(FUNCTIONS["sum"]) == "reduction"
+    assert module_of(FUNCTIONS["any"]) == "statistics"
+    assert CONVENTIONS.keys() <= FUNCTIONS.keys()

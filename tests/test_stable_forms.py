@@ -1,0 +1,145 @@
+"""Naive forms compile to stable operations: the same numbers, and right at the hard points."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import compiled, module
+
+inf, nan = math.inf, math.nan
+
+# naive form, stable form, hard arguments, their value, the gradient of the sum of the value
+FORMS: list[tuple[str, str, list[float], Any, list[float]]] = [
+    ("log(softmax(x))", "log_softmax(x)", [-1e4, 0], [-1e4, 0], [1, -1]),
+    ("log(softmax(x, axis=0))", "log_softmax(x, axis=0)", [0, 1e4], [-1e4, 0], [1, -1]),
+    ("log(sigmoid(x))", "log_sigmoid(x)", [-1000, 1000], [-1000, 0], [1, 0]),
+    ("log(1 + exp(x))", "softplus(x)", [-1000, 1000], [0, 1000], [0, 1]),
+    ("log(exp(x) + 1)", "softplus(x)", [-1000, 1000], [0, 1000], [0, 1]),
+    ("log(sum(exp(x)))", "logsumexp(x)", [1000, 1000], 1000 + math.log(2), [0.5, 0.5]),
+    (
+        "log(sum(exp(x), axis=0, keepdims=true))",
+        "logsumexp(x, axis=0, keepdims=true)",
+        [-1000, -1000],
+        [math.log(2) - 1000],
+        [0.5, 0.5],
+    ),
+    ("exp(x) - 1", "expm1(x)", [1e-20, 0], [1e-20, 0], [1, 1]),
+    ("log(1 + x)", "log1p(x)", [1e-20, 0], [1e-20, 0], [1, 1]),
+    ("log(x + 1.0)", "log1p(x)", [1e-20, 0], [1e-20, 0], [1, 1]),
+    ("sqrt(sum(x**2))", "norm(x)", [0, 0], 0, [0, 0]),
+    ("sqrt(sum(x * x))", "norm(x)", [3, 4], 5, [0.6, 0.8]),
+    ("sqrt(sum(x**2, axis=-1))", "norm(x, axis=-1)", [0, 0], 0, [0, 0]),
+]
+DTYPES = ("float64", "float32")
+
+
+def graph(expression: str) -> str:
+    return f"input x: [2]\nz = {expression}\noutput y = z\noutput s = sum(z)"
+
+
+def code(expression: str) -> str:
+    """What the module computes, without comments and names that tell the source."""
+    text = compiled(graph(expression)).text
+    lines = [line.partition("  # ")[0] for line in text.splitlines() if "sha256" not in line]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_compiles_to_the_stable_operation(form: tuple[str, str, Any, Any, Any]) -> None:
+    naive, stable, *_ = form
+    assert code(naive) == code(stable)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_hard_points(form: tuple[str, str, Any, Any, Any], dtype: str) -> None:
+    naive, _, at, value, gradient = form
+    generated = module(graph(naive), dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out, cache = generated.forward(np.array(at, dtype))
+        found = generated.backward(cache, s=1.0)
+    rtol = 1e-12 if dtype == "float64" else 1e-6
+    np.testing.assert_allclose(out.y, value, rtol=rtol)
+    np.testing.assert_allclose(found["x"], gradient, rtol=rtol)
+
+
+NUMPY: dict[str, Any] = {
+    "log": np.log,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+    "sum": np.sum,
+    "true": True,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "softmax": lambda x, axis=-1: np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True),
+}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_equals_what_was_written(form: tuple[str, str, Any, Any, Any]) -> None:
+    """The naive form in NumPy, where it is well conditioned, and its numerical derivative."""
+    generated = module(graph(form[0]))
+    for at in np.random.default_rng(3).uniform(0.2, 2, (20, 2)):
+        out, _ = generated.forward(at)
+        np.testing.assert_allclose(out.y, eval(form[0], NUMPY, {"x": at}), rtol=1e-13)
+        generated.check(at)
+
+
+def test_a_node_that_is_differentiated_by_stays() -> None:
+    text = """
+        input x: [3]
+        p = softmax(x)
+        output y = -sum(log(p))
+        derive grad y wrt p, x
+    """
+    generated = module(text)
+    x = np.array([0.1, 0.7, -0.4])
+    p = np.exp(x) / np.sum(np.exp(x))
+    gradients = generated.grad_y(x)
+    np.testing.assert_allclose(gradients["p"], -1 / p, rtol=1e-14)
+    np.testing.assert_allclose(gradients["x"], -1 + 3 * p, rtol=1e-13)
+
+
+def test_a_form_that_is_differentiated_by_is_stable() -> None:
+    text = """
+        input x: [2]
+        l = log(softmax(x))
+        output y = sum(l * l)
+        derive grad y wrt l
+    """
+    np.testing.assert_array_equal(module(text).grad_y([-1e4, 0.0])["l"], [-2e4, 0])
+
+
+def test_a_named_part_is_still_an_output() -> None:
+    text = "input x: [2]\noutput p = softmax(x)\noutput y = log(p)"
+    out, cache = module(text).forward([-1e4, 0.0])
+    np.testing.assert_array_equal(out.p, [0, 1])
+    np.testing.assert_array_equal(out.y, [-1e4, 0])
+    np.testing.assert_array_equal(module(text).backward(cache, y=[1.0, 0.0])["x"], [1, -1])
+
+
+def test_inside_a_loop() -> None:
+    text = """
+        input x: [2]
+        h = x
+        repeat k in 1..50 {
+            h <- log(1 + exp(h)) - 1
+        }
+        output y = sum(h)
+    """
+    out, cache = module(text).forward([1000.0, 1100.0])
+    assert float(out.y) == 2000
+    np.testing.assert_array_equal(module(text).backward(cache)["x"], [1, 1])
+
+
+@pytest.mark.parametrize(
+    "expression", ["log(2 + x)", "exp(x) - 2", "log(sum(x))", "sqrt(sum(x**4))", "sqrt(mean(x**2))"]
+)
+def test_other_forms_stay(expression: str) -> None:
+    text = compiled(graph(expression)).text
+    assert not any(word in text for word in ("log1p", "expm1", "np.max(", "logaddexp"))
+    assert "x * x" not in text
