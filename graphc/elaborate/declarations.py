@@ -122,11 +122,11 @@ def _declared(
     context: Context, path: str, type: Type, span: Span, doc: str, initialiser: Initialiser
 ) -> Declared:
     """A new parameter; inside a rolled repeat, one for each index."""
+    if any(symbol in axis.symbols for axis in type.shape for symbol in context.ranges):
+        raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
     if context.rolling is None or "*" not in path:
         return Declared(path, source(PARAMETER, path, type), type, span, doc, initialiser)
-    symbol, first, count = context.rolling
-    if any(symbol in axis.symbols for axis in type.shape):
-        raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
+    _, first, count = context.rolling
     node = source(PARAMETER, path, type.with_shape((count, *type.shape)), family=True)
     start, steps = first.constant, count.constant
     assert start is not None

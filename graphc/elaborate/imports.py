@@ -31,6 +31,7 @@ def namespace(file: tree.File, folder: Path | None, loader: Loader) -> Namespace
     for statement in file.statements:
         match statement:
             case tree.Block(name=name):
+                _check_ports(statement, loader)
                 if _free(space, name, loader):
                     space.blocks[name.text] = BlockValue(statement, space)
             case tree.Import(path=path, name=name):
@@ -64,8 +65,27 @@ def _take(
         space.blocks[alias.text] = block
 
 
+def _check_ports(block: tree.Block, loader: Loader) -> None:
+    """The ports of a block differ in name, and so do its results."""
+    for ports in (block.ports, block.results):
+        first: dict[str, tree.Ident] = {}
+        for port in ports:
+            _check_underscores(port.name, loader)
+            if first.setdefault(port.name.text, port.name) is not port.name:
+                notes = [f"first defined at {first[port.name.text].span}"]
+                message = f"`{port.name.text}` is a port twice"
+                loader.diagnostics.append(error("E201", message, port.name.span, notes=notes))
+
+
+def _check_underscores(name: tree.Ident, loader: Loader) -> None:
+    if name.text.startswith("__"):
+        message = f"`{name.text}`: a name does not begin with `__`"
+        loader.diagnostics.append(error("E215", message, name.span))
+
+
 def _free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
     """Is a name not yet a block, an import or an operation?"""
+    _check_underscores(name, loader)
     if name.text in FUNCTIONS:
         message = f"`{name.text}` is an operation and cannot be defined"
         loader.diagnostics.append(error("E203", message, name.span, help=f"call it `{name.text}_`"))

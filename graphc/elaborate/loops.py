@@ -146,9 +146,16 @@ def _rolled(
 
 def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
     """The first and the last index: `a..b` includes both, `n` alone is `0..n-1`."""
+    _check_index(family)
     if family.last is None:
         return 0, _bound(context, scope, family.first) - 1
     return _bound(context, scope, family.first), _bound(context, scope, family.last)
+
+
+def _check_index(family: tree.Family) -> None:
+    if family.index.text.startswith("__"):
+        message = f"`{family.index.text}`: a name does not begin with `__`"
+        raise mistake("E215", message, family.index.span)
 
 
 def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
@@ -165,6 +172,7 @@ def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
 
 def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Dim]:
     """The first index and the number of steps of a scan: dims, known or not."""
+    _check_index(family)
     values = []
     for expr in (family.first, family.last):
         value = Dim.of(0) if expr is None else context.evaluate(context, scope, expr)

@@ -54,6 +54,12 @@ def apply_rules(
     )
 
 
+def run_rule(context: Context, scope: Scope, rule: tree.Rule) -> None:
+    """A rule in a block waits for the block's results; elsewhere it has none."""
+    if scope.block is None or rule not in scope.block.body:
+        raise mistake("E221", "a rule stands in a block, outside of loops and `if`", rule.span)
+
+
 def _with_rule(
     result: Node,
     held: Node,
@@ -91,7 +97,8 @@ def _port(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
     if rule.name.text not in names or entry is None or not isinstance(entry.value, Node):
         what = "result" if rule.kind.text == "jvp" else "tensor port"
         message = f"`{rule.name.text}` is not a {what} of this block"
-        raise mistake("E221", message, rule.name.span, did_you_mean(rule.name.text, names))
+        near = did_you_mean(rule.name.text, {*names} - {rule.name.text})
+        raise mistake("E221", message, rule.name.span, near)
     return entry.value
 
 

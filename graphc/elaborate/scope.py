@@ -184,14 +184,22 @@ class Context:
             wanted = f"{identifier(name)}_{number}"
         return wanted
 
-    def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> None:
-        """A condition on dims; one on the index of a loop is checked at both ends of its range."""
+    def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> bool:
+        """A condition on dims; one on the index of a loop is checked at both ends of its range.
+
+        False where it is known not to hold.
+        """
         symbol = next((name for name in dim.names if name in self.ranges), None)
-        if symbol is None:
-            self.conditions.append(Condition(dim, zero, text, span))
-            return
-        for end in self.ranges[symbol]:
-            self.check_at_entry(dim.substitute({symbol: end}), zero, text, span)
+        if symbol is not None:
+            first, last = self.ranges[symbol]
+            if self.known(last - first) == -1:  # no steps
+                return True
+            ends = [dim.substitute({symbol: end}) for end in (first, last)]
+            hold = [self.check_at_entry(end, zero, text, span) for end in ends]
+            return all(hold)
+        self.conditions.append(Condition(dim, zero, text, span))
+        known = self.known(dim)
+        return known is None or (known == 0 if zero else known >= 0)
 
     def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
         """Names of nodes that became others inside a loop; paths into the loop are forgotten."""

@@ -20,6 +20,7 @@ from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan, run_until
 from graphc.elaborate.ports import check_type
 from graphc.elaborate.references import Cycle, defined, names_in, ordered
+from graphc.elaborate.rules import run_rule
 from graphc.elaborate.scope import (
     POISONED,
     Context,
@@ -229,4 +230,5 @@ _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
     tree.Collect: run_collect,
     tree.Scan: run_scan,
     tree.Until: run_until,
+    tree.Rule: run_rule,
 }

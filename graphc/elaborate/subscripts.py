@@ -12,7 +12,7 @@ from graphc.graph import Node
 from graphc.ops.shaping import expand, gather, index
 from graphc.source import Span
 from graphc.syntax import tree
-from graphc.types import known_facts, same
+from graphc.types import MAXIMAL_RANK, known_facts, same
 
 Part = tuple[tree.Index, Any]
 
@@ -99,6 +99,9 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
     result = value if whole else index(value, items=tuple(items))
     if gathered:
         result = gather(result, gathered[1], axis=gathered[0])
+    if result.rank + len(new_axes) > MAXIMAL_RANK:
+        axes = result.rank + len(new_axes)
+        raise mistake("E309", f"{axes} axes; NumPy has at most {MAXIMAL_RANK}", span)
     return expand(result, axes=tuple(new_axes)) if new_axes else result
 
 
@@ -164,4 +167,5 @@ def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None
         raise otherwise
     if proved is None and known is None:
         text = f"{span.text} needs {dim} >= 0"
-        context.check_at_entry(dim, False, text, span)
+        if not context.check_at_entry(dim, False, text, span):
+            raise otherwise

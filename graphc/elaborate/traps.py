@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.scope import Context
 from graphc.graph import DIM, INPUT, PARAMETER, Node, reaches_source
-from graphc.loop import BOUND, LOOP, RULED, Loop
+from graphc.loop import BOUND, LOOP, RULED, Loop, everywhere
 from graphc.source import Diagnostic, error
 from graphc.types import is_one, same
 
@@ -28,16 +28,22 @@ STEPS = MOVED | {"+", "-", "*", "/", "**", "negative", "abs"}
 """What a condition may do to a value first, as in abs(x) < 1."""
 
 LONGEST = 40
-MANY = 1000
+MANY = 200
 """No more nodes are looked at for one `where`."""
 
 
 def traps(context: Context) -> Iterator[Diagnostic]:
     """A warning for each, once for each place in the text."""
     names = context.names
+    outputs = [d.node for d in context.outputs.values()]
+    signs = _signs(outputs)
     seen: set[tuple[object, str]] = set()
-    for node in _differentiated([d.node for d in context.outputs.values()]):
-        for found in (_unprotected(node, names), _at_zero(node, names), _paired(node, names)):
+    for node in _differentiated(outputs):
+        for found in (
+            _unprotected(node, names, signs),
+            _at_zero(node, names, signs),
+            _paired(node, names),
+        ):
             if found is not None and (found.span, found.message) not in seen:
                 seen.add((found.span, found.message))
                 yield found
@@ -74,14 +80,14 @@ class Unsafe:
     safe: int
 
 
-def _unprotected(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+def _unprotected(node: Node, names: Mapping[Node, str], signs: Signs) -> Diagnostic | None:
     """W710: a branch of `where` whose derivative is not finite where it is not chosen."""
     if node.op.name != "where":
         return None
     condition, *branches = node.args
     compared = _compared(condition)
     for slot, branch in enumerate(branches):
-        for found in _unsafe_below(branch, compared):
+        for found in _unsafe_below(branch, compared, signs):
             guard = _text(condition, names)
             inner = _text(found.operand, names)
             chosen = f"{inner}, {found.safe}" if slot == 0 else f"{found.safe}, {inner}"
@@ -115,7 +121,7 @@ def _compared(condition: Node) -> set[Node]:
     return found
 
 
-def _unsafe_below(branch: Node, compared: set[Node]) -> Iterator[Unsafe]:
+def _unsafe_below(branch: Node, compared: set[Node], signs: Signs) -> Iterator[Unsafe]:
     """The operations of a branch that are not smooth for all values of what is compared."""
     seen: set[Node] = set()
     pending = [branch]
@@ -125,7 +131,7 @@ def _unsafe_below(branch: Node, compared: set[Node]) -> Iterator[Unsafe]:
             continue
         seen.add(node)
         unsafe = _unsafe(node)
-        if unsafe is not None and _exposed(unsafe.operand, compared):
+        if unsafe is not None and _exposed(unsafe.operand, compared, signs):
             yield unsafe
         pending += node.args
 
@@ -145,13 +151,13 @@ def _unsafe(node: Node) -> Unsafe | None:
     return None
 
 
-def _exposed(operand: Node, compared: set[Node]) -> bool:
+def _exposed(operand: Node, compared: set[Node], signs: Signs) -> bool:
     """Does what is compared reach the operand unguarded?"""
     seen: set[Node] = set()
     pending = [operand]
     while pending and len(seen) < MANY:
         node = pending.pop()
-        if node in seen or _positive(node):
+        if node in seen or signs.get(node) == ABOVE_0:
             continue
         seen.add(node)
         if node in compared:
@@ -164,58 +170,45 @@ def _exposed(operand: Node, compared: set[Node]) -> bool:
 # ---- zeros -----------------------------------------------------------------------------------
 
 
-def _positive(node: Node) -> bool:
-    """Is it above 0 for all arguments, by its form?"""
-    name, args = node.op.name, node.args
+UNKNOWN, AT_LEAST_0, ABOVE_0 = range(3)
+Signs = Mapping[Node, int]
+
+
+def _signs(outputs: list[Node]) -> dict[Node, int]:
+    """What the form of each node says of its values: above 0, at least 0, or nothing."""
+    signs: dict[Node, int] = {}
+    for node in everywhere(outputs):
+        signs[node] = _sign(node, [signs.get(arg, UNKNOWN) for arg in node.args])
+    return signs
+
+
+def _sign(node: Node, args: list[int]) -> int:
+    name = node.op.name
     if node.value is not None:
-        return isinstance(node.value, int | float) and node.value > 0
+        value = node.value if isinstance(node.value, int | float) else -1
+        return ABOVE_0 if value > 0 else AT_LEAST_0 if value == 0 else UNKNOWN
     if name in ("exp", "exp2", "cosh", "dim"):
-        return True
-    if name == "+":
-        one, other = args
-        return (_positive(one) and (_positive(other) or _can_be_zero(other))) or (
-            _positive(other) and _can_be_zero(one)
-        )
-    if name in ("*", "/"):
-        return all(map(_positive, args))
-    if name == "maximum":
-        return any(map(_positive, args))
-    if name in MOVED or name in ("sqrt", "sum", "mean"):
-        return _positive(args[0])
-    return False
-
-
-def _can_be_zero(node: Node) -> bool:
-    """Is it at least 0 for all arguments and 0 for some, by its form?"""
-    name, args = node.op.name, node.args
-    if name in ("abs", "relu", "euclidean_norm", "variance", "deviation"):
-        return True
-    if name in ("sum", "mean", "sqrt") or name in MOVED:
-        return _can_be_zero(args[0])
+        return ABOVE_0
+    if name in ("abs", "relu", "euclidean_norm", "variance", "deviation") or _is_square(node):
+        return AT_LEAST_0
     if name == "**":
-        return isinstance(args[1].value, int | float) and args[1].value in (2, 4, 6, 8)
-    if name == "*":
-        one, other = args
-        return (
-            one is other
-            or (_can_be_zero(one) and (_can_be_zero(other) or _positive(other)))
-            or (_positive(one) and _can_be_zero(other))
-        )
-    if name == "/":
-        return _can_be_zero(args[0]) and _positive(args[1])
-    if name == "+":
-        return all(map(_can_be_zero, args))
+        even = isinstance(node.args[1].value, int | float) and node.args[1].value in (4, 6, 8)
+        return AT_LEAST_0 if even else UNKNOWN
+    if name in ("+", "accumulate"):
+        return max(args) if min(args) else UNKNOWN
+    if name in ("*", "/"):
+        return min(args)
     if name == "maximum":
-        return any(arg.value == 0 for arg in args)
-    return False
+        return max(args)
+    return args[0] if args and (name in MOVED or name in ("sqrt", "sum", "mean")) else UNKNOWN
 
 
-def _at_zero(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+def _at_zero(node: Node, names: Mapping[Node, str], signs: Signs) -> Diagnostic | None:
     """W711: a root or a logarithm of what can be 0."""
     name = node.op.name
     power = node.args[1].value if name == "**" else None
     is_root = name == "sqrt" or (isinstance(power, float) and 0 < power < 1)
-    if not (is_root or name in LOGARITHMS) or not _can_be_zero(node.args[0]):
+    if not (is_root or name in LOGARITHMS) or signs[node.args[0]] != AT_LEAST_0:
         return None
     operand = node.args[0]
     if name == "sqrt" and _is_square_sum(operand):  # compiled as `norm`
