@@ -121,7 +121,7 @@ def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node
 def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
     """The forward nodes that backward needs, in order of their making.
 
-    Numbers and views cost nothing: backward makes them again.
+    Numbers, constant arrays and views cost little: backward makes them again.
     """
     read: set[Node] = set()
     seen: set[Node] = set()
@@ -132,7 +132,7 @@ def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
             continue
         seen.add(node)
         made = node in forward or (node.op is RESULT and node.args[0] in forward)
-        computed = made and not node.static and node.op.view_of is None
+        computed = made and bool(node.args) and not node.static and node.op.view_of is None
         if computed or node.op in (INPUT, PARAMETER):
             read.add(node)
         else:

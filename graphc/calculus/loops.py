@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from graphc.graph import Adjoint, Node, dag, with_args
 from graphc.loop import (
+    BOUND,
     STEPS,
     Element,
     Loop,
@@ -131,7 +132,8 @@ def _cached(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> lis
         if node in seen or node in outer or node in again:
             continue
         seen.add(node)
-        if node in computed and node.op.view_of is None and not node.static:
+        kept = node.op is BOUND or (node.args and node.op.view_of is None and not node.static)
+        if node in computed and kept:
             read[node] = None
         else:
             pending.extend(reversed(node.args))

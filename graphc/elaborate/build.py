@@ -14,7 +14,7 @@ from graphc.elaborate.expressions import evaluate
 from graphc.elaborate.imports import Loader, namespace
 from graphc.elaborate.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.references import defined
-from graphc.elaborate.scope import Context, Mistake, Scope, Silent
+from graphc.elaborate.scope import Context, Mistake, Scope, Silent, learn_conditions
 from graphc.elaborate.statements import body
 from graphc.elaborate.warnings import warnings
 from graphc.graph import Node, as_node, intern
@@ -110,6 +110,8 @@ def _in_order(source: Source, diagnostics: Iterable[Diagnostic]) -> list[Diagnos
 def _model(context: Context, file: tree.File, derivations: Sequence[Derivation]) -> Model:
     """The declarations, with the value of every dim that has one substituted in the nodes."""
     outputs = _ordered_outputs(context, file)
+    conditions = _conditions(context)
+    learn_conditions(conditions)
     wanted = [d.node for group in (context.inputs, context.params) for d in group.values()]
     wanted += [d.node for d in outputs] + [node for d in derivations for _, node in d.wrt]
     new = rebuild(wanted, lambda node, args: _specialised(node, args, context.fixed))
@@ -129,7 +131,7 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
         params=moved(context.params.values()),
         outputs=moved(outputs),
         names={new[node]: name for node, name in context.names.items() if node in new},
-        conditions=_conditions(context),
+        conditions=conditions,
         derivations=tuple(
             Derivation(d.kind, d.outputs, tuple((p, new[n]) for p, n in d.wrt), d.name, d.span)
             for d in derivations

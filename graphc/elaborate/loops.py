@@ -14,6 +14,7 @@ from graphc.elaborate.scope import (
     Scope,
     Silent,
     define,
+    learn_conditions,
     mistake,
 )
 from graphc.elaborate.values import describe, to_node
@@ -114,7 +115,7 @@ def _rolled(
     learn(facts.with_nonnegative(index - first).with_nonnegative(first + count - 1 - index))
     inner = _inside(scope, path)
     inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
-    before, known = context.rolling, set(context.nodes)
+    before, known, checked = context.rolling, set(context.nodes), len(context.conditions)
     if per_step:
         inner.path = None if path is None else f"{path}.*"
         context.rolling = (symbol, first, count)
@@ -125,6 +126,7 @@ def _rolled(
         context.rolling = before
         context.ranges.pop(symbol)
         learn(facts)
+        learn_conditions(context.conditions[checked:])
     for name, start, following in zip(steps.names, steps.starts, nexts, strict=True):
         if following not in context.names:
             context.name_node(following, inner.join(f"{name}_next"))

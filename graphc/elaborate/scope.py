@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -197,9 +197,11 @@ class Context:
             ends = [dim.substitute({symbol: end}) for end in (first, last)]
             hold = [self.check_at_entry(end, zero, text, span) for end in ends]
             return all(hold)
-        self.conditions.append(Condition(dim, zero, text, span))
         known = self.known(dim)
-        return known is None or (known == 0 if zero else known >= 0)
+        if known is None:
+            self.conditions.append(Condition(dim, zero, text, span))
+            return True
+        return known == 0 if zero else known >= 0
 
     def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
         """Names of nodes that became others inside a loop; paths into the loop are forgotten."""
@@ -258,6 +260,13 @@ class Context:
         finally:
             self.uses.pop()
             self.origin = before
+
+
+def learn_conditions(conditions: Iterable[Condition]) -> None:
+    """What is checked at entry holds behind it."""
+    for one in conditions:
+        facts = known_facts()
+        learn(facts.with_zero(one.dim) if one.zero else facts.with_nonnegative(one.dim))
 
 
 def member(declared: Declared, position: Dim) -> Node:

@@ -86,9 +86,10 @@ def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, 
     node. Whether symbolic dims compare is asked of the facts; what they do not settle is
     settled by the dims' values where they are fixed.
     """
-    if isinstance(left, Dim) and isinstance(right, Dim):
+    numeric = op in FLOAT or op in COMPARISON
+    if numeric and isinstance(left, Dim) and isinstance(right, Dim):
         return _dims(context, op, left, right, spans[0])
-    if is_number(left) and is_number(right):
+    if numeric and is_number(left) and is_number(right):
         number, second = (_float(context, side) for side in (left, right))
         if number is not None and second is not None:
             return _floats(op, number, second, spans[0])

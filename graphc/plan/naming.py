@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -83,7 +84,8 @@ def _temporary(
     """A name for a value that the user has not named: by what it is a part of, and what it is."""
     if node in adjoints:
         of = adjoints[node][0].of
-        return f"d_{flat(graph.labels[of])}_{WORDS.get(of.op.name, of.op.name)}"
+        part = re.sub(r"\W+", "_", graph.labels[of].replace(".*", ""))
+        return f"d_{part}_{WORDS.get(of.op.name, of.op.name)}"
     return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
 
 
