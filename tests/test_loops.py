@@ -436,6 +436,34 @@ def test_numerical_check(case: Case) -> None:
     assert all(error < 1e-6 for error in errors.values() if not np.isnan(error))
 
 
+@pytest.mark.parametrize("name", ["t", "x", "w", "y", "range", "np", "FLOAT", "Cache", "a_b"])
+def test_an_index_is_a_name_of_its_own(name: str) -> None:
+    """Outside of the loop, and in loops around it, that name is what it was."""
+    text = """block inner(v: [1]) -> z: [1] {{
+    scan s[{name} in 3] carry h = v {{ next h = 2 * h + {name} }}
+    z = h * v
+}}
+input t, x, w: [1]
+scan r[{name} in 3] carry h = t {{ next h = 2 * h + {name} }}
+scan q[i in 2] carry {carried} = x {{
+    g = inner({carried})
+    next {carried} = sin(g) + {carried} * i
+}}
+a = dense(w, 1)
+output y = h * t * x * w + {carried} + a + a.b"""
+
+    def reference(p: Names, i: Names) -> Values:
+        t, x, w = i["t"], i["x"], i["w"]
+        g = x
+        for k in range(2):
+            g = jnp.sin((2 * (2 * (2 * g) + 1) + 2) * g) + g * k
+        a = w @ p["a.W"] + p["a.b"]
+        return {"y": (8 * t + 4) * t * x * w + g + a + p["a.b"]}
+
+    for carried in ("c", name if name not in ("t", "x", "w", "y") else "d"):
+        compare(text.format(name=name, carried=carried), reference)
+
+
 # ---- repeat: rolled or written out --------------------------------------------------------------
 
 

@@ -113,11 +113,14 @@ def _load(written: tree.Text, folder: Path | None, loader: Loader) -> Namespace 
         except OSError as why:
             raise _wrong(written.span, f"cannot read {written.value}: {why.strerror}") from None
         loader.reading.append(path)
+        shown, before = _shown(path, folder, written), len(loader.diagnostics)
         try:
-            file = parse(read_source(_shown(path, folder, written), data))
-            loader.loaded[path] = found = namespace(file, path.parent, loader)
+            file = parse(read_source(shown, data))
+            loader.loaded[path] = found = namespace(file, Path(shown).parent, loader)
         finally:
             loader.reading.pop()
+            inside = loader.diagnostics[before:]
+            loader.diagnostics[before:] = _imported(inside, written.span)
         return found
     except GraphError as wrong:
         loader.diagnostics.extend(_imported(wrong.diagnostics, written.span))

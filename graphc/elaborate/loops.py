@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
+from graphc.elaborate.references import defined
 from graphc.elaborate.scope import (
     Context,
     Entry,
@@ -207,6 +208,11 @@ def run_scan(context: Context, scope: Scope, statement: tree.Scan) -> None:
 
 
 def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Steps:
+    index = statement.family.index
+    own = [carry.name for carry in statement.carries]
+    for name in (*own, *(name for s in statement.body for name in defined(s))):
+        if name.text == index.text:
+            raise mistake("E201", f"`{name.text}` is the index of this loop", name.span)
     starts = [
         to_node(context.evaluate(context, scope, carry.start), carry.start.span)
         for carry in statement.carries

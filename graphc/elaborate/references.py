@@ -39,9 +39,20 @@ def defined(statement: tree.Statement) -> list[tree.Ident]:
         ):
             collected = [s.name for s in body if isinstance(s, tree.Collect)]
             return [family.name, *(carry.name for carry in carries), *collected]
-        case tree.If(body=body, orelse=orelse):
-            return [name for inner in (*body, *orelse) for name in defined(inner)]
+        case tree.If():
+            return [name for inner in _branches(statement) for name in defined(inner)]
     return []
+
+
+def _branches(statement: tree.If) -> Iterator[tree.Statement]:
+    """The statements that an `if` may come to, through all that it contains."""
+    pending: list[tree.Statement] = [statement]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, tree.If):
+            pending.extend(reversed((*inner.body, *inner.orelse)))
+        else:
+            yield inner
 
 
 def used(statement: tree.Statement) -> set[str]:
@@ -52,8 +63,9 @@ def used(statement: tree.Statement) -> set[str]:
         outside = names_in([statement.family, *(carry.start for carry in statement.carries)])
         return outside | ({name for s in statement.body for name in used(s)} - inner)
     if isinstance(statement, tree.If):
-        branches = {name for s in (*statement.body, *statement.orelse) for name in used(s)}
-        return branches | names_in([statement.condition])
+        branches = {name for inner in _branches(statement) for name in used(inner)}
+        conditions = [s.condition for s in walk([statement]) if isinstance(s, tree.If)]
+        return branches | names_in(conditions)
     if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
         return set()
     if isinstance(statement, tree.Output) and statement.value is None:

@@ -12,7 +12,7 @@ from graphc.dims import Dim
 from graphc.elaborate.model import Condition, Declared, DimInfo
 from graphc.graph import Node, Origin, intern
 from graphc.loop import RESULT, RULED
-from graphc.names import identifier
+from graphc.names import MODULE, identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.arithmetic import identity
 from graphc.ops.shaping import index
@@ -177,9 +177,10 @@ class Context:
     read: set[str] = field(default_factory=set)
 
     def fresh_index(self, name: str) -> str:
-        """A symbol for a loop's index, unlike every dim and the index of a loop around it."""
+        """A symbol for a loop's index: no dim, no name of the file or of a loop around it."""
         wanted, number = identifier(name), 1
-        while wanted in self.ranges or wanted in self.dims:
+        named = {identifier(other) for other in self.file_names} | MODULE
+        while wanted in self.ranges or wanted in self.dims or wanted in named:
             number += 1
             wanted = f"{identifier(name)}_{number}"
         return wanted
@@ -266,7 +267,10 @@ def learn_conditions(conditions: Iterable[Condition]) -> None:
     """What is checked at entry holds behind it."""
     for one in conditions:
         facts = known_facts()
-        learn(facts.with_zero(one.dim) if one.zero else facts.with_nonnegative(one.dim))
+        if one.zero:
+            learn(facts.with_zero(one.dim))
+        elif facts.nonnegative(one.dim) is None:
+            learn(facts.with_nonnegative(one.dim))
 
 
 def member(declared: Declared, position: Dim) -> Node:

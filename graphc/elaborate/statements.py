@@ -35,7 +35,7 @@ from graphc.elaborate.scope import (
 from graphc.elaborate.values import to_node
 from graphc.graph import Node, Origin, stamped
 from graphc.ops import FUNCTIONS
-from graphc.source import Span
+from graphc.source import Span, error
 from graphc.syntax import tree
 
 
@@ -139,6 +139,13 @@ def _guarded(context: Context, scope: Scope, statement: tree.Statement) -> Itera
             raise
         if isinstance(wrong, Mistake):
             context.diagnostics.append(wrong.diagnostic)
+        for name in defined(statement):
+            scope.entries.setdefault(name.text, Entry(POISONED, name.span))
+    except RecursionError:
+        if scope.outer is not None or scope.block is not None:
+            raise
+        message = "blocks, loops and branches are nested too deeply here"
+        context.diagnostics.append(error("E503", message, statement.span))
         for name in defined(statement):
             scope.entries.setdefault(name.text, Entry(POISONED, name.span))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.elaborate.scope import Context
-from graphc.graph import DIM, INPUT, PARAMETER, Node, reaches_source
+from graphc.graph import DIM, SOURCES, Node
 from graphc.loop import BOUND, LOOP, RULED, Loop, everywhere
 from graphc.source import Diagnostic, error
 from graphc.types import is_one, same
@@ -32,17 +32,25 @@ MANY = 200
 """No more nodes are looked at for one `where`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Of each node the sign that its form gives it, and which nodes are no constants."""
+
+    signs: Mapping[Node, int]
+    changing: set[Node]
+
+
 def traps(context: Context) -> Iterator[Diagnostic]:
     """A warning for each, once for each place in the text."""
     names = context.names
     outputs = [d.node for d in context.outputs.values()]
-    signs = _signs(outputs)
+    facts = Facts(_signs(outputs), _changing(outputs))
     seen: set[tuple[object, str]] = set()
     for node in _differentiated(outputs):
         for found in (
-            _unprotected(node, names, signs),
-            _at_zero(node, names, signs),
-            _paired(node, names),
+            _unprotected(node, names, facts),
+            _at_zero(node, names, facts),
+            _paired(node, names, facts),
         ):
             if found is not None and (found.span, found.message) not in seen:
                 seen.add((found.span, found.message))
@@ -80,14 +88,14 @@ class Unsafe:
     safe: int
 
 
-def _unprotected(node: Node, names: Mapping[Node, str], signs: Signs) -> Diagnostic | None:
+def _unprotected(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
     """W710: a branch of `where` whose derivative is not finite where it is not chosen."""
     if node.op.name != "where":
         return None
     condition, *branches = node.args
-    compared = _compared(condition)
+    compared = _compared(condition, facts)
     for slot, branch in enumerate(branches):
-        for found in _unsafe_below(branch, compared, signs):
+        for found in _unsafe_below(branch, compared, facts):
             guard = _text(condition, names)
             inner = _text(found.operand, names)
             chosen = f"{inner}, {found.safe}" if slot == 0 else f"{found.safe}, {inner}"
@@ -102,7 +110,7 @@ def _unprotected(node: Node, names: Mapping[Node, str], signs: Signs) -> Diagnos
     return None
 
 
-def _compared(condition: Node) -> set[Node]:
+def _compared(condition: Node, facts: Facts) -> set[Node]:
     """The values that a condition compares, and the one that each is made from step by step."""
     found: set[Node] = set()
     pending = [condition]
@@ -112,16 +120,16 @@ def _compared(condition: Node) -> set[Node]:
             pending += node.args
         elif node.op.name in COMPARISONS:
             for arg in node.args:
-                while arg.type.dtype == "float" and not arg.static and reaches_source(arg):
+                while arg.type.dtype == "float" and arg in facts.changing:
                     found.add(arg)
-                    changing = [one for one in arg.args if not one.static]
+                    changing = [one for one in arg.args if one in facts.changing]
                     if arg.op.name not in STEPS or len(changing) != 1:
                         break
                     arg = changing[0]
     return found
 
 
-def _unsafe_below(branch: Node, compared: set[Node], signs: Signs) -> Iterator[Unsafe]:
+def _unsafe_below(branch: Node, compared: set[Node], facts: Facts) -> Iterator[Unsafe]:
     """The operations of a branch that are not smooth for all values of what is compared."""
     seen: set[Node] = set()
     pending = [branch]
@@ -131,7 +139,7 @@ def _unsafe_below(branch: Node, compared: set[Node], signs: Signs) -> Iterator[U
             continue
         seen.add(node)
         unsafe = _unsafe(node)
-        if unsafe is not None and _exposed(unsafe.operand, compared, signs):
+        if unsafe is not None and _exposed(unsafe.operand, compared, facts):
             yield unsafe
         pending += node.args
 
@@ -151,13 +159,13 @@ def _unsafe(node: Node) -> Unsafe | None:
     return None
 
 
-def _exposed(operand: Node, compared: set[Node], signs: Signs) -> bool:
+def _exposed(operand: Node, compared: set[Node], facts: Facts) -> bool:
     """Does what is compared reach the operand unguarded?"""
     seen: set[Node] = set()
     pending = [operand]
     while pending and len(seen) < MANY:
         node = pending.pop()
-        if node in seen or signs.get(node) == ABOVE_0:
+        if node in seen or facts.signs.get(node) == ABOVE_0:
             continue
         seen.add(node)
         if node in compared:
@@ -171,7 +179,15 @@ def _exposed(operand: Node, compared: set[Node], signs: Signs) -> bool:
 
 
 UNKNOWN, AT_LEAST_0, ABOVE_0 = range(3)
-Signs = Mapping[Node, int]
+
+
+def _changing(outputs: list[Node]) -> set[Node]:
+    """The nodes that depend on an input, a parameter, or the step of a loop."""
+    found: set[Node] = set()
+    for node in everywhere(outputs):
+        if node.op in (*SOURCES, BOUND) or not found.isdisjoint(node.args):
+            found.add(node)
+    return found
 
 
 def _signs(outputs: list[Node]) -> dict[Node, int]:
@@ -203,12 +219,12 @@ def _sign(node: Node, args: list[int]) -> int:
     return args[0] if args and (name in MOVED or name in ("sqrt", "sum", "mean")) else UNKNOWN
 
 
-def _at_zero(node: Node, names: Mapping[Node, str], signs: Signs) -> Diagnostic | None:
+def _at_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
     """W711: a root or a logarithm of what can be 0."""
     name = node.op.name
     power = node.args[1].value if name == "**" else None
     is_root = name == "sqrt" or (isinstance(power, float) and 0 < power < 1)
-    if not (is_root or name in LOGARITHMS) or signs[node.args[0]] != AT_LEAST_0:
+    if not (is_root or name in LOGARITHMS) or facts.signs[node.args[0]] != AT_LEAST_0:
         return None
     operand = node.args[0]
     if name == "sqrt" and _is_square_sum(operand):  # compiled as `norm`
@@ -241,7 +257,7 @@ def _is_square(node: Node) -> bool:
 # ---- broadcasting ----------------------------------------------------------------------------
 
 
-def _paired(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
+def _paired(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
     """W712: [B] with […, B, B], where the axis that it goes along is any of two."""
     if node.op.structure != "elementwise" or len(node.args) < 2:
         return None
@@ -249,7 +265,7 @@ def _paired(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
         if narrow.rank != 1 or is_one(narrow.shape[0]) or narrow.shape[0].constant is not None:
             continue
         for wide in node.args:
-            if wide.rank < 2 or not (reaches_source(narrow) and _reads_float(narrow)):
+            if wide.rank < 2 or narrow not in facts.changing:
                 continue
             alike = [axis for axis in wide.shape if same(axis, narrow.shape[0])]
             if len(alike) > 1 and same(wide.shape[-1], narrow.shape[0]):
@@ -264,10 +280,6 @@ def _paired(node: Node, names: Mapping[Node, str]) -> Diagnostic | None:
                     else f"say which: `{shown}[_, :]` or `{shown}[:, _]`",
                 )
     return None
-
-
-def _reads_float(node: Node) -> bool:
-    return node.type.dtype == "float" or node.op in (INPUT, PARAMETER, BOUND)
 
 
 # ---- words -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from graphc.elaborate.model import Declared, Derivation, Model
-from graphc.graph import Node, arguments_first, intern, with_args
+from graphc.graph import Node, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.ops.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.arithmetic import minus, plus, power, times
@@ -83,6 +83,10 @@ FORMS: tuple[Form, ...] = (
 )
 
 
+DEPTH = 3
+"""What a form reads is an argument of an argument of an argument of it, or nearer."""
+
+
 def _is_one(node: Node) -> bool:
     return node.rank == 0 and node.value == 1
 
@@ -110,11 +114,14 @@ def stabilised(node: Node, kept: Collection[Node] = ()) -> Node:
 
 
 def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
-    """Does the node depend on a kept one that its stable form does not read?"""
-    if not kept:
+    """Is one of the nodes that the stable form makes needless a kept one?"""
+    passed = {*node.args, *(inner for arg in node.args for inner in arg.args)}
+    if passed.isdisjoint(kept):
         return False
-    before, after = (set(arguments_first([root])) for root in (node, better))
-    return any(one in before and one not in after for one in kept if one is not node)
+    read = {better}
+    for _ in range(DEPTH):
+        read |= {arg for one in read for arg in one.args}
+    return not (passed & set(kept)) <= read
 
 
 def stabilise(model: Model) -> Model:
