@@ -306,7 +306,7 @@ def test_deep_and_long_expressions(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "input x\ny0 = x\n" + "".join(f"y{i + 1} = tanh(y{i})\n" for i in range(400)) + "output y400",
+        "input y0\n" + "".join(f"y{i + 1} = tanh(y{i})\n" for i in range(400)) + "output y400",
         "input x\nx" + " -> tanh" * 400 + " -> y\noutput y",
         "input x\n" + "if true {\n" * 500 + "y = x\n" + "}\n" * 500 + "output y",
         "input x\nx -> " + "residual { " * 200 + "tanh" + " }" * 200 + " -> y\noutput y",

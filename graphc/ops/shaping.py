@@ -42,7 +42,7 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
     if sorted(order) != list(range(x.rank)):
         raise Mismatch(
             "E305",
-            f"`transpose` needs every axis of {show(x.shape)} once, found {list(axes or ())}",
+            f"`transpose` needs every axis of {show(x.shape)} once, found {show(axes or ())}",
         )
     return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
 
