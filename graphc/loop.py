@@ -197,14 +197,16 @@ def body(loop: Loop) -> list[Node]:
 
 
 def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
-    """Every node that the roots reach, also inside loops and stated derivatives."""
-    for node in arguments_first(roots):
+    """Every node that the roots reach, also inside loops and stated derivatives, however deep."""
+    pending = list(arguments_first(roots))[::-1]
+    while pending:
+        node = pending.pop()
         yield node
         for inner in node.attrs.values():
             if isinstance(inner, Loop):
-                yield from body(inner)
+                pending.extend(reversed(body(inner)))
             elif isinstance(inner, Rule):
-                yield from arguments_first(inner.pulled)
+                pending.extend(reversed(list(arguments_first(inner.pulled))))
 
 
 # ---- rules ---------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, Graph, Node, building
+from graphc.loop import LOOP, everywhere
 from graphc.names import flat
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
@@ -118,7 +119,7 @@ def _clause(written: str) -> tree.Derive:
 
 
 def _compiled(model: Model, level: str) -> Compiled:
-    begin = entry(model, TAKEN)
+    begin = begin_of(model)
     outputs = {d.name: d.node for d in model.outputs}
     wrt = {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
     if not any(d.type.dtype == "float" for d in model.outputs):
@@ -176,9 +177,20 @@ def _derived(
     wrt: tuple[str, ...],
     kept: Collection[Node] = (),
 ) -> Derived:
-    program = plan(graph, given, kept, {*TAKEN, *begin.dims})
+    taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
+    program = plan(graph, given, kept, taken)
     flops = sum((node.op.flops(node) for node in _computed(graph, given)), Dim.of(0))
     return Derived(program, kind, outputs, wrt, flops)
+
+
+def begin_of(model: Model) -> Entry:
+    """The arguments of the module's functions, and what binds the dims."""
+    return entry(model, TAKEN | _indices(d.node for d in model.outputs))
+
+
+def _indices(roots: Iterable[Node]) -> set[str]:
+    """The indices of all loops, also of those inside: no variable can be called so."""
+    return {node.attrs["loop"].index for node in everywhere(roots) if node.op is LOOP}
 
 
 def _computed(graph: Graph, given: Mapping[Node, str]) -> list[Node]:

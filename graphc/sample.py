@@ -10,11 +10,10 @@ import numpy as np
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared, Initialiser, Model
-from graphc.emit.entry import entry
-from graphc.emit.module import TAKEN
 from graphc.graph import Node
 from graphc.loop import LOOP, everywhere
 from graphc.loop import arguments as arguments_of
+from graphc.pipeline import begin_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 
@@ -53,7 +52,7 @@ def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
     rng = np.random.default_rng(seed)
     chosen = sizes(model) if dims is None else dims
     limits = _limits(model, chosen)
-    begin = entry(model, TAKEN)
+    begin = begin_of(model)
     values: dict[str, Any] = {dim: chosen[dim] for dim in begin.keywords}
     values |= {
         begin.variables[d.name]: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs
