@@ -188,10 +188,14 @@ class Context:
     def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> bool:
         """A condition on dims; one on the index of a loop is checked at both ends of its range.
 
-        False where it is known not to hold.
+        False where it is known not to hold. Both ends say nothing of the steps between where an
+        equality is not linear in the index, as `T % t == 0`: that is a mistake.
         """
         symbol = next((name for name in dim.names if name in self.ranges), None)
         if symbol is not None:
+            if zero and dim.linear_in(symbol) is None:
+                message = "this must hold in every step, which cannot be checked before the loop"
+                raise mistake("E404", message, span)
             first, last = self.ranges[symbol]
             if self.known(last - first) == -1:  # no steps
                 return True
