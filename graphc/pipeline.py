@@ -19,7 +19,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
-from graphc.graph import COTANGENT, Graph, Node, building
+from graphc.graph import COTANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import flat
 from graphc.plan.schedule import plan
@@ -179,7 +179,7 @@ def _derived(
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
     program = plan(graph, given, kept, taken)
-    flops = sum((node.op.flops(node) for node in _computed(graph, given)), Dim.of(0))
+    flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
     return Derived(program, kind, outputs, wrt, flops)
 
 
@@ -191,15 +191,3 @@ def begin_of(model: Model) -> Entry:
 def _indices(roots: Iterable[Node]) -> set[str]:
     """The indices of all loops, also of those inside: no variable can be called so."""
     return {node.attrs["loop"].index for node in everywhere(roots) if node.op is LOOP}
-
-
-def _computed(graph: Graph, given: Mapping[Node, str]) -> list[Node]:
-    """The nodes that a function evaluates itself."""
-    seen: set[Node] = set()
-    pending = [node for node in graph.results.values() if node not in given]
-    while pending:
-        node = pending.pop()
-        if node not in seen:
-            seen.add(node)
-            pending.extend(arg for arg in node.args if arg not in given)
-    return list(seen)

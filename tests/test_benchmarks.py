@@ -9,17 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-np = pytest.importorskip("numpy")
-
-from benchmarks import harness  # noqa: E402
-from benchmarks.harness import Contestant, Disagreement, Effort, Workload  # noqa: E402
-from benchmarks.processes import ROOT, alternate, python  # noqa: E402
-from benchmarks.tables import Table, ratio, seconds, text  # noqa: E402
-from benchmarks.workloads import GRADIENTS, WORKLOADS  # noqa: E402
-from benchmarks.workloads.compiling import GROWTH  # noqa: E402
-from graphc.pipeline import compile_text  # noqa: E402
+from benchmarks import harness
+from benchmarks.harness import Contestant, Disagreement, Effort, Workload
+from benchmarks.processes import ROOT, alternate, python
+from benchmarks.tables import Table, ratio, seconds, text
+from benchmarks.workloads import GRADIENTS, WORKLOADS
+from benchmarks.workloads.compiling import GROWTH
+from graphc.pipeline import compile_text
 
 LITTLE = Effort(rounds=3, sample=0.0005, processes=0, sizes=1)
 TOO_SLOW_TO_IMPORT = {"torch"}

@@ -19,9 +19,9 @@ from typer.testing import CliRunner
 from graphc.cli.app import app
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import format as formatting
-from graphc.syntax.format import format_source, same_tree, tokens_of
+from graphc.syntax.format import format_source, same_tree
 from graphc.syntax.layout import WIDTH
-from graphc.syntax.parse import parse
+from graphc.syntax.parse import parse, tokens_of
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = sorted((ROOT / "tests/golden/format").glob("*.before.graph"))

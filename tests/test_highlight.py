@@ -16,7 +16,7 @@ from graphc import highlight
 from graphc.highlight import GraphLexer
 from graphc.resources import grammar_text
 from graphc.source import Source
-from graphc.syntax.format import tokens_of
+from graphc.syntax.parse import tokens_of
 from graphc.syntax.place import KEYWORD_TYPES
 
 ROOT = Path(__file__).parent.parent

@@ -35,7 +35,7 @@ from itertools import groupby, pairwise
 from graphc.source import Source, Span
 from graphc.syntax.characters import lexable
 from graphc.syntax.layout import INDENT, WIDTH, Comment, Gap, Line, Word, laid, lay
-from graphc.syntax.parse import _parser, parse
+from graphc.syntax.parse import parse, tokens_of
 from graphc.syntax.spacing import blanks
 from graphc.syntax.tokens import HEADS_BODY, SEPARATOR, Token
 
@@ -53,13 +53,6 @@ def format_source(source: Source) -> str:
     if not same_tree(before, parse(again)) or _comments(words, end) != _comments(*_words(again)):
         raise AssertionError(f"the canonical form of {source.name} is another program")
     return written
-
-
-def tokens_of(source: Source) -> list[Token]:
-    """The tokens of a source, comments and the newlines that end nothing left out."""
-    lark, _ = _parser()
-    parser = lark.parse_interactive(lexable(source.text))
-    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
 
 
 def same_tree(left: object, right: object) -> bool:

@@ -79,6 +79,13 @@ def _parser() -> tuple[Lark, Draft]:
     return parser, draft
 
 
+def tokens_of(source: Source) -> list[Token]:
+    """The tokens of a source, comments and the newlines that end nothing left out."""
+    lark, _ = _parser()
+    parser = lark.parse_interactive(lexable(source.text))
+    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
+
+
 def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
     """Every mistake of a text that does not parse, one for each faulty statement.
 

@@ -28,7 +28,7 @@ def blanks(tokens: Sequence[Token]) -> list[bool]:
     """Whether a blank stands before each token; of no account for those that begin a line.
 
     >>> from graphc.source import Source
-    >>> from graphc.syntax.format import tokens_of
+    >>> from graphc.syntax.parse import tokens_of
     >>> tokens = tokens_of(Source("a.graph", "x:[2 * D]=f( y,axis = - 1 )**2"))
     >>> "".join(" " * blank + token for blank, token in zip(blanks(tokens), tokens))
     'x: [2*D] = f(y, axis=-1)**2'
