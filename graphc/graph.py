@@ -29,6 +29,8 @@ class Op:
                shape of the result, `{float}` the module's dtype; or a function of the node that
                returns one. A template with `{out}` is a sequence of statements.
     vjp        (cotangent, node) -> for each argument the cotangent that flows to it, or None
+    jvp        (tangents of the arguments or None, node) -> terms whose sum is the node's tangent;
+               None where forward mode transposes `vjp`
     structure  what its Jacobian looks like
     flops      (node) -> multiply-adds of one evaluation
     view_of    the argument whose memory the result may share
@@ -46,6 +48,7 @@ class Op:
     view_of: int | None = None
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] = lambda args: args
     lower: Callable[..., Node] | None = None
+    jvp: Callable[[Sequence[Node | None], Node], Sequence[Node]] | None = None
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:
         """The node of this operation on these arguments (nodes, dims or numbers)."""
@@ -269,13 +272,14 @@ def _source(name: str) -> Op:
 INPUT = _source("input")
 PARAMETER = _source("parameter")
 COTANGENT = _source("cotangent")
+TANGENT = _source("tangent")
 CONSTANT = _source("constant")
 DIM = _source("dim")
-SOURCES = (INPUT, PARAMETER, COTANGENT)
+SOURCES = (INPUT, PARAMETER, COTANGENT, TANGENT)
 
 
 def source(op: Op, name: str, type: Type, **attrs: Any) -> Node:
-    """An input, parameter or cotangent of the graph."""
+    """An input, parameter, cotangent or tangent of the graph."""
     return intern(op, (), {"name": name, **attrs}, type)
 
 

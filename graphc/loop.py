@@ -92,7 +92,7 @@ def _loop_flops(node: Node) -> Dim:
 
 
 def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
-    raise AssertionError("reverse mode takes loops apart itself")
+    raise AssertionError("calculus takes loops and stated derivatives apart itself")
 
 
 LOOP = Op("loop", lambda *types, loop: Type("float"), "", _no_rule, "general", _loop_flops)
@@ -206,7 +206,7 @@ def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
             if isinstance(inner, Loop):
                 pending.extend(reversed(body(inner)))
             elif isinstance(inner, Rule):
-                pending.extend(reversed(list(arguments_first(inner.pulled))))
+                pending.extend(reversed(list(arguments_first(inner.stated))))
 
 
 # ---- rules ---------------------------------------------------------------------------------------
@@ -214,38 +214,37 @@ def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A derivative that the user states: `pulled` in terms of bound nodes.
+    """A derivative that the user states, in terms of bound nodes.
 
-    `cotangent` stands for that of the value, `value` for the value itself, and `places` for the
-    arguments with a rule; whatever else `pulled` reads is captured. A `surrogate` is meant to
-    differ from the true derivative.
+    `places` stand for the arguments that it covers, `value` for the value. `pulled` are what flows
+    back to the places from `cotangent`, None where only the forward rule says it; `pushed` is the
+    tangent of the value by `tangents`, those of the places, None where only `pulled` says it.
+    Whatever else these read is captured. A `surrogate` is meant to differ from the true derivative.
     """
 
-    cotangent: Node
     value: Node
     places: tuple[Node, ...]
-    pulled: tuple[Node, ...]
+    cotangent: Node
+    pulled: tuple[Node | None, ...]
+    tangents: tuple[Node, ...]
+    pushed: Node | None
     surrogate: bool
 
     @property
     def bound(self) -> tuple[Node, ...]:
-        return (self.cotangent, self.value, *self.places)
+        return (self.value, *self.places, self.cotangent, *self.tangents)
 
-
-def _rule_vjp(ct: Node, node: Node) -> Sequence[Node | None]:
-    rule: Rule = node.attrs["rule"]
-    arguments_ = node.args[1 : 1 + len(rule.places)]
-    captured_ = node.args[1 + len(rule.places) :]
-    start = dict(zip(rule.bound, (ct, node, *arguments_), strict=True))
-    new = rebuild(rule.pulled, with_args, start | {n: n for n in captured_})
-    return (ct, *(new[pulled] for pulled in rule.pulled), *(None for _ in captured_))
+    @property
+    def stated(self) -> tuple[Node, ...]:
+        """Every expression of the rule."""
+        return tuple(one for one in (*self.pulled, self.pushed) if one is not None)
 
 
 RULED = Op(
     "ruled",
     lambda *types, rule: types[0],
     "{0}",
-    _rule_vjp,
+    _no_rule,
     "general",
     lambda node: Dim.of(0),
     view_of=0,
@@ -255,8 +254,8 @@ RULED = Op(
 
 def ruled(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
     """The value, with this rule for these arguments."""
-    changes = changing(rule.pulled, rule.bound, "")
-    read = {arg for node in changes for arg in node.args} | set(rule.pulled)
+    changes = changing(rule.stated, rule.bound, "")
+    read = {arg for node in changes for arg in node.args} | set(rule.stated)
     rest = tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
     return intern(RULED, (value, *arguments, *rest), {"rule": rule}, value.type)
 
@@ -318,12 +317,14 @@ def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
 
 def _rebuilt_rule(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
     rule: Rule = node.attrs["rule"]
-    new.update(rebuild((*rule.bound, *rule.pulled), replace_, new))
+    new.update(rebuild((*rule.bound, *rule.stated), replace_, new))
     moved = Rule(
-        new[rule.cotangent],
         new[rule.value],
         tuple(new[n] for n in rule.places),
-        tuple(new[n] for n in rule.pulled),
+        new[rule.cotangent],
+        tuple(None if n is None else new[n] for n in rule.pulled),
+        tuple(new[n] for n in rule.tangents),
+        None if rule.pushed is None else new[rule.pushed],
         rule.surrogate,
     )
     return ruled(new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved)

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.calculus.loops import pull_loop
+from graphc.calculus.rules import pull_rule
 from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
-from graphc.loop import LOOP, RESULT
+from graphc.loop import LOOP, RESULT, RULED
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.define import composite
 from graphc.ops.shaping import broadcast_to, index, unbroadcast
@@ -30,7 +31,7 @@ def pullback(
     looked behind: inside a loop, that is what comes from outside.
     """
     graph = dag([output for output, _ in seeds], given=set(given))
-    active = _between(graph, wrt)
+    active = reached_from(graph, wrt)
     cotangents: dict[Node, list[Node]] = {}
     for output, cotangent in seeds:
         cotangents.setdefault(output, []).append(cotangent)
@@ -52,15 +53,19 @@ def pullback(
             for child, slot in _children(graph, node):
                 value = pulled[child][slot] if child in pulled else None
                 if value is not None:
-                    terms.append(Term(_fitted(value, node), child, slot))
+                    terms.append(Term(fitted(value, node), child, slot))
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), _sum(terms))
                 if node.op is not RESULT and node not in given:
-                    pulled[node] = node.op.vjp(adjoints[node].value, node)
+                    pulled[node] = _pulled(adjoints[node].value, node)
     return adjoints
 
 
-def _between(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
+def _pulled(ct: Node, node: Node) -> Sequence[Node | None]:
+    return pull_rule(ct, node, pullback) if node.op is RULED else node.op.vjp(ct, node)
+
+
+def reached_from(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
     """The float nodes that some node of `wrt` reaches through float nodes."""
     reached: set[Node] = set()
     pending = [node for node in wrt if node in graph]
@@ -78,7 +83,7 @@ def _children(graph: nx.MultiDiGraph[Node], node: Node) -> list[tuple[Node, int]
     return sorted(edges, key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
 
 
-def _fitted(cotangent: Node, node: Node) -> Node:
+def fitted(cotangent: Node, node: Node) -> Node:
     """A contribution in the shape of the node: summed where it was stretched, else repeated."""
     fitted = unbroadcast(cotangent, node.type) if cotangent.rank >= node.rank else cotangent
     if not same_shape(fitted.shape, node.shape):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from graphc.elaborate.scope import Context, Entry, Scope, mistake
 from graphc.elaborate.values import to_node
@@ -24,34 +25,49 @@ def apply_rules(
     """The results of a block with the derivatives that its rules state.
 
     A port with a rule is held constant in the value itself, so that the rule alone carries its
-    derivative; ports without one keep their own.
+    derivative; ports without one keep their own. A jvp rule of a result speaks for all ports.
     """
     rules = [s for s in block.body if isinstance(s, tree.Rule)]
     if not rules:
         return results
     cotangents = {result: bound("cotangent", result.type) for result in results}
+    ports = {p.name.text: scope.entries[p.name.text].value for p in block.ports}
+    floats = {n: p for n, p in ports.items() if isinstance(p, Node) and p.type.dtype == "float"}
+    tangents = {node: bound("tangent", node.type) for node in floats.values()}
     pulled: dict[str, Node] = {}
-    surrogate = False
+    pushed: dict[Node, Node] = {}
     for rule in rules:
-        port = _port(scope, block, rule)
-        if rule.kind.text == "jvp":
-            _check_jvp(context, scope, block, rule, results)
-            continue
-        surrogate = surrogate or rule.kind.text == "surrogate"
-        value = _evaluated(context, scope, rule, {"cotangent": cotangents})
-        _check_type(rule, value, port)
-        if rule.name.text in pulled:
+        of = _port(scope, block, rule)
+        functions = {"tangent": tangents} if rule.kind.text == "jvp" else {"cotangent": cotangents}
+        value = _evaluated(context, scope, rule, functions)
+        _check_type(rule, value, of)
+        if (of in pushed) if rule.kind.text == "jvp" else (rule.name.text in pulled):
             raise mistake("E221", f"`{rule.name.text}` has two rules", rule.name.span)
-        pulled[rule.name.text] = value
-    if not pulled:
-        return results
-    ports = {name: scope.entries[name].value for name in pulled}
-    held = rebuild(results, with_args, {node: stop(node) for node in ports.values()})
+        if rule.kind.text == "jvp":
+            pushed[of] = value
+        else:
+            pulled[rule.name.text] = value
+    surrogate = any(rule.kind.text == "surrogate" for rule in rules)
     context.surrogate = context.surrogate or surrogate
+    stated = _Stated(results, cotangents, pulled, tangents, pushed, surrogate)
     return tuple(
-        _with_rule(result, held[result], results, ports, pulled, cotangents, surrogate)
+        _with_rule(result, floats if result in pushed else {n: ports[n] for n in pulled}, stated)
+        if pulled or result in pushed
+        else result
         for result in results
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """The rules of a block: `pulled` by port name, `pushed` by result."""
+
+    results: tuple[Node, ...]
+    cotangents: Mapping[Node, Node]
+    pulled: Mapping[str, Node]
+    tangents: Mapping[Node, Node]
+    pushed: Mapping[Node, Node]
+    surrogate: bool
 
 
 def run_rule(context: Context, scope: Scope, rule: tree.Rule) -> None:
@@ -60,29 +76,30 @@ def run_rule(context: Context, scope: Scope, rule: tree.Rule) -> None:
         raise mistake("E221", "a rule stands in a block, outside of loops and `if`", rule.span)
 
 
-def _with_rule(
-    result: Node,
-    held: Node,
-    results: Sequence[Node],
-    ports: Mapping[str, Node],
-    pulled: Mapping[str, Node],
-    cotangents: Mapping[Node, Node],
-    surrogate: bool,
-) -> Node:
-    """One result: the rules with the cotangents of the other results at zero."""
+def _with_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> Node:
+    """One result: the rules for these ports, with the cotangents of other results at zero."""
+    held = rebuild([result], with_args, {node: stop(node) for node in ports.values()})[result]
     value = bound("value", result.type)
     places = {node: bound("port", node.type) for node in ports.values()}
     others = {
-        cotangents[other]: filled(0.0, other.shape) for other in results if other is not result
+        cotangent: filled(0.0, other.shape)
+        for other, cotangent in stated.cotangents.items()
+        if other is not result
     }
-    start = {cotangents[result]: cotangents[result], result: value, **places, **others}
-    new = rebuild(pulled.values(), with_args, start)
+    own = (stated.cotangents[result], *stated.tangents.values())
+    start = {node: node for node in own} | {result: value, **places, **others}
+    pushed = stated.pushed.get(result)
+    wanted = [*stated.pulled.values(), *([] if pushed is None else [pushed])]
+    new = rebuild(wanted, with_args, start)
+    flown = [stated.pulled.get(name) for name in ports]
     rule = Rule(
-        cotangents[result],
-        value,
-        tuple(places.values()),
-        tuple(new[node] for node in pulled.values()),
-        surrogate,
+        value=value,
+        places=tuple(places.values()),
+        cotangent=stated.cotangents[result],
+        pulled=tuple(None if one is None else new[one] for one in flown),
+        tangents=() if pushed is None else tuple(stated.tangents[n] for n in ports.values()),
+        pushed=None if pushed is None else new[pushed],
+        surrogate=stated.surrogate,
     )
     return ruled(held, list(ports.values()), rule)
 
@@ -121,16 +138,6 @@ def _lookup(name: str, table: Mapping[Node, Node]) -> Function:
         return table[x]
 
     return Function(name, (Parameter("x", positional_only=True),), build, "", None)
-
-
-def _check_jvp(
-    context: Context, scope: Scope, block: tree.Block, rule: tree.Rule, results: tuple[Node, ...]
-) -> None:
-    """A forward rule is checked for its type; forward mode will use it."""
-    nodes = [scope.entries[port.name.text].value for port in block.ports]
-    tangents = {n: bound("tangent", n.type) for n in nodes if isinstance(n, Node)}
-    value = _evaluated(context, scope, rule, {"tangent": tangents})
-    _check_type(rule, value, scope.entries[rule.name.text].value)
 
 
 def _check_type(rule: tree.Rule, value: Node, of: Node) -> None:

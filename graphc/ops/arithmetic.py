@@ -251,6 +251,7 @@ accumulate: Op = linear(
     infer=_all_one_type,
     numpy=lambda node: " + ".join(f"{{{slot}}}" for slot in range(len(node.args))),
     transpose=lambda ct, *terms: (ct,) * len(terms),
+    jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
     flops=lambda node: node.type.size * (len(node.args) - 1),
     doc="The sum of what a node's children contribute to its cotangent.",
     public=False,

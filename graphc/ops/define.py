@@ -13,6 +13,7 @@ from graphc.types import Dtype, Mismatch, Type, broadcast, is_one, promote
 
 Result = Literal["float", "promote", "bool", "int"]
 Partial = Node | int | float | None
+Jvp = Callable[[Sequence[Node | None], Node], Sequence[Node]]
 Build = TypeVar("Build", bound=Callable[..., Any])
 
 
@@ -142,6 +143,13 @@ def elementwise(
             return (None,) * len(y.args)
         return [_scaled(ct, partial) for partial in partials(y, *y.args, **y.attrs)]
 
+    def jvp(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
+        if partials is None:
+            return ()
+        pairs = zip(tangents, partials(y, *y.args, **y.attrs), strict=True)
+        scaled = [_scaled(tangent, partial) for tangent, partial in pairs if tangent is not None]
+        return [term for term in scaled if term is not None]
+
     op = Op(
         name,
         infer,
@@ -152,6 +160,7 @@ def elementwise(
         view_of=view_of,
         prepare=prepare or _PREPARE[result],
         lower=lower,
+        jvp=jvp,
     )
     return _declared(op, signature if "/" in signature else signature + ", /", doc, public)
 
@@ -169,17 +178,24 @@ def linear(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    jvp: Jvp | None = None,
 ) -> Op:
     """An operation that is linear in its arguments together.
 
-    `transpose(ct, x, …, **attrs)` gives the transposed map's value for each argument.
+    `transpose(ct, x, …, **attrs)` gives the transposed map's value for each argument; `jvp` is
+    the map itself, but for those that need no zeros in the place of missing tangents.
     """
 
     def vjp(ct: Node, y: Node) -> Sequence[Node | None]:
         value = transpose(ct, *y.args, **y.attrs)
         return value if isinstance(value, tuple) else (value,)
 
-    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare or _as_they_are, lower)
+    def moved(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
+        return [op(*map(_moving, tangents, y.args), **y.attrs)]
+
+    op = Op(
+        name, infer, numpy, vjp, "linear", flops, view_of, prepare or _as_they_are, lower, jvp or moved
+    )
     return _declared(op, signature, doc, public)
 
 
@@ -207,7 +223,12 @@ def bilinear(
             right(ct, x, y, **node.attrs) if y.type.dtype == "float" else None,
         )
 
-    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common)
+    def jvp(tangents: Sequence[Node | None], node: Node) -> Sequence[Node]:
+        (dx, dy), (x, y) = tangents, node.args
+        pairs = [(dx, y), (x, dy)]
+        return [op(a, b, **node.attrs) for a, b in pairs if a is not None and b is not None]
+
+    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common, jvp=jvp)
     return _declared(op, signature, doc, public)
 
 
@@ -245,7 +266,15 @@ def constant(
     public: bool = True,
 ) -> Op:
     """An operation whose derivative is zero or that has none."""
-    op = Op(name, infer, numpy, lambda ct, y: (None,) * len(y.args), "constant", _no_flops)
+    op = Op(
+        name,
+        infer,
+        numpy,
+        lambda ct, y: (None,) * len(y.args),
+        "constant",
+        _no_flops,
+        jvp=lambda tangents, y: (),
+    )
     return _declared(op, signature, doc, public)
 
 
@@ -263,6 +292,14 @@ def _declared(op: Op, signature: str, doc: str, public: bool) -> Op:
     if public:
         function(op.name, signature, op, doc, op)
     return op
+
+
+def _moving(tangent: Node | None, arg: Node) -> Node:
+    """The tangent of an argument of a linear operation: none is zero, indices stay as they are."""
+    if tangent is not None or arg.type.dtype != "float":
+        return arg if tangent is None else tangent
+    zero = as_node(0.0)
+    return OPERATORS["broadcast_to"](zero, shape=arg.shape) if arg.rank else zero
 
 
 def _no_flops(node: Node) -> Dim:
@@ -353,6 +390,7 @@ def _cast(name: str, dtype: Dtype) -> Op:
         lambda ct, y: (None,),
         "elementwise",
         _no_flops,
+        jvp=lambda tangents, y: (),
     )
 
 

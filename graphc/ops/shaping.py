@@ -369,4 +369,4 @@ scatter: Op = linear(
     doc="Zeros to which each position is added where its index says: the transpose of `gather`.",
 )
 
-OPERATORS.update({"T": permuted, "reshape": reshape})
+OPERATORS.update({"T": permuted, "reshape": reshape, "broadcast_to": broadcast_to})
