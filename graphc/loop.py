@@ -20,7 +20,6 @@ from graphc.graph import (
     intern,
     stamped,
     topological,
-    with_args,
 )
 from graphc.types import Mismatch, Type, same, same_shape
 

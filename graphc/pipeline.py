@@ -12,6 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.functions import forward_and_backward, gradient, products, rewritten, value
+from graphc.calculus.products import hessian_products, tangents
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
@@ -19,7 +20,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
-from graphc.graph import COTANGENT, Graph, Node, arguments_first, building
+from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import flat
 from graphc.plan.schedule import plan
@@ -28,6 +29,7 @@ from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse, read_source
+from graphc.types import Mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _compiled(model: Model, level: str) -> Compiled:
         wrt = {}
     split = forward_and_backward(outputs, wrt, model.names, PASSES)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
-    forward = _derived(split.forward, sources, begin, "forward", tuple(outputs), (), split.cached)
+    forward = _derived(split.forward, sources, begin, "forward", tuple(outputs), {}, split.cached)
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
@@ -134,38 +136,53 @@ def _compiled(model: Model, level: str) -> Compiled:
         for node in split.backward.nodes
         if node.op is COTANGENT
     }
-    backward = _derived(split.backward, held | cotangents, begin, "backward", (), tuple(wrt))
-    derived = [_function(model, one, outputs, sources, begin) for one in model.derivations]
+    backward = _derived(split.backward, held | cotangents, begin, "backward", (), wrt)
+    derived = [_function(model, one, sources, begin) for one in model.derivations]
     return Compiled(
         model, begin, level, __version__, forward, backward, split.cached, tuple(derived)
     )
 
 
-def _function(
-    model: Model,
+def _function(model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry) -> Derived:
+    """A function that is asked for; raises GraphError where its derivatives cannot be taken."""
+    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    try:
+        graph = _derivatives(one, outputs, wrt, model.names)
+    except Mismatch as wrong:
+        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)]) from None
+    given = {
+        node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
+        for node in graph.nodes
+        if node.op in _GIVEN
+    }
+    given |= sources
+    per = "" if one.per is None else str(one.per)
+    graph = rewritten(graph, PASSES)
+    return _derived(graph, given, begin, one.kind, tuple(outputs), wrt, per=per)
+
+
+_GIVEN = {COTANGENT: "ct", TANGENT: "t"}
+"""What the cotangents and tangents that a function is given are called."""
+
+
+def _derivatives(
     one: Derivation,
     outputs: Mapping[str, Node],
-    sources: Mapping[Node, str],
-    begin: Entry,
-) -> Derived:
-    chosen = {name: outputs[name] for name in one.outputs}
-    wrt = dict(one.wrt)
-    given = dict(sources)
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+) -> Graph:
     match one.kind:
         case "value":
-            graph, wrt = value(one.name, chosen, model.names), {}
+            return value(one.name, outputs, names)
         case "vjp":
-            graph = products(one.name, chosen, wrt, model.names)
-            given |= {
-                node: f"ct_{flat(node.attrs['name'])}"
-                for node in graph.nodes
-                if node.op is COTANGENT
-            }
+            return products(one.name, outputs, wrt, names)
+        case "jvp":
+            return tangents(one.name, outputs, wrt, names)
+        case "hvp":
+            return hessian_products(one.name, one.outputs[0][1], wrt, names)
         case _:
             with_value = one.kind.startswith("value_and")
-            output = (one.outputs[0], chosen[one.outputs[0]])
-            graph = gradient(one.name, output, wrt, model.names, with_value)
-    return _derived(rewritten(graph, PASSES), given, begin, one.kind, one.outputs, tuple(wrt))
+            return gradient(one.name, one.outputs[0], wrt, names, with_value)
 
 
 def _derived(
@@ -174,13 +191,14 @@ def _derived(
     begin: Entry,
     kind: str,
     outputs: tuple[str, ...],
-    wrt: tuple[str, ...],
+    wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
+    per: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
     program = plan(graph, given, kept, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, wrt, flops)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, per)
 
 
 def begin_of(model: Model) -> Entry:

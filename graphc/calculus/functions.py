@@ -47,10 +47,10 @@ def gradient(
 ) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
     adjoints = pullback([(output[1], as_node(1.0))], [family_of(node) for node in wrt.values()])
-    results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
+    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     first = {output[0]: output[1]} if with_value else {}
-    labels = _labels(adjoints.values(), names)
-    return Graph(name, first | results, names, tuple(adjoints.values()), labels)
+    spoken = labels(adjoints.values(), names)
+    return Graph(name, first | results, names, tuple(adjoints.values()), spoken)
 
 
 def products(
@@ -64,9 +64,9 @@ def products(
         [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
         [family_of(node) for node in wrt.values()],
     )
-    results = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
-    labels = _labels(adjoints.values(), names)
-    return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), labels)
+    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    spoken = labels(adjoints.values(), names)
+    return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
 
 
 def forward_and_backward(
@@ -87,9 +87,9 @@ def forward_and_backward(
     }
     seeds = [(outputs[name], cotangent) for name, cotangent in cotangents.items()]
     adjoints = pullback(seeds, list(wrt.values()))
-    gradients = {f"d {path}": _adjoint(adjoints, node) for path, node in wrt.items()}
-    labels = _labels(adjoints.values(), names)
-    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), labels)
+    gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    spoken = labels(adjoints.values(), names)
+    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
     for rewrite in passes:
         both = rewrite(both)
     forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
@@ -98,7 +98,7 @@ def forward_and_backward(
     return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
 
 
-def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
+def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
     whole = family_of(node)
     found = adjoints.get(whole)
     if found is None:
@@ -106,7 +106,7 @@ def _adjoint(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
     return found.value if whole is node else with_args(node, (found.value,))
 
 
-def _labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
+def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
     """For each differentiated node its name, or that of the named node that it is a part of."""
     found: dict[Node, str] = {}
     for adjoint in adjoints:

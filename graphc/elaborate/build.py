@@ -113,8 +113,8 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
     conditions = _conditions(context)
     learn_conditions(conditions)
     wanted = [d.node for group in (context.inputs, context.params) for d in group.values()]
-    wanted += [d.node for d in outputs] + [node for d in derivations for _, node in d.wrt]
-    new = rebuild(wanted, lambda node, args: _specialised(node, args, context.fixed))
+    wanted += [d.node for d in outputs] + [node for d in derivations for node in d.nodes]
+    new = rebuild(wanted, lambda node, args: specialised(node, args, context.fixed))
 
     def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
         return tuple(replace(d, node=new[d.node]) for d in declared)
@@ -130,15 +130,17 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
         inputs=moved(context.inputs.values()),
         params=moved(context.params.values()),
         outputs=moved(outputs),
-        names={new[node]: name for node, name in context.names.items() if node in new},
+        names={n: name for node, name in context.names.items() for n in _both(node, new)},
         conditions=conditions,
-        derivations=tuple(
-            Derivation(d.kind, d.outputs, tuple((p, new[n]) for p, n in d.wrt), d.name, d.span)
-            for d in derivations
-        ),
+        derivations=tuple(d if d.per is not None else d.moved(new) for d in derivations),
         warnings=warnings(context, file),
         surrogate=context.surrogate,
     )
+
+
+def _both(node: Node, new: Mapping[Node, Node]) -> set[Node]:
+    """A node with its dims as symbols, and with their values."""
+    return {node, new[node]} if node in new else set()
 
 
 def _ordered_outputs(context: Context, file: tree.File) -> list[Declared]:
@@ -153,7 +155,8 @@ def _conditions(context: Context) -> tuple[Condition, ...]:
     return tuple({(c.dim, c.zero): c for c in kept if c.dim.constant is None}.values())
 
 
-def _specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
+def specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
+    """The node on these arguments, with the values of dims substituted."""
     attrs = {name: _substituted(value, fixed) for name, value in node.attrs.items()}
     shape = tuple(axis.substitute(fixed) for axis in node.shape)
     if node.op.name == "dim" and attrs["value"].constant is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.calculus.reverse import family_of
+from graphc.dims import Dim
 from graphc.elaborate.model import Derivation
 from graphc.elaborate.scope import (
     POISONED,
@@ -25,7 +26,8 @@ KINDS = (
     "hessian_matrix", "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix",
     "value_and_hessian", "value_and_hessian_matrix",
 )  # fmt: skip
-AVAILABLE = ("value", "grad", "value_and_grad", "vjp")
+OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
+WITH_PER = ("grad", "jacobian", "jacobian_matrix")
 
 
 def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
@@ -35,22 +37,10 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
         raise mistake(
             "E401", f"unknown derivative `{kind}`", clause.kind.span, did_you_mean(kind, KINDS)
         )
-    if kind not in AVAILABLE or clause.per:
-        what = f"`{kind}`" if kind not in AVAILABLE else "`per`"
-        raise mistake("E500", f"this version of graphc does not derive {what}", clause.kind.span)
     outputs = [_output(context, scope, name) for name in clause.outputs]
-    if kind.endswith("grad"):
-        for name, node in zip(clause.outputs, outputs, strict=True):
-            if node.rank or node.type.dtype != "float":
-                raise mistake(
-                    "E402", f"grad needs a scalar, `{name.text}` is {node.type}", name.span,
-                    "use `jacobian`, or reduce it with sum or mean",
-                )  # fmt: skip
-        if len(outputs) > 1:
-            raise mistake(
-                "E402", "grad is of one output", clause.outputs[1].span, "one derive clause each"
-            )
+    _check_outputs(kind.removeprefix("value_and_"), clause, outputs)
     wrt = _wrt(context, scope, clause)
+    per = None if clause.per is None else _per(context, clause, clause.per, outputs)
     if kind != "value":
         _check_reach(context, clause, outputs, wrt)
     names = [name.text for name in clause.outputs]
@@ -59,7 +49,49 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
         place = clause.name.span if clause.name else clause.span
         message = f"`{called}` is a name of the module's own"
         raise mistake("E407", message, place, f"call it `{called.strip('_')}_2`: `as …`")
-    return Derivation(kind, tuple(names), tuple(wrt.items()), identifier(called), clause.span)
+    chosen = tuple(zip(names, outputs, strict=True))
+    return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
+
+
+def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> None:
+    """What is differentiated is float; where it must be, it is one scalar."""
+    if kind == "value":
+        return
+    for name, node in zip(clause.outputs, outputs, strict=True):
+        if kind in OF_A_SCALAR and (node.rank or node.type.dtype != "float"):
+            raise mistake(
+                "E402", f"{kind} needs a scalar, `{name.text}` is {node.type}", name.span,
+                "use `jacobian`, or reduce it with sum or mean",
+            )  # fmt: skip
+        if node.type.dtype != "float":
+            raise mistake(
+                "E403",
+                f"`{name.text}` is {node.type}: only floats have derivatives",
+                name.span,
+            )
+    if kind in OF_A_SCALAR and len(outputs) > 1:
+        raise mistake(
+            "E402", f"{kind} is of one output", clause.outputs[1].span, "one derive clause each"
+        )
+
+
+def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequence[Node]) -> Dim:
+    """The dim whose axis is kept apart; outputs that are not scalars have it once."""
+    kind = clause.kind.text.removeprefix("value_and_")
+    if kind not in WITH_PER:
+        raise mistake(
+            "E408", f"`per` goes with {', '.join(WITH_PER)}, not with `{kind}`", ident.span
+        )
+    if ident.text not in context.dims:
+        near = did_you_mean(ident.text, context.dims)
+        raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
+    dim = context.dims[ident.text].symbol
+    for name, node in zip(clause.outputs, outputs, strict=True):
+        times = sum(axis == dim for axis in node.shape)
+        if times != 1 and kind != "grad":
+            found = "has no axis" if not times else f"has {times} axes"
+            raise mistake("E408", f"`{name.text}`: {node.type} {found} {ident.text}", name.span)
+    return dim
 
 
 def check_distinct(derivations: Sequence[Derivation]) -> list[Diagnostic]:
@@ -90,7 +122,13 @@ def default_derivation(context: Context) -> list[Derivation]:
         return []
     name = scalars[0].name
     return [
-        Derivation("value_and_grad", (name,), tuple(wrt.items()), f"value_and_grad_{name}", None)
+        Derivation(
+            "value_and_grad",
+            ((name, scalars[0].node),),
+            tuple(wrt.items()),
+            f"value_and_grad_{name}",
+            None,
+        )
     ]
 
 

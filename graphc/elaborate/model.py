@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.dims import Dim
 from graphc.graph import Node
@@ -64,13 +64,30 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """One function to derive; `wrt` are (path, node) in the order asked."""
+    """One function to derive of these (name, node) by these (path, node), in the order asked.
+
+    `per` is the dim whose axis is kept apart. Then the nodes have symbols in the place of all dims:
+    values are substituted once the derivatives are taken.
+    """
 
     kind: str
-    outputs: tuple[str, ...]
+    outputs: tuple[tuple[str, Node], ...]
     wrt: tuple[tuple[str, Node], ...]
     name: str
     span: Span | None
+    per: Dim | None = None
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        return tuple(node for _, node in (*self.outputs, *self.wrt))
+
+    def moved(self, new: Mapping[Node, Node]) -> Derivation:
+        """The same of other nodes."""
+        return replace(
+            self,
+            outputs=tuple((name, new[node]) for name, node in self.outputs),
+            wrt=tuple((path, new[node]) for path, node in self.wrt),
+        )
 
 
 @dataclass(frozen=True, slots=True)

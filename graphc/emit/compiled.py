@@ -13,13 +13,14 @@ from graphc.plan.schedule import Program
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A derived function: what it returns besides gradients, and of which nodes it has these."""
+    """A function of the module: what it is of, by which nodes, and apart along which axis."""
 
     program: Program
     kind: str
     outputs: tuple[str, ...]
-    wrt: tuple[str, ...]
+    wrt: tuple[tuple[str, Node], ...]
     flops: Dim
+    per: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,34 +8,39 @@ from itertools import groupby
 from graphc.elaborate.model import Declared
 
 INDEX = "_k"
-"""The index of a family in the generated comprehensions; no dim or variable is called so."""
+OTHER_INDEX = "_j"
+"""The indices of families in the generated comprehensions; no dim or variable is called so."""
 
 Render = Callable[[Declared, str], str]
 
 
-def path(declared: Declared) -> str:
+def path(declared: Declared, index: str = INDEX) -> str:
     """The path of a parameter as a Python expression: of a family, at the index."""
     if declared.family is None:
         return repr(declared.name)
-    return "f" + repr(declared.name.replace("*", f"{{{INDEX}}}", 1))
+    return "f" + repr(declared.name.replace("*", f"{{{index}}}", 1))
 
 
-def over(declared: Declared) -> str:
+def over(declared: Declared, index: str = INDEX) -> str:
     """The clause that runs over a family: `for _k in range(1, 5)`."""
     assert declared.family is not None
     first, last = declared.family
-    return f"for {INDEX} in range({first}, {last + 1})"
+    return f"for {index} in range({first}, {last + 1})"
 
 
-def dict_rows(params: Sequence[Declared], value: Render) -> list[str]:
+def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> list[str]:
     """The lines between the braces of a dict by path, in the order of PARAMETERS."""
     lines: list[str] = []
     for group in _groups(params):
         if group[0].family is None:
-            lines.append(f"    {path(group[0])}: {value(group[0], path(group[0]))},")
+            name = path(group[0])
+            lines.append(f"    {name}: {value(group[0], name)},")
             continue
-        lines += ["    **{", f"        path: value {over(group[0])} for path, value in ("]
-        lines += [f"            ({path(one)}, {value(one, path(one))})," for one in group]
+        lines += ["    **{", f"        path: value {over(group[0], index)} for path, value in ("]
+        names = {one.name: path(one, index) for one in group}
+        lines += [
+            f"            ({names[one.name]}, {value(one, names[one.name])})," for one in group
+        ]
         lines += ["        )", "    },"]
     return lines
 

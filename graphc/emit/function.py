@@ -12,11 +12,12 @@ from graphc.emit.layout import width
 from graphc.graph import Adjoint, Node
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
-from graphc.ops.shaping import full_array
+from graphc.ops.shaping import expand, full_array, reshape
 from graphc.plan.schedule import LoopStep, Program, Step
 from graphc.source import Source
 
 WIDTH = 96
+WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
 LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
@@ -147,8 +148,11 @@ def result(node: Node, program: Program, shared: bool = False) -> str:
     text = ast.unparse(expression(node, program.variables))
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
-    ends = node.op is RESULT and _may_be_its_start(node)
-    if shared or ends or node.op.view_of is not None or not node.args:
+    viewed = node
+    while viewed.op in WHOLE_VIEWS:
+        viewed = viewed.args[0]
+    ends = viewed.op is RESULT and _may_be_its_start(viewed)
+    if shared or ends or viewed.op.view_of is not None or not viewed.args:
         return f"{text}.copy()"
     return text
 

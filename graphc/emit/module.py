@@ -8,8 +8,10 @@ from functools import cache
 
 from graphc.elaborate.model import Declared
 from graphc.emit import parts, special
+from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
-from graphc.emit.derivatives import backward, check, derived, forward
+from graphc.emit.derivatives import backward, forward
+from graphc.emit.derived import derived
 from graphc.emit.entry import text as entry_text
 from graphc.emit.families import shown, tuple_rows
 from graphc.emit.layout import docstring
@@ -59,7 +61,7 @@ def _head(compiled: Compiled) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from collections.abc import Callable, Mapping"
+        "from collections.abc import Callable, Iterable, Mapping"
         if compiled.backward.wrt
         else "from collections.abc import Mapping",
         "from typing import Any, NamedTuple",

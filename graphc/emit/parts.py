@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -146,32 +146,104 @@ def _gap(value: Callable[[float], float], analytic: float, widths: tuple[float, 
 
 
 def _disagreement(
-    value: Callable[[dict[str, Any]], float], at: Mapping[str, Any], gradients: Mapping[str, Any]
+    value: Callable[[dict[str, Any]], float],
+    at: Mapping[str, Any],
+    paths: Iterable[str],
+    slope: Callable[[str, Any], float],
 ) -> float:
-    """The largest gap between gradients and numerical derivatives of `value`.
+    """The largest gap between `slope(path, direction)` and numerical derivatives of `value`.
 
     They are compared along three random directions a path; an intermediate node is passed over,
     since its value cannot be chosen. Where nothing can be compared, the gap is nan.
     """
     rng = np.random.default_rng(0)
     widths = (1e-3, 1e-5) if FLOAT is np.float64 else (3e-2, 3e-3)
-    worst = 0.0 if any(path in at for path in gradients) else float("nan")
-    for path, gradient in gradients.items():
-        if path not in at:
-            continue
+    compared = [path for path in paths if path in at]
+    worst = 0.0 if compared else float("nan")
+    for path in compared:
         start = np.asarray(at[path], np.float64)
         for _ in range(3 if start.size else 0):
-            direction = rng.normal(size=start.shape)
-            direction *= max(1.0, np.sqrt(np.mean(start * start))) / np.linalg.norm(direction)
+            direction = _direction(rng, start)
 
             def along(
                 h: float, path: str = path, start: Any = start, way: Any = direction
             ) -> float:
                 return value({**at, path: start + h * way})
 
-            analytic = float(np.sum(gradient * direction))
-            worst = max(worst, _gap(along, analytic, widths))
+            worst = max(worst, _gap(along, slope(path, direction), widths))
     return worst
+
+
+def _direction(rng: np.random.Generator, start: Any) -> Any:
+    """A random direction, as long as the value that is moved along it is large."""
+    direction = rng.normal(size=start.shape)
+    return direction * (max(1.0, np.sqrt(np.mean(start * start))) / np.linalg.norm(direction))
+
+
+def _curvature(
+    value: Callable[[dict[str, Any]], float],
+    at: Mapping[str, Any],
+    paths: Iterable[str],
+    bend: Callable[[dict[str, Any], dict[str, Any]], float],
+) -> float:
+    """The largest gap between `bend(u, v)`, which is uᵀHv, and second differences of `value`.
+
+    Along pairs of random directions of all paths together, for the width that agrees best.
+    """
+    rng = np.random.default_rng(0)
+    start = {path: np.asarray(at[path], np.float64) for path in paths if path in at}
+    if not any(one.size for one in start.values()):
+        return float("nan")
+    worst = 0.0
+    for _ in range(3):
+        u = {path: _direction(rng, one) if one.size else one for path, one in start.items()}
+        v = {path: _direction(rng, one) if one.size else one for path, one in start.items()}
+        analytic = bend(u, v)
+
+        def second(h: float, u: Any = u, v: Any = v) -> float:
+            def moved(a: float, b: float) -> float:
+                return value({**at, **{p: start[p] + a * h * u[p] + b * h * v[p] for p in start}})
+
+            return (moved(1, 1) - moved(1, -1) - moved(-1, 1) + moved(-1, -1)) / (4 * h * h)
+
+        widths = (1e-2, 1e-3, 3e-4) if FLOAT is np.float64 else (3e-1, 1e-1, 3e-2)
+        numerical = [second(h) for h in widths]
+        gaps = [abs(analytic - one) / max(1.0, abs(one)) for one in numerical]
+        worst = max(worst, min(np.inf if np.isnan(gap) else gap for gap in gaps))
+    return worst
+
+
+def _weigh(values: Any, weights: Mapping[str, Any], names: Iterable[str]) -> float:
+    """Σ ⟨weight, value⟩ over the fields of these names."""
+    return float(sum(np.sum(weights[name] * getattr(values, name)) for name in names))
+
+
+def _applied(blocks: Any, tangent: Any) -> Any:
+    """J · tangent, for a block of the shape of an output, then that of the tangent."""
+    return np.tensordot(blocks, tangent, np.ndim(tangent))
+
+
+def _apart(blocks: Any, tangent: Any, axis: int | None) -> Any:
+    """The same where the block has its first axis apart, which the tangent may have at `axis`."""
+    if axis is None:
+        return _applied(blocks, tangent)
+    rows = zip(blocks, np.moveaxis(tangent, axis, 0), strict=True)
+    return np.array([_applied(block, row) for block, row in rows]).reshape(
+        blocks.shape[: blocks.ndim - tangent.ndim + 1]
+    )
+
+
+def _columns(
+    sizes: Mapping[str, int], moved: Mapping[str, Any], rows: int = 1, axis: int | None = None
+) -> Any:
+    """Tangents by path as the columns of a Jacobian matrix: a row, or one for each position."""
+    parts = []
+    for path, size in sizes.items():
+        part = np.zeros((1, size)) if path not in moved else np.reshape(moved[path], (1, -1))
+        if path in moved and axis is not None:
+            part = np.moveaxis(moved[path], axis, 0).reshape(rows, -1)
+        parts.append(np.broadcast_to(part, (rows, size)))
+    return np.concatenate(parts, 1)
 
 
 def _report(errors: dict[str, float], tolerance: float) -> dict[str, float]:

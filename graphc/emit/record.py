@@ -107,7 +107,7 @@ def cached(compiled: Compiled) -> dict[str, Node]:
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:
     """Has a function values of its own kind: several, or always for products; not all outputs?"""
-    several = len(one.outputs) > 1 or one.kind == "vjp"
+    several = len(one.outputs) > 1 or one.kind in ("vjp", "jvp")
     return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
 
 

@@ -6,7 +6,7 @@ import ast
 
 IMPORTS = {
     "__future__": {"annotations"},
-    "collections.abc": {"Callable", "Mapping"},
+    "collections.abc": {"Callable", "Iterable", "Mapping"},
     "typing": {"Any", "NamedTuple"},
     "numpy": {"np"},
     "numpy.typing": {"npt"},

@@ -193,9 +193,8 @@ def linear(
     def moved(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
         return [op(*map(_moving, tangents, y.args), **y.attrs)]
 
-    op = Op(
-        name, infer, numpy, vjp, "linear", flops, view_of, prepare or _as_they_are, lower, jvp or moved
-    )
+    prepared = prepare or _as_they_are
+    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepared, lower, jvp or moved)
     return _declared(op, signature, doc, public)
 
 

@@ -13,30 +13,70 @@ from graphc.rewrite.mapping import mapped
 
 
 def merge_loops(graph: Graph) -> Graph:
-    """Loops that take the same steps and collect different values become one that collects all.
+    """Loops that take the same steps become one that carries and collects what any of them does.
 
-    The forward loop and the same loop with what the backward one reads are such a pair.
+    The forward loop, the same with what the backward one reads, and the same with tangents
+    beside its values are such loops.
     """
-    groups: dict[Any, list[Node]] = {}
-    for node in _loops(graph.results.values()):
-        groups.setdefault(_steps(node), []).append(node)
-    chosen = {node: group for group in groups.values() if len(group) > 1 for node in group}
+    hosts = _hosts(_loops(graph.results.values()))
+    guests: dict[Node, list[Node]] = {}
+    for node, host in hosts.items():
+        guests.setdefault(host, []).append(node)
     unions = {
-        node: tuple(dict.fromkeys(n for one in group for n in one.attrs["loop"].collected))
-        for node, group in chosen.items()
+        host: replace(
+            host.attrs["loop"],
+            collected=tuple(dict.fromkeys(n for one in group for n in one.attrs["loop"].collected)),
+        )
+        for host, group in guests.items()
+        if len(group) > 1
     }
 
     def numbers(node: Node, number: int) -> int:
-        loop: Loop = node.attrs["loop"]
-        if node not in unions or number < len(loop.carried):  # also STEPS
+        union = unions.get(hosts[node])
+        if union is None or number == STEPS:
             return number
-        item = loop.collected[number - len(loop.carried)]
-        return len(loop.carried) + unions[node].index(item)
+        loop: Loop = node.attrs["loop"]
+        if number < len(loop.carried):
+            same: int = union.carried.index(loop.carried[number])
+            return same
+        item: int = union.collected.index(loop.results[number])
+        return len(union.carried) + item
 
-    loops: dict[Node, Loop] = {
-        node: replace(node.attrs["loop"], collected=union) for node, union in unions.items()
-    }
-    return _replaced(graph, loops, numbers)
+    return _replaced(graph, unions, numbers, hosts) if unions else graph
+
+
+def _hosts(loops: Sequence[Node]) -> dict[Node, Node]:
+    """For each loop the one that takes all its steps and carries the most, perhaps itself."""
+    alike: dict[Any, list[Node]] = {}
+    for node in loops:
+        alike.setdefault(_frame(node), []).append(node)
+    hosts = {node: node for node in loops}
+    for group in alike.values():
+        widest = sorted(group, key=lambda node: -len(_parts(node)))
+        for node in group:
+            hosts[node] = next(
+                host
+                for host in widest
+                if host is node
+                or (_parts(node) <= _parts(host) and node not in arguments_first(host.args))
+            )
+    return hosts
+
+
+def _frame(node: Node) -> Any:
+    """What two loops must share for one to take the steps of the other."""
+    loop: Loop = node.attrs["loop"]
+    own = loop.carried[:1] or tuple(e.node for e in loop.elements[:1])
+    return own, loop.index, loop.first, loop.count, loop.backwards, loop.until, limit(node)
+
+
+def _parts(node: Node) -> set[Any]:
+    """What a loop starts from, reads by position, and hands on."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, _ = arguments(node)
+    carried = set(zip(loop.carried, loop.nexts, initials, strict=True))
+    read = {(e.node, e.axis, source) for e, source in zip(loop.elements, sources, strict=True)}
+    return carried | read
 
 
 def prune_loops(graph: Graph) -> Graph:
@@ -95,24 +135,25 @@ def _loops(results: Iterable[Node]) -> list[Node]:
     return [node for node in arguments_first(results) if node.op is LOOP]
 
 
-def _steps(node: Node) -> Any:
-    """What makes two loops take the same steps."""
-    initials, sources, _ = arguments(node)
-    return initials, sources, limit(node), replace(node.attrs["loop"], collected=(), adjoints=())
+def _replaced(
+    graph: Graph, loops: Mapping[Node, Loop], numbers: Any, hosts: Mapping[Node, Node] | None = None
+) -> Graph:
+    """The graph with these loops in the place of others, their results renumbered.
 
-
-def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
-    """The graph with these loops in the place of others, their results renumbered."""
+    `loops` are by node; `hosts` says where another node's loop takes a node's place.
+    """
     new: dict[Node, Node] = {}
     for node in graph.nodes:
-        if node.op is not RESULT or node.args[0] not in loops:
+        old = node.args[0] if node.op is RESULT else node
+        host = old if hosts is None else hosts.get(old, old)
+        if node.op is not RESULT or host not in loops:
             continue
-        old, loop = node.args[0], loops[node.args[0]]
-        initials, sources, _ = arguments(old)
-        before: Loop = old.attrs["loop"]
+        loop = loops[host]
+        initials, sources, _ = arguments(host)
+        before: Loop = host.attrs["loop"]
         start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
         taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
-        steps = limit(old)
+        steps = limit(host)
         limits = [] if steps is None else [steps]
         new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
         made = make_loop(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
-from graphc.elaborate.model import Declared, Derivation, Model
+from graphc.elaborate.model import Declared, Model
 from graphc.graph import Node, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.ops.activation import log_sigmoid, sigmoid, softplus
@@ -128,7 +128,8 @@ def stabilise(model: Model) -> Model:
     """The model with every stable form that its graph has a naive form of."""
     outputs = [d.node for d in model.outputs]
     by = [node for d in model.derivations for _, node in d.wrt]
-    if all(stabilised(node) is node for node in everywhere([*outputs, *by])):
+    derived = [node for d in model.derivations for node in d.nodes]
+    if all(stabilised(node) is node for node in everywhere([*outputs, *derived])):
         return model
     differentiated = set(by)
     kept: set[Node] = set()
@@ -140,13 +141,10 @@ def stabilise(model: Model) -> Model:
         return new
 
     declared = (*model.inputs, *model.params)
-    new = rebuild([*(d.node for d in declared), *outputs, *by], replaced)
+    new = rebuild([*(d.node for d in declared), *outputs, *derived], replaced)
 
     def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
         return tuple(replace(d, node=new[d.node]) for d in declared)
-
-    def derived(one: Derivation) -> Derivation:
-        return replace(one, wrt=tuple((path, new[node]) for path, node in one.wrt))
 
     return replace(
         model,
@@ -154,5 +152,5 @@ def stabilise(model: Model) -> Model:
         params=moved(model.params),
         outputs=moved(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
-        derivations=tuple(map(derived, model.derivations)),
+        derivations=tuple(one.moved(new) for one in model.derivations),
     )

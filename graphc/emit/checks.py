@@ -1,0 +1,216 @@
+"""The function of a module that compares its derivatives with numerical ones."""
+
+from __future__ import annotations
+
+import re
+
+from graphc.elaborate.model import Declared
+from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.derived import differentiated
+from graphc.emit.families import dict_rows, tuple_rows
+from graphc.emit.layout import function, listed, unpacking
+from graphc.emit.record import field
+
+SECOND = ("hvp", "hessian", "hessian_matrix")
+
+
+def check(compiled: Compiled) -> str:
+    """`check`: every derivative in the module against central differences."""
+    if compiled.model.surrogate:
+        return function(
+            f"def check({compiled.begin.signature}) -> dict[str, float]:",
+            "Nothing: the graph stops gradients or states surrogates, which differ on purpose.",
+            ["return {}"],
+        )
+    begin, model = compiled.begin, compiled.model
+    floats = [d.name for d in model.inputs if d.type.dtype == "float"]
+    at = ", ".join(
+        [*(["**params"] if model.params else []), *(f"{n!r}: {begin.variables[n]}" for n in floats)]
+    )
+    arguments = ["{path: point[path] for path in PARAMETERS}"] if model.params else []
+    arguments += [
+        f"point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
+    ]
+    arguments += [f"{dim}={dim}" for dim in begin.keywords]
+    weighed = [field(d.name) for d in model.outputs if d.type.dtype == "float"]
+    first, second = ("1e-6", "1e-4") if model.dtype == "float64" else ("2e-2", "2e-1")
+    lines = [
+        f"at: dict[str, Any] = {{{at}}}",
+        "",
+        "def outputs(point: Mapping[str, Any]) -> Outputs:",
+        f"    return forward({', '.join(arguments)})[0]",
+        "",
+        f"out, cache = forward({begin.arguments})",
+        "rng = np.random.default_rng(0)",
+        "weights: dict[str, Any] = {",
+        f"    name: rng.normal(size=np.shape(getattr(out, name))) for name in {tuple(weighed)!r}",
+        "}",
+        "",
+        "def weighed(point: Mapping[str, Any], chosen: tuple[str, ...] = tuple(weights)) -> float:",
+        "    return _weigh(outputs(point), weights, chosen)",
+        "",
+        "found: Any = backward(cache, **weights)",
+        *_compared("backward", "weighed", "found", "np.sum(found[path] * way)"),
+    ]
+    curved = [one for one in compiled.derived if one.kind.removeprefix("value_and_") in SECOND]
+    for one in compiled.derived:
+        if one.kind != "value" and one not in curved:
+            lines += _first(compiled, one)
+    if curved:
+        lines += [f"_report(errors, {first})", "bends: dict[str, float] = {}"]
+        for one in curved:
+            lines += _second(compiled, one)
+        lines.append(f"return errors | _report(bends, {second})")
+    else:
+        lines.append(f"return _report(errors, {first})")
+    dims = unpacking(begin.values, f"_enter({begin.arguments})", lines) if begin.bindings else []
+    used = [dim for dim in begin.dims if any(re.search(rf"\b{dim}\b", line) for line in lines)]
+    about = (
+        "Compare every derivative in this module with numerical ones, at these arguments.\n\n"
+        "Returns for each function the largest error, "
+        "|analytic - numerical| / max(1, |numerical|), of\n"
+        "directional derivatives by central differences; "
+        "raises ArithmeticError where one is above\n"
+        f"{first}{f', of second derivatives {second}' if curved else ''}. "
+        "Derivatives by intermediate nodes are not compared.\n"
+    )
+    return function(
+        f"def check({begin.signature}) -> dict[str, float]:",
+        about,
+        [
+            *(dims if set(used) - set(begin.keywords) else []),
+            "errors: dict[str, float] = {}",
+            *lines,
+        ],
+    )
+
+
+def _compared(name: str, value: str, paths: str, slope: str) -> list[str]:
+    call = [value, "at", paths, f"lambda path, way: float({slope})"]
+    return listed(f"errors[{name!r}] = _disagreement(", call, ")")
+
+
+def _first(compiled: Compiled, one: Derived) -> list[str]:
+    """The comparison of a first derivative: its slope along a direction of one path."""
+    kind = one.kind.removeprefix("value_and_")
+    found, paths, slope = _SLOPES[kind](compiled, one)
+    if one.kind.startswith("value_and_"):
+        found += "[1]"
+    value = f"lambda point: weighed(point, {tuple(map(field, one.outputs))!r})"
+    if kind == "grad":
+        value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"
+    lines = [f"found = {found}"] if found else []
+    return [*lines, *_compared(one.program.name, value, paths, slope)]
+
+
+def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
+    handed = ", ".join(filter(None, [compiled.begin.arguments, more]))
+    return f"{one.program.name}({handed})"
+
+
+def _gradient_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
+    slope = "np.sum(found[path] * way)"
+    if one.per:
+        axes = _axes(compiled, one)
+        slope = (
+            f"np.sum(found[path] * (np.moveaxis(way, {axes}[path], 0) if path in {axes} else way))"
+        )
+    return _call(compiled, one), "found", slope
+
+
+def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
+    """Where paths have the axis that is kept apart."""
+    axes = {path: [str(n) for n in node.shape] for path, node in one.wrt}
+    return {path: shape.index(one.per) for path, shape in axes.items() if one.per in shape}
+
+
+def _vjp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
+    cotangents = ", ".join(f"{name!r}: weights[{field(name)!r}]" for name in one.outputs)
+    found = _call(compiled, one, f"cotangents={{{cotangents}}}") + "[1]"
+    return found, "found", "np.sum(found[path] * way)"
+
+
+def _jvp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
+    pushed = _call(compiled, one, "tangents={path: way}") + "[1]"
+    slope = f"_weigh({pushed}, weights, {tuple(map(field, one.outputs))!r})"
+    return "", _paths(compiled, one), slope
+
+
+def _paths(compiled: Compiled, one: Derived) -> str:
+    return " ".join(["(", *(row.strip() for row in tuple_rows(differentiated(compiled, one))), ")"])
+
+
+def _jacobian_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
+    axes = _axes(compiled, one)
+    terms = []
+    for name in one.outputs:
+        weight = f"weights[{field(name)!r}]"
+        moved = f"_applied(found[{name!r}][path], way)"
+        if one.per:
+            weight = f"np.moveaxis({weight}, {_place(compiled, one, name)}, 0)"
+            moved = f"_apart(found[{name!r}][path], way, {axes}.get(path))"
+        terms.append(f"np.sum({weight} * {moved})")
+    return _call(compiled, one), f"found[{one.outputs[0]!r}]", " + ".join(terms)
+
+
+def _place(compiled: Compiled, one: Derived, name: str) -> int:
+    """Where an output has the axis that is kept apart."""
+    (shape,) = (d.type.shape for d in compiled.model.outputs if d.name == name)
+    return [str(axis) for axis in shape].index(one.per)
+
+
+def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
+    moved = "{path: way}"
+    if one.per:
+        axes = _axes(compiled, one)
+        columns = f"_columns({_sizes(compiled, one)}, {moved}, {one.per}, {axes}.get(path))"
+        parts = [
+            f"np.moveaxis(weights[{field(name)!r}], {_place(compiled, one, name)}, 0)"
+            f".reshape({one.per}, -1)"
+            for name in one.outputs
+        ]
+        rows = f"np.concatenate([{', '.join(parts)}], 1)"
+        slope = f"np.einsum('pr,prc,pc->', {rows}, found, {columns})"
+    else:
+        rows = f"np.concatenate([np.ravel(weights[n]) for n in {tuple(map(field, one.outputs))!r}])"
+        slope = f"np.sum({rows} @ found @ _columns({_sizes(compiled, one)}, {moved})[0])"
+    return _call(compiled, one), _paths(compiled, one), slope
+
+
+def _sizes(compiled: Compiled, one: Derived) -> str:
+    """How many columns each path has, as the source of a dict."""
+
+    def size(d: Declared, _: str) -> str:
+        axes = [axis for axis in d.shape if str(axis) != one.per]
+        return " * ".join(f"({axis})" for axis in axes) or "1"
+
+    rows = dict_rows(differentiated(compiled, one), size)
+    return "{" + " ".join(row.strip() for row in rows) + "}"
+
+
+_SLOPES = {
+    "grad": _gradient_slope,
+    "vjp": _vjp_slope,
+    "jvp": _jvp_slope,
+    "jacobian": _jacobian_slope,
+    "jacobian_matrix": _matrix_slope,
+}
+
+
+def _second(compiled: Compiled, one: Derived) -> list[str]:
+    """The comparison of a second derivative along two directions."""
+    call, name = _call(compiled, one), one.program.name
+    found = [f"found = {call}{'[1]' if one.kind.startswith('value_and_') else ''}"]
+    match one.kind.removeprefix("value_and_"):
+        case "hvp":
+            found = []
+            pushed = _call(compiled, one, "tangents=v")
+            bend = f"sum(np.sum(u[path] * one) for path, one in {pushed}[1].items() if path in u)"
+        case "hessian":
+            bend = "sum(np.sum(u[a] * _applied(found[a][b], v[b])) for a in u for b in v)"
+        case _:
+            sizes = _sizes(compiled, one)
+            bend = f"np.sum(_columns({sizes}, u)[0] @ found @ _columns({sizes}, v)[0])"
+    value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"
+    arguments = [value, "at", _paths(compiled, one), f"lambda u, v: float({bend})"]
+    return [*found, *listed(f"bends[{name!r}] = _curvature(", arguments, ")")]
