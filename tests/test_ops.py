@@ -23,7 +23,7 @@ from operation_references import ROWS
 
 from graphc.graph import OPERATORS
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.define import REQUIRED
+from graphc.ops.functions import REQUIRED
 
 Arrays = Sequence[np.ndarray]
 NAMES = "abcdefgh"

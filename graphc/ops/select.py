@@ -6,7 +6,8 @@ from graphc.dims import Dim
 from graphc.graph import Node, Op
 from graphc.ops.arithmetic import equal
 from graphc.ops.define import CAST, composite, constant, linear, normal_axis
-from graphc.ops.shaping import arange, broadcast_to, expand, flatten, gather, index, scatter
+from graphc.ops.gathering import gather, scatter
+from graphc.ops.shaping import arange, broadcast_to, expand, flatten, index
 from graphc.types import Mismatch, Type, same, show
 
 
