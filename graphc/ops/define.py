@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 from graphc.dims import Dim
-from graphc.graph import CONSTANT, DIM, OPERATORS, Node, Op, as_node
+from graphc.graph import CONSTANT, DIM, OPERATORS, AxisRule, BatchRule, Node, Op, as_node
+from graphc.ops.axes import by_name, from_the_right
+from graphc.ops.batching import over_elements, over_rows
 from graphc.ops.functions import function
 from graphc.types import Dtype, Mismatch, Type, broadcast, is_one, promote
 
@@ -31,6 +33,8 @@ def elementwise(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    batch: BatchRule = over_elements,
+    axes: AxisRule = from_the_right,
 ) -> Op:
     """An operation on each element by itself: its Jacobian is diagonal.
 
@@ -58,6 +62,8 @@ def elementwise(
         view_of=view_of,
         prepare=prepare or _PREPARE[result],
         lower=lower,
+        batch=batch,
+        axes=axes,
     )
     return _declared(op, signature if "/" in signature else signature + ", /", doc, public)
 
@@ -75,6 +81,8 @@ def linear(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """An operation that is linear in its arguments together.
 
@@ -85,7 +93,8 @@ def linear(
         value = transpose(ct, *y.args, **y.attrs)
         return value if isinstance(value, tuple) else (value,)
 
-    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare or _as_they_are, lower)
+    prepare = prepare or _as_they_are
+    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepare, lower, batch, axes)
     return _declared(op, signature, doc, public)
 
 
@@ -97,6 +106,8 @@ def bilinear(
     left: Callable[..., Node],
     right: Callable[..., Node],
     flops: Callable[[Node], Dim],
+    batch: BatchRule,
+    axes: AxisRule,
     doc: str,
     signature: str = "a, b",
     public: bool = True,
@@ -113,7 +124,7 @@ def bilinear(
             right(ct, x, y, **node.attrs) if y.type.dtype == "float" else None,
         )
 
-    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common)
+    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common, batch=batch, axes=axes)
     return _declared(op, signature, doc, public)
 
 
@@ -129,15 +140,16 @@ def general(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """Any other differentiable operation: `vjp(ct, y, x, …, **attrs)`."""
 
     def rule(ct: Node, y: Node) -> Sequence[Node | None]:
         return vjp(ct, y, *y.args, **y.attrs)
 
-    op = Op(
-        name, infer, numpy, rule, "general", flops, prepare=prepare or first_to_float, lower=lower
-    )
+    prepare = prepare or first_to_float
+    op = Op(name, infer, numpy, rule, "general", flops, None, prepare, lower, batch, axes)
     return _declared(op, signature, doc, public)
 
 
@@ -149,9 +161,20 @@ def constant(
     doc: str,
     signature: str,
     public: bool = True,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """An operation whose derivative is zero or that has none."""
-    op = Op(name, infer, numpy, lambda ct, y: (None,) * len(y.args), "constant", _no_flops)
+    op = Op(
+        name,
+        infer,
+        numpy,
+        lambda ct, y: (None,) * len(y.args),
+        "constant",
+        _no_flops,
+        batch=batch,
+        axes=axes,
+    )
     return _declared(op, signature, doc, public)
 
 
@@ -259,6 +282,8 @@ def _cast(name: str, dtype: Dtype) -> Op:
         lambda ct, y: (None,),
         "elementwise",
         _no_flops,
+        batch=over_elements,
+        axes=from_the_right,
     )
 
 
