@@ -19,6 +19,10 @@ from graphc.types import Type, assuming, promote
 
 Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
 
+AxisMap = tuple[tuple[int | None, ...], ...]
+AxisRule = Callable[["Node"], AxisMap]
+BatchRule = Callable[["Node", tuple["Node", ...], tuple[bool, ...], Dim], "Node"]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Op:
@@ -37,6 +41,9 @@ class Op:
     prepare    brings arguments to the form that `infer` expects (casts to a common dtype)
     lower      (arguments …, **attrs) -> the same value from simpler operations, which is what
                is printed; None where the operation is printed itself
+    batch      (node, arguments, which of them have a leading axis, its size) -> the node's
+               values for each position of that axis, one after the other
+    axes       (node) -> which axis of the result each axis of an argument becomes, slice by slice
     """
 
     name: str
@@ -49,6 +56,8 @@ class Op:
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] = lambda args: args
     lower: Callable[..., Node] | None = None
     jvp: Callable[[Sequence[Node | None], Node], Sequence[Node]] | None = None
+    batch: BatchRule | None = None
+    axes: AxisRule = lambda node: tuple((None,) * arg.rank for arg in node.args)
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:
         """The node of this operation on these arguments (nodes, dims or numbers)."""

@@ -307,7 +307,7 @@ def test_derived_functions(program: Program) -> None:
             for value, expected in zip(found, made.forward(**given)[0], strict=True):
                 agree(value, expected)
             continue
-        output = derivation.outputs[0]
+        output = derivation.outputs[0][0]
         values, everything = products(program).pulled(**given, cotangents={output: 1.0})
         if derivation.kind == "value_and_grad":
             value, found = found

@@ -23,7 +23,7 @@ from operation_references import ROWS
 
 from graphc.graph import OPERATORS
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.define import REQUIRED
+from graphc.ops.functions import REQUIRED
 
 Arrays = Sequence[np.ndarray]
 NAMES = "abcdefgh"
@@ -766,8 +766,8 @@ OPERATOR_REFERENCES: dict[str, tuple[str, Callable[..., Any], tuple[float, float
     "@": ("a @ b", np.matmul, (-2, 2)),
 }
 CMP = re.compile(r"[=<>!]=|[<>]")
-NOT_WRITTEN = {"T", "where", "reshape", "sum", "log"}
-"""What Node's operators call by a name that is a function's, tested as such."""
+NOT_WRITTEN = {"T", "where", "reshape", "sum", "log", "broadcast_to", "expand", "permute"}
+"""What is called by its name where it is not declared yet, tested as a function."""
 
 # ---- the shapes ----------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from graphc.elaborate.scope import Context, Scope, mistake
 from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node
 from graphc.ops import Function, Parameter
-from graphc.ops.define import REQUIRED
+from graphc.ops.functions import REQUIRED
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
 from graphc.types import Mismatch, Type, same, show

@@ -7,6 +7,7 @@ from graphc.ops import (
     convolution,
     cumulative,
     elementary,
+    gathering,
     linalg,
     matrices,
     moving,
@@ -20,7 +21,7 @@ from graphc.ops import (
     statistics,
     words,
 )
-from graphc.ops.define import FUNCTIONS, Function, Parameter
+from graphc.ops.functions import FUNCTIONS, Function, Parameter
 
 __all__ = [
     "FUNCTIONS",
@@ -32,6 +33,7 @@ __all__ = [
     "convolution",
     "cumulative",
     "elementary",
+    "gathering",
     "linalg",
     "matrices",
     "moving",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 
 from graphc.graph import OPERATORS, Node, Op
+from graphc.ops.axes import from_the_right
 from graphc.ops.define import CAST, Partial, composite, elementwise, linear, to_common
 from graphc.types import Mismatch, Type
 
@@ -228,6 +229,7 @@ identity: Op = linear(
     numpy="{0}",
     transpose=lambda ct, x: ct,
     view_of=0,
+    axes=from_the_right,
     doc="Its argument; `act=id` means no activation.",
 )
 stop: Op = elementwise(
@@ -253,6 +255,7 @@ accumulate: Op = linear(
     transpose=lambda ct, *terms: (ct,) * len(terms),
     jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
     flops=lambda node: node.type.size * (len(node.args) - 1),
+    axes=from_the_right,
     doc="The sum of what a node's children contribute to its cotangent.",
     public=False,
 )

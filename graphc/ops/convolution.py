@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
+from graphc.ops.axes import per_window
 from graphc.ops.define import composite, linear, to_float
 from graphc.ops.moving import Pads, padded
 from graphc.ops.shaping import index, reshape, transpose
@@ -66,6 +67,7 @@ windows: Op = linear(
     ),
     view_of=0,
     public=False,
+    axes=per_window(1, 2),
     doc="[…, windows…, places in a window…] of the last axes.",
 )
 overlap: Op = linear(
@@ -77,6 +79,7 @@ overlap: Op = linear(
     ),
     flops=lambda node: node.args[0].type.size,
     public=False,
+    axes=per_window(2, 1),
     doc="Windows added up where they were taken: the transpose of `windows`.",
 )
 

@@ -2,112 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from graphc.dims import Dim
-from graphc.graph import CONSTANT, DIM, OPERATORS, Node, Op, as_node
+from graphc.graph import CONSTANT, DIM, OPERATORS, AxisRule, BatchRule, Node, Op, as_node
+from graphc.ops.axes import by_name, from_the_right
+from graphc.ops.batching import over_elements, over_rows
+from graphc.ops.functions import function
 from graphc.types import Dtype, Mismatch, Type, broadcast, is_one, promote
 
 Result = Literal["float", "promote", "bool", "int"]
 Partial = Node | int | float | None
 Jvp = Callable[[Sequence[Node | None], Node], Sequence[Node]]
 Build = TypeVar("Build", bound=Callable[..., Any])
-
-
-# ---- functions: what a `.graph` file can call ----------------------------------------
-
-REQUIRED = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """`kind` says what an argument must be: a tensor, or something known at compile time.
-
-    `keywords` takes the arguments by name that no other parameter has, as a dict.
-    """
-
-    name: str
-    kind: str = "tensor"
-    default: Any = REQUIRED
-    variadic: bool = False
-    positional_only: bool = False
-    keywords: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A callable of the language: an operation, or a composition of operations."""
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    build: Callable[..., Node | tuple[Node, ...]]
-    doc: str
-    op: Op | None
-
-    @property
-    def signature(self) -> str:
-        return f"{self.name}({', '.join(map(_show_parameter, self.parameters))})"
-
-
-FUNCTIONS: dict[str, Function] = {}
-"""Every callable of the language by its name."""
-
-_DEFAULTS = {"none": None, "true": True, "false": False}
-
-
-def _parameter(text: str) -> Parameter:
-    """`axis: axes = none` as a Parameter."""
-    matched = re.fullmatch(r"(\*{0,2})(\w+)(?:: (\w+))?(?: = (\S+))?", text.strip())
-    assert matched, text
-    stars, name, kind, default = matched.groups()
-    value = REQUIRED if default is None else _default(default)
-    return Parameter(name, kind or "tensor", value, stars == "*", keywords=stars == "**")
-
-
-def _default(text: str) -> Any:
-    if text in _DEFAULTS:
-        return _DEFAULTS[text]
-    if text.startswith('"'):
-        return text.strip('"')
-    return float(text) if re.search(r"[.en]", text) else int(text)
-
-
-def _show_parameter(parameter: Parameter) -> str:
-    if parameter.default is REQUIRED:
-        return "*" * (parameter.variadic + 2 * parameter.keywords) + parameter.name
-    for word, value in _DEFAULTS.items():
-        if parameter.default is value:
-            return f"{parameter.name}={word}"
-    shown = f'"{parameter.default}"' if parameter.kind == "str" else parameter.default
-    return f"{parameter.name}={shown}"
-
-
-def alias(name: str, of: str) -> None:
-    """Another name of a function."""
-    FUNCTIONS[name] = replace(FUNCTIONS[of], name=name)
-
-
-def function(
-    name: str,
-    signature: str,
-    build: Callable[..., Node | tuple[Node, ...]],
-    doc: str,
-    op: Op | None = None,
-) -> Function:
-    """Make something callable from `.graph` files; `signature` is as in `x, axis: axes = none`."""
-    written = [part.strip() for part in signature.split(",") if part]
-    only = written.index("/") if "/" in written else 0  # as in Python: no names before it
-    parameters = tuple(
-        replace(_parameter(part), positional_only=place < only)
-        for place, part in enumerate(written)
-        if part != "/"
-    )
-    assert name not in FUNCTIONS, name
-    FUNCTIONS[name] = Function(name, parameters, build, doc, op)
-    return FUNCTIONS[name]
 
 
 # ---- the families ------------------------------------------------------------------------
@@ -126,6 +34,8 @@ def elementwise(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    batch: BatchRule = over_elements,
+    axes: AxisRule = from_the_right,
 ) -> Op:
     """An operation on each element by itself: its Jacobian is diagonal.
 
@@ -161,6 +71,8 @@ def elementwise(
         prepare=prepare or _PREPARE[result],
         lower=lower,
         jvp=jvp,
+        batch=batch,
+        axes=axes,
     )
     return _declared(op, signature if "/" in signature else signature + ", /", doc, public)
 
@@ -179,6 +91,8 @@ def linear(
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
     jvp: Jvp | None = None,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """An operation that is linear in its arguments together.
 
@@ -194,7 +108,20 @@ def linear(
         return [op(*map(_moving, tangents, y.args), **y.attrs)]
 
     prepared = prepare or _as_they_are
-    op = Op(name, infer, numpy, vjp, "linear", flops, view_of, prepared, lower, jvp or moved)
+    op = Op(
+        name,
+        infer,
+        numpy,
+        vjp,
+        "linear",
+        flops,
+        view_of,
+        prepared,
+        lower,
+        jvp or moved,
+        batch,
+        axes,
+    )
     return _declared(op, signature, doc, public)
 
 
@@ -206,6 +133,8 @@ def bilinear(
     left: Callable[..., Node],
     right: Callable[..., Node],
     flops: Callable[[Node], Dim],
+    batch: BatchRule,
+    axes: AxisRule,
     doc: str,
     signature: str = "a, b",
     public: bool = True,
@@ -227,7 +156,10 @@ def bilinear(
         pairs = [(dx, y), (x, dy)]
         return [op(a, b, **node.attrs) for a, b in pairs if a is not None and b is not None]
 
-    op = Op(name, infer, numpy, vjp, "bilinear", flops, prepare=to_common, jvp=jvp)
+    op = Op(
+        name, infer, numpy, vjp, "bilinear", flops,
+        prepare=to_common, jvp=jvp, batch=batch, axes=axes,
+    )  # fmt: skip
     return _declared(op, signature, doc, public)
 
 
@@ -243,15 +175,16 @@ def general(
     public: bool = True,
     prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] | None = None,
     lower: Callable[..., Node] | None = None,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """Any other differentiable operation: `vjp(ct, y, x, …, **attrs)`."""
 
     def rule(ct: Node, y: Node) -> Sequence[Node | None]:
         return vjp(ct, y, *y.args, **y.attrs)
 
-    op = Op(
-        name, infer, numpy, rule, "general", flops, prepare=prepare or first_to_float, lower=lower
-    )
+    prepare = prepare or first_to_float
+    op = Op(name, infer, numpy, rule, "general", flops, None, prepare, lower, None, batch, axes)
     return _declared(op, signature, doc, public)
 
 
@@ -263,6 +196,8 @@ def constant(
     doc: str,
     signature: str,
     public: bool = True,
+    batch: BatchRule = over_rows,
+    axes: AxisRule = by_name,
 ) -> Op:
     """An operation whose derivative is zero or that has none."""
     op = Op(
@@ -273,6 +208,8 @@ def constant(
         "constant",
         _no_flops,
         jvp=lambda tangents, y: (),
+        batch=batch,
+        axes=axes,
     )
     return _declared(op, signature, doc, public)
 
@@ -390,6 +327,8 @@ def _cast(name: str, dtype: Dtype) -> Op:
         "elementwise",
         _no_flops,
         jvp=lambda tangents, y: (),
+        batch=over_elements,
+        axes=from_the_right,
     )
 
 

@@ -6,7 +6,8 @@ import math
 
 from graphc.graph import OPERATORS, Node, Op
 from graphc.ops.arithmetic import equal, where
-from graphc.ops.define import alias, all_to_float, composite, elementwise
+from graphc.ops.define import all_to_float, composite, elementwise
+from graphc.ops.functions import alias
 
 exp: Op = elementwise(
     "exp", numpy="np.exp({0})", flops=20, partials=lambda y, x: (y,), doc="e to the power x."

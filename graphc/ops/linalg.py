@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from graphc.graph import OPERATORS, Node, Op
+from graphc.dims import Dim
+from graphc.graph import OPERATORS, AxisMap, Node, Op
+from graphc.ops.axes import aligned as aligned_axes
+from graphc.ops.batching import aligned, first
 from graphc.ops.define import bilinear
 from graphc.ops.shaping import expand, reshape, swapped
-from graphc.types import Dtype, Mismatch, Type, broadcast, product, same
+from graphc.types import (
+    Dtype,
+    Mismatch,
+    Shape,
+    Type,
+    broadcast,
+    product,
+    same,
+    same_shape,
+)
 
 _MATMUL_HELP = (
     "`*` is elementwise; "
@@ -65,6 +77,44 @@ def _matmul_right(ct: Node, x: Node, y: Node) -> Node:
     return swapped(x) @ ct
 
 
+def _matmul_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    """One product where the right operand is shared or the left one meets vectors.
+
+    NumPy takes many matrices from the left by one as fast as it can: that is not rearranged.
+    """
+    x, y = args
+    left, right = (arg.rank for arg in node.args)
+    if not leads[1] and right <= 2:
+        return _shaped(_rows(x) @ y, (size, *node.shape))
+    if not leads[1] and left == 1:
+        return first(x @ y, node.rank - 1)
+    if not leads[0] and right == 1:
+        return _shaped(y @ _rows(x).T if left > 1 else y @ x, (size, *node.shape))
+    if not leads[0] and left == 1:
+        return x @ y
+    rows = expand(x, axes=(x.rank - 1,)) if left == 1 else x
+    columns = _column(y) if right == 1 else y
+    batch = node.shape[: node.rank - (left > 1) - (right > 1)]
+    product_ = matmul(*aligned((rows, columns), leads, batch, core=2))
+    return _shaped(product_, (size, *node.shape))
+
+
+def _shaped(x: Node, shape: Shape) -> Node:
+    return x if same_shape(x.shape, shape) else reshape(x, shape=shape)
+
+
+def _matmul_axes(node: Node) -> AxisMap:
+    """Rows of the left, columns of the right, and the batch axes of both."""
+    x, y = node.args
+    core = (x.rank > 1) + (y.rank > 1)
+    left = aligned_axes(node, 0, min(x.rank, 2), core)
+    right = aligned_axes(node, 1, min(y.rank, 2), core)
+    return (
+        (*left[:-2], node.rank - core, None) if x.rank > 1 else left,
+        (*right[:-1], node.rank - 1) if y.rank > 1 else right,
+    )
+
+
 def squeeze_last(x: Node) -> Node:
     return reshape(x, shape=x.shape[:-1])
 
@@ -76,6 +126,8 @@ matmul: Op = bilinear(
     left=_matmul_left,
     right=_matmul_right,
     flops=lambda node: node.type.size * node.args[0].shape[-1],
+    batch=_matmul_batch,
+    axes=_matmul_axes,
     doc="Matrix product `a @ b`, over leading batch axes.",
 )
 
@@ -86,6 +138,11 @@ def _outer_type(a: Type, b: Type) -> Type:
     return Type("float" if "float" in (a.dtype, b.dtype) else "int", (*a.shape, *b.shape))
 
 
+def _outer_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    x, y = _column(args[0]), expand(args[1], axes=(args[1].rank - 1,))
+    return OPERATORS["*"](*aligned((x, y), leads, node.shape))
+
+
 outer: Op = bilinear(
     "outer",
     infer=_outer_type,
@@ -93,6 +150,8 @@ outer: Op = bilinear(
     left=lambda ct, a, b: ct @ b,
     right=lambda ct, a, b: ct.T @ a,
     flops=lambda node: node.type.size,
+    batch=_outer_batch,
+    axes=lambda node: ((0,), (1,)),
     doc="All products of an element of a with an element of b.",
 )
 

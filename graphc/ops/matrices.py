@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
+from graphc.ops.axes import batch_axes, from_the_right
 from graphc.ops.define import composite, constant, first_to_float, linear
 from graphc.ops.reduction import sum_
 from graphc.types import Mismatch, Type, known_facts, same, show
@@ -44,6 +45,7 @@ _diagonal: Op = linear(
     transpose=lambda ct, x, offset: _diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
     view_of=0,
     public=False,
+    axes=batch_axes(2, result=1),
     doc="The elements [i, i + offset] of matrices.",
 )
 
@@ -67,6 +69,7 @@ _diagonal_matrix: Op = linear(
     numpy=_diagonal_written,
     transpose=lambda ct, x, offset, sides: _diagonal(ct, offset=offset),
     public=False,
+    axes=batch_axes(1, result=2),
     doc="Zeros, but for a diagonal: the transpose of `diagonal`.",
 )
 
@@ -109,6 +112,7 @@ def _triangle(name: str, doc: str) -> Op:
         numpy=written,
         transpose=lambda ct, x, k: op(ct, k=k),
         signature="x, k: int = 0",
+        axes=from_the_right,
         doc=doc,
     )
     return op
@@ -141,6 +145,7 @@ fill_tril: Op = linear(
     transpose=lambda ct, v, n: _tril_entries(ct, n=n),
     signature="v, n: int",
     prepare=first_to_float,
+    axes=batch_axes(1, result=2),
     doc="The matrix of side n whose strict lower triangle holds the vector v by columns.",
 )
 _tril_entries: Op = linear(
@@ -149,6 +154,7 @@ _tril_entries: Op = linear(
     numpy=_STRICT.format("{0}", "{n}"),
     transpose=lambda ct, x, n: fill_tril(ct, n=n),
     public=False,
+    axes=batch_axes(2, result=1),
     doc="The strict lower triangle of matrices by columns: the transpose of `fill_tril`.",
 )
 

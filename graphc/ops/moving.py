@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import OPERATORS, Node, Op, as_node
+from graphc.ops.batching import repeated
 from graphc.ops.define import all_to_float, composite, linear, normal_axes, normal_axis
 from graphc.ops.shaping import (
     broadcast_to,
@@ -75,12 +76,22 @@ def _backwards(shift: Any) -> Any:
     return tuple(-one for one in shift) if isinstance(shift, tuple) else -shift
 
 
+def _roll_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    """Without axes the elements of each row move in their row-major order."""
+    (x,), shift, axis = args, node.attrs["shift"], node.attrs["axis"]
+    if axis is not None:
+        return _roll(x, shift=shift, axis=tuple(one + 1 for one in axis))
+    rows = _roll(flatten(x, 1), shift=(shift,), axis=(1,))
+    return reshape(rows, shape=x.shape)
+
+
 _roll: Op = linear(
     "rolled",
     infer=lambda x, *, shift, axis: x,
     numpy="np.roll({0}, {shift}, {axis})",
     transpose=lambda ct, x, shift, axis: _roll(ct, shift=_backwards(shift), axis=axis),
     public=False,
+    batch=_roll_batch,
     doc="Positions moved along axes, the last ones to the front.",
 )
 
@@ -232,6 +243,13 @@ def _linspace_type(start: Type, stop: Type, *, num: Dim | int) -> Type:
     return Type("float", (Dim.of(num),))
 
 
+def _linspace_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    """start + t (stop - start) for each pair, with t from 0 to 1."""
+    start, stop = (expand(x, axes=(1,)) for x in repeated(args, leads, size))
+    late = expand(linspace(0.0, 1.0, **node.attrs), axes=(0,))
+    return start + late * (stop - start)
+
+
 linspace: Op = linear(
     "linspace",
     infer=_linspace_type,
@@ -239,6 +257,7 @@ linspace: Op = linear(
     transpose=_linspace_transpose,
     prepare=all_to_float,
     signature="start, stop, num: int = 50",
+    batch=_linspace_batch,
     doc="`num` numbers at equal distances from `start` to `stop`, both included.",
 )
 

@@ -14,6 +14,8 @@ from typing import Any
 from graphc.dims import Dim
 from graphc.graph import Node, Op
 from graphc.ops.arithmetic import equal, maximum, plus
+from graphc.ops.axes import per_window
+from graphc.ops.batching import whole_axis, with_attrs
 from graphc.ops.convolution import (
     Dims,
     counts_of,
@@ -27,7 +29,7 @@ from graphc.ops.convolution import (
 from graphc.ops.define import CAST, composite, general, linear, to_float
 from graphc.ops.moving import filled_around, padded
 from graphc.ops.reduction import max_, sum_
-from graphc.ops.shaping import Item, broadcast_to, expand, index, subscript
+from graphc.ops.shaping import Item, broadcast_to, expand, index, subscript, whole_axes
 from graphc.types import Mismatch, Shape, Type, product
 
 UNROLLED = 16
@@ -77,6 +79,13 @@ _added_up: Op = linear(
     transpose=lambda ct, *parts, items, shape: tuple(index(ct, items=one) for one in items),
     flops=lambda node: node.args[0].type.size * len(node.args),
     public=False,
+    batch=with_attrs(
+        lambda size, *parts, items, shape: {
+            "items": tuple((whole_axis(size), *one) for one in items),
+            "shape": (size, *shape),
+        }
+    ),
+    axes=lambda node: tuple(tuple(whole_axes(one, node.shape)) for one in node.attrs["items"]),
     doc="Zeros to which each part is added at its positions: the transpose of taking them.",
 )
 
@@ -118,6 +127,7 @@ _maxpool: Op = general(
     lower=_max_lower,
     flops=lambda node: node.type.size * product(node.attrs["kernel"]),
     public=False,
+    axes=per_window(1, 1),
     doc="The largest element of each window.",
 )
 
@@ -142,6 +152,7 @@ _sumpool: Op = linear(
     lower=_sum_lower,
     flops=lambda node: node.type.size * product(node.attrs["kernel"]),
     public=False,
+    axes=per_window(1, 1),
     doc="The sum of each window.",
 )
 
@@ -164,6 +175,8 @@ _spread: Op = linear(
     lower=_spread_lower,
     flops=lambda node: node.args[0].type.size * product(node.attrs["kernel"]),
     public=False,
+    batch=with_attrs(lambda size, x, *, sides, **attrs: {**attrs, "sides": (size, *sides)}),
+    axes=per_window(1, 1),
     doc="Each element added to all of its window: the transpose of summing windows.",
 )
 

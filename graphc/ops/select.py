@@ -5,8 +5,10 @@ from __future__ import annotations
 from graphc.dims import Dim
 from graphc.graph import Node, Op
 from graphc.ops.arithmetic import equal
+from graphc.ops.axes import by_name
 from graphc.ops.define import CAST, composite, constant, linear, normal_axis
-from graphc.ops.shaping import arange, broadcast_to, expand, flatten, gather, index, scatter
+from graphc.ops.gathering import gather, scatter
+from graphc.ops.shaping import arange, broadcast_to, expand, flatten, index
 from graphc.types import Mismatch, Type, same, show
 
 
@@ -83,6 +85,7 @@ _take_along: Op = linear(
         None,
     ),
     public=False,
+    axes=lambda node: (by_name(node)[0], tuple(range(node.rank))),
     doc="For each row along an axis the elements that its own indices name.",
 )
 

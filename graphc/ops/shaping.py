@@ -7,7 +7,9 @@ from itertools import accumulate as running
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.graph import OPERATORS, Node, Op, as_node
+from graphc.graph import OPERATORS, AxisMap, Node, Op, as_node
+from graphc.ops.axes import from_the_right
+from graphc.ops.batching import ranked, with_attrs
 from graphc.ops.define import composite, constant, linear, normal_axis, stretched_axes, to_float
 from graphc.types import Mismatch, Shape, Type, is_one, known_facts, product, promote, same, show
 
@@ -31,6 +33,8 @@ transpose: Op = linear(
     ),
     view_of=0,
     public=False,
+    batch=with_attrs(lambda size, x, axes: {"axes": (0, *(axis + 1 for axis in axes))}),
+    axes=lambda node: (tuple(node.attrs["axes"].index(i) for i in range(node.rank)),),
     doc="The axes in another order.",
 )
 
@@ -66,6 +70,8 @@ expand: Op = linear(
     transpose=lambda ct, x, axes: reshape(ct, shape=x.shape),
     view_of=0,
     public=False,
+    batch=with_attrs(lambda size, x, axes: {"axes": tuple(axis + 1 for axis in axes)}),
+    axes=lambda node: (tuple(i for i in range(node.rank) if i not in node.attrs["axes"]),),
     doc="New axes of length 1 at these places of the result.",
 )
 
@@ -81,6 +87,25 @@ def _reshaped(x: Type, *, shape: Shape) -> Type:
     return x.with_shape(shape)
 
 
+def _reshape_axes(node: Node) -> AxisMap:
+    """Axes of one size with as many elements before them, and so as many after them."""
+    before, after = node.args[0].shape, node.shape
+    strides = [product(after[:i]) for i in range(len(after))]
+    return (
+        tuple(
+            next(
+                (
+                    j
+                    for j, other in enumerate(after)
+                    if same(size, other) and same(product(before[:i]), strides[j])
+                ),
+                None,
+            )
+            for i, size in enumerate(before)
+        ),
+    )
+
+
 reshape: Op = linear(
     "reshape",
     infer=_reshaped,
@@ -88,6 +113,7 @@ reshape: Op = linear(
     transpose=lambda ct, x, shape: reshape(ct, shape=x.shape),
     signature="x, shape: shape",
     view_of=0,
+    axes=_reshape_axes,
     doc="The same elements, in row-major order, in another shape.",
 )
 
@@ -108,6 +134,10 @@ broadcast_to: Op = linear(
     transpose=lambda ct, x, shape: unbroadcast(ct, x.type),
     signature="x, shape: shape",
     view_of=0,
+    batch=lambda node, args, leads, size: broadcast_to(
+        ranked(args[0], 1, node.rank + 1), shape=(size, *node.shape)
+    ),
+    axes=from_the_right,
     doc="Repeated along new and length-1 axes to this shape.",
 )
 
@@ -157,6 +187,21 @@ def _item(kind: str, value: Any, axis: Dim) -> str:
     )
 
 
+def whole_axes(items: Sequence[Item], shape: Shape) -> list[int | None]:
+    """For each axis of what the items choose the one of `shape` that it is all of."""
+    ranges = [(i, value) for i, (kind, value) in enumerate(items) if kind == "slice"]
+    return [
+        i if step == 1 and start.constant == 0 and same(length, shape[i]) else None
+        for i, (start, length, step) in ranges
+    ]
+
+
+def _index_axes(node: Node) -> AxisMap:
+    x = node.args[0]
+    chosen = whole_axes(node.attrs["items"], x.shape)
+    return (tuple(chosen.index(i) if i in chosen else None for i in range(x.rank)),)
+
+
 index: Op = linear(
     "index",
     infer=_indexed,
@@ -164,6 +209,7 @@ index: Op = linear(
     transpose=lambda ct, x, items: unindex(ct, items=items, shape=x.shape),
     view_of=0,
     public=False,
+    axes=_index_axes,
     doc="Chosen positions and ranges, an item for each axis.",
 )
 unindex: Op = linear(
@@ -175,6 +221,7 @@ unindex: Op = linear(
     ),
     transpose=lambda ct, x, items, shape: index(ct, items=items),
     public=False,
+    axes=lambda node: (tuple(whole_axes(node.attrs["items"], node.shape)),),
     doc="Zeros, but for these positions and ranges: the transpose of `index`.",
 )
 
@@ -301,72 +348,9 @@ arange: Op = constant(
     doc="The integers 0 to n - 1.",
 )
 
-# ---- selection by index arrays -------------------------------------------------------------
-
-
-def _picked(x: Type, label: Type) -> Type:
-    if x.rank < 1 or label.dtype != "int" or len(label.shape) != x.rank - 1:
-        raise Mismatch("E301", f"`pick` takes [..., C] and int[...], found {x} and {label}")
-    if not all(map(same, x.shape[:-1], label.shape)):
-        raise Mismatch("E301", f"shapes do not fit in `pick`: {x} and {label}")
-    return x.with_shape(x.shape[:-1])
-
-
-pick: Op = linear(
-    "pick",
-    infer=_picked,
-    numpy="np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]",
-    transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
-    prepare=lambda args: (to_float(args[0]), args[1]),
-    signature="x, label",
-    doc="For each row the element that its label names: x[..., label].",
-)
-unpick: Op = linear(
-    "unpick",
-    infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
-    numpy=(
-        "{out} = np.zeros({shape}, {float})\n"
-        "np.put_along_axis({out}, {1}[..., None], {0}[..., None], axis=-1)"
-    ),
-    transpose=lambda ct, x, label, size: (pick(ct, label), None),
-    public=False,
-    doc="Zeros, but for the element of each row that its label names: the transpose of `pick`.",
-)
-
-
-def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
-    return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
-
-
-def _at(node: Node) -> str:
-    return ":, " * int(node.attrs["axis"]) + "{1}"
-
-
-gather: Op = linear(
-    "gather",
-    infer=_gathered,
-    numpy=lambda node: f"{{0}}[{_at(node)}]" if node.args[1].rank else "np.take({0}, {1}, {axis})",
-    transpose=lambda ct, x, indices, axis: (
-        scatter(ct, indices, axis=axis, size=x.shape[axis]),
-        None,
-    ),
-    public=False,
-    doc="The positions of one axis that an index array names.",
-)
-
-
-def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
-    return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
-
-
-scatter: Op = linear(
-    "scatter",
-    infer=_scattered,
-    numpy="_scatter({0}, {1}, {axis}, {shape})",
-    transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
-    flops=lambda node: node.args[0].type.size,
-    public=False,
-    doc="Zeros to which each position is added where its index says: the transpose of `gather`.",
-)
-
-OPERATORS.update({"T": permuted, "reshape": reshape, "broadcast_to": broadcast_to})
+OPERATORS.update(
+    {
+        "T": permuted, "reshape": reshape, "permute": transpose, "expand": expand,
+        "broadcast_to": broadcast_to,
+    }
+)  # fmt: skip

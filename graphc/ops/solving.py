@@ -7,11 +7,13 @@ forward and reverse mode algorithmic differentiation" (2008), §2 and §4.
 from __future__ import annotations
 
 from graphc.dims import Dim
-from graphc.graph import Node, Op
+from graphc.graph import AxisMap, Node, Op
+from graphc.ops.axes import batch_axes
+from graphc.ops.batching import aligned, over_elements
 from graphc.ops.define import bilinear, composite, general, to_float
 from graphc.ops.linalg import outer, squeeze_last
 from graphc.ops.matrices import eye, tril, triu
-from graphc.ops.shaping import broadcast_to, expand, reshape, swapped
+from graphc.ops.shaping import broadcast_to, expand, reshape, swapped, transpose
 from graphc.types import Mismatch, Type, broadcast, same
 
 
@@ -45,6 +47,7 @@ inv: Op = general(
     numpy="np.linalg.inv({0})",
     vjp=lambda ct, y, x: (-(swapped(y) @ ct @ swapped(y)),),
     flops=_cube,
+    axes=batch_axes(2, result=2),
     doc="Inverse matrices.",
 )
 det: Op = general(
@@ -53,6 +56,7 @@ det: Op = general(
     numpy="np.linalg.det({0})",
     vjp=lambda ct, y, x: (_per_matrix(ct * y) * swapped(inv(x)),),
     flops=_cube,
+    axes=batch_axes(2, result=0),
     doc="Determinants; the derivative needs an invertible matrix.",
 )
 logdet: Op = general(
@@ -61,6 +65,7 @@ logdet: Op = general(
     numpy="np.linalg.slogdet({0})[1]",
     vjp=lambda ct, y, x: (_per_matrix(ct) * swapped(inv(x)),),
     flops=_cube,
+    axes=batch_axes(2, result=0),
     doc="log|det x| of matrices, without overflow.",
 )
 
@@ -85,6 +90,28 @@ def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     return -(adjoint @ swapped(y)), adjoint
 
 
+def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    """A matrix that all share is factored once, for the columns of all."""
+    a, b = args
+    vector = node.rank == 1
+    if not leads[0] and a.rank == 2 and vector:
+        return swapped(_solve(a, swapped(b)))
+    if not leads[0] and a.rank == 2 and node.rank == 2:
+        columns = transpose(b, axes=(1, 0, 2))
+        solved = _solve(a, reshape(columns, shape=(b.shape[1], size * b.shape[2])))
+        return transpose(reshape(solved, shape=columns.shape), axes=(1, 0, 2))
+    if vector:
+        solved = _solve(*aligned((a, expand(b, axes=(b.rank,))), leads, (), core=2))
+        return squeeze_last(solved)
+    return _solve(*aligned((a, b), leads, node.shape[:-2], core=2))
+
+
+def _solve_axes(node: Node) -> AxisMap:
+    """The batch axes, and the columns of the right-hand side."""
+    left, right = batch_axes(2, min(node.rank, 2), result=min(node.rank, 2))(node)
+    return left, ((*right[:-1], node.rank - 1) if node.rank > 1 else right)
+
+
 _solve: Op = general(
     "solution",
     infer=_solved,
@@ -93,6 +120,8 @@ _solve: Op = general(
     prepare=lambda args: (to_float(args[0]), to_float(args[1])),
     flops=_cube,
     public=False,
+    batch=_solve_batch,
+    axes=_solve_axes,
     doc="y with a @ y = b.",
 )
 
@@ -130,6 +159,7 @@ _cholesky: Op = general(
     vjp=_cholesky_vjp,
     flops=_cube,
     public=False,
+    axes=batch_axes(2, result=2),
     doc="The lower triangular factor of symmetric positive definite matrices.",
 )
 
@@ -161,6 +191,8 @@ cross: Op = bilinear(
     left=lambda ct, a, b: cross(b, ct),
     right=lambda ct, a, b: cross(ct, a),
     flops=lambda node: 2 * node.type.size,
+    batch=over_elements,
+    axes=batch_axes(1, 1, result=1),
     doc="Vector products along the last axis, of length 3.",
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.define import REQUIRED
+from graphc.ops.functions import REQUIRED
 
 SAMPLES: Mapping[str, str] = {
     "where": "where(condition, x, y) | condition: bool[B, D], x: [B, D], y: [B, D]",

@@ -1,0 +1,183 @@
+"""Batching: what a graph computes, with a leading axis wherever it depends on chosen nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from itertools import zip_longest
+
+from graphc.dims import Dim
+from graphc.graph import Node, arguments_first, intern, stamped
+from graphc.loop import (
+    LOOP,
+    RESULT,
+    RULED,
+    Element,
+    Loop,
+    arguments,
+    bound,
+    limit,
+    make_loop,
+    moved_adjoints,
+    result,
+)
+from graphc.ops.batching import first
+from graphc.ops.shaping import broadcast_to, filled, full_array
+from graphc.types import Mismatch, Type, same_shape
+
+
+def batched(
+    results: Iterable[Node],
+    leading: Mapping[Node, Node],
+    size: Dim,
+    given: Collection[Node] = (),
+) -> dict[Node, Node]:
+    """What the results reach, with a leading axis of `size` wherever it depends on `leading`.
+
+    `leading` maps nodes to what stands for them, of shape (size, *shape). The answer has those
+    and every node that depends on them; a node that it lacks is the same for all positions.
+    What is `given` is not looked behind. Raises Mismatch where a loop would have to end at a
+    different step for each position.
+
+    Stated derivatives are left out: derivatives are taken before.
+    """
+    new = dict(leading)
+    for node in arguments_first(results, {*given, *leading}):
+        if any(arg in new for arg in node.args):
+            with stamped(node.origin, node.index[0]):
+                made = _batched(node, new, size)
+            if made is not None:
+                new[node] = made
+    return new
+
+
+def _batched(node: Node, new: Mapping[Node, Node], size: Dim) -> Node | None:
+    """A node that has an argument with the leading axis; None for the end of a loop without."""
+    if node.op is LOOP:
+        return _batched_loop(node, new, size)
+    if node.op is RESULT:
+        return _batched_result(node, new[node.args[0]])
+    if node.op is RULED:
+        return new.get(node.args[0])
+    assert node.op.batch is not None, node
+    args = tuple(new.get(arg, arg) for arg in node.args)
+    leads = tuple(arg in new for arg in node.args)
+    return _typed(node.op.batch(node, args, leads, size), _led(node.type, size))
+
+
+def _typed(node: Node, type: Type) -> Node:
+    """The node with a shape written as in the type: equal dims need not be written alike."""
+    if node.type == type:
+        return node
+    assert node.type.dtype == type.dtype, (node, type)
+    assert same_shape(node.shape, type.shape), (node, type)
+    return intern(node.op, node.args, node.attrs, type, node.salt)
+
+
+def _led(type: Type, size: Dim) -> Type:
+    return type.with_shape((size, *type.shape))
+
+
+def _repeated(node: Node, size: Dim) -> Node:
+    return broadcast_to(node, shape=(size, *node.shape))
+
+
+# ---- loops -----------------------------------------------------------------------------------
+
+
+def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
+    """The loop that takes the steps of all positions at once."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, outer = arguments(node)
+    moving, reached = _dependent(node, new)
+    if loop.until in reached or limit(node) in new:
+        raise Mismatch(
+            "E408",
+            f"the loop over {loop.index} ends when a condition holds that differs from one "
+            "position of a batch to the next",
+            "leave out `until`",
+        )
+    inside = {n: bound(n.attrs["name"], _led(n.type, size)) for n in loop.bound if n in moving}
+    outside = {n: new[n] for n in outer if n in new}
+    body = batched(loop.roots, outside | inside, size, given=outer)
+    made = replace(
+        loop,
+        carried=tuple(inside.get(n, n) for n in loop.carried),
+        elements=tuple(
+            Element(inside[e.node], e.axis + 1, e.of) if e.node in inside else e
+            for e in loop.elements
+        ),
+        nexts=tuple(
+            body.get(n) or (_repeated(n, size) if c in inside else n)
+            for c, n in zip(loop.carried, loop.nexts, strict=True)
+        ),
+        collected=tuple(body.get(n, n) for n in loop.collected),
+        adjoints=moved_adjoints(loop.adjoints, {a.value: a.value for a in loop.adjoints} | body),
+    )
+    return make_loop(
+        made,
+        [
+            new.get(n) or (_start(n, size) if c in inside else n)
+            for c, n in zip(loop.carried, initials, strict=True)
+        ],
+        [new.get(n, n) for n in sources],
+        limit(node),
+    )
+
+
+def _start(node: Node, size: Dim) -> Node:
+    """What a carried value starts from; zeros that a sum grows in are an array of their own."""
+    constant = node.value if node.op is not full_array else node.attrs["value"]
+    if isinstance(constant, float):
+        return filled(constant, (size, *node.shape))
+    return _repeated(node, size)
+
+
+def _batched_result(node: Node, loop: Node) -> Node | None:
+    """An end of a loop; what is collected has the leading axis second, behind that of steps."""
+    number: int = node.attrs["number"]
+    end = result(loop, number)
+    if end.rank == node.rank:
+        return None
+    return first(end, 1) if number >= len(loop.attrs["loop"].carried) else end
+
+
+def _dependent(node: Node, known: Collection[Node]) -> tuple[set[Node], set[Node]]:
+    """The bound nodes of a loop that depend on what is known to, and all such nodes of its body.
+
+    A carried value that comes to depend in some step does from the start.
+    """
+    loop: Loop = node.attrs["loop"]
+    initials, sources, outer = arguments(node)
+    moving = {c for c, initial in zip(loop.carried, initials, strict=True) if initial in known}
+    moving |= {e.node for e, of in zip(loop.elements, sources, strict=True) if of in known}
+    outside = {n for n in outer if n in known}
+    while True:
+        reached = _depending(loop.roots, moving | outside, outer)
+        more = {c for c, n in zip(loop.carried, loop.nexts, strict=True) if n in reached} - moving
+        if not more:
+            return moving, reached
+        moving |= more
+
+
+def _depending(
+    roots: Iterable[Node], start: Collection[Node], given: Collection[Node]
+) -> set[Node]:
+    """What the roots reach that depends on where it starts."""
+    found = set(start)
+    ends: dict[Node, set[int]] = {}
+    for node in arguments_first(roots, {*given, *start}):
+        if not any(arg in found for arg in node.args):
+            continue
+        if node.op is LOOP:
+            moving, reached = _dependent(node, found)
+            ends[node] = _ends(node.attrs["loop"], moving | reached)
+        if node.op is not RESULT or node.attrs["number"] in ends[node.args[0]]:
+            found.add(node)
+    return found
+
+
+def _ends(loop: Loop, depends: Collection[Node]) -> set[int]:
+    """The results that depend on the batch, by number."""
+    pairs = zip_longest(loop.results, loop.carried)
+    return {i for i, (n, carried) in enumerate(pairs) if n in depends or carried in depends}
