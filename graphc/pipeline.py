@@ -12,6 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.functions import forward_and_backward, gradient, products, rewritten, value
+from graphc.calculus.matrices import hessian, jacobian
 from graphc.calculus.products import hessian_products, tangents
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -180,9 +181,24 @@ def _derivatives(
             return tangents(one.name, outputs, wrt, names)
         case "hvp":
             return hessian_products(one.name, one.outputs[0][1], wrt, names)
-        case _:
-            with_value = one.kind.startswith("value_and")
-            return gradient(one.name, one.outputs[0], wrt, names, with_value)
+    with_value = one.kind.startswith("value_and_")
+    matrix = one.kind.endswith("_matrix")
+    match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
+        case "jacobian":
+            return jacobian(
+                one.name, outputs, wrt, names, "reverse", matrix=matrix, with_value=with_value
+            )
+        case "hessian":
+            return hessian(
+                one.name,
+                one.outputs[0],
+                wrt,
+                names,
+                "forward",
+                matrix=matrix,
+                with_value=with_value,
+            )
+    return gradient(one.name, one.outputs[0], wrt, names, with_value)
 
 
 def _derived(

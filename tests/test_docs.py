@@ -23,7 +23,7 @@ import pytest
 from test_architecture import LAYERS
 
 from graphc.elaborate.build import standard
-from graphc.elaborate.derive import AVAILABLE, KINDS
+from graphc.elaborate.derive import KINDS
 from graphc.pipeline import Options, Result, compile_source, load
 from graphc.rewrite.engine import PASSES
 from graphc.sample import arguments, sizes

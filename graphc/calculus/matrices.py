@@ -1,0 +1,105 @@
+"""Graphs of Jacobians and Hessians: blocks by output and path, or one matrix of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+from graphc.calculus.functions import labels
+from graphc.calculus.jacobian import Apart, Mode, blocks
+from graphc.calculus.products import adjoint_names, apart, gradients_of
+from graphc.graph import Graph, Node
+from graphc.ops.shaping import concat, reshape
+from graphc.types import product
+
+Blocks = Mapping[tuple[str, str], Node]
+
+
+def jacobian(
+    name: str,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    mode: Mode,
+    *,
+    matrix: bool,
+    with_value: bool,
+    per: Apart | None = None,
+) -> Graph:
+    """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first."""
+    called = dict(names)
+    found = blocks(outputs, wrt, mode, called, per)
+    results = {f"J {out} {path}": block for (out, path), block in found.items()}
+    if matrix:
+        rows = {out: node.rank for out, node in outputs.items()}
+        results = {"matrix": _assembled(found, rows, wrt, 0 if per is None else 1)}
+        called[results["matrix"]] = "J"
+    values = dict(outputs) if with_value else {}
+    return Graph(name, {**values, **results}, called)
+
+
+def hessian(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    mode: Mode,
+    *,
+    matrix: bool,
+    with_value: bool,
+) -> Graph:
+    """The blocks `H path path`, or the symmetric `matrix`: the Jacobian of the gradients."""
+    node, wrt, called = apart(output[1], wrt, names)
+    gradients, adjoints = gradients_of(node, wrt)
+    called = {**adjoint_names(adjoints.values(), called), **called}
+    found = blocks(gradients, wrt, mode, called)
+    results = {f"H {one} {other}": block for (one, other), block in found.items()}
+    if matrix:
+        ranks = {path: by.rank for path, by in gradients.items()}
+        whole = _assembled(found, ranks, wrt, 0)
+        results = {"matrix": 0.5 * (whole + whole.T)}
+        called[results["matrix"]] = "H"
+    values = {output[0]: node} if with_value else {}
+    spoken = tuple(adjoints.values())
+    return Graph(name, {**values, **results}, called, spoken, labels(spoken, called))
+
+
+def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:
+    """All blocks as one matrix; `rows` are the outputs with their ranks, `lead` axes stay first."""
+    bands = []
+    for group in _groups(tuple(rows)):
+        parts = []
+        for columns in _groups(tuple(wrt)):
+            cells = [
+                [_cell(found[out, path], rows[out] - lead, lead, out, path) for path in columns]
+                for out in group
+            ]
+            parts.append(_merged(cells, lead))
+        bands.append(concat(*parts, axis=lead + 1))
+    return concat(*bands, axis=lead)
+
+
+def _groups(paths: Sequence[str]) -> list[list[str]]:
+    """Paths one by one; families over the same index together, since their members alternate."""
+    keys = enumerate(paths)
+    grouped = groupby(keys, lambda item: item[1].split("*")[0] if "*" in item[1] else item[0])
+    return [[path for _, path in group] for _, group in grouped]
+
+
+def _cell(block: Node, split: int, lead: int, out: str, path: str) -> Node:
+    """[…lead, members, elements, members, elements]: of what is no family there is one member."""
+    shape = list(block.shape)
+    first, second = shape[lead : lead + split], shape[lead + split :]
+    sides = []
+    for axes, name in ((first, out), (second, path)):
+        members, inner = (axes[:1], axes[1:]) if "*" in name else ([], axes)
+        sides += [product(members), product(inner)]
+    return reshape(block, shape=(*shape[:lead], *sides))
+
+
+def _merged(cells: Sequence[Sequence[Node]], lead: int) -> Node:
+    """Cells of one group of rows and one of columns as a matrix: elements side by side a member."""
+    rows = [concat(*row, axis=lead + 3) for row in cells]
+    whole = concat(*rows, axis=lead + 1)
+    *outer, a, b, c, d = whole.shape
+    return reshape(whole, shape=(*outer, a * b, c * d))
