@@ -166,19 +166,20 @@ def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[N
 
 def _mentions(node: Node, index: str) -> bool:
     """Does a node name the index itself, in an attribute or its shape?"""
-    return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape)))
+    return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape), index))
 
 
-def _dims(value: Any) -> Iterator[Dim]:
+def _dims(value: Any, index: str) -> Iterator[Dim]:
+    """The dims in a value; a loop with an index of that name means another by it in its body."""
     if isinstance(value, Dim):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _dims(item)
+            yield from _dims(item, index)
     elif isinstance(value, Loop):
         yield from (value.first, value.count)
-        for node in body(value):
-            yield from _dims((*node.attrs.values(), node.shape))
+        for node in body(value) if value.index != index else ():
+            yield from _dims((*node.attrs.values(), node.shape), index)
 
 
 def captured(loop: Loop) -> tuple[Node, ...]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_ops import CALLS, NAMES, Call
+from test_ops import CALLS, Call
 
 from graphc.calculus.batch import batched
 from graphc.calculus.reverse import pullback
@@ -23,10 +19,14 @@ from graphc.elaborate.model import Model
 from graphc.emit import parts, special
 from graphc.emit.expression import expression
 from graphc.emit.function import body
-from graphc.graph import COTANGENT, INPUT, SOURCES, Graph, Node, Op, arguments_first, building, source
-from graphc.loop import BOUND, LOOP, RESULT, RULED
-from graphc.ops import FUNCTIONS
-from graphc.ops.define import CAST
+from graphc.graph import (
+    COTANGENT,
+    INPUT,
+    Graph,
+    Node,
+    building,
+    source,
+)
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
 from graphc.source import Source
@@ -40,9 +40,8 @@ Values = Mapping[Node, Any]
 
 
 def model_of(text: str) -> Model:
-    return elaborate(
-        parse(Source("test.graph", text)), dims={}, consts={}, dtype="float64", derive=[], folder=None
-    )
+    tree = parse(Source("test.graph", text))
+    return elaborate(tree, dims={}, consts={}, dtype="float64", derive=[], folder=None)
 
 
 def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., list[np.ndarray]]:
@@ -89,8 +88,7 @@ def slices_of(value: np.ndarray, count: int) -> np.ndarray:
     """The same elements in other orders."""
     rng = np.random.default_rng(5)
     return np.stack(
-        [rng.permutation(value.reshape(-1)).reshape(value.shape) for _ in range(count)]
-        or [value]
+        [rng.permutation(value.reshape(-1)).reshape(value.shape) for _ in range(count)] or [value]
     )[:count]
 
 
@@ -105,7 +103,7 @@ def compare(
 ) -> None:
     """The batched graph against one evaluation of the graph itself for each slice."""
     leading = {
-        node: source(INPUT, f"all {i}", node.type.with_shape((size, *node.shape)))
+        node: source(INPUT, f"all_{i}", node.type.with_shape((size, *node.shape)))
         for i, node in enumerate(chosen)
     }
     new = batched(results, leading, size)
@@ -143,10 +141,6 @@ def dims_of(call: Call) -> dict[str, int]:
     return {"N": call.N} if "dim N" in call.graph else {}
 
 
-def batches(call: Call, count: int) -> bool:
-    return count in (3, 2) or len(call.types) < 3
-
-
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_operation(call: Call) -> None:
     for size, count in SIZES:
@@ -159,7 +153,7 @@ def test_operation(call: Call) -> None:
 def pulled(results: Sequence[Node], inputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """The cotangents of the inputs, and the cotangents of the results that they come from."""
     seeds = [
-        (node, source(COTANGENT, f"ct {i}", node.type))
+        (node, source(COTANGENT, f"ct_{i}", node.type))
         for i, node in enumerate(results)
         if node.type.dtype == "float"
     ]
@@ -186,3 +180,117 @@ def test_pullback(call: Call) -> None:
             given = [*inputs, *cotangents]
             compare(ends, given, cotangents, values, size, count, dims)
             compare(ends, given, given, values, size, count, dims)
+
+
+# ---- loops and stated derivatives ------------------------------------------------------------
+
+LOOPS = {
+    "captured": ("dim T", "x: [T, 3]; h0: [3]; W: [3, 3]", """
+        scan step[t in T] carry h = h0 { next h = tanh(h @ W + x[t]) }
+        output h"""),
+    "elements along the second axis": ("dim T", "x: [2, T]; h0: [2]", """
+        scan step[t in T] carry h = h0 { next h = tanh(h * x[:, t])
+            collect ys = h * x[:, t] }
+        output h, ys"""),
+    "a value that becomes dependent after a step": ("dim T", "a; b; w: [3]", """
+        scan step[t in T] carry p = a, q = 0.5, r = 2.0, n = 0 {
+            next p, q, r, n = p * b, p + q * 0.5, sin(q) * r, n + 1
+            collect ns = n
+            collect rs = sin(q) * w
+            collect ws = w
+        }
+        output p, q, r, rs, ws"""),
+    "a constant step": ("dim T", "a: [3]", """
+        scan step[t in T] carry h = a { next h = zeros([3]) }
+        output h"""),
+    "nested": ("dim T", "x: [T, 4]; h0; w", """
+        scan row[t in T] carry h = h0, total = 0.0 {
+            scan inner[s in 4] carry g = h, n = 0 {
+                next g, n = tanh(g + x[t, s] * h + s), n + 1
+                collect sums = g * w
+                collect parts = x[t, s]
+            }
+            next h, total = g, total + g * w
+            collect sized = sums
+            collect same = parts
+        }
+        output h, total, sized, same"""),
+    "neighbours": ("dim T", "x: [T+2, 2]; h0: [2]", """
+        scan step[t in T] carry h = h0 { next h = 0.9 * h + x[t+1] * x[t] - x[t+2] }
+        output h"""),
+    "until": ("dim T", "a; w: [T]; h0", """
+        scan step[t in T] carry h = h0, total = 0.0 {
+            new = 0.5 * (h + 3 / h)
+            next h, total = new, total + a * new * w[t]
+            until abs(new - h) < 1e-3
+        }
+        output total"""),
+    "a gradient inside": ("dim T", "x: [T, 3]; w0: [3]; target: [3]", """
+        scan step[t in T] carry w = w0 {
+            loss = sum((x[t] * w - target)**2) + sum(cosh(w))
+            next w = w - 0.05 * grad(loss, w)
+        }
+        output w"""),
+    "a derivative of a loop": ("dim T", "x: [T]; s", """
+        scan step[t in T] carry h = s { next h = sin(h * x[t]) + s * h**2 }
+        output d = grad(h, s)"""),
+    "stated": ("dim T", "x: [3]; y: [3]", """
+        block cube(a: [...], b: [...]) -> z: [...] {
+            z = a**3 * b
+            k = sin(b)
+            rule vjp a = 5 * cotangent(z) * a * k
+        }
+        output v = cube(x, y)
+        scan step[t in T] carry h = x { next h = sin(cube(h, x + y)) }
+        output h"""),
+}  # fmt: skip
+DIMS = {"T": 3}
+
+
+def loop_of(name: str) -> tuple[list[Node], list[Node], dict[Node, Any]]:
+    head, inputs, text = LOOPS[name]
+    declared = "\n".join(f"input {one.strip()}" for one in inputs.split(";"))
+    model = model_of("\n".join([head, declared, *map(str.strip, text.splitlines())]))
+    given = [one.node for one in model.inputs]
+    rng = np.random.default_rng(2)
+    shapes = {n: tuple(axis.evaluate(DIMS) for axis in n.shape) for n in given}
+    values = {node: rng.uniform(0.3, 1.2, size=shape) for node, shape in shapes.items()}
+    return [one.node for one in model.outputs], given, values
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loop(name: str) -> None:
+    for size, count in SIZES:
+        with building():
+            results, inputs, values = loop_of(name)
+            for chosen in subsets(inputs):
+                if name != "until" or inputs[2] not in chosen:
+                    compare(results, inputs, chosen, values, size, count, DIMS)
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_pullback_of_a_loop(name: str) -> None:
+    rng = np.random.default_rng(4)
+    for size, count in SIZES:
+        with building():
+            results, inputs, values = loop_of(name)
+            ends, cotangents = pulled(results, inputs)
+            samples = computing(results, inputs)(*(values[n] for n in inputs), **DIMS)
+            values |= {
+                ct: rng.normal(size=one.shape) for ct, one in zip(cotangents, samples, strict=True)
+            }
+            given = [*inputs, *cotangents]
+            compare(ends, given, cotangents, values, size, count, DIMS)
+            compare(ends, given, cotangents[:1], values, size, count, DIMS)
+            if name != "until":
+                compare(ends, given, inputs, values, size, count, DIMS)
+                compare(ends, given, given, values, size, count, DIMS)
+
+
+def test_a_loop_that_would_end_at_different_steps() -> None:
+    with building():
+        results, inputs, _ = loop_of("until")
+        start = inputs[2]
+        leading = {start: source(INPUT, "all", start.type.with_shape((3,)))}
+        with pytest.raises(Mismatch, match="the loop over t ends when"):
+            batched(results, leading, Dim.of(3))

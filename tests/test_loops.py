@@ -137,14 +137,14 @@ def integers(p: Names, i: Names) -> Values:
 
 def nested(p: Names, i: Names) -> Values:
     x = i["x"]
-    count, width = x.shape
+    count, width = x.shape[:2]
 
     def outer(t: int, carry: Any) -> Any:
         h, total = carry
         h = loop(width, lambda s, g: jnp.tanh(g + x[t, s] * h + s), h)
         return h, total + h * i["w"]
 
-    h, total = loop(count, outer, (i["h0"], jnp.zeros(())))
+    h, total = loop(count, outer, (i["h0"], jnp.zeros_like(i["w"])))
     return {"h": h, "total": total}
 
 
@@ -309,6 +309,15 @@ dim T, S
 input x: [T, S]
 input h0, w
 scan row[t in T] carry h = h0, total = 0.0 {
+    scan inner[s in S] carry g = h { next g = tanh(g + x[t, s] * h + s) }
+    next h, total = g, total + g * w
+}
+output h, total""", nested, (("S", 3),)),
+    Case("nested scans of vectors", """
+dim T, S
+input x: [T, S, 2]
+input h0, w: [2]
+scan row[t in T] carry h = h0, total = zeros([2]) {
     scan inner[s in S] carry g = h { next g = tanh(g + x[t, s] * h + s) }
     next h, total = g, total + g * w
 }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import replace
-from itertools import zip_longest
 
 from graphc.dims import Dim
 from graphc.graph import Node, arguments_first, intern, stamped
@@ -12,6 +11,7 @@ from graphc.loop import (
     LOOP,
     RESULT,
     RULED,
+    STEPS,
     Element,
     Loop,
     arguments,
@@ -43,22 +43,26 @@ def batched(
     """
     new = dict(leading)
     for node in arguments_first(results, {*given, *leading}):
-        if any(arg in new for arg in node.args):
+        if _depends(node, new):
             with stamped(node.origin, node.index[0]):
-                made = _batched(node, new, size)
-            if made is not None:
-                new[node] = made
+                new[node] = _batched(node, new, size)
     return new
 
 
-def _batched(node: Node, new: Mapping[Node, Node], size: Dim) -> Node | None:
-    """A node that has an argument with the leading axis; None for the end of a loop without."""
+def _depends(node: Node, known: Container[Node]) -> bool:
+    """Does the value depend on the batch? All positions take the same steps."""
+    if node.op is RESULT and node.attrs["number"] == STEPS:
+        return False
+    return any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args))
+
+
+def _batched(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
     if node.op is LOOP:
         return _batched_loop(node, new, size)
     if node.op is RESULT:
-        return _batched_result(node, new[node.args[0]])
+        return _batched_result(node, new[node.args[0]], size)
     if node.op is RULED:
-        return new.get(node.args[0])
+        return new[node.args[0]]
     assert node.op.batch is not None, node
     args = tuple(new.get(arg, arg) for arg in node.args)
     leads = tuple(arg in new for arg in node.args)
@@ -89,8 +93,9 @@ def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
     """The loop that takes the steps of all positions at once."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
-    moving, reached = _dependent(node, new)
-    if loop.until in reached or limit(node) in new:
+    moving, reached = _moving(node, new)
+    steps = limit(node)
+    if loop.until in reached or steps in new:
         raise Mismatch(
             "E408",
             f"the loop over {loop.index} ends when a condition holds that differs from one "
@@ -121,8 +126,15 @@ def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
             for c, n in zip(loop.carried, initials, strict=True)
         ],
         [new.get(n, n) for n in sources],
-        limit(node),
+        _steps(steps, new),
     )
+
+
+def _steps(steps: Node | None, new: Mapping[Node, Node]) -> Node | None:
+    """The number of steps that a loop is to take, of the loop that stands for another."""
+    if steps is None or steps.op is not RESULT:
+        return steps
+    return result(new.get(steps.args[0], steps.args[0]), STEPS)
 
 
 def _start(node: Node, size: Dim) -> Node:
@@ -133,16 +145,16 @@ def _start(node: Node, size: Dim) -> Node:
     return _repeated(node, size)
 
 
-def _batched_result(node: Node, loop: Node) -> Node | None:
+def _batched_result(node: Node, loop: Node, size: Dim) -> Node:
     """An end of a loop; what is collected has the leading axis second, behind that of steps."""
     number: int = node.attrs["number"]
     end = result(loop, number)
     if end.rank == node.rank:
-        return None
+        return _repeated(end, size)
     return first(end, 1) if number >= len(loop.attrs["loop"].carried) else end
 
 
-def _dependent(node: Node, known: Collection[Node]) -> tuple[set[Node], set[Node]]:
+def _moving(node: Node, known: Container[Node]) -> tuple[set[Node], set[Node]]:
     """The bound nodes of a loop that depend on what is known to, and all such nodes of its body.
 
     A carried value that comes to depend in some step does from the start.
@@ -151,33 +163,13 @@ def _dependent(node: Node, known: Collection[Node]) -> tuple[set[Node], set[Node
     initials, sources, outer = arguments(node)
     moving = {c for c, initial in zip(loop.carried, initials, strict=True) if initial in known}
     moving |= {e.node for e, of in zip(loop.elements, sources, strict=True) if of in known}
-    outside = {n for n in outer if n in known}
+    start = {n for n in outer if n in known}
     while True:
-        reached = _depending(loop.roots, moving | outside, outer)
+        reached = moving | start
+        for inner in arguments_first(loop.roots, {*outer, *reached}):
+            if _depends(inner, reached):
+                reached.add(inner)
         more = {c for c, n in zip(loop.carried, loop.nexts, strict=True) if n in reached} - moving
         if not more:
             return moving, reached
         moving |= more
-
-
-def _depending(
-    roots: Iterable[Node], start: Collection[Node], given: Collection[Node]
-) -> set[Node]:
-    """What the roots reach that depends on where it starts."""
-    found = set(start)
-    ends: dict[Node, set[int]] = {}
-    for node in arguments_first(roots, {*given, *start}):
-        if not any(arg in found for arg in node.args):
-            continue
-        if node.op is LOOP:
-            moving, reached = _dependent(node, found)
-            ends[node] = _ends(node.attrs["loop"], moving | reached)
-        if node.op is not RESULT or node.attrs["number"] in ends[node.args[0]]:
-            found.add(node)
-    return found
-
-
-def _ends(loop: Loop, depends: Collection[Node]) -> set[int]:
-    """The results that depend on the batch, by number."""
-    pairs = zip_longest(loop.results, loop.carried)
-    return {i for i, (n, carried) in enumerate(pairs) if n in depends or carried in depends}

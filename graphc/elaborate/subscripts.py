@@ -9,7 +9,7 @@ from graphc.dims import Dim
 from graphc.elaborate.scope import Context, Mistake, mistake
 from graphc.elaborate.values import describe
 from graphc.graph import Node
-from graphc.ops.gathering import gather
+from graphc.ops.select import gather
 from graphc.ops.shaping import expand, index
 from graphc.source import Span
 from graphc.syntax import tree

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from graphc.dims import Dim
 from graphc.graph import Node, as_node, with_args
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power, times
-from graphc.ops.gathering import unpick
+from graphc.ops.select import unpick
 from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
 from graphc.types import broadcast, same_shape
 
