@@ -12,20 +12,21 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.functions import forward_and_backward, gradient, products, rewritten, value
-from graphc.calculus.matrices import hessian, jacobian
+from graphc.calculus.matrices import gradient_per, hessian, jacobian
 from graphc.calculus.products import hessian_products, tangents
 from graphc.dims import Dim
-from graphc.elaborate.build import elaborate
+from graphc.elaborate.build import elaborate, specialised
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
-from graphc.loop import LOOP, everywhere
+from graphc.loop import LOOP, everywhere, rebuild
 from graphc.names import flat
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
+from graphc.rewrite.mapping import mapped
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
@@ -158,8 +159,16 @@ def _function(model: Model, one: Derivation, sources: Mapping[Node, str], begin:
     }
     given |= sources
     per = "" if one.per is None else str(one.per)
+    if one.per is not None:
+        graph = _with_values(graph, {d.name: d.fixed for d in model.dims if d.fixed is not None})
     graph = rewritten(graph, PASSES)
     return _derived(graph, given, begin, one.kind, tuple(outputs), wrt, per=per)
+
+
+def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
+    """The graph with the values of dims substituted."""
+    new = rebuild(graph.results.values(), lambda node, args: specialised(node, args, dims))
+    return mapped(graph, new)
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
@@ -184,9 +193,19 @@ def _derivatives(
     with_value = one.kind.startswith("value_and_")
     matrix = one.kind.endswith("_matrix")
     match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
+        case "grad" if one.per is not None:
+            output = one.outputs[0]
+            return gradient_per(one.name, output, wrt, names, one.per, with_value=with_value)
         case "jacobian":
             return jacobian(
-                one.name, outputs, wrt, names, "reverse", matrix=matrix, with_value=with_value
+                one.name,
+                outputs,
+                wrt,
+                names,
+                "reverse",
+                matrix=matrix,
+                with_value=with_value,
+                per=one.per,
             )
         case "hessian":
             return hessian(

@@ -15,6 +15,7 @@ from graphc.loop import (
     Element,
     Loop,
     arguments,
+    body,
     bound,
     limit,
     make_loop,
@@ -34,8 +35,9 @@ def batched(
 ) -> dict[Node, Node]:
     """What the results reach, with a leading axis of `size` wherever it depends on `leading`.
 
-    `leading` maps nodes to what stands for them, of shape (size, *shape). The answer has those
-    and every node that depends on them; a node that it lacks is the same for all positions.
+    `leading` maps nodes to what stands for them, of shape (size, *shape), also nodes inside loops.
+    The answer has those and every node that depends on them; a node that it lacks is the same for
+    all positions.
     What is `given` is not looked behind. Raises Mismatch where a loop would have to end at a
     different step for each position.
 
@@ -45,7 +47,7 @@ def batched(
     for node in arguments_first(results, {*given, *leading}):
         if _depends(node, new):
             with stamped(node.origin, node.index[0]):
-                new[node] = _batched(node, new, size)
+                new[node] = _batched(node, new, leading, size)
     return new
 
 
@@ -53,12 +55,14 @@ def _depends(node: Node, known: Container[Node]) -> bool:
     """Does the value depend on the batch? All positions take the same steps."""
     if node.op is RESULT and node.attrs["number"] == STEPS:
         return False
+    if node.op is LOOP and any(n in known or _depends(n, known) for n in body(node.attrs["loop"])):
+        return True
     return any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args))
 
 
-def _batched(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
+def _batched(node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim) -> Node:
     if node.op is LOOP:
-        return _batched_loop(node, new, size)
+        return _batched_loop(node, new, leading, size)
     if node.op is RESULT:
         return _batched_result(node, new[node.args[0]], size)
     if node.op is RULED:
@@ -89,11 +93,13 @@ def _repeated(node: Node, size: Dim) -> Node:
 # ---- loops -----------------------------------------------------------------------------------
 
 
-def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
+def _batched_loop(
+    node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim
+) -> Node:
     """The loop that takes the steps of all positions at once."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
-    moving, reached = _moving(node, new)
+    moving, reached = _moving(node, new, leading)
     steps = limit(node)
     if loop.until in reached or steps in new:
         raise Mismatch(
@@ -104,7 +110,7 @@ def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
         )
     inside = {n: bound(n.attrs["name"], _led(n.type, size)) for n in loop.bound if n in moving}
     outside = {n: new[n] for n in outer if n in new}
-    body = batched(loop.roots, outside | inside, size, given=outer)
+    stepped = batched(loop.roots, {**leading, **outside, **inside}, size, given=outer)
     made = replace(
         loop,
         carried=tuple(inside.get(n, n) for n in loop.carried),
@@ -113,11 +119,11 @@ def _batched_loop(node: Node, new: Mapping[Node, Node], size: Dim) -> Node:
             for e in loop.elements
         ),
         nexts=tuple(
-            body.get(n) or (_repeated(n, size) if c in inside else n)
+            stepped.get(n) or (_repeated(n, size) if c in inside else n)
             for c, n in zip(loop.carried, loop.nexts, strict=True)
         ),
-        collected=tuple(body.get(n, n) for n in loop.collected),
-        adjoints=moved_adjoints(loop.adjoints, {a.value: a.value for a in loop.adjoints} | body),
+        collected=tuple(stepped.get(n, n) for n in loop.collected),
+        adjoints=moved_adjoints(loop.adjoints, {a.value: a.value for a in loop.adjoints} | stepped),
     )
     return make_loop(
         made,
@@ -154,7 +160,9 @@ def _batched_result(node: Node, loop: Node, size: Dim) -> Node:
     return first(end, 1) if number >= len(loop.attrs["loop"].carried) else end
 
 
-def _moving(node: Node, known: Container[Node]) -> tuple[set[Node], set[Node]]:
+def _moving(
+    node: Node, known: Container[Node], leading: Container[Node]
+) -> tuple[set[Node], set[Node]]:
     """The bound nodes of a loop that depend on what is known to, and all such nodes of its body.
 
     A carried value that comes to depend in some step does from the start.
@@ -167,7 +175,7 @@ def _moving(node: Node, known: Container[Node]) -> tuple[set[Node], set[Node]]:
     while True:
         reached = moving | start
         for inner in arguments_first(loop.roots, {*outer, *reached}):
-            if _depends(inner, reached):
+            if inner in leading or _depends(inner, reached):
                 reached.add(inner)
         more = {c for c, n in zip(loop.carried, loop.nexts, strict=True) if n in reached} - moving
         if not more:

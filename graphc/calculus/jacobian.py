@@ -8,6 +8,7 @@ from typing import Literal
 
 from graphc.calculus.align import alignment
 from graphc.calculus.batch import batched
+from graphc.calculus.contributions import Apart, Trace, mixed, trace
 from graphc.calculus.forward import pushforward
 from graphc.calculus.functions import adjoint_of
 from graphc.calculus.products import adjoint_names, placed, tangent_names
@@ -20,8 +21,7 @@ from graphc.ops.shaping import broadcast_to, filled, reshape, transpose
 from graphc.types import Shape, product
 
 Mode = Literal["forward", "reverse"]
-Apart = Mapping[tuple[str, str], tuple[int, int | None]]
-"""For a block the axis of the output, and that of the path that is the same, if there is one."""
+Blocks = dict[tuple[str, str], Node]
 Pairs = dict[tuple[str, str], dict[int, int]]
 Label = tuple[str, int]
 """An axis of a block: ("of", i) of the output, ("by", i) of the path, ("both", i) of both."""
@@ -40,11 +40,11 @@ def blocks(
     wrt: Mapping[str, Node],
     mode: Mode,
     names: dict[Node, str],
-    apart: Apart | None = None,
-) -> dict[tuple[str, str], Node]:
+    letter: str,
+) -> Blocks:
     """The block of each (output, path), of shape output + path.
 
-    `names` gets those of the nodes that are made. An axis that is kept `apart` comes first.
+    `names` gets those of the nodes that are made; a block is called by the letter.
     """
     pairs = _pairs(outputs, wrt)
     passes = (_forward if mode == "forward" else _reverse)(outputs, wrt, pairs, names)
@@ -52,9 +52,63 @@ def blocks(
     for out, node in outputs.items():
         for path, by in wrt.items():
             key = out, path
-            made[key] = _block(passes.get(key), node, by, pairs[key], (apart or {}).get(key))
-            names.setdefault(made[key], f"J_{out}_{path}")
+            made[key] = _block(passes.get(key), node, by, pairs[key])
+            names.setdefault(made[key], f"{letter}_{out}_{path}")
     return made
+
+
+def blocks_apart(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
+) -> Blocks:
+    """The block of each (output, path) with axis `per` of the output first, then both shapes.
+
+    A path that has the axis too has it no more: slice p of the output depends on slice p of the
+    path alone, or Mismatch is raised. Any other path has a dense row for each position.
+    """
+    made: dict[tuple[str, str], Node] = {}
+    for out, node in outputs.items():
+        axis = node.shape.index(per)
+        cotangent = bound("cotangent", node.type)
+        adjoints = pullback([(node, cotangent)], [family_of(by) for by in wrt.values()])
+        reached = {path: by for path, by in wrt.items() if family_of(by) in adjoints}
+        pulled = {path: adjoint_of(adjoints, by) for path, by in reached.items()}
+        found = Trace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
+        trace(found, pulled.values())
+        rows = {path: _rows(found, pulled[path], by) for path, by in reached.items()}
+        called = adjoint_names(adjoints.values(), names)
+        seeded, free = _seeded(cotangent, [axis], rows, called, names)
+        sizes = tuple(node.shape[k] for k in free)
+        for path, by in wrt.items():
+            inner = tuple(n for a, n in enumerate(by.shape) if a != _place(by, per))
+            if path in seeded:
+                rest = range(len(free) + 1, len(free) + 1 + len(inner))
+                block = _ordered(seeded[path], (len(free), *range(len(free)), *rest))
+            else:
+                block = broadcast_to(0.0, shape=(per, *sizes, *inner))
+            made[out, path] = block
+            names.setdefault(block, f"J_{out}_{path}")
+    return made
+
+
+def _place(by: Node, per: Dim) -> int | None:
+    """Where a path has the axis that is kept apart."""
+    return by.shape.index(per) if per in by.shape else None
+
+
+def _rows(found: Trace, adjoint: Node, by: Node) -> Node:
+    """What each position gives to a path: [P, *shape], without the axis if the path has it."""
+    axis = _place(by, found.per)
+    if axis is None or adjoint in found.summed:
+        if axis is not None:
+            raise mixed(by, found.per)
+        return found.rows(adjoint)
+    if found.apart.get(adjoint) != Apart(axis):
+        raise mixed(by, found.per)
+    return found.rows(adjoint)
+
+
+def _ordered(value: Node, order: tuple[int, ...]) -> Node:
+    return value if order == tuple(range(len(order))) else transpose(value, axes=order)
 
 
 # ---- passes -------------------------------------------------------------------------------------
@@ -174,25 +228,17 @@ def _block(
     node: Node,
     by: Node,
     pairs: Mapping[int, int],
-    apart: tuple[int, int | None] | None,
 ) -> Node:
     """What a pass found, as an array of the axes of the output, then those of the path."""
-    both = {} if found is None else {label: None for label in found.labels if label[0] == "both"}
-    first = [] if apart is None else [apart[0]]
-    second = [] if apart is None or apart[1] is None else [apart[1]]
-    target = [("of", k) for k in (*first, *(k for k in range(node.rank) if k not in first))]
-    target += [("by", a) for a in range(by.rank) if a not in second]
-    sizes = {("of", k): n for k, n in enumerate(node.shape)}
-    sizes |= {("by", a): n for a, n in enumerate(by.shape)}
+    target = [("of", k) for k in range(node.rank)] + [("by", a) for a in range(by.rank)]
+    sizes = dict(zip(target, (*node.shape, *by.shape), strict=True))
     if found is None:
-        return broadcast_to(0.0, shape=tuple(sizes[label] for label in target))
+        return broadcast_to(0.0, shape=tuple(sizes.values()))
     value, labels = found.value, list(found.labels)
-    twice = [k for _, k in both if k not in first or not second]
+    twice = [k for kind, k in labels if kind == "both"]
     if twice:
         value, labels = _on_the_diagonal(value, labels, twice, pairs, sizes)
-    labels = [("of", k) if kind == "both" else (kind, k) for kind, k in labels]
-    order = tuple(labels.index(label) for label in target)
-    return value if order == tuple(range(len(order))) else transpose(value, axes=order)
+    return _ordered(value, tuple(labels.index(label) for label in target))
 
 
 def _on_the_diagonal(
@@ -203,10 +249,10 @@ def _on_the_diagonal(
     sizes: Mapping[Label, Dim],
 ) -> tuple[Node, list[Label]]:
     """Axes of both the output and the path, which become two: zeros but for their diagonal."""
-    rest = [label for label in labels if label not in [("both", k) for k in twice]]
+    rest = [label for label in labels if label[0] != "both"]
     order = tuple(labels.index(label) for label in (*rest, *(("both", k) for k in twice)))
-    moved = transpose(value, axes=order) if order != tuple(range(len(order))) else value
-    outer = tuple(sizes[("of", label[1])] if label[0] == "both" else sizes[label] for label in rest)
+    moved = _ordered(value, order)
+    outer = tuple(sizes[label] for label in rest)
     lengths = tuple(sizes["of", k] for k in twice)
     count = product(lengths)
     flat = reshape(moved, shape=(*outer, count))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
+from graphc.calculus.contributions import Trace, trace
 from graphc.calculus.functions import labels
-from graphc.calculus.jacobian import Apart, Mode, blocks
+from graphc.calculus.jacobian import Blocks, Mode, blocks, blocks_apart
 from graphc.calculus.products import adjoint_names, apart, gradients_of
+from graphc.calculus.reverse import family_of
+from graphc.dims import Dim
 from graphc.graph import Graph, Node
 from graphc.ops.shaping import concat, reshape
 from graphc.types import product
-
-Blocks = Mapping[tuple[str, str], Node]
 
 
 def jacobian(
@@ -24,11 +25,14 @@ def jacobian(
     *,
     matrix: bool,
     with_value: bool,
-    per: Apart | None = None,
+    per: Dim | None = None,
 ) -> Graph:
     """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first."""
     called = dict(names)
-    found = blocks(outputs, wrt, mode, called, per)
+    if per is None:
+        found = blocks(outputs, wrt, mode, called, "J")
+    else:
+        found = blocks_apart(outputs, wrt, called, per)
     results = {f"J {out} {path}": block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
@@ -36,6 +40,29 @@ def jacobian(
         called[results["matrix"]] = "J"
     values = dict(outputs) if with_value else {}
     return Graph(name, {**values, **results}, called)
+
+
+def gradient_per(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    per: Dim,
+    *,
+    with_value: bool,
+) -> Graph:
+    """What each position of an axis contributes to a scalar, [P], and to its gradients by path.
+
+    Raises Mismatch where the scalar is no sum over the axis.
+    """
+    called = dict(names)
+    found = Trace(per, linear=False, moving={family_of(by) for by in wrt.values()})
+    trace(found, [output[1]])
+    rows = found.rows(output[1])
+    called.setdefault(rows, f"{output[0]}_by_{per}")
+    made = blocks_apart({output[0]: rows}, wrt, called, per)
+    results = {f"d {path}": block for (_, path), block in made.items()}
+    return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
 
 
 def hessian(
@@ -52,7 +79,7 @@ def hessian(
     node, wrt, called = apart(output[1], wrt, names)
     gradients, adjoints = gradients_of(node, wrt)
     called = {**adjoint_names(adjoints.values(), called), **called}
-    found = blocks(gradients, wrt, mode, called)
+    found = blocks(gradients, wrt, mode, called, "H")
     results = {f"H {one} {other}": block for (one, other), block in found.items()}
     if matrix:
         ranks = {path: by.rank for path, by in gradients.items()}
