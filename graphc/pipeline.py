@@ -6,43 +6,44 @@ import gc
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
 from graphc import __version__
-from graphc.calculus.functions import forward_and_backward, gradient, products, rewritten, value
-from graphc.calculus.matrices import gradient_per, hessian, jacobian
-from graphc.calculus.products import hessian_products, tangents
+from graphc.calculus.functions import forward_and_backward
+from graphc.derivatives import MODES, derivatives
 from graphc.dims import Dim
-from graphc.elaborate.build import elaborate, specialised
+from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
-from graphc.loop import LOOP, everywhere, rebuild
+from graphc.loop import LOOP, everywhere
 from graphc.names import flat
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
-from graphc.rewrite.mapping import mapped
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse, read_source
-from graphc.types import Mismatch
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line may say beside the file: nothing that changes its mathematics."""
+    """What the command line may say beside the file: nothing that changes its mathematics.
+
+    `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
+    """
 
     dims: Mapping[str, int] = field(default_factory=dict)
     consts: Mapping[str, str] = field(default_factory=dict)
     dtype: str = "float64"
     derive: Sequence[str] = ()
     level: str = "-O0"
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def compile_source(
             folder=folder,
         )
         model = stabilise(model)
-        written = text(_compiled(model, options.level))
+        written = text(_compiled(model, options.level, options.mode))
     verify(written)
     return Result(written, model, model.warnings)
 
@@ -122,7 +123,7 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _compiled(model: Model, level: str) -> Compiled:
+def _compiled(model: Model, level: str, mode: str) -> Compiled:
     begin = begin_of(model)
     outputs = {d.name: d.node for d in model.outputs}
     wrt = {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
@@ -139,85 +140,30 @@ def _compiled(model: Model, level: str) -> Compiled:
         if node.op is COTANGENT
     }
     backward = _derived(split.backward, held | cotangents, begin, "backward", (), wrt)
-    derived = [_function(model, one, sources, begin) for one in model.derivations]
+    derived = [_function(model, one, sources, begin, mode) for one in model.derivations]
     return Compiled(
         model, begin, level, __version__, forward, backward, split.cached, tuple(derived)
     )
 
 
-def _function(model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry) -> Derived:
-    """A function that is asked for; raises GraphError where its derivatives cannot be taken."""
-    outputs, wrt = dict(one.outputs), dict(one.wrt)
-    try:
-        graph = _derivatives(one, outputs, wrt, model.names)
-    except Mismatch as wrong:
-        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)]) from None
+def _function(
+    model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry, mode: str
+) -> Derived:
+    """A function that is asked for, in a mode or the cheapest."""
+    made = derivatives(model, one, [mode] if mode else MODES)
+    chosen = min(made, key=lambda name: made[name].cost.typical())
+    graph = made[chosen].graph
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
         for node in graph.nodes
         if node.op in _GIVEN
     }
-    given |= sources
-    per = "" if one.per is None else str(one.per)
-    if one.per is not None:
-        graph = _with_values(graph, {d.name: d.fixed for d in model.dims if d.fixed is not None})
-    graph = rewritten(graph, PASSES)
-    return _derived(graph, given, begin, one.kind, tuple(outputs), wrt, per=per)
-
-
-def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
-    """The graph with the values of dims substituted."""
-    new = rebuild(graph.results.values(), lambda node, args: specialised(node, args, dims))
-    return mapped(graph, new)
+    found = _derived(graph, given | dict(sources), begin, one.kind, one.names, dict(one.wrt))
+    return replace(found, per="" if one.per is None else str(one.per), mode=chosen)
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
 """What the cotangents and tangents that a function is given are called."""
-
-
-def _derivatives(
-    one: Derivation,
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-) -> Graph:
-    match one.kind:
-        case "value":
-            return value(one.name, outputs, names)
-        case "vjp":
-            return products(one.name, outputs, wrt, names)
-        case "jvp":
-            return tangents(one.name, outputs, wrt, names)
-        case "hvp":
-            return hessian_products(one.name, one.outputs[0][1], wrt, names)
-    with_value = one.kind.startswith("value_and_")
-    matrix = one.kind.endswith("_matrix")
-    match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
-        case "grad" if one.per is not None:
-            output = one.outputs[0]
-            return gradient_per(one.name, output, wrt, names, one.per, with_value=with_value)
-        case "jacobian":
-            return jacobian(
-                one.name,
-                outputs,
-                wrt,
-                names,
-                "reverse",
-                matrix=matrix,
-                with_value=with_value,
-                per=one.per,
-            )
-        case "hessian":
-            return hessian(
-                one.name,
-                one.outputs[0],
-                wrt,
-                names,
-                "forward",
-                matrix=matrix,
-                with_value=with_value,
-            )
-    return gradient(one.name, one.outputs[0], wrt, names, with_value)
 
 
 def _derived(
@@ -228,12 +174,11 @@ def _derived(
     outputs: tuple[str, ...],
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
-    per: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
     program = plan(graph, given, kept, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops, per)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops)
 
 
 def begin_of(model: Model) -> Entry:

@@ -28,6 +28,7 @@ LAYERS = (
     {"syntax"},
     {"elaborate"},
     {"rewrite"},
+    {"derivatives"},
     {"plan"},
     {"emit"},
     {"pipeline"},

@@ -1,44 +1,39 @@
-"""Jacobians: all seeds at once as a leading axis, and only those that structure does not save."""
+"""Jacobians by blocks: passes of one mode, or of mixed elimination, brought into shape."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
-from graphc.calculus.align import alignment
-from graphc.calculus.batch import batched
 from graphc.calculus.contributions import Apart, Trace, mixed, trace
-from graphc.calculus.forward import pushforward
+from graphc.calculus.elimination import mixed_passes
 from graphc.calculus.functions import adjoint_of
-from graphc.calculus.products import adjoint_names, placed, tangent_names
+from graphc.calculus.passes import (
+    Label,
+    Pass,
+    aligned_pairs,
+    forward_passes,
+    reverse_passes,
+    seeded,
+)
+from graphc.calculus.products import adjoint_names
 from graphc.calculus.reverse import family_of, pullback
 from graphc.dims import Dim
-from graphc.graph import Node, with_args
-from graphc.loop import bound, rebuild
-from graphc.ops.matrices import diagonal_matrix, eye
-from graphc.ops.shaping import broadcast_to, filled, reshape, transpose
-from graphc.types import Shape, product
+from graphc.graph import Node
+from graphc.loop import bound
+from graphc.ops.matrices import diagonal_matrix
+from graphc.ops.shaping import broadcast_to, reshape, transpose
+from graphc.types import product
 
-Mode = Literal["forward", "reverse"]
 Blocks = dict[tuple[str, str], Node]
-Pairs = dict[tuple[str, str], dict[int, int]]
-Label = tuple[str, int]
-"""An axis of a block: ("of", i) of the output, ("by", i) of the path, ("both", i) of both."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """Derivatives of one output by one path for many seeds: `value` has the axes `labels`."""
-
-    value: Node
-    labels: tuple[Label, ...]
+_PASSES = {"forward": forward_passes, "reverse": reverse_passes, "mixed": mixed_passes}
 
 
 def blocks(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
-    mode: Mode,
+    mode: str,
     names: dict[Node, str],
     letter: str,
 ) -> Blocks:
@@ -46,8 +41,8 @@ def blocks(
 
     `names` gets those of the nodes that are made; a block is called by the letter.
     """
-    pairs = _pairs(outputs, wrt)
-    passes = (_forward if mode == "forward" else _reverse)(outputs, wrt, pairs, names)
+    pairs = aligned_pairs(outputs, wrt)
+    passes = _PASSES[mode](outputs, wrt, pairs, names)
     made: dict[tuple[str, str], Node] = {}
     for out, node in outputs.items():
         for path, by in wrt.items():
@@ -76,13 +71,13 @@ def blocks_apart(
         trace(found, pulled.values())
         rows = {path: _rows(found, pulled[path], by) for path, by in reached.items()}
         called = adjoint_names(adjoints.values(), names)
-        seeded, free = _seeded(cotangent, [axis], rows, called, names)
+        swept, free = seeded(cotangent, [axis], rows, called, names)
         sizes = tuple(node.shape[k] for k in free)
         for path, by in wrt.items():
             inner = tuple(n for a, n in enumerate(by.shape) if a != _place(by, per))
-            if path in seeded:
+            if path in swept:
                 rest = range(len(free) + 1, len(free) + 1 + len(inner))
-                block = _ordered(seeded[path], (len(free), *range(len(free)), *rest))
+                block = _ordered(swept[path], (len(free), *range(len(free)), *rest))
             else:
                 block = broadcast_to(0.0, shape=(per, *sizes, *inner))
             made[out, path] = block
@@ -109,115 +104,6 @@ def _rows(found: Trace, adjoint: Node, by: Node) -> Node:
 
 def _ordered(value: Node, order: tuple[int, ...]) -> Node:
     return value if order == tuple(range(len(order))) else transpose(value, axes=order)
-
-
-# ---- passes -------------------------------------------------------------------------------------
-
-
-def _pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs:
-    """For each block the axes of the output, and those of the path that they are one to one."""
-    found: Pairs = {}
-    for path, by in wrt.items():
-        known = {} if family_of(by) is not by else alignment(by, outputs.values())
-        for out, node in outputs.items():
-            axes = known.get(node, ())
-            pairs = {k: a for a, k in enumerate(axes) if k is not None and axes.count(k) == 1}
-            found[out, path] = pairs
-    return found
-
-
-def _reverse(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
-) -> dict[tuple[str, str], Pass]:
-    """A cotangent for each element of an output, but for the axes that are aligned with a path."""
-    found: dict[tuple[str, str], Pass] = {}
-    for out, node in outputs.items():
-        pairs = {path: known[out, path] for path in wrt}
-        for aligned in dict.fromkeys(frozenset(axes) for axes in pairs.values()):
-            paths = {path: wrt[path] for path in wrt if frozenset(pairs[path]) == aligned}
-            cotangent = bound("cotangent", node.type)
-            adjoints = pullback([(node, cotangent)], [family_of(by) for by in paths.values()])
-            called = adjoint_names(adjoints.values(), names)
-            pulled = {
-                path: adjoint_of(adjoints, by)
-                for path, by in paths.items()
-                if family_of(by) in adjoints
-            }
-            rows, free = _seeded(cotangent, aligned, pulled, called, names)
-            for path, value in rows.items():
-                labels = [("of", k) for k in free]
-                labels += [_label(a, pairs[path]) for a in range(wrt[path].rank)]
-                found[out, path] = Pass(value, tuple(labels))
-    return found
-
-
-def _label(axis: int, pairs: Mapping[int, int]) -> Label:
-    """The label of an axis of the path."""
-    both = {a: k for k, a in pairs.items()}
-    return ("both", both[axis]) if axis in both else ("by", axis)
-
-
-def _forward(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
-) -> dict[tuple[str, str], Pass]:
-    """A tangent for each element of a path, but for the axes that are aligned with an output."""
-    found: dict[tuple[str, str], Pass] = {}
-    for path, by in wrt.items():
-        pairs = {out: known[out, path] for out in outputs}
-        for aligned in dict.fromkeys(frozenset(axes.values()) for axes in pairs.values()):
-            chosen = {
-                out: outputs[out] for out in outputs if frozenset(pairs[out].values()) == aligned
-            }
-            tangent = bound("tangent", by.type)
-            moved = pushforward({family_of(by): placed(tangent, by)}, chosen.values())
-            called = tangent_names(moved, names)
-            pushed = {out: moved[node] for out, node in chosen.items() if node in moved}
-            columns, free = _seeded(tangent, aligned, pushed, called, names)
-            for out, value in columns.items():
-                labels = [("by", a) for a in free]
-                labels += [
-                    ("both", k) if k in pairs[out] else ("of", k) for k in range(outputs[out].rank)
-                ]
-                found[out, path] = Pass(value, tuple(labels))
-    return found
-
-
-def _seeded(
-    seed: Node,
-    aligned: Collection[int],
-    results: Mapping[str, Node],
-    called: Mapping[Node, str],
-    names: dict[Node, str],
-) -> tuple[dict[str, Node], list[int]]:
-    """The results for every unit vector in the place of the seed, with its free axes first.
-
-    Along aligned axes one seed of ones serves all positions: their derivatives do not meet.
-    """
-    free = [axis for axis in range(seed.rank) if axis not in aligned]
-    sizes = [seed.shape[axis] for axis in free]
-    count = product(sizes)
-    if count.constant == 1:
-        ones = filled(1.0, seed.shape)
-        new = rebuild(results.values(), with_args, {seed: ones})
-    else:
-        new = batched(results.values(), {seed: _unit_vectors(seed.shape, free, count)}, count)
-    for node, name in called.items():
-        if node in new:
-            names.setdefault(new[node], name)
-    shaped = {}
-    for key, node in results.items():
-        value = new.get(node)
-        inner = node.shape
-        if value is None:  # no seed reaches it
-            value = broadcast_to(0.0, shape=(*sizes, *inner))
-        shaped[key] = reshape(value, shape=(*sizes, *inner))
-    return shaped, free
-
-
-def _unit_vectors(shape: Shape, free: Sequence[int], count: Dim) -> Node:
-    """[count, *shape]: seed n is 1 at position n of the free axes, all along the others."""
-    ones = tuple(n if axis in free else Dim.of(1) for axis, n in enumerate(shape))
-    return broadcast_to(reshape(eye(count), shape=(count, *ones)), shape=(count, *shape))
 
 
 # ---- blocks -------------------------------------------------------------------------------------

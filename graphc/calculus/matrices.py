@@ -7,7 +7,7 @@ from itertools import groupby
 
 from graphc.calculus.contributions import Trace, trace
 from graphc.calculus.functions import labels
-from graphc.calculus.jacobian import Blocks, Mode, blocks, blocks_apart
+from graphc.calculus.jacobian import Blocks, blocks, blocks_apart
 from graphc.calculus.products import adjoint_names, apart, gradients_of
 from graphc.calculus.reverse import family_of
 from graphc.dims import Dim
@@ -21,7 +21,7 @@ def jacobian(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
-    mode: Mode,
+    mode: str,
     *,
     matrix: bool,
     with_value: bool,
@@ -70,7 +70,7 @@ def hessian(
     output: tuple[str, Node],
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
-    mode: Mode,
+    mode: str,
     *,
     matrix: bool,
     with_value: bool,

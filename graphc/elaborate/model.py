@@ -78,7 +78,13 @@ class Derivation:
     per: Dim | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Those of the outputs."""
+        return tuple(name for name, _ in self.outputs)
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
+        """The outputs, and what they are differentiated by."""
         return tuple(node for _, node in (*self.outputs, *self.wrt))
 
     def moved(self, new: Mapping[Node, Node]) -> Derivation:

@@ -13,7 +13,7 @@ from graphc.plan.schedule import Program
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A function of the module: what it is of, by which nodes, and apart along which axis."""
+    """A function of the module: what it is of, by which nodes, apart along which axis, how."""
 
     program: Program
     kind: str
@@ -21,6 +21,7 @@ class Derived:
     wrt: tuple[tuple[str, Node], ...]
     flops: Dim
     per: str = ""
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,51 @@
+"""What a graph costs: multiply-adds, and elements of arrays that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphc.dims import Dim
+from graphc.graph import Graph, Node
+from graphc.loop import LOOP, Loop, body
+from graphc.ops.contraction import TYPICAL
+
+WRITTEN = 8
+"""An element that is written costs about as much time as this many multiply-adds of a product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one evaluation, symbolic in the dims."""
+
+    multiply_adds: Dim
+    written: Dim
+
+    @property
+    def work(self) -> Dim:
+        """Multiply-adds that would take about as long."""
+        return self.multiply_adds + self.written * WRITTEN
+
+    def typical(self, dims: Mapping[str, int] | None = None) -> int:
+        """The work, with 32 for each dim that is not given."""
+        known = dims or {}
+        return self.work.evaluate({name: known.get(name, TYPICAL) for name in self.work.symbols})
+
+
+def cost(graph: Graph) -> Cost:
+    """The cost of a graph's nodes; what only changes how memory is seen is free."""
+    return _total(graph.nodes)
+
+
+def _total(nodes: Iterable[Node]) -> Cost:
+    adds, written = Dim.of(0), Dim.of(0)
+    for node in nodes:
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            inside = _total(body(loop))
+            adds = adds + inside.multiply_adds * loop.count
+            written = written + inside.written * loop.count
+        elif node.args and node.op.view_of is None and not node.static:
+            adds = adds + node.op.flops(node)
+            written = written + node.type.size
+    return Cost(adds, written)

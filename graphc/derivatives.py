@@ -1,0 +1,93 @@
+"""What a `derive` clause asks for -> graphs, one for each mode that it can be computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphc.calculus.cost import Cost, cost
+from graphc.calculus.functions import gradient, products, rewritten, value
+from graphc.calculus.matrices import gradient_per, hessian, jacobian
+from graphc.calculus.products import hessian_products, tangents
+from graphc.elaborate.build import specialised
+from graphc.elaborate.model import Derivation, Model
+from graphc.graph import Graph, Node
+from graphc.loop import rebuild
+from graphc.rewrite.engine import PASSES
+from graphc.rewrite.mapping import mapped
+from graphc.source import GraphError, error
+from graphc.types import Mismatch
+
+MODES = ("reverse", "forward", "mixed")
+"""In this order: of two that cost the same the first is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A graph, optimised, and what it costs."""
+
+    graph: Graph
+    cost: Cost
+
+
+def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Made]:
+    """The graphs of one function by mode; those that have no choice of mode are under "".
+
+    Raises GraphError where its derivatives cannot be taken.
+    """
+    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    dims = {d.name: d.fixed for d in model.dims if d.fixed is not None}
+    made: dict[str, Made] = {}
+    try:
+        for mode in modes if has_modes(one) else [""]:
+            graph = _graph(one, outputs, wrt, model.names, mode)
+            if one.per is not None:
+                graph = _with_values(graph, dims)
+            graph = rewritten(graph, PASSES)
+            made[mode] = Made(graph, cost(graph))
+    except Mismatch as wrong:
+        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)]) from None
+    return made
+
+
+def has_modes(one: Derivation) -> bool:
+    """Can the function be computed forward and backward?"""
+    return ("jacobian" in one.kind or "hessian" in one.kind) and one.per is None
+
+
+def _graph(
+    one: Derivation,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    mode: str,
+) -> Graph:
+    output = one.outputs[0]
+    form = {
+        "matrix": one.kind.endswith("_matrix"),
+        "with_value": one.kind.startswith("value_and_"),
+    }
+    match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
+        case "value":
+            return value(one.name, outputs, names)
+        case "vjp":
+            return products(one.name, outputs, wrt, names)
+        case "jvp":
+            return tangents(one.name, outputs, wrt, names)
+        case "hvp":
+            return hessian_products(one.name, output[1], wrt, names)
+        case "hessian":
+            return hessian(one.name, output, wrt, names, mode, **form)
+        case "jacobian":
+            return jacobian(one.name, outputs, wrt, names, mode, per=one.per, **form)
+        case _ if one.per is not None:
+            return gradient_per(
+                one.name, output, wrt, names, one.per, with_value=form["with_value"]
+            )
+    return gradient(one.name, output, wrt, names, form["with_value"])
+
+
+def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
+    """The graph with the values of dims substituted."""
+    new = rebuild(graph.results.values(), lambda node, args: specialised(node, args, dims))
+    return mapped(graph, new)
