@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from string import ascii_lowercase
 
 from graphc.calculus.contributions import Apart, Trace, mixed, trace
 from graphc.calculus.elimination import mixed_passes
 from graphc.calculus.functions import adjoint_of
 from graphc.calculus.passes import (
-    Label,
     Pass,
     aligned_pairs,
     forward_passes,
@@ -20,9 +20,8 @@ from graphc.calculus.reverse import family_of, pullback
 from graphc.dims import Dim
 from graphc.graph import Node
 from graphc.loop import bound
-from graphc.ops.matrices import diagonal_matrix
-from graphc.ops.shaping import broadcast_to, reshape, transpose
-from graphc.types import product
+from graphc.ops.matrices import on_diagonals
+from graphc.ops.shaping import broadcast_to, transpose
 
 Blocks = dict[tuple[str, str], Node]
 
@@ -120,28 +119,14 @@ def _block(
     sizes = dict(zip(target, (*node.shape, *by.shape), strict=True))
     if found is None:
         return broadcast_to(0.0, shape=tuple(sizes.values()))
-    value, labels = found.value, list(found.labels)
-    twice = [k for kind, k in labels if kind == "both"]
-    if twice:
-        value, labels = _on_the_diagonal(value, labels, twice, pairs, sizes)
-    return _ordered(value, tuple(labels.index(label) for label in target))
-
-
-def _on_the_diagonal(
-    value: Node,
-    labels: Sequence[Label],
-    twice: Sequence[int],
-    pairs: Mapping[int, int],
-    sizes: Mapping[Label, Dim],
-) -> tuple[Node, list[Label]]:
-    """Axes of both the output and the path, which become two: zeros but for their diagonal."""
-    rest = [label for label in labels if label[0] != "both"]
-    order = tuple(labels.index(label) for label in (*rest, *(("both", k) for k in twice)))
-    moved = _ordered(value, order)
-    outer = tuple(sizes[label] for label in rest)
-    lengths = tuple(sizes["of", k] for k in twice)
-    count = product(lengths)
-    flat = reshape(moved, shape=(*outer, count))
-    square = diagonal_matrix(flat, offset=0, sides=(count, count))
-    made = reshape(square, shape=(*outer, *lengths, *lengths))
-    return made, [*rest, *(("of", k) for k in twice), *(("by", pairs[k]) for k in twice)]
+    labels = [("of", k) if kind == "both" else (kind, k) for kind, k in found.labels]
+    if not any(kind == "both" for kind, _ in found.labels):
+        return _ordered(found.value, tuple(labels.index(label) for label in target))
+    letters = dict(zip(target, ascii_lowercase, strict=False))
+    letters |= {("by", a): letters["of", k] for k, a in pairs.items()}
+    return on_diagonals(
+        found.value,
+        part="".join(letters[label] for label in labels),
+        whole="".join(letters[label] for label in target),
+        shape=tuple(sizes.values()),
+    )

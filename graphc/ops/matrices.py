@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
+from typing import Any
+
 from graphc.dims import Dim
-from graphc.graph import Node, Op
+from graphc.graph import AxisMap, Node, Op
 from graphc.ops.axes import batch_axes, from_the_right
+from graphc.ops.batching import with_attrs
 from graphc.ops.define import composite, constant, first_to_float, linear
 from graphc.ops.reduction import sum_
 from graphc.types import Mismatch, Type, known_facts, same, show
@@ -42,7 +46,7 @@ _diagonal: Op = linear(
         (*x.shape[:-2], _length(x.shape[-2], x.shape[-1], offset))
     ),
     numpy="np.diagonal({0}, {offset}, -2, -1)",
-    transpose=lambda ct, x, offset: diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
+    transpose=lambda ct, x, offset: _diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
     view_of=0,
     public=False,
     axes=batch_axes(2, result=1),
@@ -63,7 +67,7 @@ def _diagonal_written(node: Node) -> str:
     )
 
 
-diagonal_matrix: Op = linear(
+_diagonal_matrix: Op = linear(
     "diagonal_matrix",
     infer=lambda x, *, offset, sides: x.with_shape((*x.shape[:-1], *sides)),
     numpy=_diagonal_written,
@@ -71,6 +75,50 @@ diagonal_matrix: Op = linear(
     public=False,
     axes=batch_axes(1, result=2),
     doc="Zeros, but for a diagonal: the transpose of `diagonal`.",
+)
+
+
+# ---- diagonals of any axes ------------------------------------------------------------------
+
+
+def _lettered(node: Node) -> AxisMap:
+    """An axis of the part that is one axis of the whole."""
+    part, whole = node.attrs["part"], node.attrs["whole"]
+    return (tuple(whole.index(a) if whole.count(a) == 1 else None for a in part),)
+
+
+def _under_a_letter(size: Dim, x: Node, **attrs: Any) -> dict[str, Any]:
+    letter = next(a for a in ascii_lowercase if a not in attrs["whole"])
+    led: dict[str, Any] = {name: letter + attrs[name] for name in ("part", "whole")}
+    return led | {"shape": (size, *attrs["shape"])}
+
+
+on_diagonals: Op = linear(
+    "on_diagonals",
+    infer=lambda x, *, part, whole, shape: x.with_shape(shape),
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\n"
+        f"np.einsum('{node.attrs['whole']}->{node.attrs['part']}', {{out}})[...] = {{0}}"
+    ),
+    transpose=lambda ct, x, part, whole, shape: of_diagonals(
+        ct, part=part, whole=whole, shape=x.shape
+    ),
+    public=False,
+    batch=with_attrs(_under_a_letter),
+    axes=_lettered,
+    doc="Zeros, but where axes of one letter have one index: `part` and `whole` name the axes.",
+)
+of_diagonals: Op = linear(
+    "of_diagonals",
+    infer=lambda x, *, part, whole, shape: x.with_shape(shape),
+    numpy=lambda node: f"np.einsum('{node.attrs['whole']}->{node.attrs['part']}', {{0}})",
+    transpose=lambda ct, x, part, whole, shape: on_diagonals(
+        ct, part=part, whole=whole, shape=x.shape
+    ),
+    view_of=0,
+    public=False,
+    batch=with_attrs(_under_a_letter),
+    doc="The elements where axes of one letter have one index: the transpose of `on_diagonals`.",
 )
 
 
@@ -86,7 +134,7 @@ def diag(x: Node, k: Dim | int = 0) -> Node:
         return diagonal(x, k)
     offset = _offset(k, "diag")
     side = x.shape[0] + abs(offset)
-    return diagonal_matrix(x, offset=offset, sides=(side, side))
+    return _diagonal_matrix(x, offset=offset, sides=(side, side))
 
 
 @composite("trace", "x, offset: int = 0", "The sum of a diagonal of matrices.")
@@ -158,7 +206,7 @@ _tril_entries: Op = linear(
     doc="The strict lower triangle of matrices by columns: the transpose of `fill_tril`.",
 )
 
-_eye = constant(
+identity_matrix = constant(
     "identity",
     infer=lambda *, n, m, k: Type("float", (Dim.of(n), Dim.of(m))),
     numpy=lambda node: (
@@ -174,4 +222,4 @@ _eye = constant(
 
 @composite("eye", "n: int, m: int = none, k: int = 0", "Ones on diagonal k of [n, m], else zeros.")
 def eye(n: Dim, m: Dim | None = None, k: Dim | int = 0) -> Node:
-    return _eye(n=n, m=n if m is None else m, k=Dim.of(k))
+    return identity_matrix(n=n, m=n if m is None else m, k=Dim.of(k))

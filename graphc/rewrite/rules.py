@@ -11,6 +11,7 @@ from graphc.graph import Node, as_node, with_args
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power, times
 from graphc.ops.select import unpick
 from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
+from graphc.rewrite.units import product_of_unit_vectors, product_with_unit_columns
 from graphc.types import broadcast, same_shape
 
 Rule = Callable[[Node], Node | None]
@@ -171,5 +172,7 @@ RULES: tuple[Rule, ...] = (
     repeated_scalar,
     no_change_of_shape,
     parts_of_a_whole,
+    product_of_unit_vectors,
+    product_with_unit_columns,
     folded,
 )
