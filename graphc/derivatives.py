@@ -52,7 +52,7 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
 
 def has_modes(one: Derivation) -> bool:
     """Can the function be computed forward and backward?"""
-    return ("jacobian" in one.kind or "hessian" in one.kind) and one.per is None
+    return "jacobian" in one.kind or "hessian" in one.kind
 
 
 def _graph(

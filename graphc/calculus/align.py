@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from graphc.dims import Dim
 from graphc.graph import Node, dag, topological
 from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments
 
@@ -19,6 +20,16 @@ def alignment(source: Node, results: Iterable[Node]) -> dict[Node, Axes]:
     not depend on the source is left out.
     """
     return _aligned(results, {source: tuple(range(source.rank))}, ())
+
+
+def mixing(source: Node, size: Dim, output: Node) -> Node:
+    """The first operation before the output that mixes the axis of this size of the source."""
+    found = alignment(source, [output])
+    axis = source.shape.index(size)
+    for node in topological(dag([output])):
+        if node in found and found[node][axis] is None:
+            return node
+    return output
 
 
 def _aligned(

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from string import ascii_lowercase
 
-from graphc.calculus.contributions import Apart, Trace, mixed, trace
+from graphc.calculus.align import mixing
+from graphc.calculus.contributions import mixed
 from graphc.calculus.elimination import mixed_passes
-from graphc.calculus.functions import adjoint_of
 from graphc.calculus.passes import (
     Pass,
     aligned_pairs,
     forward_passes,
     reverse_passes,
-    seeded,
+    row_passes,
 )
-from graphc.calculus.products import adjoint_names
-from graphc.calculus.reverse import family_of, pullback
 from graphc.dims import Dim
 from graphc.graph import Node
-from graphc.loop import bound
 from graphc.ops.matrices import on_diagonals
 from graphc.ops.shaping import broadcast_to, transpose
 
@@ -52,60 +49,34 @@ def blocks(
 
 
 def blocks_apart(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    mode: str,
+    names: dict[Node, str],
+    per: Dim,
 ) -> Blocks:
     """The block of each (output, path) with axis `per` of the output first, then both shapes.
 
     A path that has the axis too has it no more: slice p of the output depends on slice p of the
     path alone, or Mismatch is raised. Any other path has a dense row for each position.
     """
-    made: dict[tuple[str, str], Node] = {}
+    along = {path: by for path, by in wrt.items() if per in by.shape}
+    pairs = aligned_pairs(outputs, along)
+    for (out, path), axes in pairs.items():
+        if axes.get(outputs[out].shape.index(per)) != along[path].shape.index(per):
+            raise mixed(mixing(along[path], per, outputs[out]), per)
+    passes = _PASSES[mode](outputs, along, pairs, names)
+    across = {path: by for path, by in wrt.items() if per not in by.shape}
+    passes |= row_passes(outputs, across, names, per)
+    made: Blocks = {}
     for out, node in outputs.items():
-        axis = node.shape.index(per)
-        cotangent = bound("cotangent", node.type)
-        adjoints = pullback([(node, cotangent)], [family_of(by) for by in wrt.values()])
-        reached = {path: by for path, by in wrt.items() if family_of(by) in adjoints}
-        pulled = {path: adjoint_of(adjoints, by) for path, by in reached.items()}
-        found = Trace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
-        trace(found, pulled.values())
-        rows = {path: _rows(found, pulled[path], by) for path, by in reached.items()}
-        called = adjoint_names(adjoints.values(), names)
-        swept, free = seeded(cotangent, [axis], rows, called, names)
-        sizes = tuple(node.shape[k] for k in free)
         for path, by in wrt.items():
-            inner = tuple(n for a, n in enumerate(by.shape) if a != _place(by, per))
-            if path in swept:
-                rest = range(len(free) + 1, len(free) + 1 + len(inner))
-                block = _ordered(swept[path], (len(free), *range(len(free)), *rest))
-            else:
-                block = broadcast_to(0.0, shape=(per, *sizes, *inner))
-            made[out, path] = block
-            names.setdefault(block, f"J_{out}_{path}")
+            axes = pairs.get((out, path), {})
+            made[out, path] = _block(
+                passes.get((out, path)), node, by, axes, apart=node.shape.index(per)
+            )
+            names.setdefault(made[out, path], f"J_{out}_{path}")
     return made
-
-
-def _place(by: Node, per: Dim) -> int | None:
-    """Where a path has the axis that is kept apart."""
-    return by.shape.index(per) if per in by.shape else None
-
-
-def _rows(found: Trace, adjoint: Node, by: Node) -> Node:
-    """What each position gives to a path: [P, *shape], without the axis if the path has it."""
-    axis = _place(by, found.per)
-    if axis is None or adjoint in found.summed:
-        if axis is not None:
-            raise mixed(by, found.per)
-        return found.rows(adjoint)
-    if found.apart.get(adjoint) != Apart(axis):
-        raise mixed(by, found.per)
-    return found.rows(adjoint)
-
-
-def _ordered(value: Node, order: tuple[int, ...]) -> Node:
-    return value if order == tuple(range(len(order))) else transpose(value, axes=order)
-
-
-# ---- blocks -------------------------------------------------------------------------------------
 
 
 def _block(
@@ -113,20 +84,31 @@ def _block(
     node: Node,
     by: Node,
     pairs: Mapping[int, int],
+    apart: int | None = None,
 ) -> Node:
-    """What a pass found, as an array of the axes of the output, then those of the path."""
-    target = [("of", k) for k in range(node.rank)] + [("by", a) for a in range(by.rank)]
-    sizes = dict(zip(target, (*node.shape, *by.shape), strict=True))
+    """What a pass found, as an array of the axes of the output, then those of the path.
+
+    An axis of the output that is kept apart comes first; the path does not have it again.
+    """
+    of = sorted(range(node.rank), key=lambda k: k != apart)
+    again = [pairs[apart]] if apart is not None and apart in pairs else []
+    target = [("of", k) for k in of] + [("by", a) for a in range(by.rank) if a not in again]
+    sizes = {("of", k): n for k, n in enumerate(node.shape)}
+    sizes |= {("by", a): n for a, n in enumerate(by.shape)}
+    shape = tuple(sizes[label] for label in target)
     if found is None:
-        return broadcast_to(0.0, shape=tuple(sizes.values()))
+        return broadcast_to(0.0, shape=shape)
     labels = [("of", k) if kind == "both" else (kind, k) for kind, k in found.labels]
-    if not any(kind == "both" for kind, _ in found.labels):
-        return _ordered(found.value, tuple(labels.index(label) for label in target))
+    if len(labels) == len(target):
+        order = tuple(labels.index(label) for label in target)
+        return (
+            found.value if order == tuple(range(len(order))) else transpose(found.value, axes=order)
+        )
     letters = dict(zip(target, ascii_lowercase, strict=False))
-    letters |= {("by", a): letters["of", k] for k, a in pairs.items()}
+    letters |= {("by", a): letters["of", k] for k, a in pairs.items() if k != apart}
     return on_diagonals(
         found.value,
         part="".join(letters[label] for label in labels),
         whole="".join(letters[label] for label in target),
-        shape=tuple(sizes.values()),
+        shape=shape,
     )

@@ -32,7 +32,7 @@ def jacobian(
     if per is None:
         found = blocks(outputs, wrt, mode, called, "J")
     else:
-        found = blocks_apart(outputs, wrt, called, per)
+        found = blocks_apart(outputs, wrt, mode, called, per)
     results = {f"J {out} {path}": block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
@@ -60,7 +60,7 @@ def gradient_per(
     trace(found, [output[1]])
     rows = found.rows(output[1])
     called.setdefault(rows, f"{output[0]}_by_{per}")
-    made = blocks_apart({output[0]: rows}, wrt, called, per)
+    made = blocks_apart({output[0]: rows}, wrt, "reverse", called, per)
     results = {f"d {path}": block for (_, path), block in made.items()}
     return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphc.calculus.align import alignment
 from graphc.calculus.batch import batched
+from graphc.calculus.contributions import Apart, Trace, trace
 from graphc.calculus.forward import pushforward
 from graphc.calculus.functions import adjoint_of
 from graphc.calculus.products import adjoint_names, placed, tangent_names
@@ -100,6 +101,29 @@ def forward_passes(
                     ("both", k) if k in pairs[out] else ("of", k) for k in range(outputs[out].rank)
                 ]
                 found[out, path] = Pass(value, tuple(labels))
+    return found
+
+
+def row_passes(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
+) -> Passes:
+    """A cotangent for each element but along axis `per`, whose positions contribute apart."""
+    found: Passes = {}
+    for out, node in outputs.items() if wrt else ():
+        axis = node.shape.index(per)
+        cotangent = bound("cotangent", node.type)
+        adjoints = pullback([(node, cotangent)], [family_of(by) for by in wrt.values()])
+        pulled = {
+            path: adjoint_of(adjoints, by) for path, by in wrt.items() if family_of(by) in adjoints
+        }
+        known = Trace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
+        trace(known, pulled.values())
+        rows = {path: known.rows(adjoint) for path, adjoint in pulled.items()}
+        called = adjoint_names(adjoints.values(), names)
+        swept, free = seeded(cotangent, [axis], rows, called, names)
+        for path, value in swept.items():
+            by = [("by", a) for a in range(wrt[path].rank)]
+            found[out, path] = Pass(value, (*(("of", k) for k in free), ("of", axis), *by))
     return found
 
 
