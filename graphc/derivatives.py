@@ -50,6 +50,11 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     return made
 
 
+def cheapest(costs: Mapping[str, Cost]) -> str:
+    """The mode of least work, with a typical size for each dim that is not known."""
+    return min(costs, key=lambda mode: costs[mode].typical())
+
+
 def has_modes(one: Derivation) -> bool:
     """Can the function be computed forward and backward?"""
     return "jacobian" in one.kind or "hessian" in one.kind

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 from graphc import __version__
-from graphc.calculus.functions import forward_and_backward
-from graphc.derivatives import MODES, derivatives
+from graphc.calculus.cost import Cost, cost
+from graphc.calculus.functions import Split, forward_and_backward
+from graphc.derivatives import MODES, Made, cheapest, derivatives
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
@@ -70,20 +71,51 @@ def compile_source(
 ) -> Result:
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building(), _without_collection():
-        model = elaborate(
-            parse(source),
-            dims=options.dims,
-            consts={
-                name: _expression(f"--const {name}", text) for name, text in options.consts.items()
-            },
-            dtype=options.dtype,
-            derive=[_clause(text) for text in options.derive],
-            folder=folder,
-        )
-        model = stabilise(model)
-        written = text(_compiled(model, options.level, options.mode))
+        model = _model(source, options, folder)
+        written = text(_compiled(model, options))
     verify(written)
     return Result(written, model, model.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A function of the module, and its cost by mode; without a choice of mode under ""."""
+
+    name: str
+    costs: Mapping[str, Cost]
+
+    @property
+    def chosen(self) -> str:
+        return cheapest(self.costs)
+
+
+def price(
+    source: Source, options: Options = Options(), folder: Path | None = None
+) -> tuple[Model, tuple[Priced, ...]]:
+    """What the functions of a source's module cost in each mode; raises GraphError."""
+    with building(), _without_collection():
+        model = _model(source, options, folder)
+        split = _halves(model)
+        forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
+        derived = [
+            Priced(one.name, {mode: made.cost for mode, made in _made(model, one, options).items()})
+            for one in model.derivations
+        ]
+    return model, (forward, *([backward] if split.backward.results else []), *derived)
+
+
+def _model(source: Source, options: Options, folder: Path | None) -> Model:
+    model = elaborate(
+        parse(source),
+        dims=options.dims,
+        consts={
+            name: _expression(f"--const {name}", text) for name, text in options.consts.items()
+        },
+        dtype=options.dtype,
+        derive=[_clause(text) for text in options.derive],
+        folder=folder,
+    )
+    return stabilise(model)
 
 
 @contextmanager
@@ -123,15 +155,23 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _compiled(model: Model, level: str, mode: str) -> Compiled:
-    begin = begin_of(model)
+def _halves(model: Model) -> Split:
+    """Forward and backward, by the parameters, or by the float inputs where there are none."""
     outputs = {d.name: d.node for d in model.outputs}
     wrt = {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
     if not any(d.type.dtype == "float" for d in model.outputs):
         wrt = {}
-    split = forward_and_backward(outputs, wrt, model.names, PASSES)
+    return forward_and_backward(outputs, wrt, model.names, PASSES)
+
+
+def _compiled(model: Model, options: Options) -> Compiled:
+    begin = begin_of(model)
+    split = _halves(model)
+    outputs = tuple(d.name for d in model.outputs)
+    by_name = {d.name: d.node for d in (*model.inputs, *model.params)}
+    wrt = {path: by_name[path] for path in (name[2:] for name in split.backward.results)}
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
-    forward = _derived(split.forward, sources, begin, "forward", tuple(outputs), {}, split.cached)
+    forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached)
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
@@ -140,18 +180,22 @@ def _compiled(model: Model, level: str, mode: str) -> Compiled:
         if node.op is COTANGENT
     }
     backward = _derived(split.backward, held | cotangents, begin, "backward", (), wrt)
-    derived = [_function(model, one, sources, begin, mode) for one in model.derivations]
+    derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
-        model, begin, level, __version__, forward, backward, split.cached, tuple(derived)
+        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
     )
 
 
+def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    return derivatives(model, one, [options.mode] if options.mode else MODES)
+
+
 def _function(
-    model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry, mode: str
+    model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry, options: Options
 ) -> Derived:
-    """A function that is asked for, in a mode or the cheapest."""
-    made = derivatives(model, one, [mode] if mode else MODES)
-    chosen = min(made, key=lambda name: made[name].cost.typical())
+    """A function that is asked for, in the mode asked for or the cheapest."""
+    made = _made(model, one, options)
+    chosen = cheapest({mode: one.cost for mode, one in made.items()})
     graph = made[chosen].graph
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"

@@ -10,6 +10,7 @@ import typer
 from graphc import __version__
 from graphc.cli.check import check
 from graphc.cli.compile import compile_
+from graphc.cli.cost import cost
 from graphc.cli.fmt import fmt
 from graphc.cli.ops import ops
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command("compile")(compile_)
 app.command("check")(check)
+app.command("cost")(cost)
 app.command("fmt")(fmt)
 app.command("ops")(ops)
 
