@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 
 from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import gradient, products, rewritten, value
@@ -53,6 +54,26 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
 def cheapest(costs: Mapping[str, Cost]) -> str:
     """The mode of least work, with a typical size for each dim that is not known."""
     return min(costs, key=lambda mode: costs[mode].typical())
+
+
+SIZES = (1, 8, 64, 512, 4096)
+MARGIN = 0.9
+
+
+def winners(costs: Mapping[str, Cost]) -> list[str]:
+    """The cheapest mode, and those that take less work by a margin at some sizes of the dims."""
+    names = sorted({name for one in costs.values() for name in one.work.symbols})
+    alike = ((size,) * len(names) for size in SIZES)
+    grid = product(SIZES, repeat=len(names)) if len(names) <= 3 else alike
+    points = [dict(zip(names, sizes, strict=True)) for sizes in grid]
+    points += [{name: size} for name in names for size in SIZES]
+    chosen = [cheapest(costs)]
+    for point in points:
+        work = {mode: one.typical(point) for mode, one in costs.items()}
+        best = min(work, key=lambda mode: work[mode])
+        if work[best] < MARGIN * min(work[mode] for mode in chosen):
+            chosen.append(best)
+    return chosen
 
 
 def has_modes(one: Derivation) -> bool:

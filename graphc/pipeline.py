@@ -13,7 +13,7 @@ from types import ModuleType
 from graphc import __version__
 from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import Split, forward_and_backward
-from graphc.derivatives import MODES, Made, cheapest, derivatives
+from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
@@ -195,15 +195,25 @@ def _function(
 ) -> Derived:
     """A function that is asked for, in the mode asked for or the cheapest."""
     made = _made(model, one, options)
-    chosen = cheapest({mode: one.cost for mode, one in made.items()})
-    graph = made[chosen].graph
+    first, *others = (
+        _in_mode(one, mode, made[mode], sources, begin)
+        for mode in winners({mode: each.cost for mode, each in made.items()})
+    )
+    return replace(first, others=tuple(others))
+
+
+def _in_mode(
+    one: Derivation, mode: str, made: Made, sources: Mapping[Node, str], begin: Entry
+) -> Derived:
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
-        for node in graph.nodes
+        for node in made.graph.nodes
         if node.op in _GIVEN
     }
-    found = _derived(graph, given | dict(sources), begin, one.kind, one.names, dict(one.wrt))
-    return replace(found, per="" if one.per is None else str(one.per), mode=chosen)
+    given |= sources
+    found = _derived(made.graph, given, begin, one.kind, one.names, dict(one.wrt))
+    per = "" if one.per is None else str(one.per)
+    return replace(found, per=per, mode=mode, work=made.cost.work)
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}

@@ -18,8 +18,10 @@ from graphc.calculus.passes import (
 from graphc.calculus.reverse import reached_from
 from graphc.graph import Node, dag
 from graphc.loop import LOOP
-from graphc.ops.contraction import TYPICAL, contracted
+from graphc.ops.contraction import contracted
 from graphc.types import product
+
+LARGE = 4096
 
 
 def mixed_passes(
@@ -66,9 +68,12 @@ def mixed_passes(
 
 
 def _seeds(node: Node, aligned: Collection[int]) -> int:
-    """How many seeds a node needs, with a typical size for each dim that is not known."""
+    """How many seeds a node needs; a dim that is not known counts as large.
+
+    So a place is narrow if it is so for large dims; whether that pays is chosen at run time.
+    """
     size = product([n for axis, n in enumerate(node.shape) if axis not in aligned])
-    return size.evaluate(dict.fromkeys(size.symbols, TYPICAL))
+    return size.evaluate(dict.fromkeys(size.symbols, LARGE))
 
 
 def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:

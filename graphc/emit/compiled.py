@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Model
@@ -13,7 +13,10 @@ from graphc.plan.schedule import Program
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A function of the module: what it is of, by which nodes, apart along which axis, how."""
+    """A function of the module: what it is of, by which nodes, apart along which axis, how.
+
+    `others` are the same in other modes, which take less work at some sizes of the dims.
+    """
 
     program: Program
     kind: str
@@ -22,6 +25,8 @@ class Derived:
     flops: Dim
     per: str = ""
     mode: str = ""
+    work: Dim = field(default_factory=lambda: Dim.of(0))
+    others: tuple[Derived, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

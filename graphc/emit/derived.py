@@ -7,17 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
-from graphc.emit.families import INDEX, OTHER_INDEX, dict_rows, over
+from graphc.emit.families import INDEX, dict_rows, over
 from graphc.emit.function import body, result
 from graphc.emit.layout import function, listed, unpacking
 from graphc.emit.record import annotation, field, needs_record, record_name
 from graphc.graph import COTANGENT, TANGENT, Node
-
-
-def derived(compiled: Compiled, one: Derived) -> str:
-    """One derived function."""
-    kind = one.kind.removeprefix("value_and_")
-    return _EMITTERS[kind](compiled, one)
 
 
 def entered(compiled: Compiled, lines: list[str]) -> list[str]:
@@ -61,14 +55,14 @@ def _by_path(compiled: Compiled, one: Derived, key: Callable[[str], str]) -> lis
     plain = [d.name for d in declared if d.family is None]
     written = owned(one, [key(name) for name in plain])
     written |= {
-        key(d.name): result(one.program.results[key(d.name)], one.program) + f"[{_position(d)}]"
+        key(d.name): result(one.program.results[key(d.name)], one.program) + f"[{position(d)}]"
         for d in declared
         if d.family is not None
     }
     return dict_rows(declared, lambda d, _: written[key(d.name)])
 
 
-def _position(declared: Declared, index: str = INDEX) -> str:
+def position(declared: Declared, index: str = INDEX) -> str:
     assert declared.family is not None
     first = declared.family[0]
     return index if first == 0 else f"{index} - {first}"
@@ -84,26 +78,26 @@ def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
 # ---- values and gradients -----------------------------------------------------------------------
 
 
-def _value(compiled: Compiled, one: Derived) -> str:
-    kind, values = _values(compiled, one)
+def value_function(compiled: Compiled, one: Derived) -> str:
+    kind, values = valued(compiled, one)
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-        f"The value of {_named(one)}.",
+        f"The value of {named(one)}.",
         entered(compiled, [*steps(compiled, one), f"return {values}"]),
     )
 
 
-def _with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
+def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
     """The type, what stands before the derivatives, and the description: perhaps with values."""
     if not one.kind.startswith("value_and_"):
         return kind, "", f"{about[0].upper()}{about[1:]}."
-    wanted, value = _values(compiled, one)
-    return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{_named(one)}, and {about}."
+    wanted, value = valued(compiled, one)
+    return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{named(one)}, and {about}."
 
 
-def _gradient(compiled: Compiled, one: Derived) -> str:
-    about = f"the gradients of {_named(one)} by path{_apart(one)}"
-    kind, before, about = _with_value(compiled, one, "dict[str, Any]", about)
+def gradient_function(compiled: Compiled, one: Derived) -> str:
+    about = f"the gradients of {named(one)} by path{apart(one)}"
+    kind, before, about = with_value(compiled, one, "dict[str, Any]", about)
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         about,
@@ -111,7 +105,7 @@ def _gradient(compiled: Compiled, one: Derived) -> str:
     )
 
 
-def _apart(one: Derived) -> str:
+def apart(one: Derived) -> str:
     """What `per` adds to a description."""
     return f", a row for each position of axis {one.per}" if one.per else ""
 
@@ -119,14 +113,14 @@ def _apart(one: Derived) -> str:
 # ---- products -----------------------------------------------------------------------------------
 
 
-def _vjp(compiled: Compiled, one: Derived) -> str:
+def vjp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
-    record, values = _values(compiled, one, always_record=True)
+    record, values = valued(compiled, one, always_record=True)
     lines = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]")
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
-        f"The values of {_named(one)}, and their cotangents pulled back, by path.\n\n"
+        f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         "A cotangent is given by the name of its output; what is left out is 0.\n",
         entered(
             compiled,
@@ -181,16 +175,16 @@ def _members(declared: Declared) -> str:
     return f"*({path} {over(declared)})"
 
 
-def _jvp(compiled: Compiled, one: Derived) -> str:
+def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
-    record, values = _values(compiled, one, always_record=True)
+    record, values = valued(compiled, one, always_record=True)
     returned = [one.program.results[name] for name in one.outputs]
     pushed = owned(one, [f"t {name}" for name in one.outputs], returned)
     fields = ", ".join(f"{field(name)}={pushed[f't {name}']}" for name in one.outputs)
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
-        f"The values of {_named(one)}, and tangents pushed forward to them.\n\n"
+        f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
         "A tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
@@ -203,14 +197,14 @@ def _jvp(compiled: Compiled, one: Derived) -> str:
     )
 
 
-def _hvp(compiled: Compiled, one: Derived) -> str:
+def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     first = gradients(compiled, one)
     second = gradients(compiled, one, prefix="h")
     return function(
         f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
-        f"The gradients of {_named(one)}, and the products of its Hessian with tangents, by path."
+        f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path."
         "\n\nA tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
@@ -219,107 +213,11 @@ def _hvp(compiled: Compiled, one: Derived) -> str:
     )
 
 
-# ---- Jacobians and Hessians ---------------------------------------------------------------------
-
-
-def _jacobian(compiled: Compiled, one: Derived) -> str:
-    """Blocks by output and path."""
-    about = f"the Jacobian of {_named(one)}: blocks by output and path{_apart(one)}"
-    kind, before, about = _with_value(compiled, one, "dict[str, dict[str, Any]]", about)
-    lines = [f"return {before}{{"]
-    for name in one.outputs:
-        rows = _blocks(compiled, one, name)
-        lines += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
-    return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-        f"{about}\n\nA block has the shape of the output, then that of the path.\n",
-        entered(compiled, [*steps(compiled, one), *lines, "}"]),
-    )
-
-
-def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
-    """The blocks of one output by path; the index of a family comes behind the output's axes."""
-    declared = differentiated(compiled, one)
-    keys = {d.name: f"J {name} {d.name}" for d in declared}
-    written = owned(one, [keys[d.name] for d in declared if d.family is None])
-
-    def block(d: Declared, _: str) -> str:
-        if d.family is None:
-            return written[keys[d.name]]
-        node = one.program.results[keys[d.name]]
-        lead = ":, " * (node.rank - d.node.rank)
-        return f"{result(node, one.program)}[{lead}{_position(d)}]"
-
-    return dict_rows(declared, block)
-
-
-def _matrix(compiled: Compiled, one: Derived) -> str:
-    """One array of all blocks."""
-    which = "Jacobian" if "jacobian" in one.kind else "Hessian"
-    about = f"the {which} of {_named(one)} as one matrix{_apart(one)}"
-    kind, before, about = _with_value(compiled, one, "Array", about)
-    rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
-    paths = ", ".join(d.name for d in differentiated(compiled, one))
-    return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-        f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
-        "in this order, elements row by row.\n",
-        entered(
-            compiled, [*steps(compiled, one), f"return {before}{owned(one, ['matrix'])['matrix']}"]
-        ),
-    )
-
-
-def _hessian(compiled: Compiled, one: Derived) -> str:
-    """Blocks by path and path."""
-    about = f"the Hessian of {_named(one)}: blocks by path and path"
-    kind, before, about = _with_value(compiled, one, "dict[str, dict[str, Any]]", about)
-    declared = differentiated(compiled, one)
-    keys = [f"H {a.name} {b.name}" for a in declared for b in declared]
-    plain = [key for key in keys if "*" not in key]
-    written = owned(one, plain)
-
-    def block(a: Declared, b: Declared) -> str:
-        key = f"H {a.name} {b.name}"
-        if key in written:
-            return written[key]
-        node = one.program.results[key]
-        first = [_position(a)] if a.family else []
-        between = [":"] * (len(a.shape))
-        second = [_position(b, OTHER_INDEX)] if b.family else []
-        places = ", ".join([*first, *between, *second] if second else first)
-        return f"{result(node, one.program)}[{places}]"
-
-    def row(a: Declared, _: str) -> str:
-        inside = dict_rows(declared, lambda b, _: block(a, b), OTHER_INDEX)
-        return "{" + " ".join(line.strip() for line in inside) + "}"
-
-    rows = dict_rows(declared, row)
-    return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-        f"{about}\n\nA block has the shape of the first path, then that of the second.\n",
-        entered(compiled, [*steps(compiled, one), f"return {before}{{", *rows, "}"]),
-    )
-
-
-_EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
-    "value": _value,
-    "grad": _gradient,
-    "vjp": _vjp,
-    "jvp": _jvp,
-    "hvp": _hvp,
-    "jacobian": _jacobian,
-    "jacobian_matrix": _matrix,
-    "hessian": _hessian,
-    "hessian_matrix": _matrix,
-}
-
-
-def _named(one: Derived) -> str:
+def named(one: Derived) -> str:
     return ", ".join(f"`{name}`" for name in one.outputs)
 
 
-def _values(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
+def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
     """The type of a function's values and the expression that returns them."""
     written = owned(one, one.outputs)
     if len(one.outputs) == 1 and not always_record:

@@ -11,9 +11,9 @@ from graphc.emit import parts, special
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
-from graphc.emit.derived import derived
 from graphc.emit.entry import text as entry_text
 from graphc.emit.families import shown, tuple_rows
+from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records

@@ -1,0 +1,152 @@
+"""The functions that return Jacobians and Hessians; the dims choose the mode where they can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.elaborate.model import Declared
+from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.derived import (
+    apart,
+    differentiated,
+    entered,
+    named,
+    owned,
+    position,
+    steps,
+    with_value,
+)
+from graphc.emit.families import OTHER_INDEX, dict_rows
+from graphc.emit.function import result
+from graphc.emit.layout import function
+
+Returned = Callable[[Derived, str], list[str]]
+
+
+def jacobian_function(compiled: Compiled, one: Derived) -> str:
+    """Blocks by output and path."""
+    about = f"the Jacobian of {named(one)}: blocks by output and path{apart(one)}"
+    kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
+
+    def returned(each: Derived, before: str) -> list[str]:
+        lines = [f"return {before}{{"]
+        for name in each.outputs:
+            rows = _blocks(compiled, each, name)
+            lines += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
+        return [*lines, "}"]
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nA block has the shape of the output, then that of the path. {_how(one)}\n",
+        entered(compiled, _by_mode(compiled, one, returned)),
+    )
+
+
+def _by_mode(compiled: Compiled, one: Derived, returned: Returned) -> list[str]:
+    """The lines of the mode that takes the least work at the dims, where they decide."""
+
+    def lines(each: Derived) -> list[str]:
+        _, before, _ = with_value(compiled, each, "", "it")
+        return [*steps(compiled, each), *returned(each, before)]
+
+    if not one.others:
+        return lines(one)
+    first, *rest = sorted((one, *one.others), key=lambda each: each.mode)
+    written = [f"# work in multiply-adds: {_modes(one)}"]
+    while rest:
+        least = ", ".join(str(each.work) for each in rest)
+        least = least if len(rest) == 1 else f"min({least})"
+        written.append(f"if {first.work} <= {least}:  # {first.mode}")
+        written += [f"    {line}" for line in lines(first)]
+        first, *rest = rest
+    return [*written, f"# {first.mode}", *lines(first)]
+
+
+def _modes(one: Derived) -> str:
+    return ", ".join(sorted(each.mode for each in (one, *one.others)))
+
+
+def _how(one: Derived) -> str:
+    """What the reader is told of the mode."""
+    if one.others:
+        return f"Of the modes {_modes(one)} the dims choose."
+    return {
+        "forward": "Forward mode: a tangent for each element of the paths.",
+        "reverse": "Reverse mode: a cotangent for each element of the outputs.",
+        "mixed": "Mixed: each block with the fewest tangents or cotangents.",
+    }.get(one.mode, "")
+
+
+def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
+    """The blocks of one output by path; the index of a family comes behind the output's axes."""
+    declared = differentiated(compiled, one)
+    keys = {d.name: f"J {name} {d.name}" for d in declared}
+    written = owned(one, [keys[d.name] for d in declared if d.family is None])
+
+    def block(d: Declared, _: str) -> str:
+        if d.family is None:
+            return written[keys[d.name]]
+        node = one.program.results[keys[d.name]]
+        lead = ":, " * (node.rank - d.node.rank)
+        return f"{result(node, one.program)}[{lead}{position(d)}]"
+
+    return dict_rows(declared, block)
+
+
+def matrix_function(compiled: Compiled, one: Derived) -> str:
+    """One array of all blocks."""
+    which = "Jacobian" if "jacobian" in one.kind else "Hessian"
+    about = f"the {which} of {named(one)} as one matrix{apart(one)}"
+    kind, _, about = with_value(compiled, one, "Array", about)
+    rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
+    paths = ", ".join(d.name for d in differentiated(compiled, one))
+
+    def returned(each: Derived, before: str) -> list[str]:
+        return [f"return {before}{owned(each, ['matrix'])['matrix']}"]
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
+        f"in this order, elements row by row. {_how(one)}\n",
+        entered(compiled, _by_mode(compiled, one, returned)),
+    )
+
+
+def hessian_function(compiled: Compiled, one: Derived) -> str:
+    """Blocks by path and path."""
+    about = f"the Hessian of {named(one)}: blocks by path and path"
+    kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
+
+    def returned(each: Derived, before: str) -> list[str]:
+        return [f"return {before}{{", *_rows(compiled, each), "}"]
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nA block has the shape of the first path, then that of the second. "
+        f"{_how(one)}\n",
+        entered(compiled, _by_mode(compiled, one, returned)),
+    )
+
+
+def _rows(compiled: Compiled, one: Derived) -> list[str]:
+    """A dict by path for each path."""
+    declared = differentiated(compiled, one)
+    keys = [f"H {a.name} {b.name}" for a in declared for b in declared]
+    written = owned(one, [key for key in keys if "*" not in key])
+
+    def block(a: Declared, b: Declared) -> str:
+        key = f"H {a.name} {b.name}"
+        if key in written:
+            return written[key]
+        node = one.program.results[key]
+        first = [position(a)] if a.family else []
+        between = [":"] * (len(a.shape))
+        second = [position(b, OTHER_INDEX)] if b.family else []
+        places = ", ".join([*first, *between, *second] if second else first)
+        return f"{result(node, one.program)}[{places}]"
+
+    def row(a: Declared, _: str) -> str:
+        inside = dict_rows(declared, lambda b, _: block(a, b), OTHER_INDEX)
+        return "{" + " ".join(line.strip() for line in inside) + "}"
+
+    return dict_rows(declared, row)
