@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import gc
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain, combinations
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_ops import CALLS, Call
@@ -20,13 +26,20 @@ from graphc.emit import parts, special
 from graphc.emit.expression import expression
 from graphc.emit.function import body
 from graphc.graph import (
+    CONSTANT,
     COTANGENT,
+    DIM,
     INPUT,
+    SOURCES,
     Graph,
     Node,
+    Op,
+    arguments_first,
     building,
     source,
+    with_args,
 )
+from graphc.loop import BOUND, LOOP, RESULT, RULED
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
 from graphc.source import Source
@@ -58,9 +71,11 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     lines.append(f"return [{values}]")
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
 
+    space = {"np": np, "FLOAT": np.float64, **vars(parts), **vars(special)}
+    exec(text, space)
+
     def run(*values: Any, **dims: int) -> list[np.ndarray]:
-        space = {"np": np, "FLOAT": np.float64, **vars(parts), **vars(special), **dims}
-        exec(text, space)
+        space.update(dims)
         with np.errstate(all="ignore"):
             return [np.asarray(one) for one in space["f"](*values)]
 
@@ -76,8 +91,6 @@ def assert_close(found: Sequence[Any], expected: Sequence[Any], tolerance: float
 
 # ---- the operations --------------------------------------------------------------------------
 
-SIZES = [(Dim.of(3), 3), (Dim.of(1), 1), (Dim.symbol("S_"), 0), (Dim.symbol("S_"), 2)]
-
 
 def subsets(items: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
     """Every choice of at least one."""
@@ -85,48 +98,57 @@ def subsets(items: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
 
 
 def slices_of(value: np.ndarray, count: int) -> np.ndarray:
-    """The same elements in other orders."""
+    """The same elements in other orders; numbers a little larger from slice to slice."""
     rng = np.random.default_rng(5)
-    return np.stack(
-        [rng.permutation(value.reshape(-1)).reshape(value.shape) for _ in range(count)] or [value]
-    )[:count]
+    stack = np.empty((count, *value.shape), value.dtype)
+    for i in range(count):
+        stack[i] = rng.permutation(value.reshape(-1)).reshape(value.shape)
+        if value.dtype == float:
+            stack[i] *= 1 + 0.004 * i
+    return stack
 
 
-def compare(
-    results: Sequence[Node],
-    given: Sequence[Node],
-    chosen: Sequence[Node],
-    values: Values,
-    size: Dim,
-    count: int,
-    dims: Mapping[str, int],
-) -> None:
-    """The batched graph against one evaluation of the graph itself for each slice."""
-    leading = {
-        node: source(INPUT, f"all_{i}", node.type.with_shape((size, *node.shape)))
-        for i, node in enumerate(chosen)
-    }
-    new = batched(results, leading, size)
-    stacks = {node: slices_of(np.asarray(values[node]), count) for node in chosen}
-    ends = [new.get(node, node) for node in results]
-    once = computing(results, given)
-    sample = [values[node] for node in given]
-    expected = [
-        once(*(stacks[n][i] if n in stacks else values[n] for n in given), **dims)
-        for i in range(count)
-    ]
-    shapes = once(*sample, **dims)
-    wanted = [
-        (np.stack([one[k] for one in expected]) if count else np.empty((0, *shape.shape)))
-        if node in new
-        else shape
-        for k, (node, shape) in enumerate(zip(results, shapes, strict=True))
-    ]
-    sources = [leading.get(node, node) for node in given]
-    found = computing(ends, sources)(
-        *(stacks.get(node, values[node]) for node in given), **dims, S_=count
-    )
-    assert_close(found, wanted, 1e-10)
+@dataclass(frozen=True)
+class Function:
+    """Results of nodes that are given, values for these, and sizes of dims."""
+
+    results: Sequence[Node]
+    given: Sequence[Node]
+    values: Values
+    dims: Mapping[str, int]
+
+    @cached_property
+    def once(self) -> Callable[..., list[np.ndarray]]:
+        return computing(self.results, self.given)
+
+    def compare(self, chosen: Sequence[Node], size: Dim, *counts: int) -> None:
+        """The batched graph against one evaluation of the graph itself for each slice."""
+        leading = {
+            node: source(INPUT, f"all_{i}", node.type.with_shape((size, *node.shape)))
+            for i, node in enumerate(chosen)
+        }
+        new = batched(self.results, leading, size)
+        ends = [new.get(node, node) for node in self.results]
+        batch = computing(ends, [leading.get(node, node) for node in self.given])
+        for count in counts:
+            stacks = {n: slices_of(np.asarray(self.values[n]), count) for n in chosen}
+            slices = [
+                self.once(*({**self.values, **{n: s[i] for n, s in stacks.items()}}[n]
+                            for n in self.given), **self.dims)
+                for i in range(count)
+            ]  # fmt: skip
+            alone = self.once(*(self.values[n] for n in self.given), **self.dims)
+            expected = [
+                np.array([one[k] for one in slices]).reshape(count, *shape.shape)
+                if node in new
+                else shape
+                for k, (node, shape) in enumerate(zip(self.results, alone, strict=True))
+            ]
+            values = [stacks.get(n, self.values[n]) for n in self.given]
+            assert_close(batch(*values, **self.dims, S_=count), expected, 1e-10)
+
+
+THREE, ONE, MANY = Dim.of(3), Dim.of(1), Dim.symbol("S_")
 
 
 def nodes_of(call: Call) -> tuple[list[Node], list[Node], dict[Node, Any]]:
@@ -143,11 +165,13 @@ def dims_of(call: Call) -> dict[str, int]:
 
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_operation(call: Call) -> None:
-    for size, count in SIZES:
-        with building():
-            results, inputs, values = nodes_of(call)
-            for chosen in subsets(inputs):
-                compare(results, inputs, chosen, values, size, count, dims_of(call))
+    with building():
+        results, inputs, values = nodes_of(call)
+        function = Function(results, inputs, values, dims_of(call))
+        for chosen in subsets(inputs):
+            function.compare(chosen, THREE, 3)
+            function.compare(chosen, ONE, 1)
+        function.compare(inputs, MANY, 0, 2)
 
 
 def pulled(results: Sequence[Node], inputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -162,24 +186,26 @@ def pulled(results: Sequence[Node], inputs: Sequence[Node]) -> tuple[list[Node],
     return ends, [ct for _, ct in seeds]
 
 
+def pullback_of(
+    results: Sequence[Node], inputs: Sequence[Node], values: Values, dims: Mapping[str, int]
+) -> tuple[Function, list[Node]]:
+    """The cotangents of the inputs by inputs and cotangents of results; the latter."""
+    ends, cotangents = pulled(results, inputs)
+    samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
+    floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
+    rng = np.random.default_rng(3)
+    more = {ct: rng.normal(size=one.shape) for ct, one in zip(cotangents, floats, strict=True)}
+    return Function(ends, [*inputs, *cotangents], {**values, **more}, dims), cotangents
+
+
 @pytest.mark.parametrize("call", CALLS, ids=str)
 def test_pullback(call: Call) -> None:
-    rng = np.random.default_rng(3)
-    for size, count in SIZES[:1] + SIZES[2:]:
-        with building():
-            results, inputs, values = nodes_of(call)
-            ends, cotangents = pulled(results, inputs)
-            if not ends:
-                return
-            dims = dims_of(call)
-            samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
-            floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
-            values |= {
-                ct: rng.normal(size=one.shape) for ct, one in zip(cotangents, floats, strict=True)
-            }
-            given = [*inputs, *cotangents]
-            compare(ends, given, cotangents, values, size, count, dims)
-            compare(ends, given, given, values, size, count, dims)
+    with building():
+        function, cotangents = pullback_of(*nodes_of(call), dims_of(call))
+        if function.results:
+            function.compare(cotangents, THREE, 3)
+            function.compare(cotangents, MANY, 0, 2)
+            function.compare(function.given, THREE, 3)
 
 
 # ---- loops and stated derivatives ------------------------------------------------------------
@@ -260,31 +286,24 @@ def loop_of(name: str) -> tuple[list[Node], list[Node], dict[Node, Any]]:
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_loop(name: str) -> None:
-    for size, count in SIZES:
-        with building():
-            results, inputs, values = loop_of(name)
-            for chosen in subsets(inputs):
-                if name != "until" or inputs[2] not in chosen:
-                    compare(results, inputs, chosen, values, size, count, DIMS)
+    with building():
+        results, inputs, values = loop_of(name)
+        function = Function(results, inputs, values, DIMS)
+        for chosen in subsets(inputs[:2] if name == "until" else inputs):
+            function.compare(chosen, THREE, 3)
+            function.compare(chosen, ONE, 1)
+            function.compare(chosen, MANY, 0, 2)
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_pullback_of_a_loop(name: str) -> None:
-    rng = np.random.default_rng(4)
-    for size, count in SIZES:
-        with building():
-            results, inputs, values = loop_of(name)
-            ends, cotangents = pulled(results, inputs)
-            samples = computing(results, inputs)(*(values[n] for n in inputs), **DIMS)
-            values |= {
-                ct: rng.normal(size=one.shape) for ct, one in zip(cotangents, samples, strict=True)
-            }
-            given = [*inputs, *cotangents]
-            compare(ends, given, cotangents, values, size, count, DIMS)
-            compare(ends, given, cotangents[:1], values, size, count, DIMS)
-            if name != "until":
-                compare(ends, given, inputs, values, size, count, DIMS)
-                compare(ends, given, given, values, size, count, DIMS)
+    with building():
+        results, inputs, values = loop_of(name)
+        function, cotangents = pullback_of(results, inputs, values, DIMS)
+        moving = inputs[:2] if name == "until" else inputs
+        for chosen in (cotangents, cotangents[:1], moving, [*moving, *cotangents]):
+            function.compare(chosen, THREE, 3)
+            function.compare(chosen, MANY, 0, 2)
 
 
 def test_a_loop_that_would_end_at_different_steps() -> None:
@@ -294,3 +313,214 @@ def test_a_loop_that_would_end_at_different_steps() -> None:
         leading = {start: source(INPUT, "all", start.type.with_shape((3,)))}
         with pytest.raises(Mismatch, match="the loop over t ends when"):
             batched(results, leading, Dim.of(3))
+
+
+# ---- axis maps -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Applied:
+    """One operation on sources of its own (and on numbers as they are), and values for them."""
+
+    node: Node
+    values: tuple[np.ndarray, ...]
+    compute: Callable[..., np.ndarray]
+
+
+def applied(call: Call) -> Iterator[Applied]:
+    """Every operation in the graph of a call and of its pullback, on what it meets there."""
+    results, inputs, values = nodes_of(call)
+    ends, cotangents = pulled(results, inputs)
+    dims = dims_of(call)
+    samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
+    floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
+    values |= {ct: np.cos(one) for ct, one in zip(cotangents, floats, strict=False)}
+    nodes = [n for n in arguments_first([*results, *ends]) if any(arg.rank for arg in n.args)]
+    args = list(dict.fromkeys(arg for node in nodes for arg in node.args))
+    given = [*inputs, *cotangents]
+    known = computing(args, given)(*(values[n] for n in given), **dims)
+    found = dict(zip(args, known, strict=True))
+    for node in nodes:
+        sources = tuple(
+            arg if arg.static else source(INPUT, f"arg_{i}", arg.type)
+            for i, arg in enumerate(node.args)
+        )
+        moved = with_args(node, sources)
+        once = computing([moved], [one for one in sources if not one.static])
+
+        def compute(*values: np.ndarray, once: Any = once, sources: Any = sources) -> np.ndarray:
+            taken = [v for v, one in zip(values, sources, strict=True) if not one.static]
+            return once(*taken, **dims)[0]
+
+        yield Applied(moved, tuple(found[arg] for arg in node.args), compute)
+
+
+def changed(value: np.ndarray, axis: int, place: int) -> np.ndarray:
+    """Another value in one slice: of integers one that occurs somewhere."""
+    other = np.array(value)
+    part = np.moveaxis(other, axis, 0)
+    if value.dtype == bool:
+        part[place] = ~part[place]
+    elif value.dtype == float:
+        part[place] *= 1.01
+    else:
+        part[place] = np.max(value) + np.min(value) - part[place]
+    return other
+
+
+def stays(one: Applied, slot: int, axis: int, onto: int) -> bool:
+    """Does each slice of the result depend on that of the argument alone?"""
+    values = list(one.values)
+    before = one.compute(*values)
+    for place in range(values[slot].shape[axis]):
+        moved = [changed(v, axis, place) if i == slot else v for i, v in enumerate(values)]
+        after = one.compute(*moved)
+        rest = [np.delete(result, place, onto) for result in (before, after)]
+        if not np.allclose(*rest, rtol=1e-13, atol=0, equal_nan=True):
+            return False
+    return True
+
+
+seen: set[Any] = set()
+
+
+@pytest.mark.parametrize("call", CALLS, ids=str)
+def test_axis_maps(call: Call) -> None:
+    with building():
+        for one in applied(call):
+            node = one.node
+            key = (node.op, repr(node.attrs), tuple(arg.type for arg in node.args), call.N)
+            if key in seen:
+                continue
+            seen.add(key)
+            maps = node.op.axes(node)
+            assert [len(axes) for axes in maps] == [arg.rank for arg in node.args]
+            for slot, axes in enumerate(maps):
+                for axis, onto in enumerate(axes):
+                    if onto is not None:
+                        assert node.shape[onto] == node.args[slot].shape[axis]
+                        assert stays(one, slot, axis, onto)
+
+
+MAPPED = {
+    "input x: [2, 3]; input y: [3]; output z = x * y": ((0, 1), (1,)),
+    "input x: [2, 1]; input y: [2, 3]; output z = x + y": ((0, None), (0, 1)),
+    "input x: [5, 3]; input w: [3, 4]; output z = x @ w": ((0, None), (None, 1)),
+    "input x: [2, 5, 3]; input w: [3]; output z = x @ w": ((0, 1, None), (None,)),
+    "input x: [3]; input w: [2, 3, 4]; output z = x @ w": ((None,), (0, None, 1)),
+    "input x: [2, 5, 3]; input w: [2, 3, 4]; output z = x @ w": ((0, 1, None), (0, None, 2)),
+    "input x: [3]; input y: [4]; output z = outer(x, y)": ((0,), (1,)),
+    "input x: [2, 3, 4]; output z = sum(x, axis=1)": ((0, None, 1),),
+    "input x: [2, 3, 4]; output z = mean(x, axis=[0, -1], keepdims=true)": ((None, 1, None),),
+    "input x: [2, 3]; output z = sum(x)": ((None, None),),
+    "input x: [2, 3]; output z = softmax(x)": ((0, None),),
+    "input x: [2, 3, 4]; output z = argmax(x, axis=1)": ((0, None, 1),),
+    "input x: [2, 3, 4]; output z = transpose(x)": ((2, 1, 0),),
+    "input x: [2, 3]; output z = x[:, _, :]": ((0, 2),),
+    "input x: [2, 3, 4]; output z = x[1, :, :2]": ((None, 0, None),),
+    "input x: [2, 3, 4]; output z = flip(x, axis=1)": ((0, None, 2),),
+    "input x: [2, 3, 4]; input i: int[5]; output z = x[:, i, :]": ((0, None, 2), (1,)),
+    "input x: [2, 3]; input i: int[2]; output z = pick(x, i)": ((0, None), (0,)),
+    "dim B; input x: [B, 6]; output z = reshape(x, [B, 2, 3])": ((0, None),),
+    "dim B; input x: [2, 3, B]; output z = reshape(x, [6, B])": ((None, None, 1),),
+    "input x: [2, 3]; input y: [2, 4]; output z = concat(x, y)": ((0, None), (0, None)),
+    "input x: [2, 3]; output z = cumsum(x, axis=0)": ((None, 1),),
+    "input x: [2, 3]; output z = roll(x, 1, axis=0)": ((None, 1),),
+    "input x: [2, 3]; output z = roll(x, 1)": ((None, None),),
+    "input x: [5, 3, 3]; output z = inv(x)": ((0, None, None),),
+    "input x: [5, 3, 3]; output z = det(x)": ((0, None, None),),
+    "input x: [5, 3, 3]; input y: [3, 2]; output z = solve(x, y)": ((0, None, None), (None, 2)),
+    "input x: [5, 3]; input y: [3]; output z = cross(x, y)": ((0, None), (None,)),
+    "input x: [5, 3]; output z = tril(x)": ((0, 1),),
+    "input x: [5, 4, 3]; output z = diagonal(x)": ((0, None, None),),
+    "input x: [5, 4]; output z = broadcast_to(x, [2, 5, 4])": ((1, 2),),
+    "input x: [5, 4, 8, 8]; output z = maxpool(x, 2)": ((0, 1, None, None),),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", MAPPED)
+def test_axes_that_are_mapped(text: str) -> None:
+    with building():
+        (result,) = model_of(text.replace("; ", "\n")).outputs
+        assert result.node.op.axes(result.node) == MAPPED[text]
+
+
+# ---- what is made ----------------------------------------------------------------------------
+
+
+def test_every_operation_has_a_rule() -> None:
+    """All that exist: some are reached by no name."""
+    entered = {LOOP, RESULT, RULED}  # which batching takes apart itself
+    without = {one for one in gc.get_objects() if isinstance(one, Op) and one.batch is None}
+    assert without - entered == {*SOURCES, CONSTANT, DIM, BOUND}
+
+
+@pytest.mark.parametrize("text", ["x @ w", "x @ (w @ v)", "w.T @ x[0]", "solve(q, x[0])"])
+def test_what_is_shared_is_multiplied_once(text: str) -> None:
+    """One product or one factorisation for all positions, not one for each."""
+    head = "input x: [4, 3]\ninput w: [3, 3]\ninput v: [3]\ninput q: [3, 3]\noutput y = "
+    with building():
+        model = model_of(head + text)
+        x, y = model.inputs[0].node, model.outputs[0].node
+        new = batched([y], {x: source(INPUT, "all", x.type.with_shape((7, 4, 3)))}, Dim.of(7))
+        heavy = [n for n in arguments_first([new[y]]) if n.op.name in ("matmul", "solution")]
+        assert heavy
+        assert all(arg.rank <= 2 for node in heavy for arg in node.args)
+
+
+JACOBIANS = {
+    "x @ w": lambda x, w: x @ w,
+    "tanh(x @ w) @ w.T": lambda x, w: jnp.tanh(x @ w) @ w.T,
+    "softmax(x, axis=0)": lambda x, w: jax.nn.softmax(x, axis=0),
+    "solve(w @ w.T + eye(3), x[0])": lambda x, w: jnp.linalg.solve(w @ w.T + jnp.eye(3), x[0]),
+    "cumprod(x, axis=1) * w[0]": lambda x, w: jnp.cumprod(x, axis=1) * w[0],
+    "sort(x, axis=0)": lambda x, w: jnp.sort(x, axis=0),
+    "take(x, [1, 1, 0], axis=0) + take(w, [2, 0, 1], axis=1)": lambda x, w: (
+        x[jnp.array([1, 1, 0])] + w[:, jnp.array([2, 0, 1])]
+    ),
+    "conv1d(x[_], w[:, :2, _])": lambda x, w: jax.lax.conv_general_dilated(
+        x[None], w[:, :2, None], (1,), "VALID"
+    ),
+    "logsumexp(x[:, :, _] + w[_], axis=1)": lambda x, w: jax.nn.logsumexp(
+        x[:, :, None] + w[None], axis=1
+    ),
+    "cholesky(w @ w.T + 3 * eye(3))": lambda x, w: jnp.linalg.cholesky(w @ w.T + 3 * jnp.eye(3)),
+    "std(x, axis=0)": lambda x, w: jnp.std(x, axis=0),
+}
+
+
+@pytest.mark.parametrize("text", JACOBIANS)
+def test_jacobian(text: str) -> None:
+    """All rows of the identity at once, pulled back, against JAX."""
+    rng = np.random.default_rng(8)
+    x, w = rng.uniform(0.2, 1.3, size=(2, 3)), rng.uniform(0.2, 1.3, size=(3, 3))
+    with building():
+        model = model_of(f"input x: [2, 3]\ninput w: [3, 3]\noutput y = {text}")
+        inputs = [one.node for one in model.inputs]
+        (y,) = (one.node for one in model.outputs)
+        ends, (ct,) = pulled([y], inputs)
+        seeds = source(COTANGENT, "seeds", ct.type.with_shape((y.type.size, *y.shape)))
+        new = batched(ends, {ct: seeds}, y.type.size)
+        shape = tuple(axis.evaluate({}) for axis in y.shape)
+        identity = np.eye(math.prod(shape)).reshape(-1, *shape)
+        found = iter(computing([new[end] for end in ends], [*inputs, seeds])(x, w, identity))
+        for expected in jax.jacrev(JACOBIANS[text], (0, 1))(x, w):
+            if np.any(expected):
+                rows = next(found)
+                assert_close([rows.reshape(expected.shape)], [np.asarray(expected)])
+
+
+@pytest.mark.parametrize("text", JACOBIANS)
+def test_values_against_vmap(text: str) -> None:
+    rng = np.random.default_rng(9)
+    x, w = rng.uniform(0.2, 1.3, size=(5, 2, 3)), rng.uniform(0.2, 1.3, size=(3, 3))
+    with building():
+        model = model_of(f"input x: [2, 3]\ninput w: [3, 3]\noutput y = {text}")
+        inputs = [one.node for one in model.inputs]
+        (y,) = (one.node for one in model.outputs)
+        several = source(INPUT, "several", inputs[0].type.with_shape((5, 2, 3)))
+        new = batched([y], {inputs[0]: several}, Dim.of(5))
+        if y in new:
+            found = computing([new[y]], [several, inputs[1]])(x, w)
+            expected = jax.vmap(JACOBIANS[text], (0, None))(x, w)
+            assert_close(found, [np.asarray(expected)])
