@@ -1,4 +1,4 @@
-"""The workloads by name: those that compute gradients are data, the others functions."""
+"""The workloads by name: those that compute derivatives are data, the others functions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from pathlib import Path
 
 from benchmarks.harness import Effort, Say, Workload, measure
 from benchmarks.tables import Table
-from benchmarks.workloads import compiling, digits, startup
+from benchmarks.workloads import (
+    compiling,
+    digits,
+    startup,
+)
 
 Measure = Callable[[Path, Effort, Say], list[Table]]
 
