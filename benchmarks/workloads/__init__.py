@@ -10,13 +10,30 @@ from benchmarks.harness import Effort, Say, Workload, measure
 from benchmarks.tables import Table
 from benchmarks.workloads import (
     compiling,
+    deep,
     digits,
+    elementwise,
+    mlp,
+    net321,
+    resblocks,
     startup,
+    transformer,
 )
 
 Measure = Callable[[Path, Effort, Say], list[Table]]
 
-GRADIENTS: Mapping[str, Workload] = {workload.name: workload for workload in (digits.WORKLOAD,)}
+GRADIENTS: Mapping[str, Workload] = {
+    workload.name: workload
+    for workload in (
+        digits.WORKLOAD,
+        net321.WORKLOAD,
+        mlp.WORKLOAD,
+        resblocks.WORKLOAD,
+        deep.WORKLOAD,
+        elementwise.WORKLOAD,
+        transformer.WORKLOAD,
+    )
+}
 
 WORKLOADS: Mapping[str, Measure] = {
     **{name: partial(measure, workload) for name, workload in GRADIENTS.items()},
