@@ -9,10 +9,13 @@ from pathlib import Path
 from benchmarks.harness import Effort, Say, Workload, measure
 from benchmarks.tables import Table
 from benchmarks.workloads import (
+    bundle,
     compiling,
     deep,
     digits,
     elementwise,
+    gmm,
+    lstm,
     mlp,
     net321,
     resblocks,
@@ -31,7 +34,11 @@ GRADIENTS: Mapping[str, Workload] = {
         resblocks.WORKLOAD,
         deep.WORKLOAD,
         elementwise.WORKLOAD,
+        gmm.WORKLOAD,
+        lstm.WORKLOAD,
         transformer.WORKLOAD,
+        bundle.WORKLOAD,
+        bundle.GRADIENT_WORKLOAD,
     )
 }
 
