@@ -15,9 +15,12 @@ from benchmarks.workloads import (
     digits,
     elementwise,
     gmm,
+    hessian,
+    jacobian,
     lstm,
     mlp,
     net321,
+    per_example,
     resblocks,
     startup,
     transformer,
@@ -39,6 +42,10 @@ GRADIENTS: Mapping[str, Workload] = {
         transformer.WORKLOAD,
         bundle.WORKLOAD,
         bundle.GRADIENT_WORKLOAD,
+        jacobian.ONE,
+        jacobian.BATCH,
+        per_example.WORKLOAD,
+        hessian.WORKLOAD,
     )
 }
 
