@@ -1,5 +1,5 @@
 # Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
-#   make demo    make test    make bench    make bench only=mlp    make clean
+#   make demo    make test    make bench    make bench only=d    make clean
 
 PYTHON ?= python3
 VENV   := .venv

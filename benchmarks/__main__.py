@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME …]`: measure, print tables, write `out/benchmarks.json`."""
+"""`python -m benchmarks [NAME …]`: measure, print tables, write `out/benchmarks_1.json` and `.svg`.
+
+The number is that of the threads: each is measured in a process of its own, since libraries read it
+when they are imported."""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import importlib.util
 import json
 import os
 import platform
+import subprocess
 import sys
 from typing import Any
 
@@ -17,16 +21,21 @@ from rich.table import Table as RichTable
 from benchmarks.processes import ROOT, limit_threads
 from benchmarks.tables import Table
 
-PEERS = ("autograd", "casadi", "jax", "numba", "torch")
+PEERS = ("autograd", "casadi", "jax", "matplotlib", "numba", "torch")
 WIDTH = 140  # of what is written to a file or a pipe
 
 
 def main(arguments: list[str]) -> int:
     """Measure the named workloads, or all."""
     options = _options(arguments)
-    limit_threads(options.threads)
+    threads, *more = options.threads
+    if more:
+        command = [sys.executable, "-m", "benchmarks", *arguments, "--threads"]
+        return max(subprocess.call([*command, str(n)]) for n in options.threads)
+    limit_threads(threads)
     # only now, because these import NumPy
     from benchmarks.harness import QUICK, Effort
+    from benchmarks.picture import draw
     from benchmarks.workloads import WORKLOADS
 
     names = options.names or list(WORKLOADS)
@@ -41,11 +50,12 @@ def main(arguments: list[str]) -> int:
         progress.print(f"── {line}", highlight=False)
 
     if missing := [name for name in PEERS if importlib.util.find_spec(name) is None]:
-        say(f"not installed, so not measured: {', '.join(missing)}")
+        say(f"not installed, so left out: {', '.join(missing)}")
     effort = QUICK if options.quick else Effort()
     modules = ROOT / "out" / "benchmarks"
     modules.mkdir(parents=True, exist_ok=True)
-    written: dict[str, Any] = {"environment": _environment(options.threads), "workloads": {}}
+    written: dict[str, Any] = {"environment": _environment(threads), "workloads": {}}
+    measured: list[Table] = []
     for name in names:
         tables = WORKLOADS[name](modules, effort, say)
         for table in tables:
@@ -55,20 +65,29 @@ def main(arguments: list[str]) -> int:
             else:
                 console.print(_rich(table))
         written["workloads"][name] = [table.data() for table in tables]
+        measured += tables
     written["environment"]["load after"] = os.getloadavg()
-    path = ROOT / "out" / "benchmarks.json"
+    path = ROOT / "out" / f"benchmarks_{threads}.json"
     path.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     say(f"wrote {path.relative_to(ROOT)}")
+    if draw(measured, picture := path.with_suffix(".svg")):
+        say(f"wrote {picture.relative_to(ROOT)}")
     return 0
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a workload; default: all")
-    parser.add_argument("--threads", type=int, default=1, help="for everyone; default: 1")
+    parser.add_argument(
+        "--threads", type=_numbers, default=[1, 2], help="for everyone, in turn; default: 1,2"
+    )
     parser.add_argument("--quick", action="store_true", help="a look, too short to be trusted")
     parser.add_argument("--markdown", action="store_true", help="tables in Markdown")
     return parser.parse_args(arguments)
+
+
+def _numbers(given: str) -> list[int]:
+    return [int(one) for one in given.split(",")]
 
 
 def _environment(threads: int) -> dict[str, Any]:

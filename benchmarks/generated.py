@@ -5,26 +5,71 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from benchmarks.harness import Case, Run
-from benchmarks.processes import ROOT, run
+from benchmarks.harness import Case, Contestant, Result, Run
+from benchmarks.processes import ROOT, Failed, run
 
 EXAMPLES = ROOT / "examples"
+WORKLOADS = Path(__file__).resolve().parent / "workloads"
+LEVELS = ("-O0",)  # of optimisation: a contestant each
+UNKNOWN = "error[E500]"  # what graphc says of a `derive` clause that it cannot do yet
+
+Shape = Callable[..., Result]  # from what the functions of a module return
 
 
-def module_path(modules: Path, graph: str, dtype: str, level: str) -> Path:
-    """Where the module of a graph is written."""
-    return modules / f"{graph}_{dtype}{level.replace('-', '_')}.py"
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A graph, and what to derive of it in place of what its file says: clauses `… as NAME`."""
+
+    path: Path
+    derive: tuple[str, ...] = ()
 
 
-def build(graph: Path, modules: Path, dtype: str, level: str = "-O0") -> Path:
-    """Compile a graph as a user does."""
-    path = module_path(modules, graph.stem, dtype, level)
-    options = ["-o", str(path), "--dtype", dtype, level]
-    run([sys.executable, "-m", "graphc", "compile", str(graph), *options])
-    return path
+def module_path(source: Source, case: Case, level: str) -> Path:
+    """Where the module for a case is written."""
+    stem = "_".join([source.path.stem, *(clause.split()[-1] for clause in source.derive)])
+    dims = "".join(f"_{name}{size}" for name, size in case.dims.items())
+    return case.modules / f"{stem}{dims}_{case.dtype}{level.replace('-', '_')}.py"
+
+
+def build(source: Source, cases: Sequence[Case]) -> None:
+    """Compile a graph as a user does, at each level, once for all cases that share a module.
+
+    A clause that graphc cannot derive yet leaves no module: that contestant is missing.
+    """
+    wanted = {module_path(source, one, level): (one, level) for one in cases for level in LEVELS}
+    for path, (case, level) in wanted.items():
+        path.unlink(missing_ok=True)
+        fixed = [word for name, size in case.dims.items() for word in ("--dim", f"{name}={size}")]
+        derived = [word for clause in source.derive for word in ("--derive", clause)]
+        options = ["-o", str(path), "--dtype", case.dtype, level, *fixed, *derived]
+        try:
+            run([sys.executable, "-m", "graphc", "compile", str(source.path), *options])
+        except Failed as failed:
+            if UNKNOWN not in str(failed):
+                raise
+
+
+def graphc(source: Source, *functions: str, shape: Shape | None = None) -> tuple[Contestant, ...]:
+    """A contestant for each level: functions of the module of a graph, mostly one.
+
+    `shape` brings what they return into the form that is compared, a value and arrays by path,
+    where a single one does not return that.
+    """
+    return tuple(
+        Contestant(
+            f"graphc {level}",
+            partial(_call, source=source, level=level, functions=functions, shape=shape),
+            lacks=partial(_lacks, source=source, level=level),
+        )
+        for level in LEVELS
+    )
 
 
 def load(path: Path) -> ModuleType:
@@ -38,12 +83,28 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-def value_and_grad(case: Case, graph: str, level: str = "-O0") -> Run:
-    """`value_and_grad_loss` of the module of a graph, on the data of a case."""
-    module = load(module_path(case.modules, graph, case.dtype, level))
-    call, params, inputs = (
-        module.value_and_grad_loss,
-        dict(case.params),
-        tuple(case.inputs.values()),
-    )
-    return lambda: call(params, *inputs)
+def arguments(module: ModuleType, case: Case) -> tuple[Any, ...]:
+    """The data of a case in the order of a module: parameters first, if it has any, then inputs.
+
+    What is differentiated may be an input of the graph, and a parameter of it be held fast.
+    """
+    given = {**case.inputs, **case.params}
+    paths = getattr(module, "PARAMETERS", ())
+    first = ({path: given[path] for path in paths},) if paths else ()
+    return (*first, *(given[name] for name in module.GRAPH["inputs"]))
+
+
+def _call(
+    case: Case, source: Source, level: str, functions: Sequence[str], shape: Shape | None
+) -> Run:
+    module = load(module_path(source, case, level))
+    calls, given = [getattr(module, name) for name in functions], arguments(module, case)
+    if shape is None:
+        (only,) = calls
+        return lambda: only(*given)  # type: ignore[no-any-return]
+    return lambda: shape(*(call(*given) for call in calls))
+
+
+def _lacks(case: Case, source: Source, level: str) -> str | None:
+    there = module_path(source, case, level).exists()
+    return None if there else "graphc does not derive this yet"

@@ -13,7 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ Result = tuple[Any, Mapping[str, Any]]  # the value, and its gradients by path
 Run = Callable[[], Result]
 Say = Callable[[str], None]
 
-TOLERANCE = {"float64": 1e-9, "float32": 1e-4}
+DTYPES = ("float64", "float32")
+VALUE = "value"  # beside the paths of gradients
+TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
+PATIENCE = 30.0  # seconds: a contestant that has taken as long gets no more processes
 
 
 class Disagreement(ArithmeticError):
@@ -35,13 +38,19 @@ class Disagreement(ArithmeticError):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One set of parameters and inputs; `modules` is the folder of the generated modules."""
+    """What is differentiated by (`params`) and what is not, as arrays of one precision.
+
+    `modules` is the folder of the generated modules, `dims` what they fix, and `allowed` the
+    deviation by path, or of the value, where an array is what cancellation left of larger ones.
+    """
 
     name: str
     dtype: str
     params: Mapping[str, np.ndarray]
     inputs: Mapping[str, np.ndarray]
     modules: Path
+    dims: Mapping[str, int] = field(default_factory=dict)
+    allowed: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +60,16 @@ class Contestant:
     name: str
     prepare: Callable[[Case], Run]
     needs: str | None = None  # the package that it runs on, beside NumPy
+    dtypes: Sequence[str] = DTYPES
+    lacks: Callable[[Case], str | None] = lambda case: None
 
-    def available(self) -> bool:
-        """Whether that package is installed."""
-        return self.needs is None or importlib.util.find_spec(self.needs) is not None
+    def missing(self, case: Case) -> str | None:
+        """Why it cannot take part in a case, if it cannot."""
+        if self.needs is not None and importlib.util.find_spec(self.needs) is None:
+            return f"{self.needs} is not installed"
+        if case.dtype not in self.dtypes:
+            return f"{' and '.join(self.dtypes)} only"
+        return self.lacks(case)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +78,11 @@ class Workload:
 
     name: str
     title: str
-    build: Callable[[Path], None]  # writes the generated modules into a folder
+    build: Callable[[Sequence[Case]], None]  # writes the generated modules
     cases: Callable[[Path], Sequence[Case]]
+    small: Callable[[Path], Sequence[Case]]  # for the tests: the same modules, less data
     contestants: Sequence[Contestant]
-    reference: Callable[[Case], Result]  # value and gradients, in float64
+    reference: Callable[[Case], Run]  # of a case in float64
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +116,26 @@ class Timing:
         return quartiles(self.samples)
 
 
-def error(result: Result, reference: Result) -> float:
-    """The largest deviation, relative to the largest entry of each gradient (and to the value)."""
+def exact(workload: Workload, case: Case) -> Result:
+    """The reference on the data of a case, computed in float64 whatever the case is in."""
+    params, inputs = (
+        {name: a if a.dtype.kind in "iu" else a.astype(np.float64) for name, a in arrays.items()}
+        for arrays in (case.params, case.inputs)
+    )
+    return workload.reference(replace(case, dtype="float64", params=params, inputs=inputs))()
+
+
+def errors(result: Result, reference: Result) -> dict[str, float]:
+    """The largest deviation of the `value` and of each gradient, relative to its largest entry."""
     (value, gradients), (exact, expected) = result, reference
     if gradients.keys() != expected.keys():
         raise Disagreement(f"gradients by {sorted(gradients)}, expected {sorted(expected)}")
-    pairs = [(value, exact), *((gradients[path], expected[path]) for path in expected)]
-    return max(_deviation(np.asarray(one, np.float64), np.asarray(two)) for one, two in pairs)
+    found = {path: _deviation(gradients[path], expected[path]) for path in expected}
+    return {VALUE: _deviation(value, exact), **found}
 
 
-def _deviation(found: np.ndarray, exact: np.ndarray) -> float:
+def _deviation(given: Any, expected: Any) -> float:
+    found, exact = np.asarray(given, np.float64), np.asarray(expected)
     if found.shape != exact.shape:
         raise Disagreement(f"a gradient of shape {found.shape}, expected {exact.shape}")
     scale = float(np.max(np.abs(exact), initial=0.0)) or 1.0
@@ -117,14 +143,18 @@ def _deviation(found: np.ndarray, exact: np.ndarray) -> float:
     return worst if worst == worst else np.inf
 
 
-def compare(runs: Mapping[str, Run], reference: Result, tolerance: float) -> dict[str, float]:
+def compare(runs: Mapping[str, Run], reference: Result, case: Case) -> dict[str, float]:
     """How far each contestant is from the reference; too far is an error."""
-    errors = {name: error(call(), reference) for name, call in runs.items()}
-    wrong = {name: found for name, found in errors.items() if not found <= tolerance}
+    found = {name: errors(call(), reference) for name, call in runs.items()}
+    wrong = [
+        f"{name} by {far:.1e} in {path} (at most {most:.0e} is allowed)"
+        for name, each in found.items()
+        for path, far in each.items()
+        if not far <= (most := case.allowed.get(path, TOLERANCE[case.dtype]))
+    ]
     if wrong:
-        listed = ", ".join(f"{name} by {found:.1e}" for name, found in wrong.items())
-        raise Disagreement(f"not timed: {listed}; at most {tolerance:.0e} is allowed")
-    return errors
+        raise Disagreement(f"not timed: {', '.join(wrong)}")
+    return {name: max(each.values()) for name, each in found.items()}
 
 
 def interleaved(runs: Mapping[str, Run], effort: Effort) -> dict[str, Timing]:
@@ -163,15 +193,17 @@ def _sample(call: Run, repeats: int) -> tuple[float, float]:
 
 def measure(workload: Workload, modules: Path, effort: Effort, say: Say) -> list[Table]:
     """A table for each case of a workload."""
-    workload.build(modules)
-    return [_case(workload, case, effort, say) for case in workload.cases(modules)]
+    cases = workload.cases(modules)
+    workload.build(cases)
+    return [_case(workload, case, effort, say) for case in cases]
 
 
 def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
     say(f"{workload.name}: {case.name}, one process")
-    chosen = [contestant for contestant in workload.contestants if contestant.available()]
+    absent = {one.name: why for one in workload.contestants if (why := one.missing(case))}
+    chosen = [contestant for contestant in workload.contestants if contestant.name not in absent]
     runs = {contestant.name: contestant.prepare(case) for contestant in chosen}
-    errors = compare(runs, workload.reference(case), TOLERANCE[case.dtype])
+    deviations = compare(runs, exact(workload, case), case)
     warm = interleaved(runs, effort)
     fresh = alone(workload, case, list(runs), effort, say)
     base = warm[chosen[0].name].samples
@@ -184,7 +216,7 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
             "ratio": _paired(timing.samples, base),
             "processor": statistics.median(timing.processor),
             "processor ratio": _paired(timing.processor, warm[chosen[0].name].processor),
-            "error": errors[name],
+            "error": deviations[name],
         }
         if fresh:
             found = {key: _middle(fresh[name], key) for key in fresh[name][0]}
@@ -209,7 +241,9 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
         "peak memory": megabytes,
         "error": power,
     }
-    return Table(f"{workload.title}, {case.name}", columns, rows)
+    listed = "; ".join(f"{name} ({why})" for name, why in absent.items())
+    note = f"Not measured: {listed}" if absent else ""
+    return Table(f"{workload.title}, {case.name}", columns, rows, note)
 
 
 def _middle(measured: Sequence[Mapping[str, float]], key: str) -> float:
@@ -225,13 +259,16 @@ def _paired(samples: Sequence[float], base: Sequence[float]) -> float:
 def alone(
     workload: Workload, case: Case, names: Sequence[str], effort: Effort, say: Say
 ) -> dict[str, list[dict[str, float]]]:
-    """What each contestant measures of itself in new processes, in turn."""
+    """What each contestant measures of itself in new processes, in turn, while patience lasts."""
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    spent = dict.fromkeys(names, 0.0)
     for turn in range(effort.processes):
         say(f"{workload.name}: {case.name}, new processes, {turn + 1} of {effort.processes}")
-        for name in names:
+        for name in (name for name in names if spent[name] < PATIENCE):
             command = ["-m", "benchmarks.contestant", workload.name, case.name, name]
+            start = time.perf_counter()
             printed = run([sys.executable, *command, str(case.modules), str(effort.sample)])
+            spent[name] += time.perf_counter() - start
             measured[name].append(json.loads(printed))
     return measured if effort.processes else {}
 

@@ -22,7 +22,9 @@ THREADS = {
     "VECLIB_MAXIMUM_THREADS": "{}",
     "GRAPHC_THREADS": "{}",
     "NPROC": "{}",  # the pool of JAX
+    "TORCHINDUCTOR_COMPILE_THREADS": "{}",
 }
+COLD = {"TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}  # the first result includes the compilation
 
 # Printed by a child as the last thing that it does. Linux hands the resident size of the parent on
 # as the `ru_maxrss` of a child (it is taken over at `exec`), so the child's own mark is read there.
@@ -42,6 +44,7 @@ def limit_threads(threads: int) -> None:
     if "numpy" in sys.modules:
         raise RuntimeError("the number of threads is set before NumPy is imported")
     os.environ.update({name: value.format(threads) for name, value in THREADS.items()})
+    os.environ.update(COLD)
     if threads == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 
@@ -51,6 +54,10 @@ def peak_memory() -> int:
     found: dict[str, int] = {}
     exec(PEAK, found)
     return found["peak"]
+
+
+class Failed(RuntimeError):
+    """A command that failed, with all that it said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,7 @@ def run(command: Sequence[str]) -> str:
     kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+        raise Failed(f"{' '.join(command)}\n{done.stderr}")
     return done.stdout
 
 

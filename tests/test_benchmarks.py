@@ -6,19 +6,24 @@ import dataclasses
 import importlib
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
-from benchmarks import harness
-from benchmarks.harness import Contestant, Disagreement, Effort, Workload
-from benchmarks.processes import ROOT, alternate, python
+from benchmarks import generated, harness, picture
+from benchmarks.harness import Case, Contestant, Disagreement, Effort, Workload
+from benchmarks.processes import ROOT, Failed, alternate, python
 from benchmarks.tables import Table, ratio, seconds, text
 from benchmarks.workloads import GRADIENTS, WORKLOADS
 from benchmarks.workloads.compiling import GROWTH
+from graphc.cli.app import app
 from graphc.pipeline import compile_text
+from graphc.syntax.format import format_source
+from graphc.syntax.parse import read_source
 
 LITTLE = Effort(rounds=3, sample=0.0005, processes=0, sizes=1)
 TOO_SLOW_TO_IMPORT = {"torch"}
@@ -28,51 +33,90 @@ def silent(line: str) -> None:
     """Say nothing."""
 
 
+def compiled_here(command: Sequence[str]) -> str:
+    """`python -m graphc …` without a new process: the tests want many modules."""
+    assert command[1:3] == ["-m", "graphc"]
+    done = CliRunner().invoke(app, list(command[3:]))
+    if done.exit_code:
+        raise Failed(done.output)
+    return done.output
+
+
+Small = Callable[[str], Sequence[Case]]
+
+
 @pytest.fixture(scope="session")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The generated modules of all workloads."""
+def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The small cases of a workload by its name, their modules compiled once."""
     folder = tmp_path_factory.mktemp("modules")
-    for workload in GRADIENTS.values():
-        workload.build(folder)
-    return folder
+    found: dict[str, Sequence[Case]] = {}
+
+    def cases(name: str) -> Sequence[Case]:
+        if name not in found:
+            found[name] = GRADIENTS[name].small(folder)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(generated, "run", compiled_here)
+                GRADIENTS[name].build(found[name])
+        return found[name]
+
+    return cases
 
 
-def available(workload: Workload) -> list[Contestant]:
-    """The contestants that are quick to import."""
-    return [c for c in workload.contestants if c.available() and c.needs not in TOO_SLOW_TO_IMPORT]
+def present(workload: Workload, case: Case) -> list[Contestant]:
+    """The contestants of a case that are quick to import, and to compile."""
+    return [
+        one
+        for one in workload.contestants
+        if not one.missing(case)
+        and one.needs not in TOO_SLOW_TO_IMPORT
+        and (case.dtype == "float64" or one.needs is None)
+    ]
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_contestants_agree(name: str, modules: Path) -> None:
-    """Everyone computes the gradients of the reference, in the first case of each precision."""
+def test_contestants_agree(name: str, small: Small) -> None:
+    """Everyone computes the derivatives of the reference: JAX in float64, graphc in both."""
     workload = GRADIENTS[name]
-    first = {case.dtype: case for case in reversed(workload.cases(modules))}
-    for case in first.values():
-        runs = {one.name: one.prepare(case) for one in available(workload)}
-        errors = harness.compare(runs, workload.reference(case), harness.TOLERANCE[case.dtype])
-        assert errors.keys() == runs.keys()
+    for case in small(name):
+        runs = {one.name: one.prepare(case) for one in present(workload, case)}
+        reference = harness.exact(workload, case)
+        assert harness.compare(runs, reference, case).keys() == runs.keys()
+        harness.compare(runs, reference, case)  # again: nothing of the first is left in its arrays
 
 
 @pytest.mark.parametrize("name", GRADIENTS)
-def test_the_reference_is_the_derivative(name: str, modules: Path) -> None:
+def test_the_reference_is_the_derivative(name: str, small: Small) -> None:
     """Along a random direction, the reference is what central differences give."""
     workload = GRADIENTS[name]
-    case = workload.cases(modules)[0]
+    case = small(name)[0]
+    value, gradients = harness.exact(workload, case)
+    shapes = {path: array.shape for path, array in case.params.items()}
+    if np.ndim(value) or {path: np.shape(g) for path, g in gradients.items()} != shapes:
+        pytest.skip("no gradient of a scalar: JAX is what it is compared with")
     rng = np.random.default_rng(1)
-    along = {path: rng.normal(size=array.shape) for path, array in case.params.items()}
+    along = {path: rng.normal(size=shape) for path, shape in shapes.items()}
 
-    def value(step: float) -> float:
-        moved = {path: array + step * along[path] for path, array in case.params.items()}
-        return float(workload.reference(dataclasses.replace(case, params=moved))[0])
+    def moved(step: float) -> float:
+        params = {path: array + step * along[path] for path, array in case.params.items()}
+        return float(harness.exact(workload, dataclasses.replace(case, params=params))[0])
 
-    _, gradients = workload.reference(case)
     expected = sum(float(np.sum(gradients[path] * along[path])) for path in along)
-    assert (value(1e-5) - value(-1e-5)) / 2e-5 == pytest.approx(expected, rel=1e-6)
+    assert (moved(1e-6) - moved(-1e-6)) / 2e-6 == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_wrong_gradient_is_not_timed(modules: Path) -> None:
+@pytest.mark.parametrize("path", sorted(generated.WORKLOADS.glob("*.graph")), ids=lambda p: p.stem)
+def test_graphs_are_canonical(path: Path) -> None:
+    """As `graphc fmt` writes them; and each belongs to a workload."""
+    source = read_source(str(path), path.read_bytes())
+    assert format_source(source) == source.text
+    used = [one.build.args[0].path for one in GRADIENTS.values()]  # type: ignore[attr-defined]
+    assert path in used
+
+
+def test_a_wrong_gradient_is_not_timed(small: Small) -> None:
     """One part in a million too much in one gradient ends the measurement."""
     workload = GRADIENTS["digits"]
+    cases = small("digits")[:1]
     honest = workload.contestants[1]
     timed = []
 
@@ -88,10 +132,13 @@ def test_a_wrong_gradient_is_not_timed(modules: Path) -> None:
         return run
 
     cheating = dataclasses.replace(
-        workload, contestants=(honest, Contestant("a cheat", wrong)), build=lambda folder: None
+        workload,
+        contestants=(honest, Contestant("a cheat", wrong)),
+        cases=lambda folder: cases,
+        build=lambda cases: None,
     )
     with pytest.raises(Disagreement, match=r"not timed: a cheat by 1\.0e-06"):
-        harness.measure(cheating, modules, LITTLE, silent)
+        harness.measure(cheating, cases[0].modules, LITTLE, silent)
     assert len(timed) == 1  # for the comparison only
 
 
@@ -106,21 +153,27 @@ def test_a_wrong_gradient_is_not_timed(modules: Path) -> None:
 def test_what_else_is_refused(found: dict[str, Any], message: str) -> None:
     """No numbers, another shape, other names."""
     exact = (1.0, {"W": np.array([1.0, 2.0])})
+    case = Case("one", "float64", {}, {}, Path())
     with pytest.raises(Disagreement, match=message):
-        harness.compare({"one": lambda: (1.0, found)}, exact, 1e-9)
+        harness.compare({"one": lambda: (1.0, found)}, exact, case)
 
 
-def test_measures(modules: Path) -> None:
-    """A row for each contestant; the first is what the ratios refer to."""
+def test_measures(small: Small, tmp_path: Path) -> None:
+    """A row for each contestant; the first is what the ratios refer to; who is missing is named."""
     workload = GRADIENTS["digits"]
-    small = dataclasses.replace(
+    cases = small("digits")
+    absent = (
+        Contestant("nobody", workload.reference, needs="nothing_of_that_name"),
+        Contestant("one precision", workload.reference, dtypes=("float32",)),
+    )
+    little = dataclasses.replace(
         workload,
-        contestants=workload.contestants[:2],
-        cases=lambda folder: workload.cases(folder)[:1],
-        build=lambda folder: None,
+        contestants=(*workload.contestants[:2], *absent),
+        cases=lambda folder: cases[:1],
+        build=lambda cases: None,
     )
     effort = dataclasses.replace(LITTLE, processes=1)
-    (table,) = harness.measure(small, modules, effort, silent)
+    (table,) = harness.measure(little, cases[0].modules, effort, silent)
     first, second = table.rows
     assert first["ratio"] == 1
     assert first["fresh ratio"] == 1
@@ -128,6 +181,34 @@ def test_measures(modules: Path) -> None:
     assert second["quartiles"][0] <= second["median"] <= second["quartiles"][1]
     assert 5e6 < second["peak memory"] < 1e9
     assert len(table.cells()[0]) == len(table.columns)
+    assert table.note == (
+        "Not measured: nobody (nothing_of_that_name is not installed); one precision (float32 only)"
+    )
+    path = tmp_path / "picture.svg"
+    assert picture.draw([table], path)
+    assert "<svg" in path.read_text(encoding="utf-8")
+    assert not picture.draw([], path)
+
+
+def test_a_clause_that_cannot_be_derived_yet_leaves_no_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its contestant is missing; any other error of the compiler is one here too."""
+    case = Case("one", "float64", {}, {}, tmp_path)
+    (graphc,) = generated.graphc(source := generated.Source(tmp_path / "some.graph"), "grad_loss")
+
+    def refused(code: str) -> Callable[[Sequence[str]], str]:
+        def run(command: Sequence[str]) -> str:
+            raise Failed(f"error[{code}]: this version of graphc does not derive `it`")
+
+        return run
+
+    monkeypatch.setattr(generated, "run", refused("E500"))
+    generated.build(source, [case])
+    assert graphc.missing(case) == "graphc does not derive this yet"
+    monkeypatch.setattr(generated, "run", refused("E501"))
+    with pytest.raises(Failed, match="E501"):
+        generated.build(source, [case])
 
 
 def test_a_slower_run_takes_longer() -> None:

@@ -1,4 +1,4 @@
-"""The workloads by name: those that compute gradients are data, the others functions."""
+"""The workloads by name: those that compute derivatives are data, the others functions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,46 @@ from pathlib import Path
 
 from benchmarks.harness import Effort, Say, Workload, measure
 from benchmarks.tables import Table
-from benchmarks.workloads import compiling, digits, startup
+from benchmarks.workloads import (
+    bundle,
+    compiling,
+    deep,
+    digits,
+    elementwise,
+    gmm,
+    hessian,
+    jacobian,
+    lstm,
+    mlp,
+    net321,
+    per_example,
+    resblocks,
+    startup,
+    transformer,
+)
 
 Measure = Callable[[Path, Effort, Say], list[Table]]
 
-GRADIENTS: Mapping[str, Workload] = {workload.name: workload for workload in (digits.WORKLOAD,)}
+GRADIENTS: Mapping[str, Workload] = {
+    workload.name: workload
+    for workload in (
+        digits.WORKLOAD,
+        net321.WORKLOAD,
+        mlp.WORKLOAD,
+        resblocks.WORKLOAD,
+        deep.WORKLOAD,
+        elementwise.WORKLOAD,
+        gmm.WORKLOAD,
+        lstm.WORKLOAD,
+        transformer.WORKLOAD,
+        bundle.WORKLOAD,
+        bundle.GRADIENT_WORKLOAD,
+        jacobian.ONE,
+        jacobian.BATCH,
+        per_example.WORKLOAD,
+        hessian.WORKLOAD,
+    )
+}
 
 WORKLOADS: Mapping[str, Measure] = {
     **{name: partial(measure, workload) for name, workload in GRADIENTS.items()},
