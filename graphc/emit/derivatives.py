@@ -21,7 +21,7 @@ def _entered(compiled: Compiled, lines: list[str]) -> list[str]:
 
 
 def _steps(compiled: Compiled, one: Derived) -> list[str]:
-    return body(one.program, compiled.model.source)
+    return body(one.program)
 
 
 def forward(compiled: Compiled) -> str:

@@ -9,42 +9,41 @@ from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, expression, show, statements
 from graphc.emit.layout import width
-from graphc.graph import Adjoint, Node
+from graphc.graph import Adjoint, Node, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import full_array
 from graphc.plan.schedule import LoopStep, Program, Step
-from graphc.source import Source
 
 WIDTH = 96
 LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
-def body(program: Program, source: Source, in_loop: bool = False) -> list[str]:
+def body(program: Program, in_loop: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
     Inside a loop nothing is dropped: the next step takes the variables again.
     """
     lines: list[str] = []
-    heading = ""
+    heading: Origin | None = None  # the statement of the graph that is quoted above
     for step in program.steps:
+        quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables, source)
+            lines += _loop(step, program.variables)
             lines += [f"del {', '.join(step.frees)}"] if step.frees else []
             continue
-        said = "" if step.adjoints else place(step.node, source)
         if step.adjoints:
             lines += _adjoint(step, program)
         else:
-            written = statements(step.target, step.node, program.variables)
-            lines += written if said == heading else _beside(written, said)
-            heading = said
+            heading = step.node.origin
+            said = "" if heading == quoted else place(step.node)
+            lines += _beside(statements(step.target, step.node, program.variables), said)
         if step.frees and not in_loop:
             lines.append(f"del {', '.join(step.frees)}")
     return lines
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list[str]:
+def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
     starts = [(name, _written(initial, variables)) for name, initial in step.carries]
@@ -61,7 +60,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list
         last = f"{start}{_written(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, source, in_loop=True)
+    inside = body(step.body, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         inside.append(f"{name}[{position}] = {_written(item, step.body.variables)}")
@@ -72,7 +71,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node, source))
+    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
