@@ -77,7 +77,7 @@ def compile_source(
         )
         model = stabilise(model)
         written = text(_compiled(model, options.level))
-    verify(written)
+        verify(written)
     return Result(written, model, model.warnings)
 
 

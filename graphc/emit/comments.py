@@ -23,7 +23,7 @@ def place(node: Node) -> str:
 
 
 def _quoted(span: Span, longest: int) -> str:
-    return shortened(on_one_line(span, longest + 1), longest)
+    return shortened(on_one_line(span, longest), longest)
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, expression, show, statements
-from graphc.emit.layout import width
+from graphc.emit.layout import listed, width
 from graphc.graph import Adjoint, Node, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
@@ -30,7 +29,7 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
             lines += _loop(step, program.variables)
-            lines += [f"del {', '.join(step.frees)}"] if step.frees else []
+            lines += _dropped(step.frees)
             continue
         if step.adjoints:
             lines += _adjoint(step, program)
@@ -38,15 +37,23 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
             lines += _beside(statements(step.target, step.node, program.variables), said)
-        if step.frees and not in_loop:
-            lines.append(f"del {', '.join(step.frees)}")
+        if not in_loop:
+            lines += _dropped(step.frees)
     return lines
+
+
+def _dropped(names: Sequence[str]) -> list[str]:
+    """`del a, b`; in brackets and over several lines where it is long."""
+    line = f"del {', '.join(names)}"
+    if not names or width(line) <= WIDTH:
+        return [line] if names else []
+    return listed("del (", names, ")")
 
 
 def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
-    starts = [(name, _written(initial, variables)) for name, initial in step.carries]
+    starts = [(name, expression(initial, variables)) for name, initial in step.carries]
     lines = [f"{name} = {start}" for name, start in starts if name != start]
     for name, item, stacked in step.stacks:
         make = "zeros" if loop.limited or loop.until is not None else "empty"
@@ -57,15 +64,15 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     last = str(first + loop.count)
     if taken is not None:
         start = "" if first.constant == 0 else f"{first} + "
-        last = f"{start}{_written(taken, variables)}"
+        last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
     inside = body(step.body, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
-        inside.append(f"{name}[{position}] = {_written(item, step.body.variables)}")
+        inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
-        inside.append(f"done = {_written(step.until, step.body.variables)}")
+        inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
     if step.steps:
         inside.append(f"{step.steps} += 1")
@@ -82,17 +89,13 @@ def _handed_on(step: LoopStep) -> list[str]:
     results = list(step.body.results.values())
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, results, strict=False):
-        written = _written(node, variables)
+        written = expression(node, variables)
         if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name:
-            lines += [f"{name} += {_written(term, variables)}" for term in node.args[1:]]
+            lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
-
-
-def _written(node: Node, variables: Mapping[Node, str]) -> str:
-    return ast.unparse(expression(node, variables))
 
 
 def _adjoint(step: Step, program: Program) -> list[str]:
@@ -121,7 +124,7 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
-            text = _written(arg.args[0] if subtracted else arg, program.variables)
+            text = expression(arg.args[0] if subtracted else arg, program.variables)
             sign = "- " if subtracted else "+ " if number else ""
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
         lines.append(")")
@@ -143,7 +146,7 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
 
 def result(node: Node, program: Program, shared: bool = False) -> str:
     """A result as it is returned: never memory of an input, of the cache or of another result."""
-    text = ast.unparse(expression(node, program.variables))
+    text = expression(node, program.variables)
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
     ends = node.op is RESULT and _may_be_its_start(node)

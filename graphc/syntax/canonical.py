@@ -25,7 +25,7 @@ _WORDS: WeakKeyDictionary[Source, Words] = WeakKeyDictionary()
 
 
 def on_one_line(span: Span, longest: int | None = None) -> str:
-    """The tokens of a span; no more of them than are needed for `longest` characters.
+    """The tokens of a span; where `longest` is given, no more than so many of them.
 
     >>> source = Source("a.graph", "y=f( x ,\\n  axis = - 1 ) # why\\n\\n;z = y ** 2")
     >>> on_one_line(Span(source, 0, len(source.text)))
@@ -33,12 +33,10 @@ def on_one_line(span: Span, longest: int | None = None) -> str:
     """
     words = _words(span.source)
     first = bisect_left(words.starts, span.start)
-    written = ""
-    for start, text in zip(words.starts[first:], words.texts[first:], strict=True):
-        if start >= span.end or (longest is not None and len(written) >= longest):
-            break
-        written += text if written else text.lstrip()
-    return written
+    last = bisect_left(words.starts, span.end)
+    if longest is not None:
+        last = min(last, first + longest)
+    return "".join(words.texts[first:last]).lstrip()
 
 
 def _words(source: Source) -> Words:
