@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
 from typing import Any, Literal
@@ -390,7 +391,26 @@ def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iter
             yield pending.pop()
 
 
-def topological(graph: nx.MultiDiGraph[Node]) -> Iterator[Node]:
-    """Arguments before nodes; ties in the order of making."""
-    order: Iterator[Node] = nx.lexicographical_topological_sort(graph, key=lambda n: n.index)
-    return order
+def topological(results: Iterable[Node], given: Container[Node] = ()) -> Iterator[Node]:
+    """The nodes of `dag`, arguments before nodes; ties in the order of making."""
+    users: dict[Node, list[Node]] = {}
+    missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
+    pending = list(results)
+    while pending:
+        node = pending.pop()
+        if node in missing:
+            continue
+        args = () if node in given else node.args
+        missing[node] = len(args)
+        for arg in args:
+            users.setdefault(arg, []).append(node)
+        pending += args
+    ready = [(node.index, node) for node, count in missing.items() if not count]
+    heapify(ready)
+    while ready:
+        _, node = heappop(ready)
+        yield node
+        for user in users.get(node, ()):
+            missing[user] -= 1
+            if not missing[user]:
+                heappush(ready, (user.index, user))

@@ -16,7 +16,6 @@ from graphc.graph import (
     Term,
     arguments_first,
     as_node,
-    dag,
     intern,
     stamped,
     topological,
@@ -158,7 +157,7 @@ def limit(node: Node) -> Node | None:
 def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[Node]:
     """What the roots reach that depends on nodes of the body or on the index."""
     changes = set(inside)
-    for node in topological(dag(roots)):
+    for node in topological(roots):
         if any(arg in changes for arg in node.args) or _mentions(node, index):
             changes.add(node)
     return changes
@@ -192,8 +191,8 @@ def captured(loop: Loop) -> tuple[Node, ...]:
 def body(loop: Loop) -> list[Node]:
     """The nodes that each step computes, arguments first."""
     changes = changing(loop.roots, loop.bound, loop.index)
-    graph = dag(loop.roots, given=set(loop.bound) | set(captured(loop)))
-    return [n for n in topological(graph) if n in changes and n.op is not BOUND]
+    given = set(loop.bound) | set(captured(loop))
+    return [n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND]
 
 
 def everywhere(roots: Iterable[Node]) -> Iterator[Node]:

@@ -35,13 +35,15 @@ class Scope:
 
     def __init__(self, taken: frozenset[str] | set[str] = frozenset()) -> None:
         self.taken = set(taken)
+        self.numbers: dict[str, int] = {}  # by name, the last number behind it
 
     def fresh(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, … where that is taken."""
-        name, number = wanted, 1
+        name, number = wanted, self.numbers.get(wanted, 1)
         while name in self.taken:
             number += 1
             name = f"{wanted}_{number}"
+        self.numbers[wanted] = number
         self.taken.add(name)
         return name
 

@@ -73,7 +73,7 @@ def compile_source(
     with building(), _without_collection():
         model = _model(source, options, folder)
         written = text(_compiled(model, options))
-    verify(written)
+        verify(written)
     return Result(written, model, model.warnings)
 
 

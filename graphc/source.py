@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Source:
     """A text and the name under which messages cite it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.dims import Dim
-from graphc.graph import Node, dag, topological
+from graphc.graph import Node, topological
 from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments
 
 Axes = tuple[int | None, ...]
@@ -26,7 +26,7 @@ def mixing(source: Node, size: Dim, output: Node) -> Node:
     """The first operation before the output that mixes the axis of this size of the source."""
     found = alignment(source, [output])
     axis = source.shape.index(size)
-    for node in topological(dag([output])):
+    for node in topological([output]):
         if node in found and found[node][axis] is None:
             return node
     return output
@@ -37,7 +37,7 @@ def _aligned(
 ) -> dict[Node, Axes]:
     found = dict(start)
     ends: dict[Node, list[Axes | None]] = {}
-    for node in topological(dag(results, given={*given, *start})):
+    for node in topological(results, {*given, *start}):
         if node in found or node in given:
             continue
         if node.op is RESULT:

@@ -72,7 +72,7 @@ def mixed(node: Node, per: Dim) -> Mismatch:
 
 def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -> None:
     """Follow the axis through everything that the results reach."""
-    for node in topological(dag(results, given=set(given))):
+    for node in topological(results, set(given)):
         if node in found.apart or node in found.summed or node in given:
             continue
         if node.op is LOOP:

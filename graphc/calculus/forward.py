@@ -27,11 +27,11 @@ def pushforward(
     total. A node that no seed reaches, or only through what has no derivative, is left out: its
     tangent is zero. What is `given` is not looked behind.
     """
-    graph = dag(results, given=set(given))
-    active = reached_from(graph, seeds)
+    results = list(results)
+    active = reached_from(dag(results, given=set(given)), seeds)
     tangents: dict[Node, Node] = {}
     pushed: dict[Node, Sequence[Node | None]] = {}
-    for node in topological(graph):
+    for node in topological(results, set(given)):
         if node not in active:
             continue
         with stamped(node.origin):

@@ -30,14 +30,15 @@ def pullback(
     through what has no derivative, is left out: its adjoint is zero. What is `given` is not
     looked behind: inside a loop, that is what comes from outside.
     """
-    graph = dag([output for output, _ in seeds], given=set(given))
+    outputs = [output for output, _ in seeds]
+    graph = dag(outputs, given=set(given))
     active = reached_from(graph, wrt)
     cotangents: dict[Node, list[Node]] = {}
     for output, cotangent in seeds:
         cotangents.setdefault(output, []).append(cotangent)
     adjoints: dict[Node, Adjoint] = {}
     pulled: dict[Node, Sequence[Node | None]] = {}
-    for node in reversed([n for n in topological(graph) if n in active]):
+    for node in reversed([n for n in topological(outputs, set(given)) if n in active]):
         if node.op is LOOP:
             ends = {
                 c.attrs["number"]: adjoints[c].value

@@ -15,6 +15,7 @@ from graphc.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.names import identifier
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
+from graphc.syntax.canonical import on_one_line
 from graphc.types import Type, known_facts, learn, same_shape
 
 INITIALISERS = {
@@ -222,7 +223,7 @@ def define_instance(context: Context, scope: Scope, statement: tree.Instance) ->
 def require(context: Context, scope: Scope, statement: tree.Require) -> None:
     """A condition on dims: proved, refuted, or checked at entry; then it counts as known."""
     pending = [statement.condition]
-    said = statement.doc.value if statement.doc else f"`{statement.condition.span.text}`"
+    said = statement.doc.value if statement.doc else f"`{on_one_line(statement.condition.span)}`"
     while pending:
         condition = pending.pop()
         if not isinstance(condition, tree.Binary):

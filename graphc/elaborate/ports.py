@@ -13,6 +13,7 @@ from graphc.ops import Function
 from graphc.ops.define import to_float
 from graphc.source import Span
 from graphc.syntax import tree
+from graphc.syntax.canonical import on_one_line
 from graphc.types import MAXIMAL_RANK, Dtype, Shape, Type, same_shape, show
 
 COMPILE_TIME = ("int", "ints", "float", "bool", "str", "fn")
@@ -99,7 +100,7 @@ def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
 
 
 def show_type(written: tree.TypeOf) -> str:
-    return " ".join(written.span.text.split())
+    return on_one_line(written.span)
 
 
 # ---- ports ------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from graphc.ops.select import gather
 from graphc.ops.shaping import expand, index
 from graphc.source import Span
 from graphc.syntax import tree
+from graphc.syntax.canonical import on_one_line
 from graphc.types import MAXIMAL_RANK, known_facts, same
 
 Part = tuple[tree.Index, Any]
@@ -167,6 +168,6 @@ def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None
     if proved is False or (known is not None and known < 0):
         raise otherwise
     if proved is None and known is None:
-        text = f"{span.text} needs {dim} >= 0"
+        text = f"{on_one_line(span)} needs {dim} >= 0"
         if not context.check_at_entry(dim, False, text, span):
             raise otherwise

@@ -1,37 +1,42 @@
-"""Comments beside statements: the line of the graph, or the term of the chain rule."""
+"""Comments beside statements: the statement of the graph, or the term of the chain rule."""
 
 from __future__ import annotations
 
 from graphc.graph import COTANGENT, Node, Term
 from graphc.loop import BOUND, LOOP
 from graphc.plan.schedule import Program
-from graphc.source import Source
+from graphc.source import Span
+from graphc.syntax.canonical import on_one_line
 
 LONGEST = 60
+LONGEST_USE = 30  # of a block, before a statement of it
 
 
-def place(node: Node, source: Source) -> str:
-    """`7: h = relu(z)`: the line of the user's file, and the text that made the node."""
+def place(node: Node) -> str:
+    """`h = relu(z)`, `dense(8) as up: y = act(x @ W + b)`: the statement that made the node; of a
+    block, behind its use."""
     origin = node.origin
     if origin is None:
         return ""
-    text = shortened(origin.span.text)
-    if origin.span.source is not source:
-        text = f"{origin.span.source.name.removesuffix('.graph')} {origin.span.line}: {text}"
-    return f"line {origin.outermost.line}: {text}"
+    text = _quoted(origin.span, LONGEST)
+    return text if origin.used is None else f"{_quoted(origin.used.span, LONGEST_USE)}: {text}"
 
 
-def shortened(text: str) -> str:
+def _quoted(span: Span, longest: int) -> str:
+    return shortened(on_one_line(span, longest), longest)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
     """Text from the source on one line of printable characters, fit for a comment."""
     words = " ".join(text.split())
     plain = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
     )
-    return plain if len(plain) <= LONGEST else plain[: LONGEST - 1] + "…"
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
 
 def term(one: Term, of: Node, program: Program) -> str:
-    """A term of the chain rule with its line: `(∂z/∂W)ᵀ d_z (line 7)`, `∂a/∂z ⊙ d_a (line 8)`.
+    """A term of the chain rule: `(∂z/∂W)ᵀ d_z`, `∂a/∂z ⊙ d_a`.
 
     The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
     """
@@ -44,7 +49,6 @@ def term(one: Term, of: Node, program: Program) -> str:
         return f"back through {labels[one.child]}"
     child, parent = labels[one.child], labels[of]
     adjoint = program.adjoints.get(one.child, f"d_{child}")
-    line = f" (line {one.child.origin.outermost.line})" if one.child.origin else ""
     if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
-        return f"∂{child}/∂{parent} ⊙ {adjoint}{line}"
-    return f"(∂{child}/∂{parent})ᵀ {adjoint}{line}"
+        return f"∂{child}/∂{parent} ⊙ {adjoint}"
+    return f"(∂{child}/∂{parent})ᵀ {adjoint}"

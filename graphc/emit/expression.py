@@ -1,10 +1,13 @@
-"""Nodes -> Python expressions and statements that compute them, as syntax trees and as text."""
+"""Nodes -> the Python expressions and statements that compute them, as text."""
 
 from __future__ import annotations
 
 import ast
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from string import Formatter
 from typing import Any
 
 from graphc.dims import Dim
@@ -15,42 +18,71 @@ FLOAT = "FLOAT"
 DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An expression as text, and its outermost form, with `_` for its parts: `_ + _`, `-_`, `_`.
+
+    The form says where the text needs parentheses; what never does is `_`.
+    """
+
+    text: str
+    form: str
+
+
 def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[str]:
     """The lines that give `target` the value of a node."""
     if "{out}" not in template(node):
-        return [f"{target} = {ast.unparse(expression(node, variables, top=True))}"]
-    return [ast.unparse(line) for line in _filled(node, variables, out=target).body]
+        return [f"{target} = {_filled(node, variables).text}"]
+    source, arguments = _source(node, variables)
+    lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
+    return [line.format(*(one.text for one in arguments), target) for line in lines]
 
 
-def expression(node: Node, variables: Mapping[Node, str], top: bool = False) -> ast.expr:
-    """The expression of a node: its variable, or its source around those of its arguments.
+def expression(node: Node, variables: Mapping[Node, str]) -> str:
+    """The expression of a node: its variable, or its source around those of its arguments."""
+    return _written(node, variables).text
 
-    `top` asks for the source even where the node has a variable.
-    """
-    if node in variables and not top:
-        return ast.Name(variables[node])
+
+def _written(node: Node, variables: Mapping[Node, str]) -> Written:
+    return Written(variables[node], "_") if node in variables else _filled(node, variables)
+
+
+def _filled(node: Node, variables: Mapping[Node, str]) -> Written:
+    """The template of a node with its arguments in their places."""
     if node.op is CONSTANT:
-        return _parsed(_constant(node))
+        text = _constant(node)
+        return Written(text, "-_" if text.startswith("-") else "_")
     if node.op is DIM:
         return _parsed(str(node.attrs["value"]))
-    only = _filled(node, variables).body[0]
-    assert isinstance(only, ast.Expr), node
-    return only.value
+    source, arguments = _source(node, variables)
+    (line,), form = _pattern(source, tuple(one.form for one in arguments))
+    return Written(line.format(*(one.text for one in arguments)), form)
 
 
-def _filled(node: Node, variables: Mapping[Node, str], **places: str) -> ast.Module:
-    """The template of a node with its arguments in their places."""
-    arguments = [expression(arg, variables) for arg in node.args]
+def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Written]]:
+    """The template of a node with names for its holes, and what goes into these."""
+    arguments = [_written(arg, variables) for arg in node.args]
     typed = _typed_argument(node)
     if typed is not None:
-        dtype = ast.Name(DTYPES[node.type.dtype])
-        arguments[typed] = ast.Call(dtype, [arguments[typed]], [])
-    holes = [f"_hole_{slot}" for slot in range(len(arguments))]
-    attrs = {name: show(value) for name, value in node.attrs.items()}
-    named = {**DTYPES, "shape": show(node.shape), **attrs, **places}
-    tree = ast.parse(template(node).format(*holes, **named))
-    _Fill(dict(zip(holes, arguments, strict=True))).visit(tree)
-    return ast.fix_missing_locations(tree)
+        arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
+    text = template(node)
+    holes = [_hole(slot) for slot in range(len(arguments))]
+    named: dict[str, str] = {}
+    for name in _fields(text):
+        if name == "shape":
+            named[name] = show(node.shape)
+        elif name == "out":
+            named[name] = _hole(len(arguments))
+        else:
+            named[name] = DTYPES[name] if name in DTYPES else show(node.attrs[name])
+    return text.format(*holes, **named), arguments
+
+
+@lru_cache(maxsize=1000)
+def _fields(text: str) -> frozenset[str]:
+    """The names of the places of a template, but for those of the arguments."""
+    found = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    return frozenset(name for name in found if not name.isdigit())
 
 
 def _typed_argument(node: Node) -> int | None:
@@ -60,6 +92,53 @@ def _typed_argument(node: Node) -> int | None:
     if any(arg.type.dtype == "float" and not arg.static for arg in node.args):
         return None
     return next((slot for slot in reversed(range(len(node.args))) if node.args[slot].static), None)
+
+
+# ---- parentheses -------------------------------------------------------------------------------
+
+
+def _hole(slot: int) -> str:
+    return f"_hole_{slot}_"
+
+
+@lru_cache(maxsize=10_000)
+def _pattern(source: str, forms: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The lines of a template with `{0}`, `{1}` … for expressions of these forms, and its form.
+
+    Python's own printer puts the parentheses, around a sample of each form.
+
+    >>> _pattern("_hole_0_ * _hole_1_", ("_ + _", "_ ** _"))
+    (('({0}) * {1}',), '_ * _')
+    """
+    samples = [
+        ast.parse(form.replace("_", _hole(n)), mode="eval").body for n, form in enumerate(forms)
+    ]
+    tree = ast.parse(source)
+    _Fill({_hole(n): sample for n, sample in enumerate(samples)}).visit(tree)
+    lines = []
+    for statement in tree.body:
+        line = ast.unparse(statement).replace("{", "{{").replace("}", "}}")
+        for n, sample in enumerate(samples):
+            line = line.replace(ast.unparse(sample), f"{{{n}}}")
+        lines.append(line)
+    last = tree.body[-1]
+    return tuple(lines), _form(last.value) if isinstance(last, ast.Expr) else "_"
+
+
+def _form(tree: ast.expr) -> str:
+    part = ast.Name("_")
+    match tree:
+        case ast.BinOp():
+            return ast.unparse(ast.BinOp(part, tree.op, part))
+        case ast.UnaryOp():
+            return ast.unparse(ast.UnaryOp(tree.op, part))
+        case ast.BoolOp():
+            return ast.unparse(ast.BoolOp(tree.op, [part, part]))
+        case ast.Compare():
+            return "_ < _"
+        case ast.IfExp():
+            return "_ if _ else _"
+    return "_"
 
 
 class _Fill(ast.NodeTransformer):
@@ -72,8 +151,13 @@ class _Fill(ast.NodeTransformer):
         return self.values.get(node.id, node)
 
 
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
+@lru_cache(maxsize=1000)
+def _parsed(text: str) -> Written:
+    tree = ast.parse(text, mode="eval").body
+    return Written(ast.unparse(tree), _form(tree))
+
+
+# ---- values ------------------------------------------------------------------------------------
 
 
 def show(value: Any) -> str:

@@ -2,53 +2,59 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, expression, show, statements
-from graphc.emit.layout import width
-from graphc.graph import Adjoint, Node
+from graphc.emit.layout import listed, width
+from graphc.graph import Adjoint, Node, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import expand, full_array, reshape
 from graphc.plan.schedule import LoopStep, Program, Step
-from graphc.source import Source
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
 LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
-def body(program: Program, source: Source, in_loop: bool = False) -> list[str]:
+def body(program: Program, in_loop: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
     Inside a loop nothing is dropped: the next step takes the variables again.
     """
     lines: list[str] = []
-    heading = ""
+    heading: Origin | None = None  # the statement of the graph that is quoted above
     for step in program.steps:
+        quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables, source)
-            lines += [f"del {', '.join(step.frees)}"] if step.frees else []
+            lines += _loop(step, program.variables)
+            lines += _dropped(step.frees)
             continue
-        said = "" if step.adjoints else place(step.node, source)
         if step.adjoints:
             lines += _adjoint(step, program)
         else:
-            written = statements(step.target, step.node, program.variables)
-            lines += written if said == heading else _beside(written, said)
-            heading = said
-        if step.frees and not in_loop:
-            lines.append(f"del {', '.join(step.frees)}")
+            heading = step.node.origin
+            said = "" if heading == quoted else place(step.node)
+            lines += _beside(statements(step.target, step.node, program.variables), said)
+        if not in_loop:
+            lines += _dropped(step.frees)
     return lines
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list[str]:
+def _dropped(names: Sequence[str]) -> list[str]:
+    """`del a, b`; in brackets and over several lines where it is long."""
+    line = f"del {', '.join(names)}"
+    if not names or width(line) <= WIDTH:
+        return [line] if names else []
+    return listed("del (", names, ")")
+
+
+def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
-    starts = [(name, _written(initial, variables)) for name, initial in step.carries]
+    starts = [(name, expression(initial, variables)) for name, initial in step.carries]
     lines = [f"{name} = {start}" for name, start in starts if name != start]
     for name, item, stacked in step.stacks:
         make = "zeros" if loop.limited or loop.until is not None else "empty"
@@ -59,21 +65,21 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], source: Source) -> list
     last = str(first + loop.count)
     if taken is not None:
         start = "" if first.constant == 0 else f"{first} + "
-        last = f"{start}{_written(taken, variables)}"
+        last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, source, in_loop=True)
+    inside = body(step.body, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
-        inside.append(f"{name}[{position}] = {_written(item, step.body.variables)}")
+        inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
-        inside.append(f"done = {_written(step.until, step.body.variables)}")
+        inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node, source))
+    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
@@ -84,17 +90,13 @@ def _handed_on(step: LoopStep) -> list[str]:
     results = list(step.body.results.values())
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, results, strict=False):
-        written = _written(node, variables)
+        written = expression(node, variables)
         if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name:
-            lines += [f"{name} += {_written(term, variables)}" for term in node.args[1:]]
+            lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
-
-
-def _written(node: Node, variables: Mapping[Node, str]) -> str:
-    return ast.unparse(expression(node, variables))
 
 
 def _adjoint(step: Step, program: Program) -> list[str]:
@@ -123,7 +125,7 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
-            text = _written(arg.args[0] if subtracted else arg, program.variables)
+            text = expression(arg.args[0] if subtracted else arg, program.variables)
             sign = "- " if subtracted else "+ " if number else ""
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
         lines.append(")")
@@ -145,7 +147,7 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
 
 def result(node: Node, program: Program, shared: bool = False) -> str:
     """A result as it is returned: never memory of an input, of the cache or of another result."""
-    text = ast.unparse(expression(node, program.variables))
+    text = expression(node, program.variables)
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
     viewed = node

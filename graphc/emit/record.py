@@ -11,6 +11,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import shown
 from graphc.graph import Node
 from graphc.names import identifier
+from graphc.syntax.canonical import on_one_line
 from graphc.types import Type
 
 BYTES = {"float64": 8, "float32": 4}
@@ -27,7 +28,7 @@ def graph_record(compiled: Compiled) -> list[str]:
     width = BYTES[model.dtype]
     record: dict[str, Any] = {
         "name": model.name,
-        "source": f"sha256:{hashlib.sha256(model.source.text.encode()).hexdigest()}",
+        "source": f"sha256:{hashlib.sha256(on_one_line(model.span).encode()).hexdigest()}",
         "graphc": compiled.version,
         "level": compiled.level,
         "dtype": model.dtype,

@@ -27,6 +27,7 @@ EXPRESSIONS = (
     ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr,
     ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
+ALLOWED = STATEMENTS + EXPRESSIONS
 
 
 class Refused(AssertionError):
@@ -39,24 +40,36 @@ def verify(text: str) -> None:
     A `.graph` file reaches the text as checked names and as literals only; this would notice
     if anything else did.
     """
-    nodes = list(ast.walk(ast.parse(text)))
     known = {name for names in IMPORTS.values() for name in names} | BUILTINS
-    for node in nodes:
-        if not isinstance(node, STATEMENTS + EXPRESSIONS):
+    read: dict[str, int] = {}  # the names that are read, each with a line
+    pending: list[ast.AST] = [ast.parse(text)]
+    while pending:
+        node = pending.pop()
+        if not isinstance(node, ALLOWED):
             raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
+        if isinstance(node, ast.Name):  # most nodes are
+            if isinstance(node.ctx, ast.Store):
+                known.add(node.id)
+            else:
+                read.setdefault(node.id, node.lineno)
+            continue
         if isinstance(node, ast.Import | ast.ImportFrom):
             _check_import(node)
         elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
             known.add(node.name)
         elif isinstance(node, ast.arg):
             known.add(node.arg)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            known.add(node.id)
         elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
             raise Refused(f"line {node.lineno}: attribute {node.attr}")
-    for node in nodes:
-        if isinstance(node, ast.Name) and node.id not in known:
-            raise Refused(f"line {node.lineno}: unknown name {node.id}")
+        for field in node._fields:
+            value = getattr(node, field)
+            if isinstance(value, list):
+                pending += [item for item in value if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST):
+                pending.append(value)
+    for name, line in read.items():
+        if name not in known:
+            raise Refused(f"line {line}: unknown name {name}")
 
 
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.graph import Node, dag, topological, with_args
+from graphc.graph import Node, topological, with_args
 from graphc.loop import Element, Loop, bound, changing, rebuild
 from graphc.ops.shaping import index
 
@@ -30,7 +30,7 @@ def rolled(
     elements: list[Element] = []
     sources: list[Node] = []
     read: dict[Node, Node] = {}
-    for node in topological(dag(results)):
+    for node in topological(results):
         if node in changes and node.op is index and node.args[0] not in changes:
             found = _source(node, symbol, first, count)
             if found is not None:

@@ -111,7 +111,7 @@ def _saved_name(graph: Graph, item: Node, loop: Loop) -> str:
 
 def _mentions(node: Node, text: str) -> list[Node]:
     """The arguments of a node, each as often as its source mentions it."""
-    return [arg for slot, arg in enumerate(node.args) for _ in range(text.count(f"{{{slot}}}"))]
+    return [node.args[int(slot)] for slot in re.findall(r"\{(\d+)\}", text)]
 
 
 def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, str]:

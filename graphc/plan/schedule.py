@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import networkx as nx
-
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
 from graphc.loop import (
@@ -209,26 +207,13 @@ def _spoken_of(graph: Graph, adjoints: Sequence[Adjoint]) -> tuple[Adjoint, ...]
 
 def _order(results: Iterable[Node], given: Mapping[Node, str]) -> list[Node]:
     """What the results need beyond what is given: arguments first, else as made."""
-    needed: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
-    pending = [node for node in results if node not in given]
-    needed.add_nodes_from(pending)
-    seen = set(pending)
-    while pending:
-        node = pending.pop()
-        for slot, arg in enumerate(node.args):
-            if arg in given:
-                continue
-            needed.add_edge(arg, node, key=slot)
-            if arg not in seen:
-                seen.add(arg)
-                pending.append(arg)
-    return list(topological(needed))
+    return [node for node in topological(results, given) if node not in given]
 
 
-def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, tuple[Adjoint, ...]]:
-    grouped: dict[Node, tuple[Adjoint, ...]] = {}
+def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, list[Adjoint]]:
+    grouped: dict[Node, list[Adjoint]] = {}
     for adjoint in adjoints:
-        grouped[adjoint.value] = (*grouped.get(adjoint.value, ()), adjoint)
+        grouped.setdefault(adjoint.value, []).append(adjoint)
     return grouped
 
 
