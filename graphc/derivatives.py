@@ -10,6 +10,7 @@ from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import gradient, products, rewritten, value
 from graphc.calculus.matrices import gradient_per, hessian, jacobian
 from graphc.calculus.products import hessian_products, tangents
+from graphc.calculus.sparse import sparse_jacobian
 from graphc.elaborate.build import specialised
 from graphc.elaborate.model import Derivation, Model
 from graphc.graph import Graph, Node
@@ -104,6 +105,10 @@ def _graph(
             return hessian_products(one.name, output[1], wrt, names)
         case "hessian":
             return hessian(one.name, output, wrt, names, mode, **form)
+        case "sparse_jacobian":
+            return sparse_jacobian(
+                one.name, outputs, wrt, names, mode, with_value=form["with_value"]
+            )
         case "jacobian":
             return jacobian(one.name, outputs, wrt, names, mode, per=one.per, **form)
         case _ if one.per is not None:

@@ -23,7 +23,7 @@ from graphc.ops.shaping import broadcast_to, transpose
 Blocks = dict[tuple[str, str], Node]
 
 
-_PASSES = {"forward": forward_passes, "reverse": reverse_passes, "mixed": mixed_passes}
+PASSES = {"forward": forward_passes, "reverse": reverse_passes, "mixed": mixed_passes}
 
 
 def blocks(
@@ -38,7 +38,7 @@ def blocks(
     `names` gets those of the nodes that are made; a block is called by the letter.
     """
     pairs = aligned_pairs(outputs, wrt)
-    passes = _PASSES[mode](outputs, wrt, pairs, names)
+    passes = PASSES[mode](outputs, wrt, pairs, names)
     made: dict[tuple[str, str], Node] = {}
     for out, node in outputs.items():
         for path, by in wrt.items():
@@ -65,7 +65,7 @@ def blocks_apart(
     for (out, path), axes in pairs.items():
         if axes.get(outputs[out].shape.index(per)) != along[path].shape.index(per):
             raise mixed(mixing(along[path], per, outputs[out]), per)
-    passes = _PASSES[mode](outputs, along, pairs, names)
+    passes = PASSES[mode](outputs, along, pairs, names)
     across = {path: by for path, by in wrt.items() if per not in by.shape}
     passes |= row_passes(outputs, across, names, per)
     made: Blocks = {}

@@ -94,9 +94,9 @@ def hessian(
 def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:
     """All blocks as one matrix; `rows` are the outputs with their ranks, `lead` axes stay first."""
     bands = []
-    for group in _groups(tuple(rows)):
+    for group in grouped(tuple(rows)):
         parts = []
-        for columns in _groups(tuple(wrt)):
+        for columns in grouped(tuple(wrt)):
             cells = [
                 [_cell(found[out, path], rows[out] - lead, lead, out, path) for path in columns]
                 for out in group
@@ -106,7 +106,7 @@ def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], 
     return concat(*bands, axis=lead)
 
 
-def _groups(paths: Sequence[str]) -> list[list[str]]:
+def grouped(paths: Sequence[str]) -> list[list[str]]:
     """Paths one by one; families over the same index together, since their members alternate."""
     keys = enumerate(paths)
     grouped = groupby(keys, lambda item: item[1].split("*")[0] if "*" in item[1] else item[0])

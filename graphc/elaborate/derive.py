@@ -22,9 +22,10 @@ from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax import tree
 
 KINDS = (
-    "value", "grad", "jacobian", "jacobian_matrix", "vjp", "jvp", "hvp", "hessian",
-    "hessian_matrix", "value_and_grad", "value_and_jacobian", "value_and_jacobian_matrix",
-    "value_and_hessian", "value_and_hessian_matrix",
+    "value", "grad", "jacobian", "jacobian_matrix", "sparse_jacobian", "vjp", "jvp", "hvp",
+    "hessian", "hessian_matrix", "value_and_grad", "value_and_jacobian",
+    "value_and_jacobian_matrix", "value_and_sparse_jacobian", "value_and_hessian",
+    "value_and_hessian_matrix",
 )  # fmt: skip
 OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
 WITH_PER = ("grad", "jacobian", "jacobian_matrix")

@@ -173,7 +173,7 @@ def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
         slope = f"np.einsum('pr,prc,pc->', {rows}, found, {columns})"
     else:
         rows = f"np.concatenate([np.ravel(weights[n]) for n in {tuple(map(field, one.outputs))!r}])"
-        slope = f"np.sum({rows} @ found @ _columns({_sizes(compiled, one)}, {moved})[0])"
+        slope = f"np.sum({rows} * (found @ _columns({_sizes(compiled, one)}, {moved})[0]))"
     return _call(compiled, one), _paths(compiled, one), slope
 
 
@@ -194,6 +194,7 @@ _SLOPES = {
     "jvp": _jvp_slope,
     "jacobian": _jacobian_slope,
     "jacobian_matrix": _matrix_slope,
+    "sparse_jacobian": _matrix_slope,
 }
 
 

@@ -12,7 +12,12 @@ from graphc.emit.derived import (
     value_function,
     vjp_function,
 )
-from graphc.emit.jacobians import hessian_function, jacobian_function, matrix_function
+from graphc.emit.jacobians import (
+    hessian_function,
+    jacobian_function,
+    matrix_function,
+    sparse_function,
+)
 
 _EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
     "value": value_function,
@@ -22,6 +27,7 @@ _EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
     "hvp": hvp_function,
     "jacobian": jacobian_function,
     "jacobian_matrix": matrix_function,
+    "sparse_jacobian": sparse_function,
     "hessian": hessian_function,
     "hessian_matrix": matrix_function,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import (
@@ -18,7 +19,8 @@ from graphc.emit.derived import (
 )
 from graphc.emit.families import OTHER_INDEX, dict_rows
 from graphc.emit.function import result
-from graphc.emit.layout import function
+from graphc.emit.layout import function, listed
+from graphc.types import product
 
 Returned = Callable[[Derived, str], list[str]]
 
@@ -110,6 +112,36 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         f"in this order, elements row by row. {_how(one)}\n",
         entered(compiled, _by_mode(compiled, one, returned)),
     )
+
+
+def sparse_function(compiled: Compiled, one: Derived) -> str:
+    """A matrix in compressed rows, whose pattern follows from the graph and its index inputs."""
+    about = f"the Jacobian of {named(one)} as one sparse matrix"
+    kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
+    declared = differentiated(compiled, one)
+    paths = ", ".join(d.name for d in declared)
+    sizes = {d.name: d.node.shape for d in compiled.model.outputs}
+    rows = _sum([product(sizes[name]) for name in one.outputs])
+    columns = _sum([d.node.type.size for d in declared])
+
+    def returned(each: Derived, before: str) -> list[str]:
+        parts = owned(each, ("data", "indices", "indptr"))
+        return listed(
+            f"return {before}sparse.csr_array(",
+            [f"({', '.join(parts.values())})", f"shape=({rows}, {columns})"],
+            ")",
+        )
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
+        f"{paths},\nin this order, elements row by row. {_how(one)}\n",
+        entered(compiled, _by_mode(compiled, one, returned)),
+    )
+
+
+def _sum(sizes: list[Dim]) -> Dim:
+    return sum(sizes, Dim.of(0))
 
 
 def hessian_function(compiled: Compiled, one: Derived) -> str:

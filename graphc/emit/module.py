@@ -68,6 +68,7 @@ def _head(compiled: Compiled) -> str:
         "",
         "import numpy as np",
         "import numpy.typing as npt",
+        *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
         "Array = npt.NDArray[FLOAT]",
@@ -77,6 +78,10 @@ def _head(compiled: Compiled) -> str:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
     return "\n".join(lines)
+
+
+def _is_sparse(compiled: Compiled) -> bool:
+    return any(one.kind.endswith("sparse_jacobian") for one in compiled.derived)
 
 
 def _line(declared: Declared) -> str:

@@ -10,6 +10,7 @@ IMPORTS = {
     "typing": {"Any", "NamedTuple"},
     "numpy": {"np"},
     "numpy.typing": {"npt"},
+    "scipy": {"sparse"},
 }
 BUILTINS = frozenset(
     {"abs", "any", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len",

@@ -261,7 +261,7 @@ def _slots(node: Node) -> str:
     return ", ".join(f"{{{slot}}}" for slot in range(len(node.args)))
 
 
-_concat: Op = linear(
+concatenate: Op = linear(
     "concatenate",
     infer=_concatenated,
     numpy=lambda node: f"np.concatenate(({_slots(node)},), axis={{axis}})",
@@ -278,7 +278,7 @@ _concat: Op = linear(
 def concat(*xs: Node, axis: int = -1) -> Node:
     if not xs:
         raise Mismatch("E209", "`concat` needs at least one argument")
-    return _concat(*xs, axis=normal_axis(axis, xs[0].rank, "concat")) if len(xs) > 1 else xs[0]
+    return concatenate(*xs, axis=normal_axis(axis, xs[0].rank, "concat")) if len(xs) > 1 else xs[0]
 
 
 @composite("stack", "*xs, axis: axis = 0", "Arrays joined along a new axis.")

@@ -1,0 +1,210 @@
+"""Sparse Jacobians: structure known at compile time says which entries there are.
+
+An input goes into the computation by selections of its elements: subscripts, gathers, windows,
+changes of shape. The same selections of the elements' positions say which columns are meant; and
+where an axis of the output corresponds to one of the selected array, each row has only the
+columns of its own position. So one seed serves all positions of aligned axes, which is column
+compression (Curtis, Powell and Reid 1974) with groups that are known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphc.calculus.jacobian import PASSES
+from graphc.calculus.matrices import grouped
+from graphc.calculus.passes import Pass, aligned_pairs
+from graphc.dims import Dim
+from graphc.graph import Graph, Node, arguments_first, as_node, intern, with_args
+from graphc.loop import everywhere, rebuild
+from graphc.ops.arithmetic import identity, maximum, where
+from graphc.ops.convolution import windows
+from graphc.ops.select import gather, pick
+from graphc.ops.shaping import (
+    arange,
+    broadcast_to,
+    concatenate,
+    expand,
+    index,
+    reshape,
+    transpose,
+    unindex,
+)
+from graphc.types import Type, product
+
+SELECTIONS = (
+    identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
+    concatenate,
+)  # fmt: skip
+"""Operations each of whose results is one element of its first argument, or zero."""
+
+
+def sparse_jacobian(
+    name: str,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    mode: str,
+    *,
+    with_value: bool,
+) -> Graph:
+    """The entries of the Jacobian matrix, row after row: `data`, `indices` and `indptr` of a CSR.
+
+    Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
+    selected twice occurs twice: a CSR matrix adds them up.
+    """
+    selected = {path: _frontier(node, [*outputs.values()]) for path, node in wrt.items()}
+    chosen = {node for nodes in selected.values() for node in nodes}
+    aliases: dict[Node, Node] = {}
+
+    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+        new = with_args(node, args)
+        if node in chosen:
+            aliases[node] = identity(new)
+        return aliases.get(node, new)
+
+    new = rebuild([*outputs.values(), *chosen], aliased)
+    called = {new[node]: text for node, text in names.items() if node in new}
+    moved = {out: new[node] for out, node in outputs.items()}
+    keys = {f"{path} {i}": (path, z) for path, zs in selected.items() for i, z in enumerate(zs)}
+    by = {key: aliases[z] for key, (_, z) in keys.items()}
+    pairs = aligned_pairs(moved, by)
+    passes = PASSES[mode](moved, by, pairs, called)
+    starts = _starts(wrt)
+    data, indices, counts = [], [], []
+    for out, node in moved.items():
+        parts, columns = [], []
+        for key, (path, z) in keys.items():
+            found = passes.get((out, key))
+            if found is not None:
+                places = _columns(z, wrt[path], *starts[path])
+                part, column = _entries(found, places, node, by[key], pairs[out, key])
+                parts.append(part)
+                columns.append(column)
+        count = sum((part.shape[-1] for part in parts), Dim.of(0))
+        counts.append((node.type.size, count))
+        if parts:
+            whole = node.type.size * count
+            data.append(reshape(_side_by_side(parts), shape=(whole,)))
+            indices.append(reshape(_side_by_side(columns), shape=(whole,)))
+    results = {
+        "data": _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
+        "indices": _end_to_end(indices) if indices else arange(n=Dim.of(0)),
+        "indptr": _pointers(counts),
+    }
+    if any(_may_lack(z, wrt[path]) for path, z in keys.values()):
+        results["data"] = where(results["indices"] > 0, results["data"], 0.0)
+        results["indices"] = maximum(results["indices"], 1)
+    results["indices"] = results["indices"] - 1
+    called |= {node: name for name, node in results.items()}
+    values = dict(moved) if with_value else {}
+    return Graph(name, {**values, **results}, called)
+
+
+def _frontier(source: Node, outputs: Sequence[Node]) -> list[Node]:
+    """The last selections of a source's elements before something is computed of them."""
+    users: dict[Node, list[Node]] = {}
+    for node in everywhere(outputs):
+        for slot, arg in enumerate(node.args):
+            selects = node.op in SELECTIONS and (slot == 0 or node.op is concatenate)
+            users.setdefault(arg, []).append(node if selects else arg)
+    found: dict[Node, None] = {}
+    pending = [source]
+    while pending:
+        node = pending.pop()
+        following = users.get(node, [])
+        if node in outputs or node in following or any(n.op is concatenate for n in following):
+            found[node] = None
+        else:
+            pending.extend(reversed(list(dict.fromkeys(following))))
+    return list(found)
+
+
+def _may_lack(selected: Node, source: Node) -> bool:
+    """May an element of a selection be none of the source's, but zero or something else?"""
+    between = arguments_first([selected], {source})
+    return any(node.op in (unindex, concatenate) for node in between)
+
+
+def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> Node:
+    """For each element of a selection the column of the source's element, plus 1; 0 for none.
+
+    `stride` is from one member of a family to the next.
+    """
+    size = source.type.size
+    if stride is None:
+        places = reshape(arange(n=size) + (start + 1), shape=source.shape)
+    else:
+        members, inner = source.shape[0], product(source.shape[1:])
+        rows = expand(arange(n=members) * stride, axes=(1,))
+        places = reshape(rows + (arange(n=inner) + (start + 1)), shape=source.shape)
+    new: dict[Node, Node] = {source: places}
+    for node in arguments_first([selected], new):
+        if any(arg in new for arg in node.args):
+            args = tuple(_placed(arg, new) for arg in node.args)
+            new[node] = intern(node.op, args, node.attrs, Type("int", node.shape))
+    return new[selected]
+
+
+def _placed(arg: Node, new: Mapping[Node, Node]) -> Node:
+    """An argument of a selection as places: what does not come from the source has none."""
+    if arg in new:
+        return new[arg]
+    return arg if arg.type.dtype == "int" else broadcast_to(as_node(0), shape=arg.shape)
+
+
+def _entries(
+    found: Pass, places: Node, output: Node, by: Node, pairs: Mapping[int, int]
+) -> tuple[Node, Node]:
+    """The entries that a pass gives, [output size, n], and the column of each, or -1."""
+    free = [a for a in range(by.rank) if a not in pairs.values()]
+    labels = [("of", k) if kind == "both" else (kind, k) for kind, k in found.labels]
+    target = [("of", k) for k in range(output.rank)] + [("by", a) for a in free]
+    value = _ordered(found.value, [labels.index(label) for label in target])
+    count = product([by.shape[a] for a in free])
+    aligned = [k for k in range(output.rank) if k in pairs]
+    moved = _ordered(places, [*(pairs[k] for k in aligned), *free])
+    missing = tuple(k for k in range(output.rank) if k not in pairs)
+    whole = (*output.shape, *(by.shape[a] for a in free))
+    stretched = broadcast_to(expand(moved, axes=missing) if missing else moved, shape=whole)
+    shape = (output.type.size, count)
+    return reshape(value, shape=shape), reshape(stretched, shape=shape)
+
+
+def _ordered(value: Node, order: Sequence[int]) -> Node:
+    return value if list(order) == list(range(value.rank)) else transpose(value, axes=tuple(order))
+
+
+def _starts(wrt: Mapping[str, Node]) -> dict[str, tuple[Dim, Dim | None]]:
+    """The first column of each path, and the columns from one member of a family to the next."""
+    starts: dict[str, tuple[Dim, Dim | None]] = {}
+    column = Dim.of(0)
+    for group in grouped(tuple(wrt)):
+        if "*" not in group[0]:
+            starts[group[0]] = column, None
+            column = column + wrt[group[0]].type.size
+            continue
+        inner = [product(wrt[path].shape[1:]) for path in group]
+        stride = sum(inner, Dim.of(0))
+        for number, path in enumerate(group):
+            starts[path] = column + sum(inner[:number], Dim.of(0)), stride
+        column = column + wrt[group[0]].shape[0] * stride
+    return starts
+
+
+def _side_by_side(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else concatenate(*parts, axis=1)
+
+
+def _end_to_end(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else concatenate(*parts, axis=0)
+
+
+def _pointers(counts: Sequence[tuple[Dim, Dim]]) -> Node:
+    """Where each row starts: (rows, entries a row) of the outputs, one after the other."""
+    parts, start = [], Dim.of(0)
+    for rows, count in counts:
+        parts.append(arange(n=rows) * count + start)
+        start = start + rows * count
+    parts.append(arange(n=Dim.of(1)) + start)
+    return _end_to_end(parts)
