@@ -16,7 +16,7 @@ from graphc.calculus.matrices import grouped
 from graphc.calculus.passes import Pass, aligned_pairs
 from graphc.dims import Dim
 from graphc.graph import Graph, Node, arguments_first, as_node, intern, with_args
-from graphc.loop import everywhere, rebuild
+from graphc.loop import LOOP, RULED, rebuild
 from graphc.ops.arithmetic import identity, maximum, where
 from graphc.ops.convolution import windows
 from graphc.ops.select import gather, pick
@@ -34,7 +34,6 @@ from graphc.types import Type, product
 
 SELECTIONS = (
     identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
-    concatenate,
 )  # fmt: skip
 """Operations each of whose results is one element of its first argument, or zero."""
 
@@ -54,31 +53,38 @@ def sparse_jacobian(
     selected twice occurs twice: a CSR matrix adds them up.
     """
     selected = {path: _frontier(node, [*outputs.values()]) for path, node in wrt.items()}
-    chosen = {node for nodes in selected.values() for node in nodes}
+    stops = {node: stop for nodes in selected.values() for node, stop in nodes.items()}
     aliases: dict[Node, Node] = {}
 
-    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
-        new = with_args(node, args)
-        if node in chosen:
-            aliases[node] = identity(new)
-        return aliases.get(node, new)
+    def alias(old: Node, new: Node) -> Node:
+        return aliases.setdefault(old, identity(new))
 
-    new = rebuild([*outputs.values(), *chosen], aliased)
+    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.op not in SELECTIONS:
+            pairs = zip(node.args, args, strict=True)
+            args = tuple(alias(arg, new) if arg in stops else new for arg, new in pairs)
+        new = with_args(node, args)
+        return alias(node, new) if stops.get(node) else new
+
+    new = rebuild(outputs.values(), aliased)
+    moved = {
+        out: alias(node, new[node]) if node in stops else new[node] for out, node in outputs.items()
+    }
     called = {new[node]: text for node, text in names.items() if node in new}
-    moved = {out: new[node] for out, node in outputs.items()}
     keys = {f"{path} {i}": (path, z) for path, zs in selected.items() for i, z in enumerate(zs)}
-    by = {key: aliases[z] for key, (_, z) in keys.items()}
+    by = {key: aliases[z] for key, (_, z) in keys.items() if z in aliases}
     pairs = aligned_pairs(moved, by)
     passes = PASSES[mode](moved, by, pairs, called)
     starts = _starts(wrt)
     data, indices, counts = [], [], []
     for out, node in moved.items():
         parts, columns = [], []
-        for key, (path, z) in keys.items():
+        for key, alone in by.items():
+            path, z = keys[key]
             found = passes.get((out, key))
             if found is not None:
                 places = _columns(z, wrt[path], *starts[path])
-                part, column = _entries(found, places, node, by[key], pairs[out, key])
+                part, column = _entries(found, places, node, alone, pairs[out, key])
                 parts.append(part)
                 columns.append(column)
         count = sum((part.shape[-1] for part in parts), Dim.of(0))
@@ -101,29 +107,35 @@ def sparse_jacobian(
     return Graph(name, {**values, **results}, called)
 
 
-def _frontier(source: Node, outputs: Sequence[Node]) -> list[Node]:
-    """The last selections of a source's elements before something is computed of them."""
+def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:
+    """The selections of a source's elements of which something is computed, or that are outputs.
+
+    True where all that goes on from there counts, also further selections: inside a loop, say,
+    selections are not followed.
+    """
     users: dict[Node, list[Node]] = {}
-    for node in everywhere(outputs):
-        for slot, arg in enumerate(node.args):
-            selects = node.op in SELECTIONS and (slot == 0 or node.op is concatenate)
-            users.setdefault(arg, []).append(node if selects else arg)
-    found: dict[Node, None] = {}
+    for node in arguments_first(outputs):
+        for arg in node.args:
+            users.setdefault(arg, []).append(node)
+    found: dict[Node, bool] = {}
     pending = [source]
     while pending:
         node = pending.pop()
-        following = users.get(node, [])
-        if node in outputs or node in following or any(n.op is concatenate for n in following):
-            found[node] = None
-        else:
-            pending.extend(reversed(list(dict.fromkeys(following))))
-    return list(found)
+        following = list(dict.fromkeys(users.get(node, [])))
+        if any(user.op in (LOOP, RULED, concatenate) for user in following):
+            found[node] = True
+            continue
+        further = [user for user in following if user.op in SELECTIONS]
+        if node in outputs or len(further) < len(following):
+            found[node] = False
+        pending.extend(reversed(further))
+    return found
 
 
 def _may_lack(selected: Node, source: Node) -> bool:
     """May an element of a selection be none of the source's, but zero or something else?"""
     between = arguments_first([selected], {source})
-    return any(node.op in (unindex, concatenate) for node in between)
+    return any(node.op is unindex for node in between)
 
 
 def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> Node:
