@@ -268,13 +268,15 @@ def casadi_value_and_grad(case: Case, loss: Loss, symbol: str) -> Run:
     """A loss over CasADi's matrices (`symbol` is SX, of scalars, or MX) and its gradients."""
     import casadi
 
-    make = getattr(casadi, symbol).sym
+    kind = getattr(casadi, symbol)
     p, inputs = (
-        {name: make(name, *array.shape) for name, array in arrays.items()}
+        {name: kind.sym(name, *array.shape) for name, array in arrays.items()}
         for arrays in (case.params, case.inputs)
     )
     value = loss(casadi, p, **inputs)
-    gradients = [casadi.densify(casadi.gradient(value, one)) for one in p.values()]
+    # one sweep for all of them; `casadi.gradient` would make one for each
+    (swept,) = casadi.reverse([value], [*p.values()], [[kind(1)]])
+    gradients = [casadi.densify(gradient) for gradient in swept]
     function = casadi.Function("f", [*p.values(), *inputs.values()], [value, *gradients])
     evaluate, results = casadi_call(function, [*case.params.values(), *case.inputs.values()])
     found = {
