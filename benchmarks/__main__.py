@@ -13,6 +13,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -51,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
     if missing := [name for name in PEERS if importlib.util.find_spec(name) is None]:
         say(f"not installed, so left out: {', '.join(missing)}")
-    effort = QUICK if options.quick else Effort()
+    effort = replace(QUICK if options.quick else Effort(), without=options.without)
     modules = ROOT / "out" / "benchmarks"
     modules.mkdir(parents=True, exist_ok=True)
     written: dict[str, Any] = {"environment": _environment(threads), "workloads": {}}
@@ -82,8 +83,15 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         "--threads", type=_numbers, default=[1, 2], help="for everyone, in turn; default: 1,2"
     )
     parser.add_argument("--quick", action="store_true", help="a look, too short to be trusted")
+    parser.add_argument(
+        "--without", type=_names, default=[], help="contestants to leave out, such as torch.compile"
+    )
     parser.add_argument("--markdown", action="store_true", help="tables in Markdown")
     return parser.parse_args(arguments)
+
+
+def _names(given: str) -> list[str]:
+    return given.split(",")
 
 
 def _numbers(given: str) -> list[int]:

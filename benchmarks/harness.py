@@ -93,6 +93,7 @@ class Effort:
     sample: float = 0.02  # seconds
     processes: int = 7  # new ones for each contestant; 0: none
     sizes: int = 4  # of the sources that grow
+    without: Sequence[str] = ()  # contestants that are left out
 
 
 QUICK = Effort(rounds=5, sample=0.005, processes=1, sizes=2)  # a look
@@ -200,7 +201,11 @@ def measure(workload: Workload, modules: Path, effort: Effort, say: Say) -> list
 
 def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
     say(f"{workload.name}: {case.name}, one process")
-    absent = {one.name: why for one in workload.contestants if (why := one.missing(case))}
+    absent = {
+        one.name: why
+        for one in workload.contestants
+        if (why := "left out" if one.name in effort.without else one.missing(case))
+    }
     chosen = [contestant for contestant in workload.contestants if contestant.name not in absent]
     runs = {contestant.name: contestant.prepare(case) for contestant in chosen}
     deviations = compare(runs, exact(workload, case), case)

@@ -32,7 +32,7 @@ class Library:
     layernorm: Callable[[Any, Any, Any], Any]  # of x by gain and bias, over the last axis
     cross_entropy: Callable[[Any, Any], Any]  # of logits [B, C] and labels [B], the mean
     attention: Callable[[Any, Any, Any], Any]  # causal, of [B, H, T, D]
-    tril: Callable[[Any, int], Any]  # [K, D(D-1)/2] by columns to [K, D, D], strictly lower
+    spread: Callable[[Any, Any], Any]  # rows [K, P], and 0 behind each, at places [...]
     scan: Callable[..., Any]  # (step, carry, xs) -> the results of the steps, stacked
 
 
@@ -69,9 +69,8 @@ def _over(np_: Any, **own: Any) -> Library:
         weights = np_.exp(scores - lse(scores, -1)[..., None])
         return np_.matmul(weights, v)
 
-    def tril(packed: Any, size: int) -> Any:
-        padded = np_.concatenate([packed, np_.zeros((len(packed), 1), packed.dtype)], axis=1)
-        return padded[:, _places(size)]
+    def spread(rows: Any, places: Any) -> Any:
+        return np_.concatenate([rows, np_.zeros((len(rows), 1), rows.dtype)], axis=1)[:, places]
 
     def scan(step: Any, carry: Any, xs: Any) -> Any:
         found = []
@@ -91,20 +90,10 @@ def _over(np_: Any, **own: Any) -> Library:
         "layernorm": layernorm,
         "cross_entropy": cross_entropy,
         "attention": attention,
-        "tril": tril,
+        "spread": spread,
         "scan": scan,
     }
     return Library(**{**words, **own})
-
-
-def _places(size: int) -> np.ndarray:
-    """Where each entry of a strictly lower triangle [D, D] stands in its packed form, by columns.
-
-    What is not in the triangle stands behind the end.
-    """
-    places = np.full((size, size), size * (size - 1) // 2)
-    places.T[np.triu_indices(size, 1)] = np.arange(size * (size - 1) // 2)
-    return places
 
 
 def numpy_library() -> Library:
@@ -146,10 +135,6 @@ def torch_library() -> Library:
     def layernorm(x: Any, gain: Any, bias: Any) -> Any:
         return functional.layer_norm(x, (x.shape[-1],), gain, bias, EPSILON)
 
-    def tril(packed: Any, size: int) -> Any:
-        padded = functional.pad(packed, (0, 1))
-        return padded[:, torch.tensor(_places(size))]
-
     return _over(
         torch,
         sigmoid=torch.sigmoid,
@@ -161,7 +146,7 @@ def torch_library() -> Library:
         layernorm=layernorm,
         cross_entropy=functional.cross_entropy,
         attention=partial(functional.scaled_dot_product_attention, is_causal=True),
-        tril=tril,
+        spread=lambda rows, places: functional.pad(rows, (0, 1))[:, places],
     )
 
 
@@ -283,13 +268,15 @@ def casadi_value_and_grad(case: Case, loss: Loss, symbol: str) -> Run:
     """A loss over CasADi's matrices (`symbol` is SX, of scalars, or MX) and its gradients."""
     import casadi
 
-    make = getattr(casadi, symbol).sym
+    kind = getattr(casadi, symbol)
     p, inputs = (
-        {name: make(name, *array.shape) for name, array in arrays.items()}
+        {name: kind.sym(name, *array.shape) for name, array in arrays.items()}
         for arrays in (case.params, case.inputs)
     )
     value = loss(casadi, p, **inputs)
-    gradients = [casadi.densify(casadi.gradient(value, one)) for one in p.values()]
+    # one sweep for all of them; `casadi.gradient` would make one for each
+    (swept,) = casadi.reverse([value], [*p.values()], [[kind(1)]])
+    gradients = [casadi.densify(gradient) for gradient in swept]
     function = casadi.Function("f", [*p.values(), *inputs.values()], [value, *gradients])
     evaluate, results = casadi_call(function, [*case.params.values(), *case.inputs.values()])
     found = {

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.harness import Case, Result, Run
 
-BLOCK = 1024  # observations: what they need at once stays in the cache of a core
+BLOCK = 8192  # observations: few calls, and what they need at once is still in a cache
 Array = np.ndarray
 Three = tuple[Array, Array, Array]  # a vector for each observation, by component
 

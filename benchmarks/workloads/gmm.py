@@ -28,7 +28,7 @@ def case(modules: Path, size: int, dtype: str, points: int | None = None) -> Cas
         f"d={size} K={len(params['mu'])} n={len(kept):,}, {dtype}",
         dtype,
         {name: array.astype(dtype) for name, array in params.items()},
-        {"x": kept},
+        {"x": kept, "places": places(size)},  # the second for libraries only
         modules,
     )
 
@@ -56,6 +56,16 @@ def columns(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a strictly lower triangle, by columns."""
     column, row = np.triu_indices(size, 1)
     return row, column
+
+
+def places(size: int) -> np.ndarray:
+    """Where each entry of a strictly lower triangle [D, D] stands in its packed form, by columns.
+
+    What is not in the triangle stands behind the end.
+    """
+    found = np.full((size, size), size * (size - 1) // 2)
+    found[columns(size)] = np.arange(size * (size - 1) // 2)
+    return found
 
 
 def logsumexp(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -153,13 +163,13 @@ def optimised(case: Case) -> Run:
     return call
 
 
-def loss(library: Library, p: Any, x: Any) -> Any:
+def loss(library: Library, p: Any, x: Any, places: Any) -> Any:
     """Over the words of a library."""
     np_, (n, size) = library.np, x.shape
     logdiag, lower = p["icf"][:, :size], p["icf"][:, size:]
     diagonal = np_.exp(logdiag)
     centred = x[:, None, :] - p["mu"]
-    z = diagonal * centred + np_.einsum("kij,nkj->nki", library.tril(lower, size), centred)
+    z = diagonal * centred + np_.einsum("kij,nkj->nki", library.spread(lower, places), centred)
     logp = p["alpha"] + np_.sum(logdiag, axis=1) - 0.5 * np_.sum(z * z, axis=-1)
     whole = library.logsumexp(p["alpha"], 0)
     prior = 0.5 * GAMMA**2 * (np_.sum(diagonal**2) + np_.sum(lower**2)) - M * np_.sum(logdiag)
