@@ -85,6 +85,18 @@ class Origin:
         return origin.span
 
 
+def _binary(operator: str) -> Callable[[Node, Any], Node]:
+    return lambda node, other: OPERATORS[operator](node, other)
+
+
+def _reflected(operator: str) -> Callable[[Node, Any], Node]:
+    return lambda node, other: OPERATORS[operator](other, node)
+
+
+def _unary(operator: str) -> Callable[[Node], Node]:
+    return lambda node: OPERATORS[operator](node)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """An operation on nodes; equal nodes of one compilation are the same object.
@@ -125,50 +137,21 @@ class Node:
         args = ", ".join(f"#{arg.index[1]}" for arg in self.args)
         return f"#{self.index[1]}={self.op.name}({args}): {self.type}"
 
-    def __add__(self, other: Any) -> Node:
-        return OPERATORS["+"](self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return OPERATORS["+"](other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return OPERATORS["-"](self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return OPERATORS["-"](other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return OPERATORS["*"](self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return OPERATORS["*"](other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return OPERATORS["/"](self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return OPERATORS["/"](other, self)
-
-    def __pow__(self, other: Any) -> Node:
-        return OPERATORS["**"](self, other)
-
-    def __matmul__(self, other: Any) -> Node:
-        return OPERATORS["@"](self, other)
-
-    def __neg__(self) -> Node:
-        return OPERATORS["neg"](self)
-
-    def __lt__(self, other: Any) -> Node:
-        return OPERATORS["<"](self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return OPERATORS["<="](self, other)
-
-    def __gt__(self, other: Any) -> Node:
-        return OPERATORS[">"](self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return OPERATORS[">="](self, other)
+    __add__ = _binary("+")
+    __radd__ = _reflected("+")
+    __sub__ = _binary("-")
+    __rsub__ = _reflected("-")
+    __mul__ = _binary("*")
+    __rmul__ = _reflected("*")
+    __truediv__ = _binary("/")
+    __rtruediv__ = _reflected("/")
+    __pow__ = _binary("**")
+    __matmul__ = _binary("@")
+    __neg__ = _unary("neg")
+    __lt__ = _binary("<")
+    __le__ = _binary("<=")
+    __gt__ = _binary(">")
+    __ge__ = _binary(">=")
 
 
 PYTHON_ARITHMETIC = frozenset({"+", "-", "*", "negative"})
