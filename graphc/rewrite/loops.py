@@ -104,10 +104,14 @@ def _steps(node: Node) -> Any:
 def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
     """The graph with these loops in the place of others, their results renumbered."""
     new: dict[Node, Node] = {}
+    made: dict[Node, Node] = {}
     for node in graph.nodes:
         if node.op is not RESULT or node.args[0] not in loops:
             continue
         old, loop = node.args[0], loops[node.args[0]]
+        if old in made:
+            new[node] = result(made[old], numbers(old, node.attrs["number"]))
+            continue
         initials, sources, _ = arguments(old)
         before: Loop = old.attrs["loop"]
         start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
@@ -115,7 +119,7 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
         steps = limit(old)
         limits = [] if steps is None else [steps]
         new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
-        made = make_loop(
+        made[old] = make_loop(
             replace(
                 loop,
                 nexts=tuple(new[n] for n in loop.nexts),
@@ -126,5 +130,5 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Any) -> Graph:
             [new[n] for n in taken],
             None if steps is None else new[steps],
         )
-        new[node] = result(made, numbers(old, node.attrs["number"]))
+        new[node] = result(made[old], numbers(old, node.attrs["number"]))
     return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph
