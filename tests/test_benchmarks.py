@@ -15,9 +15,9 @@ import pytest
 from benchmarks import harness
 from benchmarks.harness import Contestant, Disagreement, Effort, Workload
 from benchmarks.processes import ROOT, alternate, python
+from benchmarks.sources import GROWTH
 from benchmarks.tables import Table, ratio, seconds, text
 from benchmarks.workloads import GRADIENTS, WORKLOADS
-from benchmarks.workloads.compiling import GROWTH
 from graphc.pipeline import compile_text
 
 LITTLE = Effort(rounds=3, sample=0.0005, processes=0, sizes=1)
