@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 from benchmarks import generated, harness, picture
 from benchmarks.harness import Case, Contestant, Disagreement, Effort, Workload
 from benchmarks.processes import ROOT, Failed, alternate, python
+from benchmarks.sources import GROWTH
 from benchmarks.tables import Table, ratio, seconds, text
 from benchmarks.workloads import GRADIENTS, WORKLOADS
-from benchmarks.workloads.compiling import GROWTH
 from graphc.cli.app import app
 from graphc.pipeline import compile_text
 from graphc.syntax.format import format_source

@@ -6,13 +6,14 @@ import json
 import math
 import statistics
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.generated import EXAMPLES
 from benchmarks.harness import Effort, Say
 from benchmarks.processes import PEAK, alternate, python, run
+from benchmarks.sources import GROWTH, SCAN
 from benchmarks.tables import Format, Table, between, megabytes, number, ratio, seconds, text
 
 PATIENCE = 180.0  # seconds: no size is tried that would take longer
@@ -23,8 +24,14 @@ WARM = f"""
 import json, sys, time
 from pathlib import Path
 start = time.process_time()
-from graphc.pipeline import compile_file
+from graphc.pipeline import compile_file, parse, read_source
+from graphc.syntax.parse import tokens_of
 imported = time.process_time() - start
+source = read_source("", Path(sys.argv[1]).read_bytes())
+tokens = len(tokens_of(source))
+start = time.process_time()
+parse(source)
+parsed = time.process_time() - start
 spent = []
 while len(spent) < int(sys.argv[2]) and sum(spent) < 10:
     start = time.process_time()
@@ -32,53 +39,27 @@ while len(spent) < int(sys.argv[2]) and sum(spent) < 10:
     spent.append(time.process_time() - start)
 {PEAK}
 lines = result.text.count("\\n")
-print(json.dumps({{"imported": imported, "spent": spent, "lines": lines, "peak": peak}}))
+found = {{"imported": imported, "parsed": parsed, "spent": spent, "tokens": tokens}}
+print(json.dumps(found | {{"lines": lines, "peak": peak}}))
 """
 
-
-def equations(n: int) -> str:
-    """A flat file of n equations over vectors, each with parameters of its own."""
-    names = ", ".join(f"a{k}, b{k}" for k in range(n))
-    return _flat(n, names, [f"h{k + 1} = tanh(h{k} * a{k} + b{k})" for k in range(n)])
-
-
-def shared(n: int) -> str:
-    """The same with eight pairs of parameters in all: what the equations alone cost."""
-    names = ", ".join(f"a{k}, b{k}" for k in range(8))
-    return _flat(n, names, [f"h{k + 1} = tanh(h{k} * a{k % 8} + b{k % 8})" for k in range(n)])
-
-
-def _flat(n: int, params: str, body: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            "dim N = 8",
-            "input h0: [N]",
-            f"param {params}: [N]",
-            *body,
-            f"output loss = sum(h{n})",
-            "derive value_and_grad loss wrt params\n",
-        ]
-    )
-
-
-def layers(n: int) -> str:
-    """A `repeat` of n dense layers: a source of the same few lines for every n."""
-    return f"""dim B
-dim L = {n}
-input x: [B, 16]
-repeat layer[k in 1..L] carry h = x {{
-    next h = dense(h, 16, act=tanh) as fc
-}}
-output loss = mean(h**2)
-derive value_and_grad loss wrt params
+# A scan over sys.argv[2] steps, in the graph sys.argv[1]: the bytes that are held at the peak of
+# value_and_grad, and those of the cache.
+MEMORY = """
+import json, sys, tracemalloc
+from pathlib import Path
+import numpy as np
+from graphc.pipeline import compile_file, load
+module = load(compile_file(Path(sys.argv[1])).text, "scanned")
+x = np.random.default_rng(0).normal(size=int(sys.argv[2]))
+params = module.init()
+out, cache = module.forward(params, x)
+held = sum(value.nbytes for value in cache if isinstance(value, np.ndarray))
+del out, cache
+tracemalloc.start()
+module.value_and_grad_loss(params, x)
+print(json.dumps({"cache": held, "peak": tracemalloc.get_traced_memory()[1]}))
 """
-
-
-GROWTH: Mapping[str, tuple[Callable[[int], str], Sequence[int]]] = {
-    "equations": (equations, (300, 1000, 3000, 10000)),
-    "shared": (shared, (300, 1000, 3000, 10000)),
-    "layers": (layers, (10, 100, 1000)),
-}
 
 
 def measure(modules: Path, effort: Effort, say: Say) -> list[Table]:
@@ -87,6 +68,7 @@ def measure(modules: Path, effort: Effort, say: Say) -> list[Table]:
         _commands(modules, effort, say),
         _warm(effort, say),
         *(_growth(name, modules, effort, say) for name in GROWTH),
+        _memory(modules, effort, say),
     ]
 
 
@@ -155,10 +137,10 @@ def _growth(name: str, folder: Path, effort: Effort, say: Say) -> Table:
         found = _compiled(path, 3)
         row = {
             "n": n,
+            "tokens": found["tokens"],
+            "parse": found["parsed"],
             "seconds": statistics.median(found["spent"]),
             "lines": found["lines"],
-            "ms an item": 1000 * statistics.median(found["spent"]) / n,
-            "lines an item": found["lines"] / n,
             "peak memory": found["peak"],
         }
         if last:
@@ -168,15 +150,32 @@ def _growth(name: str, folder: Path, effort: Effort, say: Say) -> Table:
         rows.append(row)
     columns: dict[str, Format] = {
         "n": text,
+        "tokens": text,
+        "parse": seconds,
         "seconds": seconds,
-        "ms an item": number,
         "exponent": number,
         "lines": text,
-        "lines an item": number,
         "exponent of lines": number,
         "peak memory": megabytes,
     }
     return Table(f"Growth: {name}. {source.__doc__}", columns, rows, note)
+
+
+def _memory(folder: Path, effort: Effort, say: Say) -> Table:
+    path = folder / "scan.graph"
+    path.write_text(SCAN, encoding="utf-8")
+    rows = []
+    for steps in (10_000, 100_000, 1_000_000)[: effort.sizes]:
+        say(f"compile: memory of a scan over {steps} steps")
+        found = json.loads(run([*python(MEMORY), str(path), str(steps)]))
+        rows.append({"steps": steps, **found, "ratio": found["peak"] / found["cache"]})
+    columns: dict[str, Format] = {
+        "steps": text,
+        "cache": megabytes,
+        "peak": megabytes,
+        "ratio": ratio,
+    }
+    return Table("Memory of value_and_grad through a scan, by NumPy's own count", columns, rows)
 
 
 def _compiled(path: Path, times: int) -> dict[str, Any]:

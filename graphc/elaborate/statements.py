@@ -67,13 +67,14 @@ def _choose(
     while pending:
         _run(context, scope, [s for s in pending if isinstance(s, _EARLY)])
         following: list[tree.Statement] = []
+        late = {name.text for s in pending for name in defined(s)}
         for statement in pending:
             if not isinstance(statement, tree.If):
                 chosen.append(statement)
                 continue
             with _guarded(context, scope, statement):
-                late = {name.text for s in pending for name in defined(s)} - scope.entries.keys()
-                known = late.isdisjoint(names_in([statement.condition]))
+                needed = names_in([statement.condition]) - scope.entries.keys()
+                known = late.isdisjoint(needed)
                 holds = evaluate(context, scope, statement.condition) if known else None
                 if not isinstance(holds, bool):
                     raise mistake(

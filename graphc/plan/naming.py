@@ -13,6 +13,7 @@ from graphc.names import Scope, flat
 VIEWS = frozenset({"permute", "expand"})
 ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
 LONGEST = 60  # characters of an expression that is still written inside another
+LONGEST_NUMBER = 400  # and of one of numbers only, which is written again at each use
 
 WORDS = {
     "+": "sum", "-": "difference", "*": "product", "/": "quotient", "**": "power",
@@ -60,17 +61,19 @@ def name_variables(
     uses.update(graph.results.values())
     length = {node: len(name) for node, name in variables.items()}
     uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
+    inner: dict[Node, dict[Node, str]] = {}  # of each loop, the owners in its body
     for node in order:
         if node in variables or node.op is LOOP:
             continue
         if node.op is RESULT:
-            variables[node] = scope.fresh(_end(graph, node))
+            variables[node] = scope.fresh(_end(graph, node, inner))
             length[node] = len(variables[node])
             continue
         inside = len(templates[node]) + sum(length[arg] for arg in node.args)
         short = inside <= LONGEST and "{out}" not in templates[node]
         once = uses[node] == 1 and short and node not in kept
-        if node.static or once or node.op.name in ALWAYS_INSIDE:
+        number = node.static and inside <= LONGEST_NUMBER
+        if number or once or node.op.name in ALWAYS_INSIDE:
             length[node] = inside
         else:
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))
@@ -89,24 +92,27 @@ def _temporary(
     return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
 
 
-def _end(graph: Graph, node: Node) -> str:
-    """A name for what a loop ends with: as in its body, and for a stack with the index behind."""
+def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
+    """A name for what a loop ends with: as in its body, and for a stack with the index behind.
+
+    An unnamed value is called by the named value of the step that it is a part of; `inner` keeps
+    these by loop.
+    """
     loop: Loop = node.args[0].attrs["loop"]
     number = node.attrs["number"]
     if number == STEPS:
         return "steps"
     if number < len(loop.carried):
         return flat(str(loop.carried[number].attrs["name"]))
-    return f"{flat(_saved_name(graph, loop.results[number], loop))}_by_{loop.index}"
-
-
-def _saved_name(graph: Graph, item: Node, loop: Loop) -> str:
-    """A name for a value of a step: the user's, else by the named value that it is a part of."""
-    known = graph.names.get(item) or item.attrs.get("name")
-    if known is not None:
-        return str(known)
-    owners = _owners(body(loop), {n: flat(name) for n, name in graph.names.items()})
-    return f"{owners.get(item, 'step')}_{WORDS.get(item.op.name, item.op.name)}"
+    item = loop.results[number]
+    name = graph.names.get(item) or item.attrs.get("name")
+    if name is None:
+        if node.args[0] not in inner:
+            named = {n: flat(name) for n, name in graph.names.items()}
+            inner[node.args[0]] = _owners(body(loop), named)
+        owner = inner[node.args[0]].get(item, "step")
+        name = f"{owner}_{WORDS.get(item.op.name, item.op.name)}"
+    return f"{flat(name)}_by_{loop.index}"
 
 
 def _mentions(node: Node, text: str) -> list[Node]:

@@ -143,10 +143,14 @@ def _replaced(
     `loops` are by node; `hosts` says where another node's loop takes a node's place.
     """
     new: dict[Node, Node] = {}
+    made: dict[Node, Node] = {}
     for node in graph.nodes:
         old = node.args[0] if node.op is RESULT else node
         host = old if hosts is None else hosts.get(old, old)
         if node.op is not RESULT or host not in loops:
+            continue
+        if host in made:
+            new[node] = result(made[host], numbers(old, node.attrs["number"]))
             continue
         loop = loops[host]
         initials, sources, _ = arguments(host)
@@ -156,7 +160,7 @@ def _replaced(
         steps = limit(host)
         limits = [] if steps is None else [steps]
         new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
-        made = make_loop(
+        made[host] = make_loop(
             replace(
                 loop,
                 nexts=tuple(new[n] for n in loop.nexts),
@@ -167,5 +171,5 @@ def _replaced(
             [new[n] for n in taken],
             None if steps is None else new[steps],
         )
-        new[node] = result(made, numbers(old, node.attrs["number"]))
+        new[node] = result(made[host], numbers(old, node.attrs["number"]))
     return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph

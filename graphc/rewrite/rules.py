@@ -54,19 +54,26 @@ def double_negative(node: Node) -> Node | None:
 
 
 def broadcast_in_elementwise(node: Node) -> Node | None:
-    """An operand repeated to fit need not be: elementwise operations stretch by themselves."""
+    """Operands repeated to fit need not be: elementwise operations stretch by themselves."""
     if (node.op.structure != "elementwise" and node.op is not accumulate) or len(node.args) < 2:
         return None
+    if all(arg.op is not broadcast_to for arg in node.args):
+        return None
+    args = list(node.args)
+    whole = sum(same_shape(arg.shape, node.shape) for arg in args)
+    low = sum(arg.rank not in (0, node.rank) for arg in args)  # are stretched by a new axis
     for slot, arg in enumerate(node.args):
         if arg.op is not broadcast_to:
             continue
         inner = arg.args[0]
-        others = [other.shape for i, other in enumerate(node.args) if i != slot]
-        if inner.rank and any(len(shape) not in (0, node.rank) for shape in others):
+        if inner.rank and low:
             continue
-        if same_shape(broadcast(others, node.op.name), node.shape):
-            return with_args(node, (*node.args[:slot], inner, *node.args[slot + 1 :]))
-    return None
+        others = [other.shape for i, other in enumerate(args) if i != slot] if whole == 1 else []
+        if whole > 1 or same_shape(broadcast(others, node.op.name), node.shape):
+            args[slot] = inner
+            whole -= not same_shape(inner.shape, node.shape)
+            low += inner.rank not in (0, node.rank)
+    return with_args(node, tuple(args)) if args != list(node.args) else None
 
 
 def repeated_scalar(node: Node) -> Node | None:
