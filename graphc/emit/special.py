@@ -105,7 +105,9 @@ def _polygamma(x: Any, n: int) -> Any:
     for j, number in zip(range(7), bernoulli, strict=True):
         total = total + number * factor
         factor = factor * ((n + 2 * j + 2) * (n + 2 * j + 3)) / z / z
-    value = total * (-1.0) ** (n + 1) * float(np.prod(np.arange(1.0, n + 1)))
+    for k in range(1, n + 1):
+        total = total * -k
+    value = -total
     negative = np.minimum(x, 0)
     cotangent = 1 / np.tan(np.pi * np.where(x < 0, negative - np.round(negative), 0.5))
     slope = [0.0, 1.0]  # of cot, as a polynomial in cot: its derivative is -(1 + cot²)
@@ -133,8 +135,8 @@ def _scatter(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> An
     since np.add.at is several times slower on rows."""
     total = np.zeros(shape, values.dtype)
     rows = np.arange(shape[axis])[indices]  # counted from the front, and inside
-    inner = int(np.prod(shape[axis + 1 :]))
-    outer = np.arange(int(np.prod(shape[:axis])))[:, None, None]
+    inner = int(np.prod(shape[axis + 1 :], dtype=np.int64))
+    outer = np.arange(int(np.prod(shape[:axis], dtype=np.int64)))[:, None, None]
     places = (outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)
     np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))
     return total

@@ -12,7 +12,7 @@ from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power
 from graphc.ops.select import unpick
 from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
 from graphc.rewrite.units import product_of_unit_vectors, product_with_unit_columns
-from graphc.types import broadcast, same_shape
+from graphc.types import Mismatch, broadcast, same_shape
 
 Rule = Callable[[Node], Node | None]
 
@@ -64,7 +64,11 @@ def broadcast_in_elementwise(node: Node) -> Node | None:
         others = [other.shape for i, other in enumerate(node.args) if i != slot]
         if inner.rank and any(len(shape) not in (0, node.rank) for shape in others):
             continue
-        if same_shape(broadcast(others, node.op.name), node.shape):
+        try:
+            common = broadcast(others, node.op.name)
+        except Mismatch:  # only beside the repeated operand do the others fit
+            continue
+        if same_shape(common, node.shape):
             return with_args(node, (*node.args[:slot], inner, *node.args[slot + 1 :]))
     return None
 
