@@ -15,7 +15,9 @@ from graphc.ops import Function, Parameter
 from graphc.ops.functions import REQUIRED
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
-from graphc.types import Mismatch, Type, same, show
+from graphc.types import Mismatch, Type, demand, demanding, same, show
+
+LONGEST_CITATION = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +99,34 @@ def apply(
     if function.name == "stop":
         context.surrogate = True
     try:
-        return function.build(*tensors, **attrs)
+        with demanding() as demands:
+            result = function.build(*tensors, **attrs)
+            _demand_lengths(function, result, tensors)
     except Mismatch as wrong:
         raise mistake(wrong.code, wrong.message, span, wrong.help) from None
     except OverflowError as why:
         raise mistake("E310", str(why), span) from None
+    for dim, otherwise in demands:
+        text = f"{_shown(function, span)} needs {dim} >= 0"
+        if not context.check_at_entry(dim, False, text, span):
+            raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
+    return result
+
+
+def _demand_lengths(function: Function, result: Any, tensors: Sequence[Node]) -> None:
+    """No axis of the result is shorter than nothing; those of the arguments are not."""
+    given = {axis for tensor in tensors for axis in tensor.shape}
+    for value in result if isinstance(result, tuple) else (result,):
+        for axis in value.shape if isinstance(value, Node) else ():
+            if axis not in given:
+                message = f"`{function.name}` makes {value.type}, which has an axis of {axis}"
+                demand(axis, Mismatch("E301", message))
+
+
+def _shown(function: Function, span: Span) -> str:
+    """A call as an error at run time cites it: as it is written, if that is short."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= LONGEST_CITATION else f"`{function.name}` in line {span.line}"
 
 
 def _attribute(

@@ -12,7 +12,7 @@ from graphc.ops.arithmetic import equal, isfinite, maximum, where
 from graphc.ops.define import CAST, constant, first_to_float, general, linear, normal_axes, to_int
 from graphc.ops.elementary import exp, log
 from graphc.ops.shaping import expand
-from graphc.types import Type, product
+from graphc.types import Mismatch, Type, demand, product
 
 Axes = tuple[int, ...] | None
 REDUCTION = "x, axis: axes = none, keepdims: bool = false"
@@ -76,9 +76,22 @@ def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tupl
     return (reinserted(share, x, axis, keepdims) * chosen,)
 
 
+def _of_some(name: str) -> Callable[..., Type]:
+    """The type of a reduction that nothing has no value of."""
+
+    def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
+        result = reduced(x, axis=axis, keepdims=keepdims, name=name)
+        for place in normal_axes(axis, x.rank, name):
+            size = x.shape[place]
+            demand(size - 1, Mismatch("E301", f"`{name}` of no elements: axis {place} of {x}"))
+        return result
+
+    return infer
+
+
 max_: Op = general(
     "max",
-    infer=reduced,
+    infer=_of_some("max"),
     numpy=call("np.max"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
@@ -87,7 +100,7 @@ max_: Op = general(
 )
 min_: Op = general(
     "min",
-    infer=reduced,
+    infer=_of_some("min"),
     numpy=call("np.min"),
     vjp=_extreme_vjp,
     signature=REDUCTION,

@@ -297,7 +297,12 @@ def split(x: Node, n: Dim, axis: int = -1) -> tuple[Node, ...]:
         raise Mismatch("E209", f"`split` needs a positive number of parts, found {n}")
     size = known_facts().normal(x.shape[place] // parts)
     if not same(size * parts, x.shape[place]):
-        raise Mismatch("E302", f"axis {place} of {x.type} does not split into {parts} equal parts")
+        known = f"require {x.shape[place]} % {parts} == 0"
+        raise Mismatch(
+            "E302",
+            f"axis {place} of {x.type} does not split into {parts} equal parts",
+            None if x.shape[place].constant is not None else f"if it does, say so: `{known}`",
+        )
     return tuple(part_of(x, place, size * i, size) for i in range(parts))
 
 

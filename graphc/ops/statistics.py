@@ -28,7 +28,7 @@ from graphc.ops.reduction import (
     sum_,
 )
 from graphc.ops.shaping import flatten
-from graphc.types import Mismatch, Type
+from graphc.types import Mismatch, Type, demand
 
 # ---- norms -----------------------------------------------------------------------------------
 
@@ -142,6 +142,8 @@ _spread("std", _std, "Standard deviation along axes; the derivative of a constan
 
 def _place(name: str, doc: str) -> None:
     def infer(x: Type, *, axis: int, keepdims: bool) -> Type:
+        none = Mismatch("E301", f"`{name}` of no elements: axis {axis} of {x}")
+        demand(x.shape[axis] - 1, none)
         return Type("int", reduced(x, axis=(axis,), keepdims=keepdims).shape)
 
     op: Op = constant(
