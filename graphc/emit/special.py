@@ -153,3 +153,15 @@ def _overlap(
         ranges = zip(starts, counts, stride, strict=True)
         total[(..., *(np.s_[i : i + n * s : s] for i, n, s in ranges))] += windows[(..., *place)]
     return total
+
+
+def _cofactors(x: Any) -> Any:
+    """Cofactors of square matrices, from x = u s vᵀ: det u det v u cof(s) vᵀ, of every rank
+    (Stewart, "On the adjugate matrix", Linear Algebra Appl. 283, 1998)."""
+    finite = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
+    u, s, vt = np.linalg.svd(np.where(finite, x, 0))
+    before, after = np.ones_like(s), np.ones_like(s)
+    before[..., 1:] = np.cumprod(s[..., :-1], axis=-1)
+    after[..., :-1] = np.cumprod(s[..., :0:-1], axis=-1)[..., ::-1]
+    others = before * after * (np.linalg.det(u) * np.linalg.det(vt))[..., None]
+    return np.where(finite, (u * others[..., None, :]) @ vt, np.nan)
