@@ -30,7 +30,11 @@ def product_with_one(node: Node) -> Node | None:
 
 
 def scaled_twice(node: Node) -> Node | None:
-    """a * (b * x) -> (a * b) * x, where a and b are powers of two: that is exact."""
+    """a * (b * x) -> (a * b) * x, where a and b are powers of two and not below 1.
+
+    That is exact. Below 1 it would keep digits that b * x loses near 0, and of both kinds a number
+    that overflows.
+    """
     if node.op is not times or node.type.dtype != "float":
         return None
     outer, inner = node.args
@@ -41,7 +45,12 @@ def scaled_twice(node: Node) -> Node | None:
 
 def _is_power_of_two(node: Node) -> bool:
     value = node.value
-    return node.rank == 0 and isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
+    power = isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
+    return node.rank == 0 and power and 1 <= abs(value) <= LARGEST_SCALE
+
+
+LARGEST_SCALE = 2.0**60
+"""So that the product of two is a number in float32 too."""
 
 
 def double_negative(node: Node) -> Node | None:
