@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,14 +53,17 @@ def apply(
     tensors: list[Node] = []
     attrs: dict[str, Any] = {}
     pending = list(positional)
+    taker = f"`{function.name}` takes"
     for parameter in function.parameters:
         if parameter.variadic:
-            tensors.extend(to_node(given.value, given.span) for given in pending)
+            tensors.extend(to_node(given.value, given.span, taker) for given in pending)
             pending = []
             continue
         if parameter.keywords:
             attrs[parameter.name] = {
-                name: compile_time(context, parameter.kind, value, argument.span, f"`{name}`")
+                name: compile_time(
+                    context, parameter.kind, value, argument.span, f"`{name}` of `{function.name}`"
+                )
                 for name, (value, argument) in named.items()
                 if all(name != other.name for other in function.parameters)
             }
@@ -85,7 +89,7 @@ def apply(
             attrs[parameter.name] = parameter.default
             continue
         if parameter.kind == "tensor":
-            tensors.append(to_node(value, place))
+            tensors.append(to_node(value, place, taker))
         else:
             first = tensors[0].type if tensors else None
             attrs[parameter.name] = _attribute(
@@ -103,7 +107,9 @@ def apply(
             result = function.build(*tensors, **attrs)
             _demand_lengths(function, result, tensors)
     except Mismatch as wrong:
-        raise mistake(wrong.code, wrong.message, span, wrong.help) from None
+        told = re.search(rf"\b{function.name}\b", wrong.message)
+        message = wrong.message if told else f"in `{function.name}`: {wrong.message}"
+        raise mistake(wrong.code, message, span, wrong.help) from None
     except OverflowError as why:
         raise mistake("E310", str(why), span) from None
     for dim, otherwise in demands:
@@ -142,7 +148,9 @@ def _attribute(
 ) -> Any:
     """An argument that is known at compile time, in the form that the operation takes."""
     if parameter.kind not in ("axis", "axes"):
-        return compile_time(context, parameter.kind, value, place, f"`{parameter.name}`")
+        return compile_time(
+            context, parameter.kind, value, place, f"`{parameter.name}` of `{function.name}`"
+        )
     if value is None:
         return None
     single = not isinstance(value, tuple)

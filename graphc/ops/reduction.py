@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphc.dims import Dim
@@ -59,7 +60,7 @@ sum_: Op = linear(
 )
 mean: Op = linear(
     "mean",
-    infer=reduced,
+    infer=partial(reduced, name="mean"),
     numpy=call("np.mean"),
     transpose=lambda ct, x, axis, keepdims: reinserted(ct / count(x, axis), x, axis, keepdims),
     signature=REDUCTION,
@@ -111,7 +112,7 @@ min_: Op = general(
 
 _largest: Op = constant(
     "largest",
-    infer=reduced,
+    infer=partial(reduced, name="largest"),
     numpy=call("np.max", ", initial=-np.inf"),
     signature="",
     public=False,
@@ -153,7 +154,7 @@ def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tu
 
 logsumexp: Op = general(
     "logsumexp",
-    infer=reduced,
+    infer=partial(reduced, name="logsumexp"),
     numpy="",
     vjp=_logsumexp_vjp,
     lower=_logsumexp_lower,

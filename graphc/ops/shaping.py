@@ -285,6 +285,10 @@ def concat(*xs: Node, axis: int = -1) -> Node:
 def stack(*xs: Node, axis: int = 0) -> Node:
     if not xs:
         raise Mismatch("E209", "`stack` needs at least one argument")
+    for x in xs:
+        if len(x.shape) != xs[0].rank or not all(map(same, x.shape, xs[0].shape)):
+            shown = f"{show(xs[0].shape)} and {show(x.shape)}"
+            raise Mismatch("E301", f"`stack` takes arrays of one shape, found {shown}")
     place = normal_axis(axis, xs[0].rank + 1, "stack")
     return concat(*(expand(x, axes=(place,)) for x in xs), axis=place)
 

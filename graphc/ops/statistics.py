@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
@@ -44,7 +45,7 @@ def _norm_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
 
 _norm: Op = general(
     "euclidean_norm",
-    infer=reduced,
+    infer=partial(reduced, name="norm"),
     numpy="",
     vjp=_norm_vjp,
     lower=lambda x, axis, keepdims: sqrt(sum_(x * x, axis=axis, keepdims=keepdims)),
