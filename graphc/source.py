@@ -69,7 +69,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One mistake or warning, its place, and what to do about it."""
+    """One mistake, warning or note, its place, and what to do about it."""
 
     code: str
     message: str
@@ -78,7 +78,7 @@ class Diagnostic:
 
     @property
     def severity(self) -> str:
-        return "warning" if self.code.startswith("W") else "error"
+        return {"W": "warning", "N": "note"}.get(self.code[0], "error")
 
     def noted(self, note: str) -> Diagnostic:
         """The same with one more note."""

@@ -82,6 +82,30 @@ def learn(facts: Facts) -> None:
     _facts.set(facts)
 
 
+_demands: ContextVar[list[tuple[Dim, Mismatch]] | None] = ContextVar("demands", default=None)
+
+
+@contextmanager
+def demanding() -> Iterator[list[tuple[Dim, Mismatch]]]:
+    """Inside, what `demand` cannot settle is collected: it is to be checked at entry."""
+    found: list[tuple[Dim, Mismatch]] = []
+    token = _demands.set(found)
+    try:
+        yield found
+    finally:
+        _demands.reset(token)
+
+
+def demand(dim: Dim, otherwise: Mismatch) -> None:
+    """`dim` is at least 0: proved, refuted, or left to whoever is `demanding`."""
+    proved = _facts.get().nonnegative(dim)
+    if proved is False:
+        raise otherwise
+    collected = _demands.get()
+    if proved is None and collected is not None:
+        collected.append((dim, otherwise))
+
+
 def same(one: Dim | int, other: Dim | int) -> bool:
     """Are two dims equal for every value of their symbols that the known facts admit?"""
     return one == other or _facts.get().equal(Dim.of(one), Dim.of(other))

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from test_hard_points import EMPTY, POINTS
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
@@ -87,3 +88,10 @@ def test_modules_and_conventions() -> None:
     assert module_of(FUNCTIONS["sum"]) == "reduction"
     assert module_of(FUNCTIONS["any"]) == "statistics"
     assert CONVENTIONS.keys() <= FUNCTIONS.keys()
+
+
+def test_every_convention_is_a_point_that_is_tested() -> None:
+    tested = {name for point in POINTS for name in re.findall(r"(\w+)\(", point.call)}
+    tested |= {name for name, _ in EMPTY}
+    written = {"power": "**", "mod": "%", "det": "tests/test_determinant.py"}
+    assert CONVENTIONS.keys() - tested <= written.keys() | {"arctan2"}

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import compiled, module
+from typer.testing import CliRunner
+
+from graphc.cli.app import app
 
 inf, nan = math.inf, math.nan
 
@@ -147,3 +152,68 @@ def test_inside_a_loop() -> None:
 def test_other_forms_stay(expression: str) -> None:
     text = code(expression)
     assert not any(word in text for word in ("log1p", "expm1", "np.max(", "logaddexp", "x * x"))
+
+
+def notes(text: str) -> list[str]:
+    """The notes of a text, as printed: of a stable form, not of a mistake."""
+    return [str(note) for note in compiled(text).model.notes]
+
+
+def test_the_report_says_what_is_computed_otherwise() -> None:
+    text = "input x: [3]\noutput y = log(sum(exp(x)))\noutput z = exp(x) - 1 + log(1 + x)"
+    assert notes(text) == [
+        """\
+note[N720]: `log(sum(exp(x)))` is computed as `logsumexp(x)`
+ --> graph:2:1
+  |
+2 | output y = log(sum(exp(x)))
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^""",
+        """\
+note[N720]: `exp(x) - 1` is computed as `expm1(x)`
+ --> graph:3:1
+  |
+3 | output z = exp(x) - 1 + log(1 + x)
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^""",
+        """\
+note[N720]: `log(1 + x)` is computed as `log1p(x)`
+ --> graph:3:1
+  |
+3 | output z = exp(x) - 1 + log(1 + x)
+  | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^""",
+    ]
+    assert compiled(text).warnings == ()
+
+
+def test_a_form_in_a_block_is_noted_once() -> None:
+    text = """
+        block f(z: [3]) -> r: [3] { r = log(sigmoid(z)) }
+        input x: [3]
+        output y = f(x) + f(2 * x)
+    """
+    (note,) = notes(text)
+    assert note.startswith("note[N720]: `log(sigmoid(x))` is computed as `log_sigmoid(x)`")
+    assert "graph:2:" in note
+
+
+def test_what_is_written_stably_is_not_noted() -> None:
+    assert notes("input x: [3]\noutput y = logsumexp(x) + sum(log1p(x))") == []
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
+def test_every_form_is_noted(form: tuple[str, str, Any, Any, Any]) -> None:
+    (note,) = notes(graph(form[0]))
+    name = form[1].partition("(")[0]
+    assert f"is computed as `{name}(x)`" in note
+
+
+def test_check_shows_notes_and_compile_does_not(tmp_path: Path) -> None:
+    path = tmp_path / "model.graph"
+    path.write_text("input x: [3]\noutput y = log(sum(exp(x)))\n")
+    checked = CliRunner().invoke(app, ["check", str(path)])
+    assert checked.exit_code == 0
+    assert "note[N720]: `log(sum(exp(x)))` is computed as `logsumexp(x)`" in checked.stderr
+    assert f"{path}:2:1" in checked.stderr
+    told = json.loads(CliRunner().invoke(app, ["check", str(path), "--format", "json"]).stdout)
+    assert [(one["severity"], one["code"], one["line"]) for one in told] == [("note", "N720", 2)]
+    written = CliRunner().invoke(app, ["compile", str(path), "-o", str(tmp_path / "out.py")])
+    assert (written.exit_code, written.stdout, written.stderr) == (0, "", "")

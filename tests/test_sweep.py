@@ -14,10 +14,9 @@ import jax.scipy.linalg
 import jax.scipy.special
 import numpy as np
 import pytest
-import test_ops
 from conftest import module
 from jax import lax
-from operation_references import ROWS
+from operation_references import entry_of
 
 from graphc.ops import FUNCTIONS
 
@@ -115,8 +114,9 @@ BINARY: dict[str, Callable[..., Any]] = {
 
 def inside(name: str) -> tuple[float, float]:
     """Where an operation is smooth, as its other tests know."""
-    interval = test_ops.REFERENCES[name].inside
-    return ROWS[name][1] if name in ROWS else interval
+    entry = entry_of(FUNCTIONS[name])
+    assert entry is not None
+    return entry.inside
 
 
 def elementwise() -> Iterator[Sweep]:

@@ -52,7 +52,7 @@ def check(
         errors: dict[str, float] = {}
         try:
             result = compile_source(read_source(*read_bytes(file)), options, folder(file))
-            diagnostics = result.warnings
+            diagnostics = (*result.warnings, *result.model.notes)
             failed = False
             if grad:
                 errors = _gradients(file, result)

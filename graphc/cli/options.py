@@ -11,6 +11,11 @@ import typer
 from graphc.source import Diagnostic, GraphError, error
 
 STANDARD = "-"
+COLOURS = {
+    "error": typer.colors.RED,
+    "warning": typer.colors.YELLOW,
+    "note": typer.colors.CYAN,
+}
 
 DIM = typer.Option([], "--dim", metavar="NAME=INT", help="Fix a dim. Repeatable.")
 CONST = typer.Option([], "--const", metavar="NAME=VALUE", help="Override a const. Repeatable.")
@@ -88,7 +93,7 @@ def show(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics to standard error, with colour on a terminal."""
     for number, diagnostic in enumerate(diagnostics):
         head, *rest = str(diagnostic).split("\n")
-        colour = typer.colors.YELLOW if diagnostic.severity == "warning" else typer.colors.RED
+        colour = COLOURS[diagnostic.severity]
         if number:
             typer.echo("", err=True)
         typer.secho(head, err=True, fg=colour, bold=True)

@@ -100,7 +100,8 @@ class Derivation:
 class Model:
     """A file, elaborated: every dim that has a value is substituted in the nodes.
 
-    `surrogate` says that some derivative is meant to differ from the true one.
+    `surrogate` says that some derivative is meant to differ from the true one. `notes` say what is
+    computed otherwise than it is written.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Model:
     derivations: tuple[Derivation, ...]
     warnings: tuple[Diagnostic, ...]
     surrogate: bool
+    notes: tuple[Diagnostic, ...] = ()
 
     @property
     def span(self) -> Span:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,9 @@ from graphc.ops import Function, Parameter
 from graphc.ops.functions import REQUIRED
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
-from graphc.types import Mismatch, Type, same, show
+from graphc.types import Mismatch, Type, demand, demanding, same, show
+
+LONGEST_CITATION = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,17 @@ def apply(
     tensors: list[Node] = []
     attrs: dict[str, Any] = {}
     pending = list(positional)
+    taker = f"`{function.name}` takes"
     for parameter in function.parameters:
         if parameter.variadic:
-            tensors.extend(to_node(given.value, given.span) for given in pending)
+            tensors.extend(to_node(given.value, given.span, taker) for given in pending)
             pending = []
             continue
         if parameter.keywords:
             attrs[parameter.name] = {
-                name: compile_time(context, parameter.kind, value, argument.span, f"`{name}`")
+                name: compile_time(
+                    context, parameter.kind, value, argument.span, f"`{name}` of `{function.name}`"
+                )
                 for name, (value, argument) in named.items()
                 if all(name != other.name for other in function.parameters)
             }
@@ -83,7 +89,7 @@ def apply(
             attrs[parameter.name] = parameter.default
             continue
         if parameter.kind == "tensor":
-            tensors.append(to_node(value, place))
+            tensors.append(to_node(value, place, taker))
         else:
             first = tensors[0].type if tensors else None
             attrs[parameter.name] = _attribute(
@@ -97,11 +103,36 @@ def apply(
     if function.name == "stop":
         context.surrogate = True
     try:
-        return function.build(*tensors, **attrs)
+        with demanding() as demands:
+            result = function.build(*tensors, **attrs)
+            _demand_lengths(function, result, tensors)
     except Mismatch as wrong:
-        raise mistake(wrong.code, wrong.message, span, wrong.help) from None
+        told = re.search(rf"\b{function.name}\b", wrong.message)
+        message = wrong.message if told else f"in `{function.name}`: {wrong.message}"
+        raise mistake(wrong.code, message, span, wrong.help) from None
     except OverflowError as why:
         raise mistake("E310", str(why), span) from None
+    for dim, otherwise in demands:
+        text = f"{_shown(function, span)} needs {dim} >= 0"
+        if not context.check_at_entry(dim, False, text, span):
+            raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
+    return result
+
+
+def _demand_lengths(function: Function, result: Any, tensors: Sequence[Node]) -> None:
+    """No axis of the result is shorter than nothing; those of the arguments are not."""
+    given = {axis for tensor in tensors for axis in tensor.shape}
+    for value in result if isinstance(result, tuple) else (result,):
+        for axis in value.shape if isinstance(value, Node) else ():
+            if axis not in given:
+                message = f"`{function.name}` makes {value.type}, which has an axis of {axis}"
+                demand(axis, Mismatch("E301", message))
+
+
+def _shown(function: Function, span: Span) -> str:
+    """A call as an error at run time cites it: as it is written, if that is short."""
+    text = " ".join(span.text.split())
+    return text if len(text) <= LONGEST_CITATION else f"`{function.name}` in line {span.line}"
 
 
 def _attribute(
@@ -117,7 +148,9 @@ def _attribute(
 ) -> Any:
     """An argument that is known at compile time, in the form that the operation takes."""
     if parameter.kind not in ("axis", "axes"):
-        return compile_time(context, parameter.kind, value, place, f"`{parameter.name}`")
+        return compile_time(
+            context, parameter.kind, value, place, f"`{parameter.name}` of `{function.name}`"
+        )
     if value is None:
         return None
     single = not isinstance(value, tuple)

@@ -67,8 +67,8 @@ def describe(value: Any) -> str:
     return "nothing"
 
 
-def to_node(value: Any, span: Span) -> Node:
-    """A value as a tensor."""
+def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
+    """A value as a tensor; `taker` begins the sentence that says that it is none."""
     if isinstance(value, Node | Dim | float | bool):
         return as_node(value)
     if isinstance(value, tuple):
@@ -76,7 +76,7 @@ def to_node(value: Any, span: Span) -> Node:
             return as_node(value)
         except ValueError:
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
-    raise mistake("E211", f"expected a tensor, found {describe(value)}", span)
+    raise mistake("E211", f"{taker} a tensor, found {describe(value)}", span)
 
 
 def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]) -> Any:

@@ -105,7 +105,9 @@ def _polygamma(x: Any, n: int) -> Any:
     for j, number in zip(range(7), bernoulli, strict=True):
         total = total + number * factor
         factor = factor * ((n + 2 * j + 2) * (n + 2 * j + 3)) / z / z
-    value = total * (-1.0) ** (n + 1) * float(np.prod(np.arange(1.0, n + 1)))
+    for k in range(1, n + 1):
+        total = total * -k
+    value = -total
     negative = np.minimum(x, 0)
     cotangent = 1 / np.tan(np.pi * np.where(x < 0, negative - np.round(negative), 0.5))
     slope = [0.0, 1.0]  # of cot, as a polynomial in cot: its derivative is -(1 + cot²)
@@ -133,8 +135,8 @@ def _scatter(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> An
     since np.add.at is several times slower on rows."""
     total = np.zeros(shape, values.dtype)
     rows = np.arange(shape[axis])[indices]  # counted from the front, and inside
-    inner = int(np.prod(shape[axis + 1 :]))
-    outer = np.arange(int(np.prod(shape[:axis])))[:, None, None]
+    inner = int(np.prod(shape[axis + 1 :], dtype=np.int64))
+    outer = np.arange(int(np.prod(shape[:axis], dtype=np.int64)))[:, None, None]
     places = (outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)
     np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))
     return total
@@ -151,3 +153,15 @@ def _overlap(
         ranges = zip(starts, counts, stride, strict=True)
         total[(..., *(np.s_[i : i + n * s : s] for i, n, s in ranges))] += windows[(..., *place)]
     return total
+
+
+def _cofactors(x: Any) -> Any:
+    """Cofactors of square matrices, from x = u s vᵀ: det u det v u cof(s) vᵀ, of every rank
+    (Stewart, "On the adjugate matrix", Linear Algebra Appl. 283, 1998)."""
+    finite = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
+    u, s, vt = np.linalg.svd(np.where(finite, x, 0))
+    before, after = np.ones_like(s), np.ones_like(s)
+    before[..., 1:] = np.cumprod(s[..., :-1], axis=-1)
+    after[..., :-1] = np.cumprod(s[..., :0:-1], axis=-1)[..., ::-1]
+    others = before * after * (np.linalg.det(u) * np.linalg.det(vt))[..., None]
+    return np.where(finite, (u * others[..., None, :]) @ vt, np.nan)

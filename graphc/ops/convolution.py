@@ -16,7 +16,7 @@ from graphc.ops.axes import per_window
 from graphc.ops.define import composite, linear, to_float
 from graphc.ops.moving import Pads, padded
 from graphc.ops.shaping import index, reshape, transpose
-from graphc.types import Mismatch, Shape, Type, known_facts, product, same, show
+from graphc.types import Mismatch, Shape, Type, demand, known_facts, product, same, show
 
 Dims = tuple[Dim, ...]
 
@@ -92,8 +92,8 @@ def each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
     dims = tuple(Dim.of(n) for n in values if isinstance(n, Dim | int))
     if len(dims) != rank or len(values) != rank:
         raise Mismatch("E305", f"{what} is an integer, or a list of {rank}")
-    if any(n.constant is not None and n.constant < least for n in dims):
-        raise Mismatch("E305", f"{what} is at least {least}, found {show(dims)}")
+    for n in dims:
+        demand(n - least, Mismatch("E305", f"{what} is at least {least}, found {show(dims)}"))
     return dims
 
 
@@ -108,8 +108,8 @@ def margins(value: Any, rank: int, lead: int) -> Pads:
 
 def fits(sizes: Sequence[Dim], kernel: Dims, dilation: Dims, what: str) -> None:
     for size, reach in zip(sizes, _extents(kernel, dilation), strict=True):
-        if known_facts().nonnegative(size - reach) is False:
-            raise Mismatch("E301", f"the windows of `{what}` reach {reach} over an axis of {size}")
+        message = f"the windows of `{what}` reach {reach} over an axis of {size}"
+        demand(size - reach, Mismatch("E301", message))
 
 
 def _groups(x: Type, w: Type, groups: Dim, channels: Dim, what: str) -> None:
@@ -200,6 +200,8 @@ def _cropped(x: Node, pads: Pads) -> Node:
     """Without the margins: the transpose of padding."""
     if all(n.constant == 0 for pair in pads for n in pair):
         return x
+    for (a, b), size in zip(pads, x.shape, strict=True):
+        demand(size - a - b, Mismatch("E301", f"`pad` takes {a} and {b} from an axis of {size}"))
     ranges = [(a, size - a - b, 1) for (a, b), size in zip(pads, x.shape, strict=True)]
     return index(x, items=tuple(("slice", chosen) for chosen in ranges))
 

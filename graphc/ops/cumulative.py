@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
@@ -185,7 +186,7 @@ def _prod_written(node: Node) -> str:
 
 prod = general(
     "prod",
-    infer=reduced,
+    infer=partial(reduced, name="prod"),
     numpy=_prod_written,
     vjp=_prod_vjp,
     prepare=lambda args: (to_int(args[0]),),

@@ -20,7 +20,7 @@ from graphc.ops.shaping import (
     reshape,
     unindex,
 )
-from graphc.types import Mismatch, Shape, Type, is_one, known_facts
+from graphc.types import Mismatch, Shape, Type, demand, is_one, known_facts
 
 Pads = tuple[tuple[Dim, Dim], ...]  # (before, after) for each axis
 
@@ -151,8 +151,8 @@ def _pads(width: Any, rank: int) -> Pads:
             "E305", f"`pad` needs a number, [before, after], or such a pair for each of {rank} axes"
         )
     found = tuple((Dim.of(before), Dim.of(after)) for before, after in pairs)
-    if any((n.constant or 0) < 0 for pair in found for n in pair):
-        raise Mismatch("E305", "`pad` cannot take away: a width is negative")
+    for n in (n for pair in found for n in pair):
+        demand(n, Mismatch("E305", "`pad` cannot take away: a width is negative"))
     return found
 
 
@@ -186,6 +186,11 @@ def _continued(x: Node, pads: Pads, mode: str) -> Node:
     """The array continued by its own elements, one axis after the other."""
     for axis, (before, after) in enumerate(pads):
         size = x.shape[axis]
+        for n in (before, after):
+            used = {"edge": Dim.of(1), "reflect": n + 1}.get(mode, n)
+            short = f'`pad` of mode "{mode}" by {n} needs {used} elements, an axis has {size}'
+            if n.constant != 0:
+                demand(size - used, Mismatch("E301", short))
         starts = {
             "edge": (Dim.of(0), size - 1),
             "reflect": (Dim.of(1), size - 1 - after),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from graphc.dims import Dim
@@ -12,7 +13,7 @@ from graphc.ops.arithmetic import equal, isfinite, maximum, where
 from graphc.ops.define import CAST, constant, first_to_float, general, linear, normal_axes, to_int
 from graphc.ops.elementary import exp, log
 from graphc.ops.shaping import expand
-from graphc.types import Type, product
+from graphc.types import Mismatch, Type, demand, product
 
 Axes = tuple[int, ...] | None
 REDUCTION = "x, axis: axes = none, keepdims: bool = false"
@@ -59,7 +60,7 @@ sum_: Op = linear(
 )
 mean: Op = linear(
     "mean",
-    infer=reduced,
+    infer=partial(reduced, name="mean"),
     numpy=call("np.mean"),
     transpose=lambda ct, x, axis, keepdims: reinserted(ct / count(x, axis), x, axis, keepdims),
     signature=REDUCTION,
@@ -76,9 +77,22 @@ def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tupl
     return (reinserted(share, x, axis, keepdims) * chosen,)
 
 
+def _of_some(name: str) -> Callable[..., Type]:
+    """The type of a reduction that nothing has no value of."""
+
+    def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
+        result = reduced(x, axis=axis, keepdims=keepdims, name=name)
+        for place in normal_axes(axis, x.rank, name):
+            size = x.shape[place]
+            demand(size - 1, Mismatch("E301", f"`{name}` of no elements: axis {place} of {x}"))
+        return result
+
+    return infer
+
+
 max_: Op = general(
     "max",
-    infer=reduced,
+    infer=_of_some("max"),
     numpy=call("np.max"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
@@ -87,7 +101,7 @@ max_: Op = general(
 )
 min_: Op = general(
     "min",
-    infer=reduced,
+    infer=_of_some("min"),
     numpy=call("np.min"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
@@ -98,7 +112,7 @@ min_: Op = general(
 
 _largest: Op = constant(
     "largest",
-    infer=reduced,
+    infer=partial(reduced, name="largest"),
     numpy=call("np.max", ", initial=-np.inf"),
     signature="",
     public=False,
@@ -140,7 +154,7 @@ def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tu
 
 logsumexp: Op = general(
     "logsumexp",
-    infer=reduced,
+    infer=partial(reduced, name="logsumexp"),
     numpy="",
     vjp=_logsumexp_vjp,
     lower=_logsumexp_lower,

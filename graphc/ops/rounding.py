@@ -13,6 +13,7 @@ from graphc.ops.arithmetic import (
     remainder,
 )
 from graphc.ops.define import all_to_float, composite, elementwise
+from graphc.ops.shaping import broadcast_to
 
 round_ = elementwise(
     "round", numpy="np.rint({0})", partials=None, doc="The nearest integer, the even one of two."
@@ -36,12 +37,10 @@ heaviside = elementwise(
 
 def _clip_partials(y: Node, x: Node, low: Node, high: Node) -> tuple[Node, Node, Node]:
     """What decides the result gets the derivative; at a bound that is x."""
+    x = broadcast_to(x, shape=y.shape)  # the bounds need not fit each other
     inside = logical_and(greater_equal(x, low), less_equal(x, high))
-    return (
-        inside,
-        logical_and(less(x, low), less_equal(low, high)),
-        less(high, maximum(x, low)),
-    )
+    raised = maximum(x, low)
+    return inside, logical_and(less(x, low), less_equal(raised, high)), less(high, raised)
 
 
 clip: Op = elementwise(

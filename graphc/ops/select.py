@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from graphc.dims import Dim
 from graphc.graph import AxisMap, Node, Op
 from graphc.ops.arithmetic import equal
@@ -17,7 +20,7 @@ from graphc.ops.shaping import (
     reshape,
     transpose,
 )
-from graphc.types import Mismatch, Type, same, show
+from graphc.types import Mismatch, Type, demand, same, show
 
 # ---- positions of one axis ----------------------------------------------------------------------
 
@@ -165,6 +168,27 @@ def _indices(indices: Node, what: str) -> None:
         raise Mismatch("E308", f"an index of `{what}` is an integer, found {indices.type}")
 
 
+def _in_range(indices: Node, x: Type, axis: int) -> None:
+    """Indices that are written in the file lie inside an axis; those that are given may not."""
+    if indices.value is None or not indices.type.size.constant:
+        return
+    places = tuple(_numbers(indices.value))
+    for place, room in (
+        (max(places), x.shape[axis] - 1 - max(places)),
+        (min(places), x.shape[axis] + min(places)),
+    ):
+        demand(room, Mismatch("E308", f"index {place} is outside axis {axis} of {x}"))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """The numbers of a nested tuple."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        yield value
+
+
 @composite(
     "take",
     "x, indices, axis: axis = none",
@@ -173,8 +197,10 @@ def _indices(indices: Node, what: str) -> None:
 def take(x: Node, indices: Node, axis: int | None = None) -> Node:
     _indices(indices, "take")
     if axis is None:
-        return gather(flatten(x), indices, axis=0)
-    return gather(x, indices, axis=normal_axis(axis, x.rank, "take"))
+        x, axis = flatten(x), 0
+    place = normal_axis(axis, x.rank, "take")
+    _in_range(indices, x.type, place)
+    return gather(x, indices, axis=place)
 
 
 @composite(
@@ -281,6 +307,7 @@ def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
             f"`take_along_axis` takes indices of the shape of x but for axis {place},"
             f" found {x.type} and {show(indices.shape)}",
         )
+    _in_range(indices, x.type, place)
     return _take_along(x, indices, axis=place, unique=False)
 
 
@@ -312,6 +339,7 @@ def median(x: Node, axis: int | None = None) -> Node:
     place = normal_axis(axis, x.rank, "median")
     ordered = sort(x, place)
     size = x.shape[place]
+    demand(size - 1, Mismatch("E301", f"`median` of no elements: axis {place} of {x.type}"))
     low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
     return low if low is high else 0.5 * (low + high)
 

@@ -285,6 +285,10 @@ def concat(*xs: Node, axis: int = -1) -> Node:
 def stack(*xs: Node, axis: int = 0) -> Node:
     if not xs:
         raise Mismatch("E209", "`stack` needs at least one argument")
+    for x in xs:
+        if len(x.shape) != xs[0].rank or not all(map(same, x.shape, xs[0].shape)):
+            shown = f"{show(xs[0].shape)} and {show(x.shape)}"
+            raise Mismatch("E301", f"`stack` takes arrays of one shape, found {shown}")
     place = normal_axis(axis, xs[0].rank + 1, "stack")
     return concat(*(expand(x, axes=(place,)) for x in xs), axis=place)
 
@@ -297,7 +301,12 @@ def split(x: Node, n: Dim, axis: int = -1) -> tuple[Node, ...]:
         raise Mismatch("E209", f"`split` needs a positive number of parts, found {n}")
     size = known_facts().normal(x.shape[place] // parts)
     if not same(size * parts, x.shape[place]):
-        raise Mismatch("E302", f"axis {place} of {x.type} does not split into {parts} equal parts")
+        known = f"require {x.shape[place]} % {parts} == 0"
+        raise Mismatch(
+            "E302",
+            f"axis {place} of {x.type} does not split into {parts} equal parts",
+            None if x.shape[place].constant is not None else f"if it does, say so: `{known}`",
+        )
     return tuple(part_of(x, place, size * i, size) for i in range(parts))
 
 

@@ -7,7 +7,7 @@ forward and reverse mode algorithmic differentiation" (2008), §2 and §4.
 from __future__ import annotations
 
 from graphc.dims import Dim
-from graphc.graph import AxisMap, Node, Op
+from graphc.graph import OPERATORS, AxisMap, Node, Op
 from graphc.ops.axes import batch_axes
 from graphc.ops.batching import aligned, over_elements
 from graphc.ops.define import bilinear, composite, general, to_float
@@ -50,14 +50,32 @@ inv: Op = general(
     axes=batch_axes(2, result=2),
     doc="Inverse matrices.",
 )
+
+
+def _cofactors_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
+    """(⟨ct, y⟩ y - y ctᵀ y) / det x: Sylvester's identity for minors of order 2."""
+    inner = OPERATORS["sum"](ct * y, axis=(x.rank - 2, x.rank - 1), keepdims=True)
+    return ((inner * y - y @ swapped(ct) @ y) / _per_matrix(det(x)),)
+
+
+_cofactors: Op = general(
+    "cofactors",
+    infer=lambda x: _same_square("cofactors", x),
+    numpy="_cofactors({0})",
+    vjp=_cofactors_vjp,
+    flops=lambda node: 12 * _cube(node),
+    public=False,
+    axes=batch_axes(2, result=2),
+    doc="The matrix of cofactors: the transposed adjugate, det x x⁻ᵀ where there is an inverse.",
+)
 det: Op = general(
     "det",
     infer=lambda x: _scalar_type("det", x),
     numpy="np.linalg.det({0})",
-    vjp=lambda ct, y, x: (_per_matrix(ct * y) * swapped(inv(x)),),
+    vjp=lambda ct, y, x: (_per_matrix(ct) * _cofactors(x),),
     flops=_cube,
     axes=batch_axes(2, result=0),
-    doc="Determinants; the derivative needs an invertible matrix.",
+    doc="Determinants; the derivative is the cofactors, right at singular matrices too.",
 )
 logdet: Op = general(
     "logdet",

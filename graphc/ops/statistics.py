@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
@@ -28,7 +29,7 @@ from graphc.ops.reduction import (
     sum_,
 )
 from graphc.ops.shaping import flatten
-from graphc.types import Mismatch, Type
+from graphc.types import Mismatch, Type, demand
 
 # ---- norms -----------------------------------------------------------------------------------
 
@@ -44,7 +45,7 @@ def _norm_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
 
 _norm: Op = general(
     "euclidean_norm",
-    infer=reduced,
+    infer=partial(reduced, name="norm"),
     numpy="",
     vjp=_norm_vjp,
     lower=lambda x, axis, keepdims: sqrt(sum_(x * x, axis=axis, keepdims=keepdims)),
@@ -142,6 +143,8 @@ _spread("std", _std, "Standard deviation along axes; the derivative of a constan
 
 def _place(name: str, doc: str) -> None:
     def infer(x: Type, *, axis: int, keepdims: bool) -> Type:
+        none = Mismatch("E301", f"`{name}` of no elements: axis {axis} of {x}")
+        demand(x.shape[axis] - 1, none)
         return Type("int", reduced(x, axis=(axis,), keepdims=keepdims).shape)
 
     op: Op = constant(

@@ -182,7 +182,10 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
             r"\bar k_{bsd} = \sum_t \bar y_{bts}\, q_{btd}",
         ),
     ),
-    "det": (r"\det x", (r"\bar x = \bar y\, y\, x^{-\top}",)),
+    "det": (
+        r"\det x",
+        (r"\bar x = \bar y\, \operatorname{adj}(x)^{\top} = \bar y\, y\, x^{-\top}",),
+    ),
     "logdet": (r"\ln \lvert \det x \rvert", (r"\bar x = \bar y\, x^{-\top}",)),
     "cholesky": (
         r"y y^{\top} = \tfrac12 (x + x^{\top})",

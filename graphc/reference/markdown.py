@@ -18,7 +18,7 @@ Made by `python -m graphc ops --format markdown > docs/operations.md`; do not ed
 The formulas give the value of a sample call and the cotangents that flow back from it: $\\bar y$
 is the derivative of a scalar by $y$, $\\odot$ the product element by element, and $[\\ldots]$ is 1
 where the condition holds, else 0. An argument that was stretched by broadcasting gets the sum of
-its cotangent over the axes along which it was stretched.
+its cotangent over the axes along which it was stretched. Multiply-adds are those of the value.
 """
 
 
@@ -50,6 +50,7 @@ def entry(function: Function) -> Iterator[str]:
     yield f"- Value: $`{value}`$"
     if back:
         yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
+    yield f"- Multiply-adds: {told.multiply_adds.replace('**', '^').replace('*', ' · ')}"
     if told.conventions:
-        yield f"- {told.conventions}"
+        yield f"- At hard points: {told.conventions}"
     yield ""

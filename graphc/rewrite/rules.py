@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from graphc.dims import Dim
 from graphc.graph import Node, as_node, with_args
@@ -12,7 +12,7 @@ from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power
 from graphc.ops.select import unpick
 from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
 from graphc.rewrite.units import product_of_unit_vectors, product_with_unit_columns
-from graphc.types import broadcast, same_shape
+from graphc.types import Mismatch, Shape, broadcast, same_shape
 
 Rule = Callable[[Node], Node | None]
 
@@ -30,7 +30,11 @@ def product_with_one(node: Node) -> Node | None:
 
 
 def scaled_twice(node: Node) -> Node | None:
-    """a * (b * x) -> (a * b) * x, where a and b are powers of two: that is exact."""
+    """a * (b * x) -> (a * b) * x, where a and b are powers of two and not below 1.
+
+    That is exact. Below 1 it would keep digits that b * x loses near 0, and of both kinds a number
+    that overflows.
+    """
     if node.op is not times or node.type.dtype != "float":
         return None
     outer, inner = node.args
@@ -41,7 +45,12 @@ def scaled_twice(node: Node) -> Node | None:
 
 def _is_power_of_two(node: Node) -> bool:
     value = node.value
-    return node.rank == 0 and isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
+    power = isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
+    return node.rank == 0 and power and 1 <= abs(value) <= LARGEST_SCALE
+
+
+LARGEST_SCALE = 2.0**60
+"""So that the product of two is a number in float32 too."""
 
 
 def double_negative(node: Node) -> Node | None:
@@ -69,11 +78,19 @@ def broadcast_in_elementwise(node: Node) -> Node | None:
         if inner.rank and low:
             continue
         others = [other.shape for i, other in enumerate(args) if i != slot] if whole == 1 else []
-        if whole > 1 or same_shape(broadcast(others, node.op.name), node.shape):
+        if whole > 1 or _broadcasts(others, node):
             args[slot] = inner
             whole -= not same_shape(inner.shape, node.shape)
             low += inner.rank not in (0, node.rank)
     return with_args(node, tuple(args)) if args != list(node.args) else None
+
+
+def _broadcasts(shapes: Sequence[Shape], node: Node) -> bool:
+    """Do these shapes alone give that of the node?"""
+    try:
+        return same_shape(broadcast(shapes, node.op.name), node.shape)
+    except Mismatch:  # only beside the repeated operand do they fit
+        return False
 
 
 def repeated_scalar(node: Node) -> Node | None:

@@ -7,18 +7,17 @@ These are equal in exact arithmetic, not bit for bit, so they are not among the 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from graphc.elaborate.model import Declared, Model
-from graphc.graph import Node, intern, with_args
+from graphc.graph import Node, Origin, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.ops.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.arithmetic import minus, plus, power, times
 from graphc.ops.elementary import exp, expm1, log, log1p, sqrt
 from graphc.ops.reduction import log_softmax, logsumexp, softmax, sum_
 from graphc.ops.statistics import norm
-
-Form = Callable[[Node], Node | None]
+from graphc.source import Diagnostic, error
 
 
 def log_of_softmax(node: Node) -> Node | None:
@@ -72,14 +71,23 @@ def root_of_squares(node: Node) -> Node | None:
     return norm(square.args[0], **node.args[0].attrs) if is_square else None
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is written, what it is computed as, and the function from the one to the other."""
+
+    naive: str
+    stable: str
+    rewrite: Callable[[Node], Node | None]
+
+
 FORMS: tuple[Form, ...] = (
-    log_of_softmax,
-    log_of_sigmoid,
-    log_of_one_and_exp,
-    log_of_sum_of_exp,
-    exp_less_one,
-    log_of_one_and,
-    root_of_squares,
+    Form("log(softmax(x))", "log_softmax(x)", log_of_softmax),
+    Form("log(sigmoid(x))", "log_sigmoid(x)", log_of_sigmoid),
+    Form("log(1 + exp(x))", "softplus(x)", log_of_one_and_exp),
+    Form("log(sum(exp(x)))", "logsumexp(x)", log_of_sum_of_exp),
+    Form("exp(x) - 1", "expm1(x)", exp_less_one),
+    Form("log(1 + x)", "log1p(x)", log_of_one_and),
+    Form("sqrt(sum(x**2))", "norm(x)", root_of_squares),
 )
 
 
@@ -101,16 +109,20 @@ def _beside_one(node: Node) -> Node | None:
     return None
 
 
-def stabilised(node: Node, kept: Collection[Node] = ()) -> Node:
-    """The stable form of a node, or the node itself.
+def recognised(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | None:
+    """The form that a node is written in, and the node that is stable.
 
     What is kept is differentiated by: the form must not read what lies behind it.
     """
     for form in FORMS:
-        better = form(node)
+        better = form.rewrite(node)
         if better is not None and better.type == node.type and not _skips(node, better, kept):
-            return intern(better.op, better.args, better.attrs, better.type, node.salt)
-    return node
+            return form, intern(better.op, better.args, better.attrs, better.type, node.salt)
+    return None
+
+
+def _note(form: Form, origin: Origin) -> Diagnostic:
+    return error("N720", f"`{form.naive}` is computed as `{form.stable}`", origin.span)
 
 
 def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
@@ -125,17 +137,23 @@ def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
 
 
 def stabilise(model: Model) -> Model:
-    """The model with every stable form that its graph has a naive form of."""
+    """The model with every stable form that its graph has a naive form of, and notes of them."""
     outputs = [d.node for d in model.outputs]
     by = [node for d in model.derivations for _, node in d.wrt]
     derived = [node for d in model.derivations for node in d.nodes]
-    if all(stabilised(node) is node for node in everywhere([*outputs, *derived])):
+    if all(recognised(node) is None for node in everywhere([*outputs, *derived])):
         return model
     differentiated = set(by)
     kept: set[Node] = set()
+    notes: dict[Diagnostic, None] = {}
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
-        new = stabilised(with_args(node, args), kept)
+        new = with_args(node, args)
+        found = recognised(new, kept)
+        if found is not None:
+            form, new = found
+            if node.origin is not None and node.origin.span.source is model.source:
+                notes.setdefault(_note(form, node.origin))
         if node in differentiated:
             kept.add(new)
         return new
@@ -153,4 +171,5 @@ def stabilise(model: Model) -> Model:
         outputs=moved(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
         derivations=tuple(one.moved(new) for one in model.derivations),
+        notes=tuple(sorted(notes, key=lambda note: note.span.start if note.span else 0)),
     )

@@ -1,0 +1,307 @@
+"""Values and gradients where operations have kinks, poles, ties and limits, and of nothing.
+
+The rows are those of the conventions: what JAX and PyTorch give where they agree, and what is
+decided where they differ.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from comparing import close
+from conftest import module
+from sampling import DTYPES, NAMES
+
+from graphc.ops import FUNCTIONS
+
+nan, inf, pi = math.nan, math.inf, math.pi
+EULER = 0.5772156649015329
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Inputs at a kink, a pole or a limit, with the value and the gradients of its sum there.
+
+    `quiet` points are computed without a warning of overflow, division or invalid operation.
+    """
+
+    call: str
+    inputs: tuple[Any, ...]
+    value: Any
+    gradients: tuple[Any, ...]
+    quiet: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.call} at {self.inputs}"
+
+
+ROWS: Mapping[str, tuple[Point, ...]] = {
+    "relu(0); leaky_relu(0)": (
+        Point("relu(a)", (0.0,), 0, (0,), True),
+        Point("leaky_relu(a)", (0.0,), 0, (0.01,), True),
+    ),
+    "max, min, maximum, minimum at a tie": (
+        Point("maximum(a, b)", (1.0, 1.0), 1, (0.5, 0.5), True),
+        Point("minimum(a, b)", (1.0, 1.0), 1, (0.5, 0.5), True),
+        Point("maximum(a, a)", (1.0,), 1, (1,), True),
+        Point("minimum(a, b)", (1.0, nan), nan, (0, 0), True),
+        Point("max(a)", ([1.0, 3.0, 3.0],), 3, ([0, 0.5, 0.5],), True),
+        Point("min(a)", ([1.0, 1.0, 3.0, 1.0],), 1, ([1 / 3, 1 / 3, 0, 1 / 3],), True),
+        Point("max(a, axis=0)", ([[2.0, 1.0], [2.0, 3.0]],), [2, 3], ([[0.5, 0], [0.5, 1]],), True),
+    ),
+    "abs(0), sign, floor gradients": (
+        Point("abs(a)", (0.0,), 0, (0,), True),
+        Point("sign(a)", (0.0,), 0, (0,), True),
+        Point("floor(a)", (2.0,), 2, (0,), True),
+        Point("ceil(a)", (2.0,), 2, (0,), True),
+        Point("round(a)", (0.5,), 0, (0,), True),
+    ),
+    "binary cross-entropy from logits at logit 0, target 0": (
+        Point("bce_logits(a, b)", (0.0, 0.0), math.log(2), (0.5, 0), True),
+        Point("bce_logits(a, b)", (1000.0, 1.0), 0, (0, -1000), True),
+        Point("bce_logits(a, b)", (-1000.0, 1.0), 1000, (-1, 1000), True),
+    ),
+    "clip at a bound": (
+        Point("clip(a, 0, 1)", (0.0,), 0, (1,), True),
+        Point("clip(a, 0, 1)", (1.0,), 1, (1,), True),
+        Point("clip(a, b, 2)", (1.0, 1.0), 1, (1, 0), True),
+        Point("clip(a, b, 2)", (0.0, 1.0), 1, (0, 1), True),
+        Point("clip(a, 3, b)", (1.0, 2.0), 2, (0, 1), True),
+    ),
+    "sqrt(0); log(0); log(-1)": (
+        Point("sqrt(a)", (0.0,), 0, (inf,)),
+        Point("log(a)", (0.0,), -inf, (inf,)),
+        Point("log(a)", (-1.0,), nan, (-1,)),
+    ),
+    "norm(0), std of a constant": (
+        Point("norm(a)", ([0.0, 0.0],), 0, ([0, 0],), True),
+        Point("std(a)", ([2.0, 2.0],), 0, ([0, 0],), True),
+        Point(
+            "norm(a, axis=1)", ([[0.0, 0.0], [3.0, 4.0]],), [0, 5], ([[0, 0], [0.6, 0.8]],), True
+        ),
+        Point("std(a, axis=0, ddof=1)", ([[2.0], [2.0]],), [0], ([[0], [0]],), True),
+    ),
+    "0**0": (
+        Point("a ** b", (0.0, 0.0), 1, (0, 0)),
+        Point("a ** 0", (0.0,), 1, (0,), True),
+        Point("0 ** a", (0.0,), 1, (0,)),
+    ),
+    "0**1/2; 0**1; (-2)**2": (
+        Point("a ** b", (0.0, 0.5), 0, (inf, 0)),
+        Point("a ** b", (0.0, 1.0), 0, (1, 0)),
+        Point("a ** b", (0.0, 2.0), 0, (0, 0)),
+        Point("a ** b", (-2.0, 2.0), 4, (-4, nan)),
+        Point("a ** 1", (0.0,), 0, (1,), True),
+        Point("a ** 2", (-2.0,), 4, (-4,), True),
+        Point("a ** 3", (-2.0,), -8, (12,), True),
+        Point("a ** 0.5", (0.0,), 0, (inf,)),
+    ),
+    "0**-1": (
+        Point("a ** b", (0.0, -1.0), inf, (-inf, -inf)),
+        Point("a ** -1", (0.0,), inf, (-inf,)),
+        Point("a ** -1", (-2.0,), -0.5, (-0.25,), True),
+    ),
+    "where(x>0, sqrt(x), 0) at 0": (
+        Point("where(a > 0, sqrt(a), 0)", (0.0,), 0, (nan,)),
+        Point("where(a > 0, 1 / a, 0)", (0.0,), 0, (nan,)),
+    ),
+    "logsumexp [1000, 1000]; all -inf": (
+        Point("logsumexp(a)", ([1000.0, 1000.0],), 1000 + math.log(2), ([0.5, 0.5],), True),
+        Point("logsumexp(a)", ([-1000.0, -1000.0],), math.log(2) - 1000, ([0.5, 0.5],), True),
+        Point("logsumexp(a)", ([-inf, -inf],), -inf, ([0, 0],)),
+        Point("logsumexp(a)", ([-inf, 0.0],), 0, ([0, 1],), True),
+        Point("logsumexp(a)", ([inf, 0.0],), inf, ([nan, 0],)),
+        Point("logaddexp(a, b)", (-inf, -inf), -inf, (0, 0)),
+        Point("logaddexp(a, b)", (1000.0, 1000.0), 1000 + math.log(2), (0.5, 0.5), True),
+        Point("logaddexp(a, b)", (-inf, 0.0), 0, (0, 1), True),
+        Point("logcumsumexp(a)", ([-inf, 0.0, -inf],), [-inf, 0, 0], ([0, 2, 0],)),
+    ),
+    "softmax all -inf; softmax [1e4, 0]; log_softmax [-1e4, 0]": (
+        Point("softmax(a)", ([-inf, -inf],), [nan, nan], ([nan, nan],)),
+        Point("softmax(a)", ([1e4, 0.0],), [1, 0], ([0, 0],), True),
+        Point("softmax(a)", ([-inf, 0.0],), [0, 1], ([0, 0],), True),
+        Point("log_softmax(a)", ([-1e4, 0.0],), [-1e4, 0], ([1, -1],), True),
+    ),
+    "sigmoid, softplus at ±1000": (
+        Point("sigmoid(a)", (1000.0,), 1, (0,), True),
+        Point("sigmoid(a)", (-1000.0,), 0, (0,), True),
+        Point("softplus(a)", (1000.0,), 1000, (1,), True),
+        Point("softplus(a)", (-1000.0,), 0, (0,), True),
+        Point("silu(a)", (1000.0,), 1000, (1,), True),
+        Point("silu(a)", (-1000.0,), 0, (0,), True),
+        Point("tanh(a)", (1000.0,), 1, (0,), True),
+        Point("gelu_tanh(a)", (-1000.0,), 0, (0,), True),
+        Point("gelu_tanh(a)", (1000.0,), 1000, (1,), True),
+        Point("elu(a)", (1000.0,), 1000, (1,), True),
+        Point("elu(a)", (-1000.0,), -1, (0,), True),
+        Point("celu(a)", (1000.0,), 1000, (1,), True),
+        Point("gelu(a)", (1000.0,), 1000, (1,), True),
+        Point("gelu(a)", (-1000.0,), 0, (0,), True),
+        Point("mish(a)", (1000.0,), 1000, (1,), True),
+        Point("mish(a)", (-1000.0,), 0, (0,), True),
+        Point("log_sigmoid(a)", (1000.0,), 0, (0,), True),
+        Point("log_sigmoid(a)", (-1000.0,), -1000, (1,), True),
+    ),
+    "prod [0,2,3]; [0,0,3]; cumprod [0,2,3]": (
+        Point("prod(a)", ([0.0, 2.0, 3.0],), 0, ([6, 0, 0],), True),
+        Point("prod(a)", ([0.0, 0.0, 3.0],), 0, ([0, 0, 0],), True),
+        Point("cumprod(a)", ([0.0, 2.0, 3.0],), [0, 0, 0], ([9, 0, 0],), True),
+        Point("prod(a)", ([0.0, 2.0, 0.0],), 0, ([0, 0, 0],), True),
+        Point("cumprod(a)", ([2.0, 0.0, 3.0],), [2, 0, 0], ([1, 8, 0],), True),
+    ),
+    "maximum(nan, 1); relu(nan)": (
+        Point("relu(a)", (nan,), nan, (0,), True),
+        Point("maximum(a, b)", (nan, 1.0), nan, (0, 0), True),
+        Point("clip(a, 0, 1)", (nan,), nan, (0,), True),
+    ),
+    "x*log(x) at 0; xlogy(0, 0)": (
+        Point("a * log(a)", (0.0,), nan, (nan,)),
+        Point("xlogy(a, b)", (0.0, 0.0), 0, (-inf, 0)),
+        Point("xlogy(a, b)", (2.0, 1.0), 0, (0, 2), True),
+        Point("xlog1py(a, b)", (0.0, -1.0), 0, (-inf, 0)),
+    ),
+    "atan2(0, 0); hypot(0, 0)": (
+        Point("atan2(a, b)", (0.0, 0.0), 0, (0, 0), True),
+        Point("hypot(a, b)", (0.0, 0.0), 0, (0, 0), True),
+        Point("atan2(a, b)", (0.0, -1.0), pi, (-1, 0), True),
+        Point("atan2(a, b)", (1e30, 1e30), pi / 4, (5e-31, -5e-31), True),
+        Point("hypot(a, b)", (3e30, 4e30), 5e30, (0.6, 0.8), True),
+    ),
+    "mod(6, 3)": (
+        Point("a % b", (6.0, 3.0), 0, (1, -2), True),
+        Point("a % b", (-5.0, 3.0), 1, (1, 2), True),
+    ),
+    "gather with a repeated index": (
+        Point("sum(a[b])", ([1.0, 2.0], [0, 0, 1]), 4, ([2, 1],), True),
+        Point("take_along_axis(a, b)", ([1.0, 2.0], [1, 1, -1]), [2, 2, 2], ([0, 3],), True),
+        Point("pick(a, b)", ([[1.0, 2.0], [3.0, 4.0]], [1, 1]), [2, 4], ([[0, 1], [0, 1]],), True),
+        Point("take(a, [0, 0, -1])", ([1.0, 2.0],), [1, 1, 2], ([2, 1],), True),
+        Point(
+            "scatter_add(a, [0, 0], b)", ([1.0, 2.0], [3.0, 4.0]), [8, 2], ([1, 1], [1, 1]), True
+        ),
+    ),
+    "einsum with a repeated or summed-out index": (
+        Point(
+            'einsum("i i, i ->", a, b)',
+            ([[1.0, 2.0], [3.0, 4.0]], [5.0, 6.0]),
+            29,
+            ([[5, 0], [0, 6]], [1, 4]),
+            True,
+        ),
+        Point('einsum("i j, i j -> i", a, a)', ([[1.0, 2.0]],), [5], ([[2, 4]],), True),
+        Point('einsum("i i ->", a)', ([[1.0, 2.0], [3.0, 4.0]],), 5, ([[1, 0], [0, 1]],), True),
+    ),
+    "inf * 0": (Point("a * b", (inf, 0.0), nan, (0, inf)),),
+    "others": (
+        Point("a ** b", (2.0, 0.0), 1, (0, math.log(2)), True),
+        Point("2 ** a", (3.0,), 8, (8 * math.log(2),), True),
+        Point("0 ** a", (2.0,), 0, (0,)),
+        Point("sigmoid(a)", (0.0,), 0.5, (0.25,), True),
+        Point("softplus(a)", (0.0,), math.log(2), (0.5,), True),
+        Point("elu(a)", (0.0,), 0, (1,), True),
+        Point("softsign(a)", (0.0,), 0, (1,), True),
+        Point("hardtanh(a)", (1.0,), 1, (1,), True),
+        Point("heaviside(a, b)", (0.0, 0.3), 0.3, (0, 1), True),
+        Point("mod(a, b)", (6.0, 3.0), 0, (1, -2), True),
+        Point("erf(a)", (0.0,), 0, (2 / math.sqrt(pi),), True),
+        Point("erf(a)", (inf,), 1, (0,), True),
+        Point("erfc(a)", (-inf,), 2, (0,), True),
+        Point("erfc(a)", (30.0,), 0, (0,), True),
+        Point("lgamma(a)", (1.0,), 0, (-EULER,), True),
+        Point("lgamma(a)", (-0.5,), 1.2655121234846454, (0.03648997397857652,), True),
+        Point("lgamma(a)", (1e30,), 1e30 * (math.log(1e30) - 1), (math.log(1e30),), True),
+        Point("lgamma(a)", (0.0,), inf, (-inf,)),
+        Point("digamma(a)", (1.0,), -EULER, (pi**2 / 6,), True),
+        Point("arcsin(a)", (1.0,), pi / 2, (inf,)),
+        Point("arccosh(a)", (1.0,), 0, (inf,)),
+        Point("arcsinh(a)", (1e30,), math.asinh(1e30), (1e-30,), True),
+        Point("logit(a)", (0.0,), -inf, (inf,)),
+        Point("cbrt(a)", (0.0,), 0, (inf,)),
+        Point("maxpool(a, [2])", ([1.0, 1.0, 0.0, 2.0],), [1, 2], ([0.5, 0.5, 0, 1],), True),
+        Point("maxpool(a, [20], stride=1)", ([1.0] * 20,), [1], ([0.05] * 20,), True),
+        Point("sort(a)", ([1.0, 1.0, 0.0],), [0, 1, 1], ([1, 1, 1],), True),
+    ),
+}
+POINTS = [point for points in ROWS.values() for point in points]
+
+
+def test_the_points_are_of_functions() -> None:
+    named = {name for point in POINTS for name in re.findall(r"(\w+)\(", point.call)}
+    assert named <= FUNCTIONS.keys()
+
+
+@every_dtype
+@pytest.mark.parametrize("point", POINTS, ids=str)
+def test_hard_point(point: Point, dtype: str) -> None:
+    arrays = [np.asarray(value) for value in point.inputs]
+    arrays = [a.astype(dtype) if a.dtype.kind == "f" else a for a in arrays]
+    lines = [
+        f"input {name}: {'' if a.dtype.kind == 'f' else 'int'}{list(a.shape)}"
+        for name, a in zip(NAMES, arrays, strict=False)
+    ]
+    generated = module("\n".join([*lines, f"output y = {point.call}"]), dtype=dtype)
+    # Underflow to 0 is what is meant here; NumPy does not warn of it either.
+    state = {"over": "raise", "divide": "raise", "invalid": "raise"}
+    with np.errstate(**state if point.quiet else {"all": "ignore"}):
+        out, cache = generated.forward(*arrays)
+        gradients = generated.backward(cache, y=np.ones(np.shape(point.value)))
+    tolerance = 1e-14 if dtype == "float64" else 1e-6
+    close(out.y, point.value, tolerance)
+    for found, expected in zip(gradients.values(), point.gradients, strict=True):
+        assert found.dtype == dtype
+        close(found, expected, tolerance)
+
+
+def test_the_cotangent_at_a_tie_of_softmax_weighs_the_rows() -> None:
+    generated = module("input a: [2]\noutput y = softmax(a)")
+    _, cache = generated.forward([0.0, 0.0])
+    close(generated.backward(cache, y=[1.0, 0.0])["a"], [0.25, -0.25], 1e-15)
+
+
+EMPTY = [("sum", 0.0), ("prod", 1.0), ("mean", nan), ("logsumexp", -inf)]
+
+
+@every_dtype
+@pytest.mark.parametrize(("name", "value"), EMPTY)
+def test_reduction_of_nothing(name: str, value: float, dtype: str) -> None:
+    generated = module(f"dim N\ninput a: [N]\noutput y = {name}(a)", dtype=dtype)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out, cache = generated.forward(np.zeros(0))
+        gradient = generated.backward(cache)["a"]
+    close(out.y, value, 0)
+    assert gradient.shape == (0,)
+    assert gradient.dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "min", "logsumexp"])
+def test_reduction_of_no_rows(name: str) -> None:
+    """Along an axis that is not empty there is nothing to compute, and nothing to refuse."""
+    generated = module(f"dim N\ninput a: [N, 3]\noutput y = {name}(a, axis=1)")
+    out, cache = generated.forward(np.zeros((0, 3)))
+    assert out.y.shape == (0,)
+    assert generated.backward(cache, y=np.zeros(0))["a"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_extreme_of_nothing_is_an_error(name: str) -> None:
+    generated = module(f"dim N\ninput a: [N]\noutput y = {name}(a)")
+    with pytest.raises(ValueError, match=r"zero-size|empty|N = 0"):
+        generated.forward(np.zeros(0))
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize(("type", "shape"), [("[N]", (0,)), ("[N, 3]", (0, 3)), ("[3, N]", (3, 0))])
+def test_normalised_exponentials_of_nothing(name: str, type: str, shape: tuple[int, ...]) -> None:
+    generated = module(f"dim N\ninput a: {type}\noutput y = {name}(a)")
+    out, cache = generated.forward(np.zeros(shape))
+    assert out.y.shape == shape
+    assert generated.backward(cache, y=np.zeros(shape))["a"].shape == shape
