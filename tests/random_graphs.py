@@ -55,6 +55,9 @@ class Program:
         values |= {name: values[other] for name, other in self.aliases.items()}
         return {name: values[name] for name in self.outputs}
 
+    def shape(self, output: str) -> Shape:
+        return self.shapes.get(self.aliases.get(output, output), ())
+
     def below(self, name: str) -> set[str]:
         """The node and every node that it depends on."""
         found, pending = set(), [name]
