@@ -62,7 +62,7 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Written:
 def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Written]]:
     """The template of a node with names for its holes, and what goes into these."""
     arguments = [_written(arg, variables) for arg in node.args]
-    typed = _typed_argument(node)
+    typed = typed_argument(node)
     if typed is not None:
         arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
     text = template(node)
@@ -85,7 +85,7 @@ def _fields(text: str) -> frozenset[str]:
     return frozenset(name for name in found if not name.isdigit())
 
 
-def _typed_argument(node: Node) -> int | None:
+def typed_argument(node: Node) -> int | None:
     """Where all floats of an operation are Python's, the one that gets the module's dtype."""
     if node.static or node.type.dtype != "float":
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
-from graphc.emit.expression import DTYPES, expression, show, statements
+from graphc.emit.expression import DTYPES, FLOAT, expression, show, statements, typed_argument
 from graphc.emit.layout import listed, width
 from graphc.graph import Adjoint, Node, Origin
 from graphc.loop import RESULT, Loop, limit
@@ -121,11 +121,13 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
     used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
     lines = [f"# {labels[adjoint.of]} goes into {used}: its adjoint is the sum of what comes back"]
     parts = list(zip(step.node.args, adjoint.terms, strict=True))
+    typed = typed_argument(step.node)
     for start in range(0, len(parts), LONGEST_SUM):
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
             text = expression(arg.args[0] if subtracted else arg, program.variables)
+            text = f"{FLOAT}({text})" if start + number == typed else text
             sign = "- " if subtracted else "+ " if number else ""
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
         lines.append(")")
