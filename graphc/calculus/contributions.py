@@ -8,7 +8,7 @@ sums over the axis, the product of each position is kept instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.calculus.batch import batched
@@ -317,7 +317,22 @@ def _kept_product(found: Trace, node: Node) -> Node:
     for slot, arg in enumerate(node.args):
         if arg in found.moving and arg in found.apart and found.apart[arg] != place.at(inner[slot]):
             raise mixed(node, found.per)
+    if place == Apart(place.axis) and max(x.rank, y.rank) <= 2:
+        rows = [_first(n, place.at(inner[i]), found.per) for i, n in enumerate(node.args)]
+        return _outer_products(found, node, rows)
     return _kept(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
+
+
+def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
+    """Of matrices and vectors the product of each position: rows by columns."""
+    x, y = factors
+    if x.rank == y.rank == 2:
+        x, y = expand(x, axes=(2,)), expand(y, axes=(1,))
+    elif x.rank < y.rank:
+        x = expand(x, axes=(1,))
+    elif y.rank < x.rank:
+        y = expand(y, axes=(1,))
+    return reshape(x * y, shape=(found.per, *node.shape))
 
 
 def _kept_scatter(found: Trace, node: Node) -> Node:

@@ -31,11 +31,12 @@ def blocks(
     wrt: Mapping[str, Node],
     mode: str,
     names: dict[Node, str],
-    letter: str,
+    called: str,
 ) -> Blocks:
     """The block of each (output, path), of shape output + path.
 
-    `names` gets those of the nodes that are made; a block is called by the letter.
+    `names` gets those of the nodes that are made; `called` is the name of a block with places for
+    the output and the path, as in `J_{out}_{path}`.
     """
     pairs = aligned_pairs(outputs, wrt)
     passes = PASSES[mode](outputs, wrt, pairs, names)
@@ -44,7 +45,7 @@ def blocks(
         for path, by in wrt.items():
             key = out, path
             made[key] = _block(passes.get(key), node, by, pairs[key])
-            names.setdefault(made[key], f"{letter}_{out}_{path}")
+            names.setdefault(made[key], called.format(out=out, path=path))
     return made
 
 
@@ -53,6 +54,7 @@ def blocks_apart(
     wrt: Mapping[str, Node],
     mode: str,
     names: dict[Node, str],
+    called: str,
     per: Dim,
 ) -> Blocks:
     """The block of each (output, path) with axis `per` of the output first, then both shapes.
@@ -75,7 +77,7 @@ def blocks_apart(
             made[out, path] = _block(
                 passes.get((out, path)), node, by, axes, apart=node.shape.index(per)
             )
-            names.setdefault(made[out, path], f"J_{out}_{path}")
+            names.setdefault(made[out, path], called.format(out=out, path=path))
     return made
 
 

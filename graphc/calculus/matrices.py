@@ -30,9 +30,9 @@ def jacobian(
     """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first."""
     called = dict(names)
     if per is None:
-        found = blocks(outputs, wrt, mode, called, "J")
+        found = blocks(outputs, wrt, mode, called, "J_{out}_{path}")
     else:
-        found = blocks_apart(outputs, wrt, mode, called, per)
+        found = blocks_apart(outputs, wrt, mode, called, "J_{out}_{path}", per)
     results = {f"J {out} {path}": block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
@@ -60,7 +60,7 @@ def gradient_per(
     trace(found, [output[1]])
     rows = found.rows(output[1])
     called.setdefault(rows, f"{output[0]}_by_{per}")
-    made = blocks_apart({output[0]: rows}, wrt, "reverse", called, per)
+    made = blocks_apart({output[0]: rows}, wrt, "reverse", called, "d_{path}", per)
     results = {f"d {path}": block for (_, path), block in made.items()}
     return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
 
@@ -79,7 +79,7 @@ def hessian(
     node, wrt, called = apart(output[1], wrt, names)
     gradients, adjoints = gradients_of(node, wrt)
     called = {**adjoint_names(adjoints.values(), called), **called}
-    found = blocks(gradients, wrt, mode, called, "H")
+    found = blocks(gradients, wrt, mode, called, "H_{out}_{path}")
     results = {f"H {one} {other}": block for (one, other), block in found.items()}
     if matrix:
         ranks = {path: by.rank for path, by in gradients.items()}

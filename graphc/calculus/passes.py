@@ -16,7 +16,7 @@ from graphc.dims import Dim
 from graphc.graph import Node, with_args
 from graphc.loop import bound, rebuild
 from graphc.ops.matrices import eye
-from graphc.ops.shaping import broadcast_to, filled, reshape
+from graphc.ops.shaping import broadcast_to, ones, reshape
 from graphc.types import Shape, product
 
 Pairs = dict[tuple[str, str], dict[int, int]]
@@ -142,8 +142,8 @@ def seeded(
     sizes = [seed.shape[axis] for axis in free]
     count = product(sizes)
     if count.constant == 1:
-        ones = filled(1.0, seed.shape)
-        new = rebuild(results.values(), with_args, {seed: ones})
+        whole = ones(seed.shape)
+        new = rebuild(results.values(), with_args, {seed: whole})
     else:
         new = batched(results.values(), {seed: _unit_vectors(seed.shape, free, count)}, count)
     for node, name in called.items():

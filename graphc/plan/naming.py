@@ -57,10 +57,8 @@ def name_variables(
             variables[node] = scope.fresh("d_" + flat(graph.names[named[0].of]))
     owners = _owners(order, variables)
     templates = {node: template(node) for node in order}
-    uses = Counter(arg for node in order for arg in _mentions(node, templates[node]))
-    uses.update(graph.results.values())
+    uses = _uses(graph, order, templates, variables)
     length = {node: len(name) for node, name in variables.items()}
-    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
     inner: dict[Node, dict[Node, str]] = {}  # of each loop, the owners in its body
     for node in order:
         if node in variables or node.op is LOOP:
@@ -79,6 +77,22 @@ def name_variables(
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))
             length[node] = len(variables[node])
     return variables
+
+
+def _uses(
+    graph: Graph,
+    order: Sequence[Node],
+    templates: Mapping[Node, str],
+    variables: Mapping[Node, str],
+) -> Counter[Node]:
+    """How often each node is read; what is written inside each of its uses reads as often."""
+    uses = Counter(graph.results.values())
+    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
+    for node in reversed(order):
+        inside = node.op.name in ALWAYS_INSIDE and node not in variables
+        for arg in _mentions(node, templates[node]):
+            uses[arg] += max(uses[node], 1) if inside else 1
+    return uses
 
 
 def _temporary(
