@@ -254,7 +254,8 @@ def test_names_of_files_stay_text(name: str) -> None:
     tree = ast.parse(result.text)
     imports = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
     assert {a.name for n in imports for a in n.names} <= {
-        "annotations", "Callable", "Mapping", "Any", "NamedTuple", "numpy", "numpy.typing"
+        "annotations", "Callable", "Iterable", "Mapping", "Any", "NamedTuple", "numpy",
+        "numpy.typing",
     }  # fmt: skip
     assert load(result.text, "named").forward(3.0)[0].y == 6
     assert result.text.encode("utf-8").decode("utf-8") == result.text

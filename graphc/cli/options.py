@@ -27,6 +27,13 @@ DERIVE = typer.Option(
     help="Derive this instead of what the file says. Repeatable.",
 )
 
+MODE = typer.Option(
+    "",
+    "--mode",
+    metavar="MODE",
+    help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
+)
+
 
 def read_bytes(path: str) -> tuple[str, bytes]:
     """The name to cite and the content of a file, or of standard input for `-`.
@@ -55,6 +62,12 @@ def reason(why: OSError | ValueError) -> str:
 def float_dtype(given: str) -> str:
     if given not in ("float64", "float32"):
         raise typer.BadParameter(f"`{given}` is not float64 or float32", param_hint="--dtype")
+    return given
+
+
+def one_mode(given: str) -> str:
+    if given not in ("", "forward", "reverse", "mixed"):
+        raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
     return given
 
 
