@@ -24,8 +24,9 @@ EXAMPLES = ROOT / "examples"
 GRAPHS = sorted(EXAMPLES.glob("*.graph"))
 PROVED = (
     "three_layers", "dense_column", "net321", "residual", "batched", "two_functions", "sigmoid",
-    "hadamard", "block_row", "forward_backward", "per_sample",
+    "hadamard", "block_row", "forward_backward", "per_sample", "newton", "bundle",
 )  # fmt: skip
+CLOSE = {"newton": 1e-7}  # a second derivative by differences of gradients that are large
 LAYERS = 2
 
 
@@ -50,7 +51,7 @@ def test_gradients_of_every_graph(path: Path) -> None:
     module = load(result.text, f"checked_{path.stem}")
     errors = module.check(**arguments(result.model))
     assert len(errors) >= 2
-    assert max(errors.values()) < 1e-9
+    assert max(errors.values()) < CLOSE.get(path.stem, 1e-9)
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
@@ -156,7 +157,7 @@ def test_demo_compiles_every_graph(
     demo.compile_all(tmp_path)
     assert sorted(path.stem for path in tmp_path.glob("*.py")) == [path.stem for path in GRAPHS]
     scripts = {path.stem for path in EXAMPLES.glob("*.py")} - {"build", "demo"}
-    proved = demo.CHECKED_BY_HAND + demo.QUESTIONS
+    proved = demo.CHECKED_BY_HAND + demo.QUESTIONS + demo.FITTED
     assert set(proved) == set(PROVED)
     assert set(proved + demo.TRAINED) == scripts
 
