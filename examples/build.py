@@ -56,6 +56,20 @@ def compare(
         raise SystemExit(f"{what}: the relative difference is {gap:.1e}, not below {tolerance:.0e}")
 
 
+def claim(what: str, holds: bool | np.bool_, found: str) -> None:
+    """Print a statement that is no equation, with what was found; stop where it does not hold."""
+    print(f"  {'✓' if holds else '✗'} {what:<66} {found}")
+    if not holds:
+        raise SystemExit(f"{what}: {found}")
+
+
+def show(name: str, value: npt.ArrayLike, digits: int = 4) -> None:
+    """Print an array behind its name, its rows below each other."""
+    with np.printoptions(precision=digits, suppress=True, linewidth=100):
+        text = f"{value}"
+    print(f"  {name} = " + text.replace("\n", "\n" + " " * (len(name) + 5)))
+
+
 def run(main: Callable[[Path], None]) -> None:
     """Run a script: its one argument is the folder to write to, `out/` of this repository."""
     main(Path(sys.argv[1]) if len(sys.argv) > 1 else OUT)

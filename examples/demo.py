@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 from build import GRAPHS, OUT, load, run
 from rich.console import Console
@@ -18,6 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 
 CHECKED_BY_HAND = ("three_layers", "dense_column", "net321", "residual", "batched")
+QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backward", "per_sample")
+FITTED = ("newton", "bundle")
 TRAINED = ("digits", "digits_scipy")
 
 console = Console(highlight=False)
@@ -30,6 +33,12 @@ def graphs() -> list[Path]:
 def shown(path: Path) -> str:
     """A path as one would type it here."""
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def parameters(module: ModuleType) -> str:
+    """How many numbers a module learns, where its dims do not leave that open."""
+    taken = module.GRAPH["bytes"]["params"]
+    return str(taken // 8) if isinstance(taken, int) else "any"
 
 
 def compile_all(out: Path) -> None:
@@ -45,7 +54,7 @@ def compile_all(out: Path) -> None:
         table.add_row(
             path.name,
             escape(shown(target)),
-            str(module.flatten(module.init()).size),
+            parameters(module),
             str(len(target.read_text(encoding="utf-8").splitlines())),
             f"{took * 1000:.0f}",
         )
@@ -81,7 +90,13 @@ def main(out: Path = OUT) -> None:
     console.rule("3  Backpropagation against the formulas")
     for name in CHECKED_BY_HAND:
         run_script(name, out)
-    console.rule("4  Train")
+    console.rule("4  What the derivative can mean")
+    for name in QUESTIONS:
+        run_script(name, out)
+    console.rule("5  Fit: second derivatives, and sparse ones")
+    for name in FITTED:
+        run_script(name, out)
+    console.rule("6  Train")
     for name in TRAINED:
         run_script(name, out)
     console.rule()

@@ -10,7 +10,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from build import OUT, compare, load, run
+from build import OUT, compare, load, run, show
+
+FACTORS = {
+    "dy_du": "σ'(u)",
+    "du_dz": "vᵀ",
+    "dz_dh": "diag σ'(h)",
+    "dh_dx": "W",
+    "dy_dz": "dy/du · du/dz",
+    "dz_dx": "dz/dh · dh/dx",
+    "dy_dx": "dy/dz · dz/dx",
+}
 
 
 def main(out: Path = OUT) -> None:
@@ -34,11 +44,20 @@ def main(out: Path = OUT) -> None:
     dz_dx = dz_dh @ dh_dx
     dh_dW = np.einsum("ij,k->ijk", np.eye(2), x)
 
-    with np.printoptions(precision=4, suppress=True):
-        print("A 3-2-1 network: dy/dx = dy/dz · dz/dx")
-        for name, factor in {"dy/dz": dy_dz, "dz/dx": dz_dx, "dy/dx": dy_dz @ dz_dx}.items():
-            print(f"  {name} =", str(factor).replace("\n", "\n" + " " * 10))
+    print("A 3-2-1 network: dy/dx = dy/dz · dz/dx")
+    found = {name: getattr(net, name)(params, x) for name in FACTORS}
+    for name in ("dy_dz", "dz_dx", "dy_dx"):
+        show(name.replace("_", "/"), found[name])
     compare("y", net.forward(params, x)[0].y, y)
+
+    print("Factor by factor: the module's Jacobians against those by hand")
+    by_hand = (dy_du, du_dz, dz_dh, dh_dx, dy_dz, dz_dx, dy_dz @ dz_dx)
+    for (name, formula), factor in zip(FACTORS.items(), by_hand, strict=True):
+        compare(f"{name.replace('_', '/')} = {formula}", found[name], factor)
+    product = found["dy_dz"] @ found["dz_dx"]
+    compare("the module's dy/dx = its dy/dz · dz/dx", found["dy_dx"], product)
+
+    print("And as backpropagation finds them, a row at a time")
     compare("dy/du = σ'(u)", chain["u"], dy_du[0, 0])
     compare("dy/dz = dy/du · du/dz", chain["z"], dy_dz[0])
     compare("dy/dh = dy/dz · dz/dh, where dz/dh is diagonal", chain["h"], (dy_dz @ dz_dh)[0])

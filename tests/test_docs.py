@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
+CALCULUS = ROOT / "docs" / "calculus.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 LINKED = [*DOCS, README, ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*/*.md")]
 
@@ -292,6 +293,8 @@ def test_every_standard_block_is_in_the_table() -> None:
 def test_every_kind_of_derivative_is_named() -> None:
     shown = first_cells(section(LANGUAGE, "## derive"))
     assert shown == list(KINDS)
+    headings = re.findall(r"^### `(\w+)`$", CALCULUS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(k for k in KINDS if not k.startswith("value_and_"))
 
 
 def test_layout_names_every_file() -> None:
