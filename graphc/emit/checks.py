@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import differentiated
@@ -27,42 +28,42 @@ def check(compiled: Compiled) -> str:
     at = ", ".join(
         [*(["**params"] if model.params else []), *(f"{n!r}: {begin.variables[n]}" for n in floats)]
     )
-    arguments = ["{path: point[path] for path in PARAMETERS}"] if model.params else []
+    arguments = ["{_path: _point[_path] for _path in PARAMETERS}"] if model.params else []
     arguments += [
-        f"point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
+        f"_point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
     ]
     arguments += [f"{dim}={dim}" for dim in begin.keywords]
     weighed = [field(d.name) for d in model.outputs if d.type.dtype == "float"]
     first, second = ("1e-6", "1e-4") if model.dtype == "float64" else ("2e-2", "2e-1")
     lines = [
-        f"at: dict[str, Any] = {{{at}}}",
+        f"_at: dict[str, Any] = {{{at}}}",
         "",
-        "def outputs(point: Mapping[str, Any]) -> Outputs:",
+        "def _outputs(_point: Mapping[str, Any]) -> Outputs:",
         f"    return forward({', '.join(arguments)})[0]",
         "",
-        f"out, cache = forward({begin.arguments})",
-        "rng = np.random.default_rng(0)",
-        "weights: dict[str, Any] = {",
-        f"    name: rng.normal(size=np.shape(getattr(out, name))) for name in {tuple(weighed)!r}",
+        f"_out, _cache = forward({begin.arguments})",
+        "_rng = np.random.default_rng(0)",
+        "_weights: dict[str, Any] = {",
+        f"    name: _rng.normal(size=np.shape(getattr(_out, name))) for name in {tuple(weighed)!r}",
         "}",
         "",
-        "def weighed(point: Mapping[str, Any], chosen: tuple[str, ...] = tuple(weights)) -> float:",
-        "    return _weigh(outputs(point), weights, chosen)",
+        "def _weighed(_point: Mapping[str, Any], _chosen: Iterable[str] = _weights) -> float:",
+        "    return _weigh(_outputs(_point), _weights, _chosen)",
         "",
-        "found: Any = backward(cache, **weights)",
-        *_compared("backward", "weighed", "found", "np.sum(found[path] * way)"),
+        "_found: Any = backward(_cache, **_weights)",
+        *_compared("backward", "_weighed", "_found", "np.sum(_found[_path] * _way)"),
     ]
     curved = [one for one in compiled.derived if one.kind.removeprefix("value_and_") in SECOND]
     for one in compiled.derived:
         if one.kind != "value" and one not in curved:
             lines += _first(compiled, one)
     if curved:
-        lines += [f"_report(errors, {first})", "bends: dict[str, float] = {}"]
+        lines += [f"_report(_errors, {first})", "_bends: dict[str, float] = {}"]
         for one in curved:
             lines += _second(compiled, one)
-        lines.append(f"return errors | _report(bends, {second})")
+        lines.append(f"return _errors | _report(_bends, {second})")
     else:
-        lines.append(f"return _report(errors, {first})")
+        lines.append(f"return _report(_errors, {first})")
     dims = unpacking(begin.values, f"_enter({begin.arguments})", lines) if begin.bindings else []
     used = [dim for dim in begin.dims if any(re.search(rf"\b{dim}\b", line) for line in lines)]
     about = (
@@ -79,15 +80,15 @@ def check(compiled: Compiled) -> str:
         about,
         [
             *(dims if set(used) - set(begin.keywords) else []),
-            "errors: dict[str, float] = {}",
+            "_errors: dict[str, float] = {}",
             *lines,
         ],
     )
 
 
 def _compared(name: str, value: str, paths: str, slope: str) -> list[str]:
-    call = [value, "at", paths, f"lambda path, way: float({slope})"]
-    return listed(f"errors[{name!r}] = _disagreement(", call, ")")
+    call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
+    return listed(f"_errors[{name!r}] = _disagreement(", call, ")")
 
 
 def _first(compiled: Compiled, one: Derived) -> list[str]:
@@ -96,10 +97,10 @@ def _first(compiled: Compiled, one: Derived) -> list[str]:
     found, paths, slope = _SLOPES[kind](compiled, one)
     if one.kind.startswith("value_and_"):
         found += "[1]"
-    value = f"lambda point: weighed(point, {tuple(map(field, one.outputs))!r})"
+    value = f"lambda _point: _weighed(_point, {tuple(map(field, one.outputs))!r})"
     if kind == "grad":
-        value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"
-    lines = [f"found = {found}"] if found else []
+        value = f"lambda _point: float(_outputs(_point).{field(one.outputs[0])})"
+    lines = [f"_found = {found}"] if found else []
     return [*lines, *_compared(one.program.name, value, paths, slope)]
 
 
@@ -109,13 +110,12 @@ def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
 
 
 def _gradient_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    slope = "np.sum(found[path] * way)"
+    slope = "np.sum(_found[_path] * _way)"
     if one.per:
         axes = _axes(compiled, one)
-        slope = (
-            f"np.sum(found[path] * (np.moveaxis(way, {axes}[path], 0) if path in {axes} else way))"
-        )
-    return _call(compiled, one), "found", slope
+        moved = f"np.moveaxis(_way, {axes}[_path], 0) if _path in {axes} else _way"
+        slope = f"np.sum(_found[_path] * ({moved}))"
+    return _call(compiled, one), "_found", slope
 
 
 def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
@@ -125,14 +125,14 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
 
 
 def _vjp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    cotangents = ", ".join(f"{name!r}: weights[{field(name)!r}]" for name in one.outputs)
+    cotangents = ", ".join(f"{name!r}: _weights[{field(name)!r}]" for name in one.outputs)
     found = _call(compiled, one, f"cotangents={{{cotangents}}}") + "[1]"
-    return found, "found", "np.sum(found[path] * way)"
+    return found, "_found", "np.sum(_found[_path] * _way)"
 
 
 def _jvp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    pushed = _call(compiled, one, "tangents={path: way}") + "[1]"
-    slope = f"_weigh({pushed}, weights, {tuple(map(field, one.outputs))!r})"
+    pushed = _call(compiled, one, "tangents={_path: _way}") + "[1]"
+    slope = f"_weigh({pushed}, _weights, {tuple(map(field, one.outputs))!r})"
     return "", _paths(compiled, one), slope
 
 
@@ -144,13 +144,13 @@ def _jacobian_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     axes = _axes(compiled, one)
     terms = []
     for name in one.outputs:
-        weight = f"weights[{field(name)!r}]"
-        moved = f"_applied(found[{name!r}][path], way)"
+        weight = f"_weights[{field(name)!r}]"
+        moved = f"_applied(_found[{name!r}][_path], _way)"
         if one.per:
             weight = f"np.moveaxis({weight}, {_place(compiled, one, name)}, 0)"
-            moved = f"_apart(found[{name!r}][path], way, {axes}.get(path))"
+            moved = f"_apart(_found[{name!r}][_path], _way, {axes}.get(_path))"
         terms.append(f"np.sum({weight} * {moved})")
-    return _call(compiled, one), f"found[{one.outputs[0]!r}]", " + ".join(terms)
+    return _call(compiled, one), f"_found[{one.outputs[0]!r}]", " + ".join(terms)
 
 
 def _place(compiled: Compiled, one: Derived, name: str) -> int:
@@ -160,20 +160,23 @@ def _place(compiled: Compiled, one: Derived, name: str) -> int:
 
 
 def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    moved = "{path: way}"
+    moved = "{_path: _way}"
     if one.per:
         axes = _axes(compiled, one)
-        columns = f"_columns({_sizes(compiled, one)}, {moved}, {one.per}, {axes}.get(path))"
+        rows = _known(compiled, Dim.symbol(one.per))
+        columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {axes}.get(_path))"
         parts = [
-            f"np.moveaxis(weights[{field(name)!r}], {_place(compiled, one, name)}, 0)"
-            f".reshape({one.per}, -1)"
+            f"np.moveaxis(_weights[{field(name)!r}], {_place(compiled, one, name)}, 0)"
+            f".reshape({rows}, -1)"
             for name in one.outputs
         ]
-        rows = f"np.concatenate([{', '.join(parts)}], 1)"
-        slope = f"np.einsum('pr,prc,pc->', {rows}, found, {columns})"
+        weights = f"np.concatenate([{', '.join(parts)}], 1)"
+        slope = f"np.einsum('pr,prc,pc->', {weights}, _found, {columns})"
     else:
-        rows = f"np.concatenate([np.ravel(weights[n]) for n in {tuple(map(field, one.outputs))!r}])"
-        slope = f"np.sum({rows} * (found @ _columns({_sizes(compiled, one)}, {moved})[0]))"
+        weights = (
+            f"np.concatenate([np.ravel(_weights[n]) for n in {tuple(map(field, one.outputs))!r}])"
+        )
+        slope = f"np.sum({weights} * (_found @ _columns({_sizes(compiled, one)}, {moved})[0]))"
     return _call(compiled, one), _paths(compiled, one), slope
 
 
@@ -181,11 +184,16 @@ def _sizes(compiled: Compiled, one: Derived) -> str:
     """How many columns each path has, as the source of a dict."""
 
     def size(d: Declared, _: str) -> str:
-        axes = [axis for axis in d.shape if str(axis) != one.per]
+        axes = [_known(compiled, axis) for axis in d.shape if str(axis) != one.per]
         return " * ".join(f"({axis})" for axis in axes) or "1"
 
     rows = dict_rows(differentiated(compiled, one), size)
     return "{" + " ".join(row.strip() for row in rows) + "}"
+
+
+def _known(compiled: Compiled, dim: Dim) -> Dim:
+    """A dim of a declaration with its value, where it has one."""
+    return dim.substitute({d.name: d.fixed for d in compiled.model.dims if d.fixed is not None})
 
 
 _SLOPES = {
@@ -201,17 +209,19 @@ _SLOPES = {
 def _second(compiled: Compiled, one: Derived) -> list[str]:
     """The comparison of a second derivative along two directions."""
     call, name = _call(compiled, one), one.program.name
-    found = [f"found = {call}{'[1]' if one.kind.startswith('value_and_') else ''}"]
+    found = [f"_found = {call}{'[1]' if one.kind.startswith('value_and_') else ''}"]
     match one.kind.removeprefix("value_and_"):
         case "hvp":
             found = []
-            pushed = _call(compiled, one, "tangents=v")
-            bend = f"sum(np.sum(u[path] * one) for path, one in {pushed}[1].items() if path in u)"
+            pushed = _call(compiled, one, "tangents=_v")
+            bend = (
+                f"sum(np.sum(_u[_path] * one) for _path, one in {pushed}[1].items() if _path in _u)"
+            )
         case "hessian":
-            bend = "sum(np.sum(u[a] * _applied(found[a][b], v[b])) for a in u for b in v)"
+            bend = "sum(np.sum(_u[a] * _applied(_found[a][b], _v[b])) for a in _u for b in _v)"
         case _:
             sizes = _sizes(compiled, one)
-            bend = f"np.sum(_columns({sizes}, u)[0] @ found @ _columns({sizes}, v)[0])"
-    value = f"lambda point: float(outputs(point).{field(one.outputs[0])})"
-    arguments = [value, "at", _paths(compiled, one), f"lambda u, v: float({bend})"]
-    return [*found, *listed(f"bends[{name!r}] = _curvature(", arguments, ")")]
+            bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
+    value = f"lambda _point: float(_outputs(_point).{field(one.outputs[0])})"
+    arguments = [value, "_at", _paths(compiled, one), f"lambda _u, _v: float({bend})"]
+    return [*found, *listed(f"_bends[{name!r}] = _curvature(", arguments, ")")]
