@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import gc
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -96,9 +95,7 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     names = [f"given_{i}" for i in range(len(given))]
     program = plan(graph, dict(zip(given, names, strict=True)), (), {"np", "FLOAT"})
     lines = body(program, Source("test.graph", ""))
-    values = ", ".join(
-        ast.unparse(expression(node, program.variables)) for node in graph.results.values()
-    )
+    values = ", ".join(expression(node, program.variables) for node in graph.results.values())
     lines.append(f"return [{values}]")
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
 
