@@ -144,6 +144,8 @@ def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
 def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str]) -> list[str]:
     """What a carried value starts from; what grows in place has to be an array of its own."""
     start = expression(initial, variables)
+    if initial.static:  # what is carried is no number of Python, which has no axes
+        return [f"{name} = {DTYPES[initial.type.dtype]}({start})"]
     made = initial.op is full_array or (initial.args and initial.op is not RESULT)
     own = made and variables.get(initial) in (None, name)
     if grows and initial.rank and (not own or initial.op.view_of is not None):
