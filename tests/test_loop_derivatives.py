@@ -58,3 +58,61 @@ def test_scans_of_few_steps(case: Case, steps: int) -> None:
 @pytest.mark.parametrize("case", REPEATS, **by_name)
 def test_repeats(case: Case) -> None:
     compare_with(case.text, case.reference, dict(case.dims))
+
+
+SUMS = """
+dim T
+input x: [T, 3]
+input h0: [3]
+scan step[t in T] carry h = h0, before = h0 {
+    next h, before = h - x[t] * h * before, h
+}
+output h, before
+"""
+
+
+def test_tangents_that_are_added_to_are_handed_on_as_they_were() -> None:
+    """The tangent of `h` grows, that of `before` is what it was, and the caller's stays."""
+
+    def reference(p: Names, i: Names) -> Names:
+        h = before = i["h0"]
+        for x in i["x"]:
+            h, before = h - x * h * before, h
+        return {"h": h, "before": before}
+
+    compare_with(SUMS, reference, {"T": 3})
+    made = module(f"{SUMS}\nderive jvp h wrt x, h0")
+    x, h0 = np.full((3, 3), 0.3), np.ones(3)
+    tangents = {"x": np.ones((3, 3)), "h0": np.ones(3)}
+    made.jvp_h(x, h0, tangents=tangents)
+    for tangent in tangents.values():
+        np.testing.assert_array_equal(tangent, 1)
+    np.testing.assert_array_equal(h0, 1)
+
+
+def test_a_member_of_a_family_alone() -> None:
+    """By one layer of three, and by all of them."""
+    text = """
+        dim B
+        input x: [B, 3]
+        repeat layer[k in 1..3] carry h = x {
+            param W: [3, 3]
+            next h = tanh(h @ W)
+        }
+        output h
+        output loss = sum(h**3)
+    """
+
+    def run(moving: Names) -> Names:
+        h = jnp.asarray(x)
+        for k in (1, 2, 3):
+            h = jnp.tanh(h @ moving[f"layer.{k}.W"])
+        return {"h": h, "loss": jnp.sum(h**3)}
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2, 3))
+    params = {f"layer.{k}.W": rng.normal(size=(3, 3)) for k in (1, 2, 3)}
+    want = by_jax(run, params, "loss")
+    for wrt in ("layer.2.W", "layer.*", "layer.3.W, layer.1.W"):
+        every = "\n".join(f"derive {one}" for one in clauses(["h", "loss"], wrt, "loss"))
+        compare(module(f"{text}\n{every}"), {"params": params, "x": x}, want, "loss")
