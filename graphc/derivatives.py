@@ -40,15 +40,20 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     outputs, wrt = dict(one.outputs), dict(one.wrt)
     dims = {d.name: d.fixed for d in model.dims if d.fixed is not None}
     made: dict[str, Made] = {}
-    try:
-        for mode in modes if has_modes(one) else [""]:
+    refused: list[Mismatch] = []
+    for mode in modes if has_modes(one) else [""]:
+        try:
             graph = _graph(one, outputs, wrt, model.names, mode)
-            if one.per is not None:
-                graph = _with_values(graph, dims)
-            graph = rewritten(graph, PASSES)
-            made[mode] = Made(graph, cost(graph))
-    except Mismatch as wrong:
-        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)]) from None
+        except Mismatch as wrong:
+            refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
+            continue
+        if one.per is not None:
+            graph = _with_values(graph, dims)
+        graph = rewritten(graph, PASSES)
+        made[mode] = Made(graph, cost(graph))
+    if not made:
+        wrong = refused[0]
+        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)])
     return made
 
 

@@ -9,7 +9,7 @@ from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import INDEX, dict_rows, over
 from graphc.emit.function import body, result
-from graphc.emit.layout import function, listed, unpacking
+from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
 from graphc.graph import COTANGENT, TANGENT, Node
 
@@ -155,7 +155,9 @@ def _tangents(compiled: Compiled, one: Derived) -> list[str]:
     declared = differentiated(compiled, one)
     families = {d.name: d for d in declared if d.family is not None}
     names = ", ".join(repr(d.name) if d.family is None else _members(d) for d in declared)
-    lines = listed("_expected(tangents, (", [f"{names},"], "), 'tangents')")
+    line = f"_expected(tangents, ({names},), 'tangents')"
+    short = width(line) <= 96
+    lines = [line] if short else listed("_expected(tangents, (", [names], "), 'tangents')")
     for node_path, node in one.wrt:
         if node_path not in used:
             continue

@@ -54,8 +54,12 @@ def _dropped(names: Sequence[str]) -> list[str]:
 def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
-    starts = [(name, expression(initial, variables)) for name, initial in step.carries]
-    lines = [f"{name} = {start}" for name, start in starts if name != start]
+    grown = _grown(step)
+    lines = [
+        line
+        for name, initial in step.carries
+        for line in _start(name, initial, name in grown, variables)
+    ]
     for name, item, stacked in step.stacks:
         make = "zeros" if loop.limited or loop.until is not None else "empty"
         lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
@@ -87,16 +91,66 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
 def _handed_on(step: LoopStep) -> list[str]:
     """The next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
-    results = list(step.body.results.values())
+    grown = _grown(step)
     lines, names, values = [], [], []
-    for (name, _), node in zip(step.carries, results, strict=False):
+    for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
         written = expression(node, variables)
-        if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name:
+        if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
+
+
+def _grown(step: LoopStep) -> set[str]:
+    """The carried values to which each step only adds, and of which it hands on nothing else."""
+    variables = step.body.variables
+    nexts = {
+        name: node
+        for (name, _), node in zip(step.carries, step.body.results.values(), strict=False)
+    }
+    sums = {
+        name
+        for name, node in nexts.items()
+        if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name
+    }
+
+    def read(name: str) -> bool:
+        """Is it read once it has grown, or handed on as something else?"""
+        later = [*nexts[name].args[2:], *(node for other, node in nexts.items() if other != name)]
+        return any(name in _mentioned(node, variables) for node in later)
+
+    return {name for name in sums if not read(name)}
+
+
+def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
+    """The variables in the expression of a node, and those whose memory they may share."""
+    found: set[str] = set()
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if one in variables:
+            found.add(variables[one])
+            if one.op.view_of is not None:
+                pending.append(one.args[one.op.view_of])
+            elif one.op is RESULT and _may_be_its_start(one):
+                pending.append(one.args[0].args[one.attrs["number"]])
+        else:
+            pending.extend(one.args)
+    return found
+
+
+def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str]) -> list[str]:
+    """What a carried value starts from; what grows in place has to be an array of its own."""
+    start = expression(initial, variables)
+    if initial.static:  # what is carried is no number of Python, which has no axes
+        return [f"{name} = {DTYPES[initial.type.dtype]}({start})"]
+    made = initial.op is full_array or (initial.args and initial.op is not RESULT)
+    own = made and variables.get(initial) in (None, name)
+    if grows and initial.rank and (not own or initial.op.view_of is not None):
+        return [f"{name} = {start}.copy()"]
+    return [f"{name} = {start}"] if name != start else []
 
 
 def _adjoint(step: Step, program: Program) -> list[str]:

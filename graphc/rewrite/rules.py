@@ -97,6 +97,8 @@ def _broadcasts(shapes: Sequence[Shape], node: Node) -> bool:
 
 def repeated_scalar(node: Node) -> Node | None:
     """What is done to a repeated number is done to the number, and the result repeated."""
+    if node.op in (expand, reshape) and node.args[0].static and node.rank:
+        return broadcast_to(node.args[0], shape=node.shape)  # a number of Python has no axes
     inner = [_unrepeated(arg) for arg in node.args]
     if not inner or not any(arg.op is broadcast_to for arg in node.args):
         return None
