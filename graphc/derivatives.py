@@ -52,8 +52,8 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
         graph = rewritten(graph, PASSES)
         made[mode] = Made(graph, cost(graph))
     if not made:
-        wrong = refused[0]
-        raise GraphError([error(wrong.code, wrong.message, one.span, help=wrong.help)])
+        why = refused[0]
+        raise GraphError([error(why.code, why.message, one.span, help=why.help)])
     return made
 
 

@@ -90,15 +90,18 @@ def test_what_follows_from_a_requirement_is_not_checked(call: str, requirement: 
 
 REFUTED = [
     ("conv1d(a, b)", "the windows of `conv1d` reach 3 over an axis of 2"),
-    ("conv_transpose1d(a, b, pad=3)", "`pad` takes 3 and 3 from an axis of 4"),
+    (
+        "conv_transpose1d(a, b, pad=3)",
+        "in `conv_transpose1d`: `pad` takes 3 and 3 from an axis of 4",
+    ),
     ("maxpool(a, [4])", "the windows of `maxpool` reach 4 over an axis of 2"),
     ("pad(a[0, 0], -1)", "`pad` cannot take away: a width is negative"),
     (
         'pad(a[0, 0], 2, mode="reflect")',
         '`pad` of mode "reflect" by 2 needs 3 elements, an axis has 2',
     ),
-    ("take(a, [0, 2], axis=2)", "index 2 is outside axis 2 of [1, 1, 2]"),
-    ("take(a[0, 0], [0, -3])", "index -3 is outside axis 0 of [2]"),
+    ("take(a, [0, 2], axis=2)", "in `take`: index 2 is outside axis 2 of [1, 1, 2]"),
+    ("take(a[0, 0], [0, -3])", "in `take`: index -3 is outside axis 0 of [2]"),
     ("zeros([-1]) + a", "`zeros` makes [-1], which has an axis of -1"),
     ("max(a[0, 0, 2:])", "`max` of no elements: axis 0 of [0]"),
     ("argmax(a[0, 0, 2:])", "`argmax` of no elements: axis 0 of [0]"),
