@@ -50,11 +50,6 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
         "broadcast_to(a, [8]) * 2",
         "reshape(a[:, _], [2, 4])",
     ),
-    "sum_over_one": (
-        "sum(a[:, _], axis=1)",
-        "sum(m[:, _, :], axis=[0, 1])",
-        "sum(m[:, _, :] * 2, axis=[1, 2], keepdims=true)",
-    ),
     "parts_of_a_whole": (
         "concat(exp(a[:3]), sin(a[3:]))",
         "concat(a[4:] * 2, a[:4] * 3)",

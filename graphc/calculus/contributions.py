@@ -16,6 +16,7 @@ from graphc.dims import Dim
 from graphc.graph import Node, Op, dag, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, where
+from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul
 from graphc.ops.matrices import eye
 from graphc.ops.reduction import count, mean, sum_
@@ -299,14 +300,22 @@ def _kept(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
 
 
 def _kept_sum(found: Trace, node: Node) -> Node:
-    return _kept(found, node, {0: found.apart[node.args[0]]})
+    x = node.args[0]
+    place = found.apart[x]
+    rest = [a for a in normal_axes(node.attrs["axis"], x.rank, "sum") if a != place.axis]
+    rows = _slices(x, place, found.per)
+    if place == Apart(place.axis):
+        rows = _first(x, place, found.per)
+        axes = [a + (a < place.axis) for a in rest]
+    else:
+        axes = [a + 1 for a in sorted([*rest, place.axis])]
+    total = sum_(rows, axis=tuple(axes), keepdims=False) if axes else rows
+    return reshape(total, shape=(found.per, *node.shape))
 
 
 def _kept_mean(found: Trace, node: Node) -> Node:
     x, axis = node.args[0], node.attrs["axis"]
-    place = found.apart[x]
-    total = sum_(x, axis=axis, keepdims=node.attrs["keepdims"])
-    return _kept(found, total, {0: place}) / count(x, axis)
+    return _kept_sum(found, node) / count(x, axis)
 
 
 def _kept_product(found: Trace, node: Node) -> Node:

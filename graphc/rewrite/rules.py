@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from graphc.dims import Dim
 from graphc.graph import Node, as_node, with_args
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, power, times
-from graphc.ops.define import normal_axes
-from graphc.ops.reduction import sum_
 from graphc.ops.select import unpick
 from graphc.ops.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
 from graphc.rewrite.units import product_of_unit_vectors, product_with_unit_columns
@@ -135,20 +133,6 @@ def no_change_of_shape(node: Node) -> Node | None:
     return None
 
 
-def sum_over_one(node: Node) -> Node | None:
-    """A sum along axes of length 1 is another shape."""
-    if node.op is not sum_:
-        return None
-    x = node.args[0]
-    axes = normal_axes(node.attrs["axis"], x.rank, "sum")
-    long = tuple(axis for axis in axes if x.shape[axis].constant != 1)
-    if len(long) == len(axes):
-        return None
-    if not long:
-        return reshape(x, shape=node.shape)
-    return reshape(sum_(x, axis=long, keepdims=node.attrs["keepdims"]), shape=node.shape)
-
-
 def parts_of_a_whole(node: Node) -> Node | None:
     """A sum of arrays that are zero but for ranges of one axis that tile it: one concatenation."""
     if node.op is not accumulate or any(term.op is not unindex for term in node.args):
@@ -213,7 +197,6 @@ RULES: tuple[Rule, ...] = (
     broadcast_in_elementwise,
     repeated_scalar,
     no_change_of_shape,
-    sum_over_one,
     parts_of_a_whole,
     product_of_unit_vectors,
     product_with_unit_columns,
