@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,7 +95,7 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
         graph = rewrite(graph)
     names = [f"given_{i}" for i in range(len(given))]
     program = plan(graph, dict(zip(given, names, strict=True)), (), {"np", "FLOAT"})
-    lines = body(program, Source("test.graph", ""))
+    lines = body(program)
     values = ", ".join(expression(node, program.variables) for node in graph.results.values())
     lines.append(f"return [{values}]")
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
@@ -104,7 +105,8 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
 
     def run(*values: Any, **dims: int) -> list[np.ndarray]:
         space.update(dims)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Mean of empty slice")
             return [np.asarray(one) for one in space["f"](*values)]
 
     return run
@@ -362,7 +364,7 @@ def applied(call: Case) -> Iterator[Applied]:
     dims = dims_of(call)
     samples = computing(results, inputs)(*(values[n] for n in inputs), **dims)
     floats = [s for s, n in zip(samples, results, strict=True) if n.type.dtype == "float"]
-    values |= {ct: np.cos(one) for ct, one in zip(cotangents, floats, strict=False)}
+    values |= {ct: np.cos(np.nan_to_num(one)) for ct, one in zip(cotangents, floats, strict=False)}
     nodes = [n for n in arguments_first([*results, *ends]) if any(arg.rank for arg in n.args)]
     args = list(dict.fromkeys(arg for node in nodes for arg in node.args))
     given = [*inputs, *cotangents]
@@ -391,7 +393,7 @@ def changed(value: np.ndarray, axis: int, place: int) -> np.ndarray:
         part[place] = ~part[place]
     elif value.dtype == float:
         part[place] *= 1.01
-    else:
+    elif part[place].size:
         part[place] = np.max(value) + np.min(value) - part[place]
     return other
 

@@ -216,7 +216,8 @@ def _pointers(counts: Sequence[tuple[Dim, Dim]]) -> Node:
     """Where each row starts: (rows, entries a row) of the outputs, one after the other."""
     parts, start = [], Dim.of(0)
     for rows, count in counts:
-        parts.append(arange(n=rows) * count + start)
+        offsets = arange(n=rows) * count
+        parts.append(offsets if start.constant == 0 else offsets + start)
         start = start + rows * count
     parts.append(arange(n=Dim.of(1)) + start)
     return _end_to_end(parts)
