@@ -759,14 +759,14 @@ repeat far[t in 1..4] carry h = 0.0 {
     next h = g + v
 }
 """,
-    "three deep": f"""
-scan far[t in T] carry h = 0.0 {{
-    scan near[s in S] carry g = h {{
-        scan last[r in 1..3] carry f = g {{ next f = tanh(v * f + x[t, s] * r) }}
+    "three deep": """
+scan far[t in T] carry h = 0.0 {
+    scan near[s in S] carry g = h {
+        scan last[r in 1..3] carry f = g { next f = tanh(v * f + x[t, s] * r) }
         next g = f * w
-    }}
+    }
     next h = g
-}}
+}
 """,
     "until in scan": f"""
 scan far[t in T] carry h = 0.0 {{
