@@ -341,16 +341,12 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
     graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
     pending = list(results)
     graph.add_nodes_from(pending)
-    seen = set(pending)
     while pending:
         node = pending.pop()
-        if node in given:
-            continue
-        for slot, arg in enumerate(node.args):
-            graph.add_edge(arg, node, key=slot)
-            if arg not in seen:
-                seen.add(arg)
+        for slot, arg in enumerate(() if node in given else node.args):
+            if arg not in graph:
                 pending.append(arg)
+            graph.add_edge(arg, node, key=slot)
     return graph
 
 

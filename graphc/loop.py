@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from types import MappingProxyType
 from typing import Any
 
 from graphc.dims import Dim
@@ -151,6 +152,12 @@ def limit(node: Node) -> Node | None:
     return node.args[len(loop.carried) + len(loop.elements)] if loop.limited else None
 
 
+def same_steps(node: Node) -> Any:
+    """What two loops have in common that take the same steps, whatever they collect."""
+    initials, sources, _ = arguments(node)
+    return initials, sources, limit(node), replace(node.attrs["loop"], collected=(), adjoints=())
+
+
 # ---- bodies -----------------------------------------------------------------------------------
 
 
@@ -206,6 +213,31 @@ def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
                 pending.extend(reversed(body(inner)))
             elif isinstance(inner, Rule):
                 pending.extend(reversed(list(arguments_first(inner.stated))))
+
+
+def inside_first(
+    roots: Iterable[Node], before: Mapping[Node, Node] = MappingProxyType({})
+) -> Iterator[Node]:
+    """Every node that the roots reach, also inside loops: after its arguments and its body.
+
+    A node also comes after the one that stands before it in `before`.
+    """
+    seen: set[Node] = set()
+    pending = list(roots)[::-1]
+    while pending:
+        node = pending[-1]
+        if node in seen:
+            pending.pop()
+            continue
+        below = [*node.args, *(node.attrs["loop"].roots if node.op is LOOP else ())]
+        if before.get(node, node) is not node:
+            below.append(before[node])
+        missing = [one for one in below if one not in seen]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            seen.add(node)
+            yield pending.pop()
 
 
 # ---- rules ---------------------------------------------------------------------------------------

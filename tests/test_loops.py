@@ -736,6 +736,100 @@ derive value_and_grad h wrt a, x as g"""
     assert peak < 16 * steps + 100_000
 
 
+# ---- nothing is computed again ----------------------------------------------------------------
+
+STEP = "tanh(w * g + v * x[t, s])"
+NESTED = {
+    "scan in scan": f"""
+scan far[t in T] carry h = 0.0 {{
+    scan near[s in S] carry g = h {{ next g = {STEP} }}
+    next h = g
+}}
+""",
+    "repeat in scan": """
+scan far[t in T] carry h = 0.0 {
+    repeat near[s in 1..5] carry g = h { next g = tanh(w * g + v * x[t, s]) }
+    next h = g
+}
+""",
+    "scan in repeat": """
+repeat far[t in 1..4] carry h = 0.0 {
+    param u
+    scan near[s in S] carry g = h { next g = tanh(w * g + u * x[t, s]) }
+    next h = g + v
+}
+""",
+    "three deep": """
+scan far[t in T] carry h = 0.0 {
+    scan near[s in S] carry g = h {
+        scan last[r in 1..3] carry f = g { next f = tanh(v * f + x[t, s] * r) }
+        next g = f * w
+    }
+    next h = g
+}
+""",
+    "until in scan": f"""
+scan far[t in T] carry h = 0.0 {{
+    scan near[s in S] carry g = h {{ next g = {STEP} ; until g < -0.3 }}
+    next h = g
+}}
+""",
+    "collected": f"""
+scan far[t in T] carry h0 = 0.0 {{
+    scan near[s in S] carry g = h0 {{ next g = {STEP} ; collect gs = g * g }}
+    next h0 = g + sum(gs)
+}}
+h = h0
+""",
+}  # fmt: skip
+
+
+class Counting:
+    """NumPy, with a count of the calls of tanh."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls += name == "tanh"
+        return getattr(np, name)
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_backward_computes_no_step_of_an_inner_loop_again(name: str) -> None:
+    text = "dim T, S\ninput x: [T, S]\nparam w, v\n" + NESTED[name]
+    text += "output loss = h**2\nderive value_and_grad loss wrt params, x\n"
+    made = load(compiled(text).text, "nested")
+    x = np.random.default_rng(0).normal(size=(6, 7))
+    params = {path: np.float64(0.4 + 0.1 * n) for n, path in enumerate(made.PARAMETERS)}
+    made.np = counting = Counting()
+    _, cache = made.forward(params, x)
+    forward = counting.calls
+    made.backward(cache)
+    assert counting.calls == forward > 10
+    made.value_and_grad_loss(params, x)
+    assert counting.calls == 2 * forward
+    made.np = np
+    assert max(made.check(params, x).values()) < 1e-6
+
+
+def test_an_inner_loop_whose_length_varies_is_computed_again() -> None:
+    """Its values fill no array, so the backward step makes them anew."""
+    text = """
+    dim T
+    input x: [T]
+    param w
+    scan far[t in T] carry h = 0.0 {
+        scan near[s in 0..t] carry g = h { next g = tanh(w * g + x[s]) }
+        next h = g
+    }
+    output loss = h**2
+    """
+    made = load(compiled(text).text, "varying")
+    x = np.random.default_rng(0).normal(size=6)
+    assert max(made.check({"w": np.float64(0.7)}, x).values()) < 1e-6
+
+
 # ---- rules --------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from graphc.graph import Adjoint, Node, dag, with_args
 from graphc.loop import (
     BOUND,
+    LOOP,
+    RESULT,
     STEPS,
     Element,
     Loop,
@@ -19,6 +21,7 @@ from graphc.loop import (
     moved_adjoints,
     rebuild,
     result,
+    same_steps,
 )
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import filled, transpose
@@ -120,10 +123,15 @@ def _hint(node: Node) -> str:
 
 
 def _cached(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> list[Node]:
-    """What the backward step reads of the forward step: elements it reads again itself."""
+    """What the backward step reads of the forward step: elements it reads again itself.
+
+    A loop in the step counts as computed also where it collects more for its own pullback: its
+    stacks are stacked again, and `merge_loops` makes one loop of the two.
+    """
     changes = changing(loop.results, loop.bound, loop.index)
     again = {element.node for element in loop.elements}
     computed = {n for n in dag(loop.results, given=set(outer)) if n in changes} - again
+    inner = {same_steps(n) for n in computed if n.op is LOOP}
     read: dict[Node, None] = {}
     seen: set[Node] = set()
     pending = list(reversed(results))
@@ -133,7 +141,9 @@ def _cached(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> lis
             continue
         seen.add(node)
         kept = node.op is BOUND or (node.args and node.op.view_of is None and not node.static)
-        if node in computed and kept:
+        found = node in computed or (node.op is RESULT and same_steps(node.args[0]) in inner)
+        stackable = all(loop.index not in size.symbols for size in node.shape)
+        if found and kept and stackable:
             read[node] = None
         else:
             pending.extend(reversed(node.args))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from graphc.elaborate.habits import CALLED, of_method
 from graphc.elaborate.operations import Positional, apply, check_names
 from graphc.elaborate.ports import COMPILE_TIME, bind_ports, check_results, compile_time
 from graphc.elaborate.rules import apply_rules
@@ -83,12 +84,20 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     if isinstance(root, tree.Name) and root.text in scope.space.broken:
         raise Silent
     if not isinstance(function, tree.Name):
-        raise mistake("E208", "only a block, an operation or an instance is called", function.span)
+        known = isinstance(root, tree.Name) and scope.find(root.text) is not None
+        raise mistake(
+            "E208",
+            "only a block, an operation or an instance is called",
+            function.span,
+            of_method(function, known),
+        )
     entry = scope.find(function.text)
     if entry is None:
         found = find_callable(context, scope, function.text)
         if found is None:
-            close = did_you_mean(function.text, {*callable_names(context, scope), *scope.visible()})
+            close = CALLED.get(function.text) or did_you_mean(
+                function.text, {*callable_names(context, scope), *scope.visible()}
+            )
             raise mistake(
                 "E200", f"unknown block or operation `{function.text}`", function.span, close
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.calls import call
+from graphc.elaborate.habits import MEMBERS
 from graphc.elaborate.scope import (
     Context,
     Entry,
@@ -160,9 +161,9 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
             return _parameter(context, entry, root, words, expr.span)
     if expr.name.text == "T":
         return _transposed((yield expr.value), expr.span)
-    raise mistake(
-        "E211", f"{describe((yield expr.value))} has no member `{expr.name.text}`", expr.span
-    )
+    word = expr.name.text
+    said = f"{describe((yield expr.value))} has no member `{word}`"
+    raise mistake("E211", said, expr.span, MEMBERS.get(word))
 
 
 def _parameter(

@@ -132,11 +132,15 @@ def _rolled(
         if following not in context.names:
             context.name_node(following, inner.join(f"{name}_next"))
         if start.type.dtype != following.type.dtype or not same_shape(start.shape, following.shape):
+            types = [str(t) if t.rank else t.dtype for t in (start.type, following.type)]
+            to_float = (start.type.dtype, following.type.dtype) == ("int", "float")
             raise mistake(
                 "E311",
-                f"carried `{name}` starts as {start.type} but becomes {following.type}",
+                f"carried `{name}` starts as {types[0]} but becomes {types[1]}",
                 steps.family.span,
-                "a carried value keeps its shape from step to step",
+                "start with a float: `0.0` instead of `0`"
+                if to_float
+                else "a carried value keeps its shape from step to step",
             )
     loop, sources, new = rolled(symbol, first, count, carried, nexts, items, inner.until)
     context.rename(new, known)

@@ -148,6 +148,14 @@ def _attribute(
 ) -> Any:
     """An argument that is known at compile time, in the form that the operation takes."""
     if parameter.kind not in ("axis", "axes"):
+        first_of_all = parameter is function.parameters[0]
+        if first_of_all and parameter.kind == "str" and isinstance(value, Node):
+            raise mistake(
+                "E212",
+                f"`{function.name}` takes its text first, found {describe(value)}",
+                place,
+                f'write `{function.name}("...", x, y)`; so it is no stage of a chain',
+            )
         return compile_time(
             context, parameter.kind, value, place, f"`{parameter.name}` of `{function.name}`"
         )

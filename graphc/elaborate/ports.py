@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.elaborate.scope import BlockValue, Context, Entry, Instance, Scope, Silent, mistake
+from graphc.elaborate.scope import (
+    BlockValue,
+    Context,
+    Entry,
+    Instance,
+    Scope,
+    Silent,
+    mistake,
+)
 from graphc.elaborate.values import describe
 from graphc.graph import Node
 from graphc.ops import Function

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.habits import NAMES
 from graphc.elaborate.model import Condition, Declared, DimInfo
 from graphc.graph import Node, Origin, intern
 from graphc.loop import RESULT, RULED
@@ -356,6 +357,8 @@ def unknown(context: Context, scope: Scope, name: str, span: Span) -> Mistake:
     """An unknown name, with the nearest known one or why an outer one cannot be seen."""
     if context.uses and scope.block is not None and name in context.file_names:
         near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
+    elif name in NAMES:
+        near = NAMES[name]
     else:
         near = did_you_mean(name, {*scope.visible(), *CONSTANTS}) or did_you_mean(name, FUNCTIONS)
     return mistake("E200", f"unknown name `{name}`", span, near)

@@ -19,7 +19,7 @@ from graphc.elaborate.declarations import (
 from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan, run_until
 from graphc.elaborate.ports import check_type
-from graphc.elaborate.references import Cycle, defined, names_in, ordered
+from graphc.elaborate.references import Cycle, defined, names_in, ordered, walk
 from graphc.elaborate.rules import run_rule
 from graphc.elaborate.scope import (
     POISONED,
@@ -65,7 +65,7 @@ def _choose(
     pending = list(statements)
     chosen: list[tree.Statement] = []
     while pending:
-        _run(context, scope, [s for s in pending if isinstance(s, _EARLY)])
+        _run(context, scope, _early(context, scope, pending))
         following: list[tree.Statement] = []
         late = {name.text for s in pending for name in defined(s)}
         for statement in pending:
@@ -88,6 +88,44 @@ def _choose(
     return sorted(chosen, key=lambda s: s.span.start)
 
 
+_LATE = {tree.Input: "an input", tree.Param: "a parameter", tree.Instance: "an instance"}
+_REMEDIES = {
+    tree.Const: "a `const` is a number, a list or a truth value; for a node write `{name} = ...`",
+    tree.DimDeclaration: "a dim is made of numbers, dims and integer constants",
+    tree.Require: "`require` states what holds of dims; for values use where(cond, a, b)",
+}
+
+
+def _early(
+    context: Context, scope: Scope, pending: Sequence[tree.Statement]
+) -> list[tree.Statement]:
+    """The statements to be run first; those that read what only the module knows are mistakes."""
+    late = {
+        name.text: _LATE.get(s.__class__, "computed by the module")
+        for s in pending
+        if not isinstance(s, (*_EARLY, tree.If))
+        for name in defined(s)
+        if name.text not in scope.entries
+    }
+    found: list[tree.Statement] = []
+    for statement in pending:
+        if not isinstance(statement, _EARLY):
+            continue
+        with _guarded(context, scope, statement):
+            for item in walk([statement]):
+                if isinstance(item, tree.Name) and item.text in late:
+                    own = defined(statement)
+                    raise mistake(
+                        "E404",
+                        f"`{item.text}` is {late[item.text]}: its value is not known at compile"
+                        " time",
+                        item.span,
+                        _REMEDIES[statement.__class__].format(name=own[0].text if own else ""),
+                    )
+            found.append(statement)
+    return found
+
+
 def _check_names(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -> None:
     """Each name is defined once, and no name is an operation's."""
     first: dict[str, tree.Ident] = {}
@@ -103,7 +141,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     raise Mistake(again.diagnostic.noted(f"first defined at {place}"))
                 first[name.text] = name
                 if name.text in FUNCTIONS:
-                    raise _taken(statement, name)
+                    raise _taken(context, statement, name)
                 if name.text.startswith("__"):
                     raise mistake(
                         "E215", f"`{name.text}`: a name does not begin with `__`", name.span
@@ -114,7 +152,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     )
 
 
-def _taken(statement: tree.Statement, name: tree.Ident) -> Mistake:
+def _taken(context: Context, statement: tree.Statement, name: tree.Ident) -> Mistake:
     if isinstance(statement, tree.Chain) and name in statement.targets:
         return mistake(
             "E203",
@@ -122,11 +160,14 @@ def _taken(statement: tree.Statement, name: tree.Ident) -> Mistake:
             name.span,
             f"write `-> {name.text} -> y`",
         )
+    free = f"{name.text}_"
+    while free in context.file_names:
+        free += "_"
     return mistake(
         "E203",
         f"`{name.text}` is an operation and cannot be defined",
         name.span,
-        f"call it `{name.text}_`",
+        f"call it `{free}`",
     )
 
 
@@ -217,7 +258,9 @@ def _define_all(
         raise mistake("E214", f"{len(targets)} names for {len(values)} values", span)
     for target, item in zip(targets, values, strict=True):
         if isinstance(item, tuple) and item and isinstance(item[0], Node):
-            raise mistake("E214", f"one name for {len(item)} values", span)
+            stem = target.text.rstrip("0123456789")
+            names = ", ".join(f"{stem}{number}" for number in range(1, len(item) + 1))
+            raise mistake("E214", f"one name for {len(item)} values", span, f"name each: {names}")
         node = to_node(item, span)
         check_type(context, scope, target, written, node)
         define(context, scope, target, node, instance)

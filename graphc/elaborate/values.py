@@ -75,6 +75,13 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
         try:
             return as_node(value)
         except ValueError:
+            if any(isinstance(item, Node) for item in value):
+                raise mistake(
+                    "E310",
+                    "a list holds numbers, not tensors",
+                    span,
+                    "join tensors with concat(a, b) or stack(a, b)",
+                ) from None
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
     raise mistake("E211", f"{taker} a tensor, found {describe(value)}", span)
 

@@ -14,9 +14,11 @@ from graphc.syntax import tree
 
 def warnings(context: Context, file: tree.File) -> tuple[Diagnostic, ...]:
     """The warnings for a file that is right, in the order of the text."""
+    unused = list(_unused(context, file))
+    said = {warning.span for warning in unused}
     found = [
-        *_unused(context, file),
-        *_without_gradient(context),
+        *unused,
+        *(warning for warning in _without_gradient(context) if warning.span not in said),
         *_shadows(context, file),
         *traps(context),
     ]

@@ -120,6 +120,8 @@ def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
         return flat(str(loop.carried[number].attrs["name"]))
     item = loop.results[number]
     name = graph.names.get(item) or item.attrs.get("name")
+    if name is None and item.op is RESULT:
+        name = _end(graph, item, inner)
     if name is None:
         if node.args[0] not in inner:
             named = {n: flat(name) for n, name in graph.names.items()}

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from graphc.graph import Graph, Node, arguments_first, dag, with_args
-from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments, limit, make_loop, rebuild, result
+from graphc.graph import Graph, Node, arguments_first, dag, stamped, with_args
+from graphc.loop import (
+    LOOP,
+    RESULT,
+    STEPS,
+    Loop,
+    arguments,
+    inside_first,
+    limit,
+    make_loop,
+    rebuild,
+    result,
+)
 from graphc.rewrite.mapping import mapped
 
 
@@ -16,9 +28,9 @@ def merge_loops(graph: Graph) -> Graph:
     """Loops that take the same steps become one that carries and collects what any of them does.
 
     The forward loop, the same with what the backward one reads, and the same with tangents
-    beside its values are such loops.
+    beside its values are such loops, also inside the body of another one.
     """
-    hosts = _hosts(_loops(graph.results.values()))
+    hosts = _hosts([n for n in inside_first(graph.results.values()) if n.op is LOOP])
     guests: dict[Node, list[Node]] = {}
     for node, host in hosts.items():
         guests.setdefault(host, []).append(node)
@@ -83,7 +95,7 @@ def prune_loops(graph: Graph) -> Graph:
     """What a loop carries or collects is dropped where nothing reads it."""
     while True:
         read: dict[Node, set[int]] = {}
-        for node in graph.nodes:
+        for node in inside_first(graph.results.values()):
             if node.op is RESULT:
                 found = read.setdefault(node.args[0], set())
                 found.update({node.attrs["number"]} - {STEPS})
@@ -131,12 +143,11 @@ def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
     )
 
 
-def _loops(results: Iterable[Node]) -> list[Node]:
-    return [node for node in arguments_first(results) if node.op is LOOP]
-
-
 def _replaced(
-    graph: Graph, loops: Mapping[Node, Loop], numbers: Any, hosts: Mapping[Node, Node] | None = None
+    graph: Graph,
+    loops: Mapping[Node, Loop],
+    numbers: Any,
+    hosts: Mapping[Node, Node] = MappingProxyType({}),
 ) -> Graph:
     """The graph with these loops in the place of others, their results renumbered.
 
@@ -144,9 +155,9 @@ def _replaced(
     """
     new: dict[Node, Node] = {}
     made: dict[Node, Node] = {}
-    for node in graph.nodes:
+    for node in inside_first(graph.results.values(), hosts):
         old = node.args[0] if node.op is RESULT else node
-        host = old if hosts is None else hosts.get(old, old)
+        host = hosts.get(old, old)
         if node.op is not RESULT or host not in loops:
             continue
         if host in made:
@@ -159,17 +170,18 @@ def _replaced(
         taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
         steps = limit(host)
         limits = [] if steps is None else [steps]
-        new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
-        made[host] = make_loop(
-            replace(
-                loop,
-                nexts=tuple(new[n] for n in loop.nexts),
-                collected=tuple(new[n] for n in loop.collected),
-                until=None if loop.until is None else new[loop.until],
-            ),
-            [new[n] for n in start],
-            [new[n] for n in taken],
-            None if steps is None else new[steps],
-        )
+        with stamped(host.origin, host.index[0]):
+            new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
+            made[host] = make_loop(
+                replace(
+                    loop,
+                    nexts=tuple(new[n] for n in loop.nexts),
+                    collected=tuple(new[n] for n in loop.collected),
+                    until=None if loop.until is None else new[loop.until],
+                ),
+                [new[n] for n in start],
+                [new[n] for n in taken],
+                None if steps is None else new[steps],
+            )
         new[node] = result(made[host], numbers(old, node.attrs["number"]))
     return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph

@@ -163,11 +163,16 @@ def reserved_word(place: Place) -> Diagnostic | None:
             help="for values use where(cond, a, b)",
         )
     if found.type in KEYWORD_TYPES and "NAME" in place.accepted:
+        following = place.tokens[place.at + 1 : place.at + 2]
+        is_axis = found.type == "DIM" and following and following[0].type == "EQUAL"
+        in_call = place.previous is not None and place.previous.type in ("LPAR", "COMMA")
         return error(
             "E104",
             f"`{found.value}` is a reserved word",
             place.span(found),
-            help=f"call it `{found.value}_`",
+            help="an axis is given by `axis=`"
+            if is_axis and in_call
+            else f"call it `{found.value}_`",
         )
     return None
 
