@@ -47,6 +47,7 @@ tanh(x)
 
 family: elementwise: the Jacobian is diagonal
 shapes: arguments broadcast as in NumPy; the result has their common shape
+conventions: tanh(1000) is 1 with derivative 0.
 
 tanh(x), for x: [B, D] -> [B, D]:
     y = np.tanh(x)
