@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
-from types import MappingProxyType
 from typing import Any
 
 from graphc.dims import Dim
@@ -215,13 +214,8 @@ def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
                 pending.extend(reversed(list(arguments_first(inner.stated))))
 
 
-def inside_first(
-    roots: Iterable[Node], before: Mapping[Node, Node] = MappingProxyType({})
-) -> Iterator[Node]:
-    """Every node that the roots reach, also inside loops: after its arguments and its body.
-
-    A node also comes after the one that stands before it in `before`.
-    """
+def inside_first(roots: Iterable[Node]) -> Iterator[Node]:
+    """Every node that the roots reach, also inside loops: after its arguments and its body."""
     seen: set[Node] = set()
     pending = list(roots)[::-1]
     while pending:
@@ -230,8 +224,6 @@ def inside_first(
             pending.pop()
             continue
         below = [*node.args, *(node.attrs["loop"].roots if node.op is LOOP else ())]
-        if before.get(node, node) is not node:
-            below.append(before[node])
         missing = [one for one in below if one not in seen]
         if missing:
             pending.extend(reversed(missing))

@@ -15,7 +15,10 @@ from graphc.types import same_shape
 
 
 def pushforward(
-    seeds: Mapping[Node, Node], results: Iterable[Node], given: Collection[Node] = ()
+    seeds: Mapping[Node, Node],
+    results: Iterable[Node],
+    given: Collection[Node] = (),
+    moving: dict[Node, Node] | None = None,
 ) -> dict[Node, Node]:
     """The tangent of every node between the seeded nodes and the results, in the order computed.
 
@@ -25,8 +28,10 @@ def pushforward(
 
     (Griewank and Walther 2008, §3.1), to which a seed of x_j itself is added: derivatives are
     total. A node that no seed reaches, or only through what has no derivative, is left out: its
-    tangent is zero. What is `given` is not looked behind.
+    tangent is zero. What is `given` is not looked behind. `moving` are the tangents of bound nodes:
+    two loops that take the same steps carry the same tangents, and so become one.
     """
+    moving = {} if moving is None else moving
     results = list(results)
     active = reached_from(dag(results, given=set(given)), seeds)
     tangents: dict[Node, Node] = {}
@@ -36,8 +41,8 @@ def pushforward(
             continue
         with stamped(node.origin):
             if node.op is LOOP:
-                moving = {arg: tangents[arg] for arg in node.args if arg in tangents}
-                pushed[node] = push_loop(node, moving, pushforward)
+                known = {arg: tangents[arg] for arg in node.args if arg in tangents}
+                pushed[node] = push_loop(node, known, moving, pushforward)
                 continue
             terms = [seeds[node]] if node in seeds else []
             if node not in given:

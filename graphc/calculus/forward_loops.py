@@ -13,7 +13,10 @@ Pushforward = Callable[..., dict[Node, Node]]
 
 
 def push_loop(
-    node: Node, tangents: Mapping[Node, Node], pushforward: Pushforward
+    node: Node,
+    tangents: Mapping[Node, Node],
+    moving: dict[Node, Node],
+    pushforward: Pushforward,
 ) -> list[Node | None]:
     """The tangents of a loop's results (by number) from those of its arguments.
 
@@ -22,22 +25,28 @@ def push_loop(
     """
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
+
+    def tangent_of(n: Node) -> Node:
+        if n not in moving:
+            moving[n] = bound(f"t_{n.attrs['name']}", n.type)
+        return moving[n]
+
     elements = {
-        e.node: Element(bound(f"t_{e.node.attrs['name']}", e.node.type), e.axis)
+        e.node: Element(tangent_of(e.node), e.axis)
         for e, source in zip(loop.elements, sources, strict=True)
         if source in tangents
     }
     captured = {n: tangents[n] for n in outer if n in tangents}
     carried = {
-        c: bound(f"t_{c.attrs['name']}", c.type)
+        c: tangent_of(c)
         for c, initial in zip(loop.carried, initials, strict=True)
         if initial in tangents
     }
     while True:  # what a step makes depend on the seeds carries a tangent from the start
         seeds = {n: e.node for n, e in elements.items()} | captured | carried
-        moved = pushforward(seeds, loop.results, given={*outer, *loop.bound})
+        moved = pushforward(seeds, loop.results, {*outer, *loop.bound}, moving)
         more = {
-            c: bound(f"t_{c.attrs['name']}", c.type)
+            c: tangent_of(c)
             for c, following in zip(loop.carried, loop.nexts, strict=True)
             if following in moved and c not in carried
         }
@@ -60,8 +69,8 @@ def push_loop(
         adjoints=(),
     )
     starts = [tangents.get(initial) or filled(0.0, initial.shape) for _, _, initial in both]
-    moving = [tangents[s] for s in sources if s in tangents]
-    made = make_loop(beside, [*initials, *starts], [*sources, *moving], limit(node))
+    more_sources = [tangents[s] for s in sources if s in tangents]
+    made = make_loop(beside, [*initials, *starts], [*sources, *more_sources], limit(node))
     first = len(loop.carried)
     ends = {c: result(made, first + number) for number, (c, _, _) in enumerate(both)}
     stacks = {

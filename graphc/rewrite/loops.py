@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from graphc.graph import Graph, Node, arguments_first, dag, stamped, with_args
@@ -18,19 +17,30 @@ from graphc.loop import (
     inside_first,
     limit,
     make_loop,
+    moved_adjoints,
     rebuild,
     result,
 )
 from graphc.rewrite.mapping import mapped
+
+Numbers = Callable[[Node, int], int]
+"""The number that a result of a loop has in the loop that takes its place."""
 
 
 def merge_loops(graph: Graph) -> Graph:
     """Loops that take the same steps become one that carries and collects what any of them does.
 
     The forward loop, the same with what the backward one reads, and the same with tangents
-    beside its values are such loops, also inside the body of another one.
+    beside its values are such loops. Those of one body are merged after the loops around them.
     """
-    hosts = _hosts([n for n in inside_first(graph.results.values()) if n.op is LOOP])
+    return mapped(graph, _merged(graph.results.values()))
+
+
+def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
+    """What the results reach beyond what is given, also inside loops, with loops merged."""
+    results = list(results)
+    nodes = list(arguments_first(results, given))
+    hosts = _hosts([node for node in nodes if node.op is LOOP])
     guests: dict[Node, list[Node]] = {}
     for node, host in hosts.items():
         guests.setdefault(host, []).append(node)
@@ -54,7 +64,64 @@ def merge_loops(graph: Graph) -> Graph:
         item: int = union.collected.index(loop.results[number])
         return len(union.carried) + item
 
-    return _replaced(graph, unions, numbers, hosts) if unions else graph
+    known = {node: node for node in given}
+    made = _made(_hosts_first(results, given, hosts), unions, numbers, hosts, known)
+    new = rebuild(results, with_args, known | made)
+    inside = dict(known)
+    for node in arguments_first([new[n] for n in results], given):
+        with stamped(node.origin, node.index[0]):
+            args = tuple(inside[arg] for arg in node.args)
+            if node.op is LOOP:
+                inside[node] = _with_body(node, inside)
+            elif node.op is RESULT:
+                inside[node] = result(args[0], node.attrs["number"])
+            else:
+                inside[node] = with_args(node, args)
+    return inside | {old: inside[one] for old, one in new.items() if one in inside}
+
+
+def _hosts_first(
+    results: Iterable[Node], given: Collection[Node], hosts: Mapping[Node, Node]
+) -> Iterator[Node]:
+    """What the results reach: each node after its arguments, each loop after its host."""
+    seen: set[Node] = set(given)
+    pending = list(results)[::-1]
+    while pending:
+        node = pending[-1]
+        if node in seen:
+            pending.pop()
+            continue
+        host = hosts.get(node, node)
+        missing = [n for n in (*node.args, host) if n not in seen and n is not node]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            seen.add(node)
+            yield pending.pop()
+
+
+def _with_body(node: Node, new: dict[Node, Node]) -> Node:
+    """A loop on new arguments, with the loops of its body merged; its nodes are mapped too."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, outer = arguments(node)
+    fixed = {n: n for n in loop.bound} | {n: new[n] for n in outer}
+    moved = rebuild(loop.roots, with_args, fixed)
+    merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
+    body = {old: merged[one] for old, one in moved.items() if one in merged}
+    new.update({old: one for old, one in body.items() if old not in new})
+    steps = limit(node)
+    return make_loop(
+        replace(
+            loop,
+            nexts=tuple(body[n] for n in loop.nexts),
+            collected=tuple(body[n] for n in loop.collected),
+            until=None if loop.until is None else body[loop.until],
+            adjoints=moved_adjoints(loop.adjoints, body),
+        ),
+        [new[n] for n in initials],
+        [new[n] for n in sources],
+        None if steps is None else new[steps],
+    )
 
 
 def _hosts(loops: Sequence[Node]) -> dict[Node, Node]:
@@ -143,45 +210,50 @@ def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
     )
 
 
-def _replaced(
-    graph: Graph,
+def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Graph:
+    """The graph with these loops in the place of others, their results renumbered."""
+    new = _made(inside_first(graph.results.values()), loops, numbers, {}, {})
+    return mapped(graph, rebuild(graph.results.values(), with_args, new))
+
+
+def _made(
+    nodes: Iterable[Node],
     loops: Mapping[Node, Loop],
-    numbers: Any,
-    hosts: Mapping[Node, Node] = MappingProxyType({}),
-) -> Graph:
-    """The graph with these loops in the place of others, their results renumbered.
+    numbers: Numbers,
+    hosts: Mapping[Node, Node],
+    known: Mapping[Node, Node],
+) -> dict[Node, Node]:
+    """The results of loops that others take the place of, and what these are made of.
 
     `loops` are by node; `hosts` says where another node's loop takes a node's place.
     """
-    new: dict[Node, Node] = {}
+    new = dict(known)
     made: dict[Node, Node] = {}
-    for node in inside_first(graph.results.values(), hosts):
+    for node in nodes:
         old = node.args[0] if node.op is RESULT else node
         host = hosts.get(old, old)
         if node.op is not RESULT or host not in loops:
             continue
-        if host in made:
-            new[node] = result(made[host], numbers(old, node.attrs["number"]))
-            continue
-        loop = loops[host]
-        initials, sources, _ = arguments(host)
-        before: Loop = host.attrs["loop"]
-        start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
-        taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
-        steps = limit(host)
-        limits = [] if steps is None else [steps]
-        with stamped(host.origin, host.index[0]):
-            new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
-            made[host] = make_loop(
-                replace(
-                    loop,
-                    nexts=tuple(new[n] for n in loop.nexts),
-                    collected=tuple(new[n] for n in loop.collected),
-                    until=None if loop.until is None else new[loop.until],
-                ),
-                [new[n] for n in start],
-                [new[n] for n in taken],
-                None if steps is None else new[steps],
-            )
+        if host not in made:
+            loop = loops[host]
+            initials, sources, _ = arguments(host)
+            before: Loop = host.attrs["loop"]
+            start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
+            taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
+            steps = limit(host)
+            limits = [] if steps is None else [steps]
+            with stamped(host.origin, host.index[0]):
+                new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
+                made[host] = make_loop(
+                    replace(
+                        loop,
+                        nexts=tuple(new[n] for n in loop.nexts),
+                        collected=tuple(new[n] for n in loop.collected),
+                        until=None if loop.until is None else new[loop.until],
+                    ),
+                    [new[n] for n in start],
+                    [new[n] for n in taken],
+                    None if steps is None else new[steps],
+                )
         new[node] = result(made[host], numbers(old, node.attrs["number"]))
-    return mapped(graph, rebuild(graph.results.values(), with_args, new)) if new else graph
+    return new
