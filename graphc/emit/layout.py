@@ -44,9 +44,14 @@ def width(text: str) -> int:
     return len(re.sub(r"\d+", "0", text))
 
 
+_SPOKEN = re.compile(r"(?<!\w)'[^'\\]*'|#.*")
+"""Strings without places, and comments: what stands there is not read."""
+
+
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
-    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", line)}
+    code = (_SPOKEN.sub("", line) for line in lines)
+    read = {word for line in code for word in re.findall(r"[^\W\d]\w*", line)}
     names = [name if name in read else "_" for name in names]
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []
