@@ -48,8 +48,12 @@ _SPOKEN = re.compile(r"""(?<!\w)(?:'[^'\\]*'|"[^"\\]*")|[fF](?:'[^'\\]*'|"[^"\\]
 
 
 def _code(line: str) -> str:
-    """A line without its comment, and without strings that read nothing."""
-    return _SPOKEN.sub(lambda found: found[0] if found[0][0] in "fF" else "", line)
+    """A line without its comment and its strings, but for the places in f-strings."""
+
+    def places(found: re.Match[str]) -> str:
+        return " ".join(re.findall(r"\{[^}]*\}", found[0])) if found[0][0] in "fF" else ""
+
+    return _SPOKEN.sub(places, line)
 
 
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
