@@ -102,7 +102,7 @@ def _trace_node(found: Trace, node: Node) -> None:
         found.moving.add(node)
     if any(arg in found.summed for arg in moving):
         if not found.linear and not _linear_in(node, moving, found.summed):
-            raise mixed(node, found.per)
+            raise mixed(_mixer(found, node), found.per)
         for arg in moving:
             if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
                 found.contributions[arg] = _spread_out(arg, found.apart[arg], found.per)
@@ -133,6 +133,16 @@ def _trace_node(found: Trace, node: Node) -> None:
     else:
         raise mixed(node, found.per)
     found.summed.add(node)
+
+
+def _mixer(found: Trace, node: Node) -> Node:
+    """What put the positions together: the node itself, or what it reads if it has the axis."""
+    while found.per in node.shape:
+        before = [arg for arg in node.args if arg in found.summed and arg in found.moving]
+        if not before:
+            break
+        node = before[0]
+    return node
 
 
 def _linear_in(node: Node, moving: Collection[Node], summed: Collection[Node]) -> bool:

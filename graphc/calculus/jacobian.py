@@ -15,8 +15,9 @@ from graphc.calculus.passes import (
     reverse_passes,
     row_passes,
 )
+from graphc.calculus.reverse import family_of, reached_from
 from graphc.dims import Dim
-from graphc.graph import Node
+from graphc.graph import Node, dag
 from graphc.ops.matrices import on_diagonals
 from graphc.ops.shaping import broadcast_to, transpose
 
@@ -65,8 +66,12 @@ def blocks_apart(
     along = {path: by for path, by in wrt.items() if per in by.shape}
     pairs = aligned_pairs(outputs, along)
     for (out, path), axes in pairs.items():
-        if axes.get(outputs[out].shape.index(per)) != along[path].shape.index(per):
-            raise mixed(mixing(along[path], per, outputs[out]), per)
+        by, node = along[path], outputs[out]
+        of, place = node.shape.index(per), by.shape.index(per)
+        if node not in reached_from(dag([node]), [family_of(by)]):
+            axes[of] = place  # zeros, which nothing mixes
+        elif axes.get(of) != place:
+            raise mixed(mixing(by, per, node), per)
     passes = PASSES[mode](outputs, along, pairs, names)
     across = {path: by for path, by in wrt.items() if per not in by.shape}
     passes |= row_passes(outputs, across, names, per)

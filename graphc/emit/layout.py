@@ -44,9 +44,21 @@ def width(text: str) -> int:
     return len(re.sub(r"\d+", "0", text))
 
 
+_SPOKEN = re.compile(r"""(?<!\w)(?:'[^'\\]*'|"[^"\\]*")|[fF](?:'[^'\\]*'|"[^"\\]*")|#.*""")
+
+
+def _code(line: str) -> str:
+    """A line without its comment and its strings, but for the places in f-strings."""
+
+    def places(found: re.Match[str]) -> str:
+        return " ".join(re.findall(r"\{[^}]*\}", found[0])) if found[0][0] in "fF" else ""
+
+    return _SPOKEN.sub(places, line)
+
+
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
-    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", line)}
+    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", _code(line))}
     names = [name if name in read else "_" for name in names]
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []

@@ -1,0 +1,70 @@
+"""One module for all sizes, and one Jacobian in each mode."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from conftest import module
+from derivative_checks import Names, by_jax, clauses, close, compare
+from random_graphs import called, values_of, written
+
+from graphc.pipeline import Options, compile_text, load
+
+TEXT = """
+dim N, K
+input x: [N, K]
+input y: [K]
+input s: []
+param W: [K, 2]
+h = tanh(x * y) @ W
+c = concat(h, s * h[:, ::-1], axis=1)
+output c
+output d = softmax(sum(x, axis=1) * s, axis=0)
+output loss = sum(c**2) + sum(d[:, _] * x * y)
+"""
+
+
+def by_hand(moving: Names) -> Names:
+    x, y, s, W = (moving[name] for name in ("x", "y", "s", "W"))
+    h = jnp.tanh(x * y) @ W
+    c = jnp.concatenate([h, s * h[:, ::-1]], 1)
+    z = jnp.sum(x, 1) * s
+    shifted = jnp.exp(z - (jnp.max(z) if z.size else 0.0))
+    d = shifted / jnp.sum(shifted)
+    return {"c": c, "d": d, "loss": jnp.sum(c**2) + jnp.sum(d[:, None] * x * y)}
+
+
+@pytest.mark.parametrize("sizes", [(3, 4), (5, 2), (1, 3), (2, 1), (1, 1), (0, 3), (3, 0), (0, 0)])
+def test_sizes(sizes: tuple[int, int]) -> None:
+    """Axes of one element, and of none."""
+    every = clauses(["c", "d", "loss"], "x, y, s, W", "loss")
+    made = module("\n".join([TEXT, *(f"derive {one}" for one in every)]))
+    rng = np.random.default_rng(sum(sizes))
+    n, k = sizes
+    x, y, W = rng.normal(size=(n, k)), rng.normal(size=k), rng.normal(size=(k, 2))
+    moving = {"x": x, "y": y, "s": rng.normal(), "W": W}
+    given = {"params": {"W": W}, "x": x, "y": y, "s": moving["s"]}
+    compare(made, given, by_jax(by_hand, moving, "loss"), "loss")
+
+
+@pytest.mark.parametrize("seed", range(3, 200, 14))
+def test_modes_agree(seed: int) -> None:
+    program = written(seed)
+    wrt, of = ", ".join(program.wrt), ", ".join(program.outputs)
+    text = program.graph(f"jacobian_matrix {of} wrt {wrt} as J", f"jacobian {of} wrt {wrt} as B",
+                         f"hessian_matrix loss wrt {wrt} as H")  # fmt: skip
+    made = {
+        mode: load(compile_text(text, options=Options(mode=mode)).text, f"{mode}_{seed}")
+        for mode in ("reverse", "forward", "mixed")
+    }
+    given = called(program, values_of(program, seed))
+    first = made["reverse"]
+    for mode in ("forward", "mixed"):
+        for name in ("J", "H"):
+            found, expected = getattr(made[mode], name)(**given), getattr(first, name)(**given)
+            close(found, expected, 1e-12, f"{name} {mode}")
+        blocks = first.B(**given)
+        for output, row in made[mode].B(**given).items():
+            for path, block in row.items():
+                close(block, blocks[output][path], 1e-12, f"{output} {path} {mode}")
