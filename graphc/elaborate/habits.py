@@ -18,7 +18,6 @@ CALLED = {
     "random": RANDOM,
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
-    "len": "a size has a name: declare `dim N` and write `input x: [N]`",
     "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
     "float": "integers become floats where a float is wanted",
 }
