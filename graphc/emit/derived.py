@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import INDEX, dict_rows, over
-from graphc.emit.function import body, result
+from graphc.emit.function import WHOLE_VIEWS, body, result
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
-from graphc.graph import COTANGENT, TANGENT, Node
+from graphc.graph import COTANGENT, TANGENT, Node, Op
 
 
 def entered(compiled: Compiled, lines: list[str]) -> list[str]:
@@ -32,13 +32,21 @@ def root(node: Node) -> Node:
     return node
 
 
-def owned(one: Derived, names: Iterable[str], taken: Iterable[Node] = ()) -> dict[str, str]:
-    """The expressions of results: each an array of its own, shared with none before it."""
+def owned(
+    one: Derived,
+    names: Iterable[str],
+    taken: Iterable[Node] = (),
+    views: Collection[Op] = WHOLE_VIEWS,
+) -> dict[str, str]:
+    """The expressions of results: each an array of its own, shared with none before it.
+
+    `views` of an array that nobody else has may be returned as they are.
+    """
     seen = {root(node) for node in taken}
     written: dict[str, str] = {}
     for name in names:
         node = one.program.results[name]
-        written[name] = result(node, one.program, root(node) in seen)
+        written[name] = result(node, one.program, root(node) in seen, views)
         seen.add(root(node))
     return written
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, expression, show, statements, typed_argument
 from graphc.emit.layout import listed, width
-from graphc.graph import Adjoint, Node, Origin
+from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
-from graphc.ops.shaping import expand, full_array, reshape
+from graphc.ops.shaping import expand, full_array, reshape, transpose
 from graphc.plan.schedule import LoopStep, Program, Step
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
+ANY_ORDER = (*WHOLE_VIEWS, transpose)
 LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
@@ -201,13 +202,15 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
     return [f"# {comment}", *lines]
 
 
-def result(node: Node, program: Program, shared: bool = False) -> str:
+def result(
+    node: Node, program: Program, shared: bool = False, views: Collection[Op] = WHOLE_VIEWS
+) -> str:
     """A result as it is returned: never memory of an input, of the cache or of another result."""
     text = expression(node, program.variables)
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
     viewed = node
-    while viewed.op in WHOLE_VIEWS:
+    while viewed.op in views:
         viewed = viewed.args[0]
     ends = viewed.op is RESULT and _may_be_its_start(viewed)
     if shared or ends or viewed.op.view_of is not None or not viewed.args:

@@ -18,7 +18,7 @@ from graphc.emit.derived import (
     with_value,
 )
 from graphc.emit.families import OTHER_INDEX, dict_rows
-from graphc.emit.function import result
+from graphc.emit.function import ANY_ORDER, result
 from graphc.emit.layout import function, listed
 from graphc.types import product
 
@@ -83,7 +83,7 @@ def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
     """The blocks of one output by path; the index of a family comes behind the output's axes."""
     declared = differentiated(compiled, one)
     keys = {d.name: f"J {name} {d.name}" for d in declared}
-    written = owned(one, [keys[d.name] for d in declared if d.family is None])
+    written = owned(one, [keys[d.name] for d in declared if d.family is None], views=ANY_ORDER)
 
     def block(d: Declared, _: str) -> str:
         if d.family is None:
@@ -164,7 +164,7 @@ def _rows(compiled: Compiled, one: Derived) -> list[str]:
     """A dict by path for each path."""
     declared = differentiated(compiled, one)
     keys = [f"H {a.name} {b.name}" for a in declared for b in declared]
-    written = owned(one, [key for key in keys if "*" not in key])
+    written = owned(one, [key for key in keys if "*" not in key], views=ANY_ORDER)
 
     def block(a: Declared, b: Declared) -> str:
         key = f"H {a.name} {b.name}"

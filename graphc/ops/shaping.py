@@ -51,6 +51,18 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
     return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
 
 
+in_rows: Op = linear(
+    "in_rows",
+    infer=lambda x: x,
+    numpy="np.ascontiguousarray({0})",
+    transpose=lambda ct, x: ct,
+    view_of=0,
+    public=False,
+    axes=from_the_right,
+    doc="Its argument, row by row in memory: what is computed of it element by element is so too.",
+)
+
+
 def swapped(x: Node) -> Node:
     """The last two axes exchanged."""
     return transpose(x, axes=(*range(x.rank - 2), x.rank - 1, x.rank - 2))

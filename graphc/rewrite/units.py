@@ -7,7 +7,7 @@ from graphc.graph import Node
 from graphc.ops.arithmetic import times
 from graphc.ops.linalg import matmul
 from graphc.ops.matrices import identity_matrix
-from graphc.ops.shaping import broadcast_to, expand, reshape, transpose
+from graphc.ops.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.types import same, same_shape
 
 
@@ -31,15 +31,16 @@ def product_of_unit_vectors(node: Node) -> Node | None:
     n, middle = units.shape[0], units.shape[1:-1]
     if not same(units.shape[-1], n) or (units is not x and not same(x.shape[-1], n)):
         return None
-    rows = expand(w, axes=tuple(range(1, 1 + len(middle)))) if middle else w
+    whole = in_rows(w) if w.op is transpose else w
+    rows = expand(whole, axes=tuple(range(1, 1 + len(middle)))) if middle else w
     if factor is not None:
         scale = _last_axis_first(factor, len(middle) + 1)
         if scale is None:
             return None
         rows = scale * rows
-    whole = (n, *middle, w.shape[-1])
-    if not same_shape(rows.shape, whole):
-        rows = broadcast_to(rows, shape=whole)
+    shape = (n, *middle, w.shape[-1])
+    if not same_shape(rows.shape, shape):
+        rows = broadcast_to(rows, shape=shape)
     return rows if same_shape(rows.shape, node.shape) else reshape(rows, shape=node.shape)
 
 
@@ -88,5 +89,5 @@ def _last_axis_first(factor: Node, rank: int) -> Node | None:
         return factor
     missing = tuple(range(rank - factor.rank))
     full = expand(factor, axes=missing) if missing else factor
-    moved = transpose(full, axes=(rank - 1, *range(rank - 1))) if rank > 1 else full
+    moved = in_rows(transpose(full, axes=(rank - 1, *range(rank - 1)))) if rank > 1 else full
     return expand(moved, axes=(rank,))
