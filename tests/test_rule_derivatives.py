@@ -189,3 +189,26 @@ output e = sum(h**3)
     rng = np.random.default_rng(0)
     moving: dict[str, Any] = {"x": rng.normal(size=(3, 2)), "h0": rng.normal(size=2)}
     compare(module(text), moving, by_jax(run, moving, "e"), "e")
+
+
+ONE_PORT = """
+input x, s
+block wave(x: [], s: []) -> y: [] {
+    y = sin(x) * s
+    rule vjp x = cotangent(y) * cos(x) * s
+}
+output e = wave(x, s)
+output g = grad(wave(x, s)**2, s)
+derive hessian_matrix e wrt x, s as H
+derive jacobian_matrix g wrt x, s as J
+"""
+
+
+def test_a_port_without_a_rule_depends_on_one_that_has_a_rule() -> None:
+    """Held in the value, not in the derivatives: d²(s sin x)/dx ds = cos x, and so on."""
+    made = module(ONE_PORT)
+    x, s = 0.5, 2.0
+    mixed = [[-s * np.sin(x), np.cos(x)], [np.cos(x), 0.0]]
+    np.testing.assert_allclose(made.H(x, s), mixed, atol=1e-15)
+    expected = [[4 * s * np.sin(x) * np.cos(x), 2 * np.sin(x) ** 2]]
+    np.testing.assert_allclose(made.J(x, s), expected, rtol=1e-14)

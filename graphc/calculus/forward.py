@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.calculus.forward_loops import push_loop
 from graphc.calculus.reverse import fitted, pullback, reached_from
-from graphc.calculus.rules import push_rule
+from graphc.calculus.rules import push_rule, released
 from graphc.graph import Node, dag, stamped, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ops.arithmetic import accumulate
@@ -49,6 +49,9 @@ def pushforward(
                 terms += _pushed(node, tangents, pushed)
             if terms:
                 tangents[node] = _sum([_stretched(term, node) for term in terms])
+    if any(node.op is RULED for node in active):
+        new = released(tangents.values())
+        tangents = {node: new.get(tangent, tangent) for node, tangent in tangents.items()}
     return tangents
 
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.calculus.loops import pull_loop
-from graphc.calculus.rules import pull_rule
+from graphc.calculus.rules import pull_rule, released
 from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
-from graphc.loop import LOOP, RESULT, RULED
+from graphc.loop import LOOP, RESULT, RULED, moved_adjoints
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.define import composite
 from graphc.ops.shaping import broadcast_to, index, unbroadcast
@@ -59,6 +59,10 @@ def pullback(
                 adjoints[node] = Adjoint(node, tuple(terms), _sum(terms))
                 if node.op is not RESULT and node not in given:
                     pulled[node] = _pulled(adjoints[node].value, node)
+    if any(node.op is RULED for node in active):
+        new = released(adjoint.value for adjoint in adjoints.values())
+        moved = moved_adjoints(adjoints.values(), new) if new else ()
+        adjoints |= zip(adjoints, moved, strict=False)
     return adjoints
 
 

@@ -10,7 +10,7 @@ from graphc.elaborate.values import to_node
 from graphc.graph import Node, with_args
 from graphc.loop import Rule, bound, rebuild, ruled
 from graphc.ops import Function, Parameter
-from graphc.ops.arithmetic import stop
+from graphc.ops.arithmetic import hold
 from graphc.ops.shaping import filled
 from graphc.source import did_you_mean
 from graphc.syntax import tree
@@ -78,7 +78,7 @@ def run_rule(context: Context, scope: Scope, rule: tree.Rule) -> None:
 
 def _with_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> Node:
     """One result: the rules for these ports, with the cotangents of other results at zero."""
-    held = rebuild([result], with_args, {node: stop(node) for node in ports.values()})[result]
+    held = rebuild([result], with_args, {node: hold(node) for node in ports.values()})[result]
     value = bound("value", result.type)
     places = {node: bound("port", node.type) for node in ports.values()}
     others = {

@@ -243,6 +243,18 @@ stop: Op = elementwise(
 )
 
 
+hold: Op = elementwise(
+    "held",
+    numpy="{0}",
+    partials=None,
+    result="promote",
+    flops=0,
+    view_of=0,
+    public=False,
+    doc="Its argument, constant where a stated rule carries its derivative, and only there.",
+)
+
+
 def _all_one_type(*types: Type) -> Type:
     assert all(t == types[0] for t in types), types
     return types[0]
