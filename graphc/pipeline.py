@@ -23,7 +23,7 @@ from graphc.emit.module import TAKEN, text
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
-from graphc.names import flat
+from graphc.names import Scope, flat
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
 from graphc.rewrite.stable import stabilise
@@ -37,6 +37,7 @@ class Options:
     """What the command line may say beside the file: nothing that changes its mathematics.
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
+    `both_ways` adds a function of forward mode beside `backward`, so that `check` compares both.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -45,6 +46,7 @@ class Options:
     derive: Sequence[str] = ()
     level: str = "-O0"
     mode: str = ""
+    both_ways: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,19 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(model)
+    return stabilise(_both_ways(model) if options.both_ways else model)
+
+
+def _both_ways(model: Model) -> Model:
+    """The model with the tangents of all outputs by all that has a derivative, as `jvp`."""
+    outputs = tuple((d.name, d.node) for d in model.outputs if d.type.dtype == "float")
+    sources = (*model.params, *model.inputs)
+    wrt = tuple((d.name, d.node) for d in sources if d.type.dtype == "float")
+    if not outputs or not wrt or model.surrogate:
+        return model
+    name = Scope({one.name for one in model.derivations}).fresh("jvp")
+    pushed = Derivation("jvp", outputs, wrt, name, None)
+    return replace(model, derivations=(*model.derivations, pushed))
 
 
 @contextmanager

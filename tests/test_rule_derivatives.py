@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 from conftest import module
 from derivative_checks import Names, by_jax, clauses, compare
+from typer.testing import CliRunner
 
+from graphc.cli.app import app
 from graphc.source import GraphError
 
 VJP = """
@@ -212,3 +215,20 @@ def test_a_port_without_a_rule_depends_on_one_that_has_a_rule() -> None:
     np.testing.assert_allclose(made.H(x, s), mixed, atol=1e-15)
     expected = [[4 * s * np.sin(x) * np.cos(x), 2 * np.sin(x) ** 2]]
     np.testing.assert_allclose(made.J(x, s), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["vjp", "jvp"])
+def test_the_command_compares_both_rules(kind: str, tmp_path: Path) -> None:
+    """Also the one that no function of the file would use."""
+    right = {
+        "vjp": "rule vjp x = cotangent(y) * 3 * x**2",
+        "jvp": "rule jvp y = tangent(x) * 3 * x**2",
+    }
+    for rules, code in ((right, 0), (right | {kind: right[kind].replace("3 *", "2 *")}, 1)):
+        file = tmp_path / "cube.graph"
+        lines = ["y = x**3", *rules.values()]
+        body = "\n    ".join(lines)
+        block = f"block cube(x: [3]) -> y: [3] {{\n    {body}\n}}"
+        file.write_text(f"input x: [3]\n{block}\noutput e = sum(cube(x))\n")
+        result = CliRunner().invoke(app, ["check", "--grad", str(file)])
+        assert result.exit_code == code, result.output
