@@ -54,6 +54,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
         "concat(exp(a[:3]), sin(a[3:]))",
         "concat(a[4:] * 2, a[:4] * 3)",
         "concat(m[:, :1] * 2, m[:, 1:] * m[:, 1:], axis=1)",
+        "stack(exp(m[0]), m[1] * 2)",
     ),
     "product_of_unit_vectors": (
         "eye(4) @ reshape(a, [4, 2])",
@@ -64,8 +65,9 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-FINITE = {"product_of_unit_vectors", "product_with_unit_columns"}
-"""What leaves out products with 0: equal where all is finite, but for the sign of a zero."""
+FINITE = {"product_of_unit_vectors", "product_with_unit_columns", "parts_of_a_whole"}
+"""What leaves out products with 0 or sums with 0: equal where all is finite, but for the sign of a
+zero."""
 
 
 def text_of(expression: str) -> str:

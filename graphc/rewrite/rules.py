@@ -134,37 +134,45 @@ def no_change_of_shape(node: Node) -> Node | None:
 
 
 def parts_of_a_whole(node: Node) -> Node | None:
-    """A sum of arrays that are zero but for ranges of one axis that tile it: one concatenation."""
+    """A sum of arrays that are zero but for places of one axis that tile it: one concatenation.
+
+    Nothing is added to 0, so that a zero keeps its sign.
+    """
     if node.op is not accumulate or any(term.op is not unindex for term in node.args):
         return None
     axes = {axis for term in node.args for axis in _narrowed(term)}
     if len(axes) != 1:
         return None
     axis = axes.pop()
-    ranges = [(_start(term, axis), term.args[0]) for term in node.args]
+    parts = [(*_range(term, axis), term.args[0]) for term in node.args]
     ordered: list[Node] = []
     position = Dim.of(0)
-    while ranges:
-        found = next((part for part in ranges if part[0] == position), None)
+    while parts:
+        found = next((part for part in parts if part[0] == position), None)
         if found is None:
             return None
-        ranges.remove(found)
-        ordered.append(found[1])
-        position = position + found[1].shape[axis]
+        parts.remove(found)
+        _, length, part = found
+        ordered.append(part if part.rank == node.rank else expand(part, axes=(axis,)))
+        position = position + length
     return concat(*ordered, axis=axis) if position == node.shape[axis] else None
 
 
 def _narrowed(term: Node) -> list[int]:
-    """The axes along which an `unindex` is not whole; all of them where it takes positions."""
+    """The axes along which an `unindex` is not whole; several where it takes other steps."""
     items = term.attrs["items"]
-    if any(kind == "at" or value[2] != 1 for kind, value in items):
+    if any(kind == "slice" and value[2] != 1 for kind, value in items):
         return [-1, -2]
-    return [i for i, (_, value) in enumerate(items) if value[1] != term.shape[i]]
+    narrow = [
+        kind == "at" or value[1] != n for (kind, value), n in zip(items, term.shape, strict=True)
+    ]
+    return [axis for axis, one in enumerate(narrow) if one]
 
 
-def _start(term: Node, axis: int) -> Dim:
-    start: Dim = term.attrs["items"][axis][1][0]
-    return start
+def _range(term: Node, axis: int) -> tuple[Dim, Dim]:
+    """Where an `unindex` starts along an axis, and how many positions it has there."""
+    kind, value = term.attrs["items"][axis]
+    return (Dim.of(value), Dim.of(1)) if kind == "at" else (value[0], value[1])
 
 
 _FOLDED = {
