@@ -23,12 +23,12 @@ import pytest
 from test_architecture import LAYERS
 
 from graphc.elaborate.build import standard
-from graphc.elaborate.derive import KINDS
 from graphc.pipeline import Options, Result, compile_source, load
 from graphc.rewrite.engine import PASSES
 from graphc.sample import arguments, sizes
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
+from graphc.syntax.clauses import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

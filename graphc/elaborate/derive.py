@@ -20,13 +20,8 @@ from graphc.graph import Node
 from graphc.names import MODULE, identifier
 from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax import tree
+from graphc.syntax.clauses import KINDS
 
-KINDS = (
-    "value", "grad", "jacobian", "jacobian_matrix", "sparse_jacobian", "vjp", "jvp", "hvp",
-    "hessian", "hessian_matrix", "value_and_grad", "value_and_jacobian",
-    "value_and_jacobian_matrix", "value_and_sparse_jacobian", "value_and_hessian",
-    "value_and_hessian_matrix",
-)  # fmt: skip
 OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
 WITH_PER = ("grad", "jacobian", "jacobian_matrix")
 

@@ -200,7 +200,7 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             order = ordered(pending)
             break
         except Cycle as cycle:
-            wrong = _cycle(pending, cycle.places)
+            wrong = _cycle(scope, pending, cycle.places)
             if scope.outer is not None or scope.block is not None:
                 raise wrong from None
             context.diagnostics.append(wrong.diagnostic)
@@ -217,12 +217,15 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             handler(context, scope, statement)
 
 
-def _cycle(statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:
+def _cycle(scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:
     names = [defined(statements[place])[0].text for place in places]
+    help = "a graph has no cycles; write recurrence as `scan ... carry`"
+    for name in names:
+        if name in scope.carried:
+            help = f"`{name}` is carried: write `next {name} = ...`"
     return mistake(
-        "E202", f"cycle: {' -> '.join([*names, names[0]])}", statements[places[0]].span,
-        "a graph has no cycles; write recurrence as `scan ... carry`",
-    )  # fmt: skip
+        "E202", f"cycle: {' -> '.join([*names, names[0]])}", statements[places[0]].span, help
+    )
 
 
 def _equation(context: Context, scope: Scope, statement: tree.Equation) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax.build import NAME_IT, UNNAMED
 from graphc.syntax.characters import foreign_character
+from graphc.syntax.clauses import declared_shape, derive_clause, tuple_of_values
 from graphc.syntax.operators import (
     chained_comparison,
     elementwise_star,
@@ -165,15 +166,13 @@ def reserved_word(place: Place) -> Diagnostic | None:
     if found.type in KEYWORD_TYPES and "NAME" in place.accepted:
         following = place.tokens[place.at + 1 : place.at + 2]
         is_axis = found.type == "DIM" and following and following[0].type == "EQUAL"
-        in_call = place.previous is not None and place.previous.type in ("LPAR", "COMMA")
-        return error(
-            "E104",
-            f"`{found.value}` is a reserved word",
-            place.span(found),
-            help="an axis is given by `axis=`"
-            if is_axis and in_call
-            else f"call it `{found.value}_`",
-        )
+        before = place.previous.type if place.previous is not None else None
+        help = f"call it `{found.value}_`"
+        if is_axis and before in ("LPAR", "COMMA"):
+            help = "an axis is given by `axis=`"
+        elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
+            help = f"write `{found.value} {place.head.value}: {declared_shape(place)}`"
+        return error("E104", f"`{found.value}` is a reserved word", place.span(found), help=help)
     return None
 
 
@@ -359,6 +358,7 @@ RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
     unclosed_bracket,
     extra_closer,
     slashes,
+    derive_clause,
     python_habit,
     stray_else,
     reserved_word,
@@ -368,6 +368,7 @@ RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
     glued_operator,
     chained_comparison,
     second_equals,
+    tuple_of_values,
     empty_stage,
     missing_type,
     unnamed_value,
