@@ -135,7 +135,9 @@ def error(
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The remedy for a misspelt name, or None where nothing comes close."""
-    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    names = sorted(set(known))
+    cased = [other for other in names if other.lower() == name.lower()]
+    close = cased or get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
@@ -9,7 +10,17 @@ from graphc.elaborate.calls import declare_instance
 from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.model import Declared, DimInfo, Initialiser
 from graphc.elaborate.ports import check_type, type_of
-from graphc.elaborate.scope import POISONED, Context, Entry, Scope, Silent, define, member, mistake
+from graphc.elaborate.scope import (
+    POISONED,
+    Context,
+    Entry,
+    Mistake,
+    Scope,
+    Silent,
+    define,
+    member,
+    mistake,
+)
 from graphc.elaborate.values import compare, describe, to_node
 from graphc.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.names import identifier
@@ -26,6 +37,10 @@ INITIALISERS = {
     "orthogonal": 0,
     "normal": 2,
     "uniform": 2,
+}
+NUMBERS = {
+    "normal": "a mean and a deviation: `normal(0, 0.1)`",
+    "uniform": "two bounds: `uniform(-0.1, 0.1)`",
 }
 
 
@@ -150,6 +165,8 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
     if isinstance(expr, tree.Name) and scope.find(expr.text) is None:
         if INITIALISERS.get(expr.text) == 0:
             return Initialiser(expr.text)
+        if expr.text in NUMBERS:
+            raise _two_numbers(expr.text, expr.span)
         raise mistake(
             "E218",
             f"unknown initialiser `{expr.text}`",
@@ -163,9 +180,24 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
                 _plain(context, evaluate(context, scope, a.value), a.span) for a in expr.arguments
             ]
             if len(numbers) != 2 or any(a.name for a in expr.arguments):
-                raise mistake("E218", f"`{kind}` takes two numbers", expr.span)
+                raise _two_numbers(kind, expr.span)
+            _check_range(kind, numbers, expr.span)
             return Initialiser(kind, tuple(numbers))
     return Initialiser("constant", (_plain(context, evaluate(context, scope, expr), expr.span),))
+
+
+def _two_numbers(kind: str, span: Span) -> Mistake:
+    return mistake("E218", f"`{kind}` takes two numbers", span, NUMBERS[kind])
+
+
+def _check_range(kind: str, numbers: Sequence[float], span: Span) -> None:
+    """What NumPy would refuse when the parameters are drawn."""
+    first, second = numbers
+    if kind == "normal" and not second >= 0:
+        raise mistake("E218", f"a deviation is at least 0, found {second:g}", span, NUMBERS[kind])
+    if kind == "uniform" and not first <= second:
+        message = f"the bounds {first:g} and {second:g} are in the wrong order"
+        raise mistake("E218", message, span, f"write `uniform({second:g}, {first:g})`")
 
 
 def _plain(context: Context, value: Any, span: Span) -> float:

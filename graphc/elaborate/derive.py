@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphc.calculus.reverse import family_of
 from graphc.dims import Dim
@@ -18,11 +19,17 @@ from graphc.elaborate.scope import (
 )
 from graphc.graph import Node
 from graphc.names import MODULE, identifier
-from graphc.source import Diagnostic, Span, did_you_mean, error
+from graphc.source import Diagnostic, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.syntax.clauses import KINDS
 
+WITH_VALUES = {
+    "value_and_vjp": "`vjp` returns the values already",
+    "value_and_jvp": "`jvp` returns the values already",
+}
 OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
+OF_A_TENSOR = {"grad": "use `jacobian`, or "}
+GROUPS = {"params": "parameters", "inputs": "float inputs"}
 WITH_PER = ("grad", "jacobian", "jacobian_matrix")
 
 
@@ -30,9 +37,11 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
     """One clause, resolved."""
     kind = clause.kind.text
     if kind not in KINDS:
-        raise mistake(
-            "E401", f"unknown derivative `{kind}`", clause.kind.span, did_you_mean(kind, KINDS)
-        )
+        near = WITH_VALUES.get(kind) or did_you_mean(kind, KINDS)
+        raise mistake("E401", f"unknown derivative `{kind}`", clause.kind.span, near)
+    if kind == "value" and clause.wrt:
+        message = "`value` is no derivative: it takes no `wrt`"
+        raise mistake("E403", message, clause.wrt[0].span, "write `grad` or `value_and_grad`")
     outputs = [_output(context, scope, name) for name in clause.outputs]
     _check_outputs(kind.removeprefix("value_and_"), clause, outputs)
     wrt = _wrt(context, scope, clause)
@@ -44,7 +53,7 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
     if called in MODULE or called.startswith("_"):
         place = clause.name.span if clause.name else clause.span
         message = f"`{called}` is a name of the module's own"
-        raise mistake("E407", message, place, f"call it `{called.strip('_')}_2`: `as …`")
+        raise mistake("E407", message, place, f"write `as {called.strip('_')}_2`")
     chosen = tuple(zip(names, outputs, strict=True))
     return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
 
@@ -57,7 +66,7 @@ def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> N
         if kind in OF_A_SCALAR and (node.rank or node.type.dtype != "float"):
             raise mistake(
                 "E402", f"{kind} needs a scalar, `{name.text}` is {node.type}", name.span,
-                "use `jacobian`, or reduce it with sum or mean",
+                f"{OF_A_TENSOR.get(kind, '')}reduce it with sum or mean",
             )  # fmt: skip
         if node.type.dtype != "float":
             raise mistake(
@@ -79,7 +88,10 @@ def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequ
             "E408", f"`per` goes with {', '.join(WITH_PER)}, not with `{kind}`", ident.span
         )
     if ident.text not in context.dims:
-        near = did_you_mean(ident.text, context.dims)
+        dims = ", ".join(f"`{name}`" for name in context.dims)
+        near = did_you_mean(ident.text, context.dims) or (
+            f"the dims of this file: {dims}" if dims else None
+        )
         raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
     dim = context.dims[ident.text].symbol
     for name, node in zip(clause.outputs, outputs, strict=True):
@@ -162,6 +174,11 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
                     "E403", f"`{name}` is {node.type}: only floats have derivatives", path.span
                 )
             chosen[name] = node
+    if not chosen:
+        group = clause.wrt[0]
+        word = group.words[0]
+        message = f"`{word}` names nothing: the file has no {GROUPS[word]}"
+        raise mistake("E403", message, group.span)
     return chosen
 
 
@@ -192,8 +209,18 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
         raise Silent
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
-    known = {*parameter_paths(context), *context.nodes}
+    known = {*parameter_paths(context), *_written(context, path.span.source)}
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, did_you_mean(shown, known))
+
+
+def _written(context: Context, text: Source) -> Iterator[str]:
+    """The paths of nodes that the text names: not those inside standard blocks."""
+    words = set(re.findall(r"\w+", text.text))
+    for path, node in context.nodes.items():
+        *outer, last = path.split(".")
+        elsewhere = outer and node.origin is not None and node.origin.span.source is not text
+        if not elsewhere and context.names.get(node) == path and last in words:
+            yield path
 
 
 def _below(name: str, words: Sequence[str]) -> list[str]:

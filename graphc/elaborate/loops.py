@@ -26,7 +26,7 @@ from graphc.ops.loops import rolled
 from graphc.ops.shaping import stack
 from graphc.source import did_you_mean
 from graphc.syntax import tree
-from graphc.types import Mismatch, known_facts, learn, same_shape
+from graphc.types import Mismatch, Type, known_facts, learn, same_shape, show
 
 MAXIMAL_COPIES = 10_000
 
@@ -133,14 +133,11 @@ def _rolled(
             context.name_node(following, inner.join(f"{name}_next"))
         if start.type.dtype != following.type.dtype or not same_shape(start.shape, following.shape):
             types = [str(t) if t.rank else t.dtype for t in (start.type, following.type)]
-            to_float = (start.type.dtype, following.type.dtype) == ("int", "float")
             raise mistake(
                 "E311",
                 f"carried `{name}` starts as {types[0]} but becomes {types[1]}",
                 steps.family.span,
-                "start with a float: `0.0` instead of `0`"
-                if to_float
-                else "a carried value keeps its shape from step to step",
+                _start_help(start, following.type, symbol),
             )
     loop, sources, new = rolled(symbol, first, count, carried, nexts, items, inner.until)
     context.rename(new, known)
@@ -149,6 +146,16 @@ def _rolled(
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
     ends = [result(node, number) for number in range(len(nexts) + len(items))]
     return ends[: len(nexts)], ends[len(nexts) :]
+
+
+def _start_help(start: Node, following: Type, index: str) -> str:
+    """What a carried value should start with, to stay as it is."""
+    varies = any(index in axis.symbols for axis in following.shape)
+    if following.rank and not start.rank and following.dtype == "float" and not varies:
+        return f"start with its shape: `zeros({show(following.shape)})`"
+    if (start.type.dtype, following.dtype) == ("int", "float") and start.rank == following.rank:
+        return "start with a float: `0.0` instead of `0`"
+    return "a carried value keeps its shape from step to step"
 
 
 def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.dims import Dim, only_floor
 from graphc.graph import AxisMap, AxisRule, Node
-from graphc.types import same
+from graphc.types import Shape, product, same
 
 
 def by_name(node: Node) -> AxisMap:
@@ -59,3 +60,19 @@ def aligned(node: Node, slot: int, core: int, last: int) -> tuple[int | None, ..
         i + shift if i < arg.rank - core and same(size, node.shape[i + shift]) else None
         for i, size in enumerate(arg.shape)
     )
+
+
+def reshape_help(size: Dim, shape: Shape) -> str | None:
+    """For the axis of -1 that NumPy computes, and for a division that need not be exact."""
+    for place, axis in enumerate(shape):
+        others = product((*shape[:place], *shape[place + 1 :]))
+        if axis.constant == -1:
+            missing = size // others if others.terms else Dim.of(0)
+            here = f", here `{missing}`" if same(missing * others, size) else ""
+            return f"there is no -1: write the size{here}"
+        floor = only_floor(axis)
+        if floor and same(others * floor.numerator, size * floor.denominator):
+            sides = (floor.numerator, floor.denominator)
+            over, under = (f"{side}" if side.is_atomic else f"({side})" for side in sides)
+            return f"state that it is exact: `require {over} % {under} == 0`"
+    return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import OPERATORS, AxisMap, Node, Op, as_node
-from graphc.ops.axes import from_the_right
+from graphc.ops.axes import from_the_right, reshape_help
 from graphc.ops.batching import ranked, with_attrs
 from graphc.ops.define import composite, constant, linear, normal_axis, stretched_axes, to_float
 from graphc.types import Mismatch, Shape, Type, is_one, known_facts, product, promote, same, show
@@ -95,6 +95,7 @@ def _reshaped(x: Type, *, shape: Shape) -> Type:
         raise Mismatch(
             "E302",
             f"cannot reshape {x} to {show(shape)}: {x.size} against {product(shape)} elements",
+            reshape_help(x.size, shape),
         )
     return x.with_shape(shape)
 
