@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.references import walk
 from graphc.elaborate.scope import (
     BlockValue,
     Context,
@@ -13,6 +14,7 @@ from graphc.elaborate.scope import (
     Instance,
     Scope,
     Silent,
+    lookup,
     mistake,
 )
 from graphc.elaborate.values import describe
@@ -98,6 +100,9 @@ def shape_of(
 
 def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
     """One axis: an integer that is not negative."""
+    for name in walk([axis]):
+        if isinstance(name, tree.Name):
+            lookup(context, scope, name, in_shape=True)
     value = context.evaluate(context, scope, axis)
     if not isinstance(value, Dim):
         raise mistake("E309", f"an axis is an integer or a dim, found {describe(value)}", axis.span)

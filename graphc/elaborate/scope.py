@@ -337,7 +337,7 @@ def _apart(context: Context, node: Node, path: str) -> Node:
     return intern(node.op, node.args, node.attrs, node.type, path)
 
 
-def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:
+def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = False) -> Entry:
     """What a name stands for, or the mistake that nothing does."""
     entry = scope.find(name.text)
     if entry is not None:
@@ -350,18 +350,31 @@ def lookup(context: Context, scope: Scope, name: tree.Name) -> Entry:
     callee = find_callable(context, scope, name.text)
     if callee is not None:
         return Entry(callee, name.span)
-    raise unknown(context, scope, name.text, name.span)
+    raise unknown(context, scope, name.text, name.span, in_shape)
 
 
-def unknown(context: Context, scope: Scope, name: str, span: Span) -> Mistake:
+def unknown(context: Context, scope: Scope, name: str, span: Span, in_shape: bool) -> Mistake:
     """An unknown name, with the nearest known one or why an outer one cannot be seen."""
     if context.uses and scope.block is not None and name in context.file_names:
         near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
     elif name in NAMES:
         near = NAMES[name]
     else:
-        near = did_you_mean(name, {*scope.visible(), *CONSTANTS}) or did_you_mean(name, FUNCTIONS)
+        near = (
+            did_you_mean(name, {*scope.visible(), *CONSTANTS})
+            or did_you_mean(name, FUNCTIONS)
+            or _declare(context, scope, name, in_shape)
+        )
     return mistake("E200", f"unknown name `{name}`", span, near)
+
+
+def _declare(context: Context, scope: Scope, name: str, in_shape: bool) -> str | None:
+    """How a name that resembles no other is declared; who has declared a dim knows how."""
+    if scope.block is not None:
+        return None
+    if in_shape:
+        return None if context.dims else f"declare it: `dim {name}`"
+    return f"declare it: `input {name}: [...]`, `param {name}: [...]` or `dim {name}`"
 
 
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
