@@ -77,7 +77,8 @@ def winners(costs: Mapping[str, Cost]) -> list[str]:
     for point in points:
         work = {mode: one.typical(point) for mode, one in costs.items()}
         best = min(work, key=lambda mode: work[mode])
-        if work[best] < MARGIN * min(work[mode] for mode in chosen):
+        possible = min(work.values()) > 0  # a size that no shape allows costs less than nothing
+        if possible and work[best] < MARGIN * min(work[mode] for mode in chosen):
             chosen.append(best)
     return chosen
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import module
+from conftest import compiled, module
 from derivative_checks import Names, by_jax, clauses, close, compare
 from random_graphs import called, values_of, written
 
@@ -68,3 +68,9 @@ def test_modes_agree(seed: int) -> None:
         for output, row in made[mode].B(**given).items():
             for path, block in row.items():
                 close(block, blocks[output][path], 1e-12, f"{output} {path} {mode}")
+
+
+def test_a_mode_is_printed_once() -> None:
+    """Sizes that no shape allows, as N = 1 here, decide nothing."""
+    text = "dim N\ninput x: [N]\noutput r = x[2:] * x[:-2]\nderive jacobian r wrt x as J"
+    assert compiled(text).text.count("J_r_x = ") == 1

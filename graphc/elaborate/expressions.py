@@ -186,7 +186,11 @@ def _parameter(
     shown = ".".join([root.text, *below])
     below_holder = [p for p in parameter_paths(context) if p.startswith(f"{holder.path}.")]
     known = [root.text + p[len(holder.path or "") :] for p in below_holder]
-    raise mistake("E210", f"no parameter `{shown}`", span, did_you_mean(shown, known))
+    if len(below) == 1 and below[0] in context.names.values():  # what a loop ends with
+        near = f"it is called `{below[0]}`"
+    else:
+        near = did_you_mean(shown, known)
+    raise mistake("E210", f"no parameter `{shown}`", span, near)
 
 
 def _transposed(value: Any, span: Span) -> Node:
