@@ -562,7 +562,12 @@ def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
 def watching(graph: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "graphc", "compile", str(graph), "--watch"]
     process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # A job in the background ignores interrupts, and hands that on to what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     yield process
     if process.poll() is None:

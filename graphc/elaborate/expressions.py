@@ -187,7 +187,7 @@ def _parameter(
     below_holder = [p for p in parameter_paths(context) if p.startswith(f"{holder.path}.")]
     known = [root.text + p[len(holder.path or "") :] for p in below_holder]
     if len(below) == 1 and below[0] in context.names.values():  # what a loop ends with
-        near = f"it is called `{below[0]}`"
+        near: str | None = f"it is called `{below[0]}`"
     else:
         near = did_you_mean(shown, known)
     raise mistake("E210", f"no parameter `{shown}`", span, near)
