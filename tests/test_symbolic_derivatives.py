@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -74,3 +75,24 @@ def test_a_mode_is_printed_once() -> None:
     """Sizes that no shape allows, as N = 1 here, decide nothing."""
     text = "dim N\ninput x: [N]\noutput r = x[2:] * x[:-2]\nderive jacobian r wrt x as J"
     assert compiled(text).text.count("J_r_x = ") == 1
+
+
+def test_third_derivatives_by_nesting() -> None:
+    """The Hessian of a directional derivative, through a scan: jax.hessian of jax.jvp."""
+    text = """
+        input x, v: [3]
+        scan turn[k in 4] carry h = x { next h = sin(h) + 0.1 * h * sum(h) }
+        energy = sum(exp(h) * x)
+        output along = sum(grad(energy, x) * v)
+        derive hessian along wrt x as H
+    """
+
+    def energy(x: jnp.ndarray) -> jnp.ndarray:
+        h = x
+        for _ in range(4):
+            h = jnp.sin(h) + 0.1 * h * jnp.sum(h)
+        return jnp.sum(jnp.exp(h) * x)
+
+    x, v = np.array([0.3, -0.8, 0.5]), np.array([1.0, 0.5, -2.0])
+    expected = jax.hessian(lambda x: jax.jvp(energy, (x,), (v,))[1])(x)
+    np.testing.assert_allclose(module(text).H(x, v)["x"]["x"], expected, rtol=1e-11, atol=1e-11)
