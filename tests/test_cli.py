@@ -560,14 +560,14 @@ def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def watching(graph: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "graphc", "compile", str(graph), "--watch"]
+    # A job in the background ignores interrupts, and hands that on to what it starts.
+    start = (
+        "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "runpy.run_module('graphc', run_name='__main__')"
+    )
+    command = [sys.executable, "-c", start, "compile", str(graph), "--watch"]
     process = subprocess.Popen(
-        command,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        # A job in the background ignores interrupts, and hands that on to what it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     yield process
     if process.poll() is None:
