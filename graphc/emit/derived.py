@@ -1,4 +1,4 @@
-"""The functions that a `derive` clause asks for: values, gradients, products, Jacobians."""
+"""The functions that a `derive` clause asks for, but for Jacobians: values, gradients, products."""
 
 from __future__ import annotations
 
