@@ -9,6 +9,7 @@ from graphc.dims import Dim
 from graphc.graph import Graph, Node
 from graphc.loop import LOOP, Loop, body
 from graphc.ops.contraction import TYPICAL
+from graphc.ops.shaping import in_rows
 
 WRITTEN = 8
 """An element that is written costs about as much time as this many multiply-adds of a product."""
@@ -45,7 +46,7 @@ def _total(nodes: Iterable[Node]) -> Cost:
             inside = _total(body(loop))
             adds = adds + inside.multiply_adds * loop.count
             written = written + inside.written * loop.count
-        elif node.args and node.op.view_of is None and not node.static:
+        elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
             adds = adds + node.op.flops(node)
             written = written + node.type.size
     return Cost(adds, written)
