@@ -172,18 +172,20 @@ def _clause(written: str) -> tree.Derive:
 def _halves(model: Model) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     outputs = {d.name: d.node for d in model.outputs}
-    wrt = {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
+    return forward_and_backward(outputs, _wrt(model), model.names, PASSES)
+
+
+def _wrt(model: Model) -> dict[str, Node]:
+    """What `backward` differentiates by; nothing where no output has a derivative."""
     if not any(d.type.dtype == "float" for d in model.outputs):
-        wrt = {}
-    return forward_and_backward(outputs, wrt, model.names, PASSES)
+        return {}
+    return {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
 
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
     split = _halves(model)
     outputs = tuple(d.name for d in model.outputs)
-    by_name = {d.name: d.node for d in (*model.inputs, *model.params)}
-    wrt = {path: by_name[path] for path in (name[2:] for name in split.backward.results)}
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached)
     held = {node: forward.program.variables[node] for node in split.cached}
@@ -193,7 +195,7 @@ def _compiled(model: Model, options: Options) -> Compiled:
         for node in split.backward.nodes
         if node.op is COTANGENT
     }
-    backward = _derived(split.backward, held | cotangents, begin, "backward", (), wrt)
+    backward = _derived(split.backward, held | cotangents, begin, "backward", (), _wrt(model))
     derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
         model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)

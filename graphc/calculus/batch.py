@@ -55,9 +55,10 @@ def _depends(node: Node, known: Container[Node]) -> bool:
     """Does the value depend on the batch? All positions take the same steps."""
     if node.op is RESULT and node.attrs["number"] == STEPS:
         return False
-    if node.op is LOOP and any(n in known or _depends(n, known) for n in body(node.attrs["loop"])):
+    if any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args)):
         return True
-    return any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args))
+    inside = body(node.attrs["loop"]) if node.op is LOOP else ()
+    return any(n in known or _depends(n, known) for n in inside)
 
 
 def _batched(node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim) -> Node:

@@ -16,12 +16,13 @@ from graphc.dims import Dim
 from graphc.graph import Node, Op, dag, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, where
+from graphc.ops.batching import first
 from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul
 from graphc.ops.matrices import eye
 from graphc.ops.reduction import count, mean, sum_
 from graphc.ops.select import scatter
-from graphc.ops.shaping import broadcast_to, expand, reshape, transpose
+from graphc.ops.shaping import broadcast_to, expand, reshape
 from graphc.types import Mismatch, product, same
 
 
@@ -265,18 +266,12 @@ def _slices(x: Node, place: Apart, per: Dim) -> Node:
     """[P, *shape], in which the axis is only what lies in it beside the positions."""
     axis, shape = place.axis, x.shape
     if place.outer.constant == 1 and place.inner.constant == 1:
-        front = _axis_first(x, axis)
+        front = first(x, axis)
         return expand(front, axes=(axis + 1,))
     parted = reshape(x, shape=(*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :]))
-    front = _axis_first(parted, axis + 1)
+    front = first(parted, axis + 1)
     rest = place.outer * place.inner
     return reshape(front, shape=(per, *shape[:axis], rest, *shape[axis + 1 :]))
-
-
-def _axis_first(x: Node, axis: int) -> Node:
-    if axis == 0:
-        return x
-    return transpose(x, axes=(axis, *(i for i in range(x.rank) if i != axis)))
 
 
 def _spread_out(x: Node, place: Apart, per: Dim) -> Node:

@@ -9,7 +9,7 @@ from graphc.calculus.reverse import fitted, pullback, reached_from
 from graphc.calculus.rules import push_rule, released
 from graphc.graph import Node, dag, stamped, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, bound
-from graphc.ops.arithmetic import accumulate
+from graphc.ops.arithmetic import total
 from graphc.ops.shaping import broadcast_to
 from graphc.types import same_shape
 
@@ -48,7 +48,7 @@ def pushforward(
             if node not in given:
                 terms += _pushed(node, tangents, pushed)
             if terms:
-                tangents[node] = _sum([_stretched(term, node) for term in terms])
+                tangents[node] = total([_stretched(term, node) for term in terms])
     if any(node.op is RULED for node in active):
         new = released(tangents.values())
         tangents = {node: new.get(tangent, tangent) for node, tangent in tangents.items()}
@@ -98,7 +98,3 @@ def _stretched(term: Node, node: Node) -> Node:
     """A term in the shape of the node: an operand that was stretched has a smaller tangent."""
     assert term.type.dtype == "float", (term, node)
     return term if same_shape(term.shape, node.shape) else broadcast_to(term, shape=node.shape)
-
-
-def _sum(terms: Sequence[Node]) -> Node:
-    return terms[0] if len(terms) == 1 else accumulate(*terms)

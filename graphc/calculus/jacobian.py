@@ -19,7 +19,7 @@ from graphc.calculus.reverse import family_of, reached_from
 from graphc.dims import Dim
 from graphc.graph import Node, dag
 from graphc.ops.matrices import on_diagonals
-from graphc.ops.shaping import broadcast_to, transpose
+from graphc.ops.shaping import broadcast_to, in_order
 
 Blocks = dict[tuple[str, str], Node]
 
@@ -105,17 +105,13 @@ def _block(
     shape = tuple(sizes[label] for label in target)
     if found is None:
         return broadcast_to(0.0, shape=shape)
-    labels = [("of", k) if kind == "both" else (kind, k) for kind, k in found.labels]
-    if len(labels) == len(target):
-        order = tuple(labels.index(label) for label in target)
-        return (
-            found.value if order == tuple(range(len(order))) else transpose(found.value, axes=order)
-        )
+    if len(found.axes) == len(target):
+        return in_order(found.value, [found.axes.index(label) for label in target])
     letters = dict(zip(target, ascii_lowercase, strict=False))
     letters |= {("by", a): letters["of", k] for k, a in pairs.items() if k != apart}
     return on_diagonals(
         found.value,
-        part="".join(letters[label] for label in labels),
+        part="".join(letters[label] for label in found.axes),
         whole="".join(letters[label] for label in target),
         shape=shape,
     )

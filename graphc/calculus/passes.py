@@ -31,6 +31,11 @@ class Pass:
     value: Node
     labels: tuple[Label, ...]
 
+    @property
+    def axes(self) -> list[Label]:
+        """The labels, an axis of both as that of the output."""
+        return [("of", k) if kind == "both" else (kind, k) for kind, k in self.labels]
+
 
 Passes = dict[tuple[str, str], Pass]
 """By output and path; where nothing reaches, there is none."""

@@ -9,7 +9,7 @@ from graphc.calculus.functions import adjoint_of, labels
 from graphc.calculus.reverse import family_of, pullback
 from graphc.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
 from graphc.loop import rebuild
-from graphc.ops.arithmetic import accumulate, identity
+from graphc.ops.arithmetic import identity, total
 from graphc.ops.shaping import filled, unindex
 
 
@@ -55,7 +55,7 @@ def directions(wrt: Mapping[str, Node]) -> dict[Node, Node]:
     for path, node in wrt.items():
         tangent = source(TANGENT, path, node.type)
         terms.setdefault(family_of(node), []).append(placed(tangent, node))
-    return {n: found[0] if len(found) == 1 else accumulate(*found) for n, found in terms.items()}
+    return {node: total(found) for node, found in terms.items()}
 
 
 def placed(tangent: Node, node: Node) -> Node:

@@ -10,7 +10,7 @@ from graphc.calculus.loops import pull_loop
 from graphc.calculus.rules import pull_rule, released
 from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.loop import LOOP, RESULT, RULED, moved_adjoints
-from graphc.ops.arithmetic import accumulate
+from graphc.ops.arithmetic import total
 from graphc.ops.define import composite
 from graphc.ops.shaping import broadcast_to, index, unbroadcast
 from graphc.types import Mismatch, same_shape
@@ -56,7 +56,7 @@ def pullback(
                 if value is not None:
                     terms.append(Term(fitted(value, node), child, slot))
             if terms:
-                adjoints[node] = Adjoint(node, tuple(terms), _sum(terms))
+                adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
                 if node.op is not RESULT and node not in given:
                     pulled[node] = _pulled(adjoints[node].value, node)
     if any(node.op is RULED for node in active):
@@ -96,10 +96,6 @@ def fitted(cotangent: Node, node: Node) -> Node:
     assert fitted.type.dtype == "float", (cotangent, node)
     assert same_shape(fitted.shape, node.shape), (cotangent, node)
     return fitted
-
-
-def _sum(terms: Sequence[Term]) -> Node:
-    return terms[0].value if len(terms) == 1 else accumulate(*(term.value for term in terms))
 
 
 @composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")

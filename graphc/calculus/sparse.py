@@ -25,6 +25,7 @@ from graphc.ops.shaping import (
     broadcast_to,
     concatenate,
     expand,
+    in_order,
     index,
     reshape,
     transpose,
@@ -170,21 +171,16 @@ def _entries(
 ) -> tuple[Node, Node]:
     """The entries that a pass gives, [output size, n], and the column of each, or -1."""
     free = [a for a in range(by.rank) if a not in pairs.values()]
-    labels = [("of", k) if kind == "both" else (kind, k) for kind, k in found.labels]
     target = [("of", k) for k in range(output.rank)] + [("by", a) for a in free]
-    value = _ordered(found.value, [labels.index(label) for label in target])
+    value = in_order(found.value, [found.axes.index(label) for label in target])
     count = product([by.shape[a] for a in free])
     aligned = [k for k in range(output.rank) if k in pairs]
-    moved = _ordered(places, [*(pairs[k] for k in aligned), *free])
+    moved = in_order(places, [*(pairs[k] for k in aligned), *free])
     missing = tuple(k for k in range(output.rank) if k not in pairs)
     whole = (*output.shape, *(by.shape[a] for a in free))
     stretched = broadcast_to(expand(moved, axes=missing) if missing else moved, shape=whole)
     shape = (output.type.size, count)
     return reshape(value, shape=shape), reshape(stretched, shape=shape)
-
-
-def _ordered(value: Node, order: Sequence[int]) -> Node:
-    return value if list(order) == list(range(value.rank)) else transpose(value, axes=tuple(order))
 
 
 def _starts(wrt: Mapping[str, Node]) -> dict[str, tuple[Dim, Dim | None]]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
-from graphc.emit.families import INDEX, dict_rows, over
+from graphc.emit.families import INDEX, dict_rows, over, path
 from graphc.emit.function import WHOLE_VIEWS, body, result
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
@@ -171,8 +171,7 @@ def _tangents(compiled: Compiled, one: Derived) -> list[str]:
             continue
         if node_path in families:
             d = families[node_path]
-            key = "f" + repr(d.name.replace("*", f"{{{INDEX}}}", 1))
-            taken = _given("tangent", "tangents", d.name, key, node.shape[1:])
+            taken = _given("tangent", "tangents", d.name, path(d), node.shape[1:])
             lines.append(f"{used[node_path]} = np.stack([{taken} {over(d)}])")
         else:
             taken = _given("tangent", "tangents", node_path, repr(node_path), node.shape)
@@ -181,8 +180,7 @@ def _tangents(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def _members(declared: Declared) -> str:
-    path = "f" + repr(declared.name.replace("*", f"{{{INDEX}}}", 1))
-    return f"*({path} {over(declared)})"
+    return f"*({path(declared)} {over(declared)})"
 
 
 def jvp_function(compiled: Compiled, one: Derived) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 from graphc.graph import OPERATORS, Node, Op
@@ -271,6 +272,11 @@ accumulate: Op = linear(
     doc="The sum of what a node's children contribute to its cotangent.",
     public=False,
 )
+
+
+def total(terms: Sequence[Node]) -> Node:
+    """The sum of one or more terms of one type."""
+    return terms[0] if len(terms) == 1 else accumulate(*terms)
 
 
 def _joined(name: str, operator: str, doc: str) -> None:

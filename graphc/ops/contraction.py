@@ -12,7 +12,7 @@ from graphc.ops.define import to_int
 from graphc.ops.linalg import matmul
 from graphc.ops.matrices import diagonal
 from graphc.ops.reduction import sum_
-from graphc.ops.shaping import expand, reshape, transpose
+from graphc.ops.shaping import expand, in_order, reshape, transpose
 from graphc.types import product
 
 Axes = tuple[str, ...]
@@ -118,9 +118,7 @@ def _spread(term: Term, axes: Axes) -> Node:
 
 def _ordered(term: Term, axes: Axes) -> Node:
     node, found = term
-    if found == axes:
-        return node
-    return transpose(node, axes=tuple(found.index(axis) for axis in axes))
+    return in_order(node, [found.index(axis) for axis in axes])
 
 
 def _grouped(term: Term, groups: Sequence[Sequence[str]], sizes: dict[str, Dim]) -> Node:

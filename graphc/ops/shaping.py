@@ -48,7 +48,7 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
             "E305",
             f"`transpose` needs every axis of {show(x.shape)} once, found {show(axes or ())}",
         )
-    return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
+    return in_order(x, order)
 
 
 in_rows: Op = linear(
@@ -61,6 +61,11 @@ in_rows: Op = linear(
     axes=from_the_right,
     doc="Its argument, row by row in memory: what is computed of it element by element is so too.",
 )
+
+
+def in_order(x: Node, axes: Sequence[int]) -> Node:
+    """The axes in this order, if it is another."""
+    return x if list(axes) == list(range(x.rank)) else transpose(x, axes=tuple(axes))
 
 
 def swapped(x: Node) -> Node:
