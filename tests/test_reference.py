@@ -11,6 +11,7 @@ from test_hard_points import EMPTY, POINTS
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
+from graphc.dims import Dim
 from graphc.ops import FUNCTIONS
 from graphc.reference.latex import formulas
 from graphc.reference.markdown import markdown
@@ -54,11 +55,14 @@ tanh(x), for x: [B, D] -> [B, D]:
 pulled back:
     d_x = ct_y * (1 - y * y)
 multiply-adds: 20*B*D
+bytes in and out: 16*B*D
 """,
         "",
     )
     _, text, _ = run("matmul", "--format", "json")
     assert json.loads(text)["pullback"] == ["d_a = ct_y @ b.T", "d_b = a.T @ ct_y"]
+    moved = Dim.symbol("B") * Dim.symbol("D") + Dim.symbol("D") * Dim.symbol("K")
+    assert json.loads(text)["bytes"] == str((moved + Dim.symbol("B") * Dim.symbol("K")) * 8)
 
 
 def test_what_is_no_operation() -> None:

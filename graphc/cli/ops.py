@@ -66,6 +66,7 @@ def _one(name: str, format: str) -> None:
             "latex": {"value": value, "pullback": list(pullback)},
             "conventions": told.conventions,
             "multiply_adds": told.multiply_adds,
+            "bytes": told.bytes,
         }
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
@@ -84,3 +85,4 @@ def _one(name: str, format: str) -> None:
         typer.echo("pulled back:")
         typer.echo("".join(f"    {line}\n" for line in told.pullback), nl=False)
     typer.echo(f"multiply-adds: {told.multiply_adds}")
+    typer.echo(f"bytes in and out: {told.bytes}")

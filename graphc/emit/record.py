@@ -38,8 +38,8 @@ def graph_record(compiled: Compiled) -> list[str]:
         "outputs": {d.name: str(d.type) for d in model.outputs},
         "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
         "bytes": {
-            "params": _amount(_bytes((d.node for d in model.params), width)),
-            "cache": _amount(_bytes(compiled.cached, width)),
+            "params": _amount(bytes_of((d.node for d in model.params), width)),
+            "cache": _amount(bytes_of(compiled.cached, width)),
         },
     }
     lines = ["GRAPH: dict[str, Any] = {"]
@@ -57,7 +57,7 @@ def _amount(dim: Dim) -> int | str:
     return str(dim) if dim.constant is None else dim.constant
 
 
-def _bytes(nodes: Iterable[Node], width: int) -> Dim:
+def bytes_of(nodes: Iterable[Node], width: int) -> Dim:
     """The memory of these values; int is 8 bytes, bool 1."""
     widths = {"float": width, "int": 8, "bool": 1}
     return sum((node.type.size * widths[node.type.dtype] for node in nodes), Dim.of(0))

@@ -50,7 +50,12 @@ def entry(function: Function) -> Iterator[str]:
     yield f"- Value: $`{value}`$"
     if back:
         yield f"- Pullback: {', '.join(f'$`{one}`$' for one in back)}"
-    yield f"- Multiply-adds: {told.multiply_adds.replace('**', '^').replace('*', ' · ')}"
+    yield f"- Multiply-adds: {_dims(told.multiply_adds)}; bytes in and out: {_dims(told.bytes)}"
     if told.conventions:
         yield f"- At hard points: {told.conventions}"
     yield ""
+
+
+def _dims(polynomial: str) -> str:
+    """A polynomial of dims as people write it."""
+    return polynomial.replace("**", "^").replace("*", " · ")

@@ -11,6 +11,7 @@ from importlib import import_module
 from inspect import getsource
 
 from graphc import ops
+from graphc.emit.record import bytes_of
 from graphc.ops import FUNCTIONS, Function
 from graphc.pipeline import Options, Result, compile_text
 from graphc.reference.samples import Sample, sample
@@ -112,7 +113,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What one sample call compiles to."""
+    """What one sample call compiles to; `bytes` are its arguments and results in float64."""
 
     row: Row
     sample: Sample
@@ -121,6 +122,7 @@ class Details:
     value: tuple[str, ...]
     pullback: tuple[str, ...]
     multiply_adds: str
+    bytes: str
     conventions: str
 
 
@@ -172,6 +174,7 @@ def details(function: Function) -> Details:
         value,
         pullback,
         adds[1] if adds else "0",
+        str(bytes_of([d.node for d in (*result.model.inputs, *result.model.outputs)], 8)),
         CONVENTIONS.get(function.name, ""),
     )
 
