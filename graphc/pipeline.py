@@ -12,7 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.cost import Cost, cost
-from graphc.calculus.functions import Split, forward_and_backward
+from graphc.calculus.functions import Split, forward_and_backward, rewritten
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -25,7 +25,7 @@ from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, build
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.schedule import plan
-from graphc.rewrite.engine import PASSES
+from graphc.rewrite.engine import LEVELS, PASSES
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
@@ -97,7 +97,7 @@ def price(
     """What the functions of a source's module cost in each mode; raises GraphError."""
     with building(), _without_collection():
         model = _model(source, options, folder)
-        split = _halves(model)
+        split = _halves(model, options)
         forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
         derived = [
             Priced(one.name, {mode: made.cost for mode, made in _made(model, one, options).items()})
@@ -169,10 +169,11 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _halves(model: Model) -> Split:
+def _halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     outputs = {d.name: d.node for d in model.outputs}
-    return forward_and_backward(outputs, _wrt(model), model.names, PASSES)
+    passes = (*PASSES, *LEVELS[options.level])
+    return forward_and_backward(outputs, _wrt(model), model.names, passes)
 
 
 def _wrt(model: Model) -> dict[str, Node]:
@@ -184,7 +185,7 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
-    split = _halves(model)
+    split = _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached)
@@ -212,22 +213,28 @@ def _function(
     """A function that is asked for, in the mode asked for or the cheapest."""
     made = _made(model, one, options)
     first, *others = (
-        _in_mode(one, mode, made[mode], sources, begin)
+        _in_mode(one, mode, made[mode], sources, begin, options)
         for mode in winners({mode: each.cost for mode, each in made.items()})
     )
     return replace(first, others=tuple(others))
 
 
 def _in_mode(
-    one: Derivation, mode: str, made: Made, sources: Mapping[Node, str], begin: Entry
+    one: Derivation,
+    mode: str,
+    made: Made,
+    sources: Mapping[Node, str],
+    begin: Entry,
+    options: Options,
 ) -> Derived:
+    graph = rewritten(made.graph, LEVELS[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
-        for node in made.graph.nodes
+        for node in graph.nodes
         if node.op in _GIVEN
     }
     given |= sources
-    found = _derived(made.graph, given, begin, one.kind, one.names, dict(one.wrt))
+    found = _derived(graph, given, begin, one.kind, one.names, dict(one.wrt))
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
 

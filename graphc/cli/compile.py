@@ -51,15 +51,17 @@ def compile_(
     dtype: str = DTYPE,
     derive: list[str] = DERIVE,
     mode: str = MODE,
-    level: int = typer.Option(0, "-O", metavar="LEVEL", help="0: one readable statement a node."),
+    level: int = typer.Option(
+        0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast."
+    ),
     watch: bool = typer.Option(False, "--watch", help="Compile again whenever the file changes."),
 ) -> None:
     """Compile FILE to a Python module that imports only NumPy."""
     from graphc.pipeline import Options
 
-    if level != 0:
+    if level not in (0, 2):
         raise typer.BadParameter(
-            f"there is no level {level}; 0 is the level of this version", param_hint="-O"
+            f"there is no level {level}; 0 is the readable one, 2 the fast one", param_hint="-O"
         )
     if watch and STANDARD in (file, out):
         raise typer.BadParameter(
@@ -67,7 +69,12 @@ def compile_(
         )
     target = _target(file, out)
     given = Options(
-        dims(dim), pairs(const, "--const"), float_dtype(dtype), derive, mode=one_mode(mode)
+        dims(dim),
+        pairs(const, "--const"),
+        float_dtype(dtype),
+        derive,
+        level=f"-O{level}",
+        mode=one_mode(mode),
     )
     if not watch:
         raise typer.Exit(_compile(file, target, given))

@@ -32,6 +32,13 @@ def unwrap(graph: Graph) -> Graph:
 
 
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
+"""What every module is made with."""
+
+FAST: tuple[Pass, ...] = ()
+"""What the fast module is made with besides, after those."""
+
+LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
+"""What a level of optimisation adds to `PASSES`."""
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
