@@ -24,6 +24,8 @@ from sampling import DTYPES, NAMES, Call
 from graphc.graph import OPERATORS as OF_NODES
 from graphc.ops import FUNCTIONS
 
+pytestmark = pytest.mark.levels
+
 Arrays = list[np.ndarray]
 VALUE = {"float64": 1e-12, "float32": 1e-5}
 GRADIENT = {"float64": 1e-7, "float32": 1e-5}
