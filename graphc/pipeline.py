@@ -195,7 +195,9 @@ def _compiled(model: Model, options: Options) -> Compiled:
     split = _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
-    forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast)
+    forward = _derived(
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
+    )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
@@ -203,7 +205,9 @@ def _compiled(model: Model, options: Options) -> Compiled:
         for node in split.backward.nodes
         if node.op is COTANGENT
     }
-    backward = _derived(split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast)
+    backward = _derived(
+        split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
+    )
     derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
         model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)

@@ -78,9 +78,7 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Written:
     return Written(line.format(*(one.text for one in arguments)), form)
 
 
-def _source(
-    node: Node, variables: Mapping[Node, str], text: str = ""
-) -> tuple[str, list[Written]]:
+def _source(node: Node, variables: Mapping[Node, str], text: str = "") -> tuple[str, list[Written]]:
     """A template of a node with names for its holes, and what goes into these."""
     arguments = [_written(arg, variables) for arg in node.args]
     typed = typed_argument(node)

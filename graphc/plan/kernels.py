@@ -52,7 +52,7 @@ _ZEROS = re.compile(r"\{out\} = np\.zeros\(\{shape\}, \{\w+\}\)\n")
 
 def kernel(node: Node) -> Kernel | None:
     """How a node is computed into an array; None where NumPy always makes a new one."""
-    if not node.rank or node.static or node.op.view_of is not None and node.op is not in_rows:
+    if not node.rank or node.static or (node.op.view_of is not None and node.op is not in_rows):
         return None
     special = _SPECIAL.get(node.op)
     if special is not None:
@@ -76,9 +76,7 @@ def reduction(node: Node, out: str) -> Kernel | None:
     if found is None or found[1] not in REDUCTIONS:
         return None
     axis, kept, initial = found["axis"] or "None", found["kept"] or "", found["initial"] or ""
-    return Kernel(
-        f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}, None, {out}{kept}{initial})"
-    )
+    return Kernel(f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}, None, {out}{kept}{initial})")
 
 
 def _where(node: Node) -> Kernel | None:

@@ -6,7 +6,7 @@ into scratch that a dead value has left, or into new scratch. What is returned i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
@@ -21,7 +21,9 @@ Roots = frozenset[Node]
 NOWHERE: Roots = frozenset()
 
 
-def in_memory(program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()) -> Program:
+def in_memory(
+    program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
+) -> Program:
     """The program with a place for each value; what is `kept` outlives the function."""
     names = set(taken)
     pending = [program]
@@ -32,7 +34,7 @@ def in_memory(program: Program, kept: Collection[Node] = (), taken: Collection[s
     pool = _Pool(Scope(names))
     ends = [*program.results.values(), *kept]
     roots: dict[Node, Roots] = {}
-    held = frozenset().union(*(_roots(node, roots) for node in ends))
+    held = _behind(ends, program.variables, roots)
     return replace(_placed(program, held, pool, roots), scratch=tuple(pool.made))
 
 
@@ -131,7 +133,7 @@ def _placed(
 
     `rows` are the places of what a loop's body stacks.
     """
-    reads = [_read(step.node, program.variables, roots) for step in program.steps]
+    reads = [_behind(step.node.args, program.variables, roots) for step in program.steps]
     made = {step.node for step in program.steps}
     last: dict[Node, int] = {}
     for number, read in enumerate(reads):
@@ -158,15 +160,17 @@ def _freeing(step: Step | LoopStep, new: Collection[str]) -> Step | LoopStep:
     return replace(step, frees=tuple(name for name in step.frees if name in new))
 
 
-def _read(node: Node, variables: Mapping[Node, str], roots: dict[Node, Roots]) -> Roots:
-    """The roots that the statement of a node reads."""
+def _behind(
+    nodes: Iterable[Node], variables: Mapping[Node, str], roots: dict[Node, Roots]
+) -> Roots:
+    """The roots that the expressions of nodes read, also in what is written inside them."""
     found: set[Node] = set()
-    pending = list(node.args)
+    pending = list(nodes)
     while pending:
-        arg = pending.pop()
-        found |= _roots(arg, roots)
-        if arg not in variables:
-            pending += arg.args
+        node = pending.pop()
+        found |= _roots(node, roots)
+        if node not in variables:
+            pending += node.args
     return frozenset(found)
 
 
@@ -242,7 +246,7 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     kept = [n for n in step.body.results.values() if n not in rows]
     if step.until is not None:
         kept.append(step.until)
-    outlives = frozenset().union(*(_roots(n, inner) for n in kept)) if kept else NOWHERE
+    outlives = _behind(kept, step.body.variables, inner)
     body = _placed(step.body, outlives, pool, inner, rows)
     written = {name for name, item, _ in step.stacks if rows.get(item, "").startswith(f"{name}[")}
     return replace(step, body=body, places=places, written=frozenset(written))
