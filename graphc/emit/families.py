@@ -57,6 +57,22 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
     return lines
 
 
+def slices(params: Sequence[Declared]) -> dict[str, str]:
+    """Where the paths of each family stand in such a tuple: `0:400:2`."""
+    found: dict[str, str] = {}
+    start = 0
+    for group in _groups(params):
+        if group[0].family is None:
+            start += 1
+            continue
+        first, last = group[0].family
+        stop, step = start + len(group) * (last - first + 1), len(group)
+        by = f":{step}" if step > 1 else ""
+        found |= {one.name: f"{start + place}:{stop}{by}" for place, one in enumerate(group)}
+        start = stop
+    return found
+
+
 def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
     """Single parameters, and families that stand together over the same index."""
     numbered = enumerate(params)

@@ -11,7 +11,7 @@ from graphc.emit import parts, special
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
-from graphc.emit.entry import text as entry_text
+from graphc.emit.enter import MEMBER, enter
 from graphc.emit.families import shown, tuple_rows
 from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
@@ -19,7 +19,14 @@ from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.types import show
 
-TAKEN = frozenset({"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
+_DTYPES = {
+    "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
+    "_INT": "_INT = np.dtype(np.int64)",
+    "_BOOL": "_BOOL = np.dtype(np.bool_)",
+}
+TAKEN = frozenset(
+    {"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS", MEMBER, *_DTYPES}
+)
 """Names that the body of a generated function uses for itself."""
 
 
@@ -31,14 +38,14 @@ def text(compiled: Compiled) -> str:
         [derived(compiled, one) for one in compiled.derived],
         [check(compiled)] if compiled.backward.wrt else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
-        ["\n".join(entry_text(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
+        ["\n".join(enter(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
-    functions = [one for section in sections for one in section]
-    written = "\n\n\n".join([_head(compiled), *records(compiled), *functions])
-    return "\n\n\n".join([written, *_parts(written)]) + "\n"
+    functions = [*records(compiled), *(one for section in sections for one in section)]
+    written = "\n\n\n".join([*functions, *_parts("\n".join(functions))])
+    return f"{_head(compiled, written)}\n\n\n{written}\n"
 
 
-def _head(compiled: Compiled) -> str:
+def _head(compiled: Compiled, written: str) -> str:
     model = compiled.model
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -73,6 +80,7 @@ def _head(compiled: Compiled) -> str:
         f"FLOAT = np.{model.dtype}",
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
+        *(line for name, line in _DTYPES.items() if re.search(rf"\b{name}\b", written)),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
