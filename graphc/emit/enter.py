@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Condition, Declared
 from graphc.emit.entry import Binding, Entry, described
-from graphc.emit.families import INDEX, path, slices
+from graphc.emit.families import INDEX, count, path, slices
 from graphc.types import Shape, show
 
 DTYPES = {"float": "_FLOAT", "int": "_INT", "bool": "_BOOL"}
@@ -37,15 +37,15 @@ def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str
     lines += _arrays(begin)
     for condition in conditions:
         lines += _condition(condition)
-    lines.append(f"    return {', '.join(begin.values)}{',' if len(begin.values) == 1 else ''}")
-    return lines
+    values = ", ".join(begin.values) + ("," if len(begin.values) == 1 else "")
+    return [*lines, f"    return {values or '()'}"]
 
 
 def _by_path(begin: Entry) -> list[str]:
     """The parameters out of their dict, exactly those that there are."""
     places = slices(begin.params)
     lines = [
-        f"    if type(params) is not dict or len(params) != {_count(begin.params)}:",
+        f"    if type(params) is not dict or len(params) != {count(begin.params)}:",
         "        _names(params, PARAMETERS)",
         "    try:",
     ]
@@ -64,10 +64,6 @@ def _by_path(begin: Entry) -> list[str]:
         "        _names(params, PARAMETERS)  # says which",
         "        raise",
     ]
-
-
-def _count(params: Iterable[Declared]) -> int:
-    return sum(1 if d.family is None else d.family[1] - d.family[0] + 1 for d in params)
 
 
 def _arrays(begin: Entry) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from graphc.elaborate.model import Declared
@@ -55,6 +55,11 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
             paths = ", ".join(map(path, group)) + ("," if len(group) == 1 else "")
             lines.append(f"    *(path {over(group[0])} for path in ({paths})),")
     return lines
+
+
+def count(params: Iterable[Declared]) -> int:
+    """How many paths there are, with each member of a family."""
+    return sum(1 if d.family is None else d.family[1] - d.family[0] + 1 for d in params)
 
 
 def slices(params: Sequence[Declared]) -> dict[str, str]:

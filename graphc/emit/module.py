@@ -15,6 +15,7 @@ from graphc.emit.enter import MEMBER, enter
 from graphc.emit.families import shown, tuple_rows
 from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
+from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.types import show
@@ -25,8 +26,9 @@ _DTYPES = {
     "_BOOL": "_BOOL = np.dtype(np.bool_)",
 }
 TAKEN = frozenset(
-    {"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS", MEMBER, *_DTYPES}
-)
+    {"done", "params", "cache", "cotangents", "tangents", "out", PLACES, MEMBER, "np", "PARAMETERS",
+     "FLOAT", *_DTYPES, "Outputs", "Cache"}
+)  # fmt: skip
 """Names that the body of a generated function uses for itself."""
 
 
@@ -68,9 +70,7 @@ def _head(compiled: Compiled, written: str) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from collections.abc import Callable, Iterable, Mapping"
-        if compiled.backward.wrt
-        else "from collections.abc import Mapping",
+        f"from collections.abc import {', '.join(_kinds(compiled, written))}",
         "from typing import Any, NamedTuple",
         "",
         "import numpy as np",
@@ -86,6 +86,13 @@ def _head(compiled: Compiled, written: str) -> str:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
     return "\n".join(lines)
+
+
+def _kinds(compiled: Compiled, written: str) -> list[str]:
+    """The kinds of collections in the types."""
+    kinds = ("Callable", "Iterable", "Mapping")
+    always = kinds if compiled.backward.wrt else kinds[-1:]
+    return [kind for kind in kinds if kind in always or f"{kind}[" in written]
 
 
 def _is_sparse(compiled: Compiled) -> bool:
