@@ -133,18 +133,19 @@ def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
     their addresses.
     """
     arrays = [*places.values(), *read]
-    names = [*(f"`{path}`" for path in places), *(["an argument or the cache"] * len(read))]
+    owners = [array if array.base is None else array.base for array in arrays]
+    own = all(isinstance(one, np.ndarray) and one.flags.owndata for one in owners)
     groups: dict[int, list[int]] = {}
-    for number, array in enumerate(arrays):
-        owner = array if array.base is None else array.base
-        own = isinstance(owner, np.ndarray) and owner.flags.owndata
+    for number, owner in enumerate(owners):
         groups.setdefault(id(owner) if own else 0, []).append(number)
-    if 0 in groups:
-        groups = {0: list(range(len(arrays)))}
+    if len(groups) == len(arrays):
+        return
+    names = [*(f"`{path}`" for path in places), *(["an argument or the cache"] * len(read))]
     for group in groups.values():
+        if len(group) == 1:
+            continue
         before: list[tuple[int, int]] = []  # those that reach beyond the start of the next
-        spans = [(*np.lib.array_utils.byte_bounds(arrays[n]), n) for n in group]
-        for low, high, n in sorted(spans if len(group) > 1 else []):
+        for low, high, n in sorted((*np.lib.array_utils.byte_bounds(arrays[n]), n) for n in group):
             before = [(end, other) for end, other in before if end > low]
             for _, other in before:
                 first, second = sorted((n, other))
