@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, special
+from graphc.emit import parts, places, special
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
@@ -18,6 +18,7 @@ from graphc.emit.layout import docstring
 from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
+from graphc.emit.scratch import every_program, scratch_functions
 from graphc.types import show
 
 _DTYPES = {
@@ -27,7 +28,7 @@ _DTYPES = {
 }
 TAKEN = frozenset(
     {"done", "params", "cache", "cotangents", "tangents", "out", PLACES, MEMBER, "np", "PARAMETERS",
-     "FLOAT", *_DTYPES, "Outputs", "Cache"}
+     "FLOAT", "BITS", "scratch", *_DTYPES, "Outputs", "Cache"}
 )  # fmt: skip
 """Names that the body of a generated function uses for itself."""
 
@@ -40,6 +41,7 @@ def text(compiled: Compiled) -> str:
         [derived(compiled, one) for one in compiled.derived],
         [check(compiled)] if compiled.backward.wrt else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
+        scratch_functions(compiled),
         ["\n".join(enter(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
     functions = [*records(compiled), *(one for section in sections for one in section)]
@@ -78,6 +80,7 @@ def _head(compiled: Compiled, written: str) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
+        *([_bits(model.dtype)] if "BITS" in written else []),
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
         *(line for name, line in _DTYPES.items() if re.search(rf"\b{name}\b", written)),
@@ -85,6 +88,8 @@ def _head(compiled: Compiled, written: str) -> str:
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
+    if any(one.program.scratch for one in every_program(compiled)):
+        lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
     return "\n".join(lines)
 
 
@@ -93,6 +98,10 @@ def _kinds(compiled: Compiled, written: str) -> list[str]:
     kinds = ("Callable", "Iterable", "Mapping")
     always = kinds if compiled.backward.wrt else kinds[-1:]
     return [kind for kind in kinds if kind in always or f"{kind}[" in written]
+
+
+def _bits(dtype: str) -> str:
+    return f"BITS = np.{dtype.replace('float', 'int')}  # a float's bits: times a mask, they choose"
 
 
 def _is_sparse(compiled: Compiled) -> bool:
@@ -110,7 +119,7 @@ def _sources() -> dict[str, str]:
     """The ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
-        for source in (parts, special)
+        for source in (parts, places, special)
         for name, value in vars(source).items()
         if inspect.isfunction(value) and value.__module__ == source.__name__
     }

@@ -14,8 +14,9 @@ IMPORTS = {
 }
 BUILTINS = frozenset(
     {"abs", "all", "any", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
-     "isinstance", "len", "list", "max", "min", "property", "range", "reversed", "set", "sorted",
-     "str", "sum", "tuple", "type", "zip", "ArithmeticError", "KeyError", "TypeError", "ValueError"}
+     "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
+     "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError", "IndexError",
+     "KeyError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
