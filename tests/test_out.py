@@ -331,3 +331,40 @@ def test_nothing_is_kept_of_out() -> None:
     finally:
         tracemalloc.stop()
     assert after - before < 2000
+
+
+FAMILIES = """
+input x: [2]
+param first: [2]
+repeat layer[k in 2..4] carry h = x * first {
+    param a: [2]
+    param b: []
+    param c: [2]
+    next h = sin(h * a + b) * c
+}
+repeat tail[k in 0..1] carry g = h {
+    param s: []
+    next g = g * s
+}
+output y = sum(g)
+derive grad y wrt params
+derive grad y wrt tail.*, layer.* as some
+derive hvp y wrt layer.*, first as product
+"""
+
+
+@pytest.mark.parametrize("name", ["backward", "grad_y", "some", "product"])
+def test_members_of_families_have_their_paths_at_each_level(name: str) -> None:
+    plain, fast = (
+        load(compile_text(FAMILIES, options=Options(level=level)).text, f"families{level[-1]}")
+        for level in ("-O0", "-O2")
+    )
+    rng = np.random.default_rng(6)
+    params = {path: rng.normal(size=np.shape(v)) for path, v in plain.init().items()}
+    more = {"tangents": {"layer.3.a": np.ones(2)}} if name == "product" else {}
+    given = {"params": params, "x": np.array([0.3, 0.7])}
+    one, two = call(plain, name, given, **more), call(fast, name, given, **more)
+    assert list(one) == list(two)
+    for path in one:
+        assert np.shape(one[path]) == np.shape(two[path]) == np.shape(params[path])
+        np.testing.assert_allclose(two[path], one[path], rtol=1e-13)

@@ -8,7 +8,7 @@ from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit import out
 from graphc.emit.compiled import Compiled, Derived
-from graphc.emit.families import INDEX, dict_rows, over, path
+from graphc.emit.families import dict_rows, member, over, path, zipped_rows
 from graphc.emit.function import WHOLE_VIEWS, body, result
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
@@ -60,25 +60,17 @@ def gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
 
 def _by_path(compiled: Compiled, one: Derived, prefix: str) -> list[str]:
     """The rows of a dict of results by path; a member of a family is a position of the whole."""
-
-    def key(path: str) -> str:
-        return f"{prefix} {path}"
-
     declared = differentiated(compiled, one)
-    plain = [d.name for d in declared if d.family is None]
-    written = owned(one, [key(name) for name in plain])
+    keys = {d.name: f"{prefix} {d.name}" for d in declared}
+    written = owned(one, [keys[d.name] for d in declared if d.family is None])
     written |= {
-        key(d.name): result(one.program.results[key(d.name)], one.program) + f"[{position(d)}]"
-        for d in declared
-        if d.family is not None
+        key: result(one.program.results[key], one.program)
+        for key in keys.values()
+        if key not in written
     }
-    return dict_rows(declared, lambda d, _: written[key(d.name)])
-
-
-def position(declared: Declared, index: str = INDEX) -> str:
-    assert declared.family is not None
-    first = declared.family[0]
-    return index if first == 0 else f"{index} - {first}"
+    if compiled.level == "-O0":  # each path stands there as it is
+        return dict_rows(declared, lambda d, _: written[keys[d.name]] + member(d))
+    return zipped_rows(declared, compiled.model.params, lambda d: written[keys[d.name]])
 
 
 def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
