@@ -44,7 +44,7 @@ def agree(found: Any, expected: Any, tolerance: float, what: str) -> None:
         finite = np.isfinite(other)
         assert np.array_equal(one[~finite], other[~finite], equal_nan=True), what
         gap = float(np.max(np.abs(one[finite] - other[finite]), initial=0))
-        assert gap <= tolerance * max(_largest(other), 1e-2 * largest), f"{what}: {gap}"
+        assert gap <= tolerance * max(_largest(other), 0.1 * largest), f"{what}: {gap}"
 
 
 def _largest(value: Any) -> float:
