@@ -37,7 +37,7 @@ def in_memory(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
     """The program with a place for each value; what is `kept` outlives the function."""
-    names, indices = set(taken), set()
+    names, indices = set(taken), set[str]()
     pending = [program]
     while pending:
         one = pending.pop()
