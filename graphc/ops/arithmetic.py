@@ -266,7 +266,7 @@ def _all_one_type(*types: Type) -> Type:
 def _accumulate_batch(
     node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim
 ) -> Node:
-    """Terms of one shape each for itself; those that rewriting has left to be stretched still are."""
+    """Terms of one shape; what rewriting has left to be stretched still is."""
     if all(arg.type == node.type for arg in node.args):
         return over_rows(node, args, leads, size)
     terms = tuple(aligned(args, leads, node.shape))

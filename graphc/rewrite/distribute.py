@@ -19,6 +19,7 @@ from graphc.loop import (
 )
 from graphc.rewrite.fission import parted
 from graphc.rewrite.mapping import mapped
+from graphc.rewrite.recurrences import recast
 from graphc.rewrite.stages import staged
 
 
@@ -86,6 +87,12 @@ def _ends(
     )
     read = [new[n] for n in sources]
     stages = None if open_ended else staged(loop, read)
+    better = None if stages is None else recast(loop, starts, stages)
+    if better is not None:
+        loop, starts = better.loop, better.starts
+        carried = loop.carried
+        moved = {n: better.new.get(one, one) for n, one in moved.items()}
+        stages = staged(loop, read)
     if stages is not None and stages.pays:
         parts = parted(loop, [starts[c] for c in carried], read, stages, node.index[0])
         new.update({n: parts.inside[one] for n, one in moved.items() if one in parts.inside})

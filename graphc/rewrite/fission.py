@@ -23,8 +23,8 @@ from graphc.loop import (
 from graphc.ops.arithmetic import minus, negative
 from graphc.ops.arithmetic import total as added
 from graphc.ops.batching import first
-from graphc.ops.shaping import arange, broadcast_to, concat, expand, full_array, index, part_of
-from graphc.rewrite.stages import Stages, is_free, is_list
+from graphc.ops.shaping import arange, broadcast_to, concat, expand, index, part_of
+from graphc.rewrite.stages import Stages, is_free, is_list, is_zero
 from graphc.rewrite.totals import Steps, total
 from graphc.types import known_facts, same_shape
 
@@ -130,9 +130,10 @@ class _Parting:
         for node in members:
             if node in stages.shifted:
                 self.stacks[node], _ = self._delayed(node)
-            elif node not in self.stacks and is_free(node, loop.index):
-                if node.args[0] in self.stacks:
-                    self.stacks[node] = batched_node(node, self.stacks, {}, loop.count)
+            elif node in self.stacks or not is_free(node, loop.index):
+                continue
+            elif node.args[0] in self.stacks:
+                self.stacks[node] = batched_node(node, self.stacks, {}, loop.count)
 
     def _read(
         self, members: Sequence[Node], roots: Sequence[Node]
@@ -182,8 +183,7 @@ class _Parting:
         terms = [
             typed(total(arg, self.steps), arg.type) for arg in adding.args if arg is not carried
         ]
-        value = start.attrs.get("value") if start.op is full_array else start.value
-        if value != 0 or not same_shape(terms[0].shape, adding.shape):
+        if not is_zero(start) or not same_shape(terms[0].shape, adding.shape):
             return with_args(
                 adding, tuple(start if arg is carried else terms.pop(0) for arg in adding.args)
             )

@@ -1,7 +1,8 @@
 """A loop's body by strongly connected components: what each step must do, what all can at once.
 
 This is loop distribution (Allen and Kennedy 1987, "Automatic translation of Fortran programs to
-vector form"); the loops that remain are joined greedily (Kennedy and McKinley 1993, "Typed fusion").
+vector form"); the loops that remain are joined greedily (Kennedy and McKinley 1993, "Typed fusion
+with applications to parallel and sequential code generation").
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from graphc.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
 from graphc.ops.arithmetic import accumulate, minus, plus
 from graphc.ops.contraction import TYPICAL
 from graphc.ops.linalg import matmul, outer
-from graphc.ops.shaping import in_rows, index
+from graphc.ops.shaping import full_array, in_rows, index
 
 LARGE = 4096
-"""Elements from which on an array keeps a step busy: to save a call is nothing, to stack it much."""
+"""Elements from which on an array keeps a step busy: a call saved is little, a stack is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,9 @@ class Stages:
     for all steps at once after the loop of that stage, if there is one; arguments come first.
     What `floats` is written wherever it is read: numbers, and views of parameters that are lists.
     `sums` says which node adds to a carried value that only gathers. The loops collect what is
-    `saved`; the carried values in `shifted` are what they become, a step later. `pays` says
-    whether all that is worth it.
+    `saved`; the carried values in `shifted` are what they become, a step later. What is
+    `recurrent` depends on itself, a step before; of what is `waiting` the values of all steps are
+    not there before the loops. `pays` says whether all that is worth it.
     """
 
     loops: Mapping[int, Sequence[Node]]
@@ -42,6 +44,8 @@ class Stages:
     sums: Mapping[Node, Node]
     saved: Collection[Node]
     shifted: Collection[Node]
+    recurrent: Collection[Node]
+    waiting: Collection[Node]
     pays: bool
 
     @property
@@ -83,7 +87,15 @@ def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
     lost = found.unstackable - found.looped
     floats = [node for node in order if node in found.floats]
     return Stages(
-        loops, after, floats, sums, saved, shifted, pays and lost.isdisjoint(loop.collected)
+        loops,
+        after,
+        floats,
+        sums,
+        saved,
+        shifted,
+        found.recurrent,
+        found.looped | found.unstackable,
+        pays and lost.isdisjoint(loop.collected),
     )
 
 
@@ -205,12 +217,12 @@ class _Placing:
             return False
         if node in self.adding:
             stepped = [arg for arg in moving if arg in self.looped]
-            return all(arg in self.recurrent and _small(arg) for arg in stepped)
+            return all(arg in self.recurrent and is_small(arg) for arg in stepped)
         if node.op is LOOP:
             return self._is_plain(node)
         if node.op.batch is None:
             return False
-        if all(map(_small, (node, *moving))):
+        if all(map(is_small, (node, *moving))):
             return True
         users = self.users.get(node, ())
         summed = node.op in PRODUCTS and users and all(user in self.adding for user in users)
@@ -225,7 +237,7 @@ class _Placing:
         numbers = arguments_first(arg for n in inside for arg in n.args if arg.static)
         return (
             all(n.until is None and not n.limited for n in loops)
-            and all(map(_small, inside))
+            and all(map(is_small, inside))
             and not any(mentions(number, self.index) for number in numbers)
         )
 
@@ -276,6 +288,11 @@ def is_view(node: Node) -> bool:
     return node.op.view_of is not None and node.op is not in_rows and len(node.args) == 1
 
 
+def is_zero(node: Node) -> bool:
+    value = node.attrs["value"] if node.op is full_array else node.value
+    return isinstance(value, int | float) and value == 0
+
+
 def is_free(node: Node, index: str) -> bool:
     """Is it a view, and can it be taken of all steps at once?"""
     return is_view(node) and node.op.batch is not None and not mentions(node, index)
@@ -291,7 +308,7 @@ def is_list(source: Node) -> bool:
 # ---- costs -------------------------------------------------------------------------------------
 
 
-def _small(node: Node) -> bool:
+def is_small(node: Node) -> bool:
     return _typical(node.type.size) < LARGE
 
 
@@ -307,7 +324,9 @@ def _distributed_cost(
     shifted: Collection[Node],
 ) -> float:
     changes = {*loop.bound, *(n for group in (*loops.values(), *after.values()) for n in group)}
-    total = 3.0 * len(shifted) + sum(_calls(node) for group in after.values() for node in group)
+    vectors = [node for group in after.values() for node in group]
+    delayed = len(shifted) + sum(node.op is BOUND for node in vectors)
+    total = 3.0 * delayed + sum(map(_calls, vectors))
     for members in loops.values():
         read = {arg for node in members for arg in node.args if arg in changes} - {*members}
         total += _cost(loop, members, [n for n in members if n in saved], read)
@@ -329,7 +348,7 @@ def _calls(node: Node) -> float:
         return 0
     if node.op is LOOP:
         inner: Loop = node.attrs["loop"]
-        return _cost(inner, body(inner), inner.collected, inner.elements)
+        return _cost(inner, body(inner), inner.collected, [e.node for e in inner.elements])
     return (
         len(node.args) - 1
         if node.op is accumulate

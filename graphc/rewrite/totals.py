@@ -11,8 +11,7 @@ from graphc.ops.arithmetic import accumulate, negative, times
 from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul, outer
 from graphc.ops.reduction import sum_
-from graphc.ops.shaping import broadcast_to, expand, in_order, reshape, transpose, unindex
-from graphc.types import product
+from graphc.ops.shaping import broadcast_to, expand, reshape, transpose, unindex
 
 MOVING = (reshape, transpose, expand, broadcast_to, unindex, negative)
 """What is linear and costs less when it is done to the sum."""
