@@ -8,15 +8,16 @@ VECTORS = (
     "tanh({0})", "sin({0}) * {1}", "{0} + {1}", "{0} - {1}", "-{0}", "{0} * {1}", "sigmoid({0})",
     "{0} * w", "0.5 * {0}", "{0} * u[{t}]", "{0} + v[:, {t}]", "tanh({0} @ M)", "tanh(M @ {0})",
     "softmax({0})", "cumsum({0})", "where({0} > 0, {0}, 0.1 * {1})", "{0} / (1 + {1}**2)",
-    "{0} * {s}", "mean({0}) * {1}", "flip({0}) * 0.5", "concat({0}[1:], {1}[:1])", "maximum({0}, {1})",
-    "{0} * {t} / (3 + {t})", "add({0}, {1}, {0})", "tanh(outer({0}, {1}) @ w)", "{0} * p",
+    "{0} * {s}", "mean({0}) * {1}", "flip({0}) * 0.5", "concat({0}[1:], {1}[:1])",
+    "maximum({0}, {1})", "{0} * {t} / (3 + {t})", "add({0}, {1}, {0})", "{0} * p",
+    "tanh(outer({0}, {1}) @ w)",
 )  # fmt: skip
-"""By two vectors, a scalar and the index; `p` is a parameter, in a repeat one of each step."""
+"""Of two vectors, a scalar and a position; `p` is a parameter, in a repeat one of each step."""
 SCALARS = ("sum({0} * {1})", "max({0})", "{0} @ {1} / 3", "sin({s})", "{s} * 0.5", "{0}[1]")
 
 
 class Writer:
-    """Draws the text of one loop; `t` is the index, or for arrays the position that it stands for."""
+    """Draws the text of one loop, a scan or a repeat with a parameter for each step."""
 
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)

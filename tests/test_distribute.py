@@ -82,7 +82,10 @@ def paths(made: ModuleType, one: Any, moving: Mapping[str, Any]) -> list[str]:
         path
         for path in moving
         if path in names
-        or any("*" in n and path.startswith(n.split("*")[0]) and path.endswith(n.split("*")[1]) for n in names)
+        or any(
+            "*" in n and path.startswith(n.split("*")[0]) and path.endswith(n.split("*")[1])
+            for n in names
+        )
     ]
 
 

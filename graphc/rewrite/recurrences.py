@@ -8,7 +8,7 @@ that is a multiple of a value of the step before gives way to that value.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -30,6 +30,7 @@ from graphc.ops.shaping import broadcast_to, filled
 from graphc.rewrite.stages import Stages, is_small, is_zero
 from graphc.types import same_shape
 
+READING = 0.3
 LINEAR = (plus, minus, accumulate, times, negative)
 
 
@@ -46,8 +47,9 @@ def recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | 
     """The loop with recurrences of fewer operations; None where there are none to save."""
     forms = _forms(loop, stages)
     inside = body(loop)
-    roots, delays = _fewer_states(loop, starts, forms, {*loop.bound, *inside})
-    if _operations(roots) >= forms.before:
+    price = _Price({*loop.bound, *inside}, {*captured(loop)})
+    roots, delays = _fewer_states(loop, starts, forms, price)
+    if price.of(roots) >= forms.operations + price.of_reading(forms.read):
         return None
     written: dict[Node, Node] = {}
     for node, form in roots.items():
@@ -140,12 +142,14 @@ class Forms:
 
     `roots` are those that a step has to compute: what other nodes read, what is carried on, and
     what has several parts and is read several times, which is a base for others. `kept` is what
-    has to stay as it is: bases, and what other nodes read. `before` counts the operations.
+    has to stay as it is: bases, and what other nodes read. `operations` are those that there are,
+    and `read` is what they read beside values of the step.
     """
 
     roots: Mapping[Node, Form]
     kept: Collection[Node]
-    before: int
+    operations: int
+    read: Collection[Node]
 
 
 def _forms(loop: Loop, stages: Stages) -> Forms:
@@ -172,7 +176,13 @@ def _forms(loop: Loop, stages: Stages) -> Forms:
                 kept.update(node.args)
     needed = {*bases, *kept, *(n for c, n in follow.items() if c in stages.waiting)}
     roots = {node: whole for node, whole in found.items() if node in needed}
-    return Forms(roots, bases | kept, sum(len(n.args) - 1 or 1 for n in found))
+    stepped = {node for members in stages.loops.values() for node in members}
+    return Forms(
+        roots,
+        bases | kept,
+        sum(len(node.args) - 1 or 1 for node in found),
+        {arg for node in found for arg in node.args} - stepped,
+    )
 
 
 def _linear(node: Node, inside: Collection[Node], stages: Stages) -> bool:
@@ -213,12 +223,36 @@ class Delay:
     following: Node
 
 
+@dataclass(frozen=True, slots=True)
+class _Price:
+    """What a step pays: 1 for an operation, and less to read its part of an array of all steps."""
+
+    changes: Collection[Node]
+    outer: Collection[Node]
+
+    def of(self, roots: Mapping[Node, Form]) -> float:
+        read = {n for form in roots.values() for n in (*form.factors.values(), form.term) if n}
+        return sum(form.operations for form in roots.values()) + self.of_reading(read)
+
+    def of_reading(self, nodes: Iterable[Node]) -> float:
+        return READING * sum(map(self.changing, nodes))
+
+    def changing(self, node: Node) -> bool:
+        """Does what is made of nodes of the body differ from step to step?"""
+        pending = [node]
+        while pending:
+            one = pending.pop()
+            if one in self.changes or (one.op is BOUND and one not in self.outer):
+                return True
+            pending += () if one in self.outer else one.args
+        return False
+
+
 def _fewer_states(
-    loop: Loop, starts: Mapping[Node, Node], forms: Forms, changes: Collection[Node]
+    loop: Loop, starts: Mapping[Node, Node], forms: Forms, price: _Price
 ) -> tuple[dict[Node, Form], list[Delay]]:
     """Carried values that are multiples of one value give way to that where this pays."""
     roots, follow = dict(forms.roots), loop.follow
-    outer = {*captured(loop)}
     delays: list[Delay] = []
     groups: dict[Node, list[Node]] = {}
     for carried, following in follow.items():
@@ -235,7 +269,7 @@ def _fewer_states(
         for state in states:
             name, one = str(state.attrs["name"]), roots[follow[state]]
             factor, term = one.factors[base], one.term
-            if factor is not None and _depends(factor, changes, outer):
+            if factor is not None and price.changing(factor):
                 factor = _delayed(factor, filled(0.0, factor.shape), f"{name}_factor", made)
             if term is not None or not is_zero(starts[state]):
                 term = filled(0.0, state.shape) if term is None else term
@@ -251,28 +285,13 @@ def _fewer_states(
                         form = form.with_base(state, instead[state])
             if node not in gone:
                 put[node] = form
-        if _operations(put) < _operations(roots):
+        if price.of(put) <= price.of(roots) - 1:
             roots = put
             delays += made
     return roots, delays
-
-
-def _operations(roots: Mapping[Node, Form]) -> int:
-    return sum(form.operations for form in roots.values())
 
 
 def _delayed(node: Node, start: Node, name: str, made: list[Delay]) -> Node:
     carried = bound(name, node.type)
     made.append(Delay(carried, start, node))
     return carried
-
-
-def _depends(node: Node, changes: Collection[Node], outer: Collection[Node]) -> bool:
-    """Does a factor, which is made of nodes of the body, differ from step to step?"""
-    pending = [node]
-    while pending:
-        one = pending.pop()
-        if one in changes:
-            return True
-        pending += () if one in outer else one.args
-    return False

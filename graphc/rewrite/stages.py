@@ -241,6 +241,11 @@ class _Placing:
             and not any(mentions(number, self.index) for number in numbers)
         )
 
+    def is_computed(self, node: Node) -> bool:
+        """Does a step make an array of its own for it, which can be a part of the stack?"""
+        plain = node.op not in (BOUND, RESULT) and not is_view(node)
+        return plain and node in self.looped and node not in self.unstackable
+
     def sink(self, order: Sequence[Node]) -> None:
         """Into the loop that reads it, so that nothing is stacked for the way there."""
         kept = {*self.recurrent, *self.follow, *self.follow.values()}
@@ -270,8 +275,8 @@ def _saved(loop: Loop, order: Sequence[Node], found: _Placing) -> tuple[set[Node
             if any(user not in found.looped or found.stage[user] != stage for user in readers):
                 wanted.add(node)
     whole = {_viewed(node, found) for node in wanted}
-    shifted = {n for n in whole if n.op is BOUND and found.follow[n] in whole}
-    return whole - shifted, shifted
+    shifted = {n for n in whole if n.op is BOUND and found.is_computed(found.follow[n])}
+    return (whole - shifted) | {found.follow[n] for n in shifted}, shifted
 
 
 def _viewed(node: Node, found: _Placing) -> Node:
