@@ -23,7 +23,7 @@ def entered(compiled: Compiled, lines: list[str]) -> list[str]:
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    return within_scratch(compiled, one, body(one.program))
+    return within_scratch(one.program, body(one.program))
 
 
 def root(node: Node) -> Node:

@@ -7,12 +7,14 @@ from collections.abc import Collection, Mapping, Sequence
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import listed, width
+from graphc.emit.layout import function, listed, width
+from graphc.emit.scratch import within_scratch
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import expand, full_array, reshape, transpose
-from graphc.plan.schedule import LoopStep, Program, Step
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.types import product
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
@@ -32,6 +34,9 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
         if isinstance(step, LoopStep):
             lines += _loop(step, program.variables)
             lines += _dropped(step.frees)
+            continue
+        if isinstance(step, BlockStep):
+            lines += _block(step, program.variables)
             continue
         if step.adjoints:
             lines += _adjoint(step, program)
@@ -94,6 +99,42 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:
+    """The function of a block, and its calls one after the other along the axis."""
+    lines = []
+    for name, node, _, _ in step.outputs:
+        made = f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+        lines.append(f"{name} = {step.places.get(name, made)}")
+    inside = body(step.body)
+    part = f"{step.start}:{step.start} + {step.size}"
+    for name, _, node, axis in step.outputs:
+        if name not in step.written:
+            written = expression(node, step.body.variables)
+            inside.append(f"{name}[{':, ' * axis}{part}] = {written}")
+    inside = within_scratch(step.body, inside)
+    returned = [expression(node, step.body.variables) for _, _, node in step.totals]
+    inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")
+    lines += function(
+        f"def {step.name}({step.start}: int, {step.size}: int) -> tuple[Any, ...]:",
+        f"So many positions of an axis of {step.length}, from `{step.start}` on.",
+        inside,
+    ).split("\n")
+    totals = [name for name, _, _ in step.totals]
+    opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
+    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)})")
+    return lines
+
+
+def _bytes(step: BlockStep) -> Dim:
+    """The scratch that one position takes."""
+    total = Dim.of(8)
+    for scratch in step.body.scratch:
+        if not scratch.base:
+            size = product(scratch.shape).substitute({step.size: 1})
+            total = total + size * (1 if scratch.dtype == "bool" else 8)
+    return total
 
 
 def _handed_on(step: LoopStep) -> list[str]:

@@ -18,7 +18,7 @@ from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
-from graphc.emit.scratch import every_program, scratch_functions
+from graphc.emit.scratch import programs, scratch_functions
 from graphc.types import show
 
 TAKEN = frozenset(
@@ -84,7 +84,9 @@ def _head(compiled: Compiled, functions: Sequence[str]) -> str:
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
-    if any(one.program.scratch for one in every_program(compiled)):
+    if any("_blocks(" in one for one in functions):
+        lines += ["", "CACHE = 2**20  # bytes that a block computes in"]
+    if any(program.scratch for program in programs(compiled)):
         lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
     return "\n".join(lines)
 

@@ -63,20 +63,22 @@ def kernel(node: Node) -> Kernel | None:
         return Kernel(f"np.{UFUNCS[text]}({operands}, {{out}})", EVERY)
     call = _CALL.fullmatch(text)
     if call is not None and isinstance(getattr(np, call[1], None), np.ufunc):
-        return Kernel(f"np.{call[1]}({call[2]}, {{out}})", EVERY)
+        by_name = "out=" if call[1] in ("maximum", "minimum") else ""  # NumPy wants it there
+        return Kernel(f"np.{call[1]}({call[2]}, {by_name}{{out}})", EVERY)
     zeros = _ZEROS.match(text)
     if zeros is not None:
         return Kernel("{out}.fill(0)\n" + text[zeros.end() :])
-    return reduction(node, "{out}")
+    return reduction(node)
 
 
-def reduction(node: Node, out: str) -> Kernel | None:
+def reduction(node: Node) -> Kernel | None:
     """A reduction as its ufunc computes it, which is what NumPy's function calls in the end."""
     found = _REDUCTION.fullmatch(template(node))
     if found is None or found[1] not in REDUCTIONS:
         return None
     axis, kept, initial = found["axis"] or "None", found["kept"] or "", found["initial"] or ""
-    return Kernel(f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}, None, {out}{kept}{initial})")
+    out = ", out={out}" if node.rank else ""
+    return Kernel(f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}{out}{kept}{initial})")
 
 
 def _where(node: Node) -> Kernel | None:
@@ -133,6 +135,6 @@ _SPECIAL: dict[Op, Callable[[Node], Kernel | None]] = {
     in_rows: _copied,
     matmul: _matmul,
     reshape: lambda node: None,
-    sum_: lambda node: reduction(node, "{out}"),
+    sum_: reduction,
     where: _where,
 }

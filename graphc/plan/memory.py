@@ -14,11 +14,23 @@ from graphc.graph import Node
 from graphc.loop import RESULT, Loop, result
 from graphc.names import Scope
 from graphc.plan.kernels import Kernel, kernel, reduction
-from graphc.plan.schedule import LoopStep, Program, Scratch, Step
+from graphc.plan.schedule import (
+    AnyStep,
+    BlockStep,
+    LoopStep,
+    Program,
+    Scratch,
+    Step,
+    given,
+    held_names,
+    made,
+    with_frees,
+)
 from graphc.types import Dtype, Shape, known_facts, product, same_shape
 
 Roots = frozenset[Node]
 NOWHERE: Roots = frozenset()
+NO_ROWS: Mapping[Node, str] = {}
 
 
 def in_memory(
@@ -30,12 +42,22 @@ def in_memory(
     while pending:
         one = pending.pop()
         names.update(one.variables.values())
-        pending += [step.body for step in one.steps if isinstance(step, LoopStep)]
+        pending += [step.body for step in one.steps if not isinstance(step, Step)]
     pool = _Pool(Scope(names))
     ends = [*program.results.values(), *kept]
     roots: dict[Node, Roots] = {}
     held = _behind(ends, program.variables, roots)
-    return replace(_placed(program, held, pool, roots), scratch=tuple(pool.made))
+    placed = _placed(program, held, pool, roots)
+    return replace(placed, steps=_freeing(placed, ends), scratch=tuple(pool.made))
+
+
+def _freeing(program: Program, ends: Collection[Node]) -> tuple[AnyStep, ...]:
+    """The steps, which drop only arrays of their own: scratch stays."""
+    of_steps = {step.target: step for step in program.steps if isinstance(step, Step)}
+    new = {name for name, step in of_steps.items() if not step.out and not step.node.op.view_of}
+    held = held_names(ends, {}, program.variables)
+    freed = with_frees(program.steps, program.variables, held)
+    return tuple(replace(s, frees=tuple(n for n in s.frees if n in new)) for s in freed)
 
 
 # ---- memory -------------------------------------------------------------------------------------
@@ -66,7 +88,7 @@ class _Pool:
     def _view(self, base: str, dtype: Dtype, shape: Shape, order: tuple[int, ...]) -> str:
         key = (base, shape, order)
         if key not in self.views:
-            self.views[key] = name = self.scope.fresh(f"{base}_{len(self.views)}")
+            self.views[key] = name = self.scope.fresh(f"{base}_view")
             self.made.append(Scratch(name, dtype, shape, order, base))
         return self.views[key]
 
@@ -127,37 +149,39 @@ def _placed(
     held: Roots,
     pool: _Pool,
     roots: dict[Node, Roots],
-    rows: Mapping[Node, str] | None = None,
+    rows: Mapping[Node, str] = NO_ROWS,
+    named: Collection[Node] = (),
 ) -> Program:
     """The steps of a function or of a loop's body, each with its kernel and its place.
 
-    `rows` are the places of what a loop's body stacks.
+    `rows` are the places of what a loop's body stacks or a block fills; what nothing else reads
+    needs no name, but for what is `named`.
     """
-    reads = [_behind(step.node.args, program.variables, roots) for step in program.steps]
-    made = {step.node for step in program.steps}
+    reads = [_behind(given(step), program.variables, roots) for step in program.steps]
+    computed = {node for step in program.steps for node in made(step)}
     last: dict[Node, int] = {}
     for number, read in enumerate(reads):
         last.update(dict.fromkeys(read, number))
     dying: dict[int, list[Node]] = {}
     for root, number in last.items():
-        if root not in held and (root in made or (root.op is RESULT and root.args[0] in made)):
+        if root not in held and (
+            root in computed or (root.op is RESULT and root.args[0] in computed)
+        ):
             dying.setdefault(number, []).append(root)
-    placed: list[Step | LoopStep] = []
+    placed: list[AnyStep] = []
     for number, step in enumerate(program.steps):
         dead = dying.get(number, [])
         if isinstance(step, LoopStep):
             placed.append(_loop(step, held, pool))
+        elif isinstance(step, BlockStep):
+            placed.append(_block(step, held, pool))
         else:
-            placed.append(_step(step, held, frozenset(dead), pool, roots, rows or {}))
+            found = _step(step, held, frozenset(dead), pool, roots, rows)
+            unread = step.node in rows and step.node not in last and step.node not in named
+            placed.append(replace(found, target="") if unread else found)
         for root in dead:
             pool.release(root)
-    new = {step.target for step in placed if isinstance(step, Step) and not step.out}
-    return replace(program, steps=tuple(_freeing(step, new) for step in placed))
-
-
-def _freeing(step: Step | LoopStep, new: Collection[str]) -> Step | LoopStep:
-    """A step that drops only arrays of their own: scratch stays."""
-    return replace(step, frees=tuple(name for name in step.frees if name in new))
+    return replace(program, steps=tuple(placed))
 
 
 def _behind(
@@ -185,7 +209,7 @@ def _step(
     node = step.node
     found = kernel(node)
     if found is None:
-        whole = None if node.rank else reduction(node, "None")
+        whole = None if node.rank else reduction(node)
         return step if whole is None else replace(step, kernel=whole.template)
     if node in rows:
         return replace(step, kernel=found.template, out=rows[node])
@@ -206,9 +230,10 @@ def _overwritten(
     node: Node, found: Kernel, dead: Roots, pool: _Pool, roots: dict[Node, Roots]
 ) -> Node | None:
     """The operand that dies here and in whose place the node can be computed."""
-    for slot, arg in enumerate(node.args):
+    for arg in node.args:
         fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
-        if not (fits and slot in found.in_place and arg in pool.places and arg in dead):
+        slots = {other for other, one in enumerate(node.args) if one is arg}
+        if not (fits and slots <= found.in_place and arg in pool.places and arg in dead):
             continue
         others = [n for n in node.args if n is not arg]
         if not any(arg in _roots(other, roots) for other in others):
@@ -247,6 +272,30 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     if step.until is not None:
         kept.append(step.until)
     outlives = _behind(kept, step.body.variables, inner)
-    body = _placed(step.body, outlives, pool, inner, rows)
+    body = _placed(step.body, outlives, pool, inner, rows, nexts)
     written = {name for name, item, _ in step.stacks if rows.get(item, "").startswith(f"{name}[")}
     return replace(step, body=body, places=places, written=frozenset(written))
+
+
+# ---- blocks -------------------------------------------------------------------------------------
+
+
+def _block(step: BlockStep, held: Roots, pool: _Pool) -> BlockStep:
+    """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
+    places: dict[str, str] = {}
+    rows: dict[Node, str] = {}
+    part = f"{step.start}:{step.start} + {step.size}"
+    for name, node, inner, axis in step.outputs:
+        if node not in held:
+            base, place = pool.place(node.type.dtype, node.shape, tuple(range(node.rank)))
+            pool.places[node] = base
+            places[name] = place
+        if kernel(inner) is not None:
+            rows[inner] = f"{name}[{':, ' * axis}{part}]"
+    own = _Pool(pool.scope)
+    kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
+    roots: dict[Node, Roots] = {}
+    outlives = _behind(kept, step.body.variables, roots)
+    body = replace(_placed(step.body, outlives, own, roots, rows), scratch=tuple(own.made))
+    written = frozenset(name for name, _, inner, _ in step.outputs if inner in rows)
+    return replace(step, body=body, places=places, written=written)
