@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.calculus.batch import batched_node, typed
@@ -40,7 +40,7 @@ class Parts:
 
     results: Sequence[Node]
     stacks: Mapping[Node, Node]
-    computed: Collection[Node]
+    computed: Sequence[Node]
     inside: Mapping[Node, Node]
 
 
@@ -70,7 +70,7 @@ class _Parting:
     stages: Stages
     place: int
     stacks: dict[Node, Node] = field(default_factory=dict)
-    computed: set[Node] = field(default_factory=set)
+    computed: list[Node] = field(default_factory=list)
     ends: dict[Node, Node] = field(default_factory=dict)
     inside: dict[Node, Node] = field(default_factory=dict)
     follow: Mapping[Node, Node] = field(init=False)
@@ -175,7 +175,7 @@ class _Parting:
                     self.stacks[node], self.ends[node] = self._delayed(node)
                 elif node.op is not BOUND:
                     self.stacks[node] = batched_node(node, self.stacks, {}, self.loop.count)
-                    self.computed.add(node)
+                    self.computed.append(node)
 
     def _summed(self, adding: Node, carried: Node) -> Node:
         """What a carried value ends as to which each step only adds."""
