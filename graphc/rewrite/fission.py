@@ -23,10 +23,13 @@ from graphc.loop import (
 from graphc.ops.arithmetic import minus, negative
 from graphc.ops.arithmetic import total as added
 from graphc.ops.batching import first
-from graphc.ops.shaping import arange, broadcast_to, concat, expand, index, part_of
+from graphc.ops.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
 from graphc.rewrite.stages import Stages, is_free, is_list, is_zero
 from graphc.rewrite.totals import Steps, total
 from graphc.types import known_facts, same_shape
+
+TURNED = (transpose, expand)
+"""Views that a step takes of what it reads rather than read them of a view of all steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,8 @@ class _Parting:
             node = pending.pop()
             if node not in seen and node in self.steps.changes:
                 seen.add(node)
+                if node.op in TURNED:
+                    own.add(node)
                 pending += node.args if node in own else ()
         elements: dict[Node, Element] = {}
         sources: list[Node] = []
