@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Collection
 from functools import cache
 
 from graphc.elaborate.model import Declared
@@ -17,9 +18,12 @@ from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
+from graphc.ops.kernels import LIMITS
 from graphc.types import show
 
-TAKEN = frozenset({"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
+TAKEN = frozenset(
+    {"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS", *LIMITS}
+)
 """Names that the body of a generated function uses for itself."""
 
 
@@ -34,11 +38,12 @@ def text(compiled: Compiled) -> str:
         ["\n".join(entry_text(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
     functions = [one for section in sections for one in section]
-    written = "\n\n\n".join([_head(compiled), *records(compiled), *functions])
+    used = set(re.findall(r"\b[A-Z]+\b", "\n".join(functions)))
+    written = "\n\n\n".join([_head(compiled, used), *records(compiled), *functions])
     return "\n\n\n".join([written, *_parts(written)]) + "\n"
 
 
-def _head(compiled: Compiled) -> str:
+def _head(compiled: Compiled, used: Collection[str]) -> str:
     model = compiled.model
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -71,6 +76,7 @@ def _head(compiled: Compiled) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
+        *(f"{name} = {by[model.dtype]}" for name, by in LIMITS.items() if name in used),
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
     ]
