@@ -60,7 +60,7 @@ def never_tiny(node: Node) -> bool:
     while node.op in _MOVED:
         node = node.args[0]
     if node.op is CONSTANT and node.rank == 0:
-        return abs(node.value) >= TINY
+        return bool(abs(node.value) >= TINY)
     if node.op in (DIM, sqrt):
         return True
     return at_least(node) >= TINY or _is_total_of_shifted(node)

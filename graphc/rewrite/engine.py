@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
-from graphc.rewrite.fast import strengthen
+from graphc.rewrite.fast import settle, strengthen
+from graphc.rewrite.layout import arrange
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
@@ -35,7 +36,7 @@ def unwrap(graph: Graph) -> Graph:
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
 
-FAST: tuple[Pass, ...] = (strengthen,)
+FAST: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, settle)
 """What the fast module is made with besides, after those."""
 
 LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}

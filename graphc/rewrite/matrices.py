@@ -7,7 +7,7 @@ from graphc.ops.arithmetic import times
 from graphc.ops.contraction import TYPICAL
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import expand, in_rows, reshape, swapped, transpose
-from graphc.rewrite.scalars import Once
+from graphc.rewrite.uses import Once, Rules
 from graphc.types import is_one, product, same
 
 _WHOLE_VIEWS = (reshape, expand)
@@ -72,7 +72,7 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
             return None
         sizes = [typical(arg) for arg in x.args]
         least = min(sizes)
-        if least >= typical(node):
+        if least > typical(node):
             return None
         slot = sizes.index(least)
         return matmul(*(scalar * arg if i == slot else arg for i, arg in enumerate(x.args)))
@@ -91,9 +91,9 @@ def typical(node: Node) -> int:
     return size.evaluate(dict.fromkeys(size.symbols, TYPICAL))
 
 
-MATRICES = {
-    matmul: (rows_as_one, scalar_of_matmul),
-    times: (scalar_of_matmul,),
+SCALES: Rules = {matmul: (scalar_of_matmul,), times: (scalar_of_matmul,)}
+MATRICES: Rules = {
+    matmul: (rows_as_one,),
     reshape: (copied_once,),
     transpose: (transpose_of_product,),
 }

@@ -11,12 +11,13 @@ from graphc.ops.elementary import cos, exp, log, log1p, sin, sqrt, tanh
 from graphc.ops.kernels import square
 from graphc.ops.special import lgamma
 from graphc.rewrite.bounds import at_least
+from graphc.rewrite.uses import Once, Rules
 
 LARGEST_POWER = 16
 """So many factors, multiplied by repeated squaring, cost less than a power."""
 
 
-def power_by_products(node: Node) -> Node | None:
+def power_by_products(node: Node, once: Once) -> Node | None:
     """x**2 -> square(x); x**n -> products of x and its squares; x**-n -> 1 / x**n.
 
     Exact for n = 2 and -1, as NumPy itself does these; else each product rounds.
@@ -50,7 +51,7 @@ def _product(base: Node, n: int) -> Node:
         base = square(base)
 
 
-def power_by_roots(node: Node) -> Node | None:
+def power_by_roots(node: Node, once: Once) -> Node | None:
     """x**0.5 -> sqrt(x), x**-0.5 -> 1 / sqrt(x), x**1.5 -> x sqrt(x), where x is no less than 0.
 
     Exact for 0.5, as NumPy itself does that. (-inf)**0.5 would be inf, and (-0)**-0.5 too.
@@ -62,7 +63,7 @@ def power_by_roots(node: Node) -> Node | None:
     return root if exponent.value == 0.5 else base * root if exponent.value > 1 else 1.0 / root
 
 
-def product_with_itself(node: Node) -> Node | None:
+def product_with_itself(node: Node, once: Once) -> Node | None:
     """x * x -> square(x), and (-x) * (-x) likewise; the square of -x -> that of x. Exact."""
     if node.op is square:
         inner = node.args[0]
@@ -85,7 +86,7 @@ FUNCTIONS: Mapping[Op, Callable[[float], float]] = {
 }
 
 
-def function_of_number(node: Node) -> Node | None:
+def function_of_number(node: Node, once: Once) -> Node | None:
     """f(number) -> the number, in double precision; where Python refuses it stays.
 
     Not exact: NumPy may round the last digit otherwise, and a module of float32 computes in that.
@@ -100,8 +101,8 @@ def function_of_number(node: Node) -> Node | None:
     return as_node(value) if math.isfinite(value) else None
 
 
-POWERS = {
+POWERS: Rules = {
     power: (power_by_products, power_by_roots),
     times: (product_with_itself,),
     square: (product_with_itself,),
-} | {function: (function_of_number,) for function in FUNCTIONS}
+} | dict.fromkeys(FUNCTIONS, (function_of_number,))

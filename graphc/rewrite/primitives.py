@@ -11,9 +11,6 @@ from graphc.ops.arithmetic import (
     logical_not,
     maximum,
     minimum,
-    negative,
-    over,
-    total,
     where,
 )
 from graphc.ops.elementary import exp, log1p
@@ -32,13 +29,15 @@ from graphc.ops.reduction import count, largest, mean, sum_
 from graphc.ops.rounding import clip
 from graphc.ops.select import gather, pick, unpick
 from graphc.ops.shaping import arange, expand, reshape
+from graphc.rewrite.scalars import sum_of
+from graphc.rewrite.uses import Once, Rules
 from graphc.types import product, same_shape
 
 SHORT = 128
 """So many elements cost a ufunc no more than its call."""
 
 
-def sigmoid_by_one_exponential(node: Node) -> Node | None:
+def sigmoid_by_one_exponential(node: Node, once: Once) -> Node | None:
     """sigmoid(x) -> 1 / (1 + exp(min(-x, m))), with exp(m) the largest that does not overflow.
 
     Not exact: rounded otherwise, and below exp(-m) no smaller.
@@ -48,7 +47,7 @@ def sigmoid_by_one_exponential(node: Node) -> Node | None:
     return 1.0 / (1.0 + exp(minimum(-node.args[0], limit(**EXPONENT))))
 
 
-def softplus_by_parts(node: Node) -> Node | None:
+def softplus_by_parts(node: Node, once: Once) -> Node | None:
     """log(1 + exp(x)) -> max(x, 0) + log1p(exp(-|x|)), which NumPy vectorises. Exact."""
     x = node.args[0]
     short = x.type.size.constant is not None and x.type.size.constant <= SHORT
@@ -57,19 +56,19 @@ def softplus_by_parts(node: Node) -> Node | None:
     return maximum(x, 0.0) + log1p(exp(-absolute(x)))
 
 
-def softsign_by_parts(node: Node) -> Node | None:
+def softsign_by_parts(node: Node, once: Once) -> Node | None:
     """softsign(x) -> x / (1 + |x|). Exact."""
     x = node.args[0]
     return None if x.static else x / (1.0 + absolute(x))
 
 
-def cross_entropy_by_parts(node: Node) -> Node | None:
+def cross_entropy_by_parts(node: Node, once: Once) -> Node | None:
     """bce_logits(x, t) -> max(x, 0) - x t + log1p(exp(-|x|)). Exact."""
     x, target = node.args
     return None if x.static else maximum(x, 0.0) - x * target + log1p(exp(-absolute(x)))
 
 
-def clip_by_bounds(node: Node) -> Node | None:
+def clip_by_bounds(node: Node, once: Once) -> Node | None:
     """clip(x, a, b) -> min(max(x, a), b). Exact, but for the sign of a zero."""
     x, low, high = node.args
     if x.static:
@@ -78,7 +77,7 @@ def clip_by_bounds(node: Node) -> Node | None:
     return clipped if clipped.type == node.type else None
 
 
-def mean_by_sum(node: Node) -> Node | None:
+def mean_by_sum(node: Node, once: Once) -> Node | None:
     """mean(x) -> sum(x) / n. Exact: that is how NumPy does it."""
     if node.args[0].static or not node.args[0].rank:
         return None
@@ -86,14 +85,14 @@ def mean_by_sum(node: Node) -> Node | None:
     return sum_(node.args[0], axis=axis, keepdims=keepdims) / as_node(count(node.args[0], axis))
 
 
-def outer_by_axes(node: Node) -> Node | None:
+def outer_by_axes(node: Node, once: Once) -> Node | None:
     """outer(a, b) -> a[:, _] * b[_, :]. Exact."""
     if any(arg.type.dtype != "float" for arg in node.args):
         return None
     return expand(node.args[0], axes=(1,)) * expand(node.args[1], axes=(0,))
 
 
-def kept_or_zero(node: Node) -> Node | None:
+def kept_or_zero(node: Node, once: Once) -> Node | None:
     """where(m, x, 0), where(m, 0, x) -> the bits of x times m. Exact, also of inf and nan."""
     mask, one, other = node.args
     if node.type.dtype != "float" or mask.static:
@@ -105,7 +104,7 @@ def kept_or_zero(node: Node) -> Node | None:
     return None
 
 
-def shift_of_exponentials(node: Node) -> Node | None:
+def shift_of_exponentials(node: Node, once: Once) -> Node | None:
     """where(isfinite(m), m, 0), with m the largest of x -> m between the finite numbers.
 
     Not exact where m is infinite or nan; what is done with the shift is the same then: the
@@ -119,7 +118,7 @@ def shift_of_exponentials(node: Node) -> Node | None:
     return minimum(peak(top.args[0], **top.attrs), limit(**LARGEST))
 
 
-def picked_by_rows(node: Node) -> Node | None:
+def picked_by_rows(node: Node, once: Once) -> Node | None:
     """pick(x, label) -> x[0 … n - 1, label], with all leading axes as one. Exact."""
     x, label = node.args
     if x.static or x.type.dtype != "float":
@@ -130,7 +129,7 @@ def picked_by_rows(node: Node) -> Node | None:
     return _shaped(found, node)
 
 
-def placed_by_rows(node: Node) -> Node | None:
+def placed_by_rows(node: Node, once: Once) -> Node | None:
     """unpick(ct, label) -> zeros z with z[0 … n - 1, label] = ct. Exact."""
     ct, label = node.args
     if node.rank < 2:
@@ -141,15 +140,17 @@ def placed_by_rows(node: Node) -> Node | None:
     return _shaped(placed, node)
 
 
-def added_by_rows(node: Node) -> Node | None:
+def added_by_rows(node: Node, once: Once) -> Node | None:
     """a + (zeros but for z[rows, label] = ct) -> a with ct added there. Exact, but for a -0."""
     placed = [_unshaped(term) for term in node.args]
     slots = [slot for slot, term in enumerate(placed) if term.op is entries_placed]
     if not slots or len(node.args) < 2:
         return None
     values, rows, label = placed[slots[0]].args
-    others = [term for slot, term in enumerate(node.args) if slot != slots[0]]
-    return _shaped(entries_added(_matrix(total(others)), rows, label, values), node)
+    others = sum_of([term for slot, term in enumerate(node.args) if slot != slots[0]], node)
+    if others is None:
+        return None
+    return _shaped(entries_added(_matrix(others), rows, label, values), node)
 
 
 def _matrix(x: Node) -> Node:
@@ -169,7 +170,7 @@ def _unshaped(x: Node) -> Node:
     return x.args[0] if x.op is reshape else x
 
 
-PRIMITIVES = {
+PRIMITIVES: Rules = {
     sigmoid: (sigmoid_by_one_exponential,),
     softplus: (softplus_by_parts,),
     softsign: (softsign_by_parts,),

@@ -8,12 +8,12 @@ from __future__ import annotations
 from graphc.graph import Node, as_node
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, total
 from graphc.ops.define import normal_axes, stretched_axes
-from graphc.ops.kernels import square, vdot, vecdot
+from graphc.ops.kernels import peak, square, vdot, vecdot
 from graphc.ops.linalg import matmul
-from graphc.ops.reduction import sum_
-from graphc.ops.shaping import broadcast_to, expand, full_array, reshape, transpose
+from graphc.ops.reduction import max_, min_, sum_
+from graphc.ops.shaping import broadcast_to, expand, full_array, in_order, reshape, transpose
 from graphc.rewrite.matrices import is_contiguous
-from graphc.rewrite.scalars import Once
+from graphc.rewrite.uses import Once, Rules
 from graphc.types import Shape, product, same_shape
 
 Axes = tuple[int, ...]
@@ -64,7 +64,7 @@ def sum_of_view(node: Node, once: Once) -> Node | None:
     """A sum of an array with other axes -> the sum of the array itself, along its own. Exact where
     the terms are added in the same order."""
     view, axes = node.args[0], _axes(node)
-    if not _is_float_sum(node) or view.op not in (transpose, expand, broadcast_to, reshape):
+    if not _is_float_sum(node) or view.op not in (expand, broadcast_to, reshape):
         return None
     x = view.args[0]
     if not x.rank or (view.op is reshape and len(axes) < view.rank):
@@ -73,19 +73,25 @@ def sum_of_view(node: Node, once: Once) -> Node | None:
         return _shaped(_sum(x, tuple(range(x.rank))), node)
     if view.op is broadcast_to:
         return _repeated(node, view, axes)
-    if view.op is transpose:
-        order = view.attrs["axes"]
-        inner = tuple(sorted(order[axis] for axis in axes))
-        left = [order[axis] for axis in range(view.rank) if axis not in axes]
-        summed = _sum(x, inner)
-        moved = tuple(sorted(left).index(axis) for axis in left)
-        if moved != tuple(range(len(moved))):
-            summed = transpose(summed, axes=moved)
-        return _shaped(summed, node)
     new = view.attrs["axes"]
     old = [axis for axis in range(view.rank) if axis not in new]
     summed = _sum(x, tuple(old.index(axis) for axis in axes if axis not in new))
     return reshape(summed, shape=node.shape) if summed.rank else _shaped(summed, node)
+
+
+def of_permuted(node: Node, once: Once) -> Node | None:
+    """What is reduced along axes of a permuted array -> of the array itself, along its own. Exact
+    where it is not a sum, or one of terms in the same order."""
+    view = node.args[0]
+    if view.op is not transpose:
+        return None
+    order, axes = view.attrs["axes"], _axes(node)
+    inner = tuple(sorted(order[axis] for axis in axes))
+    whole = None if len(inner) == view.rank else inner
+    reduced = node.op(view.args[0], axis=whole, keepdims=False)
+    left = [order[axis] for axis in range(view.rank) if axis not in axes]
+    moved = in_order(reduced, [sorted(left).index(axis) for axis in left])
+    return _shaped(moved, node)
 
 
 def _repeated(node: Node, view: Node, axes: Axes) -> Node | None:
@@ -164,7 +170,7 @@ def _squeezed(x: Node, axis: int) -> Node:
 
 
 def sum_of_terms(node: Node, once: Once) -> Node | None:
-    """sum(x + y) -> sum(x) + sum(y), where a term has a product of matrices or a factor in front."""
+    """sum(x + y) -> sum(x) + sum(y), where a term is a product of matrices or has a factor."""
     x = node.args[0]
     if not _is_float_sum(node) or x.op not in (plus, minus, accumulate) or not once(x):
         return None
@@ -224,11 +230,14 @@ def _factors(node: Node, once: Once) -> tuple[Node, Node] | None:
 
 
 def sum_by_product(node: Node, once: Once) -> Node | None:
-    """sum(x) over the first axes -> ones @ x, over the last ones -> x @ ones."""
+    """sum(x) over the first axes or the one before the last -> ones @ x, over the last ones ->
+    x @ ones."""
     x, axes = node.args[0], _axes(node)
     if not _is_float_sum(node) or x.rank < 2 or not 0 < len(axes) < x.rank:
         return None
     count, rank = len(axes), x.rank
+    if axes == (rank - 2,) and is_contiguous(x):
+        return _shaped(matmul(_ones(x.shape[-2]), x), node)
     if x.op is broadcast_to or (rank > 2 and not is_contiguous(x)):
         return None
     if axes == tuple(range(count)):
@@ -254,9 +263,12 @@ def _in_shape(x: Node, shape: Shape) -> Node:
     return x if same_shape(x.shape, shape) else reshape(x, shape=shape)
 
 
-SUMS = {
-    sum_: (sum_of_signed, sum_of_view, sum_of_product, sum_of_matmul, sum_of_terms),
+SUMS: Rules = {
+    sum_: (sum_of_signed, of_permuted, sum_of_view, sum_of_product, sum_of_matmul, sum_of_terms),
+    peak: (of_permuted,),
+    max_: (of_permuted,),
+    min_: (of_permuted,),
 }
-FUSED = {
+FUSED: Rules = {
     sum_: (sum_of_all_products, sum_of_row_products, sum_by_product),
 }

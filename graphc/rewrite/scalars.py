@@ -5,16 +5,14 @@ A pass over an array is what counts, so none of these makes one more.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
-from graphc.graph import Node, as_node
-from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, total
+from graphc.graph import Node, as_node, intern
+from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times
+from graphc.ops.shaping import expand, reshape, transpose
 from graphc.rewrite.bounds import never_tiny
+from graphc.rewrite.uses import Once, Rules
 from graphc.types import same_shape
-
-Once = Callable[[Node], bool]
-"""Is a node read in one place only, so that nothing is computed twice if that place does without?"""
 
 MODERATE = 2.0**40
 """Factors from 1 / MODERATE to MODERATE are multiplied together: no such product overflows."""
@@ -42,7 +40,7 @@ def scalar_in_front(node: Node, once: Once) -> Node | None:
 
 
 def scalars_multiplied(node: Node, once: Once) -> Node | None:
-    """a * (b * x) -> (a * b) * x; a * (-x) -> (-a) * x; a * (b / x) -> (a * b) / x.
+    """a * (b * x) -> (a * b) * x; a * (-x) -> (-a) * x, -1 * x -> -x; a * (b / x) -> (a * b) / x.
 
     The first and the last round otherwise; a or b is a number of moderate size.
     """
@@ -53,6 +51,8 @@ def scalars_multiplied(node: Node, once: Once) -> Node | None:
         return None
     if x.op is negative and scalar.value is not None:
         return times(-scalar.value, x.args[0])
+    if scalar.value == -1 and node.rank and same_shape(x.shape, node.shape):
+        return negative(x)
     if x.op is times and not x.args[0].rank and _either(scalar, x.args[0]):
         return times(_product(scalar, x.args[0]), x.args[1])
     if x.op is over and not x.args[0].rank and x.args[1].rank and _either(scalar, x.args[0]):
@@ -70,19 +70,36 @@ def _product(one: Node, other: Node) -> Node:
     return as_node(float(one.value) * float(other.value))
 
 
-def scalar_of_product(node: Node, once: Once) -> Node | None:
-    """(s * x) * y -> s * (x * y), or (s * y) * x where y has fewer elements. Rounds otherwise."""
+def factor_of_view(node: Node, once: Once) -> Node | None:
+    """A permuted or reshaped s * x or -x -> s times, or minus, the permuted or reshaped x. Exact."""
+    scaled = node.args[0]
+    if scaled.op not in (times, negative) or not once(scaled) or scaled.type.dtype != "float":
+        return None
+    x = scaled.args[-1]
+    if not x.rank or (scaled.op is times and scaled.args[0].rank):
+        return None
+    return scaled.op(*scaled.args[:-1], node.op(x, **node.attrs))
+
+
+def few_in_front(node: Node, once: Once) -> Node | None:
+    """(q * x) * y -> q * (x * y), or (q * y) * x where y has fewer elements, as q has.
+
+    q is a scalar or an array that is repeated. Rounds otherwise.
+    """
     if node.type.dtype != "float":
         return None
     for scaled, other in (node.args, node.args[::-1]):
         if scaled.op is not times or not other.rank or not _whole(scaled, node):
             continue
-        scalar, x = scaled.args
-        if scalar.rank or not _whole(x, node) or not once(scaled):
-            continue
-        if not _whole(other, node):
-            return times(times(scalar, other), x)
-        return times(scalar, times(x, other))
+        for few, x in (scaled.args, scaled.args[::-1]):
+            if _whole(few, node) or not _whole(x, node) or not once(scaled):
+                continue
+            if _whole(other, node):
+                return times(few, times(x, other))
+            if few.rank not in (0, other.rank):
+                continue  # such axes fit none but those of x
+            both = times(few, other)
+            return None if _whole(both, node) else times(both, x)
     return None
 
 
@@ -146,10 +163,10 @@ def sign_to_a_factor(node: Node, once: Once) -> Node | None:
     if x.op not in (times, over):
         return None
     one, other = x.args
-    if one.value is not None and not one.rank:
-        return x.op(as_node(-float(one.value)), other)
     if not once(x):
         return None
+    if one.value is not None and not one.rank:
+        return x.op(as_node(-float(one.value)), other)
     if not _whole(one, x):
         return x.op(negative(one), other)
     return x.op(one, negative(other)) if not _whole(other, x) else None
@@ -168,9 +185,7 @@ def sign_of_term(node: Node, once: Once) -> Node | None:
     if rest[place].op is negative:
         return None
     difference = minus(rest[place], node.args[slot].args[0])
-    if difference.type != node.type:
-        return None
-    return total([*rest[:place], difference, *rest[place + 1 :]])
+    return sum_of([*rest[:place], difference, *rest[place + 1 :]], node)
 
 
 def terms_alike(node: Node, once: Once) -> Node | None:
@@ -187,9 +202,15 @@ def terms_alike(node: Node, once: Once) -> Node | None:
                 continue  # a sum of two is one pass, and so is a multiple
             merged = times(factor + more, x)
             rest = [t for i, t in enumerate(node.args) if i not in (slot, later)]
-            if merged.type == node.type:
-                return total([*rest[:slot], merged, *rest[slot:]])
+            return sum_of([*rest[:slot], merged, *rest[slot:]], node)
     return None
+
+
+def sum_of(terms: Sequence[Node], node: Node) -> Node | None:
+    """A sum in the place of another, of terms that may be repeated; None where none is whole."""
+    if not any(same_shape(term.shape, node.shape) for term in terms):
+        return None
+    return terms[0] if len(terms) == 1 else intern(accumulate, tuple(terms), {}, node.type)
 
 
 def _scaled(term: Node) -> tuple[float, Node]:
@@ -199,11 +220,11 @@ def _scaled(term: Node) -> tuple[float, Node]:
     return 1.0, term
 
 
-SCALARS = {
+SCALARS: Rules = {
     times: (
         scalar_in_front,
         scalars_multiplied,
-        scalar_of_product,
+        few_in_front,
         scalar_to_the_smaller,
         sign_of_product,
     ),
@@ -211,4 +232,7 @@ SCALARS = {
     negative: (sign_to_a_factor,),
     plus: (sign_of_term, terms_alike),
     accumulate: (sign_of_term, terms_alike),
+    expand: (factor_of_view,),
+    reshape: (factor_of_view,),
+    transpose: (factor_of_view,),
 }
