@@ -81,7 +81,6 @@ def _head(compiled: Compiled, written: str) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
-        *([_bits(model.dtype)] if "BITS" in written else []),
         *(
             f"{name} = {by[model.dtype]}"
             for name, by in LIMITS.items()

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from graphc.graph import Graph, Node, Op, with_args
 from graphc.loop import rebuild
+from graphc.rewrite.factors import SCALARS
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.matrices import MATRICES, SCALES
 from graphc.rewrite.powers import POWERS
 from graphc.rewrite.primitives import PRIMITIVES
 from graphc.rewrite.reductions import FUSED, SUMS
 from graphc.rewrite.rules import RULES
-from graphc.rewrite.scalars import SCALARS
 from graphc.rewrite.uses import Once, Rule, Rules, read_once
 from graphc.types import same_shape
 

@@ -29,7 +29,7 @@ from graphc.ops.reduction import count, largest, mean, sum_
 from graphc.ops.rounding import clip
 from graphc.ops.select import gather, pick, unpick
 from graphc.ops.shaping import arange, expand, reshape
-from graphc.rewrite.scalars import sum_of
+from graphc.rewrite.factors import sum_of
 from graphc.rewrite.uses import Once, Rules
 from graphc.types import product, same_shape
 
