@@ -86,6 +86,12 @@ def compile_source(
     return Result(written, model, model.warnings)
 
 
+def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
+    """The programs of a source's module, before they are written; raises GraphError."""
+    with building(), _without_collection():
+        return _compiled(_model(source, options, folder), options)
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A function of the module, and its cost by mode; without a choice of mode under ""."""
