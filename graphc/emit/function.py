@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import function, listed, width
+from graphc.emit.layout import code, function, listed, width
 from graphc.emit.scratch import within_scratch
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
@@ -96,9 +97,31 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
+    lines += _beside(_head(step, over, inside, variables), place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _head(
+    step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
+) -> list[str]:
+    """The `for` of a loop: over its index, and over what each step has a position of."""
+    loop: Loop = step.node.attrs["loop"]
+    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
+    sources += step.rows
+    if loop.backwards:
+        sources = [(name, f"{source}[::-1]") for name, source in sources]
+    if not sources or loop.index in read:
+        sources.insert(0, (loop.index, over))
+    names, taken = ([*part] for part in zip(*sources, strict=True))
+    if len(sources) == 1:
+        return [f"for {names[0]} in {taken[0]}:"]
+    line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
+    if width(line) <= WIDTH:
+        return [line]
+    first = listed("for (", names, ") in zip(")
+    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
 
 
 def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:

@@ -37,13 +37,15 @@ def in_memory(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
     """The program with a place for each value; what is `kept` outlives the function."""
-    names = set(taken)
+    names, indices = set(taken), set[str]()
     pending = [program]
     while pending:
         one = pending.pop()
         names.update(one.variables.values())
+        loops = [step.node.attrs["loop"] for step in one.steps if isinstance(step, LoopStep)]
+        indices.update(loop.index for loop in loops)
         pending += [step.body for step in one.steps if not isinstance(step, Step)]
-    pool = _Pool(Scope(names))
+    pool = _Pool(Scope(names), frozenset(indices))
     ends = [*program.results.values(), *kept]
     roots: dict[Node, Roots] = {}
     held = _behind(ends, program.variables, roots)
@@ -65,13 +67,21 @@ def _freeing(program: Program, ends: Collection[Node]) -> tuple[AnyStep, ...]:
 
 @dataclass(slots=True)
 class _Pool:
-    """The scratch made so far, and what of it is free."""
+    """The scratch made so far, and what of it is free.
+
+    What varies with the `indices` of loops is no scratch, which is made once for all steps.
+    """
 
     scope: Scope
+    indices: frozenset[str]
     made: list[Scratch] = field(default_factory=list)
     free: dict[tuple[Dtype, Dim], list[str]] = field(default_factory=dict)
     views: dict[tuple[str, Shape, tuple[int, ...]], str] = field(default_factory=dict)
     places: dict[Node, str] = field(default_factory=dict)  # by root, the scratch that it lies in
+
+    def fits(self, shape: Shape) -> bool:
+        """Is the shape the same in every step of a loop?"""
+        return self.indices.isdisjoint(name for axis in shape for name in axis.symbols)
 
     def place(self, dtype: Dtype, shape: Shape, order: tuple[int, ...]) -> tuple[str, str]:
         """A free array of this type as (its base, its name)."""
@@ -222,7 +232,7 @@ def _step(
         return step if whole is None else replace(step, kernel=whole.template)
     if node in rows:
         return replace(step, kernel=found.template, out=rows[node])
-    if node in held:
+    if node in held or not pool.fits(node.shape):
         return replace(step, kernel=found.template)
     order = tuple(range(node.rank))
     operand = _overwritten(node, found, dead, pool, roots)
@@ -262,6 +272,8 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     position = Dim.symbol(loop.index) - loop.first
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
+    over: list[tuple[str, str]] = []
+    written: set[str] = set()
     nexts = list(step.body.results.values())[: len(loop.carried)]
     returned = {  # carried values that end in what outlives the function
         step.body.results[str(end.attrs["number"])]
@@ -271,20 +283,25 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
     inner: dict[Node, Roots] = {}
     for name, item, end in step.stacks:
-        if end not in held:
+        if end not in held and pool.fits(end.shape):
             base, place = pool.place(end.type.dtype, end.shape, tuple(range(end.rank)))
             pool.places[end] = base
             places[name] = place
-        if item in computed and item not in returned and kernel(item) is not None:
-            rows.setdefault(item, f"{name}[{position}]")
+        if item in rows or item not in computed or item in returned or kernel(item) is None:
+            continue
+        if loop.limited:
+            rows[item] = f"{name}[{position}]"
+        else:
+            rows[item] = pool.scope.fresh(f"{name.split('_by_')[0]}_row")
+            over.append((rows[item], name))
+        written.add(name)
     kept = [n for n in step.body.results.values() if n not in rows]
     if step.until is not None:
         kept.append(step.until)
     outlives = _behind(kept, step.body.variables, inner)
-    read = outlives | _behind(nexts, step.body.variables, inner)
-    body = _placed(step.body, outlives, pool, inner, rows, {*nexts, *read})
-    written = {name for name, item, _ in step.stacks if rows.get(item, "").startswith(f"{name}[")}
-    return replace(step, body=body, places=places, written=frozenset(written))
+    read = _behind(nexts, step.body.variables, inner)
+    body = _placed(step.body, outlives, pool, inner, rows, outlives | read | {*nexts})
+    return replace(step, body=body, places=places, written=frozenset(written), rows=tuple(over))
 
 
 # ---- blocks -------------------------------------------------------------------------------------
@@ -302,7 +319,7 @@ def _block(step: BlockStep, held: Roots, pool: _Pool) -> BlockStep:
             places[name] = place
         if kernel(inner) is not None:
             rows[inner] = f"{name}[{':, ' * axis}{part}]"
-    own = _Pool(pool.scope)
+    own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Roots] = {}
     outlives = _behind(kept, step.body.variables, roots)

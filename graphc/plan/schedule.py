@@ -54,6 +54,7 @@ class LoopStep:
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
     are made in where they are not new, `written` the stacks whose items are computed in place.
+    A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
     """
 
     node: Node
@@ -66,6 +67,8 @@ class LoopStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    items: tuple[tuple[str, Node], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +217,14 @@ def _loop_step(
         else:
             inside[carried] = scope.fresh(flat(hint))
     elements: dict[Node, Node] = {}
+    items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        names.setdefault(read, element_name(graph, loop, element, variables.get(viewed(source))))
+        called = element_name(graph, loop, element, variables.get(viewed(source)))
+        names.setdefault(read, called)
+        if fast and not loop.limited and not element.axis and read not in inside:
+            inside[read] = scope.fresh(flat(called))
+            items.append((inside[read], source))
     new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
@@ -242,6 +250,7 @@ def _loop_step(
         ),
         None if loop.until is None else new[loop.until],
         variables.get(result(node, STEPS)),
+        items=tuple(items),
     )
 
 
