@@ -199,7 +199,7 @@ def _placed(
     computed = {node for step in program.steps for node in made(step)}
     last: dict[Node, int] = {}
     for number, read in enumerate(reads):
-        last.update(dict.fromkeys(read, number))
+        last.update(dict.fromkeys(sorted(read, key=lambda node: node.index), number))
     dying: dict[int, list[Node]] = {}
     for root, number in last.items():
         if root not in held and (
