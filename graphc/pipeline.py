@@ -25,6 +25,7 @@ from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, build
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.schedule import plan
+from graphc.rewrite.early import prepare
 from graphc.rewrite.engine import LEVELS, PASSES
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
@@ -117,7 +118,8 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(_both_ways(model) if options.both_ways else model)
+    model = stabilise(_both_ways(model) if options.both_ways else model)
+    return prepare(model) if options.level == "-O2" else model
 
 
 def _both_ways(model: Model) -> Model:

@@ -8,6 +8,7 @@ from graphc.ops.contraction import TYPICAL
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.rewrite.uses import Once, Rules
+from graphc.rewrite.views import permuted
 from graphc.types import is_one, product, same
 
 _WHOLE_VIEWS = (reshape, expand)
@@ -61,6 +62,12 @@ def transpose_of_product(node: Node, once: Once) -> Node | None:
     return other if order == tuple(range(x.rank)) else transpose(other, axes=order)
 
 
+def permuted_axes(node: Node, once: Once) -> Node | None:
+    """A permutation of an array with new axes -> new axes of the array, perhaps permuted. Exact."""
+    x = node.args[0]
+    return permuted(x, node.attrs["axes"]) if x.op is expand else None
+
+
 def scalar_of_matmul(node: Node, once: Once) -> Node | None:
     """s * (A @ B) -> (s * A) @ B where A has fewer elements; (s * A) @ B -> s * (A @ B) likewise.
 
@@ -95,5 +102,5 @@ SCALES: Rules = {matmul: (scalar_of_matmul,), times: (scalar_of_matmul,)}
 MATRICES: Rules = {
     matmul: (rows_as_one,),
     reshape: (copied_once,),
-    transpose: (transpose_of_product,),
+    transpose: (transpose_of_product, permuted_axes),
 }
