@@ -39,11 +39,11 @@ def _with_diagonal(
     rank = product.rank
     if not _has_no_diagonal(matrix) or other.rank != rank or not q.rank:
         return None
-    behind, places = seen_through(other)
-    if behind is not x:
+    (behind, places), (same, seen) = seen_through(other), seen_through(x)
+    if behind is not same or x.rank != rank:
         return None
     mixed, alone = (rank - 2, rank - 1) if slot == 0 else (rank - 1, rank - 2)
-    if any(places[axis] != here for here, axis in enumerate(axes)):
+    if any(places[axis] != seen[here] for here, axis in enumerate(axes)):
         return None
     order = [axes.index(axis) for axis in (*range(rank - 2), mixed, alone)]
     factors = permuted(q, order)

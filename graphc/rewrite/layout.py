@@ -16,7 +16,7 @@ from graphc.ops.arithmetic import accumulate
 from graphc.ops.kernels import peak
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import max_, min_, sum_
-from graphc.ops.shaping import broadcast_to, expand, reshape, transpose
+from graphc.ops.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.views import Order, permuted
 from graphc.types import Type, is_one, same_shape
@@ -179,6 +179,17 @@ def _computed(node: Node, args: tuple[Node, ...], order: Order) -> Node:
     if order == tuple(range(node.rank)):
         return with_args(node, args)
     shape = tuple(node.shape[axis] for axis in order)
-    moved = tuple(permuted(arg, order) for arg in args)
+    moved = tuple(_operand(arg, order, node) for arg in args)
     core = intern(node.op, moved, node.attrs, Type(node.type.dtype, shape), node.salt)
     return transpose(core, axes=tuple(order.index(axis) for axis in range(node.rank)))
+
+
+def _operand(x: Node, order: Order, node: Node) -> Node:
+    """An operand with its axes in this order; one that is repeated is laid out so, since that
+    costs less than to read it across again and again."""
+    found = permuted(x, order)
+    few = found.args[0] if found.op is expand else found
+    if few.op is not transpose or same_shape(x.shape, node.shape):
+        return found
+    rows = in_rows(few)
+    return expand(rows, **found.attrs) if found.op is expand else rows
