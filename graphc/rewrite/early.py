@@ -14,10 +14,10 @@ from graphc.ops.arithmetic import over, plus, times
 from graphc.ops.elementary import sqrt
 from graphc.ops.shaping import reshape
 from graphc.rewrite.diagonals import diagonal_beside_matrix
+from graphc.rewrite.factors import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.matrices import scalar_of_matmul
 from graphc.rewrite.powers import function_of_number
 from graphc.rewrite.rules import no_change_of_shape
-from graphc.rewrite.scalars import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.stable import with_nodes
 from graphc.rewrite.uses import Once, Rules, read_once
 
