@@ -86,7 +86,7 @@ def show_(
         print_function(console, one)
     symbolic = any(isinstance(one["peak"], str) for one in functions)
     why = ", with 32 for each dim that is not known" if symbolic else ""
-    typer.echo(f"\n* while this runs most is alive, the peak{why}; arguments do not count")
+    typer.echo(f"\n* the peak is while this runs{why}; arguments do not count")
 
 
 def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
