@@ -6,15 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.graph import Node
 from graphc.loop import LOOP, RESULT
+from graphc.ops.linalg import matmul
 
 Axis = tuple[Node, int]
 
 
 class Classes:
-    """The axes of nodes, joined where slice by slice one becomes the other."""
+    """The axes of nodes, joined where slice by slice one becomes the other or meets the other."""
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self._parent: dict[Axis, Axis] = {}
+        self._of: dict[Node, tuple[Axis, ...]] = {}
         for node in nodes:
             if node.op in (LOOP, RESULT):
                 continue
@@ -22,6 +24,9 @@ class Classes:
                 for axis, to in enumerate(moved):
                     if to is not None:
                         self._join((node, to), (arg, axis))
+            if node.op is matmul:
+                left, right = node.args
+                self._join((left, left.rank - 1), (right, max(right.rank - 2, 0)))
 
     def of(self, node: Node, axis: int) -> Axis:
         """The axis that stands for all that this one is joined with."""
@@ -39,7 +44,15 @@ class Classes:
 
     def axes(self, node: Node, chosen: Axis) -> list[int]:
         """The axes of a node that are of a class."""
-        return [axis for axis in range(node.rank) if self.of(node, axis) == chosen]
+        return [axis for axis, one in enumerate(self.all(node)) if one == chosen]
+
+    def all(self, node: Node) -> tuple[Axis, ...]:
+        """The class of each axis of a node."""
+        found = self._of.get(node)
+        if found is None:
+            found = tuple(self.of(node, axis) for axis in range(node.rank))
+            self._of[node] = found
+        return found
 
 
 def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
@@ -58,6 +71,6 @@ def sizes(nodes: Sequence[Node], classes: Classes) -> Mapping[Axis, int]:
     """How many nodes have an axis of each class, in the order in which these are met."""
     count: dict[Axis, int] = {}
     for node in nodes:
-        for one in {classes.of(node, axis): None for axis in range(node.rank)}:
+        for one in dict.fromkeys(classes.all(node)):
             count[one] = count.get(one, 0) + 1
     return count
