@@ -67,6 +67,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         for name, initial in step.carries
         for line in _start(name, initial, name in grown, variables)
     ]
+    for name, spare, own, other in step.turns:
+        lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
     for name, item, stacked in step.stacks:
         if name in step.places:
             lines.append(f"{name} = {step.places[name]}")
@@ -164,12 +166,16 @@ def _handed_on(step: LoopStep) -> list[str]:
     """The next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
     grown = _grown(step)
+    spare = {name: other for name, other, _, _ in step.turns}
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
         written = expression(node, variables)
         if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
+            if name in spare:
+                names.append(spare[name])
+                values.append(name)
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines

@@ -55,6 +55,8 @@ class LoopStep:
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
     are made in where they are not new, `written` the stacks whose items are computed in place.
     A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
+    `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
+    the spare one, and they change places.
     """
 
     node: Node
@@ -69,6 +71,7 @@ class LoopStep:
     written: frozenset[str] = frozenset()
     items: tuple[tuple[str, Node], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
+    turns: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
