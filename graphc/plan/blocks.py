@@ -7,7 +7,7 @@ operation. In blocks of a few thousand elements the arrays between stay in the c
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from graphc.dims import Dim
@@ -15,10 +15,11 @@ from graphc.graph import Node, intern, stamped, topological
 from graphc.loop import RESULT
 from graphc.names import Scope
 from graphc.ops.arithmetic import accumulate
-from graphc.ops.shaping import index, unindex
-from graphc.plan.classes import Classes
+from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
+from graphc.plan.classes import Classes, Extent
+from graphc.plan.layout import Order, orders
 from graphc.plan.regions import Region, regions
-from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step, made
 from graphc.types import Mismatch, same, same_shape
 
 
@@ -26,20 +27,67 @@ def in_blocks(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
     """The program with its long chains in blocks; `kept` outlives the function."""
-    made = list(dict.fromkeys(s.node for s in program.steps if not isinstance(s, BlockStep)))
-    given = set(program.variables) - set(made)
+    whole, program = program, _without_views(program, kept)
+    own = list(dict.fromkeys(node for step in program.steps for node in made(step)))
+    given = set(program.variables) - set(own)
     given = {n for n in given if n.op is not RESULT}
     ends = [*program.results.values(), *kept]
-    nodes = list(topological([*ends, *made], given))
+    nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
     found = regions(program, ends, nodes, given, classes)
     if not found.regions:
-        return program
+        return whole
     names = Scope({*taken, *program.variables.values()})
     inside = {node: region for region in found.regions for node in region.nodes}
-    blocks = [_Builder(region, program, classes, names).step() for region in found.regions]
-    built = {r: b for r, b in zip(found.regions, blocks, strict=True) if b is not None}
-    return replace(program, steps=tuple(_in_order(program, found.levels, inside, built)))
+    free = _free(program, kept)
+    built: dict[Region, Sequence[Step | BlockStep]] = {}
+    lying: dict[Node, Order] = {}
+    for region in found.regions:
+        builder = _Builder(region, program, classes, names)
+        steps = builder.steps(free, lying)
+        if steps is not None:
+            built[region] = steps
+            lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
+    return replace(
+        program,
+        steps=tuple(_in_order(program, found.levels, inside, built)),
+        orders=lying,
+    )
+
+
+def _without_views(program: Program, kept: Collection[Node]) -> Program:
+    """The program with the axes of arrays permuted where that is read: outside of blocks too."""
+    views = {
+        step.node
+        for step in program.steps
+        if isinstance(step, Step) and step.node.op in (transpose, expand)
+    } - set(kept)
+    return replace(
+        program,
+        steps=tuple(step for step in program.steps if not views.intersection(made(step))),
+        variables={node: name for node, name in program.variables.items() if node not in views},
+    )
+
+
+def _free(program: Program, kept: Collection[Node]) -> set[Node]:
+    """Results whose axes may lie in any order: blocks of Jacobians and Hessians, and permuted ones.
+
+    Nothing else that outlives the function may share their memory.
+    """
+    found: set[Node] = set()
+    bound = set(kept)
+    for name, node in program.results.items():
+        if name.startswith(("J ", "H ")):
+            while node.op is transpose:
+                node = node.args[0]
+            found.add(node)
+        else:
+            bound.add(node)
+    for node in (*bound, *(node for node in found if node.op.view_of is not None)):
+        while node.op.view_of is not None:
+            node = node.args[node.op.view_of]
+            bound.add(node)
+    return found - bound
 
 
 def _in_order(
@@ -67,9 +115,7 @@ def _in_order(
 class _Builder:
     """One region as a step: its nodes once more, with the size of a block in place of the axis."""
 
-    def __init__(
-        self, region: Region, program: Program, classes: Classes, names: Scope
-    ) -> None:
+    def __init__(self, region: Region, program: Program, classes: Classes, names: Scope) -> None:
         self.region, self.program, self.classes, self.names = region, program, classes, names
         node, axis = region.chosen
         self.length = node.shape[axis]
@@ -79,19 +125,28 @@ class _Builder:
         self.slices: list[Step] = []
         self.before: list[Step] = []
         self.reads: dict[Node, None] = {}
+        self.lying: dict[Node, Order] = {}
 
-    def step(self) -> list[Step | BlockStep] | None:
-        """None where a node cannot be computed for a part of the axis after all."""
+    def steps(
+        self, free: Collection[Node], known: Mapping[Node, Order]
+    ) -> list[Step | BlockStep] | None:
+        """The steps; None where a node cannot be computed for a part of the axis after all.
+
+        `free` are results that may lie in any order, `known` the orders of what is from outside.
+        """
         try:
             for node in self.region.nodes:
                 self._resize(node)
+            parts = {node: self._items(node) for node in self.region.read - self.region.totals}
         except Mismatch:
             return None
         members = set(self.region.nodes)
+        own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
+        computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
+        bound = (self.region.read - set(free)) | self.region.totals
+        self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
         steps, outputs, totals = [], [], []
-        for step in self.program.steps:
-            if not isinstance(step, Step) or step.node not in members:
-                continue
+        for step in own:
             node, name = step.node, step.target
             new = self.new[node]
             crossing = node in self.region.totals or node in self.region.read
@@ -100,7 +155,7 @@ class _Builder:
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
-                outputs.append((name, node, new, self.classes.axes(node, self.region.chosen)[0]))
+                outputs.append((name, node, new, subscript(parts[node], node.shape)))
         name = self.names.fresh("block")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}
@@ -108,6 +163,7 @@ class _Builder:
         body = Program(
             "", (*slices, *steps), self.variables, results,
             self.program.labels, self.program.adjoints, label=f"{self.program.label}_{name}",
+            orders={self.new[node]: order for node, order in self.lying.items()},
         )  # fmt: skip
         block = BlockStep(
             name, self.length, self.start, self.size, body,
@@ -126,11 +182,8 @@ class _Builder:
 
     def _resize(self, node: Node) -> None:
         args = tuple(self._operand(arg) for arg in node.args)
-        mine = self.classes.axes(node, self.region.chosen)
-        attrs = self._attrs(node, mine)
-        size = Dim.symbol(self.size)
-        shape = [size if axis in mine else n for axis, n in enumerate(node.shape)]
-        if node.op is not accumulate:  # which may have numbers for arrays that repeat them
+        attrs, shape = self._attrs(node), self._shape(node)
+        if node.op.structure != "elementwise" and node.op is not accumulate:
             found = node.op.infer(*(arg.type for arg in args), **attrs)
             if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
                 raise Mismatch("E301", "a block of this operation is not of the expected shape")
@@ -157,34 +210,55 @@ class _Builder:
                 pending += one.args
         if not mine:
             return arg
-        if len(mine) > 1:
-            raise Mismatch("E301", "two axes run along the blocks")
-        start, size = Dim.symbol(self.start), Dim.symbol(self.size)
-        items = [("slice", (Dim.of(0), n, 1)) for n in arg.shape]
-        items[mine[0]] = ("slice", (start, size, 1))
-        part = index(arg, items=tuple(items))
+        part = index(arg, items=self._items(arg))
         name = self.variables.get(arg, f"{arg.op.name}")
         self.variables[part] = self.names.fresh(f"{name}_part")
         self.slices.append(Step(self.variables[part], part))
         self.new[arg] = part
         return part
 
-    def _attrs(self, node: Node, mine: Sequence[int]) -> dict[str, Any]:
+    def _shape(self, node: Node) -> tuple[Dim, ...]:
+        """The shape that a node has in a block."""
+        return tuple(
+            n if (extent := self._extent(node, axis)) is None else self._many(extent)
+            for axis, n in enumerate(node.shape)
+        )
+
+    def _extent(self, node: Node, axis: int) -> Extent | None:
+        """How an axis is made of the positions of the block's axis, if it is."""
+        if axis not in self.classes.axes(node, self.region.chosen):
+            return None
+        return self.classes.extent(node, axis, self.region.chosen)
+
+    def _many(self, extent: Extent) -> Dim:
+        return extent.outer * Dim.symbol(self.size) * extent.inner
+
+    def _items(self, node: Node) -> tuple[Item, ...]:
+        """Which part of a whole array the block has."""
+        items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
+        mine = self.classes.axes(node, self.region.chosen)
+        extent = self.classes.extent(node, mine[0], self.region.chosen)
+        if len(mine) > 1 or extent.outer.constant != 1:
+            raise Mismatch("E301", "the positions of a block are not side by side")
+        start = Dim.symbol(self.start) * extent.inner
+        items[mine[0]] = ("slice", (start, self._many(extent), 1))
+        return tuple(items)
+
+    def _attrs(self, node: Node) -> dict[str, Any]:
         """Attributes with the size of a block where they speak of the axis."""
-        size = Dim.symbol(self.size)
         attrs = dict(node.attrs)
-        if "shape" in attrs and mine:
-            attrs["shape"] = tuple(
-                size if axis in mine else n for axis, n in enumerate(attrs["shape"])
-            )
+        if "shape" in attrs and node.op is not unindex:
+            attrs["shape"] = self._shape(node)
         if node.op in (index, unindex):
             whole = node.args[0] if node.op is index else node
-            places = self.classes.axes(whole, self.region.chosen)
+            shape = self._shape(whole)
             items = list(attrs["items"])
-            for place in places:
+            for place in self.classes.axes(whole, self.region.chosen):
                 kind, value = items[place]
                 if kind != "slice" or value[2] != 1 or not same(value[1], whole.shape[place]):
                     raise Mismatch("E301", "a part of the axis is chosen")
-                items[place] = ("slice", (value[0], size, 1))
+                items[place] = ("slice", (value[0], shape[place], 1))
             attrs["items"] = tuple(items)
+            if node.op is unindex:
+                attrs["shape"] = shape
         return attrs

@@ -1,13 +1,14 @@
-"""The order of axes in memory: nodes that run together -> which of their axes lies innermost.
+"""The order of axes in memory: nodes that run together -> how their values lie.
 
-NumPy runs over an array in loops along the innermost axes that all operands share: where these are
-short, as those of [P, 3] beside [P, 1], it is the loops that take the time. An axis that is long
-for all lies best innermost, and an order that all have costs no operand a walk against its own.
+NumPy runs over arrays in loops along the innermost axes that all operands share: where these are
+short, as those of [P, 3] beside [P, 1], it is the loops that take the time. Where all values have
+one order, and an axis innermost that is long, none is read against its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import permutations
 
 from graphc.graph import Node
 from graphc.ops.arithmetic import accumulate
@@ -15,7 +16,7 @@ from graphc.ops.contraction import typical
 from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import broadcast_to, concatenate, expand, in_rows, index, reshape, transpose
-from graphc.plan.classes import Axis, Classes
+from graphc.plan.classes import Axis, Classes, heaviest
 from graphc.types import is_one
 
 Order = tuple[int, ...]
@@ -24,10 +25,12 @@ POSITIONS = 256
 """How many positions a block may have."""
 MARGIN = 0.8
 """Another order than that of rows has to take less time than this share."""
-CANDIDATES = 4
-ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY = 0.3, 0.6, 2.0, 4.0, 13.0, 1.0
+CLASSES = 3
+"""So many classes of axes are tried in every order."""
+ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY, ROWS = 0.3, 0.6, 2.0, 2.5, 13.0, 1.0, 0.25
 """Nanoseconds: an element; one read, or written, against the order of the others; a start of the
-innermost loop, of one that reduces; an element of a copy that a view needs."""
+innermost loop, of one that reduces; an element of a copy that a view needs; one of a small matrix
+whose rows are multiplied with rows."""
 
 
 def rows(node: Node) -> Order:
@@ -46,33 +49,29 @@ def orders(
 
     `known` are those from outside that do not lie row by row; what is `bound` has to.
     """
-    weights: dict[Axis, int] = {}
-    for node in computed:
-        for one in dict.fromkeys(classes.all(node)):
-            weights[one] = weights.get(one, 0) + typical(node.type.size)
-    candidates = sorted(weights, key=lambda one: (one != chosen, -weights[one]))[:CANDIDATES]
     best = {node: rows(node) for node in computed}
-    if not any(node.rank > 1 for node in computed):
-        return best
-    least = MARGIN * _cost(computed, best, classes, chosen, known)
-    for inner in candidates:
+    weights = {node: typical(node.type.size) for node in computed if node.rank > 1}
+    ranked = heaviest(weights, classes, 1, CLASSES)
+    least = MARGIN * _cost(computed, best, classes, chosen, known) if weights else 0.0
+    for permuted in permutations(ranked) if weights else ():
         found = {
-            node: rows(node) if node in bound else _inside(node, inner, classes)
+            node: rows(node)
+            if node in bound or node.op is in_rows
+            else _sorted(node, permuted, classes)
             for node in computed
         }
-        if any(order != rows(node) for node, order in found.items()):
-            cost = _cost(computed, found, classes, chosen, known)
-            if cost < least:
-                best, least = found, cost
+        cost = _cost(computed, found, classes, chosen, known)
+        if cost < least:
+            best, least = found, cost
     return best
 
 
-def _inside(node: Node, inner: Axis, classes: Classes) -> Order:
-    """The axes of a class innermost, the others in their order."""
-    if node.op is in_rows:
-        return rows(node)
-    mine = classes.axes(node, inner)
-    return (*(axis for axis in range(node.rank) if axis not in mine), *mine)
+def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
+    """The axes of these classes in their order, the last innermost; the others outside of them."""
+    ranks = {one: rank for rank, one in enumerate(permuted)}
+    order = sorted(rows(node), key=lambda axis: ranks.get(classes.all(node)[axis], -1))
+    long = [axis for axis in order if not is_one(node.shape[axis])]
+    return rows(node) if long == sorted(long) else tuple(order)
 
 
 # ---- what an order costs ------------------------------------------------------------------------
@@ -86,14 +85,16 @@ class _Cost:
         chosen: Axis,
         known: Mapping[Node, Order],
     ) -> None:
-        self.orders, self.classes, self.chosen, self.known = orders, classes, chosen, known
+        self.orders, self.classes, self.known = orders, classes, known
+        self.extents = classes.extents(chosen)
         self.copies = 0.0
         self._lies: dict[Node, Order] = {}
 
     def length(self, node: Node, axis: int) -> int:
-        if self.classes.all(node)[axis] == self.chosen:
-            return POSITIONS
-        return typical(node.shape[axis])
+        extent = self.extents.get(self.classes.all(node)[axis])
+        if extent is None:
+            return typical(node.shape[axis])
+        return typical(extent.outer * extent.inner) * POSITIONS
 
     def size(self, node: Node) -> int:
         total = 1
@@ -103,29 +104,36 @@ class _Cost:
 
     def lies(self, node: Node) -> Order:
         """The axes of a value as they lie in memory, without those of length 1 or repeated."""
-        if node not in self._lies:
-            self._lies[node] = self._found(node)
+        chain = [node]
+        while (one := chain[-1]) not in self._lies and self._is_view(one):
+            chain.append(one.args[0])
+        for one in reversed(chain):
+            if one not in self._lies:
+                self._lies[one] = self._viewed(one) if self._is_view(one) else self._made(one)
         return self._lies[node]
 
-    def _found(self, node: Node) -> Order:
-        if node in self.orders or node in self.known or not node.args:
-            order = self.orders.get(node) or self.known.get(node) or rows(node)
-            return tuple(axis for axis in order if not is_one(node.shape[axis]))
-        if node.op not in (transpose, expand, broadcast_to, index, reshape):
-            return tuple(axis for axis in rows(node) if not is_one(node.shape[axis]))
+    def _is_view(self, node: Node) -> bool:
+        made = node in self.orders or node in self.known
+        return not made and node.op in (transpose, expand, broadcast_to, index, reshape)
+
+    def _made(self, node: Node) -> Order:
+        order = self.orders.get(node) or self.known.get(node) or rows(node)
+        return tuple(axis for axis in order if not is_one(node.shape[axis]))
+
+    def _viewed(self, node: Node) -> Order:
+        """As its argument lies; where a reshape has to copy that, row by row."""
         (moved,) = node.op.axes(node)
-        below = self.lies(node.args[0])
-        if node.op is reshape:
-            whole = [axis for axis in rows(node) if not is_one(node.shape[axis])]
-            kept = [moved[axis] for axis in below]
-            if sorted(axis for axis in kept if axis is not None) == whole:
-                return tuple(axis for axis in kept if axis is not None)
-            if list(below) != sorted(below):
-                self.copies += self.size(node) * COPY
-            return tuple(whole)
+        below = self._lies[node.args[0]]
         if node.op is index:
             moved = _positions(node)
-        return tuple(to for axis in below if (to := moved[axis]) is not None)
+        kept = tuple(to for axis in below if (to := moved[axis]) is not None)
+        if node.op is reshape:
+            whole = tuple(axis for axis in rows(node) if not is_one(node.shape[axis]))
+            if sorted(kept) != list(whole):
+                if list(below) != sorted(below):
+                    self.copies += self.size(node) * COPY
+                return whole
+        return kept
 
 
 def _positions(node: Node) -> tuple[int | None, ...]:
@@ -152,9 +160,14 @@ def _cost(
 
 
 def _is_elementwise(node: Node) -> bool:
-    return node.op.structure == "elementwise" or node.op is accumulate or bool(
-        node.args and all(arg.rank in (0, node.rank) for arg in node.args)
-        and node.op.name in ("where", "kept", "square")
+    return (
+        node.op.structure == "elementwise"
+        or node.op is accumulate
+        or bool(
+            node.args
+            and all(arg.rank in (0, node.rank) for arg in node.args)
+            and node.op.name in ("where", "kept", "square")
+        )
     )
 
 
@@ -179,8 +192,7 @@ def _elementwise(node: Node, cost: _Cost) -> float:
     for axis in own[len(own) - max(run, 1) :]:
         length *= cost.length(node, axis)
     full = [one for one in operands if len(one) == len(own)]
-    against = [one for one in operands if own[-1] in one and one[-1] != own[-1]]
-    per = ELEMENT + MIXED * len(against)
+    per = ELEMENT + MIXED * sum(one[-1] != own[-1] for one in full)
     if full and all(one[-1] != own[-1] for one in full):
         per = ELEMENT + AGAINST
     loops = 1 if run == len(own) else size / length
@@ -208,13 +220,18 @@ def _rows_of_products(node: Node, cost: _Cost) -> float:
 
 
 def _product(node: Node, cost: _Cost) -> float:
-    """What BLAS cannot take as it lies is copied."""
+    """What BLAS cannot take as it lies is copied; products of rows with rows are its slowest."""
     total = 0.0
     for one in (*node.args, node):
-        lies = cost.orders[node] if one is node else cost.lies(one)
+        lies = cost.lies(one)
         matrix = {one.rank - 1, one.rank - 2} if one.rank > 1 else {0}
         if lies and lies[-1] not in matrix:
             total += cost.size(one) * AGAINST
+    left, right = node.args
+    if min(left.rank, right.rank) > 1 and node.rank > 2:
+        inner = cost.lies(left)[-1:], cost.lies(right)[-1:]
+        if inner == ((left.rank - 1,), (right.rank - 2,)):
+            total += (cost.size(left) + cost.size(right)) * ROWS
     return total
 
 

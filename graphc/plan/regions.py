@@ -10,8 +10,8 @@ from graphc.loop import RESULT
 from graphc.ops.contraction import typical
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import sum_
-from graphc.plan.classes import Axis, Classes, along, sizes
-from graphc.plan.schedule import BlockStep, Program, Step
+from graphc.plan.classes import Axis, Classes, along, heaviest
+from graphc.plan.schedule import Program, Step
 
 LEAST_STEPS = 4
 """So many passes over arrays are worth a function of their own."""
@@ -19,8 +19,8 @@ CACHED = 2**17
 """Elements of arrays that stay in the cache by themselves."""
 SMALL = 2**12
 """Elements of a matrix that may be read again for every block."""
-CANDIDATES = 4
-"""So many classes are tried as the one that most nodes run along."""
+CANDIDATES, FIRST = 8, 4
+"""So many classes are looked at, and so many tried as the one that most nodes run along."""
 NEGLIGIBLE = 0.02
 """A region that saves less than this share of what all save is not worth a function."""
 
@@ -84,7 +84,7 @@ def regions(
     whole = _Whole(program, ends, nodes, given, classes)
     candidates = _candidates(whole)
     best, most = Regions((), {}), 0.0
-    for chosen, _ in candidates[:CANDIDATES]:
+    for chosen, _ in candidates[:FIRST]:
         first = sorted(candidates, key=lambda one: one[0] != chosen)
         found, saved = _formed(whole, *_assigned(first, whole))
         if saved > most:
@@ -94,21 +94,20 @@ def regions(
 
 def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
     """Classes with the nodes that may run along them, those with most elements first."""
-    found: list[tuple[int, Axis, list[Node]]] = []
-    for chosen, count in sizes(whole.nodes, whole.classes).items():
-        if count < LEAST_STEPS:
-            continue
-        along_it = [
-            node
-            for node in whole.nodes
-            if node not in whole.given
-            and along(node, whole.classes, chosen) is not None
-            and not _heavy(node, whole.classes, chosen)
-        ]
-        weight = sum(whole.size[node] for node in along_it if node in whole.computed)
-        found.append((weight, chosen, along_it))
-    found.sort(key=lambda one: -one[0])
-    return [(chosen, along_it) for _, chosen, along_it in found]
+    weights = {node: whole.size[node] for node in whole.nodes if node in whole.computed}
+    return [
+        (
+            chosen,
+            [
+                node
+                for node in whole.nodes
+                if node not in whole.given
+                and along(node, whole.classes, chosen) is not None
+                and not _heavy(node, whole.classes, chosen)
+            ],
+        )
+        for chosen in heaviest(weights, whole.classes, LEAST_STEPS, CANDIDATES)
+    ]
 
 
 def _assigned(
@@ -120,10 +119,11 @@ def _assigned(
     for chosen, along_it in candidates:
         mine = [node for node in along_it if node not in places and node not in totals]
         places.update(dict.fromkeys(mine, chosen))
-        for node in {user: None for node in mine for user in whole.users[node]}:
-            if node not in places and node not in totals:
-                if _is_total(node, chosen, places, whole.classes):
-                    totals[node] = chosen
+        users = dict.fromkeys(user for node in mine for user in whole.users[node])
+        summing = [node for node in users if node not in places and node not in totals]
+        totals.update(
+            (node, chosen) for node in summing if _is_total(node, chosen, places, whole.classes)
+        )
     return places, totals
 
 
@@ -160,7 +160,7 @@ def _formed(
 
 
 def _levels(
-    whole: _Whole, places: Mapping[Node, Axis], totals: Collection[Node]
+    whole: _Whole, places: Mapping[Node, Axis], totals: Mapping[Node, Axis]
 ) -> dict[Node, int]:
     """When each node can run, counted in regions that must be through before."""
     levels: dict[Node, int] = dict.fromkeys(whole.given, 0)
@@ -202,9 +202,7 @@ def _sink(
         users = whole.users.get(node)
         if node not in places or not users or node in whole.ends:
             continue
-        latest = min(
-            region(user) - (_own(user, places, totals) != places[node]) for user in users
-        )
+        latest = min(region(user) - (_own(user, places, totals) != places[node]) for user in users)
         if latest <= levels[node]:
             continue
         more = {
@@ -257,9 +255,7 @@ def _grouped(
     ]
 
 
-def _is_read_outside(
-    node: Node, whole: _Whole, inside: Mapping[Node, tuple[int, Axis]]
-) -> bool:
+def _is_read_outside(node: Node, whole: _Whole, inside: Mapping[Node, tuple[int, Axis]]) -> bool:
     """Does something outside of its region read a variable, also in what is written there?"""
     if node not in whole.variables:
         return False
@@ -293,14 +289,10 @@ def _is_long(whole: _Whole, region: Region) -> bool:
     members = [node for node in region.nodes if node in whole.computed]
     known = [node.type.size.constant for node in members]
     elements = [size for size in known if size is not None]
-    return len(members) >= LEAST_STEPS and (
-        len(elements) < len(known) or sum(elements) > CACHED
-    )
+    return len(members) >= LEAST_STEPS and (len(elements) < len(known) or sum(elements) > CACHED)
 
 
-def _is_total(
-    node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Classes
-) -> bool:
+def _is_total(node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Classes) -> bool:
     """Does a node only sum over a class, so that it is the sum of what blocks of it give?"""
     if classes.axes(node, chosen):
         return False
