@@ -27,6 +27,7 @@ from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
+from graphc.rewrite.early import prepare
 from graphc.rewrite.engine import LEVELS, PASSES
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
@@ -124,7 +125,8 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(_both_ways(model) if options.both_ways else model)
+    model = stabilise(_both_ways(model) if options.both_ways else model)
+    return prepare(model) if options.level == "-O2" else model
 
 
 def _both_ways(model: Model) -> Model:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
 from graphc.graph import Node
-from graphc.loop import RESULT, Loop, result
+from graphc.loop import BOUND, RESULT, Loop, result
 from graphc.names import Scope
 from graphc.ops.shaping import concatenate
 from graphc.plan.kernels import Kernel, kernel, reduction
@@ -125,7 +125,8 @@ class _Pool:
 def _roots(node: Node, known: dict[Node, Roots]) -> Roots:
     """The nodes whose memory the value of a node may lie in; of numbers none.
 
-    What a loop ends with may be what it started from, or the last item of a stack.
+    What a loop ends with may be what it started from, or the last item of a stack; where a step
+    hands on what it has not computed, it may be whatever the loop reads.
     """
     pending = [node]
     while pending:
@@ -157,8 +158,16 @@ def _memory(node: Node) -> list[Node]:
                 for place, item in enumerate(loop.collected)
                 if item.type.dtype == node.type.dtype and same_shape(item.shape, node.shape)
             ]
-            return [node.args[0].args[number], *stacks]
+            starts = node.args[0].args
+            through = any(_viewed(n).op is BOUND or _viewed(n) in starts for n in loop.nexts)
+            return [*(starts if through else starts[number : number + 1]), *stacks]
     return []
+
+
+def _viewed(node: Node) -> Node:
+    while node.op.view_of is not None:
+        node = node.args[node.op.view_of]
+    return node
 
 
 def _joined(program: Program, held: Roots) -> dict[Node, Node]:
@@ -196,7 +205,7 @@ def _placed(
     computed = {node for step in program.steps for node in made(step)}
     last: dict[Node, int] = {}
     for number, read in enumerate(reads):
-        last.update(dict.fromkeys(read, number))
+        last.update(dict.fromkeys(sorted(read, key=lambda node: node.index), number))
     dying: dict[int, list[Node]] = {}
     for root, number in last.items():
         if root not in held and (
@@ -341,7 +350,8 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     if step.until is not None:
         kept.append(step.until)
     outlives = _behind(kept, step.body.variables, inner)
-    body = _placed(step.body, outlives, pool, inner, rows, nexts)
+    read = _behind(nexts, step.body.variables, inner)
+    body = _placed(step.body, outlives, pool, inner, rows, outlives | read | {*nexts})
     return replace(
         step,
         body=body,
