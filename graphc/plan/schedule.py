@@ -79,9 +79,9 @@ class BlockStep:
     """Statements that run block by block along an axis of this length, as a function of their own.
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
-    outside. `outputs` are (variable, node, node of the block, axis): arrays that the blocks fill
-    part by part; `totals` are (variable, node, node of the block): sums of what the blocks return,
-    which are the results of the body. `places` and `written` are as those of a LoopStep.
+    outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
+    fill part by part; `totals` are (variable, node, node of the block): sums of what the blocks
+    return, which are the results of the body. `places` and `written` are as those of a LoopStep.
     """
 
     name: str
@@ -90,7 +90,7 @@ class BlockStep:
     size: str
     body: Program
     reads: tuple[Node, ...]
-    outputs: tuple[tuple[str, Node, Node, int], ...]
+    outputs: tuple[tuple[str, Node, Node, str], ...]
     totals: tuple[tuple[str, Node, Node], ...]
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
@@ -125,9 +125,9 @@ class Program:
 
     `variables` names every node that has a variable, also those that the function is given; a
     node without one is written inside the statement that uses it. `label` tells the programs of a
-    module apart. `labels` is what comments call
-    the nodes that were differentiated, `adjoints` the variables of their adjoints where
-    these are not called by the label.
+    module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
+    variables of their adjoints where these are not called by the label. `orders` are how the axes
+    of values lie in memory, the slowest first, where they do not lie row by row.
     """
 
     name: str
@@ -138,6 +138,7 @@ class Program:
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
+    orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan(
