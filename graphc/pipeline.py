@@ -25,7 +25,7 @@ from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, build
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.schedule import plan
-from graphc.rewrite.engine import LEVELS, PASSES
+from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
@@ -227,7 +227,7 @@ def _in_mode(
     begin: Entry,
     options: Options,
 ) -> Derived:
-    graph = rewritten(made.graph, LEVELS[options.level])
+    graph = rewritten(made.graph, DERIVED[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
         for node in graph.nodes

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
+from graphc.rewrite.components import components
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
@@ -39,6 +40,9 @@ FAST: tuple[Pass, ...] = ()
 
 LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
 """What a level of optimisation adds to `PASSES`."""
+
+DERIVED: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (*FAST, components)}
+"""What it adds for derived functions, which are not cut into halves with a cache between them."""
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
