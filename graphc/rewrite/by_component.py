@@ -126,9 +126,9 @@ def _cross(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None
 def _reshape(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
     """The block axis has to stay an axis, with as many elements before it."""
     (grid,) = grids
-    if grid.block is not None and node.op.axes(node)[0][grid.block] != block:
+    if (grid.block is None) != (block is None):
         return None
-    if grid.block is None and block is not None:
+    if grid.block is not None and node.op.axes(node)[0][grid.block] != block:
         return None
     return grid.cells.reshape(cells_shape(node.shape, block))
 
@@ -190,7 +190,8 @@ def _index(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None
     (grid,) = grids
     items = node.attrs["items"]
     subscripts = _subscripts(items, grid.block)
-    if subscripts is None:
+    short = grid.block is not None and block is None and items[grid.block][0] == "slice"
+    if subscripts is None or short:
         return None
     cells = _chosen(grid.cells, subscripts)
     if grid.block is None or _is_whole(items[grid.block], node.args[0].shape[grid.block]):
@@ -213,6 +214,8 @@ def _unindex(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | No
     cells = grid.cells
     if block is not None and not _is_whole(items[block], shape[block]):
         kind, value = items[block]
+        if kind == "slice" and grid.block is None:
+            return None
         length = None if kind == "at" else Dim.of(value[1])
 
         def widened(cell: Node) -> Node:
@@ -316,10 +319,10 @@ def _scatter(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | No
 
 
 def _identity(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
-    n, m = (int(size.constant or 0) for size in node.shape)
     offset = Dim.of(node.attrs["k"]).constant
-    if offset is None:
+    if offset is None or block is not None:
         return None
+    n, m = cells_shape(node.shape, block)
     return np.where(np.eye(n, m, offset, bool), as_node(1.0), structural_zero())
 
 
@@ -330,7 +333,9 @@ def _full(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
     return np.full(cells_shape(node.shape, block), cell, object)
 
 
-def _constant(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
+def _constant(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
+    if block is not None:
+        return None
     found: Cells = np.empty(cells_shape(node.shape, block), object)
     for place in places(*map(range, found.shape)):
         value = node.value
