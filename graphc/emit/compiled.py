@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphc.dims import Dim
@@ -9,13 +10,29 @@ from graphc.elaborate.model import Model
 from graphc.emit.entry import Entry
 from graphc.graph import Node
 from graphc.plan.schedule import Program
+from graphc.rewrite.grids import Grid
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a function of Python's own floats needs beside its program.
+
+    `unpacked` are its array arguments by variable, each with the names of its numbers as a
+    pattern, and the first of these; of an argument that nobody reads there is none. `packed` are
+    the arrays of its results by variable. `arrays` is the program for what only NumPy computes.
+    """
+
+    unpacked: Mapping[str, tuple[str, str]]
+    packed: tuple[tuple[str, Grid], ...]
+    arrays: Program
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
-    `others` are the same in other modes, which take less work at some sizes of the dims.
+    `others` are the same in other modes, which take less work at some sizes of the dims; with
+    `numbers` the program is one of Python's own floats.
     """
 
     program: Program
@@ -27,6 +44,7 @@ class Derived:
     mode: str = ""
     work: Dim = field(default_factory=lambda: Dim.of(0))
     others: tuple[Derived, ...] = ()
+    numbers: Numbers | None = None
 
 
 @dataclass(frozen=True, slots=True)

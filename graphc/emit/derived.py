@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
+from graphc.emit import scalars
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import INDEX, dict_rows, over, path
 from graphc.emit.function import WHOLE_VIEWS, body, result
@@ -14,15 +15,18 @@ from graphc.emit.record import annotation, field, needs_record, record_name
 from graphc.graph import COTANGENT, TANGENT, Node, Op
 
 
-def entered(compiled: Compiled, lines: list[str]) -> list[str]:
+def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
     """The lines of a function after those that check its arguments and bind its dims."""
+    if one.numbers is not None:
+        return scalars.entered(compiled, one, one.numbers, lines)
     value = f"_enter({compiled.begin.arguments})"
     values = compiled.begin.values
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    return body(one.program)
+    lines = body(one.program)
+    return lines if one.numbers is None else [*lines, *scalars.packed(compiled, one)]
 
 
 def root(node: Node) -> Node:
@@ -91,7 +95,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        entered(compiled, [*steps(compiled, one), f"return {values}"]),
+        entered(compiled, one, [*steps(compiled, one), f"return {values}"]),
     )
 
 
@@ -109,7 +113,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         about,
-        entered(compiled, [*steps(compiled, one), *gradients(compiled, one, before)]),
+        entered(compiled, one, [*steps(compiled, one), *gradients(compiled, one, before)]),
     )
 
 
@@ -132,6 +136,7 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
         "A cotangent is given by the name of its output; what is left out is 0.\n",
         entered(
             compiled,
+            one,
             [*lines, *steps(compiled, one), *gradients(compiled, one, f"{values}, ")],
         ),
     )
@@ -196,6 +201,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
         "A tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
+            one,
             [
                 *_tangents(compiled, one),
                 *steps(compiled, one),
@@ -216,6 +222,7 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
         "\n\nA tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
+            one,
             [*_tangents(compiled, one), *steps(compiled, one), *first[:-1], "}, {", *second[1:]],
         ),
     )

@@ -87,7 +87,7 @@ def _fields(text: str) -> frozenset[str]:
 
 def typed_argument(node: Node) -> int | None:
     """Where all floats of an operation are Python's, the one that gets the module's dtype."""
-    if node.static or node.type.dtype != "float":
+    if node.static or node.op.numbers or node.type.dtype != "float":
         return None
     if any(arg.type.dtype == "float" and not arg.static for arg in node.args):
         return None

@@ -40,7 +40,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -110,7 +110,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -136,7 +136,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -156,7 +156,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 

@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, special
+from graphc.emit import parts, scalars, special
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
@@ -56,11 +56,13 @@ def _head(compiled: Compiled) -> str:
     dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
     if dims:
         about += [f"Dims: {', '.join(dims)}", ""]
+    imports, names = scalars.head(compiled.derived, model.dtype)
     lines = [
         docstring("\n".join(about).rstrip() + "\n", ""),
         "",
         "from __future__ import annotations",
         "",
+        *imports,
         "from collections.abc import Callable, Iterable, Mapping"
         if compiled.backward.wrt
         else "from collections.abc import Mapping",
@@ -71,6 +73,7 @@ def _head(compiled: Compiled) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
+        *names,
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
     ]

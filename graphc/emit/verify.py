@@ -7,15 +7,18 @@ import ast
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
+    "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
+    "math": {"math"},
     "numpy": {"np"},
     "numpy.typing": {"npt"},
     "scipy": {"sparse"},
 }
 BUILTINS = frozenset(
     {"abs", "any", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len",
-     "list", "max", "min", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple",
-     "zip", "ArithmeticError", "TypeError", "ValueError"}
+     "list", "max", "min", "property", "range", "reversed", "round", "set", "sorted", "str", "sum",
+     "tuple", "type", "zip", "ArithmeticError", "IndexError", "KeyError", "TypeError",
+     "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
@@ -76,6 +79,6 @@ def verify(text: str) -> None:
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
+        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname or alias.name
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

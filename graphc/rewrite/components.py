@@ -7,7 +7,7 @@ zero, as in the seeds of Jacobians, is not computed at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,7 +15,6 @@ import numpy as np
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Graph, Node, with_args
 from graphc.loop import LOOP, RESULT, rebuild
-from graphc.ops.assembling import assemble
 from graphc.ops.shaping import index
 from graphc.rewrite.by_component import rule_of
 from graphc.rewrite.grids import Cells, Grid, assembled, boxed, cells_shape
@@ -40,32 +39,29 @@ def components(graph: Graph) -> Graph:
     chosen = {node for region in _regions(graph) if _pays(region) for node in region}
     if not chosen:
         return graph
-    return by_component(graph, chosen | _made_from_nothing(graph))
-
-
-def by_component(graph: Graph, chosen: Collection[Node]) -> Graph:
-    """The graph with the chosen nodes by component; what others read of them is assembled."""
-    expansion = _Expansion(chosen)
-    new = rebuild(graph.results.values(), expansion.replaced)
-    names = dict(graph.names)
-    result = mapped(graph, new)
-    spoken = {node: name for node, name in result.names.items()}
-    for node, name in names.items():
-        for part, place in expansion.parts(new.get(node)):
-            spoken.setdefault(part, f"{name}_{place}")
-    for adjoint in graph.adjoints:
-        if adjoint.of in names:
-            for part, place in expansion.parts(new.get(adjoint.value)):
-                spoken.setdefault(part, f"d_{names[adjoint.of]}_{place}")
-    return Graph(result.name, result.results, spoken, result.adjoints, result.labels)
+    return Expansion(chosen | _made_from_nothing(graph)).graph(graph)
 
 
 @dataclass(slots=True)
-class _Expansion:
-    """The grids of new nodes, as far as they are known."""
+class Expansion:
+    """What is by component, and the grids of new nodes, as far as they are known."""
 
     chosen: Collection[Node]
     grids: dict[Node, Grid] = field(default_factory=dict)
+
+    def graph(self, graph: Graph) -> Graph:
+        """The graph with the chosen nodes by component; what others read of them is assembled."""
+        new = rebuild(graph.results.values(), self.replaced)
+        result = mapped(graph, new)
+        spoken = dict(result.names)
+        for node, name in graph.names.items():
+            for part, place in self.parts(new.get(node)):
+                spoken.setdefault(part, f"{name}{place}")
+        for adjoint in graph.adjoints:
+            if adjoint.of in graph.names:
+                for part, place in self.parts(new.get(adjoint.value)):
+                    spoken.setdefault(part, f"d_{graph.names[adjoint.of]}{place}")
+        return Graph(result.name, result.results, spoken, result.adjoints, result.labels)
 
     def replaced(self, node: Node, args: tuple[Node, ...]) -> Node:
         """An array of its components in the place of a chosen node."""
@@ -93,15 +89,15 @@ class _Expansion:
             self.grids[node] = Grid(cells, block)
         return self.grids[node]
 
-    def parts(self, node: Node | None) -> Iterable[tuple[Node, str]]:
-        """The components that an array is assembled from, each with its place."""
-        if node is None or node.op is not assemble:
-            return []
-        return [
-            (arg, "_".join(map(str, place)))
-            for arg, place in zip(node.args, node.attrs["places"], strict=True)
-            if arg.args
-        ]
+    def parts(self, node: Node | None) -> Iterator[tuple[Node, str]]:
+        """What an array is made of that is computed, each part with its place behind `_`."""
+        grid = None if node is None else self.grids.get(node)
+        if grid is None:
+            return
+        for place, cell in np.ndenumerate(grid.cells):
+            if cell.args:
+                inner = [str(i) for axis, i in enumerate(place) if axis != grid.block]
+                yield cell, "_" + "_".join(inner) if grid.cells.size > 1 else ""
 
 
 def _part(node: Node, place: Sequence[int], block: int | None) -> Node:
