@@ -17,12 +17,14 @@ from graphc.rewrite.grids import Grid
 class Numbers:
     """What a function of Python's own floats needs beside its program.
 
-    `unpacked` are its array arguments by variable, each with the names of its numbers as a
-    pattern, and the first of these; of an argument that nobody reads there is none. `packed` are
-    the arrays of its results by variable. `arrays` is the program for what only NumPy computes.
+    `unpacked` are the names of the numbers of its array arguments, by variable, as a pattern; of an
+    argument that nobody reads there is none. `unproved` are those that could be lists, and nothing
+    would fail. `packed` are the arrays of its results by variable. `arrays` is the program for
+    what only NumPy computes.
     """
 
-    unpacked: Mapping[str, tuple[str, str]]
+    unpacked: Mapping[str, str]
+    unproved: tuple[str, ...]
     packed: tuple[tuple[str, Grid], ...]
     arrays: Program
 

@@ -7,6 +7,7 @@ numbers are of double precision until they are packed.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
@@ -19,13 +20,16 @@ from graphc.emit.layout import listed, unpacking
 from graphc.graph import Graph, Node, arguments_first
 from graphc.names import Scope, flat
 from graphc.ops.assembling import assemble
+from graphc.ops.scalars import LAZY
 from graphc.ops.shaping import index
 from graphc.plan.naming import template
 from graphc.plan.schedule import Program, plan
 from graphc.rewrite.grids import Grid, is_structural_zero
 from graphc.rewrite.scalars import InNumbers
 
-OWN = frozenset({"math", "DTYPE", "Struct"})
+OWN = frozenset(
+    {"DTYPE", "Struct", "np_empty", "np_ndarray", *(f"math_{name}" for name in dir(math))}
+)
 """Names that a function of numbers uses for itself, beside those of every function."""
 
 LARGEST = 64
@@ -50,15 +54,19 @@ def head(functions: Sequence[Derived], dtype: str) -> tuple[list[str], list[str]
     counts = {grid.cells.size for numbers in found for _, grid in numbers.packed}
     packed = sorted(count for count in counts if count > ONE_BY_ONE)
     letter = {"float64": "d", "float32": "f"}[dtype]
-    imports = ["import math"] if any(map(_uses_math, functions)) else []
+    functions_of_math = sorted({name for one in functions for name in _functions_of_math(one)})
+    imports = [f"from math import {name} as math_{name}" for name in functions_of_math]
     imports += ["from struct import Struct"] if packed else []
     rows = [f"_pack_{count} = Struct('{count}{letter}').pack_into" for count in packed]
-    return imports, ["DTYPE = np.dtype(FLOAT)", *rows]
+    names = ["DTYPE = np.dtype(FLOAT)", "np_empty = np.empty", "np_ndarray = np.ndarray"]
+    return imports, [*names, *rows]
 
 
-def _uses_math(one: Derived) -> bool:
+def _functions_of_math(one: Derived) -> set[str]:
+    if one.numbers is None:
+        return set()
     nodes = arguments_first(one.program.results.values())
-    return one.numbers is not None and any("math." in template(node) for node in nodes)
+    return {name for node in nodes for name in re.findall(r"math_(\w+)", template(node))}
 
 
 # ---- the program -------------------------------------------------------------------------------
@@ -76,7 +84,7 @@ def planned(
     parts = _parts(found.graph)
     scope = Scope({*taken, *OWN, *begin.variables.values()})
     given: dict[Node, str] = {}
-    unpacked: dict[str, tuple[str, str]] = {}
+    unpacked: dict[str, str] = {}
     for declared in sources:
         node, variable = declared.node, begin.variables[declared.name]
         if not node.rank:
@@ -87,8 +95,10 @@ def planned(
                 for place in product(*(range(_size(n)) for n in node.shape))
             }
             given |= {part: named[place] for place, part in parts[node].items()}
-            unpacked[variable] = (_pattern(named, node), next(iter(named.values())))
+            unpacked[variable] = _pattern(named, node)
     program = plan(found.graph, given, (), scope.taken)
+    proved = _proved(program)
+    unproved = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
     variables = dict(program.variables)
     scope = Scope({*scope.taken, *variables.values()})
     packed: list[tuple[str, Grid]] = []
@@ -101,7 +111,7 @@ def planned(
         if node not in variables:
             variables[node] = scope.fresh(flat(re.sub(r"\W+", "_", name)))
             packed.append((variables[node], grid))
-    numbers = Numbers(unpacked, tuple(packed), arrays)
+    numbers = Numbers(unpacked, tuple(given[node] for node in unproved), tuple(packed), arrays)
     whole = Program(
         arrays.name, program.steps, variables, results, program.labels, program.adjoints
     )
@@ -139,6 +149,33 @@ def _pattern(named: Mapping[Place, str], node: Node) -> str:
     return row(())[1:-1]
 
 
+def _proved(program: Program) -> set[Node]:
+    """The numbers of arguments of which a statement would raise TypeError if they were lists.
+
+    An argument of more axes than it should have is unpacked to lists. A list can be added to a
+    list, but to no float; any other arithmetic has no lists at all.
+    """
+    floats: set[Node] = set()
+    proved: set[Node] = set()
+    given = {node for node in program.variables if not node.op.numbers}
+    for step in program.steps:
+        for node in _evaluated(step.node, program):
+            sure = node.op.name != "+" or any(a in floats or a.static for a in node.args)
+            if sure:
+                floats.add(node)
+                proved.update(given.intersection(node.args))
+    return proved
+
+
+def _evaluated(node: Node, program: Program) -> list[Node]:
+    """What the statement of a node surely evaluates, arguments first."""
+    found = [node]
+    for one in found:
+        if one.op.name not in LAZY:
+            found += [arg for arg in one.args if arg.op.numbers and arg not in program.variables]
+    return [one for one in reversed(found) if one.op.name not in LAZY]
+
+
 def _array(grid: Grid) -> Node:
     """The node of a result: what is given back shares no memory with another."""
     places = [p for p in product(*map(range, grid.cells.shape)) if not _is_zero(grid, p)]
@@ -165,7 +202,7 @@ def packed(compiled: Compiled, one: Derived) -> list[str]:
     lines: list[str] = []
     for variable, grid in one.numbers.packed:
         shape = grid.cells.shape
-        lines.append(f"{variable} = np.empty({shape[0] if len(shape) == 1 else shape}{dtype})")
+        lines.append(f"{variable} = np_empty({shape[0] if len(shape) == 1 else shape}{dtype})")
         written = [expression(node, one.program.variables) for node in grid.nodes]
         if len(written) > ONE_BY_ONE:
             lines += listed(f"_pack_{len(written)}({variable}, 0, ", written, ")")
@@ -179,11 +216,10 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     """The lines of a function of numbers, after its arguments have been unpacked."""
     begin = compiled.begin
     plain = [d for d in (*begin.params, *begin.inputs) if not d.node.rank]
-    inner = [f"{names} = {variable}.tolist()" for variable, (names, _) in numbers.unpacked.items()]
+    inner = [f"{names} = {variable}.tolist()" for variable, names in numbers.unpacked.items()]
     inner += [f"{begin.variables[d.name]} = float({begin.variables[d.name]})" for d in plain]
-    firsts = [first for _, first in numbers.unpacked.values()]
-    for chain in _chains([f"type({name})" for name in firsts], "float"):
-        inner += [f"if not ({chain}):  # of more axes", "    raise TypeError"]
+    for chain in _chains([f"type({name})" for name in numbers.unproved], "float"):
+        inner += [f"if not ({chain}):  # but rows, of more axes", "    raise TypeError"]
     refused = "what is of another shape, or what `math` has no number for"
     return [
         *_taken_out(begin),
@@ -218,7 +254,7 @@ def _converted(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> li
     sources = (*begin.params, *begin.inputs)
     arrays = [begin.variables[d.name] for d in sources if d.node.rank]
     conditions = [
-        *_chains([f"type({variable})" for variable in arrays], "np.ndarray"),
+        *_chains([f"type({variable})" for variable in arrays], "np_ndarray"),
         *_chains([f"{variable}.dtype" for variable in arrays], "DTYPE"),
     ]
     own = "in (float, FLOAT)" if compiled.model.dtype == "float64" else "is FLOAT"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import math
 
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
     "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
-    "math": {"math"},
+    "math": {f"math_{name}" for name in dir(math)},  # each under this name
     "numpy": {"np"},
     "numpy.typing": {"npt"},
     "scipy": {"sparse"},
@@ -79,6 +80,8 @@ def verify(text: str) -> None:
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname or alias.name
+        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
+        if module == "math" and alias.asname == f"math_{name}":
+            name = alias.asname
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

@@ -1,5 +1,7 @@
 """Operations on Python's own floats: what NumPy does element by element, with `math` on one number.
 
+`math_exp` is `math.exp`: a name of one word is found faster.
+
 Where `math` raises (an overflow, 1 / 0, log of 0) NumPy has a value: inf or nan. No operation here
 gives another number in its place, and nan goes through each of them.
 """
@@ -18,10 +20,13 @@ Template = str | Callable[[Node], str]
 def _power(node: Node) -> str:
     """A square is a product; Python's own `**` makes complex numbers of negative ones."""
     exponent = node.args[1].value
-    return "{0} * {0}" if exponent == 2 else "math.pow({0}, {1})"
+    return "{0} * {0}" if exponent == 2 else "math_pow({0}, {1})"
 
 
-_POSITIVE_PART = "({0} if {0} > 0 else 0.0)"
+LAZY = frozenset({"where", "and", "or", "not", "sign", "maximum", "minimum", "relu", "==", "!="})
+"""What may leave an argument alone, whatever it is."""
+
+_POSITIVE_PART = "({0} if {0} > 0.0 else 0.0)"
 _AS_WRITTEN = ("+", "-", "*", "/", "//", "%", "negative", "==", "!=", "<", "<=", ">", ">=")
 _OF_MATH = {
     "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin",
@@ -33,28 +38,28 @@ _OF_MATH = {
 
 SCALAR: dict[str, Template] = {
     **dict.fromkeys(_AS_WRITTEN, ""),
-    **{name: f"math.{function}({{0}})" for name, function in _OF_MATH.items()},
+    **{name: f"math_{function}({{0}})" for name, function in _OF_MATH.items()},
     "**": _power,
     "and": "{0} and {1}",
     "or": "{0} or {1}",
     "not": "not {0}",
-    "atan2": "math.atan2({0}, {1})",
-    "hypot": "math.hypot({0}, {1})",
+    "atan2": "math_atan2({0}, {1})",
+    "hypot": "math_hypot({0}, {1})",
     "where": "{1} if {0} else {2}",
     "cast_float": "float({0})",
     "abs": "abs({0})",
-    "sign": "{0} if {0} != {0} else float(({0} > 0) - ({0} < 0))",
+    "sign": "{0} if {0} != {0} else float(({0} > 0.0) - ({0} < 0.0))",
     "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
     "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-    "floor": "float(math.floor({0}))",
-    "ceil": "float(math.ceil({0}))",
-    "trunc": "float(math.trunc({0}))",
+    "floor": "float(math_floor({0}))",
+    "ceil": "float(math_ceil({0}))",
+    "trunc": "float(math_trunc({0}))",
     "round": "float(round({0}))",
-    "sigmoid": "1 / (1 + math.exp(-{0}))",
-    "softplus": f"{_POSITIVE_PART} + math.log1p(math.exp(-abs({{0}})))",
-    "bce_logits": f"{_POSITIVE_PART} - {{0}} * {{1}} + math.log1p(math.exp(-abs({{0}})))",
-    "relu": "0.0 if {0} <= 0 else {0}",
-    "softsign": "{0} / (1 + abs({0}))",
+    "sigmoid": "1.0 / (1.0 + math_exp(-{0}))",
+    "softplus": f"{_POSITIVE_PART} + math_log1p(math_exp(-abs({{0}})))",
+    "bce_logits": f"{_POSITIVE_PART} - {{0}} * {{1}} + math_log1p(math_exp(-abs({{0}})))",
+    "relu": "0.0 if {0} <= 0.0 else {0}",
+    "softsign": "{0} / (1.0 + abs({0}))",
 }
 """Templates by name; "" is the one that the operation has for arrays."""
 
