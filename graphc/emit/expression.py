@@ -69,7 +69,9 @@ def _float(node: Node) -> Written:
 def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Written]]:
     """The template of a node with names for its holes, and what goes into these."""
     arguments = [
-        _float(arg) if node.op.numbers and isinstance(arg.value, float) else _written(arg, variables)
+        _float(arg)
+        if node.op.numbers and isinstance(arg.value, float)
+        else _written(arg, variables)
         for arg in node.args
     ]
     typed = typed_argument(node)

@@ -62,10 +62,10 @@ def _head(compiled: Compiled) -> str:
         "",
         "from __future__ import annotations",
         "",
-        *imports,
         "from collections.abc import Callable, Iterable, Mapping"
         if compiled.backward.wrt
         else "from collections.abc import Mapping",
+        *imports,
         "from typing import Any, NamedTuple",
         "",
         "import numpy as np",

@@ -57,7 +57,7 @@ def head(functions: Sequence[Derived], dtype: str) -> tuple[list[str], list[str]
     functions_of_math = sorted({name for one in functions for name in _functions_of_math(one)})
     imports = [f"from math import {name} as math_{name}" for name in functions_of_math]
     imports += ["from struct import Struct"] if packed else []
-    rows = [f"_pack_{count} = Struct('{count}{letter}').pack_into" for count in packed]
+    rows = [f"_pack_{count}: Any = Struct('{count}{letter}').pack_into" for count in packed]
     names = ["DTYPE = np.dtype(FLOAT)", "np_empty = np.empty", "np_ndarray = np.ndarray"]
     return imports, [*names, *rows]
 

@@ -1,4 +1,4 @@
-"""Arrays made of vectors, one for each place of their small axes, and what gathers and adds up vectors.
+"""Arrays made of vectors, one for each place of their small axes; vectors gathered and added up.
 
 The passes of the fast module make these, after calculus: they have no derivatives.
 """

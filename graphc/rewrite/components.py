@@ -1,8 +1,8 @@
 """Components: arrays with small axes become vectors along their one long axis, or numbers.
 
 NumPy runs an inner loop of length 3 for each row where an array [P, 3] meets one of [P, 1], or is
-summed along its last axis. By component everything is a vector of length P, and what structure makes
-zero, as in the seeds of Jacobians, is not computed at all.
+summed along its last axis. By component everything is a vector of length P, and what structure
+makes zero, as in the seeds of Jacobians, is not computed at all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from graphc.graph import SOURCES, Graph, Node, with_args
 from graphc.loop import LOOP, RESULT, rebuild
 from graphc.ops.shaping import index
 from graphc.rewrite.by_component import rule_of
-from graphc.rewrite.grids import Cells, Grid, assembled, boxed, cells_shape
+from graphc.rewrite.grids import Cells, Grid, assembled, cells_shape
 from graphc.rewrite.mapping import mapped
 from graphc.types import Shape, same_shape
 
@@ -30,8 +30,15 @@ LONG = 64
 MANY = 1500
 """Operations on components of a region, at most."""
 
-WORTH = 16
-"""Operations on vectors that cost as much as one inner loop a position, at a typical length."""
+WORTH = 4
+"""Operations on vectors for each short inner loop, at most.
+
+A short loop costs some 8 ns a position, a call for a vector 0.5 µs: four calls are as much as one
+loop at 250 positions.
+"""
+
+ENOUGH = 8
+"""Short inner loops of a region, at least."""
 
 
 def components(graph: Graph) -> Graph:
@@ -140,10 +147,9 @@ def _made_from_nothing(graph: Graph) -> set[Node]:
     """Arrays that depend on no source: their components are numbers."""
     found: set[Node] = set()
     for node in graph.nodes:
-        inside = node.op not in SOURCES and node.op not in (LOOP, RESULT)
-        if inside and all(arg in found for arg in node.args) and _is_small(node):
-            if rule_of(node) is not None or node.static:
-                found.add(node)
+        made = node.op not in (*SOURCES, LOOP, RESULT) and found.issuperset(node.args)
+        if made and _is_small(node) and (node.static or rule_of(node) is not None):
+            found.add(node)
     return found
 
 
@@ -166,25 +172,25 @@ def _regions(graph: Graph) -> list[list[Node]]:
 
 def _pays(region: Sequence[Node]) -> bool:
     """Are there as many short inner loops as make up for the number of operations?"""
-    work = sum(map(_operations, region))
-    return 0 < work <= MANY and work <= WORTH * sum(map(_short_loops, region))
+    work, loops = sum(map(operations, region)), sum(map(_short_loops, region))
+    return work <= min(MANY, WORTH * loops) and loops >= ENOUGH
 
 
 _VIEWS = frozenset({"index", "reshape", "expand", "broadcast_to", "permute", "in_rows"})
 
 
 def _small_size(shape: Shape) -> int:
-    return int(np.prod([n.constant for n in shape if not _is_long(n)], dtype=np.int64))
+    return int(np.prod([n.constant or 0 for n in shape if not _is_long(n)], dtype=np.int64))
 
 
-def _operations(node: Node) -> int:
+def operations(node: Node) -> int:
     """On components, if none is known to be zero."""
-    if node.op.name in _VIEWS or node.op.name in ("concatenate", "unindex"):
+    if not node.args or node.op.name in (*_VIEWS, "concatenate", "unindex"):
         return 0
     size = _small_size(node.shape)
     if node.op.name == "matmul":
         return 2 * size * int(node.args[0].shape[-1].constant or 1)
-    return max(size, *(_small_size(arg.shape) for arg in node.args))
+    return max([size, *(_small_size(arg.shape) for arg in node.args)])
 
 
 def _short_loops(node: Node) -> int:

@@ -52,6 +52,13 @@ def is_structural_zero(node: Node) -> bool:
     return node.salt == _STRUCTURAL
 
 
+def zeros(shape: tuple[int, ...]) -> Cells:
+    """Structural zeros everywhere."""
+    cells: Cells = np.empty(shape, object)
+    cells.fill(structural_zero())
+    return cells
+
+
 def cells_shape(shape: Shape, block: int | None) -> tuple[int, ...]:
     """The shape of the cells of an array."""
     return tuple(1 if axis == block else int(n.constant or 0) for axis, n in enumerate(shape))
@@ -202,8 +209,7 @@ def assembled(grid: Grid, type: Type) -> Node:
         return broadcast_to(nodes[0], shape=type.shape)
     places = []
     cells = []
-    for place in np.ndindex(grid.cells.shape):
-        cell = grid.cells[place]
+    for place, cell in np.ndenumerate(grid.cells):
         if not is_structural_zero(cell):
             cells.append(cell)
             places.append(tuple(i for axis, i in enumerate(place) if axis != grid.block))
@@ -214,4 +220,3 @@ def assembled(grid: Grid, type: Type) -> Node:
 def repeated(cell: Node, length: Dim) -> Node:
     """A cell as a vector."""
     return cell if cell.rank else broadcast_to(cell, shape=(length,))
-

@@ -9,12 +9,15 @@ from graphc.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.loop import rebuild
 from graphc.ops.scalars import on_numbers
 from graphc.ops.shaping import index
-from graphc.rewrite.components import LONG, Expansion
+from graphc.rewrite.components import LONG, Expansion, operations
 from graphc.rewrite.grids import Grid, each
 from graphc.rewrite.mapping import mapped
 
 FEW = 400
 """Operations on numbers, at most: beyond, arrays are faster."""
+
+WHOLE = 10
+"""How many times as many there may be before what structure makes zero is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class InNumbers:
 def by_number(graph: Graph) -> InNumbers | None:
     """The graph in numbers, where all is tiny, and every operation known on numbers."""
     nodes = graph.nodes
-    if not all(map(_is_tiny, nodes)):
+    if not all(map(_is_tiny, nodes)) or sum(map(operations, nodes)) > WHOLE * FEW:
         return None
     if any(node.type.dtype != "float" for node in graph.results.values()):
         return None
