@@ -37,7 +37,9 @@ def scratch_functions(compiled: Compiled) -> list[str]:
 def programs(compiled: Compiled) -> Iterator[Program]:
     """Every program of the module, in each of its modes, also those of loops and blocks."""
     functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
-    yield from _within(each.program for one in functions for each in (one, *one.others))
+    every = [each for one in functions for each in (one, *one.others)]
+    by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
+    yield from _within([*(one.program for one in every), *by_arrays])
 
 
 def _within(outer: Iterable[Program]) -> Iterator[Program]:

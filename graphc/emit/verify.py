@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import math
 
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
+    "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
+    "math": {f"math_{name}" for name in dir(math)},  # each under this name
     "numpy": {"np"},
     "numpy.typing": {"npt"},
     "scipy": {"sparse"},
@@ -15,8 +18,8 @@ IMPORTS = {
 BUILTINS = frozenset(
     {"abs", "all", "any", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
      "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
-     "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError", "IndexError",
-     "KeyError", "TypeError", "ValueError"}
+     "round", "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError",
+     "IndexError", "KeyError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
@@ -78,5 +81,7 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
         name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
+        if module == "math" and alias.asname == f"math_{name}":
+            name = alias.asname
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

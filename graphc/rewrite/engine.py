@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
+from graphc.rewrite.components import components
 from graphc.rewrite.distribute import distribute
 from graphc.rewrite.fast import settle, strengthen
 from graphc.rewrite.layout import arrange
@@ -44,6 +45,9 @@ FAST: tuple[Pass, ...] = (
 
 LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
 """What a level of optimisation adds to `PASSES`."""
+
+DERIVED: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (*FAST, components)}
+"""What it adds for derived functions, which are not cut into halves with a cache between them."""
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
