@@ -13,6 +13,7 @@ from graphc.emit.scratch import new_array, within_scratch
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
+from graphc.ops.assembling import assemble, is_complete
 from graphc.ops.shaping import expand, full_array, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.types import product
@@ -129,13 +130,15 @@ def _head(
 def _block(step: BlockStep, program: Program) -> list[str]:
     """The function of a block, and its calls one after the other along the axis."""
     lines = []
-    for name, node, _, _ in step.outputs:
+    for name, node in {name: node for name, node, _, _ in step.outputs}.items():
         order = program.orders.get(node, tuple(range(node.rank)))
         made = new_array(node.shape, node.type.dtype, order)
         lines.append(f"{name} = {step.places.get(name, made)}")
+        if node.op is assemble and not is_complete(node):
+            lines.append(f"{name}.fill(0)")
     inside = body(step.body)
     for name, _, node, part in step.outputs:
-        if name not in step.written:
+        if f"{name}[{part}]" not in step.written:
             written = expression(node, step.body.variables)
             inside.append(f"{name}[{part}] = {written}")
     inside = within_scratch(step.body, inside)

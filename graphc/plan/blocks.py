@@ -15,6 +15,7 @@ from graphc.graph import Node, intern, stamped, topological
 from graphc.loop import RESULT
 from graphc.names import Scope
 from graphc.ops.arithmetic import accumulate
+from graphc.ops.assembling import assemble
 from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
@@ -145,10 +146,19 @@ class _Builder:
         computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
         bound = (self.region.read - set(free)) | self.region.totals
         self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
-        steps, outputs, totals = [], [], []
+        steps: list[Step] = []
+        outputs: list[tuple[str, Node, Node, str]] = []
+        totals: list[tuple[str, Node, Node]] = []
+        read = {arg for step in own for arg in step.node.args}
         for step in own:
             node, name = step.node, step.target
             new = self.new[node]
+            if node.op is assemble and node in parts and node not in read:
+                outputs += self._by_place(name, node, parts[node])
+                long = node.attrs["block"]
+                small = tuple(axis for axis in range(node.rank) if axis != long)
+                self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
+                continue
             crossing = node in self.region.totals or node in self.region.read
             self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
             steps.append(Step(inner, new, step.adjoints))
@@ -170,6 +180,16 @@ class _Builder:
             tuple(self.reads), tuple(outputs), tuple(totals),
         )  # fmt: skip
         return [*self.before, block]
+
+    def _by_place(
+        self, name: str, node: Node, items: Sequence[Item]
+    ) -> Iterable[tuple[str, Node, Node, str]]:
+        """Each component of an array as an output, which is computed where it stands in it."""
+        long = node.attrs["block"]
+        for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
+            chosen: list[Item] = [("at", Dim.of(position)) for position in place]
+            chosen.insert(long, items[long])
+            yield name, node, component, subscript(chosen, node.shape)
 
     def _behind(self, node: Node) -> Iterable[Node]:
         """What the statement of a node reads, also in what is written inside it."""

@@ -244,7 +244,7 @@ class _Walk:
     def _block(self, step: BlockStep, program: Program, depth: int) -> Iterator[Row]:
         """Blocks: the arrays that they fill, and what one of them computes in."""
         start = self.live
-        for name, node, _, _ in step.outputs:
+        for name, node in {name: node for name, node, _, _ in step.outputs}.items():
             self.bind(name, self.new(NOTHING if name in step.places else self.size(node)))
         made, outer, kept = self.live - start, self.peak, dict(self.variables)
         self.last[step.size] = block_sizes(step)[0]
@@ -267,7 +267,7 @@ class _Walk:
         for name in step.frees:
             self.drop(name)
         targets = ", ".join(
-            [*(name for name, *_ in step.outputs), *(name for name, *_ in step.totals)]
+            [*{name: None for name, *_ in step.outputs}, *(name for name, *_ in step.totals)]
         )
         yield Row(depth, program, targets, step, flops, made, "", step.frees, during, self.live)
         yield from rows

@@ -380,18 +380,20 @@ def _block(
     """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
+    computed = {one.node for one in step.body.steps if isinstance(one, Step)}
+    written: set[str] = set()
     for name, node, inner, part in step.outputs:
-        if node not in held:
+        if node not in held and name not in places:
             order = orders.get(node, tuple(range(node.rank)))
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
             places[name] = place
-        if kernel(inner) is not None:
+        if inner in computed and inner not in rows and kernel(inner) is not None:
             rows[inner] = f"{name}[{part}]"
+            written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Roots] = {}
     outlives = _behind(kept, step.body.variables, roots)
     body = replace(_placed(step.body, outlives, own, roots, rows), scratch=tuple(own.made))
-    written = frozenset(name for name, _, inner, _ in step.outputs if inner in rows)
-    return replace(step, body=body, places=places, written=written)
+    return replace(step, body=body, places=places, written=frozenset(written))

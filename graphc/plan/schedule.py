@@ -80,8 +80,9 @@ class BlockStep:
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
     outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
-    fill part by part; `totals` are (variable, node, node of the block): sums of what the blocks
-    return, which are the results of the body. `places` and `written` are as those of a LoopStep.
+    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    of the block): sums of what the blocks return, which are the results of the body. `places` are as those of a LoopStep, `written` what
+    is computed where it stands, `variable[subscript]`.
     """
 
     name: str
@@ -99,7 +100,8 @@ class BlockStep:
     @property
     def made(self) -> tuple[Node, ...]:
         """The nodes that have a value afterwards."""
-        return (*(one[1] for one in self.outputs), *(one[1] for one in self.totals))
+        filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
+        return tuple(dict.fromkeys([*filled, *summed]))
 
 
 AnyStep = Step | LoopStep | BlockStep
