@@ -73,7 +73,10 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
                 lines.append(f"{name}.fill(0)")
             continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
-        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")
     first, taken = loop.first, limit(step.node)
@@ -106,6 +109,8 @@ def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:
     lines = []
     for name, node, _, _ in step.outputs:
         made = f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
         lines.append(f"{name} = {step.places.get(name, made)}")
     inside = body(step.body)
     part = f"{step.start}:{step.start} + {step.size}"

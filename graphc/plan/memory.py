@@ -21,6 +21,7 @@ from graphc.plan.schedule import (
     Program,
     Scratch,
     Step,
+    every_name,
     given,
     held_names,
     made,
@@ -37,13 +38,7 @@ def in_memory(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
     """The program with a place for each value; what is `kept` outlives the function."""
-    names = set(taken)
-    pending = [program]
-    while pending:
-        one = pending.pop()
-        names.update(one.variables.values())
-        pending += [step.body for step in one.steps if not isinstance(step, Step)]
-    pool = _Pool(Scope(names))
+    pool = _Pool(Scope({*taken, *every_name(program)}))
     ends = [*program.results.values(), *kept]
     roots: dict[Node, Roots] = {}
     held = _behind(ends, program.variables, roots)
@@ -170,7 +165,7 @@ def _placed(
             dying.setdefault(number, []).append(root)
     placed: list[AnyStep] = []
     for number, step in enumerate(program.steps):
-        dead = dying.get(number, [])
+        dead = sorted(dying.get(number, []), key=lambda root: root.index)
         if isinstance(step, LoopStep):
             placed.append(_loop(step, held, pool))
         elif isinstance(step, BlockStep):
