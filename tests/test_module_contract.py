@@ -25,6 +25,8 @@ from conftest import compiled, module
 import graphc
 from graphc.pipeline import load
 
+pytestmark = pytest.mark.levels
+
 ROOT = Path(__file__).resolve().parent.parent
 
 RESIDUAL = '''
@@ -681,17 +683,18 @@ def test_results_pickle(name: str, folder: Path) -> None:
 COMPILE = """
 import json, sys
 from graphc.pipeline import Options, compile_text
-texts = json.load(sys.stdin)
-print(json.dumps({name: compile_text(text).text for name, text in texts.items()}))
+options, texts = Options(level=sys.argv[1]), json.load(sys.stdin)
+texts = {name: compile_text(text, options=options).text for name, text in texts.items()}
+print(json.dumps(texts))
 """
 
 
-def test_compilation_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+def test_compilation_does_not_depend_on_the_hash_seed(tmp_path: Path, level: str) -> None:
     found = []
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-c", COMPILE],
+            [sys.executable, "-c", COMPILE, level],
             input=json.dumps(GRAPHS),
             cwd=tmp_path,
             env=environment,
@@ -775,6 +778,7 @@ def test_the_record_of_the_graph() -> None:
     assert generated("classes").GRAPH["inputs"] == {"k": "int[B]", "on": "bool[B]", "n": "int"}
 
 
+@pytest.mark.readable
 def test_multiply_adds_of_a_product() -> None:
     text = "dim N\ninput a: [4, 5]\ninput b: [5, N]\noutput y = a @ b"
     assert module(text).GRAPH["multiply_adds"]["forward"] == "20*N"
@@ -1083,6 +1087,7 @@ def test_check_passes(name: str, dtype: str) -> None:
     assert max(errors.values()) < (1e-8 if dtype == "float64" else 2e-2)
 
 
+@pytest.mark.readable
 @pytest.mark.parametrize(
     ("text", "given", "right", "wrong"),
     [

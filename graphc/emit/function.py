@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import function, listed, width
+from graphc.emit.layout import code, function, listed, width
 from graphc.emit.scratch import within_scratch
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
@@ -66,6 +67,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         for name, initial in step.carries
         for line in _start(name, initial, name in grown, variables)
     ]
+    for name, spare, own, other in step.turns:
+        lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
     for name, item, stacked in step.stacks:
         if name in step.places:
             lines.append(f"{name} = {step.places[name]}")
@@ -99,9 +102,31 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
+    lines += _beside(_head(step, over, inside, variables), place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _head(
+    step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
+) -> list[str]:
+    """The `for` of a loop: over its index, and over what each step has a position of."""
+    loop: Loop = step.node.attrs["loop"]
+    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
+    sources += step.rows
+    if loop.backwards:
+        sources = [(name, f"{source}[::-1]") for name, source in sources]
+    if not sources or loop.index in read:
+        sources.insert(0, (loop.index, over))
+    names, taken = ([*part] for part in zip(*sources, strict=True))
+    if len(sources) == 1:
+        return [f"for {names[0]} in {taken[0]}:"]
+    line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
+    if width(line) <= WIDTH:
+        return [line]
+    first = listed("for (", names, ") in zip(")
+    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
 
 
 def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:
@@ -146,12 +171,16 @@ def _handed_on(step: LoopStep) -> list[str]:
     """The next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
     grown = _grown(step)
+    spare = {name: other for name, other, _, _ in step.turns}
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
         written = expression(node, variables)
         if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
+            if name in spare:
+                names.append(spare[name])
+                values.append(name)
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines

@@ -19,6 +19,7 @@ from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.emit.scratch import programs, scratch_functions
+from graphc.ops.kernels import LIMITS
 from graphc.types import show
 
 _DTYPES = {
@@ -28,7 +29,7 @@ _DTYPES = {
 }
 TAKEN = frozenset(
     {"done", "params", "cache", "cotangents", "tangents", "out", PLACES, MEMBER, "np", "PARAMETERS",
-     "FLOAT", "BITS", "scratch", *_DTYPES, "Outputs", "Cache"}
+     "FLOAT", "scratch", *_DTYPES, "Outputs", "Cache", *LIMITS}
 )  # fmt: skip
 """Names that the body of a generated function uses for itself."""
 
@@ -82,10 +83,14 @@ def _head(compiled: Compiled, written: str) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
-        *([_bits(model.dtype)] if "BITS" in written else []),
+        *(
+            f"{name} = {by[model.dtype]}"
+            for name, by in LIMITS.items()
+            if re.search(rf"\b{name}\b", written)
+        ),
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
-        *(line for name, line in _DTYPES.items() if re.search(rf"\b{name}\b", written)),
+        *(line for name, line in _DTYPES.items() if _named(name, written)),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
@@ -104,8 +109,9 @@ def _kinds(compiled: Compiled, written: str) -> list[str]:
     return [kind for kind in kinds if kind in always or f"{kind}[" in written]
 
 
-def _bits(dtype: str) -> str:
-    return f"BITS = np.{dtype.replace('float', 'int')}  # a float's bits: times a mask, they choose"
+def _named(name: str, text: str) -> bool:
+    """Does the text have the name as a word?"""
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 def _is_sparse(compiled: Compiled) -> bool:

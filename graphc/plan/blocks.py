@@ -289,7 +289,7 @@ class _Builder:
         mine = self.classes.axes(arg, self.region.chosen)
         variables = self.program.variables
         if arg not in variables and not arg.static and arg.rank and not arg.args and mine:
-            name = self.names.fresh(f"{arg.op.name}_{self.length}".replace(" ", ""))
+            name = self.names.fresh(f"{arg.op.name}_of_axis")
             self.before.append(Step(name, arg))
             self.variables[arg] = name
         pending = [arg]

@@ -55,8 +55,11 @@ class LoopStep:
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
-    are made in where they are not new, `written` the stacks whose items are computed in place;
-    `given` are the variables that hold arrays of the caller for stacks, or None.
+    are made in where they are not new, `written` the stacks whose items are computed in place,
+    `given` the variables that hold arrays of the caller for stacks, or None.
+    A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
+    `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
+    the spare one, and they change places.
     """
 
     node: Node
@@ -70,6 +73,9 @@ class LoopStep:
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     given: Mapping[str, str] = field(default_factory=dict)
+    items: tuple[tuple[str, Node], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    turns: tuple[tuple[str, str, str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +225,14 @@ def _loop_step(
         else:
             inside[carried] = scope.fresh(flat(hint))
     elements: dict[Node, Node] = {}
+    items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        names.setdefault(read, element_name(graph, loop, element, variables.get(viewed(source))))
+        called = element_name(graph, loop, element, variables.get(viewed(source)))
+        names.setdefault(read, called)
+        if fast and not loop.limited and not element.axis and read not in inside:
+            inside[read] = scope.fresh(flat(called))
+            items.append((inside[read], source))
     new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
@@ -247,6 +258,7 @@ def _loop_step(
         ),
         None if loop.until is None else new[loop.until],
         variables.get(result(node, STEPS)),
+        items=tuple(items),
     )
 
 
