@@ -26,6 +26,7 @@ from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, build
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
+from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
 from graphc.rewrite.early import prepare
@@ -287,8 +288,15 @@ def _derived(
     if fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
         program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    places: Mapping[str, str] = {}
+    if fast and kind.removeprefix("value_and_") in GRADIENTS:
+        program, places = with_destinations(program, wrt, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+
+
+GRADIENTS = ("backward", "grad", "vjp")
+"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
 
 
 def begin_of(model: Model) -> Entry:

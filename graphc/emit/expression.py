@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, Node
+from graphc.plan.destinations import takes_none
 from graphc.plan.naming import template
 from graphc.plan.schedule import Step
 
@@ -47,7 +48,11 @@ def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
     several = "\n" in text or "{out}." in text or not text.startswith("np.")
     several = several or text.startswith("np.copyto")
     place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
-    if not several and not step.out:
+    if step.given and takes_none(step):
+        place = step.given
+    elif step.given:
+        place, several = f"{place} if {step.given} is None else {step.given}", True
+    elif not several and not step.out:
         text = text.replace(", {out}", "").replace(", out={out}", "")
     source, arguments = _source(node, variables, text)
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))

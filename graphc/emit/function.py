@@ -77,7 +77,10 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
                 lines.append(f"{name}.fill(0)")
             continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
-        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")
     first, taken = loop.first, limit(step.node)
@@ -133,6 +136,8 @@ def _block(step: BlockStep, program: Program) -> list[str]:
     for name, node in {name: node for name, node, _, _ in step.outputs}.items():
         order = program.orders.get(node, tuple(range(node.rank)))
         made = new_array(node.shape, node.type.dtype, order)
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
         lines.append(f"{name} = {step.places.get(name, made)}")
         if node.op is assemble and not is_complete(node):
             lines.append(f"{name}.fill(0)")

@@ -214,7 +214,7 @@ def _placed(
             dying.setdefault(number, []).append(root)
     placed: list[AnyStep] = []
     for number, step in enumerate(program.steps):
-        dead = dying.get(number, [])
+        dead = sorted(dying.get(number, []), key=lambda root: root.index)
         if isinstance(step, LoopStep):
             placed.append(_loop(step, held, pool))
         elif isinstance(step, BlockStep):

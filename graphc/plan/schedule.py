@@ -34,7 +34,8 @@ class Step:
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
     the same value. `frees` are the variables that no later statement reads. In a fast module
-    `kernel` is the template that computes the node into the array `out`, or into a new one.
+    `kernel` is the template that computes the node into the array `out`, or into a new one; that
+    may be `given`, a variable that holds an array of the caller, or None.
     """
 
     target: str
@@ -43,6 +44,7 @@ class Step:
     frees: tuple[str, ...] = ()
     kernel: str = ""
     out: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class LoopStep:
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
-    are made in where they are not new, `written` the stacks whose items are computed in place.
+    are made in where they are not new, `written` the stacks whose items are computed in place,
+    `given` the variables that hold arrays of the caller for stacks, or None.
     A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
     `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
     the spare one, and they change places.
@@ -69,6 +72,7 @@ class LoopStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
     items: tuple[tuple[str, Node], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
     turns: tuple[tuple[str, str, str, str], ...] = ()
@@ -81,8 +85,9 @@ class BlockStep:
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
     outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
     fill part by part, one of components at several subscripts; `totals` are (variable, node, node
-    of the block): sums of what the blocks return, which are the results of the body. `places` are as those of a LoopStep, `written` what
-    is computed where it stands, `variable[subscript]`.
+    of the block): sums of what the blocks return, which are the results of the body. `places` and
+    `given` are as those of a LoopStep, `written` what is computed where it stands,
+    `variable[subscript]`.
     """
 
     name: str
@@ -96,6 +101,7 @@ class BlockStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made(self) -> tuple[Node, ...]:
@@ -303,6 +309,17 @@ def with_frees(
         if name not in held and name not in scalars:
             freed.setdefault(number, []).append(name)
     return tuple(replace(step, frees=tuple(freed.get(i, ()))) for i, step in enumerate(steps))
+
+
+def every_name(program: Program) -> set[str]:
+    """The variables of a program, also those of its loops and blocks."""
+    names: set[str] = set()
+    pending = [program]
+    while pending:
+        one = pending.pop()
+        names.update(one.variables.values())
+        pending += [step.body for step in one.steps if not isinstance(step, Step)]
+    return names
 
 
 def given(step: AnyStep) -> tuple[Node, ...]:
