@@ -239,7 +239,19 @@ def _function(
         _in_mode(one, mode, made[mode], sources, begin, options)
         for mode in winners({mode: each.cost for mode, each in made.items()})
     )
-    return replace(first, others=tuple(others))
+    if options.level == "-O0" or others:
+        return replace(first, others=tuple(others))
+    return _in_numbers(model, first, made[first.mode].graph, begin)
+
+
+def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Derived:
+    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
+    if any(node.op in _GIVEN for node in graph.nodes):
+        return one
+    numbers = by_number(graph)
+    names = [each.name for each in model.derivations]
+    found = numbers and planned_numbers(numbers, begin, one.program, names, TAKEN)
+    return replace(one, program=found[0], numbers=found[1]) if found else one
 
 
 def _in_mode(
@@ -261,10 +273,7 @@ def _in_mode(
         graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast, mode=mode
     )
     per = "" if one.per is None else str(one.per)
-    found = replace(found, per=per, mode=mode, work=made.cost.work)
-    numbers = by_number(made.graph) if options.level != "-O0" and given == sources else None
-    planned = numbers and planned_numbers(numbers, begin, found.program, TAKEN)
-    return replace(found, program=planned[0], numbers=planned[1]) if planned else found
+    return replace(found, per=per, mode=mode, work=made.cost.work)
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
