@@ -20,6 +20,7 @@ from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
+from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
@@ -28,7 +29,9 @@ from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
-from graphc.rewrite.engine import LEVELS, PASSES
+from graphc.rewrite.early import prepare
+from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
+from graphc.rewrite.scalars import by_number
 from graphc.rewrite.stable import stabilise
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
@@ -87,6 +90,12 @@ def compile_source(
     return Result(written, model, model.warnings)
 
 
+def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
+    """The programs of a source's module, before they are written; raises GraphError."""
+    with building(), _without_collection():
+        return _compiled(_model(source, options, folder), options)
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A function of the module, and its cost by mode; without a choice of mode under ""."""
@@ -125,7 +134,8 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(_both_ways(model) if options.both_ways else model)
+    model = stabilise(_both_ways(model) if options.both_ways else model)
+    return prepare(model) if options.level == "-O2" else model
 
 
 def _both_ways(model: Model) -> Model:
@@ -240,7 +250,7 @@ def _in_mode(
     begin: Entry,
     options: Options,
 ) -> Derived:
-    graph = rewritten(made.graph, LEVELS[options.level])
+    graph = rewritten(made.graph, DERIVED[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
         for node in graph.nodes
@@ -251,7 +261,10 @@ def _in_mode(
         graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast, mode=mode
     )
     per = "" if one.per is None else str(one.per)
-    return replace(found, per=per, mode=mode, work=made.cost.work)
+    found = replace(found, per=per, mode=mode, work=made.cost.work)
+    numbers = by_number(made.graph) if options.level != "-O0" and given == sources else None
+    planned = numbers and planned_numbers(numbers, begin, found.program, TAKEN)
+    return replace(found, program=planned[0], numbers=planned[1]) if planned else found
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}

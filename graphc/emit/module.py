@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, places, special, threads
+from graphc.emit import parts, places, scalars, special, threads
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
@@ -69,6 +69,7 @@ def _head(compiled: Compiled, written: str) -> str:
     dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
     if dims:
         about += [f"Dims: {', '.join(dims)}", ""]
+    imports, names = scalars.head(compiled.derived, model.dtype)
     lines = [
         docstring("\n".join(about).rstrip() + "\n", ""),
         "",
@@ -76,6 +77,7 @@ def _head(compiled: Compiled, written: str) -> str:
         "",
         *(["import contextvars", "import os", "import threading"] if blocks else []),
         f"from collections.abc import {', '.join(_kinds(compiled, written))}",
+        *imports,
         "from typing import Any, NamedTuple",
         "",
         "import numpy as np",
@@ -88,6 +90,7 @@ def _head(compiled: Compiled, written: str) -> str:
             for name, by in LIMITS.items()
             if re.search(rf"\b{name}\b", written)
         ),
+        *names,
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
         *(line for name, line in _DTYPES.items() if _named(name, written)),

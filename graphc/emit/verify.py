@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import contextvars
+import math
 import os
 import threading
 
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
+    "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
+    "math": {f"math_{name}" for name in dir(math)},  # each under this name
     "numpy": {"np"},
     "numpy.typing": {"npt"},
     "scipy": {"sparse"},
@@ -24,8 +27,8 @@ UNREAD = {module.__name__: {*dir(module)} - names for module, names in READ.item
 BUILTINS = frozenset(
     {"abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
      "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
-     "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError", "BaseException",
-     "IndexError", "KeyError", "RuntimeError", "TypeError", "ValueError"}
+     "round", "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError",
+     "BaseException", "IndexError", "KeyError", "RuntimeError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
@@ -89,5 +92,7 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
         name = alias.asname if isinstance(node, ast.Import) and alias.asname else alias.name
+        if module == "math" and alias.asname == f"math_{name}":
+            name = alias.asname
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

@@ -83,9 +83,11 @@ class BlockStep:
     """Statements that run block by block along an axis of this length, as a function of their own.
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
-    outside. `outputs` are (variable, node, node of the block, axis): arrays that the blocks fill
-    part by part; `totals` are (variable, node, node of the block): sums of what the blocks return,
-    which are the results of the body. `places`, `written` and `given` are as those of a LoopStep.
+    outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
+    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    of the block): sums of what the blocks return, which are the results of the body. `places` and
+    `given` are as those of a LoopStep, `written` what is computed where it stands,
+    `variable[subscript]`.
     """
 
     name: str
@@ -94,7 +96,7 @@ class BlockStep:
     size: str
     body: Program
     reads: tuple[Node, ...]
-    outputs: tuple[tuple[str, Node, Node, int], ...]
+    outputs: tuple[tuple[str, Node, Node, str], ...]
     totals: tuple[tuple[str, Node, Node], ...]
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
@@ -104,7 +106,8 @@ class BlockStep:
     @property
     def made(self) -> tuple[Node, ...]:
         """The nodes that have a value afterwards."""
-        return (*(one[1] for one in self.outputs), *(one[1] for one in self.totals))
+        filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
+        return tuple(dict.fromkeys([*filled, *summed]))
 
 
 AnyStep = Step | LoopStep | BlockStep
@@ -130,9 +133,9 @@ class Program:
 
     `variables` names every node that has a variable, also those that the function is given; a
     node without one is written inside the statement that uses it. `label` tells the programs of a
-    module apart. `labels` is what comments call
-    the nodes that were differentiated, `adjoints` the variables of their adjoints where
-    these are not called by the label.
+    module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
+    variables of their adjoints where these are not called by the label. `orders` are how the axes
+    of values lie in memory, the slowest first, where they do not lie row by row.
     """
 
     name: str
@@ -143,6 +146,7 @@ class Program:
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
+    orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan(
