@@ -47,6 +47,7 @@ class Options:
     level: str = "-O0"
     mode: str = ""
     both_ways: bool = False
+    memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,15 @@ def _compiled(model: Model, options: Options) -> Compiled:
     backward = _derived(split.backward, held | cotangents, begin, "backward", (), _wrt(model))
     derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
-        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
+        model,
+        begin,
+        options.level,
+        __version__,
+        forward,
+        backward,
+        split.cached,
+        tuple(derived),
+        bool(options.memory),
     )
 
 

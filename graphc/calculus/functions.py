@@ -90,10 +90,13 @@ def forward_and_backward(
     gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
     both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
-    for rewrite in passes:
-        both = rewrite(both)
+    return cut(rewritten(both, passes), outputs)
+
+
+def cut(both: Graph, outputs: Iterable[str]) -> Split:
+    """What these outputs need is forward's; backward computes the other results."""
     forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
-    results = {name: both.results[name] for name in gradients}
+    results = {name: node for name, node in both.results.items() if name not in forward.results}
     backward = Graph("backward", results, both.names, both.adjoints, both.labels)
     return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
 

@@ -31,7 +31,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Everything that goes into a module."""
+    """Everything that goes into a module; a `sparing` one has a bound on its memory."""
 
     model: Model
     begin: Entry
@@ -41,3 +41,4 @@ class Compiled:
     backward: Derived
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
+    sparing: bool = False

@@ -22,7 +22,7 @@ def entered(compiled: Compiled, lines: list[str]) -> list[str]:
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    return body(one.program)
+    return body(one.program, sparing=compiled.sparing)
 
 
 def root(node: Node) -> Node:

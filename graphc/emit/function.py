@@ -13,24 +13,25 @@ from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import expand, full_array, reshape, transpose
 from graphc.plan.schedule import LoopStep, Program, Step
+from graphc.rewrite.sums import LONGEST_SUM
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
-LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
-def body(program: Program, in_loop: bool = False) -> list[str]:
+def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
-    Inside a loop nothing is dropped: the next step takes the variables again.
+    Inside a loop nothing is dropped, since the next step takes the variables again; but a
+    `sparing` one drops everything there too, as soon as nobody reads it.
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables)
+            lines += _loop(step, program.variables, sparing)
             lines += _dropped(step.frees)
             continue
         if step.adjoints:
@@ -39,7 +40,7 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
             lines += _beside(statements(step.target, step.node, program.variables), said)
-        if not in_loop:
+        if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
 
@@ -52,7 +53,7 @@ def _dropped(names: Sequence[str]) -> list[str]:
     return listed("del (", names, ")")
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
+def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
     grown = _grown(step)
@@ -73,20 +74,38 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, in_loop=True)
+    inside = body(step.body, True, sparing)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
         inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
+    if sparing:
+        inside += _dropped(_left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
     lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
+    if sparing:
+        ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _left(step: LoopStep) -> list[str]:
+    """The arrays of a step that nothing has dropped when it has handed on and saved its results."""
+    program = step.body
+    arrays = {name for node, name in program.variables.items() if node.rank}
+    gone = {name for one in program.steps for name in one.frees} | {n for n, _ in step.carries}
+    made: dict[str, None] = {}
+    for one in program.steps:
+        if isinstance(one, Step):
+            made[one.target] = None
+        else:
+            made.update((name, None) for name, *_ in (*one.carries, *one.stacks, *one.ends))
+    return [name for name in made if name in arrays - gone]
 
 
 def _handed_on(step: LoopStep) -> list[str]:

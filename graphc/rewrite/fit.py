@@ -1,0 +1,209 @@
+"""A graph and the bytes that it may take -> an equal one that takes no more, where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from graphc.calculus.cost import cost
+from graphc.graph import Graph, Node, arguments_first
+from graphc.loop import LOOP, arguments, everywhere
+from graphc.names import Scope
+from graphc.rewrite.checkpoints import in_segments
+from graphc.rewrite.late import as_late_as_read
+from graphc.rewrite.liveness import Liveness, Sizes
+from graphc.rewrite.recompute import saving_only
+from graphc.rewrite.rematerialise import Allowed, anything, cheap, droppable, recomputed
+from graphc.rewrite.saved import Saved, saving
+from graphc.rewrite.sums import sums_as_they_come
+
+ROUNDS = 12
+"""So often the dearer ways to save are tried; each finds the square root of what a loop saves."""
+
+GAIN = 0.99
+"""What does not bring the peak below this part of itself is not worth its time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """How much memory a graph may take, and how that is measured.
+
+    `measure` gives the peak; `crossing` the statements in order and the place in them over which
+    as little as possible is to be alive. `taken` are names that no index can have.
+    """
+
+    bytes: int
+    sizes: Sizes
+    measure: Callable[[Graph], int]
+    crossing: Callable[[Graph], tuple[Liveness, int]]
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A graph, its peak, what is alive in it on average, and its work."""
+
+    graph: Graph
+    peak: int
+    average: float
+    work: int
+
+    @property
+    def memory(self) -> tuple[int, float]:
+        return self.peak, self.average
+
+    def fits(self, aim: Aim) -> bool:
+        return self.peak <= aim.bytes
+
+    def better(self, other: Trial) -> Trial:
+        """The other one, if that takes clearly less memory."""
+        less = other.peak < GAIN * self.peak
+        same = other.peak <= self.peak and other.average < GAIN * self.average
+        return other if less or same else self
+
+
+def fitted(graph: Graph, aim: Aim) -> Graph:
+    """The graph with as much computed again as it takes to fit; else one that takes the least.
+
+    First come sums and elementwise operations, which cost little, then whatever saves most.
+    """
+    best = _tried(graph, aim)
+    if not best.fits(aim):
+        best = _tried(as_late_as_read(graph, aim.sizes), aim)
+    for ways in (_early_sums, _cheap_values, _cheap_items):
+        for better in () if best.fits(aim) else ways(best, aim):
+            best = best.better(better)
+    for _ in range(ROUNDS):
+        if best.fits(aim):
+            break
+        trials = [*_values(best, aim, anything), *_steps(best, aim), *_segments(best, aim)]
+        fitting = [one for one in trials if one.fits(aim)]
+        if fitting:
+            best = min(fitting, key=lambda one: (one.work, one.peak))
+            break
+        least = min(trials, key=lambda one: one.memory, default=best)
+        if best.better(least) is best:
+            break
+        best = least
+    return best.graph
+
+
+def _tried(graph: Graph, aim: Aim) -> Trial:
+    live, _ = aim.crossing(graph)
+    work = cost(graph).typical(aim.sizes.dims)
+    return Trial(graph, aim.measure(graph), sum(live.live) / max(len(live.live), 1), work)
+
+
+# ---- values ---------------------------------------------------------------------------------
+
+
+def _early_sums(now: Trial, aim: Aim) -> Iterator[Trial]:
+    yield _tried(sums_as_they_come(now.graph), aim)
+
+
+def _cheap_values(now: Trial, aim: Aim) -> Iterator[Trial]:
+    return _values(now, aim, cheap)
+
+
+def _values(now: Trial, aim: Aim, allowed: Allowed) -> Iterator[Trial]:
+    """Values computed again where they are read after the crossing: the best length of segments.
+
+    If that is more than enough, only those that are made first and read last.
+    """
+    live, place = aim.crossing(now.graph)
+    if place >= len(live.order):
+        return
+
+    def tried(run: int, until: int) -> Trial | None:
+        dropped, kept = droppable(live, place, aim.sizes, allowed, run, until)
+        if not dropped:
+            return None
+        return _tried(recomputed(now.graph, live, place, set(dropped), kept), aim)
+
+    best: tuple[Trial, int] | None = None
+    total = sum(one.bytes for one in live.across(place))
+    run, worse = total, 0
+    while run and worse < 2:
+        trial = tried(run, place)
+        if trial is None:
+            break
+        if best is None or trial.memory < best[0].memory:
+            best, worse = (trial, run), 0
+        else:
+            worse += 1
+        run //= 2
+    if best is None:
+        return
+    trial, run = best
+    low, high = 0, place
+    while trial.fits(aim) and high - low > max(1, place // 64):
+        middle = (low + high) // 2
+        fewer = tried(run, middle)
+        if fewer is not None and fewer.fits(aim):
+            trial, high = fewer, middle
+        else:
+            low = middle
+    yield trial
+
+
+# ---- loops ----------------------------------------------------------------------------------
+
+
+def _cheap_items(now: Trial, aim: Aim) -> Iterator[Trial]:
+    """What loops save that the steps which read it compute in a few operations."""
+    graph = now.graph
+    done: set[Node] = set()
+    while True:
+        found = [(one, _dear(one)) for one in saving(graph) if one.items[0] not in done]
+        chosen = [(one, kept) for one, kept in found if len(kept) < len(one.items)]
+        if not chosen:
+            return
+        saved, kept = chosen[0]
+        done.update(saved.items)
+        graph = saving_only(graph, saved, kept)
+        trial = _tried(graph, aim)
+        yield trial
+        if trial.fits(aim):
+            return
+
+
+def _dear(saved: Saved) -> list[Node]:
+    """The items that cannot be computed from the others by cheap operations."""
+    outer = set(arguments(saved.node)[2])
+    elements = {element.node for element in saved.loop.elements}
+    kept = set(saved.items)
+    for item in reversed(saved.items):
+        below = list(arguments_first([item], outer | elements | kept - {item}))
+        if all(cheap(n) or n.static or n.op.view_of is not None for n in below if n.args) and not (
+            set(below) & set(saved.loop.carried)
+        ):
+            kept.discard(item)
+    return [item for item in saved.items if item in kept]
+
+
+def _steps(now: Trial, aim: Aim) -> Iterator[Trial]:
+    """Loops that save only what they carry; their steps are computed again one by one."""
+    for saved in saving(now.graph):
+        if any(item not in saved.loop.carried for item in saved.items):
+            yield _tried(saving_only(now.graph, saved, ()), aim)
+
+
+def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
+    """Loops in segments of several lengths."""
+    indices = {n.attrs["loop"].index for n in everywhere(now.graph.results.values()) if n.op is LOOP}
+    name = Scope({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
+    for saved in saving(now.graph):
+        for length in _lengths(saved.loop.count.constant or 0):
+            yield _tried(in_segments(now.graph, saved, length, name), aim)
+
+
+def _lengths(count: int) -> list[int]:
+    """Lengths of segments about the square root of the steps; better such as divide them."""
+    found: dict[int, None] = {}
+    for power in range(-3, 4):
+        wanted = count**0.5 * 2**power
+        near = [n for n in range(max(2, int(wanted / 1.4)), int(wanted * 1.4) + 1) if count % n == 0]
+        length = min(near, key=lambda n: abs(n - wanted), default=round(wanted))
+        if 2 <= length < count:
+            found[length] = None
+    return list(found)
