@@ -24,6 +24,7 @@ from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
+from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import LEVELS, PASSES
 from graphc.rewrite.stable import stabilise
@@ -48,6 +49,11 @@ class Options:
     mode: str = ""
     both_ways: bool = False
     memory: str = ""
+
+    @property
+    def fast(self) -> bool:
+        """Is memory planned?"""
+        return self.level == "-O2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +192,13 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
+    fast = options.fast
     split = _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
-    forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached)
+    forward = _derived(
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
+    )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
@@ -197,7 +206,9 @@ def _compiled(model: Model, options: Options) -> Compiled:
         for node in split.backward.nodes
         if node.op is COTANGENT
     }
-    backward = _derived(split.backward, held | cotangents, begin, "backward", (), _wrt(model))
+    backward = _derived(
+        split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
+    )
     derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
         model,
@@ -243,7 +254,7 @@ def _in_mode(
         if node.op in _GIVEN
     }
     given |= sources
-    found = _derived(graph, given, begin, one.kind, one.names, dict(one.wrt))
+    found = _derived(graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast)
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
 
@@ -260,9 +271,13 @@ def _derived(
     outputs: tuple[str, ...],
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
+    *,
+    fast: bool,
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
-    program = plan(graph, given, kept, taken)
+    program = plan(graph, given, kept, taken, fast)
+    if fast:
+        program = in_memory(program, kept, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops)
 

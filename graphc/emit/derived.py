@@ -11,6 +11,7 @@ from graphc.emit.families import INDEX, dict_rows, over, path
 from graphc.emit.function import WHOLE_VIEWS, body, result
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
+from graphc.emit.scratch import within_scratch
 from graphc.graph import COTANGENT, TANGENT, Node, Op
 
 
@@ -22,7 +23,8 @@ def entered(compiled: Compiled, lines: list[str]) -> list[str]:
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    return body(one.program, sparing=compiled.sparing)
+    lines = body(one.program, sparing=compiled.sparing)
+    return within_scratch(compiled, one, lines)
 
 
 def root(node: Node) -> Node:

@@ -13,6 +13,7 @@ from typing import Any
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, Node
 from graphc.plan.naming import template
+from graphc.plan.schedule import Step
 
 FLOAT = "FLOAT"
 DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}
@@ -38,6 +39,24 @@ def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[s
     return [line.format(*(one.text for one in arguments), target) for line in lines]
 
 
+def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
+    """The lines of a step: its node by itself, or by its kernel into the place that it has."""
+    target, node, text = step.target, step.node, step.kernel
+    if not text:
+        return statements(target, node, variables)
+    several = "\n" in text or "{out}." in text or text.startswith("np.copyto")
+    if not several:  # the value of the call is the array that it writes into
+        text = text if step.out else text.replace(", {out}", "")
+        source, arguments = _source(node, variables, text)
+        (line,), _ = _pattern(source, (*(one.form for one in arguments), "_"))
+        return [f"{target} = {line.format(*(one.text for one in arguments), step.out)}"]
+    place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+    source, arguments = _source(node, variables, text)
+    lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
+    first = [f"{target} = {place}"] if target != place else []
+    return [*first, *(line.format(*(one.text for one in arguments), target) for line in lines)]
+
+
 def expression(node: Node, variables: Mapping[Node, str]) -> str:
     """The expression of a node: its variable, or its source around those of its arguments."""
     return _written(node, variables).text
@@ -59,13 +78,13 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Written:
     return Written(line.format(*(one.text for one in arguments)), form)
 
 
-def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Written]]:
-    """The template of a node with names for its holes, and what goes into these."""
+def _source(node: Node, variables: Mapping[Node, str], text: str = "") -> tuple[str, list[Written]]:
+    """A template of a node with names for its holes, and what goes into these."""
     arguments = [_written(arg, variables) for arg in node.args]
     typed = typed_argument(node)
     if typed is not None:
         arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
-    text = template(node)
+    text = text or template(node)
     holes = [_hole(slot) for slot in range(len(arguments))]
     named: dict[str, str] = {}
     for name in _fields(text):

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
-from graphc.emit.expression import DTYPES, FLOAT, expression, show, statements, typed_argument
+from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
 from graphc.emit.layout import listed, width
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
@@ -39,7 +39,7 @@ def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += _beside(statements(step.target, step.node, program.variables), said)
+            lines += _beside(computed(step, program.variables), said)
         if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
@@ -63,6 +63,11 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         for line in _start(name, initial, name in grown, variables)
     ]
     for name, item, stacked in step.stacks:
+        if name in step.places:
+            lines.append(f"{name} = {step.places[name]}")
+            if loop.limited or loop.until is not None:
+                lines.append(f"{name}.fill(0)")
+            continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
         lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
     if step.steps:
@@ -77,6 +82,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
     inside = body(step.body, True, sparing)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
+        if name in step.written:
+            continue
         inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
         inside.append(f"done = {expression(step.until, step.body.variables)}")
@@ -176,10 +183,11 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
 def _adjoint(step: Step, program: Program) -> list[str]:
     """The statement of an adjoint; where a node has several children, a line for each term."""
     first, *others = step.adjoints
-    if step.node.op is accumulate and len(first.terms) == len(step.node.args):
+    summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
+    if summed and not step.kernel:
         lines = _sum_over_children(step, first, program)
     else:
-        written = statements(step.target, step.node, program.variables)
+        written = computed(step, program.variables)
         lines = _beside(written, _said(first, program))
     for other in others:
         name = f"d_{program.labels[other.of]}"

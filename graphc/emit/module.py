@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Sequence
 from functools import cache
 
 from graphc.elaborate.model import Declared
@@ -17,9 +18,12 @@ from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
+from graphc.emit.scratch import every_program, scratch_functions
 from graphc.types import show
 
-TAKEN = frozenset({"done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS"})
+TAKEN = frozenset(
+    {"BITS", "done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS", "scratch"}
+)
 """Names that the body of a generated function uses for itself."""
 
 
@@ -31,14 +35,16 @@ def text(compiled: Compiled) -> str:
         [derived(compiled, one) for one in compiled.derived],
         [check(compiled)] if compiled.backward.wrt else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
+        scratch_functions(compiled),
         ["\n".join(entry_text(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
+    sections = [section for section in sections if section]
     functions = [one for section in sections for one in section]
-    written = "\n\n\n".join([_head(compiled), *records(compiled), *functions])
+    written = "\n\n\n".join([_head(compiled, functions), *records(compiled), *functions])
     return "\n\n\n".join([written, *_parts(written)]) + "\n"
 
 
-def _head(compiled: Compiled) -> str:
+def _head(compiled: Compiled, functions: Sequence[str]) -> str:
     model = compiled.model
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -71,13 +77,20 @@ def _head(compiled: Compiled) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
+        *([_bits(model.dtype)] if any("BITS" in one for one in functions) else []),
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
+    if any(one.program.scratch for one in every_program(compiled)):
+        lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
     return "\n".join(lines)
+
+
+def _bits(dtype: str) -> str:
+    return f"BITS = np.{dtype.replace('float', 'int')}  # a float's bits: times a mask, they choose"
 
 
 def _is_sparse(compiled: Compiled) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 FLOAT = np.float64
 ArrayLike = Any  # what np.asarray takes
+_SCRATCH: dict[Any, list[Any]] = {}
 
 
 def _array(value: ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
@@ -80,6 +81,23 @@ def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str)
         raise ValueError(
             f"{what}: unknown {', '.join(unknown)}; expected some of {', '.join(names)}"
         )
+
+
+def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
+    """Scratch for these dims that no other call uses now."""
+    try:
+        return _SCRATCH[make, dims].pop()  # type: ignore[no-any-return]
+    except (KeyError, IndexError):
+        return make(*dims)
+
+
+def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims: int) -> None:
+    """Scratch goes back for the next call; that of dims that are long out of use is dropped."""
+    kept = _SCRATCH.setdefault((make, dims), [])
+    if len(kept) < 4:
+        kept.append(scratch)
+    if len(_SCRATCH) > 16:
+        _SCRATCH.pop(next(iter(_SCRATCH)), None)
 
 
 def _stream(seed: int, path: str) -> np.random.Generator:

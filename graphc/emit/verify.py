@@ -14,8 +14,8 @@ IMPORTS = {
 }
 BUILTINS = frozenset(
     {"abs", "any", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len",
-     "list", "max", "min", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple",
-     "zip", "ArithmeticError", "TypeError", "ValueError"}
+     "iter", "list", "max", "min", "next", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple",
+     "zip", "ArithmeticError", "IndexError", "KeyError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,

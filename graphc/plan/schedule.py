@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
@@ -25,6 +25,7 @@ from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.types import Dtype, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,16 @@ class Step:
     """One statement, `target = node`.
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
-    the same value. `frees` are the variables that no later statement reads.
+    the same value. `frees` are the variables that no later statement reads. In a fast module
+    `kernel` is the template that computes the node into the array `out`, or into a new one.
     """
 
     target: str
     node: Node
     adjoints: tuple[Adjoint, ...] = ()
     frees: tuple[str, ...] = ()
+    kernel: str = ""
+    out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,8 @@ class LoopStep:
     `carries` are (variable, first value), `stacks` are (variable, item, loop result); the
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
-    loop; `steps` is the variable that counts the steps taken.
+    loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
+    are made in where they are not new, `written` the stacks whose items are computed in place.
     """
 
     node: Node
@@ -59,6 +64,22 @@ class LoopStep:
     until: Node | None = None
     steps: str | None = None
     frees: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """An array that a function computes in, value after value; or `base`, seen in another shape.
+
+    `order` lists its axes as they lie in memory, the slowest first.
+    """
+
+    name: str
+    dtype: Dtype
+    shape: Shape
+    order: tuple[int, ...]
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +98,7 @@ class Program:
     results: Mapping[str, Node]
     labels: Mapping[Node, str]
     adjoints: Mapping[Node, str]
+    scratch: tuple[Scratch, ...] = ()
 
 
 def plan(
@@ -84,28 +106,29 @@ def plan(
     given: Mapping[Node, str],
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
+    fast: bool = False,
 ) -> Program:
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
     since they are cached; `taken` are further names that it must not use.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}))
+    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast)
 
 
 def _planned(
-    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope
+    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope, fast: bool
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope)
+    variables = name_variables(graph, order, given, needed, adjoints, scope, fast)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive))
+            steps.append(_loop_step(graph, node, variables, scope, alive, fast))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
@@ -132,7 +155,12 @@ def _named_arguments(node: Node) -> list[Node]:
 
 
 def _loop_step(
-    graph: Graph, node: Node, variables: dict[Node, str], scope: Scope, alive: Counter[Node]
+    graph: Graph,
+    node: Node,
+    variables: dict[Node, str],
+    scope: Scope,
+    alive: Counter[Node],
+    fast: bool,
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
@@ -166,7 +194,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope)
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast)
     count = len(loop.carried)
     return LoopStep(
         node,
