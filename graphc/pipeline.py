@@ -12,7 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.cost import Cost, cost
-from graphc.calculus.functions import Split, forward_and_backward, rewritten
+from graphc.calculus.functions import both, cut, rewritten
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -20,14 +20,18 @@ from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
+from graphc.emit.record import BYTES
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
+from graphc.rewrite.budget import budget
 from graphc.rewrite.engine import LEVELS, PASSES
+from graphc.rewrite.liveness import Sizes
 from graphc.rewrite.stable import stabilise
+from graphc.rewrite.within import Bound, Planned
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse, read_source
@@ -39,6 +43,7 @@ class Options:
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
     `both_ways` adds a function of forward mode beside `backward`, so that `check` compares both.
+    `memory` bounds what each function takes, as in "256MB" or "50%".
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -58,11 +63,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A compiled module, and what there was to warn of."""
+    """A compiled module, what there was to warn of, and what a bound on its memory came to."""
 
     text: str
     model: Model
     warnings: tuple[Diagnostic, ...]
+    planned: tuple[Planned, ...] = ()
 
 
 def compile_file(path: Path, options: Options = Options()) -> Result:
@@ -81,9 +87,10 @@ def compile_source(
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building(), _without_collection():
         model = _model(source, options, folder)
-        written = text(_compiled(model, options))
+        compiled = _compiled(model, options)
+        written = text(compiled)
         verify(written)
-    return Result(written, model, model.warnings)
+    return Result(written, model, model.warnings, compiled.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ def price(
     """What the functions of a source's module cost in each mode; raises GraphError."""
     with building(), _without_collection():
         model = _model(source, options, folder)
-        split = _halves(model, options)
+        split = cut(_both(model, options), [d.name for d in model.outputs])
         forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
         derived = [
             Priced(one.name, {mode: made.cost for mode, made in _made(model, one, options).items()})
@@ -176,11 +183,11 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _halves(model: Model, options: Options) -> Split:
+def _both(model: Model, options: Options) -> Graph:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     outputs = {d.name: d.node for d in model.outputs}
-    passes = (*PASSES, *LEVELS[options.level])
-    return forward_and_backward(outputs, _wrt(model), model.names, passes)
+    whole = both(outputs, _wrt(model), model.names)
+    return rewritten(whole, (*PASSES, *LEVELS[options.level]))
 
 
 def _wrt(model: Model) -> dict[str, Node]:
@@ -193,8 +200,9 @@ def _wrt(model: Model) -> dict[str, Node]:
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
     fast = options.fast
-    split = _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
+    bounded = _bounded(model, options, begin) if options.memory else None
+    split = cut(bounded.both if bounded else _both(model, options), outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(
         split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
@@ -209,7 +217,16 @@ def _compiled(model: Model, options: Options) -> Compiled:
     backward = _derived(
         split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
     )
-    derived = [_function(model, one, sources, begin, options) for one in model.derivations]
+    derived = [
+        _function(
+            one,
+            bounded.derived[one.name] if bounded else _chosen(model, one, options),
+            sources,
+            begin,
+            options,
+        )
+        for one in model.derivations
+    ]
     return Compiled(
         model,
         begin,
@@ -219,7 +236,7 @@ def _compiled(model: Model, options: Options) -> Compiled:
         backward,
         split.cached,
         tuple(derived),
-        bool(options.memory),
+        bounded.planned if bounded else (),
     )
 
 
@@ -227,14 +244,59 @@ def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
     return derivatives(model, one, [options.mode] if options.mode else MODES)
 
 
-def _function(
-    model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry, options: Options
-) -> Derived:
-    """A function that is asked for, in the mode asked for or the cheapest."""
+def _chosen(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    """A function in the mode asked for or in the cheapest ones, with the passes of the level."""
     made = _made(model, one, options)
-    first, *others = (
-        _in_mode(one, mode, made[mode], sources, begin, options)
+    return {
+        mode: replace(made[mode], graph=rewritten(made[mode].graph, LEVELS[options.level]))
         for mode in winners({mode: each.cost for mode, each in made.items()})
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """The graphs of a module within a bound on its memory, and what that came to."""
+
+    both: Graph
+    derived: Mapping[str, Mapping[str, Made]]
+    planned: tuple[Planned, ...]
+
+
+def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
+    """As much is computed again as it takes to keep within `options.memory`."""
+    whole = _both(model, options)
+    derived = {one.name: _chosen(model, one, options) for one in model.derivations}
+    bound = Bound(
+        [d.name for d in model.outputs],
+        Sizes(
+            {d.name: d.fixed for d in model.dims if d.fixed is not None},
+            BYTES[model.dtype],
+            options.fast,
+        ),
+        frozenset({*TAKEN, *begin.values, *begin.dims}),
+        [d.name for d in model.dims if d.fixed is None],
+    )
+    parts = [whole, *(made.graph for modes in derived.values() for made in modes.values())]
+    fitted, planned = bound.within(parts, budget(options.memory))
+    first, *rest = fitted
+    graphs = iter(rest)
+    moved = {
+        name: {mode: replace(made, graph=next(graphs)) for mode, made in modes.items()}
+        for name, modes in derived.items()
+    }
+    return _Bounded(first, moved, planned)
+
+
+def _function(
+    one: Derivation,
+    made: Mapping[str, Made],
+    sources: Mapping[Node, str],
+    begin: Entry,
+    options: Options,
+) -> Derived:
+    """A function that is asked for, in each of its modes."""
+    first, *others = (
+        _in_mode(one, mode, each, sources, begin, options) for mode, each in made.items()
     )
     return replace(first, others=tuple(others))
 
@@ -247,14 +309,15 @@ def _in_mode(
     begin: Entry,
     options: Options,
 ) -> Derived:
-    graph = rewritten(made.graph, LEVELS[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
-        for node in graph.nodes
+        for node in made.graph.nodes
         if node.op in _GIVEN
     }
     given |= sources
-    found = _derived(graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast)
+    found = _derived(
+        made.graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast
+    )
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
 

@@ -9,6 +9,7 @@ from graphc.elaborate.model import Model
 from graphc.emit.entry import Entry
 from graphc.graph import Node
 from graphc.plan.schedule import Program
+from graphc.rewrite.within import Planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Everything that goes into a module; a `sparing` one has a bound on its memory."""
+    """Everything that goes into a module; `planned` is what a bound on its memory came to."""
 
     model: Model
     begin: Entry
@@ -41,4 +42,9 @@ class Compiled:
     backward: Derived
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
-    sparing: bool = False
+    planned: tuple[Planned, ...] = ()
+
+    @property
+    def sparing(self) -> bool:
+        """Are values dropped as soon as nobody reads them, also in loops?"""
+        return bool(self.planned) and self.level == "-O0"

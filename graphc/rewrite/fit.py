@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from graphc.calculus.cost import cost
+from graphc.calculus.cost import WRITTEN
 from graphc.graph import Graph, Node, arguments_first
-from graphc.loop import LOOP, arguments, everywhere
+from graphc.loop import LOOP, RESULT, Loop, arguments, body, everywhere
 from graphc.names import Scope
 from graphc.rewrite.checkpoints import in_segments
 from graphc.rewrite.late import as_late_as_read
-from graphc.rewrite.liveness import Liveness, Sizes
+from graphc.rewrite.liveness import Liveness, Sizes, takes_nothing
 from graphc.rewrite.recompute import saving_only
 from graphc.rewrite.rematerialise import Allowed, anything, cheap, droppable, recomputed
 from graphc.rewrite.saved import Saved, saving
@@ -90,8 +90,26 @@ def fitted(graph: Graph, aim: Aim) -> Graph:
 
 def _tried(graph: Graph, aim: Aim) -> Trial:
     live, _ = aim.crossing(graph)
-    work = cost(graph).typical(aim.sizes.dims)
-    return Trial(graph, aim.measure(graph), sum(live.live) / max(len(live.live), 1), work)
+    average = sum(live.live) / max(len(live.live), 1)
+    return Trial(graph, aim.measure(graph), average, _work(graph.nodes, aim.sizes))
+
+
+def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
+    """Multiply-adds that take as long as these nodes, as `calculus.cost` counts them."""
+    total = 0
+    for node in nodes:
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            total += loop.count.evaluate(sizes.dims) * _work(body(loop), sizes.inside(loop))
+        elif node.args and not node.static and node.op is not RESULT:
+            types = tuple(arg.type for arg in node.args)
+            key = (node.op, types, node.type, *sorted(node.attrs.items()))
+            if key not in sizes.found:
+                written = 0 if takes_nothing(node) else WRITTEN
+                work = node.op.flops(node) + node.type.size * written
+                sizes.found[key] = work.evaluate(sizes.dims)
+            total += sizes.found[key]
+    return total
 
 
 # ---- values ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, SOURCES, Graph, Node, topological
@@ -14,6 +15,9 @@ from graphc.types import Type
 
 WIDTHS = {"int": 8, "bool": 1}
 """Bytes of an element; a float has those of the module's dtype."""
+
+NOWHERE = frozenset({*SOURCES, BOUND, CONSTANT, LOOP})
+"""Operations that take no memory themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +30,22 @@ class Sizes:
     dims: Mapping[str, int]
     width: int = 8
     in_place: bool = False
-    found: dict[Node, int] = field(default_factory=dict, compare=False, repr=False)
+    found: dict[Any, int] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, node: Node) -> int:
-        """The bytes of a node's value; KeyError where a dim has no size."""
+        """The bytes that making a node takes; KeyError where a dim has no size."""
         known = self.found.get(node)
         if known is None:
-            known = bytes_of(node, self.width).evaluate(self.dims)
+            known = 0 if takes_nothing(node) else self.of_type(node.type)
             self.found[node] = known
+        return known
+
+    def of_type(self, type: Type) -> int:
+        """The bytes of an array of this type."""
+        known = self.found.get(type)
+        if known is None:
+            known = size_of(type, self.width).evaluate(self.dims)
+            self.found[type] = known
         return known
 
     def inside(self, loop: Loop) -> Sizes:
@@ -74,11 +86,14 @@ class Liveness:
         return [one for one in self.spans if one.born < place < one.last]
 
 
+def takes_nothing(node: Node) -> bool:
+    """Is a node a view, a number of Python, or somebody else's?"""
+    return node.op in NOWHERE or node.static or shares(node) is not None
+
+
 def bytes_of(node: Node, width: int) -> Dim:
-    """The bytes that making a node takes: none for a view, a source, or a number of Python."""
-    if node.op in (*SOURCES, BOUND, CONSTANT, LOOP) or node.static or shares(node) is not None:
-        return Dim.of(0)
-    return size_of(node.type, width)
+    """The bytes that making a node takes, in the dims."""
+    return Dim.of(0) if takes_nothing(node) else size_of(node.type, width)
 
 
 def size_of(type: Type, width: int) -> Dim:
@@ -181,7 +196,7 @@ def _inside(
     taken = _step(loop, within)
     for number, (carried, initial) in enumerate(zip(loop.carried, initials, strict=True)):
         if number not in read:
-            taken += size_of(carried.type, sizes.width).evaluate(within.dims)
+            taken += within.of_type(carried.type)
         own = sizes.in_place or loop.backwards or initial.op is full_array
         if own and last.get(initial) == at and initials.count(initial) == 1:
             last[initial] = at - 1

@@ -1,0 +1,196 @@
+"""The graphs of functions and a budget -> graphs that keep within it, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.calculus.functions import cut
+from graphc.dims import Dim
+from graphc.graph import SOURCES, Graph, Node, arguments_first
+from graphc.loop import LOOP, RESULT, Loop
+from graphc.ops.contraction import TYPICAL
+from graphc.rewrite.budget import Budget, amount
+from graphc.rewrite.fit import Aim, fitted
+from graphc.rewrite.liveness import Liveness, Sizes, liveness
+from graphc.source import Diagnostic, GraphError, error
+
+SHOWN = 3
+"""So many of the values that are alive where most is are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A function: the bytes at its peak without a budget and within it, and the multiply-adds.
+
+    Where it does not fit there is a mistake.
+    """
+
+    name: str
+    unplanned: int
+    planned: int
+    multiply_adds: tuple[int, int]
+    mistake: Diagnostic | None = None
+
+    @property
+    def more(self) -> float:
+        """The multiply-adds that are done again, as a part of all."""
+        before, after = self.multiply_adds
+        return after / before - 1 if before else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One function of a graph: what it computes, beside how many bytes that it is given."""
+
+    graph: Graph
+    live: Liveness
+    held: int
+    given: frozenset[Node]
+
+    @property
+    def peak(self) -> int:
+        return self.live.peak + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a module's functions have in common where their memory is bounded.
+
+    `outputs` are those of forward. `taken` are names that no index can have; `open` are the dims
+    that have no size.
+    """
+
+    outputs: Sequence[str]
+    sizes: Sizes
+    taken: frozenset[str]
+    open: Sequence[str]
+
+    def within(
+        self, graphs: Sequence[Graph], budget: Budget
+    ) -> tuple[list[Graph], tuple[Planned, ...]]:
+        """The graphs, each with as much computed again as it takes; the first one has two halves.
+
+        A share is of the largest peak. GraphError where a function does not fit, or where the
+        sizes of dims are missing.
+        """
+        try:
+            bytes = budget.of(max(self._peak(graph) for graph in graphs))
+            made = [self._fitted(graph, bytes) for graph in graphs]
+        except KeyError:
+            raise GraphError([_sizes_missing(self.open)]) from None
+        planned = tuple(report for _, reports in made for report in reports)
+        mistakes = [report.mistake for report in planned if report.mistake is not None]
+        if mistakes:
+            raise GraphError(mistakes)
+        return [graph for graph, _ in made], planned
+
+    def _peak(self, graph: Graph) -> int:
+        return max(part.peak for part in self._parts(graph).values())
+
+    def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[Planned]]:
+        aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
+        made = fitted(graph, aim)
+        before, after = self._parts(graph), self._parts(made)
+        reports = []
+        for name, part in after.items():
+            work = _multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes)
+            report = Planned(name, before[name].peak, part.peak, work)
+            if part.peak > bytes:
+                report = replace(report, mistake=_refused(report, bytes, part))
+            reports.append(report)
+        return made, reports
+
+    def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
+        """Where as little as possible is to be alive: between the halves, or where most is."""
+        live = liveness(graph, self.sizes)
+        if graph.name:
+            return live, live.highest
+        forward = set(arguments_first(graph.results[name] for name in self.outputs))
+        return live, max((n for n, node in enumerate(live.order) if node in forward), default=0)
+
+    def _parts(self, graph: Graph) -> dict[str, _Part]:
+        """The functions of a graph: two where it has no name."""
+        sizes = self.sizes
+        nothing: frozenset[Node] = frozenset()
+        if graph.name:
+            return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
+        split = cut(graph, self.outputs)
+        copies = sum(sizes.of_type(node.type) for node in split.cached if node.op in SOURCES)
+        live = liveness(split.forward, sizes, kept=split.cached)
+        parts = {"forward": _Part(split.forward, live, copies, nothing)}
+        if split.backward.results:
+            given = frozenset(split.cached)
+            live = liveness(split.backward, sizes, given=given)
+            held = sum(sizes.of_type(node.type) for node in given)
+            parts["backward"] = _Part(split.backward, live, held, given)
+        return parts
+
+
+def _multiply_adds(part: _Part, sizes: Sizes) -> int:
+    """Where nothing is known for a typical size of a loop's index."""
+    nodes = arguments_first(part.graph.results.values(), part.given)
+    flops = sum((node.op.flops(node) for node in nodes), Dim.of(0))
+    return flops.evaluate({name: sizes.dims.get(name, TYPICAL) for name in flops.symbols})
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+
+def _sizes_missing(open: Sequence[str]) -> Diagnostic:
+    some = " ".join(f"--dim {name}=…" for name in open)
+    names = ", ".join(f"`{name}`" for name in open)
+    return error(
+        "E701",
+        f"--memory needs the sizes of the dims, and {names} {'has' if len(open) == 1 else 'have'} "
+        "none",
+        None,
+        help=f"fix {'it' if len(open) == 1 else 'them'}: {some}",
+    )
+
+
+def _refused(report: Planned, bytes: int, part: _Part) -> Diagnostic:
+    live, place = part.live, part.live.highest
+    alive = [one for one in live.spans if one.born <= place <= one.last]
+    sizes: dict[str, int] = {}
+    for one in alive:
+        what = _called(one.node, part.graph)
+        sizes[what] = sizes.get(what, 0) + one.bytes
+    inside = live.peak - sum(one.bytes for one in alive)
+    at = live.order[place] if live.order else None
+    if at is not None and at.op is LOOP:
+        sizes[f"in a step over `{at.attrs['loop'].index}`"] = inside
+    if part.held:
+        sizes["in the cache"] = part.held
+    most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
+    return error(
+        "E702",
+        f"`{report.name}` does not fit into {amount(bytes)}: it takes {amount(report.planned)} "
+        f"where as much as possible is computed again, {amount(report.unplanned)} where nothing is",
+        None,
+        help=f"--memory {amount(_rounded(report.planned)).replace(' ', '')} fits it",
+        notes=[f"at its peak {amount(size)} are {what}" for what, size in most if size],
+    )
+
+
+def _rounded(size: int) -> int:
+    """Up to three digits, so that the amount as it is shown is enough."""
+    step = 10 ** max(len(str(size)) - 3, 0)
+    return -(-size // step) * step
+
+
+def _called(node: Node, graph: Graph) -> str:
+    """What a value is to those who wrote the graph."""
+    results = {one: name for name, one in graph.results.items()}
+    adjoints = {a.value: graph.names.get(a.of) for a in graph.adjoints}
+    if node in results:
+        name = results[node]
+        return f"the gradient by `{name[2:]}`" if name.startswith("d ") else f"`{name}`"
+    if adjoints.get(node):
+        return f"the derivative by `{adjoints[node]}`"
+    if node.op is RESULT:
+        loop: Loop = node.args[0].attrs["loop"]
+        if node.attrs["number"] >= len(loop.carried):
+            return f"what the loop over `{loop.index}` saves"
+    name = graph.names.get(node)
+    return f"`{name}`" if name else "values without a name"
