@@ -65,7 +65,7 @@ def _by_path(compiled: Compiled, one: Derived, key: Callable[[str], str]) -> lis
     plain = [d.name for d in declared if d.family is None]
     written = owned(one, [key(name) for name in plain])
     written |= {
-        key(d.name): result(one.program.results[key(d.name)], one.program) + f"[{position(d)}]"
+        key(d.name): result(one.program.results[key(d.name)], one.program, at=f"[{position(d)}]")
         for d in declared
         if d.family is not None
     }

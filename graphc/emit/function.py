@@ -11,12 +11,12 @@ from graphc.emit.layout import listed, width
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
-from graphc.ops.shaping import expand, full_array, reshape, transpose
+from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
 
 WIDTH = 96
-WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
+WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
 
@@ -230,10 +230,17 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
 
 
 def result(
-    node: Node, program: Program, shared: bool = False, views: Collection[Op] = WHOLE_VIEWS
+    node: Node,
+    program: Program,
+    shared: bool = False,
+    views: Collection[Op] = WHOLE_VIEWS,
+    at: str = "",
 ) -> str:
-    """A result as it is returned: never memory of an input, of the cache or of another result."""
-    text = expression(node, program.variables)
+    """A result, or what is `at` a place of it, as it is returned.
+
+    It is never memory of an input, of the cache or of another result.
+    """
+    text = f"{expression(node, program.variables)}{at}"
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
     viewed = node

@@ -19,7 +19,7 @@ from graphc.loop import (
     result,
 )
 from graphc.ops.arithmetic import minimum
-from graphc.ops.shaping import index, part_of, reshape
+from graphc.ops.shaping import index, leading, reshape
 from graphc.rewrite.saved import Made, Saved, called, replaced
 
 
@@ -115,7 +115,7 @@ class Segments:
         rows = reshape(stack, shape=(Dim.of(self.count * self.length), *stack.shape[2:]))
         if self.count * self.length == self.steps:
             return rows
-        return part_of(rows, 0, Dim.of(0), Dim.of(self.steps))
+        return leading(rows, count=Dim.of(self.steps))
 
 
 def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:

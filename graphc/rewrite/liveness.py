@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, SOURCES, Graph, Node, topological
 from graphc.loop import BOUND, LOOP, RESULT, Loop, arguments, body
 from graphc.ops.arithmetic import accumulate
-from graphc.ops.shaping import full_array, in_rows, reshape, transpose
+from graphc.ops.shaping import expand, full_array, in_rows, leading, reshape, transpose
 from graphc.types import Type
 
 WIDTHS = {"int": 8, "bool": 1}
 """Bytes of an element; a float has those of the module's dtype."""
+
+MEANWHILE = {
+    "sigmoid": 1, "bce_logits": 1, "erf": 13, "erfc": 15, "lgamma": 10, "digamma": 9,
+    "polygamma": 9,
+}  # fmt: skip
+"""So many arrays like its result does an operation hold while it computes it."""
 
 NOWHERE = frozenset({*SOURCES, BOUND, CONSTANT, LOOP})
 """Operations that take no memory themselves."""
@@ -66,20 +72,24 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """A graph's statements in order, the bytes alive in each, and the values by their memory."""
+    """A graph's statements in order, the bytes alive in each, and the values by their memory.
+
+    `end` is what is alive where the function returns.
+    """
 
     order: tuple[Node, ...]
     live: tuple[int, ...]
     spans: tuple[Span, ...]
+    end: int
 
     @property
     def peak(self) -> int:
-        return max(self.live, default=0)
+        return max(self.end, *self.live) if self.live else self.end
 
     @property
     def highest(self) -> int:
         """The first statement in which most is alive."""
-        return self.live.index(self.peak) if self.live else 0
+        return self.live.index(max(self.live)) if self.live else 0
 
     def across(self, place: int) -> list[Span]:
         """What is alive before a statement and after it."""
@@ -126,7 +136,16 @@ def liveness(
     """
     ends = [*graph.results.values(), *kept]
     order = [node for node in topological(ends, given) if node not in given]
-    return _swept(order, ends, sizes)
+    live = _swept(order, ends, sizes)
+    copies = sum(sizes.of_type(node.type) for node in graph.results.values() if _is_copied(node))
+    return replace(live, end=live.end + copies)
+
+
+def _is_copied(node: Node) -> bool:
+    """Is a result returned as a copy: a view of part of an array, or of one that is not its own?"""
+    while node.op in (reshape, expand, leading):
+        node = node.args[0]
+    return node.op.view_of is not None or node.op in SOURCES
 
 
 def _swept(
@@ -157,8 +176,9 @@ def _swept(
     live, total = [], 0
     for number, node in enumerate(order):
         total += change[number]
-        live.append(total + inside.get(node, 0))
-    return Liveness(tuple(order), tuple(live), tuple(spans))
+        live.append(total + inside.get(node, 0) + size[node] * MEANWHILE.get(node.op.name, 0))
+    end = sum(one.bytes for one in spans if one.last == len(order))
+    return Liveness(tuple(order), tuple(live), tuple(spans), end)
 
 
 def _last_uses(

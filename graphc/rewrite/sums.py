@@ -29,7 +29,8 @@ def sums_as_they_come(graph: Graph) -> Graph:
 
 
 def _is_long(node: Node) -> bool:
-    return node.op is accumulate and len(node.args) > 2 and node.args[0].op is not BOUND
+    many = node.op is accumulate and len(node.args) > 2 and node.args[0].op is not BOUND
+    return many and all(arg.type == node.type for arg in node.args)
 
 
 def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:

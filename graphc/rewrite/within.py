@@ -12,7 +12,7 @@ from graphc.loop import LOOP, RESULT, Loop
 from graphc.ops.contraction import TYPICAL
 from graphc.rewrite.budget import Budget, amount
 from graphc.rewrite.fit import Aim, fitted
-from graphc.rewrite.liveness import Liveness, Sizes, liveness
+from graphc.rewrite.liveness import Liveness, Sizes, holder, liveness
 from graphc.source import Diagnostic, GraphError, error
 
 SHOWN = 3
@@ -116,7 +116,10 @@ class Bound:
         if graph.name:
             return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
         split = cut(graph, self.outputs)
-        copies = sum(sizes.of_type(node.type) for node in split.cached if node.op in SOURCES)
+        cached = {holder(node) for node in split.cached}
+        shared = [node for node in split.forward.results.values() if holder(node) in cached]
+        copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
+        copies = sum(sizes.of_type(node.type) for node in copied)
         live = liveness(split.forward, sizes, kept=split.cached)
         parts = {"forward": _Part(split.forward, live, copies, nothing)}
         if split.backward.results:
