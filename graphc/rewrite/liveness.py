@@ -127,15 +127,22 @@ def holder(node: Node) -> Node:
 
 
 def liveness(
-    graph: Graph, sizes: Sizes, kept: Collection[Node] = (), given: Collection[Node] = ()
+    graph: Graph,
+    sizes: Sizes,
+    kept: Collection[Node] = (),
+    given: Collection[Node] = (),
+    first: Collection[Node] = (),
 ) -> Liveness:
     """Of a function: inputs, parameters and what is `given` are the caller's.
 
     Results and `kept` live to the end. Statements are in the order of `plan`: arguments first,
-    else as made. KeyError where a dim that matters has no size.
+    else as made; those in `first` before all others. KeyError where a dim that matters has no
+    size.
     """
     ends = [*graph.results.values(), *kept]
     order = [node for node in topological(ends, given) if node not in given]
+    if first:
+        order.sort(key=lambda node: node not in first)
     live = _swept(order, ends, sizes)
     copies = sum(sizes.of_type(node.type) for node in graph.results.values() if _is_copied(node))
     return replace(live, end=live.end + copies)

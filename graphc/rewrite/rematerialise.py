@@ -11,6 +11,7 @@ from graphc.graph import Graph, Node, arguments_first, intern, stamped, with_arg
 from graphc.loop import LOOP, RESULT, moved_adjoints, rebuild
 from graphc.ops.arithmetic import accumulate
 from graphc.rewrite.liveness import Liveness, Sizes, shares
+from graphc.rewrite.sums import is_mixed
 
 SOON = 8
 """So many statements after the place what is read there is kept."""
@@ -21,12 +22,13 @@ Allowed = Callable[[Node], bool]
 
 def cheap(node: Node) -> bool:
     """Does a node take a few operations for each of its elements?"""
-    return node.op.structure in ("elementwise", "constant") or node.op is accumulate
+    few = node.op.structure in ("elementwise", "constant") or node.op is accumulate
+    return few and not is_mixed(node)
 
 
 def anything(node: Node) -> bool:
-    """Any operation but a loop, which would save its stacks again."""
-    return True
+    """Any operation; but not a sum that is written otherwise where it has no name of its own."""
+    return not is_mixed(node)
 
 
 def droppable(

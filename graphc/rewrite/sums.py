@@ -13,6 +13,9 @@ from graphc.rewrite.mapping import mapped
 LONGEST_SUM = 50
 """Terms of one statement: Python limits how deep an expression may be."""
 
+SUMS = frozenset({"+", "-", "accumulate"})
+"""As terms these are written without parentheses, in the order of the whole sum."""
+
 
 def sums_as_they_come(graph: Graph) -> Graph:
     """The contributions to a cotangent added one after the other, in their order: the same bits.
@@ -28,9 +31,14 @@ def sums_as_they_come(graph: Graph) -> Graph:
     return replace(done, names={**names, **done.names})
 
 
+def is_mixed(node: Node) -> bool:
+    """Is this a sum of which a term is a sum itself?"""
+    return node.op is accumulate and any(arg.op.name in SUMS for arg in node.args[1:])
+
+
 def _is_long(node: Node) -> bool:
     many = node.op is accumulate and len(node.args) > 2 and node.args[0].op is not BOUND
-    return many and all(arg.type == node.type for arg in node.args)
+    return many and all(arg.type == node.type for arg in node.args) and not is_mixed(node)
 
 
 def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:

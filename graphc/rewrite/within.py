@@ -103,11 +103,12 @@ class Bound:
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Where as little as possible is to be alive: between the halves, or where most is."""
-        live = liveness(graph, self.sizes)
         if graph.name:
+            live = liveness(graph, self.sizes)
             return live, live.highest
         forward = set(arguments_first(graph.results[name] for name in self.outputs))
-        return live, max((n for n, node in enumerate(live.order) if node in forward), default=0)
+        live = liveness(graph, self.sizes, first=forward)
+        return live, len(forward) - 1
 
     def _parts(self, graph: Graph) -> dict[str, _Part]:
         """The functions of a graph: two where it has no name."""
