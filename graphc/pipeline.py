@@ -90,7 +90,7 @@ def compile_source(
         compiled = _compiled(model, options)
         written = text(compiled)
         verify(written)
-    return Result(written, model, model.warnings, compiled.planned)
+    return Result(written, model, model.warnings + compiled.warnings, compiled.planned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +237,7 @@ def _compiled(model: Model, options: Options) -> Compiled:
         split.cached,
         tuple(derived),
         bounded.planned if bounded else (),
+        bounded.warnings if bounded else (),
     )
 
 
@@ -260,6 +261,7 @@ class _Bounded:
     both: Graph
     derived: Mapping[str, Mapping[str, Made]]
     planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
 
 
 def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
@@ -277,14 +279,14 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
         [d.name for d in model.dims if d.fixed is None],
     )
     parts = [whole, *(made.graph for modes in derived.values() for made in modes.values())]
-    fitted, planned = bound.within(parts, budget(options.memory))
-    first, *rest = fitted
+    made = bound.within(parts, budget(options.memory))
+    first, *rest = made.graphs
     graphs = iter(rest)
     moved = {
         name: {mode: replace(made, graph=next(graphs)) for mode, made in modes.items()}
         for name, modes in derived.items()
     }
-    return _Bounded(first, moved, planned)
+    return _Bounded(first, moved, made.planned, made.warnings)
 
 
 def _function(

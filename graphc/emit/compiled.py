@@ -10,6 +10,7 @@ from graphc.emit.entry import Entry
 from graphc.graph import Node
 from graphc.plan.schedule import Program
 from graphc.rewrite.within import Planned
+from graphc.source import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,10 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Everything that goes into a module; `planned` is what a bound on its memory came to."""
+    """Everything that goes into a module.
+
+    `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
+    """
 
     model: Model
     begin: Entry
@@ -43,6 +47,7 @@ class Compiled:
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
     planned: tuple[Planned, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def sparing(self) -> bool:

@@ -94,11 +94,20 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
+    lines += _beside([f"for {loop.index} in {over}:"], _about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     if sparing:
         ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _about(step: LoopStep) -> str:
+    """The statement of the graph; of a loop over segments of its steps also how long these are."""
+    index = step.node.attrs["loop"].index
+    inner = [one.node.attrs["loop"] for one in step.body.steps if isinstance(one, LoopStep)]
+    lengths = [loop.count for loop in inner if index in loop.first.symbols]
+    said = place(step.node)
+    return f"{lengths[0]} steps at a time: {said}" if lengths else said
 
 
 def _left(step: LoopStep) -> list[str]:
@@ -110,8 +119,11 @@ def _left(step: LoopStep) -> list[str]:
     for one in program.steps:
         if isinstance(one, Step):
             made[one.target] = None
-        else:
-            made.update((name, None) for name, *_ in (*one.carries, *one.stacks, *one.ends))
+            continue
+        carries = [name for name, _ in one.carries]
+        stacks = [name for name, _, _ in one.stacks]
+        ends = [name for name, _ in one.ends]
+        made.update(dict.fromkeys([*carries, *stacks, *ends]))
     return [name for name in made if name in arrays - gone]
 
 

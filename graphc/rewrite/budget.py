@@ -46,9 +46,12 @@ def budget(text: str) -> Budget:
 
 
 def amount(size: int) -> str:
-    """Bytes as they are read: `0 bytes`, `812 bytes`, `30.1 MB`."""
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 10**3 or unit == "GB":
-            break
-        size, rest = size / 10**3, size
-    return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.3g} {unit}"
+    """Bytes as they are read.
+
+    >>> amount(812), amount(30_100_000)
+    ('812 bytes', '30.1 MB')
+    """
+    for power, unit in ((3, "GB"), (2, "MB"), (1, "KB")):
+        if size >= 1000**power:
+            return f"{size / 1000**power:.3g} {unit}"
+    return f"{size} bytes"

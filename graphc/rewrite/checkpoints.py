@@ -59,6 +59,12 @@ class Segments:
             return None
         return minimum(as_node(self.length), as_node(self.steps - self.start))
 
+    @property
+    def names(self) -> dict[Node, str]:
+        """What the number of steps of a segment is called."""
+        taken = self.taken
+        return {} if taken is None else {taken: "steps"}
+
     def read(self, loop: Loop, sources: Sequence[Node]) -> dict[Node, Node]:
         """For each element of a loop over these steps its position of the source."""
         return {
@@ -132,7 +138,8 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
     step = rebuild(loop.roots, with_args, {**{n: n for n in outer}, **read})
     begun = _like(loop.carried)
     with stamped(node.origin, node.index[0]):
-        made = cut.over(cut.within(loop, step, saved.others, begun, {}), begun, initials, begun)
+        segment = cut.within(loop, step, saved.others, begun, {})
+        made = cut.over(segment, begun, initials, begun)
         stacks = {
             item: cut.flat(result(made, 2 * count + number))
             for number, item in enumerate(saved.others)
@@ -152,7 +159,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
         others = cut.read(replace(inner, elements=tuple(e for e, _ in rest)), [s for _, s in rest])
         moved = rebuild(inner.roots, with_args, {**{n: new[n] for n in captured}, **others})
         back = _like(inner.carried)
-        segment = cut.within(
+        taken_back = cut.within(
             inner,
             moved,
             inner.collected,
@@ -160,7 +167,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
             {e: result(again, count + saved.items.index(item)) for e, item in items.items()},
         )
         whole = cut.over(
-            segment,
+            taken_back,
             back,
             [new[n] for n in starts],
             elements={
@@ -173,9 +180,25 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
             for number in range(len(inner.results))
             for value in [result(whole, number)]
         }
-        return Made(results, moved, _names(others, graph.names, inner.index))
+        names = cut.names | _names(others, graph.names, inner.index)
+        names |= _stack_names(graph, reader, taken_back, whole)
+        return Made(results, moved, names)
 
-    return replaced(graph, saved, Made(ends, step, _names(read, graph.names, loop.index)), reading)
+    names = cut.names | _names(read, graph.names, loop.index)
+    return replaced(graph, saved, Made(ends, step, names), reading)
+
+
+def _stack_names(graph: Graph, old: Node, segment: Node, whole: Node) -> dict[Node, str]:
+    """What is called d_W becomes d_W by step and by segment."""
+    spoken = {a.value: f"d_{graph.names[a.of]}" for a in graph.adjoints if a.of in graph.names}
+    loop: Loop = old.attrs["loop"]
+    found = {}
+    for number in range(len(loop.carried), len(loop.results)):
+        name = graph.names.get(result(old, number)) or spoken.get(result(old, number))
+        if name is not None:
+            for node in (segment, whole):
+                found[result(node, number)] = f"{name}_by_{node.attrs['loop'].index}"
+    return found
 
 
 def _like(carried: Sequence[Node]) -> list[Node]:
@@ -188,9 +211,7 @@ def _at(source: Node, axis: int, position: Dim) -> Node:
     return index(source, items=(*items[:axis], ("at", position), *items[axis + 1 :]))
 
 
-def _names(
-    read: Mapping[Node, Node], names: Mapping[Node, str], index: str
-) -> dict[Node, str]:
+def _names(read: Mapping[Node, Node], names: Mapping[Node, str], index: str) -> dict[Node, str]:
     """What positions of sources are called: `x_t` for x at t."""
     found = {one: names.get(one.args[0]) or one.args[0].attrs.get("name") for one in read.values()}
     return {one: f"{name}_{index}" for one, name in found.items() if name}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from graphc.calculus.cost import WRITTEN
 from graphc.graph import Graph, Node, arguments_first
@@ -22,6 +22,9 @@ ROUNDS = 12
 
 GAIN = 0.99
 """What does not bring the peak below this part of itself is not worth its time."""
+
+ALIKE = 1.03
+"""Of what takes up to so many times the least work the one of least memory is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +68,42 @@ class Trial:
 def fitted(graph: Graph, aim: Aim) -> Graph:
     """The graph with as much computed again as it takes to fit; else one that takes the least.
 
-    First come sums and elementwise operations, which cost little, then whatever saves most.
+    First come sums and elementwise operations, which cost little, then whatever saves most; if
+    that does not do, whatever saves most alone.
     """
-    best = _tried(graph, aim)
-    if not best.fits(aim):
-        best = _tried(as_late_as_read(graph, aim.sizes), aim)
-    for ways in (_early_sums, _cheap_values, _cheap_items):
-        for better in () if best.fits(aim) else ways(best, aim):
-            best = best.better(better)
+    start = _tried(graph, aim)
+    if start.fits(aim):
+        return graph
+    start = _with(_tried(as_late_as_read(graph, aim.sizes), aim), _early_sums, aim)
+    cheap = _with(_with(start, _cheap_values, aim), _cheap_items, aim)
+    best = _dearer(cheap, aim)
+    if not best.fits(aim) and cheap is not start:
+        best = min(best, _dearer(start, aim), key=lambda one: one.memory)
+    return best.graph
+
+
+def _with(best: Trial, ways: Callable[[Trial, Aim], Iterator[Trial]], aim: Aim) -> Trial:
+    """The last of what is tried that takes less memory."""
+    for trial in () if best.fits(aim) else ways(best, aim):
+        best = best.better(trial)
+    return best
+
+
+def _dearer(best: Trial, aim: Aim) -> Trial:
+    """What it takes, round by round: of what fits the cheapest, else what takes least memory."""
     for _ in range(ROUNDS):
         if best.fits(aim):
             break
         trials = [*_values(best, aim, anything), *_steps(best, aim), *_segments(best, aim)]
         fitting = [one for one in trials if one.fits(aim)]
         if fitting:
-            best = min(fitting, key=lambda one: (one.work, one.peak))
-            break
+            enough = ALIKE * min(one.work for one in fitting)
+            return min((one for one in fitting if one.work <= enough), key=lambda one: one.memory)
         least = min(trials, key=lambda one: one.memory, default=best)
         if best.better(least) is best:
             break
         best = least
-    return best.graph
+    return best
 
 
 def _tried(graph: Graph, aim: Aim) -> Trial:
@@ -138,21 +156,15 @@ def _values(now: Trial, aim: Aim, allowed: Allowed) -> Iterator[Trial]:
             return None
         return _tried(recomputed(now.graph, live, place, set(dropped), kept), aim)
 
-    best: tuple[Trial, int] | None = None
-    total = sum(one.bytes for one in live.across(place))
-    run, worse = total, 0
-    while run and worse < 2:
-        trial = tried(run, place)
-        if trial is None:
-            break
-        if best is None or trial.memory < best[0].memory:
-            best, worse = (trial, run), 0
-        else:
-            worse += 1
-        run //= 2
-    if best is None:
+    alive = live.across(place)
+    total = sum(one.bytes for one in alive)
+    run = int(total / max(len(alive), 1) ** 0.5)
+    trial = tried(run, place) or tried(total, place)
+    if trial is None:
         return
-    trial, run = best
+    for factor in (2.0, 0.5):
+        while (other := tried(int(run * factor), place)) and other.memory < trial.memory:
+            trial, run = other, int(run * factor)
     low, high = 0, place
     while trial.fits(aim) and high - low > max(1, place // 64):
         middle = (low + high) // 2
@@ -208,7 +220,8 @@ def _steps(now: Trial, aim: Aim) -> Iterator[Trial]:
 
 def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
     """Loops in segments of several lengths."""
-    indices = {n.attrs["loop"].index for n in everywhere(now.graph.results.values()) if n.op is LOOP}
+    loops = [node for node in everywhere(now.graph.results.values()) if node.op is LOOP]
+    indices = {node.attrs["loop"].index for node in loops}
     name = Scope({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
     for saved in saving(now.graph):
         for length in _lengths(saved.loop.count.constant or 0):
@@ -220,8 +233,9 @@ def _lengths(count: int) -> list[int]:
     found: dict[int, None] = {}
     for power in range(-3, 4):
         wanted = count**0.5 * 2**power
-        near = [n for n in range(max(2, int(wanted / 1.4)), int(wanted * 1.4) + 1) if count % n == 0]
-        length = min(near, key=lambda n: abs(n - wanted), default=round(wanted))
+        about = range(max(2, int(wanted / 1.4)), int(wanted * 1.4) + 1)
+        divisors = [length for length in about if count % length == 0]
+        length = divisors[len(divisors) // 2] if divisors else round(wanted)
         if 2 <= length < count:
             found[length] = None
     return list(found)

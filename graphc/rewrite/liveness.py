@@ -210,9 +210,7 @@ def _takes(node: Node, at: int, last: Mapping[Node, int], size: Mapping[Node, in
     return any(size.get(arg) == size[node] for arg in dying)
 
 
-def _inside(
-    node: Node, at: int, read: Collection[int], last: dict[Node, int], sizes: Sizes
-) -> int:
+def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], sizes: Sizes) -> int:
     """What a loop takes beyond what it hands on: a step, and what is carried but read no more.
 
     A carried value takes the memory that it starts from where that is its own.

@@ -1,4 +1,4 @@
-"""What loops save for later loops over the same steps: finding it, and putting less in its place."""
+"""What loops save for later loops over the same steps: found, and less put in its place."""
 
 from __future__ import annotations
 
@@ -36,8 +36,9 @@ class Saved:
         """The item of which a node is the stack."""
         if source.op is not RESULT or source.args[0] is not self.node:
             return None
-        found = self.loop.results[source.attrs["number"]]
-        return found if source.attrs["number"] >= len(self.loop.carried) and found in self.items else None
+        number = source.attrs["number"]
+        found = self.loop.results[number]
+        return found if number >= len(self.loop.carried) and found in self.items else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,11 @@ def sums_as_they_come(graph: Graph) -> Graph:
     """
     new = rebuild(graph.results.values(), _one_by_one)
     split = {node for node, one in new.items() if one is not node and _is_long(node)}
-    names = {new[a.value]: f"d_{graph.names[a.of]}" for a in graph.adjoints
-             if a.value in split and a.of in graph.names}
+    names = {
+        new[a.value]: f"d_{graph.names[a.of]}"
+        for a in graph.adjoints
+        if a.value in split and a.of in graph.names
+    }
     rest = tuple(a for a in graph.adjoints if a.value not in split)
     done = mapped(replace(graph, adjoints=rest), new)
     return replace(done, names={**names, **done.names})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from graphc.calculus.functions import cut
 from graphc.dims import Dim
@@ -15,28 +15,35 @@ from graphc.rewrite.fit import Aim, fitted
 from graphc.rewrite.liveness import Liveness, Sizes, holder, liveness
 from graphc.source import Diagnostic, GraphError, error
 
+HALVES = ("forward", "backward")
+
 SHOWN = 3
 """So many of the values that are alive where most is are named."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A function: the bytes at its peak without a budget and within it, and the multiply-adds.
-
-    Where it does not fit there is a mistake.
-    """
+    """A function: the bytes at its peak without a budget and within it, and the multiply-adds."""
 
     name: str
     unplanned: int
     planned: int
     multiply_adds: tuple[int, int]
-    mistake: Diagnostic | None = None
 
     @property
     def more(self) -> float:
         """The multiply-adds that are done again, as a part of all."""
         before, after = self.multiply_adds
         return after / before - 1 if before else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The graphs within a budget, what that came to, and what does not fit though nobody asked."""
+
+    graphs: Sequence[Graph]
+    planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,40 +73,51 @@ class Bound:
     taken: frozenset[str]
     open: Sequence[str]
 
-    def within(
-        self, graphs: Sequence[Graph], budget: Budget
-    ) -> tuple[list[Graph], tuple[Planned, ...]]:
+    def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
         """The graphs, each with as much computed again as it takes; the first one has two halves.
 
         A share is of the largest peak. GraphError where a function does not fit, or where the
-        sizes of dims are missing.
+        sizes of dims are missing. Forward and backward are in every module: beside functions
+        that somebody asked for they stay as they are where they do not fit, with a warning.
         """
         try:
             bytes = budget.of(max(self._peak(graph) for graph in graphs))
             made = [self._fitted(graph, bytes) for graph in graphs]
         except KeyError:
             raise GraphError([_sizes_missing(self.open)]) from None
-        planned = tuple(report for _, reports in made for report in reports)
-        mistakes = [report.mistake for report in planned if report.mistake is not None]
-        if mistakes:
+        reports = [each for _, found in made for each in found]
+        over = [(one, part) for one, part in reports if one.planned > bytes]
+        asked = [pair for pair in over if len(graphs) == 1 or pair[0].name not in HALVES]
+        if asked:
+            mistakes = [_refused("E702", one, bytes, part) for one, part in asked]
+            enough = amount(_rounded(max(one.planned for one, _ in asked))).replace(" ", "")
+            mistakes[-1] = mistakes[-1].helped(f"--memory {enough} is enough")
             raise GraphError(mistakes)
-        return [graph for graph, _ in made], planned
+        warnings = tuple(
+            _refused("W720", one, bytes, part).helped("it stays as it is") for one, part in over
+        )
+        if over:
+            made[0] = graphs[0], self._unchanged(graphs[0])
+        planned = tuple(one for _, found in made for one, _ in found)
+        return Within([graph for graph, _ in made], planned, warnings)
 
     def _peak(self, graph: Graph) -> int:
         return max(part.peak for part in self._parts(graph).values())
 
-    def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[Planned]]:
+    def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
         aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
         made = fitted(graph, aim)
-        before, after = self._parts(graph), self._parts(made)
+        before = self._parts(graph)
         reports = []
-        for name, part in after.items():
+        for name, part in self._parts(made).items():
             work = _multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes)
-            report = Planned(name, before[name].peak, part.peak, work)
-            if part.peak > bytes:
-                report = replace(report, mistake=_refused(report, bytes, part))
-            reports.append(report)
+            reports.append((Planned(name, before[name].peak, part.peak, work), part))
         return made, reports
+
+    def _unchanged(self, graph: Graph) -> list[tuple[Planned, _Part]]:
+        parts = self._parts(graph).items()
+        work = {name: _multiply_adds(part, self.sizes) for name, part in parts}
+        return [(Planned(n, p.peak, p.peak, (work[n], work[n])), p) for n, p in parts]
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Where as little as possible is to be alive: between the halves, or where most is."""
@@ -153,7 +171,7 @@ def _sizes_missing(open: Sequence[str]) -> Diagnostic:
     )
 
 
-def _refused(report: Planned, bytes: int, part: _Part) -> Diagnostic:
+def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     live, place = part.live, part.live.highest
     alive = [one for one in live.spans if one.born <= place <= one.last]
     sizes: dict[str, int] = {}
@@ -168,18 +186,17 @@ def _refused(report: Planned, bytes: int, part: _Part) -> Diagnostic:
         sizes["in the cache"] = part.held
     most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
     return error(
-        "E702",
-        f"`{report.name}` does not fit into {amount(bytes)}: it takes {amount(report.planned)} "
-        f"where as much as possible is computed again, {amount(report.unplanned)} where nothing is",
+        code,
+        f"`{report.name}` does not fit into {amount(bytes)}: with all computed again that can be "
+        f"it takes {amount(report.planned)}, with nothing {amount(report.unplanned)}",
         None,
-        help=f"--memory {amount(_rounded(report.planned)).replace(' ', '')} fits it",
         notes=[f"at its peak {amount(size)} are {what}" for what, size in most if size],
     )
 
 
 def _rounded(size: int) -> int:
     """Up to three digits, so that the amount as it is shown is enough."""
-    step = 10 ** max(len(str(size)) - 3, 0)
+    step: int = 10 ** max(len(str(size)) - 3, 0)
     return -(-size // step) * step
 
 
@@ -196,5 +213,4 @@ def _called(node: Node, graph: Graph) -> str:
         loop: Loop = node.args[0].attrs["loop"]
         if node.attrs["number"] >= len(loop.carried):
             return f"what the loop over `{loop.index}` saves"
-    name = graph.names.get(node)
-    return f"`{name}`" if name else "values without a name"
+    return f"`{graph.names[node]}`" if node in graph.names else "values without a name"
