@@ -12,7 +12,7 @@ from graphc.names import Scope
 from graphc.rewrite.checkpoints import in_segments
 from graphc.rewrite.late import as_late_as_read
 from graphc.rewrite.liveness import Liveness, Sizes, takes_nothing
-from graphc.rewrite.recompute import saving_only
+from graphc.rewrite.recompute import saving_only, stacked
 from graphc.rewrite.rematerialise import Allowed, anything, cheap, droppable, recomputed
 from graphc.rewrite.saved import Saved, saving
 from graphc.rewrite.sums import sums_as_they_come
@@ -184,11 +184,11 @@ def _cheap_items(now: Trial, aim: Aim) -> Iterator[Trial]:
     graph = now.graph
     done: set[Node] = set()
     while True:
-        found = [(one, _dear(one)) for one in saving(graph) if one.items[0] not in done]
-        chosen = [(one, kept) for one, kept in found if len(kept) < len(one.items)]
-        if not chosen:
+        found = [one for one in saving(graph) if not done & {*one.items}]
+        fewer = [(one, kept) for one in found if (kept := _dear(one, aim.sizes)) is not None]
+        if not fewer:
             return
-        saved, kept = chosen[0]
+        saved, kept = fewer[0]
         done.update(saved.items)
         graph = saving_only(graph, saved, kept)
         trial = _tried(graph, aim)
@@ -197,18 +197,25 @@ def _cheap_items(now: Trial, aim: Aim) -> Iterator[Trial]:
             return
 
 
-def _dear(saved: Saved) -> list[Node]:
-    """The items that cannot be computed from the others by cheap operations."""
+def _dear(saved: Saved, sizes: Sizes) -> list[Node] | None:
+    """The items that a few operations do not compute from the others and from what is carried.
+
+    None where saving those takes no less.
+    """
     outer = set(arguments(saved.node)[2])
-    elements = {element.node for element in saved.loop.elements}
     kept = set(saved.items)
     for item in reversed(saved.items):
-        below = list(arguments_first([item], outer | elements | kept - {item}))
-        if all(cheap(n) or n.static or n.op.view_of is not None for n in below if n.args) and not (
-            set(below) & set(saved.loop.carried)
-        ):
+        below = arguments_first([item], {*outer, *saved.loop.bound, *kept} - {item})
+        made = [node for node in below if node.args and not node.static]
+        if made and all(cheap(node) or node.op.view_of is not None for node in made):
             kept.discard(item)
-    return [item for item in saved.items if item in kept]
+    left = [item for item in saved.items if item in kept]
+    within = sizes.inside(saved.loop)
+    now, then = (
+        sum(within.of_type(item.type) for item in items)
+        for items in (saved.items, stacked(saved, left))
+    )
+    return left if then < now else None
 
 
 def _steps(now: Trial, aim: Aim) -> Iterator[Trial]:
