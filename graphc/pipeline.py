@@ -25,6 +25,7 @@ from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
+from graphc.plan.blocks import in_blocks
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
 from graphc.rewrite.budget import budget
@@ -318,7 +319,14 @@ def _in_mode(
     }
     given |= sources
     found = _derived(
-        made.graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast
+        made.graph,
+        given,
+        begin,
+        one.kind,
+        one.names,
+        dict(one.wrt),
+        fast=options.fast,
+        mode=mode,
     )
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
@@ -338,11 +346,13 @@ def _derived(
     kept: Collection[Node] = (),
     *,
     fast: bool,
+    mode: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
     program = plan(graph, given, kept, taken, fast)
     if fast:
-        program = in_memory(program, kept, taken)
+        label = f"{graph.name}_{mode}" if mode else graph.name
+        program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from graphc.dims import Dim
@@ -18,6 +19,9 @@ class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
     `others` are the same in other modes, which take less work at some sizes of the dims.
+    `destinations` are the variables that the program expects to hold the places of gradients by
+    path: of a family a list; each an array of the argument `out`, or None. A statement that writes
+    a gradient there is all that is needed, since what is found in its place stays.
     """
 
     program: Program
@@ -29,6 +33,7 @@ class Derived:
     mode: str = ""
     work: Dim = field(default_factory=lambda: Dim.of(0))
     others: tuple[Derived, ...] = ()
+    destinations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,17 +44,19 @@ def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
     target, node, text = step.target, step.node, step.kernel
     if not text:
         return statements(target, node, variables)
-    several = "\n" in text or "{out}." in text or text.startswith("np.copyto")
-    if not several:  # the value of the call is the array that it writes into
-        text = text if step.out else text.replace(", {out}", "")
-        source, arguments = _source(node, variables, text)
-        (line,), _ = _pattern(source, (*(one.form for one in arguments), "_"))
-        return [f"{target} = {line.format(*(one.text for one in arguments), step.out)}"]
+    several = "\n" in text or "{out}." in text or not text.startswith("np.")
+    several = several or text.startswith("np.copyto")
     place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+    if not several and not step.out:
+        text = text.replace(", {out}", "").replace(", out={out}", "")
     source, arguments = _source(node, variables, text)
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
-    first = [f"{target} = {place}"] if target != place else []
-    return [*first, *(line.format(*(one.text for one in arguments), target) for line in lines)]
+    texts = [one.text for one in arguments]
+    if several and target:
+        first = [f"{target} = {place}"] if target != place else []
+        return [*first, *(line.format(*texts, target) for line in lines)]
+    written = [line.format(*texts, place) for line in lines]
+    return [f"{target} = {written[0]}"] if target else written  # a call's value is its array
 
 
 def expression(node: Node, variables: Mapping[Node, str]) -> str:

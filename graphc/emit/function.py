@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import listed, width
+from graphc.emit.layout import code, function, listed, width
+from graphc.emit.scratch import within_scratch
+from graphc.emit.segments import about, left
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
-from graphc.plan.schedule import LoopStep, Program, Step
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
+from graphc.types import product
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
@@ -33,6 +37,9 @@ def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list
         if isinstance(step, LoopStep):
             lines += _loop(step, program.variables, sparing)
             lines += _dropped(step.frees)
+            continue
+        if isinstance(step, BlockStep):
+            lines += _block(step, program.variables)
             continue
         if step.adjoints:
             lines += _adjoint(step, program)
@@ -62,6 +69,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         for name, initial in step.carries
         for line in _start(name, initial, name in grown, variables)
     ]
+    for name, spare, own, other in step.turns:
+        lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
     for name, item, stacked in step.stacks:
         if name in step.places:
             lines.append(f"{name} = {step.places[name]}")
@@ -89,54 +98,90 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
     if sparing:
-        inside += _dropped(_left(step))
+        inside += _dropped(left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], _about(step))
+    lines += _beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     if sparing:
         ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
 
-def _about(step: LoopStep) -> str:
-    """The statement of the graph; of a loop over segments of its steps also how long these are."""
-    index = step.node.attrs["loop"].index
-    inner = [one.node.attrs["loop"] for one in step.body.steps if isinstance(one, LoopStep)]
-    lengths = [loop.count for loop in inner if index in loop.first.symbols]
-    said = place(step.node)
-    return f"{lengths[0]} steps at a time: {said}" if lengths else said
+def _head(
+    step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
+) -> list[str]:
+    """The `for` of a loop: over its index, and over what each step has a position of."""
+    loop: Loop = step.node.attrs["loop"]
+    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
+    sources += step.rows
+    if loop.backwards:
+        sources = [(name, f"{source}[::-1]") for name, source in sources]
+    if not sources or loop.index in read:
+        sources.insert(0, (loop.index, over))
+    names, taken = ([*part] for part in zip(*sources, strict=True))
+    if len(sources) == 1:
+        return [f"for {names[0]} in {taken[0]}:"]
+    line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
+    if width(line) <= WIDTH:
+        return [line]
+    first = listed("for (", names, ") in zip(")
+    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
 
 
-def _left(step: LoopStep) -> list[str]:
-    """The arrays of a step that nothing has dropped when it has handed on and saved its results."""
-    program = step.body
-    arrays = {name for node, name in program.variables.items() if node.rank}
-    gone = {name for one in program.steps for name in one.frees} | {n for n, _ in step.carries}
-    made: dict[str, None] = {}
-    for one in program.steps:
-        if isinstance(one, Step):
-            made[one.target] = None
-            continue
-        carries = [name for name, _ in one.carries]
-        stacks = [name for name, _, _ in one.stacks]
-        ends = [name for name, _ in one.ends]
-        made.update(dict.fromkeys([*carries, *stacks, *ends]))
-    return [name for name in made if name in arrays - gone]
+def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:
+    """The function of a block, and its calls one after the other along the axis."""
+    lines = []
+    for name, node, _, _ in step.outputs:
+        made = f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+        lines.append(f"{name} = {step.places.get(name, made)}")
+    inside = body(step.body)
+    part = f"{step.start}:{step.start} + {step.size}"
+    for name, _, node, axis in step.outputs:
+        if name not in step.written:
+            written = expression(node, step.body.variables)
+            inside.append(f"{name}[{':, ' * axis}{part}] = {written}")
+    inside = within_scratch(step.body, inside)
+    returned = [expression(node, step.body.variables) for _, _, node in step.totals]
+    inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")
+    lines += function(
+        f"def {step.name}({step.start}: int, {step.size}: int) -> tuple[Any, ...]:",
+        f"So many positions of an axis of {step.length}, from `{step.start}` on.",
+        inside,
+    ).split("\n")
+    totals = [name for name, _, _ in step.totals]
+    opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
+    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)})")
+    return lines
+
+
+def _bytes(step: BlockStep) -> Dim:
+    """The scratch that one position takes."""
+    total = Dim.of(8)
+    for scratch in step.body.scratch:
+        if not scratch.base:
+            size = product(scratch.shape).substitute({step.size: 1})
+            total = total + size * (1 if scratch.dtype == "bool" else 8)
+    return total
 
 
 def _handed_on(step: LoopStep) -> list[str]:
     """The next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
     grown = _grown(step)
+    spare = {name: other for name, other, _, _ in step.turns}
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
         written = expression(node, variables)
         if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
+            if name in spare:
+                names.append(spare[name])
+                values.append(name)
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
@@ -242,17 +287,10 @@ def _beside(lines: Sequence[str], comment: str) -> list[str]:
 
 
 def result(
-    node: Node,
-    program: Program,
-    shared: bool = False,
-    views: Collection[Op] = WHOLE_VIEWS,
-    at: str = "",
+    node: Node, program: Program, shared: bool = False, views: Collection[Op] = WHOLE_VIEWS
 ) -> str:
-    """A result, or what is `at` a place of it, as it is returned.
-
-    It is never memory of an input, of the cache or of another result.
-    """
-    text = f"{expression(node, program.variables)}{at}"
+    """A result as it is returned: never memory of an input, of the cache or of another result."""
+    text = expression(node, program.variables)
     if not node.rank:
         return f"{DTYPES[node.type.dtype]}({text})"
     viewed = node

@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
 from functools import cache
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, special
+from graphc.emit import parts, places, special
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
-from graphc.emit.entry import text as entry_text
+from graphc.emit.enter import MEMBER, enter
 from graphc.emit.families import shown, tuple_rows
 from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
+from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
-from graphc.emit.scratch import every_program, scratch_functions
+from graphc.emit.scratch import programs, scratch_functions
+from graphc.ops.kernels import LIMITS
 from graphc.types import show
 
+_DTYPES = {
+    "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
+    "_INT": "_INT = np.dtype(np.int64)",
+    "_BOOL": "_BOOL = np.dtype(np.bool_)",
+}
 TAKEN = frozenset(
-    {"BITS", "done", "params", "cache", "FLOAT", "Outputs", "Cache", "np", "PARAMETERS", "scratch"}
-)
+    {"done", "params", "cache", "cotangents", "tangents", "out", PLACES, MEMBER, "np", "PARAMETERS",
+     "FLOAT", "scratch", *_DTYPES, "Outputs", "Cache", *LIMITS}
+)  # fmt: skip
 """Names that the body of a generated function uses for itself."""
 
 
@@ -36,15 +43,14 @@ def text(compiled: Compiled) -> str:
         [check(compiled)] if compiled.backward.wrt else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
         scratch_functions(compiled),
-        ["\n".join(entry_text(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
+        ["\n".join(enter(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
-    sections = [section for section in sections if section]
-    functions = [one for section in sections for one in section]
-    written = "\n\n\n".join([_head(compiled, functions), *records(compiled), *functions])
-    return "\n\n\n".join([written, *_parts(written)]) + "\n"
+    functions = [*records(compiled), *(one for section in sections for one in section)]
+    written = "\n\n\n".join([*functions, *_parts("\n".join(functions))])
+    return f"{_head(compiled, written)}\n\n\n{written}\n"
 
 
-def _head(compiled: Compiled, functions: Sequence[str]) -> str:
+def _head(compiled: Compiled, written: str) -> str:
     model = compiled.model
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -67,9 +73,7 @@ def _head(compiled: Compiled, functions: Sequence[str]) -> str:
         "",
         "from __future__ import annotations",
         "",
-        "from collections.abc import Callable, Iterable, Mapping"
-        if compiled.backward.wrt
-        else "from collections.abc import Mapping",
+        f"from collections.abc import {', '.join(_kinds(compiled, written))}",
         "from typing import Any, NamedTuple",
         "",
         "import numpy as np",
@@ -77,20 +81,35 @@ def _head(compiled: Compiled, functions: Sequence[str]) -> str:
         *(["from scipy import sparse"] if _is_sparse(compiled) else []),
         "",
         f"FLOAT = np.{model.dtype}",
-        *([_bits(model.dtype)] if any("BITS" in one for one in functions) else []),
+        *(
+            f"{name} = {by[model.dtype]}"
+            for name, by in LIMITS.items()
+            if re.search(rf"\b{name}\b", written)
+        ),
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
+        *(line for name, line in _DTYPES.items() if _named(name, written)),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
-    if any(one.program.scratch for one in every_program(compiled)):
+    if "_blocks(" in written:
+        lines += ["", "CACHE = 2**20  # bytes that a block computes in"]
+    if any(program.scratch for program in programs(compiled)):
         lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
     return "\n".join(lines)
 
 
-def _bits(dtype: str) -> str:
-    return f"BITS = np.{dtype.replace('float', 'int')}  # a float's bits: times a mask, they choose"
+def _kinds(compiled: Compiled, written: str) -> list[str]:
+    """The kinds of collections in the types."""
+    kinds = ("Callable", "Iterable", "Mapping")
+    always = kinds if compiled.backward.wrt else kinds[-1:]
+    return [kind for kind in kinds if kind in always or f"{kind}[" in written]
+
+
+def _named(name: str, text: str) -> bool:
+    """Does the text have the name as a word?"""
+    return re.search(rf"\b{name}\b", text) is not None
 
 
 def _is_sparse(compiled: Compiled) -> bool:
@@ -108,7 +127,7 @@ def _sources() -> dict[str, str]:
     """The ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
-        for source in (parts, special)
+        for source in (parts, places, special)
         for name, value in vars(source).items()
         if inspect.isfunction(value) and value.__module__ == source.__name__
     }

@@ -1,62 +1,73 @@
-"""The scratch of a function: the arrays that it computes in, taken before and given back after."""
+"""The scratch of a program: the arrays that it computes in, taken before and given back after."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.expression import DTYPES, show
 from graphc.emit.layout import function, listed
-from graphc.plan.schedule import Scratch
+from graphc.plan.schedule import Program, Scratch, Step
+
+SEVERAL = 12  # names: more are unpacked in brackets
 
 
-def within_scratch(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
+def within_scratch(program: Program, lines: list[str]) -> list[str]:
     """The lines of a program between those that take its scratch and give it back."""
-    made = one.program.scratch
+    made = program.scratch
     if not made:
         return lines
-    arguments = ", ".join([_name(one), *_dims(compiled, one)])
+    arguments = ", ".join([_name(program), *_dims(program)])
+    names = [scratch.name for scratch in made]
+    opening, closing = ("(", ") = scratch") if len(made) > SEVERAL else ("", " = scratch")
     return [
         f"scratch = _take({arguments})",
-        *listed("(" if len(made) > 12 else "", [s.name for s in made], _unpacked(made)),
+        *([f"{names[0]}, = scratch"] if len(made) == 1 else listed(opening, names, closing)),
         *lines,
         f"_give(scratch, {arguments})",
     ]
 
 
-def _unpacked(made: tuple[Scratch, ...]) -> str:
-    return ") = scratch" if len(made) > 12 else f"{',' if len(made) == 1 else ''} = scratch"
-
-
 def scratch_functions(compiled: Compiled) -> list[str]:
     """The functions that make scratch, one for each program that needs some."""
-    return [_function(compiled, one) for one in every_program(compiled) if one.program.scratch]
+    return [_function(program) for program in programs(compiled) if program.scratch]
 
 
-def every_program(compiled: Compiled) -> list[Derived]:
-    """Every function of the module that evaluates the graph, in each of its modes."""
-    functions = [compiled.forward, compiled.backward, *compiled.derived]
-    return [each for one in functions for each in (one, *one.others)]
+def programs(compiled: Compiled) -> Iterator[Program]:
+    """Every program of the module, in each of its modes, also those of loops and blocks."""
+    functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
+    yield from _within(each.program for one in functions for each in (one, *one.others))
 
 
-def _function(compiled: Compiled, one: Derived) -> str:
-    made = one.program.scratch
-    lines = [f"{scratch.name} = {_made(scratch)}" for scratch in made]
+def _within(outer: Iterable[Program]) -> Iterator[Program]:
+    pending = list(outer)[::-1]
+    while pending:
+        program = pending.pop()
+        yield program
+        pending += [s.body for s in reversed(program.steps) if not isinstance(s, Step)]
+
+
+def _function(program: Program) -> str:
+    made = program.scratch
     names = [scratch.name for scratch in made]
-    dims = ", ".join(f"{dim}: int" for dim in _dims(compiled, one))
     return function(
-        f"def {_name(one)}({dims}) -> tuple[Any, ...]:",
-        f"The arrays that `{one.program.name}` computes in.",
-        [*lines, *listed("return (", names, ",)" if len(names) == 1 else ")")],
+        f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
+        " -> tuple[Any, ...]:",
+        f"The arrays that `{program.label}` computes in.",
+        [
+            *(f"{scratch.name} = {_made(scratch)}" for scratch in made),
+            *listed("return (", names, ",)" if len(names) == 1 else ")"),
+        ],
     )
 
 
-def _name(one: Derived) -> str:
-    return f"_scratch_{one.program.name}" + (f"_{one.mode}" if one.mode else "")
+def _name(program: Program) -> str:
+    return f"_scratch_{program.label}"
 
 
-def _dims(compiled: Compiled, one: Derived) -> list[str]:
+def _dims(program: Program) -> list[str]:
     """The dims that the shapes of the scratch depend on."""
-    used = {name for s in one.program.scratch for axis in s.shape for name in axis.symbols}
-    return [dim for dim in compiled.begin.dims if dim in used]
+    return sorted({name for s in program.scratch for axis in s.shape for name in axis.symbols})
 
 
 def _made(scratch: Scratch) -> str:

@@ -13,9 +13,10 @@ IMPORTS = {
     "scipy": {"sparse"},
 }
 BUILTINS = frozenset(
-    {"abs", "any", "dict", "divmod", "enumerate", "float", "getattr", "int", "isinstance", "len",
-     "iter", "list", "max", "min", "next", "property", "range", "reversed", "set", "sorted", "str", "sum", "tuple",
-     "zip", "ArithmeticError", "IndexError", "KeyError", "TypeError", "ValueError"}
+    {"abs", "all", "any", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
+     "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
+     "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError", "IndexError",
+     "KeyError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,

@@ -11,6 +11,7 @@ import numpy as np
 from graphc.graph import Node, Op
 from graphc.ops.arithmetic import accumulate, where
 from graphc.ops.define import CAST, CAST_INT
+from graphc.ops.kernels import entries_added, kept
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import sum_
 from graphc.ops.shaping import concatenate, full_array, in_rows, reshape
@@ -22,10 +23,14 @@ NONE: frozenset[int] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A template that writes into `{out}`; in place of which arguments it may do so."""
+    """A template that writes into `{out}`; in place of which arguments it may do so.
+
+    `over` is what is left to do where `{out}` is that argument already.
+    """
 
     template: str
     in_place: frozenset[int] = NONE
+    over: str = ""
 
 
 UFUNCS = {
@@ -47,6 +52,7 @@ _REDUCTION = re.compile(
     r"(np\.\w+)\(\{0\}(?:, axis=(?P<axis>\d+|-\d+|\([^)]*\)))?(?P<kept>, keepdims=True)?"
     r"(?P<initial>, initial=[^,)]+)?\)"
 )
+_REDUCED = re.compile(r"(np\.\w+\.reduce\(.*)\)")
 _ZEROS = re.compile(r"\{out\} = np\.zeros\(\{shape\}, \{\w+\}\)\n")
 
 
@@ -63,41 +69,25 @@ def kernel(node: Node) -> Kernel | None:
         return Kernel(f"np.{UFUNCS[text]}({operands}, {{out}})", EVERY)
     call = _CALL.fullmatch(text)
     if call is not None and isinstance(getattr(np, call[1], None), np.ufunc):
-        return Kernel(f"np.{call[1]}({call[2]}, {{out}})", EVERY)
+        by_name = "out=" if call[1] in ("maximum", "minimum") else ""  # NumPy wants it there
+        return Kernel(f"np.{call[1]}({call[2]}, {by_name}{{out}})", EVERY)
     zeros = _ZEROS.match(text)
     if zeros is not None:
         return Kernel("{out}.fill(0)\n" + text[zeros.end() :])
-    return reduction(node, "{out}")
+    return reduction(node)
 
 
-def reduction(node: Node, out: str) -> Kernel | None:
+def reduction(node: Node) -> Kernel | None:
     """A reduction as its ufunc computes it, which is what NumPy's function calls in the end."""
+    reduced = _REDUCED.fullmatch(template(node))
+    if reduced is not None and node.rank:
+        return Kernel(f"{reduced[1]}, out={{out}})")
     found = _REDUCTION.fullmatch(template(node))
     if found is None or found[1] not in REDUCTIONS:
         return None
     axis, kept, initial = found["axis"] or "None", found["kept"] or "", found["initial"] or ""
-    return Kernel(f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}, None, {out}{kept}{initial})")
-
-
-def _where(node: Node) -> Kernel | None:
-    """A choice by arithmetic on the bits, since a branch for each element is slow to predict.
-
-    where(m, x, 0) is the bits of x times m, and where(m, x, y) is y ^ (x ^ y) * m: bit for bit the
-    same, whatever is infinite or no number.
-    """
-    mask, chosen, other = node.args
-    if node.type.dtype != "float" or mask.type.dtype != "bool" or chosen.static:
-        return None
-    bits = "{out}.view(BITS)"
-    if chosen.type.dtype == "float" and chosen.rank and _is_zero(other):
-        return Kernel(f"np.multiply({{1}}.view(BITS), {{0}}, {bits})", frozenset({1}))
-    return None
-
-
-def _is_zero(node: Node) -> bool:
-    """Is it the number 0, without a sign?"""
-    value = node.value
-    return not node.rank and value is not None and str(float(value)) == "0.0"
+    out = ", out={out}" if node.rank else ""
+    return Kernel(f"np.{REDUCTIONS[found[1]]}.reduce({{0}}, {axis}{out}{kept}{initial})")
 
 
 def _matmul(node: Node) -> Kernel:
@@ -124,6 +114,7 @@ def _copied(node: Node) -> Kernel:
     return Kernel("np.copyto({out}, {0})")
 
 
+_ADDED = "{out}[{1}, {2}] += {3}"
 _SPECIAL: dict[Op, Callable[[Node], Kernel | None]] = {
     accumulate: _accumulate,
     concatenate: _concatenate,
@@ -133,6 +124,10 @@ _SPECIAL: dict[Op, Callable[[Node], Kernel | None]] = {
     in_rows: _copied,
     matmul: _matmul,
     reshape: lambda node: None,
-    sum_: lambda node: reduction(node, "{out}"),
-    where: _where,
+    entries_added: lambda node: Kernel(
+        f"np.copyto({{out}}, {{0}})\n{_ADDED}", frozenset({0}), _ADDED
+    ),
+    kept: lambda node: Kernel("np.multiply({0}.view(BITS), {1}, {out}.view(BITS))", frozenset({0})),
+    sum_: reduction,
+    where: lambda node: None,
 }

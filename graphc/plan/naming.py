@@ -12,7 +12,7 @@ from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 
 VIEWS = frozenset({"permute", "expand"})
-ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
+ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
 LONGEST = 60  # characters of an expression that is still written inside another
 LONGEST_NUMBER = 400  # and of one of numbers only, which is written again at each use
 

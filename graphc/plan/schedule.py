@@ -54,6 +54,9 @@ class LoopStep:
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
     are made in where they are not new, `written` the stacks whose items are computed in place.
+    A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
+    `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
+    the spare one, and they change places.
     """
 
     node: Node
@@ -66,6 +69,40 @@ class LoopStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    items: tuple[tuple[str, Node], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    turns: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStep:
+    """Statements that run block by block along an axis of this length, as a function of their own.
+
+    The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
+    outside. `outputs` are (variable, node, node of the block, axis): arrays that the blocks fill
+    part by part; `totals` are (variable, node, node of the block): sums of what the blocks return,
+    which are the results of the body. `places` and `written` are as those of a LoopStep.
+    """
+
+    name: str
+    length: Dim
+    start: str
+    size: str
+    body: Program
+    reads: tuple[Node, ...]
+    outputs: tuple[tuple[str, Node, Node, int], ...]
+    totals: tuple[tuple[str, Node, Node], ...]
+    frees: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+
+    @property
+    def made(self) -> tuple[Node, ...]:
+        """The nodes that have a value afterwards."""
+        return (*(one[1] for one in self.outputs), *(one[1] for one in self.totals))
+
+
+AnyStep = Step | LoopStep | BlockStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +124,20 @@ class Program:
     """The statements of one function, or of a loop's body.
 
     `variables` names every node that has a variable, also those that the function is given; a
-    node without one is written inside the statement that uses it. `labels` is what comments call
+    node without one is written inside the statement that uses it. `label` tells the programs of a
+    module apart. `labels` is what comments call
     the nodes that were differentiated, `adjoints` the variables of their adjoints where
     these are not called by the label.
     """
 
     name: str
-    steps: tuple[Step | LoopStep, ...]
+    steps: tuple[AnyStep, ...]
     variables: Mapping[Node, str]
     results: Mapping[str, Node]
     labels: Mapping[Node, str]
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
+    label: str = ""
 
 
 def plan(
@@ -132,10 +171,7 @@ def _planned(
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
-    held = {variables[n] for n in ends if n in variables}
-    held.update(name for n in ends if n not in variables for name in _read(n, variables))
-    held.update(given.values())
-    freed = _with_frees(steps, variables, held)
+    freed = with_frees(steps, variables, held_names(ends, given, variables))
     spoken = {a.value for a in graph.adjoints if a.of in graph.names}
     found = {
         a.of: variables[a.value]
@@ -184,9 +220,14 @@ def _loop_step(
         else:
             inside[carried] = scope.fresh(flat(hint))
     elements: dict[Node, Node] = {}
+    items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        names.setdefault(read, element_name(graph, loop, element, variables.get(viewed(source))))
+        called = element_name(graph, loop, element, variables.get(viewed(source)))
+        names.setdefault(read, called)
+        if fast and not loop.limited and not element.axis and read not in inside:
+            inside[read] = scope.fresh(flat(called))
+            items.append((inside[read], source))
     new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
@@ -212,6 +253,7 @@ def _loop_step(
         ),
         None if loop.until is None else new[loop.until],
         variables.get(result(node, STEPS)),
+        items=tuple(items),
     )
 
 
@@ -245,13 +287,13 @@ def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, list[Adjoint]]:
     return grouped
 
 
-def _with_frees(
-    steps: Sequence[Step | LoopStep], variables: Mapping[Node, str], held: Collection[str]
-) -> tuple[Step | LoopStep, ...]:
+def with_frees(
+    steps: Sequence[AnyStep], variables: Mapping[Node, str], held: Collection[str]
+) -> tuple[AnyStep, ...]:
     """Each step with the variables that die there: arrays that nobody else holds."""
     scalars = {name for node, name in variables.items() if not node.rank}
     last = {
-        name: number for number, step in enumerate(steps) for name in _read(step.node, variables)
+        name: number for number, step in enumerate(steps) for name in _read(given(step), variables)
     }
     freed: dict[int, list[str]] = {}
     for name, number in last.items():
@@ -260,14 +302,31 @@ def _with_frees(
     return tuple(replace(step, frees=tuple(freed.get(i, ()))) for i, step in enumerate(steps))
 
 
-def _read(node: Node, variables: Mapping[Node, str]) -> list[str]:
-    """The variables that the statement of a node reads, also in what is written inside it."""
+def given(step: AnyStep) -> tuple[Node, ...]:
+    """What a step reads."""
+    return step.reads if isinstance(step, BlockStep) else step.node.args
+
+
+def made(step: AnyStep) -> tuple[Node, ...]:
+    """What a step computes."""
+    return step.made if isinstance(step, BlockStep) else (step.node,)
+
+
+def held_names(
+    ends: Iterable[Node], given: Mapping[Node, str], variables: Mapping[Node, str]
+) -> set[str]:
+    """The variables that outlive the statements: what the ends read, and what was given."""
+    return {*given.values(), *_read(ends, variables)}
+
+
+def _read(nodes: Iterable[Node], variables: Mapping[Node, str]) -> list[str]:
+    """The variables that the expressions of nodes read, also in what is written inside them."""
     found: dict[str, None] = {}
-    pending = list(reversed(node.args))
+    pending = list(nodes)[::-1]
     while pending:
-        arg = pending.pop()
-        if arg in variables:
-            found[variables[arg]] = None
+        node = pending.pop()
+        if node in variables:
+            found[variables[node]] = None
         else:
-            pending.extend(reversed(arg.args))
+            pending.extend(reversed(node.args))
     return list(found)

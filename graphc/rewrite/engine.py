@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
+from graphc.rewrite.distribute import distribute
+from graphc.rewrite.fast import settle, strengthen
+from graphc.rewrite.layout import arrange
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
@@ -34,7 +37,9 @@ def unwrap(graph: Graph) -> Graph:
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
 
-FAST: tuple[Pass, ...] = ()
+FAST: tuple[Pass, ...] = (
+    distribute, simplify, strengthen, arrange, strengthen, arrange, strengthen, settle,
+)  # fmt: skip
 """What the fast module is made with besides, after those."""
 
 LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
