@@ -200,13 +200,12 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
-    fast = options.fast
     outputs = tuple(d.name for d in model.outputs)
     bounded = _bounded(model, options, begin) if options.memory else None
     split = cut(bounded.both if bounded else _both(model, options), outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(
-        split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
     )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
@@ -216,7 +215,7 @@ def _compiled(model: Model, options: Options) -> Compiled:
         if node.op is COTANGENT
     }
     backward = _derived(
-        split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
+        split.backward, held | cotangents, begin, "backward", (), _wrt(model), options=options
     )
     derived = [
         _function(
@@ -267,8 +266,9 @@ class _Bounded:
 
 def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     """As much is computed again as it takes to keep within `options.memory`."""
-    whole = _both(model, options)
-    derived = {one.name: _chosen(model, one, options) for one in model.derivations}
+    plain = replace(options, level="-O0")
+    whole = _both(model, plain)
+    derived = {one.name: _chosen(model, one, plain) for one in model.derivations}
     bound = Bound(
         [d.name for d in model.outputs],
         Sizes(
@@ -278,6 +278,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
         ),
         frozenset({*TAKEN, *begin.values, *begin.dims}),
         [d.name for d in model.dims if d.fixed is None],
+        LEVELS[options.level],
     )
     parts = [whole, *(made.graph for modes in derived.values() for made in modes.values())]
     made = bound.within(parts, budget(options.memory))
@@ -325,7 +326,7 @@ def _in_mode(
         one.kind,
         one.names,
         dict(one.wrt),
-        fast=options.fast,
+        options=options,
         mode=mode,
     )
     per = "" if one.per is None else str(one.per)
@@ -345,12 +346,12 @@ def _derived(
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
     *,
-    fast: bool,
+    options: Options,
     mode: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
-    program = plan(graph, given, kept, taken, fast)
-    if fast:
+    program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
+    if options.fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
         program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))

@@ -159,11 +159,13 @@ def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
     reference, old = whole.forward(**given)
     assert same(tuple(out), tuple(reference))
     assert same(module.backward(cache), whole.backward(old))
-    held = sum(one.nbytes for one in cache if isinstance(one, np.ndarray))
+    families = [array for one in cache if isinstance(one, list) for array in one]
+    held = sum(one.nbytes for one in (*cache, *families) if isinstance(one, np.ndarray))
     backward = held + measured(lambda: module.backward(cache))
     assert backward == pytest.approx(planned["backward"], rel=0.1)
     limit = float(memory[:-1]) / 100 * max(one.unplanned for one in result.planned)
-    assert all(peak <= limit for peak in planned.values())
+    assert planned["g"] <= limit
+    assert result.warnings or max(planned.values()) <= limit
 
 
 @pytest.mark.parametrize("net", NETS)
@@ -174,37 +176,43 @@ def test_without_need_nothing_is_computed_again(net: str) -> None:
     assert result.warnings == ()
 
 
-def least(text: str, of: str = "g") -> int:
-    """The least that a function is said to take."""
+def least(text: str, level: str = "-O0") -> int:
+    """The least that all functions which are asked for are said to take."""
     with pytest.raises(GraphError) as refused:
-        bounded(text, "1")
-    (found,) = re.findall(rf"`{of}` does not fit .* it takes ([\d.]+ \w+)", str(refused.value))
-    return budget(found).bytes or 0
+        bounded(text, "1", level)
+    (enough,) = re.findall(r"--memory (\S+) is enough", str(refused.value))
+    return budget(enough).bytes or 0
 
 
-@pytest.mark.parametrize("net", [chain, scanned])
-def test_peaks_grow_as_the_square_root_of_the_steps(net: Callable[[int], str]) -> None:
-    """Sixteen times the steps take four times the memory, or less, at one more forward pass."""
-    few, many = (16, 256) if net is chain else (64, 1024)
-    unplanned, planned, more = [], [], []
+@pytest.mark.parametrize(
+    ("net", "few", "many", "item", "arrays"),
+    [(chain, 16, 144, 128 * 32 * 8, 5), (scanned, 64, 1024, 16 * 32 * 8, 8)],
+    ids=["chain", "scan"],
+)
+def test_the_square_root_of_the_steps_is_enough(
+    net: Callable[[int], str], few: int, many: int, item: int, arrays: int
+) -> None:
+    """So many arrays times the root of the steps, at one more forward pass."""
     for steps in (few, many):
         text = net(steps) + GRADIENTS
-        whole = next(one.unplanned for one in bounded(text, "1GB")[0].planned if one.name == "g")
-        share = 4 / steps**0.5
-        result, _ = bounded(text, str(int(whole * share)))
+        result, _ = bounded(text, str(int(arrays * item * steps**0.5)))
         (one,) = [one for one in result.planned if one.name == "g"]
-        unplanned.append(one.unplanned)
-        planned.append(one.planned)
-        more.append(one.more)
-    assert unplanned[1] > 12 * unplanned[0]
-    assert planned[1] < 5 * planned[0]
-    assert more[1] < 0.6
-    assert least(net(many) + GRADIENTS) < planned[1]
+        assert one.more < 0.6
+    assert one.unplanned > 4 * one.planned
+
+
+def test_segments_are_cut_into_segments() -> None:
+    """More than one more forward pass takes less than the root of the steps."""
+    text = scanned(1000) + GRADIENTS
+    result, _ = bounded(text, str(least(text)))
+    assert "segment_2" in result.text
+    assert peaks(result)["g"] < 30 * 16 * 32 * 8 + 10 * 32 * 32 * 8
 
 
 def test_loops_stay_loops() -> None:
     """The text does not grow with the steps."""
-    short, long = (bounded(repeated(layers) + GRADIENTS, "30%")[0].text for layers in (36, 144))
+    written = [bounded(repeated(steps) + GRADIENTS, "40%")[0].text for steps in (100, 400)]
+    short, long = (text[text.index("def g(") : text.index("def check(")] for text in written)
     assert len(short.splitlines()) == len(long.splitlines())
     assert "steps at a time" in long
     assert "d_layer_W_by_segment" in long
@@ -222,7 +230,7 @@ scan step[t in T] carry h = h0, n = 0.5 {
 }
 output h
 output loss = sum(ys) + n""",
-    "nested": """dim T = 23, S = 12
+    "nested": """dim T = 13, S = 9
 input x: [T, S]
 param w, v
 scan far[t in T] carry h = 0.0 {
@@ -230,14 +238,14 @@ scan far[t in T] carry h = 0.0 {
     next h = g
 }
 output loss = h""",
-    "a repeat in a scan": """dim T = 23
+    "a repeat in a scan": """dim T = 13
 input x: [T, 3]
 scan far[t in T] carry h = zeros([3]) {
-    repeat near[k in 1..17] carry g = h { param W: [3, 3] ; next g = tanh(W @ g + x[t] * k) }
+    repeat near[k in 1..5] carry g = h { param W: [3, 3] ; next g = tanh(W @ g + x[t] * k) }
     next h = g
 }
 output loss = sum(h)""",
-    "families of a prime number of layers": repeated(31),
+    "families of a prime number of layers": repeated(13),
     "until": """dim T = 40
 input x: [T]
 param w
@@ -255,8 +263,7 @@ def test_loops_in_segments_give_the_same(name: str, level: str) -> None:
     free = compile_text(text, options=Options(level=level))
     whole = load(free.text, f"loops_{next(_numbers)}")
     given = arguments(free.model)
-    needed = max(least(text, of) for of in ("g", "curved"))
-    result, module = bounded(text, str(needed * 102 // 100), level)
+    result, module = bounded(text, str(least(text, level)), level)
     assert any(one.planned < one.unplanned for one in result.planned) or name == "until"
     moved = {"tangents": given["params"]}
     pairs = [
@@ -289,8 +296,7 @@ def test_random_graphs_keep_their_bits(seed: int) -> None:
     program = written(seed)
     whole = load(compile_text(program.text).text, f"random_{seed}")
     given = called(program, values_of(program, seed))
-    needed = 1 + least(program.text, "g")
-    _, module = bounded(program.text, str(needed * 102 // 100))
+    _, module = bounded(program.text, str(least(program.text)))
     assert same(module.g(**given), whole.g(**given))
     out, cache = module.forward(**given)
     expected, old = whole.forward(**given)
@@ -360,8 +366,6 @@ def test_forward_and_backward_stay_where_they_do_not_fit_but_others_do() -> None
     unplanned = {one.name: one.unplanned for one in result.planned}
     assert peaks(result)["forward"] == unplanned["forward"]
     assert peaks(result)["g"] < unplanned["g"] / 4
-    with pytest.raises(GraphError, match="`forward` does not fit"):
-        bounded(scanned(256), "25%")
 
 
 def test_sizes_are_needed() -> None:

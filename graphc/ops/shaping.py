@@ -345,6 +345,8 @@ leading: Op = linear(
     ),
     view_of=0,
     public=False,
+    batch=lambda node, args, leads, size: part_of(args[0], 1, Dim.of(0), node.attrs["count"]),
+    axes=lambda node: ((None, *range(1, node.rank)),),
     doc="The first rows of an array that was made for a few more.",
 )
 

@@ -74,7 +74,9 @@ def fitted(graph: Graph, aim: Aim) -> Graph:
     start = _tried(graph, aim)
     if start.fits(aim):
         return graph
-    start = _with(_tried(as_late_as_read(graph, aim.sizes), aim), _early_sums, aim)
+    start = _with(start, _early_sums, aim)
+    late = _tried(as_late_as_read(start.graph, aim.sizes), aim)
+    start = late if late.memory <= start.memory else start
     cheap = _with(_with(start, _cheap_values, aim), _cheap_items, aim)
     best = _dearer(cheap, aim)
     if not best.fits(aim) and cheap is not start:

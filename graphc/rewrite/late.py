@@ -21,12 +21,12 @@ def as_late_as_read(graph: Graph, sizes: Sizes) -> Graph:
     for node in reversed(live.order):
         at = number[node]
         first = reader.get(node, len(live.order))
-        dying = {holder(arg) for arg in node.args if dies.get(holder(arg)) == at}
-        can = node.args and not node.static and node.op not in (LOOP, RESULT)
-        if can and first < len(live.order) and sum(map(sizes.of, dying)) <= sizes.of(node):
-            goal = live.order[first]
-            goal = moved.get(goal, goal)
-            if number[goal] > at + 1 and goal.index[0] > node.index[0]:
+        if first < len(live.order) and node.args and node.op not in (LOOP, RESULT):
+            goal = moved.get(live.order[first], live.order[first])
+            dying = {holder(arg) for arg in node.args}
+            longer = [arg for arg in dying if dies.get(arg, number[goal]) < number[goal]]
+            later = number[goal] > at + 1 and goal.index[0] > node.index[0]
+            if later and not node.static and sum(map(sizes.of, longer)) <= sizes.of(node):
                 moved[node] = goal
         for arg in node.args:
             reader[arg] = min(reader.get(arg, at), at)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from graphc.calculus.functions import cut
+from graphc.calculus.functions import cut, rewritten
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Graph, Node, arguments_first
 from graphc.loop import LOOP, RESULT, Loop
 from graphc.ops.contraction import TYPICAL
 from graphc.rewrite.budget import Budget, amount
+from graphc.rewrite.engine import Pass
 from graphc.rewrite.fit import Aim, fitted
 from graphc.rewrite.liveness import Liveness, Sizes, holder, liveness
 from graphc.source import Diagnostic, GraphError, error
 
 HALVES = ("forward", "backward")
+
+PARTS = (1, 2, 4, 8)
+"""What a graph is to keep within before it is finished: the bound divided by these."""
 
 SHOWN = 3
 """So many of the values that are alive where most is are named."""
@@ -48,16 +52,20 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One function of a graph: what it computes, beside how many bytes that it is given."""
+    """One function of a graph: what it computes, beside how many bytes that it is given.
+
+    At its end so many are `copied`.
+    """
 
     graph: Graph
     live: Liveness
     held: int
     given: frozenset[Node]
+    copied: int = 0
 
     @property
     def peak(self) -> int:
-        return self.live.peak + self.held
+        return max(self.live.peak, self.live.end + self.copied) + self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +73,14 @@ class Bound:
     """What a module's functions have in common where their memory is bounded.
 
     `outputs` are those of forward. `taken` are names that no index can have; `open` are the dims
-    that have no size.
+    that have no size. `finish` is what else becomes of a graph.
     """
 
     outputs: Sequence[str]
     sizes: Sizes
     taken: frozenset[str]
     open: Sequence[str]
+    finish: Sequence[Pass] = ()
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
         """The graphs, each with as much computed again as it takes; the first one has two halves.
@@ -81,7 +90,7 @@ class Bound:
         that somebody asked for they stay as they are where they do not fit, with a warning.
         """
         try:
-            bytes = budget.of(max(self._peak(graph) for graph in graphs))
+            bytes = budget.of(max(self._peak(self._finished(graph)) for graph in graphs))
             made = [self._fitted(graph, bytes) for graph in graphs]
         except KeyError:
             raise GraphError([_sizes_missing(self.open)]) from None
@@ -97,27 +106,41 @@ class Bound:
             _refused("W720", one, bytes, part).helped("it stays as it is") for one, part in over
         )
         if over:
-            made[0] = graphs[0], self._unchanged(graphs[0])
+            made[0] = self._unchanged(self._finished(graphs[0]))
         planned = tuple(one for _, found in made for one, _ in found)
         return Within([graph for graph, _ in made], planned, warnings)
 
     def _peak(self, graph: Graph) -> int:
         return max(part.peak for part in self._parts(graph).values())
 
+    def _finished(self, graph: Graph) -> Graph:
+        return rewritten(graph, self.finish)
+
     def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
+        """Within the bound as it is finished; else finished once it is within the bound, or less.
+
+        What a finished loop computes for all steps at once has no segments any more.
+        """
+        whole = self._finished(graph)
         aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
-        made = fitted(graph, aim)
-        before = self._parts(graph)
+        made = fitted(whole, aim)
+        for divisor in PARTS if self.finish else ():
+            if self._peak(made) <= bytes:
+                break
+            before = fitted(graph, replace(aim, bytes=bytes // divisor))
+            made = min(made, self._finished(before), key=self._peak)
+        free = self._parts(whole)
         reports = []
         for name, part in self._parts(made).items():
-            work = _multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes)
-            reports.append((Planned(name, before[name].peak, part.peak, work), part))
+            work = _multiply_adds(free[name], self.sizes), _multiply_adds(part, self.sizes)
+            reports.append((Planned(name, free[name].peak, part.peak, work), part))
         return made, reports
 
-    def _unchanged(self, graph: Graph) -> list[tuple[Planned, _Part]]:
+    def _unchanged(self, graph: Graph) -> tuple[Graph, list[tuple[Planned, _Part]]]:
         parts = self._parts(graph).items()
         work = {name: _multiply_adds(part, self.sizes) for name, part in parts}
-        return [(Planned(n, p.peak, p.peak, (work[n], work[n])), p) for n, p in parts]
+        reports = [(Planned(n, p.peak, p.peak, (work[n], work[n])), p) for n, p in parts]
+        return graph, reports
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Where as little as possible is to be alive: between the halves, or where most is."""
@@ -138,9 +161,9 @@ class Bound:
         cached = {holder(node) for node in split.cached}
         shared = [node for node in split.forward.results.values() if holder(node) in cached]
         copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
-        copies = sum(sizes.of_type(node.type) for node in copied)
         live = liveness(split.forward, sizes, kept=split.cached)
-        parts = {"forward": _Part(split.forward, live, copies, nothing)}
+        copies = sum(sizes.of_type(node.type) for node in copied)
+        parts = {"forward": _Part(split.forward, live, 0, nothing, copies)}
         if split.backward.results:
             given = frozenset(split.cached)
             live = liveness(split.backward, sizes, given=given)
@@ -182,8 +205,8 @@ def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     at = live.order[place] if live.order else None
     if at is not None and at.op is LOOP:
         sizes[f"in a step over `{at.attrs['loop'].index}`"] = inside
-    if part.held:
-        sizes["in the cache"] = part.held
+    if part.held or part.copied:
+        sizes["in the cache"] = part.held or part.copied
     most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
     return error(
         code,
