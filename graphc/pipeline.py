@@ -12,7 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.cost import Cost, cost
-from graphc.calculus.functions import both, cut, rewritten
+from graphc.calculus.functions import Split, both, cut, rewritten
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -21,16 +21,20 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
 from graphc.emit.record import BYTES
+from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
+from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
 from graphc.rewrite.budget import budget
-from graphc.rewrite.engine import LEVELS, PASSES
+from graphc.rewrite.early import prepare
+from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
 from graphc.rewrite.liveness import Sizes
+from graphc.rewrite.scalars import by_number
 from graphc.rewrite.stable import stabilise
 from graphc.rewrite.within import Bound, Planned
 from graphc.source import Diagnostic, GraphError, Source, error
@@ -94,6 +98,12 @@ def compile_source(
     return Result(written, model, model.warnings + compiled.warnings, compiled.planned)
 
 
+def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
+    """The programs of a source's module, before they are written; raises GraphError."""
+    with building(), _without_collection():
+        return _compiled(_model(source, options, folder), options)
+
+
 @dataclass(frozen=True, slots=True)
 class Priced:
     """A function of the module, and its cost by mode; without a choice of mode under ""."""
@@ -112,7 +122,7 @@ def price(
     """What the functions of a source's module cost in each mode; raises GraphError."""
     with building(), _without_collection():
         model = _model(source, options, folder)
-        split = cut(_both(model, options), [d.name for d in model.outputs])
+        split = _halves(model, options)
         forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
         derived = [
             Priced(one.name, {mode: made.cost for mode, made in _made(model, one, options).items()})
@@ -132,7 +142,8 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(_both_ways(model) if options.both_ways else model)
+    model = stabilise(_both_ways(model) if options.both_ways else model)
+    return prepare(model) if options.level == "-O2" else model
 
 
 def _both_ways(model: Model) -> Model:
@@ -184,11 +195,16 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _both(model: Model, options: Options) -> Graph:
+def _halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
+    whole = rewritten(_both(model), LEVELS[options.level])
+    return cut(whole, [d.name for d in model.outputs])
+
+
+def _both(model: Model) -> Graph:
+    """Both halves as they are at every level."""
     outputs = {d.name: d.node for d in model.outputs}
-    whole = both(outputs, _wrt(model), model.names)
-    return rewritten(whole, (*PASSES, *LEVELS[options.level]))
+    return rewritten(both(outputs, _wrt(model), model.names), PASSES)
 
 
 def _wrt(model: Model) -> dict[str, Node]:
@@ -200,9 +216,9 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
-    outputs = tuple(d.name for d in model.outputs)
     bounded = _bounded(model, options, begin) if options.memory else None
-    split = cut(bounded.both if bounded else _both(model, options), outputs)
+    split = bounded.halves if bounded else _halves(model, options)
+    outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(
         split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
@@ -217,60 +233,45 @@ def _compiled(model: Model, options: Options) -> Compiled:
     backward = _derived(
         split.backward, held | cotangents, begin, "backward", (), _wrt(model), options=options
     )
-    derived = [
-        _function(
-            one,
-            bounded.derived[one.name] if bounded else _chosen(model, one, options),
-            sources,
-            begin,
-            options,
-        )
-        for one in model.derivations
-    ]
-    return Compiled(
-        model,
-        begin,
-        options.level,
-        __version__,
-        forward,
-        backward,
-        split.cached,
-        tuple(derived),
-        bounded.planned if bounded else (),
-        bounded.warnings if bounded else (),
+    derived = [_function(model, one, sources, begin, options, bounded) for one in model.derivations]
+    compiled = Compiled(
+        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
     )
-
-
-def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
-    return derivatives(model, one, [options.mode] if options.mode else MODES)
-
-
-def _chosen(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
-    """A function in the mode asked for or in the cheapest ones, with the passes of the level."""
-    made = _made(model, one, options)
-    return {
-        mode: replace(made[mode], graph=rewritten(made[mode].graph, LEVELS[options.level]))
-        for mode in winners({mode: each.cost for mode, each in made.items()})
-    }
+    if bounded is None:
+        return compiled
+    return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bounded:
-    """The graphs of a module within a bound on its memory, and what that came to."""
+    """The graphs of a module within a bound on its memory, and what that came to.
 
-    both: Graph
-    derived: Mapping[str, Mapping[str, Made]]
+    `made` are those of derived functions by mode before that, `graphs` after it.
+    """
+
+    halves: Split
+    made: Mapping[str, Mapping[str, Made]]
+    graphs: Mapping[tuple[str, str], Graph]
     planned: tuple[Planned, ...]
     warnings: tuple[Diagnostic, ...]
 
 
 def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     """As much is computed again as it takes to keep within `options.memory`."""
-    plain = replace(options, level="-O0")
-    whole = _both(model, plain)
-    derived = {one.name: _chosen(model, one, plain) for one in model.derivations}
+    outputs = [d.name for d in model.outputs]
+    whole = _both(model)
+    made = {one.name: _made(model, one, options) for one in model.derivations}
+    modes = [
+        (name, mode)
+        for name, by_mode in made.items()
+        for mode in winners({mode: each.cost for mode, each in by_mode.items()})
+    ]
+
+    def finish(graph: Graph) -> Graph:
+        return rewritten(graph, (DERIVED if graph.name else LEVELS)[options.level])
+
     bound = Bound(
-        [d.name for d in model.outputs],
+        outputs,
         Sizes(
             {d.name: d.fixed for d in model.dims if d.fixed is not None},
             BYTES[model.dtype],
@@ -278,29 +279,32 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
         ),
         frozenset({*TAKEN, *begin.values, *begin.dims}),
         [d.name for d in model.dims if d.fixed is None],
-        LEVELS[options.level],
+        finish if options.fast else None,
     )
-    parts = [whole, *(made.graph for modes in derived.values() for made in modes.values())]
-    made = bound.within(parts, budget(options.memory))
-    first, *rest = made.graphs
-    graphs = iter(rest)
-    moved = {
-        name: {mode: replace(made, graph=next(graphs)) for mode, made in modes.items()}
-        for name, modes in derived.items()
-    }
-    return _Bounded(first, moved, made.planned, made.warnings)
+    parts = [whole, *(made[name][mode].graph for name, mode in modes)]
+    found = bound.within(parts, budget(options.memory))
+    first, *rest = found.graphs
+    graphs = dict(zip(modes, rest, strict=True))
+    return _Bounded(cut(first, outputs), made, graphs, found.planned, found.warnings)
+
+
+def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    return derivatives(model, one, [options.mode] if options.mode else MODES)
 
 
 def _function(
+    model: Model,
     one: Derivation,
-    made: Mapping[str, Made],
     sources: Mapping[Node, str],
     begin: Entry,
     options: Options,
+    bounded: _Bounded | None,
 ) -> Derived:
-    """A function that is asked for, in each of its modes."""
+    """A function that is asked for, in the mode asked for or the cheapest."""
+    made = bounded.made[one.name] if bounded else _made(model, one, options)
     first, *others = (
-        _in_mode(one, mode, each, sources, begin, options) for mode, each in made.items()
+        _in_mode(one, mode, made[mode], sources, begin, options, bounded)
+        for mode in winners({mode: each.cost for mode, each in made.items()})
     )
     return replace(first, others=tuple(others))
 
@@ -312,25 +316,27 @@ def _in_mode(
     sources: Mapping[Node, str],
     begin: Entry,
     options: Options,
+    bounded: _Bounded | None,
 ) -> Derived:
+    if bounded:
+        graph = bounded.graphs[one.name, mode]
+    else:
+        graph = rewritten(made.graph, DERIVED[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
-        for node in made.graph.nodes
+        for node in graph.nodes
         if node.op in _GIVEN
     }
     given |= sources
     found = _derived(
-        made.graph,
-        given,
-        begin,
-        one.kind,
-        one.names,
-        dict(one.wrt),
-        options=options,
-        mode=mode,
+        graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
     )
     per = "" if one.per is None else str(one.per)
-    return replace(found, per=per, mode=mode, work=made.cost.work)
+    found = replace(found, per=per, mode=mode, work=made.cost.work)
+    tiny = options.fast and not bounded and given == sources
+    numbers = by_number(made.graph) if tiny else None
+    planned = numbers and planned_numbers(numbers, begin, found.program, TAKEN)
+    return replace(found, program=planned[0], numbers=planned[1]) if planned else found
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
@@ -354,8 +360,15 @@ def _derived(
     if options.fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
         program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    places: Mapping[str, str] = {}
+    if options.fast and kind.removeprefix("value_and_") in GRADIENTS:
+        program, places = with_destinations(program, wrt, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+
+
+GRADIENTS = ("backward", "grad", "vjp")
+"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
 
 
 def begin_of(model: Model) -> Entry:

@@ -22,7 +22,7 @@ class Writer:
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
         self.rolled = seed % 3 == 0
-        self.position = "k - 1" if self.rolled else "t"
+        self.position = "(k - 1)" if self.rolled else "t"
 
     def body(self, vectors: list[str], scalars: list[str], count: int, prefix: str) -> list[str]:
         lines = []

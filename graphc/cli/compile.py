@@ -16,6 +16,7 @@ from graphc.cli.options import (
     DERIVE,
     DIM,
     DTYPE,
+    LEVEL,
     MEMORY,
     MODE,
     STANDARD,
@@ -24,6 +25,7 @@ from graphc.cli.options import (
     float_dtype,
     folder,
     memory,
+    one_level,
     one_mode,
     pairs,
     read_bytes,
@@ -55,19 +57,13 @@ def compile_(
     dtype: str = DTYPE,
     derive: list[str] = DERIVE,
     mode: str = MODE,
-    level: int = typer.Option(
-        0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast."
-    ),
+    level: int = LEVEL,
     within: str = MEMORY,
     watch: bool = typer.Option(False, "--watch", help="Compile again whenever the file changes."),
 ) -> None:
     """Compile FILE to a Python module that imports only NumPy."""
     from graphc.pipeline import Options
 
-    if level not in (0, 2):
-        raise typer.BadParameter(
-            f"there is no level {level}; 0 is the readable one, 2 the fast one", param_hint="-O"
-        )
     if watch and STANDARD in (file, out):
         raise typer.BadParameter(
             "standard input and output cannot be watched", param_hint="--watch"
@@ -78,7 +74,7 @@ def compile_(
         pairs(const, "--const"),
         float_dtype(dtype),
         derive,
-        level=f"-O{level}",
+        level=one_level(level),
         mode=one_mode(mode),
         memory=memory(within),
     )

@@ -34,6 +34,8 @@ MODE = typer.Option(
     help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
 )
 
+LEVEL = typer.Option(0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
+
 
 MEMORY = typer.Option(
     "",
@@ -88,6 +90,14 @@ def memory(given: str) -> str:
         except ValueError as wrong:
             raise typer.BadParameter(str(wrong), param_hint="--memory") from None
     return given
+
+
+def one_level(given: int) -> str:
+    if given not in (0, 2):
+        raise typer.BadParameter(
+            f"there is no level {given}; 0 is the readable one, 2 the fast one", param_hint="-O"
+        )
+    return f"-O{given}"
 
 
 def folder(path: str) -> Path:

@@ -9,11 +9,12 @@ from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
 from graphc.emit.layout import code, function, listed, width
-from graphc.emit.scratch import within_scratch
+from graphc.emit.scratch import new_array, within_scratch
 from graphc.emit.segments import about, left
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
+from graphc.ops.assembling import assemble, is_complete
 from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
@@ -39,7 +40,7 @@ def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list
             lines += _dropped(step.frees)
             continue
         if isinstance(step, BlockStep):
-            lines += _block(step, program.variables)
+            lines += _block(step, program)
             continue
         if step.adjoints:
             lines += _adjoint(step, program)
@@ -78,7 +79,10 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
                 lines.append(f"{name}.fill(0)")
             continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
-        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")
     first, taken = loop.first, limit(step.node)
@@ -132,18 +136,22 @@ def _head(
     return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
 
 
-def _block(step: BlockStep, variables: Mapping[Node, str]) -> list[str]:
+def _block(step: BlockStep, program: Program) -> list[str]:
     """The function of a block, and its calls one after the other along the axis."""
     lines = []
-    for name, node, _, _ in step.outputs:
-        made = f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+    for name, node in {name: node for name, node, _, _ in step.outputs}.items():
+        order = program.orders.get(node, tuple(range(node.rank)))
+        made = new_array(node.shape, node.type.dtype, order)
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
         lines.append(f"{name} = {step.places.get(name, made)}")
+        if node.op is assemble and not is_complete(node):
+            lines.append(f"{name}.fill(0)")
     inside = body(step.body)
-    part = f"{step.start}:{step.start} + {step.size}"
-    for name, _, node, axis in step.outputs:
-        if name not in step.written:
+    for name, _, node, part in step.outputs:
+        if f"{name}[{part}]" not in step.written:
             written = expression(node, step.body.variables)
-            inside.append(f"{name}[{':, ' * axis}{part}] = {written}")
+            inside.append(f"{name}[{part}] = {written}")
     inside = within_scratch(step.body, inside)
     returned = [expression(node, step.body.variables) for _, _, node in step.totals]
     inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.expression import DTYPES, show
 from graphc.emit.layout import function, listed
 from graphc.plan.schedule import Program, Scratch, Step
+from graphc.types import Dtype, Shape
 
 SEVERAL = 12  # names: more are unpacked in brackets
 
@@ -36,7 +37,9 @@ def scratch_functions(compiled: Compiled) -> list[str]:
 def programs(compiled: Compiled) -> Iterator[Program]:
     """Every program of the module, in each of its modes, also those of loops and blocks."""
     functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
-    yield from _within(each.program for one in functions for each in (one, *one.others))
+    every = [each for one in functions for each in (one, *one.others)]
+    by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
+    yield from _within([*(one.program for one in every), *by_arrays])
 
 
 def _within(outer: Iterable[Program]) -> Iterator[Program]:
@@ -50,12 +53,13 @@ def _within(outer: Iterable[Program]) -> Iterator[Program]:
 def _function(program: Program) -> str:
     made = program.scratch
     names = [scratch.name for scratch in made]
+    orders = {scratch.name: scratch.order for scratch in made}
     return function(
         f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
         " -> tuple[Any, ...]:",
         f"The arrays that `{program.label}` computes in.",
         [
-            *(f"{scratch.name} = {_made(scratch)}" for scratch in made),
+            *(f"{scratch.name} = {_made(scratch, orders)}" for scratch in made),
             *listed("return (", names, ",)" if len(names) == 1 else ")"),
         ],
     )
@@ -70,12 +74,25 @@ def _dims(program: Program) -> list[str]:
     return sorted({name for s in program.scratch for axis in s.shape for name in axis.symbols})
 
 
-def _made(scratch: Scratch) -> str:
+def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
     """New memory, or that of the base in another shape, with its axes in their places."""
-    shape = show(tuple(scratch.shape[axis] for axis in scratch.order))
-    kind = DTYPES[scratch.dtype]
-    made = f"{scratch.base}.reshape({shape})" if scratch.base else f"np.empty({shape}, {kind})"
-    if scratch.order == tuple(range(len(scratch.order))):
-        return made
-    places = ", ".join(str(scratch.order.index(i)) for i in range(len(scratch.order)))
-    return f"{made}.transpose({places})"
+    shape = tuple(scratch.shape[axis] for axis in scratch.order)
+    if not scratch.base:
+        return new_array(scratch.shape, scratch.dtype, scratch.order)
+    base, order = scratch.base, orders[scratch.base]
+    if order != tuple(range(len(order))):
+        base = f"{base}.transpose({', '.join(map(str, order))})"
+    return f"{base}.reshape({show(shape)}){_back(scratch.order)}"
+
+
+def new_array(shape: Shape, dtype: Dtype, order: tuple[int, ...]) -> str:
+    """An expression for new memory whose axes lie in this order, the slowest first."""
+    lying = show(tuple(shape[axis] for axis in order))
+    return f"np.empty({lying}, {DTYPES[dtype]}){_back(order)}"
+
+
+def _back(order: tuple[int, ...]) -> str:
+    """Brings axes that are listed as they lie in memory into their places."""
+    if order == tuple(range(len(order))):
+        return ""
+    return f".transpose({', '.join(str(order.index(i)) for i in range(len(order)))})"

@@ -7,7 +7,7 @@ operation. In blocks of a few thousand elements the arrays between stay in the c
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from graphc.dims import Dim
@@ -15,57 +15,87 @@ from graphc.graph import Node, intern, stamped, topological
 from graphc.loop import RESULT
 from graphc.names import Scope
 from graphc.ops.arithmetic import accumulate
-from graphc.ops.linalg import matmul
-from graphc.ops.reduction import sum_
-from graphc.ops.shaping import index, unindex
-from graphc.plan.classes import Axis, Classes, along, sizes
-from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.ops.assembling import assemble
+from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
+from graphc.plan.classes import Classes, Extent
+from graphc.plan.layout import Order, orders
+from graphc.plan.regions import Region, regions
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step, made
 from graphc.types import Mismatch, same, same_shape
-
-LEAST_STEPS = 4
-"""So many passes over arrays are worth a function of their own."""
-LEAST_ELEMENTS = 4096
-"""An axis that is known to be shorter is not worth it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Region:
-    """The nodes that run together, and along which axes."""
-
-    level: int
-    chosen: Axis
-    nodes: tuple[Node, ...]
-    totals: frozenset[Node]  # sums over the axis, which leave the region
 
 
 def in_blocks(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
     """The program with its long chains in blocks; `kept` outlives the function."""
-    made = list(dict.fromkeys(s.node for s in program.steps if not isinstance(s, BlockStep)))
-    given = set(program.variables) - set(made)
+    whole, program = program, _without_views(program, kept)
+    own = list(dict.fromkeys(node for step in program.steps for node in made(step)))
+    given = set(program.variables) - set(own)
     given = {n for n in given if n.op is not RESULT}
     ends = [*program.results.values(), *kept]
-    nodes = list(topological([*ends, *made], given))
+    nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
-    places = _assigned(nodes, given, classes)
-    levels, totals = _levels(nodes, given, places, classes)
-    regions = _regions(nodes, program, places, levels, totals)
-    if not regions:
-        return program
+    found = regions(program, ends, nodes, given, classes)
+    if not found.regions:
+        return whole
     names = Scope({*taken, *program.variables.values()})
-    inside = {node: region for region in regions for node in region.nodes}
-    read = _read_outside(program, ends, inside)
-    blocks = [_Builder(region, program, classes, names, read).step() for region in regions]
-    built = {r: b for r, b in zip(regions, blocks, strict=True) if b is not None}
-    return replace(program, steps=tuple(_in_order(program, levels, inside, built)))
+    inside = {node: region for region in found.regions for node in region.nodes}
+    free = _free(program, kept)
+    built: dict[Region, Sequence[Step | BlockStep]] = {}
+    lying: dict[Node, Order] = {}
+    for region in found.regions:
+        builder = _Builder(region, program, classes, names)
+        steps = builder.steps(free, lying)
+        if steps is not None:
+            built[region] = steps
+            lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
+    return replace(
+        program,
+        steps=tuple(_in_order(program, found.levels, inside, built)),
+        orders=lying,
+    )
+
+
+def _without_views(program: Program, kept: Collection[Node]) -> Program:
+    """The program with the axes of arrays permuted where that is read: outside of blocks too."""
+    views = {
+        step.node
+        for step in program.steps
+        if isinstance(step, Step) and step.node.op in (transpose, expand)
+    } - set(kept)
+    return replace(
+        program,
+        steps=tuple(step for step in program.steps if not views.intersection(made(step))),
+        variables={node: name for node, name in program.variables.items() if node not in views},
+    )
+
+
+def _free(program: Program, kept: Collection[Node]) -> set[Node]:
+    """Results whose axes may lie in any order: blocks of Jacobians and Hessians, and permuted ones.
+
+    Nothing else that outlives the function may share their memory.
+    """
+    found: set[Node] = set()
+    bound = set(kept)
+    for name, node in program.results.items():
+        if name.startswith(("J ", "H ")):
+            while node.op is transpose:
+                node = node.args[0]
+            found.add(node)
+        else:
+            bound.add(node)
+    for node in (*bound, *(node for node in found if node.op.view_of is not None)):
+        while node.op.view_of is not None:
+            node = node.args[node.op.view_of]
+            bound.add(node)
+    return found - bound
 
 
 def _in_order(
     program: Program,
     levels: Mapping[Node, int],
-    inside: Mapping[Node, _Region],
-    built: Mapping[_Region, Sequence[Step | BlockStep]],
+    inside: Mapping[Node, Region],
+    built: Mapping[Region, Sequence[Step | BlockStep]],
 ) -> Iterable[Step | LoopStep | BlockStep]:
     """The steps by level; of one level what is in no region first."""
     numbered: list[tuple[int, int, int, Step | LoopStep | BlockStep]] = []
@@ -80,142 +110,14 @@ def _in_order(
     return [step for *_, step in sorted(numbered, key=lambda one: one[:3])]
 
 
-# ---- which nodes --------------------------------------------------------------------------------
-
-
-def _assigned(nodes: Sequence[Node], given: Collection[Node], classes: Classes) -> dict[Node, Axis]:
-    """By node the class along which it may run in blocks: the one along which most do."""
-    candidates = []
-    for chosen, count in sizes(nodes, classes).items():
-        length = chosen[0].shape[chosen[1]].constant
-        if count >= LEAST_STEPS and (length is None or length >= LEAST_ELEMENTS):
-            along_it = [
-                node
-                for node in nodes
-                if node not in given
-                and not _heavy(node)
-                and along(node, classes, chosen) is not None
-            ]
-            candidates.append((-len(along_it), chosen[1], chosen, along_it))
-    places: dict[Node, Axis] = {}
-    for _, _, chosen, along_it in sorted(candidates, key=lambda one: one[:2]):
-        for node in along_it:
-            places.setdefault(node, chosen)
-    return places
-
-
-def _heavy(node: Node) -> bool:
-    """A product of whole matrices: in blocks it would be slower, and its operand read again."""
-    return node.op is matmul and all(arg.rank <= 2 for arg in node.args)
-
-
-def _levels(
-    nodes: Sequence[Node], given: Collection[Node], places: Mapping[Node, Axis], classes: Classes
-) -> tuple[dict[Node, int], dict[Node, Axis]]:
-    """When each node can run, counted in regions that must be through before; and the totals."""
-    levels: dict[Node, int] = dict.fromkeys(given, 0)
-    totals: dict[Node, Axis] = {}
-    for node in nodes:
-        if node in given:
-            continue
-        own = places.get(node)
-        if own is None:
-            total = _totalled(node, places, classes)
-            if total is not None:
-                totals[node] = own = total
-        level = 0
-        for arg in node.args:
-            crosses = arg in places and places[arg] != own
-            level = max(level, levels[arg] + crosses)
-        levels[node] = level + (node in totals)
-    return levels, totals
-
-
-def _totalled(node: Node, places: Mapping[Node, Axis], classes: Classes) -> Axis | None:
-    """The class that a node sums over, if it only sums over it."""
-    if node.op is not sum_ and not (node.op is matmul and not _heavy(node)):
-        return None
-    for arg, moved in zip(node.args, node.op.axes(node), strict=True):
-        if arg not in places:
-            continue
-        chosen = places[arg]
-        mine = classes.axes(arg, chosen)
-        summed = all(moved[axis] is None for axis in mine) and not classes.axes(node, chosen)
-        others = [other for other in node.args if other is not arg]
-        whole = node.op is sum_ or all(len(classes.axes(n, chosen)) == 1 for n in others)
-        if len(mine) == 1 and summed and whole and _contracted(node, chosen, classes):
-            return chosen
-    return None
-
-
-def _contracted(node: Node, chosen: Axis, classes: Classes) -> bool:
-    """Is the axis the one that a sum, or the product of both operands, runs over?"""
-    if node.op is sum_:
-        axes = node.attrs["axis"]
-        summed = {axis % node.args[0].rank for axis in axes or ()}
-        return axes is None or set(classes.axes(node.args[0], chosen)) <= summed
-    left, right = node.args
-    return classes.axes(left, chosen) == [left.rank - 1] and classes.axes(right, chosen) == [
-        max(right.rank - 2, 0)
-    ]
-
-
-def _regions(
-    nodes: Sequence[Node],
-    program: Program,
-    places: Mapping[Node, Axis],
-    levels: Mapping[Node, int],
-    totals: Mapping[Node, Axis],
-) -> list[_Region]:
-    """What runs at one level along one class, where it is long enough."""
-    grouped: dict[tuple[int, Axis], list[Node]] = {}
-    for node in nodes:
-        if node in places:
-            grouped.setdefault((levels[node], places[node]), []).append(node)
-        elif node in totals:
-            grouped.setdefault((levels[node] - 1, totals[node]), []).append(node)
-    computed = {step.node for step in program.steps if isinstance(step, Step)}
-    return [
-        _Region(level, chosen, tuple(group), frozenset(n for n in group if n in totals))
-        for (level, chosen), group in sorted(grouped.items(), key=lambda one: one[0][0])
-        if sum(n in computed and n.rank > 0 and n.op.view_of is None for n in group) >= LEAST_STEPS
-    ]
-
-
-def _read_outside(
-    program: Program, ends: Sequence[Node], inside: Mapping[Node, _Region]
-) -> set[Node]:
-    """The nodes of regions that something outside of their own region reads."""
-    read: set[Node] = set()
-    roots: list[tuple[_Region | None, Node]] = [(None, end) for end in ends]
-    for step in program.steps:
-        if not isinstance(step, BlockStep):
-            roots += [(inside.get(step.node), arg) for arg in step.node.args]
-    seen: set[tuple[int, Node]] = set()
-    while roots:
-        region, node = roots.pop()
-        if (id(region), node) in seen:
-            continue
-        seen.add((id(region), node))
-        if node in program.variables:
-            if node in inside and inside[node] is not region:
-                read.add(node)
-        else:
-            roots += [(region, arg) for arg in node.args]
-    return read
-
-
 # ---- the function of a block --------------------------------------------------------------------
 
 
 class _Builder:
     """One region as a step: its nodes once more, with the size of a block in place of the axis."""
 
-    def __init__(
-        self, region: _Region, program: Program, classes: Classes, names: Scope, read: set[Node]
-    ) -> None:
-        self.region, self.program, self.classes = region, program, classes
-        self.names, self.read = names, read
+    def __init__(self, region: Region, program: Program, classes: Classes, names: Scope) -> None:
+        self.region, self.program, self.classes, self.names = region, program, classes, names
         node, axis = region.chosen
         self.length = node.shape[axis]
         self.start, self.size = names.fresh("start"), names.fresh("size")
@@ -224,28 +126,46 @@ class _Builder:
         self.slices: list[Step] = []
         self.before: list[Step] = []
         self.reads: dict[Node, None] = {}
+        self.lying: dict[Node, Order] = {}
 
-    def step(self) -> list[Step | BlockStep] | None:
-        """None where a node cannot be computed for a part of the axis after all."""
+    def steps(
+        self, free: Collection[Node], known: Mapping[Node, Order]
+    ) -> list[Step | BlockStep] | None:
+        """The steps; None where a node cannot be computed for a part of the axis after all.
+
+        `free` are results that may lie in any order, `known` the orders of what is from outside.
+        """
         try:
             for node in self.region.nodes:
                 self._resize(node)
+            parts = {node: self._items(node) for node in self.region.read - self.region.totals}
         except Mismatch:
             return None
         members = set(self.region.nodes)
-        steps, outputs, totals = [], [], []
-        for step in self.program.steps:
-            if not isinstance(step, Step) or step.node not in members:
-                continue
+        own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
+        computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
+        bound = (self.region.read - set(free)) | self.region.totals
+        self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
+        steps: list[Step] = []
+        outputs: list[tuple[str, Node, Node, str]] = []
+        totals: list[tuple[str, Node, Node]] = []
+        read = {arg for step in own for arg in step.node.args}
+        for step in own:
             node, name = step.node, step.target
             new = self.new[node]
-            crossing = node in self.region.totals or node in self.read
+            if node.op is assemble and node in parts and node not in read:
+                outputs += self._by_place(name, node, parts[node])
+                long = node.attrs["block"]
+                small = tuple(axis for axis in range(node.rank) if axis != long)
+                self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
+                continue
+            crossing = node in self.region.totals or node in self.region.read
             self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
             steps.append(Step(inner, new, step.adjoints))
             if node in self.region.totals:
                 totals.append((name, node, new))
-            elif node in self.read:
-                outputs.append((name, node, new, self.classes.axes(node, self.region.chosen)[0]))
+            elif node in self.region.read:
+                outputs.append((name, node, new, subscript(parts[node], node.shape)))
         name = self.names.fresh("block")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}
@@ -253,12 +173,23 @@ class _Builder:
         body = Program(
             "", (*slices, *steps), self.variables, results,
             self.program.labels, self.program.adjoints, label=f"{self.program.label}_{name}",
+            orders={self.new[node]: order for node, order in self.lying.items()},
         )  # fmt: skip
         block = BlockStep(
             name, self.length, self.start, self.size, body,
             tuple(self.reads), tuple(outputs), tuple(totals),
         )  # fmt: skip
         return [*self.before, block]
+
+    def _by_place(
+        self, name: str, node: Node, items: Sequence[Item]
+    ) -> Iterable[tuple[str, Node, Node, str]]:
+        """Each component of an array as an output, which is computed where it stands in it."""
+        long = node.attrs["block"]
+        for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
+            chosen: list[Item] = [("at", Dim.of(position)) for position in place]
+            chosen.insert(long, items[long])
+            yield name, node, component, subscript(chosen, node.shape)
 
     def _behind(self, node: Node) -> Iterable[Node]:
         """What the statement of a node reads, also in what is written inside it."""
@@ -271,11 +202,8 @@ class _Builder:
 
     def _resize(self, node: Node) -> None:
         args = tuple(self._operand(arg) for arg in node.args)
-        mine = self.classes.axes(node, self.region.chosen)
-        attrs = self._attrs(node, mine)
-        size = Dim.symbol(self.size)
-        shape = [size if axis in mine else n for axis, n in enumerate(node.shape)]
-        if node.op is not accumulate:  # which may have numbers for arrays that repeat them
+        attrs, shape = self._attrs(node), self._shape(node)
+        if node.op.structure != "elementwise" and node.op is not accumulate:
             found = node.op.infer(*(arg.type for arg in args), **attrs)
             if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
                 raise Mismatch("E301", "a block of this operation is not of the expected shape")
@@ -302,34 +230,55 @@ class _Builder:
                 pending += one.args
         if not mine:
             return arg
-        if len(mine) > 1:
-            raise Mismatch("E301", "two axes run along the blocks")
-        start, size = Dim.symbol(self.start), Dim.symbol(self.size)
-        items = [("slice", (Dim.of(0), n, 1)) for n in arg.shape]
-        items[mine[0]] = ("slice", (start, size, 1))
-        part = index(arg, items=tuple(items))
+        part = index(arg, items=self._items(arg))
         name = self.variables.get(arg, f"{arg.op.name}")
         self.variables[part] = self.names.fresh(f"{name}_part")
         self.slices.append(Step(self.variables[part], part))
         self.new[arg] = part
         return part
 
-    def _attrs(self, node: Node, mine: Sequence[int]) -> dict[str, Any]:
+    def _shape(self, node: Node) -> tuple[Dim, ...]:
+        """The shape that a node has in a block."""
+        return tuple(
+            n if (extent := self._extent(node, axis)) is None else self._many(extent)
+            for axis, n in enumerate(node.shape)
+        )
+
+    def _extent(self, node: Node, axis: int) -> Extent | None:
+        """How an axis is made of the positions of the block's axis, if it is."""
+        if axis not in self.classes.axes(node, self.region.chosen):
+            return None
+        return self.classes.extent(node, axis, self.region.chosen)
+
+    def _many(self, extent: Extent) -> Dim:
+        return extent.outer * Dim.symbol(self.size) * extent.inner
+
+    def _items(self, node: Node) -> tuple[Item, ...]:
+        """Which part of a whole array the block has."""
+        items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
+        mine = self.classes.axes(node, self.region.chosen)
+        extent = self.classes.extent(node, mine[0], self.region.chosen)
+        if len(mine) > 1 or extent.outer.constant != 1:
+            raise Mismatch("E301", "the positions of a block are not side by side")
+        start = Dim.symbol(self.start) * extent.inner
+        items[mine[0]] = ("slice", (start, self._many(extent), 1))
+        return tuple(items)
+
+    def _attrs(self, node: Node) -> dict[str, Any]:
         """Attributes with the size of a block where they speak of the axis."""
-        size = Dim.symbol(self.size)
         attrs = dict(node.attrs)
-        if "shape" in attrs and mine:
-            attrs["shape"] = tuple(
-                size if axis in mine else n for axis, n in enumerate(attrs["shape"])
-            )
+        if "shape" in attrs and node.op is not unindex:
+            attrs["shape"] = self._shape(node)
         if node.op in (index, unindex):
             whole = node.args[0] if node.op is index else node
-            places = self.classes.axes(whole, self.region.chosen)
+            shape = self._shape(whole)
             items = list(attrs["items"])
-            for place in places:
+            for place in self.classes.axes(whole, self.region.chosen):
                 kind, value = items[place]
                 if kind != "slice" or value[2] != 1 or not same(value[1], whole.shape[place]):
                     raise Mismatch("E301", "a part of the axis is chosen")
-                items[place] = ("slice", (value[0], size, 1))
+                items[place] = ("slice", (value[0], shape[place], 1))
             attrs["items"] = tuple(items)
+            if node.op is unindex:
+                attrs["shape"] = shape
         return attrs

@@ -56,10 +56,15 @@ _REDUCED = re.compile(r"(np\.\w+\.reduce\(.*)\)")
 _ZEROS = re.compile(r"\{out\} = np\.zeros\(\{shape\}, \{\w+\}\)\n")
 
 
-def kernel(node: Node) -> Kernel | None:
-    """How a node is computed into an array; None where NumPy always makes a new one."""
+def kernel(node: Node, dense: bool = True) -> Kernel | None:
+    """How a node is computed into an array; None where NumPy always makes a new one.
+
+    `np.dot` takes only arrays that lie row by row.
+    """
     if not node.rank or node.static or (node.op.view_of is not None and node.op is not in_rows):
         return None
+    if node.op is matmul and not dense:
+        return Kernel("np.matmul({0}, {1}, {out})")
     special = _SPECIAL.get(node.op)
     if special is not None:
         return special(node)

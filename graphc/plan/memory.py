@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
 from graphc.graph import Node
-from graphc.loop import RESULT, Loop, result
+from graphc.loop import BOUND, RESULT, Loop, result
 from graphc.names import Scope
 from graphc.ops.shaping import concatenate
 from graphc.plan.kernels import Kernel, kernel, reduction
@@ -48,7 +48,12 @@ def in_memory(
         pending += [step.body for step in one.steps if not isinstance(step, Step)]
     pool = _Pool(Scope(names), frozenset(indices))
     ends = [*program.results.values(), *kept]
-    roots: dict[Node, Roots] = {}
+    roots: dict[Node, Roots] = {
+        node: frozenset({node})  # also where it is a view in each block
+        for step in program.steps
+        if isinstance(step, BlockStep)
+        for node in made(step)
+    }
     held = _behind(ends, program.variables, roots)
     pool.joined = _joined(program, held)
     roots |= {whole: frozenset({end}) for end, whole in pool.joined.items()}
@@ -81,6 +86,7 @@ class _Pool:
     free: dict[tuple[Dtype, Dim], list[str]] = field(default_factory=dict)
     views: dict[tuple[str, Shape, tuple[int, ...]], str] = field(default_factory=dict)
     places: dict[Node, str] = field(default_factory=dict)  # by root, the scratch that it lies in
+    orders: dict[Node, tuple[int, ...]] = field(default_factory=dict)  # of its axes there
     kinds: dict[str, tuple[Dtype, Dim]] = field(default_factory=dict)  # of scratch
     joined: Mapping[Node, Node] = field(default_factory=dict)  # stacks, by what they are part of
     wholes: dict[Node, str] = field(default_factory=dict)  # the places of what they are part of
@@ -119,7 +125,8 @@ class _Pool:
 def _roots(node: Node, known: dict[Node, Roots]) -> Roots:
     """The nodes whose memory the value of a node may lie in; of numbers none.
 
-    What a loop ends with may be what it started from, or the last item of a stack.
+    What a loop ends with may be what it started from, or the last item of a stack; where a step
+    hands on what it has not computed, it may be whatever the loop reads.
     """
     pending = [node]
     while pending:
@@ -151,8 +158,16 @@ def _memory(node: Node) -> list[Node]:
                 for place, item in enumerate(loop.collected)
                 if item.type.dtype == node.type.dtype and same_shape(item.shape, node.shape)
             ]
-            return [node.args[0].args[number], *stacks]
+            starts = node.args[0].args
+            through = any(_viewed(n).op is BOUND or _viewed(n) in starts for n in loop.nexts)
+            return [*(starts if through else starts[number : number + 1]), *stacks]
     return []
+
+
+def _viewed(node: Node) -> Node:
+    while node.op.view_of is not None:
+        node = node.args[node.op.view_of]
+    return node
 
 
 def _joined(program: Program, held: Roots) -> dict[Node, Node]:
@@ -190,7 +205,7 @@ def _placed(
     computed = {node for step in program.steps for node in made(step)}
     last: dict[Node, int] = {}
     for number, read in enumerate(reads):
-        last.update(dict.fromkeys(read, number))
+        last.update(dict.fromkeys(sorted(read, key=lambda node: node.index), number))
     dying: dict[int, list[Node]] = {}
     for root, number in last.items():
         if root not in held and (
@@ -199,13 +214,14 @@ def _placed(
             dying.setdefault(number, []).append(root)
     placed: list[AnyStep] = []
     for number, step in enumerate(program.steps):
-        dead = dying.get(number, [])
+        dead = sorted(dying.get(number, []), key=lambda root: root.index)
         if isinstance(step, LoopStep):
             placed.append(_loop(step, held, pool))
         elif isinstance(step, BlockStep):
-            placed.append(_block(step, held, pool))
+            placed.append(_block(step, program.orders, held, pool))
         else:
-            found = _step(step, held, frozenset(dead), pool, roots, rows)
+            order = program.orders.get(step.node, tuple(range(step.node.rank)))
+            found = _step(step, order, held, frozenset(dead), pool, roots, rows)
             unread = step.node in rows and step.node not in last and step.node not in named
             placed.append(replace(found, target="") if unread else found)
         for root in dead:
@@ -229,6 +245,7 @@ def _behind(
 
 def _step(
     step: Step,
+    order: tuple[int, ...],
     held: Roots,
     dead: Roots,
     pool: _Pool,
@@ -236,7 +253,8 @@ def _step(
     rows: Mapping[Node, str],
 ) -> Step:
     node = step.node
-    found = kernel(node)
+    in_rows = order == tuple(range(node.rank)) and not rows.get(node, "").count("[:")
+    found = kernel(node, in_rows)
     if found is None:
         whole = None if node.rank else reduction(node)
         return step if whole is None else replace(step, kernel=whole.template)
@@ -246,26 +264,30 @@ def _step(
         return replace(step, kernel=found.template, out=rows[node])
     if node in held or not pool.fits(node.shape):
         return replace(step, kernel=found.template)
-    order = tuple(range(node.rank))
-    operand = _overwritten(node, found, dead, pool, roots)
+    operand = _overwritten(node, order, found, dead, pool, roots)
     if operand is not None:
         base = pool.places.pop(operand)
         out = pool._view(base, node.type.dtype, node.shape, order)
     else:
         base, out = pool.place(node.type.dtype, node.shape, order)
-    pool.places[node] = base
+    pool.places[node], pool.orders[node] = base, order
     left = found.template if operand is None else found.over or found.template
     return replace(step, kernel=left, out=out)
 
 
 def _overwritten(
-    node: Node, found: Kernel, dead: Roots, pool: _Pool, roots: dict[Node, Roots]
+    node: Node,
+    order: tuple[int, ...],
+    found: Kernel,
+    dead: Roots,
+    pool: _Pool,
+    roots: dict[Node, Roots],
 ) -> Node | None:
     """The operand that dies here and in whose place the node can be computed."""
     for arg in node.args:
         fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
         slots = {other for other, one in enumerate(node.args) if one is arg}
-        own = arg in pool.places and arg not in pool.joined
+        own = pool.orders.get(arg) == order and arg not in pool.joined
         if not (fits and slots <= found.in_place and own and arg in dead):
             continue
         others = [n for n in node.args if n is not arg]
@@ -328,7 +350,8 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     if step.until is not None:
         kept.append(step.until)
     outlives = _behind(kept, step.body.variables, inner)
-    body = _placed(step.body, outlives, pool, inner, rows, nexts)
+    read = _behind(nexts, step.body.variables, inner)
+    body = _placed(step.body, outlives, pool, inner, rows, outlives | read | {*nexts})
     return replace(
         step,
         body=body,
@@ -351,22 +374,26 @@ def _by_turns(step: LoopStep, number: int, roots: dict[Node, Roots]) -> bool:
 # ---- blocks -------------------------------------------------------------------------------------
 
 
-def _block(step: BlockStep, held: Roots, pool: _Pool) -> BlockStep:
+def _block(
+    step: BlockStep, orders: Mapping[Node, tuple[int, ...]], held: Roots, pool: _Pool
+) -> BlockStep:
     """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
-    part = f"{step.start}:{step.start} + {step.size}"
-    for name, node, inner, axis in step.outputs:
-        if node not in held:
-            base, place = pool.place(node.type.dtype, node.shape, tuple(range(node.rank)))
-            pool.places[node] = base
+    computed = {one.node for one in step.body.steps if isinstance(one, Step)}
+    written: set[str] = set()
+    for name, node, inner, part in step.outputs:
+        if node not in held and name not in places:
+            order = orders.get(node, tuple(range(node.rank)))
+            base, place = pool.place(node.type.dtype, node.shape, order)
+            pool.places[node], pool.orders[node] = base, order
             places[name] = place
-        if kernel(inner) is not None:
-            rows[inner] = f"{name}[{':, ' * axis}{part}]"
+        if inner in computed and inner not in rows and kernel(inner) is not None:
+            rows[inner] = f"{name}[{part}]"
+            written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Roots] = {}
     outlives = _behind(kept, step.body.variables, roots)
     body = replace(_placed(step.body, outlives, own, roots, rows), scratch=tuple(own.made))
-    written = frozenset(name for name, _, inner, _ in step.outputs if inner in rows)
-    return replace(step, body=body, places=places, written=written)
+    return replace(step, body=body, places=places, written=frozenset(written))

@@ -35,7 +35,8 @@ class Step:
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
     the same value. `frees` are the variables that no later statement reads. In a fast module
-    `kernel` is the template that computes the node into the array `out`, or into a new one.
+    `kernel` is the template that computes the node into the array `out`, or into a new one; that
+    may be `given`, a variable that holds an array of the caller, or None.
     """
 
     target: str
@@ -44,6 +45,7 @@ class Step:
     frees: tuple[str, ...] = ()
     kernel: str = ""
     out: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class LoopStep:
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
-    are made in where they are not new, `written` the stacks whose items are computed in place.
+    are made in where they are not new, `written` the stacks whose items are computed in place,
+    `given` the variables that hold arrays of the caller for stacks, or None.
     A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
     `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
     the spare one, and they change places.
@@ -70,6 +73,7 @@ class LoopStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
     items: tuple[tuple[str, Node], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
     turns: tuple[tuple[str, str, str, str], ...] = ()
@@ -80,9 +84,11 @@ class BlockStep:
     """Statements that run block by block along an axis of this length, as a function of their own.
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
-    outside. `outputs` are (variable, node, node of the block, axis): arrays that the blocks fill
-    part by part; `totals` are (variable, node, node of the block): sums of what the blocks return,
-    which are the results of the body. `places` and `written` are as those of a LoopStep.
+    outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
+    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    of the block): sums of what the blocks return, which are the results of the body. `places` and
+    `given` are as those of a LoopStep, `written` what is computed where it stands,
+    `variable[subscript]`.
     """
 
     name: str
@@ -91,16 +97,18 @@ class BlockStep:
     size: str
     body: Program
     reads: tuple[Node, ...]
-    outputs: tuple[tuple[str, Node, Node, int], ...]
+    outputs: tuple[tuple[str, Node, Node, str], ...]
     totals: tuple[tuple[str, Node, Node], ...]
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made(self) -> tuple[Node, ...]:
         """The nodes that have a value afterwards."""
-        return (*(one[1] for one in self.outputs), *(one[1] for one in self.totals))
+        filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
+        return tuple(dict.fromkeys([*filled, *summed]))
 
 
 AnyStep = Step | LoopStep | BlockStep
@@ -126,9 +134,9 @@ class Program:
 
     `variables` names every node that has a variable, also those that the function is given; a
     node without one is written inside the statement that uses it. `label` tells the programs of a
-    module apart. `labels` is what comments call
-    the nodes that were differentiated, `adjoints` the variables of their adjoints where
-    these are not called by the label.
+    module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
+    variables of their adjoints where these are not called by the label. `orders` are how the axes
+    of values lie in memory, the slowest first, where they do not lie row by row.
     """
 
     name: str
@@ -139,6 +147,7 @@ class Program:
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
+    orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan(
@@ -316,6 +325,17 @@ def with_frees(
         if name not in held and name not in scalars:
             freed.setdefault(number, []).append(name)
     return tuple(replace(step, frees=tuple(freed.get(i, ()))) for i, step in enumerate(steps))
+
+
+def every_name(program: Program) -> set[str]:
+    """The variables of a program, also those of its loops and blocks."""
+    names: set[str] = set()
+    pending = [program]
+    while pending:
+        one = pending.pop()
+        names.update(one.variables.values())
+        pending += [step.body for step in one.steps if not isinstance(step, Step)]
+    return names
 
 
 def given(step: AnyStep) -> tuple[Node, ...]:

@@ -71,7 +71,7 @@ def _product(one: Node, other: Node) -> Node:
 
 
 def factor_of_view(node: Node, once: Once) -> Node | None:
-    """A permuted or reshaped s * x or -x -> s times, or minus, the view of x. Exact."""
+    """A permuted or reshaped s * x or -x -> s times, or minus, x so permuted or reshaped. Exact."""
     scaled = node.args[0]
     if scaled.op not in (times, negative) or not once(scaled) or scaled.type.dtype != "float":
         return None

@@ -16,11 +16,11 @@ from graphc.ops.arithmetic import accumulate
 from graphc.ops.kernels import peak
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import max_, min_, sum_
-from graphc.ops.shaping import broadcast_to, expand, reshape, transpose
+from graphc.ops.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.rewrite.mapping import mapped
+from graphc.rewrite.views import Order, permuted
 from graphc.types import Type, is_one, same_shape
 
-Order = tuple[int, ...]
 FREE = (expand, sum_, peak, max_, min_)
 """What reads an array in any order as well as in its own."""
 
@@ -179,29 +179,17 @@ def _computed(node: Node, args: tuple[Node, ...], order: Order) -> Node:
     if order == tuple(range(node.rank)):
         return with_args(node, args)
     shape = tuple(node.shape[axis] for axis in order)
-    moved = tuple(_permuted(arg, order) for arg in args)
+    moved = tuple(_operand(arg, order, node) for arg in args)
     core = intern(node.op, moved, node.attrs, Type(node.type.dtype, shape), node.salt)
     return transpose(core, axes=tuple(order.index(axis) for axis in range(node.rank)))
 
 
-def _permuted(x: Node, order: Order) -> Node:
-    """An operand, which may be repeated along axes, with its axes in another order."""
-    if not x.rank:
-        return x
-    missing = len(order) - x.rank
-    full = expand(x, axes=tuple(range(missing))) if missing else x
-    if full.op is not expand:
-        return _in_order(full, order)
-    new = set(full.attrs["axes"])
-    old = [axis for axis in range(full.rank) if axis not in new]
-    inner = _in_order(full.args[0], tuple(old.index(axis) for axis in order if axis not in new))
-    places = tuple(place for place, axis in enumerate(order) if axis in new)
-    in_front = places == tuple(range(len(places))) and not any(map(is_one, inner.shape))
-    return inner if in_front else expand(inner, axes=places)  # in front they go without saying
-
-
-def _in_order(x: Node, order: Order) -> Node:
-    """The axes in this order: two permutations in one, none where they cancel."""
-    if x.op is transpose:
-        order, x = tuple(x.attrs["axes"][axis] for axis in order), x.args[0]
-    return x if order == tuple(range(x.rank)) else transpose(x, axes=order)
+def _operand(x: Node, order: Order, node: Node) -> Node:
+    """An operand with its axes in this order; one that is repeated is laid out so, since that
+    costs less than to read it across again and again."""
+    found = permuted(x, order)
+    few = found.args[0] if found.op is expand else found
+    if few.op is not transpose or same_shape(x.shape, node.shape):
+        return found
+    rows = in_rows(few)
+    return expand(rows, **found.attrs) if found.op is expand else rows

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from graphc.graph import Node
+from graphc.loop import BOUND
 from graphc.ops.arithmetic import times
 from graphc.ops.contraction import TYPICAL
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.rewrite.uses import Once, Rules
+from graphc.rewrite.views import permuted
 from graphc.types import is_one, product, same
 
 _WHOLE_VIEWS = (reshape, expand)
@@ -61,6 +63,18 @@ def transpose_of_product(node: Node, once: Once) -> Node | None:
     return other if order == tuple(range(x.rank)) else transpose(other, axes=order)
 
 
+def rows_already(node: Node, once: Once) -> Node | None:
+    """The rows of an array that lies row by row -> the array. Exact."""
+    x = node.args[0]
+    return x if x.op is not BOUND and is_contiguous(x) else None
+
+
+def permuted_axes(node: Node, once: Once) -> Node | None:
+    """A permutation of an array with new axes -> new axes of the array, perhaps permuted. Exact."""
+    x = node.args[0]
+    return permuted(x, node.attrs["axes"]) if x.op is expand else None
+
+
 def scalar_of_matmul(node: Node, once: Once) -> Node | None:
     """s * (A @ B) -> (s * A) @ B where A has fewer elements; (s * A) @ B -> s * (A @ B) likewise.
 
@@ -94,6 +108,7 @@ def typical(node: Node) -> int:
 SCALES: Rules = {matmul: (scalar_of_matmul,), times: (scalar_of_matmul,)}
 MATRICES: Rules = {
     matmul: (rows_as_one,),
+    in_rows: (rows_already,),
     reshape: (copied_once,),
-    transpose: (transpose_of_product,),
+    transpose: (transpose_of_product, permuted_axes),
 }

@@ -48,7 +48,10 @@ def sigmoid_by_one_exponential(node: Node, once: Once) -> Node | None:
 
 
 def softplus_by_parts(node: Node, once: Once) -> Node | None:
-    """log(1 + exp(x)) -> max(x, 0) + log1p(exp(-|x|)), which NumPy vectorises. Exact."""
+    """log(1 + exp(x)) -> max(x, 0) + log1p(exp(-|x|)), which NumPy vectorises.
+
+    Rounds otherwise: the exponential is another.
+    """
     x = node.args[0]
     short = x.type.size.constant is not None and x.type.size.constant <= SHORT
     if x.static or short:

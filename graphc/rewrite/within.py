@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphc.calculus.functions import cut, rewritten
+from graphc.calculus.functions import cut
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Graph, Node, arguments_first
 from graphc.loop import LOOP, RESULT, Loop
@@ -80,7 +80,7 @@ class Bound:
     sizes: Sizes
     taken: frozenset[str]
     open: Sequence[str]
-    finish: Sequence[Pass] = ()
+    finish: Pass | None = None
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
         """The graphs, each with as much computed again as it takes; the first one has two halves.
@@ -114,7 +114,7 @@ class Bound:
         return max(part.peak for part in self._parts(graph).values())
 
     def _finished(self, graph: Graph) -> Graph:
-        return rewritten(graph, self.finish)
+        return graph if self.finish is None else self.finish(graph)
 
     def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
         """Within the bound as it is finished; else finished once it is within the bound, or less.
