@@ -34,7 +34,7 @@ MODE = typer.Option(
     help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
 )
 
-LEVEL = typer.Option(0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
+LEVEL = typer.Option(2, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
 
 
 MEMORY = typer.Option(
