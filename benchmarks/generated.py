@@ -17,7 +17,7 @@ from benchmarks.processes import ROOT, Failed, run
 
 EXAMPLES = ROOT / "examples"
 WORKLOADS = Path(__file__).resolve().parent / "workloads"
-LEVELS = ("-O0",)  # of optimisation: a contestant each
+LEVELS = ("-O2", "-O0")  # of optimisation: a contestant each
 UNKNOWN = "error[E500]"  # what graphc says of a `derive` clause that it cannot do yet
 
 Shape = Callable[..., Result]  # from what the functions of a module return

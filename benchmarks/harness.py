@@ -55,13 +55,18 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A way to compute the value and the gradients; `prepare` imports whatever it needs."""
+    """A way to compute the value and the gradients; `prepare` imports whatever it needs.
+
+    A `bound` does only a part of the work, which nobody can do without: it is timed like the
+    others, but what it returns is compared with nothing.
+    """
 
     name: str
     prepare: Callable[[Case], Run]
     needs: str | None = None  # the package that it runs on, beside NumPy
     dtypes: Sequence[str] = DTYPES
     lacks: Callable[[Case], str | None] = lambda case: None
+    bound: bool = False
 
     def missing(self, case: Case) -> str | None:
         """Why it cannot take part in a case, if it cannot."""
@@ -208,20 +213,22 @@ def _case(workload: Workload, case: Case, effort: Effort, say: Say) -> Table:
     }
     chosen = [contestant for contestant in workload.contestants if contestant.name not in absent]
     runs = {contestant.name: contestant.prepare(case) for contestant in chosen}
-    deviations = compare(runs, exact(workload, case), case)
+    bounds = {contestant.name for contestant in chosen if contestant.bound}
+    compared = {name: call for name, call in runs.items() if name not in bounds}
+    deviations = compare(compared, exact(workload, case), case)
     warm = interleaved(runs, effort)
     fresh = alone(workload, case, list(runs), effort, say)
     base = warm[chosen[0].name].samples
     rows = []
     for name, timing in warm.items():
         row = {
-            "contestant": name,
+            "contestant": f"{name} (a bound)" if name in bounds else name,
             "median": timing.median,
             "quartiles": timing.quartiles,
             "ratio": _paired(timing.samples, base),
             "processor": statistics.median(timing.processor),
             "processor ratio": _paired(timing.processor, warm[chosen[0].name].processor),
-            "error": deviations[name],
+            "error": deviations.get(name),
         }
         if fresh:
             found = {key: _middle(fresh[name], key) for key in fresh[name][0]}

@@ -73,6 +73,11 @@ class Loop:
         return (*self.nexts, *self.collected)
 
     @property
+    def follow(self) -> dict[Node, Node]:
+        """What each carried value becomes."""
+        return dict(zip(self.carried, self.nexts, strict=True))
+
+    @property
     def roots(self) -> tuple[Node, ...]:
         """All that a step computes for."""
         return self.results if self.until is None else (*self.results, self.until)
@@ -164,12 +169,12 @@ def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[N
     """What the roots reach that depends on nodes of the body or on the index."""
     changes = set(inside)
     for node in topological(roots):
-        if any(arg in changes for arg in node.args) or _mentions(node, index):
+        if any(arg in changes for arg in node.args) or mentions(node, index):
             changes.add(node)
     return changes
 
 
-def _mentions(node: Node, index: str) -> bool:
+def mentions(node: Node, index: str) -> bool:
     """Does a node name the index itself, in an attribute or its shape?"""
     return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape), index))
 

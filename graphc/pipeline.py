@@ -25,7 +25,11 @@ from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
+from graphc.plan.blocks import in_blocks
+from graphc.plan.destinations import with_destinations
+from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
+from graphc.rewrite.early import prepare
 from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
 from graphc.rewrite.scalars import by_number
 from graphc.rewrite.stable import stabilise
@@ -49,6 +53,11 @@ class Options:
     level: str = "-O0"
     mode: str = ""
     both_ways: bool = False
+
+    @property
+    def fast(self) -> bool:
+        """Is memory planned?"""
+        return self.level == "-O2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,12 @@ def compile_source(
         written = text(_compiled(model, options))
         verify(written)
     return Result(written, model, model.warnings)
+
+
+def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
+    """The programs of a source's module, before they are written; raises GraphError."""
+    with building(), _without_collection():
+        return _compiled(_model(source, options, folder), options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +134,8 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    return stabilise(_both_ways(model) if options.both_ways else model)
+    model = stabilise(_both_ways(model) if options.both_ways else model)
+    return prepare(model) if options.level == "-O2" else model
 
 
 def _both_ways(model: Model) -> Model:
@@ -187,10 +203,13 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
+    fast = options.fast
     split = _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
-    forward = _derived(split.forward, sources, begin, "forward", outputs, {}, split.cached)
+    forward = _derived(
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
+    )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     cotangents = {  # d_y where the cotangent is all of the adjoint of y
@@ -198,7 +217,9 @@ def _compiled(model: Model, options: Options) -> Compiled:
         for node in split.backward.nodes
         if node.op is COTANGENT
     }
-    backward = _derived(split.backward, held | cotangents, begin, "backward", (), _wrt(model))
+    backward = _derived(
+        split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
+    )
     derived = [_function(model, one, sources, begin, options) for one in model.derivations]
     return Compiled(
         model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
@@ -248,7 +269,9 @@ def _in_mode(
         if node.op in _GIVEN
     }
     given |= sources
-    found = _derived(graph, given, begin, one.kind, one.names, dict(one.wrt))
+    found = _derived(
+        graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast, mode=mode
+    )
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
 
@@ -265,11 +288,24 @@ def _derived(
     outputs: tuple[str, ...],
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
+    *,
+    fast: bool,
+    mode: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
-    program = plan(graph, given, kept, taken)
+    program = plan(graph, given, kept, taken, fast)
+    if fast:
+        label = f"{graph.name}_{mode}" if mode else graph.name
+        program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    places: Mapping[str, str] = {}
+    if fast and kind.removeprefix("value_and_") in GRADIENTS:
+        program, places = with_destinations(program, wrt, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+
+
+GRADIENTS = ("backward", "grad", "vjp")
+"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
 
 
 def begin_of(model: Model) -> Entry:

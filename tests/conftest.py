@@ -5,7 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 # JAX reads these when it is first imported: the references are computed in float64 on the CPU,
 # and each only once, so that an optimised program is not worth its compilation.
@@ -13,36 +17,80 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-from graphc.pipeline import Options, Result, compile_text, load
+from graphc.pipeline import Options, Result, compile_file, compile_text, load
 
+LEVELS = ("-O0", "-O2")
 Pairs = tuple[tuple[str, int], ...]
 
 _numbers = itertools.count()
+_level = LEVELS[0]
 
 
-@functools.cache
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What is marked `levels` runs at each level, but for what is marked `readable` in it."""
+    marker = metafunc.definition.get_closest_marker
+    if marker("levels") and not marker("readable"):
+        metafunc.parametrize("level", LEVELS, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The level of optimisation of what a test compiles; the readable one, where it is not told."""
+    global _level
+    _level = getattr(request, "param", LEVELS[0])
+    yield _level
+    _level = LEVELS[0]
+
+
 def compiled(
-    text: str,
+    text: str | Path,
     *,
     dtype: str = "float64",
     derive: tuple[str, ...] = (),
     dims: Pairs = (),
     consts: tuple[tuple[str, str], ...] = (),
+    level: str | None = None,
 ) -> Result:
-    """The result of compiling a text."""
-    options = Options(dims=dict(dims), consts=dict(consts), dtype=dtype, derive=derive)
+    """A text or a file, compiled at the level of the test or at that which is given."""
+    return _compiled(text, dtype, derive, dims, consts, level or _level)
+
+
+def module(
+    text: str | Path,
+    *,
+    dtype: str = "float64",
+    derive: tuple[str, ...] = (),
+    dims: Pairs = (),
+    consts: tuple[tuple[str, str], ...] = (),
+    level: str | None = None,
+) -> ModuleType:
+    """The generated module of a text or a file, loaded."""
+    return _module(text, dtype, derive, dims, consts, level or _level)
+
+
+@functools.cache
+def _compiled(
+    text: str | Path,
+    dtype: str,
+    derive: tuple[str, ...],
+    dims: Pairs,
+    consts: tuple[tuple[str, str], ...],
+    level: str,
+) -> Result:
+    options = Options(dict(dims), dict(consts), dtype, derive, level)
+    if isinstance(text, Path):
+        return compile_file(text, options)
     return compile_text(text, options=options)
 
 
 @functools.cache
-def module(
-    text: str,
-    *,
-    dtype: str = "float64",
-    derive: tuple[str, ...] = (),
-    dims: Pairs = (),
-    consts: tuple[tuple[str, str], ...] = (),
+def _module(
+    text: str | Path,
+    dtype: str,
+    derive: tuple[str, ...],
+    dims: Pairs,
+    consts: tuple[tuple[str, str], ...],
+    level: str,
 ) -> ModuleType:
-    """The generated module of a text, loaded."""
-    result = compiled(text, dtype=dtype, derive=derive, dims=dims, consts=consts)
+    result = _compiled(text, dtype, derive, dims, consts, level)
     return load(result.text, f"generated_{next(_numbers)}")

@@ -30,11 +30,15 @@ class Program:
     aliases: dict[str, str] = field(default_factory=dict)
     wrt: list[str] = field(default_factory=list)
 
+    dims: list[str] = field(default_factory=list)
+
     def graph(self, *clauses: str) -> str:
-        """The graph as text, with these clauses after `derive`."""
-        lines = [f"input {name}: {list(self.shapes[name])}" for name in self.inputs]
+        """The graph as text, with these clauses after `derive`; a loop declares what has dots."""
+        whole = [name for name in self.params if "." not in name]
+        lines = [f"dim {', '.join(self.dims)}"] if self.dims else []
+        lines += [f"input {name}: {list(self.shapes[name])}" for name in self.inputs]
         lines += ["input rows: int[3]"]
-        lines += [f"param {name}: {list(self.shapes[name])}" for name in self.params]
+        lines += [f"param {name}: {list(self.shapes[name])}" for name in whole]
         lines += self.equations
         lines += [f"output {name}" for name in self.outputs if name not in self.aliases]
         lines += [f"output {name} = {other}" for name, other in self.aliases.items()]
@@ -138,7 +142,8 @@ class Writer:
             program.parents[name] = set(operands)
 
     def pick(self, wanted: Callable[[Shape], bool] = lambda shape: True) -> str | None:
-        names = [name for name, shape in self.program.shapes.items() if wanted(shape)]
+        shapes = self.program.shapes.items()
+        names = [name for name, shape in shapes if wanted(shape) and "." not in name]
         if not names:
             return None
         late = names[len(names) // 2 :]
@@ -287,31 +292,44 @@ class Writer:
 
     # -- the whole -----------------------------------------------------------------------------
 
-    def write(self) -> Program:
-        draw, program = self.draw, self.program
-        for name in ("x", "y", "s"):
-            program.inputs.append(name)
-        for name in ("w", "v")[: draw.randrange(3)]:
-            program.params.append(name)
-        shapes: list[Shape] = [(2, 3), (3,), (), (3, 4), (4,)]
-        for name, shape in zip(("x", "y", "s", "w", "v"), shapes, strict=True):
-            if name in (*program.inputs, *program.params):
-                program.shapes[name] = shape
-        kinds = [
+    def sizes(self) -> Shape:
+        """What the first axes of the inputs and parameters are."""
+        return 2, 3, 4
+
+    def kinds(self) -> list[Callable[[], None]]:
+        """The statements, each as often as it shall be drawn."""
+        return [
             self.unary, self.unary, self.binary, self.binary, self.binary, self.twice,
             self.column, self.outer_sum, self.product, self.product, self.product_transposed,
             self.reduction, self.reduction, self.along, self.concat, self.stack_and_sum,
             self.part, self.part, self.gather, self.halves,
         ]  # fmt: skip
+
+    def write(self) -> Program:
+        draw, program = self.draw, self.program
+        rows, columns, width = self.sizes()
+        for name in ("x", "y", "s"):
+            program.inputs.append(name)
+        for name in ("w", "v")[: draw.randrange(3)]:
+            program.params.append(name)
+        shapes: list[Shape] = [(rows, columns), (columns,), (), (columns, width), (width,)]
+        for name, shape in zip(("x", "y", "s", "w", "v"), shapes, strict=True):
+            if name in (*program.inputs, *program.params):
+                program.shapes[name] = shape
+        kinds = self.kinds()
         while len(program.equations) < draw.randrange(6, 18):
             draw.choice(kinds)()
         self.finish()
         return program
 
+    def is_output(self, name: str, shape: Shape) -> bool:
+        """Can a node be an output, and a part of the loss?"""
+        return name.startswith("n")
+
     def finish(self) -> None:
         """A loss over some of the nodes; it and a few others are outputs, some of them twice."""
         draw, program = self.draw, self.program
-        nodes = [name for name in program.shapes if name.startswith("n")]
+        nodes = [name for name, shape in program.shapes.items() if self.is_output(name, shape)]
         last = [*nodes[-3:], draw.choice(nodes)]
         weights = [round(draw.uniform(0.2, 1), 3) for _ in last]
         terms = [f"sum({w} * {name})" for w, name in zip(weights, last, strict=True)]

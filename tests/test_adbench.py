@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from types import ModuleType
 
+import conftest
 import numpy as np
 import pytest
 
 from benchmarks.adbench import bundle, gaussian_mixture, recurrent_network
 from benchmarks.generated import WORKLOADS
-from graphc.pipeline import Options, compile_file, load
+
+pytestmark = pytest.mark.levels
 
 
 def module(name: str, *derive: str) -> ModuleType:
     """The module of a graph of the benchmarks."""
-    result = compile_file(WORKLOADS / f"{name}.graph", Options(derive=derive))
-    return load(result.text, name)
+    return conftest.module(WORKLOADS / f"{name}.graph", derive=derive)
 
 
 def test_gaussian_mixture() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from benchmarks.sources import GROWTH
 from benchmarks.tables import Table, ratio, seconds, text
 from benchmarks.workloads import GRADIENTS, WORKLOADS
 from graphc.cli.app import app
-from graphc.pipeline import compile_text
+from graphc.pipeline import Options, compile_file, compile_text, load
 from graphc.syntax.format import format_source
 from graphc.syntax.parse import read_source
 
@@ -63,11 +64,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
 
 def present(workload: Workload, case: Case) -> list[Contestant]:
-    """The contestants of a case that are quick to import, and to compile."""
+    """The contestants of a case that are quick to import, and to compile; no bounds."""
     return [
         one
         for one in workload.contestants
         if not one.missing(case)
+        and not one.bound
         and one.needs not in TOO_SLOW_TO_IMPORT
         and (case.dtype == "float64" or one.needs is None)
     ]
@@ -194,12 +196,52 @@ def test_measures(small: Small, tmp_path: Path) -> None:
     assert not picture.draw([], path)
 
 
+def multiply_adds(call: harness.Run) -> int:
+    """Those of the products that a bound takes."""
+    products = inspect.getclosurevars(call).nonlocals["products"]
+    return sum(left.shape[-1] * out.size for left, _, out in products)
+
+
+@pytest.mark.parametrize("name", ["b", "c", "h"])
+def test_bounds_take_the_products_of_the_module(name: str, small: Small) -> None:
+    """No more multiply-adds than the module has, and most of them at a usual size."""
+    workload = GRADIENTS[name]
+    (bound,) = [one for one in workload.contestants if one.bound]
+    for case in (small(name)[0], workload.cases(small(name)[0].modules)[0]):
+        call = bound.prepare(case)
+        assert call() == (0.0, {})
+        sizes = dict(zip("BT", case.inputs["x"].shape, strict=False))
+        source = workload.build.args[0].path  # type: ignore[attr-defined]
+        made = compile_file(source, Options(dims=dict(case.dims)))
+        listed = load(made.text, name).GRAPH["multiply_adds"]["value_and_grad_loss"]
+        counted = eval(str(listed), {}, sizes)
+        assert multiply_adds(call) < counted
+    assert multiply_adds(call) > 0.9 * counted
+
+
+def test_a_bound_is_timed_and_not_compared(small: Small) -> None:
+    workload = GRADIENTS["digits"]
+    cases = small("digits")[:1]
+    part = Contestant("a part", lambda case: lambda: (0.0, {}), bound=True)
+    few = dataclasses.replace(
+        workload,
+        contestants=(workload.contestants[0], part),
+        cases=lambda folder: cases,
+        build=lambda cases: None,
+    )
+    (table,) = harness.measure(few, cases[0].modules, LITTLE, silent)
+    first, second = table.rows
+    assert (first["contestant"], second["contestant"]) == ("graphc -O2", "a part (a bound)")
+    assert second["ratio"] < 1
+    assert table.cells()[1][-1] == ""  # no error
+
+
 def test_a_clause_that_cannot_be_derived_yet_leaves_no_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its contestant is missing; any other error of the compiler is one here too."""
     case = Case("one", "float64", {}, {}, tmp_path)
-    (graphc,) = generated.graphc(source := generated.Source(tmp_path / "some.graph"), "grad_loss")
+    graphc, _ = generated.graphc(source := generated.Source(tmp_path / "some.graph"), "grad_loss")
 
     def refused(code: str) -> Callable[[Sequence[str]], str]:
         def run(command: Sequence[str]) -> str:

@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
+pytestmark = pytest.mark.levels
+
 TEXT = """
 dim B
 input x: [B, 3]
@@ -170,12 +172,13 @@ def test_sixteen_threads_give_the_same_bits() -> None:
     assert wrong == []
 
 
-def test_the_text_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
-    program = "import sys; from graphc.pipeline import compile_text as c; "
-    program += "sys.stdout.buffer.write(c(sys.stdin.read()).text.encode())"
+def test_the_text_does_not_depend_on_the_hash_seed(level: str) -> None:
+    program = "import sys; from graphc.pipeline import Options, compile_text as c; "
+    program += "result = c(sys.stdin.read(), options=Options(level=sys.argv[1])); "
+    program += "sys.stdout.buffer.write(result.text.encode())"
     texts = {
         subprocess.run(
-            [sys.executable, "-c", program],
+            [sys.executable, "-c", program, level],
             input=TEXT.encode(),
             capture_output=True,
             check=True,

@@ -9,6 +9,8 @@ import pytest
 from conftest import module
 from sampling import DTYPES
 
+pytestmark = pytest.mark.levels
+
 GRAPH = "dim B, N\ninput x: [B, N, N]\noutput y = det(x)"
 
 

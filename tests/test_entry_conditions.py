@@ -11,6 +11,8 @@ from conftest import module
 
 from graphc.source import GraphError
 
+pytestmark = pytest.mark.levels
+
 # call, types of a and b, what it needs of N, sizes that fit and do not
 NEEDS: list[tuple[str, tuple[str, ...], str, int, int]] = [
     ("conv1d(a, b)", ("[1, 1, N]", "[1, 1, 3]"), "N - 3", 3, 2),

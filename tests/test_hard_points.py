@@ -21,6 +21,8 @@ from sampling import DTYPES, NAMES
 
 from graphc.ops import FUNCTIONS
 
+pytestmark = pytest.mark.levels
+
 nan, inf, pi = math.nan, math.inf, math.pi
 EULER = 0.5772156649015329
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)

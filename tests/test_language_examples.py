@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import conftest
 import jax
 import numpy as np
 import pytest
@@ -31,8 +31,10 @@ from language_references import (
     transformer,
 )
 
-from graphc.pipeline import Options, Result, compile_file, load
+from graphc.pipeline import Result
 from graphc.sample import arguments
+
+pytestmark = pytest.mark.levels
 
 TESTS = Path(__file__).parent
 EXAMPLES = TESTS / "language" / "examples"
@@ -69,17 +71,14 @@ BUNDLE = PROGRAMS[8]
 BY_STEM = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
 
 
-@functools.cache
-def compiled(program: Program, derive: tuple[str, ...] = ()) -> Result:
-    return compile_file(EXAMPLES / f"{program.stem}.graph", Options(derive=derive))
+def compiled(program: Program) -> Result:
+    return conftest.compiled(EXAMPLES / f"{program.stem}.graph")
 
 
-@functools.cache
 def module(program: Program, derive: tuple[str, ...] = ()) -> ModuleType:
-    return load(compiled(program, derive).text, f"{program.stem}_{len(derive)}")
+    return conftest.module(EXAMPLES / f"{program.stem}.graph", derive=derive)
 
 
-@functools.cache
 def products(program: Program) -> ModuleType:
     """The module with `pulled`: all outputs, pulled back to all parameters and inputs."""
     model = compiled(program).model

@@ -25,6 +25,8 @@ from conftest import compiled, module
 import graphc
 from graphc.pipeline import load
 
+pytestmark = pytest.mark.levels
+
 ROOT = Path(__file__).resolve().parent.parent
 
 RESIDUAL = '''
@@ -198,10 +200,10 @@ def everything(name: str, given: Mapping[str, Any]) -> tuple[Any, ...]:
 SIGNATURES = {
     "residual": {
         "forward": "(params, x, t)",
-        "backward": "(cache, *, y=None, loss=1.0)",
+        "backward": "(cache, *, y=None, loss=1.0, out=None)",
         "value_loss": "(params, x, t)",
-        "grad_loss": "(params, x, t)",
-        "value_and_grad_loss": "(params, x, t)",
+        "grad_loss": "(params, x, t, *, out=None)",
+        "value_and_grad_loss": "(params, x, t, *, out=None)",
         "both": "(params, x, t)",
         "check": "(params, x, t)",
         "init": "(seed=0)",
@@ -210,8 +212,8 @@ SIGNATURES = {
     },
     "windows": {
         "forward": "(params, x, z, s)",
-        "backward": "(cache, *, d=None, m=None, e=1.0)",
-        "value_and_grad_e": "(params, x, z, s)",
+        "backward": "(cache, *, d=None, m=None, e=1.0, out=None)",
+        "value_and_grad_e": "(params, x, z, s, *, out=None)",
         "check": "(params, x, z, s)",
         "init": "(seed=0, *, T)",
         "flatten": "(params)",
@@ -219,8 +221,8 @@ SIGNATURES = {
     },
     "unbound": {
         "forward": "(params, x, *, T)",
-        "backward": "(cache, *, y=None, e=1.0)",
-        "value_and_grad_e": "(params, x, *, T)",
+        "backward": "(cache, *, y=None, e=1.0, out=None)",
+        "value_and_grad_e": "(params, x, *, T, out=None)",
         "check": "(params, x, *, T)",
         "init": "(seed=0)",
         "flatten": "(params)",
@@ -228,13 +230,13 @@ SIGNATURES = {
     },
     "scalars": {
         "forward": "(a, b)",
-        "backward": "(cache, *, c=None, d=None, e=None, f=None)",
+        "backward": "(cache, *, c=None, d=None, e=None, f=None, out=None)",
         "check": "(a, b)",
     },
     "classes": {
         "forward": "(params, k, on, n)",
-        "backward": "(cache, *, y=None, total=1.0)",
-        "value_and_grad_total": "(params, k, on, n)",
+        "backward": "(cache, *, y=None, total=1.0, out=None)",
+        "value_and_grad_total": "(params, k, on, n, *, out=None)",
         "check": "(params, k, on, n)",
         "init": "(seed=0)",
         "flatten": "(params)",
@@ -242,13 +244,13 @@ SIGNATURES = {
     },
     "plain": {
         "forward": "(x)",
-        "backward": "(cache, *, x2=None, y=None, z=None, flat=None, row=None)",
+        "backward": "(cache, *, x2=None, y=None, z=None, flat=None, row=None, out=None)",
         "check": "(x)",
     },
     "no_inputs": {
         "forward": "(params)",
-        "backward": "(cache, *, f=1.0, view=None, part=None)",
-        "value_and_grad_f": "(params)",
+        "backward": "(cache, *, f=1.0, view=None, part=None, out=None)",
+        "value_and_grad_f": "(params, *, out=None)",
         "check": "(params)",
         "init": "(seed=0)",
         "flatten": "(params)",
@@ -681,17 +683,18 @@ def test_results_pickle(name: str, folder: Path) -> None:
 COMPILE = """
 import json, sys
 from graphc.pipeline import Options, compile_text
-texts = json.load(sys.stdin)
-print(json.dumps({name: compile_text(text).text for name, text in texts.items()}))
+options, texts = Options(level=sys.argv[1]), json.load(sys.stdin)
+texts = {name: compile_text(text, options=options).text for name, text in texts.items()}
+print(json.dumps(texts))
 """
 
 
-def test_compilation_does_not_depend_on_the_hash_seed(tmp_path: Path) -> None:
+def test_compilation_does_not_depend_on_the_hash_seed(tmp_path: Path, level: str) -> None:
     found = []
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
-            [sys.executable, "-c", COMPILE],
+            [sys.executable, "-c", COMPILE, level],
             input=json.dumps(GRAPHS),
             cwd=tmp_path,
             env=environment,
@@ -775,6 +778,7 @@ def test_the_record_of_the_graph() -> None:
     assert generated("classes").GRAPH["inputs"] == {"k": "int[B]", "on": "bool[B]", "n": "int"}
 
 
+@pytest.mark.readable
 def test_multiply_adds_of_a_product() -> None:
     text = "dim N\ninput a: [4, 5]\ninput b: [5, N]\noutput y = a @ b"
     assert module(text).GRAPH["multiply_adds"]["forward"] == "20*N"
@@ -1083,6 +1087,7 @@ def test_check_passes(name: str, dtype: str) -> None:
     assert max(errors.values()) < (1e-8 if dtype == "float64" else 2e-2)
 
 
+@pytest.mark.readable
 @pytest.mark.parametrize(
     ("text", "given", "right", "wrong"),
     [

@@ -13,6 +13,8 @@ from test_ops import GRADIENT, has_derivative
 
 from graphc.source import GraphError
 
+pytestmark = pytest.mark.levels
+
 SIZE = 3
 
 

@@ -15,6 +15,8 @@ from sampling import DTYPES, NAMES, Call
 from graphc.ops import FUNCTIONS
 from graphc.source import GraphError
 
+pytestmark = pytest.mark.levels
+
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 

@@ -17,6 +17,8 @@ from graphc.elaborate.derive import WITH_PER
 from graphc.sample import arguments
 from graphc.source import GraphError
 
+pytestmark = pytest.mark.levels
+
 Names = dict[str, Any]
 
 

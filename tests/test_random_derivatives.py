@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from conftest import module
 from derivative_checks import Names, by_jax, clauses, close, compare
-from random_graphs import called, values_of, written
+from random_graphs import Program, called, values_of, written
+from random_programs import apart, looping
 
 GRAPHS = 200
 
@@ -14,7 +15,20 @@ GRAPHS = 200
 @pytest.mark.parametrize("seed", range(GRAPHS))
 def test_random_graph(seed: int) -> None:
     """By inputs, parameters and nodes between: a node is moved where it stands."""
-    program = written(seed)
+    agrees_with_jax(written(seed), seed)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graph_with_loops(seed: int) -> None:
+    agrees_with_jax(looping(seed), seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_graph_whose_rows_stay_apart(seed: int) -> None:
+    agrees_with_jax(apart(seed), seed)
+
+
+def agrees_with_jax(program: Program, seed: int) -> None:
     made = module(program.graph(*clauses(program.outputs, ", ".join(program.wrt), "loss")))
     values = values_of(program, seed)
     inner = [path for path in program.wrt if path not in values]

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from conftest import module
 
+pytestmark = pytest.mark.levels
+
 # ---- single points of the sum over children -------------------------------------------------
 
 

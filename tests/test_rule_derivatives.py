@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 from graphc.cli.app import app
 from graphc.source import GraphError
 
+pytestmark = pytest.mark.levels
+
 VJP = """
     rule vjp x = cotangent(r) * x / r - cotangent(t) * y / r**2
     rule vjp y = cotangent(r) * y / r + cotangent(t) * x / r**2"""

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from conftest import module
 
+pytestmark = pytest.mark.levels
+
 ENERGIES = {
     "a network": "mean(tanh(tanh(x @ w) @ w.T)**2)",
     "an attention": "sum(softmax(x @ w @ x.T) @ x * sin(x))",

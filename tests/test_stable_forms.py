@@ -16,6 +16,8 @@ from typer.testing import CliRunner
 
 from graphc.cli.app import app
 
+pytestmark = pytest.mark.levels
+
 inf, nan = math.inf, math.nan
 
 # naive form, stable form, hard arguments, their value, the gradient of the sum of the value
@@ -55,6 +57,7 @@ def code(expression: str) -> str:
     return "\n".join(filter(None, lines))
 
 
+@pytest.mark.readable
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form[0])
 def test_compiles_to_the_stable_operation(form: tuple[str, str, Any, Any, Any]) -> None:
     naive, stable, *_ = form
@@ -146,6 +149,7 @@ def test_inside_a_loop() -> None:
     np.testing.assert_array_equal(module(text).backward(cache)["x"], [1, 1])
 
 
+@pytest.mark.readable
 @pytest.mark.parametrize(
     "expression", ["log(2 + x)", "exp(x) - 2", "log(sum(x))", "sqrt(sum(x**4))", "sqrt(mean(x**2))"]
 )
@@ -159,6 +163,7 @@ def notes(text: str) -> list[str]:
     return [str(note) for note in compiled(text).model.notes]
 
 
+@pytest.mark.readable
 def test_the_report_says_what_is_computed_otherwise() -> None:
     text = "input x: [3]\noutput y = log(sum(exp(x)))\noutput z = exp(x) - 1 + log(1 + x)"
     assert notes(text) == [
@@ -184,6 +189,7 @@ note[N720]: `log(1 + x)` is computed as `log1p(x)`
     assert compiled(text).warnings == ()
 
 
+@pytest.mark.readable
 def test_a_form_in_a_block_is_noted_once() -> None:
     text = """
         block f(z: [3]) -> r: [3] { r = log(sigmoid(z)) }

@@ -19,6 +19,8 @@ from graphc.source import GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.format import format_source
 
+pytestmark = pytest.mark.levels
+
 Params = dict[str, Any]
 EPS = 1e-5
 

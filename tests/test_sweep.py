@@ -20,6 +20,8 @@ from operation_references import entry_of
 
 from graphc.ops import FUNCTIONS
 
+pytestmark = pytest.mark.levels
+
 COUNT = 1000
 TOLERANCE = {"float64": 1e-11, "float32": 1e-4}
 NAMES = "abc"

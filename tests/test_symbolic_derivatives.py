@@ -12,6 +12,8 @@ from random_graphs import called, values_of, written
 
 from graphc.pipeline import Options, compile_text, load
 
+pytestmark = pytest.mark.levels
+
 TEXT = """
 dim N, K
 input x: [N, K]
@@ -50,13 +52,15 @@ def test_sizes(sizes: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3, 200, 14))
-def test_modes_agree(seed: int) -> None:
+def test_modes_agree(seed: int, level: str) -> None:
     program = written(seed)
     wrt, of = ", ".join(program.wrt), ", ".join(program.outputs)
     text = program.graph(f"jacobian_matrix {of} wrt {wrt} as J", f"jacobian {of} wrt {wrt} as B",
                          f"hessian_matrix loss wrt {wrt} as H")  # fmt: skip
     made = {
-        mode: load(compile_text(text, options=Options(mode=mode)).text, f"{mode}_{seed}")
+        mode: load(
+            compile_text(text, options=Options(mode=mode, level=level)).text, f"{mode}_{seed}"
+        )
         for mode in ("reverse", "forward", "mixed")
     }
     given = called(program, values_of(program, seed))
@@ -71,6 +75,7 @@ def test_modes_agree(seed: int) -> None:
                 close(block, blocks[output][path], 1e-12, f"{output} {path} {mode}")
 
 
+@pytest.mark.readable
 def test_a_mode_is_printed_once() -> None:
     """Sizes that no shape allows, as N = 1 here, decide nothing."""
     text = "dim N\ninput x: [N]\noutput r = x[2:] * x[:-2]\nderive jacobian r wrt x as J"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import bare, layers
 from benchmarks.by_hand import cross_entropy, with_bias, with_ones
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
@@ -111,6 +112,11 @@ def optimised(case: Case) -> Run:
     return call
 
 
+def products(case: Case) -> Run:
+    """Eight: three forward, five back, since nobody asks for the gradient by x."""
+    return bare(layers(case.inputs["x"], [case.params[f"{layer}.W"] for layer in LAYERS]))
+
+
 def loss(library: Library, p: Any, x: Any, label: Any) -> Any:
     """Over the words of a library."""
     h = library.relu(library.dense(x, p["l1.W"], p["l1.b"]))
@@ -128,6 +134,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("bare products", products, bound=True),
         *peers(loss),
     ),
     reference=naive,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import bare, layers
 from benchmarks.by_hand import with_bias
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
@@ -111,6 +112,12 @@ def optimised(case: Case) -> Run:
     return call
 
 
+def products(case: Case) -> Run:
+    """Those of a chain of as many layers: what goes around a block costs none."""
+    weights = [matrix for path, matrix in case.params.items() if path.endswith(".W")]
+    return bare(layers(case.inputs["x"], weights))
+
+
 def loss(library: Library, p: Any, x: Any, t: Any) -> Any:
     """Over the words of a library."""
     h = x
@@ -130,6 +137,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("bare products", products, bound=True),
         *peers(loss),
     ),
     reference=naive,

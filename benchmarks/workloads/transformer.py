@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bounds import Product, bare, product
 from benchmarks.by_hand import EPSILON, layernorm, layernorm_backward, with_bias
 from benchmarks.generated import WORKLOADS, Source, build, graphc
 from benchmarks.harness import DTYPES, Case, Contestant, Result, Run, Workload
@@ -249,6 +250,28 @@ def optimised(case: Case) -> Run:
     return call
 
 
+def products(case: Case) -> Run:
+    """Queries, keys and values in one, and those of attention by sequence and head."""
+    (batch, length, width), dtype = case.inputs["x"].shape, case.dtype
+    rng = np.random.default_rng(1)
+
+    def some(*shape: int) -> Array:
+        return rng.normal(size=shape).astype(dtype)
+
+    def dense(rows: int, columns: int) -> list[Product]:
+        """Forward, and back to both."""
+        x, W, d = some(batch * length, rows), some(rows, columns), some(batch * length, columns)
+        return [product(x, W), product(x.T, d), product(d, W.T)]
+
+    q, k, v, do = (some(batch, HEADS, length, width // HEADS) for _ in range(4))
+    a, da = (some(batch, HEADS, length, length) for _ in range(2))
+    forward = [product(q, k.swapaxes(-1, -2)), product(a, v)]
+    back = [product(do, v.swapaxes(-1, -2)), product(a.swapaxes(-1, -2), do)]
+    back += [product(da, k), product(da.swapaxes(-1, -2), q)]
+    shapes = [(width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)]
+    return bare([*(one for shape in shapes for one in dense(*shape)), *forward, *back])
+
+
 def loss(library: Library, p: Any, x: Any, t: Any) -> Any:
     """Over the words of a library."""
     np_, (batch, length, width) = library.np, x.shape
@@ -276,6 +299,7 @@ WORKLOAD = Workload(
         *graphc(GRAPH, "value_and_grad_loss"),
         Contestant("NumPy naive", naive),
         Contestant("NumPy optimised", optimised),
+        Contestant("bare products", products, bound=True),
         *peers(loss),
     ),
     reference=naive,

@@ -47,7 +47,7 @@ def batched(
     for node in arguments_first(results, {*given, *leading}):
         if _depends(node, new):
             with stamped(node.origin, node.index[0]):
-                new[node] = _batched(node, new, leading, size)
+                new[node] = batched_node(node, new, leading, size)
     return new
 
 
@@ -61,7 +61,10 @@ def _depends(node: Node, known: Container[Node]) -> bool:
     return any(n in known or _depends(n, known) for n in inside)
 
 
-def _batched(node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim) -> Node:
+def batched_node(
+    node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim
+) -> Node:
+    """A node with a leading axis, of those of its arguments in `new` that have it."""
     if node.op is LOOP:
         return _batched_loop(node, new, leading, size)
     if node.op is RESULT:
@@ -71,10 +74,10 @@ def _batched(node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node],
     assert node.op.batch is not None, node
     args = tuple(new.get(arg, arg) for arg in node.args)
     leads = tuple(arg in new for arg in node.args)
-    return _typed(node.op.batch(node, args, leads, size), _led(node.type, size))
+    return typed(node.op.batch(node, args, leads, size), _led(node.type, size))
 
 
-def _typed(node: Node, type: Type) -> Node:
+def typed(node: Node, type: Type) -> Node:
     """The node with a shape written as in the type: equal dims need not be written alike."""
     if node.type == type:
         return node

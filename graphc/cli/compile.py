@@ -15,12 +15,14 @@ from graphc.cli.options import (
     DERIVE,
     DIM,
     DTYPE,
+    LEVEL,
     MODE,
     STANDARD,
     dims,
     fail,
     float_dtype,
     folder,
+    one_level,
     one_mode,
     pairs,
     read_bytes,
@@ -51,18 +53,12 @@ def compile_(
     dtype: str = DTYPE,
     derive: list[str] = DERIVE,
     mode: str = MODE,
-    level: int = typer.Option(
-        0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast."
-    ),
+    level: int = LEVEL,
     watch: bool = typer.Option(False, "--watch", help="Compile again whenever the file changes."),
 ) -> None:
     """Compile FILE to a Python module that imports only NumPy."""
     from graphc.pipeline import Options
 
-    if level not in (0, 2):
-        raise typer.BadParameter(
-            f"there is no level {level}; 0 is the readable one, 2 the fast one", param_hint="-O"
-        )
     if watch and STANDARD in (file, out):
         raise typer.BadParameter(
             "standard input and output cannot be watched", param_hint="--watch"
@@ -73,7 +69,7 @@ def compile_(
         pairs(const, "--const"),
         float_dtype(dtype),
         derive,
-        level=f"-O{level}",
+        level=one_level(level),
         mode=one_mode(mode),
     )
     if not watch:

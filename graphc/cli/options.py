@@ -34,6 +34,8 @@ MODE = typer.Option(
     help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
 )
 
+LEVEL = typer.Option(0, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
+
 
 def read_bytes(path: str) -> tuple[str, bytes]:
     """The name to cite and the content of a file, or of standard input for `-`.
@@ -69,6 +71,14 @@ def one_mode(given: str) -> str:
     if given not in ("", "forward", "reverse", "mixed"):
         raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
     return given
+
+
+def one_level(given: int) -> str:
+    if given not in (0, 2):
+        raise typer.BadParameter(
+            f"there is no level {given}; 0 is the readable one, 2 the fast one", param_hint="-O"
+        )
+    return f"-O{given}"
 
 
 def folder(path: str) -> Path:

@@ -10,7 +10,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import differentiated
 from graphc.emit.families import dict_rows, tuple_rows
 from graphc.emit.layout import function, listed, unpacking
-from graphc.emit.record import field
+from graphc.emit.record import cotangent_keywords, field
 
 SECOND = ("hvp", "hessian", "hessian_matrix")
 
@@ -50,7 +50,7 @@ def check(compiled: Compiled) -> str:
         "def _weighed(_point: Mapping[str, Any], _chosen: Iterable[str] = _weights) -> float:",
         "    return _weigh(_outputs(_point), _weights, _chosen)",
         "",
-        "_found: Any = backward(_cache, **_weights)",
+        f"_found: Any = backward(_cache, {_cotangents(compiled)})",
         *_compared("backward", "_weighed", "_found", "np.sum(_found[_path] * _way)"),
     ]
     curved = [one for one in compiled.derived if one.kind.removeprefix("value_and_") in SECOND]
@@ -86,6 +86,14 @@ def check(compiled: Compiled) -> str:
     )
 
 
+def _cotangents(compiled: Compiled) -> str:
+    """The weights as arguments of `backward`: by the fields of outputs, but for its own names."""
+    keywords = cotangent_keywords(compiled.model)
+    if all(keyword == field(name) for name, keyword in keywords.items()):
+        return "**_weights"
+    return ", ".join(f"{kw}=_weights[{field(name)!r}]" for name, kw in keywords.items())
+
+
 def _compared(name: str, value: str, paths: str, slope: str) -> list[str]:
     call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
     return listed(f"_errors[{name!r}] = _disagreement(", call, ")")
@@ -111,8 +119,7 @@ def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
 
 def _gradient_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     slope = "np.sum(_found[_path] * _way)"
-    if one.per:
-        axes = _axes(compiled, one)
+    if one.per and (axes := _axes(compiled, one)):
         moved = f"np.moveaxis(_way, {axes}[_path], 0) if _path in {axes} else _way"
         slope = f"np.sum(_found[_path] * ({moved}))"
     return _call(compiled, one), "_found", slope

@@ -35,6 +35,9 @@ class Derived:
 
     `others` are the same in other modes, which take less work at some sizes of the dims; with
     `numbers` the program is one of Python's own floats.
+    `destinations` are the variables that the program expects to hold the places of gradients by
+    path: of a family a list; each an array of the argument `out`, or None. A statement that writes
+    a gradient there is all that is needed, since what is found in its place stays.
     """
 
     program: Program
@@ -46,6 +49,7 @@ class Derived:
     mode: str = ""
     work: Dim = field(default_factory=lambda: Dim.of(0))
     others: tuple[Derived, ...] = ()
+    destinations: Mapping[str, str] = field(default_factory=dict)
     numbers: Numbers | None = None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from graphc.emit import out
 from graphc.emit.compiled import Compiled
-from graphc.emit.derived import entered, gradients, owned, steps
+from graphc.emit.derived import differentiated, entered, gradients, owned, steps
 from graphc.emit.layout import function, listed, unpacking
-from graphc.emit.record import cached, field
+from graphc.emit.record import cached, cotangent_keywords, field
 from graphc.graph import Node
 
 
@@ -52,8 +53,9 @@ def backward(compiled: Compiled) -> str:
     floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
     sole = [d.name for d in floats if not d.type.rank]
     one_default = sole[0] if len(sole) == 1 else None
+    names = cotangent_keywords(compiled.model)
     keywords = [
-        f"{field(d.name)}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
+        f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
     ]
     given = {
         n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
@@ -67,9 +69,11 @@ def backward(compiled: Compiled) -> str:
             shape = f"({sizes}{',' if declared.node.rank == 1 else ''})"
             what = f"the cotangent of `{declared.name}`"
             lines.append(
-                f"{given[declared.name]} = _cotangent({field(declared.name)}, {what!r}, {shape})"
+                f"{given[declared.name]} = _cotangent({names[declared.name]}, {what!r}, {shape})"
             )
     rest = [*steps(compiled, one), *gradients(compiled, one)]
+    wrt = differentiated(compiled, one)
+    lines += out.checked(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
     lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
     about = (
         "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"
@@ -81,9 +85,10 @@ def backward(compiled: Compiled) -> str:
         )
         + "Each line is a term of the chain rule: d_v stands for the derivative by v, "
         "and where v has\nseveral children it is the sum of their contributions.\n"
+        + f"\n{out.ABOUT}"
     )
     return function(
-        f"def backward(cache: Cache, *, {', '.join(keywords)}) -> dict[str, Any]:",
+        f"def backward(cache: Cache, *, {', '.join([*keywords, out.ARGUMENT])}) -> dict[str, Any]:",
         about,
         lines,
     )

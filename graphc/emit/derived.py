@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
-from graphc.emit import scalars
+from graphc.emit import out, scalars
 from graphc.emit.compiled import Compiled, Derived
-from graphc.emit.families import INDEX, dict_rows, over, path
+from graphc.emit.families import dict_rows, member, over, path, zipped_rows
 from graphc.emit.function import WHOLE_VIEWS, body, result
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
+from graphc.emit.scratch import within_scratch
 from graphc.graph import COTANGENT, TANGENT, Node, Op
 
 
@@ -25,8 +26,9 @@ def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    lines = body(one.program)
-    return lines if one.numbers is None else [*lines, *scalars.packed(compiled, one)]
+    if one.numbers is not None:
+        return [*body(one.program), *scalars.packed(compiled, one)]
+    return within_scratch(one.program, body(one.program))
 
 
 def root(node: Node) -> Node:
@@ -55,29 +57,24 @@ def owned(
     return written
 
 
-def gradients(compiled: Compiled, one: Derived, before: str = "", prefix: str = "d") -> list[str]:
-    """The return statement of gradients by path."""
-    rows = _by_path(compiled, one, lambda path: f"{prefix} {path}")
-    return [f"return {before}{{", *rows, "}"]
+def gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
+    """The return statement of gradients by path, in their places in `out`."""
+    return [f"return {before}_into(out, {{", *_by_path(compiled, one, "d"), "})"]
 
 
-def _by_path(compiled: Compiled, one: Derived, key: Callable[[str], str]) -> list[str]:
+def _by_path(compiled: Compiled, one: Derived, prefix: str) -> list[str]:
     """The rows of a dict of results by path; a member of a family is a position of the whole."""
     declared = differentiated(compiled, one)
-    plain = [d.name for d in declared if d.family is None]
-    written = owned(one, [key(name) for name in plain])
+    keys = {d.name: f"{prefix} {d.name}" for d in declared}
+    written = owned(one, [keys[d.name] for d in declared if d.family is None])
     written |= {
-        key(d.name): result(one.program.results[key(d.name)], one.program) + f"[{position(d)}]"
-        for d in declared
-        if d.family is not None
+        key: result(one.program.results[key], one.program)
+        for key in keys.values()
+        if key not in written
     }
-    return dict_rows(declared, lambda d, _: written[key(d.name)])
-
-
-def position(declared: Declared, index: str = INDEX) -> str:
-    assert declared.family is not None
-    first = declared.family[0]
-    return index if first == 0 else f"{index} - {first}"
+    if compiled.level == "-O0":  # each path stands there as it is
+        return dict_rows(declared, lambda d, _: written[keys[d.name]] + member(d))
+    return zipped_rows(declared, compiled.model.params, lambda d: written[keys[d.name]])
 
 
 def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
@@ -110,11 +107,21 @@ def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple
 def gradient_function(compiled: Compiled, one: Derived) -> str:
     about = f"the gradients of {named(one)} by path{apart(one)}"
     kind, before, about = with_value(compiled, one, "dict[str, Any]", about)
+    lines = [*steps(compiled, one), *gradients(compiled, one, before)]
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
-        about,
-        entered(compiled, one, [*steps(compiled, one), *gradients(compiled, one, before)]),
+        f"def {one.program.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
+        f"{about}\n\n{out.ABOUT}",
+        entered(compiled, one, [*_places(compiled, one), *lines]),
     )
+
+
+def _places(compiled: Compiled, one: Derived) -> list[str]:
+    """The lines that check where the gradients go: nowhere where something is read."""
+    begin = compiled.begin
+    read = [begin.variables[d.name] for d in begin.inputs]
+    read += ["*params.values()"] if begin.params else []
+    declared = differentiated(compiled, one)
+    return out.checked(compiled, one, declared, f"[{', '.join(read)}]")
 
 
 def apart(one: Derived) -> str:
@@ -128,17 +135,14 @@ def apart(one: Derived) -> str:
 def vjp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
     record, values = valued(compiled, one, always_record=True)
-    lines = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
-    signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]")
+    given = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
+    lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
+    signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
-        "A cotangent is given by the name of its output; what is left out is 0.\n",
-        entered(
-            compiled,
-            one,
-            [*lines, *steps(compiled, one), *gradients(compiled, one, f"{values}, ")],
-        ),
+        f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
+        entered(compiled, one, [*given, *_places(compiled, one), *lines]),
     )
 
 
@@ -214,8 +218,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
 def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
-    first = gradients(compiled, one)
-    second = gradients(compiled, one, prefix="h")
+    first, second = (_by_path(compiled, one, prefix) for prefix in "dh")
     return function(
         f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path."
@@ -223,7 +226,11 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
         entered(
             compiled,
             one,
-            [*_tangents(compiled, one), *steps(compiled, one), *first[:-1], "}, {", *second[1:]],
+            [
+                *_tangents(compiled, one),
+                *steps(compiled, one),
+                *("return {", *first, "}, {", *second, "}"),
+            ],
         ),
     )
 

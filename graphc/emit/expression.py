@@ -12,7 +12,9 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, Node
+from graphc.plan.destinations import takes_none
 from graphc.plan.naming import template
+from graphc.plan.schedule import Step
 
 FLOAT = "FLOAT"
 DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}
@@ -36,6 +38,30 @@ def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[s
     source, arguments = _source(node, variables)
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
     return [line.format(*(one.text for one in arguments), target) for line in lines]
+
+
+def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
+    """The lines of a step: its node by itself, or by its kernel into the place that it has."""
+    target, node, text = step.target, step.node, step.kernel
+    if not text:
+        return statements(target, node, variables)
+    several = "\n" in text or "{out}." in text or not text.startswith("np.")
+    several = several or text.startswith("np.copyto")
+    place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+    if step.given and takes_none(step):
+        place = step.given
+    elif step.given:
+        place, several = f"{place} if {step.given} is None else {step.given}", True
+    elif not several and not step.out:
+        text = text.replace(", {out}", "").replace(", out={out}", "")
+    source, arguments = _source(node, variables, text)
+    lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
+    texts = [one.text for one in arguments]
+    if several and target:
+        first = [f"{target} = {place}"] if target != place else []
+        return [*first, *(line.format(*texts, target) for line in lines)]
+    written = [line.format(*texts, place) for line in lines]
+    return [f"{target} = {written[0]}"] if target else written  # a call's value is its array
 
 
 def expression(node: Node, variables: Mapping[Node, str]) -> str:
@@ -66,8 +92,8 @@ def _float(node: Node) -> Written:
     return Written(text, "-_" if text.startswith("-") else "_")
 
 
-def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Written]]:
-    """The template of a node with names for its holes, and what goes into these."""
+def _source(node: Node, variables: Mapping[Node, str], text: str = "") -> tuple[str, list[Written]]:
+    """A template of a node with names for its holes, and what goes into these."""
     arguments = [
         _float(arg)
         if node.op.numbers and isinstance(arg.value, float)
@@ -77,7 +103,7 @@ def _source(node: Node, variables: Mapping[Node, str]) -> tuple[str, list[Writte
     typed = typed_argument(node)
     if typed is not None:
         arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
-    text = template(node)
+    text = text or template(node)
     holes = [_hole(slot) for slot in range(len(arguments))]
     named: dict[str, str] = {}
     for name in _fields(text):

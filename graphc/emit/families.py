@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from graphc.elaborate.model import Declared
@@ -45,6 +45,51 @@ def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> 
     return lines
 
 
+def zipped_rows(
+    chosen: Sequence[Declared], params: Sequence[Declared], value: Callable[[Declared], str]
+) -> list[str]:
+    """The same lines where `value` of a family is the array of all its members: quicker to run.
+
+    Its members are paired with their paths as PARAMETERS has them, which stands for `params`.
+    """
+    lines: list[str] = []
+    for group in _groups(chosen):
+        where = _together(group, params)
+        if group[0].family is None or not where:
+            lines += dict_rows(group, lambda one, _: value(one) + member(one))
+            continue
+        values = ", ".join(map(value, group))
+        members = values
+        if len(group) > 1:
+            members = f"(one for row in zip({values}) for one in row)"
+        lines.append(f"    **dict(zip(PARAMETERS[{where}], {members})),")
+    return lines
+
+
+def member(declared: Declared) -> str:
+    """The subscript of a member in the array of all; nothing where there is no family."""
+    return "" if declared.family is None else f"[{position(declared)}]"
+
+
+def position(declared: Declared, index: str = INDEX) -> str:
+    """Where a member of a family stands in the array of all."""
+    assert declared.family is not None
+    first = declared.family[0]
+    return index if first == 0 else f"{index} - {first}"
+
+
+def _together(group: Sequence[Declared], params: Sequence[Declared]) -> str:
+    """Where the paths of families stand if these are all that there are over their index."""
+    names = [one.name for one in group]
+    start = 0
+    for other in _groups(params):
+        number = count(other)
+        if names == [one.name for one in other]:
+            return f"{start}:{start + number}"
+        start += number
+    return ""
+
+
 def tuple_rows(params: Sequence[Declared]) -> list[str]:
     """The lines between the brackets of a tuple of paths."""
     lines: list[str] = []
@@ -55,6 +100,27 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
             paths = ", ".join(map(path, group)) + ("," if len(group) == 1 else "")
             lines.append(f"    *(path {over(group[0])} for path in ({paths})),")
     return lines
+
+
+def count(params: Iterable[Declared]) -> int:
+    """How many paths there are, with each member of a family."""
+    return sum(1 if d.family is None else d.family[1] - d.family[0] + 1 for d in params)
+
+
+def slices(params: Sequence[Declared]) -> dict[str, str]:
+    """Where the paths of each family stand in such a tuple: `0:400:2`."""
+    found: dict[str, str] = {}
+    start = 0
+    for group in _groups(params):
+        if group[0].family is None:
+            start += 1
+            continue
+        first, last = group[0].family
+        stop, step = start + len(group) * (last - first + 1), len(group)
+        by = f":{step}" if step > 1 else ""
+        found |= {one.name: f"{start + place}:{stop}{by}" for place, one in enumerate(group)}
+        start = stop
+    return found
 
 
 def _groups(params: Sequence[Declared]) -> list[list[Declared]]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
-from graphc.emit.expression import DTYPES, FLOAT, expression, show, statements, typed_argument
-from graphc.emit.layout import listed, width
+from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
+from graphc.emit.layout import code, function, listed, width
+from graphc.emit.scratch import new_array, within_scratch
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
+from graphc.ops.assembling import assemble, is_complete
 from graphc.ops.shaping import expand, full_array, reshape, transpose
-from graphc.plan.schedule import LoopStep, Program, Step
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.types import product
 
 WIDTH = 96
 WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
@@ -33,12 +37,15 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
             lines += _loop(step, program.variables)
             lines += _dropped(step.frees)
             continue
+        if isinstance(step, BlockStep):
+            lines += _block(step, program)
+            continue
         if step.adjoints:
             lines += _adjoint(step, program)
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += _beside(statements(step.target, step.node, program.variables), said)
+            lines += _beside(computed(step, program.variables), said)
         if not in_loop:
             lines += _dropped(step.frees)
     return lines
@@ -61,9 +68,19 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         for name, initial in step.carries
         for line in _start(name, initial, name in grown, variables)
     ]
+    for name, spare, own, other in step.turns:
+        lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
     for name, item, stacked in step.stacks:
+        if name in step.places:
+            lines.append(f"{name} = {step.places[name]}")
+            if loop.limited or loop.until is not None:
+                lines.append(f"{name}.fill(0)")
+            continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
-        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")
     first, taken = loop.first, limit(step.node)
@@ -76,6 +93,8 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     inside = body(step.body, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
+        if name in step.written:
+            continue
         inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
         inside.append(f"done = {expression(step.until, step.body.variables)}")
@@ -84,21 +103,87 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside([f"for {loop.index} in {over}:"], place(step.node))
+    lines += _beside(_head(step, over, inside, variables), place(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _head(
+    step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
+) -> list[str]:
+    """The `for` of a loop: over its index, and over what each step has a position of."""
+    loop: Loop = step.node.attrs["loop"]
+    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
+    sources += step.rows
+    if loop.backwards:
+        sources = [(name, f"{source}[::-1]") for name, source in sources]
+    if not sources or loop.index in read:
+        sources.insert(0, (loop.index, over))
+    names, taken = ([*part] for part in zip(*sources, strict=True))
+    if len(sources) == 1:
+        return [f"for {names[0]} in {taken[0]}:"]
+    line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
+    if width(line) <= WIDTH:
+        return [line]
+    first = listed("for (", names, ") in zip(")
+    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
+
+
+def _block(step: BlockStep, program: Program) -> list[str]:
+    """The function of a block, and its calls one after the other along the axis."""
+    lines = []
+    for name, node in {name: node for name, node, _, _ in step.outputs}.items():
+        order = program.orders.get(node, tuple(range(node.rank)))
+        made = new_array(node.shape, node.type.dtype, order)
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
+        lines.append(f"{name} = {step.places.get(name, made)}")
+        if node.op is assemble and not is_complete(node):
+            lines.append(f"{name}.fill(0)")
+    inside = body(step.body)
+    for name, _, node, part in step.outputs:
+        if f"{name}[{part}]" not in step.written:
+            written = expression(node, step.body.variables)
+            inside.append(f"{name}[{part}] = {written}")
+    inside = within_scratch(step.body, inside)
+    returned = [expression(node, step.body.variables) for _, _, node in step.totals]
+    inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")
+    lines += function(
+        f"def {step.name}({step.start}: int, {step.size}: int) -> tuple[Any, ...]:",
+        f"So many positions of an axis of {step.length}, from `{step.start}` on.",
+        inside,
+    ).split("\n")
+    totals = [name for name, _, _ in step.totals]
+    opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
+    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)})")
+    return lines
+
+
+def _bytes(step: BlockStep) -> Dim:
+    """The scratch that one position takes."""
+    total = Dim.of(8)
+    for scratch in step.body.scratch:
+        if not scratch.base:
+            size = product(scratch.shape).substitute({step.size: 1})
+            total = total + size * (1 if scratch.dtype == "bool" else 8)
+    return total
 
 
 def _handed_on(step: LoopStep) -> list[str]:
     """The next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
     grown = _grown(step)
+    spare = {name: other for name, other, _, _ in step.turns}
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
         written = expression(node, variables)
         if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
+            if name in spare:
+                names.append(spare[name])
+                values.append(name)
             names.append(name)
             values.append(written)
     return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
@@ -157,10 +242,11 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
 def _adjoint(step: Step, program: Program) -> list[str]:
     """The statement of an adjoint; where a node has several children, a line for each term."""
     first, *others = step.adjoints
-    if step.node.op is accumulate and len(first.terms) == len(step.node.args):
+    summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
+    if summed and not step.kernel:
         lines = _sum_over_children(step, first, program)
     else:
-        written = statements(step.target, step.node, program.variables)
+        written = computed(step, program.variables)
         lines = _beside(written, _said(first, program))
     for other in others:
         name = f"d_{program.labels[other.of]}"

@@ -13,11 +13,10 @@ from graphc.emit.derived import (
     entered,
     named,
     owned,
-    position,
     steps,
     with_value,
 )
-from graphc.emit.families import OTHER_INDEX, dict_rows
+from graphc.emit.families import OTHER_INDEX, dict_rows, position
 from graphc.emit.function import ANY_ORDER, result
 from graphc.emit.layout import function, listed
 from graphc.types import product

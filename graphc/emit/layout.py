@@ -47,7 +47,7 @@ def width(text: str) -> int:
 _SPOKEN = re.compile(r"""(?<!\w)(?:'[^'\\]*'|"[^"\\]*")|[fF](?:'[^'\\]*'|"[^"\\]*")|#.*""")
 
 
-def _code(line: str) -> str:
+def code(line: str) -> str:
     """A line without its comment and its strings, but for the places in f-strings."""
 
     def places(found: re.Match[str]) -> str:
@@ -58,7 +58,7 @@ def _code(line: str) -> str:
 
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
-    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", _code(line))}
+    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", code(line))}
     names = [name if name in read else "_" for name in names]
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []

@@ -9,22 +9,37 @@ import numpy as np
 
 FLOAT = np.float64
 ArrayLike = Any  # what np.asarray takes
+_SCRATCH: dict[Any, list[Any]] = {}
 
 
-def _array(value: ArrayLike, what: str, expected: str, kinds: str, dtype: Any, rank: int) -> Any:
-    """The value as a C-contiguous, aligned array of a dtype and rank; of rank 0 as a scalar."""
+def _array(
+    value: ArrayLike,
+    what: str,
+    expected: str,
+    dtype: Any,
+    shape: int | tuple[int, ...],
+    bound: str = "",
+) -> Any:
+    """The value as a C-contiguous, aligned array of a dtype and shape; of rank 0 as a scalar.
+
+    Where the shape is not known yet, the rank stands for it.
+    """
     try:
         array = np.asarray(value)
     except ValueError as why:
         raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
-    if array.dtype.kind not in kinds:
+    if array.dtype.kind not in {"f": "fiub", "i": "iu", "b": "b"}[dtype.kind]:
         raise TypeError(f"{what} has dtype {array.dtype}, expected {expected}")
-    if array.ndim != rank:
+    if array.ndim != (shape if isinstance(shape, int) else len(shape)):
         raise ValueError(f"{what} has shape {array.shape}, expected {expected}")
-    if dtype is np.int64 and array.dtype == np.uint64 and np.any(array > np.iinfo(dtype).max):
+    if dtype.kind == "i" and array.dtype == np.uint64 and np.any(array > np.iinfo(dtype).max):
         raise ValueError(f"{what} holds {np.max(array)}, which no int64 does")
-    if rank == 0:
-        return dtype(array[()])
+    if not isinstance(shape, int) and array.shape != shape:
+        raise _misfit(array, what, expected[expected.index("[") :], shape, bound)
+    if array.ndim == 0:
+        return dtype.type(array[()])
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return array
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
@@ -53,9 +68,10 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
     """The parameters are there, and no others."""
     if not isinstance(params, Mapping):
         raise TypeError("parameters: expected a dict by path")
-    if params.keys() != set(expected):
+    known = set(expected)
+    if params.keys() != known:
         missing = [name for name in expected if name not in params]
-        extra = sorted(str(name) for name in params if name not in expected)
+        extra = sorted(str(name) for name in params if name not in known)
         found = [f"missing {', '.join(missing)}"] if missing else []
         found += [f"unknown {', '.join(extra)}"] if extra else []
         raise ValueError(f"parameters: {'; '.join(found)}")
@@ -75,11 +91,29 @@ def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
 
 def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str) -> None:
     """Every name that is given is one of these."""
-    unknown = sorted(str(name) for name in given if name not in names)
+    known = set(names)
+    unknown = sorted(str(name) for name in given if name not in known)
     if unknown:
         raise ValueError(
             f"{what}: unknown {', '.join(unknown)}; expected some of {', '.join(names)}"
         )
+
+
+def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
+    """Scratch for these dims that no other call uses now."""
+    try:
+        return _SCRATCH[make, dims].pop()  # type: ignore[no-any-return]
+    except (KeyError, IndexError):
+        return make(*dims)
+
+
+def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims: int) -> None:
+    """Scratch goes back for the next call; that of dims that are long out of use is dropped."""
+    kept = _SCRATCH.setdefault((make, dims), [])
+    if len(kept) < 16:
+        kept.append(scratch)
+    for key in list(_SCRATCH)[:-16]:
+        _SCRATCH.pop(key, None)
 
 
 def _stream(seed: int, path: str) -> np.random.Generator:

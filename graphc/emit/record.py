@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.model import Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import shown
 from graphc.graph import Node
-from graphc.names import identifier
+from graphc.names import Scope, identifier
 from graphc.syntax.canonical import on_one_line
 from graphc.types import Type
 
@@ -122,6 +123,12 @@ def field(name: str) -> str:
     if safe.startswith("_"):
         return "f" + safe
     return safe + "_" if safe in ("count", "index") else safe
+
+
+def cotangent_keywords(model: Model) -> dict[str, str]:
+    """What `backward` calls the cotangent of each output: its field, but for its own names."""
+    scope = Scope({"cache", "out"})
+    return {d.name: scope.fresh(field(d.name)) for d in model.outputs if d.type.dtype == "float"}
 
 
 def annotation(type: Type) -> str:

@@ -24,7 +24,7 @@ from graphc.ops.assembling import assemble
 from graphc.ops.scalars import LAZY
 from graphc.ops.shaping import index
 from graphc.plan.naming import template
-from graphc.plan.schedule import Program, plan
+from graphc.plan.schedule import Program, made, plan
 from graphc.rewrite.grids import Grid, is_structural_zero
 from graphc.rewrite.scalars import InNumbers
 
@@ -181,7 +181,7 @@ def _proved(program: Program) -> set[Node]:
     proved: set[Node] = set()
     given = {node for node in program.variables if not node.op.numbers}
     for step in program.steps:
-        for node in _evaluated(step.node, program):
+        for node in [n for one in made(step) for n in _evaluated(one, program)]:
             sure = node.op.name != "+" or any(a in floats or a.static for a in node.args)
             if sure:
                 floats.add(node)
@@ -242,6 +242,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     inner += [f"{begin.variables[d.name]} = float({begin.variables[d.name]})" for d in plain]
     for chain in _chains([f"type({name})" for name in numbers.unproved], "float"):
         inner += [f"if not ({chain}):  # but rows, of more axes", "    raise TypeError"]
+    place = ", out=out" if "grad" in one.kind else ""
     refused = "a wrong shape, or what `math` refuses"
     return [
         *_taken_out(begin),
@@ -249,7 +250,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
         "try:",
         *(f"    {line}" for line in (*inner, *lines)),
         f"except (ArithmeticError, TypeError, ValueError):  # {refused}",
-        f"    return {by_arrays(one.program.name)}({begin.arguments})",
+        f"    return {by_arrays(one.program.name)}({begin.arguments}{place})",
     ]
 
 

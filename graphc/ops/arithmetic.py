@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
-from graphc.graph import OPERATORS, Node, Op
+from graphc.dims import Dim
+from graphc.graph import OPERATORS, Node, Op, intern
 from graphc.ops.axes import from_the_right
+from graphc.ops.batching import aligned, over_rows
 from graphc.ops.define import CAST, Partial, composite, elementwise, linear, to_common
 from graphc.types import Mismatch, Type
 
@@ -261,6 +263,16 @@ def _all_one_type(*types: Type) -> Type:
     return types[0]
 
 
+def _accumulate_batch(
+    node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim
+) -> Node:
+    """Terms of one shape; what rewriting has left to be stretched still is."""
+    if all(arg.type == node.type for arg in node.args):
+        return over_rows(node, args, leads, size)
+    terms = tuple(aligned(args, leads, node.shape))
+    return intern(accumulate, terms, {}, node.type.with_shape((size, *node.shape)))
+
+
 accumulate: Op = linear(
     "accumulate",
     infer=_all_one_type,
@@ -268,6 +280,7 @@ accumulate: Op = linear(
     transpose=lambda ct, *terms: (ct,) * len(terms),
     jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
     flops=lambda node: node.type.size * (len(node.args) - 1),
+    batch=_accumulate_batch,
     axes=from_the_right,
     doc="The sum of what a node's children contribute to its cotangent.",
     public=False,

@@ -31,9 +31,9 @@ def _written(node: Node) -> str:
     dtype = node.attrs["dtype"]
     if block is None:
         return f"np.array({_nested(node)}, {{{dtype}}})"
-    small = [n for axis, n in enumerate(node.shape) if axis != block]
+    small = _small(node)
     memory = ", ".join(map(str, (*small, node.shape[block]))) + ("," if not small else "")
-    make = "empty" if product(small) == Dim.of(len(places)) else "zeros"
+    make = "empty" if is_complete(node) else "zeros"
     lines = [f"{{out}} = np.{make}(({memory}), {{{dtype}}})"]
     for slot, place in enumerate(places):
         lines.append(f"{{out}}[{', '.join(map(str, place)) or '...'}] = {{{slot}}}")
@@ -42,6 +42,15 @@ def _written(node: Node) -> str:
         order.insert(block, len(small))
         lines.append(f"{{out}} = {{out}}.transpose({', '.join(map(str, order))})")
     return "\n".join(lines)
+
+
+def _small(node: Node) -> list[Dim]:
+    return [n for axis, n in enumerate(node.shape) if axis != node.attrs["block"]]
+
+
+def is_complete(node: Node) -> bool:
+    """Has an array of components one for each place?"""
+    return product(_small(node)) == Dim.of(len(node.attrs["places"]))
 
 
 def _nested(node: Node) -> str:

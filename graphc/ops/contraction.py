@@ -47,10 +47,11 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
     sizes = dict(zip(one[1], one[0].shape, strict=True))
     sizes |= dict(zip(other[1], other[0].shape, strict=True))
     shared = len(set(one[1]) & set(other[1]))
-    return _typical(product(list(sizes.values()))), -shared
+    return typical(product(list(sizes.values()))), -shared
 
 
-def _typical(dim: Dim) -> int:
+def typical(dim: Dim) -> int:
+    """A size with 32 for each dim that is not known."""
     return dim.evaluate(dict.fromkeys(dim.symbols, TYPICAL))
 
 

@@ -46,7 +46,7 @@ _diagonal: Op = linear(
         (*x.shape[:-2], _length(x.shape[-2], x.shape[-1], offset))
     ),
     numpy="np.diagonal({0}, {offset}, -2, -1)",
-    transpose=lambda ct, x, offset: _diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
+    transpose=lambda ct, x, offset: diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
     view_of=0,
     public=False,
     axes=batch_axes(2, result=1),
@@ -67,7 +67,7 @@ def _diagonal_written(node: Node) -> str:
     )
 
 
-_diagonal_matrix: Op = linear(
+diagonal_matrix: Op = linear(
     "diagonal_matrix",
     infer=lambda x, *, offset, sides: x.with_shape((*x.shape[:-1], *sides)),
     numpy=_diagonal_written,
@@ -134,7 +134,7 @@ def diag(x: Node, k: Dim | int = 0) -> Node:
         return diagonal(x, k)
     offset = _offset(k, "diag")
     side = x.shape[0] + abs(offset)
-    return _diagonal_matrix(x, offset=offset, sides=(side, side))
+    return diagonal_matrix(x, offset=offset, sides=(side, side))
 
 
 @composite("trace", "x, offset: int = 0", "The sum of a diagonal of matrices.")

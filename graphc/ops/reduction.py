@@ -110,7 +110,7 @@ min_: Op = general(
 )
 
 
-_largest: Op = constant(
+largest: Op = constant(
     "largest",
     infer=partial(reduced, name="largest"),
     numpy=call("np.max", ", initial=-np.inf"),
@@ -126,8 +126,8 @@ def _exponentials(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
     Shared by everything below, so that a value and its derivative compute them once. The
     shift cancels in exact arithmetic, so it counts as constant.
     """
-    largest = _largest(x, axis=axis, keepdims=True)
-    shift = where(isfinite(largest), largest, 0)
+    top = largest(x, axis=axis, keepdims=True)
+    shift = where(isfinite(top), top, 0)
     shifted = exp(x - shift)
     return shifted, sum_(shifted, axis=axis, keepdims=True), shift
 

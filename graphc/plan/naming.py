@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from graphc.graph import Adjoint, Graph, Node
 from graphc.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body
 from graphc.names import Scope, flat
+from graphc.ops.arithmetic import accumulate
 
 VIEWS = frozenset({"permute", "expand"})
-ALWAYS_INSIDE = VIEWS | {"full"}  # written where they are used: views, and arrays to add to
+ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
 LONGEST = 60  # characters of an expression that is still written inside another
 LONGEST_NUMBER = 400  # and of one of numbers only, which is written again at each use
 
@@ -42,10 +43,12 @@ def name_variables(
     kept: Collection[Node],
     adjoints: Mapping[Node, Sequence[Adjoint]],
     scope: Scope,
+    fast: bool = False,
 ) -> dict[Node, str]:
     """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
 
-    The rest is written inside its one use, while that stays short.
+    The rest is written inside its one use, while that stays short; where the module is to be
+    `fast`, only views and numbers are, since every array is computed into a place of its own.
     """
     variables = dict(given)
     for node in order:
@@ -71,7 +74,9 @@ def name_variables(
         short = inside <= LONGEST and "{out}" not in templates[node]
         once = uses[node] == 1 and short and node not in kept
         number = node.static and inside <= LONGEST_NUMBER
-        if number or once or node.op.name in ALWAYS_INSIDE:
+        grows = node.op is accumulate and node.args[0].op is BOUND
+        view = node.op.view_of is not None or not node.rank or not node.args or grows
+        if number or (once and (view or not fast)) or node.op.name in ALWAYS_INSIDE:
             length[node] = inside
         else:
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))

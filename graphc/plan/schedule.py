@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
@@ -25,6 +25,7 @@ from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.types import Dtype, Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,18 @@ class Step:
     """One statement, `target = node`.
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
-    the same value. `frees` are the variables that no later statement reads.
+    the same value. `frees` are the variables that no later statement reads. In a fast module
+    `kernel` is the template that computes the node into the array `out`, or into a new one; that
+    may be `given`, a variable that holds an array of the caller, or None.
     """
 
     target: str
     node: Node
     adjoints: tuple[Adjoint, ...] = ()
     frees: tuple[str, ...] = ()
+    kernel: str = ""
+    out: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,12 @@ class LoopStep:
     `carries` are (variable, first value), `stacks` are (variable, item, loop result); the
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
-    loop; `steps` is the variable that counts the steps taken.
+    loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
+    are made in where they are not new, `written` the stacks whose items are computed in place,
+    `given` the variables that hold arrays of the caller for stacks, or None.
+    A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
+    `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
+    the spare one, and they change places.
     """
 
     node: Node
@@ -59,6 +70,61 @@ class LoopStep:
     until: Node | None = None
     steps: str | None = None
     frees: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
+    items: tuple[tuple[str, Node], ...] = ()
+    rows: tuple[tuple[str, str], ...] = ()
+    turns: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStep:
+    """Statements that run block by block along an axis of this length, as a function of their own.
+
+    The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
+    outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
+    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    of the block): sums of what the blocks return, which are the results of the body. `places` and
+    `given` are as those of a LoopStep, `written` what is computed where it stands,
+    `variable[subscript]`.
+    """
+
+    name: str
+    length: Dim
+    start: str
+    size: str
+    body: Program
+    reads: tuple[Node, ...]
+    outputs: tuple[tuple[str, Node, Node, str], ...]
+    totals: tuple[tuple[str, Node, Node], ...]
+    frees: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+    written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def made(self) -> tuple[Node, ...]:
+        """The nodes that have a value afterwards."""
+        filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
+        return tuple(dict.fromkeys([*filled, *summed]))
+
+
+AnyStep = Step | LoopStep | BlockStep
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """An array that a function computes in, value after value; or `base`, seen in another shape.
+
+    `order` lists its axes as they lie in memory, the slowest first.
+    """
+
+    name: str
+    dtype: Dtype
+    shape: Shape
+    order: tuple[int, ...]
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +132,21 @@ class Program:
     """The statements of one function, or of a loop's body.
 
     `variables` names every node that has a variable, also those that the function is given; a
-    node without one is written inside the statement that uses it. `labels` is what comments call
-    the nodes that were differentiated, `adjoints` the variables of their adjoints where
-    these are not called by the label.
+    node without one is written inside the statement that uses it. `label` tells the programs of a
+    module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
+    variables of their adjoints where these are not called by the label. `orders` are how the axes
+    of values lie in memory, the slowest first, where they do not lie row by row.
     """
 
     name: str
-    steps: tuple[Step | LoopStep, ...]
+    steps: tuple[AnyStep, ...]
     variables: Mapping[Node, str]
     results: Mapping[str, Node]
     labels: Mapping[Node, str]
     adjoints: Mapping[Node, str]
+    scratch: tuple[Scratch, ...] = ()
+    label: str = ""
+    orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
 
 
 def plan(
@@ -84,35 +154,33 @@ def plan(
     given: Mapping[Node, str],
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
+    fast: bool = False,
 ) -> Program:
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
     since they are cached; `taken` are further names that it must not use.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}))
+    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast)
 
 
 def _planned(
-    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope
+    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope, fast: bool
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope)
+    variables = name_variables(graph, order, given, needed, adjoints, scope, fast)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive))
+            steps.append(_loop_step(graph, node, variables, scope, alive, fast))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
-    held = {variables[n] for n in ends if n in variables}
-    held.update(name for n in ends if n not in variables for name in _read(n, variables))
-    held.update(given.values())
-    freed = _with_frees(steps, variables, held)
+    freed = with_frees(steps, variables, held_names(ends, given, variables))
     spoken = {a.value for a in graph.adjoints if a.of in graph.names}
     found = {
         a.of: variables[a.value]
@@ -132,7 +200,12 @@ def _named_arguments(node: Node) -> list[Node]:
 
 
 def _loop_step(
-    graph: Graph, node: Node, variables: dict[Node, str], scope: Scope, alive: Counter[Node]
+    graph: Graph,
+    node: Node,
+    variables: dict[Node, str],
+    scope: Scope,
+    alive: Counter[Node],
+    fast: bool,
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
@@ -156,9 +229,14 @@ def _loop_step(
         else:
             inside[carried] = scope.fresh(flat(hint))
     elements: dict[Node, Node] = {}
+    items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        names.setdefault(read, element_name(graph, loop, element, variables.get(viewed(source))))
+        called = element_name(graph, loop, element, variables.get(viewed(source)))
+        names.setdefault(read, called)
+        if fast and not loop.limited and not element.axis and read not in inside:
+            inside[read] = scope.fresh(flat(called))
+            items.append((inside[read], source))
     new = rebuild(loop.roots, with_args, {**{n: n for n in inside}, **elements})
     for old, moved in new.items():
         if old in names:
@@ -166,7 +244,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope)
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast)
     count = len(loop.carried)
     return LoopStep(
         node,
@@ -184,6 +262,7 @@ def _loop_step(
         ),
         None if loop.until is None else new[loop.until],
         variables.get(result(node, STEPS)),
+        items=tuple(items),
     )
 
 
@@ -217,13 +296,13 @@ def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, list[Adjoint]]:
     return grouped
 
 
-def _with_frees(
-    steps: Sequence[Step | LoopStep], variables: Mapping[Node, str], held: Collection[str]
-) -> tuple[Step | LoopStep, ...]:
+def with_frees(
+    steps: Sequence[AnyStep], variables: Mapping[Node, str], held: Collection[str]
+) -> tuple[AnyStep, ...]:
     """Each step with the variables that die there: arrays that nobody else holds."""
     scalars = {name for node, name in variables.items() if not node.rank}
     last = {
-        name: number for number, step in enumerate(steps) for name in _read(step.node, variables)
+        name: number for number, step in enumerate(steps) for name in _read(given(step), variables)
     }
     freed: dict[int, list[str]] = {}
     for name, number in last.items():
@@ -232,14 +311,42 @@ def _with_frees(
     return tuple(replace(step, frees=tuple(freed.get(i, ()))) for i, step in enumerate(steps))
 
 
-def _read(node: Node, variables: Mapping[Node, str]) -> list[str]:
-    """The variables that the statement of a node reads, also in what is written inside it."""
-    found: dict[str, None] = {}
-    pending = list(reversed(node.args))
+def every_name(program: Program) -> set[str]:
+    """The variables of a program, also those of its loops and blocks."""
+    names: set[str] = set()
+    pending = [program]
     while pending:
-        arg = pending.pop()
-        if arg in variables:
-            found[variables[arg]] = None
+        one = pending.pop()
+        names.update(one.variables.values())
+        pending += [step.body for step in one.steps if not isinstance(step, Step)]
+    return names
+
+
+def given(step: AnyStep) -> tuple[Node, ...]:
+    """What a step reads."""
+    return step.reads if isinstance(step, BlockStep) else step.node.args
+
+
+def made(step: AnyStep) -> tuple[Node, ...]:
+    """What a step computes."""
+    return step.made if isinstance(step, BlockStep) else (step.node,)
+
+
+def held_names(
+    ends: Iterable[Node], given: Mapping[Node, str], variables: Mapping[Node, str]
+) -> set[str]:
+    """The variables that outlive the statements: what the ends read, and what was given."""
+    return {*given.values(), *_read(ends, variables)}
+
+
+def _read(nodes: Iterable[Node], variables: Mapping[Node, str]) -> list[str]:
+    """The variables that the expressions of nodes read, also in what is written inside them."""
+    found: dict[str, None] = {}
+    pending = list(nodes)[::-1]
+    while pending:
+        node = pending.pop()
+        if node in variables:
+            found[variables[node]] = None
         else:
-            pending.extend(reversed(arg.args))
+            pending.extend(reversed(node.args))
     return list(found)

@@ -7,6 +7,9 @@ from collections.abc import Callable
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.rewrite.components import components
+from graphc.rewrite.distribute import distribute
+from graphc.rewrite.fast import settle, strengthen
+from graphc.rewrite.layout import arrange
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
@@ -35,13 +38,15 @@ def unwrap(graph: Graph) -> Graph:
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
 
-FAST: tuple[Pass, ...] = ()
-"""What the fast module is made with besides, after those."""
+_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, settle)
 
-LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
+LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (distribute, simplify, *_ALGEBRA)}
 """What a level of optimisation adds to `PASSES`."""
 
-DERIVED: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (*FAST, components)}
+DERIVED: dict[str, tuple[Pass, ...]] = {
+    "-O0": (),
+    "-O2": (distribute, simplify, components, *_ALGEBRA),
+}
 """What it adds for derived functions, which are not cut into halves with a cache between them."""
 
 

@@ -6,7 +6,7 @@ These are equal in exact arithmetic, not bit for bit, so they are not among the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.elaborate.model import Declared, Model
@@ -161,6 +161,14 @@ def stabilise(model: Model) -> Model:
     declared = (*model.inputs, *model.params)
     new = rebuild([*(d.node for d in declared), *outputs, *derived], replaced)
 
+    moved = with_nodes(model, new)
+    ordered = sorted(notes, key=lambda note: note.span.start if note.span else 0)
+    return replace(moved, notes=tuple(ordered))
+
+
+def with_nodes(model: Model, new: Mapping[Node, Node]) -> Model:
+    """The model with its nodes replaced."""
+
     def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
         return tuple(replace(d, node=new[d.node]) for d in declared)
 
@@ -171,5 +179,4 @@ def stabilise(model: Model) -> Model:
         outputs=moved(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
         derivations=tuple(one.moved(new) for one in model.derivations),
-        notes=tuple(sorted(notes, key=lambda note: note.span.start if note.span else 0)),
     )

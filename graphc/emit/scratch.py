@@ -1,0 +1,98 @@
+"""The scratch of a program: the arrays that it computes in, taken before and given back after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from graphc.emit.compiled import Compiled, Derived
+from graphc.emit.expression import DTYPES, show
+from graphc.emit.layout import function, listed
+from graphc.plan.schedule import Program, Scratch, Step
+from graphc.types import Dtype, Shape
+
+SEVERAL = 12  # names: more are unpacked in brackets
+
+
+def within_scratch(program: Program, lines: list[str]) -> list[str]:
+    """The lines of a program between those that take its scratch and give it back."""
+    made = program.scratch
+    if not made:
+        return lines
+    arguments = ", ".join([_name(program), *_dims(program)])
+    names = [scratch.name for scratch in made]
+    opening, closing = ("(", ") = scratch") if len(made) > SEVERAL else ("", " = scratch")
+    return [
+        f"scratch = _take({arguments})",
+        *([f"{names[0]}, = scratch"] if len(made) == 1 else listed(opening, names, closing)),
+        *lines,
+        f"_give(scratch, {arguments})",
+    ]
+
+
+def scratch_functions(compiled: Compiled) -> list[str]:
+    """The functions that make scratch, one for each program that needs some."""
+    return [_function(program) for program in programs(compiled) if program.scratch]
+
+
+def programs(compiled: Compiled) -> Iterator[Program]:
+    """Every program of the module, in each of its modes, also those of loops and blocks."""
+    functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
+    every = [each for one in functions for each in (one, *one.others)]
+    by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
+    yield from _within([*(one.program for one in every), *by_arrays])
+
+
+def _within(outer: Iterable[Program]) -> Iterator[Program]:
+    pending = list(outer)[::-1]
+    while pending:
+        program = pending.pop()
+        yield program
+        pending += [s.body for s in reversed(program.steps) if not isinstance(s, Step)]
+
+
+def _function(program: Program) -> str:
+    made = program.scratch
+    names = [scratch.name for scratch in made]
+    orders = {scratch.name: scratch.order for scratch in made}
+    return function(
+        f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
+        " -> tuple[Any, ...]:",
+        f"The arrays that `{program.label}` computes in.",
+        [
+            *(f"{scratch.name} = {_made(scratch, orders)}" for scratch in made),
+            *listed("return (", names, ",)" if len(names) == 1 else ")"),
+        ],
+    )
+
+
+def _name(program: Program) -> str:
+    return f"_scratch_{program.label}"
+
+
+def _dims(program: Program) -> list[str]:
+    """The dims that the shapes of the scratch depend on."""
+    return sorted({name for s in program.scratch for axis in s.shape for name in axis.symbols})
+
+
+def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
+    """New memory, or that of the base in another shape, with its axes in their places."""
+    shape = tuple(scratch.shape[axis] for axis in scratch.order)
+    if not scratch.base:
+        return new_array(scratch.shape, scratch.dtype, scratch.order)
+    base, order = scratch.base, orders[scratch.base]
+    if order != tuple(range(len(order))):
+        base = f"{base}.transpose({', '.join(map(str, order))})"
+    return f"{base}.reshape({show(shape)}){_back(scratch.order)}"
+
+
+def new_array(shape: Shape, dtype: Dtype, order: tuple[int, ...]) -> str:
+    """An expression for new memory whose axes lie in this order, the slowest first."""
+    lying = show(tuple(shape[axis] for axis in order))
+    return f"np.empty({lying}, {DTYPES[dtype]}){_back(order)}"
+
+
+def _back(order: tuple[int, ...]) -> str:
+    """Brings axes that are listed as they lie in memory into their places."""
+    if order == tuple(range(len(order))):
+        return ""
+    return f".transpose({', '.join(str(order.index(i)) for i in range(len(order)))})"

@@ -1,0 +1,284 @@
+"""A program -> the same program, where what passes over long arrays runs in blocks of an axis.
+
+A chain of elementwise operations, with the reductions that end it, reads and writes memory once an
+operation. In blocks of a few thousand elements the arrays between stay in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from graphc.dims import Dim
+from graphc.graph import Node, intern, stamped, topological
+from graphc.loop import RESULT
+from graphc.names import Scope
+from graphc.ops.arithmetic import accumulate
+from graphc.ops.assembling import assemble
+from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
+from graphc.plan.classes import Classes, Extent
+from graphc.plan.layout import Order, orders
+from graphc.plan.regions import Region, regions
+from graphc.plan.schedule import BlockStep, LoopStep, Program, Step, made
+from graphc.types import Mismatch, same, same_shape
+
+
+def in_blocks(
+    program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
+) -> Program:
+    """The program with its long chains in blocks; `kept` outlives the function."""
+    whole, program = program, _without_views(program, kept)
+    own = list(dict.fromkeys(node for step in program.steps for node in made(step)))
+    given = set(program.variables) - set(own)
+    given = {n for n in given if n.op is not RESULT}
+    ends = [*program.results.values(), *kept]
+    nodes = list(topological([*ends, *own], given))
+    classes = Classes(nodes)
+    found = regions(program, ends, nodes, given, classes)
+    if not found.regions:
+        return whole
+    names = Scope({*taken, *program.variables.values()})
+    inside = {node: region for region in found.regions for node in region.nodes}
+    free = _free(program, kept)
+    built: dict[Region, Sequence[Step | BlockStep]] = {}
+    lying: dict[Node, Order] = {}
+    for region in found.regions:
+        builder = _Builder(region, program, classes, names)
+        steps = builder.steps(free, lying)
+        if steps is not None:
+            built[region] = steps
+            lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
+    return replace(
+        program,
+        steps=tuple(_in_order(program, found.levels, inside, built)),
+        orders=lying,
+    )
+
+
+def _without_views(program: Program, kept: Collection[Node]) -> Program:
+    """The program with the axes of arrays permuted where that is read: outside of blocks too."""
+    views = {
+        step.node
+        for step in program.steps
+        if isinstance(step, Step) and step.node.op in (transpose, expand)
+    } - set(kept)
+    return replace(
+        program,
+        steps=tuple(step for step in program.steps if not views.intersection(made(step))),
+        variables={node: name for node, name in program.variables.items() if node not in views},
+    )
+
+
+def _free(program: Program, kept: Collection[Node]) -> set[Node]:
+    """Results whose axes may lie in any order: blocks of Jacobians and Hessians, and permuted ones.
+
+    Nothing else that outlives the function may share their memory.
+    """
+    found: set[Node] = set()
+    bound = set(kept)
+    for name, node in program.results.items():
+        if name.startswith(("J ", "H ")):
+            while node.op is transpose:
+                node = node.args[0]
+            found.add(node)
+        else:
+            bound.add(node)
+    for node in (*bound, *(node for node in found if node.op.view_of is not None)):
+        while node.op.view_of is not None:
+            node = node.args[node.op.view_of]
+            bound.add(node)
+    return found - bound
+
+
+def _in_order(
+    program: Program,
+    levels: Mapping[Node, int],
+    inside: Mapping[Node, Region],
+    built: Mapping[Region, Sequence[Step | BlockStep]],
+) -> Iterable[Step | LoopStep | BlockStep]:
+    """The steps by level; of one level what is in no region first."""
+    numbered: list[tuple[int, int, int, Step | LoopStep | BlockStep]] = []
+    for number, step in enumerate(program.steps):
+        region = None if isinstance(step, BlockStep) else inside.get(step.node)
+        if isinstance(step, BlockStep) or region in built:
+            continue
+        level = levels[step.node] if region is None else region.level
+        numbered.append((level, region is not None, number, step))
+    for number, (region, steps) in enumerate(built.items()):
+        numbered += [(region.level, 2, number, step) for step in steps]
+    return [step for *_, step in sorted(numbered, key=lambda one: one[:3])]
+
+
+# ---- the function of a block --------------------------------------------------------------------
+
+
+class _Builder:
+    """One region as a step: its nodes once more, with the size of a block in place of the axis."""
+
+    def __init__(self, region: Region, program: Program, classes: Classes, names: Scope) -> None:
+        self.region, self.program, self.classes, self.names = region, program, classes, names
+        node, axis = region.chosen
+        self.length = node.shape[axis]
+        self.start, self.size = names.fresh("start"), names.fresh("size")
+        self.new: dict[Node, Node] = {}
+        self.variables: dict[Node, str] = {}
+        self.slices: list[Step] = []
+        self.before: list[Step] = []
+        self.reads: dict[Node, None] = {}
+        self.lying: dict[Node, Order] = {}
+
+    def steps(
+        self, free: Collection[Node], known: Mapping[Node, Order]
+    ) -> list[Step | BlockStep] | None:
+        """The steps; None where a node cannot be computed for a part of the axis after all.
+
+        `free` are results that may lie in any order, `known` the orders of what is from outside.
+        """
+        try:
+            for node in self.region.nodes:
+                self._resize(node)
+            parts = {node: self._items(node) for node in self.region.read - self.region.totals}
+        except Mismatch:
+            return None
+        members = set(self.region.nodes)
+        own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
+        computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
+        bound = (self.region.read - set(free)) | self.region.totals
+        self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
+        steps: list[Step] = []
+        outputs: list[tuple[str, Node, Node, str]] = []
+        totals: list[tuple[str, Node, Node]] = []
+        read = {arg for step in own for arg in step.node.args}
+        for step in own:
+            node, name = step.node, step.target
+            new = self.new[node]
+            if node.op is assemble and node in parts and node not in read:
+                outputs += self._by_place(name, node, parts[node])
+                long = node.attrs["block"]
+                small = tuple(axis for axis in range(node.rank) if axis != long)
+                self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
+                continue
+            crossing = node in self.region.totals or node in self.region.read
+            self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
+            steps.append(Step(inner, new, step.adjoints))
+            if node in self.region.totals:
+                totals.append((name, node, new))
+            elif node in self.region.read:
+                outputs.append((name, node, new, subscript(parts[node], node.shape)))
+        name = self.names.fresh("block")
+        results = {str(number): new for number, (_, _, new) in enumerate(totals)}
+        used = {arg for step in steps for arg in self._behind(step.node)}
+        slices = [one for one in self.slices if one.node in used]
+        body = Program(
+            "", (*slices, *steps), self.variables, results,
+            self.program.labels, self.program.adjoints, label=f"{self.program.label}_{name}",
+            orders={self.new[node]: order for node, order in self.lying.items()},
+        )  # fmt: skip
+        block = BlockStep(
+            name, self.length, self.start, self.size, body,
+            tuple(self.reads), tuple(outputs), tuple(totals),
+        )  # fmt: skip
+        return [*self.before, block]
+
+    def _by_place(
+        self, name: str, node: Node, items: Sequence[Item]
+    ) -> Iterable[tuple[str, Node, Node, str]]:
+        """Each component of an array as an output, which is computed where it stands in it."""
+        long = node.attrs["block"]
+        for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
+            chosen: list[Item] = [("at", Dim.of(position)) for position in place]
+            chosen.insert(long, items[long])
+            yield name, node, component, subscript(chosen, node.shape)
+
+    def _behind(self, node: Node) -> Iterable[Node]:
+        """What the statement of a node reads, also in what is written inside it."""
+        pending = list(node.args)
+        while pending:
+            one = pending.pop()
+            yield one
+            if one not in self.variables:
+                pending += one.args
+
+    def _resize(self, node: Node) -> None:
+        args = tuple(self._operand(arg) for arg in node.args)
+        attrs, shape = self._attrs(node), self._shape(node)
+        if node.op.structure != "elementwise" and node.op is not accumulate:
+            found = node.op.infer(*(arg.type for arg in args), **attrs)
+            if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
+                raise Mismatch("E301", "a block of this operation is not of the expected shape")
+        with stamped(node.origin, node.index[0]):
+            self.new[node] = intern(node.op, args, attrs, node.type.with_shape(shape), node.salt)
+
+    def _operand(self, arg: Node) -> Node:
+        """An argument: of the block, a part of an array from outside, or all of it."""
+        if arg in self.new:
+            return self.new[arg]
+        mine = self.classes.axes(arg, self.region.chosen)
+        variables = self.program.variables
+        if arg not in variables and not arg.static and arg.rank and not arg.args and mine:
+            name = self.names.fresh(f"{arg.op.name}_of_axis")
+            self.before.append(Step(name, arg))
+            self.variables[arg] = name
+        pending = [arg]
+        while pending:
+            one = pending.pop()
+            if one in variables:
+                self.variables[one] = variables[one]
+                self.reads[one] = None
+            elif one not in self.variables:
+                pending += one.args
+        if not mine:
+            return arg
+        part = index(arg, items=self._items(arg))
+        name = self.variables.get(arg, f"{arg.op.name}")
+        self.variables[part] = self.names.fresh(f"{name}_part")
+        self.slices.append(Step(self.variables[part], part))
+        self.new[arg] = part
+        return part
+
+    def _shape(self, node: Node) -> tuple[Dim, ...]:
+        """The shape that a node has in a block."""
+        return tuple(
+            n if (extent := self._extent(node, axis)) is None else self._many(extent)
+            for axis, n in enumerate(node.shape)
+        )
+
+    def _extent(self, node: Node, axis: int) -> Extent | None:
+        """How an axis is made of the positions of the block's axis, if it is."""
+        if axis not in self.classes.axes(node, self.region.chosen):
+            return None
+        return self.classes.extent(node, axis, self.region.chosen)
+
+    def _many(self, extent: Extent) -> Dim:
+        return extent.outer * Dim.symbol(self.size) * extent.inner
+
+    def _items(self, node: Node) -> tuple[Item, ...]:
+        """Which part of a whole array the block has."""
+        items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
+        mine = self.classes.axes(node, self.region.chosen)
+        extent = self.classes.extent(node, mine[0], self.region.chosen)
+        if len(mine) > 1 or extent.outer.constant != 1:
+            raise Mismatch("E301", "the positions of a block are not side by side")
+        start = Dim.symbol(self.start) * extent.inner
+        items[mine[0]] = ("slice", (start, self._many(extent), 1))
+        return tuple(items)
+
+    def _attrs(self, node: Node) -> dict[str, Any]:
+        """Attributes with the size of a block where they speak of the axis."""
+        attrs = dict(node.attrs)
+        if "shape" in attrs and node.op is not unindex:
+            attrs["shape"] = self._shape(node)
+        if node.op in (index, unindex):
+            whole = node.args[0] if node.op is index else node
+            shape = self._shape(whole)
+            items = list(attrs["items"])
+            for place in self.classes.axes(whole, self.region.chosen):
+                kind, value = items[place]
+                if kind != "slice" or value[2] != 1 or not same(value[1], whole.shape[place]):
+                    raise Mismatch("E301", "a part of the axis is chosen")
+                items[place] = ("slice", (value[0], shape[place], 1))
+            attrs["items"] = tuple(items)
+            if node.op is unindex:
+                attrs["shape"] = shape
+        return attrs

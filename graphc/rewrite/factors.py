@@ -1,0 +1,238 @@
+"""Signs and scalar factors: gathered in front of a product, or in its smallest factor.
+
+A pass over an array is what counts, so none of these makes one more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.graph import Node, as_node, intern
+from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times
+from graphc.ops.shaping import expand, reshape, transpose
+from graphc.rewrite.bounds import never_tiny
+from graphc.rewrite.uses import Once, Rules
+from graphc.types import same_shape
+
+MODERATE = 2.0**40
+"""Factors from 1 / MODERATE to MODERATE are multiplied together: no such product overflows."""
+
+
+def is_factor(node: Node) -> bool:
+    """Is it a number, known now or when the dims are, of moderate size?"""
+    if node.rank or not node.static:
+        return False
+    value = node.value
+    return value is None or 1 / MODERATE <= abs(value) <= MODERATE
+
+
+def _whole(x: Node, node: Node) -> bool:
+    """Has an operand all elements of the result, not repeated?"""
+    return same_shape(x.shape, node.shape)
+
+
+def scalar_in_front(node: Node, once: Once) -> Node | None:
+    """x * s -> s * x. Exact."""
+    one, other = node.args
+    if other.rank or (not one.rank and (one.static or not other.static)):
+        return None
+    return times(other, one)
+
+
+def scalars_multiplied(node: Node, once: Once) -> Node | None:
+    """a * (b * x) -> (a * b) * x; a * (-x) -> (-a) * x, -1 * x -> -x; a * (b / x) -> (a * b) / x.
+
+    The first and the last round otherwise; a or b is a number of moderate size.
+    """
+    scalar, x = node.args
+    if scalar.rank or node.type.dtype != "float" or node.static:
+        return None
+    if not node.rank and (scalar.value is None or not x.args or x.args[0].value is None):
+        return None
+    if x.op is negative and scalar.value is not None:
+        return times(-scalar.value, x.args[0])
+    if scalar.value == -1 and node.rank and same_shape(x.shape, node.shape):
+        return negative(x)
+    if x.op is times and not x.args[0].rank and _either(scalar, x.args[0]):
+        return times(_product(scalar, x.args[0]), x.args[1])
+    if x.op is over and not x.args[0].rank and x.args[1].rank and _either(scalar, x.args[0]):
+        return over(_product(scalar, x.args[0]), x.args[1])
+    return None
+
+
+def _either(one: Node, other: Node) -> bool:
+    return is_factor(one) or is_factor(other)
+
+
+def _product(one: Node, other: Node) -> Node:
+    if one.value is None or other.value is None:
+        return other if one.value == 1 else one if other.value == 1 else times(one, other)
+    return as_node(float(one.value) * float(other.value))
+
+
+def factor_of_view(node: Node, once: Once) -> Node | None:
+    """A permuted or reshaped s * x or -x -> s times, or minus, x so permuted or reshaped. Exact."""
+    scaled = node.args[0]
+    if scaled.op not in (times, negative) or not once(scaled) or scaled.type.dtype != "float":
+        return None
+    x = scaled.args[-1]
+    if not x.rank or (scaled.op is times and scaled.args[0].rank):
+        return None
+    return scaled.op(*scaled.args[:-1], node.op(x, **node.attrs))
+
+
+def few_in_front(node: Node, once: Once) -> Node | None:
+    """(q * x) * y -> q * (x * y), or (q * y) * x where y has fewer elements, as q has.
+
+    q is a scalar or an array that is repeated. Rounds otherwise.
+    """
+    if node.type.dtype != "float":
+        return None
+    for scaled, other in (node.args, node.args[::-1]):
+        if scaled.op is not times or not other.rank or not _whole(scaled, node):
+            continue
+        for few, x in (scaled.args, scaled.args[::-1]):
+            if _whole(few, node) or not _whole(x, node) or not once(scaled):
+                continue
+            if _whole(other, node):
+                return times(few, times(x, other))
+            if few.rank not in (0, other.rank):
+                continue  # such axes fit none but those of x
+            both = times(few, other)
+            return None if _whole(both, node) else times(both, x)
+    return None
+
+
+def scalar_to_the_smaller(node: Node, once: Once) -> Node | None:
+    """s * (q * x) -> (s * q) * x, where q has fewer elements than x. Rounds otherwise."""
+    scalar, product = node.args
+    if scalar.rank or product.op is not times or not once(product):
+        return None
+    for small, x in (product.args, product.args[::-1]):
+        if small.rank and not _whole(small, node) and _whole(x, node):
+            return times(times(scalar, small), x)
+    return None
+
+
+def scalar_of_quotient(node: Node, once: Once) -> Node | None:
+    """x / c -> (1 / c) * x; (s * x) / y -> s * (x / y). Exact for powers of two, else rounded."""
+    x, divisor = node.args
+    if not x.rank or node.type.dtype != "float":
+        return None
+    if not divisor.rank and is_factor(divisor):
+        inverse = 1.0 / divisor if divisor.value is None else as_node(1 / divisor.value)
+        return times(inverse, x)
+    if x.op is times and not x.args[0].rank and _whole(x.args[1], node) and once(x):
+        return times(x.args[0], over(x.args[1], divisor))
+    return None
+
+
+def quotient_by_few(node: Node, once: Once) -> Node | None:
+    """x / q -> (1 / q) * x, where q has fewer elements than x and is never tiny.
+
+    Rounds otherwise; a multiplication takes a third of the time of a division.
+    """
+    x, few = node.args
+    if not few.rank or not _whole(x, node) or _whole(few, node) or not never_tiny(few):
+        return None
+    return times(over(1.0, few), x)
+
+
+def sign_of_product(node: Node, once: Once) -> Node | None:
+    """(-x) * y -> -(x * y), and (-x) / y, x / (-y) likewise. Exact."""
+    for slot, (signed, other) in enumerate((node.args, node.args[::-1])):
+        if signed.op is not negative or not once(signed) or not _whole(signed, node):
+            continue
+        args = (signed.args[0], other)
+        return negative(node.op(*(args if slot == 0 else args[::-1])))
+    return None
+
+
+def sign_to_a_factor(node: Node, once: Once) -> Node | None:
+    """-(c * x) -> (-c) * x, -(q * x) -> (-q) * x with fewer elements in q; -(x - y) -> y - x.
+
+    Exact, but that x - x is 0 where -(x - x) is -0.
+    """
+    x = node.args[0]
+    if x.op is negative:
+        return x.args[0]
+    if node.type.dtype != "float":
+        return None
+    if x.op is minus:
+        return minus(x.args[1], x.args[0])
+    if x.op not in (times, over):
+        return None
+    one, other = x.args
+    if not once(x):
+        return None
+    if one.value is not None and not one.rank:
+        return x.op(as_node(-float(one.value)), other)
+    if not _whole(one, x):
+        return x.op(negative(one), other)
+    return x.op(one, negative(other)) if not _whole(other, x) else None
+
+
+def sign_of_term(node: Node, once: Once) -> Node | None:
+    """-x + y -> y - x; of more terms the signed one is subtracted from another. Exact for two."""
+    signed = [slot for slot, term in enumerate(node.args) if term.op is negative]
+    if not signed or len(node.args) < 2:
+        return None
+    slot = signed[0]
+    rest = [term for i, term in enumerate(node.args) if i != slot]
+    if node.op is plus:
+        return minus(rest[0], node.args[slot].args[0])
+    place = max(slot - 1, 0)
+    if rest[place].op is negative:
+        return None
+    difference = minus(rest[place], node.args[slot].args[0])
+    return sum_of([*rest[:place], difference, *rest[place + 1 :]], node)
+
+
+def terms_alike(node: Node, once: Once) -> Node | None:
+    """a x + b x -> (a + b) x, of numbers with one sign; x + x -> 2 x. The sum of a and b rounds."""
+    if node.type.dtype != "float" or len(node.args) < 2:
+        return None
+    parts = [_scaled(term) for term in node.args]
+    for slot, (factor, x) in enumerate(parts):
+        for later in range(slot + 1, len(parts)):
+            more, other = parts[later]
+            if other is not x or factor * more <= 0 or not x.rank:
+                continue
+            if factor == more == 1 and len(parts) > 2:
+                continue  # a sum of two is one pass, and so is a multiple
+            merged = times(factor + more, x)
+            rest = [t for i, t in enumerate(node.args) if i not in (slot, later)]
+            return sum_of([*rest[:slot], merged, *rest[slot:]], node)
+    return None
+
+
+def sum_of(terms: Sequence[Node], node: Node) -> Node | None:
+    """A sum in the place of another, of terms that may be repeated; None where none is whole."""
+    if not any(same_shape(term.shape, node.shape) for term in terms):
+        return None
+    return terms[0] if len(terms) == 1 else intern(accumulate, tuple(terms), {}, node.type)
+
+
+def _scaled(term: Node) -> tuple[float, Node]:
+    """A number of moderate size and what it multiplies."""
+    if term.op is times and is_factor(term.args[0]) and term.args[0].value is not None:
+        return float(term.args[0].value), term.args[1]
+    return 1.0, term
+
+
+SCALARS: Rules = {
+    times: (
+        scalar_in_front,
+        scalars_multiplied,
+        few_in_front,
+        scalar_to_the_smaller,
+        sign_of_product,
+    ),
+    over: (scalar_of_quotient, quotient_by_few, sign_of_product),
+    negative: (sign_to_a_factor,),
+    plus: (sign_of_term, terms_alike),
+    accumulate: (sign_of_term, terms_alike),
+    expand: (factor_of_view,),
+    reshape: (factor_of_view,),
+    transpose: (factor_of_view,),
+}

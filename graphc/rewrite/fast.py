@@ -1,0 +1,91 @@
+"""The rules of the fast module: a graph -> a graph of fewer, cheaper nodes, equal up to rounding.
+
+Each rule sees one node, and may ask whether an argument is read only once. Those of a round see
+the graph as the round before left it.
+"""
+
+from __future__ import annotations
+
+from graphc.graph import Graph, Node, Op, with_args
+from graphc.loop import rebuild
+from graphc.rewrite.factors import SCALARS
+from graphc.rewrite.mapping import mapped
+from graphc.rewrite.matrices import MATRICES, SCALES
+from graphc.rewrite.powers import POWERS
+from graphc.rewrite.primitives import PRIMITIVES
+from graphc.rewrite.reductions import FUSED, SUMS
+from graphc.rewrite.rules import RULES
+from graphc.rewrite.uses import Once, Rule, Rules, read_once
+from graphc.types import same_shape
+
+ROUNDS = 12
+"""Enough for rules that enable one another; more would only be spent on two that disagree."""
+
+
+def _joined(*tables: Rules) -> Rules:
+    """Rules by operation, those of the first table first."""
+    joined: dict[Op, tuple[Rule, ...]] = {}
+    for table in tables:
+        for op, rules in table.items():
+            joined[op] = (*joined.get(op, ()), *rules)
+    return joined
+
+
+FAST_RULES: Rules = _joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
+"""What makes the graph smaller."""
+
+LAST_RULES: Rules = _joined(FUSED, MATRICES)
+"""What hides the structure that the others look for."""
+
+
+def strengthen(graph: Graph) -> Graph:
+    """Apply what makes the graph smaller, until nothing does."""
+    return _applied_everywhere(graph, FAST_RULES)
+
+
+def settle(graph: Graph) -> Graph:
+    """Apply what makes the calls of NumPy cheaper and comes last."""
+    return _applied_everywhere(graph, LAST_RULES)
+
+
+def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
+    for _ in range(ROUNDS):
+        before, graph = graph, _round(graph, rules)
+        if graph is before:
+            break
+    return graph
+
+
+def _round(graph: Graph, rules: Rules) -> Graph:
+    """Every node after the rules that apply to it; the same graph where none does."""
+    roots = graph.results.values()
+    once = read_once(roots)
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        return _applied(with_args(node, args), rules, once)
+
+    new = rebuild(roots, replaced)
+    return graph if all(new[node] is node for node in roots) else mapped(graph, new)
+
+
+def _applied(node: Node, rules: Rules, once: Once) -> Node:
+    while True:
+        better = _better(node, rules, once)
+        if better is None:
+            return node
+        assert better.type.dtype == node.type.dtype, (node, better)
+        assert same_shape(better.shape, node.shape), (node, better)
+        node = better
+
+
+def _better(node: Node, rules: Rules, once: Once) -> Node | None:
+    """What the first rule that applies makes of a node."""
+    for exact in RULES:
+        better = exact(node)
+        if better is not None and better is not node:
+            return better
+    for rule in rules.get(node.op, ()):
+        better = rule(node, once)
+        if better is not None and better is not node:
+            return better
+    return None

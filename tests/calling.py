@@ -1,0 +1,160 @@
+"""Modules at several levels, and everything that their functions can be called with."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from conftest import LEVELS
+
+from graphc import pipeline
+from graphc.elaborate.model import Derivation, Model
+from graphc.emit.module import text as module_text
+from graphc.graph import building
+from graphc.pipeline import Options, load
+from graphc.sample import arguments, sizes
+from graphc.source import Source
+from graphc.syntax.parse import read_source
+
+Names = dict[str, Any]
+PLAIN = Options()
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Levels:
+    """A graph, and its modules by (level, dtype)."""
+
+    model: Model
+    modules: Mapping[tuple[str, str], ModuleType]
+
+
+def at_levels(
+    graph: str | Path,
+    options: Options = PLAIN,
+    dtypes: Sequence[str] = ("float64",),
+    levels: Sequence[str] = LEVELS,
+) -> Levels:
+    """The modules of a text or a file; what does not depend on level and precision is done once."""
+    if isinstance(graph, Path):
+        source, folder = read_source(str(graph), graph.read_bytes()), graph.parent
+    else:
+        source, folder = Source("graph", graph), None
+    modules = {}
+    with building(), pipeline._without_collection(), _derived_once():
+        model = pipeline._model(source, options, folder)
+        for level in levels:
+            compiled = pipeline._compiled(model, replace(options, level=level))
+            for dtype in dtypes:
+                written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
+                modules[level, dtype] = load(written, f"levels_{next(_numbers)}")
+    return Levels(model, modules)
+
+
+@contextmanager
+def _derived_once() -> Iterator[None]:
+    """Inside, derivatives are taken once for each clause: that is most of a compilation."""
+    taken: dict[tuple[str, tuple[str, ...]], Any] = {}
+    take = pipeline.derivatives
+
+    def once(model: Model, one: Derivation, modes: Any) -> Any:
+        key = one.name, tuple(modes)
+        if key not in taken:
+            taken[key] = take(model, one, modes)
+        return taken[key]
+
+    pipeline.derivatives = once
+    try:
+        yield
+    finally:
+        pipeline.derivatives = take
+
+
+# ---- calls -------------------------------------------------------------------------------------
+
+
+def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) -> dict[str, Names]:
+    """For each function of the module its arguments by name; `backward` has those of `forward` too.
+
+    Cotangents and tangents are random, of everything that may have one.
+    """
+    chosen = dict(sizes(model) if dims is None else dims)
+    shared = arguments(model, seed, chosen)
+    rng = np.random.default_rng(seed + 1)
+
+    def drawn(node: Any) -> Any:
+        return rng.normal(size=[axis.evaluate(chosen) for axis in node.shape])
+
+    found = {"forward": shared}
+    if pipeline._wrt(model):
+        floats = [d for d in model.outputs if d.type.dtype == "float"]
+        found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
+    for one in model.derivations:
+        more: Names = {}
+        if one.kind == "vjp":
+            more["cotangents"] = {name: drawn(node) for name, node in one.outputs}
+        if one.kind in ("jvp", "hvp"):
+            moved = {path: drawn(node) for path, node in one.wrt}
+            more["tangents"] = {p: a for path in moved for p, a in _members(model, path, moved)}
+        found[one.name] = copy.deepcopy(shared) | more
+    return copy.deepcopy(found)
+
+
+def _members(model: Model, path: str, moved: Names) -> Iterator[tuple[str, Any]]:
+    """The tangent of a path, or those of a family's members, which are its rows."""
+    families = {d.name: d.family for d in model.params}
+    if families.get(path) is None:
+        yield path, moved[path]
+        return
+    first, _ = families[path]
+    for place, row in enumerate(moved[path]):
+        yield path.replace("*", str(first + place), 1), row
+
+
+def call(made: ModuleType, name: str, arguments: Names) -> Any:
+    """What a function returns; of `backward` also what `forward` returned before."""
+    if name != "backward":
+        return getattr(made, name)(**arguments)
+    rest = {key: value for key, value in arguments.items() if key != "cotangents"}
+    out, cache = made.forward(**rest)
+    return out, cache, made.backward(cache, **arguments["cotangents"])
+
+
+# ---- results -----------------------------------------------------------------------------------
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Everything in nested dicts, tuples and lists; of a sparse matrix its three arrays."""
+    if hasattr(value, "indptr"):
+        value = value.data, value.indices, value.indptr
+    if isinstance(value, Mapping):
+        value = tuple(value.values())
+    if isinstance(value, tuple | list):
+        for one in value:
+            yield from leaves(one)
+    elif value is not None:
+        yield value
+
+
+def bits(value: Any) -> list[tuple[str, tuple[int, ...], bytes]]:
+    """Everything in a result, bit by bit."""
+    found = [np.asarray(one) for one in leaves(value)]
+    return [(one.dtype.str, one.shape, one.tobytes()) for one in found]
+
+
+def scribble(value: Any) -> None:
+    """Write over every array in a value."""
+    for one in leaves(value):
+        if isinstance(one, np.ndarray) and one.flags.writeable:
+            one[...] = 1 if one.dtype.kind == "b" else 77
+
+
+def arrays(value: Any) -> list[np.ndarray]:
+    return [one for one in leaves(value) if isinstance(one, np.ndarray)]

@@ -1,0 +1,271 @@
+"""Both sides of every rule of the fast module: the same bits, or equal up to rounding."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sampling import DTYPES
+
+from graphc.pipeline import Options, compile_file, compile_text, load
+from graphc.rewrite import early, engine, fast
+from graphc.rewrite.uses import Rule
+from graphc.sample import arguments
+
+ROOT = Path(__file__).resolve().parent.parent
+GRAPHS = sorted(
+    path
+    for folder in ("benchmarks/workloads", "examples", "tests/language/examples")
+    for path in (ROOT / folder).glob("*.graph")
+)
+TOLERANCE = {"float64": 1e-13, "float32": 1e-5}
+HARD = (0.0, -0.0, 1.5, -2.25, math.inf, -math.inf, math.nan, 1e-320)
+HUGE = (1e3, -1e3, 90.0, -90.0, 720.0, -720.0, 3e-40, 0.25)
+HEAD = """
+dim N
+input a, b: [8]
+input s: []
+input k: int[4]
+input m: [2, 4]
+input e, f: [N, 4]
+input w: [4, 3]
+input c: [3, 2, 4]
+input wide: [2, 20]
+input label: int[2]
+"""
+
+SAMPLES: Mapping[str, tuple[str, ...]] = {
+    # primitives
+    "sigmoid_by_one_exponential": ("sigmoid(a)", "sigmoid(m)", "sigmoid(s)", "sigmoid(e)"),
+    "softplus_by_parts": ("softplus(e)", "softplus(e * 100)"),
+    "softsign_by_parts": ("softsign(a)", "softsign(e)"),
+    "cross_entropy_by_parts": ("bce_logits(a, b)", "bce_logits(e, f)"),
+    "clip_by_bounds": ("clip(a, -1, 2)", "clip(e, s, 3)"),
+    "mean_by_sum": ("mean(a)", "mean(m, axis=0)", "mean(c, axis=-1, keepdims=true)", "mean(e)"),
+    "outer_by_axes": ("outer(a, b)",),
+    "kept_or_zero": ("where(a > 0, a, 0)", "where(e < f, 0, e)", "relu(m) * 1", "where(m > s, m, 0.0)"),
+    "shift_of_exponentials": (
+        "logsumexp(a)", "softmax(m)", "log_softmax(e, axis=0)", "logsumexp(e, axis=0)",
+    ),
+    "picked_by_rows": ("pick(m, label)", "pick(a, label[0])", "pick(c, stack(label, label, label))"),
+    "placed_by_rows": ("pick(tanh(m), label)", "pick(tanh(c), stack(label, label, label))"),
+    "added_by_rows": ("cross_entropy(m, label)",),
+    # powers
+    "power_by_products": ("a**2", "a**3", "m**5", "a**-1", "(e + 3)**-2", "s**4"),
+    "power_by_roots": ("(a * a + 1)**0.5", "exp(a)**-0.5", "abs(e)**1.5"),
+    "product_with_itself": ("a * a", "m * m", "-a * -a", "e * e"),
+    "function_of_number": ("a * sqrt(2)", "a * log(3)", "m + exp(1.5)"),
+    # scalars
+    "scalar_in_front": ("a * 2", "m * s", "e * sum(e)"),
+    "scalars_multiplied": ("3 * (5 * a)", "2 * (-a)", "2 * (3 / a)", "s * (2 * m)", "-1 * a"),
+    "factor_of_view": ("(2 * a)[:, _] * 3", "reshape(-a, [2, 4])", "(3 * m).T"),
+    "few_in_front": ("(2 * a) * b", "(s * m) * c[0]", "(m[:, :1] * m) * c[1]", "(2 * m) * m[:1]"),
+    "scalar_to_the_smaller": ("2 * (m[:, :1] * m)", "s * (m * m[:1])"),
+    "scalar_of_quotient": ("a / 3", "a / 4", "(2 * a) / b", "e / N"),
+    "quotient_by_few": ("m / sqrt(m[:, :1])", "softmax(m)", "m / (m[:1] * m[:1] + 1)"),
+    "sign_of_product": ("(-a) * b", "a * (-b)", "(-a) / b", "a / (-b)"),
+    "sign_to_a_factor": ("-(2 * a)", "-(a - b)", "-(m[:, :1] * m)", "-(3 / a)"),
+    "sign_of_term": ("-a + b", "tanh(-a) * b - a * a"),
+    "terms_alike": ("2 * a + 3 * a", "a + a", "0.5 * e + e"),
+    # sums
+    "sum_of_signed": ("sum(-a)", "sum(2 * m, axis=0)", "sum(m / s)", "sum(s * c, axis=[0, 2])"),
+    "of_permuted": (
+        "sum(m.T, axis=0)", "max(transpose(c, [2, 0, 1]), axis=1)", "min(m.T)",
+        "sum(transpose(c, [1, 2, 0]), axis=[0, 2], keepdims=true)",
+    ),
+    "sum_of_view": (
+        "sum(m[:, _, :], axis=1)", "sum(broadcast_to(a, [3, 8]), axis=0)", "sum(reshape(a, [2, 4]))",
+        "sum(broadcast_to(m[:, :1], [2, 5]), axis=1)", "sum(c[:, _], axis=[0, 2])",
+        "sum(broadcast_to(s, [2, 3]), axis=1)", "sum(m[_], axis=0, keepdims=true)",
+    ),
+    "sum_of_product": (
+        "sum(m[:, :1] * m, axis=1)", "sum(c / c[:, :1], axis=1)", "sum(c * m[:1], axis=[0, 1])",
+        "sum(c[:, :, :1] * c, axis=[0, 2], keepdims=true)",
+    ),
+    "sum_of_matmul": (
+        "sum(m @ w, axis=1)", "sum(m @ w, axis=0)", "sum(c @ w, axis=2)", "sum(c @ w, axis=1)",
+        "sum(e @ w, axis=0, keepdims=true)",
+    ),
+    "sum_of_terms": ("sum(e @ w + e @ w[::-1], axis=0)", "sum(m - m[:, :1] * m, axis=1)"),
+    "sum_of_all_products": ("sum(a * b)", "sum(e * f)"),
+    "sum_of_row_products": ("sum(wide * (wide + 1), axis=1)", "sum(wide * wide[::-1], axis=-1, keepdims=true)"),
+    "sum_by_product": (
+        "sum(m, axis=0)", "sum(m, axis=1, keepdims=true)", "sum(c, axis=[0, 1])", "sum(e, axis=0)",
+        "sum(c, axis=[1, 2])", "sum(exp(c), axis=1)", "sum(e, axis=1)",
+    ),
+    # matrices
+    "scalar_of_matmul": ("2 * (wide.T @ m)", "(3 * wide) @ wide.T", "s * (wide.T @ wide)"),
+    "rows_as_one": ("c @ w", "exp(c) @ w[:, 0]"),
+    "rows_already": (),
+    "copied_once": ("reshape(transpose(c, [2, 0, 1]), [4, 6])", "reshape(m.T, [8])"),
+    "transpose_of_product": ("(m @ w).T", "transpose(c @ w @ w.T, [2, 0, 1])"),
+    "permuted_axes": ("transpose(m[:, _], [1, 2, 0]) * 2",),
+    # before calculus
+    "_same_shape": (),
+    "diagonal_beside_matrix": (
+        "w[:, :1] * e.T + tril(w @ w.T, k=-1) @ e.T",
+        "tril(w @ w.T, k=-1) @ e.T + e.T * w[:, 1:2]",
+        "e @ triu(w @ w.T, k=1) + e * w[:, 0]",
+    ),
+}  # fmt: skip
+
+NEEDS: Mapping[str, tuple[str, ...]] = {
+    "added_by_rows": ("placed_by_rows",),
+    "rows_already": ("copied_once",),
+    "quotient_by_few": ("shift_of_exponentials", "product_with_itself"),
+    "power_by_roots": ("product_with_itself",),
+}
+"""What a rule finds only after others."""
+
+EXACT = {
+    "softsign_by_parts", "cross_entropy_by_parts", "clip_by_bounds",
+    "mean_by_sum", "outer_by_axes", "kept_or_zero", "picked_by_rows", "placed_by_rows",
+    "added_by_rows", "product_with_itself", "scalar_in_front", "factor_of_view", "sign_of_product",
+    "sign_to_a_factor", "permuted_axes", "rows_already", "_same_shape",
+}  # fmt: skip
+"""Equal bit for bit, but for the sign of a zero."""
+
+FINITE = {
+    "few_in_front", "scalar_to_the_smaller", "scalars_multiplied", "scalar_of_quotient",
+    "sum_of_signed", "sum_of_view", "sum_of_product", "sum_of_matmul", "sum_of_terms",
+    "sum_of_all_products", "sum_of_row_products", "sum_by_product", "scalar_of_matmul",
+    "rows_as_one", "transpose_of_product", "diagonal_beside_matrix", "of_permuted",
+}  # fmt: skip
+"""Compared where all is finite: sums of inf and nan come in another order, or are gone."""
+
+
+def rules_of(*tables: Mapping[Any, tuple[Rule, ...]]) -> dict[str, Rule]:
+    return {rule.__name__: rule for table in tables for rules in table.values() for rule in rules}
+
+
+FAST, EARLY = rules_of(fast.FAST_RULES, fast.LAST_RULES), rules_of(early.EARLY)
+
+
+def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """At -O2 only these rules apply."""
+
+    def only(table: Mapping[Any, tuple[Rule, ...]]) -> dict[Any, tuple[Rule, ...]]:
+        kept = {op: tuple(r for r in rules if r.__name__ in names) for op, rules in table.items()}
+        return {op: rules for op, rules in kept.items() if rules}
+
+    for name in ("FAST_RULES", "LAST_RULES"):
+        monkeypatch.setattr(fast, name, only(getattr(fast, name)))
+    monkeypatch.setattr(early, "EARLY", only(early.EARLY))
+    monkeypatch.setitem(engine.LEVELS, "-O2", (fast.strengthen, fast.settle))
+
+
+def given(point: str, n: int) -> list[Any]:
+    rng = np.random.default_rng(7)
+    if point == "random":
+        a, b, m = rng.normal(size=8), rng.normal(size=8), rng.normal(size=(2, 4))
+    else:
+        a = np.array(HARD if point == "hard" else HUGE)
+        b, m = rng.permutation(a), rng.permutation(a).reshape(2, 4)
+    e, f = rng.normal(size=(2, n, 4))
+    w, c, wide = rng.normal(size=(4, 3)), rng.normal(size=(3, 2, 4)), rng.normal(size=(2, 20))
+    return [a, b, a[2], [1, -2, 0, 7], m, e, f, w, c, wide, [3, 1]]
+
+
+def computed(text: str, dtype: str, point: str, n: int) -> list[np.ndarray]:
+    """The value, with gradients and alone, and the gradients."""
+    generated = load(text, "side")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        arrays = [
+            np.asarray(one, int if slot in (3, 10) else dtype)
+            for slot, one in enumerate(given(point, n))
+        ]
+        out, cache = generated.forward(*arrays)
+        seed = np.random.default_rng(1).normal(size=np.shape(out.y))
+        gradients = generated.backward(cache, y=seed).values()
+        return [np.asarray(one) for one in (out.y, generated.alone(*arrays), *gradients)]
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=True)
+
+
+def close(one: np.ndarray, other: np.ndarray, tolerance: float, scale: float) -> None:
+    """Finite in the same places, and there equal up to a part of what is largest."""
+    assert one.dtype == other.dtype
+    assert one.shape == other.shape
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(other))
+    finite = np.isfinite(one) & np.isfinite(other)
+    np.testing.assert_array_equal(one[~finite], other[~finite])
+    np.testing.assert_allclose(one[finite], other[finite], rtol=0, atol=tolerance * scale)
+
+
+def largest(arrays: list[np.ndarray]) -> float:
+    return max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in arrays), default=0.0)
+
+
+def without_level(text: str) -> str:
+    return text.replace("(-O2)", "").replace("(-O0)", "")
+
+
+def test_every_rule_has_samples() -> None:
+    assert {*FAST, *EARLY} == {*SAMPLES}
+    assert EXACT.isdisjoint(FINITE)
+    assert {*EXACT, *FINITE} <= {*SAMPLES}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", SAMPLES)
+def test_both_sides_agree(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for expression in SAMPLES[name]:
+        text = f"{HEAD}\noutput y = {expression}\nderive value y as alone"
+        sides = [compile_text(text, options=Options(dtype=dtype)).text]
+        with monkeypatch.context() as patch:
+            with_rules(patch, *NEEDS.get(name, ()))
+            sides.append(compile_text(text, options=Options(dtype=dtype, level="-O2")).text)
+        with monkeypatch.context() as patch:
+            with_rules(patch, name, *NEEDS.get(name, ()))
+            sides.append(compile_text(text, options=Options(dtype=dtype, level="-O2")).text)
+        plain, before, after = map(without_level, sides)
+        assert before != after, f"{name} does not apply to {expression}"
+        points = ("random",) if name in FINITE else ("random", "hard", "huge")
+        for point in points:
+            for n in (3, 17, 0) if "e" in expression else (3,):
+                left, right = (computed(side, dtype, point, n) for side in (plain, after))
+                for one, other in zip(left, right, strict=True):
+                    if name in EXACT and not NEEDS.get(name):
+                        assert same(one, other), f"{expression} at {point}: {one} is not {other}"
+                    else:
+                        close(one, other, TOLERANCE[dtype], largest(left))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
+def test_levels_agree(path: Path, dtype: str) -> None:
+    """Values and gradients of the workloads and of the examples."""
+    results = []
+    for level in ("-O0", "-O2"):
+        made = compile_file(path, Options(dtype=dtype, level=level))
+        generated = load(made.text, "level")
+        result = generated.forward(**arguments(made.model))
+        if hasattr(generated, "backward"):
+            out, cache = result
+            seeds = {
+                name: np.random.default_rng(2).normal(size=np.shape(value))
+                for name, value in out._asdict().items()
+                if np.asarray(value).dtype.kind == "f"
+            }
+            results.append([*out, *leaves(generated.backward(cache, **seeds))])
+        else:
+            results.append([*result])
+    left, right = ([np.asarray(one) for one in side] for side in results)
+    for one, other in zip(left, right, strict=True):
+        close(one, other, TOLERANCE[dtype], largest(left))
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        for one in value.values():
+            yield from leaves(one)
+    else:
+        yield value

@@ -1,0 +1,211 @@
+"""The levels of optimisation agree: on every graph that is at hand, and on 500 random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from calling import PLAIN, at_levels, call, given, leaves
+from conftest import LEVELS, compiled
+from random_graphs import Program, written
+from random_programs import apart, looping
+from test_derived_contract import TEXT as EVERY_KIND
+from test_loops import CASES
+from test_module_contract import GRAPHS
+from test_per import NETS, text_of
+
+from benchmarks.generated import Source
+from benchmarks.workloads import GRADIENTS
+from graphc.pipeline import Options
+
+ROOT = Path(__file__).resolve().parent.parent
+TOLERANCE = {"float64": 1e-13, "float32": 1e-5}
+READABLE, FAST = LEVELS
+
+
+def agree(found: Any, expected: Any, tolerance: float, what: str) -> None:
+    """Equal in structure, and in each array relative to its largest entry.
+
+    An array that is left over from larger ones, as a gradient that is 0 in exact arithmetic, is
+    compared with what the function returns beside it.
+    """
+    ours, theirs = list(leaves(found)), list(leaves(expected))
+    assert len(ours) == len(theirs), what
+    largest = max([1.0, *map(_largest, theirs)])
+    for one, other in zip(ours, theirs, strict=True):
+        one, other = np.asarray(one), np.asarray(other)
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), what
+        if one.dtype.kind != "f":
+            assert np.array_equal(one, other), what
+            continue
+        finite = np.isfinite(other)
+        assert np.array_equal(one[~finite], other[~finite], equal_nan=True), what
+        gap = float(np.max(np.abs(one[finite] - other[finite]), initial=0))
+        assert gap <= tolerance * max(_largest(other), 0.1 * largest), f"{what}: {gap}"
+
+
+def _largest(value: Any) -> float:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        return 0.0
+    return float(np.max(np.abs(array), where=np.isfinite(array), initial=0))
+
+
+def compare(
+    graph: str | Path,
+    options: Options = PLAIN,
+    dtypes: Sequence[str] = tuple(TOLERANCE),
+    dims: dict[str, int] | None = None,
+    seed: int = 0,
+    what: str = "",
+) -> None:
+    """Every function of a graph's modules, in each precision."""
+    levels = at_levels(graph, options, dtypes)
+    calls = given(levels.model, seed, dims)
+    for dtype in dtypes:
+        plain, fast = (levels.modules[level, dtype] for level in LEVELS)
+        assert (plain.GRAPH["level"], fast.GRAPH["level"]) == LEVELS
+        for name, arguments in calls.items():
+            with np.errstate(all="ignore"):
+                expected = call(plain, name, arguments)
+                found = call(fast, name, arguments)
+            if name == "backward":  # the cache may hold other values at another level
+                expected, found = (expected[0], expected[2]), (found[0], found[2])
+            elif name == "forward" and hasattr(plain, "backward"):
+                expected, found = expected[0], found[0]
+            assert all(
+                one.dtype == dtype
+                for one in map(np.asarray, leaves(found))
+                if one.dtype.kind == "f"
+            )
+            agree(found, expected, TOLERANCE[dtype], f"{what} {name} in {dtype}")
+
+
+# ---- the graphs at hand -------------------------------------------------------------------------
+
+FILES = [
+    path
+    for folder in ("examples", "tests/language/examples")
+    for path in sorted((ROOT / folder).glob("*.graph"))
+]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_examples(path: Path) -> None:
+    compare(path)
+
+
+def sources() -> dict[str, tuple[Source, dict[str, int]]]:
+    """The graphs of the benchmarks, each with the dims of a small case."""
+    found = {}
+    for name, workload in GRADIENTS.items():
+        source: Source = workload.build.args[0]  # type: ignore[attr-defined]
+        found[name] = source, dict(workload.small(ROOT)[0].dims)
+    return found
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_workloads(name: str) -> None:
+    source, dims = sources()[name]
+    compare(source.path, Options(dims=dims, derive=source.derive))
+
+
+TEXTS = {
+    "every kind": (EVERY_KIND, None),
+    **{name: (text, None) for name, text in GRAPHS.items()},
+    **{
+        net.name: (
+            text_of(net, "value_and_grad loss wrt params per B as g"),
+            {"B": 4, **net.dims},
+        )
+        for net in NETS
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_contracts(name: str) -> None:
+    compare(*TEXTS[name][:1], dims=TEXTS[name][1])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_loops(case: Any) -> None:
+    """All outputs, and of a function of them all that can be derived but for whole Jacobians."""
+    model = compiled(case.text.strip()).model
+    floats = [d.name for d in model.outputs if d.type.dtype == "float"]
+    energy = " + ".join(f"sum(sin({name}))" for name in floats)
+    text = f"{case.text.strip()}\noutput energy_ = {energy}\n" + "\n".join(
+        f"derive {one}"
+        for one in (
+            "value_and_grad energy_ wrt params, inputs as g",
+            f"jvp {', '.join(floats)} wrt params, inputs as pushed",
+            f"vjp {', '.join(floats)} wrt params, inputs as pulled",
+            "hvp energy_ wrt params, inputs as bent",
+        )
+    )
+    for steps in (3, 0) if "dim T" in text else (None,):
+        compare(text, dims=None if steps is None else {**dict(case.dims), "T": steps})
+
+
+# ---- random graphs ------------------------------------------------------------------------------
+
+KINDS = (
+    ("value_and_grad loss wrt {by} as one", "jvp {of} wrt {by} as two"),
+    ("vjp {of} wrt {by} as one", "hessian loss wrt {by} as two"),
+    ("hvp loss wrt {by} as one", "jacobian {of} wrt {by} as two"),
+    ("value_and_jacobian_matrix {of} wrt {by} as one", "grad loss wrt {by} as two"),
+    ("value {of} as one", "hessian_matrix loss wrt {by} as two"),
+    ("value_and_hessian loss wrt {by} as one", "jacobian_matrix {of} wrt {by} as two"),
+)
+KINDS_PER = (
+    ("value_and_grad loss wrt {by} per R as one", "jacobian {of} wrt {by} per R as two"),
+    ("grad loss wrt {by} per R as one", "value_and_jacobian_matrix {of} wrt {by} per R as two"),
+    ("value_and_jacobian {of} wrt {by} per R as one", "jvp {of} wrt {by} as two"),
+)
+MODES = ("reverse", "forward", "mixed", "reverse", "forward", "mixed", "")
+CHUNK = 10
+
+
+def clauses(program: Program, seed: int, kinds: Sequence[tuple[str, ...]], per: bool) -> list[str]:
+    """Two kinds; in turn, so that each meets each of the modes."""
+    outputs = [name for name in program.outputs if not per or name in program.shapes]
+    found = []
+    for kind in kinds[seed % len(kinds)]:
+        of = ["loss"] if " loss " in kind else outputs
+        by = [path for path in program.wrt if any(path in program.below(one) for one in of)]
+        if by:
+            found.append(kind.format(of=", ".join(outputs), by=", ".join(by)))
+    return found
+
+
+def random_graphs() -> Iterator[tuple[str, Callable[[int], Program], int]]:
+    """What makes them, and the first seed of each chunk."""
+    ranges: tuple[tuple[Callable[[int], Program], range], ...] = (
+        (written, range(200, 380)),
+        (looping, range(220)),
+        (apart, range(100)),
+    )
+    for make, seeds in ranges:
+        for first in seeds[::CHUNK]:
+            yield f"{make.__name__} {first}", make, first
+
+
+RANDOM = list(random_graphs())
+
+
+@pytest.mark.parametrize(("name", "make", "first"), RANDOM, ids=[one[0] for one in RANDOM])
+def test_random_graphs(name: str, make: Callable[[int], Program], first: int) -> None:
+    for seed in range(first, first + CHUNK):
+        program = make(seed)
+        per = make is apart
+        text = program.graph(*clauses(program, seed, KINDS_PER if per else KINDS, per))
+        options = Options(mode=MODES[seed // len(KINDS) % len(MODES)])
+        compare(text, options, seed=seed, what=f"{make.__name__}({seed})")
+
+
+def test_there_are_500_random_graphs() -> None:
+    programs = [make(first + k) for _, make, first in RANDOM for k in range(CHUNK)]
+    assert len({one.text for one in programs}) >= 500
