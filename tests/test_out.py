@@ -331,15 +331,15 @@ class Counting:
 
 @pytest.mark.parametrize("name", CALLS)
 def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without copies, but for numbers, totals of blocks, and what a loop ends with."""
+    """Without copies, but for numbers and what loops and blocks add up."""
     net, given = made("-O2"), arguments()
     out = places(call(net, name, given))
     counting = Counting()
     monkeypatch.setattr(net, "np", counting)
     call(net, name, given, out=out)
     copied = {path for path, place in out.items() if any(place is one for one in counting.copied)}
-    rows = {path for path in out if "layer" in path} if name == "each" else set()
-    assert copied <= {"scale", "y.b", "h"} | rows
+    added = "layer" if name == "each" else "fc.b"
+    assert copied <= {"scale", "y.b", "h", *(path for path in out if added in path)}
 
 
 def test_gradients_take_no_memory_beside_out() -> None:

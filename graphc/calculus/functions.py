@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc.calculus.reverse import family_of, pullback
@@ -69,17 +69,8 @@ def products(
     return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
 
 
-def forward_and_backward(
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    passes: Sequence[Pass],
-) -> Split:
-    """Both halves of reverse mode, optimised together and then cut.
-
-    The cut: what the outputs need is forward's; backward computes the rest from the cotangents
-    and from those forward nodes that it reads, which are cached.
-    """
+def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
     cotangents = {
         name: source(COTANGENT, name, node.type)
         for name, node in outputs.items()
@@ -89,12 +80,18 @@ def forward_and_backward(
     adjoints = pullback(seeds, list(wrt.values()))
     gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
-    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
-    for rewrite in passes:
-        both = rewrite(both)
-    forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
-    results = {name: both.results[name] for name in gradients}
-    backward = Graph("backward", results, both.names, both.adjoints, both.labels)
+    return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+
+
+def cut(graph: Graph, outputs: Iterable[str]) -> Split:
+    """The two halves of a graph: what these outputs need is forward's.
+
+    Backward computes the rest from the cotangents and from those forward nodes that it reads,
+    which are cached.
+    """
+    forward = Graph("forward", {name: graph.results[name] for name in outputs}, graph.names)
+    results = {name: node for name, node in graph.results.items() if name not in forward.results}
+    backward = Graph("backward", results, graph.names, graph.adjoints, graph.labels)
     return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
 
 

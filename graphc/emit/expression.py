@@ -45,7 +45,7 @@ def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
     target, node, text = step.target, step.node, step.kernel
     if not text:
         return statements(target, node, variables)
-    several = "\n" in text or "{out}." in text or not text.startswith("np.")
+    several = "\n" in text or "{out}." in text or not text.startswith(("np.", "_"))
     several = several or text.startswith("np.copyto")
     place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
     if step.given and takes_none(step):

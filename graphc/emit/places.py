@@ -75,6 +75,13 @@ def _rows(places: Any, shape: tuple[int, ...]) -> Any:
     return np.empty(shape, FLOAT) if places is None else places
 
 
+def _products(left: Array, right: Array, places: Any) -> Any:
+    """The products of the matrices of two stacks, each in its place if there are any."""
+    if not places:
+        return np.matmul(left, right)
+    return [np.matmul(a, b, place) for a, b, place in zip(left, right, places, strict=True)]
+
+
 def _into(out: Mapping[str, Array] | None, gradients: dict[str, Any]) -> dict[str, Any]:
     """Gradients by path, those that have a place in `out` there."""
     if out is None:

@@ -10,8 +10,11 @@ from dataclasses import replace
 from graphc.graph import Node, arguments_first
 from graphc.loop import Loop
 from graphc.names import Scope, flat
+from graphc.ops.linalg import matmul
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, every_name
+from graphc.types import same
 
+PRODUCTS = "_products({0}, {1}, out and {out})"
 _CALL = re.compile(r"np\.(?!copyto)[\w.]+\([^\n]*\)")
 
 
@@ -21,7 +24,7 @@ def with_destinations(
     """The program, and by path the variable of the place of its gradient: an array, or None.
 
     Of a family it is a list of these. It takes a statement that makes the gradient and nothing
-    else; of a family a loop that makes each member where it is stacked, and reads none.
+    else; of a family one that makes each member by itself, which nothing reads.
     """
     results = program.results.values()
     behind = Counter(map(_root, results))
@@ -41,8 +44,14 @@ def with_destinations(
     steps: list[AnyStep] = []
     for step in program.steps:
         if isinstance(step, Step):
-            made = step.node in wanted and "*" not in wanted[step.node] and _is_made(step)
-            steps.append(replace(step, given=place(step.node)) if made else step)
+            if step.node not in wanted or not _is_made(step):
+                steps.append(step)
+            elif "*" not in wanted[step.node]:
+                steps.append(replace(step, given=place(step.node)))
+            elif _is_row_by_row(step.node):
+                steps.append(replace(step, kernel=PRODUCTS, out=place(step.node)))
+            else:
+                steps.append(step)
         else:
             found = {
                 name: place(node)
@@ -57,6 +66,12 @@ def with_destinations(
 
 def _is_made(step: Step) -> bool:
     return bool(step.kernel and step.node.rank and not step.out)
+
+
+def _is_row_by_row(node: Node) -> bool:
+    """Is it a stack of products of the rows of two stacks?"""
+    rows = [arg.rank == node.rank and same(arg.shape[0], node.shape[0]) for arg in node.args]
+    return node.op is matmul and node.rank > 2 and all(rows)
 
 
 def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
@@ -87,4 +102,5 @@ def takes_none(step: Step) -> bool:
     the order in which it adds.
     """
     adds = ".reduce(" in step.kernel and step.node.rank > 1
-    return not adds and _CALL.fullmatch(step.kernel) is not None
+    seen = "{out}." in step.kernel  # in another way
+    return not adds and not seen and _CALL.fullmatch(step.kernel) is not None

@@ -43,12 +43,13 @@ def name_variables(
     kept: Collection[Node],
     adjoints: Mapping[Node, Sequence[Adjoint]],
     scope: Scope,
-    fast: bool = False,
+    single: bool = False,
+    terms: Collection[Node] = (),
 ) -> dict[Node, str]:
     """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
 
-    The rest is written inside its one use, while that stays short; where the module is to be
-    `fast`, only views and numbers are, since every array is computed into a place of its own.
+    The rest is written inside its one use, while that stays short; where each array is to be
+    made by a `single` statement, only views, numbers and these `terms` of sums are.
     """
     variables = dict(given)
     for node in order:
@@ -76,7 +77,11 @@ def name_variables(
         number = node.static and inside <= LONGEST_NUMBER
         grows = node.op is accumulate and node.args[0].op is BOUND
         view = node.op.view_of is not None or not node.rank or not node.args or grows
-        if number or (once and (view or not fast)) or node.op.name in ALWAYS_INSIDE:
+        if (
+            number
+            or (once and (view or not single or node in terms))
+            or node.op.name in ALWAYS_INSIDE
+        ):
             length[node] = inside
         else:
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))

@@ -25,6 +25,7 @@ from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.rewrite.sums import SUMS
 from graphc.types import Dtype, Shape
 
 
@@ -155,28 +156,42 @@ def plan(
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
     fast: bool = False,
+    single: bool = False,
 ) -> Program:
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
-    since they are cached; `taken` are further names that it must not use.
+    since they are cached; `taken` are further names that it must not use. `single` makes each
+    array by a statement of its own, but for terms that are written as terms of a longer sum.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast)
+    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast, single or fast)
 
 
 def _planned(
-    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope, fast: bool
+    graph: Graph,
+    given: Mapping[Node, str],
+    kept: Collection[Node],
+    scope: Scope,
+    fast: bool,
+    single: bool,
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope, fast)
+    inside = {
+        term
+        for node in (order if single and not fast else ())
+        if node.op is accumulate
+        for term in node.args[1:]
+        if term.op.name in SUMS
+    }
+    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive, fast))
+            steps.append(_loop_step(graph, node, variables, scope, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
@@ -206,6 +221,7 @@ def _loop_step(
     scope: Scope,
     alive: Counter[Node],
     fast: bool,
+    single: bool,
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
@@ -244,7 +260,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast)
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast, single)
     count = len(loop.carried)
     return LoopStep(
         node,
