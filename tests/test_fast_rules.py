@@ -12,10 +12,16 @@ import numpy as np
 import pytest
 from sampling import DTYPES
 
+from graphc.dims import Dim
+from graphc.graph import INPUT, Graph, building, source
+from graphc.ops.arithmetic import where
+from graphc.ops.shaping import arange
 from graphc.pipeline import Options, compile_file, compile_text, load
 from graphc.rewrite import early, engine, fast
+from graphc.rewrite.constants import of_dims_only
 from graphc.rewrite.uses import Rule
 from graphc.sample import arguments
+from graphc.types import Type
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPHS = sorted(
@@ -242,6 +248,83 @@ def test_both_sides_agree(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
                         assert same(one, other), f"{expression} at {point}: {one} is not {other}"
                     else:
                         close(one, other, TOLERANCE[dtype], largest(left))
+
+
+MIXTURE = """
+dim N, K, D
+input x: [N, D]
+input mu: [K, D]
+input v: [K, D*(D - 1)//2]
+input q: [K, D]
+d = x[:, _, :] - mu[_, :, :]
+L = fill_tril(v, D)
+z = q[_, :, :] * d + einsum("k i j, n k j -> n k i", L, d)
+output loss = sum(logsumexp(-0.5 * sum(z**2, axis=-1), axis=1))
+derive grad loss wrt mu, v, q
+"""
+
+
+def function(text: str, name: str) -> str:
+    """The text of one function of a module."""
+    return text.split(f"def {name}(")[1].split("\n\n\n")[0]
+
+
+def test_a_mixture_of_gaussians_is_computed_in_the_order_of_its_products() -> None:
+    """The diagonal goes into the triangle, sums into what they sum, and nothing is read across:
+    three products of matrices for each cluster, and no permutation of large arrays."""
+    text = function(compile_text(MIXTURE, options=Options(level="-O2")).text, "grad_loss")
+    assert "q[None, :, :]" not in text
+    assert "(2, 0, 1)" not in text
+    assert "(1, 2, 0)" not in text
+    assert text.count("np.square") == 1
+
+
+def test_what_is_differentiated_by_stays() -> None:
+    """A form before calculus must not go around it."""
+    head = "input x, y: [3, 3]\nz = x @ y\noutput w = sum((2 * z)**2)\nderive grad w wrt z"
+    sides = [compile_text(head, options=Options(level=level)).text for level in ("-O0", "-O2")]
+    x, y = np.random.default_rng(0).normal(size=(2, 3, 3))
+    found = [load(side, "side").grad_w(x, y)["z"] for side in sides]
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-14)
+    np.testing.assert_allclose(found[1], 8 * x @ y, rtol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_warning_far_out(dtype: str) -> None:
+    text = "input a: [4]\noutput y = sigmoid(a)\noutput z = softplus(a)\noutput w = softmax(a)"
+    generated = load(compile_text(text, options=Options(dtype=dtype, level="-O2")).text, "far")
+    with np.errstate(all="raise", under="ignore"):
+        out, cache = generated.forward(np.array([1000.0, -1000.0, 0.0, 5.0]))
+        gradient = generated.backward(cache, y=np.ones(4), z=np.ones(4), w=np.ones(4))["a"]
+    np.testing.assert_allclose(out.y, [1, 0, 0.5, 1 / (1 + math.exp(-5))], rtol=1e-6, atol=1e-37)
+    np.testing.assert_allclose(gradient[:3], [1, 0, 0.75], rtol=1e-6, atol=1e-37)
+
+
+def test_work_is_not_moved_into_loops() -> None:
+    """What a loop reads in every step is computed before it, though it is read there only once."""
+    text = """
+    input a, b: [8]
+    scan step[t in 0..99] carry h = b {
+        next h = (3 * a) * h
+    }
+    output y = h
+    """
+    made = compile_text(text, options=Options(level="-O2")).text
+    before, body = function(made, "forward").split("for t in")
+    assert "= 3 * a" in before
+    assert all("3 *" not in line.split("#")[0] for line in body.splitlines())
+
+
+def test_what_depends_on_dims_only() -> None:
+    with building():
+        n = Dim.symbol("n")
+        x = source(INPUT, "x", Type("float", (n,)))
+        mask = arange(n=n) >= 2
+        graph = Graph("g", {"y": where(mask, x, 0.0)}, {})
+        found = of_dims_only(graph)
+        assert mask in found
+        assert x not in found
+        assert graph.results["y"] not in found
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
