@@ -191,7 +191,7 @@ def _halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     outputs = {d.name: d.node for d in model.outputs}
     passes = (*PASSES, *LEVELS[options.level])
-    return forward_and_backward(outputs, _wrt(model), model.names, passes)
+    return forward_and_backward(outputs, _wrt(model), model.names, passes, options.fast)
 
 
 def _wrt(model: Model) -> dict[str, Node]:

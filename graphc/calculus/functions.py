@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.calculus.reverse import family_of, pullback
@@ -10,6 +10,7 @@ from graphc.graph import (
     COTANGENT,
     INPUT,
     PARAMETER,
+    SOURCES,
     Adjoint,
     Graph,
     Node,
@@ -74,11 +75,13 @@ def forward_and_backward(
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
     passes: Sequence[Pass],
+    fast: bool = False,
 ) -> Split:
     """Both halves of reverse mode, optimised together and then cut.
 
     The cut: what the outputs need is forward's; backward computes the rest from the cotangents
-    and from those forward nodes that it reads, which are cached.
+    and from those forward nodes that it reads, which are cached. A `fast` module computes what
+    depends on the dims alone once for each half.
     """
     cotangents = {
         name: source(COTANGENT, name, node.type)
@@ -95,7 +98,8 @@ def forward_and_backward(
     forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
     results = {name: both.results[name] for name in gradients}
     backward = Graph("backward", results, both.names, both.adjoints, both.labels)
-    return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
+    made = set(_changing(forward) if fast else dag(forward.results.values()))
+    return Split(forward, backward, _read_by(backward, made))
 
 
 def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
@@ -116,6 +120,15 @@ def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node,
         children = [found[term.child] for term in adjoint.terms if term.child in found]
         found[adjoint.of] = names.get(adjoint.of) or (children[0] if children else "the output")
     return found
+
+
+def _changing(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph that depend on its sources, and its loops."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if node.op in (*SOURCES, LOOP) or any(arg in found for arg in node.args):
+            found.add(node)
+            yield node
 
 
 def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:

@@ -44,11 +44,13 @@ def name_variables(
     adjoints: Mapping[Node, Sequence[Adjoint]],
     scope: Scope,
     fast: bool = False,
+    shared: Collection[Node] = (),
 ) -> dict[Node, str]:
     """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
 
     The rest is written inside its one use, while that stays short; where the module is to be
-    `fast`, only views and numbers are, since every array is computed into a place of its own.
+    `fast`, only views and numbers are, since every array is computed into a place of its own. What
+    is `shared` between calls always has a variable.
     """
     variables = dict(given)
     for node in order:
@@ -76,7 +78,8 @@ def name_variables(
         number = node.static and inside <= LONGEST_NUMBER
         grows = node.op is accumulate and node.args[0].op is BOUND
         view = node.op.view_of is not None or not node.rank or not node.args or grows
-        if number or (once and (view or not fast)) or node.op.name in ALWAYS_INSIDE:
+        written = number or (once and (view or not fast)) or node.op.name in ALWAYS_INSIDE
+        if written and node not in shared:
             length[node] = inside
         else:
             variables[node] = scope.fresh(_temporary(graph, node, adjoints, owners))

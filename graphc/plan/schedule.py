@@ -24,6 +24,7 @@ from graphc.loop import (
 from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
+from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
 from graphc.types import Dtype, Shape
 
@@ -135,7 +136,8 @@ class Program:
     node without one is written inside the statement that uses it. `label` tells the programs of a
     module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
     variables of their adjoints where these are not called by the label. `orders` are how the axes
-    of values lie in memory, the slowest first, where they do not lie row by row.
+    of values lie in memory, the slowest first, where they do not lie row by row. `constants`
+    compute what depends on dims only, of which the rest reads `shared`.
     """
 
     name: str
@@ -147,6 +149,8 @@ class Program:
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
     orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
+    constants: tuple[Step, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 def plan(
@@ -161,16 +165,33 @@ def plan(
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
     since they are cached; `taken` are further names that it must not use.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast)
+    order = _order([*graph.results.values(), *kept], given)
+    apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
+    if not any(node.rank for node in order):
+        apart = frozenset()  # a function of numbers only takes no scratch
+    scope = Scope({*given.values(), *taken})
+    program = _planned(graph, given, kept, scope, fast, handed_out(order, apart))
+    steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
+    return replace(
+        program,
+        steps=tuple(steps),
+        constants=tuple(s for s in program.steps if isinstance(s, Step) and s.node in apart),
+        shared=tuple(program.variables[node] for node in handed_out(order, apart)),
+    )
 
 
 def _planned(
-    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope, fast: bool
+    graph: Graph,
+    given: Mapping[Node, str],
+    kept: Collection[Node],
+    scope: Scope,
+    fast: bool,
+    shared: Collection[Node] = (),
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope, fast)
+    variables = name_variables(graph, order, given, needed, adjoints, scope, fast, shared)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
