@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.calculus.reverse import family_of, pullback
@@ -70,19 +70,8 @@ def products(
     return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
 
 
-def forward_and_backward(
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    passes: Sequence[Pass],
-    fast: bool = False,
-) -> Split:
-    """Both halves of reverse mode, optimised together and then cut.
-
-    The cut: what the outputs need is forward's; backward computes the rest from the cotangents
-    and from those forward nodes that it reads, which are cached. A `fast` module computes what
-    depends on the dims alone once for each half.
-    """
+def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
     cotangents = {
         name: source(COTANGENT, name, node.type)
         for name, node in outputs.items()
@@ -92,12 +81,18 @@ def forward_and_backward(
     adjoints = pullback(seeds, list(wrt.values()))
     gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
-    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
-    for rewrite in passes:
-        both = rewrite(both)
-    forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
-    results = {name: both.results[name] for name in gradients}
-    backward = Graph("backward", results, both.names, both.adjoints, both.labels)
+    return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+
+
+def cut(graph: Graph, outputs: Iterable[str], fast: bool = False) -> Split:
+    """The two halves of a graph: what these outputs need is forward's.
+
+    Backward computes the rest from the cotangents and from those forward nodes that it reads,
+    which are cached. A `fast` module computes what depends on the dims alone once for each half.
+    """
+    forward = Graph("forward", {name: graph.results[name] for name in outputs}, graph.names)
+    results = {name: node for name, node in graph.results.items() if name not in forward.results}
+    backward = Graph("backward", results, graph.names, graph.adjoints, graph.labels)
     made = set(_changing(forward) if fast else dag(forward.results.values()))
     return Split(forward, backward, _read_by(backward, made))
 

@@ -11,6 +11,8 @@ from graphc.emit.entry import Entry
 from graphc.graph import Node
 from graphc.plan.schedule import Program
 from graphc.rewrite.grids import Grid
+from graphc.rewrite.within import Planned
+from graphc.source import Diagnostic
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Everything that goes into a module."""
+    """Everything that goes into a module.
+
+    `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
+    """
 
     model: Model
     begin: Entry
@@ -65,3 +70,10 @@ class Compiled:
     backward: Derived
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
+    planned: tuple[Planned, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def sparing(self) -> bool:
+        """Are values dropped as soon as nobody reads them, also in loops?"""
+        return bool(self.planned) and self.level == "-O0"

@@ -10,30 +10,32 @@ from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
 from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
+from graphc.emit.segments import about, left
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.assembling import assemble, is_complete
-from graphc.ops.shaping import expand, full_array, reshape, transpose
+from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.rewrite.sums import LONGEST_SUM
 from graphc.types import product
 
-WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
+WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
-LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
-def body(program: Program, in_loop: bool = False) -> list[str]:
+def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
-    Inside a loop nothing is dropped: the next step takes the variables again.
+    Inside a loop nothing is dropped, since the next step takes the variables again; but a
+    `sparing` one drops everything there too, as soon as nobody reads it.
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables)
+            lines += _loop(step, program.variables, sparing)
             lines += _dropped(step.frees)
             continue
         if isinstance(step, BlockStep):
@@ -45,7 +47,7 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
             lines += beside(computed(step, program.variables), said)
-        if not in_loop:
+        if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
 
@@ -58,7 +60,7 @@ def _dropped(names: Sequence[str]) -> list[str]:
     return listed("del (", names, ")")
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
+def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
     grown = _grown(step)
@@ -89,7 +91,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, in_loop=True)
+    inside = body(step.body, True, sparing)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         if name in step.written:
@@ -98,12 +100,16 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     if step.until is not None:
         inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
+    if sparing:
+        inside += _dropped(left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += beside(_head(step, over, inside, variables), place(step.node))
+    lines += beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
+    if sparing:
+        ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
 

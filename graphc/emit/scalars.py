@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 
 from graphc.dims import Dim
 from graphc.emit.compiled import Compiled, Derived, Numbers
 from graphc.emit.entry import Entry
 from graphc.emit.expression import expression, show
-from graphc.emit.layout import listed, unpacking
+from graphc.emit.layout import listed, unpacking, width
 from graphc.graph import Graph, Node, arguments_first
 from graphc.names import Scope, flat
 from graphc.ops.assembling import assemble
@@ -34,6 +35,9 @@ OWN = frozenset(
 
 LARGEST = 64
 """Elements of an argument, at most."""
+
+LONGEST = 86
+"""Characters of a condition."""
 
 ONE_BY_ONE = 2
 """Numbers that are put into an array one by one; more are packed at once."""
@@ -73,49 +77,67 @@ def _functions_of_math(one: Derived) -> set[str]:
 
 
 def planned(
-    found: InNumbers, begin: Entry, arrays: Program, taken: Collection[str]
+    found: InNumbers,
+    begin: Entry,
+    arrays: Program,
+    functions: Collection[str],
+    taken: Collection[str],
 ) -> tuple[Program, Numbers] | None:
-    """The program of a graph of numbers; None where an argument is not to be unpacked."""
+    """The program of a graph of numbers; None where an argument is not to be unpacked.
+
+    `arrays` is the program of the same function for arrays, `functions` are all of the module.
+    """
     sources = (*begin.inputs, *begin.params)
-    if begin.dims or not OWN.isdisjoint((*begin.variables.values(), arrays.name)):
+    if begin.dims or not OWN.isdisjoint((*begin.variables.values(), *functions)):
         return None
     if any(d.family is not None or not _is_small(d.node) for d in sources):
         return None
-    parts = _parts(found.graph)
     scope = Scope({*taken, *OWN, *begin.variables.values()})
     given: dict[Node, str] = {}
-    unpacked: dict[str, str] = {}
+    patterns: dict[str, str] = {}
+    parts = _parts(found.graph)
     for declared in sources:
         node, variable = declared.node, begin.variables[declared.name]
         if not node.rank:
             given[node] = variable
         elif node in parts:
-            named = {
-                place: scope.fresh("_".join([variable, *map(str, place)]))
-                for place in product(*(range(_size(n)) for n in node.shape))
-            }
+            named = {place: scope.fresh(_spoken(variable, place)) for place in _places(node)}
             given |= {part: named[place] for place, part in parts[node].items()}
-            unpacked[variable] = _pattern(named, node)
+            patterns[variable] = _pattern(named, node)
     program = plan(found.graph, given, (), scope.taken)
     proved = _proved(program)
-    unproved = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
-    variables = dict(program.variables)
-    scope = Scope({*scope.taken, *variables.values()})
-    packed: list[tuple[str, Grid]] = []
-    results: dict[str, Node] = {}
-    for name, grid in found.arrays.items():
-        if not grid.cells.ndim:
-            results[name] = grid.nodes[0]
-            continue
-        results[name] = node = _array(grid)
-        if node not in variables:
-            variables[node] = scope.fresh(flat(re.sub(r"\W+", "_", name)))
-            packed.append((variables[node], grid))
-    numbers = Numbers(unpacked, tuple(given[node] for node in unproved), tuple(packed), arrays)
-    whole = Program(
-        arrays.name, program.steps, variables, results, program.labels, program.adjoints
-    )
-    return whole, numbers
+    first = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
+    results, packed = _packed(found, program, scope)
+    variables = {**program.variables, **{results[name]: v for name, v in packed.items()}}
+    whole = replace(program, name=arrays.name, variables=variables, results=results)
+    filled = tuple((variable, found.arrays[name]) for name, variable in packed.items())
+    return whole, Numbers(patterns, tuple(given[node] for node in first), filled, arrays)
+
+
+def _packed(
+    found: InNumbers, program: Program, scope: Scope
+) -> tuple[dict[str, Node], dict[str, str]]:
+    """The node of each result, and the variables of those that are arrays, each array once."""
+    scope = Scope({*scope.taken, *program.variables.values()})
+    results = {
+        name: _array(grid) if grid.cells.ndim else grid.nodes[0]
+        for name, grid in found.arrays.items()
+    }
+    packed: dict[str, str] = {}
+    seen: set[Node] = set()
+    for name, node in results.items():
+        if node.rank and node not in seen:
+            packed[name] = scope.fresh(flat(re.sub(r"\W+", "_", name)))
+            seen.add(node)
+    return results, packed
+
+
+def _spoken(variable: str, place: Place) -> str:
+    return "_".join([variable, *map(str, place)])
+
+
+def _places(node: Node) -> Iterator[Place]:
+    return product(*(range(_size(n)) for n in node.shape))
 
 
 def _is_small(node: Node) -> bool:
@@ -221,7 +243,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     for chain in _chains([f"type({name})" for name in numbers.unproved], "float"):
         inner += [f"if not ({chain}):  # but rows, of more axes", "    raise TypeError"]
     place = ", out=out" if "grad" in one.kind else ""
-    refused = "what is of another shape, or what `math` has no number for"
+    refused = "a wrong shape, or what `math` refuses"
     return [
         *_taken_out(begin),
         *_converted(compiled, numbers, inner),
@@ -277,6 +299,11 @@ def _converted(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> li
 
 
 def _chains(items: Sequence[str], last: str) -> list[str]:
-    """`a is b is last`, of not too many items at once."""
-    parts = [items[start : start + 6] for start in range(0, len(items), 6)]
-    return [" is ".join([*part, last]) for part in parts]
+    """`a is b is last`, in several where one would be long."""
+    chains: list[str] = []
+    for item in items:
+        if chains and width(f"{chains[-1]} is {item} is {last}") <= LONGEST:
+            chains[-1] += f" is {item}"
+        else:
+            chains.append(item)
+    return [f"{chain} is {last}" for chain in chains]

@@ -395,5 +395,6 @@ def _block(
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Roots] = {}
     outlives = _behind(kept, step.body.variables, roots)
-    body = replace(_placed(step.body, outlives, own, roots, rows), scratch=tuple(own.made))
+    again = {n for name, _, n, part in step.outputs if rows.get(n, "") != f"{name}[{part}]"}
+    body = replace(_placed(step.body, outlives, own, roots, rows, again), scratch=tuple(own.made))
     return replace(step, body=body, places=places, written=frozenset(written))

@@ -26,6 +26,7 @@ from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.rewrite.sums import SUMS
 from graphc.types import Dtype, Shape
 
 
@@ -159,24 +160,27 @@ def plan(
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
     fast: bool = False,
+    single: bool = False,
 ) -> Program:
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
-    since they are cached; `taken` are further names that it must not use.
+    since they are cached; `taken` are further names that it must not use. `single` makes each
+    array by a statement of its own, but for terms that are written as terms of a longer sum.
     """
     order = _order([*graph.results.values(), *kept], given)
     apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
     if not any(node.rank for node in order):
         apart = frozenset()  # a function of numbers only takes no scratch
+    shared = handed_out(order, apart)
     scope = Scope({*given.values(), *taken})
-    program = _planned(graph, given, kept, scope, fast, handed_out(order, apart))
+    program = _planned(graph, given, kept, scope, fast, single or fast, shared)
     steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
     return replace(
         program,
         steps=tuple(steps),
         constants=tuple(s for s in program.steps if isinstance(s, Step) and s.node in apart),
-        shared=tuple(program.variables[node] for node in handed_out(order, apart)),
+        shared=tuple(program.variables[node] for node in shared),
     )
 
 
@@ -186,18 +190,26 @@ def _planned(
     kept: Collection[Node],
     scope: Scope,
     fast: bool,
+    single: bool,
     shared: Collection[Node] = (),
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope, fast, shared)
+    inside = {
+        term
+        for node in (order if single and not fast else ())
+        if node.op is accumulate
+        for term in node.args[1:]
+        if term.op.name in SUMS
+    }
+    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside, shared)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive, fast))
+            steps.append(_loop_step(graph, node, variables, scope, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
@@ -227,6 +239,7 @@ def _loop_step(
     scope: Scope,
     alive: Counter[Node],
     fast: bool,
+    single: bool,
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
@@ -265,7 +278,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast)
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast, single)
     count = len(loop.carried)
     return LoopStep(
         node,

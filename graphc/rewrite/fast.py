@@ -13,7 +13,7 @@ from graphc.rewrite.mapping import mapped
 from graphc.rewrite.matrices import MATRICES, SCALES
 from graphc.rewrite.powers import POWERS
 from graphc.rewrite.primitives import PRIMITIVES
-from graphc.rewrite.reductions import FUSED, SUMS
+from graphc.rewrite.reductions import BY_PRODUCT, FUSED, SUMS
 from graphc.rewrite.rules import RULES
 from graphc.rewrite.uses import Once, Rule, Rules, read_once
 from graphc.types import same_shape
@@ -34,8 +34,9 @@ def _joined(*tables: Rules) -> Rules:
 FAST_RULES: Rules = _joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
 """What makes the graph smaller."""
 
-LAST_RULES: Rules = _joined(FUSED, MATRICES)
-"""What hides the structure that the others look for."""
+LAST_RULES: tuple[Rules, ...] = (FUSED, _joined(BY_PRODUCT, MATRICES))
+"""What hides the structure that the others look for; of the first table what is not read once
+any more when the second has been applied."""
 
 
 def strengthen(graph: Graph) -> Graph:
@@ -45,7 +46,9 @@ def strengthen(graph: Graph) -> Graph:
 
 def settle(graph: Graph) -> Graph:
     """Apply what makes the calls of NumPy cheaper and comes last."""
-    return _applied_everywhere(graph, LAST_RULES)
+    for rules in LAST_RULES:
+        graph = _applied_everywhere(graph, rules)
+    return graph
 
 
 def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
