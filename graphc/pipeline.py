@@ -198,7 +198,7 @@ def _clause(written: str) -> tree.Derive:
 def _halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     whole = rewritten(_both(model), LEVELS[options.level])
-    return cut(whole, [d.name for d in model.outputs])
+    return cut(whole, [d.name for d in model.outputs], options.fast)
 
 
 def _both(model: Model) -> Graph:

@@ -329,17 +329,21 @@ class Counting:
         np.copyto(to, values)
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", ["backward", "grad_loss", "pull"])
 def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without copies, but for numbers and what loops and blocks add up."""
-    net, given = made("-O2"), arguments()
-    out = places(call(net, name, given))
+    """No matrix is copied; small sums may be."""
+    net = load(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    given = {"params": net.init(), "x": np.ones((3, 200))}
+    more = {"cotangents": {"y": np.ones((3, 200))}} if name == "pull" else {}
+    function = getattr(net, name)
+    if name == "backward":
+        given = {"cache": net.forward(**given)[1]}
+    out = places(net.init())
     counting = Counting()
     monkeypatch.setattr(net, "np", counting)
-    call(net, name, given, out=out)
+    function(**given, **more, out=out)
     copied = {path for path, place in out.items() if any(place is one for one in counting.copied)}
-    added = "layer" if name == "each" else "fc.b"
-    assert copied <= {"scale", "y.b", "h", *(path for path in out if added in path)}
+    assert not any(path.endswith("W") for path in copied)
 
 
 def test_gradients_take_no_memory_beside_out() -> None:
@@ -353,15 +357,17 @@ def test_gradients_take_no_memory_beside_out() -> None:
         net.grad_loss(params, x, **more)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[0] > 200 * 300 * 8 * 2 > 50_000 > peaks[1]
+    assert peaks[0] > 200 * 300 * 8 * 2 > 100_000 > peaks[1]
 
 
 WIDE = """
 dim B
 input x: [B, 200]
-x -> dense(300, act=tanh) as h -> dense(200, act=tanh) as l -> y
+x -> dense(300, act=tanh) as h -> repeat layer[k in 1..3] { dense(300, act=tanh) as fc } -> z
+output y = dense(z, 200)
 output loss = mean(y**2)
 derive grad loss wrt params
+derive vjp y wrt params as pull
 """
 
 SHAPES = """

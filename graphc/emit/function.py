@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import code, function, listed, width
+from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
 from graphc.emit.segments import about, left
 from graphc.graph import Adjoint, Node, Op, Origin
@@ -20,7 +20,6 @@ from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
 from graphc.types import product
 
-WIDTH = 96
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
@@ -47,7 +46,7 @@ def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += _beside(computed(step, program.variables), said)
+            lines += beside(computed(step, program.variables), said)
         if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
@@ -107,7 +106,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside(_head(step, over, inside, variables), about(step))
+    lines += beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     if sparing:
         ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
@@ -253,7 +252,7 @@ def _adjoint(step: Step, program: Program) -> list[str]:
         lines = _sum_over_children(step, first, program)
     else:
         written = computed(step, program.variables)
-        lines = _beside(written, _said(first, program))
+        lines = beside(written, _said(first, program))
     for other in others:
         name = f"d_{program.labels[other.of]}"
         if name != step.target:
@@ -283,15 +282,6 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
 
 def _said(adjoint: Adjoint, program: Program) -> str:
     return " + ".join(term(part, adjoint.of, program) for part in adjoint.terms)
-
-
-def _beside(lines: Sequence[str], comment: str) -> list[str]:
-    """A comment behind a statement, or above it where the line would be long."""
-    if not comment:
-        return list(lines)
-    if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
-        return [f"{lines[0]}  # {comment}"]
-    return [f"# {comment}", *lines]
 
 
 def result(

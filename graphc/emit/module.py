@@ -18,7 +18,7 @@ from graphc.emit.layout import docstring
 from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
-from graphc.emit.scratch import programs, scratch_functions
+from graphc.emit.scratch import programs, scratch_functions, taken
 from graphc.ops.kernels import LIMITS
 from graphc.types import show
 
@@ -100,7 +100,7 @@ def _head(compiled: Compiled, written: str) -> str:
     lines += ["", *graph_record(compiled)]
     if blocks:
         lines += ["", "CACHE = 2**20  # bytes that a block computes in"]
-    if any(program.scratch for program in programs(compiled)):
+    if any(map(taken, programs(compiled))):
         lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
     return "\n".join(lines)
 

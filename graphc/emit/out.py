@@ -8,8 +8,7 @@ from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import count, dict_rows, slices
-from graphc.emit.function import WIDTH
-from graphc.emit.layout import width
+from graphc.emit.layout import WIDTH, width
 
 ARGUMENT = "out: Mapping[str, Array] | None = None"
 ABOUT = (

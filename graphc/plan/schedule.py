@@ -24,6 +24,7 @@ from graphc.loop import (
 from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
+from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
 from graphc.rewrite.sums import SUMS
 from graphc.types import Dtype, Shape
@@ -136,7 +137,8 @@ class Program:
     node without one is written inside the statement that uses it. `label` tells the programs of a
     module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
     variables of their adjoints where these are not called by the label. `orders` are how the axes
-    of values lie in memory, the slowest first, where they do not lie row by row.
+    of values lie in memory, the slowest first, where they do not lie row by row. `constants`
+    compute what depends on dims only, of which the rest reads `shared`.
     """
 
     name: str
@@ -148,6 +150,8 @@ class Program:
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
     orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
+    constants: tuple[Step, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 def plan(
@@ -164,7 +168,20 @@ def plan(
     since they are cached; `taken` are further names that it must not use. `single` makes each
     array by a statement of its own, but for terms that are written as terms of a longer sum.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast, single or fast)
+    order = _order([*graph.results.values(), *kept], given)
+    apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
+    if not any(node.rank for node in order):
+        apart = frozenset()  # a function of numbers only takes no scratch
+    shared = handed_out(order, apart)
+    scope = Scope({*given.values(), *taken})
+    program = _planned(graph, given, kept, scope, fast, single or fast, shared)
+    steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
+    return replace(
+        program,
+        steps=tuple(steps),
+        constants=tuple(s for s in program.steps if isinstance(s, Step) and s.node in apart),
+        shared=tuple(program.variables[node] for node in shared),
+    )
 
 
 def _planned(
@@ -174,6 +191,7 @@ def _planned(
     scope: Scope,
     fast: bool,
     single: bool,
+    shared: Collection[Node] = (),
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
@@ -185,7 +203,7 @@ def _planned(
         for term in node.args[1:]
         if term.op.name in SUMS
     }
-    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside)
+    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside, shared)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
