@@ -12,16 +12,10 @@ import numpy as np
 import pytest
 from sampling import DTYPES
 
-from graphc.dims import Dim
-from graphc.graph import INPUT, Graph, building, source
-from graphc.ops.arithmetic import where
-from graphc.ops.shaping import arange
 from graphc.pipeline import Options, compile_file, compile_text, load
 from graphc.rewrite import early, engine, fast
-from graphc.rewrite.constants import of_dims_only
 from graphc.rewrite.uses import Rule
 from graphc.sample import arguments
-from graphc.types import Type
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPHS = sorted(
@@ -313,18 +307,6 @@ def test_work_is_not_moved_into_loops() -> None:
     before, body = function(made, "forward").split("for t in")
     assert "= 3 * a" in before
     assert all("3 *" not in line.split("#")[0] for line in body.splitlines())
-
-
-def test_what_depends_on_dims_only() -> None:
-    with building():
-        n = Dim.symbol("n")
-        x = source(INPUT, "x", Type("float", (n,)))
-        mask = arange(n=n) >= 2
-        graph = Graph("g", {"y": where(mask, x, 0.0)}, {})
-        found = of_dims_only(graph)
-        assert mask in found
-        assert x not in found
-        assert graph.results["y"] not in found
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -16,7 +16,6 @@ from graphc.rewrite.diagonals import diagonal_beside_matrix
 from graphc.rewrite.factors import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.matrices import scalar_of_matmul
 from graphc.rewrite.powers import function_of_number
-from graphc.rewrite.factors import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.stable import with_nodes
 from graphc.rewrite.uses import Rules, read_once
 
