@@ -17,7 +17,7 @@ from graphc.rewrite.factors import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.matrices import scalar_of_matmul
 from graphc.rewrite.powers import function_of_number
 from graphc.rewrite.stable import with_nodes
-from graphc.rewrite.uses import Rules, read_once
+from graphc.rewrite.uses import Rules, reads_of
 
 ROUNDS = 4
 DEPTH = 8
@@ -44,10 +44,13 @@ def prepare(model: Model) -> Model:
 def _round(model: Model) -> Model:
     derived = [node for one in model.derivations for node in one.nodes]
     declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    once = read_once([*declared, *derived])
+    reads = reads_of([*declared, *derived])
     differentiated = {node for one in model.derivations for _, node in one.wrt}
     kept: set[Node] = set()
     changed = False
+
+    def once(node: Node) -> bool:
+        return reads[node] == 1
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         nonlocal changed
