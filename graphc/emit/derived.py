@@ -59,7 +59,11 @@ def owned(
 
 def gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
     """The return statement of gradients by path, in their places in `out`."""
-    return [f"return {before}_into(out, {{", *_by_path(compiled, one, "d"), "})"]
+    rows = _by_path(compiled, one, "d")
+    if one.numbers is None:
+        return [f"return {before}_into(out, {{", *rows, "})"]
+    returned = "gradients if out is None else _into(out, gradients)"
+    return ["gradients = {", *rows, "}", f"return {before}{returned}"]
 
 
 def _by_path(compiled: Compiled, one: Derived, prefix: str) -> list[str]:

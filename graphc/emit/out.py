@@ -31,7 +31,7 @@ def checked(
     `known` the source of a dim.
     """
     rows = _shapes(compiled, one, declared, known)
-    if not one.destinations:
+    if not one.destinations or one.numbers is not None:
         inside = _call("_destinations(out, ", rows, f", {read})")
         return ["if out is not None:", *(f"    {line}" for line in inside)]
     where = _positions(declared)

@@ -29,7 +29,14 @@ from graphc.rewrite.grids import Grid, is_structural_zero
 from graphc.rewrite.scalars import InNumbers
 
 OWN = frozenset(
-    {"DTYPE", "Struct", "np_empty", "np_ndarray", *(f"math_{name}" for name in dir(math))}
+    {
+        "DTYPE",
+        "Struct",
+        "gradients",
+        "np_empty",
+        "np_ndarray",
+        *(f"math_{name}" for name in dir(math)),
+    }
 )
 """Names that a function of numbers uses for itself, beside those of every function."""
 
