@@ -54,4 +54,4 @@ def amount(size: int) -> str:
     for power, unit in ((3, "GB"), (2, "MB"), (1, "KB")):
         if size >= 1000**power:
             return f"{size / 1000**power:.3g} {unit}"
-    return f"{size} bytes"
+    return f"{size} bytes" if size != 1 else "1 byte"

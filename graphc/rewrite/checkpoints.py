@@ -20,7 +20,7 @@ from graphc.loop import (
 )
 from graphc.ops.arithmetic import minimum
 from graphc.ops.shaping import index, leading, reshape
-from graphc.rewrite.saved import Made, Saved, called, replaced
+from graphc.rewrite.saved import Made, Saved, called, copied, replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,11 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
     def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
         inner: Loop = reader.attrs["loop"]
         starts, taken, captured = arguments(reader)
-        checkpoints = _like(loop.carried)
-        again = cut.within(loop, step, saved.items, checkpoints, {})
+        checkpoints, within = _like(loop.carried), _like(loop.carried)
+        known = {n: n for n in outer} | dict(zip(loop.carried, within, strict=True))
+        once_more = copied([*loop.roots, *loop.carried], reader, known | read)
+        step_again = replace(loop, carried=tuple(within))
+        again = cut.within(step_again, once_more, saved.items, checkpoints, {})
         pairs = list(zip(inner.elements, taken, strict=True))
         items = {e: item for e, source in pairs if (item := saved.item(source)) is not None}
         rest = [(e, new[source]) for e, source in pairs if e not in items]
@@ -182,7 +185,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
         }
         names = cut.names | _names(others, graph.names, inner.index)
         names |= _stack_names(graph, reader, taken_back, whole)
-        return Made(results, moved, names)
+        return Made(results, {**once_more, **moved}, names)
 
     names = cut.names | _names(read, graph.names, loop.index)
     return replaced(graph, saved, Made(ends, step, names), reading)

@@ -17,7 +17,7 @@ from graphc.loop import (
     rebuild,
     result,
 )
-from graphc.rewrite.saved import Made, Saved, called, replaced
+from graphc.rewrite.saved import Made, Saved, called, copied, replaced
 
 
 def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
@@ -44,7 +44,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
         inner: Loop = reader.attrs["loop"]
         starts, taken, captured = arguments(reader)
         read = {item: bound(called(item), item.type) for item in stacks}
-        again = rebuild([*others, *stacks], with_args, {**{n: n for n in outer}, **read})
+        again = copied([*others, *stacks], reader, {**{n: n for n in outer}, **read})
         pairs = list(zip(inner.elements, taken, strict=True))
         items = {e.node: again[item] for e, s in pairs if (item := saved.item(s)) is not None}
         moved = rebuild(inner.roots, with_args, {**{n: new[n] for n in captured}, **items})

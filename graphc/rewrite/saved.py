@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.graph import Graph, Node, stamped, with_args
+from graphc.graph import Graph, Node, intern, stamped, with_args
 from graphc.loop import LOOP, RESULT, Loop, arguments, body, limit, rebuild, result
 from graphc.rewrite.loops import prune_loops
 from graphc.rewrite.mapping import mapped
@@ -134,6 +134,17 @@ def replaced(graph: Graph, saved: Saved, made: Made, reading: Reading) -> Graph:
 
 def _results(node: Node, made: Made) -> dict[Node, Node]:
     return {result(node, number): value for number, value in made.results.items()}
+
+
+def copied(roots: Iterable[Node], reader: Node, start: Mapping[Node, Node]) -> dict[Node, Node]:
+    """What the roots reach, made once more for a reader; what is in `start` is there already."""
+
+    def once_more(node: Node, args: tuple[Node, ...]) -> Node:
+        if not args or node.static:
+            return with_args(node, args)
+        return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{reader.index[0]}")
+
+    return rebuild(roots, once_more, start)
 
 
 def called(node: Node) -> str:
