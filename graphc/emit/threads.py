@@ -21,7 +21,7 @@ def _blocks(block: Callable[[int, int], tuple[Any, ...]], length: int, width: in
         return list(block(0, length))
     size = -(-length // number)
     starts = range(0, length, size)
-    count = min(_threads(), len(starts) // 2)
+    count = max(1, min(_threads(), len(starts) // 2))
     pending: list[Any] = [*[None] * count, *reversed(starts)]  # None: a thread ends
     due = list(reversed(starts))
     found: dict[int, Any] = {}
