@@ -33,7 +33,8 @@ output y = sum(h**2) + sum(ss)
 
 
 def run(*arguments: str | Path, input: str | None = None) -> Result:
-    return CliRunner().invoke(app, ["show", *map(str, arguments)], input=input)
+    level = [] if any(str(one).startswith("-O") for one in arguments) else ["-O0"]
+    return CliRunner().invoke(app, ["show", *level, *map(str, arguments)], input=input)
 
 
 def told(*arguments: str | Path, input: str | None = None) -> dict[str, Any]:

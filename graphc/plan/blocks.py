@@ -29,9 +29,9 @@ def in_blocks(
 ) -> Program:
     """The program with its long chains in blocks; `kept` outlives the function."""
     whole, program = program, _without_views(program, kept)
-    own = list(dict.fromkeys(node for step in program.steps for node in made(step)))
+    own = dict.fromkeys(node for step in program.steps for node in made(step))
     given = set(program.variables) - set(own)
-    given = {n for n in given if n.op is not RESULT}
+    given = {n for n in given if n.op is not RESULT or n.args[0] not in own}
     ends = [*program.results.values(), *kept]
     nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
@@ -62,12 +62,24 @@ def _without_views(program: Program, kept: Collection[Node]) -> Program:
         step.node
         for step in program.steps
         if isinstance(step, Step) and step.node.op in (transpose, expand)
-    } - set(kept)
+    } - {*kept, *_read_by_loops(program)}
     return replace(
         program,
         steps=tuple(step for step in program.steps if not views.intersection(made(step))),
         variables={node: name for node, name in program.variables.items() if node not in views},
     )
+
+
+def _read_by_loops(program: Program) -> set[Node]:
+    """What the bodies of loops call by name, and what that is a view of."""
+    found: set[Node] = set()
+    pending = [arg for s in program.steps if isinstance(s, LoopStep) for arg in s.node.args]
+    while pending:
+        node = pending.pop()
+        found.add(node)
+        if node.op.view_of is not None:
+            pending.append(node.args[node.op.view_of])
+    return found
 
 
 def _free(program: Program, kept: Collection[Node]) -> set[Node]:
