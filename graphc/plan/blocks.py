@@ -178,7 +178,10 @@ class _Builder:
                 totals.append((name, node, new))
             elif node in self.region.read:
                 outputs.append((name, node, new, subscript(parts[node], node.shape)))
-        name = self.names.fresh("block")
+        mode = self.program.label.removeprefix(
+            self.program.name
+        )  # functions of modes stand together
+        name = self.names.fresh(f"block{mode}")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}
         slices = [one for one in self.slices if one.node in used]
