@@ -216,6 +216,8 @@ class _Builder:
                 pending += one.args
 
     def _resize(self, node: Node) -> None:
+        if node.op is assemble and node.attrs["block"] is None:
+            raise Mismatch("E301", "an array of numbers is made at once")
         args = tuple(self._operand(arg) for arg in node.args)
         attrs, shape = self._attrs(node), self._shape(node)
         if node.op.structure != "elementwise" and node.op is not accumulate:
