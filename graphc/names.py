@@ -13,7 +13,8 @@ RESERVED = frozenset(
 MODULE = frozenset(
     {"GRAPH", "PARAMETERS", "FLOAT", "BITS", "Array", "ArrayLike", "Outputs", "Cache", "init",
      "forward", "backward", "check", "flatten", "unflatten", "Callable", "Mapping", "Any",
-     "NamedTuple", "np", "npt", "annotations", "CACHE", "contextvars", "os", "threading"}
+     "NamedTuple", "np", "npt", "annotations", "CACHE", "LONG", "contextvars",
+     "os", "threading", "time"}
 )  # fmt: skip
 """What every generated module defines or imports: no derived function can be called so."""
 
@@ -21,13 +22,14 @@ MODULE = frozenset(
 def identifier(path: str) -> str:
     """A Python identifier for one word, different for different words.
 
-    What Python or the generated module reserves gets one `_` more, and so does whatever would
-    collide with that:
+    What Python or the generated module reserves gets one `_` more, as what stands for numbers
+    there, and so does whatever would collide with that:
 
     >>> identifier("W"), identifier("class"), identifier("class_")
     ('W', 'class_', 'class__')
     """
-    return path + "_" if re.sub(r"_+\Z", "", path) in RESERVED else path
+    reserved = re.sub(r"_+\Z", "", path) in RESERVED or path.startswith("_C_")
+    return path + "_" if reserved else path
 
 
 class Scope:

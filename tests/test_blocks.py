@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from graphc.pipeline import Options, compile_text, load
+
+ROOT = Path(__file__).resolve().parent.parent
 
 ROWS = """
     dim N, D
@@ -203,3 +206,24 @@ def test_blocks_do_not_depend_on_what_ran_before() -> None:
     fast.value_and_grad_loss(**arguments(fast, shapes, 7))
     for one, other in zip(first, leaves(fast.value_and_grad_loss(**given)), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_labels_name_rows_of_the_whole_axis() -> None:
+    """What is placed at labels numbers all rows: it cannot be made for a block of them."""
+    text = (ROOT / "examples" / "per_sample.graph").read_text(encoding="utf-8")
+    readable, fast = modules(text)
+    fast.CACHE = 5_000  # type: ignore[attr-defined]
+    rng = np.random.default_rng(0)
+    params = readable.init(seed=0)
+    rows, classes = 500, params["logits.b"].size
+    x, label = rng.normal(size=(rows, params["h.W"].shape[0])), rng.integers(0, classes, rows)
+    for cotangent in (1.0, 0.5):
+        found, expected = (
+            module.backward(module.forward(params, x, label)[1], loss=cotangent)
+            for module in (fast, readable)
+        )
+        for path, one in expected.items():
+            np.testing.assert_allclose(found[path], one, rtol=1e-12, atol=1e-14)
+    found, expected = (m.value_and_grad_loss(params, x, label) for m in (fast, readable))
+    for one, other in zip(leaves(found), leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)

@@ -145,3 +145,41 @@ def test_backward_makes_its_own() -> None:
     fields = {name for name in net.Cache._fields if "seen" in name or "steps" in name}
     assert not fields
     assert any("seen" in name for name in load(TEXTS["-O0"], "cached0").Cache._fields)
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+NUMBERS = """
+dim T
+input x: [T, 3]
+input _C_0_5: [3]
+scan walk[t in T] carry h = _C_0_5 {
+    u = 1 / (1 + 0.5 * h * x[t, :]**2)
+    next h = maximum(u - 0.1 * tanh(h + 1e-5), -0.25) + _C_0_5 / 7
+    collect hs = 2 * u
+}
+output loss = sum(hs**2) + sum(h)
+output y = hs
+derive value_and_grad loss wrt x, _C_0_5
+"""
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-13), ("float32", 2e-6)])
+def test_numbers_in_loops_have_the_dtype_of_the_module(dtype: str, tolerance: float) -> None:
+    """Whatever the names of the graph are."""
+    plain, fast = (
+        compile_text(NUMBERS, options=Options(level=level, dtype=dtype)).text
+        for level in ("-O0", "-O2")
+    )
+    names = re.findall(r"^(_C_\w+) = np\.asarray\((.+), FLOAT\)$", fast, re.MULTILINE)
+    assert {("_C_0_5", "0.5"), ("_C_1em05", "1e-05")} <= set(names)
+    assert not re.search(
+        r"^ {8}.*np\.(add|subtract|multiply|divide)\(-?\d[\d.e-]*,", fast, re.MULTILINE
+    )
+    rng = np.random.default_rng(2)
+    given = [rng.normal(size=(6, 3)).astype(dtype), rng.normal(size=3).astype(dtype)]
+    found, expected = (load(text, "numbers").value_and_grad_loss(*given) for text in (fast, plain))
+    values = [(found[0], expected[0]), *((found[1][p], expected[1][p]) for p in expected[1])]
+    for one, other in values:
+        assert one.dtype == dtype
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * np.max(np.abs(other)))

@@ -17,6 +17,7 @@ from graphc.plan.naming import template
 from graphc.plan.schedule import Step
 
 FLOAT = "FLOAT"
+NO_NUMBERS: Mapping[Node, str] = {}
 DTYPES = {"float": FLOAT, "int": "np.int64", "bool": "np.bool_"}
 
 
@@ -40,8 +41,13 @@ def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[s
     return [line.format(*(one.text for one in arguments), target) for line in lines]
 
 
-def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
-    """The lines of a step: its node by itself, or by its kernel into the place that it has."""
+def computed(
+    step: Step, variables: Mapping[Node, str], numbers: Mapping[Node, str] = NO_NUMBERS
+) -> list[str]:
+    """The lines of a step: its node by itself, or by its kernel into the place that it has.
+
+    Operands that are `numbers` have names there.
+    """
     target, node, text = step.target, step.node, step.kernel
     if not text:
         return statements(target, node, variables)
@@ -55,6 +61,9 @@ def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
     elif not several and not step.out:
         text = text.replace(", {out}", "").replace(", out={out}", "")
     source, arguments = _source(node, variables, text)
+    for slot, arg in enumerate(node.args):
+        if arg in numbers:
+            arguments[slot] = Written(numbers[arg], "_")
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
     texts = [one.text for one in arguments]
     if several and target:

@@ -7,10 +7,19 @@ from collections.abc import Collection, Mapping, Sequence
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
-from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
+from graphc.emit.expression import (
+    DTYPES,
+    FLOAT,
+    NO_NUMBERS,
+    computed,
+    expression,
+    show,
+    typed_argument,
+)
 from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
 from graphc.emit.segments import about, left
+from graphc.emit.typed import typed
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
@@ -24,7 +33,9 @@ WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its o
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
 
-def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list[str]:
+def body(
+    program: Program, in_loop: bool = False, sparing: bool = False, in_block: bool = False
+) -> list[str]:
     """The statements of a program, each with its comment.
 
     Inside a loop nothing is dropped, since the next step takes the variables again; but a
@@ -41,12 +52,13 @@ def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list
         if isinstance(step, BlockStep):
             lines += _block(step, program)
             continue
+        numbers = typed(step) if in_loop or in_block else NO_NUMBERS
         if step.adjoints:
-            lines += _adjoint(step, program)
+            lines += _adjoint(step, program, numbers)
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += beside(computed(step, program.variables), said)
+            lines += beside(computed(step, program.variables, numbers), said)
         if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
@@ -146,7 +158,7 @@ def _block(step: BlockStep, program: Program) -> list[str]:
         lines.append(f"{name} = {step.places.get(name, made)}")
         if node.op is assemble and not is_complete(node):
             lines.append(f"{name}.fill(0)")
-    inside = body(step.body)
+    inside = body(step.body, in_block=True)
     for name, _, node, part in step.outputs:
         if f"{name}[{part}]" not in step.written:
             written = expression(node, step.body.variables)
@@ -161,8 +173,13 @@ def _block(step: BlockStep, program: Program) -> list[str]:
     ).split("\n")
     totals = [name for name, _, _ in step.totals]
     opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
-    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)})")
+    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)}, {_calls(step)})")
     return lines
+
+
+def _calls(step: BlockStep) -> int:
+    """How many calls of NumPy a block is made of."""
+    return sum(isinstance(one, Step) and bool(one.kernel) for one in step.body.steps)
 
 
 def _bytes(step: BlockStep) -> Dim:
@@ -244,14 +261,14 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
     return [f"{name} = {start}"] if name != start else []
 
 
-def _adjoint(step: Step, program: Program) -> list[str]:
+def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[str]:
     """The statement of an adjoint; where a node has several children, a line for each term."""
     first, *others = step.adjoints
     summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
     if summed and not step.kernel:
         lines = _sum_over_children(step, first, program)
     else:
-        written = computed(step, program.variables)
+        written = computed(step, program.variables, numbers)
         lines = beside(written, _said(first, program))
     for other in others:
         name = f"d_{program.labels[other.of]}"

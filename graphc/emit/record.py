@@ -12,6 +12,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import shown
 from graphc.graph import Node
 from graphc.names import Scope, identifier
+from graphc.plan.live import live
 from graphc.syntax.canonical import on_one_line
 from graphc.types import Type
 
@@ -41,19 +42,36 @@ def graph_record(compiled: Compiled) -> list[str]:
         "bytes": {
             "params": _amount(bytes_of((d.node for d in model.params), width)),
             "cache": _amount(bytes_of(compiled.cached, width)),
+            **(_planned(compiled, functions, width) if compiled.level != "-O0" else {}),
         },
     }
     if compiled.planned:
         record["peak_bytes"] = {one.name: one.planned for one in compiled.planned}
     lines = ["GRAPH: dict[str, Any] = {"]
     for key, value in record.items():
-        if isinstance(value, dict) and value:
-            lines.append(f"    {key!r}: {{")
-            lines += [f"        {name!r}: {item!r}," for name, item in value.items()]
-            lines.append("    },")
-        else:
-            lines.append(f"    {key!r}: {value!r},")
+        lines += [f"    {line}" for line in _entry(key, value)]
     return [*lines, "}"]
+
+
+def _entry(key: str, value: Any) -> list[str]:
+    """The lines of an entry of a dict; of one that is a dict itself a line for each of its own."""
+    if not isinstance(value, dict) or not value:
+        return [f"{key!r}: {value!r},"]
+    inside = [line for name, item in value.items() for line in _entry(name, item)]
+    return [f"{key!r}: {{", *(f"    {line}" for line in inside), "},"]
+
+
+def _planned(compiled: Compiled, functions: Iterable[Derived], width: int) -> dict[str, Any]:
+    """By function what it computes in, what it returns, and the most that is alive meanwhile."""
+    found: dict[str, dict[str, int | str]] = {"scratch": {}, "results": {}, "peak": {}}
+    for one in functions:
+        handed_on = compiled.cached if one is compiled.forward and compiled.backward.wrt else ()
+        memory = live(one.program, width, handed_on)
+        name, results = one.program.name, one.program.results.values()
+        found["scratch"][name] = _amount(memory.kept)
+        found["results"][name] = _amount(bytes_of((n for n in results if n.rank), width))
+        found["peak"][name] = _amount(memory.peak)
+    return found
 
 
 def _amount(dim: Dim) -> int | str:

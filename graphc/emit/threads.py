@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 CACHE = 2**20
+LONG = 2e-5
 
 
-def _blocks(block: Callable[[int, int], tuple[Any, ...]], length: int, width: int) -> list[Any]:
+def _blocks(
+    block: Callable[[int, int], tuple[Any, ...]], length: int, width: int, calls: int
+) -> list[Any]:
     """What the blocks of an axis return, added up in their order, whichever thread runs which.
 
     What a block computes in, `width` bytes for each position, stays in the cache; blocks are alike.
+    Threads wait for each other between the calls of NumPy, of which a block has so many: they pay
+    where the first block takes LONG for each.
     """
     number = -(-length * width // CACHE)
     if number < 2:
@@ -22,9 +28,14 @@ def _blocks(block: Callable[[int, int], tuple[Any, ...]], length: int, width: in
     size = -(-length // number)
     starts = range(0, length, size)
     count = max(1, min(_threads(), len(starts) // 2))
-    pending: list[Any] = [*[None] * count, *reversed(starts)]  # None: a thread ends
     due = list(reversed(starts))
     found: dict[int, Any] = {}
+    if count > 1:
+        begin = time.perf_counter()
+        found[0] = block(0, size)
+        count = count if time.perf_counter() - begin > LONG * calls else 1
+    left = starts[1:] if found else starts
+    pending: list[Any] = [*[None] * count, *reversed(left)]  # None: a thread ends
     failed: dict[int, BaseException] = {}
     totals: list[Any] = []
 
@@ -57,7 +68,11 @@ def _added(totals: list[Any], found: dict[int, Any], due: list[int]) -> None:
     """Add what is found, up to the first of those that are due and not there yet."""
     while due and due[-1] in found:
         parts = found.pop(due.pop())
-        totals[:] = [a + b for a, b in zip(totals, parts, strict=True)] if totals else parts
+        if not totals:
+            totals[:] = parts
+            continue
+        for number, part in enumerate(parts):
+            totals[number] += part  # in place, which no block has kept
 
 
 def _threads() -> int:

@@ -7,6 +7,7 @@ import contextvars
 import math
 import os
 import threading
+import time
 
 IMPORTS = {
     "__future__": {"annotations"},
@@ -20,8 +21,14 @@ IMPORTS = {
     "contextvars": {"contextvars"},
     "os": {"os"},
     "threading": {"threading"},
+    "time": {"time"},
 }
-READ = {contextvars: {"copy_context"}, os: {"cpu_count", "environ"}, threading: {"Thread"}}
+READ = {
+    contextvars: {"copy_context"},
+    os: {"cpu_count", "environ"},
+    threading: {"Thread"},
+    time: {"perf_counter"},
+}
 UNREAD = {module.__name__: {*dir(module)} - names for module, names in READ.items()}
 """What of these modules is not for graphc; a variable of their name has other attributes."""
 BUILTINS = frozenset(

@@ -9,7 +9,7 @@ from graphc.dims import Dim
 from graphc.graph import Node
 from graphc.loop import LOOP, RESULT
 from graphc.ops.linalg import matmul
-from graphc.ops.shaping import reshape
+from graphc.ops.shaping import expand, reshape
 from graphc.types import Shape, is_one, product, same
 
 Axis = tuple[Node, int]
@@ -177,11 +177,13 @@ def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
             for one, axis in ((x, theirs[0]), (node, own[0]))
         ]
         return own[0] if same(*sides) else None
+    comes = node.op is expand  # which repeats what it has
     for arg, moved in zip(node.args, node.op.axes(node), strict=False):
         theirs = classes.axes(arg, chosen)
         if theirs and [moved[axis] for axis in theirs] != own:
             return None
-    return own[0]
+        comes = comes or bool(theirs)
+    return own[0] if comes else None
 
 
 def heaviest(weights: Mapping[Node, int], classes: Classes, least: int, number: int) -> list[Axis]:

@@ -15,7 +15,7 @@ from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, ev
 from graphc.types import same
 
 PRODUCTS = "_products({0}, {1}, out and {out})"
-_CALL = re.compile(r"np\.(?!copyto)[\w.]+\([^\n]*\)")
+_CALL = re.compile(r"(np\.(?!copyto)[\w.]+|_products)\([^\n]*\)")
 
 
 def with_destinations(
@@ -49,7 +49,7 @@ def with_destinations(
             elif "*" not in wanted[step.node]:
                 steps.append(replace(step, given=place(step.node)))
             elif _is_row_by_row(step.node):
-                steps.append(replace(step, kernel=PRODUCTS, out=place(step.node)))
+                steps.append(replace(step, kernel=PRODUCTS, given=place(step.node)))
             else:
                 steps.append(step)
         else:

@@ -17,7 +17,7 @@ from graphc.ops.shaping import expand, reshape
 from graphc.plan.evaluation import NOTHING, Objects, Value, Where, evaluated, most, typical
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Scratch, Step
 from graphc.plan.schedule import made as made_by
-from graphc.types import product
+from graphc.types import product, same
 
 BLOCK = 2**20
 """The bytes that a block computes in, at most about."""
@@ -46,11 +46,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The statements of a function, its scratch, and the most bytes that are alive in it."""
+    """The statements of a function, its scratch, and the most bytes that are alive in it.
+
+    `kept` is what stays from call to call: scratch, and constants of the dims.
+    """
 
     rows: tuple[Row, ...]
     scratch: tuple[tuple[Scratch, Dim], ...]
     peak: Dim
+    kept: Dim
 
 
 def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
@@ -62,14 +66,16 @@ def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
     for node, name in program.variables.items():
         if node.op in (COTANGENT, TANGENT) and node.rank:  # the function converts its copy
             walk.bind(name, walk.new(walk.size(node)))
+    before = walk.live
+    rows = list(walk.constants(program))
     scratch = tuple(walk.scratch(program))
     walk.live += sum((size for _, size in scratch), NOTHING)
-    walk.notice(walk.live)
-    rows = tuple(walk.steps(program, 0))
+    stays = walk.notice(walk.live) - before
+    rows += walk.steps(program, 0)
     copies = [walk.size(n) for n in program.results.values() if _is_copied(n)]
     copies += [walk.size(node) for node in kept if not node.args]
     walk.notice(walk.live + sum(copies, NOTHING))
-    return Live(rows, scratch, walk.peak)
+    return Live(tuple(rows), scratch, walk.peak, stays)
 
 
 def _is_copied(node: Node) -> bool:
@@ -154,6 +160,14 @@ class _Walk:
         return named
 
     # -- statements -----------------------------------------------------------------------------
+
+    def constants(self, program: Program) -> Iterator[Row]:
+        """What depends on the dims alone, of which only what is shared is kept."""
+        for step in program.constants:
+            yield self._step(step, program, 0, in_loop=True)
+        for step in program.constants:
+            if step.target not in program.shared:
+                self.drop(step.target)
 
     def steps(self, program: Program, depth: int, in_loop: bool = False) -> Iterator[Row]:
         """The rows of a program, in the order in which it runs."""
@@ -246,8 +260,13 @@ class _Walk:
         start = self.live
         for name, node in {name: node for name, node, _, _ in step.outputs}.items():
             self.bind(name, self.new(NOTHING if name in step.places else self.size(node)))
+        totals = {name: self.new(self.size(node)) for name, node, _ in step.totals}
+        size = block_sizes(step)[0]
+        if not same(size, step.length):  # those of the blocks before are there meanwhile
+            for name, objects in totals.items():
+                self.bind(name, objects)
         made, outer, kept = self.live - start, self.peak, dict(self.variables)
-        self.last[step.size] = block_sizes(step)[0]
+        self.last[step.size] = size
         self.peak = self.notice(self.live)
         rows = list(self.steps(step.body, depth + 1))
         whole = {**self.last, step.size: step.length}
@@ -262,8 +281,8 @@ class _Walk:
                 self.drop(name)
         del self.last[step.size]
         during, self.peak = self.peak, most((outer, self.peak))
-        for name, _, _ in step.totals:
-            self.bind(name, frozenset())
+        for name, objects in totals.items():
+            self.bind(name, objects)
         for name in step.frees:
             self.drop(name)
         targets = ", ".join(
