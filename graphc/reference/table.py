@@ -208,7 +208,7 @@ def _statements(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
             for line in _returned(statement):
                 (pullback if line.startswith("d_") else value).append(line)
         elif not isinstance(statement, ast.Delete) and not re.search(
-            r"\b_(enter|cotangent|expected)\(", written
+            r"\b_(enter|cotangent|expected|destinations)\(", written
         ):
             (pullback if re.search(r"\b(d|ct)_\w+", written) else value).append(written)
     return tuple(value), tuple(pullback)
