@@ -18,9 +18,12 @@ from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
-from graphc.plan.regions import Region, regions
-from graphc.plan.schedule import BlockStep, LoopStep, Program, Step, made
+from graphc.plan.regions import Region, Regions, regions
+from graphc.plan.schedule import AnyStep, BlockStep, Program, Step, made
 from graphc.types import Mismatch, same, same_shape
+
+ATTEMPTS = 8
+"""So often what cannot be computed for a part of an axis after all is left outside."""
 
 
 def in_blocks(
@@ -34,25 +37,26 @@ def in_blocks(
     ends = [*program.results.values(), *kept]
     nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
-    found = regions(program, ends, nodes, given, classes)
-    if not found.regions:
-        return whole
-    names = Scope({*taken, *program.variables.values()})
-    inside = {node: region for region in found.regions for node in region.nodes}
     free = _free(program, kept)
-    built: dict[Region, Sequence[Step | BlockStep]] = {}
-    lying: dict[Node, Order] = {}
-    for region in found.regions:
-        builder = _Builder(region, program, classes, names)
-        steps = builder.steps(free, lying)
-        if steps is not None:
-            built[region] = steps
+    outside: set[Node] = set()
+    for _ in range(ATTEMPTS):
+        found = regions(program, ends, nodes, given, classes, outside)
+        names = Scope({*taken, *program.variables.values()})
+        built: dict[Region, _Builder] = {}
+        lying: dict[Node, Order] = {}
+        for region in found.regions:
+            built[region] = builder = _Builder(region, program, classes, names)
+            outside |= builder.resized()
+            builder.lie(free, lying)
             lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
-    return replace(
-        program,
-        steps=tuple(_in_order(program, found.levels, inside, built)),
-        orders=lying,
-    )
+        if not outside & {node for region in built for node in region.nodes}:
+            break
+    else:
+        return whole
+    if not built:
+        return whole
+    steps = {region: builder.steps() for region, builder in built.items()}
+    return replace(program, steps=tuple(_in_order(program, found, steps)), orders=lying)
 
 
 def _without_views(program: Program, kept: Collection[Node]) -> Program:
@@ -91,22 +95,18 @@ def _free(program: Program, kept: Collection[Node]) -> set[Node]:
 
 
 def _in_order(
-    program: Program,
-    levels: Mapping[Node, int],
-    inside: Mapping[Node, Region],
-    built: Mapping[Region, Sequence[Step | BlockStep]],
-) -> Iterable[Step | LoopStep | BlockStep]:
+    program: Program, found: Regions, built: Mapping[Region, Sequence[Step | BlockStep]]
+) -> Iterable[AnyStep]:
     """The steps by level; of one level what is in no region first."""
-    numbered: list[tuple[int, int, int, Step | LoopStep | BlockStep]] = []
+    inside = {node for region in built for node in region.nodes}
+    numbered: list[tuple[int, int, int, AnyStep]] = []
     for number, step in enumerate(program.steps):
-        region = None if isinstance(step, BlockStep) else inside.get(step.node)
-        if isinstance(step, BlockStep) or region in built:
-            continue
-        level = levels[step.node] if region is None else region.level
-        numbered.append((level, region is not None, number, step))
-    for number, (region, steps) in enumerate(built.items()):
-        numbered += [(region.level, 2, number, step) for step in steps]
-    return [step for *_, step in sorted(numbered, key=lambda one: one[:3])]
+        (node, *_) = made(step)
+        if node not in inside:
+            numbered.append((found.levels[node], 0, number, step))
+    for region, steps in built.items():
+        numbered += [(region.level, 1, number, step) for number, step in enumerate(steps)]
+    return [step for *_, step in sorted(numbered, key=lambda one: one[:2])]
 
 
 # ---- the function of a block --------------------------------------------------------------------
@@ -126,27 +126,35 @@ class _Builder:
         self.before: list[Step] = []
         self.reads: dict[Node, None] = {}
         self.lying: dict[Node, Order] = {}
+        self.own: list[Step] = []
 
-    def steps(
-        self, free: Collection[Node], known: Mapping[Node, Order]
-    ) -> list[Step | BlockStep] | None:
-        """The steps; None where a node cannot be computed for a part of the axis after all.
-
-        `free` are results that may lie in any order, `known` the orders of what is from outside.
-        """
-        try:
-            for node in self.region.nodes:
+    def resized(self) -> set[Node]:
+        """Makes the nodes of a block; those that cannot be made for a part of the axis."""
+        failed: set[Node] = set()
+        for node in self.region.nodes:
+            try:
+                if node in self.region.read - self.region.totals:
+                    self._items(node)
                 self._resize(node)
-            parts = {node: self._items(node) for node in self.region.read - self.region.totals}
-        except Mismatch:
-            return None
+            except Mismatch:
+                failed.add(node)
+                self.new[node] = node
+        return failed
+
+    def lie(self, free: Collection[Node], known: Mapping[Node, Order]) -> None:
+        """How the values lie in memory: `free` are results that may lie in any order, `known` the
+        orders of what is from outside."""
         members = set(self.region.nodes)
-        own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
-        computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
+        self.own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
+        nodes = [step.node for step in self.own]
+        computed = [node for node in nodes if node.op.view_of is None and node.rank]
         bound = (self.region.read - set(free)) | self.region.totals
         self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
+
+    def steps(self) -> list[Step | BlockStep]:
+        """The function of a block, and what it needs before."""
         steps, outputs, totals = [], [], []
-        for step in own:
+        for step in self.own:
             node, name = step.node, step.target
             new = self.new[node]
             crossing = node in self.region.totals or node in self.region.read
@@ -155,7 +163,7 @@ class _Builder:
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
-                outputs.append((name, node, new, subscript(parts[node], node.shape)))
+                outputs.append((name, node, new, subscript(self._items(node), node.shape)))
         name = self.names.fresh("block")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}

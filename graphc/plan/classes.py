@@ -70,7 +70,7 @@ class Classes:
         self._parent[self.of(*other)] = self.of(*one)
 
     def _unite(self, merged: Sequence[tuple[Axis, Axis, Extent]]) -> None:
-        """Parts that lie in the same way in one whole are one: it was merged, and is split again."""
+        """Parts that lie in one way in one whole are one: what was merged there is split again."""
         changed = True
         while changed:
             changed = False
