@@ -20,6 +20,7 @@ from rich.table import Table
 
 CHECKED_BY_HAND = ("three_layers", "dense_column", "net321", "residual", "batched")
 QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backward", "per_sample")
+KEPT = ("checkpoints",)
 FITTED = ("newton", "bundle")
 TRAINED = ("digits", "digits_scipy")
 
@@ -93,10 +94,13 @@ def main(out: Path = OUT) -> None:
     console.rule("4  What the derivative can mean")
     for name in QUESTIONS:
         run_script(name, out)
-    console.rule("5  Fit: second derivatives, and sparse ones")
+    console.rule("5  Less memory for more time")
+    for name in KEPT:
+        run_script(name, out)
+    console.rule("6  Fit: second derivatives, and sparse ones")
     for name in FITTED:
         run_script(name, out)
-    console.rule("6  Train")
+    console.rule("7  Train")
     for name in TRAINED:
         run_script(name, out)
     console.rule()

@@ -45,6 +45,7 @@ class Op:
     batch      (node, arguments, which of them have a leading axis, its size) -> the node's
                values for each position of that axis, one after the other
     axes       (node) -> which axis of the result each axis of an argument becomes, slice by slice
+    numbers    are its values Python's own numbers, not NumPy's?
     """
 
     name: str
@@ -59,6 +60,7 @@ class Op:
     jvp: Callable[[Sequence[Node | None], Node], Sequence[Node]] | None = None
     batch: BatchRule | None = None
     axes: AxisRule = lambda node: tuple((None,) * arg.rank for arg in node.args)
+    numbers: bool = False
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:
         """The node of this operation on these arguments (nodes, dims or numbers)."""

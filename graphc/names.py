@@ -13,7 +13,7 @@ RESERVED = frozenset(
 MODULE = frozenset(
     {"GRAPH", "PARAMETERS", "FLOAT", "BITS", "Array", "ArrayLike", "Outputs", "Cache", "init",
      "forward", "backward", "check", "flatten", "unflatten", "Callable", "Mapping", "Any",
-     "NamedTuple", "np", "npt", "annotations"}
+     "NamedTuple", "np", "npt", "annotations", "CACHE", "contextvars", "os", "threading"}
 )  # fmt: skip
 """What every generated module defines or imports: no derived function can be called so."""
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 from graphc import __version__
 from graphc.calculus.cost import Cost, cost
-from graphc.calculus.functions import Split, forward_and_backward, rewritten
+from graphc.calculus.functions import Split, both, cut, rewritten
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -20,16 +20,23 @@ from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
 from graphc.emit.module import TAKEN, text
+from graphc.emit.record import BYTES
+from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
+from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
 from graphc.plan.schedule import plan
+from graphc.rewrite.budget import budget
 from graphc.rewrite.early import prepare
-from graphc.rewrite.engine import LEVELS, PASSES
+from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
+from graphc.rewrite.liveness import Sizes
+from graphc.rewrite.scalars import by_number
 from graphc.rewrite.stable import stabilise
+from graphc.rewrite.within import Bound, Planned
 from graphc.source import Diagnostic, GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse, read_source
@@ -41,6 +48,7 @@ class Options:
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
     `both_ways` adds a function of forward mode beside `backward`, so that `check` compares both.
+    `memory` bounds what each function takes, as in "256MB" or "50%".
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -50,6 +58,7 @@ class Options:
     level: str = "-O0"
     mode: str = ""
     both_ways: bool = False
+    memory: str = ""
 
     @property
     def fast(self) -> bool:
@@ -59,11 +68,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A compiled module, and what there was to warn of."""
+    """A compiled module, what there was to warn of, and what a bound on its memory came to."""
 
     text: str
     model: Model
     warnings: tuple[Diagnostic, ...]
+    planned: tuple[Planned, ...] = ()
 
 
 def compile_file(path: Path, options: Options = Options()) -> Result:
@@ -82,9 +92,16 @@ def compile_source(
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building(), _without_collection():
         model = _model(source, options, folder)
-        written = text(_compiled(model, options))
+        compiled = _compiled(model, options)
+        written = text(compiled)
         verify(written)
-    return Result(written, model, model.warnings)
+    return Result(written, model, model.warnings + compiled.warnings, compiled.planned)
+
+
+def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
+    """The programs of a source's module, before they are written; raises GraphError."""
+    with building(), _without_collection():
+        return _compiled(_model(source, options, folder), options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +197,14 @@ def _clause(written: str) -> tree.Derive:
 
 def _halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
+    whole = rewritten(_both(model), LEVELS[options.level])
+    return cut(whole, [d.name for d in model.outputs], options.fast)
+
+
+def _both(model: Model) -> Graph:
+    """Both halves as they are at every level."""
     outputs = {d.name: d.node for d in model.outputs}
-    passes = (*PASSES, *LEVELS[options.level])
-    return forward_and_backward(outputs, _wrt(model), model.names, passes)
+    return rewritten(both(outputs, _wrt(model), model.names), PASSES)
 
 
 def _wrt(model: Model) -> dict[str, Node]:
@@ -194,12 +216,12 @@ def _wrt(model: Model) -> dict[str, Node]:
 
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
-    fast = options.fast
-    split = _halves(model, options)
+    bounded = _bounded(model, options, begin) if options.memory else None
+    split = bounded.halves if bounded else _halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(
-        split.forward, sources, begin, "forward", outputs, {}, split.cached, fast=fast
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
     )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
@@ -209,12 +231,61 @@ def _compiled(model: Model, options: Options) -> Compiled:
         if node.op is COTANGENT
     }
     backward = _derived(
-        split.backward, held | cotangents, begin, "backward", (), _wrt(model), fast=fast
+        split.backward, held | cotangents, begin, "backward", (), _wrt(model), options=options
     )
-    derived = [_function(model, one, sources, begin, options) for one in model.derivations]
-    return Compiled(
+    derived = [_function(model, one, sources, begin, options, bounded) for one in model.derivations]
+    compiled = Compiled(
         model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
     )
+    if bounded is None:
+        return compiled
+    return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """The graphs of a module within a bound on its memory, and what that came to.
+
+    `made` are those of derived functions by mode before that, `graphs` after it.
+    """
+
+    halves: Split
+    made: Mapping[str, Mapping[str, Made]]
+    graphs: Mapping[tuple[str, str], Graph]
+    planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
+    """As much is computed again as it takes to keep within `options.memory`."""
+    outputs = [d.name for d in model.outputs]
+    whole = _both(model)
+    made = {one.name: _made(model, one, options) for one in model.derivations}
+    modes = [
+        (name, mode)
+        for name, by_mode in made.items()
+        for mode in winners({mode: each.cost for mode, each in by_mode.items()})
+    ]
+
+    def finish(graph: Graph) -> Graph:
+        return rewritten(graph, (DERIVED if graph.name else LEVELS)[options.level])
+
+    bound = Bound(
+        outputs,
+        Sizes(
+            {d.name: d.fixed for d in model.dims if d.fixed is not None},
+            BYTES[model.dtype],
+            options.fast,
+        ),
+        frozenset({*TAKEN, *begin.values, *begin.dims}),
+        [d.name for d in model.dims if d.fixed is None],
+        finish if options.fast else None,
+    )
+    parts = [whole, *(made[name][mode].graph for name, mode in modes)]
+    found = bound.within(parts, budget(options.memory))
+    first, *rest = found.graphs
+    graphs = dict(zip(modes, rest, strict=True))
+    return _Bounded(cut(first, outputs), made, graphs, found.planned, found.warnings)
 
 
 def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
@@ -222,15 +293,32 @@ def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
 
 
 def _function(
-    model: Model, one: Derivation, sources: Mapping[Node, str], begin: Entry, options: Options
+    model: Model,
+    one: Derivation,
+    sources: Mapping[Node, str],
+    begin: Entry,
+    options: Options,
+    bounded: _Bounded | None,
 ) -> Derived:
     """A function that is asked for, in the mode asked for or the cheapest."""
-    made = _made(model, one, options)
+    made = bounded.made[one.name] if bounded else _made(model, one, options)
     first, *others = (
-        _in_mode(one, mode, made[mode], sources, begin, options)
+        _in_mode(one, mode, made[mode], sources, begin, options, bounded)
         for mode in winners({mode: each.cost for mode, each in made.items()})
     )
-    return replace(first, others=tuple(others))
+    if options.level == "-O0" or others or bounded:
+        return replace(first, others=tuple(others))
+    return _in_numbers(model, first, made[first.mode].graph, begin)
+
+
+def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Derived:
+    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
+    if any(node.op in _GIVEN for node in graph.nodes):
+        return one
+    numbers = by_number(graph)
+    names = [each.name for each in model.derivations]
+    found = numbers and planned_numbers(numbers, begin, one.program, names, TAKEN)
+    return replace(one, program=found[0], numbers=found[1]) if found else one
 
 
 def _in_mode(
@@ -240,8 +328,12 @@ def _in_mode(
     sources: Mapping[Node, str],
     begin: Entry,
     options: Options,
+    bounded: _Bounded | None,
 ) -> Derived:
-    graph = rewritten(made.graph, LEVELS[options.level])
+    if bounded:
+        graph = bounded.graphs[one.name, mode]
+    else:
+        graph = rewritten(made.graph, DERIVED[options.level])
     given = {
         node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
         for node in graph.nodes
@@ -249,7 +341,7 @@ def _in_mode(
     }
     given |= sources
     found = _derived(
-        graph, given, begin, one.kind, one.names, dict(one.wrt), fast=options.fast, mode=mode
+        graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
     )
     per = "" if one.per is None else str(one.per)
     return replace(found, per=per, mode=mode, work=made.cost.work)
@@ -268,16 +360,23 @@ def _derived(
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
     *,
-    fast: bool,
+    options: Options,
     mode: str = "",
 ) -> Derived:
     taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
-    program = plan(graph, given, kept, taken, fast)
-    if fast:
+    program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
+    if options.fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
         program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    places: Mapping[str, str] = {}
+    if options.fast and kind.removeprefix("value_and_") in GRADIENTS:
+        program, places = with_destinations(program, wrt, taken)
     flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
-    return Derived(program, kind, outputs, tuple(wrt.items()), flops)
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+
+
+GRADIENTS = ("backward", "grad", "vjp")
+"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
 
 
 def begin_of(model: Model) -> Entry:

@@ -84,6 +84,10 @@ class Diagnostic:
         """The same with one more note."""
         return replace(self, notes=(*self.notes, Note("note", note)))
 
+    def helped(self, help: str) -> Diagnostic:
+        """The same with a remedy first."""
+        return replace(self, notes=(Note("help", help), *self.notes))
+
     def __str__(self) -> str:
         """The message as it is printed: headline, place, source line with a caret, notes."""
         head = f"{self.severity}[{self.code}]: {self.message}"

@@ -20,7 +20,7 @@ from graphc.elaborate.build import elaborate
 from graphc.graph import Graph, Node, building, topological
 from graphc.loop import LOOP, RESULT, body
 from graphc.pipeline import Options, Result, compile_text, load
-from graphc.rewrite.engine import FAST
+from graphc.rewrite.engine import LEVELS
 from graphc.rewrite.stable import stabilise
 from graphc.sample import arguments
 from graphc.source import Source
@@ -180,7 +180,7 @@ def derived(text: str, function: str) -> Graph:
     model = stabilise(elaborate(parse(Source("graph", text))))
     (one,) = (d for d in model.derivations if d.name == function)
     made = next(iter(derivatives(model, one, ["reverse"]).values()))
-    return rewritten(made.graph, FAST)
+    return rewritten(made.graph, LEVELS["-O2"])
 
 
 def computes(node: Node) -> bool:

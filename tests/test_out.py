@@ -315,6 +315,104 @@ def test_a_program_may_write_into_the_places() -> None:
     assert net.SEEN.pop()[0] is None
 
 
+class Counting:
+    """NumPy, but for `copyto`, which says what it copies into."""
+
+    def __init__(self) -> None:
+        self.copied: list[np.ndarray] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def copyto(self, to: np.ndarray, values: Any) -> None:
+        self.copied.append(to)
+        np.copyto(to, values)
+
+
+@pytest.mark.parametrize("name", ["backward", "grad_loss", "pull"])
+def test_the_fast_module_computes_in_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No matrix is copied; small sums may be."""
+    net = load(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    given = {"params": net.init(), "x": np.ones((3, 200))}
+    more = {"cotangents": {"y": np.ones((3, 200))}} if name == "pull" else {}
+    function = getattr(net, name)
+    if name == "backward":
+        given = {"cache": net.forward(**given)[1]}
+    out = places(net.init())
+    counting = Counting()
+    monkeypatch.setattr(net, "np", counting)
+    function(**given, **more, out=out)
+    copied = {path for path, place in out.items() if any(place is one for one in counting.copied)}
+    assert not any(path.endswith("W") for path in copied)
+
+
+def test_gradients_take_no_memory_beside_out() -> None:
+    net = load(compile_text(WIDE, options=Options(level="-O2")).text, "wide")
+    params, x = net.init(), np.ones((3, 200))
+    out = places(params)
+    peaks = []
+    for more in ({}, {"out": out}):
+        net.grad_loss(params, x, **more)
+        tracemalloc.start()
+        net.grad_loss(params, x, **more)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] > 200 * 300 * 8 * 2 > 100_000 > peaks[1]
+
+
+WIDE = """
+dim B
+input x: [B, 200]
+x -> dense(300, act=tanh) as h -> repeat layer[k in 1..3] { dense(300, act=tanh) as fc } -> z
+output y = dense(z, 200)
+output loss = mean(y**2)
+derive grad loss wrt params
+derive vjp y wrt params as pull
+"""
+
+SHAPES = """
+dim N, M
+input x: [N, M]
+input i: int [N]
+param whole: [M, N]
+param twice, once: [M]
+param table: [7, M]
+repeat layer[k in 0..2] carry h = x * twice + table[i] {
+    param a, c: [M]
+    param b: []
+    next h = sin(h * a + b) * c + twice
+}
+scan step[n in 0..N-1] carry s = once {
+    next s = tanh(s * h[n] + twice)
+    collect all_s = s
+}
+output y = sum(s) + sum(transpose(x)**2 * whole) + sum(all_s[0]) + sum(twice - once)
+derive grad y wrt params
+derive grad y wrt params, x as more
+"""
+
+
+@pytest.mark.parametrize("name", ["backward", "grad_y", "more"])
+@pytest.mark.parametrize("sizes", [(5, 3), (1, 1), (1, 4)])
+def test_places_for_all_kinds_of_gradients(name: str, sizes: tuple[int, int]) -> None:
+    """Of what is used twice, in loops, by index, transposed: the bits are as without `out`."""
+    net = load(compile_text(SHAPES, options=Options(level="-O2")).text, "shapes")
+    rng = np.random.default_rng(8)
+    N, M = sizes
+    params = {path: rng.normal(size=np.shape(v)) for path, v in net.init(N=N, M=M).items()}
+    given = {"params": params, "x": rng.normal(size=sizes), "i": rng.integers(0, 7, N)}
+    expected = call(net, name, given)
+    out = places(expected)
+    for _ in range(2):
+        found = call(net, name, given, out=out)
+        assert all(found[path] is out[path] for path in out)
+        assert all(np.array_equal(out[path], expected[path]) for path in out)
+    some = {path: out[path] for path in list(out)[1::2]}
+    found = call(net, name, given, out=some)
+    assert all(np.array_equal(found[path], expected[path]) for path in expected)
+    assert not any(np.shares_memory(found[p], out[q]) for p in found for q in out if p != q)
+
+
 def test_nothing_is_kept_of_out() -> None:
     """Memory does not grow over calls."""
     net, given = made("-O2"), arguments()
@@ -322,7 +420,7 @@ def test_nothing_is_kept_of_out() -> None:
     net.grad_loss(**given, out=out)
     tracemalloc.start()
     try:
-        for _ in range(3):
+        for _ in range(30):  # Python itself keeps a little for code that is run often
             net.grad_loss(**given, out=out)
         before, _ = tracemalloc.get_traced_memory()
         for _ in range(20):

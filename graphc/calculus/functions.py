@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from graphc.calculus.reverse import family_of, pullback
@@ -10,6 +10,7 @@ from graphc.graph import (
     COTANGENT,
     INPUT,
     PARAMETER,
+    SOURCES,
     Adjoint,
     Graph,
     Node,
@@ -69,17 +70,8 @@ def products(
     return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
 
 
-def forward_and_backward(
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    passes: Sequence[Pass],
-) -> Split:
-    """Both halves of reverse mode, optimised together and then cut.
-
-    The cut: what the outputs need is forward's; backward computes the rest from the cotangents
-    and from those forward nodes that it reads, which are cached.
-    """
+def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
     cotangents = {
         name: source(COTANGENT, name, node.type)
         for name, node in outputs.items()
@@ -89,13 +81,20 @@ def forward_and_backward(
     adjoints = pullback(seeds, list(wrt.values()))
     gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
-    both = Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
-    for rewrite in passes:
-        both = rewrite(both)
-    forward = Graph("forward", {name: both.results[name] for name in outputs}, both.names)
-    results = {name: both.results[name] for name in gradients}
-    backward = Graph("backward", results, both.names, both.adjoints, both.labels)
-    return Split(forward, backward, _read_by(backward, set(dag(forward.results.values()))))
+    return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+
+
+def cut(graph: Graph, outputs: Iterable[str], fast: bool = False) -> Split:
+    """The two halves of a graph: what these outputs need is forward's.
+
+    Backward computes the rest from the cotangents and from those forward nodes that it reads,
+    which are cached. A `fast` module computes what depends on the dims alone once for each half.
+    """
+    forward = Graph("forward", {name: graph.results[name] for name in outputs}, graph.names)
+    results = {name: node for name, node in graph.results.items() if name not in forward.results}
+    backward = Graph("backward", results, graph.names, graph.adjoints, graph.labels)
+    made = set(_changing(forward) if fast else dag(forward.results.values()))
+    return Split(forward, backward, _read_by(backward, made))
 
 
 def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
@@ -116,6 +115,15 @@ def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node,
         children = [found[term.child] for term in adjoint.terms if term.child in found]
         found[adjoint.of] = names.get(adjoint.of) or (children[0] if children else "the output")
     return found
+
+
+def _changing(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph that depend on its sources, and its loops."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if node.op in (*SOURCES, LOOP) or any(arg in found for arg in node.args):
+            found.add(node)
+            yield node
 
 
 def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:

@@ -13,6 +13,7 @@ from graphc.cli.compile import compile_
 from graphc.cli.cost import cost
 from graphc.cli.fmt import fmt
 from graphc.cli.ops import ops
+from graphc.cli.show import show_
 
 app = typer.Typer(
     help="Compile declarative computation graphs to plain NumPy modules with their derivatives.",
@@ -26,6 +27,7 @@ app.command("check")(check)
 app.command("cost")(cost)
 app.command("fmt")(fmt)
 app.command("ops")(ops)
+app.command("show")(show_)
 
 
 def _version(wanted: bool) -> None:

@@ -34,6 +34,16 @@ MODE = typer.Option(
     help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
 )
 
+LEVEL = typer.Option(2, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
+
+
+MEMORY = typer.Option(
+    "",
+    "--memory",
+    metavar="BYTES",
+    help="At most this for each function, as 256MB or 50%: the rest is computed again.",
+)
+
 
 def read_bytes(path: str) -> tuple[str, bytes]:
     """The name to cite and the content of a file, or of standard input for `-`.
@@ -69,6 +79,25 @@ def one_mode(given: str) -> str:
     if given not in ("", "forward", "reverse", "mixed"):
         raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
     return given
+
+
+def memory(given: str) -> str:
+    from graphc.rewrite.budget import budget
+
+    if given:
+        try:
+            budget(given)
+        except ValueError as wrong:
+            raise typer.BadParameter(str(wrong), param_hint="--memory") from None
+    return given
+
+
+def one_level(given: int) -> str:
+    if given not in (0, 2):
+        raise typer.BadParameter(
+            f"there is no level {given}; 0 is the readable one, 2 the fast one", param_hint="-O"
+        )
+    return f"-O{given}"
 
 
 def folder(path: str) -> Path:

@@ -10,13 +10,33 @@ from graphc.elaborate.model import Model
 from graphc.emit.entry import Entry
 from graphc.graph import Node
 from graphc.plan.schedule import Program
+from graphc.rewrite.grids import Grid
+from graphc.rewrite.within import Planned
+from graphc.source import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a function of Python's own floats needs beside its program.
+
+    `unpacked` are the names of the numbers of its array arguments, by variable, as a pattern; of an
+    argument that nobody reads there is none. `unproved` are those that could be lists, and nothing
+    would fail. `packed` are the arrays of its results by variable. `arrays` is the program for
+    what only NumPy computes.
+    """
+
+    unpacked: Mapping[str, str]
+    unproved: tuple[str, ...]
+    packed: tuple[tuple[str, Grid], ...]
+    arrays: Program
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
-    `others` are the same in other modes, which take less work at some sizes of the dims.
+    `others` are the same in other modes, which take less work at some sizes of the dims; with
+    `numbers` the program is one of Python's own floats.
     `destinations` are the variables that the program expects to hold the places of gradients by
     path: of a family a list; each an array of the argument `out`, or None. A statement that writes
     a gradient there is all that is needed, since what is found in its place stays.
@@ -32,11 +52,15 @@ class Derived:
     work: Dim = field(default_factory=lambda: Dim.of(0))
     others: tuple[Derived, ...] = ()
     destinations: Mapping[str, str] = field(default_factory=dict)
+    numbers: Numbers | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """Everything that goes into a module."""
+    """Everything that goes into a module.
+
+    `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
+    """
 
     model: Model
     begin: Entry
@@ -46,3 +70,10 @@ class Compiled:
     backward: Derived
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
+    planned: tuple[Planned, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def sparing(self) -> bool:
+        """Are values dropped as soon as nobody reads them, also in loops?"""
+        return bool(self.planned) and self.level == "-O0"

@@ -18,7 +18,7 @@ def forward(compiled: Compiled) -> str:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
             "The outputs of the graph.",
-            entered(compiled, [*steps(compiled, one), f"return Outputs({outputs})"]),
+            entered(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
         )
     held = [f"{field(v)}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
     held += [f"{field(dim)}={dim}" for dim in compiled.begin.dims]
@@ -29,6 +29,7 @@ def forward(compiled: Compiled) -> str:
         "between `forward` and `backward` does not change the gradient.\n",
         entered(
             compiled,
+            one,
             [
                 *steps(compiled, one),
                 *listed("cache = Cache(", held, ")"),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
-from graphc.emit import out
+from graphc.emit import out, scalars
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import dict_rows, member, over, path, zipped_rows
 from graphc.emit.function import WHOLE_VIEWS, body, result
@@ -16,15 +16,19 @@ from graphc.emit.scratch import within_scratch
 from graphc.graph import COTANGENT, TANGENT, Node, Op
 
 
-def entered(compiled: Compiled, lines: list[str]) -> list[str]:
+def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
     """The lines of a function after those that check its arguments and bind its dims."""
+    if one.numbers is not None:
+        return scalars.entered(compiled, one, one.numbers, lines)
     value = f"_enter({compiled.begin.arguments})"
     values = compiled.begin.values
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
 
 def steps(compiled: Compiled, one: Derived) -> list[str]:
-    return within_scratch(one.program, body(one.program))
+    if one.numbers is not None:
+        return [*body(one.program), *scalars.packed(compiled, one)]
+    return within_scratch(one.program, body(one.program, sparing=compiled.sparing))
 
 
 def root(node: Node) -> Node:
@@ -55,7 +59,11 @@ def owned(
 
 def gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
     """The return statement of gradients by path, in their places in `out`."""
-    return [f"return {before}_into(out, {{", *_by_path(compiled, one, "d"), "})"]
+    rows = _by_path(compiled, one, "d")
+    if one.numbers is None:
+        return [f"return {before}_into(out, {{", *rows, "})"]
+    returned = "gradients if out is None else _into(out, gradients)"
+    return ["gradients = {", *rows, "}", f"return {before}{returned}"]
 
 
 def _by_path(compiled: Compiled, one: Derived, prefix: str) -> list[str]:
@@ -88,7 +96,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        entered(compiled, [*steps(compiled, one), f"return {values}"]),
+        entered(compiled, one, [*steps(compiled, one), f"return {values}"]),
     )
 
 
@@ -107,7 +115,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
-        entered(compiled, [*_places(compiled, one), *lines]),
+        entered(compiled, one, [*_places(compiled, one), *lines]),
     )
 
 
@@ -138,7 +146,7 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
-        entered(compiled, [*given, *_places(compiled, one), *lines]),
+        entered(compiled, one, [*given, *_places(compiled, one), *lines]),
     )
 
 
@@ -201,6 +209,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
         "A tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
+            one,
             [
                 *_tangents(compiled, one),
                 *steps(compiled, one),
@@ -220,6 +229,7 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
         "\n\nA tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
+            one,
             [
                 *_tangents(compiled, one),
                 *steps(compiled, one),

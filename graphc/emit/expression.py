@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import CONSTANT, DIM, Node
+from graphc.plan.destinations import takes_none
 from graphc.plan.naming import template
 from graphc.plan.schedule import Step
 
@@ -44,10 +45,14 @@ def computed(step: Step, variables: Mapping[Node, str]) -> list[str]:
     target, node, text = step.target, step.node, step.kernel
     if not text:
         return statements(target, node, variables)
-    several = "\n" in text or "{out}." in text or not text.startswith("np.")
+    several = "\n" in text or "{out}." in text or not text.startswith(("np.", "_"))
     several = several or text.startswith("np.copyto")
     place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
-    if not several and not step.out:
+    if step.given and takes_none(step):
+        place = step.given
+    elif step.given:
+        place, several = f"{place} if {step.given} is None else {step.given}", True
+    elif not several and not step.out:
         text = text.replace(", {out}", "").replace(", out={out}", "")
     source, arguments = _source(node, variables, text)
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
@@ -80,9 +85,21 @@ def _filled(node: Node, variables: Mapping[Node, str]) -> Written:
     return Written(line.format(*(one.text for one in arguments)), form)
 
 
+def _float(node: Node) -> Written:
+    """A constant as a float of Python, which it computes with faster than with a whole number."""
+    text = literal(node.value)
+    text = f"{text}.0" if text.lstrip("-").isdigit() else text
+    return Written(text, "-_" if text.startswith("-") else "_")
+
+
 def _source(node: Node, variables: Mapping[Node, str], text: str = "") -> tuple[str, list[Written]]:
     """A template of a node with names for its holes, and what goes into these."""
-    arguments = [_written(arg, variables) for arg in node.args]
+    arguments = [
+        _float(arg)
+        if node.op.numbers and isinstance(arg.value, float)
+        else _written(arg, variables)
+        for arg in node.args
+    ]
     typed = typed_argument(node)
     if typed is not None:
         arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
@@ -108,7 +125,7 @@ def _fields(text: str) -> frozenset[str]:
 
 def typed_argument(node: Node) -> int | None:
     """Where all floats of an operation are Python's, the one that gets the module's dtype."""
-    if node.static or node.type.dtype != "float":
+    if node.static or node.op.numbers or node.type.dtype != "float":
         return None
     if any(arg.type.dtype == "float" and not arg.static for arg in node.args):
         return None

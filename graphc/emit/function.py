@@ -8,32 +8,34 @@ from collections.abc import Collection, Mapping, Sequence
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
 from graphc.emit.expression import DTYPES, FLOAT, computed, expression, show, typed_argument
-from graphc.emit.layout import code, function, listed, width
+from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
+from graphc.emit.segments import about, left
 from graphc.graph import Adjoint, Node, Op, Origin
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
-from graphc.ops.shaping import expand, full_array, reshape, transpose
+from graphc.ops.assembling import assemble, is_complete
+from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
+from graphc.rewrite.sums import LONGEST_SUM
 from graphc.types import product
 
-WIDTH = 96
-WHOLE_VIEWS = (reshape, expand)  # all of an array, in its own order
+WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
-LONGEST_SUM = 50  # terms of one statement: Python limits how deep an expression may be
 
 
-def body(program: Program, in_loop: bool = False) -> list[str]:
+def body(program: Program, in_loop: bool = False, sparing: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
-    Inside a loop nothing is dropped: the next step takes the variables again.
+    Inside a loop nothing is dropped, since the next step takes the variables again; but a
+    `sparing` one drops everything there too, as soon as nobody reads it.
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables)
+            lines += _loop(step, program.variables, sparing)
             lines += _dropped(step.frees)
             continue
         if isinstance(step, BlockStep):
@@ -44,8 +46,8 @@ def body(program: Program, in_loop: bool = False) -> list[str]:
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += _beside(computed(step, program.variables), said)
-        if not in_loop:
+            lines += beside(computed(step, program.variables), said)
+        if sparing or not in_loop:
             lines += _dropped(step.frees)
     return lines
 
@@ -58,7 +60,7 @@ def _dropped(names: Sequence[str]) -> list[str]:
     return listed("del (", names, ")")
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
+def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
     grown = _grown(step)
@@ -76,7 +78,10 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
                 lines.append(f"{name}.fill(0)")
             continue
         make = "zeros" if loop.limited or loop.until is not None else "empty"
-        lines.append(f"{name} = np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})")
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
     if step.steps:
         lines.append(f"{step.steps} = 0")
     first, taken = loop.first, limit(step.node)
@@ -86,7 +91,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, in_loop=True)
+    inside = body(step.body, True, sparing)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         if name in step.written:
@@ -95,12 +100,16 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     if step.until is not None:
         inside.append(f"done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
+    if sparing:
+        inside += _dropped(left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if done:", "    break"]
-    lines += _beside(_head(step, over, inside, variables), place(step.node))
+    lines += beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
+    if sparing:
+        ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 
 
@@ -129,13 +138,17 @@ def _head(
 def _block(step: BlockStep, program: Program) -> list[str]:
     """The function of a block, and its calls one after the other along the axis."""
     lines = []
-    for name, node, _, _ in step.outputs:
+    for name, node in {name: node for name, node, _, _ in step.outputs}.items():
         order = program.orders.get(node, tuple(range(node.rank)))
         made = new_array(node.shape, node.type.dtype, order)
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
         lines.append(f"{name} = {step.places.get(name, made)}")
+        if node.op is assemble and not is_complete(node):
+            lines.append(f"{name}.fill(0)")
     inside = body(step.body)
     for name, _, node, part in step.outputs:
-        if name not in step.written:
+        if f"{name}[{part}]" not in step.written:
             written = expression(node, step.body.variables)
             inside.append(f"{name}[{part}] = {written}")
     inside = within_scratch(step.body, inside)
@@ -239,7 +252,7 @@ def _adjoint(step: Step, program: Program) -> list[str]:
         lines = _sum_over_children(step, first, program)
     else:
         written = computed(step, program.variables)
-        lines = _beside(written, _said(first, program))
+        lines = beside(written, _said(first, program))
     for other in others:
         name = f"d_{program.labels[other.of]}"
         if name != step.target:
@@ -269,15 +282,6 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
 
 def _said(adjoint: Adjoint, program: Program) -> str:
     return " + ".join(term(part, adjoint.of, program) for part in adjoint.terms)
-
-
-def _beside(lines: Sequence[str], comment: str) -> list[str]:
-    """A comment behind a statement, or above it where the line would be long."""
-    if not comment:
-        return list(lines)
-    if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
-        return [f"{lines[0]}  # {comment}"]
-    return [f"# {comment}", *lines]
 
 
 def result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import (
@@ -18,6 +19,7 @@ from graphc.emit.jacobians import (
     matrix_function,
     sparse_function,
 )
+from graphc.emit.scalars import by_arrays
 
 _EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
     "value": value_function,
@@ -34,6 +36,11 @@ _EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
 
 
 def derived(compiled: Compiled, one: Derived) -> str:
-    """One derived function."""
-    kind = one.kind.removeprefix("value_and_")
-    return _EMITTERS[kind](compiled, one)
+    """One derived function; one of numbers with its form for arrays, which it falls back on."""
+    emitter = _EMITTERS[one.kind.removeprefix("value_and_")]
+    if one.numbers is None:
+        return emitter(compiled, one)
+    arrays = emitter(compiled, replace(one, program=one.numbers.arrays, numbers=None))
+    name = one.program.name
+    private = arrays.replace(f"def {name}(", f"def {by_arrays(name)}(", 1)
+    return "\n\n\n".join([emitter(compiled, one), private])

@@ -39,7 +39,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -109,7 +109,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -135,7 +135,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 
@@ -155,7 +155,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
-        entered(compiled, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, returned)),
     )
 
 

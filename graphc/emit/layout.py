@@ -6,6 +6,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+WIDTH = 96
+
 
 def docstring(content: str, indent: str) -> str:
     """A docstring with exactly this content."""
@@ -63,15 +65,24 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []
     line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
-    if width(line) <= 96:
+    if width(line) <= WIDTH:
         return [line]
     return listed("(", names, f") = {value}")
+
+
+def beside(lines: Sequence[str], comment: str) -> list[str]:
+    """A comment behind a statement, or above it where the line would be long."""
+    if not comment:
+        return list(lines)
+    if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
+        return [f"{lines[0]}  # {comment}"]
+    return [f"# {comment}", *lines]
 
 
 def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
     """Items between brackets, on one line where they fit."""
     line = f"{opening}{', '.join(items)}{closing}"
-    if width(line) <= 96:
+    if width(line) <= WIDTH:
         return [line]
     rows = textwrap.wrap(", ".join(items) + ",", 92, break_long_words=False, break_on_hyphens=False)
     return [opening, *(f"    {row}" for row in rows), closing]

@@ -8,8 +8,7 @@ from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import count, dict_rows, slices
-from graphc.emit.function import WIDTH
-from graphc.emit.layout import width
+from graphc.emit.layout import WIDTH, width
 
 ARGUMENT = "out: Mapping[str, Array] | None = None"
 ABOUT = (
@@ -32,7 +31,7 @@ def checked(
     `known` the source of a dim.
     """
     rows = _shapes(compiled, one, declared, known)
-    if not one.destinations:
+    if not one.destinations or one.numbers is not None:
         inside = _call("_destinations(out, ", rows, f", {read})")
         return ["if out is not None:", *(f"    {line}" for line in inside)]
     where = _positions(declared)

@@ -9,7 +9,6 @@ import numpy as np
 
 FLOAT = np.float64
 ArrayLike = Any  # what np.asarray takes
-CACHE = 2**20
 _SCRATCH: dict[Any, list[Any]] = {}
 
 
@@ -111,24 +110,10 @@ def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
 def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims: int) -> None:
     """Scratch goes back for the next call; that of dims that are long out of use is dropped."""
     kept = _SCRATCH.setdefault((make, dims), [])
-    if len(kept) < 4:
+    if len(kept) < 16:
         kept.append(scratch)
-    if len(_SCRATCH) > 16:
-        _SCRATCH.pop(next(iter(_SCRATCH)), None)
-
-
-def _blocks(block: Callable[[int, int], tuple[Any, ...]], length: int, width: int) -> list[Any]:
-    """What the blocks of an axis return, added up in their order.
-
-    What a block computes in, `width` bytes for each position, stays in the cache; blocks are alike.
-    """
-    number = max(1, -(-length * width // CACHE))
-    size = max(1, -(-length // number))
-    totals: list[Any] = []
-    for start in range(0, max(length, 1), size):
-        found = block(start, min(size, length - start))
-        totals = [a + b for a, b in zip(totals, found, strict=True)] if totals else list(found)
-    return totals
+    for key in list(_SCRATCH)[:-16]:
+        _SCRATCH.pop(key, None)
 
 
 def _stream(seed: int, path: str) -> np.random.Generator:

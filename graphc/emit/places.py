@@ -68,6 +68,20 @@ def _disjoint(places: Mapping[str, Array], read: list[Any]) -> None:
             before.append((high, n))
 
 
+def _rows(places: Any, shape: tuple[int, ...]) -> Any:
+    """What the rows of a stack are made in: an array of `out`, or of each its own array."""
+    if isinstance(places, list):
+        return [np.empty(shape[1:], FLOAT) if one is None else one for one in places]
+    return np.empty(shape, FLOAT) if places is None else places
+
+
+def _products(left: Array, right: Array, places: Any) -> Any:
+    """The products of the matrices of two stacks, each in its place if there are any."""
+    if not places:
+        return np.matmul(left, right)
+    return [np.matmul(a, b, place) for a, b, place in zip(left, right, places, strict=True)]
+
+
 def _into(out: Mapping[str, Array] | None, gradients: dict[str, Any]) -> dict[str, Any]:
     """Gradients by path, those that have a place in `out` there."""
     if out is None:

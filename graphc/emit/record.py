@@ -43,6 +43,8 @@ def graph_record(compiled: Compiled) -> list[str]:
             "cache": _amount(bytes_of(compiled.cached, width)),
         },
     }
+    if compiled.planned:
+        record["peak_bytes"] = {one.name: one.planned for one in compiled.planned}
     lines = ["GRAPH: dict[str, Any] = {"]
     for key, value in record.items():
         if isinstance(value, dict) and value:

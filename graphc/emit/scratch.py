@@ -1,12 +1,19 @@
-"""The scratch of a program: the arrays that it computes in, taken before and given back after."""
+"""The scratch of a program: the arrays that it computes in, taken before and given back after.
+
+With them comes what depends on the dims alone, which is computed where they are made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
+from graphc.dims import Dim
+from graphc.emit.comments import place
 from graphc.emit.compiled import Compiled, Derived
-from graphc.emit.expression import DTYPES, show
-from graphc.emit.layout import function, listed
+from graphc.emit.expression import DTYPES, computed, show
+from graphc.emit.layout import WIDTH, beside, function, listed, width
+from graphc.graph import arguments_first
 from graphc.plan.schedule import Program, Scratch, Step
 from graphc.types import Dtype, Shape
 
@@ -15,29 +22,36 @@ SEVERAL = 12  # names: more are unpacked in brackets
 
 def within_scratch(program: Program, lines: list[str]) -> list[str]:
     """The lines of a program between those that take its scratch and give it back."""
-    made = program.scratch
-    if not made:
+    names = taken(program)
+    if not names:
         return lines
     arguments = ", ".join([_name(program), *_dims(program)])
-    names = [scratch.name for scratch in made]
-    opening, closing = ("(", ") = scratch") if len(made) > SEVERAL else ("", " = scratch")
+    long = len(names) > SEVERAL or width(", ".join(names)) > WIDTH - len(" = scratch")
+    opening, closing = ("(", ") = scratch") if long else ("", " = scratch")
     return [
         f"scratch = _take({arguments})",
-        *([f"{names[0]}, = scratch"] if len(made) == 1 else listed(opening, names, closing)),
+        *([f"{names[0]}, = scratch"] if len(names) == 1 else listed(opening, names, closing)),
         *lines,
         f"_give(scratch, {arguments})",
     ]
 
 
+def taken(program: Program) -> list[str]:
+    """What a program takes: constants of its dims, and arrays to compute in."""
+    return [*program.shared, *(scratch.name for scratch in program.scratch)]
+
+
 def scratch_functions(compiled: Compiled) -> list[str]:
     """The functions that make scratch, one for each program that needs some."""
-    return [_function(program) for program in programs(compiled) if program.scratch]
+    return [_function(program) for program in programs(compiled) if taken(program)]
 
 
 def programs(compiled: Compiled) -> Iterator[Program]:
     """Every program of the module, in each of its modes, also those of loops and blocks."""
     functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
-    yield from _within(each.program for one in functions for each in (one, *one.others))
+    every = [each for one in functions for each in (one, *one.others)]
+    by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
+    yield from _within([*(one.program for one in every), *by_arrays])
 
 
 def _within(outer: Iterable[Program]) -> Iterator[Program]:
@@ -50,13 +64,19 @@ def _within(outer: Iterable[Program]) -> Iterator[Program]:
 
 def _function(program: Program) -> str:
     made = program.scratch
-    names = [scratch.name for scratch in made]
+    names = taken(program)
     orders = {scratch.name: scratch.order for scratch in made}
     return function(
         f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
         " -> tuple[Any, ...]:",
-        f"The arrays that `{program.label}` computes in.",
+        f"The arrays that `{program.label}` computes in."
+        + (" What comes before them it only reads." if program.shared else ""),
         [
+            *(
+                line
+                for step in program.constants
+                for line in beside(computed(step, program.variables), place(step.node))
+            ),
             *(f"{scratch.name} = {_made(scratch, orders)}" for scratch in made),
             *listed("return (", names, ",)" if len(names) == 1 else ")"),
         ],
@@ -68,8 +88,18 @@ def _name(program: Program) -> str:
 
 
 def _dims(program: Program) -> list[str]:
-    """The dims that the shapes of the scratch depend on."""
-    return sorted({name for s in program.scratch for axis in s.shape for name in axis.symbols})
+    """The dims that scratch and constants depend on."""
+    nodes = list(arguments_first(step.node for step in program.constants))
+    values: list[Any] = [one for node in nodes for one in (*node.attrs.values(), node.shape)]
+    values += [scratch.shape for scratch in program.scratch]
+    found: set[str] = set()
+    while values:
+        value = values.pop()
+        if isinstance(value, Dim):
+            found |= value.symbols
+        elif isinstance(value, tuple):
+            values += value
+    return sorted(found)
 
 
 def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:

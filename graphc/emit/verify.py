@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import ast
+import contextvars
+import math
+import os
+import threading
 
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
+    "struct": {"Struct"},
     "typing": {"Any", "NamedTuple"},
+    "math": {f"math_{name}" for name in dir(math)},  # each under this name
     "numpy": {"np"},
     "numpy.typing": {"npt"},
     "scipy": {"sparse"},
+    "contextvars": {"contextvars"},
+    "os": {"os"},
+    "threading": {"threading"},
 }
+READ = {contextvars: {"copy_context"}, os: {"cpu_count", "environ"}, threading: {"Thread"}}
+UNREAD = {module.__name__: {*dir(module)} - names for module, names in READ.items()}
+"""What of these modules is not for graphc; a variable of their name has other attributes."""
 BUILTINS = frozenset(
-    {"abs", "all", "any", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
+    {"abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
      "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
-     "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError", "IndexError",
-     "KeyError", "TypeError", "ValueError"}
+     "round", "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError",
+     "BaseException", "IndexError", "KeyError", "RuntimeError", "TypeError", "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,
     ast.arg, ast.Return, ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Delete, ast.Expr, ast.If,
-    ast.For, ast.Raise, ast.Break, ast.Continue, ast.Pass, ast.Try, ast.ExceptHandler,
+    ast.For, ast.While, ast.Raise, ast.Break, ast.Continue, ast.Pass, ast.Try, ast.ExceptHandler,
 )  # fmt: skip
 EXPRESSIONS = (
     ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict,
@@ -61,8 +73,10 @@ def verify(text: str) -> None:
             known.add(node.name)
         elif isinstance(node, ast.arg):
             known.add(node.arg)
-        elif isinstance(node, ast.Attribute) and node.attr.startswith("_"):
-            raise Refused(f"line {node.lineno}: attribute {node.attr}")
+        elif isinstance(node, ast.Attribute):
+            of = node.value.id if isinstance(node.value, ast.Name) else ""
+            if node.attr.startswith("_") or node.attr in UNREAD.get(of, ()):
+                raise Refused(f"line {node.lineno}: attribute {node.attr}")
         for field in node._fields:
             value = getattr(node, field)
             if isinstance(value, list):
@@ -77,6 +91,8 @@ def verify(text: str) -> None:
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-        name = alias.name if isinstance(node, ast.ImportFrom) else alias.asname
+        name = alias.asname if isinstance(node, ast.Import) and alias.asname else alias.name
+        if module == "math" and alias.asname == f"math_{name}":
+            name = alias.asname
         if name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

@@ -334,6 +334,23 @@ def flatten(x: Node, start: Dim | int = 0) -> Node:
     return reshape(x, shape=(*x.shape[:first], product(x.shape[first:])))
 
 
+leading: Op = linear(
+    "leading",
+    infer=lambda x, *, count: x.with_shape((count, *x.shape[1:])),
+    numpy="{0}[:{count}]",
+    transpose=lambda ct, x, count: unindex(
+        ct,
+        items=tuple(("slice", (Dim.of(0), size, 1)) for size in ct.shape),
+        shape=x.shape,
+    ),
+    view_of=0,
+    public=False,
+    batch=lambda node, args, leads, size: part_of(args[0], 1, Dim.of(0), node.attrs["count"]),
+    axes=lambda node: ((None, *range(1, node.rank)),),
+    doc="The first rows of an array that was made for a few more.",
+)
+
+
 # ---- made from nothing ----------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from graphc.graph import Node, intern, stamped, topological
 from graphc.loop import RESULT
 from graphc.names import Scope
 from graphc.ops.arithmetic import accumulate
+from graphc.ops.assembling import assemble
 from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
@@ -150,13 +151,23 @@ class _Builder:
         computed = [node for node in nodes if node.op.view_of is None and node.rank]
         bound = (self.region.read - set(free)) | self.region.totals
         self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
+        for node in self._by_place():
+            long = node.attrs["block"]
+            small = tuple(axis for axis in range(node.rank) if axis != long)
+            self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
 
     def steps(self) -> list[Step | BlockStep]:
         """The function of a block, and what it needs before."""
-        steps, outputs, totals = [], [], []
+        steps: list[Step] = []
+        outputs: list[tuple[str, Node, Node, str]] = []
+        totals: list[tuple[str, Node, Node]] = []
+        by_place = self._by_place()
         for step in self.own:
             node, name = step.node, step.target
             new = self.new[node]
+            if node in by_place:
+                outputs += self._components(name, node)
+                continue
             crossing = node in self.region.totals or node in self.region.read
             self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
             steps.append(Step(inner, new, step.adjoints))
@@ -178,6 +189,20 @@ class _Builder:
             tuple(self.reads), tuple(outputs), tuple(totals),
         )  # fmt: skip
         return [*self.before, block]
+
+    def _by_place(self) -> set[Node]:
+        """Arrays whose components are computed where they stand in them: nothing here reads them."""
+        here = {arg for step in self.own for arg in step.node.args}
+        crossing = self.region.read - self.region.totals
+        return {node for node in crossing if node.op is assemble and node not in here}
+
+    def _components(self, name: str, node: Node) -> Iterable[tuple[str, Node, Node, str]]:
+        """Each component of an array as an output."""
+        long = node.attrs["block"]
+        for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
+            chosen: list[Item] = [("at", Dim.of(position)) for position in place]
+            chosen.insert(long, self._items(node)[long])
+            yield name, node, component, subscript(chosen, node.shape)
 
     def _behind(self, node: Node) -> Iterable[Node]:
         """What the statement of a node reads, also in what is written inside it."""

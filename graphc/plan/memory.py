@@ -214,7 +214,7 @@ def _placed(
             dying.setdefault(number, []).append(root)
     placed: list[AnyStep] = []
     for number, step in enumerate(program.steps):
-        dead = dying.get(number, [])
+        dead = sorted(dying.get(number, []), key=lambda root: root.index)
         if isinstance(step, LoopStep):
             placed.append(_loop(step, held, pool))
         elif isinstance(step, BlockStep):
@@ -380,18 +380,21 @@ def _block(
     """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
+    computed = {one.node for one in step.body.steps if isinstance(one, Step)}
+    written: set[str] = set()
     for name, node, inner, part in step.outputs:
-        if node not in held:
+        if node not in held and name not in places:
             order = orders.get(node, tuple(range(node.rank)))
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
             places[name] = place
-        if kernel(inner) is not None:
+        if inner in computed and inner not in rows and kernel(inner) is not None:
             rows[inner] = f"{name}[{part}]"
+            written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Roots] = {}
     outlives = _behind(kept, step.body.variables, roots)
-    body = replace(_placed(step.body, outlives, own, roots, rows), scratch=tuple(own.made))
-    written = frozenset(name for name, _, inner, _ in step.outputs if inner in rows)
-    return replace(step, body=body, places=places, written=written)
+    again = {n for name, _, n, part in step.outputs if rows.get(n, "") != f"{name}[{part}]"}
+    body = replace(_placed(step.body, outlives, own, roots, rows, again), scratch=tuple(own.made))
+    return replace(step, body=body, places=places, written=frozenset(written))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.graph import Node
 from graphc.loop import RESULT
 from graphc.ops.contraction import typical
+from graphc.ops.kernels import vdot
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import sum_
 from graphc.plan.classes import Axis, Classes, along, heaviest
@@ -15,6 +16,8 @@ from graphc.plan.schedule import Program, Step
 
 LEAST_STEPS = 4
 """So many passes over arrays are worth a function of their own."""
+LEAST_POSITIONS = 8
+"""An axis that is known to be shorter has no blocks."""
 CACHED = 2**17
 """Elements of arrays that stay in the cache by themselves."""
 SMALL = 2**12
@@ -23,6 +26,8 @@ CANDIDATES, FIRST = 8, 4
 """So many classes are looked at, and so many tried as the one that most nodes run along."""
 LONG = 1024
 """How long an axis is taken to be whose blocks are judged."""
+LEAST_SHARE = 0.3
+"""So much of what is read and written has to stay in the cache."""
 NEGLIGIBLE = 0.02
 """A region that saves less than this share of what all save is not worth a function."""
 
@@ -105,7 +110,7 @@ def regions(
     """
     whole = _Whole(program, ends, nodes, given, classes, outside)
     candidates = _candidates(whole)
-    best, most = Regions((), {}), 0.0
+    best, most = Regions((), {}), LEAST_SHARE
     for chosen, _ in candidates[:FIRST]:
         first = sorted(candidates, key=lambda one: one[0] != chosen)
         whole.stretch(chosen)
@@ -133,6 +138,7 @@ def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
             ],
         )
         for chosen in heaviest(weights, whole.classes, LEAST_STEPS, CANDIDATES)
+        if (length := chosen[0].shape[chosen[1]].constant) is None or length >= LEAST_POSITIONS
     ]
 
 
@@ -313,7 +319,7 @@ def _ease(whole: _Whole, region: Region) -> float:
     """Less where the axis is seldom the first, so that a block is no piece of memory."""
     members = [node for node in region.nodes if node in whole.computed and node.rank]
     first = sum(whole.classes.axes(node, region.chosen) == [0] for node in members)
-    return 0.95 + 0.05 * first / max(len(members), 1)
+    return 0.85 + 0.15 * first / max(len(members), 1)
 
 
 def _is_long(whole: _Whole, region: Region) -> bool:
@@ -333,6 +339,8 @@ def _is_total(node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Cl
         summed = range(arg.rank) if axes is None else {axis % arg.rank for axis in axes}
         mine = classes.axes(arg, chosen)
         return places.get(arg) == chosen and len(mine) == 1 and mine[0] in summed
+    if node.op is vdot:
+        return all(len(classes.axes(arg, chosen)) == 1 for arg in node.args)
     if node.op is not matmul or _heavy(node, classes, chosen):
         return False
     left, right = node.args

@@ -24,8 +24,10 @@ from graphc.loop import (
 from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
+from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
 from graphc.plan.order import in_order
+from graphc.rewrite.sums import SUMS
 from graphc.types import Dtype, Shape
 
 
@@ -35,7 +37,8 @@ class Step:
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
     the same value. `frees` are the variables that no later statement reads. In a fast module
-    `kernel` is the template that computes the node into the array `out`, or into a new one.
+    `kernel` is the template that computes the node into the array `out`, or into a new one; that
+    may be `given`, a variable that holds an array of the caller, or None.
     """
 
     target: str
@@ -44,6 +47,7 @@ class Step:
     frees: tuple[str, ...] = ()
     kernel: str = ""
     out: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class LoopStep:
     results of the body are the next carried values and the items, in that order. `ends` are
     (variable, carried variable) where the value goes by another name afterwards. `until` ends the
     loop; `steps` is the variable that counts the steps taken. `places` are the arrays that stacks
-    are made in where they are not new, `written` the stacks whose items are computed in place.
+    are made in where they are not new, `written` the stacks whose items are computed in place,
+    `given` the variables that hold arrays of the caller for stacks, or None.
     A fast loop runs over `items`, (variable, source), and `rows` of stacks, (variable, stack).
     `turns` are (carried variable, spare variable, their arrays): what is carried is computed into
     the spare one, and they change places.
@@ -70,6 +75,7 @@ class LoopStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
     items: tuple[tuple[str, Node], ...] = ()
     rows: tuple[tuple[str, str], ...] = ()
     turns: tuple[tuple[str, str, str, str], ...] = ()
@@ -81,8 +87,10 @@ class BlockStep:
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
     outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
-    fill part by part; `totals` are (variable, node, node of the block): sums of what the blocks
-    return, which are the results of the body. `places` and `written` are as those of a LoopStep.
+    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    of the block): sums of what the blocks return, which are the results of the body. `places` and
+    `given` are as those of a LoopStep, `written` what is computed where it stands,
+    `variable[subscript]`.
     """
 
     name: str
@@ -96,11 +104,13 @@ class BlockStep:
     frees: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
+    given: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made(self) -> tuple[Node, ...]:
         """The nodes that have a value afterwards."""
-        return (*(one[1] for one in self.outputs), *(one[1] for one in self.totals))
+        filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
+        return tuple(dict.fromkeys([*filled, *summed]))
 
 
 AnyStep = Step | LoopStep | BlockStep
@@ -128,7 +138,8 @@ class Program:
     node without one is written inside the statement that uses it. `label` tells the programs of a
     module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
     variables of their adjoints where these are not called by the label. `orders` are how the axes
-    of values lie in memory, the slowest first, where they do not lie row by row.
+    of values lie in memory, the slowest first, where they do not lie row by row. `constants`
+    compute what depends on dims only, of which the rest reads `shared`.
     """
 
     name: str
@@ -140,6 +151,8 @@ class Program:
     scratch: tuple[Scratch, ...] = ()
     label: str = ""
     orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
+    constants: tuple[Step, ...] = ()
+    shared: tuple[str, ...] = ()
 
 
 def plan(
@@ -148,28 +161,56 @@ def plan(
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
     fast: bool = False,
+    single: bool = False,
 ) -> Program:
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
-    since they are cached; `taken` are further names that it must not use.
+    since they are cached; `taken` are further names that it must not use. `single` makes each
+    array by a statement of its own, but for terms that are written as terms of a longer sum.
     """
-    return _planned(graph, given, kept, Scope({*given.values(), *taken}), fast)
+    order = _order([*graph.results.values(), *kept], given)
+    apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
+    if not any(node.rank for node in order):
+        apart = frozenset()  # a function of numbers only takes no scratch
+    shared = handed_out(order, apart)
+    scope = Scope({*given.values(), *taken})
+    program = _planned(graph, given, kept, scope, fast, single or fast, shared)
+    steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
+    return replace(
+        program,
+        steps=tuple(steps),
+        constants=tuple(s for s in program.steps if isinstance(s, Step) and s.node in apart),
+        shared=tuple(program.variables[node] for node in shared),
+    )
 
 
 def _planned(
-    graph: Graph, given: Mapping[Node, str], kept: Collection[Node], scope: Scope, fast: bool
+    graph: Graph,
+    given: Mapping[Node, str],
+    kept: Collection[Node],
+    scope: Scope,
+    fast: bool,
+    single: bool,
+    shared: Collection[Node] = (),
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
     needed = {*kept, *(arg for n in order if n.op is LOOP for arg in _named_arguments(n))}
-    variables = name_variables(graph, order, given, needed, adjoints, scope, fast)
+    inside = {
+        term
+        for node in (order if single and not fast else ())
+        if node.op is accumulate
+        for term in node.args[1:]
+        if term.op.name in SUMS
+    }
+    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside, shared)
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive, fast))
+            steps.append(_loop_step(graph, node, variables, scope, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
@@ -201,6 +242,7 @@ def _loop_step(
     scope: Scope,
     alive: Counter[Node],
     fast: bool,
+    single: bool,
 ) -> LoopStep:
     """A loop: variables for what it carries and stacks, then the plan of its body.
 
@@ -239,7 +281,7 @@ def _loop_step(
     results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast)
+    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast, single)
     count = len(loop.carried)
     return LoopStep(
         node,
@@ -304,6 +346,17 @@ def with_frees(
         if name not in held and name not in scalars:
             freed.setdefault(number, []).append(name)
     return tuple(replace(step, frees=tuple(freed.get(i, ()))) for i, step in enumerate(steps))
+
+
+def every_name(program: Program) -> set[str]:
+    """The variables of a program, also those of its loops and blocks."""
+    names: set[str] = set()
+    pending = [program]
+    while pending:
+        one = pending.pop()
+        names.update(one.variables.values())
+        pending += [step.body for step in one.steps if not isinstance(step, Step)]
+    return names
 
 
 def given(step: AnyStep) -> tuple[Node, ...]:

@@ -6,10 +6,12 @@ import math
 
 from graphc.graph import CONSTANT, DIM, Node
 from graphc.ops.arithmetic import absolute, accumulate, maximum, minimum, minus, over, plus, times
+from graphc.ops.define import normal_axes
 from graphc.ops.elementary import exp, sqrt
 from graphc.ops.kernels import peak, square
 from graphc.ops.reduction import mean, sum_
 from graphc.ops.shaping import broadcast_to, expand, reshape, transpose
+from graphc.types import known_facts
 
 DEPTH = 6
 """What is looked at is so many arguments away, or nearer."""
@@ -67,9 +69,15 @@ def never_tiny(node: Node) -> bool:
 
 
 def _is_total_of_shifted(node: Node) -> bool:
-    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?"""
+    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?
+
+    Not where that may be a sum of nothing: 0 divided by it would warn only where there is a 0.
+    """
     if node.op is not sum_ or node.args[0].op is not exp or node.args[0].args[0].op is not minus:
         return False
     x, shift = node.args[0].args[0].args
     top = shift.args[0] if shift.op is minimum else shift
-    return top.op is peak and top.args[0] is x and top.attrs["axis"] == node.attrs["axis"]
+    if top.op is not peak or top.args[0] is not x or top.attrs["axis"] != node.attrs["axis"]:
+        return False
+    axes = normal_axes(node.attrs["axis"], x.rank, "sum")
+    return all(known_facts().nonnegative(x.shape[axis] - 1) for axis in axes)

@@ -12,26 +12,19 @@ from graphc.graph import Node, intern, with_args
 from graphc.loop import rebuild
 from graphc.ops.arithmetic import over, plus, times
 from graphc.ops.elementary import sqrt
-from graphc.ops.shaping import reshape
 from graphc.rewrite.diagonals import diagonal_beside_matrix
 from graphc.rewrite.factors import scalar_in_front, scalar_of_quotient
 from graphc.rewrite.matrices import scalar_of_matmul
 from graphc.rewrite.powers import function_of_number
-from graphc.rewrite.rules import no_change_of_shape
 from graphc.rewrite.stable import with_nodes
-from graphc.rewrite.uses import Once, Rules, read_once
+from graphc.rewrite.uses import Rules, reads_of
 
 ROUNDS = 4
 DEPTH = 8
 """What a rule reads or makes is so many arguments away, or nearer."""
 
 
-def _same_shape(node: Node, once: Once) -> Node | None:
-    return no_change_of_shape(node)
-
-
 EARLY: Rules = {
-    reshape: (_same_shape,),
     sqrt: (function_of_number,),
     over: (scalar_of_quotient,),
     times: (scalar_in_front, scalar_of_matmul),
@@ -51,10 +44,13 @@ def prepare(model: Model) -> Model:
 def _round(model: Model) -> Model:
     derived = [node for one in model.derivations for node in one.nodes]
     declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    once = read_once([*declared, *derived])
+    reads = reads_of([*declared, *derived])
     differentiated = {node for one in model.derivations for _, node in one.wrt}
     kept: set[Node] = set()
     changed = False
+
+    def once(node: Node) -> bool:
+        return reads[node] == 1
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         nonlocal changed
@@ -63,9 +59,7 @@ def _round(model: Model) -> Model:
             better = rule(new, once)
             if better is None or better.type != new.type or _hidden(new, better, kept):
                 continue
-            if node.salt:
-                better = intern(better.op, better.args, better.attrs, better.type, node.salt)
-            new = better
+            new = intern(better.op, better.args, better.attrs, better.type, node.salt)
             changed = True
             break
         if node in differentiated:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
+from graphc.rewrite.components import components
 from graphc.rewrite.distribute import distribute
 from graphc.rewrite.fast import settle, strengthen
 from graphc.rewrite.layout import arrange
@@ -37,13 +38,16 @@ def unwrap(graph: Graph) -> Graph:
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
 
-FAST: tuple[Pass, ...] = (
-    distribute, simplify, strengthen, arrange, strengthen, arrange, strengthen, settle,
-)  # fmt: skip
-"""What the fast module is made with besides, after those."""
+_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, settle)
 
-LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": FAST}
+LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (distribute, simplify, *_ALGEBRA)}
 """What a level of optimisation adds to `PASSES`."""
+
+DERIVED: dict[str, tuple[Pass, ...]] = {
+    "-O0": (),
+    "-O2": (distribute, simplify, components, *_ALGEBRA),
+}
+"""What it adds for derived functions, which are not cut into halves with a cache between them."""
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:

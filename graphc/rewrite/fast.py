@@ -1,7 +1,6 @@
 """The rules of the fast module: a graph -> a graph of fewer, cheaper nodes, equal up to rounding.
 
-Each rule sees one node, and may ask whether an argument is read only once. Those of a round see
-the graph as the round before left it.
+Each rule sees one node, and may ask whether an argument is read only once.
 """
 
 from __future__ import annotations
@@ -13,9 +12,9 @@ from graphc.rewrite.mapping import mapped
 from graphc.rewrite.matrices import MATRICES, SCALES
 from graphc.rewrite.powers import POWERS
 from graphc.rewrite.primitives import PRIMITIVES
-from graphc.rewrite.reductions import FUSED, SUMS
+from graphc.rewrite.reductions import BY_PRODUCT, FUSED, SUMS
 from graphc.rewrite.rules import RULES
-from graphc.rewrite.uses import Once, Rule, Rules, read_once
+from graphc.rewrite.uses import Once, Rule, Rules, reads_of
 from graphc.types import same_shape
 
 ROUNDS = 12
@@ -34,8 +33,9 @@ def _joined(*tables: Rules) -> Rules:
 FAST_RULES: Rules = _joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
 """What makes the graph smaller."""
 
-LAST_RULES: Rules = _joined(FUSED, MATRICES)
-"""What hides the structure that the others look for."""
+LAST_RULES: tuple[Rules, ...] = (FUSED, _joined(BY_PRODUCT, MATRICES))
+"""What hides the structure that the others look for; of the first table what is not read once
+any more when the second has been applied."""
 
 
 def strengthen(graph: Graph) -> Graph:
@@ -45,7 +45,9 @@ def strengthen(graph: Graph) -> Graph:
 
 def settle(graph: Graph) -> Graph:
     """Apply what makes the calls of NumPy cheaper and comes last."""
-    return _applied_everywhere(graph, LAST_RULES)
+    for rules in LAST_RULES:
+        graph = _applied_everywhere(graph, rules)
+    return graph
 
 
 def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
@@ -57,35 +59,46 @@ def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
 
 
 def _round(graph: Graph, rules: Rules) -> Graph:
-    """Every node after the rules that apply to it; the same graph where none does."""
+    """Every node after the rules that apply to it; the same graph where none does.
+
+    What takes a node's place is read as often as that was, so that one round carries a factor
+    all the way along a chain.
+    """
     roots = graph.results.values()
-    once = read_once(roots)
+    reads = reads_of(roots)
+
+    def once(node: Node) -> bool:
+        return reads[node] == 1
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
-        return _applied(with_args(node, args), rules, once)
+        new = _applied(with_args(node, args), rules, once)
+        if new is not node:
+            reads[new] += reads[node]
+        return new
 
     new = rebuild(roots, replaced)
     return graph if all(new[node] is node for node in roots) else mapped(graph, new)
 
 
 def _applied(node: Node, rules: Rules, once: Once) -> Node:
+    """A node after every rule that applies, the exact ones first, as long as one does."""
     while True:
-        better = _better(node, rules, once)
-        if better is None:
+        better = _by_exact_rules(node)
+        for rule in rules.get(better.op, ()):
+            found = rule(better, once)
+            if found is not None and found is not better:
+                better = found
+                break
+        if better is node:
             return node
         assert better.type.dtype == node.type.dtype, (node, better)
         assert same_shape(better.shape, node.shape), (node, better)
         node = better
 
 
-def _better(node: Node, rules: Rules, once: Once) -> Node | None:
-    """What the first rule that applies makes of a node."""
-    for exact in RULES:
-        better = exact(node)
+def _by_exact_rules(node: Node) -> Node:
+    for rule in RULES:
+        better = rule(node)
         if better is not None and better is not node:
             return better
-    for rule in rules.get(node.op, ()):
-        better = rule(node, once)
-        if better is not None and better is not node:
-            return better
-    return None
+    return node

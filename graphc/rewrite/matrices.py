@@ -10,7 +10,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.rewrite.uses import Once, Rules
 from graphc.rewrite.views import permuted
-from graphc.types import is_one, product, same
+from graphc.types import is_one, product, same, same_shape
 
 _WHOLE_VIEWS = (reshape, expand)
 
@@ -82,6 +82,8 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
     """
     if node.op is times:
         scalar, x = node.args
+        while x.op is reshape and same_shape(x.shape, x.args[0].shape) and once(x):
+            x = x.args[0]
         if scalar.rank or x.op is not matmul or not once(x):
             return None
         sizes = [typical(arg) for arg in x.args]

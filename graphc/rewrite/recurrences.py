@@ -28,7 +28,7 @@ from graphc.loop import (
 from graphc.ops.arithmetic import accumulate, minus, negative, plus, times
 from graphc.ops.shaping import broadcast_to, filled
 from graphc.rewrite.stages import Stages, is_small, is_zero
-from graphc.types import same_shape
+from graphc.types import Mismatch, same_shape
 
 READING = 0.3
 LINEAR = (plus, minus, accumulate, times, negative)
@@ -44,7 +44,18 @@ class Recast:
 
 
 def recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | None:
-    """The loop with recurrences of fewer operations; None where there are none to save."""
+    """The loop with recurrences of fewer operations; None where there are none to save.
+
+    Factors that each broadcast with a value need not broadcast with each other: what they are
+    factors of then stays as it is.
+    """
+    try:
+        return _recast(loop, starts, stages)
+    except Mismatch:
+        return None
+
+
+def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | None:
     forms = _forms(loop, stages)
     inside = body(loop)
     price = _Price({*loop.bound, *inside}, {*captured(loop)})

@@ -6,7 +6,7 @@ The terms of a sum are added in another order, so all but a few of these round o
 from __future__ import annotations
 
 from graphc.graph import Node, as_node
-from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, total
+from graphc.ops.arithmetic import negative, over, times
 from graphc.ops.define import normal_axes, stretched_axes
 from graphc.ops.kernels import peak, square, vdot, vecdot
 from graphc.ops.linalg import matmul
@@ -169,36 +169,6 @@ def _squeezed(x: Node, axis: int) -> Node:
     return reshape(x, shape=(*x.shape[:place], *x.shape[place + 1 :]))
 
 
-def sum_of_terms(node: Node, once: Once) -> Node | None:
-    """sum(x + y) -> sum(x) + sum(y), where a term is a product of matrices or has a factor."""
-    x = node.args[0]
-    if not _is_float_sum(node) or x.op not in (plus, minus, accumulate) or not once(x):
-        return None
-    if any(not same_shape(term.shape, x.shape) for term in x.args):
-        return None
-    if not any(_moves_inside(term, _axes(node), once) for term in x.args):
-        return None
-    sums = [sum_(term, **node.attrs) for term in x.args]
-    return x.op(*sums) if x.op is not accumulate else total(sums)
-
-
-def _moves_inside(term: Node, axes: Axes, once: Once) -> bool:
-    """Can a sum of this be taken of something smaller?"""
-    while term.op in (negative, transpose) and once(term):
-        if term.op is transpose:
-            axes = tuple(term.attrs["axes"][axis] for axis in axes)
-        term = term.args[0]
-    if not once(term):
-        return False
-    if term.op is matmul and min(arg.rank for arg in term.args) >= 2:
-        return len(axes) == 1 and axes[0] >= term.rank - 2
-    if term.op is times:
-        return any(
-            arg.rank and set(axes) <= set(stretched_axes(arg.type, term.type)) for arg in term.args
-        )
-    return False
-
-
 def sum_of_all_products(node: Node, once: Once) -> Node | None:
     """sum(x * y) -> vdot(x, y), of all elements of arrays of one shape."""
     pair = _factors(node, once)
@@ -264,11 +234,10 @@ def _in_shape(x: Node, shape: Shape) -> Node:
 
 
 SUMS: Rules = {
-    sum_: (sum_of_signed, of_permuted, sum_of_view, sum_of_product, sum_of_matmul, sum_of_terms),
+    sum_: (sum_of_signed, of_permuted, sum_of_view, sum_of_product, sum_of_matmul),
     peak: (of_permuted,),
     max_: (of_permuted,),
     min_: (of_permuted,),
 }
-FUSED: Rules = {
-    sum_: (sum_of_all_products, sum_of_row_products, sum_by_product),
-}
+FUSED: Rules = {sum_: (sum_of_all_products, sum_of_row_products)}
+BY_PRODUCT: Rules = {sum_: (sum_by_product,)}

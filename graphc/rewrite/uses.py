@@ -16,11 +16,10 @@ Rules = Mapping[Op, tuple[Rule, ...]]
 """Rules of one node by its operation."""
 
 
-def read_once(roots: Iterable[Node]) -> Once:
-    """Tells of what the roots reach, also inside loops, whether it is read once.
+def reads_of(roots: Iterable[Node]) -> Counter[Node]:
+    """How often each node that the roots reach is read, also inside loops.
 
-    What a loop captures is read in its body and by the loop, so never once; nor is what is not
-    reached.
+    What a loop captures is read in its body and by the loop, so never once.
     """
     roots = list(roots)
     reads = Counter(roots)
@@ -29,4 +28,4 @@ def read_once(roots: Iterable[Node]) -> Once:
         if node.op is LOOP:
             loop: Loop = node.attrs["loop"]
             reads.update(loop.roots)
-    return lambda node: reads[node] == 1
+    return reads

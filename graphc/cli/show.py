@@ -1,0 +1,198 @@
+"""`graphc show`: the schedule of each function, its buffers, its memory and its multiply-adds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from graphc.cli.options import (
+    CONST,
+    DERIVE,
+    DIM,
+    DTYPE,
+    LEVEL,
+    MODE,
+    dims,
+    float_dtype,
+    folder,
+    one_level,
+    one_mode,
+    pairs,
+    read_bytes,
+    show,
+)
+from graphc.source import GraphError
+
+if TYPE_CHECKING:
+    from graphc.dims import Dim
+    from graphc.emit.compiled import Compiled, Derived
+    from graphc.graph import Node
+    from graphc.plan.live import Row
+
+BYTES = {"float64": 8, "float32": 4}
+WIDTH = 100  # of what is written to a file or a pipe
+
+
+def show_(
+    file: str = typer.Argument(..., metavar="FILE", help="The .graph file; - is standard input."),
+    function: list[str] = typer.Option(
+        [], "--function", metavar="NAME", help="Only this function. Repeatable."
+    ),
+    format: str = typer.Option("text", "--format", metavar="FORMAT", help="text or json."),
+    dim: list[str] = DIM,
+    const: list[str] = CONST,
+    dtype: str = DTYPE,
+    derive: list[str] = DERIVE,
+    mode: str = MODE,
+    level: int = LEVEL,
+) -> None:
+    """Print the statements of each function of FILE in order: types, memory and multiply-adds."""
+    from graphc.pipeline import Options, planned
+    from graphc.syntax.parse import read_source
+
+    if format not in ("text", "json"):
+        raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
+    options = Options(
+        dims(dim),
+        pairs(const, "--const"),
+        float_dtype(dtype),
+        derive,
+        level=one_level(level),
+        mode=one_mode(mode),
+    )
+    try:
+        compiled = planned(read_source(*read_bytes(file)), options, folder(file))
+    except GraphError as wrong:
+        show(wrong.diagnostics)
+        raise typer.Exit(1) from None
+    functions = [told_of(compiled, one) for one in _chosen(compiled, function)]
+    graph = _graph(compiled)
+    if format == "json":
+        told = {"graph": graph, "functions": functions}
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    from rich.console import Console
+
+    from graphc.cli.tables import print_function, print_graph
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=WIDTH)
+    print_graph(console, graph)
+    for one in functions:
+        print_function(console, one)
+    symbolic = any(isinstance(one["peak"], str) for one in functions)
+    why = ", with 32 for each dim that is not known" if symbolic else ""
+    typer.echo(f"\n* the peak is while this runs{why}; arguments do not count")
+
+
+def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
+    """The functions of these names, or all; each of their modes is one."""
+    from graphc.source import did_you_mean
+
+    backward = [compiled.backward] if compiled.backward.wrt else []
+    modes = [each for one in compiled.derived for each in (one, *one.others)]
+    all_of_them = [compiled.forward, *backward, *modes]
+    known = dict.fromkeys(one.program.name for one in all_of_them)
+    for name in names:
+        if name not in known:
+            near = did_you_mean(name, known) or f"there are {', '.join(known)}"
+            raise typer.BadParameter(f"no function `{name}`; {near}", param_hint="--function")
+    return [one for one in all_of_them if not names or one.program.name in names]
+
+
+# ---- what is told -------------------------------------------------------------------------------
+
+
+def told_of(compiled: Compiled, one: Derived) -> dict[str, Any]:
+    """A function as a record: its statements, its buffers, and what it comes to."""
+    from graphc.plan.live import live
+    from graphc.types import Type
+
+    width = BYTES[compiled.model.dtype]
+    both = one is compiled.forward and bool(compiled.backward.wrt)
+    found = live(one.program, width, compiled.cached if both else ())
+    return {
+        "function": one.program.name,
+        "mode": one.mode,
+        "multiply_adds": amount(one.flops),
+        "peak": amount(found.peak),
+        "statements": [_statement(row, one) for row in found.rows],
+        "buffers": [
+            {
+                "name": scratch.name,
+                "type": str(Type(scratch.dtype, scratch.shape)),
+                "bytes": amount(size),
+                "view_of": scratch.base,
+            }
+            for scratch, size in found.scratch
+        ],
+    }
+
+
+def _statement(row: Row, one: Derived) -> dict[str, Any]:
+    from graphc.plan.schedule import BlockStep, LoopStep
+
+    step = row.step
+    told: dict[str, Any] = {"depth": row.depth, "variable": row.target}
+    if isinstance(step, LoopStep):
+        loop = step.node.attrs["loop"]
+        over = f"for {loop.index} in {loop.first}..{loop.first + loop.count - 1}"
+        told |= {"operation": "loop", "written": over + " backwards" * loop.backwards}
+    elif isinstance(step, BlockStep):
+        told |= {"operation": "blocks", "written": f"in blocks of {step.length}"}
+    else:
+        written = _written(step.node, row.program.variables)
+        told |= {"operation": step.node.op.name, "written": written, "type": str(step.node.type)}
+    return told | {
+        "bytes": amount(row.bytes),
+        "buffer": row.out,
+        "multiply_adds": amount(row.multiply_adds),
+        "frees": list(row.frees),
+        "during": amount(row.during),
+        "live": amount(row.live),
+    }
+
+
+def _written(node: Node, variables: Mapping[Node, str]) -> str:
+    """The right side of a statement; what NumPy has no expression for, by its name."""
+    from graphc.emit.expression import expression, statements
+    from graphc.plan.naming import template
+
+    if "{out}" in template(node):
+        return f"{node.op.name}({', '.join(expression(arg, variables) for arg in node.args)})"
+    (line,) = statements("_", node, variables)
+    return line.removeprefix("_ = ").replace("np.", "")
+
+
+def amount(dim: Dim) -> int | str:
+    """A number, or a polynomial in the dims as text."""
+    return str(dim) if dim.constant is None else dim.constant
+
+
+def _graph(compiled: Compiled) -> dict[str, Any]:
+    """The graph itself: its dims, and what it is given."""
+    model = compiled.model
+    width = BYTES[model.dtype]
+    sources = {"inputs": model.inputs, "params": model.params, "outputs": model.outputs}
+    told: dict[str, Any] = {
+        "name": model.name,
+        "dtype": model.dtype,
+        "level": compiled.level,
+        "dims": {one.name: one.fixed for one in model.dims},
+    }
+    for kind, declared in sources.items():
+        told[kind] = [
+            {
+                "name": one.name,
+                "type": str(one.type),
+                "bytes": amount(
+                    one.node.type.size * {"int": 8, "bool": 1}.get(one.type.dtype, width)
+                ),
+            }
+            for one in declared
+        ]
+    return told

@@ -1,0 +1,118 @@
+"""What `graphc show` tells, as tables: declarations, statements with their memory, buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Told = Mapping[str, Any]
+NUMBERS = ("bytes", "memory", "multiply-adds", "live")
+WIDEST = {"variable": 22, "type": 12, "memory": 12, "bytes": 12, "multiply-adds": 13, "live": 14}
+"""The most that a column takes; `is` gets what the others leave, and at least so much:"""
+LEAST = 17
+
+
+def print_graph(console: Console, graph: Told) -> None:
+    sizes = [f"{name} = {size}" if size else name for name, size in graph["dims"].items()]
+    console.print(", ".join([graph["name"], graph["dtype"], graph["level"], *sizes]))
+    rows = [
+        (label, one["name"], one["type"], _bytes(one["bytes"]))
+        for kind, label in (("inputs", "input"), ("params", "parameter"), ("outputs", "output"))
+        for one in graph[kind]
+    ]
+    _print_table(console, ("", "is", "type", "bytes"), rows)
+
+
+def print_function(console: Console, one: Told) -> None:
+    """A function: a line of totals, its statements, its buffers."""
+    mode = f" ({one['mode']} mode)" if one["mode"] else ""
+    totals = f"{_count(one['multiply_adds'])} multiply-adds, peak {_bytes(one['peak'])}"
+    console.print(f"\n{one['function']}{mode}: {totals}", style="bold")
+    statements = one["statements"]
+    highest = [told["during"] for told in statements]
+    first = highest.index(one["peak"]) if one["peak"] in highest else -1
+    rows: list[dict[str, str]] = []
+    before: int | str | None = None
+    for number, told in enumerate(statements):
+        name, written = told["variable"] or "-", told["written"]
+        if "type" not in told:  # a loop or blocks: what it is comes before what it makes
+            name, written = written, f"makes {name}"
+        cells = {
+            "variable": "  " * told["depth"] + name,
+            "is": written,
+            "type": told.get("type", ""),
+            "memory": _cut(told["buffer"]) or (_bytes(told["bytes"]) if told["bytes"] else ""),
+            "multiply-adds": _count(told["multiply_adds"]) if told["multiply_adds"] else "",
+            "live": "" if told["live"] == before else _bytes(told["live"]),
+        }
+        if number == first:
+            cells["live"] = f"* {_bytes(told['live'])}"
+        before = told["live"]
+        rows.append(cells)
+        if told["frees"]:
+            rows.append({"is": f"free {', '.join(told['frees'])}"})
+    columns = ("variable", "is", "type", "memory", "multiply-adds", "live")
+    _print_table(console, columns, [[row.get(name, "") for name in columns] for row in rows])
+    if one["buffers"]:
+        named = [
+            (
+                told["name"],
+                f"{told['view_of']} as {told['type']}" if told["view_of"] else told["type"],
+                "" if told["view_of"] else _bytes(told["bytes"]),
+            )
+            for told in one["buffers"]
+        ]
+        _print_table(console, ("buffer", "is", "bytes"), named)
+
+
+def _print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the console at most: what is long is cut, and numbers are wrapped."""
+    from rich.table import Table
+
+    cells = zip(columns, *rows, strict=True)
+    widths = [min(max(map(len, texts)), WIDEST.get(texts[0], console.width)) for texts in cells]
+    place = columns.index("is")
+    others = sum(widths) - widths[place] + 2 * (len(widths) - 1)
+    widths[place] = max(LEAST, min(widths[place], console.width - others))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name, width in zip(columns, widths, strict=True):
+        number = name in NUMBERS
+        table.add_column(
+            name,
+            justify="right" if number else "left",
+            no_wrap=not number,
+            overflow="fold" if number else "ellipsis",
+            width=width,
+        )
+    for row in rows:
+        table.add_row(*row)
+    console.print(table, crop=False, no_wrap=True)
+
+
+def _cut(name: str) -> str:
+    """A name that fits the column of memory."""
+    return name if len(name) <= WIDEST["memory"] else f"{name[: WIDEST['memory'] - 1]}…"
+
+
+def _bytes(given: int | str) -> str:
+    return given if isinstance(given, str) else f"{scaled(given)}B"
+
+
+def _count(given: int | str) -> str:
+    return given if isinstance(given, str) else scaled(given).strip()
+
+
+def scaled(number: int) -> str:
+    """Three digits and a prefix, with a blank before it.
+
+    >>> scaled(999), scaled(12345), scaled(7_000_000)
+    ('999 ', '12.3 k', '7 M')
+    """
+    amount, prefixes = float(number), iter(["", "k", "M", "G", "T", "P"])
+    prefix = next(prefixes)
+    while amount >= 999.5:
+        amount, prefix = amount / 1000, next(prefixes)
+    return f"{amount:.3g} {prefix}"

@@ -1,0 +1,205 @@
+"""Blocks: which statements run together along an axis, and that they compute the same."""
+
+from __future__ import annotations
+
+import re
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.pipeline import Options, compile_text, load
+
+ROWS = """
+    dim N, D
+    input x: [N, D]
+    input w: [D]
+    param b: [D]
+    a = tanh(x * w + b)
+    c = exp(-a * a) * sin(a)
+    y = sum(c * x, axis=-1)
+    output loss = sum(y * y)
+    derive value_and_grad loss wrt b, w
+"""
+MIXTURE = """
+    dim N, K, D
+    input x: [N, D]
+    param mu: [K, D]
+    param L: [K, D, D]
+    d = x[:, _, :] - mu[_, :, :]
+    z = einsum("k i j, n k j -> n k i", L, d)
+    s = -0.5 * sum(z**2, axis=-1)
+    output loss = sum(logsumexp(s, axis=K))
+    derive value_and_grad loss wrt params
+"""
+SEQUENCES = """
+    dim B, T
+    input x: [B, T, 6]
+    param W: [6, 8]
+    param g: [8]
+    h = tanh(x @ W) * g
+    r = h / sqrt(mean(h * h, axis=-1, keepdims=true) + 1e-3)
+    e = exp(r - max(r, axis=-1, keepdims=true))
+    output loss = mean(e * r)
+    derive value_and_grad loss wrt params
+"""
+NORMED = """
+    dim N
+    input x: [N, 3]
+    param s: [3]
+    m = mean(x, axis=0)
+    c = x - m[_, :]
+    v = mean(c * c, axis=0)
+    h = tanh(c / sqrt(v[_, :] + 1e-3) * s)
+    q = h * exp(-h) + cos(h)
+    output loss = sum(q * q)
+    derive value_and_grad loss wrt s
+"""
+POINTS = """
+    dim P
+    input r: [P, 3]
+    input X: [P, 3]
+    input wt: [P]
+    c = cos(sum(r * r, axis=-1))
+    Y = X * c[:, _] + sin(r) * (1 - c)[:, _]
+    p = Y[:, 0:2] / (Y[:, 2:3] + 9)
+    output e: [P, 2] = wt[:, _] * p * exp(-sum(p * p, axis=-1))[:, _]
+    derive value_and_jacobian e wrt r, X, wt per P as Je
+"""
+SHAPES: dict[str, tuple[str, str, dict[str, tuple[Any, ...]]]] = {
+    "rows": (ROWS, "N", {"x": ("N", 5), "w": (5,), "b": (5,)}),
+    "mixture": (MIXTURE, "N", {"x": ("N", 4), "mu": (3, 4), "L": (3, 4, 4)}),
+    "sequences": (SEQUENCES, "B", {"x": ("B", 7, 6), "W": (6, 8), "g": (8,)}),
+    "normed": (NORMED, "N", {"x": ("N", 3), "s": (3,)}),
+    "points": (POINTS, "P", {"r": ("P", 3), "X": ("P", 3), "wt": ("P",)}),
+}
+
+
+def modules(text: str) -> tuple[ModuleType, ModuleType]:
+    """The readable module and the fast one."""
+    readable, fast = (
+        load(compile_text(text, options=Options(level=level)).text, f"blocks{level[2:]}")
+        for level in ("-O0", "-O2")
+    )
+    return readable, fast
+
+
+def fast_text(text: str, function: str) -> str:
+    """The text of a function of the fast module."""
+    written = compile_text(text, options=Options(level="-O2")).text
+    return re.split(r"\n\n\n(?=def )", written[written.index(f"def {function}(") :])[0]
+
+
+def leaves(value: Any) -> list[np.ndarray[Any, Any]]:
+    if isinstance(value, dict):
+        return [leaf for one in value.values() for leaf in leaves(one)]
+    if isinstance(value, tuple):
+        return [leaf for one in value for leaf in leaves(one)]
+    return [np.asarray(value)]
+
+
+def arguments(module: ModuleType, shapes: dict[str, tuple[Any, ...]], n: int) -> dict[str, Any]:
+    rng = np.random.default_rng(n)
+    values = {
+        name: rng.uniform(0.1, 1.0, [n if isinstance(d, str) else d for d in shape])
+        for name, shape in shapes.items()
+    }
+    params = getattr(module, "PARAMETERS", ())
+    given = {name: value for name, value in values.items() if name not in params}
+    return given | ({"params": {name: values[name] for name in params}} if params else {})
+
+
+@pytest.mark.parametrize("cache", [1, 5_000, 2**20], ids=["one by one", "several", "one block"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_blocks_compute_what_the_readable_module_does(name: str, cache: int) -> None:
+    text, _, shapes = SHAPES[name]
+    readable, fast = modules(text)
+    assert hasattr(fast, "CACHE"), "the chain runs in blocks"
+    fast.CACHE = cache  # type: ignore[attr-defined]
+    function = "Je" if name == "points" else "value_and_grad_loss"
+    for n in (1, 2, 61, 0) if name in ("rows", "points") else (1, 2, 61):
+        given = arguments(readable, shapes, n)
+        for _ in range(2):  # the second time in scratch that has been used
+            found = leaves(getattr(fast, function)(**given))
+        for one, other in zip(found, leaves(getattr(readable, function)(**given)), strict=True):
+            assert one.shape == other.shape
+            assert one.dtype == other.dtype
+            scale = np.abs(other).max(initial=0)
+            np.testing.assert_allclose(one, other, rtol=1e-13, atol=1e-13 * scale)
+
+
+def test_forward_and_backward_are_one_region() -> None:
+    """Of a mixture: one pass over the points; what it returns are totals."""
+    text = fast_text(MIXTURE, "value_and_grad_loss")
+    assert text.count("_blocks(") == 1
+    assert "_blocks(block, N," in text
+    inside = text[text.index("def block") : text.index("_blocks(block")]
+    assert inside.count("np.matmul(") >= 2
+    assert len(re.findall(r"\w+_part\b", inside[inside.rindex("return") :])) >= 3
+
+
+def test_rows_of_a_merged_axis_run_with_the_axis() -> None:
+    """x @ W takes all rows of [B, T] at once; it is in the block that its rows are made in."""
+    text = fast_text(SEQUENCES, "value_and_grad_loss")
+    assert text.count("_blocks(") == 1
+    assert re.search(r"reshape\(\(\w*\*? ?.*size", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("input x: [8]\noutput y = sum(tanh(exp(sin(cos(x)))))\nderive value y", "short"),
+        ("dim N\ninput x: [N]\noutput y = sum(tanh(x))\nderive value y", "two passes"),
+        (
+            "dim B, D, E\ninput x: [B, D]\nparam W: [D, E]\nparam V: [E, D]\n"
+            "output y = sum(x @ W @ V)\nderive value_and_grad y wrt params",
+            "products only",
+        ),
+    ],
+    ids=lambda value: value if " " in value or len(value) < 12 else "",
+)
+def test_what_gains_nothing_has_no_function_of_its_own(text: str, why: str) -> None:
+    assert "_blocks(" not in compile_text(text, options=Options(level="-O2")).text, why
+
+
+def test_large_matrices_are_not_read_again_for_each_block() -> None:
+    """A product with a large matrix stays whole, between regions."""
+    text = fast_text(
+        """
+        dim B
+        input x: [B, 300]
+        param W: [300, 200]
+        a = exp(-x * x) * sin(x) + cos(x)
+        z = a @ W
+        y = tanh(z) * exp(-z) + sin(z)
+        output loss = sum(y * y)
+        derive value_and_grad loss wrt params
+        """,
+        "value_and_grad_loss",
+    )
+    assert text.count("_blocks(") >= 2
+    assert re.search(r"^    \S* ?=? ?np\.dot\(\w+, W", text, re.MULTILINE)
+
+
+def test_what_is_returned_is_the_callers() -> None:
+    """Also where it is a view of what a block computes."""
+    _, fast = modules(POINTS)
+    fast.CACHE = 2_000  # type: ignore[attr-defined]
+    given = arguments(fast, SHAPES["points"][2], 50)
+    first = leaves(fast.Je(**given))
+    before = [leaf.copy() for leaf in first]
+    fast.Je(**{name: value + 1 for name, value in given.items()})
+    for one, other in zip(first, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_blocks_do_not_depend_on_what_ran_before() -> None:
+    """The same bits whatever is left in scratch, and from a module that has not run."""
+    text, _, shapes = SHAPES["mixture"]
+    _, fast = modules(text)
+    given = arguments(fast, shapes, 33)
+    first = leaves(fast.value_and_grad_loss(**given))
+    fast.value_and_grad_loss(**arguments(fast, shapes, 7))
+    for one, other in zip(first, leaves(fast.value_and_grad_loss(**given)), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,0 +1,233 @@
+"""`graphc show`: what it says of a schedule is true, and it is said as other commands say it."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from calling import given
+from conftest import LEVELS
+from typer.testing import CliRunner, Result
+
+from graphc.cli.app import app
+from graphc.cli.tables import scaled
+from graphc.pipeline import Options, compile_file, load
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+WORKLOADS = ROOT / "benchmarks" / "workloads"
+GRAPH = """dim B, D = 3
+input x: [B, D]
+param W: [D, 2]
+h = tanh(x @ W)
+scan step[t in 4] carry s = zeros([2]) {
+    next s = s * 0.5 + sum(h, axis=0)
+    collect ss = s
+}
+output y = sum(h**2) + sum(ss)
+"""
+
+
+def run(*arguments: str | Path, input: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["show", *map(str, arguments)], input=input)
+
+
+def told(*arguments: str | Path, input: str | None = None) -> dict[str, Any]:
+    """What is said as JSON: the graph, and the functions by name."""
+    result = run(*arguments, "--format", "json", input=input)
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    return {"graph": found["graph"], **{one["function"]: one for one in found["functions"]}}
+
+
+# ---- what is told ------------------------------------------------------------------------------
+
+
+def test_a_schedule_by_hand() -> None:
+    """Each statement with its type, its memory, its multiply-adds, and what lives after it."""
+    text = "input x: [10, 4]\ninput w: [4, 5]\na = x @ w\nb = exp(a)\noutput y = sum(b * a)"
+    forward = told("-", "--derive", "value y as v", input=text)["v"]
+    rows = [
+        (one["variable"], one["written"], one["type"], one["bytes"], one["frees"], one["live"])
+        for one in forward["statements"]
+    ]
+    assert rows == [
+        ("a", "x @ w", "[10, 5]", 400, [], 400),
+        ("b", "exp(a)", "[10, 5]", 400, [], 800),
+        ("y", "sum(b * a)", "[]", 0, ["a", "b"], 0),
+    ]
+    assert forward["statements"][0]["multiply_adds"] == 200
+    assert forward["statements"][2]["during"] == forward["peak"] == 1200  # b * a has no name
+
+
+def test_the_multiply_adds_of_statements_are_those_of_the_function() -> None:
+    for level in LEVELS:
+        for function in told(EXAMPLES / "digits.graph", "--dim", "B=8", level).values():
+            outer = [one for one in function.get("statements", ()) if not one["depth"]]
+            found = sum(one["multiply_adds"] for one in outer)
+            assert found == pytest.approx(function.get("multiply_adds", 0), rel=0.02)
+
+
+def test_unknown_dims_are_polynomials() -> None:
+    found = told("-", input=GRAPH)
+    assert found["graph"]["dims"] == {"B": None, "D": 3}
+    assert found["graph"]["inputs"] == [{"name": "x", "type": "[B, D]", "bytes": "24*B"}]
+    (first, *_) = found["forward"]["statements"]
+    assert (first["variable"], first["type"], first["bytes"]) == ("h", "[B, 2]", "16*B")
+    assert "B" in str(found["value_and_grad_y"]["peak"])
+
+
+def test_known_dims_are_numbers() -> None:
+    found = told("-", "--dim", "B=32", "--dtype", "float32", input=GRAPH)
+    assert found["graph"]["inputs"][0]["bytes"] == 4 * 32 * 3
+    assert found["forward"]["statements"][0]["bytes"] == 4 * 32 * 2
+    assert isinstance(found["forward"]["peak"], int)
+
+
+def test_a_loop_shows_its_step() -> None:
+    statements = told("-", "--dim", "B=2", input=GRAPH)["forward"]["statements"]
+    (loop,) = (one for one in statements if one["operation"] == "loop")
+    assert loop["written"] == "for t in 0..3"
+    inside = [one for one in statements if one["depth"] == 1]
+    assert inside
+    stacked = 8 * 4 * 2
+    assert loop["bytes"] >= stacked
+
+
+def test_buffers_of_the_fast_module() -> None:
+    """The names of the statements are those of the buffers, and so are those of the module."""
+    file = EXAMPLES / "digits.graph"
+    text = compile_file(file, Options(level="-O2")).text
+    for name, one in told(file, "-O2").items():
+        if name == "graph":
+            continue
+        buffers = {each["name"] for each in one["buffers"]}
+        assert all(f"{buffer} = " in text for buffer in buffers)
+        used = {each["buffer"] for each in one["statements"]} & buffers
+        assert used
+    plain = told(file, "-O0")
+    assert not any(one.get("buffers") for one in plain.values())
+
+
+def test_one_function_and_what_is_derived() -> None:
+    found = told("-", "--derive", "jacobian y wrt x as J", "--function", "J", input=GRAPH)
+    assert list(found) == ["graph", "J"]
+    assert found["J"]["mode"] in ("forward", "reverse", "mixed")
+
+
+# ---- the peak is measured ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", LEVELS)
+@pytest.mark.parametrize(
+    ("path", "dims"),
+    [
+        (EXAMPLES / "digits.graph", {"B": 1000}),
+        (WORKLOADS / "mlp.graph", {"B": 400}),
+        (WORKLOADS / "deep.graph", {"B": 400}),
+        (ROOT / "tests/language/examples/05_lstm.graph", {"B": 30, "T": 50}),
+        (WORKLOADS / "elementwise.graph", {"N": 100_000}),
+        (WORKLOADS / "transformer.graph", {"B": 4, "T": 64}),
+    ],
+    ids=lambda one: one.stem if isinstance(one, Path) else None,
+)
+def test_the_peak_is_what_is_measured(path: Path, dims: dict[str, int], at: str) -> None:
+    """Within 10 %, of functions that start with no scratch."""
+    words = [word for name, size in dims.items() for word in ("--dim", f"{name}={size}")]
+    found = told(path, at, *words)
+    result = compile_file(path, Options(dims=dims, level=at))
+    made = load(result.text, "measured")
+    for name, arguments in given(result.model).items():
+        cotangents = arguments.pop("cotangents", {})
+        if name == "backward":
+            _, cache = made.forward(**arguments)
+            arguments = {"cache": cache, **cotangents}
+        getattr(made, name)(**arguments)
+        vars(made).get("_SCRATCH", {}).clear()
+        tracemalloc.start()
+        try:
+            kept = getattr(made, name)(**arguments)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        del kept
+        assert found[name]["peak"] == pytest.approx(peak, rel=0.1), name
+
+
+# ---- how it is said ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", LEVELS)
+@pytest.mark.parametrize("path", [*EXAMPLES.glob("*.graph")], ids=lambda path: path.stem)
+def test_examples_are_readable(path: Path, at: str) -> None:
+    """A line of totals for each function, and no line of more than 100 columns."""
+    result = run(path, at)
+    assert result.exit_code == 0, result.output
+    functions = [name for name in told(path, at) if name != "graph"]
+    for name in functions:
+        assert f"\n{name}: " in result.stdout or f"\n{name} (" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert "* " in result.stdout
+
+
+def test_the_text_of_a_function() -> None:
+    result = run("-", "--dim", "B=1000", "--function", "forward", input=GRAPH)
+    assert result.exit_code == 0
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["h", "tanh(x", "@", "W)", "[1000,", "2]", "16", "kB", "46", "k"] in [
+        line[:10] for line in lines
+    ]
+    assert any(line[:4] == ["for", "t", "in", "0..3"] for line in lines)
+    assert any(line[:1] == ["free"] for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(0, "0 "), (999, "999 "), (1000, "1 k"), (12_345, "12.3 k"), (999_999, "1 M")],
+)
+def test_numbers_have_prefixes(number: int, expected: str) -> None:
+    assert scaled(number) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["missing.graph"], 1, ["E001", "cannot read missing.graph"]),
+        (["-", "--format", "xml"], 2, ["`xml` is not text or json"]),
+        (["-", "-O1"], 2, ["there is no level 1"]),
+        (["-", "--dtype", "float16"], 2, ["float64 or float32"]),
+        (["-", "--dim", "B=0"], 2, ["not a positive integer"]),
+        (["-", "--function", "forwards"], 2, ["no function `forwards`", "`forward`?"]),
+        (["-", "--function", "q"], 2, ["no function `q`", "forward, backward"]),
+        (["-", "--derive", "grad q wrt x"], 1, ["error[", "q"]),
+        (["-", "--mode", "sideways"], 2, ["forward, reverse or mixed"]),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, list) else None,
+)
+def test_mistakes(arguments: list[str], code: int, words: list[str]) -> None:
+    result = run(*arguments, input=GRAPH)
+    assert result.exit_code == code, result.output
+    said = " ".join(result.stderr.replace("│", " ").split())
+    for word in words:
+        assert word in said
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_a_graph_that_is_wrong_is_explained() -> None:
+    result = run("-", input="input x: [3]\noutput y = x + z\n")
+    assert result.exit_code == 1
+    assert "error[" in result.stderr
+    assert "<stdin>:2:16" in result.stderr
+
+
+def test_shapes_in_float64_and_float32_take_twice_and_once() -> None:
+    wide, narrow = (
+        told("-", "--dim", "B=7", "--dtype", dtype, input=GRAPH) for dtype in ("float64", "float32")
+    )
+    for name in ("forward", "backward", "value_and_grad_y"):
+        assert np.isclose(wide[name]["peak"], 2 * narrow[name]["peak"])
