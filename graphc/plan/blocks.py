@@ -191,7 +191,7 @@ class _Builder:
         return [*self.before, block]
 
     def _by_place(self) -> set[Node]:
-        """Arrays whose components are computed where they stand in them: nothing here reads them."""
+        """Arrays whose components are computed where they stand: nothing here reads the whole."""
         here = {arg for step in self.own for arg in step.node.args}
         crossing = self.region.read - self.region.totals
         return {node for node in crossing if node.op is assemble and node not in here}
