@@ -79,7 +79,8 @@ def test_hard_points(form: tuple[str, str, Any, Any, Any], dtype: str) -> None:
         found = generated.backward(cache, s=1.0)
     rtol = 1e-12 if dtype == "float64" else 1e-6
     np.testing.assert_allclose(out.y, value, rtol=rtol)
-    np.testing.assert_allclose(found["x"], gradient, rtol=rtol)
+    tiny = float(np.finfo(dtype).tiny)  # the fast sigmoid goes no further towards 0
+    np.testing.assert_allclose(found["x"], gradient, rtol=rtol, atol=2 * tiny)
 
 
 NUMPY: dict[str, Any] = {

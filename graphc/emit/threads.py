@@ -35,6 +35,8 @@ def _blocks(block: Callable[[int, int], tuple[Any, ...]], length: int, width: in
             except BaseException as error:
                 failed[start] = error
                 pending[:] = [None] * count
+                if adds:  # in the caller's own thread
+                    raise
             if adds:
                 _added(totals, found, due)
 

@@ -20,7 +20,7 @@ from graphc.ops.shaping import Item, expand, index, subscript, transpose, uninde
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
 from graphc.plan.regions import Region, Regions, regions
-from graphc.plan.schedule import AnyStep, BlockStep, Program, Step, made
+from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, made
 from graphc.types import Mismatch, same, same_shape
 
 ATTEMPTS = 8
@@ -32,9 +32,9 @@ def in_blocks(
 ) -> Program:
     """The program with its long chains in blocks; `kept` outlives the function."""
     whole, program = program, _without_views(program, kept)
-    own = list(dict.fromkeys(node for step in program.steps for node in made(step)))
+    own = dict.fromkeys(node for step in program.steps for node in made(step))
     given = set(program.variables) - set(own)
-    given = {n for n in given if n.op is not RESULT}
+    given = {n for n in given if n.op is not RESULT or n.args[0] not in own}
     ends = [*program.results.values(), *kept]
     nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
@@ -66,12 +66,24 @@ def _without_views(program: Program, kept: Collection[Node]) -> Program:
         step.node
         for step in program.steps
         if isinstance(step, Step) and step.node.op in (transpose, expand)
-    } - set(kept)
+    } - {*kept, *_read_by_loops(program)}
     return replace(
         program,
         steps=tuple(step for step in program.steps if not views.intersection(made(step))),
         variables={node: name for node, name in program.variables.items() if node not in views},
     )
+
+
+def _read_by_loops(program: Program) -> set[Node]:
+    """What the bodies of loops call by name, and what that is a view of."""
+    found: set[Node] = set()
+    pending = [arg for s in program.steps if isinstance(s, LoopStep) for arg in s.node.args]
+    while pending:
+        node = pending.pop()
+        found.add(node)
+        if node.op.view_of is not None:
+            pending.append(node.args[node.op.view_of])
+    return found
 
 
 def _free(program: Program, kept: Collection[Node]) -> set[Node]:
@@ -175,7 +187,9 @@ class _Builder:
                 totals.append((name, node, new))
             elif node in self.region.read:
                 outputs.append((name, node, new, subscript(self._items(node), node.shape)))
-        name = self.names.fresh("block")
+        # Functions of modes stand together.
+        mode = self.program.label.removeprefix(self.program.name)
+        name = self.names.fresh(f"block{mode}")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}
         slices = [one for one in self.slices if one.node in used]
@@ -214,6 +228,8 @@ class _Builder:
                 pending += one.args
 
     def _resize(self, node: Node) -> None:
+        if node.op is assemble and node.attrs["block"] is None:
+            raise Mismatch("E301", "an array of numbers is made at once")
         args = tuple(self._operand(arg) for arg in node.args)
         attrs, shape = self._attrs(node), self._shape(node)
         if node.op.structure != "elementwise" and node.op is not accumulate:

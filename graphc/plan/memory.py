@@ -287,7 +287,7 @@ def _overwritten(
     for arg in node.args:
         fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
         slots = {other for other, one in enumerate(node.args) if one is arg}
-        own = pool.orders.get(arg) == order and arg not in pool.joined
+        own = arg in pool.places and pool.orders.get(arg) == order and arg not in pool.joined
         if not (fits and slots <= found.in_place and own and arg in dead):
             continue
         others = [n for n in node.args if n is not arg]
