@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from graphc.dims import Dim
@@ -50,9 +50,9 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
     return typical(product(list(sizes.values()))), -shared
 
 
-def typical(dim: Dim) -> int:
+def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
     """A size with 32 for each dim that is not known."""
-    return dim.evaluate(dict.fromkeys(dim.symbols, TYPICAL))
+    return dim.evaluate({**dict.fromkeys(dim.symbols, TYPICAL), **(known or {})})
 
 
 def _diagonal(term: Term) -> Term:

@@ -19,9 +19,12 @@ from graphc.ops.assembling import assemble
 from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
-from graphc.plan.regions import Region, regions
-from graphc.plan.schedule import BlockStep, LoopStep, Program, Step, made
+from graphc.plan.regions import Region, Regions, regions
+from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, made
 from graphc.types import Mismatch, same, same_shape
+
+ATTEMPTS = 8
+"""So often what cannot be computed for a part of an axis after all is left outside."""
 
 
 def in_blocks(
@@ -35,25 +38,26 @@ def in_blocks(
     ends = [*program.results.values(), *kept]
     nodes = list(topological([*ends, *own], given))
     classes = Classes(nodes)
-    found = regions(program, ends, nodes, given, classes)
-    if not found.regions:
-        return whole
-    names = Scope({*taken, *program.variables.values()})
-    inside = {node: region for region in found.regions for node in region.nodes}
     free = _free(program, kept)
-    built: dict[Region, Sequence[Step | BlockStep]] = {}
-    lying: dict[Node, Order] = {}
-    for region in found.regions:
-        builder = _Builder(region, program, classes, names)
-        steps = builder.steps(free, lying)
-        if steps is not None:
-            built[region] = steps
+    outside: set[Node] = set()
+    for _ in range(ATTEMPTS):
+        found = regions(program, ends, nodes, given, classes, outside)
+        names = Scope({*taken, *program.variables.values()})
+        built: dict[Region, _Builder] = {}
+        lying: dict[Node, Order] = {}
+        for region in found.regions:
+            built[region] = builder = _Builder(region, program, classes, names)
+            outside |= builder.resized()
+            builder.lie(free, lying)
             lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
-    return replace(
-        program,
-        steps=tuple(_in_order(program, found.levels, inside, built)),
-        orders=lying,
-    )
+        if not outside & {node for region in built for node in region.nodes}:
+            break
+    else:
+        return whole
+    if not built:
+        return whole
+    steps = {region: builder.steps() for region, builder in built.items()}
+    return replace(program, steps=tuple(_in_order(program, found, steps)), orders=lying)
 
 
 def _without_views(program: Program, kept: Collection[Node]) -> Program:
@@ -104,22 +108,18 @@ def _free(program: Program, kept: Collection[Node]) -> set[Node]:
 
 
 def _in_order(
-    program: Program,
-    levels: Mapping[Node, int],
-    inside: Mapping[Node, Region],
-    built: Mapping[Region, Sequence[Step | BlockStep]],
-) -> Iterable[Step | LoopStep | BlockStep]:
+    program: Program, found: Regions, built: Mapping[Region, Sequence[Step | BlockStep]]
+) -> Iterable[AnyStep]:
     """The steps by level; of one level what is in no region first."""
-    numbered: list[tuple[int, int, int, Step | LoopStep | BlockStep]] = []
+    inside = {node for region in built for node in region.nodes}
+    numbered: list[tuple[int, int, int, AnyStep]] = []
     for number, step in enumerate(program.steps):
-        region = None if isinstance(step, BlockStep) else inside.get(step.node)
-        if isinstance(step, BlockStep) or region in built:
-            continue
-        level = levels[step.node] if region is None else region.level
-        numbered.append((level, region is not None, number, step))
-    for number, (region, steps) in enumerate(built.items()):
-        numbered += [(region.level, 2, number, step) for step in steps]
-    return [step for *_, step in sorted(numbered, key=lambda one: one[:3])]
+        (node, *_) = made(step)
+        if node not in inside:
+            numbered.append((found.levels[node], 0, number, step))
+    for region, steps in built.items():
+        numbered += [(region.level, 1, number, step) for number, step in enumerate(steps)]
+    return [step for *_, step in sorted(numbered, key=lambda one: one[:2])]
 
 
 # ---- the function of a block --------------------------------------------------------------------
@@ -139,37 +139,46 @@ class _Builder:
         self.before: list[Step] = []
         self.reads: dict[Node, None] = {}
         self.lying: dict[Node, Order] = {}
+        self.own: list[Step] = []
 
-    def steps(
-        self, free: Collection[Node], known: Mapping[Node, Order]
-    ) -> list[Step | BlockStep] | None:
-        """The steps; None where a node cannot be computed for a part of the axis after all.
-
-        `free` are results that may lie in any order, `known` the orders of what is from outside.
-        """
-        try:
-            for node in self.region.nodes:
+    def resized(self) -> set[Node]:
+        """Makes the nodes of a block; those that cannot be made for a part of the axis."""
+        failed: set[Node] = set()
+        for node in self.region.nodes:
+            try:
+                if node in self.region.read - self.region.totals:
+                    self._items(node)
                 self._resize(node)
-            parts = {node: self._items(node) for node in self.region.read - self.region.totals}
-        except Mismatch:
-            return None
+            except Mismatch:
+                failed.add(node)
+                self.new[node] = node
+        return failed
+
+    def lie(self, free: Collection[Node], known: Mapping[Node, Order]) -> None:
+        """How the values lie in memory: `free` are results that may lie in any order, `known` the
+        orders of what is from outside."""
         members = set(self.region.nodes)
-        own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
-        computed = [step.node for step in own if step.node.op.view_of is None and step.node.rank]
+        self.own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
+        nodes = [step.node for step in self.own]
+        computed = [node for node in nodes if node.op.view_of is None and node.rank]
         bound = (self.region.read - set(free)) | self.region.totals
         self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
+        for node in self._by_place():
+            long = node.attrs["block"]
+            small = tuple(axis for axis in range(node.rank) if axis != long)
+            self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
+
+    def steps(self) -> list[Step | BlockStep]:
+        """The function of a block, and what it needs before."""
         steps: list[Step] = []
         outputs: list[tuple[str, Node, Node, str]] = []
         totals: list[tuple[str, Node, Node]] = []
-        read = {arg for step in own for arg in step.node.args}
-        for step in own:
+        by_place = self._by_place()
+        for step in self.own:
             node, name = step.node, step.target
             new = self.new[node]
-            if node.op is assemble and node in parts and node not in read:
-                outputs += self._by_place(name, node, parts[node])
-                long = node.attrs["block"]
-                small = tuple(axis for axis in range(node.rank) if axis != long)
-                self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
+            if node in by_place:
+                outputs += self._components(name, node)
                 continue
             crossing = node in self.region.totals or node in self.region.read
             self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
@@ -177,10 +186,9 @@ class _Builder:
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
-                outputs.append((name, node, new, subscript(parts[node], node.shape)))
-        mode = self.program.label.removeprefix(
-            self.program.name
-        )  # functions of modes stand together
+                outputs.append((name, node, new, subscript(self._items(node), node.shape)))
+        # Functions of modes stand together.
+        mode = self.program.label.removeprefix(self.program.name)
         name = self.names.fresh(f"block{mode}")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         used = {arg for step in steps for arg in self._behind(step.node)}
@@ -196,14 +204,18 @@ class _Builder:
         )  # fmt: skip
         return [*self.before, block]
 
-    def _by_place(
-        self, name: str, node: Node, items: Sequence[Item]
-    ) -> Iterable[tuple[str, Node, Node, str]]:
-        """Each component of an array as an output, which is computed where it stands in it."""
+    def _by_place(self) -> set[Node]:
+        """Arrays whose components are computed where they stand: nothing here reads the whole."""
+        here = {arg for step in self.own for arg in step.node.args}
+        crossing = self.region.read - self.region.totals
+        return {node for node in crossing if node.op is assemble and node not in here}
+
+    def _components(self, name: str, node: Node) -> Iterable[tuple[str, Node, Node, str]]:
+        """Each component of an array as an output."""
         long = node.attrs["block"]
         for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
             chosen: list[Item] = [("at", Dim.of(position)) for position in place]
-            chosen.insert(long, items[long])
+            chosen.insert(long, self._items(node)[long])
             yield name, node, component, subscript(chosen, node.shape)
 
     def _behind(self, node: Node) -> Iterable[Node]:

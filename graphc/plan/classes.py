@@ -8,6 +8,7 @@ from typing import NamedTuple
 from graphc.dims import Dim
 from graphc.graph import Node
 from graphc.loop import LOOP, RESULT
+from graphc.ops.kernels import vdot, vecdot
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import expand, reshape
 from graphc.types import Shape, is_one, product, same
@@ -46,6 +47,10 @@ class Classes:
             if node.op is matmul:
                 left, right = node.args
                 self._join((left, left.rank - 1), (right, max(right.rank - 2, 0)))
+            if node.op in (vdot, vecdot):
+                left, right = node.args
+                for axis in range(left.rank):
+                    self._join((left, axis), (right, axis))
             if node.op is reshape:
                 merged += _merged(node)
         self._unite(merged)

@@ -17,6 +17,7 @@ from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul
 from graphc.ops.shaping import broadcast_to, concatenate, expand, in_rows, index, reshape, transpose
 from graphc.plan.classes import Axis, Classes, heaviest
+from graphc.plan.kernels import kernel
 from graphc.types import is_one
 
 Order = tuple[int, ...]
@@ -27,10 +28,10 @@ MARGIN = 0.8
 """Another order than that of rows has to take less time than this share."""
 CLASSES = 3
 """So many classes of axes are tried in every order."""
-ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY, ROWS = 0.3, 0.6, 2.0, 2.5, 13.0, 1.0, 0.25
+ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY, ROWS = 0.3, 0.6, 2.0, 2.5, 13.0, 1.0, 1.0
 """Nanoseconds: an element; one read, or written, against the order of the others; a start of the
 innermost loop, of one that reduces; an element of a copy that a view needs; one of a small matrix
-whose rows are multiplied with rows."""
+whose rows are multiplied with rows, which numbers too small to be normal make slower still."""
 
 
 def rows(node: Node) -> Order:
@@ -50,20 +51,24 @@ def orders(
     `known` are those from outside that do not lie row by row; what is `bound` has to.
     """
     best = {node: rows(node) for node in computed}
+    movable = {node for node in computed if node not in bound and _is_placed(node)}
     weights = {node: typical(node.type.size) for node in computed if node.rank > 1}
     ranked = heaviest(weights, classes, 1, CLASSES)
     least = MARGIN * _cost(computed, best, classes, chosen, known) if weights else 0.0
     for permuted in permutations(ranked) if weights else ():
         found = {
-            node: rows(node)
-            if node in bound or node.op is in_rows
-            else _sorted(node, permuted, classes)
+            node: _sorted(node, permuted, classes) if node in movable else rows(node)
             for node in computed
         }
         cost = _cost(computed, found, classes, chosen, known)
         if cost < least:
             best, least = found, cost
     return best
+
+
+def _is_placed(node: Node) -> bool:
+    """Is it computed where and as we like? The rest lies as NumPy makes it."""
+    return node.op is not in_rows and (kernel(node) is not None or _is_elementwise(node))
 
 
 def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:

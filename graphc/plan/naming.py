@@ -78,7 +78,8 @@ def name_variables(
         once = uses[node] == 1 and short and node not in kept
         number = node.static and inside <= LONGEST_NUMBER
         grows = node.op is accumulate and node.args[0].op is BOUND
-        view = node.op.view_of is not None or not node.rank or not node.args or grows
+        scalar = not any(one.rank for one in (node, *node.args))
+        view = node.op.view_of is not None or scalar or not node.args or grows
         once = once and (view or not single or node in terms)
         written = number or once or node.op.name in ALWAYS_INSIDE
         if written and node not in shared:

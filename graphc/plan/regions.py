@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.graph import Node
 from graphc.loop import RESULT
 from graphc.ops.contraction import typical
+from graphc.ops.kernels import vdot
 from graphc.ops.linalg import matmul
 from graphc.ops.reduction import sum_
 from graphc.plan.classes import Axis, Classes, along, heaviest
@@ -15,12 +16,18 @@ from graphc.plan.schedule import Program, Step
 
 LEAST_STEPS = 4
 """So many passes over arrays are worth a function of their own."""
+LEAST_POSITIONS = 8
+"""An axis that is known to be shorter has no blocks."""
 CACHED = 2**17
 """Elements of arrays that stay in the cache by themselves."""
 SMALL = 2**12
 """Elements of a matrix that may be read again for every block."""
 CANDIDATES, FIRST = 8, 4
 """So many classes are looked at, and so many tried as the one that most nodes run along."""
+LONG = 1024
+"""How long an axis is taken to be whose blocks are judged."""
+LEAST_SHARE = 0.3
+"""So much of what is read and written has to stay in the cache."""
 NEGLIGIBLE = 0.02
 """A region that saves less than this share of what all save is not worth a function."""
 
@@ -57,8 +64,9 @@ class _Whole:
         nodes: Sequence[Node],
         given: Collection[Node],
         classes: Classes,
+        outside: Collection[Node],
     ) -> None:
-        self.nodes, self.given, self.classes = nodes, given, classes
+        self.nodes, self.given, self.classes, self.outside = nodes, given, classes, outside
         self.ends = frozenset(ends)
         self.variables = program.variables
         self.computed = {
@@ -67,10 +75,24 @@ class _Whole:
             if isinstance(step, Step) and step.node.op.view_of is None and step.node.rank
         }
         self.size = {node: typical(node.type.size) for node in nodes}
+        self.reads = {node: _computed_behind(node, self) for node in self.computed}
         self.users: dict[Node, list[Node]] = {node: [] for node in nodes}
         for node in nodes:
             for arg in () if node in given else node.args:
                 self.users[arg].append(node)
+
+    def stretch(self, chosen: Axis) -> None:
+        """Sizes where this axis is long."""
+        length = chosen[0].shape[chosen[1]]
+        known = dict.fromkeys(length.symbols, LONG)
+        self.size = {node: typical(node.type.size, known) for node in self.nodes}
+
+    def moved(self) -> int:
+        """All elements that are read and written."""
+        return sum(
+            self.size[node] + sum(self.size[arg] for arg in self.reads[node] & self.computed)
+            for node in self.computed
+        )
 
 
 def regions(
@@ -79,14 +101,22 @@ def regions(
     nodes: Sequence[Node],
     given: Collection[Node],
     classes: Classes,
+    outside: Collection[Node] = (),
 ) -> Regions:
-    """The regions that keep most values in the cache, over the choices of what most run along."""
-    whole = _Whole(program, ends, nodes, given, classes)
+    """The regions that keep most values in the cache, over the choices of what most run along.
+
+    Each choice is judged by sizes for which it is made: its axis is long. What has to be `outside`
+    is in none.
+    """
+    whole = _Whole(program, ends, nodes, given, classes, outside)
     candidates = _candidates(whole)
-    best, most = Regions((), {}), 0.0
+    best, most = Regions((), {}), LEAST_SHARE
     for chosen, _ in candidates[:FIRST]:
         first = sorted(candidates, key=lambda one: one[0] != chosen)
-        found, saved = _formed(whole, *_assigned(first, whole))
+        whole.stretch(chosen)
+        found = _formed(whole, *_assigned(first, whole))
+        saved = sum(_saved(whole, region) * _ease(whole, region) for region in found.regions)
+        saved /= whole.moved()
         if saved > most:
             best, most = found, saved
     return best
@@ -102,11 +132,13 @@ def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
                 node
                 for node in whole.nodes
                 if node not in whole.given
+                and node not in whole.outside
                 and along(node, whole.classes, chosen) is not None
                 and not _heavy(node, whole.classes, chosen)
             ],
         )
         for chosen in heaviest(weights, whole.classes, LEAST_STEPS, CANDIDATES)
+        if (length := chosen[0].shape[chosen[1]].constant) is None or length >= LEAST_POSITIONS
     ]
 
 
@@ -120,7 +152,8 @@ def _assigned(
         mine = [node for node in along_it if node not in places and node not in totals]
         places.update(dict.fromkeys(mine, chosen))
         users = dict.fromkeys(user for node in mine for user in whole.users[node])
-        summing = [node for node in users if node not in places and node not in totals]
+        taken = (places, totals, whole.outside)
+        summing = [node for node in users if not any(node in one for one in taken)]
         totals.update(
             (node, chosen) for node in summing if _is_total(node, chosen, places, whole.classes)
         )
@@ -138,10 +171,8 @@ def _heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
 # ---- which run together -------------------------------------------------------------------------
 
 
-def _formed(
-    whole: _Whole, places: dict[Node, Axis], totals: dict[Node, Axis]
-) -> tuple[Regions, float]:
-    """The regions of an assignment, without those that save little; and what they save."""
+def _formed(whole: _Whole, places: dict[Node, Axis], totals: dict[Node, Axis]) -> Regions:
+    """The regions of an assignment, without those that save little."""
     while True:
         levels = _levels(whole, places, totals)
         _sink(whole, places, totals, levels)
@@ -153,7 +184,7 @@ def _formed(
             if one < NEGLIGIBLE * sum(saved) or not _is_long(whole, region)
         ]
         if not dropped:
-            return Regions(tuple(found), levels), sum(saved)
+            return Regions(tuple(found), levels)
         for node in (node for region in dropped for node in region.nodes):
             places.pop(node, None)
             totals.pop(node, None)
@@ -278,10 +309,17 @@ def _saved(whole: _Whole, region: Region) -> int:
     members = {node for node in region.nodes if node in whole.computed}
     total = 0
     for node in members:
-        total += sum(whole.size[arg] for arg in _computed_behind(node, whole) & members)
+        total += sum(whole.size[arg] for arg in whole.reads[node] & members)
         if node not in region.read and node not in region.totals:
             total += whole.size[node]
     return total
+
+
+def _ease(whole: _Whole, region: Region) -> float:
+    """Less where the axis is seldom the first, so that a block is no piece of memory."""
+    members = [node for node in region.nodes if node in whole.computed and node.rank]
+    first = sum(whole.classes.axes(node, region.chosen) == [0] for node in members)
+    return 0.85 + 0.15 * first / max(len(members), 1)
 
 
 def _is_long(whole: _Whole, region: Region) -> bool:
@@ -301,6 +339,8 @@ def _is_total(node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Cl
         summed = range(arg.rank) if axes is None else {axis % arg.rank for axis in axes}
         mine = classes.axes(arg, chosen)
         return places.get(arg) == chosen and len(mine) == 1 and mine[0] in summed
+    if node.op is vdot:
+        return all(len(classes.axes(arg, chosen)) == 1 for arg in node.args)
     if node.op is not matmul or _heavy(node, classes, chosen):
         return False
     left, right = node.args

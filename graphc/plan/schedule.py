@@ -26,6 +26,7 @@ from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import index
 from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.plan.order import in_order
 from graphc.rewrite.sums import SUMS
 from graphc.types import Dtype, Shape
 
@@ -213,6 +214,8 @@ def _planned(
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
+    if fast:
+        steps = in_order(steps, [step.node for step in steps], ends, variables)
     freed = with_frees(steps, variables, held_names(ends, given, variables))
     spoken = {a.value for a in graph.adjoints if a.of in graph.names}
     found = {
