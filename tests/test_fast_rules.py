@@ -77,6 +77,9 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "sign_to_a_factor": ("-(2 * a)", "-(a - b)", "-(m[:, :1] * m)", "-(3 / a)"),
     "sign_of_term": ("-a + b", "tanh(-a) * b - a * a"),
     "terms_alike": ("2 * a + 3 * a", "a + a", "0.5 * e + e"),
+    "common_factor": (
+        "a * b + a * tanh(a)", "e * f - tanh(e) * f", "m * s * c[0] + m * m[:1]",
+    ),
     # sums
     "sum_of_signed": ("sum(-a)", "sum(2 * m, axis=0)", "sum(m / s)", "sum(s * c, axis=[0, 2])"),
     "of_permuted": (
@@ -137,6 +140,7 @@ EXACT = {
 """Equal bit for bit, but for the sign of a zero."""
 
 FINITE = {
+    "common_factor",
     "few_in_front", "scalar_to_the_smaller", "scalars_multiplied", "scalar_of_quotient",
     "sum_of_signed", "sum_of_view", "sum_of_product", "sum_of_matmul",
     "sum_of_all_products", "sum_of_row_products", "sum_by_product", "scalar_of_matmul",

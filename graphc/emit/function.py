@@ -298,7 +298,9 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
 
 
 def _said(adjoint: Adjoint, program: Program) -> str:
-    return " + ".join(term(part, adjoint.of, program) for part in adjoint.terms)
+    """The terms, each once: several ways through nodes without a name are told alike."""
+    said = (term(part, adjoint.of, program) for part in adjoint.terms)
+    return " + ".join(dict.fromkeys(said))
 
 
 def result(

@@ -21,6 +21,7 @@ from graphc.emit.record import graph_record, records
 from graphc.emit.scratch import programs, scratch_functions, taken
 from graphc.emit.typed import definitions
 from graphc.ops.kernels import LIMITS
+from graphc.plan.live import CACHE
 from graphc.types import show
 
 _DTYPES = {
@@ -104,7 +105,7 @@ def _head(compiled: Compiled, written: str) -> str:
     if blocks:
         lines += [
             "",
-            "CACHE = 2**20  # bytes that a block computes in",
+            f"CACHE = 2**{CACHE.bit_length() - 1}  # bytes that a block computes in",
             "LONG = 2e-5  # seconds of a call of NumPy that are worth a thread",
         ]
     if any(map(taken, programs(compiled))):

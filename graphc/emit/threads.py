@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-CACHE = 2**20
+from graphc.plan.live import CACHE
+
 LONG = 2e-5
 
 

@@ -12,15 +12,17 @@ from graphc.dims import Dim
 from graphc.graph import Node, Op
 from graphc.ops.axes import batch_axes
 from graphc.ops.define import constant, elementwise, normal_axes
-from graphc.types import Shape, Type
+from graphc.types import Mismatch, Shape, Type
 
 LIMITS = {
     "BITS": {"float64": "np.int64", "float32": "np.int32"},
     "LARGEST": {"float64": "1.7976931348623157e308", "float32": "3.4028234663852886e38"},
     "EXPONENT": {"float64": "709.0", "float32": "88.0"},
+    "TINY": {"float64": "1e-290", "float32": "1e-28"},
 }
 """Names that a module defines where it uses them, by its dtype: the integers of the size of its
-floats, the largest finite float, and an exponent at which `exp` does not overflow."""
+floats, the largest finite float, an exponent at which `exp` does not overflow, and what rounds to 0
+by + and - what is small enough to be slow to compute with."""
 
 limit: Op = constant(
     "limit",
@@ -32,6 +34,7 @@ limit: Op = constant(
 )
 LARGEST = {"name": "LARGEST"}
 EXPONENT = {"name": "EXPONENT"}
+TINY = {"name": "TINY"}
 
 square: Op = elementwise(
     "square", numpy="np.square({0})", partials=None, public=False, doc="x times x."
@@ -47,7 +50,8 @@ kept: Op = elementwise(
 
 
 def _row_dots(a: Type, b: Type) -> Type:
-    assert a == b, (a, b)
+    if a != b:
+        raise Mismatch("E301", f"rows of products have one shape, not {a} and {b}")
     return a.with_shape(a.shape[:-1])
 
 

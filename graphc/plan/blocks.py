@@ -6,6 +6,7 @@ operation. In blocks of a few thousand elements the arrays between stay in the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,16 @@ from graphc.loop import RESULT
 from graphc.names import Scope
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.assembling import assemble
-from graphc.ops.shaping import Item, expand, index, subscript, transpose, unindex
+from graphc.ops.shaping import (
+    Item,
+    expand,
+    in_rows,
+    index,
+    reshape,
+    subscript,
+    transpose,
+    unindex,
+)
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
 from graphc.plan.regions import Region, Regions, regions
@@ -61,17 +71,35 @@ def in_blocks(
 
 
 def _without_views(program: Program, kept: Collection[Node]) -> Program:
-    """The program with the axes of arrays permuted where that is read: outside of blocks too."""
-    views = {
-        step.node
-        for step in program.steps
-        if isinstance(step, Step) and step.node.op in (transpose, expand)
-    } - {*kept, *_read_by_loops(program)}
-    return replace(
-        program,
-        steps=tuple(step for step in program.steps if not views.intersection(made(step))),
-        variables={node: name for node, name in program.variables.items() if node not in views},
-    )
+    """The program with arrays in another shape where that is read: outside of blocks too.
+
+    So a block computes the array itself where it is to lie, or its elements row by row.
+    """
+    bound = {*kept, *_read_by_loops(program)}
+    everything = topological([node for step in program.steps for node in made(step)])
+    reads = Counter(arg for node in everything for arg in node.args)
+    steps: list[AnyStep] = []
+    variables = dict(program.variables)
+    for step in program.steps:
+        if not isinstance(step, Step) or step.node in bound or not _is_view(step.node):
+            steps.append(step)
+            continue
+        rows = step.node.args[0]
+        if rows.op is in_rows and rows not in variables:
+            if reads[rows] > 1:
+                steps.append(step)
+                continue
+            variables[rows] = step.target
+            steps.append(replace(step, node=rows))
+        del variables[step.node]
+    return replace(program, steps=tuple(steps), variables=variables)
+
+
+def _is_view(node: Node) -> bool:
+    """Has it the elements of its argument as they lie, or those permuted?"""
+    if node.op is reshape:
+        return node.args[0].op is in_rows or node.args[0].op.view_of is None
+    return node.op in (transpose, expand)
 
 
 def _read_by_loops(program: Program) -> set[Node]:

@@ -28,10 +28,10 @@ MARGIN = 0.8
 """Another order than that of rows has to take less time than this share."""
 CLASSES = 3
 """So many classes of axes are tried in every order."""
-ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY, ROWS = 0.3, 0.6, 2.0, 2.5, 13.0, 1.0, 1.0
+ELEMENT, MIXED, AGAINST, LOOP, ROW, COPY, ROWS = 0.3, 0.6, 2.0, 2.5, 13.0, 1.0, 0.25
 """Nanoseconds: an element; one read, or written, against the order of the others; a start of the
 innermost loop, of one that reduces; an element of a copy that a view needs; one of a small matrix
-whose rows are multiplied with rows, which numbers too small to be normal make slower still."""
+whose rows are multiplied with rows."""
 
 
 def rows(node: Node) -> Order:

@@ -19,8 +19,8 @@ from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Scratch,
 from graphc.plan.schedule import made as made_by
 from graphc.types import product, same
 
-BLOCK = 2**20
-"""The bytes that a block computes in, at most about."""
+CACHE = 2**21
+"""The bytes that a block computes in, at most about: what a core's own cache often holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
     width = typical(sum(sizes, Dim.of(8)).substitute({step.size: 1}))
     length = step.length.constant
     if length is None:
-        return (Dim.of(BLOCK // width),)
-    size = max(1, -(-length // max(1, -(-length * width // BLOCK))))
+        return (Dim.of(CACHE // width),)
+    size = max(1, -(-length // max(1, -(-length * width // CACHE))))
     rest = length % size
     return (Dim.of(size), Dim.of(rest)) if rest and length > size else (Dim.of(size),)

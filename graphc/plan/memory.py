@@ -13,7 +13,7 @@ from graphc.dims import Dim
 from graphc.graph import Node
 from graphc.loop import BOUND, RESULT, Loop, result
 from graphc.names import Scope
-from graphc.ops.shaping import concatenate
+from graphc.ops.shaping import concatenate, in_rows
 from graphc.plan.kernels import Kernel, kernel, reduction
 from graphc.plan.schedule import (
     AnyStep,
@@ -139,8 +139,8 @@ def _roots(node: Node, known: dict[Node, Roots]) -> Roots:
         if missing:
             pending += missing
             continue
-        own = NOWHERE if one.op.view_of is not None or not one.rank else frozenset({one})
-        known[one] = own.union(*(known[n] for n in below))
+        own = {one} if one.rank and (one.op.view_of is None or one.op is in_rows) else NOWHERE
+        known[one] = frozenset(own.union(*(known[n] for n in below)))
         pending.pop()
     return known[node]
 

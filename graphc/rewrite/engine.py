@@ -7,6 +7,7 @@ from collections.abc import Callable
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.rewrite.components import components
+from graphc.rewrite.denormals import flush
 from graphc.rewrite.distribute import distribute
 from graphc.rewrite.fast import settle, strengthen
 from graphc.rewrite.layout import arrange
@@ -38,7 +39,7 @@ def unwrap(graph: Graph) -> Graph:
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
 
-_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, settle)
+_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, flush, settle)
 
 LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (distribute, simplify, *_ALGEBRA)}
 """What a level of optimisation adds to `PASSES`."""

@@ -6,6 +6,7 @@ A pass over an array is what counts, so none of these makes one more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from graphc.graph import Node, as_node, intern
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times
@@ -206,6 +207,48 @@ def terms_alike(node: Node, once: Once) -> Node | None:
     return None
 
 
+def common_factor(node: Node, once: Once) -> Node | None:
+    """x a + x b -> x (a + b), and x a - x b likewise, of whole arrays x. Rounds otherwise."""
+    if node.type.dtype != "float" or not node.rank or len(node.args) < 2:
+        return None
+    factors = [_factors(term, once) for term in node.args]
+    for slot, one in enumerate(factors):
+        for later in range(slot + 1, len(factors)):
+            shared = [x for x in dict.fromkeys(one) if x in factors[later] and _whole(x, node)]
+            rests = [_without(factors[place], shared) for place in (slot, later)]
+            if not shared or not all(rests):
+                continue
+            first, second = (reduce(times, rest) for rest in rests)
+            both = minus(first, second) if node.op is minus else plus(first, second)
+            merged = times(reduce(times, shared), both)
+            others = [t for i, t in enumerate(node.args) if i not in (slot, later)]
+            return sum_of([*others[:slot], merged, *others[slot:]], node)
+    return None
+
+
+def _factors(term: Node, once: Once) -> list[Node]:
+    """What a product multiplies, also in products that only it reads."""
+    if term.op is not times or not once(term):
+        return [term]
+    found: list[Node] = []
+    pending = list(term.args[::-1])
+    while pending:
+        one = pending.pop()
+        if one.op is times and once(one):
+            pending += one.args[::-1]
+        else:
+            found.append(one)
+    return found
+
+
+def _without(factors: Sequence[Node], shared: Sequence[Node]) -> list[Node]:
+    """The factors but for one of each that is shared."""
+    rest = list(factors)
+    for one in shared:
+        rest.remove(one)
+    return rest
+
+
 def sum_of(terms: Sequence[Node], node: Node) -> Node | None:
     """A sum in the place of another, of terms that may be repeated; None where none is whole."""
     if not any(same_shape(term.shape, node.shape) for term in terms):
@@ -230,8 +273,9 @@ SCALARS: Rules = {
     ),
     over: (scalar_of_quotient, quotient_by_few, sign_of_product),
     negative: (sign_to_a_factor,),
-    plus: (sign_of_term, terms_alike),
-    accumulate: (sign_of_term, terms_alike),
+    plus: (sign_of_term, terms_alike, common_factor),
+    minus: (common_factor,),
+    accumulate: (sign_of_term, terms_alike, common_factor),
     expand: (factor_of_view,),
     reshape: (factor_of_view,),
     transpose: (factor_of_view,),
