@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import gcd
 from typing import TypeAlias
 
 MAXIMUM_TERMS = 10_000
 MAXIMUM_POWER = 64
 MAXIMUM_NESTING = 32
+REMEMBERED = 2**14
+"""So many sums and products of dims are remembered: a compilation makes few others, and often."""
 # A bound on the search below; what is found within it is sound, so it only costs proofs.
 DIVISION_STEPS = 512
 
@@ -36,7 +39,7 @@ class Dim:
             return value
         if not isinstance(value, int):
             raise TypeError(f"a dim is made of integers, not of {type(value).__name__}")
-        return _collect([((), int(value))])
+        return Dim((((), int(value)),)) if value else Dim()
 
     @staticmethod
     def symbol(name: str) -> Dim:
@@ -44,7 +47,7 @@ class Dim:
         return from_atom(name)
 
     def __add__(self, other: int | Dim) -> Dim:
-        return _collect((*self.terms, *Dim.of(other).terms))
+        return _sum(self, Dim.of(other))
 
     def __neg__(self) -> Dim:
         return Dim(tuple((monomial, -coefficient) for monomial, coefficient in self.terms))
@@ -56,10 +59,7 @@ class Dim:
         return Dim.of(other) - self
 
     def __mul__(self, other: int | Dim) -> Dim:
-        right = Dim.of(other)
-        if len(self.terms) * len(right.terms) > MAXIMUM_TERMS:
-            raise OverflowError(f"a product of dims has more than {MAXIMUM_TERMS} terms")
-        return _collect((_multiply(m, n), c * d) for m, c in self.terms for n, d in right.terms)
+        return _product(self, Dim.of(other))
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -152,6 +152,9 @@ class Dim:
         >>> str((Dim.symbol("T") // 2).substitute({"T": 2 * Dim.symbol("L") + 1}))
         'L'
         """
+
+        if not mapping or self.constant is not None:
+            return self
 
         def replace(atom: Atom) -> Dim:
             if isinstance(atom, str):
@@ -265,6 +268,18 @@ def _collect(terms: Iterable[Term]) -> Dim:
     for monomial, coefficient in terms:
         sums[monomial] = sums.get(monomial, 0) + coefficient
     return Dim(tuple(sorted((term for term in sums.items() if term[1]), key=_order)))
+
+
+@lru_cache(REMEMBERED)
+def _sum(left: Dim, right: Dim) -> Dim:
+    return _collect((*left.terms, *right.terms))
+
+
+@lru_cache(REMEMBERED)
+def _product(left: Dim, right: Dim) -> Dim:
+    if len(left.terms) * len(right.terms) > MAXIMUM_TERMS:
+        raise OverflowError(f"a product of dims has more than {MAXIMUM_TERMS} terms")
+    return _collect((_multiply(m, n), c * d) for m, c in left.terms for n, d in right.terms)
 
 
 def from_atom(atom: Atom) -> Dim:

@@ -69,7 +69,11 @@ class Facts:
 
     def equal(self, left: Dim, right: Dim) -> bool:
         """Return whether the two are provably equal."""
-        return left == right or not self.normal(left - right).terms
+        return left == right or self._states(left - right) or not self.normal(left - right).terms
+
+    def _states(self, dim: Dim) -> bool:
+        """Return whether a fact is that `dim == 0`, which rewriting by it need not find again."""
+        return dim.constant is None and _orient(dim) in map(_orient, self.zeros)
 
     def nonnegative(self, dim: Dim) -> bool | None:
         """Return whether `dim >= 0` where all symbols are, or None where that is not known."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import wraps
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import networkx as nx
 
@@ -18,6 +19,7 @@ from graphc.facts import Facts
 from graphc.source import Span
 from graphc.types import Type, assuming, promote
 
+Found = TypeVar("Found")
 Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
 
 AxisMap = tuple[tuple[int | None, ...], ...]
@@ -174,6 +176,7 @@ class Table:
     numbers: Iterator[int] = field(default_factory=count)
     origin: Origin | None = None
     place: int | None = None
+    known: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
 
 
 _table: ContextVar[Table] = ContextVar("table")
@@ -190,17 +193,38 @@ def building() -> Iterator[Table]:
         _table.reset(token)
 
 
-@contextmanager
-def stamped(origin: Origin | None, place: int | None = None) -> Iterator[None]:
+class stamped:  # noqa: N801, a function to its callers: contextlib's take three times as long
     """Inside, new nodes get this origin (None leaves the present one) and place in the order."""
-    table = _table.get()
-    before = table.origin, table.place
-    table.origin = origin or table.origin
-    table.place = place
-    try:
-        yield
-    finally:
-        table.origin, table.place = before
+
+    __slots__ = ("before", "origin", "place", "table")
+
+    def __init__(self, origin: Origin | None, place: int | None = None) -> None:
+        self.origin, self.place = origin, place
+
+    def __enter__(self) -> None:
+        self.table = table = _table.get()
+        self.before = table.origin, table.place
+        table.origin = self.origin or table.origin
+        table.place = self.place
+
+    def __exit__(self, *_: object) -> None:
+        self.table.origin, self.table.place = self.before
+
+
+def remembered(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """A function that computes what it gives for an argument once in a compilation."""
+
+    @wraps(function)
+    def found(argument: Any) -> Found:
+        table = _table.get(None)
+        if table is None:
+            return function(argument)
+        key = function, argument
+        if key not in table.known:
+            table.known[key] = function(argument)
+        return cast("Found", table.known[key])
+
+    return found
 
 
 def intern(

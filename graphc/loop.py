@@ -17,6 +17,7 @@ from graphc.graph import (
     arguments_first,
     as_node,
     intern,
+    remembered,
     stamped,
     topological,
 )
@@ -168,7 +169,7 @@ def same_steps(node: Node) -> Any:
 def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[Node]:
     """What the roots reach that depends on nodes of the body or on the index."""
     changes = set(inside)
-    for node in topological(roots):
+    for node in arguments_first(roots):
         if any(arg in changes for arg in node.args) or mentions(node, index):
             changes.add(node)
     return changes
@@ -176,6 +177,8 @@ def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[N
 
 def mentions(node: Node, index: str) -> bool:
     """Does a node name the index itself, in an attribute or its shape?"""
+    if not node.attrs and all(dim.constant is not None for dim in node.shape):
+        return False
     return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape), index))
 
 
@@ -192,18 +195,26 @@ def _dims(value: Any, index: str) -> Iterator[Dim]:
             yield from _dims((*node.attrs.values(), node.shape), index)
 
 
+@remembered
 def captured(loop: Loop) -> tuple[Node, ...]:
     """The unchanging nodes that the body reads, in the order of their making."""
-    changes = changing(loop.roots, loop.bound, loop.index)
+    changes = _changes(loop)
     read = {arg for node in changes for arg in node.args} | set(loop.roots)
     return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
 
 
-def body(loop: Loop) -> list[Node]:
+@remembered
+def body(loop: Loop) -> tuple[Node, ...]:
     """The nodes that each step computes, arguments first."""
-    changes = changing(loop.roots, loop.bound, loop.index)
+    changes = _changes(loop)
     given = set(loop.bound) | set(captured(loop))
-    return [n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND]
+    return tuple(n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND)
+
+
+@remembered
+def _changes(loop: Loop) -> set[Node]:
+    """What changes from step to step."""
+    return changing(loop.roots, loop.bound, loop.index)
 
 
 def everywhere(roots: Iterable[Node]) -> Iterator[Node]:

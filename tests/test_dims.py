@@ -383,7 +383,8 @@ def test_a_required_equality_holds(left: Tree, right: Tree) -> None:
 
 
 def test_circular_facts_end() -> None:
-    for zero in (B - 1 // B, B - B // (B + 1), D - (D // 2) * (D // 3), D // T - T // D):
+    circular = (B - 1 // B, B - B // (B + 1), D - (D // 2) * (D // 3), D // T - T // D)
+    for zero in (*circular, D - 1 - (D - 1) // B):
         facts = Facts.empty.with_zero(zero)
         assert facts.equal(zero, Dim.of(0))
     facts = Facts.empty.with_zero(B - D // T).with_zero(D - T // B).with_zero(T - B // D)

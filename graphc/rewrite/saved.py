@@ -61,7 +61,7 @@ def saving(graph: Graph) -> list[Saved]:
     """The loops that save for others, at the top and in the bodies of loops."""
     found: list[Saved] = []
     seen: set[Node] = set()
-    pending = [(list(graph.nodes), set(graph.results.values()))]
+    pending = [(tuple(graph.nodes), set(graph.results.values()))]
     while pending:
         nodes, ends = pending.pop()
         place = {node: number for number, node in enumerate(nodes)}
