@@ -6,11 +6,10 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import wraps
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal
 
 import networkx as nx
 
@@ -19,7 +18,6 @@ from graphc.facts import Facts
 from graphc.source import Span
 from graphc.types import Type, assuming, promote
 
-Found = TypeVar("Found")
 Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
 
 AxisMap = tuple[tuple[int | None, ...], ...]
@@ -179,61 +177,42 @@ class Table:
     known: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
 
 
-_table: ContextVar[Table] = ContextVar("table")
+table: ContextVar[Table] = ContextVar("table")
 
 
 @contextmanager
 def building() -> Iterator[Table]:
     """Inside, nodes are interned in a table of their own and dims have no facts yet."""
-    token = _table.set(Table())
+    token = table.set(Table())
     try:
         with assuming(Facts.empty):
-            yield _table.get()
+            yield table.get()
     finally:
-        _table.reset(token)
+        table.reset(token)
 
 
 class stamped:  # noqa: N801, a function to its callers: contextlib's take three times as long
     """Inside, new nodes get this origin (None leaves the present one) and place in the order."""
 
-    __slots__ = ("before", "origin", "place", "table")
-
     def __init__(self, origin: Origin | None, place: int | None = None) -> None:
         self.origin, self.place = origin, place
 
     def __enter__(self) -> None:
-        self.table = table = _table.get()
-        self.before = table.origin, table.place
-        table.origin = self.origin or table.origin
-        table.place = self.place
+        self.made = made = table.get()
+        self.before = made.origin, made.place
+        made.origin, made.place = self.origin or made.origin, self.place
 
     def __exit__(self, *_: object) -> None:
-        self.table.origin, self.table.place = self.before
-
-
-def remembered(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
-    """A function that computes what it gives for an argument once in a compilation."""
-
-    @wraps(function)
-    def found(argument: Any) -> Found:
-        table = _table.get(None)
-        if table is None:
-            return function(argument)
-        key = function, argument
-        if key not in table.known:
-            table.known[key] = function(argument)
-        return cast("Found", table.known[key])
-
-    return found
+        self.made.origin, self.made.place = self.before
 
 
 def intern(
     op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str = ""
 ) -> Node:
     """The one node with this structure and salt."""
-    table = _table.get()
+    made = table.get()
     key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
-    node = table.nodes.get(key)
+    node = made.nodes.get(key)
     if node is None:
         frozen = MappingProxyType(dict(attrs))
         static = not type.shape and (
@@ -241,10 +220,10 @@ def intern(
             or op is DIM
             or (op.name in PYTHON_ARITHMETIC and all(arg.static for arg in args))
         )
-        number = next(table.numbers)
-        index = (number if table.place is None else table.place, number)
-        node = Node(op, args, frozen, type, index, static, table.origin, salt)
-        table.nodes[key] = node
+        number = next(made.numbers)
+        index = (number if made.place is None else made.place, number)
+        node = Node(op, args, frozen, type, index, static, made.origin, salt)
+        made.nodes[key] = node
     return node
 
 

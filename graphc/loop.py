@@ -17,10 +17,10 @@ from graphc.graph import (
     arguments_first,
     as_node,
     intern,
-    remembered,
     stamped,
     topological,
 )
+from graphc.remembered import remembered
 from graphc.types import Mismatch, Type, same, same_shape
 
 

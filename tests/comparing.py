@@ -148,13 +148,12 @@ def overlapping(arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 class _Watching(ast.NodeTransformer):
-    """Every expression of a function's body passes through `_seen`, with its text."""
+    """Every expression of a function's body passes through `_seen`, with its line."""
 
     def _watched(self, node: ast.expr) -> ast.expr:
-        text = ast.unparse(node)
+        line = node.lineno
         self.generic_visit(node)
-        arguments = [node, ast.Constant(text)]
-        return ast.Call(ast.Name("_seen", ast.Load()), arguments, [])
+        return ast.Call(ast.Name("_seen", ast.Load()), [node, ast.Constant(line)], [])
 
     visit_BinOp = visit_UnaryOp = visit_Call = visit_Compare = _watched  # noqa: N815
 
@@ -186,14 +185,16 @@ def watched(text: str, name: str, dtype: str) -> tuple[ModuleType, set[str]]:
     tree.body = [
         _Watching().visit(one) if isinstance(one, ast.FunctionDef) else one for one in tree.body
     ]
-    module = load(ast.unparse(ast.fix_missing_locations(tree)), name)
+    module = load("", name)
+    lines = text.splitlines()
     wrong: set[str] = set()
 
-    def seen(value: Any, written: str) -> Any:
+    def seen(value: Any, line: int) -> Any:
         floats = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fc"
         if floats and value.dtype != dtype:
-            wrong.add(f"{written}: {value.dtype}")
+            wrong.add(f"{lines[line - 1].strip()}: {value.dtype}")
         return value
 
     module.__dict__["_seen"] = seen
+    exec(compile(ast.fix_missing_locations(tree), name, "exec"), module.__dict__)
     return module, wrong

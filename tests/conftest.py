@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import os
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from graphc.pipeline import Options, Result, compile_file, compile_text, load
+
+gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to be found
 
 LEVELS = ("-O0", "-O2")
 Pairs = tuple[tuple[str, int], ...]

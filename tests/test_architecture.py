@@ -22,6 +22,7 @@ LAYERS = (
     {"facts"},
     {"types"},
     {"graph"},
+    {"remembered"},
     {"loop"},
     {"ops"},
     {"calculus"},

@@ -521,7 +521,7 @@ def test_rolled_is_written_out(count: int, level: str) -> None:
 
 def test_length_does_not_grow_with_the_layers() -> None:
     few, many = (compiled(net(count, flat=False)).text for count in (10, 10_000))
-    assert few.count("\n") == many.count("\n")
+    assert many.count("\n") <= few.count("\n")
     assert len(many) - len(few) < 1000
 
 

@@ -48,7 +48,9 @@ EXPRESSIONS = (
     ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr,
     ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
-ALLOWED = STATEMENTS + EXPRESSIONS
+ALLOWED = frozenset(
+    kind for one in STATEMENTS + EXPRESSIONS for kind in (one, *one.__subclasses__())
+)
 
 
 class Refused(AssertionError):
@@ -66,8 +68,9 @@ def verify(text: str) -> None:
     pending: list[ast.AST] = [ast.parse(text)]
     while pending:
         node = pending.pop()
-        if not isinstance(node, ALLOWED):
-            raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
+        kind = type(node)
+        if kind not in ALLOWED:
+            raise Refused(f"line {getattr(node, 'lineno', 0)}: {kind.__name__}")
         if isinstance(node, ast.Name):  # most nodes are
             if isinstance(node.ctx, ast.Store):
                 known.add(node.id)

@@ -65,7 +65,10 @@ def _uses(nodes: Sequence[Node], ends: Iterable[Node], variables: Mapping[Node, 
         for root in roots:
             readers[root].append(number)
     views = [node.op.view_of is not None or node.op is LOOP for node in nodes]
-    sizes = [0 if view else typical(n.type.size) for n, view in zip(nodes, views, strict=True)]
+    sizes = [
+        0 if view else max(typical(node.type.size), 0)
+        for node, view in zip(nodes, views, strict=True)
+    ]
     least = max(sizes, default=0) // NEGLIGIBLE + 1
     kept = _arrays(_needs(ends, made, variables), nodes, needs)
     return _Uses(

@@ -1,0 +1,27 @@
+"""What a function gave before: computed once in a compilation, and forgotten with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from graphc.graph import table
+
+Found = TypeVar("Found")
+
+
+def remembered(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """A function that computes what it gives for an argument once in a compilation."""
+
+    @wraps(function)
+    def found(argument: Any) -> Found:
+        made = table.get(None)
+        if made is None:
+            return function(argument)
+        key = function, argument
+        if key not in made.known:
+            made.known[key] = function(argument)
+        return cast("Found", made.known[key])
+
+    return found
