@@ -102,7 +102,11 @@ class Segments:
     ) -> Node:
         """The loop over the segments: `begun` are what is carried into one."""
         loop: Loop = step.attrs["loop"]
-        ends = [result(step, number) for number in range(len(loop.results))]
+        ends = [
+            begun[number] if end is loop.carried[number] else result(step, number)
+            for number, end in enumerate(loop.nexts)
+        ]
+        stacks = [result(step, len(ends) + number) for number in range(len(loop.collected))]
         read = elements or {}
         whole = Loop(
             self.name,
@@ -111,8 +115,8 @@ class Segments:
             loop.backwards,
             tuple(begun),
             tuple(read),
-            tuple(ends[: len(begun)]),
-            (*checkpoints, *ends[len(begun) :]),
+            tuple(ends),
+            (*checkpoints, *stacks),
         )
         return make_loop(whole, initials, list(read.values()))
 

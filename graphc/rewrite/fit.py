@@ -120,7 +120,9 @@ def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
     for node in nodes:
         if node.op is LOOP:
             loop: Loop = node.attrs["loop"]
-            total += loop.count.evaluate(sizes.dims) * _work(body(loop), sizes.inside(loop))
+            if ("work", node) not in sizes.found:
+                sizes.found["work", node] = _work(body(loop), sizes.inside(loop))
+            total += loop.count.evaluate(sizes.dims) * sizes.found["work", node]
         elif node.args and not node.static and node.op is not RESULT:
             types = tuple(arg.type for arg in node.args)
             key = (node.op, types, node.type, *sorted(node.attrs.items()))

@@ -218,7 +218,10 @@ def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], s
     loop: Loop = node.attrs["loop"]
     initials, _, _ = arguments(node)
     within = sizes.inside(loop)
-    taken = _step(loop, within)
+    key = ("step", node)
+    if key not in sizes.found:
+        sizes.found[key] = _step(loop, within)
+    taken = sizes.found[key]
     for number, (carried, initial) in enumerate(zip(loop.carried, initials, strict=True)):
         if number not in read:
             taken += within.of_type(carried.type)

@@ -38,13 +38,14 @@ SHORT = 128
 
 
 def sigmoid_by_one_exponential(node: Node, once: Once) -> Node | None:
-    """sigmoid(x) -> 1 / (1 + exp(min(-x, m))), with exp(m) the largest that does not overflow.
+    """sigmoid(x) -> e / (1 + e) with e = exp(min(x, m)), where exp(m) does not overflow.
 
-    Not exact: rounded otherwise, and below exp(-m) no smaller.
+    Not exact: rounded otherwise.
     """
     if node.args[0].static:
         return None
-    return 1.0 / (1.0 + exp(minimum(-node.args[0], limit(**EXPONENT))))
+    power = exp(minimum(node.args[0], limit(**EXPONENT)))
+    return power / (1.0 + power)
 
 
 def softplus_by_parts(node: Node, once: Once) -> Node | None:
