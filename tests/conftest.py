@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 # JAX reads these when it is first imported: the references are computed in float64 on the CPU,
@@ -20,6 +21,10 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from graphc.pipeline import Options, Result, compile_file, compile_text, load
 
+# The same examples each time: whether main is green is no matter of chance. For others:
+# `pytest --hypothesis-profile=default`.
+hypothesis.settings.register_profile("fixed", derandomize=True)
+hypothesis.settings.load_profile("fixed")
 gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to be found
 
 LEVELS = ("-O0", "-O2")

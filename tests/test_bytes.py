@@ -64,7 +64,8 @@ def test_planned_is_measured(
 
 def _scratch(net: Any) -> list[np.ndarray]:
     """All that a module keeps now."""
-    sets = [one for many in vars(net).get("_SCRATCH", {}).values() for one in many]
+    by_dims = [many for one in vars(net).get("_SCRATCH", {}).values() for many in one.values()]
+    sets = [one for many in by_dims for one in many]
     return [part for parts in sets for part in parts if isinstance(part, np.ndarray)]
 
 

@@ -448,3 +448,31 @@ def test_memory_is_bounded_over_many_sizes() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 32 << 20
+
+
+@pytest.mark.readable
+def test_what_was_called_before_makes_no_scratch() -> None:
+    """Of many blocks, for a whole batch and for the last one, which is smaller."""
+    path = Path(__file__).resolve().parent.parent / "benchmarks" / "workloads" / "transformer.graph"
+    size = (("D", 128),)
+    made = module(path, level="-O2", dims=size)
+    model = compiled(path, dims=size).model
+    batches = [given(model, 0, {"B": B, "T": 6, "D": 128})["value_and_grad_loss"] for B in (7, 3)]
+    calls: list[str] = []
+
+    def counted(name: str, make: Callable[..., Any]) -> Callable[..., Any]:
+        def counting(*dims: int) -> Any:
+            calls.append(name)
+            return make(*dims)
+
+        return counting
+
+    for name in [name for name in vars(made) if name.startswith("_scratch_")]:
+        setattr(made, name, counted(name, getattr(made, name)))
+    for arguments in batches:
+        made.value_and_grad_loss(**arguments)
+    assert len(calls) > 16
+    calls.clear()
+    for arguments in batches:
+        made.value_and_grad_loss(**arguments)
+    assert not calls

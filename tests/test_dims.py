@@ -94,7 +94,10 @@ def test_prints_what_it_is(tree: Tree, environment: dict[str, int]) -> None:
 @given(trees)
 def test_printed_text_is_the_same_dim(tree: Tree) -> None:
     dim = build(tree)
-    again = Dim.of(eval(str(dim), {}, dict(SYMBOLS)))
+    try:
+        again = Dim.of(eval(str(dim), {}, dict(SYMBOLS)))
+    except OverflowError:  # products reach powers that `**` does not take
+        assume(False)
     assert (again, hash(again), str(again)) == (dim, hash(dim), str(dim))
     assert dim.names == tuple(sorted(dim.symbols))
 

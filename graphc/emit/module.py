@@ -109,7 +109,7 @@ def _head(compiled: Compiled, written: str) -> str:
             "LONG = 2e-5  # seconds of a call of NumPy that are worth a thread",
         ]
     if any(map(taken, programs(compiled))):
-        lines += ["", "_SCRATCH: dict[Any, list[Any]] = {}  # what no call uses now"]
+        lines += ["", "_SCRATCH: dict[Any, dict[Any, list[Any]]] = {}  # what no call uses now"]
     return "\n".join(lines)
 
 

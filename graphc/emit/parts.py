@@ -9,7 +9,7 @@ import numpy as np
 
 FLOAT = np.float64
 ArrayLike = Any  # what np.asarray takes
-_SCRATCH: dict[Any, list[Any]] = {}
+_SCRATCH: dict[Any, dict[Any, list[Any]]] = {}
 
 
 def _array(
@@ -102,18 +102,19 @@ def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str)
 def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
     """Scratch for these dims that no other call uses now."""
     try:
-        return _SCRATCH[make, dims].pop()  # type: ignore[no-any-return]
+        return _SCRATCH[make][dims].pop()  # type: ignore[no-any-return]
     except (KeyError, IndexError):
         return make(*dims)
 
 
 def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims: int) -> None:
     """Scratch goes back for the next call; that of dims that are long out of use is dropped."""
-    kept = _SCRATCH.setdefault((make, dims), [])
+    by_dims = _SCRATCH.setdefault(make, {})
+    kept = by_dims.setdefault(dims, [])
     if len(kept) < 16:
         kept.append(scratch)
-    for key in list(_SCRATCH)[:-16]:
-        _SCRATCH.pop(key, None)
+    for old in list(by_dims)[:-16]:
+        by_dims.pop(old, None)
 
 
 def _stream(seed: int, path: str) -> np.random.Generator:
