@@ -61,7 +61,7 @@ def zipped_rows(
         values = ", ".join(map(value, group))
         members = values
         if len(group) > 1:
-            members = f"(one for row in zip({values}) for one in row)"
+            members = f"_alternate({values})"
         lines.append(f"    **dict(zip(PARAMETERS[{where}], {members})),")
     return lines
 

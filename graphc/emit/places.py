@@ -82,6 +82,14 @@ def _products(left: Array, right: Array, places: Any) -> Any:
     return [np.matmul(a, b, place) for a, b, place in zip(left, right, places, strict=True)]
 
 
+def _alternate(*families: Any) -> list[Any]:
+    """The members of families as their paths stand in PARAMETERS: of each the first, and so on."""
+    found: list[Any] = [None] * (len(families) * len(families[0]))
+    for place, members in enumerate(families):
+        found[place :: len(families)] = members
+    return found
+
+
 def _into(out: Mapping[str, Array] | None, gradients: dict[str, Any]) -> dict[str, Any]:
     """Gradients by path, those that have a place in `out` there."""
     if out is None:
