@@ -307,3 +307,13 @@ def test_an_unknown_workload() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert all(name in done.stdout for name in ("nothing", *WORKLOADS))
+
+
+def test_importing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The generated module costs little more than NumPy."""
+    startup = importlib.import_module("benchmarks.workloads.startup")
+    monkeypatch.setattr(startup, "LIBRARIES", ())
+    (table,) = startup.measure(tmp_path, harness.QUICK, lambda line: None)
+    median = {row["process"]: row["median"] for row in table.rows}
+    assert list(median) == ["import digits", "import numpy", "nothing"]
+    assert median["nothing"] < median["import numpy"] < median["import digits"] + 0.05

@@ -6,17 +6,20 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.generated import EXAMPLES, build
+from benchmarks.generated import LEVELS, build, module_path
 from benchmarks.harness import Effort, Say
 from benchmarks.processes import PEAK, alternate, python
 from benchmarks.tables import Format, Table, between, difference, megabytes, ratio, seconds, text
+from benchmarks.workloads.digits import GRAPH, small
 
 LIBRARIES = ("jax", "torch")  # imported too where they are installed
 
 
 def measure(modules: Path, effort: Effort, say: Say) -> list[Table]:
     """Time and peak memory of new processes that import one thing."""
-    path = build(EXAMPLES / "digits.graph", modules, "float64")
+    case = small(modules)[0]
+    build(GRAPH, [case])
+    path = module_path(GRAPH, case, LEVELS[0])
     here = f"import sys; sys.path.insert(0, {str(modules)!r}); "
     codes = {
         "import digits": f"{here}import {path.stem}",
