@@ -106,10 +106,13 @@ def _head(compiled: Compiled, written: str) -> str:
         lines += [
             "",
             f"CACHE = 2**{CACHE.bit_length() - 1}  # bytes that a block computes in",
-            "LONG = 2e-5  # seconds of a call of NumPy that are worth a thread",
+            f"LONG = {threads.LONG}  # seconds of a call of NumPy that are worth a thread",
         ]
     if any(map(taken, programs(compiled))):
-        lines += ["", "_SCRATCH: dict[Any, dict[Any, list[Any]]] = {}  # what no call uses now"]
+        lines += [
+            "",
+            "_SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now",
+        ]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 FLOAT = np.float64
 ArrayLike = Any  # what np.asarray takes
-_SCRATCH: dict[Any, dict[Any, list[Any]]] = {}
+_SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}
 
 
 def _array(
@@ -102,7 +102,7 @@ def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str)
 def _take(make: Callable[..., tuple[Any, ...]], *dims: int) -> tuple[Any, ...]:
     """Scratch for these dims that no other call uses now."""
     try:
-        return _SCRATCH[make][dims].pop()  # type: ignore[no-any-return]
+        return _SCRATCH[make][dims].pop()
     except (KeyError, IndexError):
         return make(*dims)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphc.dims import Dim
 from graphc.graph import SOURCES, Node, arguments_first
 from graphc.ops.arithmetic import accumulate
-from graphc.ops.contraction import TYPICAL
+from graphc.ops.contraction import typical
 from graphc.ops.shaping import in_rows, reshape, transpose
 from graphc.plan.naming import template
 
@@ -91,11 +91,6 @@ def _seen_through(node: Node) -> Node | None:
 
 def _is_large(size: Dim) -> bool:
     return size.constant is None or size.constant >= LARGE
-
-
-def typical(amount: Dim) -> int:
-    """With a typical size for each dim that is not known."""
-    return amount.evaluate(dict.fromkeys(amount.symbols, TYPICAL))
 
 
 def most(amounts: Iterable[Dim]) -> Dim:

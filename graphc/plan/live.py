@@ -13,8 +13,9 @@ from graphc.dims import Dim
 from graphc.graph import COTANGENT, SOURCES, TANGENT, Node, arguments_first
 from graphc.loop import Loop
 from graphc.ops.arithmetic import accumulate
+from graphc.ops.contraction import typical
 from graphc.ops.shaping import expand, reshape
-from graphc.plan.evaluation import NOTHING, Objects, Value, Where, evaluated, most, typical
+from graphc.plan.evaluation import NOTHING, Objects, Value, Where, evaluated, most
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Scratch, Step
 from graphc.plan.schedule import made as made_by
 from graphc.types import product, same

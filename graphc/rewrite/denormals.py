@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from graphc.graph import Graph, Node, topological, with_args
+from graphc.graph import Graph, Node, arguments_first, with_args
 from graphc.loop import rebuild
 from graphc.ops.arithmetic import minus, negative, over, plus, times
 from graphc.ops.elementary import exp
@@ -31,19 +31,20 @@ def flush(graph: Graph) -> Graph:
     Not exact: off by up to 1e-306 (1e-35 in float32) of the largest exponential, which is 1. Where
     anything but linear operations reads it later it stays: a logarithm would see the difference.
     """
+    nodes = list(arguments_first(graph.results.values()))
+    shifted = [node for node in nodes if _is_shifted(node)]
+    if not shifted:
+        return graph
     users: Users = defaultdict(list)
-    for node in topological(graph.results.values()):
+    for node in nodes:
         for arg in node.args:
             users[arg].append(node)
     results = set(graph.results.values())
     chosen = {
-        factor: factor.args[slot]
-        for node in [*users]
-        if _is_shifted(node)
+        factor: node
+        for node in shifted
         for factor in users[node]
         if factor.op is times and _goes_to_sums(factor, users, results)
-        for slot, arg in enumerate(factor.args)
-        if arg is node
     }
     if not chosen:
         return graph

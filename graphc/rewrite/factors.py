@@ -212,17 +212,22 @@ def common_factor(node: Node, once: Once) -> Node | None:
     if node.type.dtype != "float" or not node.rank or len(node.args) < 2:
         return None
     factors = [_factors(term, once) for term in node.args]
-    for slot, one in enumerate(factors):
-        for later in range(slot + 1, len(factors)):
-            shared = [x for x in dict.fromkeys(one) if x in factors[later] and _whole(x, node)]
-            rests = [_without(factors[place], shared) for place in (slot, later)]
-            if not shared or not all(rests):
-                continue
-            first, second = (reduce(times, rest) for rest in rests)
-            both = minus(first, second) if node.op is minus else plus(first, second)
-            merged = times(reduce(times, shared), both)
-            others = [t for i, t in enumerate(node.args) if i not in (slot, later)]
-            return sum_of([*others[:slot], merged, *others[slot:]], node)
+    terms_of: dict[Node, list[int]] = {}  # by factor, so that many terms take no quadratic time
+    for number, several in enumerate(factors):
+        for x in dict.fromkeys(several if len(several) > 1 else ()):
+            terms_of.setdefault(x, []).append(number)
+    pairs = {(n[0], n[1]) for x, n in terms_of.items() if len(n) > 1 and _whole(x, node)}
+    for slot, later in sorted(pairs):
+        one, other = factors[slot], factors[later]
+        shared = [x for x in dict.fromkeys(one) if x in other and _whole(x, node)]
+        rests = [_without(one, shared), _without(other, shared)]
+        if not all(rests):
+            continue
+        first, second = (reduce(times, rest) for rest in rests)
+        both = minus(first, second) if node.op is minus else plus(first, second)
+        merged = times(reduce(times, shared), both)
+        others = [t for i, t in enumerate(node.args) if i not in (slot, later)]
+        return sum_of([*others[:slot], merged, *others[slot:]], node)
     return None
 
 
