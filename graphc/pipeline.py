@@ -23,6 +23,7 @@ from graphc.emit.module import TAKEN, text
 from graphc.emit.record import BYTES
 from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
+from graphc.files import read
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
 from graphc.loop import LOOP, everywhere
 from graphc.names import Scope, flat
@@ -78,7 +79,7 @@ class Result:
 
 def compile_file(path: Path, options: Options = Options()) -> Result:
     """Compile a `.graph` file; raises GraphError, or OSError where it cannot be read."""
-    return compile_source(read_source(str(path), path.read_bytes()), options, path.parent)
+    return compile_source(read_source(str(path), read(path)), options, path.parent)
 
 
 def compile_text(text: str, name: str = "graph", options: Options = Options()) -> Result:

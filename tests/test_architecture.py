@@ -17,7 +17,7 @@ PACKAGE = ROOT / "graphc"
 
 # From the bottom up. A file imports from the lines above its own, or from its own folder.
 LAYERS = (
-    {"source", "resources", "names"},
+    {"source", "resources", "files", "names"},
     {"dims"},
     {"facts"},
     {"types"},

@@ -242,6 +242,22 @@ def test_writing_is_all_or_nothing(
         assert plain(result, 1) == expected
 
 
+def test_an_interruption_just_after_writing(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The new file stands there, and the interruption is what is seen."""
+    target = graph.parent / "net.py"
+    replace = os.replace
+
+    def interrupted(*names: Path) -> None:
+        replace(*names)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(target, "new")
+    assert target.read_text(encoding="utf-8") == "new"
+    assert listing(graph.parent) == ["net.graph", "net.py"]
+
+
 def test_what_cannot_be_encoded_leaves_no_file(tmp_path: Path) -> None:
     target = tmp_path / "net.py"
     with pytest.raises(UnicodeEncodeError):

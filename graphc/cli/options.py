@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import typer
 
+from graphc.files import read, read_standard_input
 from graphc.source import Diagnostic, GraphError, error
 
 STANDARD = "-"
@@ -50,10 +50,10 @@ def read_bytes(path: str) -> tuple[str, bytes]:
 
     A file that cannot be read is a GraphError as one that is wrong.
     """
-    if path == STANDARD:
-        return "<stdin>", sys.stdin.buffer.read()
     try:
-        return path, Path(path).read_bytes()
+        if path == STANDARD:
+            return "<stdin>", read_standard_input()
+        return path, read(Path(path))
     except (OSError, ValueError) as why:
         message = f"cannot read {shown(path)}: {reason(why)}"
         raise GraphError([error("E001", message, None)]) from None

@@ -22,11 +22,11 @@ def replace(target: Path, text: str) -> None:
             os.fsync(stream.fileno())
         os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
         os.replace(name, target)
-    except OSError as why:
-        os.unlink(name)
-        raise fail(f"cannot write {target}: {why.strerror or why}") from None
-    except BaseException:
-        os.unlink(name)
+    except BaseException as why:
+        # An interruption may come when the file has its new name already.
+        Path(name).unlink(missing_ok=True)
+        if isinstance(why, OSError):
+            raise fail(f"cannot write {target}: {why.strerror or why}") from None
         raise
 
 

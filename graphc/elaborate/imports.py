@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from graphc.elaborate.scope import BlockValue, Namespace
+from graphc.files import read_inside
 from graphc.ops import FUNCTIONS
 from graphc.source import Diagnostic, GraphError, Span, did_you_mean, error
 from graphc.syntax import tree
@@ -109,7 +110,7 @@ def _load(written: tree.Text, folder: Path | None, loader: Loader) -> Namespace 
             loop = [*loader.reading[loader.reading.index(path) :], path]
             raise _wrong(written.span, f"imports form a cycle: {' -> '.join(p.name for p in loop)}")
         try:
-            data = path.read_bytes()
+            data = read_inside(folder or Path(), PurePosixPath(written.value).parts)
         except OSError as why:
             raise _wrong(written.span, f"cannot read {written.value}: {why.strerror}") from None
         loader.reading.append(path)

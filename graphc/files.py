@@ -1,0 +1,60 @@
+"""Files read: of bounded size; imports regular ones, inside of their folder, through no link."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+LARGEST = 16 << 20
+"""Bytes of a source. What has more is no text that somebody wrote, or has no end."""
+
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
+# A pipe that nobody writes to is opened at once, and refused.
+_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def read(path: Path) -> bytes:
+    """Return the content of what a user names, a pipe too; raises OSError, also above LARGEST."""
+    with path.open("rb") as stream:
+        return _bounded(stream)
+
+
+def read_standard_input() -> bytes:
+    """Return all of standard input; raises OSError where that is more than LARGEST."""
+    return _bounded(sys.stdin.buffer)
+
+
+def read_inside(folder: Path, parts: Sequence[str]) -> bytes:
+    """Return the content of the file `folder/part/…/part`, no part of which is a link.
+
+    Each part is opened relative to the open folder before it: nobody can put a link in its place
+    between a look at it and its use. Where the system cannot do that, the path is read as it is.
+    Raises OSError.
+    """
+    if os.open not in os.supports_dir_fd or not _NO_LINK:
+        return read(folder.joinpath(*parts))
+    with ExitStack() as opened:
+        place = os.open(folder, _FOLDER)
+        opened.callback(os.close, place)
+        for part in parts[:-1]:
+            place = os.open(part, _FOLDER | _NO_LINK, dir_fd=place)
+            opened.callback(os.close, place)
+        file = os.open(parts[-1], _FILE | _NO_LINK, dir_fd=place)
+        stream = opened.enter_context(os.fdopen(file, "rb"))
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        return _bounded(stream)
+
+
+def _bounded(stream: BinaryIO) -> bytes:
+    content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise OSError(errno.EFBIG, f"it has more than {LARGEST >> 20} MiB")
+    return content
