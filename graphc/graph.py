@@ -15,7 +15,7 @@ import networkx as nx
 
 from graphc.dims import Dim
 from graphc.facts import Facts
-from graphc.source import Span
+from graphc.source import Origin
 from graphc.types import Type, assuming, promote
 
 Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
@@ -23,6 +23,7 @@ Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "c
 AxisMap = tuple[tuple[int | None, ...], ...]
 AxisRule = Callable[["Node"], AxisMap]
 BatchRule = Callable[["Node", tuple["Node", ...], tuple[bool, ...], Dim], "Node"]
+PartRule = Callable[["Node", int, Dim], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,8 @@ class Op:
     batch      (node, arguments, which of them have a leading axis, its size) -> the node's
                values for each position of that axis, one after the other
     axes       (node) -> which axis of the result each axis of an argument becomes, slice by slice
+    part       (node, axis of the result, start) -> what attributes become where slices from `start`
+               on are computed alone; None where no slice depends on its position
     numbers    are its values Python's own numbers, not NumPy's?
     """
 
@@ -60,6 +63,7 @@ class Op:
     jvp: Callable[[Sequence[Node | None], Node], Sequence[Node]] | None = None
     batch: BatchRule | None = None
     axes: AxisRule = lambda node: tuple((None,) * arg.rank for arg in node.args)
+    part: PartRule | None = None
     numbers: bool = False
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:
@@ -69,22 +73,6 @@ class Op:
 
     def __repr__(self) -> str:
         return self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a node comes from: its own text, and the use of the block that contains it."""
-
-    span: Span
-    used: Origin | None = None
-
-    @property
-    def outermost(self) -> Span:
-        """The place in the user's own file."""
-        origin = self
-        while origin.used is not None:
-            origin = origin.used
-        return origin.span
 
 
 def _binary(operator: str) -> Callable[[Node, Any], Node]:

@@ -60,6 +60,22 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node comes from: its own text, and the use of the block that contains it."""
+
+    span: Span
+    used: Origin | None = None
+
+    @property
+    def outermost(self) -> Span:
+        """The place in the user's own file."""
+        origin = self
+        while origin.used is not None:
+            origin = origin.used
+        return origin.span
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line below a diagnostic: `help` says how to mend it, `note` what else matters."""
 

@@ -42,6 +42,7 @@ from graphc.graph import (
 )
 from graphc.loop import BOUND, LOOP, RESULT, RULED
 from graphc.ops.assembling import assemble, bin_vector, take_vector
+from graphc.plan.blocks import part_of
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
 from graphc.source import Source
@@ -412,6 +413,33 @@ def stays(one: Applied, slot: int, axis: int, onto: int) -> bool:
     return True
 
 
+def compare_parts(one: Applied, onto: int, dims: Mapping[str, int]) -> None:
+    """All slices but the first, computed of those of the arguments, are what they are in the whole.
+
+    An operation may refuse to be computed for a part.
+    """
+    node, whole = one.node, one.compute(*one.values)
+    size = whole.shape[onto] - 1
+    if size < 1:
+        return
+    given: dict[Node, np.ndarray] = {}
+    args = []
+    for slot, (arg, value) in enumerate(zip(node.args, one.values, strict=True)):
+        mine = [to == onto for to in node.op.axes(node)[slot]]
+        shape = [Dim.of(size) if cut else n for cut, n in zip(mine, arg.shape, strict=True)]
+        new = arg if arg.static else source(INPUT, f"part_{slot}", arg.type.with_shape(shape))
+        args.append(new)
+        if not arg.static:
+            given[new] = value[tuple(slice(1, None) if cut else slice(None) for cut in mine)]
+    shape = [Dim.of(size) if axis == onto else n for axis, n in enumerate(node.shape)]
+    try:
+        part = part_of(node, tuple(args), tuple(shape), {onto: Dim.of(1)})
+    except Mismatch:
+        return
+    (found,) = computing([part], [*given])(*given.values(), **dims)
+    np.testing.assert_allclose(found, np.delete(whole, 0, onto), rtol=1e-12, atol=1e-12)
+
+
 seen: set[Any] = set()
 
 
@@ -431,6 +459,8 @@ def test_axis_maps(call: Case) -> None:
                     if onto is not None:
                         assert node.shape[onto] == node.args[slot].shape[axis]
                         assert stays(one, slot, axis, onto)
+            for axis in sorted({to for axes in maps for to in axes if to is not None}):
+                compare_parts(one, axis, dims_of(call))
 
 
 MAPPED = {

@@ -227,3 +227,50 @@ def test_labels_name_rows_of_the_whole_axis() -> None:
     found, expected = (m.value_and_grad_loss(params, x, label) for m in (fast, readable))
     for one, other in zip(leaves(found), leaves(expected), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("triangle", ["tril", "triu"])
+@pytest.mark.parametrize("k", [0, -3, 600])
+def test_a_triangle_in_blocks_is_that_of_the_whole_matrix(triangle: str, k: int) -> None:
+    """A row of it depends on its position: a causal mask begins anew in no block."""
+    text = f"""
+        dim T
+        input q, k: [T, 8]
+        s = {triangle}(exp(q @ k.T / 10), {k})
+        output y = s / (1 + sum(s, axis=-1, keepdims=true))
+        derive value y
+    """
+    assert "_blocks(" in fast_text(text, "value_y")
+    _, fast = modules(text)
+    rng = np.random.default_rng(0)
+    for T, cache in ((511, 2**21), (700, 2**21), (9, 300), (1, 300)):
+        fast.CACHE = cache  # type: ignore[attr-defined]
+        q, keys = rng.normal(size=(2, T, 8))
+        s = getattr(np, triangle)(np.exp(q @ keys.T / 10), k)
+        expected = s / (1 + s.sum(-1, keepdims=True))
+        np.testing.assert_allclose(fast.value_y(q, keys), expected, rtol=1e-12)
+
+
+def test_the_gradient_of_a_large_cholesky_factor() -> None:
+    """Its pullback keeps a triangle: 700 points are more than a block."""
+    text = """
+        dim N
+        input x: [N]
+        input y: [N]
+        param s
+        K = exp(-(x[:, _] - x[_, :])**2 * s) + 0.5 * eye(N)
+        L = cholesky(K)
+        output loss = sum(triangular_solve(L, y)**2) + 2 * sum(log(diagonal(L)))
+        derive grad loss wrt s
+    """
+    _, fast = modules(text)
+    rng = np.random.default_rng(1)
+    N, s = 700, 0.7
+    x, y = np.linspace(0, 9, N), rng.normal(size=N)
+    square = (x[:, None] - x) ** 2
+    kernel = np.exp(-square * s)
+    inverse = np.linalg.inv(kernel + 0.5 * np.eye(N))
+    moved = -square * kernel
+    expected = np.sum(inverse * moved) - y @ inverse @ moved @ inverse @ y
+    found = fast.grad_loss({"s": s}, x, y)["s"]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)

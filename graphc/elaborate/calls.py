@@ -23,9 +23,9 @@ from graphc.elaborate.scope import (
     mistake,
 )
 from graphc.elaborate.values import describe, to_node
-from graphc.graph import Node, Origin, stamped
+from graphc.graph import Node, stamped
 from graphc.ops import Function
-from graphc.source import Span, did_you_mean
+from graphc.source import Origin, Span, did_you_mean
 from graphc.syntax import tree
 
 Given = tuple[tree.Ident | None, Any, tree.Argument]

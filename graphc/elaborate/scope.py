@@ -11,13 +11,13 @@ from typing import Any
 from graphc.dims import Dim
 from graphc.elaborate.habits import NAMES
 from graphc.elaborate.model import Condition, Declared, DimInfo
-from graphc.graph import Node, Origin, intern
+from graphc.graph import Node, intern
 from graphc.loop import RESULT, RULED
 from graphc.names import MODULE, identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.arithmetic import identity
 from graphc.ops.shaping import index
-from graphc.source import Diagnostic, Source, Span, did_you_mean, error
+from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.types import known_facts, learn
 

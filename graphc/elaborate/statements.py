@@ -33,9 +33,9 @@ from graphc.elaborate.scope import (
     mistake,
 )
 from graphc.elaborate.values import to_node
-from graphc.graph import Node, Origin, stamped
+from graphc.graph import Node, stamped
 from graphc.ops import FUNCTIONS
-from graphc.source import Span, error
+from graphc.source import Origin, Span, error
 from graphc.syntax import tree
 
 

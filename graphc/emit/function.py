@@ -20,13 +20,14 @@ from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
 from graphc.emit.segments import about, left
 from graphc.emit.typed import typed
-from graphc.graph import Adjoint, Node, Op, Origin
+from graphc.graph import Adjoint, Node, Op
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.assembling import assemble, is_complete
 from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
+from graphc.source import Origin
 from graphc.types import product
 
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeVar
 
 from graphc.dims import Dim
-from graphc.graph import CONSTANT, DIM, OPERATORS, AxisRule, BatchRule, Node, Op, as_node
+from graphc.graph import CONSTANT, DIM, OPERATORS, AxisRule, BatchRule, Node, Op, PartRule, as_node
 from graphc.ops.axes import by_name, from_the_right
 from graphc.ops.batching import over_elements, over_rows
 from graphc.ops.functions import function
@@ -93,6 +93,7 @@ def linear(
     jvp: Jvp | None = None,
     batch: BatchRule = over_rows,
     axes: AxisRule = by_name,
+    part: PartRule | None = None,
 ) -> Op:
     """An operation that is linear in its arguments together.
 
@@ -121,6 +122,7 @@ def linear(
         jvp or moved,
         batch,
         axes,
+        part=part,
     )
     return _declared(op, signature, doc, public)
 

@@ -154,15 +154,22 @@ def _triangle(name: str, doc: str) -> Op:
             else f"np.{name}({{0}}, {{k}})"
         )
 
-    op: Op = linear(
+    def part(node: Node, axis: int, start: Dim) -> dict[str, Any]:
+        """The diagonal begins further right where rows do, further left where columns do."""
+        sign = {node.rank - 2: 1, node.rank - 1: -1}.get(axis, 0)
+        return {"k": Dim.of(node.attrs["k"]) + sign * start}
+
+    made = linear(
         name,
         infer=infer,
         numpy=written,
         transpose=lambda ct, x, k: op(ct, k=k),
         signature="x, k: int = 0",
         axes=from_the_right,
+        part=part,
         doc=doc,
     )
+    op: Op = made
     return op
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import Node, intern, stamped, topological
@@ -31,10 +30,13 @@ from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
 from graphc.plan.regions import Region, Regions, regions
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, made
-from graphc.types import Mismatch, same, same_shape
+from graphc.types import Mismatch, Shape, same, same_shape
 
 ATTEMPTS = 8
 """So often what cannot be computed for a part of an axis after all is left outside."""
+
+
+WHOLE: Mapping[int, Dim] = {}
 
 
 def in_blocks(
@@ -259,13 +261,10 @@ class _Builder:
         if node.op is assemble and node.attrs["block"] is None:
             raise Mismatch("E301", "an array of numbers is made at once")
         args = tuple(self._operand(arg) for arg in node.args)
-        attrs, shape = self._attrs(node), self._shape(node)
-        if node.op.structure != "elementwise" and node.op is not accumulate:
-            found = node.op.infer(*(arg.type for arg in args), **attrs)
-            if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
-                raise Mismatch("E301", "a block of this operation is not of the expected shape")
+        mine = self.classes.axes(node, self.region.chosen) if node.op.part else []
+        starts = {axis: self._start(node, axis) for axis in mine}
         with stamped(node.origin, node.index[0]):
-            self.new[node] = intern(node.op, args, attrs, node.type.with_shape(shape), node.salt)
+            self.new[node] = part_of(node, args, self._shape(node), starts)
 
     def _operand(self, arg: Node) -> Node:
         """An argument: of the block, a part of an array from outside, or all of it."""
@@ -314,28 +313,49 @@ class _Builder:
         """Which part of a whole array the block has."""
         items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
         mine = self.classes.axes(node, self.region.chosen)
-        extent = self.classes.extent(node, mine[0], self.region.chosen)
-        if len(mine) > 1 or extent.outer.constant != 1:
-            raise Mismatch("E301", "the positions of a block are not side by side")
-        start = Dim.symbol(self.start) * extent.inner
-        items[mine[0]] = ("slice", (start, self._many(extent), 1))
+        if len(mine) > 1:
+            raise Mismatch("E301", "a block is a part of two axes")
+        size = self._many(self.classes.extent(node, mine[0], self.region.chosen))
+        items[mine[0]] = ("slice", (self._start(node, mine[0]), size, 1))
         return tuple(items)
 
-    def _attrs(self, node: Node) -> dict[str, Any]:
-        """Attributes with the size of a block where they speak of the axis."""
-        attrs = dict(node.attrs)
-        if "shape" in attrs and node.op is not unindex:
-            attrs["shape"] = self._shape(node)
-        if node.op in (index, unindex):
-            whole = node.args[0] if node.op is index else node
-            shape = self._shape(whole)
-            items = list(attrs["items"])
-            for place in self.classes.axes(whole, self.region.chosen):
-                kind, value = items[place]
-                if kind != "slice" or value[2] != 1 or not same(value[1], whole.shape[place]):
-                    raise Mismatch("E301", "a part of the axis is chosen")
-                items[place] = ("slice", (value[0], shape[place], 1))
-            attrs["items"] = tuple(items)
-            if node.op is unindex:
-                attrs["shape"] = shape
-        return attrs
+    def _start(self, node: Node, axis: int) -> Dim:
+        """The first position of an axis that the block has."""
+        extent = self.classes.extent(node, axis, self.region.chosen)
+        if extent.outer.constant != 1:
+            raise Mismatch("E301", "the positions of a block are not side by side")
+        return Dim.symbol(self.start) * extent.inner
+
+
+def part_of(
+    node: Node, args: tuple[Node, ...], shape: Shape, starts: Mapping[int, Dim] = WHOLE
+) -> Node:
+    """The same operation on parts of its arguments, of which this shape comes.
+
+    `starts` are where its axes begin: a slice may depend on its position. Mismatch where the
+    operation does not give this shape.
+    """
+    attrs = dict(node.attrs)
+    for axis, start in starts.items():
+        attrs |= node.op.part(node, axis, start) if node.op.part else {}
+    if "shape" in attrs:
+        attrs["shape"] = shape
+    if node.op in (index, unindex):
+        whole, part = (node, shape) if node.op is unindex else (node.args[0], args[0].shape)
+        attrs["items"] = tuple(
+            item if same(before, after) else _all_of(item, before, after)
+            for item, before, after in zip(attrs["items"], whole.shape, part, strict=True)
+        )
+    if node.op.structure != "elementwise" and node.op is not accumulate:
+        found = node.op.infer(*(arg.type for arg in args), **attrs)
+        if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
+            raise Mismatch("E301", "a part of this operation is not of the expected shape")
+    return intern(node.op, args, attrs, node.type.with_shape(shape), node.salt)
+
+
+def _all_of(item: Item, before: Dim, after: Dim) -> Item:
+    """The item that chooses all of a part of an axis, in place of one that chooses all of it."""
+    kind, value = item
+    if kind != "slice" or value[2] != 1 or not same(value[1], before):
+        raise Mismatch("E301", "a part of the axis is chosen")
+    return "slice", (value[0], after, 1)

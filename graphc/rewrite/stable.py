@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.elaborate.model import Declared, Model
-from graphc.graph import Node, Origin, intern, with_args
+from graphc.graph import Node, intern, with_args
 from graphc.loop import everywhere, rebuild
 from graphc.ops.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.arithmetic import minus, plus, power, times
 from graphc.ops.elementary import exp, expm1, log, log1p, sqrt
 from graphc.ops.reduction import log_softmax, logsumexp, softmax, sum_
 from graphc.ops.statistics import norm
-from graphc.source import Diagnostic, error
+from graphc.source import Diagnostic, Origin, error
 
 
 def log_of_softmax(node: Node) -> Node | None:
