@@ -25,6 +25,7 @@ LAYERS = (
     {"remembered"},
     {"loop"},
     {"ops"},
+    {"storage"},
     {"calculus"},
     {"syntax"},
     {"elaborate"},

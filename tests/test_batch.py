@@ -444,7 +444,7 @@ seen: set[Any] = set()
 
 
 @pytest.mark.parametrize("call", CASES, ids=str)
-def test_axis_maps(call: Case) -> None:
+def test_axis_maps_and_views(call: Case) -> None:
     with building():
         for one in applied(call):
             node = one.node
@@ -452,6 +452,9 @@ def test_axis_maps(call: Case) -> None:
             if key in seen:
                 continue
             seen.add(key)
+            found = one.compute(*one.values)
+            shared = {i for i, v in enumerate(one.values) if np.shares_memory(found, v)}
+            assert shared <= {node.op.view_of}
             maps = node.op.axes(node)
             assert [len(axes) for axes in maps] == [arg.rank for arg in node.args]
             for slot, axes in enumerate(maps):

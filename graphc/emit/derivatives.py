@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from graphc.emit import out
 from graphc.emit.compiled import Compiled
-from graphc.emit.derived import differentiated, entered, gradients, owned, steps
+from graphc.emit.derived import differentiated, entered, gradients, steps
+from graphc.emit.function import returned
 from graphc.emit.layout import function, listed, unpacking
 from graphc.emit.record import cached, cotangent_keywords, field
-from graphc.graph import Node
+from graphc.graph import SOURCES, Node
+from graphc.storage import owners_of_all
 
 
 def forward(compiled: Compiled) -> str:
     one = compiled.forward
-    written = owned(one, one.program.results, cached(compiled).values())
-    outputs = ", ".join(f"{field(name)}={text}" for name, text in written.items())
+    written = returned(one.program, cached(compiled).values())
+    outputs = ", ".join(f"{field(name)}={result.part()}" for name, result in written.items())
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
@@ -40,8 +42,8 @@ def forward(compiled: Compiled) -> str:
 
 
 def _held(variable: str, node: Node, compiled: Compiled) -> str:
-    """A cached value; inputs and parameters are copied."""
-    if node.args or not node.rank:
+    """A cached value; inputs and parameters are copied, also where a loop only hands them on."""
+    if not any(owner.op in SOURCES for owner in owners_of_all([node])):
         return variable
     if any(d.family and d.node is node for d in compiled.model.params):
         return f"[one.copy() for one in {variable}]"
@@ -71,7 +73,7 @@ def backward(compiled: Compiled) -> str:
             lines.append(
                 f"{given[declared.name]} = _cotangent({names[declared.name]}, {what!r}, {shape})"
             )
-    rest = [*steps(compiled, one), *gradients(compiled, one)]
+    rest = [*steps(compiled, one), *gradients(compiled, one, taken=cached(compiled).values())]
     wrt = differentiated(compiled, one)
     lines += out.checked(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
     lines += [*(unpacking(held, "cache", rest) if held else []), *rest]

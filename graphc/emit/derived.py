@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit import out, scalars
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import dict_rows, member, over, path, zipped_rows
-from graphc.emit.function import WHOLE_VIEWS, body, result
+from graphc.emit.function import body, returned
 from graphc.emit.layout import function, listed, unpacking, width
 from graphc.emit.record import annotation, field, needs_record, record_name
 from graphc.emit.scratch import within_scratch
-from graphc.graph import COTANGENT, TANGENT, Node, Op
+from graphc.graph import COTANGENT, TANGENT, Node
 
 
 def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
@@ -31,54 +31,30 @@ def steps(compiled: Compiled, one: Derived) -> list[str]:
     return within_scratch(one.program, body(one.program, sparing=compiled.sparing))
 
 
-def root(node: Node) -> Node:
-    """The node whose memory a node may share."""
-    while node.op.view_of is not None:
-        node = node.args[node.op.view_of]
-    return node
-
-
-def owned(
-    one: Derived,
-    names: Iterable[str],
-    taken: Iterable[Node] = (),
-    views: Collection[Op] = WHOLE_VIEWS,
-) -> dict[str, str]:
-    """The expressions of results: each an array of its own, shared with none before it.
-
-    `views` of an array that nobody else has may be returned as they are.
-    """
-    seen = {root(node) for node in taken}
-    written: dict[str, str] = {}
-    for name in names:
-        node = one.program.results[name]
-        written[name] = result(node, one.program, root(node) in seen, views)
-        seen.add(root(node))
-    return written
-
-
-def gradients(compiled: Compiled, one: Derived, before: str = "") -> list[str]:
+def gradients(
+    compiled: Compiled, one: Derived, before: str = "", taken: Iterable[Node] = ()
+) -> list[str]:
     """The return statement of gradients by path, in their places in `out`."""
-    rows = _by_path(compiled, one, "d")
+    rows = _by_path(compiled, one, "d", taken)
     if one.numbers is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
     returned = "gradients if out is None else _into(out, gradients)"
     return ["gradients = {", *rows, "}", f"return {before}{returned}"]
 
 
-def _by_path(compiled: Compiled, one: Derived, prefix: str) -> list[str]:
+def _by_path(
+    compiled: Compiled, one: Derived, prefix: str, taken: Iterable[Node] = ()
+) -> list[str]:
     """The rows of a dict of results by path; a member of a family is a position of the whole."""
     declared = differentiated(compiled, one)
-    keys = {d.name: f"{prefix} {d.name}" for d in declared}
-    written = owned(one, [keys[d.name] for d in declared if d.family is None])
-    written |= {
-        key: result(one.program.results[key], one.program)
-        for key in keys.values()
-        if key not in written
-    }
+    written = returned(one.program, taken)
+
+    def render(d: Declared, subscript: str = "") -> str:
+        return written[f"{prefix} {d.name}"].part(subscript)
+
     if compiled.level == "-O0":  # each path stands there as it is
-        return dict_rows(declared, lambda d, _: written[keys[d.name]] + member(d))
-    return zipped_rows(declared, compiled.model.params, lambda d: written[keys[d.name]])
+        return dict_rows(declared, lambda d, _: render(d, member(d)))
+    return zipped_rows(declared, compiled.model.params, render)
 
 
 def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
@@ -199,9 +175,8 @@ def _members(declared: Declared) -> str:
 def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
     record, values = valued(compiled, one, always_record=True)
-    returned = [one.program.results[name] for name in one.outputs]
-    pushed = owned(one, [f"t {name}" for name in one.outputs], returned)
-    fields = ", ".join(f"{field(name)}={pushed[f't {name}']}" for name in one.outputs)
+    written = returned(one.program)
+    fields = ", ".join(f"{field(name)}={written[f't {name}'].part()}" for name in one.outputs)
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
@@ -245,10 +220,10 @@ def named(one: Derived) -> str:
 
 def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
     """The type of a function's values and the expression that returns them."""
-    written = owned(one, one.outputs)
+    written = returned(one.program)
     if len(one.outputs) == 1 and not always_record:
         (name,) = one.outputs
-        return annotation(one.program.results[name].type), written[name]
+        return annotation(one.program.results[name].type), written[name].part()
     kind = record_name(one) if needs_record(compiled, one) else "Outputs"
-    fields = ", ".join(f"{field(name)}={text}" for name, text in written.items())
+    fields = ", ".join(f"{field(name)}={written[name].part()}" for name in one.outputs)
     return kind, f"{kind}({fields})"

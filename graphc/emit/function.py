@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from graphc.dims import Dim
 from graphc.emit.comments import place, term
@@ -20,7 +21,7 @@ from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
 from graphc.emit.segments import about, left
 from graphc.emit.typed import typed
-from graphc.graph import Adjoint, Node, Op
+from graphc.graph import Adjoint, Node
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.assembling import assemble, is_complete
@@ -28,6 +29,7 @@ from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
 from graphc.source import Origin
+from graphc.storage import Owners, is_new, owners
 from graphc.types import product
 
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
@@ -236,15 +238,13 @@ def _grown(step: LoopStep) -> set[str]:
 def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
     """The variables in the expression of a node, and those whose memory they may share."""
     found: set[str] = set()
+    known: dict[Node, Owners] = {}
     pending = [node]
     while pending:
         one = pending.pop()
         if one in variables:
             found.add(variables[one])
-            if one.op.view_of is not None:
-                pending.append(one.args[one.op.view_of])
-            elif one.op is RESULT and _may_be_its_start(one):
-                pending.append(one.args[0].args[one.attrs["number"]])
+            found.update(variables[owner] for owner in owners(one, known) if owner in variables)
         else:
             pending.extend(one.args)
     return found
@@ -304,26 +304,34 @@ def _said(adjoint: Adjoint, program: Program) -> str:
     return " + ".join(dict.fromkeys(said))
 
 
-def result(
-    node: Node, program: Program, shared: bool = False, views: Collection[Op] = WHOLE_VIEWS
-) -> str:
-    """A result as it is returned: never memory of an input, of the cache or of another result."""
-    text = expression(node, program.variables)
-    if not node.rank:
-        return f"{DTYPES[node.type.dtype]}({text})"
-    viewed = node
-    while viewed.op in views:
-        viewed = viewed.args[0]
-    ends = viewed.op is RESULT and _may_be_its_start(viewed)
-    if shared or ends or viewed.op.view_of is not None or not viewed.args:
-        return f"{text}.copy()"
-    return text
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A result as it is returned: an expression, and whether it lies in memory of others."""
+
+    text: str
+    copied: bool
+
+    def part(self, subscript: str = "") -> str:
+        """It or a part of it, as an array of its own."""
+        return f"{self.text}{subscript}{'.copy()' if self.copied else ''}"
 
 
-def _may_be_its_start(node: Node) -> bool:
-    """Is this a carried value of a loop that may have no steps?"""
-    loop: Loop = node.args[0].attrs["loop"]
-    number = node.attrs["number"]
-    if not 0 <= number < len(loop.carried) or (loop.count.constant or 0) > 0:
-        return False
-    return node.args[0].args[number].op is not full_array
+def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned]:
+    """The results by name: none has memory of an input, of what is `taken` or of one before it.
+
+    Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
+    Hessians also where their axes have changed places.
+    """
+    known: dict[Node, Owners] = {}
+    seen = {owner for node in taken for owner in owners(node, known)}
+    found: dict[str, Returned] = {}
+    for name, node in program.results.items():
+        text = expression(node, program.variables)
+        if not node.rank:
+            found[name] = Returned(f"{DTYPES[node.type.dtype]}({text})", copied=False)
+            continue
+        mine = owners(node, known)
+        views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
+        found[name] = Returned(text, not (is_new(node, views) and seen.isdisjoint(mine)))
+        seen |= mine
+    return found

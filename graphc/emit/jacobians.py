@@ -12,16 +12,15 @@ from graphc.emit.derived import (
     differentiated,
     entered,
     named,
-    owned,
     steps,
     with_value,
 )
 from graphc.emit.families import OTHER_INDEX, dict_rows, position
-from graphc.emit.function import ANY_ORDER, result
+from graphc.emit.function import returned
 from graphc.emit.layout import function, listed
 from graphc.types import product
 
-Returned = Callable[[Derived, str], list[str]]
+Returning = Callable[[Derived, str], list[str]]
 
 
 def jacobian_function(compiled: Compiled, one: Derived) -> str:
@@ -29,26 +28,26 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     about = f"the Jacobian of {named(one)}: blocks by output and path{apart(one)}"
     kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
 
-    def returned(each: Derived, before: str) -> list[str]:
-        lines = [f"return {before}{{"]
+    def lines(each: Derived, before: str) -> list[str]:
+        written = [f"return {before}{{"]
         for name in each.outputs:
             rows = _blocks(compiled, each, name)
-            lines += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
-        return [*lines, "}"]
+            written += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
+        return [*written, "}"]
 
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
-def _by_mode(compiled: Compiled, one: Derived, returned: Returned) -> list[str]:
+def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
     """The lines of the mode that takes the least work at the dims, where they decide."""
 
     def lines(each: Derived) -> list[str]:
         _, before, _ = with_value(compiled, each, "", "it")
-        return [*steps(compiled, each), *returned(each, before)]
+        return [*steps(compiled, each), *returning(each, before)]
 
     if not one.others:
         return lines(one)
@@ -80,18 +79,16 @@ def _how(one: Derived) -> str:
 
 def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
     """The blocks of one output by path; the index of a family comes behind the output's axes."""
-    declared = differentiated(compiled, one)
-    keys = {d.name: f"J {name} {d.name}" for d in declared}
-    written = owned(one, [keys[d.name] for d in declared if d.family is None], views=ANY_ORDER)
+    written = returned(one.program)
 
     def block(d: Declared, _: str) -> str:
+        key = f"J {name} {d.name}"
         if d.family is None:
-            return written[keys[d.name]]
-        node = one.program.results[keys[d.name]]
-        lead = ":, " * (node.rank - d.node.rank)
-        return f"{result(node, one.program)}[{lead}{position(d)}]"
+            return written[key].part()
+        lead = ":, " * (one.program.results[key].rank - d.node.rank)
+        return written[key].part(f"[{lead}{position(d)}]")
 
-    return dict_rows(declared, block)
+    return dict_rows(differentiated(compiled, one), block)
 
 
 def matrix_function(compiled: Compiled, one: Derived) -> str:
@@ -102,14 +99,14 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
     paths = ", ".join(d.name for d in differentiated(compiled, one))
 
-    def returned(each: Derived, before: str) -> list[str]:
-        return [f"return {before}{owned(each, ['matrix'])['matrix']}"]
+    def lines(each: Derived, before: str) -> list[str]:
+        return [f"return {before}{returned(each.program)['matrix'].part()}"]
 
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -123,11 +120,12 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     rows = _sum([product(sizes[name]) for name in one.outputs])
     columns = _sum([d.node.type.size for d in declared])
 
-    def returned(each: Derived, before: str) -> list[str]:
-        parts = owned(each, ("data", "indices", "indptr"))
+    def lines(each: Derived, before: str) -> list[str]:
+        written = returned(each.program)
+        parts = [written[name].part() for name in ("data", "indices", "indptr")]
         return listed(
             f"return {before}sparse.csr_array(",
-            [f"({', '.join(parts.values())})", f"shape=({rows}, {columns})"],
+            [f"({', '.join(parts)})", f"shape=({rows}, {columns})"],
             ")",
         )
 
@@ -135,7 +133,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -148,33 +146,31 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
     about = f"the Hessian of {named(one)}: blocks by path and path"
     kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
 
-    def returned(each: Derived, before: str) -> list[str]:
+    def lines(each: Derived, before: str) -> list[str]:
         return [f"return {before}{{", *_rows(compiled, each), "}"]
 
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, returned)),
+        entered(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
 def _rows(compiled: Compiled, one: Derived) -> list[str]:
     """A dict by path for each path."""
     declared = differentiated(compiled, one)
-    keys = [f"H {a.name} {b.name}" for a in declared for b in declared]
-    written = owned(one, [key for key in keys if "*" not in key], views=ANY_ORDER)
+    written = returned(one.program)
 
     def block(a: Declared, b: Declared) -> str:
-        key = f"H {a.name} {b.name}"
-        if key in written:
-            return written[key]
-        node = one.program.results[key]
+        result = written[f"H {a.name} {b.name}"]
+        if a.family is None and b.family is None:
+            return result.part()
         first = [position(a)] if a.family else []
         between = [":"] * (len(a.shape))
         second = [position(b, OTHER_INDEX)] if b.family else []
         places = ", ".join([*first, *between, *second] if second else first)
-        return f"{result(node, one.program)}[{places}]"
+        return result.part(f"[{places}]")
 
     def row(a: Declared, _: str) -> str:
         inside = dict_rows(declared, lambda b, _: block(a, b), OTHER_INDEX)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from graphc.graph import SOURCES, Node
 from graphc.loop import BOUND, LOOP, RESULT, arguments
+from graphc.storage import owners_of_all
 
 
 def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
@@ -17,7 +18,7 @@ def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
     for node in order:
         if node.op is LOOP:
             own += arguments(node)[0]
-    owned = {node for end in own for node in _views(end)}
+    owned = {*own, *owners_of_all(own)}
     found: set[Node] = set()
     for node in order:
         made = node.op not in (*SOURCES, BOUND, LOOP, RESULT)
@@ -31,11 +32,3 @@ def handed_out(order: Sequence[Node], found: frozenset[Node]) -> list[Node]:
     """Those of them that the rest of the graph reads, but for numbers that have a name."""
     read = {arg for node in order if node not in found for arg in node.args if arg in found}
     return [node for node in order if node in read and (node.rank or node.args)]
-
-
-def _views(node: Node) -> Iterator[Node]:
-    """A node, and those whose memory it shares."""
-    yield node
-    while node.op.view_of is not None:
-        node = node.args[node.op.view_of]
-        yield node

@@ -12,6 +12,7 @@ from graphc.loop import Loop
 from graphc.names import Scope, flat
 from graphc.ops.linalg import matmul
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, every_name
+from graphc.storage import owners_of_all
 from graphc.types import same
 
 PRODUCTS = "_products({0}, {1}, out and {out})"
@@ -27,7 +28,7 @@ def with_destinations(
     else; of a family one that makes each member by itself, which nothing reads.
     """
     results = program.results.values()
-    behind = Counter(map(_root, results))
+    behind = Counter(owner for node in results for owner in owners_of_all([node]))
     read = {arg for node in arguments_first(results) for arg in node.args}
     names = Scope({*every_name(program), *taken})
     asked: dict[str, str] = {}
@@ -86,13 +87,6 @@ def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
         for name, item, node in step.stacks:
             if name not in step.places:
                 yield name, node, name in step.written and item.rank > 0
-
-
-def _root(node: Node) -> Node:
-    """The node whose memory a node shares."""
-    while node.op.view_of is not None:
-        node = node.args[node.op.view_of]
-    return node
 
 
 def takes_none(step: Step) -> bool:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
 from graphc.graph import Node
-from graphc.loop import BOUND, RESULT, Loop, result
+from graphc.loop import RESULT, Loop
 from graphc.names import Scope
-from graphc.ops.shaping import concatenate, in_rows
+from graphc.ops.shaping import concatenate
 from graphc.plan.kernels import Kernel, kernel, reduction
 from graphc.plan.schedule import (
     AnyStep,
@@ -27,10 +27,9 @@ from graphc.plan.schedule import (
     made,
     with_frees,
 )
+from graphc.storage import Owners, owners
 from graphc.types import Dtype, Shape, known_facts, product, same_shape
 
-Roots = frozenset[Node]
-NOWHERE: Roots = frozenset()
 NO_ROWS: Mapping[Node, str] = {}
 
 
@@ -48,7 +47,7 @@ def in_memory(
         pending += [step.body for step in one.steps if not isinstance(step, Step)]
     pool = _Pool(Scope(names), frozenset(indices))
     ends = [*program.results.values(), *kept]
-    roots: dict[Node, Roots] = {
+    roots: dict[Node, Owners] = {
         node: frozenset({node})  # also where it is a view in each block
         for step in program.steps
         if isinstance(step, BlockStep)
@@ -122,55 +121,7 @@ class _Pool:
             self.free.setdefault(self.kinds[base], []).append(base)
 
 
-def _roots(node: Node, known: dict[Node, Roots]) -> Roots:
-    """The nodes whose memory the value of a node may lie in; of numbers none.
-
-    What a loop ends with may be what it started from, or the last item of a stack; where a step
-    hands on what it has not computed, it may be whatever the loop reads.
-    """
-    pending = [node]
-    while pending:
-        one = pending[-1]
-        if one in known:
-            pending.pop()
-            continue
-        below = _memory(one)
-        missing = [n for n in below if n not in known]
-        if missing:
-            pending += missing
-            continue
-        own = {one} if one.rank and (one.op.view_of is None or one.op is in_rows) else NOWHERE
-        known[one] = frozenset(own.union(*(known[n] for n in below)))
-        pending.pop()
-    return known[node]
-
-
-def _memory(node: Node) -> list[Node]:
-    """The nodes whose memory a node may share."""
-    if node.op.view_of is not None:
-        return [node.args[node.op.view_of]]
-    if node.op is RESULT:
-        loop: Loop = node.args[0].attrs["loop"]
-        number, count = node.attrs["number"], len(loop.carried)
-        if 0 <= number < count:
-            stacks = [
-                result(node.args[0], count + place)
-                for place, item in enumerate(loop.collected)
-                if item.type.dtype == node.type.dtype and same_shape(item.shape, node.shape)
-            ]
-            starts = node.args[0].args
-            through = any(_viewed(n).op is BOUND or _viewed(n) in starts for n in loop.nexts)
-            return [*(starts if through else starts[number : number + 1]), *stacks]
-    return []
-
-
-def _viewed(node: Node) -> Node:
-    while node.op.view_of is not None:
-        node = node.args[node.op.view_of]
-    return node
-
-
-def _joined(program: Program, held: Roots) -> dict[Node, Node]:
+def _joined(program: Program, held: Owners) -> dict[Node, Node]:
     """The stacks of loops that are joined to an item before them: by stack, what it is part of."""
     ends = {
         end for step in program.steps if isinstance(step, LoopStep) for _, _, end in step.stacks
@@ -190,9 +141,9 @@ def _joined(program: Program, held: Roots) -> dict[Node, Node]:
 
 def _placed(
     program: Program,
-    held: Roots,
+    held: Owners,
     pool: _Pool,
-    roots: dict[Node, Roots],
+    roots: dict[Node, Owners],
     rows: Mapping[Node, str] = NO_ROWS,
     named: Collection[Node] = (),
 ) -> Program:
@@ -230,14 +181,14 @@ def _placed(
 
 
 def _behind(
-    nodes: Iterable[Node], variables: Mapping[Node, str], roots: dict[Node, Roots]
-) -> Roots:
+    nodes: Iterable[Node], variables: Mapping[Node, str], roots: dict[Node, Owners]
+) -> Owners:
     """The roots that the expressions of nodes read, also in what is written inside them."""
     found: set[Node] = set()
     pending = list(nodes)
     while pending:
         node = pending.pop()
-        found |= _roots(node, roots)
+        found |= owners(node, roots)
         if node not in variables:
             pending += node.args
     return frozenset(found)
@@ -246,10 +197,10 @@ def _behind(
 def _step(
     step: Step,
     order: tuple[int, ...],
-    held: Roots,
-    dead: Roots,
+    held: Owners,
+    dead: Owners,
     pool: _Pool,
-    roots: dict[Node, Roots],
+    roots: dict[Node, Owners],
     rows: Mapping[Node, str],
 ) -> Step:
     node = step.node
@@ -279,9 +230,9 @@ def _overwritten(
     node: Node,
     order: tuple[int, ...],
     found: Kernel,
-    dead: Roots,
+    dead: Owners,
     pool: _Pool,
-    roots: dict[Node, Roots],
+    roots: dict[Node, Owners],
 ) -> Node | None:
     """The operand that dies here and in whose place the node can be computed."""
     for arg in node.args:
@@ -291,7 +242,7 @@ def _overwritten(
         if not (fits and slots <= found.in_place and own and arg in dead):
             continue
         others = [n for n in node.args if n is not arg]
-        if not any(arg in _roots(other, roots) for other in others):
+        if not any(arg in owners(other, roots) for other in others):
             return arg
     return None
 
@@ -299,7 +250,7 @@ def _overwritten(
 # ---- loops --------------------------------------------------------------------------------------
 
 
-def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
+def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     """A loop: its stacks are scratch, and what it stacks is computed where it is stacked.
 
     What is carried on without being stacked is computed in two arrays by turns, since the value
@@ -312,13 +263,14 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     over: list[tuple[str, str]] = []
     written: set[str] = set()
     nexts = list(step.body.results.values())[: len(loop.carried)]
-    returned = {  # carried values that end in what outlives the function
-        step.body.results[str(end.attrs["number"])]
+    inner: dict[Node, Owners] = {}
+    returned = {  # the memory of carried values that end in what outlives the function
+        root
         for end in held
         if end.op is RESULT and end.args[0] is step.node and 0 <= end.attrs["number"] < len(nexts)
+        for root in owners(step.body.results[str(end.attrs["number"])], inner)
     }
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
-    inner: dict[Node, Roots] = {}
     for name, item, end in step.stacks:
         if end not in held and pool.fits(end.shape):
             whole = pool.joined.get(end, end)
@@ -362,7 +314,7 @@ def _loop(step: LoopStep, held: Roots, pool: _Pool) -> LoopStep:
     )
 
 
-def _by_turns(step: LoopStep, number: int, roots: dict[Node, Roots]) -> bool:
+def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
     """Does nothing but a carried value itself hold on to its memory from step to step?"""
     loop: Loop = step.node.attrs["loop"]
     results = list(step.body.results.values())
@@ -375,7 +327,7 @@ def _by_turns(step: LoopStep, number: int, roots: dict[Node, Roots]) -> bool:
 
 
 def _block(
-    step: BlockStep, orders: Mapping[Node, tuple[int, ...]], held: Roots, pool: _Pool
+    step: BlockStep, orders: Mapping[Node, tuple[int, ...]], held: Owners, pool: _Pool
 ) -> BlockStep:
     """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
     places: dict[str, str] = {}
@@ -393,7 +345,7 @@ def _block(
             written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
-    roots: dict[Node, Roots] = {}
+    roots: dict[Node, Owners] = {}
     outlives = _behind(kept, step.body.variables, roots)
     again = {n for name, _, n, part in step.outputs if rows.get(n, "") != f"{name}[{part}]"}
     body = replace(_placed(step.body, outlives, own, roots, rows, again), scratch=tuple(own.made))
