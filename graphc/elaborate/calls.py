@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from graphc.elaborate.definitions import define
 from graphc.elaborate.habits import CALLED, of_method
 from graphc.elaborate.operations import Positional, apply, check_names
-from graphc.elaborate.ports import COMPILE_TIME, bind_ports, check_results, compile_time
+from graphc.elaborate.ports import bind_ports, check_results, compile_time, is_compile_time
 from graphc.elaborate.rules import apply_rules
 from graphc.elaborate.scope import (
     POISONED,
@@ -67,9 +68,7 @@ def call(
     else:
         value, instance = _use(context, scope, callee, positional, named, name, expr.span)
     if expr.name:
-        scope.entries[expr.name.text] = Entry(value, expr.name.span, instance)
-        if isinstance(value, Node):
-            context.name_node(value, scope.join(expr.name.text))
+        value = define(context, scope, expr.name, value, instance)
     return value, instance
 
 
@@ -164,7 +163,7 @@ def declare_instance(
     positional = [Positional(v, a.span, a.value) for ident, v, a in given if ident is None]
     named = {ident.text: (v, a) for ident, v, a in given if ident is not None}
     with context.using(callee.tree, expr.span):
-        ports = [port for port in callee.tree.ports if _is_compile_time(port)]
+        ports = [port for port in callee.tree.ports if is_compile_time(port)]
         bound = _fill(callee.tree, ports, positional, named, {}, expr.span)
         arguments = _converted(context, ports, bound)
     return Instance(callee, scope.join(name), arguments)
@@ -198,11 +197,6 @@ def instantiate(
     return (results[0] if len(results) == 1 else results), instance
 
 
-def _is_compile_time(port: tree.Port) -> bool:
-    kind = port.type.kind
-    return kind is not None and kind.text in COMPILE_TIME and port.type.axes is None
-
-
 def _bind(
     context: Context,
     block: tree.Block,
@@ -215,10 +209,10 @@ def _bind(
     bound = _fill(block, block.ports, positional, named, preset, span)
     tensors: dict[str, tuple[Node, Span]] = {}
     for port in block.ports:
-        if not _is_compile_time(port) and port.name.text in bound:
+        if not is_compile_time(port) and port.name.text in bound:
             value, place = bound[port.name.text]
             tensors[port.name.text] = (to_node(value, place), place)
-    constants = [port for port in block.ports if _is_compile_time(port)]
+    constants = [port for port in block.ports if is_compile_time(port)]
     return tensors, {**preset, **_converted(context, constants, bound)}
 
 

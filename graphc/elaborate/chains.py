@@ -8,6 +8,7 @@ from typing import Any
 from graphc.elaborate.calls import call
 from graphc.elaborate.expressions import evaluate
 from graphc.elaborate.loops import Steps, run_steps
+from graphc.elaborate.references import takes_gradients
 from graphc.elaborate.scope import Context, Instance, Scope, mistake
 from graphc.elaborate.values import to_node
 from graphc.graph import OPERATORS, Node
@@ -102,5 +103,6 @@ def _repeat(context: Context, scope: Scope, flow: Flow, stage: tree.RepeatStage)
 
     starts = tuple(to_node(value, stage.span) for value in flow)
     names = tuple(["h"] if len(starts) == 1 else [f"h{i}" for i in range(1, len(starts) + 1)])
-    ends, _ = run_steps(context, scope, Steps(stage.family, names, starts, step))
+    steps = Steps(stage.family, names, starts, step, takes_gradients(stage.stages))
+    ends, _ = run_steps(context, scope, steps)
     return tuple(ends)

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.calls import declare_instance
+from graphc.elaborate.definitions import declare, define
 from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.model import Declared, DimInfo, Initialiser
 from graphc.elaborate.ports import check_type, type_of
@@ -17,7 +18,6 @@ from graphc.elaborate.scope import (
     Mistake,
     Scope,
     Silent,
-    define,
     member,
     mistake,
 )
@@ -99,7 +99,7 @@ def declare_input(context: Context, scope: Scope, statement: tree.Input) -> None
     for name in statement.names:
         node = source(INPUT, name.text, declared)
         context.inputs[name.text] = Declared(name.text, node, declared, name.span, doc)
-        define(context, scope, name, node)
+        declare(context, scope, name, node)
 
 
 def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None:
@@ -131,7 +131,7 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
                 "reusing an instance shares its parameters; call the block again for fresh ones",
             )
         context.name_node(context.params[path].node, path)
-        define(context, scope, name, _value(context, context.params[path]))
+        declare(context, scope, name, _value(context, context.params[path]))
 
 
 def _declared(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
-from graphc.elaborate.references import defined
+from graphc.elaborate.definitions import define
+from graphc.elaborate.references import defined, takes_gradients
 from graphc.elaborate.scope import (
     Context,
     Entry,
@@ -14,14 +15,13 @@ from graphc.elaborate.scope import (
     Mistake,
     Scope,
     Silent,
-    define,
     learn_conditions,
     mistake,
 )
 from graphc.elaborate.values import describe, to_node
-from graphc.graph import Node
+from graphc.graph import Node, with_args
 from graphc.loop import bound as bound_value
-from graphc.loop import make_loop, result
+from graphc.loop import make_loop, rebuild, result
 from graphc.ops.loops import rolled
 from graphc.ops.shaping import stack
 from graphc.source import did_you_mean
@@ -33,12 +33,16 @@ MAXIMAL_COPIES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a loop does: `step` gives the next carried values and the collected items."""
+    """What a loop does: `step` gives the next carried values and the collected items.
+
+    A step that is `differentiated` takes gradients itself.
+    """
 
     family: tree.Family
     names: tuple[str, ...]
     starts: tuple[Node, ...]
     step: Callable[[Scope, Sequence[Node]], tuple[list[Node], list[Node]]]
+    differentiated: bool
 
 
 def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node], list[Node]]:
@@ -67,13 +71,31 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
     around = context.copies
     try:
         for inner in _copies(context, scope, steps.family, path, first, last):
-            carried, items = steps.step(inner, carried)
+            if steps.differentiated:
+                carried, items = _closed(context, steps, inner, carried)
+            else:
+                carried, items = steps.step(inner, carried)
             collected.append(items)
     finally:
         context.copies = around
     if path is not None:
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
     return carried, [stack(*items) for items in zip(*collected, strict=True)]
+
+
+def _closed(
+    context: Context, steps: Steps, inner: Scope, carried: Sequence[Node]
+) -> tuple[list[Node], list[Node]]:
+    """A copy of a step that takes gradients: what is carried into it is its own, as in a loop."""
+    places = [bound_value(n, c.type) for n, c in zip(steps.names, carried, strict=True)]
+    known = set(context.nodes)
+    nexts, items = steps.step(inner, places)
+    made = {path: node for path, node in context.nodes.items() if path not in known}
+    start = dict(zip(places, carried, strict=True))
+    new = rebuild([*nexts, *items, *made.values()], with_args, start)
+    context.rename(new, known)
+    context.nodes.update((path, new[node]) for path, node in made.items())
+    return [new[node] for node in nexts], [new[node] for node in items]
 
 
 def _copies(
@@ -246,7 +268,8 @@ def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -
         items = [inner.entries[f"collect {name}"].value for name in collected]
         return [inner.nexts[name] for name in names], items
 
-    return Steps(statement.family, tuple(names), tuple(starts), step)
+    differentiated = takes_gradients(statement.body)
+    return Steps(statement.family, tuple(names), tuple(starts), step, differentiated)
 
 
 def _define_ends(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.elaborate.references import walk
+from graphc.elaborate.definitions import alias
+from graphc.elaborate.references import takes_gradients, walk
 from graphc.elaborate.scope import (
     BlockValue,
     Context,
@@ -17,7 +18,7 @@ from graphc.elaborate.scope import (
     lookup,
     mistake,
 )
-from graphc.elaborate.values import describe
+from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node
 from graphc.ops import Function
 from graphc.ops.define import to_float
@@ -129,22 +130,28 @@ def bind_ports(
     """Bind the dims of a block's port types to the shapes of the tensors given, and check them.
 
     First the names that no argument has bound, wherever one stands alone as an axis; then
-    everything else must agree. Defaults are evaluated last: they may mention the dims.
+    defaults, which may mention the dims; then everything else must agree. In a block that takes
+    derivatives each port is a node of its own, whatever the caller passes: a block is a function
+    of its ports.
     """
-    tensors = [port for port in block.ports if port.name.text in given]
-    for port in tensors:
-        node, place = given[port.name.text]
-        _bind_names(scope, block, port, node.type, place)
+    given = dict(given)
+    for port in block.ports:
+        if port.name.text in given:
+            node, place = given[port.name.text]
+            _bind_names(scope, block, port, node.type, place)
     for port in block.ports:
         if port.name.text not in given and port.name.text not in scope.entries and port.default:
-            value = context.evaluate(context, scope, port.default)
-            kind = port.type.kind
-            if kind and port.type.axes is None:
-                value = compile_time(
-                    context, kind.text, value, port.default.span, f"`{port.name.text}`"
-                )
-            scope.entries[port.name.text] = Entry(value, port.name.span)
-    for port in tensors:
+            value, place = context.evaluate(context, scope, port.default), port.default.span
+            if port.type.kind and is_compile_time(port):
+                what = f"`{port.name.text}`"
+                value = compile_time(context, port.type.kind.text, value, place, what)
+                scope.entries[port.name.text] = Entry(value, port.name.span)
+            else:
+                given[port.name.text] = to_node(value, place), place
+    apart = _differentiates(scope, block)
+    for port in block.ports:
+        if port.name.text not in given:
+            continue
         node, place = given[port.name.text]
         expected = type_of(context, scope, port.type)
         if expected.dtype == "float":
@@ -153,7 +160,23 @@ def bind_ports(
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
             wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
             raise mistake("E301", f"{block.name.text} takes {wanted}; found {node.type}", place)
+        if apart and node.type.dtype == "float":
+            node = alias(scope, port.name.text, node)
         scope.entries[port.name.text] = Entry(node, port.name.span)
+
+
+def is_compile_time(port: tree.Port) -> bool:
+    """Is what a port takes no tensor, but known when compiling?"""
+    kind = port.type.kind
+    return kind is not None and kind.text in COMPILE_TIME and port.type.axes is None
+
+
+def _differentiates(scope: Scope, block: tree.Block) -> bool:
+    """Does a block state derivatives of its ports, or take some, itself or by what it is given?"""
+    given = (entry.value for entry in scope.entries.values())
+    if any(isinstance(value, Function) and value.name == "grad" for value in given):
+        return True
+    return takes_gradients(block.body) or any(isinstance(s, tree.Rule) for s in block.body)
 
 
 def _bind_names(scope: Scope, block: tree.Block, port: tree.Port, found: Type, place: Span) -> None:

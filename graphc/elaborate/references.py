@@ -95,6 +95,11 @@ def names_in(roots: Iterable[Any]) -> set[str]:
     return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
 
 
+def takes_gradients(roots: Iterable[Any]) -> bool:
+    """Does `grad` stand below these?"""
+    return "grad" in names_in(roots)
+
+
 def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:
     """The names given by `as`, except inside a repeated stage, whose scope is its own."""
     found = [item.name for item in walk(roots) if isinstance(item, tree.Call) and item.name]

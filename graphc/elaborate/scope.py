@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.habits import NAMES
 from graphc.elaborate.model import Condition, Declared, DimInfo
-from graphc.graph import Node, intern
-from graphc.loop import RESULT, RULED
+from graphc.graph import Node
 from graphc.names import MODULE, identifier
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.arithmetic import identity
 from graphc.ops.shaping import index
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
@@ -95,6 +94,8 @@ class Entry:
 POISONED = object()
 """The value of a name whose statement is wrong."""
 
+_numbers: Iterator[int] = count()
+
 
 @dataclass(slots=True)
 class Scope:
@@ -104,7 +105,8 @@ class Scope:
 
     `path` is the prefix of the parameters declared here, None in a block without a name, whose
     use is at `unnamed`. In a loop's body, `carried` and `nexts` are its values, `until` ends it,
-    `collects` says whether it collects, and `copied` that it is of a repeat.
+    `collects` says whether it collects, and `copied` that it is of a repeat. `number` is that of
+    this use of a block or copy of an iteration and of no other, whether it has a path or not.
     """
 
     path: str | None
@@ -119,6 +121,7 @@ class Scope:
     unnamed: Span | None = None
     block: tree.Block | None = None
     reusing: bool = False
+    number: int = field(default_factory=lambda: next(_numbers))
 
     def find(self, name: str) -> Entry | None:
         scope: Scope | None = self
@@ -148,7 +151,8 @@ class Context:
     """The state of one elaboration.
 
     `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
-    (a port's default, a block's body) needs them again. `file_names` are those that the file
+    (a port's default, a block's body) needs them again. `owned` says of a node which scope has
+    given it a name, by its number. `file_names` are those that the file
     defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
     repeat that is a loop, where a parameter exists once for each index; `copies` is how often
     what is at hand is written out by the repeats around it.
@@ -169,6 +173,7 @@ class Context:
     conditions: list[Condition] = field(default_factory=list)
     nodes: dict[str, Node] = field(default_factory=dict)
     names: dict[Node, str] = field(default_factory=dict)
+    owned: dict[Node, int] = field(default_factory=dict)
     uses: list[tuple[str, Span]] = field(default_factory=list)
     origin: Origin | None = None
     surrogate: bool = False
@@ -214,6 +219,8 @@ class Context:
         for old, node in new.items():
             if old in self.names:
                 self.names.setdefault(node, self.names[old])
+            if old in self.owned:
+                self.owned.setdefault(node, self.owned[old])
         for path in [path for path in self.nodes if path not in known]:
             del self.nodes[path]
 
@@ -233,7 +240,7 @@ class Context:
         learn(facts)
 
     def _tables(self) -> tuple[dict[Any, Any], ...]:
-        return self.params, self.nodes, self.names
+        return self.params, self.nodes, self.names, self.owned
 
     @property
     def fixed(self) -> dict[str, int]:
@@ -305,36 +312,6 @@ def parameter_paths(context: Context) -> list[str]:
         ends = dict.fromkeys(declared.family or ())
         paths += [path.replace("*", str(end), 1) for end in ends] or [path]
     return paths
-
-
-def define(
-    context: Context, scope: Scope, name: tree.Ident, value: Any, instance: Instance | None = None
-) -> None:
-    """Give a name its value; a node is also called so in the module.
-
-    One name, one node: what else computes the same, or is called otherwise already, is another
-    node, so that a derivative by this one does not go through it.
-    """
-    path = scope.join(name.text)
-    if isinstance(value, Node) and path is not None and instance is not None:
-        context.nodes[path] = value  # what a block gives is called by what it defines
-        context.names[value] = path
-    elif isinstance(value, Node) and path is not None:
-        value = _apart(context, value, path)
-        context.name_node(value, path)
-    scope.entries[name.text] = Entry(value, name.span, instance)
-
-
-def _apart(context: Context, node: Node, path: str) -> Node:
-    """The node that is called so and nothing else; a result of a block keeps its inner name."""
-    before = context.names.get(node)
-    if before is not None and (before == path or before.startswith(f"{path}.")):
-        return node
-    if before is not None:  # another name of the same node
-        return intern(identity, (node,), {}, node.type, path)
-    if node.static or not node.args or node.op in (RESULT, RULED):
-        return node
-    return intern(node.op, node.args, node.attrs, node.type, path)
 
 
 def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = False) -> Entry:

@@ -16,6 +16,7 @@ from graphc.elaborate.declarations import (
     define_instance,
     require,
 )
+from graphc.elaborate.definitions import define
 from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.loops import run_collect, run_next, run_repeat, run_scan, run_until
 from graphc.elaborate.ports import check_type
@@ -29,7 +30,6 @@ from graphc.elaborate.scope import (
     Mistake,
     Scope,
     Silent,
-    define,
     mistake,
 )
 from graphc.elaborate.values import to_node

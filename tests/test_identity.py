@@ -1,0 +1,203 @@
+"""One name, one node: derivatives by what is computed elsewhere too; blocks are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import module
+
+from graphc.source import GraphError
+
+pytestmark = pytest.mark.levels
+
+SLOPE = "block slope(x: [], s: []) -> r: [] { y = 2 * s; r = y + grad(x * y, y) }"
+TWICE = "block twice(x: []) -> p: [], q: [] { p = 2 * x; q = 2 * x }"
+CURVED = "block curved(x: []) -> y: [] { y = tanh(x) }"
+PARTIAL = "block partial(x: [], y: []) -> g: [] { v = x * x * y; g = grad(v, x) }"
+TANH = np.tanh(3.0)
+
+VALUES = [
+    ("uses of a block without a name", f"{SLOPE}\noutput q = 0 + slope(0 + slope(1, a), a)", 13),
+    ("one instance, twice", f"{SLOPE}\ninstance f = slope()\noutput q = f(f(1, a), a)", 13),
+    ("uses under one name each", f"{SLOPE}\nu = slope(1, a)\noutput q = slope(u, a)", 13),
+    (
+        "uses with several results",
+        "block slopes(x: [], s: []) -> p: [], o: [] { p = 2 * s; o = p + grad(x * p, p) }\n"
+        "p, o = slopes(1, a)\nr, last = slopes(o, a)\noutput q = last",
+        13,
+    ),
+    ("two ports given one node", f"{PARTIAL}\noutput q = partial(a, a)", 18),
+    ("a port given what depends on the other", f"{PARTIAL}\noutput q = partial(a, a**2)", 54),
+    ("a port given a number", f"{PARTIAL}\noutput q = partial(2, 2)", 8),
+    (
+        "a port that has a default",
+        "block f(x: [], c: [] = 2) -> g: [] { g = grad(x * c * 2, c) }\noutput q = f(a)",
+        6,
+    ),
+    (
+        "a gradient that is passed in",
+        "block f(d: fn, x: [], y: []) -> g: [] { v = x * x * y; g = d(v, x) }\n"
+        "output q = f(grad, a, a)",
+        18,
+    ),
+    (
+        "blocks in blocks",
+        "block within(v: [], y: []) -> g: [] { u = v * y; g = grad(u, y) }\n"
+        "block around(x: []) -> g: [] { w = within(x * x, x); g = grad(w * x, x) }\n"
+        "output q = around(a)",
+        27,
+    ),
+    (
+        "iterations that are written out",
+        "block f(x: []) -> g: [] {\n"
+        "    repeat r[k in 1..3] carry h = zeros([1]) {\n"
+        "        y = 2 * x\n        z = grad(sum(h) * y, y)\n"
+        "        next h = concat(h, stack(z + 1))\n    }\n    g = sum(h)\n}\noutput q = 0 + f(a)",
+        7,
+    ),
+    ("numbers", "c = 2.0\nd = 2.0\noutput q = grad(c * d * a, c)", 6),
+    (
+        "a carried value",
+        "scan r[t in 1] carry h = a { y = h; z = h; next h = grad(y * z, y) }\noutput q = h",
+        3,
+    ),
+    (
+        "the steps of a loop",
+        "scan r[t in 2] carry h = a { next h = grad(h * a**2, a) }\noutput q = h",
+        108,
+    ),
+    (
+        "steps that are written out",
+        "repeat r[t in 1..2] carry h = a, m = zeros([1]) {\n"
+        "    next h = grad(h * a**2, a)\n    next m = concat(m, ones([1]))\n}\noutput q = h",
+        108,
+    ),
+    (
+        "steps within steps, written out",
+        "repeat r[t in 1..2] carry h = a, m = zeros([1]) {\n"
+        "    repeat s[j in 1..2] carry g = h, l = zeros([1]) {\n"
+        "        next g = grad(g * h * a, a)\n        next l = concat(l, ones([1]))\n    }\n"
+        "    next h = g\n    next m = concat(m, l)\n}\noutput q = h",
+        27**3,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), [c[1:] for c in VALUES], ids=[c[0] for c in VALUES])
+def test_gradients_in_the_graph(text: str, value: float) -> None:
+    made = module(f"input a\n{text}\n")
+    found = made.forward(3.0)
+    outputs = found if hasattr(found, "q") else found[0]
+    assert float(outputs.q) == value
+
+
+DERIVED = [
+    ("results", f"{TWICE}\np, q = twice(a)\noutput s = p * q", "p", 6),
+    ("numbers", "c = 2.0\nd = 2.0\noutput s = c * d * a", "c", 6),
+    ("arrays of ones", "c = ones([3])\nd = ones([3])\noutput s = sum(c * d * a)", "c", [3, 3, 3]),
+    ("`as` in an expression", "output s = (tanh(a) as b) * tanh(a)", "b", TANH),
+    ("`as` in a chain", "a -> tanh as b -> y\noutput s = b * y", "y", TANH),
+    ("`as` of a block", f"{CURVED}\na -> curved as b -> y\noutput s = b * y", "y", TANH),
+    ("what has another name", f"{CURVED}\ny = (curved(a) as b)\noutput s = b * y", "b", 2 * TANH),
+    (
+        "what is collected twice",
+        "scan r[t in 2] carry h = 0.0 { next h = h + a; collect p = h; collect q = h }\n"
+        "output s = sum(p * q)",
+        "p",
+        [0, 3],
+    ),
+    (
+        "in a written-out step, and named again by its end",
+        "repeat r[t in 1..2] carry h = a, m = zeros([1]) {\n"
+        "    u = h + grad(h * a**2, a)\n    next h = u\n    next m = concat(m, ones([1]))\n}\n"
+        "output s = h**2",
+        "r.2.u",
+        2 * 147.0,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "gradient"), [c[1:] for c in DERIVED], ids=[c[0] for c in DERIVED]
+)
+def test_derivatives_by_names(text: str, path: str, gradient: Any) -> None:
+    made = module(f"input a\n{text}\nderive grad s wrt {path} as by\n")
+    np.testing.assert_allclose(made.by(3.0)[path], gradient, rtol=1e-14)
+
+
+def test_what_the_caller_passes_is_not_seen_in_a_block() -> None:
+    """A port does not depend on another, though the caller computes one from the other."""
+    text = "input a\nblock f(v: [], x: []) -> g: [] { g = grad(v, x) }\noutput q = f(a**2, a)\n"
+    with pytest.raises(GraphError) as wrong:
+        module(text)
+    assert wrong.value.diagnostics[0].code == "E406"
+
+
+X = np.array([0.1, 0.2, 0.3])
+EARLY: list[tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = [
+    ("z = 2 * x; output s = sum(z * sin(z))", lambda x: 2 * x, lambda z: np.sin(z) + z * np.cos(z)),
+    ("z = x / 4; output s = sum(z / exp(z) * z)", lambda x: x / 4,
+     lambda z: (2 * z - z * z) * np.exp(-z)),
+    ("z = softmax(x); output s = sum(log(z) * z)", lambda x: np.exp(x) / np.exp(x).sum(),
+     lambda z: 1 + np.log(z)),
+    ("z = x**2; output s = sqrt(sum(z)) + sum(z**2)", lambda x: x**2,
+     lambda z: 0.5 / np.sqrt(z.sum()) + 2 * z),
+    ("z = exp(x); output s = sum(log(1 + z) * z)", np.exp, lambda z: np.log1p(z) + z / (1 + z)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "point", "gradient"), EARLY, ids=[c[0] for c in EARLY])
+def test_forms_that_cost_less_keep_what_is_derived_by(
+    text: str, point: Callable[[Any], Any], gradient: Callable[[Any], Any]
+) -> None:
+    """On all of its ways, also where another way still reads it."""
+    made = module(f"input x: [3]\n{text}\nderive grad s wrt z\n")
+    np.testing.assert_allclose(made.grad_s(X)["z"], gradient(point(X)), rtol=1e-13)
+
+
+def _doubled(v: Any) -> Any:
+    """The gradient of sin(v) · 2v."""
+    return 2 * (np.sin(v) + v * np.cos(v))
+
+
+RULED: list[tuple[str, str, Any]] = [
+    ("rule vjp x = cotangent(y) * z * cos(x)", "v, 2 * v", _doubled),
+    ("rule vjp z = cotangent(y) * sin(x)", "v, 2 * v", _doubled),
+    ("rule vjp x = cotangent(y) * z * cos(x)", "v, v", lambda v: np.sin(v) + v * np.cos(v)),
+    ("rule vjp x = 7 * cotangent(y)", "v, v", lambda v: 7 + np.sin(v)),
+    ("rule vjp x = 7 * cotangent(y)\nrule vjp z = 0 * cotangent(y)", "v, v", lambda v: 7 + 0 * v),
+    ("rule jvp y = tangent(x) * z * cos(x)", "v, v", lambda v: v * np.cos(v)),
+    ("rule jvp y = 5 * tangent(x) + 3 * tangent(z)", "v, v", lambda v: 8 + 0 * v),
+    ("rule jvp y = 5 * tangent(x) + 3 * tangent(z)", "v, 2 * v", lambda v: 11 + 0 * v),
+    ("rule vjp x = 7 * cotangent(y)", "sin(v), exp(v)",
+     lambda v: 7 * np.cos(v) + np.sin(np.sin(v)) * np.exp(v)),
+]  # fmt: skip
+
+
+def _both_modes(made: ModuleType, v: Any) -> tuple[Any, Any]:
+    eye = np.eye(len(v))
+    return made.grad_s(v)["v"], np.array([made.push(v, tangents={"v": e})[1].s for e in eye])
+
+
+@pytest.mark.parametrize(("rule", "given", "gradient"), RULED)
+def test_rules_of_ports_that_share_what_they_are_given(
+    rule: str, given: str, gradient: Any
+) -> None:
+    """A port without a rule keeps its own derivative; a jvp rule speaks for all ports."""
+    v = np.array([0.3, 0.7])
+    made = module(f"""
+        input v: [2]
+        block f(x: [K], z: [K]) -> y: [K] {{
+            y = sin(x) * z
+            {rule}
+        }}
+        output s = sum(f({given}))
+        derive grad s wrt v
+        derive jvp s wrt v as push
+    """)
+    for found in _both_modes(made, v):
+        np.testing.assert_allclose(found, gradient(v), rtol=1e-14)
