@@ -14,6 +14,7 @@ from graphc.loop import (
     STEPS,
     Loop,
     arguments,
+    captured,
     inside_first,
     limit,
     make_loop,
@@ -22,6 +23,9 @@ from graphc.loop import (
     result,
 )
 from graphc.rewrite.mapping import mapped
+
+Group = tuple[Node, ...]
+"""Loops that one loop computes, the first of them with all that it carries."""
 
 Numbers = Callable[[Node, int], int]
 """The number that a result of a loop has in the loop that takes its place."""
@@ -39,51 +43,48 @@ def merge_loops(graph: Graph) -> Graph:
 def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
     """What the results reach beyond what is given, also inside loops, with loops merged."""
     results = list(results)
-    nodes = list(arguments_first(results, given))
-    hosts = _hosts([node for node in nodes if node.op is LOOP])
-    guests: dict[Node, list[Node]] = {}
-    for node, host in hosts.items():
-        guests.setdefault(host, []).append(node)
-    unions = {
-        host: replace(
-            host.attrs["loop"],
-            collected=tuple(dict.fromkeys(n for one in group for n in one.attrs["loop"].collected)),
-        )
-        for host, group in guests.items()
-        if len(group) > 1
-    }
-
-    def numbers(node: Node, number: int) -> int:
-        union = unions.get(hosts[node])
-        if union is None or number == STEPS:
-            return number
-        loop: Loop = node.attrs["loop"]
-        if number < len(loop.carried):
-            same: int = union.carried.index(loop.carried[number])
-            return same
-        item: int = union.collected.index(loop.results[number])
-        return len(union.carried) + item
-
-    known = {node: node for node in given}
-    made = _made(_hosts_first(results, given, hosts), unions, numbers, hosts, known)
-    new = rebuild(results, with_args, known | made)
-    inside = dict(known)
-    for node in arguments_first([new[n] for n in results], given):
+    groups = _groups(results, given)
+    unions = {group: _union(group) for group in groups.values()}
+    new = {node: node for node in given}
+    for node in _groups_first(results, given, groups):
         with stamped(node.origin, node.index[0]):
-            args = tuple(inside[arg] for arg in node.args)
             if node.op is LOOP:
-                inside[node] = _with_body(node, inside)
+                group = groups[node]
+                made = _with_body(group[0], unions[group], new)
+                new.update(dict.fromkeys(group, made))
             elif node.op is RESULT:
-                inside[node] = result(args[0], node.attrs["number"])
+                number = _number(node, unions[groups[node.args[0]]])
+                new[node] = result(new[node.args[0]], number)
             else:
-                inside[node] = with_args(node, args)
-    return inside | {old: inside[one] for old, one in new.items() if one in inside}
+                new[node] = with_args(node, tuple(new[arg] for arg in node.args))
+    return new
 
 
-def _hosts_first(
-    results: Iterable[Node], given: Collection[Node], hosts: Mapping[Node, Node]
+def _union(group: Group) -> Loop:
+    """The first loop, which collects what any of them does."""
+    first: Loop = group[0].attrs["loop"]
+    items = dict.fromkeys(item for node in group for item in node.attrs["loop"].collected)
+    return replace(first, collected=tuple(items))
+
+
+def _number(node: Node, union: Loop) -> int:
+    """The number that a result of a loop has in the union that takes its place."""
+    number: int = node.attrs["number"]
+    loop: Loop = node.args[0].attrs["loop"]
+    if number == STEPS:
+        return number
+    if number < len(loop.carried):
+        return union.carried.index(loop.carried[number])
+    return len(union.carried) + union.collected.index(loop.results[number])
+
+
+def _groups_first(
+    results: Iterable[Node], given: Collection[Node], groups: Mapping[Node, Group]
 ) -> Iterator[Node]:
-    """What the results reach: each node after its arguments, each loop after its host."""
+    """What the results reach: each node after its arguments; of a group of loops the first one.
+
+    A group comes after the arguments of all of its loops.
+    """
     seen: set[Node] = set(given)
     pending = list(results)[::-1]
     while pending:
@@ -91,20 +92,20 @@ def _hosts_first(
         if node in seen:
             pending.pop()
             continue
-        host = hosts.get(node, node)
-        missing = [n for n in (*node.args, host) if n not in seen and n is not node]
+        group = groups.get(node, (node,))
+        missing = [arg for one in group for arg in one.args if arg not in seen]
         if missing:
             pending.extend(reversed(missing))
         else:
-            seen.add(node)
-            yield pending.pop()
+            seen.update(group)
+            pending.pop()
+            yield group[0]
 
 
-def _with_body(node: Node, new: dict[Node, Node]) -> Node:
-    """A loop on new arguments, with the loops of its body merged; its nodes are mapped too."""
-    loop: Loop = node.attrs["loop"]
-    initials, sources, outer = arguments(node)
-    fixed = {n: n for n in loop.bound} | {n: new[n] for n in outer}
+def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
+    """A loop on the new arguments of a node, its body merged; the nodes of it are mapped too."""
+    initials, sources, _ = arguments(node)
+    fixed = {n: n for n in loop.bound} | {n: new[n] for n in captured(loop)}
     moved = rebuild(loop.roots, with_args, fixed)
     merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
     body = {old: merged[one] for old, one in moved.items() if one in merged}
@@ -124,22 +125,56 @@ def _with_body(node: Node, new: dict[Node, Node]) -> Node:
     )
 
 
-def _hosts(loops: Sequence[Node]) -> dict[Node, Node]:
-    """For each loop the one that takes all its steps and carries the most, perhaps itself."""
+def _groups(results: Sequence[Node], given: Collection[Node]) -> dict[Node, Group]:
+    """For each loop those that one loop computes: the first takes the steps of all of them.
+
+    A loop joins another that takes all its steps and carries no less, unless a third has to stand
+    between the two, counting what has been joined so far (Kennedy and McKinley 1993: a path that
+    prevents fusion).
+    """
+    needs = _needs(results, given)
+    groups: dict[Node, Group] = {node: (node,) for node in needs}
+
+    def leads(start: Group, end: Group) -> bool:
+        """Does a group need another?"""
+        seen = {start}
+        pending = [start]
+        while pending:
+            group = pending.pop()
+            above = {groups[loop] for node in group for loop in needs[node]} - seen
+            if end in above:
+                return True
+            seen |= above
+            pending += above
+        return False
+
     alike: dict[Any, list[Node]] = {}
-    for node in loops:
+    for node in needs:
         alike.setdefault(_frame(node), []).append(node)
-    hosts = {node: node for node in loops}
-    for group in alike.values():
-        widest = sorted(group, key=lambda node: -len(_parts(node)))
-        for node in group:
-            hosts[node] = next(
-                host
-                for host in widest
-                if host is node
-                or (_parts(node) <= _parts(host) and node not in arguments_first(host.args))
-            )
-    return hosts
+    for nodes in alike.values():
+        parts = {node: _parts(node) for node in nodes}
+        hosts: list[Node] = []
+        for node in sorted(nodes, key=lambda node: -len(parts[node])):
+            for host in hosts:
+                wide, narrow = groups[host], groups[node]
+                if parts[node] <= parts[host] and not (leads(wide, narrow) or leads(narrow, wide)):
+                    groups.update(dict.fromkeys((*wide, node), (*wide, node)))
+                    break
+            else:
+                hosts.append(node)
+    return groups
+
+
+def _needs(results: Iterable[Node], given: Collection[Node]) -> dict[Node, set[Node]]:
+    """The loops that the results reach, each with those that it reads without another between."""
+    needs: dict[Node, set[Node]] = {}
+    read: dict[Node, set[Node]] = {}
+    for node in arguments_first(results, given):
+        above: set[Node] = set()
+        for arg in node.args:
+            above |= {arg} if arg.op is LOOP else read.get(arg, set())
+        (needs if node.op is LOOP else read)[node] = above
+    return needs
 
 
 def _frame(node: Node) -> Any:
@@ -212,39 +247,23 @@ def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
 
 def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Graph:
     """The graph with these loops in the place of others, their results renumbered."""
-    new = _made(inside_first(graph.results.values()), loops, numbers, {}, {})
-    return mapped(graph, rebuild(graph.results.values(), with_args, new))
-
-
-def _made(
-    nodes: Iterable[Node],
-    loops: Mapping[Node, Loop],
-    numbers: Numbers,
-    hosts: Mapping[Node, Node],
-    known: Mapping[Node, Node],
-) -> dict[Node, Node]:
-    """The results of loops that others take the place of, and what these are made of.
-
-    `loops` are by node; `hosts` says where another node's loop takes a node's place.
-    """
-    new = dict(known)
+    new: dict[Node, Node] = {}
     made: dict[Node, Node] = {}
-    for node in nodes:
+    for node in inside_first(graph.results.values()):
         old = node.args[0] if node.op is RESULT else node
-        host = hosts.get(old, old)
-        if node.op is not RESULT or host not in loops:
+        if node.op is not RESULT or old not in loops:
             continue
-        if host not in made:
-            loop = loops[host]
-            initials, sources, _ = arguments(host)
-            before: Loop = host.attrs["loop"]
+        if old not in made:
+            loop = loops[old]
+            initials, sources, _ = arguments(old)
+            before: Loop = old.attrs["loop"]
             start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
             taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
-            steps = limit(host)
+            steps = limit(old)
             limits = [] if steps is None else [steps]
-            with stamped(host.origin, host.index[0]):
+            with stamped(old.origin, old.index[0]):
                 new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
-                made[host] = make_loop(
+                made[old] = make_loop(
                     replace(
                         loop,
                         nexts=tuple(new[n] for n in loop.nexts),
@@ -255,5 +274,5 @@ def _made(
                     [new[n] for n in taken],
                     None if steps is None else new[steps],
                 )
-        new[node] = result(made[host], numbers(old, node.attrs["number"]))
-    return new
+        new[node] = result(made[old], numbers(old, node.attrs["number"]))
+    return mapped(graph, rebuild(graph.results.values(), with_args, new))
