@@ -63,6 +63,25 @@ warning[W712]: `v` of [B] goes along the last axis of `w` of [B, B], which has 2
     ]
 
 
+def test_in_a_loop() -> None:
+    """What a step reads by position is written as it was; what its form says holds inside, too."""
+    text = """
+        scan e[t in B] carry h = 1.0 {
+            collect L = sum(log(x[t]**2))
+            collect M = sum(where(x[t] > 0, sqrt(x[t]), 0))
+            repeat f[k in 2] carry g = h { next g = log2(g) + sqrt(g) + g**0.5 + log(2.0) }
+            next h = g**2
+        }
+        output y = sum(L) + sum(M) + sqrt(h)
+    """
+    assert [one.splitlines()[0] for one in warned(text)] == [
+        "warning[W711]: `x[t]**2` can be 0: the value there is -inf in `log`",
+        "warning[W710]: `where` does not protect the derivative of `sqrt(x[t])`: "
+        "it counts, times 0, where `x[t] > 0` is false",
+        "warning[W711]: `h` can be 0: the derivative there is infinite in `sqrt`",
+    ]
+
+
 HELP = {
     "where(x > 0, log(x), 0)": "choose its operand first: `log(where(x > 0, x, 1))`",
     "where(x <= 0, 0, log(x))": "choose its operand first: `log(where(x <= 0, 1, x))`",

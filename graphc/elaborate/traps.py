@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.scope import Context
 from graphc.graph import DIM, SOURCES, Node
-from graphc.loop import BOUND, LOOP, RULED, Loop, everywhere
+from graphc.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, arguments, everywhere
 from graphc.source import Diagnostic, error
 from graphc.types import is_one, same
 
@@ -24,7 +24,7 @@ CARRIED = {
 """Operations through which a number that is not safe reaches an operand."""
 
 MOVED = {"expand", "reshape", "permute", "broadcast_to", "index", "id"}
-STEPS = MOVED | {"+", "-", "*", "/", "**", "negative", "abs"}
+SIMPLE = MOVED | {"+", "-", "*", "/", "**", "negative", "abs"}
 """What a condition may do to a value first, as in abs(x) < 1."""
 
 LONGEST = 40
@@ -42,8 +42,8 @@ class Facts:
 
 def traps(context: Context) -> Iterator[Diagnostic]:
     """A warning for each, once for each place in the text."""
-    names = context.names
     outputs = [d.node for d in context.outputs.values()]
+    names = {**_elements(outputs, context.names), **context.names}
     facts = Facts(_signs(outputs), _changing(outputs))
     seen: set[tuple[object, str]] = set()
     for node in _differentiated(outputs):
@@ -55,6 +55,20 @@ def traps(context: Context) -> Iterator[Diagnostic]:
             if found is not None and (found.span, found.message) not in seen:
                 seen.add((found.span, found.message))
                 yield found
+
+
+def _elements(outputs: list[Node], names: Mapping[Node, str]) -> dict[Node, str]:
+    """What a loop reads by position, as it may have been written."""
+    found: dict[Node, str] = {}
+    for node in everywhere(outputs):
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            _, sources, _ = arguments(node)
+            for element, source in zip(loop.elements, sources, strict=True):
+                of = source.attrs.get("name") or names.get(source) or found.get(source)
+                if of is not None:
+                    found[element.node] = f"{of}[{':, ' * element.axis}{loop.index}]"
+    return found
 
 
 def _differentiated(outputs: list[Node]) -> list[Node]:
@@ -123,7 +137,7 @@ def _compared(condition: Node, facts: Facts) -> set[Node]:
                 while arg.type.dtype == "float" and arg in facts.changing:
                     found.add(arg)
                     changing = [one for one in arg.args if one in facts.changing]
-                    if arg.op.name not in STEPS or len(changing) != 1:
+                    if arg.op.name not in SIMPLE or len(changing) != 1:
                         break
                     arg = changing[0]
     return found
@@ -187,14 +201,37 @@ def _changing(outputs: list[Node]) -> set[Node]:
     for node in everywhere(outputs):
         if node.op in (*SOURCES, BOUND) or not found.isdisjoint(node.args):
             found.add(node)
+        if node.op is LOOP:
+            found.update(node.attrs["loop"].bound)
     return found
 
 
 def _signs(outputs: list[Node]) -> dict[Node, int]:
-    """What the form of each node says of its values: above 0, at least 0, or nothing."""
+    """What the form of each node says of its values: above 0, at least 0, or nothing.
+
+    An element of a loop is as its source, what is collected as its item, and what a loop ends with
+    as the weaker of its start and what a step makes of it.
+    """
     signs: dict[Node, int] = {}
+
+    def sign(node: Node) -> int:
+        if node not in signs:  # a number, which is written where a step reads it
+            signs[node] = _sign(node, [sign(arg) for arg in node.args])
+        return signs[node]
+
     for node in everywhere(outputs):
-        signs[node] = _sign(node, [signs.get(arg, UNKNOWN) for arg in node.args])
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            _, sources, _ = arguments(node)
+            signs.update(dict.fromkeys(loop.carried, UNKNOWN))
+            for element, source in zip(loop.elements, sources, strict=True):
+                signs[element.node] = sign(source)
+        if node.op is RESULT and node.attrs["number"] != STEPS:
+            loop, number = node.args[0].attrs["loop"], node.attrs["number"]
+            starts, _, _ = arguments(node.args[0])
+            signs[node] = min(sign(one) for one in (loop.results[number], *starts[number:][:1]))
+        else:
+            signs[node] = sign(node)
     return signs
 
 
@@ -224,7 +261,7 @@ def _at_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic 
     name = node.op.name
     power = node.args[1].value if name == "**" else None
     is_root = name == "sqrt" or (isinstance(power, float) and 0 < power < 1)
-    if not (is_root or name in LOGARITHMS) or facts.signs[node.args[0]] != AT_LEAST_0:
+    if not (is_root or name in LOGARITHMS) or facts.signs.get(node.args[0]) != AT_LEAST_0:
         return None
     operand = node.args[0]
     if name == "sqrt" and _is_square_sum(operand):  # compiled as `norm`

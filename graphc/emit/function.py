@@ -202,7 +202,7 @@ def _handed_on(step: LoopStep) -> list[str]:
     spare = {name: other for name, other, _, _ in step.turns}
     lines, names, values = [], [], []
     for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
-        written = expression(node, variables)
+        written = _carried(node, variables)
         if name in grown:
             lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
         elif written != name:
@@ -250,11 +250,15 @@ def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
     return found
 
 
+def _carried(node: Node, variables: Mapping[Node, str]) -> str:
+    """What is carried: an array or a number of NumPy; one of Python has neither axes nor dtype."""
+    written = expression(node, variables)
+    return f"{DTYPES[node.type.dtype]}({written})" if node.static else written
+
+
 def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str]) -> list[str]:
     """What a carried value starts from; what grows in place has to be an array of its own."""
-    start = expression(initial, variables)
-    if initial.static:  # what is carried is no number of Python, which has no axes
-        return [f"{name} = {DTYPES[initial.type.dtype]}({start})"]
+    start = _carried(initial, variables)
     made = initial.op is full_array or (initial.args and initial.op is not RESULT)
     own = made and variables.get(initial) in (None, name)
     if grows and initial.rank and (not own or initial.op.view_of is not None):

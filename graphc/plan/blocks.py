@@ -221,7 +221,8 @@ class _Builder:
         mode = self.program.label.removeprefix(self.program.name)
         name = self.names.fresh(f"block{mode}")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
-        used = {arg for step in steps for arg in self._behind(step.node)}
+        read = [arg for step in steps for arg in step.node.args]
+        used = {*self._behind([*read, *(new for _, _, new, _ in outputs)])}
         slices = [one for one in self.slices if one.node in used]
         body = Program(
             "", (*slices, *steps), self.variables, results,
@@ -248,9 +249,9 @@ class _Builder:
             chosen.insert(long, self._items(node)[long])
             yield name, node, component, subscript(chosen, node.shape)
 
-    def _behind(self, node: Node) -> Iterable[Node]:
-        """What the statement of a node reads, also in what is written inside it."""
-        pending = list(node.args)
+    def _behind(self, nodes: Iterable[Node]) -> Iterable[Node]:
+        """What statements read that read these nodes, also in what is written inside them."""
+        pending = list(nodes)
         while pending:
             one = pending.pop()
             yield one

@@ -108,7 +108,7 @@ def _ends(
             loop, [starts[c] for c in carried], read, None if steps is None else new[steps]
         )
         new[node] = made
-        if not fixed:
+        if carried == old.carried:
             return ()
         results = [result(made, number) for number in range(len(loop.results))]
     ends = dict(zip(carried, results, strict=False))

@@ -188,7 +188,8 @@ class _Parting:
         terms = [
             typed(total(arg, self.steps), arg.type) for arg in adding.args if arg is not carried
         ]
-        if not is_zero(start) or not same_shape(terms[0].shape, adding.shape):
+        stretched = not all(same_shape(term.shape, adding.shape) for term in terms)
+        if stretched or not is_zero(start):
             return with_args(
                 adding, tuple(start if arg is carried else terms.pop(0) for arg in adding.args)
             )

@@ -1,0 +1,309 @@
+"""Derivatives where one loop reads another or stands in it, by complex steps of plain Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import module
+from derivative_checks import close
+
+Names = dict[str, Any]
+Run = Callable[[Names], Any]
+
+STEP = 1e-30
+SPACING = 1e-3
+
+pytestmark = pytest.mark.levels
+
+
+def flat(values: Mapping[str, Any]) -> np.ndarray:
+    return np.concatenate([np.ravel(one) for one in values.values()])
+
+
+def gradient(run: Run, given: Names, at: np.ndarray) -> np.ndarray:
+    """Of a scalar by complex steps, exact to the last digits: Squire and Trapp 1998."""
+    ends = np.cumsum([np.size(one) for one in given.values()])[:-1]
+
+    def value(point: np.ndarray) -> Any:
+        parts = zip(given.items(), np.split(point, ends), strict=True)
+        return run({path: part.reshape(np.shape(like))[()] for (path, like), part in parts})
+
+    return np.array([np.imag(value(at + way)) / STEP for way in 1j * STEP * np.eye(len(at))])
+
+
+def hessian(run: Run, given: Names) -> np.ndarray:
+    """Differences of fourth order of the gradient by complex steps."""
+    at = flat(given)
+
+    def row(way: np.ndarray) -> np.ndarray:
+        near, far = (
+            gradient(run, given, at + n * way) - gradient(run, given, at - n * way) for n in (1, 2)
+        )
+        return (8 * near - far) / (12 * SPACING)
+
+    return np.array([row(way) for way in SPACING * np.eye(len(at))])
+
+
+def two_scans(i: Names) -> Any:
+    return sum(np.sin(np.exp(x)) for x in i["x"])
+
+
+def newton_in_a_scan(i: Names) -> Any:
+    total = 0
+    for a in i["a"]:
+        y = 1.0
+        for _ in range(5):
+            y = y - a / y
+        total = total + y
+    return total
+
+
+def scan_between_scans(i: Names) -> Any:
+    h, hs, g = 0.0, [], 0.5
+    for x in i["x"]:
+        h = np.sin(h + x)
+        hs.append(h)
+    for one, x in zip(hs, i["x"], strict=True):
+        g = np.sin(g * one) + x * g
+    return g * h
+
+
+def two_carries(i: Names) -> Any:
+    h, g = i["p"], i["x"]
+    for _ in range(2):
+        h, g = np.sum(g) * i["p"], np.sum(h**2) + np.zeros(3)
+    return np.sum(np.tanh(h))
+
+
+def nested_carries(i: Names) -> Any:
+    h25, h26 = i["x1"], 0.5
+    h7, h8 = np.zeros((2, 1)), np.zeros((2, 1))
+    h25, h26 = np.sum(h7 * h25, axis=1)[:, None] * h8, h26 * np.sum(h25)
+    return h26
+
+
+def sums(i: Names) -> Any:
+    return np.sum(np.sin(3 * i["a"] + 3 * i["x"]))
+
+
+def numbers_and_arrays(i: Names) -> Any:
+    h, k = np.sin(np.sin(np.sin(i["c"]))), i["a"] * 2 + i["c"]
+    return h * k + k * k
+
+
+def gathers(i: Names) -> Any:
+    h = 0.0
+    for row in ((0, 2), (3, 3), (1, 0)):
+        h = np.tanh(h + i["E"][row[0]] * i["E"][row[1]])
+    return np.sum(h**2)
+
+
+def layers_of_scans(i: Names) -> Any:
+    xs = i["x"]
+    for k in range(2):
+        w, h, hs = i[f"layer.{k}.s.w"], np.zeros(2), []
+        for x in xs:
+            h = np.tanh(w * h + x[::-1] + w[0])
+            hs.append(h)
+        xs = np.stack(hs)
+    return np.sum(xs**2)
+
+
+def coupled(i: Names) -> Any:
+    a, b = i["x"]
+    for k in range(3):
+        s = i[f"flow.{k}.s"]
+        shift = np.tanh(s[0] * a + s[1]) * s[2]
+        a, b = b * np.exp(shift) + shift, a
+    return a**2 + a * b
+
+
+RNG = np.random.default_rng(3)
+IDS = np.array([[0, 2], [3, 3], [1, 0]])
+CASES: dict[str, tuple[str, Run, Names]] = {
+    "a scan reads what another collects": (
+        """
+        input x: [3]
+        scan f[i in 3] { collect a = exp(x[i]) }
+        scan e[i in 3] { collect L = sin(a[i]) }
+        output y = sum(L)
+        """,
+        two_scans,
+        {"x": RNG.normal(size=3)},
+    ),
+    "a recurrence over another's states": (
+        """
+        dim T
+        input x: [T]
+        scan f[i in T] carry h = 0.0 {
+            next h = sin(h + x[i])
+            collect hs = sin(h + x[i])
+        }
+        scan e[i in T] carry g = 0.5 { next g = sin(g * hs[i]) + x[i] * g }
+        output y = g * h
+        """,
+        scan_between_scans,
+        {"x": RNG.normal(size=4)},
+    ),
+    "a recurrence in each step": (
+        """
+        input a: [3]
+        scan m[i in 3] {
+            scan nw[k in 5] carry y = 1.0 { next y = y - a[i] / y }
+            collect r = y
+        }
+        output y = sum(r)
+        """,
+        newton_in_a_scan,
+        {"a": np.array([-0.3, -0.7, -1.1])},
+    ),
+    "two carried values, each from the other": (
+        """
+        input x: [3]
+        input p: [2]
+        repeat r[k in 2] carry h = p, g = x {
+            next h, g = sum(g) * p, sum(h**2) + zeros([3])
+        }
+        output y = sum(tanh(h))
+        """,
+        two_carries,
+        {"x": RNG.normal(size=3), "p": np.array([0.3, -0.2])},
+    ),
+    "a loop of one step after another": (
+        """
+        input x1: [2, 1]
+        repeat r5[k6 in 1..3] carry h7 = x1, h8 = x1 {
+            next h7 = zeros([2, 1])
+            next h8 = h7
+        }
+        scan sc22[t23 in 1] carry h25 = x1, h26 = 0.5 {
+            next h25 = sum(h7 * h25, axis=1)[:, _] * h8
+            next h26 = h26 * sum(h25)
+        }
+        output y = sum(h26)
+        """,
+        nested_carries,
+        {"x1": RNG.normal(size=(2, 1))},
+    ),
+    "a sum of arrays and numbers": (
+        """
+        dim B
+        input x: [B]
+        param a
+        scan L[i in 3] carry h = zeros([B]) { next h = a + h + x }
+        output y = sum(sin(h))
+        """,
+        sums,
+        {"x": RNG.normal(size=4), "a": 0.4},
+    ),
+    "a carried value that its start is not read for": (
+        """
+        param a
+        param c
+        scan L0[i in 3] carry h = c, k = 0.0 {
+            next h = sin(h)
+            next k = a * 2 + c
+        }
+        output y = h * k + k * k
+        """,
+        numbers_and_arrays,
+        {"a": 0.3, "c": -0.7},
+    ),
+    "rows gathered by the step's numbers": (
+        """
+        dim T
+        input ids: int[T, 2]
+        param E: [4, 2]
+        scan s[t in T] carry h = zeros([2]) {
+            e = E[ids[t]]
+            next h = tanh(h + e[0] * e[1])
+        }
+        output y = sum(h**2)
+        """,
+        gathers,
+        {"E": RNG.normal(size=(4, 2))},
+    ),
+    "layers of scans, each with its own weight": (
+        """
+        dim T
+        input x: [T, 2]
+        repeat layer[k in 2] carry xs = x {
+            scan s[t in T] carry h = zeros([2]) {
+                param w: [2]
+                next h = tanh(w * h + flip(xs[t]) + w[0])
+                collect hs = tanh(w * h + flip(xs[t]) + w[0])
+            }
+            next xs = hs
+        }
+        output y = sum(xs**2)
+        """,
+        layers_of_scans,
+        {
+            "x": RNG.normal(size=(3, 2)),
+            "layer.0.s.w": RNG.normal(size=2),
+            "layer.1.s.w": RNG.normal(size=2),
+        },
+    ),
+    "a flow of two values by turns": (
+        """
+        input x: [2]
+        repeat flow[k in 3] carry a = x[0], b = x[1] {
+            param s: [3]
+            shift = tanh(s[0] * a + s[1]) * s[2]
+            next a, b = b * exp(shift) + shift, a
+        }
+        output y = a**2 + a * b
+        """,
+        coupled,
+        {"x": RNG.normal(size=2)} | {f"flow.{k}.s": RNG.normal(size=3) for k in range(3)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradient_and_hessian(name: str) -> None:
+    text, run, given = CASES[name]
+    inputs = {path: value for path, value in given.items() if f"input {path}:" in text}
+    params = {path: value for path, value in given.items() if path not in inputs}
+    wrt = ", ".join([*(["params"] if params else []), *inputs])
+    made = module(text, derive=(f"grad y wrt {wrt} as g", f"hessian_matrix y wrt {wrt} as H"))
+    arguments: Names = {**inputs, **({"params": params} if params else {})}
+    if "ids" in text:
+        arguments["ids"] = IDS
+    found = made.g(**arguments)
+    moved = {path: given[path] for path in found}
+    assert len(found) == len(given)
+    close(flat(found), gradient(run, moved, flat(moved)), 1e-12)
+    close(made.H(**arguments), hessian(run, moved), 1e-9)
+
+
+def test_a_number_that_a_step_hands_on_has_an_axis() -> None:
+    """The derivative of `h` is 0 after a step: no number of Python, of which no row is made."""
+    made = module(
+        """
+        param a
+        repeat r[k in 3] carry h = a {
+            param p: [2]
+            next h = p[1]
+        }
+        output h
+        derive jacobian_matrix h wrt params as J
+        """.replace(", next", "\n next")
+    )
+    params = {"a": 0.5, **{f"r.{k}.p": np.array([0.1, 0.2]) for k in range(3)}}
+    assert made.J(params).tolist() == [[0, 0, 0, 0, 0, 0, 1]]
+
+
+def test_of_what_no_step_reads_nothing_is_left() -> None:
+    text = """
+        input x
+        input w: [2]
+        scan r[k in 2] carry h = x { next h = w[k] }
+        output h
+        derive sparse_jacobian h wrt x, w as S
+    """
+    found = module(text).S(0.3, np.array([0.5, 0.7]))
+    assert found.todense().tolist() == [[0, 0, 1]]
