@@ -22,6 +22,7 @@ CHECKED_BY_HAND = ("three_layers", "dense_column", "net321", "residual", "batche
 QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backward", "per_sample")
 KEPT = ("checkpoints",)
 FITTED = ("newton", "bundle")
+TRACED = ("nan",)
 TRAINED = ("digits", "digits_scipy")
 
 console = Console(highlight=False)
@@ -100,7 +101,10 @@ def main(out: Path = OUT) -> None:
     console.rule("6  Fit: second derivatives, and sparse ones")
     for name in FITTED:
         run_script(name, out)
-    console.rule("7  Train")
+    console.rule("7  Where nan comes from")
+    for name in TRACED:
+        run_script(name, out)
+    console.rule("8  Train")
     for name in TRAINED:
         run_script(name, out)
     console.rule()

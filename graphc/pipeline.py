@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,12 +25,13 @@ from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.files import read
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
-from graphc.loop import LOOP, everywhere
-from graphc.names import Scope, flat
+from graphc.names import flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
-from graphc.plan.schedule import plan
+from graphc.plan.naming import indices
+from graphc.plan.schedule import Program, plan
+from graphc.plan.watched import watched
 from graphc.rewrite.budget import budget
 from graphc.rewrite.early import prepare
 from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
@@ -48,8 +49,8 @@ class Options:
     """What the command line may say beside the file: nothing that changes its mathematics.
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
-    `both_ways` adds a function of forward mode beside `backward`, so that `check` compares both.
-    `memory` bounds what each function takes, as in "256MB" or "50%".
+    `memory` bounds what each function takes, as in "256MB" or "50%". `trace` adds the function that
+    finds the first node which makes nan or an infinity.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -58,8 +59,8 @@ class Options:
     derive: Sequence[str] = ()
     level: str = "-O0"
     mode: str = ""
-    both_ways: bool = False
     memory: str = ""
+    trace: bool = False
 
     @property
     def fast(self) -> bool:
@@ -92,11 +93,14 @@ def compile_source(
 ) -> Result:
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building(), _without_collection():
-        model = _model(source, options, folder)
-        compiled = _compiled(model, options)
+        stated = _stated(source, options, folder)
+        compiled = _compiled(prepare(stated) if options.fast else stated, options)
+        if options.trace:
+            compiled = replace(compiled, watched=_watched(stated))
         written = text(compiled)
         verify(written)
-    return Result(written, model, model.warnings + compiled.warnings, compiled.planned)
+    warnings = compiled.model.warnings + compiled.warnings
+    return Result(written, compiled.model, warnings, compiled.planned)
 
 
 def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
@@ -133,6 +137,12 @@ def price(
 
 
 def _model(source: Source, options: Options, folder: Path | None) -> Model:
+    model = _stated(source, options, folder)
+    return prepare(model) if options.fast else model
+
+
+def _stated(source: Source, options: Options, folder: Path | None) -> Model:
+    """The model as the file says it, in stable forms."""
     model = elaborate(
         parse(source),
         dims=options.dims,
@@ -143,20 +153,7 @@ def _model(source: Source, options: Options, folder: Path | None) -> Model:
         derive=[_clause(text) for text in options.derive],
         folder=folder,
     )
-    model = stabilise(_both_ways(model) if options.both_ways else model)
-    return prepare(model) if options.level == "-O2" else model
-
-
-def _both_ways(model: Model) -> Model:
-    """The model with the tangents of all outputs by all that has a derivative, as `jvp`."""
-    outputs = tuple((d.name, d.node) for d in model.outputs if d.type.dtype == "float")
-    sources = (*model.params, *model.inputs)
-    wrt = tuple((d.name, d.node) for d in sources if d.type.dtype == "float")
-    if not outputs or not wrt or model.surrogate:
-        return model
-    name = Scope({one.name for one in model.derivations}).fresh("jvp")
-    pushed = Derivation("jvp", outputs, wrt, name, None)
-    return replace(model, derivations=(*model.derivations, pushed))
+    return stabilise(model)
 
 
 @contextmanager
@@ -241,6 +238,20 @@ def _compiled(model: Model, options: Options) -> Compiled:
     if bounded is None:
         return compiled
     return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+
+
+def _watched(model: Model) -> tuple[Program, ...]:
+    """The programs of all functions at the readable level, with a look at each value."""
+    begin = begin_of(model)
+    sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+    whole = _both(model)
+    first = {d.name: whole.results[d.name] for d in model.outputs}
+    graphs = [replace(whole, name="forward", results=first, adjoints=())]
+    graphs += [replace(whole, name="backward")] if len(first) < len(whole.results) else []
+    for one in model.derivations:
+        made = derivatives(model, one, MODES)
+        graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
+    return watched(graphs, sources, {*TAKEN, *begin.dims})
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,7 +375,7 @@ def _derived(
     options: Options,
     mode: str = "",
 ) -> Derived:
-    taken = {*TAKEN, *begin.dims, *_indices(graph.results.values())}
+    taken = {*TAKEN, *begin.dims, *indices(graph.results.values())}
     program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
     if options.fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
@@ -382,9 +393,4 @@ GRADIENTS = ("backward", "grad", "vjp")
 
 def begin_of(model: Model) -> Entry:
     """The arguments of the module's functions, and what binds the dims."""
-    return entry(model, TAKEN | _indices(d.node for d in model.outputs))
-
-
-def _indices(roots: Iterable[Node]) -> set[str]:
-    """The indices of all loops, also of those inside: no variable can be called so."""
-    return {node.attrs["loop"].index for node in everywhere(roots) if node.op is LOOP}
+    return entry(model, TAKEN | indices(d.node for d in model.outputs))

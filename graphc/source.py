@@ -110,23 +110,24 @@ class Diagnostic:
         notes = [f"= {note.kind}: {note.message}" for note in self.notes]
         if self.span is None:
             return "\n".join([head, *(f"  {note}" for note in notes)])
-        line_number, column = self.span.source.position(self.span.start)
-        line = self.span.source.line(line_number)
-        margin = " " * len(str(line_number))
-        before = line[: column - 1]
-        marked = line[column - 1 : column - 1 + max(self.span.end - self.span.start, 1)]
-        blanks = "".join("\t" if c == "\t" else " " * _columns(c) for c in before)
-        carets = "^" * max(sum(map(_columns, marked)), 1)
-        return "\n".join(
-            [
-                head,
-                f"{margin}--> {self.span}",
-                f"{margin} |",
-                f"{line_number} | {_printable(line)}",
-                f"{margin} | {blanks}{carets}",
-                *(f"  {note}" for note in notes),
-            ]
-        )
+        return "\n".join([head, *excerpt(self.span), *(f"  {note}" for note in notes)])
+
+
+def excerpt(span: Span) -> list[str]:
+    """The lines that show a place: where it is, its first line, and carets below it."""
+    line_number, column = span.source.position(span.start)
+    line = span.source.line(line_number)
+    margin = " " * len(str(line_number))
+    before = line[: column - 1]
+    marked = line[column - 1 : column - 1 + max(span.end - span.start, 1)]
+    blanks = "".join("\t" if c == "\t" else " " * _columns(c) for c in before)
+    carets = "^" * max(sum(map(_columns, marked)), 1)
+    return [
+        f"{margin}--> {span}",
+        f"{margin} |",
+        f"{line_number} | {_printable(line)}",
+        f"{margin} | {blanks}{carets}",
+    ]
 
 
 class GraphError(Exception):

@@ -1,8 +1,9 @@
 """The documents: their programs compile and run, what they print is so, their links resolve.
 
 A fence marked `graph` is a program; `graph file=NAME` is a file beside it; `graph error` must fail
-with the message in the `text` fence behind it. `text` behind a program is what it is warned of.
-A `pycon` fence is run as a doctest, where `net` is the module of the program before it.
+with the message in the `text` fence behind it. `text` behind a program is what it is warned of;
+`graph --trace-nan` is compiled with that option. A `pycon` fence is run as a doctest, where `net`
+is the module of the program before it.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Fence:
         """Is it to compile? In the README also what no info string calls so."""
         if self.document == README and not self.info:
             return re.search(r"^output ", self.text, re.MULTILINE) is not None
-        return self.info == "graph"
+        return self.info in ("graph", "graph --trace-nan")
 
 
 @cache
@@ -123,8 +124,9 @@ def compiled(fence: Fence) -> Result:
         if other.info.startswith("graph file="):
             name = other.info.removeprefix("graph file=")
             Path(name).write_text(other.text, encoding="utf-8")
+    options = Options(trace=fence.info == "graph --trace-nan")
     name = "net.graph" if fence.document == README else "example.graph"
-    return compile_source(Source(name, fence.text), Options(), Path())
+    return compile_source(Source(name, fence.text), options, Path())
 
 
 def keywords(result: Result, module: ModuleType) -> dict[str, Any]:

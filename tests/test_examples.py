@@ -25,7 +25,7 @@ GRAPHS = sorted(EXAMPLES.glob("*.graph"))
 PROVED = (
     "three_layers", "dense_column", "net321", "residual", "batched", "two_functions", "sigmoid",
     "hadamard", "block_row", "forward_backward", "per_sample", "newton", "bundle",
-    "checkpoints",
+    "checkpoints", "nan",
 )  # fmt: skip
 CLOSE = {"newton": 1e-7}  # a second derivative by differences of gradients that are large
 LAYERS = 2
@@ -158,7 +158,7 @@ def test_demo_compiles_every_graph(
     demo.compile_all(tmp_path)
     assert sorted(path.stem for path in tmp_path.glob("*.py")) == [path.stem for path in GRAPHS]
     scripts = {path.stem for path in EXAMPLES.glob("*.py")} - {"build", "demo"}
-    proved = demo.CHECKED_BY_HAND + demo.QUESTIONS + demo.KEPT + demo.FITTED
+    proved = demo.CHECKED_BY_HAND + demo.QUESTIONS + demo.KEPT + demo.FITTED + demo.TRACED
     assert set(proved) == set(PROVED)
     assert set(proved + demo.TRAINED) == scripts
 

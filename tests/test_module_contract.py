@@ -23,7 +23,7 @@ import pytest
 from conftest import compiled, module
 
 import graphc
-from graphc.pipeline import load
+from graphc.pipeline import Options, compile_text, load
 
 pytestmark = pytest.mark.levels
 
@@ -717,7 +717,7 @@ TOOLS = {
 
 
 @pytest.mark.parametrize("tool", TOOLS)
-def test_linters_accept_every_module(tool: str, folder: Path) -> None:
+def test_linters_accept_every_module(tool: str, folder: Path, level: str) -> None:
     """Also names that Python or the module itself reserves."""
     text = """
         input class: [2]
@@ -731,6 +731,8 @@ def test_linters_accept_every_module(tool: str, folder: Path) -> None:
     (folder / "names.py").write_text(compiled(text).text, encoding="utf-8")
     narrow = compiled(RESIDUAL, dtype="float32").text
     (folder / "narrow.py").write_text(narrow, encoding="utf-8")
+    traced = compile_text(RESIDUAL, options=Options(level=level, trace=True)).text
+    (folder / "traced.py").write_text(traced, encoding="utf-8")
     files = sorted(str(path) for path in folder.glob("*.py"))
     command = [sys.executable, "-m", tool, *TOOLS[tool], *files]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)

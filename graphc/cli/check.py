@@ -45,9 +45,7 @@ def check(
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(
-        dims(dim), pairs(const, "--const"), float_dtype(dtype), derive, both_ways=grad
-    )
+    options = Options(dims(dim), pairs(const, "--const"), float_dtype(dtype), derive)
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:

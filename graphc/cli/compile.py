@@ -20,6 +20,7 @@ from graphc.cli.options import (
     MEMORY,
     MODE,
     STANDARD,
+    TRACE,
     dims,
     fail,
     float_dtype,
@@ -59,6 +60,7 @@ def compile_(
     mode: str = MODE,
     level: int = LEVEL,
     within: str = MEMORY,
+    trace: bool = TRACE,
     watch: bool = typer.Option(False, "--watch", help="Compile again whenever the file changes."),
 ) -> None:
     """Compile FILE to a Python module that imports only NumPy."""
@@ -77,6 +79,7 @@ def compile_(
         level=one_level(level),
         mode=one_mode(mode),
         memory=memory(within),
+        trace=trace,
     )
     if not watch:
         raise typer.Exit(_compile(file, target, given))

@@ -44,6 +44,12 @@ MEMORY = typer.Option(
     help="At most this for each function, as 256MB or 50%: the rest is computed again.",
 )
 
+TRACE = typer.Option(
+    False,
+    "--trace-nan",
+    help="Add `trace`, which names the first node that makes nan or an infinity.",
+)
+
 
 def read_bytes(path: str) -> tuple[str, bytes]:
     """The name to cite and the content of a file, or of standard input for `-`.

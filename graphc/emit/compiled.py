@@ -60,6 +60,7 @@ class Compiled:
     """Everything that goes into a module.
 
     `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
+    `watched` are the programs that look at each value, for `trace`.
     """
 
     model: Model
@@ -72,6 +73,7 @@ class Compiled:
     derived: tuple[Derived, ...]
     planned: tuple[Planned, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    watched: tuple[Program, ...] = ()
 
     @property
     def sparing(self) -> bool:

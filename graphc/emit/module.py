@@ -7,7 +7,7 @@ import re
 from functools import cache
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, places, scalars, special, threads
+from graphc.emit import parts, places, scalars, special, threads, watching
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
@@ -19,6 +19,8 @@ from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.emit.scratch import programs, scratch_functions, taken
+from graphc.emit.trace import records as trace_records
+from graphc.emit.trace import tables, trace
 from graphc.emit.typed import definitions
 from graphc.ops.kernels import LIMITS
 from graphc.plan.live import CACHE
@@ -43,18 +45,20 @@ def text(compiled: Compiled) -> str:
         [backward(compiled)] if compiled.backward.wrt else [],
         [derived(compiled, one) for one in compiled.derived],
         [check(compiled)] if compiled.backward.wrt else [],
+        [trace(compiled)] if compiled.watched else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
         scratch_functions(compiled),
         ["\n".join(enter(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
     ]
-    functions = [*records(compiled), *(one for section in sections for one in section)]
+    kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
+    functions = [*kinds, *(one for section in sections for one in section)]
     written = "\n\n\n".join([*functions, *_parts("\n".join(functions))])
     return f"{_head(compiled, written)}\n\n\n{written}\n"
 
 
 def _head(compiled: Compiled, written: str) -> str:
     model = compiled.model
-    blocks = "_blocks(" in written
+    blocks = re.search(r"\b_blocks\(", written) is not None
     numbers = definitions(programs(compiled))
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -102,6 +106,8 @@ def _head(compiled: Compiled, written: str) -> str:
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
     lines += ["", *graph_record(compiled)]
+    if compiled.watched:
+        lines += ["", *tables(compiled)]
     if blocks:
         lines += [
             "",
@@ -143,7 +149,7 @@ def _sources() -> dict[str, str]:
     """The ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
-        for source in (parts, places, threads, special)
+        for source in (parts, places, threads, special, watching)
         for name, value in vars(source).items()
         if inspect.isfunction(value) and value.__module__ == source.__name__
     }

@@ -35,7 +35,8 @@ BUILTINS = frozenset(
     {"abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
      "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
      "round", "set", "sorted", "str", "sum", "tuple", "type", "zip", "ArithmeticError",
-     "BaseException", "IndexError", "KeyError", "RuntimeError", "TypeError", "ValueError"}
+     "BaseException", "FloatingPointError", "IndexError", "KeyError", "RuntimeError", "TypeError",
+     "ValueError"}
 )  # fmt: skip
 STATEMENTS = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.ClassDef, ast.arguments,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.graph import Adjoint, Graph, Node
-from graphc.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body
+from graphc.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body, everywhere
 from graphc.names import Scope, flat
 from graphc.ops.arithmetic import accumulate
+from graphc.rewrite.watch import WATCHED
 
 VIEWS = frozenset({"permute", "expand"})
 ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
@@ -25,9 +26,20 @@ WORDS = {
 """What the result of an operator is called."""
 
 
+def word(node: Node) -> str:
+    """What the result of an operation is called; a look at it changes nothing."""
+    name = node.args[0].op.name if node.op is WATCHED else node.op.name
+    return WORDS.get(name, name)
+
+
 def template(node: Node) -> str:
     """The NumPy source of a node, with places for its arguments."""
     return node.op.numpy if isinstance(node.op.numpy, str) else node.op.numpy(node)
+
+
+def indices(roots: Iterable[Node]) -> set[str]:
+    """The indices of all loops, also of those inside: no variable can be called so."""
+    return {node.attrs["loop"].index for node in everywhere(roots) if node.op is LOOP}
 
 
 def viewed(node: Node) -> Node:
@@ -113,8 +125,8 @@ def _temporary(
     if node in adjoints:
         of = adjoints[node][0].of
         part = re.sub(r"\W+", "_", graph.labels[of].replace(".*", ""))
-        return f"d_{part}_{WORDS.get(of.op.name, of.op.name)}"
-    return f"{owners.get(node, 'value')}_{WORDS.get(node.op.name, node.op.name)}"
+        return f"d_{part}_{word(of)}"
+    return f"{owners.get(node, 'value')}_{word(node)}"
 
 
 def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
@@ -138,7 +150,7 @@ def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
             named = {n: flat(name) for n, name in graph.names.items()}
             inner[node.args[0]] = _owners(body(loop), named)
         owner = inner[node.args[0]].get(item, "step")
-        name = f"{owner}_{WORDS.get(item.op.name, item.op.name)}"
+        name = f"{owner}_{word(item)}"
     return f"{flat(name)}_by_{loop.index}"
 
 

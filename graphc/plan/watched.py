@@ -1,0 +1,30 @@
+"""Graphs to programs that look at each value: what `trace` walks through."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from graphc.graph import COTANGENT, TANGENT, Graph, Node
+from graphc.loop import everywhere
+from graphc.names import Scope, flat
+from graphc.plan.naming import indices
+from graphc.plan.schedule import Program, plan
+from graphc.rewrite.watch import WATCHED, watch
+
+
+def watched(
+    graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str]
+) -> tuple[Program, ...]:
+    """The programs of graphs on these inputs and parameters; each value of all has a number."""
+    programs: list[Program] = []
+    first = 0
+    for graph in graphs:
+        looked = watch(graph, first)
+        nodes = list(everywhere(looked.results.values()))
+        first = max((n.attrs["number"] + 1 for n in nodes if n.op is WATCHED), default=first)
+        reserved = {*taken, *indices(looked.results.values())}
+        scope = Scope({*reserved, *sources.values()})
+        seeds = [node for node in nodes if node.op in (COTANGENT, TANGENT)]
+        given = {node: scope.fresh(f"seed_{flat(node.attrs['name'])}") for node in seeds}
+        programs.append(plan(looked, given | dict(sources), taken=reserved))
+    return tuple(programs)
