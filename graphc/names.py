@@ -1,53 +1,86 @@
-"""Names of the language as Python identifiers: an injective renaming."""
+"""Names of the language as Python identifiers, and the names that a generated module needs itself.
+
+No two meanings share a name. What the module's text says literally is reserved, or private: it
+begins with `_` and does not end with one. `identifier` keeps the user's names out of both, and a
+Scope what is made of these: they stay as they are written, and what the module makes gives way.
+"""
 
 from __future__ import annotations
 
 import builtins
 import keyword
+import math
 import re
+from collections.abc import Iterable
 
-RESERVED = frozenset(
-    {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "np", "npt", "self", "_k"}
-)
+PYTHON = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"})
 
-MODULE = frozenset(
-    {"GRAPH", "PARAMETERS", "FLOAT", "BITS", "Array", "ArrayLike", "Outputs", "Cache", "init",
-     "forward", "backward", "check", "flatten", "unflatten", "Callable", "Mapping", "Any",
-     "NamedTuple", "np", "npt", "annotations", "CACHE", "LONG", "contextvars",
-     "os", "threading", "time"}
+READ = frozenset(
+    {"np", "npt", "sparse", "FLOAT", "PARAMETERS", "Outputs", "Cache", "forward", "backward",
+     "Array", "ArrayLike", "Any", "Iterable", "Mapping", "Trace", "DTYPE", "np_empty", "np_ndarray",
+     "BITS", "LARGEST", "EXPONENT", "TINY", *(f"math_{name}" for name in dir(math))}
 )  # fmt: skip
-"""What every generated module defines or imports: no derived function can be called so."""
+"""What functions of a generated module read of what it defines and imports, by public names."""
+
+ARGUMENTS = frozenset({"params", "cache", "cotangents", "tangents", "out", "seed", "vector"})
+"""What arguments of these functions are called that are not the graph's."""
+
+RESERVED = PYTHON | READ | ARGUMENTS
+
+MODULE = READ | {
+    "GRAPH", "CACHE", "LONG", "init", "check", "flatten", "unflatten", "Callable", "NamedTuple",
+    "Struct", "Operand", "trace", "annotations", "contextvars", "os", "threading", "time",
+}  # fmt: skip
+"""What a generated module defines or imports: no derived function can be called so."""
 
 
-def identifier(path: str) -> str:
+def identifier(word: str) -> str:
     """A Python identifier for one word, different for different words.
 
-    What Python or the generated module reserves gets one `_` more, as what stands for numbers
-    there, and so does whatever would collide with that:
+    What is reserved gets one `_` more, and what begins with `_`, and so does whatever would
+    collide with that:
 
-    >>> identifier("W"), identifier("class"), identifier("class_")
-    ('W', 'class_', 'class__')
+    >>> identifier("W"), identifier("class"), identifier("class_"), identifier("_a")
+    ('W', 'class_', 'class__', '_a_')
     """
-    reserved = re.sub(r"_+\Z", "", path) in RESERVED or path.startswith("_C_")
-    return path + "_" if reserved else path
+    reserved = re.sub(r"_+\Z", "", word) in RESERVED or word.startswith("_")
+    return word + "_" if reserved else word
 
 
 class Scope:
     """The identifiers taken so far in one function of the generated module."""
 
-    def __init__(self, taken: frozenset[str] | set[str] = frozenset()) -> None:
-        self.taken = set(taken)
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = {*RESERVED, *taken}
         self.numbers: dict[str, int] = {}  # by name, the last number behind it
 
     def fresh(self, wanted: str) -> str:
-        """`wanted`, or `wanted_2`, `wanted_3`, … where that is taken."""
-        name, number = wanted, self.numbers.get(wanted, 1)
+        """`wanted`, or `wanted_2`, `wanted_3`, … where that is taken; never a private name."""
+        name, number = _public(wanted), self.numbers.get(wanted, 1)
         while name in self.taken:
             number += 1
-            name = f"{wanted}_{number}"
+            name = _public(f"{wanted}_{number}")
         self.numbers[wanted] = number
         self.taken.add(name)
         return name
+
+
+def _public(name: str) -> str:
+    """The name, or without its first `_` where it would be private."""
+    bare = name if name.endswith("_") else name.lstrip("_")
+    return f"n{bare}" if bare[:1].isdigit() else bare
+
+
+def fields(names: Iterable[str]) -> dict[str, str]:
+    """Names as the fields of a NamedTuple, whose own methods and underscores are taken."""
+    scope = Scope({"count", "index"})
+    found: dict[str, str] = {}
+    for name in names:
+        safe = identifier(name)
+        if safe.startswith("_"):
+            safe = "f" + safe
+        found[name] = scope.fresh(safe + "_" if safe in ("count", "index") else safe)
+    return found
 
 
 def flat(path: str) -> str:

@@ -19,13 +19,13 @@ from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
-from graphc.emit.module import TAKEN, text
+from graphc.emit.module import text
 from graphc.emit.record import BYTES
 from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.files import read
 from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
-from graphc.names import flat
+from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
 from graphc.plan.memory import in_memory
@@ -223,11 +223,8 @@ def _compiled(model: Model, options: Options) -> Compiled:
     )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
-    cotangents = {  # d_y where the cotangent is all of the adjoint of y
-        node: f"{'d' if node in whole else 'ct'}_{flat(node.attrs['name'])}"
-        for node in split.backward.nodes
-        if node.op is COTANGENT
-    }
+    read = {*begin.taken, *held.values(), *begin.fields.values()}
+    cotangents = _given(split.backward, read, whole)
     backward = _derived(
         split.backward, held | cotangents, begin, "backward", (), _wrt(model), options=options
     )
@@ -251,7 +248,7 @@ def _watched(model: Model) -> tuple[Program, ...]:
     for one in model.derivations:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
-    return watched(graphs, sources, {*TAKEN, *begin.dims})
+    return watched(graphs, sources, begin.taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +286,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
             BYTES[model.dtype],
             options.fast,
         ),
-        frozenset({*TAKEN, *begin.values, *begin.dims}),
+        begin.taken.union(begin.values),
         [d.name for d in model.dims if d.fixed is None],
         finish if options.fast else None,
     )
@@ -328,8 +325,7 @@ def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Deriv
     if any(node.op in _GIVEN for node in graph.nodes):
         return one
     numbers = by_number(graph)
-    names = [each.name for each in model.derivations]
-    found = numbers and planned_numbers(numbers, begin, one.program, names, TAKEN)
+    found = numbers and planned_numbers(numbers, begin, one.program, begin.taken)
     return replace(one, program=found[0], numbers=found[1]) if found else one
 
 
@@ -346,12 +342,7 @@ def _in_mode(
         graph = bounded.graphs[one.name, mode]
     else:
         graph = rewritten(made.graph, DERIVED[options.level])
-    given = {
-        node: f"{_GIVEN[node.op]}_{flat(node.attrs['name'])}"
-        for node in graph.nodes
-        if node.op in _GIVEN
-    }
-    given |= sources
+    given = {**_given(graph, {*begin.taken, *sources.values()}), **sources}
     found = _derived(
         graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
     )
@@ -361,6 +352,17 @@ def _in_mode(
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
 """What the cotangents and tangents that a function is given are called."""
+
+
+def _given(graph: Graph, taken: Collection[str], whole: Collection[Node] = ()) -> dict[Node, str]:
+    """The variables of the cotangents and tangents of a graph: `ct_y`, or `d_y` where the cotangent
+    is the `whole` adjoint of y. They give way to what the user calls so."""
+    scope = Scope({*taken, *indices(graph.results.values()), *map(flat, graph.names.values())})
+    return {
+        node: scope.fresh(f"{'d' if node in whole else _GIVEN[node.op]}_{flat(node.attrs['name'])}")
+        for node in graph.nodes
+        if node.op in _GIVEN
+    }
 
 
 def _derived(
@@ -375,7 +377,7 @@ def _derived(
     options: Options,
     mode: str = "",
 ) -> Derived:
-    taken = {*TAKEN, *begin.dims, *indices(graph.results.values())}
+    taken = {*begin.taken, *indices(graph.results.values())}
     program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
     if options.fast:
         label = f"{graph.name}_{mode}" if mode else graph.name
@@ -393,4 +395,4 @@ GRADIENTS = ("backward", "grad", "vjp")
 
 def begin_of(model: Model) -> Entry:
     """The arguments of the module's functions, and what binds the dims."""
-    return entry(model, TAKEN | indices(d.node for d in model.outputs))
+    return entry(model, indices(d.node for d in model.outputs))

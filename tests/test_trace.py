@@ -247,7 +247,7 @@ derive hessian y wrt x
     before, after = functions(plain), functions(text(graph, level))
     assert before.items() <= after.items()
     added = {name for name in after if name not in before}
-    assert {"trace", "_trace_forward", "_trace_backward", "_trace_hessian_y"} <= added
+    assert {"trace", "_forward_trace", "_backward_trace", "_hessian_y_trace"} <= added
     assert all(name.startswith(("trace", "_")) for name in added)
 
 

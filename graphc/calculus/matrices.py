@@ -36,8 +36,8 @@ def jacobian(
     results = {f"J {out} {path}": block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
-        results = {"matrix": _assembled(found, rows, wrt, 0 if per is None else 1)}
-        called[results["matrix"]] = "J"
+        results = {"the matrix": _assembled(found, rows, wrt, 0 if per is None else 1)}
+        called[results["the matrix"]] = "J"
     values = dict(outputs) if with_value else {}
     return Graph(name, {**values, **results}, called)
 
@@ -84,8 +84,8 @@ def hessian(
     if matrix:
         ranks = {path: by.rank for path, by in gradients.items()}
         whole = _assembled(found, ranks, wrt, 0)
-        results = {"matrix": 0.5 * (whole + whole.T)}
-        called[results["matrix"]] = "H"
+        results = {"the matrix": 0.5 * (whole + whole.T)}
+        called[results["the matrix"]] = "H"
     values = {output[0]: node} if with_value else {}
     spoken = tuple(adjoints.values())
     return Graph(name, {**values, **results}, called, spoken, labels(spoken, called))

@@ -95,15 +95,15 @@ def sparse_jacobian(
             data.append(reshape(_side_by_side(parts), shape=(whole,)))
             indices.append(reshape(_side_by_side(columns), shape=(whole,)))
     results = {
-        "data": _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
-        "indices": _end_to_end(indices) if indices else arange(n=Dim.of(0)),
-        "indptr": _pointers(counts),
+        "the data": _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
+        "the indices": _end_to_end(indices) if indices else arange(n=Dim.of(0)),
+        "the indptr": _pointers(counts),
     }
     if any(_may_lack(z, wrt[path]) for path, z in keys.values()):
-        results["data"] = where(results["indices"] > 0, results["data"], 0.0)
-        results["indices"] = maximum(results["indices"], 1)
-    results["indices"] = results["indices"] - 1
-    called |= {node: name for name, node in results.items()}
+        results["the data"] = where(results["the indices"] > 0, results["the data"], 0.0)
+        results["the indices"] = maximum(results["the indices"], 1)
+    results["the indices"] = results["the indices"] - 1
+    called |= {node: name.removeprefix("the ") for name, node in results.items()}
     values = dict(moved) if with_value else {}
     return Graph(name, {**values, **results}, called)
 

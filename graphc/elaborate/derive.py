@@ -18,7 +18,8 @@ from graphc.elaborate.scope import (
     parameter_paths,
 )
 from graphc.graph import Node
-from graphc.names import MODULE, identifier
+from graphc.names import ARGUMENTS, MODULE, identifier
+from graphc.names import Scope as Names
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.syntax.clauses import KINDS
@@ -50,12 +51,20 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
         _check_reach(context, clause, outputs, wrt)
     names = [name.text for name in clause.outputs]
     called = clause.name.text if clause.name else "_".join([kind, *names])
-    if called in MODULE or called.startswith("_"):
-        place = clause.name.span if clause.name else clause.span
-        message = f"`{called}` is a name of the module's own"
-        raise mistake("E407", message, place, f"write `as {called.strip('_')}_2`")
     chosen = tuple(zip(names, outputs, strict=True))
+    place = clause.name.span if clause.name else clause.span
+    _check_name(context, called, place)
     return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
+
+
+def _check_name(context: Context, called: str, place: Span) -> None:
+    """Neither the module has the name for itself, nor is it an argument of other functions."""
+    reserved = called in MODULE | ARGUMENTS or called.startswith("_")
+    dim = context.dims.get(identifier(called))
+    if reserved or (dim is not None and dim.fixed is None):
+        whose = "of the module's own" if reserved else "of a dim, which functions take by it"
+        message = f"`{called}` is a name {whose}"
+        raise mistake("E407", message, place, f"write `as {called.strip('_')}_2`")
 
 
 def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> None:
@@ -128,16 +137,9 @@ def default_derivation(context: Context) -> list[Derivation]:
     wrt = default_wrt(context)
     if len(scalars) != 1 or not wrt:
         return []
-    name = scalars[0].name
-    return [
-        Derivation(
-            "value_and_grad",
-            ((name, scalars[0].node),),
-            tuple(wrt.items()),
-            f"value_and_grad_{name}",
-            None,
-        )
-    ]
+    name, node = scalars[0].name, scalars[0].node
+    called = Names(context.dims).fresh(f"value_and_grad_{name}")
+    return [Derivation("value_and_grad", ((name, node),), tuple(wrt.items()), called, None)]
 
 
 def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:

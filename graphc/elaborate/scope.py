@@ -13,7 +13,8 @@ from graphc.dims import Dim
 from graphc.elaborate.habits import NAMES
 from graphc.elaborate.model import Condition, Declared, DimInfo
 from graphc.graph import Node
-from graphc.names import MODULE, identifier
+from graphc.names import Scope as Names
+from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.shaping import index
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
@@ -184,12 +185,8 @@ class Context:
 
     def fresh_index(self, name: str) -> str:
         """A symbol for a loop's index: no dim, no name of the file or of a loop around it."""
-        wanted, number = identifier(name), 1
-        named = {identifier(other) for other in self.file_names} | MODULE
-        while wanted in self.ranges or wanted in self.dims or wanted in named:
-            number += 1
-            wanted = f"{identifier(name)}_{number}"
-        return wanted
+        named = map(identifier, self.file_names)
+        return Names({*self.ranges, *self.dims, *named}).fresh(identifier(name))
 
     def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> bool:
         """A condition on dims; one on the index of a loop is checked at both ends of its range.

@@ -10,7 +10,6 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import differentiated
 from graphc.emit.families import dict_rows, tuple_rows
 from graphc.emit.layout import function, listed, unpacking
-from graphc.emit.record import cotangent_keywords, field
 
 SECOND = ("hvp", "hessian", "hessian_matrix")
 
@@ -33,7 +32,7 @@ def check(compiled: Compiled) -> str:
         f"_point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
     ]
     arguments += [f"{dim}={dim}" for dim in begin.keywords]
-    weighed = [field(d.name) for d in model.outputs if d.type.dtype == "float"]
+    weighed = [begin.fields[d.name] for d in model.outputs if d.type.dtype == "float"]
     first, second = ("1e-6", "1e-4") if model.dtype == "float64" else ("2e-2", "2e-1")
     lines = [
         f"_at: dict[str, Any] = {{{at}}}",
@@ -44,13 +43,14 @@ def check(compiled: Compiled) -> str:
         f"_out, _cache = forward({begin.arguments})",
         "_rng = np.random.default_rng(0)",
         "_weights: dict[str, Any] = {",
-        f"    name: _rng.normal(size=np.shape(getattr(_out, name))) for name in {tuple(weighed)!r}",
+        "    _name: _rng.normal(size=np.shape(getattr(_out, _name)))",
+        f"    for _name in {tuple(weighed)!r}",
         "}",
         "",
         "def _weighed(_point: Mapping[str, Any], _chosen: Iterable[str] = _weights) -> float:",
         "    return _weigh(_outputs(_point), _weights, _chosen)",
         "",
-        f"_found: Any = backward(_cache, {_cotangents(compiled)})",
+        "_found: Any = backward(_cache, **_weights)",
         *_compared("backward", "_weighed", "_found", "np.sum(_found[_path] * _way)"),
     ]
     curved = [one for one in compiled.derived if one.kind.removeprefix("value_and_") in SECOND]
@@ -86,14 +86,6 @@ def check(compiled: Compiled) -> str:
     )
 
 
-def _cotangents(compiled: Compiled) -> str:
-    """The weights as arguments of `backward`: by the fields of outputs, but for its own names."""
-    keywords = cotangent_keywords(compiled.model)
-    if all(keyword == field(name) for name, keyword in keywords.items()):
-        return "**_weights"
-    return ", ".join(f"{kw}=_weights[{field(name)!r}]" for name, kw in keywords.items())
-
-
 def _compared(name: str, value: str, paths: str, slope: str) -> list[str]:
     call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
     return listed(f"_errors[{name!r}] = _disagreement(", call, ")")
@@ -105,11 +97,16 @@ def _first(compiled: Compiled, one: Derived) -> list[str]:
     found, paths, slope = _SLOPES[kind](compiled, one)
     if one.kind.startswith("value_and_"):
         found += "[1]"
-    value = f"lambda _point: _weighed(_point, {tuple(map(field, one.outputs))!r})"
+    value = f"lambda _point: _weighed(_point, {_fields(compiled, one)!r})"
     if kind == "grad":
-        value = f"lambda _point: float(_outputs(_point).{field(one.outputs[0])})"
+        value = f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
     lines = [f"_found = {found}"] if found else []
     return [*lines, *_compared(one.program.name, value, paths, slope)]
+
+
+def _fields(compiled: Compiled, one: Derived) -> tuple[str, ...]:
+    """The fields of the outputs that a function is of."""
+    return tuple(compiled.begin.fields[name] for name in one.outputs)
 
 
 def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
@@ -132,14 +129,16 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
 
 
 def _vjp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    cotangents = ", ".join(f"{name!r}: _weights[{field(name)!r}]" for name in one.outputs)
+    cotangents = ", ".join(
+        f"{name!r}: _weights[{compiled.begin.fields[name]!r}]" for name in one.outputs
+    )
     found = _call(compiled, one, f"cotangents={{{cotangents}}}") + "[1]"
     return found, "_found", "np.sum(_found[_path] * _way)"
 
 
 def _jvp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     pushed = _call(compiled, one, "tangents={_path: _way}") + "[1]"
-    slope = f"_weigh({pushed}, _weights, {tuple(map(field, one.outputs))!r})"
+    slope = f"_weigh({pushed}, _weights, {_fields(compiled, one)!r})"
     return "", _paths(compiled, one), slope
 
 
@@ -151,7 +150,7 @@ def _jacobian_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     axes = _axes(compiled, one)
     terms = []
     for name in one.outputs:
-        weight = f"_weights[{field(name)!r}]"
+        weight = f"_weights[{compiled.begin.fields[name]!r}]"
         moved = f"_applied(_found[{name!r}][_path], _way)"
         if one.per:
             weight = f"np.moveaxis({weight}, {_place(compiled, one, name)}, 0)"
@@ -173,16 +172,14 @@ def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
         rows = _known(compiled, Dim.symbol(one.per))
         columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {axes}.get(_path))"
         parts = [
-            f"np.moveaxis(_weights[{field(name)!r}], {_place(compiled, one, name)}, 0)"
+            f"np.moveaxis(_weights[{field!r}], {_place(compiled, one, name)}, 0)"
             f".reshape({rows}, -1)"
-            for name in one.outputs
+            for name, field in zip(one.outputs, _fields(compiled, one), strict=True)
         ]
         weights = f"np.concatenate([{', '.join(parts)}], 1)"
         slope = f"np.einsum('pr,prc,pc->', {weights}, _found, {columns})"
     else:
-        weights = (
-            f"np.concatenate([np.ravel(_weights[n]) for n in {tuple(map(field, one.outputs))!r}])"
-        )
+        weights = f"np.concatenate([np.ravel(_weights[_n]) for _n in {_fields(compiled, one)!r}])"
         slope = f"np.sum({weights} * (_found @ _columns({_sizes(compiled, one)}, {moved})[0]))"
     return _call(compiled, one), _paths(compiled, one), slope
 
@@ -222,13 +219,16 @@ def _second(compiled: Compiled, one: Derived) -> list[str]:
             found = []
             pushed = _call(compiled, one, "tangents=_v")
             bend = (
-                f"sum(np.sum(_u[_path] * one) for _path, one in {pushed}[1].items() if _path in _u)"
+                "sum(np.sum(_u[_path] * _one)"
+                f" for _path, _one in {pushed}[1].items() if _path in _u)"
             )
         case "hessian":
-            bend = "sum(np.sum(_u[a] * _applied(_found[a][b], _v[b])) for a in _u for b in _v)"
+            bend = (
+                "sum(np.sum(_u[_a] * _applied(_found[_a][_b], _v[_b])) for _a in _u for _b in _v)"
+            )
         case _:
             sizes = _sizes(compiled, one)
             bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
-    value = f"lambda _point: float(_outputs(_point).{field(one.outputs[0])})"
+    value = f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
     arguments = [value, "_at", _paths(compiled, one), f"lambda _u, _v: float({bend})"]
     return [*found, *listed(f"_bends[{name!r}] = _curvature(", arguments, ")")]

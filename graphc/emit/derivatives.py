@@ -7,7 +7,7 @@ from graphc.emit.compiled import Compiled
 from graphc.emit.derived import differentiated, entered, gradients, steps
 from graphc.emit.function import returned
 from graphc.emit.layout import function, listed, unpacking
-from graphc.emit.record import cached, cotangent_keywords, field
+from graphc.emit.record import cache_fields, cached
 from graphc.graph import SOURCES, Node
 from graphc.storage import owners_of_all
 
@@ -15,15 +15,17 @@ from graphc.storage import owners_of_all
 def forward(compiled: Compiled) -> str:
     one = compiled.forward
     written = returned(one.program, cached(compiled).values())
-    outputs = ", ".join(f"{field(name)}={result.part()}" for name, result in written.items())
+    called = compiled.begin.fields
+    outputs = ", ".join(f"{called[name]}={result.part()}" for name, result in written.items())
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
             "The outputs of the graph.",
             entered(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
         )
-    held = [f"{field(v)}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
-    held += [f"{field(dim)}={dim}" for dim in compiled.begin.dims]
+    kept = cache_fields(compiled)
+    held = [f"{kept[v]}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
+    held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
         "The outputs of the graph, and what `backward` reads of it.\n\n"
@@ -46,7 +48,7 @@ def _held(variable: str, node: Node, compiled: Compiled) -> str:
     if not any(owner.op in SOURCES for owner in owners_of_all([node])):
         return variable
     if any(d.family and d.node is node for d in compiled.model.params):
-        return f"[one.copy() for one in {variable}]"
+        return f"[_one.copy() for _one in {variable}]"
     return f"{variable}.copy()"
 
 
@@ -55,7 +57,7 @@ def backward(compiled: Compiled) -> str:
     floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
     sole = [d.name for d in floats if not d.type.rank]
     one_default = sole[0] if len(sole) == 1 else None
-    names = cotangent_keywords(compiled.model)
+    names = compiled.begin.fields
     keywords = [
         f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
     ]
@@ -63,7 +65,8 @@ def backward(compiled: Compiled) -> str:
         n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
     }
     held = [*cached(compiled), *compiled.begin.dims]
-    dims = {dim: f"cache.{field(dim)}" for dim in compiled.begin.dims}
+    kept = cache_fields(compiled)
+    dims = {dim: f"cache.{kept[dim]}" for dim in compiled.begin.dims}
     lines = []
     for declared in floats:
         if declared.name in given:

@@ -11,7 +11,7 @@ from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import dict_rows, member, over, path, zipped_rows
 from graphc.emit.function import body, returned
 from graphc.emit.layout import function, listed, unpacking, width
-from graphc.emit.record import annotation, field, needs_record, record_name
+from graphc.emit.record import annotation, needs_record
 from graphc.emit.scratch import within_scratch
 from graphc.graph import COTANGENT, TANGENT, Node
 
@@ -38,8 +38,8 @@ def gradients(
     rows = _by_path(compiled, one, "d", taken)
     if one.numbers is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
-    returned = "gradients if out is None else _into(out, gradients)"
-    return ["gradients = {", *rows, "}", f"return {before}{returned}"]
+    returned = "_gradients if out is None else _into(out, _gradients)"
+    return ["_gradients = {", *rows, "}", f"return {before}{returned}"]
 
 
 def _by_path(
@@ -176,7 +176,8 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
     record, values = valued(compiled, one, always_record=True)
     written = returned(one.program)
-    fields = ", ".join(f"{field(name)}={written[f't {name}'].part()}" for name in one.outputs)
+    called = compiled.begin.fields
+    fields = ", ".join(f"{called[name]}={written[f't {name}'].part()}" for name in one.outputs)
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
@@ -224,6 +225,7 @@ def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tup
     if len(one.outputs) == 1 and not always_record:
         (name,) = one.outputs
         return annotation(one.program.results[name].type), written[name].part()
-    kind = record_name(one) if needs_record(compiled, one) else "Outputs"
-    fields = ", ".join(f"{field(name)}={written[name].part()}" for name in one.outputs)
+    begin = compiled.begin
+    kind = begin.records[one.program.name] if needs_record(compiled, one) else "Outputs"
+    fields = ", ".join(f"{begin.fields[name]}={written[name].part()}" for name in one.outputs)
     return kind, f"{kind}({fields})"

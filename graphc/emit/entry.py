@@ -1,13 +1,13 @@
-"""The arguments of generated functions: their Python names, and what binds each dim."""
+"""What generated functions have in common: the names of arguments and results, bound dims."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared, Model
-from graphc.names import Scope, flat
+from graphc.names import MODULE, Scope, fields, flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The arguments of every function of a module that evaluates the graph.
+    """The arguments of every function of a module that evaluates the graph, and its results' names.
 
     `variables` are the Python names of inputs and parameters by name; `keywords` are the dims
-    that no argument binds; `bound` are those that one does.
+    that no argument binds; `bindings` are of those that one does. `fields` are the names of
+    outputs in records, `records` what the record of each derived function is called.
     """
 
     inputs: tuple[Declared, ...]
@@ -39,6 +40,13 @@ class Entry:
     variables: dict[str, str]
     bindings: tuple[Binding, ...]
     keywords: tuple[str, ...]
+    fields: Mapping[str, str]
+    records: Mapping[str, str]
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """What no variable of a function is called: dims, and the records that functions make."""
+        return frozenset({*self.dims, *self.records.values()})
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -69,11 +77,17 @@ class Entry:
         return (*(self.variables[d.name] for d in (*self.inputs, *self.params)), *self.dims)
 
 
-def entry(model: Model, taken: frozenset[str]) -> Entry:
-    """Name the arguments of a model and find what binds each of its dims."""
+def entry(model: Model, indices: Collection[str]) -> Entry:
+    """Name the arguments of a model and find what binds each of its dims.
+
+    An argument is not called as a derived function is, which `check` calls.
+    """
     sources = (*model.inputs, *model.params)
     free = [info.symbol.names[0] for info in model.dims if info.fixed is None]
-    scope = Scope({*taken, *free})
+    functions = [one.name for one in model.derivations]
+    scope = Scope({*MODULE, *indices, *free, *functions})
+    records = {name: scope.fresh(_record(name)) for name in functions}
+    scope = Scope({*indices, *free, *functions, *records.values()})
     variables = {d.name: scope.fresh(flat(d.name)) for d in sources}
     bindings: list[Binding] = []
     axes = [(d, i, axis) for d in sources for i, axis in enumerate(d.shape)]
@@ -85,7 +99,12 @@ def entry(model: Model, taken: frozenset[str]) -> Entry:
         bindings.append(found)
         bound.add(found.dim)
     keywords = tuple(name for name in free if name not in bound)
-    return Entry(model.inputs, model.params, variables, tuple(bindings), keywords)
+    outputs = fields(one.name for one in model.outputs)
+    return Entry(model.inputs, model.params, variables, tuple(bindings), keywords, outputs, records)
+
+
+def _record(function: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in function.split("_")) + "Values"
 
 
 def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) -> Binding | None:

@@ -36,7 +36,10 @@ def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> 
             name = path(group[0])
             lines.append(f"    {name}: {value(group[0], name)},")
             continue
-        lines += ["    **{", f"        path: value {over(group[0], index)} for path, value in ("]
+        lines += [
+            "    **{",
+            f"        _path: _value {over(group[0], index)} for _path, _value in (",
+        ]
         names = {one.name: path(one, index) for one in group}
         lines += [
             f"            ({names[one.name]}, {value(one, names[one.name])})," for one in group
@@ -98,7 +101,7 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
             lines.append(f"    {path(group[0])},")
         else:
             paths = ", ".join(map(path, group)) + ("," if len(group) == 1 else "")
-            lines.append(f"    *(path {over(group[0])} for path in ({paths})),")
+            lines.append(f"    *(_path {over(group[0])} for _path in ({paths})),")
     return lines
 
 

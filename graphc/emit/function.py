@@ -113,14 +113,14 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
             continue
         inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
     if step.until is not None:
-        inside.append(f"done = {expression(step.until, step.body.variables)}")
+        inside.append(f"_done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
     if sparing:
         inside += _dropped(left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
-        inside += ["if done:", "    break"]
+        inside += ["if _done:", "    break"]
     lines += beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     if sparing:

@@ -100,7 +100,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     paths = ", ".join(d.name for d in differentiated(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
-        return [f"return {before}{returned(each.program)['matrix'].part()}"]
+        return [f"return {before}{returned(each.program)['the matrix'].part()}"]
 
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
@@ -122,7 +122,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
 
     def lines(each: Derived, before: str) -> list[str]:
         written = returned(each.program)
-        parts = [written[name].part() for name in ("data", "indices", "indptr")]
+        parts = [written[name].part() for name in ("the data", "the indices", "the indptr")]
         return listed(
             f"return {before}sparse.csr_array(",
             [f"({', '.join(parts)})", f"shape=({rows}, {columns})"],

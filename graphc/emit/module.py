@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import inspect
-import re
+from collections.abc import Collection
 from functools import cache
+from types import CodeType
 
 from graphc.elaborate.model import Declared
 from graphc.emit import parts, places, scalars, special, threads, watching
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
-from graphc.emit.enter import MEMBER, enter
+from graphc.emit.enter import enter
 from graphc.emit.families import shown, tuple_rows
 from graphc.emit.functions import derived
 from graphc.emit.layout import docstring
-from graphc.emit.out import PLACES
 from graphc.emit.parameters import flatten, init
 from graphc.emit.record import graph_record, records
 from graphc.emit.scratch import programs, scratch_functions, taken
@@ -31,11 +31,6 @@ _DTYPES = {
     "_INT": "_INT = np.dtype(np.int64)",
     "_BOOL": "_BOOL = np.dtype(np.bool_)",
 }
-TAKEN = frozenset(
-    {"done", "params", "cache", "cotangents", "tangents", "out", PLACES, MEMBER, "np", "PARAMETERS",
-     "FLOAT", "scratch", *_DTYPES, "Outputs", "Cache", *LIMITS}
-)  # fmt: skip
-"""Names that the body of a generated function uses for itself."""
 
 
 def text(compiled: Compiled) -> str:
@@ -52,13 +47,14 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    written = "\n\n\n".join([*functions, *_parts("\n".join(functions))])
-    return f"{_head(compiled, written)}\n\n\n{written}\n"
+    parts, read = _parts("\n".join(functions))
+    return "\n\n\n".join([_head(compiled, read), *functions, *parts]) + "\n"
 
 
-def _head(compiled: Compiled, written: str) -> str:
+def _head(compiled: Compiled, read: Collection[str]) -> str:
+    """What stands before the functions, which read these names."""
     model = compiled.model
-    blocks = re.search(r"\b_blocks\(", written) is not None
+    blocks = "_blocks" in read
     numbers = definitions(programs(compiled))
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -83,7 +79,7 @@ def _head(compiled: Compiled, written: str) -> str:
         "from __future__ import annotations",
         "",
         *(["import contextvars", "import os", "import threading", "import time"] if blocks else []),
-        f"from collections.abc import {', '.join(_kinds(compiled, written))}",
+        f"from collections.abc import {', '.join(_kinds(compiled, read))}",
         *imports,
         "from typing import Any, NamedTuple",
         "",
@@ -95,13 +91,13 @@ def _head(compiled: Compiled, written: str) -> str:
         *(
             f"{name} = {by[model.dtype]}"
             for name, by in LIMITS.items()
-            if _named(name, written) or f"_C_{name}" in numbers
+            if name in read or f"_C_{name}" in numbers
         ),
         *numbers.values(),
         *names,
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
-        *(line for name, line in _DTYPES.items() if _named(name, written)),
+        *(line for name, line in _DTYPES.items() if name in read),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
@@ -122,16 +118,22 @@ def _head(compiled: Compiled, written: str) -> str:
     return "\n".join(lines)
 
 
-def _kinds(compiled: Compiled, written: str) -> list[str]:
+def _kinds(compiled: Compiled, read: Collection[str]) -> list[str]:
     """The kinds of collections in the types."""
     kinds = ("Callable", "Iterable", "Mapping")
     always = kinds if compiled.backward.wrt else kinds[-1:]
-    return [kind for kind in kinds if kind in always or f"{kind}[" in written]
+    return [kind for kind in kinds if kind in always or kind in read]
 
 
-def _named(name: str, text: str) -> bool:
-    """Does the text have the name as a word?"""
-    return re.search(rf"\b{name}\b", text) is not None
+def _read(text: str) -> set[str]:
+    """The global names that code reads; what strings and comments speak of is not code."""
+    names: set[str] = set()
+    pending = [compile(text, "<module>", "exec", dont_inherit=True)]
+    while pending:
+        code = pending.pop()
+        names.update(code.co_names)
+        pending += [value for value in code.co_consts if isinstance(value, CodeType)]
+    return names
 
 
 def _is_sparse(compiled: Compiled) -> bool:
@@ -155,13 +157,22 @@ def _sources() -> dict[str, str]:
     }
 
 
-def _parts(written: str) -> list[str]:
-    """Those of the ready-made functions that the module calls."""
+def _parts(written: str) -> tuple[list[str], set[str]]:
+    """The ready-made functions that the module calls, and the names that all of its code reads."""
     sources = _sources()
-    needed: set[str] = set()
-    pending = [written]
+    read = _read(written)
+    pending = sources.keys() & read
+    needed = set(pending)
     while pending:
-        found = set(re.findall(r"\b_[a-z]+\b", pending.pop())) & sources.keys() - needed
+        more = _read_by(pending.pop())
+        read |= more
+        found = sources.keys() & more - needed
         needed |= found
-        pending.extend(sources[name] for name in found)
-    return [source for name, source in sources.items() if name in needed]
+        pending |= found
+    return [source for name, source in sources.items() if name in needed], read
+
+
+@cache
+def _read_by(part: str) -> frozenset[str]:
+    """The global names that a ready-made function reads."""
+    return frozenset(_read(_sources()[part]))

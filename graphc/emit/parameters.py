@@ -68,7 +68,7 @@ def flatten(compiled: Compiled) -> str:
                 "Parameters or gradients as one vector, in the order of PARAMETERS.",
                 [
                     "return np.concatenate("
-                    "[np.ravel(np.asarray(params[path], FLOAT)) for path in PARAMETERS])"
+                    "[np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])"
                 ],
             ),
             function(

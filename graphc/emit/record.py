@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from graphc.dims import Dim
-from graphc.elaborate.model import Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.families import shown
 from graphc.graph import Node
-from graphc.names import Scope, identifier
+from graphc.names import fields
 from graphc.plan.live import live
 from graphc.syntax.canonical import on_one_line
 from graphc.types import Type
@@ -86,19 +85,20 @@ def bytes_of(nodes: Iterable[Node], width: int) -> Dim:
 
 def records(compiled: Compiled) -> list[str]:
     """Outputs and Cache; a NamedTuple for each derived function with several values."""
-    model = compiled.model
-    outputs = [f"    {field(d.name)}: {annotation(d.node.type)}" for d in model.outputs]
+    model, named = compiled.model, compiled.begin.fields
+    outputs = [f"    {named[d.name]}: {annotation(d.node.type)}" for d in model.outputs]
     records = [
         "\n".join(["class Outputs(NamedTuple):", '    """The outputs by name."""', "", *outputs])
     ]
     if compiled.backward.wrt:
         what = "What `backward` reads: exactly those values of the forward pass, and the dims."
         families = {d.node for d in model.params if d.family}
+        kept = cache_fields(compiled)
         values = [
-            f"    {field(name)}: {_held(node, node in families)}"
+            f"    {kept[name]}: {_held(node, node in families)}"
             for name, node in cached(compiled).items()
         ]
-        dims = [f"    {field(dim)}: int" for dim in compiled.begin.dims]
+        dims = [f"    {kept[dim]}: int" for dim in compiled.begin.dims]
         empty = [] if values or dims else ["    pass"]
         records.append(
             "\n".join(["class Cache(NamedTuple):", f'    """{what}"""', "", *values, *dims, *empty])
@@ -106,12 +106,11 @@ def records(compiled: Compiled) -> list[str]:
     for one in compiled.derived:
         if needs_record(compiled, one):
             by_name = {d.name: d.node.type for d in model.outputs}
-            lines = [f"    {field(name)}: {annotation(by_name[name])}" for name in one.outputs]
+            lines = [f"    {named[name]}: {annotation(by_name[name])}" for name in one.outputs]
+            record = compiled.begin.records[one.program.name]
             what = f"The values of `{one.program.name}`."
             records.append(
-                "\n".join(
-                    [f"class {record_name(one)}(NamedTuple):", f'    """{what}"""', "", *lines]
-                )
+                "\n".join([f"class {record}(NamedTuple):", f'    """{what}"""', "", *lines])
             )
     return records
 
@@ -124,31 +123,19 @@ def _held(node: Node, family: bool) -> str:
 
 
 def cached(compiled: Compiled) -> dict[str, Node]:
+    """The values that the cache holds, by variable."""
     return {compiled.forward.program.variables[node]: node for node in compiled.cached}
+
+
+def cache_fields(compiled: Compiled) -> dict[str, str]:
+    """The fields of the cache, by variable and dim."""
+    return fields([*cached(compiled), *compiled.begin.dims])
 
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:
     """Has a function values of its own kind: several, or always for products; not all outputs?"""
     several = len(one.outputs) > 1 or one.kind in ("vjp", "jvp")
     return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
-
-
-def record_name(one: Derived) -> str:
-    return "".join(word[:1].upper() + word[1:] for word in one.program.name.split("_")) + "Values"
-
-
-def field(name: str) -> str:
-    """A name as the field of a NamedTuple, whose own methods and underscores are taken."""
-    safe = identifier(name)
-    if safe.startswith("_"):
-        return "f" + safe
-    return safe + "_" if safe in ("count", "index") else safe
-
-
-def cotangent_keywords(model: Model) -> dict[str, str]:
-    """What `backward` calls the cotangent of each output: its field, but for its own names."""
-    scope = Scope({"cache", "out"})
-    return {d.name: scope.fresh(field(d.name)) for d in model.outputs if d.type.dtype == "float"}
 
 
 def annotation(type: Type) -> str:

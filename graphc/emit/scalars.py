@@ -7,7 +7,6 @@ numbers are of double precision until they are packed.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -27,18 +26,6 @@ from graphc.plan.naming import template
 from graphc.plan.schedule import Program, made, plan
 from graphc.rewrite.grids import Grid, is_structural_zero
 from graphc.rewrite.scalars import InNumbers
-
-OWN = frozenset(
-    {
-        "DTYPE",
-        "Struct",
-        "gradients",
-        "np_empty",
-        "np_ndarray",
-        *(f"math_{name}" for name in dir(math)),
-    }
-)
-"""Names that a function of numbers uses for itself, beside those of every function."""
 
 LARGEST = 64
 """Elements of an argument, at most."""
@@ -87,19 +74,18 @@ def planned(
     found: InNumbers,
     begin: Entry,
     arrays: Program,
-    functions: Collection[str],
     taken: Collection[str],
 ) -> tuple[Program, Numbers] | None:
     """The program of a graph of numbers; None where an argument is not to be unpacked.
 
-    `arrays` is the program of the same function for arrays, `functions` are all of the module.
+    `arrays` is the program of the same function for arrays.
     """
     sources = (*begin.inputs, *begin.params)
-    if begin.dims or not OWN.isdisjoint((*begin.variables.values(), *functions)):
+    if begin.dims:
         return None
     if any(d.family is not None or not _is_small(d.node) for d in sources):
         return None
-    scope = Scope({*taken, *OWN, *begin.variables.values()})
+    scope = Scope({*taken, *begin.variables.values()})
     given: dict[Node, str] = {}
     patterns: dict[str, str] = {}
     parts = _parts(found.graph)
@@ -134,7 +120,7 @@ def _packed(
     seen: set[Node] = set()
     for name, node in results.items():
         if node.rank and node not in seen:
-            packed[name] = scope.fresh(flat(re.sub(r"\W+", "_", name)))
+            packed[name] = scope.fresh(flat(re.sub(r"\W+", "_", name.removeprefix("the "))))
             seen.add(node)
     return results, packed
 

@@ -26,13 +26,13 @@ def within_scratch(program: Program, lines: list[str]) -> list[str]:
     if not names:
         return lines
     arguments = ", ".join([_name(program), *_dims(program)])
-    long = len(names) > SEVERAL or width(", ".join(names)) > WIDTH - len(" = scratch")
-    opening, closing = ("(", ") = scratch") if long else ("", " = scratch")
+    long = len(names) > SEVERAL or width(", ".join(names)) > WIDTH - len(" = _scratch")
+    opening, closing = ("(", ") = _scratch") if long else ("", " = _scratch")
     return [
-        f"scratch = _take({arguments})",
-        *([f"{names[0]}, = scratch"] if len(names) == 1 else listed(opening, names, closing)),
+        f"_scratch = _take({arguments})",
+        *([f"{names[0]}, = _scratch"] if len(names) == 1 else listed(opening, names, closing)),
         *lines,
-        f"_give(scratch, {arguments})",
+        f"_give(_scratch, {arguments})",
     ]
 
 
@@ -84,7 +84,8 @@ def _function(program: Program) -> str:
 
 
 def _name(program: Program) -> str:
-    return f"_scratch_{program.label}"
+    """Told apart by what stands behind the last `scratch`: a mode, a block, or both."""
+    return f"_{program.name}_scratch{program.label.removeprefix(program.name)}"
 
 
 def _dims(program: Program) -> list[str]:

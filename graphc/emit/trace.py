@@ -14,8 +14,7 @@ from graphc.emit.function import body
 from graphc.emit.layout import function, listed, unpacking
 from graphc.graph import COTANGENT, TANGENT, Node
 from graphc.loop import everywhere
-from graphc.names import Scope
-from graphc.plan.schedule import LoopStep, Program, Step, every_name
+from graphc.plan.schedule import LoopStep, Program, Step
 from graphc.rewrite.watch import WATCHED
 from graphc.source import Origin, Source, Span, excerpt
 
@@ -28,14 +27,12 @@ def records() -> list[str]:
 def trace(compiled: Compiled) -> str:
     """`trace`, and a function for each that it walks through."""
     begin = compiled.begin
-    scope = Scope({*begin.values})
-    found, first = scope.fresh("found"), scope.fresh("first")
     lines = [
         "try:",
-        *(f"    _trace_{program.name}({begin.arguments})" for program in compiled.watched),
-        f"except FloatingPointError as {found}:",
-        f"    {first}: Trace = {found}.args[0]",
-        f"    return {first}",
+        *(f"    _{program.name}_trace({begin.arguments})" for program in compiled.watched),
+        "except FloatingPointError as _found:",
+        "    _first: Trace = _found.args[0]",
+        "    return _first",
         "return None",
     ]
     about = (
@@ -52,7 +49,6 @@ def trace(compiled: Compiled) -> str:
 def _walk(compiled: Compiled, program: Program) -> str:
     """The statements of one function, each value looked at."""
     begin = compiled.begin
-    given = Scope({*begin.values, *every_name(program)}).fresh("given")
     seeds = [
         f"{variable} = np.ones({show(node.shape)}, FLOAT)[()]"
         for node, variable in program.variables.items()
@@ -67,15 +63,15 @@ def _walk(compiled: Compiled, program: Program) -> str:
     results = [expression(node, program.variables) for node in program.results.values()]
     lines = [
         *seeds,
-        f"{given} = {{",
+        "_arguments = {",
         *floats,
         "}",
-        f"_given({program.name!r}, {given})",
+        f"_given({program.name!r}, _arguments)",
         *body(program),
-        *listed(f"_ended({program.name!r}, {given}, [", results, "])"),
+        *listed(f"_ended({program.name!r}, _arguments, [", results, "])"),
     ]
     return function(
-        f"def _trace_{program.name}({begin.signature}) -> None:",
+        f"def _{program.name}_trace({begin.signature}) -> None:",
         "Raises FloatingPointError with a Trace.",
         [*unpacking(begin.values, f"_enter({begin.arguments})", lines), *lines],
     )

@@ -29,7 +29,7 @@ from graphc.ops.shaping import (
 from graphc.plan.classes import Classes, Extent
 from graphc.plan.layout import Order, orders
 from graphc.plan.regions import Region, Regions, regions
-from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, made
+from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Step, every_name, made
 from graphc.types import Mismatch, Shape, same, same_shape
 
 ATTEMPTS = 8
@@ -54,7 +54,7 @@ def in_blocks(
     outside: set[Node] = set()
     for _ in range(ATTEMPTS):
         found = regions(program, ends, nodes, given, classes, outside)
-        names = Scope({*taken, *program.variables.values()})
+        names = Scope({*taken, *every_name(program)})
         built: dict[Region, _Builder] = {}
         lying: dict[Node, Order] = {}
         for region in found.regions:
@@ -225,7 +225,7 @@ class _Builder:
         used = {*self._behind([*read, *(new for _, _, new, _ in outputs)])}
         slices = [one for one in self.slices if one.node in used]
         body = Program(
-            "", (*slices, *steps), self.variables, results,
+            self.program.name, (*slices, *steps), self.variables, results,
             self.program.labels, self.program.adjoints, label=f"{self.program.label}_{name}",
             orders={self.new[node]: order for node, order in self.lying.items()},
         )  # fmt: skip

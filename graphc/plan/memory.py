@@ -290,9 +290,8 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     turns = []
     for number, ((name, _), following) in enumerate(zip(step.carries, nexts, strict=True)):
         alone = following in computed and following not in rows and following not in returned
-        if alone and kernel(following) is not None and _by_turns(step, number, inner):
-            if not pool.fits(following.shape):
-                continue
+        fits = kernel(following) is not None and pool.fits(following.shape)
+        if alone and fits and _by_turns(step, number, inner):
             order = tuple(range(following.rank))
             own = pool.place(following.type.dtype, following.shape, order)[1]
             other = pool.place(following.type.dtype, following.shape, order)[1]
@@ -303,7 +302,8 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
         kept.append(step.until)
     outlives = _behind(kept, step.body.variables, inner)
     read = _behind(nexts, step.body.variables, inner)
-    body = _placed(step.body, outlives, pool, inner, rows, outlives | read | {*nexts})
+    again = {item for name, item, _ in step.stacks if name not in written}
+    body = _placed(step.body, outlives, pool, inner, rows, outlives | read | {*nexts, *again})
     return replace(
         step,
         body=body,
