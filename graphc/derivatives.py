@@ -38,7 +38,7 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     Raises GraphError where its derivatives cannot be taken.
     """
     outputs, wrt = dict(one.outputs), dict(one.wrt)
-    dims = {d.name: d.fixed for d in model.dims if d.fixed is not None}
+    dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     made: dict[str, Made] = {}
     refused: list[Mismatch] = []
     for mode in modes if has_modes(one) else [""]:

@@ -282,7 +282,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     bound = Bound(
         outputs,
         Sizes(
-            {d.name: d.fixed for d in model.dims if d.fixed is not None},
+            {d.variable: d.fixed for d in model.dims if d.fixed is not None},
             BYTES[model.dtype],
             options.fast,
         ),

@@ -24,7 +24,7 @@ def sizes(model: Model) -> dict[str, int]:
     Different dims get different sizes where the conditions allow; raises ValueError where no
     small sizes do.
     """
-    free = [info.symbol.names[0] for info in model.dims if info.fixed is None]
+    free = [info.variable for info in model.dims if info.fixed is None]
     choices = itertools.islice(itertools.product(SIZES, repeat=len(free)), 200_000)
     valid = (
         chosen

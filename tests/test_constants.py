@@ -87,7 +87,7 @@ def test_they_are_never_written_to(
 ) -> None:
     """All that a function takes, but for the arrays that it computes in, may be read-only."""
     plain, fast = levels
-    makers = re.findall(r"def (_scratch_\w+)\(.*?return \((.*?)\)", TEXTS["-O2"], re.DOTALL)
+    makers = re.findall(r"def (_\w+_scratch\w*)\(.*?return \((.*?)\)", TEXTS["-O2"], re.DOTALL)
     shared = {
         name: [not re.fullmatch(r"s\d+(_.*)?", part) for part in re.findall(r"\w+", parts)]
         for name, parts in makers

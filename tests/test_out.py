@@ -260,20 +260,20 @@ def test_arguments_and_outputs_with_taken_names() -> None:
     net, one = module(text), np.array([1.0, 2.0, 3.0])
     given = ({"params": one}, one, one, one)
     outputs, cache = net.forward(*given)
-    assert outputs.cache == 98
+    assert outputs.cache_ == 98
     place = np.zeros(3)
     assert net.grad_cache(*given, out={"out": place})["out"] is place
     assert np.array_equal(place, one**3)
     backward = inspect.signature(net.backward).parameters
-    assert list(backward) == ["cache", "cache_2", "out"]
-    assert np.array_equal(net.backward(cache, cache_2=2.0)["params"], 2 * one**3)
+    assert list(backward) == ["cache", "cache_", "out"]
+    assert np.array_equal(net.backward(cache, cache_=2.0)["params"], 2 * one**3)
     assert max(net.check(*given).values()) < 1e-6
     text = "input x: [3]\noutput out = sum(x * x)\noutput loss = sum(x)"
     net = module(text)
     outputs, cache = net.forward(one)
-    assert outputs.out == 14
-    assert list(inspect.signature(net.backward).parameters) == ["cache", "out_2", "loss", "out"]
-    assert np.array_equal(net.backward(cache, out_2=1.0)["x"], 2 * one)
+    assert outputs.out_ == 14
+    assert list(inspect.signature(net.backward).parameters) == ["cache", "out_", "loss", "out"]
+    assert np.array_equal(net.backward(cache, out_=1.0)["x"], 2 * one)
     assert max(net.check(one).values()) < 1e-6
 
 

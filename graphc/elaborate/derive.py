@@ -96,13 +96,14 @@ def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequ
         raise mistake(
             "E408", f"`per` goes with {', '.join(WITH_PER)}, not with `{kind}`", ident.span
         )
-    if ident.text not in context.dims:
-        dims = ", ".join(f"`{name}`" for name in context.dims)
-        near = did_you_mean(ident.text, context.dims) or (
+    symbols = {info.name: info.symbol for info in context.dims.values()}
+    if ident.text not in symbols:
+        dims = ", ".join(f"`{name}`" for name in symbols)
+        near = did_you_mean(ident.text, symbols) or (
             f"the dims of this file: {dims}" if dims else None
         )
         raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
-    dim = context.dims[ident.text].symbol
+    dim = symbols[ident.text]
     for name, node in zip(clause.outputs, outputs, strict=True):
         times = sum(axis == dim for axis in node.shape)
         if times != 1 and kind != "grad":

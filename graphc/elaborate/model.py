@@ -51,6 +51,11 @@ class DimInfo:
     span: Span
     doc: str = ""
 
+    @property
+    def variable(self) -> str:
+        """What the symbol is called, in dims and in the module."""
+        return self.symbol.names[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:

@@ -197,7 +197,7 @@ def _sizes(compiled: Compiled, one: Derived) -> str:
 
 def _known(compiled: Compiled, dim: Dim) -> Dim:
     """A dim of a declaration with its value, where it has one."""
-    return dim.substitute({d.name: d.fixed for d in compiled.model.dims if d.fixed is not None})
+    return dim.substitute({d.variable: d.fixed for d in compiled.model.dims if d.fixed is not None})
 
 
 _SLOPES = {

@@ -83,7 +83,7 @@ def entry(model: Model, indices: Collection[str]) -> Entry:
     An argument is not called as a derived function is, which `check` calls.
     """
     sources = (*model.inputs, *model.params)
-    free = [info.symbol.names[0] for info in model.dims if info.fixed is None]
+    free = [info.variable for info in model.dims if info.fixed is None]
     functions = [one.name for one in model.derivations]
     scope = Scope({*MODULE, *indices, *free, *functions})
     records = {name: scope.fresh(_record(name)) for name in functions}

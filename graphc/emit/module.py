@@ -147,7 +147,7 @@ def _line(declared: Declared) -> str:
 
 
 @cache
-def _sources() -> dict[str, str]:
+def ready_made() -> dict[str, str]:
     """The ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
@@ -159,7 +159,7 @@ def _sources() -> dict[str, str]:
 
 def _parts(written: str) -> tuple[list[str], set[str]]:
     """The ready-made functions that the module calls, and the names that all of its code reads."""
-    sources = _sources()
+    sources = ready_made()
     read = _read(written)
     pending = sources.keys() & read
     needed = set(pending)
@@ -175,4 +175,4 @@ def _parts(written: str) -> tuple[list[str], set[str]]:
 @cache
 def _read_by(part: str) -> frozenset[str]:
     """The global names that a ready-made function reads."""
-    return frozenset(_read(_sources()[part]))
+    return frozenset(_read(ready_made()[part]))
