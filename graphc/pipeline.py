@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 
 from graphc import __version__
-from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import Split, both, cut, rewritten
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
@@ -92,7 +91,7 @@ def compile_source(
     source: Source, options: Options = Options(), folder: Path | None = None
 ) -> Result:
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
-    with building(), _without_collection():
+    with building(), without_collection():
         stated = _stated(source, options, folder)
         compiled = _compiled(prepare(stated) if options.fast else stated, options)
         if options.trace:
@@ -105,38 +104,12 @@ def compile_source(
 
 def planned(source: Source, options: Options = Options(), folder: Path | None = None) -> Compiled:
     """The programs of a source's module, before they are written; raises GraphError."""
-    with building(), _without_collection():
-        return _compiled(_model(source, options, folder), options)
+    with building(), without_collection():
+        return _compiled(model_of(source, options, folder), options)
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
-    """A function of the module, and its cost by mode; without a choice of mode under ""."""
-
-    name: str
-    costs: Mapping[str, Cost]
-
-    @property
-    def chosen(self) -> str:
-        return cheapest(self.costs)
-
-
-def price(
-    source: Source, options: Options = Options(), folder: Path | None = None
-) -> tuple[Model, tuple[Priced, ...]]:
-    """What the functions of a source's module cost in each mode; raises GraphError."""
-    with building(), _without_collection():
-        model = _model(source, options, folder)
-        split = _halves(model, options)
-        forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
-        derived = [
-            Priced(one.name, {mode: made.cost for mode, made in _made(model, one, options).items()})
-            for one in model.derivations
-        ]
-    return model, (forward, *([backward] if split.backward.results else []), *derived)
-
-
-def _model(source: Source, options: Options, folder: Path | None) -> Model:
+def model_of(source: Source, options: Options, folder: Path | None) -> Model:
+    """The model of a source in the forms that its level starts from; raises GraphError."""
     model = _stated(source, options, folder)
     return prepare(model) if options.fast else model
 
@@ -157,7 +130,7 @@ def _stated(source: Source, options: Options, folder: Path | None) -> Model:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Inside, cyclic garbage waits: a compilation keeps nearly all that it makes."""
     enabled = gc.isenabled()
     gc.disable()
@@ -193,7 +166,7 @@ def _clause(written: str) -> tree.Derive:
     return statements[0]
 
 
-def _halves(model: Model, options: Options) -> Split:
+def halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     whole = rewritten(_both(model), LEVELS[options.level])
     return cut(whole, [d.name for d in model.outputs], options.fast)
@@ -215,7 +188,7 @@ def _wrt(model: Model) -> dict[str, Node]:
 def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
     bounded = _bounded(model, options, begin) if options.memory else None
-    split = bounded.halves if bounded else _halves(model, options)
+    split = bounded.halves if bounded else halves(model, options)
     outputs = tuple(d.name for d in model.outputs)
     sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
     forward = _derived(
@@ -269,7 +242,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     """As much is computed again as it takes to keep within `options.memory`."""
     outputs = [d.name for d in model.outputs]
     whole = _both(model)
-    made = {one.name: _made(model, one, options) for one in model.derivations}
+    made = {one.name: made_of(model, one, options) for one in model.derivations}
     modes = [
         (name, mode)
         for name, by_mode in made.items()
@@ -297,7 +270,8 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     return _Bounded(cut(first, outputs), made, graphs, found.planned, found.warnings)
 
 
-def _made(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    """The graphs of a function by mode, in the mode asked for or in all."""
     return derivatives(model, one, [options.mode] if options.mode else MODES)
 
 
@@ -310,7 +284,7 @@ def _function(
     bounded: _Bounded | None,
 ) -> Derived:
     """A function that is asked for, in the mode asked for or the cheapest."""
-    made = bounded.made[one.name] if bounded else _made(model, one, options)
+    made = bounded.made[one.name] if bounded else made_of(model, one, options)
     first, *others = (
         _in_mode(one, mode, made[mode], sources, begin, options, bounded)
         for mode in winners({mode: each.cost for mode, each in made.items()})

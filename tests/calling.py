@@ -48,8 +48,8 @@ def at_levels(
     else:
         source, folder = Source("graph", graph), None
     modules = {}
-    with building(), pipeline._without_collection(), _derived_once():
-        model = pipeline._model(source, options, folder)
+    with building(), pipeline.without_collection(), _derived_once():
+        model = pipeline.model_of(source, options, folder)
         for level in levels:
             compiled = pipeline._compiled(model, replace(options, level=level))
             for dtype in dtypes:

@@ -34,7 +34,7 @@ LAYERS = (
     {"plan"},
     {"emit"},
     {"pipeline"},
-    {"sample", "reference"},
+    {"price", "sample", "reference"},
     {"cli", "highlight"},
     {"__main__"},
 )

@@ -291,7 +291,7 @@ def test_without_out_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_program_may_write_into_the_places() -> None:
     """The variables that it asks for hold the arrays of `out`, or None, by path or family."""
     with building():
-        model = pipeline._model(Source("graph", NET), Options(), None)
+        model = pipeline.model_of(Source("graph", NET), Options(), None)
         compiled = pipeline._compiled(model, Options())
         (one,) = (d for d in compiled.derived if d.program.name == "grad_loss")
         asked = {"h.W": "out_h_W", "layer.*.fc.b": "out_b", "y.b": "out_y_b", "scale": "out_s"}

@@ -35,7 +35,8 @@ def cost(
     derive: list[str] = DERIVE,
 ) -> None:
     """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""
-    from graphc.pipeline import Options, price
+    from graphc.pipeline import Options
+    from graphc.price import price
     from graphc.syntax.parse import read_source
 
     if format not in ("text", "json"):

@@ -1,0 +1,43 @@
+"""What the functions of a module cost, in each mode that they can be computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphc.calculus.cost import Cost, cost
+from graphc.derivatives import cheapest
+from graphc.elaborate.model import Model
+from graphc.graph import building
+from graphc.pipeline import Options, halves, made_of, model_of, without_collection
+from graphc.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A function of the module, and its cost by mode; without a choice of mode under ""."""
+
+    name: str
+    costs: Mapping[str, Cost]
+
+    @property
+    def chosen(self) -> str:
+        return cheapest(self.costs)
+
+
+def price(
+    source: Source, options: Options, folder: Path | None
+) -> tuple[Model, tuple[Priced, ...]]:
+    """What the functions of a source's module cost in each mode; raises GraphError."""
+    with building(), without_collection():
+        model = model_of(source, options, folder)
+        split = halves(model, options)
+        forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
+        derived = [
+            Priced(
+                one.name, {mode: made.cost for mode, made in made_of(model, one, options).items()}
+            )
+            for one in model.derivations
+        ]
+    return model, (forward, *([backward] if split.backward.results else []), *derived)
