@@ -152,6 +152,14 @@ def broadcast(shapes: Sequence[Shape], what: str) -> Shape:
     return result
 
 
+def fit_together(shapes: Sequence[Shape]) -> bool:
+    """Do elementwise operands of these shapes have a common shape?"""
+    result: Shape | None = ()
+    for shape in shapes:
+        result = None if result is None else _broadcast_two(result, shape)
+    return result is not None
+
+
 def _broadcast_two(one: Shape, other: Shape) -> Shape | None:
     if not one or not other:
         return one or other

@@ -79,6 +79,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "terms_alike": ("2 * a + 3 * a", "a + a", "0.5 * e + e"),
     "common_factor": (
         "a * b + a * tanh(a)", "e * f - tanh(e) * f", "m * s * c[0] + m * m[:1]",
+        "c * c[:1, :, :1] * m + c * sin(c)",
     ),
     # sums
     "sum_of_signed": ("sum(-a)", "sum(2 * m, axis=0)", "sum(m / s)", "sum(s * c, axis=[0, 2])"),
@@ -247,6 +248,43 @@ def test_both_sides_agree(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch
                         assert same(one, other), f"{expression} at {point}: {one} is not {other}"
                     else:
                         close(one, other, TOLERANCE[dtype], largest(left))
+
+
+def test_a_product_of_a_number_and_a_vector_with_a_matrix() -> None:
+    """Its factor of no axes is no unit vector."""
+    text = "input v: [4]\nparam W: [4, 3]\noutput y = (logsumexp(v) * v) @ W"
+    rng = np.random.default_rng(0)
+    v, w = rng.normal(size=4), rng.normal(size=(4, 3))
+    for level in ("-O0", "-O2"):
+        module = load(compile_text(text, options=Options(level=level)).text, "scaled")
+        found = module.forward({"W": w}, v)[0].y
+        np.testing.assert_allclose(found, (np.log(np.exp(v).sum()) * v) @ w, rtol=1e-14)
+
+
+def test_the_hessian_of_terms_of_several_ranks() -> None:
+    """Factors that each fit a term need not fit each other."""
+    text = """
+        input x: [2, 3]
+        input c: [2]
+        input p: [3, 4]
+        output loss = sum(sin(x**2 @ p)) + sum(atan(x.T * c))
+        derive hessian loss wrt x
+    """
+    rng = np.random.default_rng(0)
+    x, c, p = rng.normal(size=(2, 3)), rng.normal(size=2), rng.normal(size=(3, 4))
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        return 2 * x * (np.cos(x**2 @ p) @ p.T) + c[:, None] / (1 + (x * c[:, None]) ** 2)
+
+    step = 1e-30
+    units = np.eye(6).reshape(6, 2, 3)
+    rows = [gradient(x + 1j * step * unit).imag / step for unit in units]
+    expected = np.stack(rows, axis=-1).reshape(2, 3, 2, 3)
+    for level in ("-O0", "-O2"):
+        module = load(compile_text(text, options=Options(level=level)).text, "ranks")
+        np.testing.assert_allclose(
+            module.hessian_loss(x, c, p)["x"]["x"], expected, rtol=1e-12, atol=1e-13
+        )
 
 
 MIXTURE = """

@@ -67,7 +67,8 @@ def computed(
     lines, _ = _pattern(source, (*(one.form for one in arguments), "_"))
     texts = [one.text for one in arguments]
     if several and target:
-        first = [f"{target} = {place}"] if target != place else []
+        made = target == place or text.startswith("{out} = ")
+        first = [] if made else [f"{target} = {place}"]
         return [*first, *(line.format(*texts, target) for line in lines)]
     written = [line.format(*texts, place) for line in lines]
     return [f"{target} = {written[0]}"] if target else written  # a call's value is its array

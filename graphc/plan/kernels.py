@@ -130,7 +130,7 @@ _SPECIAL: dict[Op, Callable[[Node], Kernel | None]] = {
     matmul: _matmul,
     reshape: lambda node: None,
     entries_added: lambda node: Kernel(
-        f"np.copyto({{out}}, {{0}})\n{_ADDED}", frozenset({0}), _ADDED
+        f"np.copyto({{out}}, {{0}})\n{_ADDED}", frozenset({0}), f"{{out}} = {{0}}\n{_ADDED}"
     ),
     kept: lambda node: Kernel("np.multiply({0}.view(BITS), {1}, {out}.view(BITS))", frozenset({0})),
     sum_: reduction,

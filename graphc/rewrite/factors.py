@@ -6,14 +6,15 @@ A pass over an array is what counts, so none of these makes one more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 
-from graphc.graph import Node, as_node, intern
+from graphc.graph import Node, Op, as_node, intern
 from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times
+from graphc.ops.batching import ranked
 from graphc.ops.shaping import expand, reshape, transpose
 from graphc.rewrite.bounds import never_tiny
 from graphc.rewrite.uses import Once, Rules
-from graphc.types import same_shape
+from graphc.types import fit_together, same_shape
 
 MODERATE = 2.0**40
 """Factors from 1 / MODERATE to MODERATE are multiplied together: no such product overflows."""
@@ -185,7 +186,7 @@ def sign_of_term(node: Node, once: Once) -> Node | None:
     place = max(slot - 1, 0)
     if rest[place].op is negative:
         return None
-    difference = minus(rest[place], node.args[slot].args[0])
+    difference = _joined(minus, rest[place], node.args[slot].args[0])
     return sum_of([*rest[:place], difference, *rest[place + 1 :]], node)
 
 
@@ -223,8 +224,8 @@ def common_factor(node: Node, once: Once) -> Node | None:
         rests = [_without(one, shared), _without(other, shared)]
         if not all(rests):
             continue
-        first, second = (reduce(times, rest) for rest in rests)
-        both = minus(first, second) if node.op is minus else plus(first, second)
+        first, second = (reduce(partial(_joined, times), rest) for rest in rests)
+        both = _joined(minus if node.op is minus else plus, first, second)
         merged = times(reduce(times, shared), both)
         others = [t for i, t in enumerate(node.args) if i not in (slot, later)]
         return sum_of([*others[:slot], merged, *others[slot:]], node)
@@ -244,6 +245,17 @@ def _factors(term: Node, once: Once) -> list[Node]:
         else:
             found.append(one)
     return found
+
+
+def _joined(op: Op, one: Node, other: Node) -> Node:
+    """An operation on parts of one expression, whose shapes need fit only all of that.
+
+    Of two ranks the lower alone stretches: where the other one has to, both get the same rank.
+    """
+    if not fit_together((one.shape, other.shape)):
+        rank = max(one.rank, other.rank)
+        one, other = ranked(one, 0, rank), ranked(other, 0, rank)
+    return op(one, other)
 
 
 def _without(factors: Sequence[Node], shared: Sequence[Node]) -> list[Node]:

@@ -63,8 +63,9 @@ def _is_unit(node: Node, rank: int) -> bool:
     core = node.args[0] if node.op is broadcast_to else node
     if core.op is reshape:
         inside, core = core, core.args[0]
-        ends = same(inside.shape[0], inside.shape[-1])
-        if not ends or any(n.constant != 1 for n in inside.shape[1:-1]) or inside.rank != rank:
+        if inside.rank != rank or rank < 2 or not same(inside.shape[0], inside.shape[-1]):
+            return False
+        if any(n.constant != 1 for n in inside.shape[1:-1]):
             return False
     elif node.op is broadcast_to or node.rank != rank:
         return False
