@@ -15,7 +15,7 @@ from graphc.calculus.passes import (
     forward_passes,
     reverse_passes,
 )
-from graphc.calculus.reverse import reached_from
+from graphc.calculus.reverse import family_of, of_family, reached_from
 from graphc.graph import Node, dag
 from graphc.loop import LOOP
 from graphc.ops.contraction import contracted
@@ -78,14 +78,14 @@ def _seeds(node: Node, aligned: Collection[int]) -> int:
 
 def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
     """The node that every way from `by` to `output` leads through and that needs fewest seeds."""
-    graph = dag([output])
-    between = reached_from(graph, [by])
+    graph, whole = dag([output]), family_of(by)
+    between = reached_from(graph, [whole])
     if output not in between or seeds <= 1:
         return None
-    dominators = nx.immediate_dominators(nx.DiGraph(graph.subgraph(between)), by)
+    dominators = nx.immediate_dominators(nx.DiGraph(graph.subgraph(between)), whole)
     best, node = None, dominators[output]
-    while node is not by:
-        if node.op is not LOOP:
+    while node is not whole:
+        if node.op is not LOOP and not of_family(node):
             pairs = aligned_pairs({"": node}, {"": by})["", ""]
             needed = _seeds(node, pairs)
             if needed < seeds:

@@ -45,9 +45,10 @@ def aligned_pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs
     """For each block the axes of the output, and those of the path that they are one to one."""
     found: Pairs = {}
     for path, by in wrt.items():
-        known = {} if family_of(by) is not by else alignment(by, outputs.values())
+        whole = family_of(by)
+        known = alignment(whole, outputs.values())
         for out, node in outputs.items():
-            axes = known.get(node, ())
+            axes = known.get(node, ())[whole.rank - by.rank :]
             pairs = {k: a for a, k in enumerate(axes) if k is not None and axes.count(k) == 1}
             found[out, path] = pairs
     return found

@@ -114,5 +114,10 @@ def gradient_node(y: Node, x: Node) -> Node:
 
 def family_of(node: Node) -> Node:
     """The family that a parameter belongs to; every other node as it is."""
-    belongs = node.op is index and node.args[0].attrs.get("family", False)
-    return node.args[0] if belongs else node
+    return node.args[0] if node.args and of_family(node) else node
+
+
+def of_family(node: Node) -> bool:
+    """Is a node a family of parameters, or a member of one?"""
+    whole = node.args[0] if node.op is index else node
+    return bool(whole.attrs.get("family", False))

@@ -14,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from graphc.calculus.jacobian import PASSES
 from graphc.calculus.matrices import grouped
 from graphc.calculus.passes import Pass, aligned_pairs
+from graphc.calculus.reverse import of_family
 from graphc.dims import Dim
-from graphc.graph import Graph, Node, arguments_first, as_node, intern, with_args
+from graphc.graph import Graph, Node, arguments_first, intern, with_args
 from graphc.loop import LOOP, RULED, rebuild
 from graphc.ops.arithmetic import identity, maximum, where
 from graphc.ops.convolution import windows
@@ -53,8 +54,17 @@ def sparse_jacobian(
     Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
     selected twice occurs twice: a CSR matrix adds them up.
     """
-    selected = {path: _frontier(node, [*outputs.values()]) for path, node in wrt.items()}
-    stops = {node: stop for nodes in selected.values() for node, stop in nodes.items()}
+    families = {path for path, node in wrt.items() if of_family(node)}
+    selected = {
+        path: {node: True} if path in families else _frontier(node, [*outputs.values()])
+        for path, node in wrt.items()
+    }
+    stops = {
+        node: stop
+        for path, nodes in selected.items()
+        if path not in families
+        for node, stop in nodes.items()
+    }
     aliases: dict[Node, Node] = {}
 
     def alias(old: Node, new: Node) -> Node:
@@ -73,7 +83,11 @@ def sparse_jacobian(
     }
     called = {new[node]: text for node, text in names.items() if node in new}
     keys = {f"{path} {i}": (path, z) for path, zs in selected.items() for i, z in enumerate(zs)}
-    by = {key: aliases[z] for key, (_, z) in keys.items() if z in aliases}
+    by = {
+        key: z if path in families else aliases[z]
+        for key, (path, z) in keys.items()
+        if path in families or z in aliases
+    }
     pairs = aligned_pairs(moved, by)
     passes = PASSES[mode](moved, by, pairs, called)
     starts = _starts(wrt)
@@ -134,9 +148,10 @@ def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:
 
 
 def _may_lack(selected: Node, source: Node) -> bool:
-    """May an element of a selection be none of the source's, but zero or something else?"""
-    between = arguments_first([selected], {source})
-    return any(node.op is unindex for node in between)
+    """May an element of a selection be none of the source's, but zero?"""
+    while selected is not source and selected.op is not unindex:
+        selected = selected.args[0]
+    return selected is not source
 
 
 def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> Node:
@@ -150,20 +165,16 @@ def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> No
     else:
         members, inner = source.shape[0], product(source.shape[1:])
         rows = expand(arange(n=members) * stride, axes=(1,))
-        places = reshape(rows + (arange(n=inner) + (start + 1)), shape=source.shape)
-    new: dict[Node, Node] = {source: places}
-    for node in arguments_first([selected], new):
-        if any(arg in new for arg in node.args):
-            args = tuple(_placed(arg, new) for arg in node.args)
-            new[node] = intern(node.op, args, node.attrs, Type("int", node.shape))
-    return new[selected]
-
-
-def _placed(arg: Node, new: Mapping[Node, Node]) -> Node:
-    """An argument of a selection as places: what does not come from the source has none."""
-    if arg in new:
-        return new[arg]
-    return arg if arg.type.dtype == "int" else broadcast_to(as_node(0), shape=arg.shape)
+        columns = expand(arange(n=inner) + (start + 1), axes=(0,))
+        places = reshape(rows + columns, shape=source.shape)
+    steps = []
+    while selected is not source:
+        steps.append(selected)
+        selected = selected.args[0]
+    for step in reversed(steps):  # by the same indices, also where these are computed of the source
+        args = (places, *step.args[1:])
+        places = intern(step.op, args, step.attrs, Type("int", step.shape))
+    return places
 
 
 def _entries(

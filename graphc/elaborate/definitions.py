@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.calculus.reverse import of_family
 from graphc.elaborate.scope import Context, Entry, Instance, Scope
 from graphc.graph import SOURCES, Node, intern
 from graphc.loop import BOUND, RESULT, RULED
@@ -54,7 +55,7 @@ def alias(scope: Scope, name: str, node: Node) -> Node:
 
 def _apart(context: Context, scope: Scope, name: str, node: Node) -> Node:
     """The node that is called so in this scope, and nothing else."""
-    if node in context.owned or node.op in (*SOURCES, BOUND):
+    if node in context.owned or node.op in (*SOURCES, BOUND) or of_family(node):
         return alias(scope, name, node)
     if node.op in (RESULT, RULED):
         return node

@@ -1,0 +1,93 @@
+"""Sparse Jacobians have the entries of the dense matrix, in every mode and at every point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import compiled, module
+
+from graphc.pipeline import Options, compile_text, load
+from graphc.sample import arguments
+
+pytestmark = pytest.mark.levels
+
+STEPS = """input x: [2]
+repeat r[k in 1..3] carry h = x { param p: [2]; param W: [2, 2]; next h = sin(W @ (h * p)) }
+output y = h
+"""
+X4 = "input x: [4]\n"
+TABLE = "input x: [4, 3]\n"
+
+GRAPHS = [
+    ("a family", STEPS, "y wrt r.*"),
+    ("a family and an input", STEPS, "y wrt r.*, x"),
+    ("members of a family", STEPS, "y wrt r.2.p, x, r.1.W"),
+    ("an iteration", STEPS, "y wrt r.2.*"),
+    ("parameters", STEPS, "y wrt params"),
+    ("a member that is read elsewhere, too", f"{STEPS}output z = r.1.p**2 + y",
+     "z, y wrt r.1.p, r.*"),
+    ("a name for a member", f"{STEPS}q = r.1.p\noutput z = q**2 * y", "z wrt q, r.*"),
+    ("by argmax", f"{X4}i = stack(argmax(x))\noutput y = x[i]**2", "y wrt x"),
+    ("by argsort", f"{X4}output y = x[argsort(x)]**2 * x", "y wrt x"),
+    ("rows by argsort", f"{TABLE}output y = sin(x[argsort(x[:, 0])])", "y wrt x"),
+    ("picked by argmax", f"{TABLE}output y = pick(x, argmax(x, axis=-1))**2", "y wrt x"),
+    ("picked of a node by argmax",
+     f"{TABLE}z = x * x\noutput y = pick(z, argmax(z, axis=-1))**2", "y wrt z, x"),
+    ("windows", "input x: [1, 1, 6]\nparam w: [1, 1, 3]\noutput y = conv1d(x, w, pad=1)",
+     "y wrt x, w"),
+    ("a rule", "input x: [3]\nblock f(x: [K]) -> y: [K] { y = sin(x); rule vjp x = cotangent(y) * "
+     "cos(x) }\noutput y = f(x[::-1]) * x", "y wrt x"),
+    ("parts joined", f"{X4}output y = 2 * concat(x[2:], x[:2])", "y wrt x"),
+    ("a scan", "input x: [4, 2]\nscan s[t in 4] carry h = zeros([2]) {\n"
+     "    next h = tanh(h + x[t]); collect c = h\n}\noutput y = c", "y wrt x"),
+    ("a condition", f"{X4}output y = where(x > 0, x, x[::-1])", "y wrt x"),
+    ("sorted", f"{X4}output y = sort(x)**2", "y wrt x"),
+    ("nothing of it", "input x: [1]\noutput y = x**2; output z = x[0:0]", "y, z wrt x"),
+]  # fmt: skip
+
+
+def _given(text: str) -> dict[str, Any]:
+    """Arguments at which no parameter is zero."""
+    given = arguments(compiled(text).model, 1, {})
+    rng = np.random.default_rng(2)
+    if "params" in given:
+        given["params"] = {path: rng.normal(size=p.shape) for path, p in given["params"].items()}
+    return given
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "mixed", ""])
+@pytest.mark.parametrize(("text", "clause"), [g[1:] for g in GRAPHS], ids=[g[0] for g in GRAPHS])
+def test_sparse_is_dense(text: str, clause: str, mode: str, level: str) -> None:
+    both = f"{text}\nderive sparse_jacobian {clause} as S\nderive jacobian_matrix {clause} as D\n"
+    made = load(compile_text(both, options=Options(level=level, mode=mode)).text, "sparse")
+    given = _given(both)
+    dense = made.D(**given)
+    assert np.count_nonzero(dense) > 0
+    np.testing.assert_allclose(made.S(**given).toarray(), dense, rtol=1e-12, atol=1e-14)
+
+
+def test_the_entries_of_an_iteration() -> None:
+    """Two, at r.k.p = k · [.3, .6] and x = [.3, .7], by the chain rule on paper."""
+    text = """input x: [2]
+        repeat r[k in 1..3] carry h = x { param p: [2]; next h = sin(h * p) }
+        output h
+        derive sparse_jacobian h wrt r.2.p as S
+        derive sparse_jacobian h wrt r.* as F
+    """
+    x, p = np.array([0.3, 0.7]), np.array([[0.3, 0.6], [0.6, 1.2], [0.9, 1.8]])
+    params = {f"r.{k}.p": row for k, row in enumerate(p, 1)}
+    h, values = x, []
+    for row in p:
+        values.append(h)
+        h = np.sin(h * row)
+    slopes = np.cos(np.array(values) * p)
+    after = [slopes[1:].prod(0) * p[1:].prod(0), slopes[2] * p[2], np.ones(2)]
+    by = slopes * np.array(values) * np.array(after)
+    found = module(text).S(params, x)
+    assert found.nnz == 2
+    np.testing.assert_allclose(found.toarray(), np.diag(by[1]), rtol=1e-13)
+    family = module(text).F(params, x)
+    assert family.nnz == 6
+    np.testing.assert_allclose(family.toarray(), np.hstack([np.diag(row) for row in by]))
