@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 
 from graphc.graph import Node, Op
 from graphc.loop import RESULT, Loop, arguments, body, result
+from graphc.ops.arithmetic import accumulate
 from graphc.ops.shaping import full_array, in_rows
 from graphc.remembered import remembered
 
@@ -55,8 +56,9 @@ def _seen(node: Node) -> Collection[Node]:
 def _handed_on(node: Node) -> tuple[Owners, ...]:
     """By carried value of a loop, the nodes outside whose memory it may end in.
 
-    That is what it starts from, where a step may hand that on or none may be taken; a source of
-    elements; what the body captures; and a stack, where an item is computed in its place.
+    That is what it starts from, where a step may hand that on or add to it, or none may be taken;
+    a source of elements; what the body captures; and a stack, where an item is computed in its
+    place.
     """
     loop: Loop = node.attrs["loop"]
     initials, sources, _ = arguments(node)
@@ -67,7 +69,10 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     for number, item in enumerate(loop.collected, count):
         outer.setdefault(item, set()).add(result(node, number))
     known: dict[Node, Owners] = {}
-    read = [owners(following, known) for following in loop.nexts]
+    read = [
+        owners(following, known) | (frozenset({carried}) if grows(carried, following) else Owners())
+        for carried, following in loop.follow.items()
+    ]
     held = {c: frozenset({initial}) for c, initial in zip(loop.carried, initials, strict=True)}
     while True:
         ends = []
@@ -81,6 +86,11 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
             break
         held = after
     return tuple(ends) if (loop.count.constant or 0) > 0 else tuple(held.values())
+
+
+def grows(carried: Node, following: Node) -> bool:
+    """Does a step only add to a carried value, which may be done in its place?"""
+    return following.op is accumulate and following.args[0] is carried
 
 
 def is_new(node: Node, views: Collection[Op]) -> bool:

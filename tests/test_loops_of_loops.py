@@ -297,6 +297,36 @@ def test_a_number_that_a_step_hands_on_has_an_axis() -> None:
     assert made.J(params).tolist() == [[0, 0, 0, 0, 0, 0, 1]]
 
 
+def test_what_grows_in_place_is_its_start() -> None:
+    """`d_h` is added to where the derivative by the last `h` was computed: that memory is taken."""
+    made = module(
+        """
+        dim T
+        param u: [3]
+        repeat layer[k in 2] carry h = u {
+            scan s[t in T] carry g = zeros([3]) {
+                collect us = u
+                next g = h
+            }
+            next h = h + 0.15 * broadcast_to(sum(sum(us, axis=0) * g), [3])
+        }
+        output y = sum(sin(h))
+        derive hvp y wrt u as bent
+        """
+    )
+
+    def run(i: Names) -> Any:
+        h = i["u"]
+        for _ in range(2):
+            h = h + 0.15 * np.sum(3 * i["u"] * h)
+        return np.sum(np.sin(h))
+
+    u, way = np.array([0.3, 0.5, -0.7]), np.array([1.0, 0.5, -2.0])
+    found, bent = made.bent({"u": u}, T=3, tangents={"u": way})
+    close(found["u"], gradient(run, {"u": u}, u), 1e-12)
+    close(bent["u"], hessian(run, {"u": u}) @ way, 1e-9)
+
+
 def test_of_what_no_step_reads_nothing_is_left() -> None:
     text = """
         input x

@@ -28,6 +28,7 @@ from graphc.plan.constants import constants, handed_out
 from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
 from graphc.plan.order import in_order
 from graphc.rewrite.sums import SUMS
+from graphc.storage import grows
 from graphc.types import Dtype, Shape
 
 
@@ -260,7 +261,7 @@ def _loop_step(
         if loop.backwards and alive[initial] == 1 and initial in variables:
             inside[carried] = variables[initial]
         elif same is not None and (
-            same == flat(hint) or (loop.backwards and _is_sum(loop, carried))
+            same == flat(hint) or (loop.backwards and grows(carried, loop.follow[carried]))
         ):
             inside[carried] = same
         else:
@@ -301,12 +302,6 @@ def _loop_step(
         variables.get(result(node, STEPS)),
         items=tuple(items),
     )
-
-
-def _is_sum(loop: Loop, carried: Node) -> bool:
-    """Does this carried value only gather what each step adds to it?"""
-    following = loop.nexts[loop.carried.index(carried)]
-    return following.op is accumulate and following.args[0] is carried
 
 
 def _element(loop: Loop, element: Element, source: Node) -> Node:
