@@ -337,3 +337,32 @@ def test_of_what_no_step_reads_nothing_is_left() -> None:
     """
     found = module(text).S(0.3, np.array([0.5, 0.7]))
     assert found.todense().tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("reads", ["g * 0.5 + p, q * g", "q, h", "g, h"])
+def test_rows_of_positions_that_nested_steps_keep_apart(reads: str) -> None:
+    """A step sums what the positions contribute beside what it keeps apart: each as it is."""
+    text = f"""
+        dim B
+        input x: [B]
+        param p
+        scan a[t in 4] carry h = x * p {{
+            scan b[u in 3] carry g = p + zeros([B]), q = h {{ next g, q = {reads} }}
+            next h = h - q * g
+        }}
+        output h
+    """
+    made = module(text, derive=("jacobian h wrt p per B as J",))
+    x, p = np.array([0.3, -0.7, 1.1]), 0.4
+
+    def one(at: Any, p: Any) -> Any:
+        h = at * p
+        for _ in range(4):
+            g, q = p, h
+            for _ in range(3):
+                g, q = eval(reads, {"g": g, "q": q, "p": p, "h": h})
+            h = h - q * g
+        return h
+
+    expected = [np.imag(one(at, p + 1j * STEP)) / STEP for at in x]
+    close(made.J({"p": p}, x=x)["h"]["p"], np.array(expected), 1e-12)

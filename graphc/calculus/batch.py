@@ -32,12 +32,13 @@ def batched(
     leading: Mapping[Node, Node],
     size: Dim,
     given: Collection[Node] = (),
+    among: Container[Node] | None = None,
 ) -> dict[Node, Node]:
     """What the results reach, with a leading axis of `size` wherever it depends on `leading`.
 
     `leading` maps nodes to what stands for them, of shape (size, *shape), also nodes inside loops.
-    The answer has those and every node that depends on them; a node that it lacks is the same for
-    all positions.
+    The answer has those and every node that depends on them, or of these such as are `among` some;
+    a node that it lacks is the same for all positions.
     What is `given` is not looked behind. Raises Mismatch where a loop would have to end at a
     different step for each position.
 
@@ -45,10 +46,18 @@ def batched(
     """
     new = dict(leading)
     for node in arguments_first(results, {*given, *leading}):
-        if _depends(node, new):
+        if _depends(node, new) if among is None else _is_among(node, among):
             with stamped(node.origin, node.index[0]):
-                new[node] = batched_node(node, new, leading, size)
+                new[node] = batched_node(node, new, leading, size, among)
     return new
+
+
+def _is_among(node: Node, among: Container[Node]) -> bool:
+    """Is it one of these nodes, or a loop with one of them in its step?"""
+    if node.op is not LOOP:
+        return node in among
+    loop: Loop = node.attrs["loop"]
+    return any(one in among for one in (*loop.bound, *loop.results))
 
 
 def _depends(node: Node, known: Container[Node]) -> bool:
@@ -62,11 +71,15 @@ def _depends(node: Node, known: Container[Node]) -> bool:
 
 
 def batched_node(
-    node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim
+    node: Node,
+    new: Mapping[Node, Node],
+    leading: Mapping[Node, Node],
+    size: Dim,
+    among: Container[Node] | None = None,
 ) -> Node:
     """A node with a leading axis, of those of its arguments in `new` that have it."""
     if node.op is LOOP:
-        return _batched_loop(node, new, leading, size)
+        return _batched_loop(node, new, leading, size, among)
     if node.op is RESULT:
         return _batched_result(node, new[node.args[0]], size)
     if node.op is RULED:
@@ -98,14 +111,21 @@ def _repeated(node: Node, size: Dim) -> Node:
 
 
 def _batched_loop(
-    node: Node, new: Mapping[Node, Node], leading: Mapping[Node, Node], size: Dim
+    node: Node,
+    new: Mapping[Node, Node],
+    leading: Mapping[Node, Node],
+    size: Dim,
+    among: Container[Node] | None,
 ) -> Node:
     """The loop that takes the steps of all positions at once."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
-    moving, reached = _moving(node, new, leading)
+    if among is None:
+        moving, reached = _moving(node, new, leading)
+    else:
+        moving, reached = {n for n in loop.bound if n in among}, among
     steps = limit(node)
-    if loop.until in reached or steps in new:
+    if loop.until in reached or (among is None and steps in new):
         raise Mismatch(
             "E408",
             f"the loop over {loop.index} ends when a condition holds that differs from one "
@@ -114,7 +134,7 @@ def _batched_loop(
         )
     inside = {n: bound(n.attrs["name"], _led(n.type, size)) for n in loop.bound if n in moving}
     outside = {n: new[n] for n in outer if n in new}
-    stepped = batched(loop.roots, {**leading, **outside, **inside}, size, given=outer)
+    stepped = batched(loop.roots, {**leading, **outside, **inside}, size, outer, among)
     made = replace(
         loop,
         carried=tuple(inside.get(n, n) for n in loop.carried),
@@ -166,7 +186,7 @@ def _batched_result(node: Node, loop: Node, size: Dim) -> Node:
 
 def _moving(
     node: Node, known: Container[Node], leading: Container[Node]
-) -> tuple[set[Node], set[Node]]:
+) -> tuple[Container[Node], Container[Node]]:
     """The bound nodes of a loop that depend on what is known to, and all such nodes of its body.
 
     A carried value that comes to depend in some step does from the start.

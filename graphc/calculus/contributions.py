@@ -22,7 +22,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.matrices import eye
 from graphc.ops.reduction import count, mean, sum_
 from graphc.ops.select import scatter
-from graphc.ops.shaping import broadcast_to, expand, reshape
+from graphc.ops.shaping import broadcast_to, expand, full_array, reshape
 from graphc.types import Mismatch, product, same
 
 
@@ -59,7 +59,7 @@ class Trace:
             return _first(node, self.apart[node], self.per)
         if node not in self.summed:
             raise mixed(node, self.per)
-        return batched([node], self.contributions, self.per)[node]
+        return batched([node], self.contributions, self.per, among=self.summed)[node]
 
 
 def mixed(node: Node, per: Dim) -> Mismatch:
@@ -228,7 +228,18 @@ def _trace_loop(found: Trace, node: Node) -> None:
             if carried in found.summed:
                 found.apart.pop(carried, None)
         if _known(found, loop) == before:
-            return
+            break
+    for carried, initial in zip(loop.carried, initials, strict=True):
+        for one in (initial, loop.follow[carried]) if carried in found.summed else ():
+            if one in found.apart:  # each position alone, zeros elsewhere
+                found.contributions[one] = _spread_out(one, found.apart[one], found.per)
+            elif one not in found.summed and not (found.linear or _is_zero(one)):
+                raise mixed(node, found.per)
+
+
+def _is_zero(node: Node) -> bool:
+    value = node.attrs["value"] if node.op is full_array else node.value
+    return isinstance(value, int | float) and value == 0
 
 
 def _known(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
