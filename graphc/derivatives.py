@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import gradient, products, rewritten, value
+from graphc.calculus.maps import side_by_side
 from graphc.calculus.matrices import gradient_per, hessian, jacobian
 from graphc.calculus.products import hessian_products, tangents
 from graphc.calculus.sparse import sparse_jacobian
+from graphc.dims import Dim
 from graphc.elaborate.build import specialised
 from graphc.elaborate.model import Derivation, Model
 from graphc.graph import Graph, Node
@@ -37,13 +39,14 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
 
     Raises GraphError where its derivatives cannot be taken.
     """
+    one, names = (one, model.names) if one.per is None else _with_positions(one, one.per, model)
     outputs, wrt = dict(one.outputs), dict(one.wrt)
     dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     made: dict[str, Made] = {}
     refused: list[Mismatch] = []
     for mode in modes if has_modes(one) else [""]:
         try:
-            graph = _graph(one, outputs, wrt, model.names, mode)
+            graph = _graph(one, outputs, wrt, names, mode)
         except Mismatch as wrong:
             refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
             continue
@@ -55,6 +58,16 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
         why = refused[0]
         raise GraphError([error(why.code, why.message, one.span, help=why.help)])
     return made
+
+
+def _with_positions(
+    one: Derivation, per: Dim, model: Model
+) -> tuple[Derivation, Mapping[Node, str]]:
+    """What is asked for, and the names, where steps along the axis are positions of arrays."""
+    new = side_by_side([node for _, node in one.outputs], per, [node for _, node in one.wrt])
+    outputs = tuple((name, new[node]) for name, node in one.outputs)
+    names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
+    return replace(one, outputs=outputs), names
 
 
 def cheapest(costs: Mapping[str, Cost]) -> str:

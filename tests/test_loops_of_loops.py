@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -366,3 +367,60 @@ def test_rows_of_positions_that_nested_steps_keep_apart(reads: str) -> None:
 
     expected = [np.imag(one(at, p + 1j * STEP)) / STEP for at in x]
     close(made.J({"p": p}, x=x)["h"]["p"], np.array(expected), 1e-12)
+
+
+MAPS = """
+    dim B, T
+    input x: [B, T]
+    param p
+    param E: [3, 2]
+    repeat r[k in 2] carry z = x {
+        param q
+        scan b[i in B] {
+            scan inner[t in T] carry h = p {
+                next h = tanh(h * q + x[i, t] + z[i, t])
+                collect hs = h
+            }
+            e = E[0] * sum(hs)
+            collect L = e * 0.5 + h * (i + 1)
+            collect zs = hs * q
+            collect C = p
+        }
+        next z = zs
+        collect Ls = L
+        collect Cs = C
+    }
+    last = Ls[1]
+    output rows = last[:, 0] * Cs[0]
+    output y = sum(rows) + sum(z**2) + sum(Cs[1])
+    derive jacobian rows wrt params per B as J
+    derive grad y wrt p, E per B as g
+"""
+
+
+def test_steps_that_are_positions() -> None:
+    """A scan along the axis that carries nothing is a map: its step is an example's own call."""
+    made = module(MAPS)
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    given = {"p": 0.4, "E": np.ones((3, 2)), "r.0.q": 0.3, "r.1.q": -0.9}
+
+    def loss(i: int, number: int, rest: Names, at: Names) -> Any:
+        z, at = x[i], {**rest, **at}
+        for k in range(2):
+            h, hs = at["p"], []
+            for a, b in zip(x[i], z, strict=True):
+                hs.append(h)
+                h = np.tanh(h * at[f"r.{k}.q"] + a + b)
+            row = at["E"][0] * np.sum(hs) * 0.5 + h * (i + 1)
+            z = np.array(hs) * at[f"r.{k}.q"]
+        value = row[0] * at["p"]
+        return value + np.sum(z**2) + at["p"] if number else value
+
+    found, gradients = made.J(given, x=x)["rows"], made.g(given, x=x)
+    for i in range(3):
+        for n, rows in ((0, found), (1, gradients)):
+            at = {path: given[path] for path in rows}
+            rest = {path: value for path, value in given.items() if path not in rows}
+            run = partial(loss, i, n, rest)
+            expected = gradient(run, at, flat(at))
+            close(flat({path: rows[path][i] for path in at}), expected, 1e-12)
