@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from graphc import __version__
-from graphc.calculus.functions import Split, both, cut, rewritten
+from graphc.calculus.functions import Split, both, cut, moved, rewritten
+from graphc.calculus.reverse import family_of
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
 from graphc.dims import Dim
 from graphc.elaborate.build import elaborate
@@ -23,7 +24,7 @@ from graphc.emit.record import BYTES
 from graphc.emit.scalars import planned as planned_numbers
 from graphc.emit.verify import verify
 from graphc.files import read
-from graphc.graph import COTANGENT, TANGENT, Graph, Node, arguments_first, building
+from graphc.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first, building
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
@@ -49,7 +50,8 @@ class Options:
 
     `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
     `memory` bounds what each function takes, as in "256MB" or "50%". `trace` adds the function that
-    finds the first node which makes nan or an infinity.
+    finds the first node which makes nan or an infinity. `rule` is the place of the only stated
+    derivative that counts, where that is to be checked alone.
     """
 
     dims: Mapping[str, int] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Options:
     mode: str = ""
     memory: str = ""
     trace: bool = False
+    rule: str = ""
 
     @property
     def fast(self) -> bool:
@@ -93,9 +96,11 @@ def compile_source(
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
     with building(), without_collection():
         stated = _stated(source, options, folder)
-        compiled = _compiled(prepare(stated) if options.fast else stated, options)
-        if options.trace:
-            compiled = replace(compiled, watched=_watched(stated))
+        compiled = replace(
+            _compiled(prepare(stated) if options.fast else stated, options),
+            moved=_moved(stated),
+            watched=_watched(stated) if options.trace else (),
+        )
         written = text(compiled)
         verify(written)
     warnings = compiled.model.warnings + compiled.warnings
@@ -125,6 +130,7 @@ def _stated(source: Source, options: Options, folder: Path | None) -> Model:
         dtype=options.dtype,
         derive=[_clause(text) for text in options.derive],
         folder=folder,
+        only_rule=options.rule,
     )
     return stabilise(model)
 
@@ -222,6 +228,22 @@ def _watched(model: Model) -> tuple[Program, ...]:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
     return watched(graphs, sources, begin.taken)
+
+
+def _moved(model: Model) -> Program | None:
+    """The program of the outputs with something added to each node on the way that is named after
+    `wrt`, if one is: how `check` finds the numerical derivatives by these."""
+    chosen = {path for d in model.derivations for path, node in d.wrt if d.kind != "value"}
+    ends = {d.name: d.node for d in model.outputs}
+    computed = (n for n in arguments_first(ends.values()) if family_of(n).op not in SOURCES)
+    nodes = {model.names[n]: n for n in computed if model.names.get(n) in chosen}
+    if not nodes or model.surrogate:
+        return None
+    graph = rewritten(moved(ends, nodes, model.names), PASSES)
+    begin = begin_of(model)
+    sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+    given = _given(graph, {*begin.taken, *sources.values()})
+    return plan(graph, given | sources, taken=begin.taken | indices(graph.results.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,21 +11,23 @@ import numpy as np
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared, Initialiser, Model
 from graphc.graph import Node
-from graphc.loop import LOOP, everywhere
+from graphc.loop import BOUND, LOOP, RESULT, STEPS, Loop, everywhere
 from graphc.loop import arguments as arguments_of
 from graphc.pipeline import begin_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 
 
-def sizes(model: Model) -> dict[str, int]:
+def sizes(model: Model, known: Mapping[str, int] | None = None) -> dict[str, int]:
     """A small size for each dim without a value, such that every condition holds.
 
     Different dims get different sizes where the conditions allow; raises ValueError where no
-    small sizes do.
+    small sizes do. Those that are `known` stay.
     """
+    known = known or {}
     free = [info.variable for info in model.dims if info.fixed is None]
-    choices = itertools.islice(itertools.product(SIZES, repeat=len(free)), 200_000)
+    ranges = [(known[name],) if name in known else SIZES for name in free]
+    choices = itertools.islice(itertools.product(*ranges), 200_000)
     valid = (
         chosen
         for values in sorted(choices, key=lambda v: -len(set(v)))
@@ -93,30 +95,62 @@ def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, 
 
 
 def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
-    """For each integer input the length of the shortest axis that it indexes, also inside loops."""
-    users: dict[Node, list[tuple[Node, int]]] = {}
-    for node in everywhere([d.node for d in model.outputs]):
-        for slot, arg in enumerate(node.args):
-            users.setdefault(arg, []).append((node, slot))
-        if node.op is LOOP:
-            _, sources, _ = arguments_of(node)
-            for element, source in zip(node.attrs["loop"].elements, sources, strict=True):
-                users.setdefault(source, []).append((element.node, VIEWED))
+    """For each integer input the length of the shortest axis that its values index.
+
+    Values go on through views, tables of indices, selections and what loops carry.
+    """
+    readers = _readers(model)
     limits: dict[str, int] = {}
     for declared in model.inputs:
         pending = [declared.node] if declared.type.dtype == "int" else []
+        seen: set[Node] = set()
         while pending:
-            for child, slot in users.get(pending.pop(), ()):
+            node = pending.pop()
+            if node in seen:
+                continue
+            seen.add(node)
+            for child, slot in readers.get(node, ()):
                 axis = _indexed_axis(child) if slot == 1 else None
-                if axis is not None:
+                if axis is not None and not axis.symbols - dims.keys():
                     limit = limits.get(declared.name, 1 << 30)
                     limits[declared.name] = min(limit, axis.evaluate(dims))
-                elif slot == VIEWED or child.op.view_of == slot:
+                elif slot in PASSED_ON.get(child.op.name, ()) or child.op.view_of == slot:
                     pending.append(child)
     return limits
 
 
-VIEWED = -1
+PASSED_ON: Mapping[str, tuple[int, ...]] = {
+    "gather": (0,), "pick": (0,), "take_along_axis": (0,), "where": (1, 2), "concat": (0, 1, 2, 3),
+    "maximum": (0, 1), "minimum": (0, 1), "max": (0,), "min": (0,), "sort": (0,),
+    BOUND.name: (0,), RESULT.name: (0,),
+}  # fmt: skip
+"""The arguments of which a result has the values, by operation."""
+
+
+def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
+    """By node what reads it, with the slot; loops hand on to what stands for it inside."""
+    readers: dict[Node, list[tuple[Node, int]]] = {}
+
+    def reads(node: Node, child: Node, slot: int) -> None:
+        readers.setdefault(node, []).append((child, slot))
+
+    for node in everywhere([d.node for d in model.outputs]):
+        for slot, arg in enumerate(node.args):
+            if node.op not in (LOOP, RESULT):
+                reads(arg, node, slot)
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            initials, sources, _ = arguments_of(node)
+            for start, carried, after in zip(initials, loop.carried, loop.nexts, strict=True):
+                reads(start, carried, 0)
+                reads(after, carried, 0)
+            for source, element in zip(sources, loop.elements, strict=True):
+                reads(source, element.node, 0)
+        elif node.op is RESULT and node.attrs["number"] != STEPS:
+            reads(node.args[0].attrs["loop"].results[node.attrs["number"]], node, 0)
+            if node.attrs["number"] < len(node.args[0].attrs["loop"].carried):
+                reads(node.args[0].args[node.attrs["number"]], node, 0)
+    return readers
 
 
 def _indexed_axis(node: Node) -> Dim | None:

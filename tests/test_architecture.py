@@ -35,6 +35,8 @@ LAYERS = (
     {"emit"},
     {"pipeline"},
     {"price", "sample", "reference"},
+    {"domain"},
+    {"checking"},
     {"cli", "highlight"},
     {"__main__"},
 )

@@ -150,7 +150,7 @@ def test_check_sees_one_wrong_number(name: str, monkeypatch: pytest.MonkeyPatch)
         return found
 
     monkeypatch.setattr(made, name, wrong)
-    with pytest.raises(ArithmeticError, match=f"'{name}'"):
+    with pytest.raises(ArithmeticError, match=f"`{name}` by "):
         made.check(**arguments)
 
 

@@ -111,7 +111,7 @@ derive vjp y wrt x as pulled
 """
     with pytest.raises(ArithmeticError) as wrong:
         module(text).check(np.array([0.5, -1.0, 2.0]))
-    named = re.findall(r"'(\w+)':", str(wrong.value))
+    named = re.findall(r"`(\w+)` by", str(wrong.value))
     assert set(named) >= set(noticed)
     assert not set(named) & set(missed)
 

@@ -11,6 +11,7 @@ from graphc.graph import (
     INPUT,
     PARAMETER,
     SOURCES,
+    TANGENT,
     Adjoint,
     Graph,
     Node,
@@ -19,7 +20,7 @@ from graphc.graph import (
     source,
     with_args,
 )
-from graphc.loop import LOOP, RESULT
+from graphc.loop import LOOP, RESULT, rebuild
 from graphc.ops.shaping import filled
 
 Pass = Callable[[Graph], Graph]
@@ -82,6 +83,21 @@ def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[No
     gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
     return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+
+
+def moved(
+    outputs: Mapping[str, Node], nodes: Mapping[str, Node], names: Mapping[Node, str]
+) -> Graph:
+    """The outputs, with a new source added to each of these nodes as soon as it is computed."""
+    paths = {node: path for path, node in nodes.items()}
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        value = with_args(node, args)
+        return value + source(TANGENT, paths[node], node.type) if node in paths else value
+
+    new = rebuild(outputs.values(), replaced)
+    called = {new[node]: name for node, name in names.items() if node in new}
+    return Graph("moved", {name: new[node] for name, node in outputs.items()}, called)
 
 
 def cut(graph: Graph, outputs: Iterable[str], fast: bool = False) -> Split:

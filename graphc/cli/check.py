@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
 
 from graphc.cli.options import (
@@ -13,15 +17,26 @@ from graphc.cli.options import (
     DERIVE,
     DIM,
     DTYPE,
+    MEMORY,
+    MODE,
+    TRACE,
     dims,
-    fail,
     float_dtype,
     folder,
+    memory,
+    one_level,
+    one_mode,
     pairs,
     read_bytes,
+    reason,
     show,
+    shown,
 )
 from graphc.source import Diagnostic, GraphError
+
+if TYPE_CHECKING:
+    from graphc.checking import Checked, Compared, Place
+    from graphc.pipeline import Options
 
 
 def check(
@@ -31,6 +46,13 @@ def check(
     grad: bool = typer.Option(
         False, "--grad", help="Compare every derivative with numerical ones."
     ),
+    at: str = typer.Option(
+        "",
+        "--at",
+        metavar="FILE.npz",
+        help="Compare at these inputs and parameters, by name. Others are drawn.",
+    ),
+    seed: int = typer.Option(0, "--seed", min=0, metavar="INT", help="Of the point that is drawn."),
     format: str = typer.Option(
         "text", "--format", metavar="FORMAT", help="text, or json for editors."
     ),
@@ -38,54 +60,128 @@ def check(
     const: list[str] = CONST,
     dtype: str = DTYPE,
     derive: list[str] = DERIVE,
+    mode: str = MODE,
+    level: str = typer.Option(
+        "2", "-O", "--level", metavar="LEVEL", help="Of the module that is checked: 0, 2, or all."
+    ),
+    within: str = MEMORY,
+    trace: bool = TRACE,
 ) -> None:
-    """Check FILEs without writing anything."""
-    from graphc.pipeline import Options, compile_source
-    from graphc.syntax.parse import read_source
+    """Check FILEs without writing anything; with --grad the very modules that compile writes."""
+    from graphc.checking import LEVELS, Place
+    from graphc.pipeline import Options
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(dims(dim), pairs(const, "--const"), float_dtype(dtype), derive)
+    if at and len(files) > 1:
+        raise typer.BadParameter("values are for one file", param_hint="--at")
+    options = Options(
+        dims(dim),
+        pairs(const, "--const"),
+        float_dtype(dtype),
+        derive,
+        mode=one_mode(mode),
+        memory=memory(within),
+        trace=trace,
+    )
+    levels = LEVELS if level == "all" else (_level(level),)
+    place = Place(seed, _values(at))
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
-        errors: dict[str, float] = {}
-        try:
-            result = compile_source(read_source(*read_bytes(file)), options, folder(file))
-            diagnostics = (*result.warnings, *result.model.notes)
-            failed = False
-            if grad:
-                errors = _gradients(file, result)
-        except GraphError as error:
-            diagnostics, failed = error.diagnostics, True
+        checked, diagnostics, failed = _checked(file, options, levels, place if grad else None)
         wrong = wrong or failed
-        found += [record(diagnostic) for diagnostic in diagnostics]
         if format == "text":
-            if found and diagnostics and len(found) > len(diagnostics):
+            if found and diagnostics:
                 typer.echo("", err=True)
             show(diagnostics)
             if not failed:
                 typer.echo(f"{file}: ok")
-                for name, gap in errors.items():
-                    said = f"largest error against numerical derivatives {gap:.1e}"
-                    typer.echo(f"  {name}: {'not compared' if math.isnan(gap) else said}")
+            for line in _lines(checked):
+                typer.echo(f"  {line}")
+        found += [record(diagnostic) for diagnostic in diagnostics]
+        if grad and checked is not None:
+            found.append(_summary(file, checked))
     if format == "json":
         typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
     raise typer.Exit(int(wrong))
 
 
-def _gradients(file: str, result: Any) -> dict[str, float]:
-    """The module's own comparison with numerical derivatives, on random arguments."""
-    from graphc.pipeline import load
-    from graphc.sample import arguments
+def _level(given: str) -> str:
+    if given not in ("0", "2"):
+        raise typer.BadParameter(f"`{given}` is not 0, 2 or all", param_hint="-O")
+    return one_level(int(given))
 
-    module = load(result.text, result.model.name)
-    if not hasattr(module, "check"):
+
+def _values(path: str) -> dict[str, Any]:
+    """The arrays of an npz file by name."""
+    if not path:
         return {}
     try:
-        return dict(module.check(**arguments(result.model)))
-    except (ArithmeticError, ValueError) as why:
-        raise fail(f"{file}: {why}") from None
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as why:
+        said = reason(why) if isinstance(why, OSError | ValueError) else "it is no npz file"
+        message = f"cannot read {shown(path)}: {said}"
+        raise typer.BadParameter(message, param_hint="--at") from None
+
+
+def _checked(
+    file: str, options: Options, levels: Sequence[str], place: Place | None
+) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
+    """What was compared in a file, what there is to say, and whether anything is wrong."""
+    from graphc.checking import check_derivatives
+    from graphc.pipeline import compile_source
+    from graphc.syntax.parse import read_source
+
+    try:
+        source = read_source(*read_bytes(file))
+        if place is None:
+            results = [
+                compile_source(source, replace(options, level=level), folder(file))
+                for level in levels
+            ]
+            return None, (*results[0].warnings, *results[0].model.notes), False
+        checked = check_derivatives(source, options, folder(file), levels, place)
+    except GraphError as error:
+        return None, error.diagnostics, True
+    first = checked.results[0]
+    told = (*first.warnings, *first.model.notes, *checked.mistakes)
+    return checked, told, bool(checked.mistakes)
+
+
+def _lines(checked: Checked | None) -> list[str]:
+    """By function and level the worst of its paths; a path that could not be compared is said."""
+    lines = []
+    by_function: dict[tuple[str, str], list[Compared]] = {}
+    for one in checked.compared if checked else ():
+        by_function.setdefault((one.level, one.function), []).append(one)
+    several = checked is not None and len(checked.results) > 1
+    for (level, name), paths in by_function.items():
+        called = f"{level} {name}" if several else name
+        gaps = [one.gap for one in paths if not math.isnan(one.gap)]
+        if gaps:
+            lines.append(f"{called}: largest error against numerical derivatives {max(gaps):.1e}")
+        lines += [
+            f"{called}: not compared by `{one.path}`: {one.why_not}" for one in paths if one.why_not
+        ]
+    return lines
+
+
+def _summary(file: str, checked: Checked) -> dict[str, Any]:
+    """All comparisons of a file as a record beside its diagnostics; no number is nan in JSON."""
+    count = len(checked.compared)
+    message = f"{count} derivatives compared, {sum(one.wrong for one in checked.compared)} wrong"
+    whole = record(Diagnostic("N420", message, checked.results[0].model.span))
+    derivatives = [
+        {
+            name: value if not isinstance(value, float) or math.isfinite(value) else str(value)
+            for name, value in asdict(one).items()
+        }
+        | {"wrong": one.wrong, "why_not": one.why_not}
+        for one in checked.compared
+    ]
+    return whole | {"file": file, "derivatives": derivatives}
 
 
 def record(diagnostic: Diagnostic) -> dict[str, Any]:

@@ -34,15 +34,18 @@ def elaborate(
     dtype: str = "float64",
     derive: Sequence[tree.Derive] = (),
     folder: Path | None = None,
+    only_rule: str = "",
 ) -> Model:
     """The model of a file; raises GraphError with every mistake, in the order of the text.
 
     `dims` and `consts` override declarations of the file, `derive` its clauses; imports are
-    relative to `folder`. Call it inside `building()`.
+    relative to `folder`. Of the rules of blocks `only_rule` counts alone, given by its place, where
+    it is given. Call it inside `building()`.
     """
     loader = Loader()
     scope = Scope("", namespace(file, folder, loader))
     context = Context(dtype, dict(dims or {}), {}, evaluate, body, diagnostics=loader.diagnostics)
+    context.only_rule = only_rule
     context.standard = namespace(standard(), None, Loader()).blocks
     for name, expr in (consts or {}).items():
         try:
@@ -135,6 +138,7 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
         derivations=tuple(d if d.per is not None else d.moved(new) for d in derivations),
         warnings=warnings(context, file),
         surrogate=context.surrogate,
+        rules=tuple(context.rules.values()),
     )
 
 

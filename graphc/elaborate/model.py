@@ -102,11 +102,21 @@ class Derivation:
 
 
 @dataclass(frozen=True, slots=True)
+class StatedRule:
+    """A derivative that a block states: of `kind` vjp, jvp or surrogate, for a port or a result."""
+
+    block: str
+    kind: str
+    port: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A file, elaborated: every dim that has a value is substituted in the nodes.
 
     `surrogate` says that some derivative is meant to differ from the true one. `notes` say what is
-    computed otherwise than it is written.
+    computed otherwise than it is written. `rules` are those of the blocks that it uses.
     """
 
     name: str
@@ -123,6 +133,7 @@ class Model:
     warnings: tuple[Diagnostic, ...]
     surrogate: bool
     notes: tuple[Diagnostic, ...] = ()
+    rules: tuple[StatedRule, ...] = ()
 
     @property
     def span(self) -> Span:

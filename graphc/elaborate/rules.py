@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphc.elaborate.model import StatedRule
 from graphc.elaborate.scope import Context, Entry, Scope, mistake
 from graphc.elaborate.values import to_node
 from graphc.graph import Node, with_args
@@ -27,7 +28,12 @@ def apply_rules(
     A port with a rule is held constant in the value itself, so that the rule alone carries its
     derivative; ports without one keep their own. A jvp rule of a result speaks for all ports.
     """
-    rules = [s for s in block.body if isinstance(s, tree.Rule)]
+    rules: list[tree.Rule] = []
+    for rule in (s for s in block.body if isinstance(s, tree.Rule)):
+        stated = StatedRule(block.name.text, rule.kind.text, rule.name.text, rule.span)
+        context.rules[str(rule.span)] = stated
+        if context.only_rule in ("", str(rule.span)):
+            rules.append(rule)
     if not rules:
         return results
     cotangents = {result: bound("cotangent", result.type) for result in results}
@@ -49,9 +55,9 @@ def apply_rules(
             pulled[rule.name.text] = value
     surrogate = any(rule.kind.text == "surrogate" for rule in rules)
     context.surrogate = context.surrogate or surrogate
-    stated = _Stated(results, cotangents, pulled, tangents, pushed, surrogate)
+    told = _Stated(results, cotangents, pulled, tangents, pushed, surrogate)
     return tuple(
-        _with_rule(result, floats if result in pushed else {n: ports[n] for n in pulled}, stated)
+        _with_rule(result, floats if result in pushed else {n: ports[n] for n in pulled}, told)
         if pulled or result in pushed
         else result
         for result in results

@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.habits import NAMES
-from graphc.elaborate.model import Condition, Declared, DimInfo
+from graphc.elaborate.model import Condition, Declared, DimInfo, StatedRule
 from graphc.graph import Node
 from graphc.names import Scope as Names
 from graphc.names import identifier
@@ -156,7 +156,8 @@ class Context:
     given it a name, by its number. `file_names` are those that the file
     defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
     repeat that is a loop, where a parameter exists once for each index; `copies` is how often
-    what is at hand is written out by the repeats around it.
+    what is at hand is written out by the repeats around it. `rules` are those met, by their place,
+    of which `only_rule` counts alone where it is one.
     """
 
     dtype: str
@@ -178,6 +179,8 @@ class Context:
     uses: list[tuple[str, Span]] = field(default_factory=list)
     origin: Origin | None = None
     surrogate: bool = False
+    only_rule: str = ""
+    rules: dict[str, StatedRule] = field(default_factory=dict)
     rolling: tuple[str, Dim, Dim] | None = None
     copies: int = 1
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)

@@ -8,37 +8,92 @@ from graphc.dims import Dim
 from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import differentiated
+from graphc.emit.expression import expression, show
 from graphc.emit.families import dict_rows, tuple_rows
+from graphc.emit.function import body
 from graphc.emit.layout import function, listed, unpacking
+from graphc.graph import TANGENT, Node
+from graphc.plan.schedule import Program
 
 SECOND = ("hvp", "hessian", "hessian_matrix")
 
 
 def check(compiled: Compiled) -> str:
-    """`check`: every derivative in the module against central differences."""
-    if compiled.model.surrogate:
+    """`check`, and the function that compares each derivative with central differences."""
+    begin, model = compiled.begin, compiled.model
+    if model.surrogate:
         return function(
-            f"def check({compiled.begin.signature}) -> dict[str, float]:",
+            f"def check({begin.signature}) -> dict[str, float]:",
             "Nothing: the graph stops gradients or states surrogates, which differ on purpose.",
             ["return {}"],
         )
+    limits = {"backward": tolerance("", model.dtype)}
+    limits |= {
+        one.program.name: tolerance(one.kind, model.dtype)
+        for one in compiled.derived
+        if one.kind != "value"
+    }
+    curved = any(map(_is_second, compiled.derived))
+    first, second = tolerance("", model.dtype), tolerance("hessian", model.dtype)
+    about = (
+        "Compare every derivative in this module with numerical ones, at these arguments.\n\n"
+        "Returns for each function the largest error, "
+        "|analytic - numerical| / max(1, |numerical|), of\n"
+        "directional derivatives by central differences; "
+        "raises ArithmeticError where one is above\n"
+        f"{first:.0e}{f', of second derivatives {second:.0e}' if curved else ''}. "
+        "It is nan where there is nothing to compare with.\n"
+    )
+    lines = listed("_limits = {", [f"{name!r}: {limit}" for name, limit in limits.items()], "}")
+    checked = function(
+        f"def check({begin.signature}) -> dict[str, float]:",
+        about,
+        [*lines, f"return _report(_comparison({begin.arguments}), _limits)"],
+    )
+    parts = [checked, _comparison(compiled)]
+    return "\n\n\n".join([*parts, _moved(compiled, compiled.moved)] if compiled.moved else parts)
+
+
+def tolerance(kind: str, dtype: str) -> float:
+    """The largest gap to numerical derivatives that rounding explains, for a kind of function."""
+    second = kind.removeprefix("value_and_") in SECOND
+    return (1e-4 if second else 1e-6) if dtype == "float64" else (2e-1 if second else 2e-2)
+
+
+def _is_second(one: Derived) -> bool:
+    return one.kind.removeprefix("value_and_") in SECOND
+
+
+def _comparison(compiled: Compiled) -> str:
+    """The function that compares each derivative, by function and path."""
     begin, model = compiled.begin, compiled.model
     floats = [d.name for d in model.inputs if d.type.dtype == "float"]
-    at = ", ".join(
-        [*(["**params"] if model.params else []), *(f"{n!r}: {begin.variables[n]}" for n in floats)]
-    )
+    shifts = _shifts(compiled.moved)
+    at = [
+        *(["**params"] if model.params else []),
+        *(f"{n!r}: {begin.variables[n]}" for n in floats),
+    ]
+    at += [
+        f"{name!r}: np.zeros({show(tuple(_known(compiled, axis) for axis in node.shape))})"
+        for name, node in shifts.items()
+    ]
     arguments = ["{_path: _point[_path] for _path in PARAMETERS}"] if model.params else []
     arguments += [
         f"_point[{d.name!r}]" if d.name in floats else begin.variables[d.name] for d in model.inputs
     ]
-    arguments += [f"{dim}={dim}" for dim in begin.keywords]
+    dims = [f"{dim}={dim}" for dim in begin.keywords]
     weighed = [begin.fields[d.name] for d in model.outputs if d.type.dtype == "float"]
-    first, second = ("1e-6", "1e-4") if model.dtype == "float64" else ("2e-2", "2e-1")
+    moved = [
+        f"    _moves = {{_path: _point[_path] for _path in {tuple(shifts)!r}}}",
+        "    if any(np.any(_one) for _one in _moves.values()):",
+        f"        return _moved({', '.join([*arguments, *dims, '_moves=_moves'])})",
+    ]
     lines = [
-        f"_at: dict[str, Any] = {{{at}}}",
+        *listed("_at: dict[str, Any] = {", at, "}"),
         "",
         "def _outputs(_point: Mapping[str, Any]) -> Outputs:",
-        f"    return forward({', '.join(arguments)})[0]",
+        *(moved if shifts else []),
+        f"    return forward({', '.join([*arguments, *dims])})[0]",
         "",
         f"_out, _cache = forward({begin.arguments})",
         "_rng = np.random.default_rng(0)",
@@ -50,45 +105,53 @@ def check(compiled: Compiled) -> str:
         "def _weighed(_point: Mapping[str, Any], _chosen: Iterable[str] = _weights) -> float:",
         "    return _weigh(_outputs(_point), _weights, _chosen)",
         "",
+        "_errors: dict[str, dict[str, tuple[float, float, float]]] = {}",
         "_found: Any = backward(_cache, **_weights)",
         *_compared("backward", "_weighed", "_found", "np.sum(_found[_path] * _way)"),
     ]
-    curved = [one for one in compiled.derived if one.kind.removeprefix("value_and_") in SECOND]
     for one in compiled.derived:
-        if one.kind != "value" and one not in curved:
-            lines += _first(compiled, one)
-    if curved:
-        lines += [f"_report(_errors, {first})", "_bends: dict[str, float] = {}"]
-        for one in curved:
-            lines += _second(compiled, one)
-        lines.append(f"return _errors | _report(_bends, {second})")
-    else:
-        lines.append(f"return _report(_errors, {first})")
-    dims = unpacking(begin.values, f"_enter({begin.arguments})", lines) if begin.bindings else []
-    used = [dim for dim in begin.dims if any(re.search(rf"\b{dim}\b", line) for line in lines)]
-    about = (
-        "Compare every derivative in this module with numerical ones, at these arguments.\n\n"
-        "Returns for each function the largest error, "
-        "|analytic - numerical| / max(1, |numerical|), of\n"
-        "directional derivatives by central differences; "
-        "raises ArithmeticError where one is above\n"
-        f"{first}{f', of second derivatives {second}' if curved else ''}. "
-        "Derivatives by intermediate nodes are not compared.\n"
+        if one.kind != "value":
+            lines += (_second if _is_second(one) else _first)(compiled, one)
+    lines.append("return _errors")
+    unpacked = (
+        unpacking(begin.values, f"_enter({begin.arguments})", lines) if begin.bindings else []
     )
+    used = [dim for dim in begin.dims if any(re.search(rf"\b{dim}\b", line) for line in lines)]
     return function(
-        f"def check({begin.signature}) -> dict[str, float]:",
-        about,
-        [
-            *(dims if set(used) - set(begin.keywords) else []),
-            "_errors: dict[str, float] = {}",
-            *lines,
-        ],
+        f"def _comparison({begin.signature}) -> dict[str, dict[str, tuple[float, float, float]]]:",
+        "The worst comparison of each function by path: gap, analytic and numerical derivative.",
+        [*(unpacked if set(used) - set(begin.keywords) else []), *lines],
+    )
+
+
+def _shifts(program: Program | None) -> dict[str, Node]:
+    """What is added to which named node, by its name."""
+    nodes = program.variables if program else ()
+    return {node.attrs["name"]: node for node in nodes if node.op is TANGENT}
+
+
+def _moved(compiled: Compiled, program: Program) -> str:
+    """The function of the outputs for values of intermediate nodes that are moved."""
+    begin = compiled.begin
+    taken = [
+        f"{program.variables[node]} = np.asarray(_moves[{name!r}], FLOAT)[()]"
+        for name, node in _shifts(program).items()
+    ]
+    outputs = [
+        f"{begin.fields[name]}={expression(node, program.variables)}"
+        for name, node in program.results.items()
+    ]
+    lines = [*taken, *body(program), *listed("return Outputs(", outputs, ")")]
+    return function(
+        f"def _moved({begin.signature_with('_moves: Mapping[str, Any]')}) -> Outputs:",
+        "The outputs where this is added to nodes on the way, as each of them is computed.",
+        [*unpacking(begin.values, f"_enter({begin.arguments})", lines), *lines],
     )
 
 
 def _compared(name: str, value: str, paths: str, slope: str) -> list[str]:
     call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
-    return listed(f"_errors[{name!r}] = _disagreement(", call, ")")
+    return listed(f"_errors[{name!r}] = _slopes(", call, ")")
 
 
 def _first(compiled: Compiled, one: Derived) -> list[str]:
@@ -231,4 +294,4 @@ def _second(compiled: Compiled, one: Derived) -> list[str]:
             bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
     value = f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
     arguments = [value, "_at", _paths(compiled, one), f"lambda _u, _v: float({bend})"]
-    return [*found, *listed(f"_bends[{name!r}] = _curvature(", arguments, ")")]
+    return [*found, *listed(f"_errors[{name!r}] = _bends(", arguments, ")")]

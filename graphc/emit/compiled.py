@@ -60,7 +60,8 @@ class Compiled:
     """Everything that goes into a module.
 
     `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
-    `watched` are the programs that look at each value, for `trace`.
+    `moved` is the program of the outputs with something added to intermediate nodes that functions
+    differentiate by; `watched` are the programs that look at each value, for `trace`.
     """
 
     model: Model
@@ -73,6 +74,7 @@ class Compiled:
     derived: tuple[Derived, ...]
     planned: tuple[Planned, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    moved: Program | None = None
     watched: tuple[Program, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from functools import cache
 from types import CodeType
 
 from graphc.elaborate.model import Declared
-from graphc.emit import parts, places, scalars, special, threads, watching
+from graphc.emit import comparing, parts, places, scalars, special, threads, watching
 from graphc.emit.checks import check
 from graphc.emit.compiled import Compiled
 from graphc.emit.derivatives import backward, forward
@@ -151,7 +151,7 @@ def ready_made() -> dict[str, str]:
     """The ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
-        for source in (parts, places, threads, special, watching)
+        for source in (parts, comparing, places, threads, special, watching)
         for name, value in vars(source).items()
         if inspect.isfunction(value) and value.__module__ == source.__name__
     }

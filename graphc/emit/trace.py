@@ -93,14 +93,14 @@ def tables(compiled: Compiled) -> list[str]:
                 inner.op.axes(inner),
                 tuple(map(str, node.attrs["steps"])),
             )
-            rows[node.attrs["number"]] = f"    {row!r},"
+            rows[node.attrs["number"]] = f"    {node.attrs['number']}: {row!r},"
     return [
         "_PLACES: tuple[tuple[str, str], ...] = (",
         *(f"    {place!r}," for place in places),
         ")",
-        "_WATCHED: tuple[tuple[Any, ...], ...] = (",
+        "_WATCHED: dict[int, tuple[Any, ...]] = {",
         *(rows[number] for number in sorted(rows)),
-        ")",
+        "}",
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-_WATCHED: tuple[tuple[Any, ...], ...] = ()
+_WATCHED: dict[int, tuple[Any, ...]] = {}
 _PLACES: tuple[tuple[str, str], ...] = ()
 
 

@@ -53,7 +53,7 @@ def watch(graph: Graph, first: int) -> Graph:
         given = node.static or node.op in _GIVEN or node.op.view_of is not None
         if given or node.type.dtype != "float":
             return value
-        steps = tuple(map(Dim.symbol, around[node]))
+        steps = tuple(map(Dim.symbol, around.get(node, ())))
         return intern(WATCHED, (value, *args), {"number": next(numbers), "steps": steps}, node.type)
 
     return mapped(graph, rebuild(graph.results.values(), seen))

@@ -1,0 +1,171 @@
+"""Points of a graph's domain: arguments at which all that it computes is finite and smooth.
+
+They are found by trial. Each node is looked at (`--trace-nan`) for values that it makes nan or
+infinite and for elements near a kink; what lowers their number is kept. So it does not matter by
+which way an input comes into a logarithm, a root, a factorisation or an index.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+Score = tuple[int, int, int, int]
+"""What is wrong with a point, worst first: it raises an error, after how many values (negative);
+how many elements are made nan or infinite, and how many lie near a kink."""
+
+PERFECT: Score = (0, 0, 0, 0)
+TRIALS = 400
+PARAMETER = "parameter "  # before the path of one, which may be called as an input is
+NEAR = 5e-3  # of a kink, relative to the size of the values, as far as numerical steps go
+FAILURES = (ArithmeticError, IndexError, ValueError, np.linalg.LinAlgError)
+
+Draw = Callable[[np.random.Generator, Sequence[int]], Any]
+DRAWS: tuple[Draw, ...] = (
+    lambda rng, shape: rng.normal(size=shape),
+    lambda rng, shape: rng.uniform(0.5, 1.5, shape),
+    lambda rng, shape: rng.uniform(0.1, 0.9, shape),
+    lambda rng, shape: rng.uniform(1.1, 3.0, shape),
+    lambda rng, shape: rng.uniform(-0.9, 0.9, shape),
+    lambda rng, shape: rng.uniform(-3.0, -1.1, shape),
+    lambda rng, shape: rng.uniform(3.0, 9.0, shape),
+)
+"""Parts of the line where functions are defined: all of it, and on both sides of -1, 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Arguments of a module's functions, and how they score."""
+
+    arguments: Mapping[str, Any]
+    score: Score
+
+
+def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: int) -> Point:
+    """The point that is found from one that was drawn; `kept` are the names that stay.
+
+    `module` is one with `trace`. Parameters are named by their paths, behind PARAMETER.
+    """
+    rng = np.random.default_rng([seed, 1])
+    score = _scorer(module)
+    best = Point(drawn, score(drawn))
+    moving = [name for name in _flat(drawn) if name not in kept]
+    moving = [name for name in moving if np.asarray(_flat(drawn)[name]).dtype != bool]
+    trials = (*map(_all_by, DRAWS[1:]), *([_one_by] * TRIALS))
+    for trial in trials if moving else ():
+        if best.score == PERFECT:
+            break
+        arguments = _nested(trial(rng, _flat(best.arguments), moving), drawn)
+        found = Point(arguments, score(arguments))
+        best = found if found.score <= best.score else best
+    return best
+
+
+Trial = Callable[[np.random.Generator, dict[str, Any], list[str]], dict[str, Any]]
+
+
+def _all_by(draw: Draw) -> Trial:
+    """All floats from one part of the line; square matrices become positive definite."""
+
+    def trial(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
+        return flat | {name: _drawn(rng, flat[name], draw, True) for name in moving}
+
+    return trial
+
+
+def _one_by(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
+    """One argument from another part of the line, or some of its elements."""
+    name = moving[rng.integers(len(moving))]
+    value = np.asarray(flat[name])
+    new = _drawn(rng, value, DRAWS[rng.integers(len(DRAWS))], bool(rng.integers(2)))
+    chosen = rng.uniform(size=value.shape) < (1.0, 1.0, 0.5, 0.1)[rng.integers(4)]
+    return flat | {name: np.where(chosen, new, value)[()]}
+
+
+def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> Any:
+    """Another value of the same kind: indices stay among those that were there, or get smaller."""
+    array = np.asarray(value)
+    if array.dtype.kind in "iu":
+        return rng.integers(0, rng.integers(1, int(np.max(array, initial=0)) + 2), array.shape)
+    new = np.asarray(draw(rng, array.shape))
+    if definite and array.ndim >= 2 and array.shape[-1] == array.shape[-2]:
+        return new @ np.swapaxes(new, -1, -2) / max(1, array.shape[-1]) + np.eye(array.shape[-1])
+    return new[()]
+
+
+def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Score]:
+    """The function that scores arguments; it takes the place of what `trace` looks with."""
+    counts = [0, 0, 0]
+    made, rows = module._made, module._WATCHED
+
+    def look(value: Any, number: int, operands: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
+        counts[0] -= 1
+        if not np.all(np.isfinite(value)):
+            axes = rows[number][5]
+            bad = (np.sum(made(kind, value, operands, axes)) for kind in (np.isnan, np.isinf))
+            counts[1] += int(sum(bad))
+        elif (margin := KINKS.get(rows[number][2])) is not None:
+            counts[2] += margin(*operands)
+        return value
+
+    def passed(*given: Any) -> None:
+        return None
+
+    vars(module).update(_watched=look, _given=passed, _ended=passed)
+    walks = [f for name, f in vars(module).items() if name.endswith("_trace")]
+
+    def score(arguments: Mapping[str, Any]) -> Score:
+        counts[:] = [0, 0, 0]
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                for walk in walks:
+                    walk(**arguments)
+            except FAILURES:
+                return (1, *counts)  # type: ignore[return-value]
+        return (0, 0, counts[1], counts[2])
+
+    return score
+
+
+def _close(gap: Any, *values: Any) -> int:
+    size = max(1.0, *(float(np.sqrt(np.mean(np.square(one)))) for one in values if np.size(one)))
+    return int(np.sum(np.abs(gap) < NEAR * size))
+
+
+def _apart(first: Any, second: Any) -> int:
+    """Where two are nearly equal and not one value."""
+    return 0 if first is second else _close(np.subtract(first, second), first, second)
+
+
+def _near_zero(value: Any, *more: Any) -> int:
+    return _close(value, value)
+
+
+def _near_whole(value: Any, *more: Any) -> int:
+    return _close(np.subtract(value, np.round(value)), 1.0)
+
+
+KINKS: Mapping[str, Callable[..., int]] = {
+    "abs": _near_zero, "relu": _near_zero, "leaky_relu": _near_zero, "sign": _near_zero,
+    "maximum": _apart, "minimum": _apart, "floor": _near_whole, "ceil": _near_whole,
+}  # fmt: skip
+"""How many elements of the operands are near a kink of an operation, or near a jump."""
+
+
+def _flat(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with each parameter as one of its own; dims are none."""
+    flat = {name: value for name, value in arguments.items() if not isinstance(value, dict | int)}
+    return flat | {PARAMETER + path: one for path, one in arguments.get("params", {}).items()}
+
+
+def _nested(flat: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments as functions take them."""
+    params = {path: flat[PARAMETER + path] for path in like.get("params", ())}
+    values = {name: flat.get(name, value) for name, value in like.items()}
+    return values | ({"params": params} if params else {})
