@@ -25,6 +25,8 @@ pytestmark = pytest.mark.levels
 
 nan, inf, pi = math.nan, math.inf, math.pi
 EULER = 0.5772156649015329
+ROOT = math.sqrt(2 / 3)
+STD_ROWS = [[0, 0, 0], [-1 / 3 / ROOT, 0, 1 / 3 / ROOT]]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -86,6 +88,8 @@ ROWS: Mapping[str, tuple[Point, ...]] = {
     "norm(0), std of a constant": (
         Point("norm(a)", ([0.0, 0.0],), 0, ([0, 0],), True),
         Point("std(a)", ([2.0, 2.0],), 0, ([0, 0],), True),
+        Point("std(a)", ([0.1, 0.1, 0.1],), 0, ([0, 0, 0],), True),
+        Point("std(a, axis=1)", ([[0.1] * 3, [1, 2, 3]],), [0, ROOT], (STD_ROWS,), True),
         Point(
             "norm(a, axis=1)", ([[0.0, 0.0], [3.0, 4.0]],), [0, 5], ([[0, 0], [0.6, 0.8]],), True
         ),
@@ -204,6 +208,7 @@ ROWS: Mapping[str, tuple[Point, ...]] = {
     "inf * 0": (Point("a * b", (inf, 0.0), nan, (0, inf)),),
     "others": (
         Point("a ** b", (2.0, 0.0), 1, (0, math.log(2)), True),
+        Point("expm1(a)", (-20.0,), math.expm1(-20), (math.exp(-20),), True),
         Point("2 ** a", (3.0,), 8, (8 * math.log(2),), True),
         Point("0 ** a", (2.0,), 0, (0,)),
         Point("sigmoid(a)", (0.0,), 0.5, (0.25,), True),

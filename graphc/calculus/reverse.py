@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 import networkx as nx
 
+from graphc.calculus.forms import stabilised
 from graphc.calculus.loops import pull_loop
 from graphc.calculus.rules import pull_rule, released
 from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
@@ -106,6 +107,8 @@ def gradient_node(y: Node, x: Node) -> Node:
     if x.type.dtype != "float":
         raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
     whole = family_of(x)
+    graph = dag([y])
+    y = stabilised(y, whole, graph.nodes - reached_from(graph, [whole]))
     adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")

@@ -79,6 +79,13 @@ def expression(node: Node, variables: Mapping[Node, str]) -> str:
     return _written(node, variables).text
 
 
+def around(source: str, node: Node, variables: Mapping[Node, str]) -> str:
+    """A Python expression of one hole, `{0}`, around that of a node, in parentheses if need be."""
+    one = _written(node, variables)
+    (line,), _ = _pattern(source.format(_hole(0)), (one.form,))
+    return line.format(one.text)
+
+
 def _written(node: Node, variables: Mapping[Node, str]) -> Written:
     return Written(variables[node], "_") if node in variables else _filled(node, variables)
 
@@ -112,7 +119,8 @@ def _source(node: Node, variables: Mapping[Node, str], text: str = "") -> tuple[
     ]
     typed = typed_argument(node)
     if typed is not None:
-        arguments[typed] = Written(f"{DTYPES[node.type.dtype]}({arguments[typed].text})", "_")
+        given = node if node.type.dtype == "float" else node.args[typed]
+        arguments[typed] = Written(f"{DTYPES[given.type.dtype]}({arguments[typed].text})", "_")
     text = text or template(node)
     holes = [_hole(slot) for slot in range(len(arguments))]
     named: dict[str, str] = {}
@@ -134,12 +142,19 @@ def _fields(text: str) -> frozenset[str]:
 
 
 def typed_argument(node: Node) -> int | None:
-    """Where all floats of an operation are Python's, the one that gets the module's dtype."""
-    if node.static or node.op.numbers or node.type.dtype != "float":
+    """The argument that gets a dtype of NumPy, where an operation is NumPy's and would be Python's.
+
+    Where all floats are Python's the result would not have the module's dtype, and an operator
+    between Python's numbers makes one of them: `~True` is -2, and `True` has no `astype`.
+    """
+    if node.static or node.op.numbers:
         return None
-    if any(arg.type.dtype == "float" and not arg.static for arg in node.args):
-        return None
-    return next((slot for slot in reversed(range(len(node.args))) if node.args[slot].static), None)
+    if node.type.dtype == "float":
+        typed = any(arg.type.dtype == "float" and not arg.static for arg in node.args)
+    else:
+        typed = template(node).startswith("np.") or not all(arg.static for arg in node.args)
+    slots = reversed(range(len(node.args)))
+    return None if typed else next((slot for slot in slots if node.args[slot].static), None)
 
 
 # ---- parentheses -------------------------------------------------------------------------------

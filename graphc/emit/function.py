@@ -12,6 +12,7 @@ from graphc.emit.expression import (
     DTYPES,
     FLOAT,
     NO_NUMBERS,
+    around,
     computed,
     expression,
     show,
@@ -262,7 +263,7 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
     made = initial.op is full_array or (initial.args and initial.op is not RESULT)
     own = made and variables.get(initial) in (None, name)
     if grows and initial.rank and (not own or initial.op.view_of is not None):
-        return [f"{name} = {start}.copy()"]
+        return [f"{name} = {around('{0}.copy()', initial, variables)}"]
     return [f"{name} = {start}"] if name != start else []
 
 
@@ -294,7 +295,9 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
         lines.append(f"{step.target} {'+=' if start else '='} (")
         for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
-            text = expression(arg.args[0] if subtracted else arg, program.variables)
+            text = expression(arg, program.variables)
+            if subtracted:
+                text = around("total - {0}", arg.args[0], program.variables).partition(" - ")[2]
             text = f"{FLOAT}({text})" if start + number == typed else text
             sign = "- " if subtracted else "+ " if number else ""
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")

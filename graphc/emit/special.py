@@ -165,3 +165,24 @@ def _cofactors(x: Any) -> Any:
     after[..., :-1] = np.cumprod(s[..., :0:-1], axis=-1)[..., ::-1]
     others = before * after * (np.linalg.det(u) * np.linalg.det(vt))[..., None]
     return np.where(finite, (u * others[..., None, :]) @ vt, np.nan)
+
+
+def _minors(x: Any, along: Any) -> Any:
+    """The derivative of the cofactors of x along a matrix, of every rank: with x = u s vᵀ and
+    m = uᵀ along v it is det u det v u c vᵀ. There c[i, i] is the sum of p[i, k] m[k, k], and
+    c[i, j] = -p[i, j] m[j, i], where p[i, j] is the product of all of s but s[i] and s[j]."""
+    finite = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
+    u, s, vt = np.linalg.svd(np.where(finite, x, 0))
+    n = s.shape[-1]
+    left_out = np.eye(n, dtype=bool)
+    kept = np.where(left_out[:, None] | left_out, 1, s[..., None, None, :])
+    others = np.prod(kept, axis=-1) * (np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
+    others = np.where(left_out, 0, others)
+    inner = np.swapaxes(u, -1, -2) @ along @ np.swapaxes(vt, -1, -2)
+    diagonal = np.diagonal(inner, axis1=-2, axis2=-1)[..., None, :]
+    moved = np.where(
+        left_out,
+        np.sum(others * diagonal, axis=-1)[..., None],
+        -others * np.swapaxes(inner, -1, -2),
+    )
+    return np.where(finite, u @ moved @ vt, np.nan)

@@ -7,7 +7,7 @@ import math
 from graphc.graph import Node, Op
 from graphc.ops.arithmetic import absolute, equal, maximum, minimum, where
 from graphc.ops.define import all_to_float, composite, elementwise
-from graphc.ops.elementary import exp, expm1, tanh
+from graphc.ops.elementary import exp, expm1, log1p, tanh
 from graphc.ops.rounding import clip
 from graphc.ops.special import erfc
 
@@ -30,8 +30,13 @@ softplus: Op = elementwise(
 
 def _share(one: Node, other: Node, total: Node) -> Node:
     """exp(one - total), the share of a summand; 0 where all is -inf."""
-    lead = where(equal(one, other), 0, one - other)
-    return where(equal(total, -math.inf), 0, sigmoid(lead))
+    nothing = equal(total, -math.inf)
+    return where(nothing, 0, sigmoid(where(nothing, 0, one - other)))
+
+
+def _negative_part(x: Node) -> Node:
+    """min(x, 0), which at 0 has the derivative 1, as it has below."""
+    return where(x > 0, 0, x)
 
 
 logaddexp: Op = elementwise(
@@ -98,7 +103,7 @@ elu: Op = elementwise(
     "elu",
     numpy="",
     flops=25,
-    partials=lambda y, x, alpha: (where(x > 0, 1, alpha * exp(minimum(x, 0))),),
+    partials=lambda y, x, alpha: (where(x > 0, 1, alpha * exp(_negative_part(x))),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0)),
     signature="x, /, alpha: float = 1.0",
     doc="x where it is positive, else alpha (exp(x) - 1) (Clevert et al. 2015, eq. 15).",
@@ -107,7 +112,7 @@ celu: Op = elementwise(
     "celu",
     numpy="",
     flops=25,
-    partials=lambda y, x, alpha: (exp(minimum(x, 0) / alpha),),
+    partials=lambda y, x, alpha: (exp(_negative_part(x) / alpha),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0) / alpha),
     signature="x, /, alpha: float = 1.0",
     doc="x where it is positive, else alpha (exp(x / alpha) - 1) (Barron 2017).",
@@ -160,10 +165,11 @@ def hardswish(x: Node) -> Node:
 
 bce_logits: Op = elementwise(
     "bce_logits",
-    numpy="np.maximum({0}, 0) - {0} * {1} + np.log1p(np.exp(-np.abs({0})))",
+    numpy="",
     flops=48,
     partials=lambda y, logit, target: (sigmoid(logit) - target, -logit),
     signature="logit, target",
     prepare=all_to_float,
+    lower=lambda logit, target: maximum(logit, 0) - logit * target + log1p(exp(-absolute(logit))),
     doc="-target log(sigmoid(logit)) - (1 - target) log(1 - sigmoid(logit)), without overflow.",
 )

@@ -59,13 +59,16 @@ negative: Op = elementwise(
 
 
 def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Partial]:
-    """p x^(p-1), and y log x; at 0**0 both are 0 (a constant exponent emits no logarithm)."""
+    """p x^(p-1), and y log x; where x is 0 and p is not negative, p counts as constant, and 0**0
+    as constant in both (a constant exponent emits no logarithm)."""
     p = exponent.value
     if p is not None and exponent.rank == 0:
         return {0: None, 1: 1, 2: 2 * base}.get(p, p * base ** (p - 1)), None
-    lowered = where(equal(exponent, 0), 1, exponent - 1)
-    vanishing = logical_and(equal(base, 0), exponent >= 0)
-    return exponent * base**lowered, where(vanishing, 0, y * OPERATORS["log"](base))
+    zero = equal(base, 0)
+    vanishing = logical_and(zero, exponent >= 0)
+    held = where(vanishing, stop(exponent), exponent)
+    lowered = where(logical_and(zero, equal(exponent, 0)), 1, held - 1)
+    return held * base**lowered, y * OPERATORS["log"](where(vanishing, 1, base))
 
 
 power: Op = elementwise(
@@ -222,6 +225,36 @@ isfinite: Op = elementwise(
 def _split(wins: Node, ties: Node) -> Node:
     """1 where it wins, ½ at a tie."""
     return CAST(wins) + 0.5 * CAST(ties)
+
+
+# ---- guards ----------------------------------------------------------------------------
+# A guard stands in derivatives, which are differentiated again: it must choose by a condition
+# that holds nowhere but at the point that it guards, and give there what is constant around it.
+
+
+def one_for_zero(x: Node) -> Node:
+    """x, and 1 where it is 0: what 0 may be divided by."""
+    return where(equal(x, 0), 1, x)
+
+
+def divided(a: Node, b: Node) -> Node:
+    """a / b; where b is 0 it is 0, and constant."""
+    return where(equal(b, 0), 0, a / one_for_zero(b))
+
+
+def _ratio_partials(z: Node, a: Node, b: Node) -> tuple[Partial, Partial]:
+    return 1 / b, -ratio(z, b)
+
+
+ratio: Op = elementwise(
+    "ratio",
+    numpy="",
+    partials=_ratio_partials,
+    lower=lambda a, b: a / where(equal(a, 0), 1, b),
+    signature=BINARY,
+    public=False,
+    doc="a / b, and 0 where a is 0: also at 0 / 0, where the derivative by a is still 1 / b.",
+)
 
 
 # ---- identities with a meaning ---------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.arithmetic import equal, where
+from graphc.ops.arithmetic import divided, equal, maximum, minimum, ratio, where
 from graphc.ops.define import all_to_float, composite, elementwise
 from graphc.ops.functions import alias
 
@@ -16,7 +16,7 @@ expm1: Op = elementwise(
     "expm1",
     numpy="np.expm1({0})",
     flops=20,
-    partials=lambda y, x: (y + 1,),
+    partials=lambda y, x: (exp(x),),
     doc="exp(x) - 1, accurate near 0.",
 )
 log: Op = elementwise(
@@ -28,6 +28,19 @@ log1p: Op = elementwise(
     flops=20,
     partials=lambda y, x: (1 / (1 + x),),
     doc="log(1 + x), accurate near 0.",
+)
+log1mexp: Op = elementwise(
+    "log1mexp",
+    numpy="",
+    flops=60,
+    partials=lambda y, x: (exp(x) / expm1(x),),
+    lower=lambda x: where(
+        x < -math.log(2),
+        log1p(-exp(minimum(x, -math.log(2)))),
+        log(-expm1(maximum(x, -math.log(2)))),
+    ),
+    public=False,
+    doc="log(1 - exp(x)) for x < 0, accurate at both ends (Mächler 2012, eq. 7).",
 )
 sqrt: Op = elementwise(
     "sqrt", numpy="np.sqrt({0})", flops=4, partials=lambda y, x: (1 / (2 * y),), doc="Square root."
@@ -138,14 +151,9 @@ arctanh: Op = elementwise(
 )
 
 
-def _or_one(x: Node) -> Node:
-    """1 where x is 0: what 0 may be divided by."""
-    return where(equal(x, 0), 1, x)
-
-
 def _angle_partials(angle: Node, y: Node, x: Node) -> tuple[Node, Node]:
-    radius = _or_one(hypot(x, y))
-    return x / radius / radius, -y / radius / radius
+    radius = hypot(x, y)
+    return divided(divided(x, radius), radius), -divided(divided(y, radius), radius)
 
 
 atan2: Op = elementwise(
@@ -161,7 +169,7 @@ hypot: Op = elementwise(
     "hypot",
     numpy="np.hypot({0}, {1})",
     flops=8,
-    partials=lambda y, a, b: (a / _or_one(y), b / _or_one(y)),
+    partials=lambda y, a, b: (divided(a, y), divided(b, y)),
     signature="a, b",
     prepare=all_to_float,
     doc="sqrt(a*a + b*b) without overflow; the derivatives at (0, 0) are 0.",
@@ -170,7 +178,7 @@ xlogy: Op = elementwise(
     "xlogy",
     numpy="{0} * np.log(np.where({0} == 0, 1, {1}))",
     flops=22,
-    partials=lambda z, x, y: (log(y), where(equal(x, 0), 0, x / _or_one(y))),
+    partials=lambda z, x, y: (log(y), ratio(x, y)),
     signature="x, y",
     prepare=all_to_float,
     lower=lambda x, y: x * log(where(equal(x, 0), 1, y)),
@@ -180,7 +188,7 @@ xlog1py: Op = elementwise(
     "xlog1py",
     numpy="{0} * np.log1p(np.where({0} == 0, 0, {1}))",
     flops=22,
-    partials=lambda z, x, y: (log1p(y), where(equal(x, 0), 0, x / _or_one(1 + y))),
+    partials=lambda z, x, y: (log1p(y), ratio(x, 1 + y)),
     signature="x, y",
     prepare=all_to_float,
     lower=lambda x, y: x * log1p(where(equal(x, 0), 0, y)),

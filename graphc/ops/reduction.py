@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import OPERATORS, Node, Op
-from graphc.ops.arithmetic import equal, isfinite, maximum, where
+from graphc.ops.arithmetic import equal, isfinite, one_for_zero, where
 from graphc.ops.define import CAST, constant, first_to_float, general, linear, normal_axes, to_int
 from graphc.ops.elementary import exp, log
 from graphc.ops.shaping import expand
@@ -149,7 +149,7 @@ def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
 def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """The softmax of x; the sum is at least 1, unless all of x is -inf, where the gradient is 0."""
     shifted, total, _ = _exponentials(x, axis)
-    return (reinserted(ct, x, axis, keepdims) * (shifted / maximum(total, 1)),)
+    return (reinserted(ct, x, axis, keepdims) * (shifted / one_for_zero(total)),)
 
 
 logsumexp: Op = general(

@@ -57,7 +57,6 @@ SCALAR: dict[str, Template] = {
     "round": "float(round({0}))",
     "sigmoid": "1.0 / (1.0 + math_exp(-{0}))",
     "softplus": f"{_POSITIVE_PART} + math_log1p(math_exp(-abs({{0}})))",
-    "bce_logits": f"{_POSITIVE_PART} - {{0}} * {{1}} + math_log1p(math_exp(-abs({{0}})))",
     "relu": "0.0 if {0} <= 0.0 else {0}",
     "softsign": "{0} / (1.0 + abs({0}))",
 }

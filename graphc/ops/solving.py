@@ -10,7 +10,7 @@ from graphc.dims import Dim
 from graphc.graph import OPERATORS, AxisMap, Node, Op
 from graphc.ops.axes import batch_axes
 from graphc.ops.batching import aligned, over_elements
-from graphc.ops.define import bilinear, composite, general, to_float
+from graphc.ops.define import all_to_float, bilinear, composite, general, to_float
 from graphc.ops.linalg import outer, squeeze_last
 from graphc.ops.matrices import eye, tril, triu
 from graphc.ops.shaping import broadcast_to, expand, reshape, swapped, transpose
@@ -52,17 +52,48 @@ inv: Op = general(
 )
 
 
-def _cofactors_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
-    """(⟨ct, y⟩ y - y ctᵀ y) / det x: Sylvester's identity for minors of order 2."""
-    inner = OPERATORS["sum"](ct * y, axis=(x.rank - 2, x.rank - 1), keepdims=True)
-    return ((inner * y - y @ swapped(ct) @ y) / _per_matrix(det(x)),)
+def _inner(a: Node, b: Node) -> Node:
+    """⟨a, b⟩ of matrices, with axes of length 1 for their sides."""
+    return OPERATORS["sum"](a * b, axis=(a.rank - 2, a.rank - 1), keepdims=True)
 
 
+def _moved_type(x: Type, along: Type) -> Type:
+    shape = broadcast([x.shape[:-2], along.shape[:-2]], "cofactors")
+    return x.with_shape((*shape, *x.shape[-2:]))
+
+
+def _moved_cofactors_vjp(ct: Node, y: Node, x: Node, along: Node) -> tuple[Node, Node]:
+    """D³det x [along, ct], and by `along` the same form: second derivatives are symmetric.
+
+    With X = x⁻¹ along, Y = x⁻¹ ct it is det x times ((tr X tr Y - tr XY) - X tr Y - Y tr X + XY +
+    YX) x⁻¹, transposed: Jacobi's formula twice more. Written in cofactors it divides by det² x.
+    """
+    cofactors = _cofactors(x)
+    one = cofactors @ swapped(along) @ cofactors
+    other = cofactors @ swapped(ct) @ cofactors
+    first, second = _inner(cofactors, along), _inner(cofactors, ct)
+    both = one @ swapped(ct) @ cofactors + other @ swapped(along) @ cofactors
+    scaled = (first * second - _inner(one, ct)) * cofactors - second * one - first * other + both
+    return scaled / _per_matrix(det(x)) ** 2, _moved_cofactors(x, ct)
+
+
+_moved_cofactors: Op = general(
+    "moved_cofactors",
+    infer=_moved_type,
+    numpy="_minors({0}, {1})",
+    vjp=_moved_cofactors_vjp,
+    prepare=all_to_float,
+    flops=lambda node: 12 * _cube(node),
+    public=False,
+    batch=over_elements,
+    axes=batch_axes(2, 2, result=2),
+    doc="How cofactors move along a matrix: the minors of order n - 2, at singular matrices too.",
+)
 _cofactors: Op = general(
     "cofactors",
     infer=lambda x: _same_square("cofactors", x),
     numpy="_cofactors({0})",
-    vjp=_cofactors_vjp,
+    vjp=lambda ct, y, x: (_moved_cofactors(x, ct),),
     flops=lambda node: 12 * _cube(node),
     public=False,
     axes=batch_axes(2, result=2),

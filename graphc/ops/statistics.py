@@ -7,7 +7,7 @@ from functools import partial
 
 from graphc.dims import Dim
 from graphc.graph import Node, Op
-from graphc.ops.arithmetic import absolute, equal, not_equal, where
+from graphc.ops.arithmetic import absolute, divided, not_equal
 from graphc.ops.define import (
     composite,
     constant,
@@ -22,6 +22,7 @@ from graphc.ops.reduction import (
     Axes,
     call,
     count,
+    largest,
     max_,
     mean,
     reduced,
@@ -34,16 +35,12 @@ from graphc.types import Mismatch, Type, demand
 # ---- norms -----------------------------------------------------------------------------------
 
 
-def _or_one(x: Node) -> Node:
-    return where(equal(x, 0), 1, x)
-
-
 def _norm_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """x / |x|, and 0 at 0."""
-    return (reinserted(ct / _or_one(y), x, axis, keepdims) * x,)
+    return (reinserted(divided(ct, y), x, axis, keepdims) * x,)
 
 
-_norm: Op = general(
+euclidean_norm: Op = general(
     "euclidean_norm",
     infer=partial(reduced, name="norm"),
     numpy="",
@@ -65,7 +62,7 @@ def norm(x: Node, ord: float = 2.0, axis: Axes = None, keepdims: bool = False) -
         case 1:
             return sum_(absolute(to_float(x)), axis=axis, keepdims=keepdims)
         case 2:
-            return _norm(x, axis=axis, keepdims=keepdims)
+            return euclidean_norm(x, axis=axis, keepdims=keepdims)
         case math.inf:
             return max_(absolute(to_float(x)), axis=axis, keepdims=keepdims)
     raise Mismatch("E209", f"`norm` has the orders 1, 2 and inf, found {ord}")
@@ -74,35 +71,44 @@ def norm(x: Node, ord: float = 2.0, axis: Axes = None, keepdims: bool = False) -
 # ---- variances -------------------------------------------------------------------------------
 
 
-def _deviation(x: Node, axis: Axes) -> Node:
+def _centred(x: Node, axis: Axes) -> Node:
     return x - mean(x, axis=axis, keepdims=True)
 
 
+def _from_largest(x: Node, axis: Axes) -> Node:
+    """x but for a constant, so that equal elements are 0 and so is their mean, without rounding."""
+    return x - largest(x, axis=axis, keepdims=True)
+
+
 def _variance(x: Node, axis: Axes, ddof: int, keepdims: bool) -> Node:
-    deviation = _deviation(x, axis)
+    centred = _centred(x, axis)
     if not ddof:
-        return mean(deviation * deviation, axis=axis, keepdims=keepdims)
-    total = sum_(deviation * deviation, axis=axis, keepdims=keepdims)
+        return mean(centred * centred, axis=axis, keepdims=keepdims)
+    total = sum_(centred * centred, axis=axis, keepdims=keepdims)
     return total / (count(x, axis) - ddof)
+
+
+def _std_lower(x: Node, axis: Axes, ddof: int, keepdims: bool) -> Node:
+    return sqrt(_variance(_from_largest(x, axis), axis, ddof, keepdims))
 
 
 def _var_vjp(ct: Node, y: Node, x: Node, axis: Axes, ddof: int, keepdims: bool) -> tuple[Node]:
     """2 (x - mean) / n: the mean itself contributes nothing, since the deviations sum to 0."""
     share = ct * 2 / (count(x, axis) - ddof)
-    return (reinserted(share, x, axis, keepdims) * _deviation(x, axis),)
+    return (reinserted(share, x, axis, keepdims) * _centred(x, axis),)
 
 
 def _std_vjp(ct: Node, y: Node, x: Node, axis: Axes, ddof: int, keepdims: bool) -> tuple[Node]:
     """(x - mean) / (n std), and 0 where all are equal."""
-    share = ct / (_or_one(y) * (count(x, axis) - ddof))
-    return (reinserted(share, x, axis, keepdims) * _deviation(x, axis),)
+    share = divided(ct, y) / (count(x, axis) - ddof)
+    return (reinserted(share, x, axis, keepdims) * _centred(_from_largest(x, axis), axis),)
 
 
 def _spread_type(x: Type, *, axis: Axes, ddof: int, keepdims: bool) -> Type:
     return reduced(x, axis=axis, keepdims=keepdims, name="var")
 
 
-_var: Op = general(
+variance: Op = general(
     "variance",
     infer=_spread_type,
     numpy="",
@@ -112,13 +118,13 @@ _var: Op = general(
     public=False,
     doc="The mean square of the deviations from the mean.",
 )
-_std: Op = general(
+deviation: Op = general(
     "deviation",
     infer=_spread_type,
     numpy="",
     vjp=_std_vjp,
-    lower=lambda x, axis, ddof, keepdims: sqrt(_variance(x, axis, ddof, keepdims)),
-    flops=lambda node: 4 * node.args[0].type.size,
+    lower=_std_lower,
+    flops=lambda node: 6 * node.args[0].type.size,
     public=False,
     doc="The square root of the variance.",
 )
@@ -134,8 +140,8 @@ def _spread(name: str, op: Op, doc: str) -> None:
         return op(x, axis=axis, ddof=fewer, keepdims=keepdims)
 
 
-_spread("var", _var, "Variance along axes: Σ (x - mean)² / (n - ddof).")
-_spread("std", _std, "Standard deviation along axes; the derivative of a constant is 0.")
+_spread("var", variance, "Variance along axes: Σ (x - mean)² / (n - ddof).")
+_spread("std", deviation, "Standard deviation along axes; the derivative of a constant is 0.")
 
 
 # ---- places and truth ------------------------------------------------------------------------

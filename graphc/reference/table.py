@@ -37,17 +37,18 @@ CONVENTIONS = {
     "maximum": "Ties share the cotangent evenly. maximum(nan, 1) is nan.",
     "minimum": "Ties share the cotangent evenly. minimum(nan, 1) is nan.",
     "maxpool": "Ties in a window share the cotangent evenly.",
-    "abs": "abs(0): derivative 0.",
+    "abs": "abs(0): derivative 0, of every order; abs(x)**2 is x**2.",
     "sign": "The derivative is 0 everywhere.",
     "floor": "The derivative is 0 everywhere.",
     "bce_logits": "At logit 0 and target 0 the derivative by the logit is 1/2.",
     "clip": "At a bound the derivative by x is 1.",
     "sqrt": "sqrt(0): derivative inf.",
     "log": "log(0) is -inf with derivative inf; log(-1) is nan with derivative -1.",
-    "norm": "norm(0): derivative 0.",
-    "std": "std of a constant: derivative 0.",
+    "norm": "norm(0): derivative 0, of every order; norm(x)**2 is smooth there.",
+    "std": "std of a constant: derivative 0, of every order; std(x)**2 is smooth there.",
     "power": "0**0 is 1 with derivatives (0, 0); 0**(1/2) has derivative inf, 0**1 has 1, "
-    "0**-1 has -inf. A constant exponent computes no logarithm.",
+    "0**-1 has -inf. Where the base is 0 and the exponent not negative, the exponent counts as "
+    "constant. A constant exponent computes no logarithm.",
     "where": "What is not chosen gets a cotangent of 0; where its own derivative is infinite, "
     "0 * inf is nan: make both branches finite.",
     "logsumexp": "[1000, 1000]: derivative [1/2, 1/2]; all -inf: value -inf, derivative 0; "
@@ -58,10 +59,10 @@ CONVENTIONS = {
     "softplus": "Finite and without a warning at ±1000.",
     "prod": "No division: of [0, 2, 3] the derivative is [6, 0, 0]; of nothing the value is 1.",
     "cumprod": "No division: of [0, 2, 3] the derivative of the sum is [9, 0, 0].",
-    "xlogy": "xlogy(0, 0) is 0.",
-    "atan2": "atan2(0, 0): derivatives (0, 0).",
-    "arctan2": "arctan2(0, 0): derivatives (0, 0).",
-    "hypot": "hypot(0, 0): derivatives (0, 0).",
+    "xlogy": "xlogy(0, 0) is 0. At (0, y) the mixed second derivative is 1/y.",
+    "atan2": "atan2(0, 0): derivatives (0, 0), of every order.",
+    "arctan2": "arctan2(0, 0): derivatives (0, 0), of every order.",
+    "hypot": "hypot(0, 0): derivatives (0, 0), of every order.",
     "mod": "mod(6, 3): derivatives (1, -2).",
     "sum": "Of nothing: 0.",
     "mean": "Of nothing: nan.",
@@ -72,19 +73,21 @@ CONVENTIONS = {
     "ceil": "The derivative is 0 everywhere.",
     "round": "Halves go to the even integer; the derivative is 0 everywhere.",
     "heaviside": "At x = 0 the value is h, and the derivative by h is 1.",
-    "elu": "elu(0): derivative 1. Finite and without a warning at ±1000.",
-    "celu": "Finite and without a warning at 1000.",
+    "elu": "elu(0): derivative 1; from the second on those from below. Finite and without a "
+    "warning at ±1000.",
+    "celu": "celu(0): derivative 1; from the second on those from below. Finite and without a "
+    "warning at 1000.",
     "silu": "Finite and without a warning at ±1000.",
     "gelu": "Finite and without a warning at ±1000.",
     "gelu_tanh": "Finite and without a warning at ±1000.",
     "mish": "Finite and without a warning at ±1000.",
     "log_sigmoid": "log_sigmoid(-1000) is -1000 with derivative 1.",
     "tanh": "tanh(1000) is 1 with derivative 0.",
-    "softsign": "softsign(0): derivative 1.",
+    "softsign": "softsign(0): derivative 1, second derivative 0.",
     "hardtanh": "At a bound the derivative is 1.",
     "logaddexp": "[1000, 1000]: derivatives (1/2, 1/2); both -inf: value -inf, derivatives (0, 0).",
     "logcumsumexp": "Where all so far is -inf the value is -inf and the derivative 0.",
-    "xlog1py": "xlog1py(0, -1) is 0.",
+    "xlog1py": "xlog1py(0, -1) is 0. At (0, y) the mixed second derivative is 1/(1 + y).",
     "cbrt": "cbrt(0): derivative inf.",
     "logit": "logit(0) is -inf with derivative inf.",
     "arcsin": "arcsin(1): derivative inf.",
@@ -95,7 +98,8 @@ CONVENTIONS = {
     "lgamma": "lgamma(0) is inf; right between the poles below 0.",
     "sort": "Equal elements stay in their order, and so do their cotangents.",
     "einsum": "An index twice in one operand is a diagonal.",
-    "det": "At singular matrices the derivative is the cofactors, 0 below rank n - 1.",
+    "det": "At singular matrices the derivative is the cofactors, 0 below rank n - 1; the second "
+    "is right there too, the third is nan.",
 }
 """What is said of the hard points, by name; each is a test."""
 

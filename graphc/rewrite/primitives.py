@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.graph import Node, as_node
-from graphc.ops.activation import bce_logits, sigmoid, softplus, softsign
+from graphc.ops.activation import sigmoid, softplus, softsign
 from graphc.ops.arithmetic import (
     absolute,
     accumulate,
@@ -64,12 +64,6 @@ def softsign_by_parts(node: Node, once: Once) -> Node | None:
     """softsign(x) -> x / (1 + |x|). Exact."""
     x = node.args[0]
     return None if x.static else x / (1.0 + absolute(x))
-
-
-def cross_entropy_by_parts(node: Node, once: Once) -> Node | None:
-    """bce_logits(x, t) -> max(x, 0) - x t + log1p(exp(-|x|)). Exact."""
-    x, target = node.args
-    return None if x.static else maximum(x, 0.0) - x * target + log1p(exp(-absolute(x)))
 
 
 def clip_by_bounds(node: Node, once: Once) -> Node | None:
@@ -178,7 +172,6 @@ PRIMITIVES: Rules = {
     sigmoid: (sigmoid_by_one_exponential,),
     softplus: (softplus_by_parts,),
     softsign: (softsign_by_parts,),
-    bce_logits: (cross_entropy_by_parts,),
     clip: (clip_by_bounds,),
     mean: (mean_by_sum,),
     outer: (outer_by_axes,),
