@@ -2,7 +2,8 @@
 
 Small programs are compiled under harmless names, and again with names taken from generated modules
 in every place where a name can stand: what they compute must be the same. Some are tried in each
-run; `python tests/test_names.py` tries each name in each place, and says which ones are wrong.
+run; `python tests/test_names.py` tries each name in each place, and says which ones are wrong;
+`python tests/test_names.py SEED COUNT` so many times each program.
 """
 
 from __future__ import annotations
@@ -468,17 +469,16 @@ def made(text: str, level: str) -> ModuleType:
 # ---- every name in every place ------------------------------------------------------------------
 
 
-def main() -> int:
-    """Every name in every place; a line for each renaming that is wrong."""
+def main(seed: int = 1, most: int | None = None) -> int:
+    """Every name in every place, or so many renamings of each kind; a line for each wrong one."""
     count = failed = 0
-    for program, variant in itertools.product(PROGRAMS, VARIANTS):
-        for kind in ("fixed", "generated"):
-            for names in batches(program, kind, seed=1):
-                count += 1
-                problem = wrong(program, variant, names)
-                if problem:
-                    failed += 1
-                    print(program, variant, smallest(program, variant, names), problem, flush=True)
+    for program, variant, kind in itertools.product(PROGRAMS, VARIANTS, ("fixed", "generated")):
+        for names in itertools.islice(batches(program, kind, seed), most):
+            count += 1
+            problem = wrong(program, variant, names)
+            if problem:
+                failed += 1
+                print(program, variant, smallest(program, variant, names), problem, flush=True)
     print(f"{count} programs under other names, {failed} wrong")
     return 1 if failed else 0
 
@@ -493,4 +493,4 @@ def smallest(program: str, variant: str, names: dict[str, str]) -> dict[str, str
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*map(int, sys.argv[1:])))

@@ -191,6 +191,11 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
     return {path: shape.index(one.per) for path, shape in axes.items() if one.per in shape}
 
 
+def _axis(axes: dict[str, int]) -> str:
+    """Where a path has the axis, as the source of an expression."""
+    return f"{axes}.get(_path)" if axes else "None"
+
+
 def _vjp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     cotangents = ", ".join(
         f"{name!r}: _weights[{compiled.begin.fields[name]!r}]" for name in one.outputs
@@ -217,7 +222,7 @@ def _jacobian_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
         moved = f"_applied(_found[{name!r}][_path], _way)"
         if one.per:
             weight = f"np.moveaxis({weight}, {_place(compiled, one, name)}, 0)"
-            moved = f"_apart(_found[{name!r}][_path], _way, {axes}.get(_path))"
+            moved = f"_apart(_found[{name!r}][_path], _way, {_axis(axes)})"
         terms.append(f"np.sum({weight} * {moved})")
     return _call(compiled, one), f"_found[{one.outputs[0]!r}]", " + ".join(terms)
 
@@ -233,7 +238,7 @@ def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     if one.per:
         axes = _axes(compiled, one)
         rows = _known(compiled, Dim.symbol(one.per))
-        columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {axes}.get(_path))"
+        columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {_axis(axes)})"
         parts = [
             f"np.moveaxis(_weights[{field!r}], {_place(compiled, one, name)}, 0)"
             f".reshape({rows}, -1)"

@@ -72,8 +72,16 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        entered(compiled, one, [*steps(compiled, one), f"return {values}"]),
+        entered(compiled, one, [*steps(compiled, one), *typed_return(one, kind, values)]),
     )
+
+
+def typed_return(one: Derived, kind: str, value: str) -> list[str]:
+    """The lines that return one value: of an array type checkers see no type in NumPy's calls."""
+    if one.numbers is None and kind.startswith(("Array", "npt.")):
+        name = f"_{one.mode or 'result'}"
+        return [f"{name}: {kind} = {value}", f"return {name}"]
+    return [f"return {value}"]
 
 
 def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
@@ -47,11 +47,12 @@ def body(
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
+    shared = _in_blocks(program)
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
             lines += _loop(step, program.variables, sparing)
-            lines += _dropped(step.frees)
+            lines += _dropped(step.frees, shared)
             continue
         if isinstance(step, BlockStep):
             lines += _block(step, program)
@@ -64,16 +65,27 @@ def body(
             said = "" if heading == quoted else place(step.node)
             lines += beside(computed(step, program.variables, numbers), said)
         if sparing or not in_loop:
-            lines += _dropped(step.frees)
+            lines += _dropped(step.frees, shared)
     return lines
 
 
-def _dropped(names: Sequence[str]) -> list[str]:
-    """`del a, b`; in brackets and over several lines where it is long."""
+def _in_blocks(program: Program) -> set[str]:
+    """The variables that functions of blocks read."""
+    blocks = [step for step in program.steps if isinstance(step, BlockStep)]
+    return {program.variables[n] for step in blocks for n in step.reads if n in program.variables}
+
+
+def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
+    """`del a, b`; in brackets and over several lines where it is long.
+
+    What is `shared` with functions that stand there keeps its name, and holds nothing.
+    """
+    kept = [f"{name} = _GONE" for name in names if name in shared]
+    names = [name for name in names if name not in shared]
     line = f"del {', '.join(names)}"
     if not names or width(line) <= WIDTH:
-        return [line] if names else []
-    return listed("del (", names, ")")
+        return [*([line] if names else []), *kept]
+    return [*listed("del (", names, ")"), *kept]
 
 
 def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[str]:

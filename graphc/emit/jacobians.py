@@ -13,6 +13,7 @@ from graphc.emit.derived import (
     entered,
     named,
     steps,
+    typed_return,
     with_value,
 )
 from graphc.emit.families import OTHER_INDEX, dict_rows, position
@@ -100,7 +101,8 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     paths = ", ".join(d.name for d in differentiated(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
-        return [f"return {before}{returned(each.program)['the matrix'].part()}"]
+        matrix = returned(each.program)["the matrix"].part()
+        return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
 
     return function(
         f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",

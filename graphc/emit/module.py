@@ -26,11 +26,13 @@ from graphc.ops.kernels import LIMITS
 from graphc.plan.live import CACHE
 from graphc.types import show
 
-_DTYPES = {
+_WHERE_READ = {
     "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
     "_INT": "_INT = np.dtype(np.int64)",
     "_BOOL": "_BOOL = np.dtype(np.bool_)",
+    "_GONE": "_GONE: Any = None  # what an array is replaced by whose name a block has",
 }
+"""Names that a module has where it uses them."""
 
 
 def text(compiled: Compiled) -> str:
@@ -72,6 +74,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
     if dims:
         about += [f"Dims: {', '.join(dims)}", ""]
+    kinds = [kind for kind in ("Callable", "Iterable", "Mapping") if kind in read]
     imports, names = scalars.head(compiled.derived, model.dtype)
     lines = [
         docstring("\n".join(about).rstrip() + "\n", ""),
@@ -79,7 +82,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
         "from __future__ import annotations",
         "",
         *(["import contextvars", "import os", "import threading", "import time"] if blocks else []),
-        f"from collections.abc import {', '.join(_kinds(compiled, read))}",
+        *([f"from collections.abc import {', '.join(kinds)}"] if kinds else []),
         *imports,
         "from typing import Any, NamedTuple",
         "",
@@ -97,7 +100,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
         *names,
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
-        *(line for name, line in _DTYPES.items() if name in read),
+        *(line for name, line in _WHERE_READ.items() if name in read),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
@@ -116,13 +119,6 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
             "_SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now",
         ]
     return "\n".join(lines)
-
-
-def _kinds(compiled: Compiled, read: Collection[str]) -> list[str]:
-    """The kinds of collections in the types."""
-    kinds = ("Callable", "Iterable", "Mapping")
-    always = kinds if compiled.backward.wrt else kinds[-1:]
-    return [kind for kind in kinds if kind in always or kind in read]
 
 
 def _read(text: str) -> set[str]:

@@ -46,9 +46,9 @@ pick: Op = linear(
 unpick: Op = linear(
     "unpick",
     infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
-    numpy=(
-        "{out} = np.zeros({shape}, {float})\n"
-        "np.put_along_axis({out}, {1}[..., None], {0}[..., None], axis=-1)"
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\nnp.put_along_axis({out}, {1}[..., None], "
+        + ("{0}[..., None], axis=-1)" if node.args[0].rank else "{0}, axis=-1)")  # stretched
     ),
     transpose=lambda ct, x, label, size: (pick(ct, label), None),
     public=False,

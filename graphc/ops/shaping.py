@@ -83,6 +83,8 @@ expand: Op = linear(
     infer=_expanded,
     numpy=lambda node: (
         f"{{0}}[{', '.join('None' if i in node.attrs['axes'] else ':' for i in range(node.rank))}]"
+        if node.args[0].rank
+        else f"np.array({{0}}, ndmin={node.rank})"  # NumPy's types have no index of a scalar
     ),
     transpose=lambda ct, x, axes: reshape(ct, shape=x.shape),
     view_of=0,
@@ -393,8 +395,5 @@ arange: Op = constant(
 )
 
 OPERATORS.update(
-    {
-        "T": permuted, "reshape": reshape, "permute": transpose, "expand": expand,
-        "broadcast_to": broadcast_to,
-    }
-)  # fmt: skip
+    T=permuted, reshape=reshape, permute=transpose, expand=expand, broadcast_to=broadcast_to
+)

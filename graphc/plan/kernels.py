@@ -25,7 +25,7 @@ NONE: frozenset[int] = frozenset()
 class Kernel:
     """A template that writes into `{out}`; in place of which arguments it may do so.
 
-    `over` is what is left to do where `{out}` is that argument already.
+    `over` is what is left to do where `{out}` is that argument already, by whose name it goes on.
     """
 
     template: str
