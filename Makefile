@@ -1,5 +1,5 @@
 # Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
-#   make demo    make test    make bench    make bench only=d    make clean
+#   make demo    make test    make fuzz    make bench    make bench only=d    make clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -12,11 +12,12 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test bench clean
+.PHONY: help demo test fuzz bench clean
 
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
 	@echo 'make test            ruff, mypy --strict and all the tests'
+	@echo 'make fuzz            programs by chance against an interpreter: programs=20000 seed=0 processes=2'
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
 	@echo 'make clean           remove .venv, caches and builds'
@@ -36,6 +37,14 @@ test: $(VENV)/ready.test
 	@echo '── pytest'
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal
+
+programs  ?= 20000
+seed      ?= 0
+processes ?= 2
+
+fuzz: $(VENV)/ready.test
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) -m tests.fuzz \
+	  --programs=$(programs) --seed=$(seed) --processes=$(processes)
 
 bench: $(VENV)/ready.bench
 	@$(RUN) -m benchmarks $(only)

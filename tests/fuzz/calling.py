@@ -1,0 +1,194 @@
+"""What a program is called with, and what its functions give."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.finding import Finding, Wrong, shown
+from tests.fuzz.oracle import Point
+from tests.fuzz.program import Clause, Program
+
+Names = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Arrays by name and by path, and the dims that nothing binds."""
+
+    inputs: Names
+    params: Names
+    dims: Mapping[str, int]
+
+
+def arguments(program: Program, module: ModuleType) -> Arguments:
+    """Random values in the dtype of the module."""
+    rng = np.random.default_rng(program.seed)
+    setting = program.setting
+    inputs: Names = {}
+    for one in program.inputs:
+        shape = one.type.sizes
+        if one.type.kind == "int":
+            inputs[one.name] = rng.integers(0, max(one.type.below, 1), shape)
+        elif one.type.kind == "bool":
+            inputs[one.name] = rng.random(shape) < 0.6
+        else:
+            inputs[one.name] = _drawn(rng, shape, setting.style).astype(setting.dtype)
+    sizes = program.sizes()
+    dims = {name: sizes[name] for name in _keywords(module.forward) if name in sizes}
+    params: Names = {}
+    if hasattr(module, "init"):
+        sized = {name: sizes[name] for name in _keywords(module.init) if name in sizes}
+        for path, value in module.init(seed=program.seed, **sized).items():
+            params[path] = _drawn(rng, np.shape(value), setting.style).astype(setting.dtype)
+    return Arguments(inputs, params, dims)
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> np.ndarray:
+    if style == "grid":
+        return np.asarray(rng.integers(-2, 3, shape) / 2.0)
+    if style == "zeros":
+        return np.where(rng.random(shape) < 0.6, 0.0, np.clip(rng.normal(size=shape), -2, 2))
+    if style == "large":
+        return np.asarray(rng.normal(size=shape) * 10.0 ** rng.integers(0, 3, shape))
+    return np.asarray(np.clip(rng.normal(size=shape), -2, 2) * 0.9)
+
+
+def _keywords(function: Any) -> tuple[str, ...]:
+    code = function.__code__
+    return tuple(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+def point_of(program: Program, given: Arguments) -> Point:
+    consts = program.setting.known_consts()
+    return Point(program.text, program.sizes(), given.inputs, given.params, consts)
+
+
+def called(program: Program, module: ModuleType, given: Arguments, level: str) -> Names:
+    """What every function gives, by its name; twice, with the same bits."""
+    before = {name: np.array(value) for name, value in (given.inputs | given.params).items()}
+    with _threads(program.setting.threads):
+        found = _once(program, module, given, level)
+        kept = {name: [np.array(one) for _, one in leaves(value)] for name, value in found.items()}
+        again = _once(program, module, given, level)
+    for name, arrays in kept.items():
+        for once, twice in ((found, "kept"), (again, "again")):
+            for (path, one), other in zip(leaves(once[name]), arrays, strict=True):
+                if not np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"):
+                    raise Wrong(Finding(f"not the same {twice}", f"{name}: {path} {level}",
+                                        repr(one), repr(other)))  # fmt: skip
+    for name, value in before.items():
+        if not np.array_equal((given.inputs | given.params)[name], value):
+            raise Wrong(Finding("input written", f"{name}: {level}", name))
+    _apart(found, given, level)
+    return found
+
+
+def _once(program: Program, module: ModuleType, given: Arguments, level: str) -> Names:
+    rest: Names = {**given.inputs, **given.dims}
+    if hasattr(module, "init"):
+        rest["params"] = dict(given.params)
+    found: Names = {}
+    where = "forward"
+    try:
+        out = module.forward(**rest)
+        if hasattr(module, "backward"):
+            out, cache = out
+            where = "backward"
+            found["backward"] = module.backward(cache, **cotangents_of(program, out._asdict()))
+        found["forward"] = out._asdict()
+        for clause in program.clauses:
+            where = clause.called
+            more = _more(program, clause, given, out._asdict())
+            found[where] = getattr(module, where)(**rest, **more)
+    except Exception as failure:
+        raise Wrong(Finding("call", f"{where}: {level}", shown(failure))) from None
+    return found
+
+
+def _apart(found: Names, given: Arguments, level: str) -> None:
+    """No array that is returned shares memory with another, or with an argument."""
+    for name, value in found.items():
+        arrays = [(path, one) for path, one in leaves(value) if isinstance(one, np.ndarray)]
+        arrays = [(path, one) for path, one in arrays if one.size]
+        seen = [(path, one) for path, one in (given.inputs | given.params).items()]
+        for path, one in arrays:
+            for other, before in seen:
+                if isinstance(before, np.ndarray) and np.may_share_memory(one, before):
+                    raise Wrong(Finding("shared", f"{name}: {path} {level}", other))
+            seen.append((path, one))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    os.environ["GRAPHC_THREADS"] = str(count)
+    try:
+        yield
+    finally:
+        del os.environ["GRAPHC_THREADS"]
+
+
+def cotangents_of(program: Program, outputs: Mapping[str, Any]) -> Names:
+    """One for each float output."""
+    rng = np.random.default_rng(program.seed + 7)
+    return {
+        name: rng.normal(size=np.shape(value)).astype(program.setting.dtype)
+        for name, value in outputs.items()
+        if np.asarray(value).dtype.kind == "f"
+    }
+
+
+def _more(program: Program, clause: Clause, given: Arguments, outputs: Names) -> Names:
+    if clause.kind == "vjp":
+        chosen = cotangents_of(program, outputs)
+        return {"cotangents": {name: chosen[name] for name in clause.outputs}}
+    if clause.kind in ("jvp", "hvp"):
+        return {"tangents": tangents_of(program, clause, given)}
+    return {}
+
+
+def tangents_of(program: Program, clause: Clause, given: Arguments) -> Names:
+    """One for each path of a clause."""
+    rng = np.random.default_rng(program.seed + 11)
+    point = point_of(program, given)
+    return {
+        path: rng.normal(size=np.shape(point.at(path))).astype(program.setting.dtype)
+        for path in expanded(clause.wrt, given)
+    }
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every array of a result, with its place there."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if hasattr(value, "toarray"):
+        yield path, value.toarray()
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from leaves(one, f"{path}[{key}]")
+    elif isinstance(value, tuple | list):
+        for place, one in enumerate(value):
+            yield from leaves(one, f"{path}[{place}]")
+    else:
+        yield path, value
+
+
+def expanded(wrt: Sequence[str], given: Arguments) -> list[str]:
+    """Paths, with those below a prefix in the place of `prefix.*`."""
+    found: list[str] = []
+    for path in wrt:
+        if path == "params":
+            found += given.params
+        elif path == "inputs":
+            found += [name for name, value in given.inputs.items() if value.dtype.kind == "f"]
+        elif path.endswith(".*"):
+            found += [one for one in given.params if one.startswith(path[:-1])]
+        else:
+            found.append(path)
+    return found

@@ -1,0 +1,73 @@
+"""A program at every level against what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tests.fuzz.calling import Names, arguments, called, leaves
+from tests.fuzz.compiling import compiled
+from tests.fuzz.finding import Doubt, Finding, Invalid, Wrong, shown
+from tests.fuzz.program import Program
+from tests.fuzz.right import Pair, Right, gap_of
+
+LEVELS = ("-O0", "-O2")
+LEVELS_AGREE = {"float64": 1e-10, "float32": 2e-3}
+
+
+def check(program: Program, levels: Sequence[str] = LEVELS) -> Finding | Doubt | None:
+    """The first thing that is wrong, a doubt where nothing can be said, or None."""
+    try:
+        with np.errstate(all="ignore"):
+            return _checked(program, levels)
+    except Invalid as invalid:
+        return Doubt(f"refused: {invalid}"[:120])
+    except Wrong as wrong:
+        return wrong.finding
+
+
+def _checked(program: Program, levels: Sequence[str]) -> Doubt | None:
+    modules = {level: compiled(program, level) for level in levels}
+    given = arguments(program, modules[levels[0]])
+    found = {level: called(program, module, given, level) for level, module in modules.items()}
+    doubt = None
+    try:
+        right = Right(program, given)
+        for level in levels:
+            right.compare(found[level], level)
+    except (
+        ArithmeticError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+        IndexError,
+    ) as failure:
+        doubt = Doubt(shown(failure)[:200])
+    for level in levels[1:]:
+        _agree(program, found[levels[0]], found[level], level)
+    return doubt
+
+
+def _agree(program: Program, first: Names, other: Names, level: str) -> None:
+    """Both levels give the same, in structure and in value."""
+    tolerance = LEVELS_AGREE[program.setting.dtype]
+    for name in first:
+        ours, theirs = dict(leaves(first[name])), dict(leaves(other[name]))
+        if list(ours) != list(theirs):
+            raise Wrong(Finding("levels", f"{name}: {level}", str(list(theirs)), str(list(ours))))
+        largest = max([1.0, *map(_size, ours.values())])
+        for path, one in ours.items():
+            pair = Pair(name + path, np.asarray(theirs[path]), np.asarray(one))
+            if gap_of(pair, tolerance, tolerance * largest) > 1:
+                raise Wrong(
+                    Finding("levels", f"{name}: {path} {level}", repr(theirs[path]), repr(one))
+                )
+
+
+def _size(value: object) -> float:
+    array = np.asarray(value)
+    if array.dtype.kind != "f" or not array.size:
+        return 0.0
+    return float(np.max(np.abs(array), where=np.isfinite(array), initial=0))

@@ -1,0 +1,87 @@
+"""A program as modules, and as the compiler takes it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from graphc.elaborate.build import elaborate
+from graphc.graph import building
+from graphc.pipeline import Options, compile_text, load
+from graphc.source import GraphError, Source
+from graphc.syntax.parse import parse
+from graphc.syntax.tree import Derive
+from tests.fuzz.finding import Finding, Invalid, Wrong, shown
+from tests.fuzz.program import Clause, Program
+
+UNREACHED = re.compile("`([^`]*)` does not reach")
+_numbers = itertools.count()
+
+
+def compiled(program: Program, level: str) -> ModuleType:
+    """The module at a level, its tiles as small as the setting says."""
+    setting = program.setting
+    options = Options(
+        dims=dict(setting.dims), consts=dict(setting.consts), dtype=setting.dtype,
+        derive=tuple(map(str, program.clauses)) if setting.by_option else (),
+        level=level, mode=setting.mode, memory=setting.memory,
+    )  # fmt: skip
+    try:
+        text = compile_text(program.text, options=options).text
+    except GraphError as refused:
+        said = "; ".join(f"{d.code} {d.message}" for d in refused.diagnostics)
+        if all(_may_be(d.code, d.message) for d in refused.diagnostics):
+            raise Invalid(said) from None
+        raise Wrong(Finding("refused", level, said)) from None
+    except Exception as failure:
+        raise Wrong(Finding("crash", level, shown(failure))) from None
+    module = load(text, f"fuzz_{next(_numbers)}")
+    if setting.cache is not None and hasattr(module, "CACHE"):
+        module.CACHE = setting.cache  # type: ignore[attr-defined]
+    return module
+
+
+def _may_be(code: str, message: str) -> bool:
+    """Is this a refusal that a right program may meet?
+
+    Whether a derivative is 0 throughout, whether positions meet, and what fits into a bound.
+    """
+    return message.startswith("in `grad`: the second argument does not") or code in REFUSALS
+
+
+REFUSALS = ("E406", "E408", "E702")
+
+
+def settled(program: Program) -> Program:
+    """The program without paths that reach no output, which only the compiler knows for sure."""
+    for _ in range(12):
+        try:
+            with building():
+                elaborate(parse(Source("graph", program.text)), derive=_by_option(program))
+        except GraphError as refused:
+            found = [UNREACHED.match(d.message) for d in refused.diagnostics if d.code == "E406"]
+            idle = {one[1] for one in found if one}
+            clauses = tuple(_without(clause, idle) for clause in program.clauses)
+            left = tuple(one for one in clauses if one.wrt or one.kind == "value")
+            if left == program.clauses:
+                return program
+            program = replace(program, clauses=left)
+        except Exception:
+            return program
+        else:
+            return program
+    return program
+
+
+def _by_option(program: Program) -> list[Any]:
+    if not program.setting.by_option:
+        return []
+    text = "\n".join(f"derive {clause}" for clause in program.clauses)
+    return [one for one in parse(Source("derive", text)).statements if isinstance(one, Derive)]
+
+
+def _without(clause: Clause, idle: set[str]) -> Clause:
+    return replace(clause, wrt=tuple(path for path in clause.wrt if path not in idle))

@@ -1,0 +1,169 @@
+"""Calls: operations, blocks with their ports and paths, and derivatives inside a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from graphc.syntax import tree
+from tests.fuzz.meaning.arrays import array, floats
+from tests.fuzz.meaning.bodies import Frame, Use, Values
+from tests.fuzz.meaning.functions import NAMED
+from tests.fuzz.meaning.gradients import gradient
+from tests.fuzz.meaning.ruled import ruled
+
+
+def call(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, ...] = ()) -> Any:
+    value = _called(frame, one, name, flowing)
+    if one.name is not None:
+        frame.define(one.name.text, value)
+    return value
+
+
+def _called(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, ...]) -> Any:
+    function = one.function
+    if isinstance(function, tree.Name):
+        use = frame.use_of(function.text) if frame.owner(function.text) else None
+        what = use or frame.lookup(function.text)
+    else:
+        what = frame.evaluate(function)
+    if what == ("operation", "grad"):
+        return _grad(frame, *(argument.value for argument in one.arguments))
+    if what in (("operation", "cotangent"), ("operation", "tangent")):
+        return frame.words[what[1]][one.arguments[0].value.text]
+    if isinstance(what, Use):
+        bound = bindings(frame, what.block, flowing, one.arguments, dict(what.known))
+        return enter(frame, what, bound)
+    if what[0] == "operation":
+        return _operation(frame, what[1], one.arguments, flowing)
+    block, library = what
+    called = one.name.text if one.name else name
+    path = None if called is None else frame.path(called)
+    prefix = None if path is None else path.removesuffix(".")
+    bound = bindings(frame, block, flowing, one.arguments)
+    use = Use(block, tuple((n, v) for n, v in bound.items()), prefix, library)
+    if called:
+        frame.uses.setdefault(called, use)
+    return enter(frame, use, bound)
+
+
+def _operation(frame: Frame, name: str, arguments: Sequence[Any], flowing: tuple[Any, ...]) -> Any:
+    placed = [frame.evaluate(a.value) for a in arguments if a.name is None]
+    named = {a.name.text: frame.evaluate(a.value) for a in arguments if a.name is not None}
+    for word in ("axis",):
+        if word in named:
+            named[word] = _axis(frame, arguments, named[word], (*flowing, *placed))
+    value = NAMED[name](*flowing, *placed, **named)
+    return value if isinstance(value, tuple | int) else array(value)
+
+
+def _axis(frame: Frame, arguments: Sequence[Any], axis: Any, xs: Sequence[Any]) -> Any:
+    """An axis by the name of its dim: programs name one only where its size stands alone."""
+    written = next(a.value for a in arguments if a.name is not None and a.name.text == "axis")
+    if isinstance(written, tree.Name):
+        shape = np.shape(next(x for x in xs if not isinstance(x, str)))
+        return shape.index(axis)
+    return axis
+
+
+def bindings(
+    frame: Frame, block: tree.Block, flowing: tuple[Any, ...], arguments: Sequence[Any],
+    before: Values | None = None, instance: bool = False,
+) -> Values:  # fmt: skip
+    """What is passed to the ports, by name; an instance gets no tensors."""
+    bound = dict(before or {})
+    names = [p.name.text for p in block.ports if p.name.text not in bound]
+    if instance:
+        names = [p.name.text for p in block.ports if not is_tensor(p)]
+    given = [*flowing, *(frame.evaluate(a.value) for a in arguments if a.name is None)]
+    bound |= dict(zip(names, given, strict=False))
+    bound |= {a.name.text: frame.evaluate(a.value) for a in arguments if a.name is not None}
+    return bound
+
+
+def is_tensor(port: tree.Port) -> bool:
+    return port.type.axes is not None
+
+
+def enter(frame: Frame, use: Use, bound: Values) -> Any:
+    """The results of a block; its ports bind the sizes in their types."""
+    block = use.block
+    prefix = None if use.prefix is None else use.prefix + "."
+    tensors = {
+        p.name.text: array(bound[p.name.text])
+        for p in block.ports
+        if is_tensor(p) and p.name.text in bound
+    }
+
+    def inner(ports: Values) -> Frame:
+        given = {**bound, **ports}
+        for port in block.ports:
+            if port.name.text not in given and port.default is not None:
+                given[port.name.text] = frame.evaluate(port.default)
+            elif is_tensor(port):
+                value = given[port.name.text]
+                wanted = port.type.kind.text if port.type.kind else "float"
+                given[port.name.text] = floats(value) if wanted == "float" else array(value)
+        _bind(block, given)
+        return Frame(frame.world, block.body, prefix, use.library, None, given)
+
+    rules = [one for one in block.body if isinstance(one, tree.Rule)]
+    results = ruled(block, rules, inner, tensors) if rules else inner({}).results(block)
+    return results[0] if len(results) == 1 else results
+
+
+def _bind(block: tree.Block, given: Values) -> None:
+    for port in block.ports:
+        if port.type.axes is None or not is_tensor(port):
+            continue
+        shape = list(np.shape(given[port.name.text]))
+        axes = list(port.type.axes)
+        if any(isinstance(axis, tree.Dots) for axis in axes):
+            place = next(i for i, axis in enumerate(axes) if isinstance(axis, tree.Dots))
+            behind = len(axes) - place - 1
+            pairs = [
+                *zip(axes[:place], shape, strict=False),
+                *zip(axes[place + 1 :], shape[len(shape) - behind :], strict=True),
+            ]
+        else:
+            pairs = list(zip(axes, shape, strict=True))
+        for axis, size in pairs:
+            if isinstance(axis, tree.Name):
+                given.setdefault(axis.text, size)
+
+
+def _grad(frame: Frame, y: Any, x: Any) -> Any:
+    """The derivative of an expression as a function of a node, in the world as it is."""
+    words = path_words(x)
+    owner = frame.owner(words[0])
+    assert owner is not None
+    value = frame.evaluate(x)
+
+    def function(moved: Any) -> Any:
+        if len(words) > 1:
+            path = f"{owner.prefix}{'.'.join(words)}"
+            world = replace(frame.world, moved={**frame.world.moved, path: moved}, found={})
+            return frame.again(world).evaluate(y)
+        world = replace(frame.world, found={})
+        inner = frame.again(world)
+        place: Frame | None = inner
+        old: Frame | None = frame
+        while old is not owner:
+            assert place is not None
+            assert old is not None
+            place, old = place.outer, old.outer
+        assert place is not None
+        own = place.path(words[0])
+        if own is not None:
+            world.moved = {**world.moved, own: moved}
+        place.values[words[0]] = moved
+        return inner.evaluate(y)
+
+    return gradient(function, value)
+
+
+def path_words(one: Any) -> list[str]:
+    return [*path_words(one.value), one.name.text] if isinstance(one, tree.Member) else [one.text]

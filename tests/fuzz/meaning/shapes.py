@@ -1,0 +1,103 @@
+"""Elements moved, and chosen and added up by index."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tests.fuzz.meaning.arrays import (
+    array,
+    floats,
+    space,
+    where,
+)
+from tests.fuzz.meaning.matrices import matmul
+
+
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+    widths = [pad_width] * np.ndim(x) if isinstance(pad_width, int) else list(pad_width)
+    widths = [(one, one) if isinstance(one, int) else tuple(one) for one in widths]
+    more = {"constant_values": constant_values} if mode == "constant" else {}
+    return space(x).pad(array(x), widths, mode=mode, **more)
+
+
+def concat(*xs: Any, axis: int = -1) -> Any:
+    return space(*xs).concatenate([array(x) for x in xs], axis=axis)
+
+
+def stack(*xs: Any, axis: int = 0) -> Any:
+    return space(*xs).stack([array(x) for x in xs], axis=axis)
+
+
+def split_(x: Any, n: int, axis: int = -1) -> Any:
+    return tuple(space(x).split(x, n, axis=axis))
+
+
+def flatten(x: Any, start: int = 0) -> Any:
+    shape = np.shape(x)
+    return space(x).reshape(x, (*shape[:start], math.prod(shape[start:])))
+
+
+def rearrange(x: Any, pattern: str, **sizes: int) -> Any:
+    """Axes taken apart, permuted and joined, as the words say."""
+    before, after = (_groups(one) for one in pattern.split("->"))
+    for group, size in zip(before, np.shape(x), strict=True):
+        unknown = [word for word in group if word not in sizes and word != "1"]
+        rest = math.prod(sizes.get(word, 1) for word in group)
+        for word in unknown:
+            sizes[word] = size // rest if rest else 0
+    flat = [word for group in before for word in group if word != "1"]
+    target = [word for group in after for word in group if word != "1"]
+    apart = space(x).reshape(x, [sizes[word] for word in flat])
+    moved = space(x).transpose(apart, [flat.index(word) for word in target])
+    return space(x).reshape(moved, [math.prod(sizes.get(w, 1) for w in group) for group in after])
+
+
+def _groups(side: str) -> list[list[str]]:
+    found: list[list[str]] = []
+    words = side.replace("(", " ( ").replace(")", " ) ").split()
+    inside = False
+    for word in words:
+        if word in "()":
+            inside = word == "("
+            if inside:
+                found.append([])
+        elif inside:
+            found[-1].append(word)
+        else:
+            found.append([word])
+    return found
+
+
+def take(x: Any, indices: Any, axis: Any = None) -> Any:
+    return array(space(x).take(array(x), array(indices), axis=axis))
+
+
+def pick(x: Any, label: Any) -> Any:
+    label = array(label)
+    return array(space(x).take_along_axis(array(x), label[..., None], -1)[..., 0])
+
+
+def one_hot(ids: Any, n: int) -> Any:
+    return (array(ids)[..., None] == np.arange(n)) * 1.0
+
+
+def _scattered(indices: Any, count: int, rows: Any) -> Any:
+    """Each row added to the place that its index names: a product with truth values."""
+    marks = floats(array(indices)[None, :] == np.arange(count)[:, None])
+    flat = space(rows).reshape(rows, (np.shape(rows)[0], -1 if np.size(rows) else 0))
+    if not np.size(rows):
+        return np.zeros((count, *np.shape(rows)[1:]))
+    return space(rows).reshape(matmul(marks, flat), (count, *np.shape(rows)[1:]))
+
+
+def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Any:
+    moved = space(updates).moveaxis(floats(updates), axis, 0)
+    indices = where(array(indices) < 0, array(indices) + np.shape(x)[axis], indices)
+    return array(x) + space(x).moveaxis(_scattered(indices, np.shape(x)[axis], moved), 0, axis)
+
+
+def segment_sum(x: Any, segment_ids: Any, num_segments: int) -> Any:
+    return _scattered(segment_ids, num_segments, floats(x))

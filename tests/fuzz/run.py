@@ -1,0 +1,179 @@
+"""Many programs: in several processes, each within a time; what is wrong is made small and kept."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import signal
+import sys
+import time
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.check import check
+from tests.fuzz.compiling import settled
+from tests.fuzz.coverage import Coverage
+from tests.fuzz.finding import Doubt, Finding
+from tests.fuzz.program import Program
+from tests.fuzz.shrink import shrunk
+from tests.fuzz.writing.generate import generate
+
+SECONDS = 30.0
+"""Of its own time that a program may take; more is a finding."""
+
+
+class Late(BaseException):
+    """A program took too long."""
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Raise Late after so much time of this process."""
+
+    def ring(*_: Any) -> None:
+        raise Late
+
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    seed: int
+    wanted: tuple[str, ...]
+    tags: frozenset[str]
+    seconds: float
+    finding: Finding | None = None
+    doubt: str = ""
+    program: Program | None = None
+
+
+def judged(program: Program) -> Finding | Doubt | None:
+    """As `check`; what takes too long hangs."""
+    try:
+        with within(SECONDS):
+            return check(program)
+    except Late:
+        return Finding("hang", "", f"over {SECONDS:.0f} s")
+
+
+def outcome(job: tuple[int, tuple[str, ...]]) -> Outcome:
+    """One program, written and checked."""
+    seed, wanted = job
+    start = time.process_time()
+    warnings.simplefilter("ignore")
+    try:
+        with within(SECONDS):
+            program = settled(generate(seed, wanted))
+    except Late:
+        return Outcome(seed, wanted, frozenset(), SECONDS, Finding("hang", "", "while elaborating"))
+    found = judged(program)
+    took = time.process_time() - start
+    if isinstance(found, Doubt):
+        return Outcome(seed, wanted, program.tags, took, doubt=found.why)
+    return Outcome(seed, wanted, program.tags, took, found, program=program if found else None)
+
+
+def jobs(first: int, count: int, coverage: Coverage) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Seeds with what was reached rarely until now."""
+    for seed in range(first, first + count):
+        yield seed, coverage.rare(random.Random(seed))
+
+
+@dataclass
+class Report:
+    counts: Counter[str] = field(default_factory=Counter)
+    doubts: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    seconds: float = 0.0
+
+    def add(self, one: Outcome) -> None:
+        self.seconds += one.seconds
+        if one.finding is not None:
+            self.counts[one.finding.kind] += 1
+            self.findings[one.finding.signature].append(one)
+        elif one.doubt:
+            self.counts["doubt"] += 1
+            self.doubts[one.doubt[:80]] += 1
+        else:
+            self.counts["right"] += 1
+
+
+def run(first: int, count: int, processes: int, folder: Path) -> Report:
+    """Check so many programs; the first of each kind that is wrong is made small and written."""
+    report, coverage = Report(), Coverage()
+    start = time.monotonic()
+    with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=500) as pool:
+        for done, one in enumerate(pool.imap_unordered(outcome, jobs(first, count, coverage)), 1):
+            report.add(one)
+            coverage.add(one.tags)
+            if done % 25 == 0 or done == count:
+                _progress(done, count, time.monotonic() - start, report, coverage)
+        print(file=sys.stderr)
+        firsts = [min(found, key=lambda o: len(o.program.text) if o.program else 0)
+                  for found in report.findings.values()]  # fmt: skip
+        for one, small in pool.imap_unordered(_small, [o for o in firsts if o.program]):
+            _write(folder, one, small)
+    for line in coverage.lines():
+        print(line)
+    return report
+
+
+def _progress(done: int, count: int, seconds: float, report: Report, coverage: Coverage) -> None:
+    counts = ", ".join(f"{number} {kind}" for kind, number in sorted(report.counts.items()))
+    rate = report.seconds / done
+    print(f"\r{done}/{count} programs, {rate:.2f} s each, {seconds:.0f} s: {counts}; "
+          f"{coverage.share():.1%} of pairs ", end="", file=sys.stderr, flush=True)  # fmt: skip
+
+
+def _small(one: Outcome) -> tuple[Outcome, Program]:
+    assert one.finding is not None
+    assert one.program is not None
+    warnings.simplefilter("ignore")
+    signature = one.finding.signature
+
+    def wrong(candidate: Program) -> bool:
+        try:
+            found = judged(candidate)
+        except Exception:
+            return False
+        return isinstance(found, Finding) and found.signature == signature
+
+    return one, shrunk(one.program, wrong, 120.0)
+
+
+def _write(folder: Path, one: Outcome, small: Program) -> None:
+    """A graph, and beside it how it is compiled, what was found and what is right."""
+    assert one.finding is not None
+    folder.mkdir(parents=True, exist_ok=True)
+    found = judged(small)
+    if not isinstance(found, Finding):
+        found = one.finding
+    name = f"{found.kind.replace(' ', '_')}_{one.seed}"
+    (folder / f"{name}.graph").write_text(commented(small, found))
+
+
+def commented(program: Program, found: Finding) -> str:
+    """The text, with the setting and what was found as comments."""
+    setting = {n: getattr(program.setting, n) for n in program.setting.__dataclass_fields__}
+    lines = [
+        f"# {found.kind}: {found.where}",
+        f"# seed {program.seed}, {json.dumps(setting)}",
+        f"# dims {json.dumps(program.sizes())}",
+        *(f"# found {line}" for line in found.found.split("\n")[:12]),
+        *(f"# right {line}" for line in found.right.split("\n")[:12]),
+    ]
+    if program.setting.by_option:
+        lines += [f"# --derive '{clause}'" for clause in program.clauses]
+    return "\n".join(lines) + "\n" + program.text

@@ -1,0 +1,89 @@
+"""Gathers, scatters and masks, in programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.fuzz.program import Axis, Type, Value, literal
+from tests.fuzz.writing.moves import with_axis
+from tests.fuzz.writing.writer import Writer
+
+
+def _index(w: Writer, shape: Sequence[Axis], below: int) -> Value:
+    return w.of(shape, "int", below)
+
+
+def gather(w: Writer) -> None:
+    x = w.floats(least=1)
+    place = w.place(x)
+    if not x.shape[place].size:
+        return
+    ids = _index(w, (w.axis(),), x.shape[place].size)
+    w.add(f"{x.name}[{':, ' * place}{ids.name}]", Type(with_axis(x, place, ids.shape[0])), x.bound)
+
+
+def take(w: Writer) -> None:
+    x = w.floats(least=1)
+    place = w.place(x)
+    ids = _index(w, (w.axis(),), x.shape[place].size)
+    text = f"take({x.name}, {ids.name}, axis={place})"
+    w.add(text, Type(with_axis(x, place, ids.shape[0])), x.bound)
+
+
+def pick(w: Writer) -> None:
+    x = w.floats(least=1)
+    label = _index(w, x.shape[:-1], x.shape[-1].size)
+    w.add(f"pick({x.name}, {label.name})", Type(x.shape[:-1]), x.bound)
+
+
+def take_along(w: Writer) -> None:
+    x = w.floats(least=1)
+    ids = _index(w, (*x.shape[:-1], literal(2)), x.shape[-1].size)
+    w.add(f"take_along_axis({x.name}, {ids.name})", Type((*x.shape[:-1], literal(2))), x.bound)
+
+
+def one_hot(w: Writer) -> None:
+    ids = _index(w, (w.axis(),), 3)
+    w.add(f"one_hot({ids.name}, 3)", Type((ids.shape[0], literal(3))), 1.0)
+
+
+def scatter(w: Writer) -> None:
+    x = w.floats(least=1)
+    place = w.place(x)
+    if not x.shape[place].size:
+        return
+    count = w.axis()
+    ids = _index(w, (count,), x.shape[place].size)
+    updates = w.of(with_axis(x, place, count))
+    more = f", axis={place}" if place or w.chance(0.3) else ""
+    text = f"scatter_add({x.name}, {ids.name}, {updates.name}{more})"
+    w.add(text, x.type, x.bound + 2 * updates.bound)
+
+
+def segments(w: Writer) -> None:
+    x = w.floats(least=1)
+    ids = _index(w, x.shape[:1], 3)
+    text = f"segment_sum({w.tame(x)}, {ids.name}, 3)"
+    w.add(text, Type((literal(3), *x.shape[1:])), 3 * min(x.bound, 8))
+
+
+def chosen_by_data(w: Writer) -> None:
+    """An index that depends on what is differentiated."""
+    x = w.floats(least=1)
+    y = w.of(x.shape)
+    w.add(f"pick({x.name}, argmax({y.name}, axis=-1))", Type(x.shape[:-1]), x.bound, reads=x.name)
+
+
+def masked(w: Writer) -> None:
+    x = w.floats()
+    mask = w.of(x.shape, "bool")
+    w.add(f"where({mask.name}, {x.name}, 0.25 * {x.name})", x.type, x.bound)
+
+
+def causal(w: Writer) -> None:
+    x = w.floats(rank=2)
+    n, m = x.shape
+    text = f"where(arange({n})[:, _] >= arange({m})[_, :], {x.name}, {w.one('-1e30', '0', '0.5')})"
+    if "-1e30" in text:
+        text = f"softmax({text}, axis=-1)"
+    w.add(text, x.type, x.bound)
