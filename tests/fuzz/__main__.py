@@ -14,7 +14,7 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--findings", type=Path, default=Path("build/fuzz"))
+    parser.add_argument("--findings", type=Path, default=Path("out/fuzz"))
     given = parser.parse_args()
     report = run(given.seed, given.programs, given.processes, given.findings)
     for signature, found in sorted(report.findings.items(), key=lambda item: -len(item[1])):
