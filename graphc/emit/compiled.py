@@ -76,8 +76,3 @@ class Compiled:
     warnings: tuple[Diagnostic, ...] = ()
     moved: Program | None = None
     watched: tuple[Program, ...] = ()
-
-    @property
-    def sparing(self) -> bool:
-        """Are values dropped as soon as nobody reads them, also in loops?"""
-        return bool(self.planned) and self.level == "-O0"

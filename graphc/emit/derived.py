@@ -28,7 +28,7 @@ def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
 def steps(compiled: Compiled, one: Derived) -> list[str]:
     if one.numbers is not None:
         return [*body(one.program), *scalars.packed(compiled, one)]
-    return within_scratch(one.program, body(one.program, sparing=compiled.sparing))
+    return within_scratch(one.program, body(one.program))
 
 
 def gradients(

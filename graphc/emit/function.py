@@ -20,13 +20,14 @@ from graphc.emit.expression import (
 )
 from graphc.emit.layout import WIDTH, beside, code, function, listed, width
 from graphc.emit.scratch import new_array, within_scratch
-from graphc.emit.segments import about, left
+from graphc.emit.segments import about
 from graphc.emit.typed import typed
 from graphc.graph import Adjoint, Node
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.assembling import assemble, is_complete
 from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
+from graphc.plan.live import left
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
 from graphc.source import Origin
@@ -37,13 +38,11 @@ WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its o
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
 
-def body(
-    program: Program, in_loop: bool = False, sparing: bool = False, in_block: bool = False
-) -> list[str]:
+def body(program: Program, in_loop: bool = False, in_block: bool = False) -> list[str]:
     """The statements of a program, each with its comment.
 
-    Inside a loop nothing is dropped, since the next step takes the variables again; but a
-    `sparing` one drops everything there too, as soon as nobody reads it.
+    Inside a loop nothing is dropped, since the next step takes the variables again, unless the
+    program is sparing.
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
@@ -51,11 +50,12 @@ def body(
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables, sparing)
+            lines += _loop(step, program.variables)
             lines += _dropped(step.frees, shared)
             continue
         if isinstance(step, BlockStep):
             lines += _block(step, program)
+            lines += _dropped(step.frees, shared)
             continue
         numbers = typed(step) if in_loop or in_block else NO_NUMBERS
         if step.adjoints:
@@ -64,7 +64,7 @@ def body(
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
             lines += beside(computed(step, program.variables, numbers), said)
-        if sparing or not in_loop:
+        if program.sparing or not in_loop:
             lines += _dropped(step.frees, shared)
     return lines
 
@@ -88,7 +88,7 @@ def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
     return [*listed("del (", names, ")"), *kept]
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[str]:
+def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop: Loop = step.node.attrs["loop"]
     grown = _grown(step)
@@ -119,7 +119,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, True, sparing)
+    inside = body(step.body, in_loop=True)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         if name in step.written:
@@ -128,7 +128,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
     if step.until is not None:
         inside.append(f"_done = {expression(step.until, step.body.variables)}")
     inside += _handed_on(step)
-    if sparing:
+    if step.body.sparing:
         inside += _dropped(left(step))
     if step.steps:
         inside.append(f"{step.steps} += 1")
@@ -136,7 +136,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str], sparing: bool) -> list[
         inside += ["if _done:", "    break"]
     lines += beside(_head(step, over, inside, variables), about(step))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
-    if sparing:
+    if step.body.sparing:
         ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
     return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
 

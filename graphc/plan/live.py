@@ -165,7 +165,7 @@ class _Walk:
     def constants(self, program: Program) -> Iterator[Row]:
         """What depends on the dims alone, of which only what is shared is kept."""
         for step in program.constants:
-            yield self._step(step, program, 0, in_loop=True)
+            yield self._step(step, program, 0, dropping=False)
         for step in program.constants:
             if step.target not in program.shared:
                 self.drop(step.target)
@@ -178,9 +178,9 @@ class _Walk:
             elif isinstance(step, BlockStep):
                 yield from self._block(step, program, depth)
             else:
-                yield self._step(step, program, depth, in_loop)
+                yield self._step(step, program, depth, program.sparing or not in_loop)
 
-    def _step(self, step: Step, program: Program, depth: int, in_loop: bool) -> Row:
+    def _step(self, step: Step, program: Program, depth: int, dropping: bool) -> Row:
         variables = program.variables
         found = self.value(step.node, variables, step.out)
         during = self.notice(self.live + found.peak)
@@ -188,7 +188,7 @@ class _Walk:
         name = step.target or step.out
         self.bind(name, found.objects | self.new(found.new))
         made = self.live - before if found.new.terms else NOTHING
-        frees = () if in_loop else step.frees
+        frees = step.frees if dropping else ()
         for one in frees:
             self.drop(one)
         adds = self._work(step.node, variables, self.last)
@@ -222,11 +222,14 @@ class _Walk:
         for _ in range(1 if loop.count.constant == 1 else 2):
             rows = list(self.steps(step.body, depth + 1, in_loop=True))
             self._hand_on(step, loop)
+            for name in left(step) if step.body.sparing else ():
+                self.drop(name)
         del self.last[loop.index]
         during, self.peak = self.peak, most((outer, self.peak))
         for name, carried in step.ends:
             self.bind(name, self.variables.get(carried, frozenset()))
-        for name in step.frees:
+        carries = [name for name, _ in step.carries if name not in variables.values()]
+        for name in (*step.frees, *(carries if program.sparing else ())):
             self.drop(name)
         targets = ", ".join(
             name for name, _ in (*step.carries, *((n, e) for n, _, e in step.stacks))
@@ -304,3 +307,20 @@ def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
     size = max(1, -(-length // max(1, -(-length * width // CACHE))))
     rest = length % size
     return (Dim.of(size), Dim.of(rest)) if rest and length > size else (Dim.of(size),)
+
+
+def left(step: LoopStep) -> list[str]:
+    """The arrays of a step that nothing has dropped when it has handed on and saved its results."""
+    program = step.body
+    arrays = {name for node, name in program.variables.items() if node.rank}
+    gone = {name for one in program.steps for name in one.frees} | {n for n, _ in step.carries}
+    made: dict[str, None] = {}
+    for one in program.steps:
+        if isinstance(one, Step):
+            made[one.target] = None
+        elif isinstance(one, LoopStep):
+            carries = [name for name, _ in one.carries]
+            stacks = [name for name, _, _ in one.stacks]
+            ends = [name for name, _ in one.ends]
+            made.update(dict.fromkeys([*carries, *stacks, *ends]))
+    return [name for name in made if name in arrays - gone]

@@ -140,7 +140,8 @@ class Program:
     module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
     variables of their adjoints where these are not called by the label. `orders` are how the axes
     of values lie in memory, the slowest first, where they do not lie row by row. `constants`
-    compute what depends on dims only, of which the rest reads `shared`.
+    compute what depends on dims only, of which the rest reads `shared`. A `sparing` program drops
+    values as soon as nobody reads them, also in loops.
     """
 
     name: str
@@ -154,6 +155,7 @@ class Program:
     orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
     constants: tuple[Step, ...] = ()
     shared: tuple[str, ...] = ()
+    sparing: bool = False
 
 
 def plan(
@@ -225,7 +227,8 @@ def _planned(
         if a.value in variables and (a.value.op is BOUND or a.value not in spoken)
     }
     labels = labels_of(graph, variables)
-    return Program(graph.name, freed, variables, graph.results, labels, found)
+    sparing = single and not fast
+    return Program(graph.name, freed, variables, graph.results, labels, found, sparing=sparing)
 
 
 def _named_arguments(node: Node) -> list[Node]:
