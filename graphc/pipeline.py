@@ -28,6 +28,7 @@ from graphc.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_fir
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
+from graphc.plan.live import live
 from graphc.plan.memory import in_memory
 from graphc.plan.naming import indices
 from graphc.plan.schedule import Program, plan
@@ -35,7 +36,7 @@ from graphc.plan.watched import watched
 from graphc.rewrite.budget import budget
 from graphc.rewrite.early import prepare
 from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
-from graphc.rewrite.liveness import Sizes
+from graphc.rewrite.liveness import Sizes, size_of
 from graphc.rewrite.scalars import by_number
 from graphc.rewrite.stable import stabilise
 from graphc.rewrite.within import Bound, Planned
@@ -195,8 +196,22 @@ def _compiled(model: Model, options: Options) -> Compiled:
     begin = begin_of(model)
     bounded = _bounded(model, options, begin) if options.memory else None
     split = bounded.halves if bounded else halves(model, options)
+    forward, backward = _planned_halves(model, split, begin, options)
+    derived = [_function(model, one, begin, options, bounded) for one in model.derivations]
+    compiled = Compiled(
+        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
+    )
+    if bounded is None:
+        return compiled
+    return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+
+
+def _planned_halves(
+    model: Model, split: Split, begin: Entry, options: Options
+) -> tuple[Derived, Derived]:
+    """Forward and backward with their programs."""
     outputs = tuple(d.name for d in model.outputs)
-    sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+    sources = _sources(model, begin)
     forward = _derived(
         split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
     )
@@ -207,19 +222,18 @@ def _compiled(model: Model, options: Options) -> Compiled:
     backward = _derived(
         split.backward, held | cotangents, begin, "backward", (), _wrt(model), options=options
     )
-    derived = [_function(model, one, sources, begin, options, bounded) for one in model.derivations]
-    compiled = Compiled(
-        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
-    )
-    if bounded is None:
-        return compiled
-    return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+    return forward, backward
+
+
+def _sources(model: Model, begin: Entry) -> dict[Node, str]:
+    """The variables of inputs and parameters."""
+    return {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
 
 
 def _watched(model: Model) -> tuple[Program, ...]:
     """The programs of all functions at the readable level, with a look at each value."""
     begin = begin_of(model)
-    sources = {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+    sources = _sources(model, begin)
     whole = _both(model)
     first = {d.name: whole.results[d.name] for d in model.outputs}
     graphs = [replace(whole, name="forward", results=first, adjoints=())]
@@ -274,15 +288,28 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     def finish(graph: Graph) -> Graph:
         return rewritten(graph, (DERIVED if graph.name else LEVELS)[options.level])
 
+    sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
+    width = BYTES[model.dtype]
+    clauses = {one.name: one for one in model.derivations}
+
+    def peaks(graph: Graph) -> dict[str, int]:
+        """The bytes at the peak of each function; the cache is backward's too."""
+        if graph.name:
+            one = _planned_function(clauses[graph.name], "", graph, model, begin, options)
+            return {graph.name: live(one.program, width).peak.evaluate(sizes)}
+        split = cut(graph, outputs)
+        forward, backward = _planned_halves(model, split, begin, options)
+        found = {"forward": live(forward.program, width, split.cached)}
+        found |= {"backward": live(backward.program, width)} if split.backward.results else {}
+        held = {"backward": sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)}
+        return {name: one.peak.evaluate(sizes) + held.get(name, 0) for name, one in found.items()}
+
     bound = Bound(
         outputs,
-        Sizes(
-            {d.variable: d.fixed for d in model.dims if d.fixed is not None},
-            BYTES[model.dtype],
-            options.fast,
-        ),
+        Sizes(sizes, width, options.fast),
         begin.taken.union(begin.values),
         [d.name for d in model.dims if d.fixed is None],
+        peaks,
         finish if options.fast else None,
     )
     parts = [whole, *(made[name][mode].graph for name, mode in modes)]
@@ -298,19 +325,20 @@ def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
 
 
 def _function(
-    model: Model,
-    one: Derivation,
-    sources: Mapping[Node, str],
-    begin: Entry,
-    options: Options,
-    bounded: _Bounded | None,
+    model: Model, one: Derivation, begin: Entry, options: Options, bounded: _Bounded | None
 ) -> Derived:
     """A function that is asked for, in the mode asked for or the cheapest."""
     made = bounded.made[one.name] if bounded else made_of(model, one, options)
-    first, *others = (
-        _in_mode(one, mode, made[mode], sources, begin, options, bounded)
-        for mode in winners({mode: each.cost for mode, each in made.items()})
-    )
+
+    def in_mode(mode: str) -> Derived:
+        if bounded:
+            graph = bounded.graphs[one.name, mode]
+        else:
+            graph = rewritten(made[mode].graph, DERIVED[options.level])
+        found = _planned_function(one, mode, graph, model, begin, options)
+        return replace(found, work=made[mode].cost.work)
+
+    first, *others = map(in_mode, winners({mode: each.cost for mode, each in made.items()}))
     if options.level == "-O0" or others or bounded:
         return replace(first, others=tuple(others))
     return _in_numbers(model, first, made[first.mode].graph, begin)
@@ -325,25 +353,16 @@ def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Deriv
     return replace(one, program=found[0], numbers=found[1]) if found else one
 
 
-def _in_mode(
-    one: Derivation,
-    mode: str,
-    made: Made,
-    sources: Mapping[Node, str],
-    begin: Entry,
-    options: Options,
-    bounded: _Bounded | None,
+def _planned_function(
+    one: Derivation, mode: str, graph: Graph, model: Model, begin: Entry, options: Options
 ) -> Derived:
-    if bounded:
-        graph = bounded.graphs[one.name, mode]
-    else:
-        graph = rewritten(made.graph, DERIVED[options.level])
+    """A function that is asked for with its program."""
+    sources = _sources(model, begin)
     given = {**_given(graph, {*begin.taken, *sources.values()}), **sources}
     found = _derived(
         graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
     )
-    per = "" if one.per is None else str(one.per)
-    return replace(found, per=per, mode=mode, work=made.cost.work)
+    return replace(found, per="" if one.per is None else str(one.per), mode=mode)
 
 
 _GIVEN = {COTANGENT: "ct", TANGENT: "t"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.calculus.functions import cut
@@ -20,6 +20,9 @@ HALVES = ("forward", "backward")
 
 PARTS = (1, 2, 4, 8)
 """What a graph is to keep within before it is finished: the bound divided by these."""
+
+TIGHTER = 4
+"""So often less is aimed at, where the function as it is planned takes more than its graph."""
 
 SHOWN = 3
 """So many of the values that are alive where most is are named."""
@@ -73,13 +76,15 @@ class Bound:
     """What a module's functions have in common where their memory is bounded.
 
     `outputs` are those of forward. `taken` are names that no index can have; `open` are the dims
-    that have no size. `finish` is what else becomes of a graph.
+    that have no size. `planned` gives the peaks of a graph's functions as they will be written:
+    that is what is promised. `finish` is what else becomes of a graph.
     """
 
     outputs: Sequence[str]
     sizes: Sizes
     taken: frozenset[str]
     open: Sequence[str]
+    planned: Callable[[Graph], Mapping[str, int]]
     finish: Pass | None = None
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
@@ -90,7 +95,7 @@ class Bound:
         that somebody asked for they stay as they are where they do not fit, with a warning.
         """
         try:
-            bytes = budget.of(max(self._peak(self._finished(graph)) for graph in graphs))
+            bytes = budget.of(max(self._measured(self._finished(graph)) for graph in graphs))
             made = [self._fitted(graph, bytes) for graph in graphs]
         except KeyError:
             raise GraphError([_sizes_missing(self.open)]) from None
@@ -106,22 +111,42 @@ class Bound:
             _refused("W720", one, bytes, part).helped("it stays as it is") for one, part in over
         )
         if over:
-            made[0] = self._unchanged(self._finished(graphs[0]))
+            first = self._finished(graphs[0])
+            made[0] = first, self._reports(first, first)
         planned = tuple(one for _, found in made for one, _ in found)
         return Within([graph for graph, _ in made], planned, warnings)
 
     def _peak(self, graph: Graph) -> int:
         return max(part.peak for part in self._parts(graph).values())
 
+    def _measured(self, graph: Graph) -> int:
+        return max(self.planned(graph).values())
+
     def _finished(self, graph: Graph) -> Graph:
         return graph if self.finish is None else self.finish(graph)
 
     def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
-        """Within the bound as it is finished; else finished once it is within the bound, or less.
+        """Within the bound as it is planned: what is aimed at is less where a plan takes more."""
+        whole = self._finished(graph)
+        best, least = whole, self._measured(whole)
+        aim = bytes
+        for _ in range(TIGHTER):
+            if least <= bytes:
+                break
+            made = self._estimated(graph, whole, aim)
+            peak, estimate = self._measured(made), self._peak(made)
+            if peak < least:
+                best, least = made, peak
+            if estimate > aim:
+                break
+            aim = min(aim - 1, estimate * bytes // peak)
+        return best, self._reports(whole, best)
+
+    def _estimated(self, graph: Graph, whole: Graph, bytes: int) -> Graph:
+        """Within so many bytes as it is finished; else finished once it is within them, or less.
 
         What a finished loop computes for all steps at once has no segments any more.
         """
-        whole = self._finished(graph)
         aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
         made = fitted(whole, aim)
         for divisor in PARTS if self.finish else ():
@@ -129,18 +154,17 @@ class Bound:
                 break
             before = fitted(graph, replace(aim, bytes=bytes // divisor))
             made = min(made, self._finished(before), key=self._peak)
-        free = self._parts(whole)
-        reports = []
-        for name, part in self._parts(made).items():
-            work = _multiply_adds(free[name], self.sizes), _multiply_adds(part, self.sizes)
-            reports.append((Planned(name, free[name].peak, part.peak, work), part))
-        return made, reports
+        return made
 
-    def _unchanged(self, graph: Graph) -> tuple[Graph, list[tuple[Planned, _Part]]]:
-        parts = self._parts(graph).items()
-        work = {name: _multiply_adds(part, self.sizes) for name, part in parts}
-        reports = [(Planned(n, p.peak, p.peak, (work[n], work[n])), p) for n, p in parts]
-        return graph, reports
+    def _reports(self, whole: Graph, made: Graph) -> list[tuple[Planned, _Part]]:
+        """What the functions of a graph came to, against those of the whole one."""
+        before, after = self._parts(whole), self._parts(made)
+        free, planned = self.planned(whole), self.planned(made)
+        work = {
+            name: (_multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes))
+            for name, part in after.items()
+        }
+        return [(Planned(n, free[n], planned[n], work[n]), part) for n, part in after.items()]
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Where as little as possible is to be alive: between the halves, or where most is."""
