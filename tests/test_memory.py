@@ -168,6 +168,54 @@ def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
     assert result.warnings or max(planned.values()) <= limit
 
 
+HESSIAN = """dim N = {N}
+input x: [N]
+input A: [N, N]
+output y = sum(tanh(A @ x)**2)
+derive hessian y wrt x as g"""
+FAST = {
+    "chain": chain(8) + GRADIENTS,
+    "repeat": repeated(40) + GRADIENTS,
+    "scan": scanned(200) + GRADIENTS,
+    "hessian": HESSIAN.format(N=300),
+}
+
+
+@pytest.mark.parametrize("share", [0.6, 0.25])
+@pytest.mark.parametrize("net", FAST)
+def test_what_the_fast_module_is_granted_it_keeps(
+    net: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a call that makes its scratch, on one thread; or it is refused with what is enough."""
+    monkeypatch.setenv("GRAPHC_THREADS", "1")
+    free, _ = bounded(FAST[net], "1GB", "-O2")
+    (whole,) = [one.unplanned for one in free.planned if one.name == "g"]
+    limit = int(share * whole)
+    try:
+        result, module = bounded(FAST[net], str(limit), "-O2")
+    except GraphError as refused:
+        (enough,) = re.findall(r"--memory (\S+) is enough", str(refused))
+        result, module = bounded(FAST[net], enough, "-O2")
+        assert limit < peaks(result)["g"]
+        limit = budget(enough).bytes or 0
+    given = arguments(result.model)
+    assert peaks(result)["g"] <= limit
+    assert peaks(result)["g"] == module.GRAPH["bytes"]["peak"]["g"]
+
+    def cold() -> object:
+        vars(module).get("_SCRATCH", {}).clear()
+        return module.g(**given)
+
+    assert measured(cold) <= 1.1 * limit
+
+
+def test_a_bound_that_the_plan_does_not_hold_is_refused() -> None:
+    """Two arrays of the size of the Hessian are alive at once, whatever is computed again."""
+    with pytest.raises(GraphError) as refused:
+        bounded(HESSIAN.format(N=50), "45KB", "-O2")
+    assert [one.code for one in refused.value.diagnostics] == ["E702"]
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_without_need_nothing_is_computed_again(net: str) -> None:
     result, _ = bounded(NETS[net] + GRADIENTS, "1GB")
