@@ -14,7 +14,8 @@ import numpy as np
 from graphc.domain import FAILURES, PARAMETER, PERFECT, settled
 from graphc.elaborate.model import Model, StatedRule
 from graphc.emit.checks import tolerance
-from graphc.pipeline import Options, Result, begin_of, compile_source, load
+from graphc.pipeline import Options, Result, compile_source, load
+from graphc.programs import begin_of
 from graphc.sample import arguments, sizes
 from graphc.source import Diagnostic, GraphError, Source, Span, error
 

@@ -10,7 +10,8 @@ from graphc.calculus.cost import Cost, cost
 from graphc.derivatives import cheapest
 from graphc.elaborate.model import Model
 from graphc.graph import building
-from graphc.pipeline import Options, halves, made_of, model_of, without_collection
+from graphc.pipeline import Options, model_of, without_collection
+from graphc.programs import halves, made_of
 from graphc.source import Source
 
 

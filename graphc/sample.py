@@ -13,7 +13,7 @@ from graphc.elaborate.model import Declared, Initialiser, Model
 from graphc.graph import Node
 from graphc.loop import BOUND, LOOP, RESULT, STEPS, Loop, everywhere
 from graphc.loop import arguments as arguments_of
-from graphc.pipeline import begin_of
+from graphc.programs import begin_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 

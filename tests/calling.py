@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from conftest import LEVELS
 
-from graphc import pipeline
+from graphc import pipeline, programs
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.module import text as module_text
 from graphc.graph import building
@@ -51,7 +51,7 @@ def at_levels(
     with building(), pipeline.without_collection(), _derived_once():
         model = pipeline.model_of(source, options, folder)
         for level in levels:
-            compiled = pipeline._compiled(model, replace(options, level=level))
+            compiled = programs.compiled_of(model, replace(options, level=level))
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
                 modules[level, dtype] = load(written, f"levels_{next(_numbers)}")
@@ -62,7 +62,7 @@ def at_levels(
 def _derived_once() -> Iterator[None]:
     """Inside, derivatives are taken once for each clause: that is most of a compilation."""
     taken: dict[tuple[str, tuple[str, ...]], Any] = {}
-    take = pipeline.derivatives
+    take = programs.derivatives
 
     def once(model: Model, one: Derivation, modes: Any) -> Any:
         key = one.name, tuple(modes)
@@ -70,11 +70,11 @@ def _derived_once() -> Iterator[None]:
             taken[key] = take(model, one, modes)
         return taken[key]
 
-    pipeline.derivatives = once
+    programs.derivatives = once
     try:
         yield
     finally:
-        pipeline.derivatives = take
+        programs.derivatives = take
 
 
 # ---- calls -------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
         return rng.normal(size=[axis.evaluate(chosen) for axis in node.shape])
 
     found = {"forward": shared}
-    if pipeline._wrt(model):
+    if programs.wrt_of(model):
         floats = [d for d in model.outputs if d.type.dtype == "float"]
         found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
     for one in model.derivations:

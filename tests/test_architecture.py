@@ -33,6 +33,7 @@ LAYERS = (
     {"derivatives"},
     {"plan"},
     {"emit"},
+    {"programs"},
     {"pipeline"},
     {"price", "sample", "reference"},
     {"domain"},

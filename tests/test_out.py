@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc import pipeline
+from graphc import pipeline, programs
 from graphc.emit.derived import gradient_function
 from graphc.graph import building
 from graphc.pipeline import Options, compile_text, load
@@ -292,7 +292,7 @@ def test_a_program_may_write_into_the_places() -> None:
     """The variables that it asks for hold the arrays of `out`, or None, by path or family."""
     with building():
         model = pipeline.model_of(Source("graph", NET), Options(), None)
-        compiled = pipeline._compiled(model, Options())
+        compiled = programs.compiled_of(model, Options())
         (one,) = (d for d in compiled.derived if d.program.name == "grad_loss")
         asked = {"h.W": "out_h_W", "layer.*.fc.b": "out_b", "y.b": "out_y_b", "scale": "out_s"}
         text = gradient_function(compiled, replace(one, destinations=asked))

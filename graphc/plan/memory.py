@@ -22,7 +22,6 @@ from graphc.plan.schedule import (
     Program,
     Scratch,
     Step,
-    every_name,
     given,
     held_names,
     made,
@@ -62,10 +61,9 @@ def in_memory(
 
 
 def _freeing(program: Program, ends: Collection[Node]) -> tuple[AnyStep, ...]:
-    """The steps, which drop arrays of their own: scratch stays, and so does what blocks read."""
+    """The steps, which drop only arrays of their own: scratch stays."""
     of_steps = {step.target: step for step in program.steps if isinstance(step, Step)}
     new = {name for name, step in of_steps.items() if not step.out and not step.node.op.view_of}
-    new -= {name for s in program.steps if isinstance(s, BlockStep) for name in every_name(s.body)}
     held = held_names(ends, {}, program.variables)
     freed = with_frees(program.steps, program.variables, held)
     return tuple(replace(s, frees=tuple(n for n in s.frees if n in new)) for s in freed)
