@@ -21,6 +21,8 @@ how many elements are made nan or infinite, and how many lie near a kink."""
 
 PERFECT: Score = (0, 0, 0, 0)
 TRIALS = 400
+SMOOTHING = 30  # of these, where all is finite: a kink may be where the graph always goes
+LOOKS = 300_000  # at values, in all trials together: a second or two
 PARAMETER = "parameter "  # before the path of one, which may be called as an input is
 NEAR = 5e-3  # of a kink, relative to the size of the values, as far as numerical steps go
 FAILURES = (ArithmeticError, IndexError, ValueError, np.linalg.LinAlgError)
@@ -40,10 +42,11 @@ DRAWS: tuple[Draw, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Arguments of a module's functions, and how they score."""
+    """Arguments of a module's functions, how they score, and how many values that took."""
 
     arguments: Mapping[str, Any]
     score: Score
+    looks: int
 
 
 def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: int) -> Point:
@@ -53,15 +56,16 @@ def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: 
     """
     rng = np.random.default_rng([seed, 1])
     score = _scorer(module)
-    best = Point(drawn, score(drawn))
+    best = score(drawn)
     moving = [name for name in _flat(drawn) if name not in kept]
     moving = [name for name in moving if np.asarray(_flat(drawn)[name]).dtype != bool]
-    trials = (*map(_all_by, DRAWS[1:]), *([_one_by] * TRIALS))
-    for trial in trials if moving else ():
-        if best.score == PERFECT:
+    smoothing, looks = 0, best.looks
+    for trial in (*map(_all_by, DRAWS[1:]), *([_one_by] * TRIALS)) if moving else ():
+        smoothing += best.score[:3] == PERFECT[:3]
+        if best.score == PERFECT or smoothing > SMOOTHING or looks > LOOKS:
             break
-        arguments = _nested(trial(rng, _flat(best.arguments), moving), drawn)
-        found = Point(arguments, score(arguments))
+        found = score(_nested(trial(rng, _flat(best.arguments), moving), drawn))
+        looks += found.looks
         best = found if found.score <= best.score else best
     return best
 
@@ -98,14 +102,14 @@ def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> 
     return new[()]
 
 
-def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Score]:
+def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Point]:
     """The function that scores arguments; it takes the place of what `trace` looks with."""
-    counts = [0, 0, 0]
+    counts = [0, 0, 0]  # looks, elements made nan or infinite, elements near kinks
     made, rows = module._made, module._WATCHED
 
     def look(value: Any, number: int, operands: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
-        counts[0] -= 1
-        if not np.all(np.isfinite(value)):
+        counts[0] += 1
+        if not np.isfinite(value).all():
             axes = rows[number][5]
             bad = (np.sum(made(kind, value, operands, axes)) for kind in (np.isnan, np.isinf))
             counts[1] += int(sum(bad))
@@ -119,7 +123,7 @@ def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Score]:
     vars(module).update(_watched=look, _given=passed, _ended=passed)
     walks = [f for name, f in vars(module).items() if name.endswith("_trace")]
 
-    def score(arguments: Mapping[str, Any]) -> Score:
+    def score(arguments: Mapping[str, Any]) -> Point:
         counts[:] = [0, 0, 0]
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -127,8 +131,8 @@ def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Score]:
                 for walk in walks:
                     walk(**arguments)
             except FAILURES:
-                return (1, *counts)  # type: ignore[return-value]
-        return (0, 0, counts[1], counts[2])
+                return Point(arguments, (1, -counts[0], counts[1], counts[2]), counts[0])
+        return Point(arguments, (0, 0, counts[1], counts[2]), counts[0])
 
     return score
 

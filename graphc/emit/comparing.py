@@ -37,6 +37,25 @@ def _gap(analytic: float, numerical: Iterable[float]) -> tuple[float, float, flo
     return best
 
 
+def _small(
+    along: Callable[[float], float],
+    one: tuple[float, float, float],
+    numerical: list[float],
+    widths: tuple[float, ...],
+) -> tuple[float, float, float]:
+    """The comparison; of small derivatives relative to them, where that is more than rounding.
+
+    So it is where the differences of values are and the widths agree.
+    """
+    unit = max(abs(one[1]), abs(one[2]))
+    if not 0 < unit < 1e-3 or abs(one[1] - one[2]) <= 0.01 * unit:
+        return one
+    rounding = 1e4 * float(np.finfo(FLOAT).eps) * abs(along(0.0))
+    agree = max(numerical) - min(numerical) <= 1e-3 * abs(one[2])
+    resolved = all(abs(n * width) > rounding for n, width in zip(numerical, widths, strict=True))
+    return (abs(one[1] - one[2]) / unit, *one[1:]) if agree and resolved else one
+
+
 def _slopes(
     value: Callable[[dict[str, Any]], float],
     at: Mapping[str, Any],
@@ -56,7 +75,8 @@ def _slopes(
             def along(h: float, path: str = path, start: Any = start, way: Any = way) -> float:
                 return value({**at, path: start + h * way})
 
-            one = _gap(slope(path, way), [_slope(along, width) for width in widths])
+            numerical = [_slope(along, width) for width in widths]
+            one = _small(along, _gap(slope(path, way), numerical), numerical, widths)
             worst = _worse(worst, _at_kink(along, one, widths))
         found[path] = worst
     return found
@@ -82,8 +102,10 @@ def _at_kink(
     middle = along(0.0)
     sides = [((middle - along(-h)) / h, (along(h) - middle) / h) for h in (widths[0], widths[-1])]
     (left, right), jumps = sides[-1], [abs(right - left) for left, right in sides]
-    kinked = jumps[1] > max(jumps[0] / 2, limit * max(1.0, abs(one[2])))
-    slack = abs(jumps[1] - jumps[0]) + limit
+    size = max(abs(one[1]), abs(one[2]))
+    unit = size if size < 1e-3 else max(1.0, abs(one[2]))
+    kinked = jumps[1] > max(jumps[0] / 2, limit * unit)
+    slack = abs(jumps[1] - jumps[0]) + limit * unit
     between = min(left, right) - slack <= one[1] <= max(left, right) + slack
     steep = jumps[1] > 2 * jumps[0] and not np.isfinite(one[1])
     return (np.nan, one[1], one[2]) if kinked and (between or steep) else one

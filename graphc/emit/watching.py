@@ -73,7 +73,7 @@ class Trace(NamedTuple):
 
 def _watched(value: Any, number: int, operands: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
     """The value; raises FloatingPointError with a Trace where nan or an infinity first appears."""
-    if not np.all(np.isfinite(value)):
+    if not np.isfinite(value).all():
         function, node, operation, at, names, axes, loops = _WATCHED[number]
         place, line = _PLACES[at]
         for kind in (np.isnan, np.isinf):
