@@ -119,6 +119,7 @@ class Facts:
                 if self._provable(below, depth - 1):
                     # n//d + r >= 0 when n + d*r >= 0; r - n//d >= 0 when n < d*(r + 1).
                     yield coefficient * above + below * rest + (coefficient < 0) * (below - 1)
+            yield from _without_remainder(goal, monomial)
             for fact in known:
                 for lead, unit in fact.terms:
                     ratio = monomial_quotient(monomial, lead)
@@ -126,6 +127,23 @@ class Facts:
                         continue
                     if self._is_nonnegative(ratio, depth):
                         yield goal - Dim(((ratio, coefficient // unit),)) * fact
+
+
+def _without_remainder(goal: Dim, monomial: Monomial) -> Iterable[Dim]:
+    """Yield what is no larger than `goal`, where that holds k times the remainder of a division.
+
+    n - d*(n//d) is at least 0 and at most d - 1, since a divisor is taken to be positive.
+    """
+    for atom, power in monomial:
+        if isinstance(atom, str) or power != 1:
+            continue
+        holds = [(m, c) for m, c in goal.terms if (atom, 1) in m]
+        factor = Dim(tuple((tuple(one for one in m if one != (atom, 1)), c) for m, c in holds))
+        times = -factor.terms[0][1] // atom.denominator.terms[0][1]
+        if factor != -times * atom.denominator:
+            continue
+        rest = goal - factor * from_atom(atom) - times * atom.numerator
+        yield rest if times > 0 else rest + times * (atom.denominator - 1)
 
 
 Facts.empty = Facts()

@@ -40,11 +40,7 @@ def sizes(model: Model, known: Mapping[str, int] | None = None) -> dict[str, int
 
 
 def _holds(model: Model, dims: Mapping[str, int]) -> bool:
-    for condition in model.conditions:
-        value = condition.dim.evaluate(dims)
-        if value != 0 if condition.zero else value < 0:
-            return False
-    return all(
+    return all(condition.holds(dims) for condition in model.conditions) and all(
         axis.evaluate(dims) >= 0 for d in (*model.inputs, *model.params) for axis in d.node.shape
     )
 

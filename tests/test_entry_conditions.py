@@ -148,3 +148,78 @@ def test_split_says_what_would_prove_it() -> None:
     np.testing.assert_array_equal(generated.forward(np.arange(4.0))[0].y, [0, 1])
     with pytest.raises(ValueError, match="N % 2"):
         generated.forward(np.arange(3.0))
+
+
+INDEXED = {
+    "a remainder by a dim": ("(t + 1) % B", {(0, 0): True, (1, 1): True, (5, 5): True}),
+    "an offset": ("t + 5", {(0, 0): True, (1, 6): True, (3, 8): True, (3, 7): False}),
+    "backwards": ("B - 1 - t", {(0, 0): True, (3, 3): True, (3, 2): False}),
+    "a parabola": ("t * t - 3 * t", {(0, 0): True, (1, 1): True, (2, 9): False, (4, 9): False}),
+    "half": ("t // 2", {(0, 0): True, (4, 2): True, (5, 2): False}),
+}
+"""An index of [S] in step t of B, and whether it lies inside in every step, by (B, S)."""
+
+
+@pytest.mark.levels
+@pytest.mark.parametrize("name", INDEXED)
+def test_an_index_lies_inside_in_every_step_that_there_is(name: str) -> None:
+    index, sizes = INDEXED[name]
+    made = module(f"""
+        dim B, S
+        input x: [S, 3]
+        input w: [B]
+        scan s[t in B] carry h = zeros([3]) {{ next h = h + w[t] * x[{index}] }}
+        output y = sum(h * h)
+        derive value_and_grad y wrt x, w as f
+        derive hvp y wrt x as twice
+    """)
+    for (steps, size), inside in sizes.items():
+        rng = np.random.default_rng(steps)
+        x, w = rng.normal(size=(size, 3)), rng.normal(size=steps)
+        if not inside:
+            with pytest.raises(ValueError, match="the dims do not fit"):
+                made.f(x, w)
+            continue
+        rows = [eval(index, {"t": t, "B": steps}) for t in range(steps)]
+        total = w @ x[rows] if steps else np.zeros(3)
+        value, gradients = made.f(x, w)
+        np.testing.assert_allclose(value, total @ total, rtol=1e-12)
+        np.testing.assert_allclose(gradients["w"], 2 * x[rows] @ total, atol=1e-12)
+        expected = np.zeros((size, 3))
+        np.add.at(expected, rows, 2 * w[:, None] * total)
+        np.testing.assert_allclose(gradients["x"], expected, atol=1e-12)
+        _, products = made.twice(x, w, tangents={"x": x})
+        np.testing.assert_allclose(products["x"], expected, atol=1e-12)
+
+
+def test_a_condition_on_both_indices_of_nested_loops() -> None:
+    """At the first step of the outer loop the inner one takes none, and asks for nothing."""
+    made = module("""
+        dim B, S
+        input x: [S]
+        scan s[t in B] carry h = 0.0 {
+            scan r[k in t] carry g = h { next g = g + x[k + 2 * t] }
+            next h = g
+        }
+        output y = h
+    """)
+    assert made.forward(np.zeros(0), B=1)[0].y == 0
+    x = np.arange(6.0)
+    assert made.forward(x, B=3)[0].y == x[2] + x[4] + x[5]
+    with pytest.raises(ValueError, match="the dims do not fit"):
+        made.forward(x[:5], B=3)
+
+
+def test_an_equality_that_is_not_linear_in_the_index_is_checked_in_every_step() -> None:
+    made = module("""
+        dim T
+        input x: [T]
+        scan s[t in 1..3] carry h = 0.0 {
+            require T % t == 0
+            next h = h + sum(x) / t
+        }
+        output h
+    """)
+    assert made.forward(np.ones(6))[0].h == 6 + 3 + 2
+    with pytest.raises(ValueError, match="T = 4"):
+        made.forward(np.ones(4))

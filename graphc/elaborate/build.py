@@ -9,12 +9,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.conditions import learn_conditions
 from graphc.elaborate.derive import check_distinct, default_derivation, derivation
 from graphc.elaborate.expressions import evaluate
 from graphc.elaborate.imports import Loader, namespace
 from graphc.elaborate.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.references import defined
-from graphc.elaborate.scope import Context, Mistake, Scope, Silent, learn_conditions
+from graphc.elaborate.scope import Context, Mistake, Scope, Silent
 from graphc.elaborate.statements import body
 from graphc.elaborate.warnings import warnings
 from graphc.graph import Node, as_node, intern
@@ -152,11 +153,8 @@ def _ordered_outputs(context: Context, file: tree.File) -> list[Declared]:
 
 
 def _conditions(context: Context) -> tuple[Condition, ...]:
-    kept = [
-        Condition(c.dim.substitute(context.fixed), c.zero, c.text, c.span)
-        for c in context.conditions
-    ]
-    return tuple({(c.dim, c.zero): c for c in kept if c.dim.constant is None}.values())
+    kept = [condition.substitute(context.fixed) for condition in context.conditions]
+    return tuple({(c.dim, c.zero, c.steps): c for c in kept if c.dim.constant is None}.values())
 
 
 def specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:

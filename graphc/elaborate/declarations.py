@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.calls import declare_instance
+from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.definitions import declare, define
 from graphc.elaborate.expressions import evaluate, evaluate_entry
 from graphc.elaborate.model import Declared, DimInfo, Initialiser
@@ -300,4 +301,4 @@ def _learn(
         facts = known_facts()
         learn(facts.with_zero(fact) if condition.op == "==" else facts.with_nonnegative(fact))
     if holds is None:
-        context.check_at_entry(fact, condition.op == "==", said, condition.span)
+        check_at_entry(context, fact, condition.op == "==", said, condition.span)

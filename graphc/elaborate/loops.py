@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
+from graphc.elaborate.conditions import learn_conditions
 from graphc.elaborate.definitions import define
 from graphc.elaborate.references import defined, takes_gradients
 from graphc.elaborate.scope import (
@@ -15,7 +16,6 @@ from graphc.elaborate.scope import (
     Mistake,
     Scope,
     Silent,
-    learn_conditions,
     mistake,
 )
 from graphc.elaborate.values import describe, to_node

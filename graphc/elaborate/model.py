@@ -58,13 +58,58 @@ class DimInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """The values of a loop's index that a condition is checked for; or only the two `ends`."""
+
+    index: str
+    first: Dim
+    count: Dim
+    ends: bool
+
+    def substitute(self, dims: Mapping[str, int]) -> Steps:
+        first, count = (dim.substitute(dims) for dim in (self.first, self.count))
+        return replace(self, first=first, count=count)
+
+    def values(self, dims: Mapping[str, int]) -> range:
+        first, count = (dim.evaluate(dims) for dim in (self.first, self.count))
+        return range(first, first + count, max(count - 1, 1) if self.ends else 1)
+
+    def __str__(self) -> str:
+        every = f", max({self.count - 1}, 1)" if self.ends else ""
+        return f"range({self.first}, {self.first + self.count}{every})"
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
-    """What dims must satisfy at entry: `dim` is zero, or at least zero; `text` says it in words."""
+    """What dims must satisfy at entry: `dim` is zero, or at least zero; `text` says it in words.
+
+    It holds in every step of the loops around it, of which `steps` are the indices, outermost
+    first.
+    """
 
     dim: Dim
     zero: bool
     text: str
     span: Span
+    steps: tuple[Steps, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The dims that it speaks of."""
+        found = self.dim.symbols.union(*(s.first.symbols | s.count.symbols for s in self.steps))
+        return tuple(sorted(found - {s.index for s in self.steps}))
+
+    def substitute(self, dims: Mapping[str, int]) -> Condition:
+        steps = tuple(one.substitute(dims) for one in self.steps)
+        return replace(self, dim=self.dim.substitute(dims), steps=steps)
+
+    def holds(self, dims: Mapping[str, int]) -> bool:
+        if not self.steps:
+            value = self.dim.evaluate(dims)
+            return value == 0 if self.zero else value >= 0
+        first, *inner = self.steps
+        rest = replace(self, steps=tuple(inner))
+        return all(rest.holds({**dims, first.index: n}) for n in first.values(dims))
 
 
 @dataclass(frozen=True, slots=True)

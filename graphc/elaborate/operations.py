@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.ports import compile_time
 from graphc.elaborate.scope import Context, Scope, mistake
 from graphc.elaborate.values import describe, to_node
@@ -114,7 +115,7 @@ def apply(
         raise mistake("E310", str(why), span) from None
     for dim, otherwise in demands:
         text = f"{_shown(function, span)} needs {dim} >= 0"
-        if not context.check_at_entry(dim, False, text, span):
+        if not check_at_entry(context, dim, False, text, span):
             raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
     return result
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -191,29 +191,6 @@ class Context:
         named = map(identifier, self.file_names)
         return Names({*self.ranges, *self.dims, *named}).fresh(identifier(name))
 
-    def check_at_entry(self, dim: Dim, zero: bool, text: str, span: Span) -> bool:
-        """A condition on dims; one on the index of a loop is checked at both ends of its range.
-
-        False where it is known not to hold. Both ends say nothing of the steps between where an
-        equality is not linear in the index, as `T % t == 0`: that is a mistake.
-        """
-        symbol = next((name for name in dim.names if name in self.ranges), None)
-        if symbol is not None:
-            if zero and dim.linear_in(symbol) is None:
-                message = "this must hold in every step, which cannot be checked before the loop"
-                raise mistake("E404", message, span)
-            first, last = self.ranges[symbol]
-            if self.known(last - first) == -1:  # no steps
-                return True
-            ends = [dim.substitute({symbol: end}) for end in (first, last)]
-            hold = [self.check_at_entry(end, zero, text, span) for end in ends]
-            return all(hold)
-        known = self.known(dim)
-        if known is None:
-            self.conditions.append(Condition(dim, zero, text, span))
-            return True
-        return known == 0 if zero else known >= 0
-
     def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
         """Names of nodes that became others inside a loop; paths into the loop are forgotten."""
         for old, node in new.items():
@@ -273,16 +250,6 @@ class Context:
         finally:
             self.uses.pop()
             self.origin = before
-
-
-def learn_conditions(conditions: Iterable[Condition]) -> None:
-    """What is checked at entry holds behind it."""
-    for one in conditions:
-        facts = known_facts()
-        if one.zero:
-            learn(facts.with_zero(one.dim))
-        elif facts.nonnegative(one.dim) is None:
-            learn(facts.with_nonnegative(one.dim))
 
 
 def member(declared: Declared, position: Dim) -> Node:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.scope import Context, Mistake, mistake
 from graphc.elaborate.values import describe
 from graphc.graph import Node
@@ -169,5 +170,5 @@ def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None
         raise otherwise
     if proved is None and known is None:
         text = f"{on_one_line(span)} needs {dim} >= 0"
-        if not context.check_at_entry(dim, False, text, span):
+        if not check_at_entry(context, dim, False, text, span):
             raise otherwise

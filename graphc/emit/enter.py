@@ -175,9 +175,13 @@ def _tuple(shape: Shape) -> str:
 
 
 def _condition(condition: Condition) -> list[str]:
-    values = ", ".join(f"{name} = {{{name}}}" for name in condition.dim.names)
+    values = ", ".join(f"{name} = {{{name}}}" for name in condition.names)
     message = ast.unparse(ast.Constant(f"the dims do not fit: {condition.text}; "))
+    fails = f"{condition.dim} {'!=' if condition.zero else '<'} 0"
+    if condition.steps:
+        steps = " ".join(f"for {one.index} in {one}" for one in condition.steps)
+        fails = f"any({fails} {steps})"
     return [
-        f"    if {condition.dim} {'!=' if condition.zero else '<'} 0:",
+        f"    if {fails}:",
         f'        raise ValueError({message} + f"{values}")',
     ]

@@ -10,7 +10,7 @@ from graphc.graph import AxisMap, Node, Op
 from graphc.ops.arithmetic import equal
 from graphc.ops.axes import batch_axes, by_name
 from graphc.ops.batching import first, ranked, repeated
-from graphc.ops.define import CAST, composite, constant, linear, normal_axis, to_float
+from graphc.ops.define import CAST, composite, constant, linear, normal_axis, to_float, to_int
 from graphc.ops.shaping import (
     arange,
     broadcast_to,
@@ -38,7 +38,6 @@ pick: Op = linear(
     infer=_picked,
     numpy="np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]",
     transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
-    prepare=lambda args: (to_float(args[0]), args[1]),
     signature="x, label",
     axes=batch_axes(1, 0, result=0),
     doc="For each row the element that its label names: x[..., label].",
@@ -155,6 +154,7 @@ scatter: Op = linear(
     infer=_scattered,
     numpy="_scatter({0}, {1}, {axis}, {shape})",
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
+    prepare=lambda args: (to_int(args[0]), args[1]),
     flops=lambda node: node.args[0].type.size,
     public=False,
     batch=_scatter_batch,
@@ -334,6 +334,7 @@ def sort(x: Node, axis: int = -1) -> Node:
 
 @composite("median", "x, axis: axis = none", "The middle element along an axis, or of all.")
 def median(x: Node, axis: int | None = None) -> Node:
+    x = to_float(x)  # whatever the size: the middle of two is between them
     if axis is None:
         x, axis = flatten(x), 0
     place = normal_axis(axis, x.rank, "median")
