@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import module
+from conftest import compiled, module
 from derivative_checks import close
 
 Names = dict[str, Any]
@@ -424,3 +424,92 @@ def test_steps_that_are_positions() -> None:
             run = partial(loss, i, n, rest)
             expected = gradient(run, at, flat(at))
             close(flat({path: rows[path][i] for path in at}), expected, 1e-12)
+
+
+BY_INDEX = """
+    dim T
+    input x: [T]
+    param w
+    scan s[t in T] carry h = 0.0 {
+        first = where(t > 0, x[t], 2 * x[t])
+        next h = h * w + first * where(not (t == 1) or t >= T - 1, w, 1.0)
+        collect c = where(t < T - 2 and h > 0, h * h, w)
+    }
+    repeat r[k in 3] carry g = h {
+        param p
+        next g = where(k > 1, g * p, g + p)
+    }
+    output y = g + sum(sin(c)) * where(T > 2, w, w**2)
+    derive value_and_grad y wrt params, x as g
+    derive hessian_matrix y wrt params, x as H
+"""
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 4])
+def test_the_index_is_compared(steps: int) -> None:
+    def run(i: Names) -> Any:
+        h, cs = 0.0, []
+        for t, x in enumerate(i["x"]):
+            cs.append(h * h if t < steps - 2 and np.real(h) > 0 else i["w"])
+            factor = i["w"] if t != 1 or t >= steps - 1 else 1.0
+            h = h * i["w"] + (x if t > 0 else 2 * x) * factor
+        for k in range(3):
+            h = h * i[f"r.{k}.p"] if k > 1 else h + i[f"r.{k}.p"]
+        return h + sum(np.sin(c) for c in cs) * (i["w"] if steps > 2 else i["w"] ** 2)
+
+    made = module(BY_INDEX)
+    params = {"w": 0.7, "r.0.p": 0.3, "r.1.p": -0.2, "r.2.p": 1.1}
+    x = np.array([0.5, 0.9, 0.4, 1.3])[:steps]
+    value, found = made.g(params, x=x)
+    moved = {path: {**params, "x": x}[path] for path in found}
+    assert len(moved) == 5
+    close(value, run(moved), 1e-14)
+    close(flat(found), gradient(run, moved, flat(moved)), 1e-12)
+    close(made.H(params, x=x), hessian(run, moved), 1e-9)
+
+
+def test_a_body_with_a_compared_index_stays_one_body() -> None:
+    assert "range(3)" in compiled(BY_INDEX).text
+
+
+def test_all_steps_collect_what_is_done() -> None:
+    """What the message advises where `until` and `collect` stand together."""
+    made = module(
+        """
+        input a
+        scan newton[i in 6] carry y = a, done = false {
+            better = (y + a / y) / 2
+            next done = done or abs(better - y) < 1e-3
+            next y = where(done, y, better)
+            collect ys = y
+        }
+        output end = y
+        output ys
+        derive jacobian end, ys wrt a as J
+        """
+    )
+    a, ys = 2.0 + 1j * STEP, []
+    y, done = a, False
+    for _ in range(6):
+        ys.append(y)
+        better = (y + a / y) / 2
+        y, done = (y if done else better), done or abs(np.real(better - y)) < 1e-3
+    out, _ = made.forward(2.0)
+    close(out.ys, np.real(ys), 1e-14)
+    close(made.J(2.0)["ys"]["a"], np.imag(ys) / STEP, 1e-12)
+
+
+def test_a_step_is_derived_by_its_own_variables() -> None:
+    """The carried `h` starts as `v`, but a step's derivative by `v` leaves it as it is: 4 v³."""
+    made = module(
+        """
+        input v: [2]
+        scan s[t in 2] carry h = v { next h = grad(sum(h * v**2), v) }
+        output h
+        derive jacobian h wrt v as J
+        """
+    )
+    v = np.array([0.3, -0.7])
+    out, _ = made.forward(v)
+    close(out.h, 4 * v**3, 1e-14)
+    close(made.J(v)["h"]["v"], np.diag(12 * v**2), 1e-13)

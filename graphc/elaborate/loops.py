@@ -326,6 +326,7 @@ def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
             "E207",
             "a scan with `until` cannot `collect`: its length is not known before it ends",
             statement.span,
+            "leave out `until`, carry `done`, and hand on `where(done, h, ...)`: all steps collect",
         )
     node = to_node(context.evaluate(context, scope, statement.condition), statement.condition.span)
     if node.rank or node.type.dtype != "bool":

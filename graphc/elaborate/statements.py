@@ -77,9 +77,11 @@ def _choose(
                 known = late.isdisjoint(needed)
                 holds = evaluate(context, scope, statement.condition) if known else None
                 if not isinstance(holds, bool):
+                    sized = isinstance(holds, Node) and all(arg.static for arg in holds.args)
+                    why = ": a dim in it has no value" if sized else ""
                     raise mistake(
                         "E404",
-                        "`if` needs a value known at compile time",
+                        f"`if` needs a value known at compile time{why}",
                         statement.condition.span,
                         "for tensors use where(cond, a, b)",
                     )

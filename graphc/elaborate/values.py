@@ -91,7 +91,8 @@ def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, 
 
     Integers known at compile time stay dims, numbers stay numbers, and everything else is a
     node. Whether symbolic dims compare is asked of the facts; what they do not settle is
-    settled by the dims' values where they are fixed.
+    settled by the dims' values where they are fixed, else it is a node too: the index of a loop
+    differs from step to step, and the sizes of a call from call to call.
     """
     numeric = op in FLOAT or op in COMPARISON
     if numeric and isinstance(left, Dim) and isinstance(right, Dim):
@@ -116,13 +117,7 @@ def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, 
 def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
     if op in COMPARISON:
         decided = compare(context, op, left, right)
-        if decided is None:
-            raise mistake(
-                "E404",
-                f"`{left} {op} {right}` depends on a dim that has no value at compile time",
-                span,
-            )
-        return decided
+        return OPERATORS[op](as_node(left), as_node(right)) if decided is None else decided
     try:
         if op in INTEGER:
             return known_facts().normal(INTEGER[op](left, right))
