@@ -8,9 +8,10 @@ from functools import lru_cache
 from math import gcd
 from typing import TypeAlias
 
+from graphc.limits import DIM_NESTING, DIM_POWER, Exceeded
+
 MAXIMUM_TERMS = 10_000
-MAXIMUM_POWER = 64
-MAXIMUM_NESTING = 32
+NAME_IT = "declare a dim for a part of it, and say what that is: `require N == ...`"
 REMEMBERED = 2**14
 """So many sums and products of dims are remembered: a compilation makes few others, and often."""
 # A bound on the search below; what is found within it is sound, so it only costs proofs.
@@ -67,8 +68,8 @@ class Dim:
     def __pow__(self, exponent: int) -> Dim:
         if exponent < 0:
             raise ValueError("a dim cannot be raised to a negative power")
-        if exponent > MAXIMUM_POWER:
-            raise OverflowError(f"a dim is raised to a power beyond {MAXIMUM_POWER}")
+        if exponent > DIM_POWER:
+            raise Exceeded(f"a dim is raised to a power beyond {DIM_POWER}")
         return _power(self, exponent)
 
     def __floordiv__(self, other: int | Dim) -> Dim:
@@ -136,6 +137,15 @@ class Dim:
     def names(self) -> tuple[str, ...]:
         """The symbols, sorted."""
         return tuple(sorted(self.symbols))
+
+    @property
+    def factors(self) -> int:
+        """How many symbols and numbers the dim has when it is written out."""
+        inside = (
+            sum(1 if isinstance(atom, str) else atom.factors for atom, _ in monomial)
+            for monomial, _ in self.terms
+        )
+        return sum(max(count, 1) for count in inside)
 
     @property
     def is_atomic(self) -> bool:
@@ -216,15 +226,18 @@ class FloorDiv:
     text: str = field(init=False, compare=False, repr=False)
     weight: int = field(init=False, compare=False, repr=False)
     depth: int = field(init=False, compare=False, repr=False)
+    factors: int = field(init=False, compare=False, repr=False)
     symbols: frozenset[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Cached, since sorting asks for them at every operation.
         atoms = (*self.numerator.atoms, *self.denominator.atoms)
         depth = 1 + max((0 if isinstance(atom, str) else atom.depth) for atom in atoms)
-        if depth > MAXIMUM_NESTING:
-            raise OverflowError(f"floor divisions of dims are nested beyond {MAXIMUM_NESTING} deep")
+        if depth > DIM_NESTING:
+            raise Exceeded(f"floor divisions of dims are nested beyond {DIM_NESTING} deep", NAME_IT)
         object.__setattr__(self, "depth", depth)
+        factors = self.numerator.factors + self.denominator.factors
+        object.__setattr__(self, "factors", factors)
         symbols = self.numerator.symbols | self.denominator.symbols
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "text", self.python({}))
@@ -278,7 +291,7 @@ def _sum(left: Dim, right: Dim) -> Dim:
 @lru_cache(REMEMBERED)
 def _product(left: Dim, right: Dim) -> Dim:
     if len(left.terms) * len(right.terms) > MAXIMUM_TERMS:
-        raise OverflowError(f"a product of dims has more than {MAXIMUM_TERMS} terms")
+        raise Exceeded(f"a product of dims has more than {MAXIMUM_TERMS} terms", NAME_IT)
     return _collect((_multiply(m, n), c * d) for m, c in left.terms for n, d in right.terms)
 
 
@@ -309,10 +322,10 @@ def _power(base: Dim, exponent: int) -> Dim:
     if len(base.terms) == 1 and exponent:
         ((monomial, coefficient),) = base.terms
         return Dim(((tuple((a, p * exponent) for a, p in monomial), coefficient**exponent),))
-    if base.terms and exponent > MAXIMUM_POWER:
-        raise OverflowError(f"a dim is raised to a power beyond {MAXIMUM_POWER}")
+    if base.terms and exponent > DIM_POWER:
+        raise Exceeded(f"a dim is raised to a power beyond {DIM_POWER}")
     product = Dim.of(1)
-    for _ in range(min(exponent, MAXIMUM_POWER)):
+    for _ in range(min(exponent, DIM_POWER)):
         product *= base
     return product
 

@@ -11,8 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-LARGEST = 16 << 20
-"""Bytes of a source. What has more is no text that somebody wrote, or has no end."""
+from graphc.limits import FILE
 
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 # A pipe that nobody writes to is opened at once, and refused.
@@ -21,13 +20,13 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def read(path: Path) -> bytes:
-    """Return the content of what a user names, a pipe too; raises OSError, also above LARGEST."""
+    """Return the content of what a user names, a pipe too; raises OSError, also above FILE."""
     with path.open("rb") as stream:
         return _bounded(stream)
 
 
 def read_standard_input() -> bytes:
-    """Return all of standard input; raises OSError where that is more than LARGEST."""
+    """Return all of standard input; raises OSError where that is more than FILE."""
     return _bounded(sys.stdin.buffer)
 
 
@@ -54,7 +53,7 @@ def read_inside(folder: Path, parts: Sequence[str]) -> bytes:
 
 
 def _bounded(stream: BinaryIO) -> bytes:
-    content = stream.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise OSError(errno.EFBIG, f"it has more than {LARGEST >> 20} MiB")
+    content = stream.read(FILE + 1)
+    if len(content) > FILE:
+        raise OSError(errno.EFBIG, f"it has more than {FILE >> 20} MiB")
     return content

@@ -15,6 +15,8 @@ import networkx as nx
 
 from graphc.dims import Dim
 from graphc.facts import Facts
+from graphc.limits import Exceeded
+from graphc.sizes import check_shape
 from graphc.source import Origin
 from graphc.types import Type, assuming, promote
 
@@ -190,8 +192,10 @@ class stamped:  # noqa: N801, a function to its callers: contextlib's take three
         self.before = made.origin, made.place
         made.origin, made.place = self.origin or made.origin, self.place
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, wrong: BaseException | None, trace: object) -> None:
         self.made.origin, self.made.place = self.before
+        if isinstance(wrong, Exceeded) and wrong.span is None and self.origin is not None:
+            wrong.span = self.origin.span
 
 
 def intern(
@@ -202,6 +206,8 @@ def intern(
     key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
     node = made.nodes.get(key)
     if node is None:
+        if type.shape:
+            check_shape(type.shape)
         frozen = MappingProxyType(dict(attrs))
         static = not type.shape and (
             op is CONSTANT

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
+from graphc.compilation import compilation
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.model import Model
 from graphc.emit.compiled import Compiled
 from graphc.emit.module import text
 from graphc.emit.verify import verify
 from graphc.files import read
-from graphc.graph import building
 from graphc.programs import DEFAULTS, compiled_of, moved_program, watched_programs
 from graphc.programs import Options as Options
 from graphc.rewrite.early import prepare
@@ -51,7 +48,7 @@ def compile_source(
     source: Source, options: Options = DEFAULTS, folder: Path | None = None
 ) -> Result:
     """Compile a source whose imports are relative to `folder`; raises GraphError."""
-    with building(), without_collection():
+    with compilation():
         stated = _stated(source, options, folder)
         compiled = replace(
             compiled_of(prepare(stated) if options.fast else stated, options),
@@ -66,7 +63,7 @@ def compile_source(
 
 def planned(source: Source, options: Options = DEFAULTS, folder: Path | None = None) -> Compiled:
     """The programs of a source's module, before they are written; raises GraphError."""
-    with building(), without_collection():
+    with compilation():
         return compiled_of(model_of(source, options, folder), options)
 
 
@@ -90,18 +87,6 @@ def _stated(source: Source, options: Options, folder: Path | None) -> Model:
         only_rule=options.rule,
     )
     return stabilise(model)
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Inside, cyclic garbage waits: a compilation keeps nearly all that it makes."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def load(text: str, name: str) -> ModuleType:

@@ -16,6 +16,7 @@ from graphc.emit.entry import Entry, entry
 from graphc.emit.record import BYTES
 from graphc.emit.scalars import planned as planned_numbers
 from graphc.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
+from graphc.limits import Exceeded
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
@@ -210,7 +211,11 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
 
 def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
     """The graphs of a function by mode, in the mode asked for or in all."""
-    return derivatives(model, one, [options.mode] if options.mode else MODES)
+    try:
+        return derivatives(model, one, [options.mode] if options.mode else MODES)
+    except Exceeded as much:
+        much.span = one.span or much.span
+        raise
 
 
 def _function(

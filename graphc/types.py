@@ -15,7 +15,6 @@ Dtype = Literal["float", "int", "bool"]
 Shape = tuple[Dim, ...]
 
 _RANK = {"bool": 0, "int": 1, "float": 2}
-MAXIMAL_RANK = 64  # NumPy's own limit
 STRETCH = (
     "axes are aligned from the right and only a literal 1 stretches; "
     "insert axes with `_`, e.g. v[:, _]"

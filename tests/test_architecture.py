@@ -17,12 +17,15 @@ PACKAGE = ROOT / "graphc"
 
 # From the bottom up. A file imports from the lines above its own, or from its own folder.
 LAYERS = (
-    {"source", "resources", "files", "names"},
+    {"source", "resources", "names"},
+    {"limits"},
+    {"files"},
     {"dims"},
     {"facts"},
     {"types"},
+    {"sizes"},
     {"graph"},
-    {"remembered"},
+    {"remembered", "compilation"},
     {"loop"},
     {"ops"},
     {"storage"},

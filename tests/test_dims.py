@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from graphc.dims import Dim, FloorDiv
 from graphc.facts import Facts
+from graphc.limits import Exceeded
 
 Value = int | Dim
 Tree = Callable[[dict[str, Value]], Value]
@@ -96,7 +97,7 @@ def test_printed_text_is_the_same_dim(tree: Tree) -> None:
     dim = build(tree)
     try:
         again = Dim.of(eval(str(dim), {}, dict(SYMBOLS)))
-    except OverflowError:  # products reach powers that `**` does not take
+    except Exceeded:  # products reach powers that `**` does not take
         assume(False)
     assert (again, hash(again), str(again)) == (dim, hash(dim), str(dim))
     assert dim.names == tuple(sorted(dim.symbols))
@@ -184,17 +185,17 @@ def test_errors() -> None:
             T % zero
     with pytest.raises(ZeroDivisionError):
         3 // (T - T)
-    with pytest.raises(OverflowError):
+    with pytest.raises(Exceeded):
         T**65
     with pytest.raises(ValueError, match="negative power"):
         T**-1
     wide = sum((Dim.symbol(f"x{index}") for index in range(101)), Dim.of(0))
-    with pytest.raises(OverflowError):
+    with pytest.raises(Exceeded):
         wide * wide
     nested = T
-    for _ in range(32):
+    for _ in range(8):
         nested = (nested + B) // heads
-    with pytest.raises(OverflowError, match="nested"):
+    with pytest.raises(Exceeded, match="nested"):
         (nested + B) // heads
     with pytest.raises(KeyError):
         (T + B).evaluate({"T": 1})

@@ -332,7 +332,7 @@ def test_deep_and_long_texts(text: str) -> None:
 def test_integers_that_are_too_long() -> None:
     digits = "7" * 5000
     assert said(f"input x\noutput y = x * {digits}").splitlines()[0] == (
-        "error[E105]: an integer of 5000 digits is too long"
+        "error[E105]: an integer of 5000 digits is too long; the largest is 9223372036854775807"
     )
 
 

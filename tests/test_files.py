@@ -105,7 +105,7 @@ def test_what_has_no_end_is_not_read_to_its_end(
     assert plain(run("check", "/dev/zero"), 1) == (
         "error[E001]: cannot read /dev/zero: it has more than 16 MiB\n"
     )
-    monkeypatch.setattr(files, "LARGEST", 1 << 20)
+    monkeypatch.setattr(files, "FILE", 1 << 20)
     large = b"#" * ((1 << 20) + 1)
     message = plain(run("check", "-", input=large), 1)
     assert message == "error[E001]: cannot read -: it has more than 1 MiB\n"

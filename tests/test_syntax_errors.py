@@ -62,9 +62,11 @@ def test_mistakes(text: str, said: str) -> None:
 
 
 def test_numbers_that_are_too_long() -> None:
-    (mistake,) = mistakes_in(Source("a", "y = " + "1" * 5000))
-    assert (mistake.code, mistake.message) == ("E105", "an integer of 5000 digits is too long")
-    assert mistakes_in(Source("a", "y = " + "1" * 4300)) == ()
+    beyond = "is too long; the largest is 9223372036854775807"
+    for digits, count in (("1" * 5000, 5000), ("9223372036854775808", 19), ("1" * 20, 20)):
+        (mistake,) = mistakes_in(Source("a", f"y = {digits}"))
+        assert (mistake.code, mistake.message) == ("E105", f"an integer of {count} digits {beyond}")
+    assert mistakes_in(Source("a", f"y = 9223372036854775807 + {'0' * 5000}7")) == ()
 
 
 def stands_alone(text: str, said: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from string import ascii_lowercase
+from string import ascii_letters
 
 from graphc.calculus.align import mixing
 from graphc.calculus.contributions import mixed
@@ -18,6 +18,7 @@ from graphc.calculus.passes import (
 from graphc.calculus.reverse import family_of, reached_from
 from graphc.dims import Dim
 from graphc.graph import Node, dag
+from graphc.limits import Exceeded
 from graphc.ops.matrices import on_diagonals
 from graphc.ops.shaping import broadcast_to, in_order
 
@@ -107,8 +108,13 @@ def _block(
         return broadcast_to(0.0, shape=shape)
     if len(found.axes) == len(target):
         return in_order(found.value, [found.axes.index(label) for label in target])
-    letters = dict(zip(target, ascii_lowercase, strict=False))
-    letters |= {("by", a): letters["of", k] for k, a in pairs.items() if k != apart}
+    same = {("by", a): ("of", k) for k, a in pairs.items() if k != apart}
+    apart_from = [label for label in target if label not in same]
+    if len(apart_from) > len(ascii_letters):
+        message = f"a block of a Jacobian has {len(apart_from)} axes that nothing pairs"
+        raise Exceeded(f"{message}; `np.einsum` has {len(ascii_letters)} letters for them")
+    letters = dict(zip(apart_from, ascii_letters, strict=False))
+    letters |= {one: letters[other] for one, other in same.items()}
     return on_diagonals(
         found.value,
         part="".join(letters[label] for label in found.axes),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from graphc.dims import Dim
@@ -14,6 +14,7 @@ from graphc.elaborate.scope import (
     FamilyValue,
     Instance,
     Scope,
+    beyond,
     lookup,
     mistake,
     parameter,
@@ -22,6 +23,7 @@ from graphc.elaborate.scope import (
 from graphc.elaborate.subscripts import Part, subscript
 from graphc.elaborate.values import binary, describe, to_node
 from graphc.graph import OPERATORS, Node
+from graphc.limits import LISTED, Exceeded
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
 from graphc.types import Mismatch
@@ -35,16 +37,20 @@ def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
     Each kind of expression is a generator that yields its parts and is sent their values, so
     that the depth of the text is limited by memory, not by Python's stack.
     """
-    tasks = [_task(context, scope, expr)]
+    tasks, exprs = [_task(context, scope, expr)], [expr]
     value: Any = None
     while tasks:
         try:
             part = tasks[-1].send(value)
         except StopIteration as done:
             tasks.pop()
+            exprs.pop()
             value = done.value
+        except Exceeded as much:
+            raise beyond(much, exprs[-1].span) from None
         else:
             tasks.append(_task(context, scope, part))
+            exprs.append(part)
             value = None
     return value
 
@@ -94,7 +100,28 @@ def _list(context: Context, scope: Scope, expr: tree.ListOf) -> Task:
     items = []
     for item in expr.items:
         items.append((yield item))
+    _count(items)
     return tuple(items)
+
+
+def _count(items: Sequence[Any]) -> int:
+    """How many numbers a list holds; Exceeded where that is too many."""
+    counts: dict[int, int] = {}  # a list that stands in several places is counted once
+
+    def count(item: Any) -> int:
+        if not isinstance(item, tuple):
+            return 1
+        if id(item) not in counts:
+            counts[id(item)] = sum(map(count, item))
+        return counts[id(item)]
+
+    total = sum(map(count, items))
+    if total > LISTED:
+        raise Exceeded(
+            f"a list of {total} numbers; at most {LISTED} are known at compile time",
+            "make it an input or a parameter",
+        )
+    return total
 
 
 def _unary(context: Context, scope: Scope, expr: tree.Unary) -> Task:

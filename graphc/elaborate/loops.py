@@ -20,6 +20,7 @@ from graphc.elaborate.scope import (
 )
 from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node, with_args
+from graphc.limits import COPIES
 from graphc.loop import bound as bound_value
 from graphc.loop import make_loop, rebuild, result
 from graphc.ops.loops import rolled
@@ -27,8 +28,6 @@ from graphc.ops.shaping import stack
 from graphc.source import did_you_mean
 from graphc.syntax import tree
 from graphc.types import Mismatch, Type, known_facts, learn, same_shape, show
-
-MAXIMAL_COPIES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +102,10 @@ def _copies(
 ) -> Iterator[Scope]:
     """A scope for each index, in order; its parameters are below `path.index`."""
     context.copies *= last - first + 1
-    if context.copies > MAXIMAL_COPIES:
+    if context.copies > COPIES:
         raise mistake(
             "E503",
-            f"{context.copies} copies; at most {MAXIMAL_COPIES} are written out",
+            f"{context.copies} copies; at most {COPIES} are written out",
             family.span,
             "a repeat is a loop where what it carries keeps its shape",
         )

@@ -111,8 +111,6 @@ def apply(
         told = re.search(rf"\b{function.name}\b", wrong.message)
         message = wrong.message if told else f"in `{function.name}`: {wrong.message}"
         raise mistake(wrong.code, message, span, wrong.help) from None
-    except OverflowError as why:
-        raise mistake("E310", str(why), span) from None
     for dim, otherwise in demands:
         text = f"{_shown(function, span)} needs {dim} >= 0"
         if not check_at_entry(context, dim, False, text, span):

@@ -20,12 +20,13 @@ from graphc.elaborate.scope import (
 )
 from graphc.elaborate.values import describe, to_node
 from graphc.graph import Node
+from graphc.limits import RANK
 from graphc.ops import Function
 from graphc.ops.define import to_float
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.canonical import on_one_line
-from graphc.types import MAXIMAL_RANK, Dtype, Shape, Type, same_shape, show
+from graphc.types import Dtype, Shape, Type, same_shape, show
 
 COMPILE_TIME = ("int", "ints", "float", "bool", "str", "fn")
 DTYPES: tuple[Dtype, ...] = ("float", "int", "bool")
@@ -94,8 +95,8 @@ def shape_of(
             shape.extend(entry.value)
         else:
             shape.append(axis_of(context, scope, axis))
-    if len(shape) > MAXIMAL_RANK:
-        raise mistake("E309", f"{len(shape)} axes; NumPy has at most {MAXIMAL_RANK}", span)
+    if len(shape) > RANK:
+        raise mistake("E309", f"{len(shape)} axes; NumPy has at most {RANK}", span)
     return tuple(shape)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
+from heapq import heappop, heappush
 from typing import Any
 
 import networkx as nx
 
+from graphc.remembered import remembered_of
 from graphc.syntax import tree
 
 LOOPS = (tree.Repeat, tree.Scan)
 
 
+@remembered_of
 def defined(statement: tree.Statement) -> list[tree.Ident]:
     """The names that a statement gives to the scope it stands in, in the order of the text."""
     match statement:
@@ -55,6 +58,7 @@ def _branches(statement: tree.If) -> Iterator[tree.Statement]:
             yield inner
 
 
+@remembered_of
 def used(statement: tree.Statement) -> set[str]:
     """The names of the surrounding scope that a statement reads."""
     if isinstance(statement, LOOPS):
@@ -127,23 +131,36 @@ def ordered(statements: Sequence[tree.Statement]) -> list[int]:
     for i, statement in enumerate(statements):
         for name in defined(statement):
             makers.setdefault(name.text, i)
-    graph: nx.DiGraph[int] = nx.DiGraph()
-    graph.add_nodes_from(range(len(statements)))
+    users: list[list[int]] = [[] for _ in statements]
+    missing = [0] * len(statements)
     for i, statement in enumerate(statements):
         own = {name.text for name in defined(statement) if makers[name.text] == i}
         needed = used(statement)
+        before = {makers[name] for name in needed - own if name in makers}
         if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
-            graph.add_edge(i, i)
-        graph.add_edges_from((makers[name], i) for name in needed - own if name in makers)
-    try:
-        return list(nx.lexicographical_topological_sort(graph))
-    except nx.NetworkXUnfeasible:
-        component = min(
-            (c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min
-        )
-        start = min(component)
-        edges = nx.find_cycle(graph.subgraph(component), start)
-        raise Cycle([edge[0] for edge in edges]) from None
+            before.add(i)
+        missing[i] = len(before)
+        for one in before:
+            users[one].append(i)
+    ready = [i for i, count in enumerate(missing) if not count]
+    order: list[int] = []
+    while ready:
+        order.append(heappop(ready))
+        for user in users[order[-1]]:
+            missing[user] -= 1
+            if not missing[user]:
+                heappush(ready, user)
+    if len(order) < len(statements):
+        raise Cycle(_cycle(nx.DiGraph((one, i) for one, after in enumerate(users) for i in after)))
+    return order
+
+
+def _cycle(graph: nx.DiGraph[int]) -> list[int]:
+    """The cycle that begins first."""
+    component = min(
+        (c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min
+    )
+    return [edge[0] for edge in nx.find_cycle(graph.subgraph(component), min(component))]
 
 
 def _loops(graph: nx.DiGraph[int], component: set[int]) -> bool:

@@ -13,10 +13,12 @@ from graphc.dims import Dim
 from graphc.elaborate.habits import NAMES
 from graphc.elaborate.model import Condition, Declared, DimInfo, StatedRule
 from graphc.graph import Node
+from graphc.limits import Exceeded
 from graphc.names import Scope as Names
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.shaping import index
+from graphc.sizes import checked
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.types import known_facts, learn
@@ -34,6 +36,11 @@ class Mistake(Exception):
 
 class Silent(Exception):
     """The statement needs a name whose own statement is wrong: that error says enough."""
+
+
+def beyond(much: Exceeded, span: Span) -> Mistake:
+    """The mistake that a limit is passed, here if nobody knew where."""
+    return mistake("E503", much.message, much.span or span, much.help)
 
 
 def mistake(code: str, message: str, span: Span, help: str | None = None) -> Mistake:
@@ -158,6 +165,7 @@ class Context:
     repeat that is a loop, where a parameter exists once for each index; `copies` is how often
     what is at hand is written out by the repeats around it. `rules` are those met, by their place,
     of which `only_rule` counts alone where it is one.
+    `expanded` counts the statements of blocks and steps so far, each as often as it is used.
     """
 
     dtype: str
@@ -183,6 +191,7 @@ class Context:
     rules: dict[str, StatedRule] = field(default_factory=dict)
     rolling: tuple[str, Dim, Dim] | None = None
     copies: int = 1
+    expanded: int = 0
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
 
@@ -225,7 +234,8 @@ class Context:
 
     def known(self, dim: Dim) -> int | None:
         """The value of a dim that is known at compile time."""
-        return dim.substitute(self.fixed).constant
+        value = dim.substitute(self.fixed)
+        return None if value.constant is None else checked(value).constant
 
     def name_node(self, node: Node, path: str | None) -> None:
         """Give a node a name; the least nested name wins."""

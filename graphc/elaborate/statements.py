@@ -30,10 +30,12 @@ from graphc.elaborate.scope import (
     Mistake,
     Scope,
     Silent,
+    beyond,
     mistake,
 )
 from graphc.elaborate.values import to_node
 from graphc.graph import Node, stamped
+from graphc.limits import EXPANDED, Exceeded
 from graphc.ops import FUNCTIONS
 from graphc.source import Origin, Span, error
 from graphc.syntax import tree
@@ -177,7 +179,10 @@ def _taken(context: Context, statement: tree.Statement, name: tree.Ident) -> Mis
 def _guarded(context: Context, scope: Scope, statement: tree.Statement) -> Iterator[None]:
     """In a file, a mistake is kept and the names of its statement are poisoned."""
     try:
-        yield
+        try:
+            yield
+        except Exceeded as much:
+            raise beyond(much, statement.span) from None
     except (Mistake, Silent) as wrong:
         if scope.outer is not None or scope.block is not None:
             raise
@@ -215,8 +220,22 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
         handler = _HANDLERS.get(statement.__class__)
         if handler is None:
             continue
+        if scope.outer is not None or scope.block is not None:
+            _count(context, statement)
         with _guarded(context, scope, statement), stamped(Origin(statement.span, context.origin)):
             handler(context, scope, statement)
+
+
+def _count(context: Context, statement: tree.Statement) -> None:
+    """Count a statement of a block or a step, of which there are as many as there are uses."""
+    context.expanded += 1
+    if context.expanded > EXPANDED:
+        raise mistake(
+            "E503",
+            f"blocks and steps are written out to more than {EXPANDED} statements",
+            context.uses[0][1] if context.uses else statement.span,
+            "blocks that use blocks multiply their uses; `repeat` and `scan` make loops of them",
+        )
 
 
 def _cycle(scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:

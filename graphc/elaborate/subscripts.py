@@ -10,12 +10,13 @@ from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.scope import Context, Mistake, mistake
 from graphc.elaborate.values import describe
 from graphc.graph import Node
+from graphc.limits import RANK
 from graphc.ops.select import gather
 from graphc.ops.shaping import expand, index
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.canonical import on_one_line
-from graphc.types import MAXIMAL_RANK, known_facts, same
+from graphc.types import known_facts, same
 
 Part = tuple[tree.Index, Any]
 
@@ -102,9 +103,9 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
     result = value if whole else index(value, items=tuple(items))
     if gathered:
         result = gather(result, gathered[1], axis=gathered[0])
-    if result.rank + len(new_axes) > MAXIMAL_RANK:
+    if result.rank + len(new_axes) > RANK:
         axes = result.rank + len(new_axes)
-        raise mistake("E309", f"{axes} axes; NumPy has at most {MAXIMAL_RANK}", span)
+        raise mistake("E309", f"{axes} axes; NumPy has at most {RANK}", span)
     return expand(result, axes=tuple(new_axes)) if new_axes else result
 
 

@@ -16,6 +16,7 @@ from graphc.elaborate.scope import (
 )
 from graphc.graph import OPERATORS, Node, as_node
 from graphc.ops import Function
+from graphc.sizes import checked
 from graphc.source import Span
 from graphc.types import known_facts, show
 
@@ -120,18 +121,16 @@ def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
         return OPERATORS[op](as_node(left), as_node(right)) if decided is None else decided
     try:
         if op in INTEGER:
-            return known_facts().normal(INTEGER[op](left, right))
+            return known_facts().normal(checked(INTEGER[op](left, right)))
         exponent = right.constant
         if op == "**" and exponent is not None and exponent >= 0:
-            return left**exponent
+            return checked(left**exponent)
         one, other = left.constant, right.constant
         if one is None or other is None:
             return OPERATORS[op](as_node(left), as_node(right))
         return _floats(op, one, other, span)
     except ZeroDivisionError:
         raise mistake("E310", "division by zero in a constant", span) from None
-    except OverflowError as why:
-        raise mistake("E310", str(why), span) from None
 
 
 def _floats(op: str, left: float, right: float, span: Span) -> Any:

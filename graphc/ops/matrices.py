@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from string import ascii_lowercase
+from string import ascii_letters
 from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import AxisMap, Node, Op
+from graphc.limits import Exceeded
 from graphc.ops.axes import batch_axes, from_the_right
 from graphc.ops.batching import with_attrs
 from graphc.ops.define import composite, constant, first_to_float, linear
@@ -88,7 +89,9 @@ def _lettered(node: Node) -> AxisMap:
 
 
 def _under_a_letter(size: Dim, x: Node, **attrs: Any) -> dict[str, Any]:
-    letter = next(a for a in ascii_lowercase if a not in attrs["whole"])
+    letter = next((a for a in ascii_letters if a not in attrs["whole"]), None)
+    if letter is None:
+        raise Exceeded(f"`np.einsum` has {len(ascii_letters)} letters; more axes are needed here")
     led: dict[str, Any] = {name: letter + attrs[name] for name in ("part", "whole")}
     return led | {"shape": (size, *attrs["shape"])}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.dims import Dim
 from graphc.graph import OPERATORS, AxisMap, Node, Op, as_node
+from graphc.limits import PARTS
 from graphc.ops.axes import from_the_right, reshape_help
 from graphc.ops.batching import ranked, with_attrs
 from graphc.ops.define import composite, constant, linear, normal_axis, stretched_axes, to_float
@@ -317,16 +318,13 @@ def stack(*xs: Node, axis: int = 0) -> Node:
 def split(x: Node, n: Dim, axis: int = -1) -> tuple[Node, ...]:
     place = normal_axis(axis, x.rank, "split")
     parts = n.constant
-    if parts is None or parts < 1:
-        raise Mismatch("E209", f"`split` needs a positive number of parts, found {n}")
+    if parts is None or not 1 <= parts <= PARTS:
+        raise Mismatch("E209", f"`split` makes from 1 to {PARTS} parts, found {n}")
     size = known_facts().normal(x.shape[place] // parts)
     if not same(size * parts, x.shape[place]):
-        known = f"require {x.shape[place]} % {parts} == 0"
-        raise Mismatch(
-            "E302",
-            f"axis {place} of {x.type} does not split into {parts} equal parts",
-            None if x.shape[place].constant is not None else f"if it does, say so: `{known}`",
-        )
+        message = f"axis {place} of {x.type} does not split into {parts} equal parts"
+        fact = f"if it does, say so: `require {x.shape[place]} % {parts} == 0`"
+        raise Mismatch("E302", message, None if x.shape[place].constant is not None else fact)
     return tuple(part_of(x, place, size * i, size) for i in range(parts))
 
 

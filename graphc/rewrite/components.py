@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from graphc.types import Shape, same_shape
 
 SMALL = 32
 """Elements beside the long axis, at most."""
+
+MOST_AXES = 32
+"""So many axes NumPy iterates over, which holds the components while they are made."""
 
 LONG = 64
 """From here on an axis of known length is a long one."""
@@ -132,7 +136,7 @@ def _is_long(n: Dim) -> bool:
 def _is_small(node: Node) -> bool:
     """Has an array no more than one long axis, and few elements beside?"""
     small = [n.constant or 0 for n in node.shape if not _is_long(n)]
-    return len(small) >= node.rank - 1 and int(np.prod(small, dtype=np.int64)) <= SMALL
+    return node.rank <= MOST_AXES and len(small) >= node.rank - 1 and prod(small) <= SMALL
 
 
 def _possible(node: Node) -> bool:
@@ -180,7 +184,7 @@ _VIEWS = frozenset({"index", "reshape", "expand", "broadcast_to", "permute", "in
 
 
 def _small_size(shape: Shape) -> int:
-    return int(np.prod([n.constant or 0 for n in shape if not _is_long(n)], dtype=np.int64))
+    return prod(n.constant or 0 for n in shape if not _is_long(n))
 
 
 def operations(node: Node) -> int:

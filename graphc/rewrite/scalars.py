@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from graphc.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.loop import rebuild
 from graphc.ops.scalars import on_numbers
 from graphc.ops.shaping import index
-from graphc.rewrite.components import LONG, Expansion, operations
+from graphc.rewrite.components import LONG, MOST_AXES, Expansion, operations
 from graphc.rewrite.grids import Grid, each
 from graphc.rewrite.mapping import mapped
 
@@ -53,7 +54,8 @@ def by_number(graph: Graph) -> InNumbers | None:
 
 
 def _is_tiny(node: Node) -> bool:
-    return all(n.constant is not None and n.constant < LONG for n in node.shape)
+    known = [n.constant for n in node.shape if n.constant is not None and n.constant < LONG]
+    return len(known) == node.rank <= MOST_AXES and prod(known) <= WHOLE * FEW
 
 
 def _is_given(node: Node) -> bool:

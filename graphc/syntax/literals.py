@@ -7,22 +7,31 @@ import math
 import re
 from typing import Any
 
+from graphc.limits import INTEGER
 from graphc.source import Diagnostic, GraphError, Span, error
 from graphc.syntax import tree
 from graphc.syntax.tokens import Token, token_span
 
-MOST_DIGITS = 4300  # Python's own limit, beyond which reading a number takes quadratic time
+MOST_DIGITS = len(str(INTEGER))
 ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"'}
 
 
 def integer(span: Span, token: Token) -> tree.Number:
-    digits = len(token.value)
-    try:
-        if digits <= MOST_DIGITS:
-            return tree.Number(span, int(token.value))
-    except ValueError:  # the interpreter was started with a lower limit
-        pass
-    raise GraphError([error("E105", f"an integer of {digits} digits is too long", span)])
+    digits = token.value.lstrip("0")
+    if len(digits) <= MOST_DIGITS and int(digits or "0") <= INTEGER:
+        return tree.Number(span, int(digits or "0"))
+    raise GraphError(
+        [
+            error(
+                "E105",
+                f"an integer of {len(digits)} digits is too long; the largest is {INTEGER}",
+                span,
+                help=f"write a float: `{digits[0]}.{digits[1:4]}e{len(digits) - 1}`"
+                if len(digits) < 309
+                else None,
+            )
+        ]
+    )
 
 
 def floating(span: Span, token: Token) -> tree.Number:

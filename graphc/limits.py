@@ -1,0 +1,40 @@
+"""How large what a file asks for may grow: every limit, and the exception that one is passed."""
+
+from __future__ import annotations
+
+from graphc.source import Span
+
+FILE = 16 << 20
+"""Bytes that are read of one file, or of standard input."""
+TOKENS = 500_000
+"""Words, numbers and signs in a file."""
+INTEGER = 2**63 - 1
+"""The largest integer known at compile time: arrays of integers are int64."""
+RANK = 64
+"""Axes of an array, as NumPy's."""
+ELEMENTS = 2**44
+"""Elements of an array: with eight bytes each, all that a processor can address."""
+LISTED = 100_000
+"""Numbers in a list that is known at compile time."""
+COPIES = 10_000
+"""Steps of a loop that are written out one after the other; nested loops multiply theirs."""
+EXPANDED = 20_000
+"""Statements in blocks, each time that one is used, and in steps that are written out."""
+PARTS = 10_000
+"""Values that one operation gives."""
+DIM_FACTORS = 64
+"""Symbols and numbers in a dim that is written out as a sum of products."""
+DIM_POWER = 64
+"""The highest power of a dim."""
+DIM_NESTING = 8
+"""Floor divisions inside of one another, where `%` is one too."""
+SIZE_TERMS = 256
+"""Terms in the number of elements of an array, written out as a sum of products."""
+
+
+class Exceeded(Exception):
+    """A limit is passed; `span` is where, which whoever knows it adds."""
+
+    def __init__(self, message: str, help: str | None = None, span: Span | None = None) -> None:
+        super().__init__(message)
+        self.message, self.help, self.span = message, help, span

@@ -1,0 +1,186 @@
+"""Texts that ask for too much: each is compiled, or refused by a limit that has a place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.limits import DIM_FACTORS, ELEMENTS, EXPANDED, LISTED, PARTS
+from graphc.pipeline import Options, compile_text, load
+from graphc.source import GraphError
+
+DOZEN = range(12)
+
+
+def doubled(first: str, form: str, times: int) -> str:
+    """`a0 = first`, and so often a definition of the next by the last, twice."""
+    later = (form.format(a=f"a{n}", b=f"a{n + 1}") for n in range(times))
+    return "\n".join([first, *later])
+
+
+def nested_division(depth: int, operation: str) -> str:
+    text = "D"
+    for number in range(depth):
+        text = f"({text} + {number + 1}) {operation} {number + 2}"
+    return text
+
+
+REFUSED = {
+    "a sum of dims cubed": (
+        f"dim {', '.join(f'd{i}' for i in DOZEN)}\n"
+        f"input z: [({' + '.join(f'd{i}' for i in DOZEN)})**3]\noutput y = sum(z)",
+        f"a dim has 936 factors when it is written out; at most {DIM_FACTORS}",
+        "2:11",
+    ),
+    "a product of sums of dims": (
+        f"dim {', '.join(f'd{i}, e{i}' for i in DOZEN)}\n"
+        f"input z: [{' * '.join(f'(d{i} + e{i})' for i in DOZEN)}]\noutput y = sum(z)",
+        f"a dim has 160 factors when it is written out; at most {DIM_FACTORS}",
+        "2:11",
+    ),
+    "many axes that are sums": (
+        f"dim {', '.join(f'd{i}, e{i}' for i in DOZEN)}\n"
+        f"input z: [{', '.join(f'd{i} + e{i}' for i in DOZEN)}]\noutput y = sum(z)",
+        "the size of an array here has 4096 terms when it is written out; at most 256",
+        "2:1",
+    ),
+    "squares of an alias": (
+        doubled("dim D\ndim a0 = D", "dim {b} = {a} * {a}", 30) + "\ninput z: [a30]\noutput z",
+        "a dim is raised to a power beyond 64",
+        "9:10",
+    ),
+    "squares of a sum": (
+        doubled("dim D\ndim a0 = D + 1", "dim {b} = {a} * {a}", 30) + "\ninput z: [a30]\noutput z",
+        f"a dim has 65 factors when it is written out; at most {DIM_FACTORS}",
+        "8:10",
+    ),
+    "a dim divided and added": (
+        doubled("dim D, E\ndim a0 = D", "dim {b} = ({a} + 1) // ({a} + E)", 30) + "\noutput y = 1",
+        "floor divisions of dims are nested beyond 8 deep",
+        "11:10",
+    ),
+    "remainders of remainders": (
+        f"dim D\ninput z: [{nested_division(30, '%')} + 1]\noutput z",
+        f"a dim has 87 factors when it is written out; at most {DIM_FACTORS}",
+        "2:36",
+    ),
+    "a list of a list of a list": (
+        doubled("const a0 = [1, 2]", "const {b} = [{a}, {a}]", 30) + "\noutput y = sum(a30)",
+        f"a list of 131072 numbers; at most {LISTED} are known at compile time",
+        "17:13",
+    ),
+    "squares of a number": (
+        doubled("const a0 = 3", "const {b} = {a} * {a}", 30) + "\noutput y = 1.0 * a30",
+        "an integer here is beyond int64, whose largest is 9223372036854775807",
+        "7:12",
+    ),
+    "a power of a power": (
+        "input x\noutput y = x * 3000 ** 60",
+        "an integer here is beyond int64, whose largest is 9223372036854775807",
+        "2:16",
+    ),
+    "a fixed dim to a power": (
+        "dim D = 1000000\ninput x: [D]\nparam p ~ D ** 60\noutput y = x * p",
+        "an integer here is beyond int64, whose largest is 9223372036854775807",
+        "3:1",
+    ),
+    "blocks that use blocks": (
+        "block b0(x: []) -> y: [] { y = tanh(x) }\n"
+        + "\n".join(f"block b{n + 1}(x: []) -> y: [] {{ y = b{n}(b{n}(x)) }}" for n in range(40))
+        + "\ninput x\noutput y = b40(x)",
+        f"blocks and steps are written out to more than {EXPANDED} statements",
+        "43:12",
+    ),
+    "functions of functions": (
+        "block b0(x: [], f: fn) -> y: [] { y = f(f(x)) }\n"
+        + "\n".join(
+            f"block b{n + 1}(x: [], f: fn) -> y: [] {{ y = b{n}(b{n}(x, f=f), f=f) }}"
+            for n in range(40)
+        )
+        + "\ninput x\noutput y = b40(x, f=tanh)",
+        f"blocks and steps are written out to more than {EXPANDED} statements",
+        "43:12",
+    ),
+    "loops in loops with parameters": (
+        "input x: [3]\nrepeat a[i in 1..10000] carry g = x {\n"
+        "    repeat b[j in 1..10000] carry h = g { param w: [3]; next h = h * w }\n"
+        "    next g = h\n}\noutput g",
+        f"blocks and steps are written out to more than {EXPANDED} statements",
+        "3:5",
+    ),
+    "more parts than an axis should have": (
+        "input x: [1000000]\na = split(x, 1000000)\noutput y = x",
+        f"`split` makes from 1 to {PARTS} parts, found 1000000",
+        "2:5",
+    ),
+    "an identity of 10**12": (
+        "input x\noutput y = x * sum(eye(1000000000000))",
+        f"an array here has {10**24} elements; at most {ELEMENTS} can be addressed",
+        "2:20",
+    ),
+    "a parameter beyond any machine": (
+        "param p: [1000000000, 1000000000]\noutput y = sum(p)",
+        f"an array here has {10**18} elements; at most {ELEMENTS} can be addressed",
+        "1:1",
+    ),
+    "an outer product beyond any machine": (
+        "dim N = 1000000000\ninput x: [N]\noutput y = sum(x[:, _] * x[_, :])",
+        f"an array here has {10**18} elements; at most {ELEMENTS} can be addressed",
+        "3:1",
+    ),
+    "a Jacobian of 80 axes": (
+        f"input x: [{', '.join(['1'] * 40)}]\noutput y = tanh(x)\nderive jacobian y wrt x",
+        "an array here has 80 axes; NumPy has at most 64",
+        "3:1",
+    ),
+    "a Hessian of 80 axes": (
+        f"input x: [{', '.join(['1'] * 40)}]\noutput y = sum(tanh(x))\nderive hessian y wrt x",
+        "an array here has 80 axes; NumPy has at most 64",
+        "3:1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_limit_is_stated_at_its_place(name: str, level: str) -> None:
+    text, message, place = REFUSED[name]
+    with pytest.raises(GraphError) as caught:
+        compile_text(text, "a.graph", Options(level=level))
+    (only,) = caught.value.diagnostics
+    assert only.message == message
+    assert str(only.span) == f"a.graph:{place}"
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("axes", [20, 27])
+def test_jacobians_of_many_axes(axes: int, level: str) -> None:
+    """There are more axes than small letters, and than NumPy's iterators take."""
+    kind = f"[{', '.join(['1'] * (axes - 1))}, 2]"
+    text = f"input x: {kind}\noutput y = tanh(x)\noutput s = sum(y)\nderive jacobian y wrt x\n"
+    built = load(
+        compile_text(f"{text}derive hessian s wrt x", options=Options(level=level)).text, "many"
+    )
+    x = np.array([0.3, -0.7]).reshape((1,) * (axes - 1) + (2,))
+    slope = 1 - np.tanh([0.3, -0.7]) ** 2
+    first = np.reshape(built.jacobian_y(x)["x"], (2, 2))
+    np.testing.assert_allclose(first, np.diag(slope), rtol=1e-14)
+    second = np.reshape(built.hessian_s(x)["x"]["x"], (2, 2))
+    np.testing.assert_allclose(second, np.diag(-2 * np.tanh([0.3, -0.7]) * slope), rtol=1e-14)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_an_array_of_many_small_axes_is_not_taken_apart(level: str) -> None:
+    """2**64 elements are more than 64 bits count."""
+    text = f"input x: [{', '.join(['2'] * 40)}]\noutput y = x[{', '.join(['0'] * 40)}]\n"
+    result = compile_text(f"{text}derive grad y wrt x", options=Options(level=level))
+    assert result.text.count("\n") < 500
+
+
+def test_integers_that_floats_do_not_hold() -> None:
+    """A fixed dim to a power is known, and beyond any float."""
+    text = "dim D = 9000000000000000000\noutput y = 1.0 / D ** 60"
+    with pytest.raises(GraphError, match=r"beyond int64") as caught:
+        compile_text(text, "a.graph")
+    (only,) = caught.value.diagnostics
+    assert str(only.span) == "a.graph:2:12"
