@@ -21,6 +21,7 @@ from graphc.elaborate.warnings import warnings
 from graphc.graph import Node, as_node, intern
 from graphc.loop import rebuild
 from graphc.resources import grammar_text
+from graphc.sizes import checked
 from graphc.source import Diagnostic, GraphError, Source, did_you_mean, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse
@@ -162,7 +163,7 @@ def specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) ->
     attrs = {name: _substituted(value, fixed) for name, value in node.attrs.items()}
     shape = tuple(axis.substitute(fixed) for axis in node.shape)
     if node.op.name == "dim" and attrs["value"].constant is not None:
-        return as_node(attrs["value"])
+        return as_node(checked(attrs["value"]))
     if args == node.args and attrs == dict(node.attrs) and shape == node.shape:
         return node
     return intern(node.op, args, attrs, Type(node.type.dtype, shape), node.salt)
