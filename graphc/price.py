@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.calculus.cost import Cost, cost
+from graphc.compilation import compilation
 from graphc.derivatives import cheapest
 from graphc.elaborate.model import Model
-from graphc.graph import building
 from graphc.pipeline import Options, model_of
 from graphc.programs import halves, made_of
 from graphc.source import Source
@@ -31,7 +31,7 @@ def price(
     source: Source, options: Options, folder: Path | None
 ) -> tuple[Model, tuple[Priced, ...]]:
     """What the functions of a source's module cost in each mode; raises GraphError."""
-    with building()():
+    with compilation():
         model = model_of(source, options, folder)
         split = halves(model, options)
         forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
