@@ -20,6 +20,7 @@ from graphc.limits import Exceeded
 from graphc.names import Scope, flat
 from graphc.plan.blocks import in_blocks
 from graphc.plan.destinations import with_destinations
+from graphc.plan.limits import beyond_any_machine, refused
 from graphc.plan.live import live
 from graphc.plan.memory import in_memory
 from graphc.plan.naming import indices
@@ -30,7 +31,7 @@ from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
 from graphc.rewrite.liveness import Sizes, size_of
 from graphc.rewrite.scalars import by_number
 from graphc.rewrite.within import Bound, Planned
-from graphc.source import Diagnostic
+from graphc.source import Diagnostic, GraphError
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,22 @@ def compiled_of(model: Model, options: Options) -> Compiled:
     compiled = Compiled(
         model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
     )
+    _check_sizes(compiled)
     if bounded is None:
         return compiled
     return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+
+
+def _check_sizes(compiled: Compiled) -> None:
+    """GraphError where an array is larger than any memory."""
+    model = compiled.model
+    width = BYTES[model.dtype]
+    declared = [("an input", d) for d in model.inputs] + [("a parameter", d) for d in model.params]
+    found = [x for what, d in declared for x in refused(what, d.node.type, d.span, width)]
+    functions = (compiled.forward, compiled.backward, *compiled.derived)
+    found = found or [*beyond_any_machine((one.program for one in functions), width)]
+    if found:
+        raise GraphError(dict.fromkeys(found))
 
 
 def _planned_halves(

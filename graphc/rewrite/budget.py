@@ -51,7 +51,7 @@ def amount(size: int) -> str:
     >>> amount(812), amount(30_100_000)
     ('812 bytes', '30.1 MB')
     """
-    for power, unit in ((3, "GB"), (2, "MB"), (1, "KB")):
+    for power, unit in ((4, "TB"), (3, "GB"), (2, "MB"), (1, "KB")):
         if size >= 1000**power:
             return f"{size / 1000**power:.3g} {unit}"
     return f"{size} bytes" if size != 1 else "1 byte"
