@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from graphc import __version__
 from graphc.calculus.functions import Split, both, cut, moved, rewritten
@@ -31,7 +32,8 @@ from graphc.rewrite.engine import DERIVED, LEVELS, PASSES
 from graphc.rewrite.liveness import Sizes, size_of
 from graphc.rewrite.scalars import by_number
 from graphc.rewrite.within import Bound, Planned
-from graphc.source import Diagnostic, GraphError
+from graphc.source import Diagnostic, GraphError, Source
+from graphc.syntax.canonical import on_one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,30 @@ class Options:
     rule: str = ""
 
     @property
+    def stated(self) -> dict[str, Any]:
+        """What is said beside the file and its level, in canonical spacing, in one order."""
+        given: dict[str, Any] = {
+            "dtype": self.dtype if self.dtype != "float64" else "",
+            "dim": {name: self.dims[name] for name in sorted(self.dims)},
+            "const": {name: _canonical(self.consts[name]) for name in sorted(self.consts)},
+            "derive": [_canonical(text) for text in self.derive],
+            "mode": self.mode,
+            "memory": self.memory.replace(" ", ""),
+            "trace-nan": self.trace,
+        }
+        return {name: value for name, value in given.items() if value}
+
+    @property
     def fast(self) -> bool:
         """Is memory planned?"""
         return self.level == "-O2"
 
 
 DEFAULTS = Options()
+
+
+def _canonical(written: str) -> str:
+    return on_one_line(Source("option", written).whole)
 
 
 def halves(model: Model, options: Options) -> Split:
@@ -90,8 +110,9 @@ def compiled_of(model: Model, options: Options) -> Compiled:
     forward, backward = _planned_halves(model, split, begin, options)
     derived = [_function(model, one, begin, options, bounded) for one in model.derivations]
     compiled = Compiled(
-        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived)
-    )
+        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived),
+        options.stated,
+    )  # fmt: skip
     _check_sizes(compiled)
     if bounded is None:
         return compiled

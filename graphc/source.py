@@ -22,6 +22,11 @@ class Source:
         starts = [0, *(i + 1 for i, character in enumerate(self.text) if character == "\n")]
         object.__setattr__(self, "line_starts", tuple(starts))
 
+    @property
+    def whole(self) -> Span:
+        """All of the text."""
+        return Span(self, 0, len(self.text))
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1."""
         line = bisect_right(self.line_starts, offset)

@@ -156,6 +156,34 @@ def test_standard_streams_of_a_process() -> None:
     assert "\r" not in text
 
 
+@pytest.mark.parametrize("name", ["numpy", "scipy", "random", "types"])
+def test_a_module_that_would_hide_another(graph: Path, name: str) -> None:
+    """Nothing beside it could import that any more, NumPy least of all; in a package it can."""
+    file = graph.rename(graph.with_name(f"{name}.graph"))
+    message = plain(run("compile", file), 1)
+    assert f"would hide Python's or NumPy's `{name}`" in message
+    better = message.split("write `-o ")[1].removesuffix("`\n")
+    assert not file.with_suffix(".py").exists()
+    plain(run("compile", file, "-o", better), 0)
+    assert (graph.parent / f"{name}_net.py").exists()
+    package = graph.parent / "package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    assert plain(run("compile", file, "-o", package), 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "better"), [("class", "class_"), ("my-net", "my_net"), ("3d", "net_3d")]
+)
+def test_a_module_that_cannot_be_imported(graph: Path, name: str, better: str) -> None:
+    file = graph.rename(graph.with_name(f"{name}.graph"))
+    message = plain(run("compile", file), 0)
+    assert message.startswith(f"warning[W002]: `import {name}` is no Python: ")
+    assert message.endswith(f"{better}.py`\n")
+    assert file.with_suffix(".py").exists()
+    assert plain(run("compile", file, "-o", graph.parent / f"{better}.py"), 0) == ""
+
+
 def test_the_output_is_the_input(graph: Path) -> None:
     link = graph.parent / "net.py"
     link.symlink_to(graph)

@@ -55,7 +55,8 @@ def pullback(
             for child, slot in _children(graph, node):
                 value = pulled[child][slot] if child in pulled else None
                 if value is not None:
-                    terms.append(Term(fitted(value, node), child, slot))
+                    with stamped(child.origin):  # what is declared has no statement of its own
+                        terms.append(Term(fitted(value, node), child, slot))
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
                 if node.op is not RESULT and node not in given:

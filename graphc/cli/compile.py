@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import keyword
 import os
+import re
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,7 +38,7 @@ from graphc.cli.options import (
     shown,
 )
 from graphc.cli.write import replace
-from graphc.source import GraphError
+from graphc.source import GraphError, error
 
 if TYPE_CHECKING:
     from graphc.pipeline import Options
@@ -71,6 +74,8 @@ def compile_(
             "standard input and output cannot be watched", param_hint="--watch"
         )
     target = _target(file, out)
+    if target is not None and target.suffix == ".py":
+        _check_name(target)
     given = Options(
         dims(dim),
         pairs(const, "--const"),
@@ -118,6 +123,31 @@ def _checked(file: str, out: str, stem: str) -> Path:
     if not target.parent.is_dir():
         raise fail(f"cannot write {target}: there is no folder {target.parent}")
     return target
+
+
+def _check_name(target: Path) -> None:
+    """Refuse a module that hides another; warn where `import` cannot say its name."""
+    name = target.stem
+    inside = (target.parent / "__init__.py").exists()  # a package, whose modules hide nothing
+    if not inside and name in {"numpy", "scipy", *sys.stdlib_module_names}:
+        better = shown(target.with_name(f"{name}_net.py"))
+        raise fail(
+            f"{shown(target)} would hide Python's or NumPy's `{name}` from what stands beside it;"
+            f" write `-o {better}`"
+        )
+    if not name.isidentifier() or keyword.iskeyword(name):
+        word = re.sub(r"\W", "_", name) + ("_" if keyword.iskeyword(name) else "")
+        better = word if word.isidentifier() else f"net_{word}"
+        show(
+            [
+                error(
+                    "W002",
+                    f"`import {name}` is no Python: {shown(target)} can only be loaded by its path",
+                    None,
+                    help=f"write `-o {shown(target.with_name(f'{better}.py'))}`",
+                )
+            ]
+        )
 
 
 def _compile(file: str, target: Path | None, options: Options) -> int:

@@ -73,7 +73,8 @@ def elaborate(
         )
     if context.diagnostics:
         raise GraphError(_in_order(file.span.source, context.diagnostics))
-    return _model(context, file, derivations if clauses else default_derivation(context))
+    imported = tuple(space.source for space in loader.loaded.values())
+    return _model(context, file, imported, derivations if clauses else default_derivation(context))
 
 
 @cache
@@ -112,7 +113,12 @@ def _in_order(source: Source, diagnostics: Iterable[Diagnostic]) -> list[Diagnos
 # ---- the model ----------------------------------------------------------------------------------
 
 
-def _model(context: Context, file: tree.File, derivations: Sequence[Derivation]) -> Model:
+def _model(
+    context: Context,
+    file: tree.File,
+    imported: tuple[Source, ...],
+    derivations: Sequence[Derivation],
+) -> Model:
     """The declarations, with the value of every dim that has one substituted in the nodes."""
     outputs = _ordered_outputs(context, file)
     conditions = _conditions(context)
@@ -141,6 +147,7 @@ def _model(context: Context, file: tree.File, derivations: Sequence[Derivation])
         warnings=warnings(context, file),
         surrogate=context.surrogate,
         rules=tuple(context.rules.values()),
+        imported=imported,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -203,6 +204,8 @@ def _check_range(kind: str, numbers: Sequence[float], span: Span) -> None:
 
 def _plain(context: Context, value: Any, span: Span) -> float:
     if isinstance(value, float):
+        if not math.isfinite(value):
+            raise mistake("E218", f"an initialiser takes finite numbers, found {value:g}", span)
         return value
     known = context.known(value) if isinstance(value, Dim) else None
     if known is None:

@@ -160,8 +160,9 @@ class StatedRule:
 class Model:
     """A file, elaborated: every dim that has a value is substituted in the nodes.
 
-    `surrogate` says that some derivative is meant to differ from the true one. `notes` say what is
-    computed otherwise than it is written. `rules` are those of the blocks that it uses.
+    `surrogate` says that some derivative is meant to differ from the true one. `imported` are the
+    files that it takes blocks from; `notes` say what is computed otherwise than it is written.
+    `rules` are those of the blocks that it uses.
     """
 
     name: str
@@ -177,10 +178,11 @@ class Model:
     derivations: tuple[Derivation, ...]
     warnings: tuple[Diagnostic, ...]
     surrogate: bool
+    imported: tuple[Source, ...] = ()
     notes: tuple[Diagnostic, ...] = ()
     rules: tuple[StatedRule, ...] = ()
 
     @property
     def span(self) -> Span:
         """The whole file."""
-        return Span(self.source, 0, len(self.source.text))
+        return self.source.whole

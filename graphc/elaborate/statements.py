@@ -222,7 +222,9 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             continue
         if scope.outer is not None or scope.block is not None:
             _count(context, statement)
-        with _guarded(context, scope, statement), stamped(Origin(statement.span, context.origin)):
+        declares = isinstance(statement, tree.Input | tree.Param)  # and computes nothing
+        origin = None if declares else Origin(statement.span, context.origin)
+        with _guarded(context, scope, statement), stamped(origin):
             handler(context, scope, statement)
 
 

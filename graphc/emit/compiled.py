@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Model
@@ -59,7 +60,8 @@ class Derived:
 class Compiled:
     """Everything that goes into a module.
 
-    `planned` is what a bound on its memory came to, `warnings` what was to be said of that.
+    `options` are what was asked for beside the file, by the names of the command line. `planned` is
+    what a bound on its memory came to, `warnings` what was to be said of that.
     `moved` is the program of the outputs with something added to intermediate nodes that functions
     differentiate by; `watched` are the programs that look at each value, for `trace`.
     """
@@ -72,6 +74,7 @@ class Compiled:
     backward: Derived
     cached: tuple[Node, ...]
     derived: tuple[Derived, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
     planned: tuple[Planned, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     moved: Program | None = None

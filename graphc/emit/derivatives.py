@@ -52,6 +52,19 @@ def _held(variable: str, node: Node, compiled: Compiled) -> str:
     return f"{variable}.copy()"
 
 
+_HOW = {
+    "-O0": (
+        "Each line is a term of the chain rule: d_v stands for the derivative by v, "
+        "and where v has\nseveral children it is the sum of their contributions.\n"
+    ),
+    "-O2": (
+        "d_v stands for the derivative by v, or for a part of it; lines stand in the order and\n"
+        "compute in the places that take the least memory.\n"
+    ),
+}
+"""What the statements of `backward` are, by level."""
+
+
 def backward(compiled: Compiled) -> str:
     one = compiled.backward
     floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
@@ -88,8 +101,7 @@ def backward(compiled: Compiled) -> str:
             if one_default
             else "what is left out is 0.\n"
         )
-        + "Each line is a term of the chain rule: d_v stands for the derivative by v, "
-        "and where v has\nseveral children it is the sum of their contributions.\n"
+        + _HOW[compiled.level]
         + f"\n{out.ABOUT}"
     )
     return function(

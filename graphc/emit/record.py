@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphc.dims import Dim
@@ -12,6 +13,7 @@ from graphc.emit.families import shown
 from graphc.graph import Node
 from graphc.names import fields
 from graphc.plan.live import live
+from graphc.source import Source
 from graphc.syntax.canonical import on_one_line
 from graphc.types import Type
 
@@ -29,8 +31,9 @@ def graph_record(compiled: Compiled) -> list[str]:
     width = BYTES[model.dtype]
     record: dict[str, Any] = {
         "name": model.name,
-        "source": f"sha256:{hashlib.sha256(on_one_line(model.span).encode()).hexdigest()}",
+        "source": f"sha256:{_digest([model.source, *model.imported])}",
         "graphc": compiled.version,
+        "options": compiled.options,
         "level": compiled.level,
         "dtype": model.dtype,
         "dims": {d.name: d.fixed for d in model.dims},
@@ -50,6 +53,30 @@ def graph_record(compiled: Compiled) -> list[str]:
     for key, value in record.items():
         lines += [f"    {line}" for line in _entry(key, value)]
     return [*lines, "}"]
+
+
+def _digest(sources: Iterable[Source]) -> str:
+    """One for these files, whatever their layout, their comments and the names of their folders."""
+    text = "\n".join(on_one_line(source.whole) for source in sources)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def said(options: Mapping[str, Any]) -> str:
+    """Options as they are written on the command line."""
+    words: list[str] = []
+    for name, value in options.items():
+        for one in _values(value):
+            words += [f"--{name}", *([shlex.quote(one)] if one else [])]
+    return " ".join(words)
+
+
+def _values(value: Any) -> list[str]:
+    match value:
+        case dict():
+            return [f"{name}={one}" for name, one in value.items()]
+        case list():
+            return [str(one) for one in value]
+    return ["" if value is True else str(value)]
 
 
 def _entry(key: str, value: Any) -> list[str]:

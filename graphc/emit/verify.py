@@ -9,6 +9,8 @@ import os
 import threading
 import time
 
+import numpy as np
+
 IMPORTS = {
     "__future__": {"annotations"},
     "collections.abc": {"Callable", "Iterable", "Mapping"},
@@ -23,6 +25,7 @@ IMPORTS = {
     "threading": {"threading"},
     "time": {"time"},
 }
+IMPORTED = {name for names in IMPORTS.values() for name in names}
 READ = {
     contextvars: {"copy_context"},
     os: {"cpu_count", "environ"},
@@ -31,6 +34,33 @@ READ = {
 }
 UNREAD = {module.__name__: {*dir(module)} - names for module, names in READ.items()}
 """What of these modules is not for graphc; a variable of their name has other attributes."""
+NUMPY = frozenset(
+    {"all", "any", "arange", "argmax", "argmin", "argsort", "argwhere", "array", "asarray",
+     "ascontiguousarray", "bincount", "bool_", "broadcast_to", "clip", "concatenate", "copyto",
+     "count_nonzero", "cross", "cumprod", "cumsum", "diag", "diagonal", "dot", "dtype", "einsum",
+     "empty", "empty_like", "errstate", "expand_dims", "eye", "finfo", "flatnonzero", "float32",
+     "float64", "floating", "full", "full_like", "iinfo", "inf", "int32", "int64", "integer",
+     "intp", "isclose", "lib.array_utils.byte_bounds", "lib.stride_tricks.sliding_window_view",
+     "linalg.cholesky", "linalg.det", "linalg.inv", "linalg.norm", "linalg.qr", "linalg.slogdet",
+     "linalg.solve", "linalg.svd", "linspace", "max", "mean", "median", "min", "moveaxis", "nan",
+     "ndarray", "ndim", "ndindex", "newaxis", "nonzero", "ones", "ones_like", "outer", "pi",
+     "prod", "put_along_axis", "random.Generator", "random.default_rng", "ravel", "repeat",
+     "require", "reshape", "roll", "round", "s_", "searchsorted", "shape", "shares_memory",
+     "size", "sort", "split", "squeeze", "stack", "std", "sum", "swapaxes", "take",
+     "take_along_axis", "tensordot", "tile", "trace", "tri", "tril", "triu", "uint64", "unique",
+     "var", "vdot", "where", "zeros", "zeros_like"}
+)  # fmt: skip
+"""What of NumPy is written, beside its ufuncs: nothing that opens, compiles or evaluates."""
+OF_UFUNCS = frozenset({"accumulate", "at", "outer", "reduce"})
+METHODS = frozenset(
+    {"Thread", "add", "all", "any", "append", "argmax", "argmin", "argsort", "astype",
+     "bit_length", "clip", "copy", "copy_context", "cpu_count", "csr_array", "cumprod", "cumsum",
+     "dot", "encode", "extend", "fill", "get", "index", "item", "items", "join", "keys", "max",
+     "mean", "min", "nonzero", "normal", "partition", "perf_counter", "pop", "prod", "ravel",
+     "repeat", "reshape", "round", "setdefault", "sort", "squeeze", "start", "sum", "swapaxes",
+     "take", "toarray", "tolist", "transpose", "type", "uniform", "update", "values", "view"}
+)  # fmt: skip
+"""What is called of arrays, of collections, and of the modules beside NumPy."""
 BUILTINS = frozenset(
     {"abs", "all", "any", "bool", "dict", "divmod", "enumerate", "float", "getattr", "id", "int",
      "isinstance", "iter", "len", "list", "max", "min", "next", "property", "range", "reversed",
@@ -64,7 +94,7 @@ def verify(text: str) -> None:
     A `.graph` file reaches the text as checked names and as literals only; this would notice
     if anything else did.
     """
-    known = {name for names in IMPORTS.values() for name in names} | BUILTINS
+    known = IMPORTED | BUILTINS
     read: dict[str, int] = {}  # the names that are read, each with a line
     pending: list[ast.AST] = [ast.parse(text)]
     while pending:
@@ -73,6 +103,8 @@ def verify(text: str) -> None:
         if kind not in ALLOWED:
             raise Refused(f"line {getattr(node, 'lineno', 0)}: {kind.__name__}")
         if isinstance(node, ast.Name):  # most nodes are
+            if node.id == "np":
+                raise Refused(f"line {node.lineno}: NumPy as a value")
             if isinstance(node.ctx, ast.Store):
                 known.add(node.id)
             else:
@@ -85,9 +117,11 @@ def verify(text: str) -> None:
         elif isinstance(node, ast.arg):
             known.add(node.arg)
         elif isinstance(node, ast.Attribute):
-            of = node.value.id if isinstance(node.value, ast.Name) else ""
-            if node.attr.startswith("_") or node.attr in UNREAD.get(of, ()):
-                raise Refused(f"line {node.lineno}: attribute {node.attr}")
+            _check_attribute(node)
+            if _of_numpy(node):
+                continue
+        elif isinstance(node, ast.Call):
+            _check_call(node)
         for field in node._fields:
             value = getattr(node, field)
             if isinstance(value, list):
@@ -99,11 +133,53 @@ def verify(text: str) -> None:
             raise Refused(f"line {line}: unknown name {name}")
 
 
+def _of_numpy(node: ast.Attribute) -> str:
+    """`linalg.solve` for `np.linalg.solve`; "" for what is no attribute of `np`."""
+    names: list[str] = []
+    of: ast.expr = node
+    while isinstance(of, ast.Attribute):
+        names.append(of.attr)
+        of = of.value
+    return ".".join(reversed(names)) if isinstance(of, ast.Name) and of.id == "np" else ""
+
+
+def _check_attribute(node: ast.Attribute) -> None:
+    name = _of_numpy(node)
+    if name:
+        ufunc, _, more = name.partition(".")
+        known = isinstance(getattr(np, ufunc, None), np.ufunc) and (not more or more in OF_UFUNCS)
+        refused = not known and name not in NUMPY
+    else:
+        of = node.value.id if isinstance(node.value, ast.Name) else ""
+        refused = node.attr.startswith("_") or node.attr in UNREAD.get(of, ())
+    if refused:
+        raise Refused(f"line {node.lineno}: attribute {name or node.attr}")
+
+
+def _check_call(node: ast.Call) -> None:
+    """Functions are called by name, and of attributes those that graphc writes."""
+    called = node.func
+    if isinstance(called, ast.Attribute):
+        if not _of_numpy(called) and called.attr not in METHODS:
+            raise Refused(f"line {node.lineno}: call of {called.attr}")
+    elif not isinstance(called, ast.Name):
+        raise Refused(f"line {node.lineno}: call of what has no name")
+    elif called.id == "getattr" and not _is_field(*node.args[:2]):
+        raise Refused(f"line {node.lineno}: getattr of a name that is not known")
+
+
+def _is_field(of: ast.expr, name: ast.expr) -> bool:
+    """Is this a field of a record by name, or the one function that not every system has?"""
+    module = isinstance(of, ast.Name) and of.id in IMPORTED
+    if isinstance(name, ast.Constant):
+        return module and name.value == "sched_getaffinity"
+    return not module
+
+
 def _check_import(node: ast.Import | ast.ImportFrom) -> None:
     for alias in node.names:
         module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-        name = alias.asname if isinstance(node, ast.Import) and alias.asname else alias.name
-        if module == "math" and alias.asname == f"math_{name}":
-            name = alias.asname
-        if name not in IMPORTS.get(module or "", ()):
+        name = alias.asname or alias.name
+        renamed = module == "math" and name != f"math_{alias.name}"
+        if renamed or name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")

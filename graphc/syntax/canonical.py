@@ -28,7 +28,7 @@ def on_one_line(span: Span, longest: int | None = None) -> str:
     """The tokens of a span; where `longest` is given, no more than so many of them.
 
     >>> source = Source("a.graph", "y=f( x ,\\n  axis = - 1 ) # why\\n\\n;z = y ** 2")
-    >>> on_one_line(Span(source, 0, len(source.text)))
+    >>> on_one_line(source.whole)
     'y = f(x, axis=-1); z = y**2'
     """
     words = _words(span.source)

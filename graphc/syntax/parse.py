@@ -7,7 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from graphc.resources import grammar_text
-from graphc.source import Diagnostic, GraphError, Source, Span
+from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.build import Draft
 from graphc.syntax.characters import (
@@ -55,7 +55,7 @@ def parse(source: Source) -> tree.File:
             draft.source, draft.mistakes = _NOWHERE, []
     if mistakes:
         raise GraphError(sorted(mistakes, key=lambda mistake: mistake.span.start))  # type: ignore[union-attr]
-    return tree.File(Span(source, 0, len(source.text)), statements.value)
+    return tree.File(source.whole, statements.value)
 
 
 _NOWHERE = Source("", "")
