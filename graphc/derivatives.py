@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
+from operator import itemgetter
 
 from graphc.calculus.cost import Cost, cost
 from graphc.calculus.functions import gradient, products, rewritten, value
 from graphc.calculus.maps import side_by_side
-from graphc.calculus.matrices import gradient_per, hessian, jacobian
+from graphc.calculus.matrices import hessian, jacobian
 from graphc.calculus.products import hessian_products, tangents
+from graphc.calculus.rows import gradient_per, hessian_products_per
 from graphc.calculus.sparse import sparse_jacobian
 from graphc.dims import Dim
 from graphc.elaborate.build import specialised
@@ -46,7 +48,10 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     refused: list[Mismatch] = []
     for mode in modes if has_modes(one) else [""]:
         try:
-            graph = _graph(one, outputs, wrt, names, mode)
+            by_path = dict.fromkeys(wrt, mode)
+            if mode == "mixed" and one.per is not None:
+                by_path = _cheapest_by_path(one, names, dims)
+            graph = _graph(one, outputs, wrt, names, by_path)
         except Mismatch as wrong:
             refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
             continue
@@ -106,8 +111,9 @@ def _graph(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
-    mode: str,
+    modes: Mapping[str, str],
 ) -> Graph:
+    """The graph of a function, in these modes by path: all the same but where `per` says more."""
     output = one.outputs[0]
     form = {
         "matrix": one.kind.endswith("_matrix"),
@@ -121,20 +127,49 @@ def _graph(
         case "jvp":
             return tangents(one.name, outputs, wrt, names)
         case "hvp":
+            if one.per is not None:
+                return hessian_products_per(one.name, output, wrt, names, one.per)
             return hessian_products(one.name, output[1], wrt, names)
         case "hessian":
-            return hessian(one.name, output, wrt, names, mode, **form)
+            return hessian(one.name, output, wrt, names, modes, per=one.per, **form)
         case "sparse_jacobian":
+            (mode,) = set(modes.values())
             return sparse_jacobian(
                 one.name, outputs, wrt, names, mode, with_value=form["with_value"]
             )
         case "jacobian":
-            return jacobian(one.name, outputs, wrt, names, mode, per=one.per, **form)
+            return jacobian(one.name, outputs, wrt, names, modes, per=one.per, **form)
         case _ if one.per is not None:
             return gradient_per(
                 one.name, output, wrt, names, one.per, with_value=form["with_value"]
             )
     return gradient(one.name, output, wrt, names, form["with_value"])
+
+
+def _cheapest_by_path(
+    one: Derivation, names: Mapping[Node, str], dims: Mapping[str, int]
+) -> dict[str, str]:
+    """For each path the mode in which its own blocks take the least work.
+
+    Backward, the positions that `per` keeps apart are one pass, in which each has its own product
+    with what they share; forward, what they share has a pass for each element of the path.
+    """
+    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    blocks = replace(one, kind="hessian" if "hessian" in one.kind else "jacobian")
+    work: dict[str, dict[str, int]] = {path: {} for path in wrt}
+    for mode in MODES:
+        try:
+            graph = _graph(blocks, outputs, wrt, names, dict.fromkeys(wrt, mode))
+        except Mismatch:
+            continue
+        graph = rewritten(graph, PASSES)
+        for path in wrt:
+            own = {key: node for key, node in graph.results.items() if key.split(" ")[-1] == path}
+            work[path][mode] = cost(replace(graph, results=own)).typical(dims)
+    refused = {"mixed": 0}
+    return {
+        path: min((costs or refused).items(), key=itemgetter(1))[0] for path, costs in work.items()
+    }
 
 
 def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:

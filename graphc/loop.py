@@ -287,7 +287,6 @@ RULED = Op(
     "general",
     lambda node: Dim.of(0),
     view_of=0,
-    axes=lambda node: (tuple(range(node.rank)), *((None,) * arg.rank for arg in node.args[1:])),
 )
 """A value whose derivative by some arguments the user states; the first argument is the value."""
 

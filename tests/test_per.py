@@ -257,13 +257,15 @@ def test_few_examples(count: int) -> None:
 
 HELP = "leave out `per B`, or let each position be computed without the others"
 SCAN = "scan step[b in B] carry h = 0.0 { next h = tanh(h + z[b]) }"
+REVERSED = "y = x @ w\nblock back(x: []) -> y: [] { y = 1 * x; rule vjp x = -cotangent(y) }"
 MIXED = [
     ("y = batchnorm(x * w)", "loss = mean(y**2)", "mean", "m = mean(x, axis=0)"),
     ("y = softmax(x @ w, axis=0)", "loss = mean(y**2)", "softmax", "y = softmax(x @ w, axis=0)"),
     (f"z = x @ w\n{SCAN}", "loss = h", "loop", SCAN),
     ("y = cumsum(x @ w, axis=0)", "loss = mean(y**2)", "running_sum", "y = cumsum(x @ w, axis=0)"),
     ("y = x @ w\nz = y - mean(y)", "loss = mean(z**2)", "mean", "z = y - mean(y)"),
-    ("y = x @ w", "loss = mean(y**2) + sum(w**2)", "+", "output loss = mean(y**2) + sum(w**2)"),
+    ("y = x @ w\nz = sum(x)", "loss = mean(y**2) + z", "+", "output loss = mean(y**2) + z"),
+    (REVERSED, "loss = back(mean(y**2))", "a rule", "back(mean(y**2))"),
     ("y = x @ w", "loss = sqrt(mean(y**2))", "sqrt", "output loss = sqrt(mean(y**2))"),
     ("y = x @ w", "loss = max(y)", "max", "output loss = max(y)"),
     ("y = x @ w\nz = flip(y, axis=0)", "loss = sum(y * z)", "index", "z = flip(y, axis=0)"),
@@ -281,14 +283,14 @@ def test_what_mixes_the_axis_is_named(line: str, last: str, operation: str, plac
     assert diagnostic.code == "E408"
     shown = str(diagnostic)
     assert f"  = help: {HELP}" in shown
+    named = operation if operation == "a rule" else f"`{operation}`"
     assert diagnostic.message == (
-        f"axis B cannot be kept apart: `{operation}` mixes its positions, here: `{place}`"
+        f"axis B cannot be kept apart: {named} mixes its positions, here: `{place}`"
     )
 
 
 REFUSED = [
-    ("hvp loss wrt w per B", "`per` goes with {kinds}, not with `hvp`"),
-    ("hessian loss wrt w per B", "`per` goes with {kinds}, not with `hessian`"),
+    ("sparse_jacobian y wrt w per B", "`per` goes with {kinds}, not with `sparse_jacobian`"),
     ("vjp y wrt w per B", "`per` goes with {kinds}, not with `vjp`"),
     ("jvp y wrt w per B", "`per` goes with {kinds}, not with `jvp`"),
     ("grad loss wrt w per Q", "no dim `Q`"),

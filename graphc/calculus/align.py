@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.dims import Dim
-from graphc.graph import Node, topological
-from graphc.loop import LOOP, RESULT, STEPS, Loop, arguments
+from graphc.graph import AxisMap, Node, topological
+from graphc.loop import LOOP, RESULT, RULED, STEPS, Loop, Rule, arguments
 
 Axes = tuple[int | None, ...]
 """For each axis of a source the axis of the node that it has become; None where it is mixed."""
@@ -50,14 +50,36 @@ def _aligned(
         elif node.op is LOOP:
             ends[node] = _ends(node, found)
         elif node.type.dtype == "float":
-            moved = node.op.axes(node)
+            moved = _axes_of_rule(node) if node.op is RULED else node.op.axes(node)
             seen = [
-                tuple(None if axis is None else moved[slot][axis] for axis in found[arg])
-                for slot, arg in enumerate(node.args)
+                tuple(None if axis is None else axes[axis] for axis in found[arg])
+                for axes, arg in zip(moved, node.args, strict=False)
                 if arg in found
             ]
-            found[node] = _agreed(seen)
+            if seen:
+                found[node] = _agreed(seen)
     return found
+
+
+def _axes_of_rule(node: Node) -> AxisMap:
+    """Which axis of a ruled node each axis of its value and of its ruled arguments becomes.
+
+    Its derivative is what the rules say: an axis is one to one where every one of them has it so.
+    What the rules capture has no derivative by them.
+    """
+    rule: Rule = node.attrs["rule"]
+    maps: list[Axes] = [tuple(range(node.rank))]
+    for number, (place, pulled) in enumerate(zip(rule.places, rule.pulled, strict=True)):
+        said: list[Axes] = []
+        if pulled is not None:
+            back = alignment(rule.cotangent, [pulled]).get(pulled, ())
+            once = [axis if back.count(axis) == 1 else None for axis in back]
+            said.append(tuple(once.index(a) if a in once else None for a in range(place.rank)))
+        if rule.pushed is not None:
+            moving = rule.tangents[number]
+            said += [a for n, a in alignment(moving, [rule.pushed]).items() if n is rule.pushed]
+        maps.append(_agreed(said) if said else (None,) * place.rank)
+    return tuple(maps)
 
 
 def _agreed(found: Iterable[Axes]) -> Axes:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from graphc.calculus.batch import batched
 from graphc.dims import Dim
-from graphc.graph import Node, Op, dag, topological
+from graphc.graph import Node, Op, arguments_first, as_node, dag, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
-from graphc.ops.arithmetic import accumulate, minus, negative, over, plus, times, where
+from graphc.ops.arithmetic import accumulate, hold, minus, negative, over, plus, times, where
 from graphc.ops.batching import first
 from graphc.ops.define import normal_axes
 from graphc.ops.linalg import matmul
@@ -64,10 +64,11 @@ class Trace:
 
 def mixed(node: Node, per: Dim) -> Mismatch:
     """The refusal, which names the operation that mixes the axis."""
+    what = "a rule" if node.op in (RULED, hold) else f"`{node.op.name}`"
     where_ = "" if node.origin is None else f", here: `{' '.join(node.origin.span.text.split())}`"
     return Mismatch(
         "E408",
-        f"axis {per} cannot be kept apart: `{node.op.name}` mixes its positions{where_}",
+        f"axis {per} cannot be kept apart: {what} mixes its positions{where_}",
         f"leave out `per {per}`, or let each position be computed without the others",
     )
 
@@ -82,6 +83,8 @@ def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -
         elif node.op is RESULT:
             _trace_end(found, node)
         elif node.op is RULED:
+            if node.args[0] in found.summed and not found.linear:
+                raise mixed(node, found.per)  # its rule is for the sum, not for what it is made of
             _copy(found, node.args[0], node)
         else:
             _trace_node(found, node)
@@ -102,7 +105,9 @@ def _trace_node(found: Trace, node: Node) -> None:
     if moving:
         found.moving.add(node)
     if any(arg in found.summed for arg in moving):
-        if not found.linear and not _linear_in(node, moving, found.summed):
+        if not found.linear and node.op in (plus, minus):
+            found.contributions[node] = _shared(found, node)
+        elif not found.linear and not _linear_in(node, moving, found.summed):
             raise mixed(_mixer(found, node), found.per)
         for arg in moving:
             if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
@@ -134,6 +139,21 @@ def _trace_node(found: Trace, node: Node) -> None:
     else:
         raise mixed(node, found.per)
     found.summed.add(node)
+
+
+def _shared(found: Trace, node: Node) -> Node:
+    """A sum in which a term may be of no position: each position has an equal share of that."""
+    rows = []
+    for arg in node.args:
+        if arg in found.summed:
+            rows.append(found.rows(arg))
+        elif any(found.per in below.shape for below in arguments_first([arg])):
+            raise mixed(_mixer(found, node), found.per)
+        else:
+            whole = broadcast_to(arg, shape=(found.per, *arg.shape))
+            rows.append(whole / as_node(found.per))
+    assert node.op.batch is not None
+    return node.op.batch(node, tuple(rows), (True,) * len(rows), found.per)
 
 
 def _mixer(found: Trace, node: Node) -> Node:

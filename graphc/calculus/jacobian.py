@@ -10,6 +10,7 @@ from graphc.calculus.contributions import mixed
 from graphc.calculus.elimination import mixed_passes
 from graphc.calculus.passes import (
     Pass,
+    Passes,
     aligned_pairs,
     forward_passes,
     reverse_passes,
@@ -54,7 +55,7 @@ def blocks(
 def blocks_apart(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
-    mode: str,
+    modes: Mapping[str, str],
     names: dict[Node, str],
     called: str,
     per: Dim,
@@ -62,26 +63,36 @@ def blocks_apart(
     """The block of each (output, path) with axis `per` of the output first, then both shapes.
 
     A path that has the axis too has it no more: slice p of the output depends on slice p of the
-    path alone, or Mismatch is raised. Any other path has a dense row for each position.
+    path alone, or Mismatch is raised. Any other path has a dense row for each position. Each path
+    has a mode of its own.
     """
     along = {path: by for path, by in wrt.items() if per in by.shape}
-    pairs = aligned_pairs(outputs, along)
+    pairs = aligned_pairs(outputs, wrt)
     for (out, path), axes in pairs.items():
-        by, node = along[path], outputs[out]
-        of, place = node.shape.index(per), by.shape.index(per)
+        by, node = wrt[path], outputs[out]
+        of = node.shape.index(per)
+        if path not in along:
+            axes.pop(of, None)
+            continue
+        place = by.shape.index(per)
         if node not in reached_from(dag([node]), [family_of(by)]):
             axes[of] = place  # zeros, which nothing mixes
         elif axes.get(of) != place:
             raise mixed(mixing(by, per, node), per)
-    passes = PASSES[mode](outputs, along, pairs, names)
-    across = {path: by for path, by in wrt.items() if per not in by.shape}
-    passes |= row_passes(outputs, across, names, per)
+    passes: Passes = {}
+    for mode, find in PASSES.items():
+        chosen = {path: by for path, by in wrt.items() if modes[path] == mode}
+        if mode != "forward":  # backward, one pass serves all positions, which contribute apart
+            across = {path: by for path, by in chosen.items() if path not in along}
+            passes |= row_passes(outputs, across, names, per)
+            chosen = {path: by for path, by in chosen.items() if path in along}
+        known = {key: axes for key, axes in pairs.items() if key[1] in chosen}
+        passes |= find(outputs, chosen, known, names)
     made: Blocks = {}
     for out, node in outputs.items():
         for path, by in wrt.items():
-            axes = pairs.get((out, path), {})
             made[out, path] = _block(
-                passes.get((out, path)), node, by, axes, apart=node.shape.index(per)
+                passes.get((out, path)), node, by, pairs[out, path], apart=node.shape.index(per)
             )
             names.setdefault(made[out, path], called.format(out=out, path=path))
     return made

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from graphc.calculus.contributions import Trace, trace
 from graphc.calculus.functions import labels
 from graphc.calculus.jacobian import Blocks, blocks, blocks_apart
-from graphc.calculus.products import adjoint_names, apart, gradients_of
-from graphc.calculus.reverse import family_of
+from graphc.calculus.products import (
+    adjoint_names,
+    apart,
+    gradients_of,
+)
+from graphc.calculus.rows import gradients_apart
 from graphc.dims import Dim
-from graphc.graph import Graph, Node
-from graphc.ops.shaping import concat, reshape
+from graphc.graph import Adjoint, Graph, Node
+from graphc.ops.shaping import concat, reshape, transpose
 from graphc.types import product
 
 
@@ -21,18 +24,18 @@ def jacobian(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
-    mode: str,
+    modes: Mapping[str, str],
     *,
     matrix: bool,
     with_value: bool,
     per: Dim | None = None,
 ) -> Graph:
-    """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first."""
+    """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first.
+
+    `modes` are those of the paths, which are the same but where `per` keeps an axis apart.
+    """
     called = dict(names)
-    if per is None:
-        found = blocks(outputs, wrt, mode, called, "J_{out}_{path}")
-    else:
-        found = blocks_apart(outputs, wrt, mode, called, "J_{out}_{path}", per)
+    found = _blocks(outputs, wrt, modes, called, "J_{out}_{path}", per)
     results = {f"J {out} {path}": block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
@@ -42,27 +45,18 @@ def jacobian(
     return Graph(name, {**values, **results}, called)
 
 
-def gradient_per(
-    name: str,
-    output: tuple[str, Node],
+def _blocks(
+    outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    per: Dim,
-    *,
-    with_value: bool,
-) -> Graph:
-    """What each position of an axis contributes to a scalar, [P], and to its gradients by path.
-
-    Raises Mismatch where the scalar is no sum over the axis.
-    """
-    called = dict(names)
-    found = Trace(per, linear=False, moving={family_of(by) for by in wrt.values()})
-    trace(found, [output[1]])
-    rows = found.rows(output[1])
-    called.setdefault(rows, f"{output[0]}_by_{per}")
-    made = blocks_apart({output[0]: rows}, wrt, "reverse", called, "d_{path}", per)
-    results = {f"d {path}": block for (_, path), block in made.items()}
-    return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
+    modes: Mapping[str, str],
+    names: dict[Node, str],
+    called: str,
+    per: Dim | None,
+) -> Blocks:
+    if per is not None:
+        return blocks_apart(outputs, wrt, modes, names, called, per)
+    (mode,) = set(modes.values())
+    return blocks(outputs, wrt, mode, names, called)
 
 
 def hessian(
@@ -70,24 +64,33 @@ def hessian(
     output: tuple[str, Node],
     wrt: Mapping[str, Node],
     names: Mapping[Node, str],
-    mode: str,
+    modes: Mapping[str, str],
     *,
     matrix: bool,
     with_value: bool,
+    per: Dim | None = None,
 ) -> Graph:
-    """The blocks `H path path`, or the symmetric `matrix`: the Jacobian of the gradients."""
+    """The blocks `H path path`, or the symmetric `matrix`: the Jacobian of the gradients.
+
+    `per` an axis it is the Hessian of what each position contributes.
+    """
     node, wrt, called = apart(output[1], wrt, names)
-    gradients, adjoints = gradients_of(node, wrt)
-    called = {**adjoint_names(adjoints.values(), called), **called}
-    found = blocks(gradients, wrt, mode, called, "H_{out}_{path}")
+    spoken: tuple[Adjoint, ...] = ()
+    if per is None:
+        gradients, adjoints = gradients_of(node, wrt)
+        spoken = tuple(adjoints.values())
+        called = {**adjoint_names(spoken, called), **called}
+    else:
+        node, gradients = gradients_apart((output[0], node), wrt, called, per)
+    found = _blocks(gradients, wrt, modes, called, "H_{out}_{path}", per)
     results = {f"H {one} {other}": block for (one, other), block in found.items()}
     if matrix:
         ranks = {path: by.rank for path, by in gradients.items()}
-        whole = _assembled(found, ranks, wrt, 0)
-        results = {"the matrix": 0.5 * (whole + whole.T)}
+        whole = _assembled(found, ranks, wrt, 0 if per is None else 1)
+        other = transpose(whole, axes=(*range(whole.rank - 2), whole.rank - 1, whole.rank - 2))
+        results = {"the matrix": 0.5 * (whole + other)}
         called[results["the matrix"]] = "H"
     values = {output[0]: node} if with_value else {}
-    spoken = tuple(adjoints.values())
     return Graph(name, {**values, **results}, called, spoken, labels(spoken, called))
 
 

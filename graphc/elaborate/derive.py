@@ -31,7 +31,7 @@ WITH_VALUES = {
 OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
 OF_A_TENSOR = {"grad": "use `jacobian`, or "}
 GROUPS = {"params": "parameters", "inputs": "float inputs"}
-WITH_PER = ("grad", "jacobian", "jacobian_matrix")
+WITH_PER = ("grad", "hvp", "jacobian", "jacobian_matrix", "hessian", "hessian_matrix")
 
 
 def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
@@ -106,7 +106,7 @@ def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequ
     dim = symbols[ident.text]
     for name, node in zip(clause.outputs, outputs, strict=True):
         times = sum(axis == dim for axis in node.shape)
-        if times != 1 and kind != "grad":
+        if times != 1 and kind not in OF_A_SCALAR:
             found = "has no axis" if not times else f"has {times} axes"
             raise mistake("E408", f"`{name.text}`: {node.type} {found} {ident.text}", name.span)
     return dim

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from graphc.dims import Dim
 from graphc.elaborate.model import Declared
@@ -178,11 +179,16 @@ def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
 
 
 def _gradient_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
-    slope = "np.sum(_found[_path] * _way)"
-    if one.per and (axes := _axes(compiled, one)):
-        moved = f"np.moveaxis(_way, {axes}[_path], 0) if _path in {axes} else _way"
-        slope = f"np.sum(_found[_path] * ({moved}))"
-    return _call(compiled, one), "_found", slope
+    axes = _axes(compiled, one) if one.per else {}
+    way = _positions_first(axes, "_way", "_path")
+    return _call(compiled, one), "_found", f"np.sum(_found[_path] * {way})"
+
+
+def _positions_first(axes: Mapping[str, int], way: str, path: str) -> str:
+    """A direction of a path with the axis that is kept apart in front, where it has that."""
+    if not axes:
+        return way
+    return f"(np.moveaxis({way}, {axes}[{path}], 0) if {path} in {axes} else {way})"
 
 
 def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
@@ -238,7 +244,7 @@ def _matrix_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
     if one.per:
         axes = _axes(compiled, one)
         rows = _known(compiled, Dim.symbol(one.per))
-        columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {_axis(axes)})"
+        columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {axes})"
         parts = [
             f"np.moveaxis(_weights[{field!r}], {_place(compiled, one, name)}, 0)"
             f".reshape({rows}, -1)"
@@ -281,22 +287,30 @@ _SLOPES = {
 def _second(compiled: Compiled, one: Derived) -> list[str]:
     """The comparison of a second derivative along two directions."""
     call, name = _call(compiled, one), one.program.name
+    axes = _axes(compiled, one) if one.per else {}
     found = [f"_found = {call}{'[1]' if one.kind.startswith('value_and_') else ''}"]
     match one.kind.removeprefix("value_and_"):
         case "hvp":
             found = []
             pushed = _call(compiled, one, "tangents=_v")
+            way = _positions_first(axes, "_u[_path]", "_path")
             bend = (
-                "sum(np.sum(_u[_path] * _one)"
-                f" for _path, _one in {pushed}[1].items() if _path in _u)"
+                f"sum(np.sum({way} * _one) for _path, _one in {pushed}[1].items() if _path in _u)"
             )
         case "hessian":
-            bend = (
-                "sum(np.sum(_u[_a] * _applied(_found[_a][_b], _v[_b])) for _a in _u for _b in _v)"
-            )
+            moved = "_applied(_found[_a][_b], _v[_b])"
+            if one.per:
+                moved = f"_apart(_found[_a][_b], _v[_b], {axes}.get(_b))"
+            way = _positions_first(axes, "_u[_a]", "_a")
+            bend = f"sum(np.sum({way} * {moved}) for _a in _u for _b in _v)"
         case _:
             sizes = _sizes(compiled, one)
-            bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
+            if one.per:
+                known = f"{_known(compiled, Dim.symbol(one.per))}, {axes}"
+                u, v = (f"_columns({sizes}, {way}, {known})" for way in ("_u", "_v"))
+                bend = f"np.einsum('pr,prc,pc->', {u}, _found, {v})"
+            else:
+                bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
     value = f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
     arguments = [value, "_at", _paths(compiled, one), f"lambda _u, _v: float({bend})"]
     return [*found, *listed(f"_errors[{name!r}] = _bends(", arguments, ")")]

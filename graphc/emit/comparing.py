@@ -176,14 +176,17 @@ def _apart(blocks: Any, tangent: Any, axis: int | None) -> Any:
 
 
 def _columns(
-    sizes: Mapping[str, int], moved: Mapping[str, Any], rows: int = 1, axis: int | None = None
+    sizes: Mapping[str, int], moved: Mapping[str, Any], rows: int = 1, axes: Mapping[str, int] = {}
 ) -> Any:
-    """Tangents by path as the columns of a Jacobian matrix: a row, or one for each position."""
+    """Tangents by path as the columns of a Jacobian matrix: a row, or one for each position.
+
+    `axes` are those along which paths have the positions.
+    """
     parts = []
     for path, size in sizes.items():
         part = np.zeros((1, size)) if path not in moved else np.reshape(moved[path], (1, -1))
-        if path in moved and axis is not None:
-            part = np.moveaxis(moved[path], axis, 0).reshape(rows, -1)
+        if path in moved and path in axes:
+            part = np.moveaxis(moved[path], axes[path], 0).reshape(rows, -1)
         parts.append(np.broadcast_to(part, (rows, size)))
     return np.concatenate(parts, 1)
 

@@ -163,15 +163,17 @@ def _tangents(compiled: Compiled, one: Derived) -> list[str]:
     line = f"_expected(tangents, ({names},), 'tangents')"
     short = width(line) <= 96
     lines = [line] if short else listed("_expected(tangents, (", [names], "), 'tangents')")
-    for node_path, node in one.wrt:
+    shapes = {n.attrs["name"]: n.shape for n in one.program.variables if n.op is TANGENT}
+    for node_path, _ in one.wrt:
         if node_path not in used:
             continue
+        shape = shapes[node_path]
         if node_path in families:
             d = families[node_path]
-            taken = _given("tangent", "tangents", d.name, path(d), node.shape[1:])
+            taken = _given("tangent", "tangents", d.name, path(d), shape[1:])
             lines.append(f"{used[node_path]} = np.stack([{taken} {over(d)}])")
         else:
-            taken = _given("tangent", "tangents", node_path, repr(node_path), node.shape)
+            taken = _given("tangent", "tangents", node_path, repr(node_path), shape)
             lines.append(f"{used[node_path]} = {taken}")
     return lines
 
@@ -209,8 +211,8 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
     first, second = (_by_path(compiled, one, prefix) for prefix in "dh")
     return function(
         f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
-        f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path."
-        "\n\nA tangent is given by path; what is left out is 0.\n",
+        f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
+        f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",
         entered(
             compiled,
             one,

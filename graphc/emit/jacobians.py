@@ -81,13 +81,13 @@ def _how(one: Derived) -> str:
 def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
     """The blocks of one output by path; the index of a family comes behind the output's axes."""
     written = returned(one.program)
+    (rank,) = (d.node.rank for d in compiled.model.outputs if d.name == name)
 
     def block(d: Declared, _: str) -> str:
         key = f"J {name} {d.name}"
         if d.family is None:
             return written[key].part()
-        lead = ":, " * (one.program.results[key].rank - d.node.rank)
-        return written[key].part(f"[{lead}{position(d)}]")
+        return written[key].part(f"[{':, ' * rank}{position(d)}]")
 
     return dict_rows(differentiated(compiled, one), block)
 
@@ -145,7 +145,7 @@ def _sum(sizes: list[Dim]) -> Dim:
 
 def hessian_function(compiled: Compiled, one: Derived) -> str:
     """Blocks by path and path."""
-    about = f"the Hessian of {named(one)}: blocks by path and path"
+    about = f"the Hessian of {named(one)}: blocks by path and path{apart(one)}"
     kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
 
     def lines(each: Derived, before: str) -> list[str]:
@@ -168,10 +168,11 @@ def _rows(compiled: Compiled, one: Derived) -> list[str]:
         result = written[f"H {a.name} {b.name}"]
         if a.family is None and b.family is None:
             return result.part()
+        lead = [":"] if one.per else []
         first = [position(a)] if a.family else []
-        between = [":"] * (len(a.shape))
+        between = [":"] * sum(str(axis) != one.per for axis in a.type.shape)
         second = [position(b, OTHER_INDEX)] if b.family else []
-        places = ", ".join([*first, *between, *second] if second else first)
+        places = ", ".join([*lead, *first, *(between if second else []), *second])
         return result.part(f"[{places}]")
 
     def row(a: Declared, _: str) -> str:
