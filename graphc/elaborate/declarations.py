@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.axes import label
 from graphc.elaborate.calls import declare_instance
 from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.definitions import declare, define
@@ -101,6 +102,7 @@ def declare_input(context: Context, scope: Scope, statement: tree.Input) -> None
     for name in statement.names:
         node = source(INPUT, name.text, declared)
         context.inputs[name.text] = Declared(name.text, node, declared, name.span, doc)
+        label(scope, node, statement.type)
         declare(context, scope, name, node)
 
 
@@ -133,7 +135,9 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
                 "reusing an instance shares its parameters; call the block again for fresh ones",
             )
         context.name_node(context.params[path].node, path)
-        declare(context, scope, name, _value(context, context.params[path]))
+        value = _value(context, context.params[path])
+        label(scope, value, statement.type)
+        declare(context, scope, name, value)
 
 
 def _declared(

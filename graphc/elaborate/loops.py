@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.dims import Dim
+from graphc.elaborate.axes import inherit
 from graphc.elaborate.conditions import learn_conditions
 from graphc.elaborate.definitions import define
 from graphc.elaborate.references import defined, takes_gradients
@@ -87,6 +88,8 @@ def _closed(
 ) -> tuple[list[Node], list[Node]]:
     """A copy of a step that takes gradients: what is carried into it is its own, as in a loop."""
     places = [bound_value(n, c.type) for n, c in zip(steps.names, carried, strict=True)]
+    for place, before in zip(places, carried, strict=True):
+        inherit(inner, place, before)
     known = set(context.nodes)
     nexts, items = steps.step(inner, places)
     made = {path: node for path, node in context.nodes.items() if path not in known}
@@ -142,6 +145,8 @@ def _rolled(
         inner.path = None if path is None else f"{path}.*"
         context.rolling = (symbol, first, count)
     carried = [bound_value(n, s.type) for n, s in zip(steps.names, steps.starts, strict=True)]
+    for value, start in zip(carried, steps.starts, strict=True):
+        inherit(inner, value, start)
     try:
         nexts, items = steps.step(inner, carried)
     finally:

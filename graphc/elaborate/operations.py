@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.axes import places_of
 from graphc.elaborate.conditions import check_at_entry
 from graphc.elaborate.ports import compile_time
 from graphc.elaborate.scope import Context, Scope, mistake
@@ -17,7 +18,7 @@ from graphc.ops import Function, Parameter
 from graphc.ops.functions import REQUIRED
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
-from graphc.types import Mismatch, Type, demand, demanding, same, show
+from graphc.types import Mismatch, demand, demanding, show
 
 LONGEST_CITATION = 60
 
@@ -92,7 +93,7 @@ def apply(
         if parameter.kind == "tensor":
             tensors.append(to_node(value, place, taker))
         else:
-            first = tensors[0].type if tensors else None
+            first = tensors[0] if tensors else None
             attrs[parameter.name] = _attribute(
                 context, scope, function, parameter, value, expr, place, first, span
             )
@@ -142,7 +143,7 @@ def _attribute(
     value: Any,
     expr: tree.Expr | None,
     place: Span,
-    first: Type | None,
+    first: Node | None,
     span: Span,
 ) -> Any:
     """An argument that is known at compile time, in the form that the operation takes."""
@@ -180,7 +181,7 @@ def _axis(
     scope: Scope,
     value: Any,
     expr: tree.Expr | None,
-    first: Type | None,
+    first: Node | None,
     place: Span,
     span: Span,
 ) -> int:
@@ -188,13 +189,14 @@ def _axis(
     if not isinstance(value, Dim):
         raise mistake("E305", f"an axis is an integer or a dim, found {describe(value)}", place)
     entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None
-    if entry and entry.is_dim and first is not None:
-        places = [i for i, axis in enumerate(first.shape) if same(axis, value)]
+    if isinstance(expr, tree.Name) and entry and entry.is_dim and first is not None:
+        places = places_of(scope, expr.text, value, first)
         if len(places) == 1:
             return places[0]
-        shown = f"axis {value} appears {len(places)} times in {show(first.shape)}"
+        called = expr.text if str(value) == expr.text else f"{expr.text} ({value})"
+        shown = f"axis {called} appears {len(places)} times in {show(first.shape)}"
         if not places:
-            shown = f"{first} has no axis {value}"
+            shown = f"{first.type} has no axis {called}"
         raise mistake("E305", shown, span, "give the axis as an integer")
     known = context.known(value)
     if known is None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.dims import Dim
+from graphc.elaborate.axes import label, one_size
 from graphc.elaborate.definitions import alias
 from graphc.elaborate.references import takes_gradients, walk
 from graphc.elaborate.scope import (
@@ -132,8 +133,8 @@ def bind_ports(
 
     First the names that no argument has bound, wherever one stands alone as an axis; then
     defaults, which may mention the dims; then everything else must agree. In a block that takes
-    derivatives each port is a node of its own, whatever the caller passes: a block is a function
-    of its ports.
+    derivatives, or has two dims of one size, each port is a node of its own, whatever the caller
+    passes: a block is a function of its ports.
     """
     given = dict(given)
     for port in block.ports:
@@ -149,7 +150,7 @@ def bind_ports(
                 scope.entries[port.name.text] = Entry(value, port.name.span)
             else:
                 given[port.name.text] = to_node(value, place), place
-    apart = _differentiates(scope, block)
+    apart = _differentiates(scope, block) or one_size(scope)
     for port in block.ports:
         if port.name.text not in given:
             continue
@@ -161,8 +162,9 @@ def bind_ports(
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
             wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
             raise mistake("E301", f"{block.name.text} takes {wanted}; found {node.type}", place)
-        if apart and node.type.dtype == "float":
+        if apart:
             node = alias(scope, port.name.text, node)
+        label(scope, node, port.type)
         scope.entries[port.name.text] = Entry(node, port.name.span)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphc.elaborate.axes import label
 from graphc.elaborate.model import StatedRule
 from graphc.elaborate.scope import Context, Entry, Scope, mistake
 from graphc.elaborate.values import to_node
@@ -40,6 +41,12 @@ def apply_rules(
     ports = {p.name.text: scope.entries[p.name.text].value for p in block.ports}
     floats = {n: p for n, p in ports.items() if isinstance(p, Node) and p.type.dtype == "float"}
     tangents = {node: bound("tangent", node.type) for node in floats.values()}
+    for port, result in zip(block.results, results, strict=True):
+        label(scope, result, port.type)
+        label(scope, cotangents[result], port.type)
+    for port in block.ports:
+        if port.name.text in floats:
+            label(scope, tangents[floats[port.name.text]], port.type)
     pulled: dict[str, Node] = {}
     pushed: dict[Node, Node] = {}
     for rule in rules:

@@ -115,6 +115,7 @@ class Scope:
     use is at `unnamed`. In a loop's body, `carried` and `nexts` are its values, `until` ends it,
     `collects` says whether it collects, and `copied` that it is of a repeat. `number` is that of
     this use of a block or copy of an iteration and of no other, whether it has a path or not.
+    `labels` are the names that types have given to the axes of nodes.
     """
 
     path: str | None
@@ -130,6 +131,7 @@ class Scope:
     block: tree.Block | None = None
     reusing: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
+    labels: dict[Node, tuple[str | None, ...]] = field(default_factory=dict)
 
     def find(self, name: str) -> Entry | None:
         scope: Scope | None = self

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from graphc.elaborate.axes import label
 from graphc.elaborate.chains import run_chain
 from graphc.elaborate.declarations import (
     declare_const,
@@ -289,7 +290,7 @@ def _define_all(
             raise mistake("E214", f"one name for {len(item)} values", span, f"name each: {names}")
         node = to_node(item, span)
         check_type(context, scope, target, written, node)
-        define(context, scope, target, node, instance)
+        label(scope, define(context, scope, target, node, instance), written)
 
 
 _HANDLERS: dict[type, Callable[[Context, Scope, Any], None]] = {
