@@ -313,3 +313,21 @@ def test_what_per_does_not_go_with(clause: str, message: str) -> None:
     assert diagnostic.code == ("E402" if "needs" in message else "E408")
     assert diagnostic.span is not None
     assert diagnostic.span.text in clause
+
+
+def test_one_column_of_a_table_by_index() -> None:
+    """[P, 2] of rows that each position chooses: an array of one cell a column, in every mode."""
+    made = module("""
+        dim P, V
+        input v: [V, 2]
+        input c, d: int[P]
+        output e: [P, 2] = sin(v[c]) * v[d]
+        derive jacobian e wrt v per P as J
+    """)
+    v = np.random.default_rng(0).normal(size=(5, 2))
+    c, d = np.array([0, 3, 3]), np.array([4, 3, -1])
+    expected = np.zeros((3, 2, 5, 2))
+    for p, i in np.ndindex(3, 2):
+        expected[p, i, c[p], i] += np.cos(v[c[p], i]) * v[d[p], i]
+        expected[p, i, d[p], i] += np.sin(v[c[p], i])
+    close(made.J(v, c, d)["e"]["v"], expected)

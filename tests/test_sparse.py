@@ -27,7 +27,7 @@ GRAPHS = [
     ("an iteration", STEPS, "y wrt r.2.*"),
     ("parameters", STEPS, "y wrt params"),
     ("a member that is read elsewhere, too", f"{STEPS}output z = r.1.p**2 + y",
-     "z, y wrt r.1.p, r.*"),
+     "z, y wrt r.1.p, r.2.p"),
     ("a name for a member", f"{STEPS}q = r.1.p\noutput z = q**2 * y", "z wrt q, r.*"),
     ("by argmax", f"{X4}i = stack(argmax(x))\noutput y = x[i]**2", "y wrt x"),
     ("by argsort", f"{X4}output y = x[argsort(x)]**2 * x", "y wrt x"),

@@ -170,8 +170,10 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
     chosen: dict[str, Node] = {}
     for path in clause.wrt:
         for name, node in _nodes(context, scope, path).items():
-            if name in chosen:
-                raise mistake("E403", f"`{name}` stands twice after `wrt`", path.span)
+            twice = next((other for other in chosen if _meet(name, other)), None)
+            if twice is not None:
+                shown = name if "*" in twice else twice
+                raise mistake("E403", f"`{shown}` stands twice after `wrt`", path.span)
             if node.type.dtype != "float":
                 raise mistake(
                     "E403", f"`{name}` is {node.type}: only floats have derivatives", path.span
@@ -183,6 +185,13 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
         message = f"`{word}` names nothing: the file has no {GROUPS[word]}"
         raise mistake("E403", message, group.span)
     return chosen
+
+
+def _meet(one: str, other: str) -> bool:
+    """Are two paths the same, or one a member of the family that the other is?"""
+    parts = list(zip(one.split("."), other.split("."), strict=False))
+    same = one.count(".") == other.count(".")
+    return same and all(a == b or "*" in (a, b) for a, b in parts)
 
 
 def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:

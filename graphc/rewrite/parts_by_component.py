@@ -153,7 +153,7 @@ def gather_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells 
     chosen = indices.cells
     if table.block != axis or indices.block is None:
         return None
-    columns = np.take(table.cells, 0, axis)
+    columns = table.cells.squeeze(axis)  # an array of no axes, where only one column is left
     spread = columns.reshape(*columns.shape[:axis], *(1,) * chosen.ndim, *columns.shape[axis:])
     return each(_taken, spread, chosen.reshape(*chosen.shape, *(1,) * (columns.ndim - axis)))
 
