@@ -197,9 +197,9 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
     return {path: shape.index(one.per) for path, shape in axes.items() if one.per in shape}
 
 
-def _axis(axes: dict[str, int]) -> str:
+def _axis(axes: Mapping[str, int], path: str = "_path") -> str:
     """Where a path has the axis, as the source of an expression."""
-    return f"{axes}.get(_path)" if axes else "None"
+    return f"{axes}.get({path})" if axes else "None"
 
 
 def _vjp_slope(compiled: Compiled, one: Derived) -> tuple[str, str, str]:
@@ -300,7 +300,7 @@ def _second(compiled: Compiled, one: Derived) -> list[str]:
         case "hessian":
             moved = "_applied(_found[_a][_b], _v[_b])"
             if one.per:
-                moved = f"_apart(_found[_a][_b], _v[_b], {axes}.get(_b))"
+                moved = f"_apart(_found[_a][_b], _v[_b], {_axis(axes, '_b')})"
             way = _positions_first(axes, "_u[_a]", "_a")
             bend = f"sum(np.sum({way} * {moved}) for _a in _u for _b in _v)"
         case _:
