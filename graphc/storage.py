@@ -67,7 +67,8 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     for element, source in zip(loop.elements, sources, strict=True):
         outer[element.node] = {source}
     for number, item in enumerate(loop.collected, count):
-        outer.setdefault(item, set()).add(result(node, number))
+        if item in inside:  # others are copied
+            outer.setdefault(item, set()).add(result(node, number))
     known: dict[Node, Owners] = {}
     read = [
         owners(following, known) | (frozenset({carried}) if grows(carried, following) else Owners())

@@ -328,6 +328,30 @@ def test_what_grows_in_place_is_its_start() -> None:
     close(bent["u"], hessian(run, {"u": u}) @ way, 1e-9)
 
 
+def test_what_no_step_computes_ends_as_it_is() -> None:
+    """`g` ends as what is computed once before the loop, of which the steps stack copies."""
+    made = module(
+        """
+        input M: [3, 3]
+        param u: [3]
+        repeat r[k in 2] carry z = zeros([3]) { next z = z }
+        scan s[t in 2] carry h = M, g = z {
+            v = tanh(h @ u)
+            next h = h
+            next g = v
+        }
+        output y = sum(sin(g))
+        """
+    )
+    weight, u = np.random.default_rng(0).normal(size=(3, 3)), np.array([0.3, -0.2, 0.5])
+    _, cache = made.forward({"u": u}, weight)
+
+    def run(i: Names) -> Any:
+        return np.sum(np.sin(np.tanh(weight @ i["u"])))
+
+    close(made.backward(cache)["u"], gradient(run, {"u": u}, u), 1e-14)
+
+
 def test_of_what_no_step_reads_nothing_is_left() -> None:
     text = """
         input x
