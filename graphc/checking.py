@@ -48,7 +48,7 @@ class Compared:
             return ""
         if np.isnan(self.numerical):
             return "the numerical derivative is nan: the function is not finite around this point"
-        return "the slope jumps at this point"
+        return "the numerical derivatives do not settle: a kink, rounding, or too steep"
 
 
 @dataclass(frozen=True, slots=True)

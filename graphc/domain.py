@@ -61,9 +61,11 @@ def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: 
     moving = [name for name in moving if np.asarray(_flat(drawn)[name]).dtype != bool]
     smoothing, looks = 0, best.looks
     for trial in (*map(_all_by, DRAWS[1:]), *([_one_by] * TRIALS)) if moving else ():
-        smoothing += best.score[:3] == PERFECT[:3]
+        finite = best.score[:3] == PERFECT[:3]
+        smoothing += finite
         if best.score == PERFECT or smoothing > SMOOTHING or looks > LOOKS:
             break
+        trial = _nudged if finite else trial
         found = score(_nested(trial(rng, _flat(best.arguments), moving), drawn))
         looks += found.looks
         best = found if found.score <= best.score else best
@@ -91,6 +93,17 @@ def _one_by(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -
     return flat | {name: np.where(chosen, new, value)[()]}
 
 
+def _nudged(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
+    """Some floats of one argument moved a little: away from kinks, and not out of the domain."""
+    name = moving[rng.integers(len(moving))]
+    value = np.asarray(flat[name])
+    if value.dtype.kind != "f":
+        return flat
+    step = 0.1 * max(1.0, float(np.sqrt(np.mean(np.square(value))) if value.size else 0.0))
+    chosen = rng.uniform(size=value.shape) < 0.3
+    return flat | {name: (value + chosen * rng.normal(0, step, value.shape))[()]}
+
+
 def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> Any:
     """Another value of the same kind: indices stay among those that were there, or get smaller."""
     array = np.asarray(value)
@@ -105,13 +118,15 @@ def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> 
 def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Point]:
     """The function that scores arguments; it takes the place of what `trace` looks with."""
     counts = [0, 0, 0]  # looks, elements made nan or infinite, elements near kinks
-    made, rows = module._made, module._WATCHED
+    rows = module._WATCHED
 
     def look(value: Any, number: int, operands: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
         counts[0] += 1
         if not np.isfinite(value).all():
             axes = rows[number][5]
-            bad = (np.sum(made(kind, value, operands, axes)) for kind in (np.isnan, np.isinf))
+            bad = (
+                np.sum(module._made(kind, value, operands, axes)) for kind in (np.isnan, np.isinf)
+            )
             counts[1] += int(sum(bad))
         elif (margin := KINKS.get(rows[number][2])) is not None:
             counts[2] += margin(*operands)

@@ -2,8 +2,8 @@
 
 What is compared is (gap, analytic, numerical): two directional derivatives, and the gap
 |analytic - numerical| / max(1, |numerical|). It is nan where there is nothing to compare with: the
-numerical one is nan as well where the function has no finite values around the point, and the slope
-on both sides is another where it has a kink.
+numerical one is nan as well where the function has no finite values around the point; else it has a
+kink there, or rounding or steepness let steps of different widths give no one number.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _slopes(
 
             numerical = [_slope(along, width) for width in widths]
             one = _small(along, _gap(slope(path, way), numerical), numerical, widths)
-            worst = _worse(worst, _at_kink(along, one, widths))
+            worst = _worse(worst, _settled_slope(along, one, widths))
         found[path] = worst
     return found
 
@@ -89,17 +89,26 @@ def _worse(
     return one if one[0] >= other[0] or (np.isnan(other[0]) and not np.isnan(one[2])) else other
 
 
-def _at_kink(
+def _settled_slope(
     along: Callable[[float], float], one: tuple[float, float, float], widths: tuple[float, ...]
 ) -> tuple[float, float, float]:
-    """The comparison, or that there is none: the slope jumps here, and what was found lies between.
+    """The comparison, or that there is none: no two widths agree, the gap is what rounding makes,
+    or the slope jumps here, and what was found lies between.
 
-    The jump of a smooth function is in proportion to the step, that of a kink is not.
+    The jump of a smooth function is in proportion to the step.
     """
     limit = 1e-6 if FLOAT is np.float64 else 2e-2
     if not one[0] > limit:
         return one
+    slopes = [_slope(along, width) for width in (*widths, *(width / 10 for width in widths))]
+    slopes = [slopes[place] for place in (0, 2, 1, 3)]
+    pairs = [(slopes[place], slopes[place + 1]) for place in range(3)]
+    if not any(abs(a - b) <= 0.1 * max(abs(a), abs(b)) for a, b in pairs):
+        return (np.nan, *one[1:])
     middle = along(0.0)
+    rounding = 10 * float(np.finfo(FLOAT).eps) * abs(middle) / widths[-1]
+    if abs(one[1] - one[2]) <= rounding:
+        return (np.nan, *one[1:])
     sides = [((middle - along(-h)) / h, (along(h) - middle) / h) for h in (widths[0], widths[-1])]
     (left, right), jumps = sides[-1], [abs(right - left) for left, right in sides]
     size = max(abs(one[1]), abs(one[2]))
@@ -147,12 +156,22 @@ def _bends(
 
                 return (moved(1, 1) - moved(1, -1) - moved(-1, 1) + moved(-1, -1)) / (4 * h * h)
 
-            bends = [second(h) for h in widths]
-            one = _gap(bend(u, v), bends)
-            kinked = abs(bends[-1]) > 5 * max(1.0, abs(bends[0]))  # grows with 1 / h
-            worst = _worse(worst, (np.nan, *one[1:]) if kinked else one)
+            worst = _worse(worst, _settled_bend(bend(u, v), [second(h) for h in widths]))
         found[path] = worst
     return found
+
+
+def _settled_bend(analytic: float, bends: list[float]) -> tuple[float, float, float]:
+    """The comparison with second differences, from the widest on, or that they do not settle.
+
+    At a kink they grow with 1 / width.
+    """
+    one = _gap(analytic, bends)
+    doubt = min(abs(bends[0] - bends[1]), abs(bends[1] - bends[2]))
+    kinked = abs(bends[2]) > 5 * max(1.0, abs(bends[0]))
+    unsettled = kinked or abs(one[1] - one[2]) <= 3 * doubt
+    limit = 1e-4 if FLOAT is np.float64 else 2e-1
+    return (np.nan, *one[1:]) if limit < one[0] < np.inf and unsettled else one
 
 
 def _weigh(values: Any, weights: Mapping[str, Any], names: Iterable[str]) -> float:
