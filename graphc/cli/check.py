@@ -157,6 +157,10 @@ def _lines(checked: Checked | None) -> list[str]:
     for one in checked.compared if checked else ():
         by_function.setdefault((one.level, one.function), []).append(one)
     several = checked is not None and len(checked.results) > 1
+    if checked is not None and not checked.compared and not checked.mistakes:
+        meant = "a surrogate or `stop` differs from the true derivative on purpose"
+        surrogate = checked.results[0].model.surrogate
+        lines.append(f"nothing compared: {meant if surrogate else 'there are no derivatives'}")
     for (level, name), paths in by_function.items():
         called = f"{level} {name}" if several else name
         gaps = [one.gap for one in paths if not math.isnan(one.gap)]
