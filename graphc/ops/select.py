@@ -33,10 +33,21 @@ def _picked(x: Type, label: Type) -> Type:
     return x.with_shape(x.shape[:-1])
 
 
+def _unpicked(node: Node) -> str:
+    zeros = "{out} = np.zeros({shape}, {float})\n"
+    ct, label = node.args
+    if not label.rank:
+        return zeros + "{out}[{1}] = {0}"
+    values = "{0}[..., None]" if ct.rank else "{0}"  # of a scalar, which is stretched
+    return zeros + f"np.put_along_axis({{out}}, {{1}}[..., None], {values}, axis=-1)"
+
+
 pick: Op = linear(
     "pick",
     infer=_picked,
-    numpy="np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]",
+    numpy=lambda node: (
+        "np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]" if node.rank else "{0}[{1}]"
+    ),
     transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
     signature="x, label",
     axes=batch_axes(1, 0, result=0),
@@ -45,10 +56,7 @@ pick: Op = linear(
 unpick: Op = linear(
     "unpick",
     infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
-    numpy=lambda node: (
-        "{out} = np.zeros({shape}, {float})\nnp.put_along_axis({out}, {1}[..., None], "
-        + ("{0}[..., None], axis=-1)" if node.args[0].rank else "{0}, axis=-1)")  # stretched
-    ),
+    numpy=_unpicked,
     transpose=lambda ct, x, label, size: (pick(ct, label), None),
     public=False,
     axes=batch_axes(0, 0, result=1),
