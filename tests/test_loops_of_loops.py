@@ -537,3 +537,45 @@ def test_a_step_is_derived_by_its_own_variables() -> None:
     out, _ = made.forward(v)
     close(out.h, 4 * v**3, 1e-14)
     close(made.J(v)["h"]["v"], np.diag(12 * v**2), 1e-13)
+
+
+def test_a_member_of_a_sum_is_of_all_of_it() -> None:
+    """The gradient of the family is a sum of what two loops stack: a row is one of the sum."""
+    made = module(
+        """
+        param u: [3]
+        repeat r[k in 2] carry h = zeros([3]), c = 0.5 {
+            param p: [3]
+            collect cs = c
+            next h = h + 0.3 * (p + u)
+            next c = sin(c)
+        }
+        y = sum(sin(cs))
+        output z = sum(grad(y, u)**2)
+        """
+    )
+    given = {"u": np.ones(3), "r.0.p": np.ones(3), "r.1.p": np.ones(3)}
+    _, found = made.value_and_grad_z(given)
+    assert {path: one.tolist() for path, one in found.items()} == dict.fromkeys(given, [0.0] * 3)
+
+
+def test_an_array_by_component_that_is_read_in_another_shape() -> None:
+    """What a tile reads as one row is made whole there, not only where it is to lie."""
+    made = module(
+        """
+        dim T
+        input x: [T + 1, 3]
+        input w: [3]
+        input M: [3, 3]
+        param u: [3]
+        scan s[t in T] carry h = M, g = u {
+            next h = outer(x[t], w)
+            next g = tanh(g + g)
+        }
+        y = sum(sin(h))
+        output z = sum(grad(y, u)**2)
+        derive grad z wrt inputs as g
+        """
+    )
+    found = made.g({"u": np.ones(3)}, x=np.ones((3, 3)), w=np.ones(3), M=np.ones((3, 3)))
+    assert found["x"].tolist() == np.zeros((3, 3)).tolist()

@@ -325,14 +325,17 @@ def _said(adjoint: Adjoint, program: Program) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A result as it is returned: an expression, and whether it lies in memory of others."""
+    """A result as it is returned: an expression, the same in parentheses where something follows
+    that binds tighter, and whether it lies in memory of others."""
 
     text: str
+    operand: str
     copied: bool
 
     def part(self, subscript: str = "") -> str:
         """It or a part of it, as an array of its own."""
-        return f"{self.text}{subscript}{'.copy()' if self.copied else ''}"
+        after = f"{subscript}{'.copy()' if self.copied else ''}"
+        return f"{self.operand}{after}" if after else self.text
 
 
 def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned]:
@@ -347,10 +350,13 @@ def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned
     for name, node in program.results.items():
         text = expression(node, program.variables)
         if not node.rank:
-            found[name] = Returned(f"{DTYPES[node.type.dtype]}({text})", copied=False)
+            number = f"{DTYPES[node.type.dtype]}({text})"
+            found[name] = Returned(number, number, copied=False)
             continue
+        operand = around("{0}.copy()", node, program.variables).removesuffix(".copy()")
         mine = owners(node, known)
         views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
-        found[name] = Returned(text, not (is_new(node, views) and seen.isdisjoint(mine)))
+        copied = not (is_new(node, views) and seen.isdisjoint(mine))
+        found[name] = Returned(text, operand, copied)
         seen |= mine
     return found

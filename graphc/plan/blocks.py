@@ -7,7 +7,7 @@ operation. In blocks of a few thousand elements the arrays between stay in the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphc.dims import Dim
@@ -152,6 +152,16 @@ def _in_order(
     return [step for *_, step in sorted(numbered, key=lambda one: one[:2])]
 
 
+def _behind(nodes: Iterable[Node], variables: Container[Node]) -> Iterable[Node]:
+    """What statements read that read these nodes, also in what is written inside them."""
+    pending = list(nodes)
+    while pending:
+        one = pending.pop()
+        yield one
+        if one not in variables:
+            pending += one.args
+
+
 # ---- the function of a block --------------------------------------------------------------------
 
 
@@ -222,7 +232,7 @@ class _Builder:
         name = self.names.fresh(f"block{mode}")
         results = {str(number): new for number, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
-        used = {*self._behind([*read, *(new for _, _, new, _ in outputs)])}
+        used = {*_behind([*read, *(new for _, _, new, _ in outputs)], self.variables)}
         slices = [one for one in self.slices if one.node in used]
         body = Program(
             self.program.name, (*slices, *steps), self.variables, results,
@@ -237,7 +247,7 @@ class _Builder:
 
     def _by_place(self) -> set[Node]:
         """Arrays whose components are computed where they stand: nothing here reads the whole."""
-        here = {arg for step in self.own for arg in step.node.args}
+        here = {*_behind((n for s in self.own for n in s.node.args), self.program.variables)}
         crossing = self.region.read - self.region.totals
         return {node for node in crossing if node.op is assemble and node not in here}
 
@@ -248,15 +258,6 @@ class _Builder:
             chosen: list[Item] = [("at", Dim.of(position)) for position in place]
             chosen.insert(long, self._items(node)[long])
             yield name, node, component, subscript(chosen, node.shape)
-
-    def _behind(self, nodes: Iterable[Node]) -> Iterable[Node]:
-        """What statements read that read these nodes, also in what is written inside them."""
-        pending = list(nodes)
-        while pending:
-            one = pending.pop()
-            yield one
-            if one not in self.variables:
-                pending += one.args
 
     def _resize(self, node: Node) -> None:
         if node.op is assemble and node.attrs["block"] is None:
