@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.calculus.forward_loops import push_loop
+from graphc.calculus.holding import released
 from graphc.calculus.reverse import fitted, pullback, reached_from
-from graphc.calculus.rules import push_rule, released
+from graphc.calculus.rules import push_rule
 from graphc.graph import Node, dag, stamped, topological
 from graphc.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ops.arithmetic import total

@@ -7,8 +7,9 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.calculus.forms import stabilised
+from graphc.calculus.holding import released
 from graphc.calculus.loops import pull_loop
-from graphc.calculus.rules import pull_rule, released
+from graphc.calculus.rules import pull_rule
 from graphc.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.loop import LOOP, RESULT, RULED, moved_adjoints
 from graphc.ops.arithmetic import total

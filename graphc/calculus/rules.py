@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from graphc.graph import Adjoint, Node, with_args
-from graphc.loop import RULED, Rule, rebuild
-from graphc.ops.arithmetic import hold
+from graphc.loop import Rule, rebuild
 from graphc.ops.shaping import broadcast_to
 from graphc.types import Mismatch
 
@@ -62,29 +61,6 @@ def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -
     ]
     adjoints = pullback(seeds, [rule.cotangent], given=_given(node))
     return [*terms, adjoints[rule.cotangent].value] if rule.cotangent in adjoints else terms
-
-
-def released(values: Iterable[Node]) -> dict[Node, Node]:
-    """Derivatives in which what was held is as it was: they may be differentiated by it again.
-
-    A port with a rule is held in the value, so that the rule alone carries its derivative. A
-    derivative by another port still depends on it. Ruled nodes stay as they are.
-    """
-    values = list(values)
-    ruled: dict[Node, Node] = {}
-    holds: dict[Node, Node] = {}
-    pending = list(values)
-    seen = set(pending)
-    while pending:
-        node = pending.pop()
-        if node.op is RULED:
-            ruled[node] = node
-        elif node.op is hold:
-            holds[node] = node.args[0]
-        else:
-            pending += (new := [arg for arg in dict.fromkeys(node.args) if arg not in seen])
-            seen.update(new)
-    return rebuild(values, with_args, ruled | holds) if holds else {}
 
 
 def _placed(rule: Rule, node: Node) -> dict[Node, Node]:

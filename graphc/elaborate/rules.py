@@ -154,6 +154,9 @@ def _lookup(name: str, table: Mapping[Node, Node]) -> Function:
 
 
 def _check_type(rule: tree.Rule, value: Node, of: Node) -> None:
+    if of.type.dtype != "float":
+        message = f"`{rule.name.text}` is {of.type}: only floats have derivatives"
+        raise mistake("E221", message, rule.name.span)
     if value.type.dtype != "float" or not same_shape(value.shape, of.shape):
         message = f"the rule for `{rule.name.text}`: {of.type} gives {value.type}"
         raise mistake("E221", message, rule.value.span)
