@@ -36,6 +36,7 @@ LOOPS = """
 dim §T
 dim §N
 const §c = 0.5
+require §N >= 2 and §T >= 3 "§N and §T are large enough"
 input §x: [§N, 3]
 input §z: [3]
 param §W: [3, 3]
@@ -97,7 +98,7 @@ param §b
 §g = sigmoid(§h) * §c + §b
 output §y = §g * §h
 output §loss = sum(exp(-§g) * §y)
-derive value_and_grad §loss wrt params as §both
+derive value_and_grad §loss wrt §W, §b as §both
 derive grad §loss wrt §x, §h as §slope
 derive jacobian §y wrt §x as §rows
 derive value_and_jacobian_matrix §y wrt §z as §whole

@@ -48,6 +48,8 @@ def term(one: Term, of: Node, program: Program) -> str:
     if one.child.op is LOOP:
         return f"back through {labels[one.child]}"
     child, parent = labels[one.child], labels[of]
+    if child == parent:  # parts of one value, which have no names of their own
+        return f"back through {parent}"
     adjoint = program.adjoints.get(one.child, f"d_{child}")
     if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
         return f"∂{child}/∂{parent} ⊙ {adjoint}"

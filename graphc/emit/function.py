@@ -288,10 +288,14 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
     else:
         written = computed(step, program.variables, numbers)
         lines = beside(written, _said(first, program))
+    more: dict[str, None] = {}
     for other in others:
-        name = f"d_{program.labels[other.of]}"
-        if name != step.target:
-            lines.append(f"# {name} = {step.target}: {_said(other, program)}")
+        label = program.labels[other.of]
+        through = any(t.child is None or program.labels[t.child] != label for t in other.terms)
+        if f"d_{label}" != step.target:
+            said = f": {_said(other, program)}" if through else ""
+            more[f"# d_{label} = {step.target}{said}"] = None
+    lines += more
     return lines
 
 

@@ -49,7 +49,7 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    parts, read = _parts("\n".join(functions))
+    parts, read = parts_for("\n".join(functions))
     return "\n\n\n".join([_head(compiled, read), *functions, *parts]) + "\n"
 
 
@@ -155,7 +155,7 @@ def ready_made() -> dict[str, str]:
     }
 
 
-def _parts(written: str) -> tuple[list[str], set[str]]:
+def parts_for(written: str) -> tuple[list[str], set[str]]:
     """The ready-made functions that the module calls, and the names that all of its code reads."""
     sources = ready_made()
     read = _read(written)

@@ -1,0 +1,63 @@
+"""Emitted text as a whole: as it was, and fit for the tools of those who use it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from golden_modules import CASES, COMMAND, FOLDER, difference, strangers
+
+from graphc.emit.module import parts_for
+from graphc.pipeline import Options, compile_file
+
+NAMES = [f"{graph.stem}{level}" for graph, level in CASES]
+
+
+@pytest.mark.parametrize(("graph", "level"), CASES, ids=NAMES)
+def test_modules_are_written_as_before(graph: Path, level: str) -> None:
+    """With all of their comments: a change that is meant is looked at, and then taken over."""
+    found = difference(graph, level)
+    assert not found, f"if this is meant: {COMMAND} --update\n{found}"
+
+
+def test_there_are_no_others() -> None:
+    assert list(strangers()) == []
+
+
+def test_no_comment_says_a_derivative_by_itself() -> None:
+    """`(∂u/∂u)ᵀ d_u` says nothing, and shows that a node has lost its name."""
+    for path in FOLDER.glob("*.py"):
+        assert not re.search(r"∂(\w+)/∂\1(?!\w)", path.read_text(encoding="utf-8")), path.name
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The modules with the parts that are the same in each, and those of one with `trace`."""
+    folder = tmp_path_factory.mktemp("modules")
+    for path in FOLDER.glob("*.py"):
+        own = path.read_text(encoding="utf-8")
+        parts, _ = parts_for(own)
+        (folder / path.name).write_text("\n\n\n".join([own.rstrip("\n"), *parts]) + "\n", "utf-8")
+    traced = compile_file(FOLDER / "kinds.graph", Options(level="-O2", trace=True)).text
+    (folder / "traced.py").write_text(traced, encoding="utf-8")
+    return sorted(folder.glob("*.py"))
+
+
+def test_modules_pass_ruff(modules: list[Path]) -> None:
+    """No name that nothing defines, none that nothing reads."""
+    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F,E9"]
+    done = subprocess.run([*command, *modules], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_modules_pass_mypy(modules: list[Path], tmp_path: Path) -> None:
+    """Whatever is derived. SciPy has its types in a package of its own, which need not be there."""
+    command = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code=import-untyped"]
+    command += ["--config-file=", f"--cache-dir={tmp_path}"]
+    done = subprocess.run(
+        [*command, *modules], capture_output=True, text=True, cwd=modules[0].parent
+    )
+    assert done.returncode == 0, done.stdout
