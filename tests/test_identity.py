@@ -201,3 +201,29 @@ def test_rules_of_ports_that_share_what_they_are_given(
     """)
     for found in _both_modes(made, v):
         np.testing.assert_allclose(found, gradient(v), rtol=1e-14)
+
+
+CHECKED = [
+    "param w\na = sin(w * x)\noutput y = grad(a, w) * w\nderive grad y wrt w, x",
+    "scan s[t in 3] carry h = x { param w; e = sin(w * h); next h = h + grad(e, w) }\n"
+    "output y = h\nderive grad y wrt s.w, x",
+    "repeat s[t in 1..3] carry h = x { param w; e = sin(w * h); next h = h + grad(e, w) }\n"
+    "output y = h\nderive grad y wrt s.*, x",
+    "scan s[t in 3] carry h = x { param w; next h = sin(w * h) }\n"
+    "output y = grad(h, s.w)\nderive grad y wrt s.w, x",
+    "repeat s[t in 1..3] carry h = x { param w; next h = sin(w * h) }\n"
+    "output y = grad(h, s.2.w)\nderive grad y wrt s.*, x",
+    "block force(q: [K]) -> f: [K] { e = sum(q**3); f = -grad(e, q) }\n"
+    "block step(q: [K]) -> r: [K] { r = q + force(q) / 10 }\n"
+    "scan s[t in 2] carry q = x * ones([2]) { next q = step(q) }\n"
+    "output y = sum(q)\nderive hessian y wrt x",
+]
+
+
+@pytest.mark.parametrize("text", CHECKED)
+def test_gradients_of_gradients(text: str) -> None:
+    """By parameters, shared and of each iteration, inside and outside of loops; by differences."""
+    made = module(f"input x\n{text}\n")
+    params = {path: 0.5 + n / 5 for n, path in enumerate(getattr(made, "PARAMETERS", ()))}
+    errors = made.check(params, 0.7) if params else made.check(0.7)
+    assert max(errors.values()) < 1e-6

@@ -252,3 +252,39 @@ def test_each_block_in_its_cheapest_mode() -> None:
     np.testing.assert_allclose(found["u"], np.sin(W @ theta)[at], rtol=1e-12)
     slope = u[:, None] * np.cos(W @ theta)[at, None] * W[at]
     np.testing.assert_allclose(found["theta"], slope, rtol=1e-11)
+
+
+@pytest.mark.parametrize("dims", ["B", "B = 3"])
+def test_a_family_that_has_the_axis(dims: str) -> None:
+    """Members with a parameter for each example, beside one for all."""
+    made = module(f"""
+        dim {dims}
+        input x: [B, 2]
+        repeat r[k in 1..2] carry h = x {{
+            param p: [B]
+            param q: [2]
+            next h = sin(h * p[:, _] * q)
+        }}
+        output y = h
+        output loss = sum(y**2)
+        derive jacobian y wrt r.*, x per B as each
+        derive jacobian y wrt r.*, x as whole
+        derive hessian loss wrt r.* per B as bends
+        derive hessian loss wrt r.* as bend
+        derive hessian_matrix loss wrt r.* per B as H
+    """)
+    rng = np.random.default_rng(0)
+    params = {f"r.{k}.{n}": rng.normal(size=3 if n == "p" else 2) for k in (1, 2) for n in "pq"}
+    x = rng.normal(size=(3, 2))
+    whole = made.whole(params, x)["y"]
+    for path, block in made.each(params, x)["y"].items():
+        for b, row in enumerate(block):
+            expected = whole[path][b] if path.endswith("q") else whole[path][b][:, b]
+            np.testing.assert_allclose(row, expected, atol=1e-13, strict=True)
+    bends, bend = made.bends(params, x), made.bend(params, x)
+    for k in (1, 2):
+        np.testing.assert_allclose(bends["r.1.q"][f"r.{k}.q"].sum(0), bend["r.1.q"][f"r.{k}.q"])
+        own = np.diagonal(bend["r.1.p"][f"r.{k}.p"])
+        np.testing.assert_allclose(bends["r.1.p"][f"r.{k}.p"], own, atol=1e-13)
+    assert made.H(params, x).shape == (3, 6, 6)
+    assert max(made.check(params, x).values()) < 1e-4

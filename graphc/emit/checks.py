@@ -10,7 +10,7 @@ from graphc.elaborate.model import Declared
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.derived import differentiated
 from graphc.emit.expression import expression, show
-from graphc.emit.families import dict_rows, tuple_rows
+from graphc.emit.families import dict_rows, members, tuple_rows
 from graphc.emit.function import body
 from graphc.emit.layout import function, listed, unpacking
 from graphc.graph import TANGENT, Node
@@ -193,8 +193,12 @@ def _positions_first(axes: Mapping[str, int], way: str, path: str) -> str:
 
 def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
     """Where paths have the axis that is kept apart."""
-    axes = {path: [str(n) for n in node.shape] for path, node in one.wrt}
-    return {path: shape.index(one.per) for path, shape in axes.items() if one.per in shape}
+    found: dict[str, int] = {}
+    for d in differentiated(compiled, one):
+        shape = [str(axis) for axis in d.type.shape]
+        if one.per in shape:
+            found |= dict.fromkeys(members(d), shape.index(one.per))
+    return found
 
 
 def _axis(axes: Mapping[str, int], path: str = "_path") -> str:
@@ -262,7 +266,7 @@ def _sizes(compiled: Compiled, one: Derived) -> str:
     """How many columns each path has, as the source of a dict."""
 
     def size(d: Declared, _: str) -> str:
-        axes = [_known(compiled, axis) for axis in d.shape if str(axis) != one.per]
+        axes = [_known(compiled, axis) for axis in d.type.shape if str(axis) != one.per]
         return " * ".join(f"({axis})" for axis in axes) or "1"
 
     rows = dict_rows(differentiated(compiled, one), size)

@@ -21,6 +21,14 @@ def path(declared: Declared, index: str = INDEX) -> str:
     return "f" + repr(declared.name.replace("*", f"{{{index}}}", 1))
 
 
+def members(declared: Declared) -> list[str]:
+    """The paths of a family, or the one path of what is none."""
+    if declared.family is None:
+        return [declared.name]
+    first, last = declared.family
+    return [declared.name.replace("*", str(number), 1) for number in range(first, last + 1)]
+
+
 def over(declared: Declared, index: str = INDEX) -> str:
     """The clause that runs over a family: `for _k in range(1, 5)`."""
     assert declared.family is not None
