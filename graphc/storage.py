@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from graphc.graph import Node, Op
 from graphc.loop import RESULT, Loop, arguments, body, result
 from graphc.ops.arithmetic import accumulate
-from graphc.ops.shaping import full_array, in_rows
+from graphc.ops.shaping import expand, full_array, in_rows, leading, reshape, transpose
 from graphc.remembered import remembered
+
+WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
+ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
 Owners = frozenset[Node]
 """Nodes that may have made the memory that a value lies in."""
@@ -114,3 +117,22 @@ def is_new(node: Node, views: Collection[Op]) -> bool:
         elif one.op is not full_array and (one.op.view_of is not None or not one.args):
             return False
     return True
+
+
+def copied(results: Mapping[str, Node], taken: Iterable[Node] = ()) -> set[str]:
+    """The results that are returned as copies: none has memory of an input, of what is `taken` or
+    of a result before it.
+
+    Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
+    Hessians also where their axes have changed places.
+    """
+    known: dict[Node, Owners] = {}
+    seen = {owner for node in taken for owner in owners(node, known)}
+    found: set[str] = set()
+    for name, node in results.items():
+        mine = owners(node, known)
+        views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
+        if node.rank and not (is_new(node, views) and seen.isdisjoint(mine)):
+            found.add(name)
+        seen |= mine if node.rank else set()
+    return found

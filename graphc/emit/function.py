@@ -26,16 +26,13 @@ from graphc.graph import Adjoint, Node
 from graphc.loop import RESULT, Loop, limit
 from graphc.ops.arithmetic import accumulate, negative
 from graphc.ops.assembling import assemble, is_complete
-from graphc.ops.shaping import expand, full_array, leading, reshape, transpose
+from graphc.ops.shaping import full_array
 from graphc.plan.live import left
 from graphc.plan.schedule import BlockStep, LoopStep, Program, Step
 from graphc.rewrite.sums import LONGEST_SUM
 from graphc.source import Origin
-from graphc.storage import Owners, is_new, owners
+from graphc.storage import Owners, copied, owners
 from graphc.types import product
-
-WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
-ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
 
 def body(program: Program, in_loop: bool = False, in_block: bool = False) -> list[str]:
@@ -343,13 +340,8 @@ class Returned:
 
 
 def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned]:
-    """The results by name: none has memory of an input, of what is `taken` or of one before it.
-
-    Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
-    Hessians also where their axes have changed places.
-    """
-    known: dict[Node, Owners] = {}
-    seen = {owner for node in taken for owner in owners(node, known)}
+    """The results by name, as copies where they are not the caller's alone."""
+    copies = copied(program.results, taken)
     found: dict[str, Returned] = {}
     for name, node in program.results.items():
         text = expression(node, program.variables)
@@ -358,9 +350,5 @@ def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned
             found[name] = Returned(number, number, copied=False)
             continue
         operand = around("{0}.copy()", node, program.variables).removesuffix(".copy()")
-        mine = owners(node, known)
-        views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
-        copied = not (is_new(node, views) and seen.isdisjoint(mine))
-        found[name] = Returned(text, operand, copied)
-        seen |= mine
+        found[name] = Returned(text, operand, name in copies)
     return found

@@ -12,14 +12,20 @@ from graphc.dims import Dim
 from graphc.graph import SOURCES, Node, arguments_first
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.contraction import typical
-from graphc.ops.shaping import in_rows, reshape, transpose
+from graphc.ops.kernels import vdot
+from graphc.ops.linalg import outer
+from graphc.ops.matrices import tril, triu
+from graphc.ops.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.plan.naming import template
+from graphc.rewrite.liveness import MEANWHILE
+from graphc.types import product, same_shape
 
-MEANWHILE = {
-    "sigmoid": 1, "bce_logits": 1, "erf": 13, "erfc": 15, "lgamma": 10, "digamma": 9,
-    "polygamma": 9,
+AS_THE_ARGUMENT = {
+    "scatter": 1, "recurrence": 2, "det": 1, "logdet": 1, "cofactors": 3, "moved_cofactors": 4,
 }  # fmt: skip
-"""So many arrays like its result does an operation hold while it computes it."""
+"""So many arrays like its first argument does an operation hold while it computes."""
+BUFFER = 8192 * 8
+"""The bytes of a piece in which NumPy copies an operand that does not lie as the result does."""
 LARGE = 256 * 1024
 """From so many bytes on, NumPy computes an operator in the place of an operand without a name."""
 OPERATORS = {
@@ -53,12 +59,15 @@ def evaluated(
     known: dict[Node, Value] = {}
     for node in arguments_first([root], Where(named)):
         args = [known.get(arg) or Value(named(arg) or frozenset()) for arg in node.args]
-        known[node] = _computed(node, args, size(node), placed and node is root)
+        known[node] = _computed(node, args, size, placed and node is root)
     return known[root]
 
 
-def _computed(node: Node, args: Sequence[Value], size: Dim, placed: bool) -> Value:
+def _computed(
+    node: Node, args: Sequence[Value], size_of: Callable[[Node], Dim], placed: bool
+) -> Value:
     """One operation: its arguments are there one after the other, then together with its result."""
+    size = size_of(node)
     held, peak = NOTHING, NOTHING
     for number, arg in enumerate(args):
         peak = most((peak, held + arg.peak))
@@ -71,14 +80,43 @@ def _computed(node: Node, args: Sequence[Value], size: Dim, placed: bool) -> Val
     if seen is not None:
         of = args[node.args.index(seen)]
         return Value(of.objects, of.new, peak)
-    if node.static or not node.rank or (not node.args and node.op in SOURCES):
+    if node.static or (not node.args and node.op in SOURCES):
         return Value(peak=peak)
     own = NOTHING if placed or node.op is accumulate else size
     slots = OPERATORS.get(template(node), ())
     if _is_large(size) and any(args[slot].new == size for slot in slots):
         own = NOTHING
-    during = held + own + size * MEANWHILE.get(node.op.name, 0)
+    during = held + own + _meanwhile(node, size_of)
     return Value(new=NOTHING if placed else size, peak=most((peak, during)))
+
+
+def _meanwhile(node: Node, size: Callable[[Node], Dim]) -> Dim:
+    """What an operation holds while it computes, beside its arguments and its result."""
+    total = size(node) * MEANWHILE.get(node.op.name, 0)
+    if node.op.name in AS_THE_ARGUMENT:
+        total += size(node.args[0]) * AS_THE_ARGUMENT[node.op.name] + 2 * BUFFER
+    if node.op in (tril, triu):  # a mask
+        total += product(node.shape[-2:])
+    if node.op is vdot:  # whose arguments have to lie row by row
+        total += sum((size(arg) for arg in node.args if _is_permuted(arg)), NOTHING)
+    if node.op.structure == "elementwise" or node.op in (accumulate, outer):
+        pieces = sum(not _lies_alike(arg, node) for arg in node.args if arg.rank)
+        elements = node.type.size.constant
+        piece = BUFFER if elements is None else min(BUFFER, 8 * elements)
+        total += Dim.of(min(pieces, 2) * piece)
+    return total
+
+
+def _lies_alike(arg: Node, node: Node) -> bool:
+    """Has an operand the shape of the result, and its axes in their order?"""
+    return same_shape(arg.shape, node.shape) and not _is_permuted(arg)
+
+
+def _is_permuted(node: Node) -> bool:
+    """Is it a view with its axes in another order, or of elements with others between them?"""
+    while node.op in (expand, reshape):
+        node = node.args[0]
+    return node.op.view_of is not None and node.op is not in_rows
 
 
 def _seen_through(node: Node) -> Node | None:
@@ -86,7 +124,7 @@ def _seen_through(node: Node) -> Node | None:
     if node.op.view_of is None or node.op is in_rows:
         return None
     argument = node.args[node.op.view_of]
-    return None if node.op is reshape and argument.op is transpose else argument
+    return None if node.op is reshape and argument.op in (transpose, broadcast_to) else argument
 
 
 def _is_large(size: Dim) -> bool:

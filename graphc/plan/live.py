@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphc.dims import Dim
-from graphc.graph import COTANGENT, SOURCES, TANGENT, Node, arguments_first
+from graphc.graph import COTANGENT, TANGENT, Node, arguments_first
 from graphc.loop import Loop
 from graphc.ops.arithmetic import accumulate
 from graphc.ops.contraction import typical
-from graphc.ops.shaping import expand, reshape
 from graphc.plan.evaluation import NOTHING, Objects, Value, Where, evaluated, most
 from graphc.plan.schedule import AnyStep, BlockStep, LoopStep, Program, Scratch, Step
 from graphc.plan.schedule import made as made_by
+from graphc.storage import copied
 from graphc.types import product, same
 
 CACHE = 2**21
@@ -73,19 +73,10 @@ def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
     walk.live += sum((size for _, size in scratch), NOTHING)
     stays = walk.notice(walk.live) - before
     rows += walk.steps(program, 0)
-    copies = [walk.size(n) for n in program.results.values() if _is_copied(n)]
+    copies = [walk.size(program.results[name]) for name in copied(program.results, kept)]
     copies += [walk.size(node) for node in kept if not node.args]
     walk.notice(walk.live + sum(copies, NOTHING))
     return Live(tuple(rows), scratch, walk.peak, stays)
-
-
-def _is_copied(node: Node) -> bool:
-    """Is a result returned as a copy: a view of part of an array, or of one that is not its own?"""
-    if not node.rank:
-        return False
-    while node.op in (reshape, expand):
-        node = node.args[0]
-    return node.op.view_of is not None or node.op in SOURCES
 
 
 @dataclass(slots=True)

@@ -17,8 +17,8 @@ WIDTHS = {"int": 8, "bool": 1}
 """Bytes of an element; a float has those of the module's dtype."""
 
 MEANWHILE = {
-    "sigmoid": 1, "bce_logits": 1, "erf": 13, "erfc": 15, "lgamma": 10, "digamma": 9,
-    "polygamma": 9,
+    "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
+    "polygamma": 10, "inv": 1, "solution": 1, "factor": 1,
 }  # fmt: skip
 """So many arrays like its result does an operation hold while it computes it."""
 
