@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -61,10 +63,16 @@ def compile_source(
     return Result(written, compiled.model, warnings, compiled.planned)
 
 
-def planned(source: Source, options: Options = DEFAULTS, folder: Path | None = None) -> Compiled:
-    """The programs of a source's module, before they are written; raises GraphError."""
+@contextmanager
+def planned(
+    source: Source, options: Options = DEFAULTS, folder: Path | None = None
+) -> Iterator[Compiled]:
+    """The programs of a source's module, before they are written; raises GraphError.
+
+    What is asked of nodes is asked inside, where they were made.
+    """
     with compilation():
-        return compiled_of(model_of(source, options, folder), options)
+        yield compiled_of(model_of(source, options, folder), options)
 
 
 def model_of(source: Source, options: Options, folder: Path | None) -> Model:

@@ -64,12 +64,12 @@ def show_(
         mode=one_mode(mode),
     )
     try:
-        compiled = planned(read_source(*read_bytes(file)), options, folder(file))
+        with planned(read_source(*read_bytes(file)), options, folder(file)) as compiled:
+            functions = [told_of(compiled, one) for one in _chosen(compiled, function)]
+            graph = _graph(compiled)
     except GraphError as wrong:
         show(wrong.diagnostics)
         raise typer.Exit(1) from None
-    functions = [told_of(compiled, one) for one in _chosen(compiled, function)]
-    graph = _graph(compiled)
     if format == "json":
         told = {"graph": graph, "functions": functions}
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
