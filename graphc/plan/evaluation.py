@@ -24,8 +24,9 @@ AS_THE_ARGUMENT = {
     "scatter": 1, "recurrence": 2, "det": 1, "logdet": 1, "cofactors": 3, "moved_cofactors": 4,
 }  # fmt: skip
 """So many arrays like its first argument does an operation hold while it computes."""
-BUFFER = 8192 * 8
-"""The bytes of a piece in which NumPy copies an operand that does not lie as the result does."""
+PIECE = 8192
+"""In pieces of so many elements NumPy copies an operand that does not lie as the result does."""
+BUFFER = PIECE * 8
 LARGE = 256 * 1024
 """From so many bytes on, NumPy computes an operator in the place of an operand without a name."""
 OPERATORS = {
@@ -100,11 +101,17 @@ def _meanwhile(node: Node, size: Callable[[Node], Dim]) -> Dim:
     if node.op is vdot:  # whose arguments have to lie row by row
         total += sum((size(arg) for arg in node.args if _is_permuted(arg)), NOTHING)
     if node.op.structure == "elementwise" or node.op in (accumulate, outer):
-        pieces = sum(not _lies_alike(arg, node) for arg in node.args if arg.rank)
-        elements = node.type.size.constant
-        piece = BUFFER if elements is None else min(BUFFER, 8 * elements)
-        total += Dim.of(min(pieces, 2) * piece)
+        other = [arg for arg in node.args if arg.rank and not _lies_alike(arg, node)]
+        total += sum((_piece(arg, node, size(arg)) for arg in other[:2]), NOTHING)
     return total
+
+
+def _piece(arg: Node, node: Node, size: Dim) -> Dim:
+    """The bytes of the piece in which an operand is copied."""
+    elements, own, bytes = node.type.size.constant, arg.type.size.constant, size.constant
+    if elements is None or not own or bytes is None:
+        return Dim.of(BUFFER)
+    return Dim.of(min(elements, PIECE) * (bytes // own))
 
 
 def _lies_alike(arg: Node, node: Node) -> bool:
