@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from graphc.dims import Dim
-from graphc.graph import SOURCES, Adjoint, Graph, Node, topological, with_args
+from graphc.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
 from graphc.loop import (
     BOUND,
     LOOP,
@@ -224,7 +224,7 @@ def _planned(
     found = {
         a.of: variables[a.value]
         for a in graph.adjoints
-        if a.value in variables and (a.value.op is BOUND or a.value not in spoken)
+        if a.value in variables and (a.value.op in (BOUND, COTANGENT) or a.value not in spoken)
     }
     labels = labels_of(graph, variables)
     sparing = single and not fast

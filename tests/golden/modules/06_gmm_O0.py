@@ -162,8 +162,8 @@ def backward(
             'icf': (cache.K, cache.D + (cache.D**2 - cache.D)//2),
         }, cache)
     icf, q, Lo, d, Qd, loglik_exp, loglik_sum, loglik_exp_2, loglik_sum_2, N, D, _ = cache
-    d_prior_product = -d_err  # ∂prior/∂prior_product ⊙ d_prior
-    d_frob = d_err * 0.5  # ∂prior/∂frob ⊙ d_prior
+    d_prior_product = -d_err  # ∂prior/∂prior_product ⊙ d_err
+    d_frob = d_err * 0.5  # ∂prior/∂frob ⊙ d_err
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     d_alpha_quotient = loglik_exp / np.where(loglik_sum == 0, 1, loglik_sum)
     d_logp_quotient = loglik_exp_2 / np.where(loglik_sum_2 == 0, 1, loglik_sum_2)

@@ -226,7 +226,7 @@ def backward(
     ) = cache
     _scratch = _take(_backward_scratch, K, N)
     d_x_full, d_logdiag_full, s1, s2 = _scratch
-    d_prior_product = -d_err  # ∂prior/∂prior_product ⊙ d_prior
+    d_prior_product = -d_err  # ∂prior/∂prior_product ⊙ d_err
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     d_alpha_equal = np.equal(loglik_sum_3, 0, s1)
     d_alpha_where = np.where(d_alpha_equal, 1, loglik_sum_3)

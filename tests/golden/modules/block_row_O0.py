@@ -352,7 +352,7 @@ def pull(
     x3 = θ2 * x2 + x2 ** 2  # output x3 = θ2 * x2 + x2**2
     f_sin = np.sin(x3)  # output f = θ3 @ sin(x3)
     f = θ3 @ f_sin
-    d_θ3 = np.outer(ct_f, f_sin)  # (∂f/∂θ3)ᵀ d_f
+    d_θ3 = np.outer(ct_f, f_sin)  # (∂f/∂θ3)ᵀ ct_f
     del f_sin
     d_x3 = θ3.T @ ct_f * np.cos(x3)  # ∂f/∂x3 ⊙ d_f
     del x3

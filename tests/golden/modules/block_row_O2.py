@@ -897,8 +897,8 @@ def pull(
     x3 = np.add(x3_product, x3_square, s2)
     f_sin = np.sin(x3, s4)  # output f = θ3 @ sin(x3)
     f = np.dot(θ3, f_sin)
-    d_θ3 = np.multiply(ct_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ d_f
-    d_f_sin = np.dot(θ3.T, ct_f, s4)  # (∂f/∂f_sin)ᵀ d_f
+    d_θ3 = np.multiply(ct_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ ct_f
+    d_f_sin = np.dot(θ3.T, ct_f, s4)  # (∂f/∂f_sin)ᵀ ct_f
     d_x3_cos = np.cos(x3, s2)  # output f = θ3 @ sin(x3)
     d_x3 = np.multiply(d_f_sin, d_x3_cos, s4)  # ∂f_sin/∂x3 ⊙ d_f_sin
     d_x2_product = np.multiply(2, x2, s2)  # output x3 = θ2 * x2 + x2**2

@@ -288,7 +288,7 @@ def pull_B(
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
     z_next = W @ a + b  # output z_next = W @ a + b
     del a
-    d_a = W.T @ ct_z_next  # (∂z_next/∂a)ᵀ d_z_next
+    d_a = W.T @ ct_z_next  # (∂z_next/∂a)ᵀ ct_z_next
     return PullBValues(z_next=z_next), _into(out, {
         'a': d_a,
     })
@@ -314,7 +314,7 @@ def pull_S(
     if out is not None:
         _destinations(out, {'z': (4,)}, [z, t, *params.values()])
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
-    d_z = ct_a * (a * (1 - a))  # ∂a/∂z ⊙ d_a
+    d_z = ct_a * (a * (1 - a))  # ∂a/∂z ⊙ ct_a
     return PullSValues(a=a), _into(out, {
         'z': d_z,
     })

@@ -637,7 +637,7 @@ def pull_B(
     a = np.divide(a_exp, a_sum, s1)
     z_next_matmul = np.dot(W, a, s3)  # output z_next = W @ a + b
     z_next = np.add(z_next_matmul, b)
-    d_a = np.dot(W.T, ct_z_next, out_a)  # (∂z_next/∂a)ᵀ d_z_next
+    d_a = np.dot(W.T, ct_z_next, out_a)  # (∂z_next/∂a)ᵀ ct_z_next
     _give(_scratch, _pull_B_scratch)
     return PullBValues(z_next=z_next), _into(out, {
         'a': d_a,
@@ -673,7 +673,7 @@ def pull_S(
     a = np.divide(a_exp, a_sum)
     d_z_difference = np.subtract(1, a, s2)
     d_z_product = np.multiply(a, d_z_difference, s2)
-    d_z = np.multiply(ct_a, d_z_product, out_z)  # ∂a/∂z ⊙ d_a
+    d_z = np.multiply(ct_a, d_z_product, out_z)  # ∂a/∂z ⊙ ct_a
     _give(_scratch, _pull_S_scratch)
     return PullSValues(a=a), _into(out, {
         'z': d_z,

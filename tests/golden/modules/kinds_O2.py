@@ -355,7 +355,7 @@ def backward(
         broadcast_to_part = np.broadcast_to(d_loss, (B,))[start:size + start]
         y_matmul_part = y_matmul[start:size + start]
         ct_y_part = ct_y[start:size + start]
-        d_rows_square = np.add(d_rows, broadcast_to_part, s1_2)  # (∂rows/∂rows_square)ᵀ d_rows
+        d_rows_square = np.add(d_rows, broadcast_to_part, s1_2)  # (∂rows/∂rows_square)ᵀ d_loss
         # output loss = sum(y**2) + sum(cs)
         d_y_product = np.multiply(y_matmul_part, d_rows_square, s1_2)
         d_y_product_2 = np.multiply(2 * s, d_y_product, s1_2)

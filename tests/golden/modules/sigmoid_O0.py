@@ -158,7 +158,7 @@ def pull(
     if out is not None:
         _destinations(out, {'θ': (N,)}, [θ])
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
-    d_θ = ct_f * (f * (1 - f))  # ∂f/∂θ ⊙ d_f
+    d_θ = ct_f * (f * (1 - f))  # ∂f/∂θ ⊙ ct_f
     return Outputs(f=f), _into(out, {
         'θ': d_θ,
     })

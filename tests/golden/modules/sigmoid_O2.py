@@ -239,7 +239,7 @@ def pull(
         f_part = np.divide(f_exp, f_sum, f[start:size + start])
         d_θ_difference = np.subtract(_C_1, f_part, s2)
         d_θ_product = np.multiply(f_part, d_θ_difference, s2)
-        np.multiply(ct_f_part, d_θ_product, d_θ[start:size + start])  # ∂f/∂θ ⊙ d_f
+        np.multiply(ct_f_part, d_θ_product, d_θ[start:size + start])  # ∂f/∂θ ⊙ ct_f
         _give(_scratch, _pull_scratch_block, size)
         return ()
     _blocks(block, N, 24, 7)

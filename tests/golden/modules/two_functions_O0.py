@@ -247,12 +247,12 @@ def pull(
     g = g_product + y ** 8
     # y goes into g, f: its adjoint is the sum of what comes back
     d_y = (
-        ct_g * (8 * y ** 7)  # ∂g/∂y ⊙ d_g
-        + ct_f * f_product  # ∂f/∂y ⊙ d_f
+        ct_g * (8 * y ** 7)  # ∂g/∂y ⊙ ct_g
+        + ct_f * f_product  # ∂f/∂y ⊙ ct_f
     )
     # x goes into g, f: its adjoint is the sum of what comes back
     d_x = (
-        ct_g * 2  # ∂g/∂x ⊙ d_g
+        ct_g * 2  # ∂g/∂x ⊙ ct_g
         + ct_f * y * 3 * g_product  # ∂f/∂x ⊙ d_f
     )
     return Outputs(f=FLOAT(f), g=FLOAT(g)), _into(out, {

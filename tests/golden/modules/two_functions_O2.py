@@ -406,15 +406,15 @@ def pull(
     g_square_2 = np.square(g_square)
     # y goes into g, f: its adjoint is the sum of what comes back
     d_y = (
-        ct_g * (8 * (y * g_square * g_square_2))  # ∂g/∂y ⊙ d_g
-        + ct_f * f_product  # ∂f/∂y ⊙ d_f
+        ct_g * (8 * (y * g_square * g_square_2))  # ∂g/∂y ⊙ ct_g
+        + ct_f * f_product  # ∂f/∂y ⊙ ct_f
     )
     f = f_product * y  # output f = 3 * x**2 * y
     g_product = 2 * x  # output g = 2 * x + y**8
     g = g_product + np.square(g_square_2)
     # x goes into g, f: its adjoint is the sum of what comes back
     d_x = (
-        2 * ct_g  # ∂g/∂x ⊙ d_g
+        2 * ct_g  # ∂g/∂x ⊙ ct_g
         + 3 * (ct_f * y) * g_product  # ∂f/∂x ⊙ d_f
     )
     return Outputs(f=FLOAT(f), g=FLOAT(g)), _into(out, {
