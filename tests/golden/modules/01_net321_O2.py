@@ -88,8 +88,8 @@ GRAPH: dict[str, Any] = {
             'jacobian_a2': 24,
         },
         'peak': {
-            'forward': 120,
-            'backward': 144,
+            'forward': 128,
+            'backward': 240,
             'grad_loss': 0,
             'jacobian_a2': 0,
         },

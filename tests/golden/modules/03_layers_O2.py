@@ -84,10 +84,10 @@ GRAPH: dict[str, Any] = {
             'g_left': '128*B + 8704',
         },
         'peak': {
-            'forward': '2560*B + 16384',
-            'backward': '2440*B + 17408',
-            'grad_loss': '3208*B + 17408',
-            'g_left': '2952*B + 8704',
+            'forward': '2432*B + 65536',
+            'backward': '2440*B + 73728',
+            'grad_loss': '3208*B + 74240',
+            'g_left': '2824*B + 74240',
         },
     },
 }

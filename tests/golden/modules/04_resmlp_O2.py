@@ -140,7 +140,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '3976*B + 2253520',
-            'backward': '177*B + 2501776',
+            'backward': '177*B + 2531632',
             'grad_loss': '3360*B + 4584259',
         },
     },

@@ -106,9 +106,9 @@ GRAPH: dict[str, Any] = {
             'grad_loss': 82128,
         },
         'peak': {
-            'forward': '150712*B + 2094544',
-            'backward': '6449*B + 2177296',
-            'grad_loss': '461097*B + 4204480',
+            'forward': '150536*B + 2144464',
+            'backward': '6449*B + 2289296',
+            'grad_loss': '461097*B + 4269376',
         },
     },
 }

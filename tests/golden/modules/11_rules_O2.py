@@ -70,9 +70,9 @@ GRAPH: dict[str, Any] = {
             'grad_loss': '8*B',
         },
         'peak': {
-            'forward': '40*B + 1398096',
-            'backward': '16*B + 1398096',
-            'grad_loss': '32*B + 1398096',
+            'forward': '32*B + 1463632',
+            'backward': '16*B + 1463632',
+            'grad_loss': '24*B + 1463632',
         },
     },
 }

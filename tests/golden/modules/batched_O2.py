@@ -96,11 +96,11 @@ GRAPH: dict[str, Any] = {
             'grad_total_columns': 144,
         },
         'peak': {
-            'forward': '136*B + 1572864',
-            'backward': '8*B + 1798128',
-            'grad_total': '8*B + 1797840',
-            'grad_average': '8*B + 1797840',
-            'grad_total_columns': '8*B + 1797840',
+            'forward': '96*B + 1638400',
+            'backward': '8*B + 1863520',
+            'grad_total': '8*B + 1863232',
+            'grad_average': '8*B + 1863232',
+            'grad_total_columns': '8*B + 1863232',
         },
     },
 }

@@ -116,8 +116,8 @@ GRAPH: dict[str, Any] = {
             'pull': 184,
         },
         'peak': {
-            'forward': 240,
-            'backward': 280,
+            'forward': 288,
+            'backward': 472,
             'J_θ': 0,
             'blocks': 0,
             'L1_θ': 0,
@@ -125,7 +125,7 @@ GRAPH: dict[str, Any] = {
             'L2_θ': 0,
             'L3_x': 0,
             'L3_θ': 0,
-            'pull': 296,
+            'pull': 488,
         },
     },
 }

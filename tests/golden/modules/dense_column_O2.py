@@ -105,8 +105,8 @@ GRAPH: dict[str, Any] = {
             'grad_C': 592,
         },
         'peak': {
-            'forward': 616,
-            'backward': 808,
+            'forward': 640,
+            'backward': 1288,
             'deltas': 0,
             'grad_C': 0,
         },

@@ -122,9 +122,9 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '10984*B + 2207952',
-            'backward': '8929*B + 6460768',
-            'value_and_grad_loss': '13560*B + 8530883',
-            'value_logits': '3168*B + 2070144',
+            'backward': '8929*B + 6557024',
+            'value_and_grad_loss': '13560*B + 8627139',
+            'value_logits': '3168*B + 2201216',
         },
     },
 }

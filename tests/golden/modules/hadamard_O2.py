@@ -107,8 +107,8 @@ GRAPH: dict[str, Any] = {
             'pull_S': 64,
         },
         'peak': {
-            'forward': 192,
-            'backward': 168,
+            'forward': 224,
+            'backward': 360,
             'gradients': 0,
             'row': 0,
             'A': 0,

@@ -75,9 +75,9 @@ GRAPH: dict[str, Any] = {
             'value_and_grad_loss': '24*B',
         },
         'peak': {
-            'forward': 1747624,
+            'forward': 1813160,
             'backward': 0,
-            'value_and_grad_loss': '24*B + 1797576',
+            'value_and_grad_loss': '24*B + 1928648',
         },
     },
 }

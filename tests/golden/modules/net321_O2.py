@@ -112,8 +112,8 @@ GRAPH: dict[str, Any] = {
             'dy_dx': 24,
         },
         'peak': {
-            'forward': 104,
-            'backward': 144,
+            'forward': 120,
+            'backward': 240,
             'chain': 0,
             'grad_y': 0,
             'dy_du': 0,

@@ -88,12 +88,12 @@ GRAPH: dict[str, Any] = {
             'residuals': '24*N',
         },
         'peak': {
-            'forward': '32*N + 1048576',
-            'backward': '8*N + 1398096',
-            'grad_S': 1572864,
-            'H': 1747728,
-            'hvp_S': 1835008,
-            'residuals': '24*N + 1572864',
+            'forward': '24*N + 1114112',
+            'backward': '8*N + 2097144',
+            'grad_S': 2097152,
+            'H': 2097216,
+            'hvp_S': 2097152,
+            'residuals': '24*N + 1638400',
         },
     },
 }

@@ -105,12 +105,12 @@ GRAPH: dict[str, Any] = {
             'J': '456*B',
         },
         'peak': {
-            'forward': '112*B + 2097131',
-            'backward': '56*B + 1981504',
-            'value_and_grad_loss': '64*B + 2098024',
-            'per_sample': '512*B + 2097112',
-            'shares': '488*B + 2009672',
-            'J': '40*B**2 + 59352*B + 209328',
+            'forward': '112*B + 2162667',
+            'backward': '56*B + 2046584',
+            'value_and_grad_loss': '64*B + 2163104',
+            'per_sample': '512*B + 2228184',
+            'shares': '488*B + 2140744',
+            'J': '40*B**2 + 59352*B + 340400',
         },
     },
 }

@@ -94,10 +94,10 @@ GRAPH: dict[str, Any] = {
             'grad_loss': 480,
         },
         'peak': {
-            'forward': '192*B + 1677952',
-            'backward': '8*B + 1936704',
-            'adjoints': '96*B + 1935744',
-            'grad_loss': '8*B + 1998240',
+            'forward': '160*B + 1743232',
+            'backward': '8*B + 2002080',
+            'adjoints': '96*B + 2001280',
+            'grad_loss': '8*B + 2063296',
         },
     },
 }

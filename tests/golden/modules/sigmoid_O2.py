@@ -73,11 +73,11 @@ GRAPH: dict[str, Any] = {
             'pull': '16*N',
         },
         'peak': {
-            'forward': '8*N + 1398096',
+            'forward': '8*N + 1463632',
             'backward': '24*N',
             'J': '8*N**2 + 16*N',
-            'diagonal': '8*N + 1398096',
-            'pull': '24*N + 1398096',
+            'diagonal': '8*N + 1463632',
+            'pull': '24*N + 1463632',
         },
     },
 }

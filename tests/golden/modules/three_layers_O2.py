@@ -91,7 +91,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': 560,
-            'backward': 624,
+            'backward': 944,
             'grad_L': 0,
         },
     },
