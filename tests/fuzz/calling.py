@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,25 +30,29 @@ class Arguments:
 
 def arguments(program: Program, module: ModuleType) -> Arguments:
     """Random values in the dtype of the module."""
-    rng = np.random.default_rng(program.seed)
-    setting = program.setting
-    inputs: Names = {}
-    for one in program.inputs:
-        shape = one.type.sizes
-        if one.type.kind == "int":
-            inputs[one.name] = rng.integers(0, max(one.type.below, 1), shape)
-        elif one.type.kind == "bool":
-            inputs[one.name] = rng.random(shape) < 0.6
-        else:
-            inputs[one.name] = _drawn(rng, shape, setting.style).astype(setting.dtype)
-    sizes = program.sizes()
+    setting, sizes = program.setting, program.sizes()
+    inputs = {one.name: _input(program, place) for place, one in enumerate(program.inputs)}
     dims = {name: sizes[name] for name in _keywords(module.forward) if name in sizes}
     params: Names = {}
+    places = {one.name: place for place, one in enumerate(program.params)}
     if hasattr(module, "init"):
         sized = {name: sizes[name] for name in _keywords(module.init) if name in sizes}
         for path, value in module.init(seed=program.seed, **sized).items():
+            stream = places.get(path, zlib.crc32(path.encode()))
+            rng = np.random.default_rng([program.seed, 1, stream])
             params[path] = _drawn(rng, np.shape(value), setting.style).astype(setting.dtype)
     return Arguments(inputs, params, dims)
+
+
+def _input(program: Program, place: int) -> np.ndarray:
+    """An input has a stream of its own by its place, whatever it is called."""
+    one = program.inputs[place].type
+    rng = np.random.default_rng([program.seed, 0, place])
+    if one.kind == "int":
+        return rng.integers(0, max(one.below, 1), one.sizes)
+    if one.kind == "bool":
+        return np.asarray(rng.random(one.sizes) < 0.6)
+    return _drawn(rng, one.sizes, program.setting.style).astype(program.setting.dtype)
 
 
 def _drawn(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> np.ndarray:
@@ -91,25 +96,30 @@ def called(program: Program, module: ModuleType, given: Arguments, level: str) -
 
 
 def _once(program: Program, module: ModuleType, given: Arguments, level: str) -> Names:
-    rest: Names = {**given.inputs, **given.dims}
-    if hasattr(module, "init"):
-        rest["params"] = dict(given.params)
+    place = ([dict(given.params)] if hasattr(module, "init") else []) + [*given.inputs.values()]
     found: Names = {}
     where = "forward"
     try:
-        out = module.forward(**rest)
+        out = module.forward(*place, **given.dims)
         if hasattr(module, "backward"):
             out, cache = out
             where = "backward"
-            found["backward"] = module.backward(cache, **cotangents_of(program, out._asdict()))
-        found["forward"] = out._asdict()
+            fields = dict(zip(program.outputs, out._fields, strict=True))
+            chosen = cotangents_of(program, named(program.outputs, out))
+            found["backward"] = module.backward(cache, **{fields[n]: c for n, c in chosen.items()})
+        found["forward"] = named(program.outputs, out)
         for clause in program.clauses:
             where = clause.called
-            more = _more(program, clause, given, out._asdict())
-            found[where] = getattr(module, where)(**rest, **more)
+            more = _more(program, clause, given, found["forward"])
+            found[where] = getattr(module, where)(*place, **given.dims, **more)
     except Exception as failure:
         raise Wrong(Finding("call", f"{where}: {level}", shown(failure))) from None
     return found
+
+
+def named(names: Sequence[str], values: Any) -> Names:
+    """A NamedTuple by the names of the graph, which may be no names of Python."""
+    return dict(zip(names, values, strict=True))
 
 
 def _apart(found: Names, given: Arguments, level: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from tests.fuzz.calling import Names, arguments, called, leaves
+from tests.fuzz.calling import Names, arguments, called, leaves, point_of
 from tests.fuzz.compiling import compiled
 from tests.fuzz.finding import Doubt, Finding, Invalid, Wrong, shown
+from tests.fuzz.opinions import by_differences, by_jax
 from tests.fuzz.program import Program
 from tests.fuzz.right import Pair, Right, gap_of
 
@@ -34,6 +36,9 @@ def _checked(program: Program, levels: Sequence[str]) -> Doubt | None:
     doubt = None
     try:
         right = Right(program, given)
+        if program.origin is not None:
+            _as_origin(program, right)
+        _other_opinions(program, right)
         for level in levels:
             right.compare(found[level], level)
     except (
@@ -48,6 +53,39 @@ def _checked(program: Program, levels: Sequence[str]) -> Doubt | None:
     for level in levels[1:]:
         _agree(program, found[levels[0]], found[level], level)
     return doubt
+
+
+def _other_opinions(program: Program, right: Right) -> None:
+    """Differences and JAX see what dual numbers say of some programs, not of stated derivatives."""
+    stated = any(word in program.text for word in ("rule ", "stop(", "grad("))
+    generic = program.setting.style == "generic"
+    for name, s in right.by.items():
+        if program.seed % 5 == 0 and generic and not stated:
+            _other(name, by_differences(right.point, s, program.seed))
+        if program.seed % 100 == 0 and "rule " not in program.text:
+            _other(name, by_jax(right.point, s, program.seed))
+
+
+def _other(name: str, said: str) -> None:
+    if said:
+        raise Wrong(Finding("oracle", f"{name}:", said))
+
+
+def _as_origin(program: Program, right: Right) -> None:
+    """A variant has the values of what it comes from."""
+    assert program.origin is not None
+    origin = program.origin
+    names = dict(zip(origin.outputs, program.outputs, strict=False))
+    given = right.given.inputs.values()
+    inputs = dict(zip((one.name for one in origin.inputs), given, strict=False))
+    renamed = {new.name: old.name for new, old in zip(program.params, origin.params, strict=False)}
+    params = {renamed.get(path, path): value for path, value in right.given.params.items()}
+    before = point_of(origin, replace(right.given, inputs=inputs, params=params))
+    for old, value in before.values([*names]).items():
+        if names[old] in right.values:
+            pair = Pair(old, right.values[names[old]], value)
+            if gap_of(pair, 1e-8) > 1:
+                raise Wrong(Finding("variant", f"{old}: ", repr(pair.found), repr(value)))
 
 
 def _agree(program: Program, first: Names, other: Names, level: str) -> None:

@@ -7,11 +7,12 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
+from tests.fuzz.variants import VARIANTS
 from tests.fuzz.writing.deriving import KINDS, MODES
 from tests.fuzz.writing.generate import FEATURES
 from tests.fuzz.writing.operations import OPERATIONS
 
-FEATURE_TAGS = (*FEATURES, "per")
+FEATURE_TAGS = (*FEATURES, "per", *(f"variant:{name}" for name in VARIANTS))
 OPERATION_TAGS = tuple(f"op:{name}" for name in OPERATIONS)
 KIND_TAGS = tuple(f"kind:{kind}" for kind in KINDS)
 MODE_TAGS = tuple(f"mode:{mode}" for mode in MODES)

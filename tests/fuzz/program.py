@@ -135,6 +135,8 @@ class Program:
     clauses: tuple[Clause, ...] = ()
     setting: Setting = field(default_factory=Setting)
     features: frozenset[str] = frozenset()
+    origin: Program | None = None
+    """Another program, whose outputs have the same values."""
 
     @property
     def text(self) -> str:

@@ -8,7 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.calling import Arguments, cotangents_of, expanded, leaves, point_of, tangents_of
+from tests.fuzz.calling import (
+    Arguments,
+    cotangents_of,
+    expanded,
+    leaves,
+    named,
+    point_of,
+    tangents_of,
+)
 from tests.fuzz.finding import Finding, Wrong
 from tests.fuzz.oracle import Slopes, slopes
 from tests.fuzz.program import Clause, Program
@@ -158,7 +166,7 @@ class Right:
 
     def __init__(self, program: Program, given: Arguments, nudge: float = 0.0) -> None:
         self.program, self.given = program, given
-        point = point_of(program, _nudged(given, nudge) if nudge else given)
+        self.point = point = point_of(program, _nudged(given, nudge) if nudge else given)
         self.values = point.values(program.outputs)
         self.floats = [n for n, v in self.values.items() if v.dtype.kind == "f"]
         self.by: dict[str, Slopes] = {}
@@ -192,7 +200,7 @@ class Right:
         names = clause.outputs
         values = {name: self.values[name] for name in names}
         if clause.kind == "value":
-            got = {names[0]: found} if len(names) == 1 else found._asdict()
+            got = {names[0]: found} if len(names) == 1 else named(names, found)
             yield from of_values(got, values)
             return
         s = self.by[clause.called]
@@ -202,12 +210,14 @@ class Right:
             return
         if clause.kind.startswith("value_and_"):
             value, found = found
-            yield from of_values({names[0]: value} if len(names) == 1 else value._asdict(), values)
+            yield from of_values(
+                {names[0]: value} if len(names) == 1 else named(names, value), values
+            )
         if base == "grad":
             yield from of_gradients(found, s, s.outputs[names[0]], where)
         elif base == "vjp":
             value, found = found
-            yield from of_values(value._asdict(), values)
+            yield from of_values(named(names, value), values)
             cotangents = cotangents_of(self.program, forward)
             right = sum(
                 np.tensordot(cotangents[n], s.outputs[n], np.ndim(cotangents[n])) for n in names
@@ -215,10 +225,12 @@ class Right:
             yield from of_gradients(found, s, np.asarray(right), where)
         elif base == "jvp":
             value, found = found
-            yield from of_values(value._asdict(), values)
+            yield from of_values(named(names, value), values)
             tangent = flat(tangents_of(self.program, clause, self.given))
             if s.directions.shape[0] == s.directions.shape[1]:
-                yield from of_values(found._asdict(), {n: s.outputs[n] @ tangent for n in names})
+                yield from of_values(
+                    named(names, found), {n: s.outputs[n] @ tangent for n in names}
+                )
         elif base == "hvp":
             gradients, products = found
             yield from of_gradients(gradients, s, s.outputs[names[0]], where)

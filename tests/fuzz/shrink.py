@@ -15,6 +15,8 @@ def shrunk(program: Program, wrong: Wrong, seconds: float = 60.0) -> Program:
     """Nothing can be left out of it any more, or the time is over."""
     end = time.process_time() + seconds
     progress = True
+    alone = replace(program, origin=None)
+    program = alone if wrong(alone) else program
     while progress:
         progress = False
         for candidate in smaller(program):

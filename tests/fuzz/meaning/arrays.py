@@ -83,12 +83,14 @@ def maximum(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     known_a, known_b = known(a), known(b)
     middle = (a + b) / 2 if is_float(a) or is_float(b) else a
-    middle = where(known_a == known_b, where(np.isinf(known_a), a, middle), a + b)
+    middle = where(known_a == known_b, where(space(known_a).isinf(known_a), a, middle), a + b)
     return where(known_a > known_b, a, where(known_b > known_a, b, middle))
 
 
 def minimum(a: Any, b: Any) -> Any:
-    return -maximum(-array(a), -array(b)) if is_float(a) or is_float(b) else np.minimum(a, b)
+    return (
+        -maximum(-array(a), -array(b)) if is_float(a) or is_float(b) else space(a, b).minimum(a, b)
+    )
 
 
 def axes_of(x: Any, axis: Any) -> tuple[int, ...]:
@@ -115,7 +117,7 @@ def largest(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     count = space(x).sum(here, axis=axes, keepdims=True)
     # What is largest, and how far each is from it: exact in its value, shared in its derivative.
     apart = where(here, x - top, 0.0)
-    found = top + where(np.isnan(top) | np.isinf(top), 0.0, total(apart, axes, True) / count)
+    found = top + where(~space(top).isfinite(top), 0.0, total(apart, axes, True) / count)
     return found if keepdims else array(space(x).reshape(found, _without(np.shape(x), axes)))
 
 

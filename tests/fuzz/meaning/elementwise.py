@@ -26,12 +26,12 @@ log1p, tanh, sigmoid, softplus = (smooth(n) for n in ("log1p", "tanh", "sigmoid"
 
 
 def sign(x: Any) -> Any:
-    return np.sign(known(x)) if not traced(x) else space(x).sign(known(x))
+    return space(x).sign(known(x))
 
 
 def absolute(x: Any) -> Any:
     """The derivative at 0 is 0."""
-    return where(known(x) == 0, known(x) * 0, array(x) * sign(x)) if is_float(x) else np.abs(x)
+    return where(known(x) == 0, known(x) * 0, array(x) * sign(x)) if is_float(x) else abs(x)
 
 
 def relu(x: Any) -> Any:
@@ -106,7 +106,7 @@ def atan2(y: Any, x: Any) -> Any:
     y, x = floats(y), floats(x)
     if traced(x, y):
         return space(x).arctan2(y, x)
-    steep = np.abs(known(y)) > np.abs(known(x))
+    steep = abs(known(y)) > abs(known(x))
     nothing = (known(y) == 0) & (known(x) == 0)
     ratio = where(steep, -x, y) / where(nothing, 1.0, where(steep, y, x))
     angle = smooth("arctan")(ratio)

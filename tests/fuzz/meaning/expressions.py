@@ -68,7 +68,7 @@ def _name(frame: Frame, one: tree.Name, name: str | None) -> Any:
 def _unary(frame: Frame, one: tree.Unary, name: str | None) -> Any:
     value = frame.evaluate(one.operand)
     if one.op == "not":
-        return not value if isinstance(value, bool) else array(np.logical_not(value))
+        return not value if isinstance(value, bool) else array(space(value).logical_not(value))
     return value if one.op == "+" else _kept(value, -value)
 
 
@@ -108,7 +108,8 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
     "//": operator.floordiv, "%": operator.mod, "**": operator.pow, "==": operator.eq,
     "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "@": matmul, "and": np.logical_and, "or": np.logical_or,
+    "@": matmul, "and": lambda a, b: space(a, b).logical_and(a, b),
+    "or": lambda a, b: space(a, b).logical_or(a, b),
 }  # fmt: skip
 
 

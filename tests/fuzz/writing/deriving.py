@@ -26,7 +26,7 @@ def setting_of(w: Writer, modes: Sequence[str]) -> Setting:
     draw = w.draw
     fixed = draw.random() < 0.15
     symbolic = tuple((dim.name, dim.size) for dim in w.dims if "=" not in dim.written)
-    memory = draw.choice(("", "60%", "40%")) if fixed else ""
+    memory = draw.choice(("", "85%", "60%")) if fixed else ""
     if any(not size for _, size in symbolic):
         symbolic, memory = (), ""
     return Setting(

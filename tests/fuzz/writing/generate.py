@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tests.fuzz.program import Axis, Dim, Program, Type, Value
 from tests.fuzz.shrink import used
+from tests.fuzz.variants import VARIANTS, varied
 from tests.fuzz.writing.blocks import BLOCKS
 from tests.fuzz.writing.declared import DECLARED
 from tests.fuzz.writing.deriving import KINDS, clauses_of, contributions, setting_of
@@ -14,6 +16,9 @@ from tests.fuzz.writing.loops import LOOPS
 from tests.fuzz.writing.operations import COMMON, OPERATIONS, operation
 from tests.fuzz.writing.writer import Writer
 
+NEEDED = {"unrolled": ("repeat", "written out"), "split": ("chain", "chain")}
+"""What a variant changes."""
+SAID = ("kind:", "mode:", "variant:")
 FEATURES: dict[str, Callable[[Writer], None]] = {**LOOPS, **BLOCKS, **DECLARED}
 
 
@@ -25,9 +30,11 @@ def generate(seed: int, wanted: Sequence[str] = ()) -> Program:
     tasks = [*wanted]
     kinds = [one.removeprefix("kind:") for one in tasks if one.startswith("kind:")]
     modes = [one.removeprefix("mode:") for one in tasks if one.startswith("mode:")]
+    variants = [one.removeprefix("variant:") for one in tasks if one.startswith("variant:")]
+    tasks += [feature for name in variants for feature in NEEDED.get(name, ())]
     if "per" in tasks or draw.random() < 0.05:
         _keep_apart(w)
-    tasks = [one for one in tasks if one != "per" and not one.startswith(("kind:", "mode:"))]
+    tasks = [one for one in tasks if one != "per" and not one.startswith(SAID)]
     for _ in range(draw.randint(1, 3)):
         w.floats(rank=draw.choice((0, 1, 1, 2, 2, 3)))
     length = draw.choice((3, 5, 8, 12, 20, 30))
@@ -41,7 +48,7 @@ def generate(seed: int, wanted: Sequence[str] = ()) -> Program:
             FEATURES[task](w)
             if len(w.body.statements) > before:
                 w.features.add(task)
-    return _finished(w, kinds or [draw.choice(KINDS)], modes)
+    return _varied(_finished(w, kinds or [draw.choice(KINDS)], modes), variants)
 
 
 def _keep_apart(w: Writer) -> None:
@@ -114,6 +121,15 @@ def _finished(w: Writer, kinds: Sequence[str], modes: Sequence[str]) -> Program:
     program = replace(program, setting=replace(program.setting, dims=fixed))
     clauses = tuple(clauses_of(w, program, outputs, loss, each, kinds))
     return replace(program, clauses=clauses)
+
+
+def _varied(program: Program, names: Sequence[str]) -> Program:
+    """One of its variants, which remembers what it comes from."""
+    draw = random.Random(program.seed)
+    if not names and draw.random() < 0.35:
+        names = draw.sample(tuple(VARIANTS), draw.choice((1, 1, 2)))
+    made = varied(program, names, draw)
+    return program if made == program else replace(made, origin=program)
 
 
 def _bounded(one: Value) -> str:
