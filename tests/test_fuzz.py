@@ -5,30 +5,86 @@
 
 from __future__ import annotations
 
+import functools
 import random
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from tests.fuzz import corpus
+from tests.fuzz.calling import arguments, called, leaves
 from tests.fuzz.check import check
-from tests.fuzz.compiling import settled
-from tests.fuzz.coverage import Coverage
-from tests.fuzz.finding import Finding
+from tests.fuzz.compiling import compiled, settled
+from tests.fuzz.coverage import FEATURE_TAGS, KIND_TAGS, MODE_TAGS, OPERATION_TAGS, Coverage
+from tests.fuzz.finding import Finding, Invalid
 from tests.fuzz.program import Program
-from tests.fuzz.run import commented
 from tests.fuzz.writing.generate import generate
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # of values that no array holds
+
+PROGRAMS = 300
 CHUNK = 10
 
 
+@functools.cache
 def program(seed: int) -> Program:
     """The program of a seed, with some pairs of features by chance."""
     return settled(generate(seed, Coverage().rare(random.Random(seed))))
 
 
-@pytest.mark.parametrize("first", range(0, 30, CHUNK))
-@pytest.mark.filterwarnings("ignore")
+def right(one: Program) -> None:
+    found = check(one)
+    assert not isinstance(found, Finding), corpus.written(one, found)
+
+
+@pytest.mark.parametrize("first", range(0, PROGRAMS, CHUNK))
 def test_programs(first: int) -> None:
     for seed in range(first, first + CHUNK):
-        one = program(seed)
-        found = check(one)
-        assert not isinstance(found, Finding), commented(one, found)
+        right(program(seed))
+
+
+@pytest.mark.parametrize("path", sorted(corpus.FOLDER.glob("*.graph")), ids=lambda path: path.stem)
+def test_what_was_found_before(path: corpus.Path) -> None:
+    right(corpus.read(path.read_text(encoding="utf-8")))
+
+
+def test_programs_have_what_the_language_has() -> None:
+    """Every feature, every operation, every kind of derivative and every mode is somewhere."""
+    met = frozenset().union(*(program(seed).tags for seed in range(PROGRAMS)))
+    wanted = {*FEATURE_TAGS, *OPERATION_TAGS, *KIND_TAGS, *MODE_TAGS}
+    assert not wanted - met
+    assert max(len(program(seed).statements) for seed in range(PROGRAMS)) > 40
+
+
+def test_a_program_is_read_as_it_was_written() -> None:
+    for seed in range(20):
+        one = replace(program(seed), origin=None)
+        again = corpus.read(corpus.written(one))
+        assert again.clauses == tuple(replace(c) for c in one.clauses)
+        assert [v.type.sizes for v in again.inputs] == [v.type.sizes for v in one.inputs]
+        assert again.setting == one.setting
+
+
+@pytest.mark.parametrize("seed", range(0, 120, 6))
+def test_less_memory_keeps_the_bits(seed: int) -> None:
+    """At the readable level: what is computed again is computed as it was."""
+    one = program(seed)
+    dims = tuple((dim.name, dim.size) for dim in one.dims if "=" not in dim.written)
+    if not all(size for _, size in dims):
+        dims = tuple((name, 2) for name, _ in dims)
+    whole = replace(one, setting=replace(one.setting, dims=dims, memory=""))
+    free = compiled(whole, "-O0")
+    given = arguments(whole, free)
+    expected = called(whole, free, given, "-O0")
+    for share in ("80%", "95%", "100%"):
+        bounded = replace(whole, setting=replace(whole.setting, memory=share))
+        try:
+            module = compiled(bounded, "-O0")
+        except Invalid:
+            continue
+        found = called(bounded, module, given, "-O0")
+        for (_, here), (_, there) in zip(leaves(found), leaves(expected), strict=True):
+            assert np.array_equal(here, there, equal_nan=np.asarray(here).dtype.kind == "f")
+        return
+    pytest.fail("nothing fits into what it takes without a bound")

@@ -60,9 +60,9 @@ def _other_opinions(program: Program, right: Right) -> None:
     stated = any(word in program.text for word in ("rule ", "stop(", "grad("))
     generic = program.setting.style == "generic"
     for name, s in right.by.items():
-        if program.seed % 5 == 0 and generic and not stated:
+        if generic and not stated:
             _other(name, by_differences(right.point, s, program.seed))
-        if program.seed % 100 == 0 and "rule " not in program.text:
+        if program.seed % 25 == 0 and "rule " not in program.text:
             _other(name, by_jax(right.point, s, program.seed))
 
 

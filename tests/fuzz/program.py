@@ -137,10 +137,12 @@ class Program:
     features: frozenset[str] = frozenset()
     origin: Program | None = None
     """Another program, whose outputs have the same values."""
+    written: str = ""
+    """The text, where it is read and not made of statements."""
 
     @property
     def text(self) -> str:
-        return "\n".join(self.lines()) + "\n"
+        return self.written or "\n".join(self.lines()) + "\n"
 
     @property
     def tags(self) -> frozenset[str]:

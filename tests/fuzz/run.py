@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import random
 import signal
@@ -18,6 +17,7 @@ from typing import Any
 
 from tests.fuzz.check import check
 from tests.fuzz.compiling import settled
+from tests.fuzz.corpus import written
 from tests.fuzz.coverage import Coverage
 from tests.fuzz.finding import Doubt, Finding
 from tests.fuzz.program import Program
@@ -161,19 +161,4 @@ def _write(folder: Path, one: Outcome, small: Program) -> None:
     if not isinstance(found, Finding):
         found = one.finding
     name = f"{found.kind.replace(' ', '_')}_{one.seed}"
-    (folder / f"{name}.graph").write_text(commented(small, found))
-
-
-def commented(program: Program, found: Finding) -> str:
-    """The text, with the setting and what was found as comments."""
-    setting = {n: getattr(program.setting, n) for n in program.setting.__dataclass_fields__}
-    lines = [
-        f"# {found.kind}: {found.where}",
-        f"# seed {program.seed}, {json.dumps(setting)}",
-        f"# dims {json.dumps(program.sizes())}",
-        *(f"# found {line}" for line in found.found.split("\n")[:12]),
-        *(f"# right {line}" for line in found.right.split("\n")[:12]),
-    ]
-    if program.setting.by_option:
-        lines += [f"# --derive '{clause}'" for clause in program.clauses]
-    return "\n".join(lines) + "\n" + program.text
+    (folder / f"{name}.graph").write_text(written(small, found))
