@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_loops import Writer
 from test_loops import CASES, Case
 
 from benchmarks.generated import WORKLOADS
@@ -99,24 +98,6 @@ def paths(made: ModuleType, one: Any, moving: Mapping[str, Any]) -> list[str]:
             for n in names
         )
     ]
-
-
-# ---- random loops ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_random_loops(seed: int) -> None:
-    text = Writer(seed).text() + "\nderive value_and_grad loss wrt params, inputs as g"
-    text += "\nderive jvp loss wrt params, inputs as pushed" * (seed % 2)
-    text += "\nderive hvp loss wrt params, inputs as bent" * (seed % 5 == 0)
-    for steps in (5,) if "dim T =" in text else (5, 0, 1):
-        compare(text, {"T": steps})
-
-
-def test_random_loops_in_float32() -> None:
-    for seed in (1, 2, 3, 4):
-        text = Writer(seed).text() + "\nderive value_and_grad loss wrt params, inputs as g"
-        compare(text, {"T": 3}, "float32")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -1,8 +1,8 @@
-"""The levels of optimisation agree: on every graph that is at hand, and on 500 random ones."""
+"""The levels of optimisation agree on every graph that is at hand."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,6 @@ import numpy as np
 import pytest
 from calling import PLAIN, at_levels, call, given, leaves
 from conftest import LEVELS, compiled
-from random_graphs import Program, written
-from random_programs import apart, looping
 from test_derived_contract import TEXT as EVERY_KIND
 from test_loops import CASES
 from test_module_contract import GRAPHS
@@ -151,71 +149,3 @@ def test_loops(case: Any) -> None:
     )
     for steps in (3, 0) if "dim T" in text else (None,):
         compare(text, dims=None if steps is None else {**dict(case.dims), "T": steps})
-
-
-# ---- random graphs ------------------------------------------------------------------------------
-
-KINDS = (
-    "value_and_grad loss wrt {by} as one",
-    "jvp {of} wrt {by} as one",
-    "vjp {of} wrt {by} as one",
-    "hvp loss wrt {by} as one",
-    "jacobian {of} wrt {by} as one",
-    "value_and_hessian loss wrt {by} as one",
-    "grad loss wrt {by} as one",
-    "value_and_jacobian_matrix {of} wrt {by} as one",
-    "value {of} as one",
-    "hessian_matrix loss wrt {by} as one",
-)
-KINDS_PER = (
-    "value_and_grad loss wrt {by} per R as one",
-    "jacobian {of} wrt {by} per R as one",
-    "grad loss wrt {by} per R as one",
-    "value_and_jacobian_matrix {of} wrt {by} per R as one",
-    "value_and_jacobian {of} wrt {by} per R as one",
-    "jvp {of} wrt {by} as one",
-)
-MODES = ("reverse", "forward", "mixed", "reverse", "forward", "mixed", "")
-CHUNK = 10
-SMALL_CACHE = 64
-"""Bytes: the axes of these graphs are short, and in blocks all the same."""
-
-
-def clause(program: Program, seed: int, per: bool) -> list[str]:
-    """Of one kind; in turn, so that each meets each of the modes."""
-    kinds = KINDS_PER if per else KINDS
-    kind = kinds[seed % len(kinds)]
-    outputs = [name for name in program.outputs if not per or name in program.shapes]
-    of = ["loss"] if " loss " in kind else outputs
-    by = [path for path in program.wrt if any(path in program.below(one) for one in of)]
-    return [kind.format(of=", ".join(outputs), by=", ".join(by))] if by else []
-
-
-def random_graphs() -> Iterator[tuple[str, Callable[[int], Program], int]]:
-    """What makes them, and the first seed of each chunk."""
-    ranges: tuple[tuple[Callable[[int], Program], range], ...] = (
-        (written, range(200, 480)),
-        (looping, range(140)),
-        (apart, range(80)),
-    )
-    for make, seeds in ranges:
-        for first in seeds[::CHUNK]:
-            yield f"{make.__name__} {first}", make, first
-
-
-RANDOM = list(random_graphs())
-
-
-@pytest.mark.parametrize(("name", "make", "first"), RANDOM, ids=[one[0] for one in RANDOM])
-def test_random_graphs(name: str, make: Callable[[int], Program], first: int) -> None:
-    for seed in range(first, first + CHUNK):
-        program = make(seed)
-        text = program.graph(*clause(program, seed, make is apart))
-        options = Options(mode=MODES[seed // len(KINDS) % len(MODES)])
-        small = SMALL_CACHE if seed % 3 else None
-        compare(text, options, seed=seed, what=f"{make.__name__}({seed})", cache=small)
-
-
-def test_there_are_500_random_graphs() -> None:
-    programs = [make(first + k) for _, make, first in RANDOM for k in range(CHUNK)]
-    assert len({one.text for one in programs}) >= 500

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from random_graphs import called, values_of, written
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
@@ -339,21 +338,6 @@ def close(found: Any, expected: Any) -> None:
     else:
         scale = np.max(np.abs(expected), initial=0)
         np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-13 * scale)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_random_graphs_keep_their_bits(seed: int) -> None:
-    program = written(seed)
-    whole = load(compile_text(program.text).text, f"random_{seed}")
-    given = called(program, values_of(program, seed))
-    _, module = bounded(program.text, str(least(program.text)))
-    assert same(module.g(**given), whole.g(**given))
-    out, cache = module.forward(**given)
-    expected, old = whole.forward(**given)
-    assert same(tuple(out), tuple(expected))
-    floats = {n: v for n, v in expected._asdict().items() if np.asarray(v).dtype.kind == "f"}
-    cotangents = {name: np.ones_like(value) for name, value in floats.items()}
-    assert same(module.backward(cache, **cotangents), whole.backward(old, **cotangents))
 
 
 def test_a_long_sum_of_gradients_is_added_as_it_comes() -> None:

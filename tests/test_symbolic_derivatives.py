@@ -1,4 +1,4 @@
-"""One module for all sizes, and one Jacobian in each mode."""
+"""One module for all sizes, and derivatives of derivatives by nesting."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from conftest import compiled, module
-from derivative_checks import Names, by_jax, clauses, close, compare
-from random_graphs import called, values_of, written
-
-from graphc.pipeline import Options, compile_text, load
+from derivative_checks import Names, by_jax, clauses, compare
 
 pytestmark = pytest.mark.levels
 
@@ -49,30 +46,6 @@ def test_sizes(sizes: tuple[int, int]) -> None:
     moving = {"x": x, "y": y, "s": rng.normal(), "W": W}
     given = {"params": {"W": W}, "x": x, "y": y, "s": moving["s"]}
     compare(made, given, by_jax(by_hand, moving, "loss"), "loss")
-
-
-@pytest.mark.parametrize("seed", range(3, 200, 14))
-def test_modes_agree(seed: int, level: str) -> None:
-    program = written(seed)
-    wrt, of = ", ".join(program.wrt), ", ".join(program.outputs)
-    text = program.graph(f"jacobian_matrix {of} wrt {wrt} as J", f"jacobian {of} wrt {wrt} as B",
-                         f"hessian_matrix loss wrt {wrt} as H")  # fmt: skip
-    made = {
-        mode: load(
-            compile_text(text, options=Options(mode=mode, level=level)).text, f"{mode}_{seed}"
-        )
-        for mode in ("reverse", "forward", "mixed")
-    }
-    given = called(program, values_of(program, seed))
-    first = made["reverse"]
-    for mode in ("forward", "mixed"):
-        for name in ("J", "H"):
-            found, expected = getattr(made[mode], name)(**given), getattr(first, name)(**given)
-            close(found, expected, 1e-12, f"{name} {mode}")
-        blocks = first.B(**given)
-        for output, row in made[mode].B(**given).items():
-            for path, block in row.items():
-                close(block, blocks[output][path], 1e-12, f"{output} {path} {mode}")
 
 
 @pytest.mark.readable

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.fuzz.finding import Finding, Wrong, shown
+from tests.fuzz.finding import Finding, Invalid, Wrong, shown
 from tests.fuzz.oracle import Point
 from tests.fuzz.program import Clause, Program
 
@@ -26,6 +26,8 @@ class Arguments:
     inputs: Names
     params: Names
     dims: Mapping[str, int]
+    axes: Mapping[str, tuple[str, ...]]
+    """Of a parameter what is written for its axes."""
 
 
 def arguments(program: Program, module: ModuleType) -> Arguments:
@@ -41,7 +43,9 @@ def arguments(program: Program, module: ModuleType) -> Arguments:
             stream = places.get(path, zlib.crc32(path.encode()))
             rng = np.random.default_rng([program.seed, 1, stream])
             params[path] = _drawn(rng, np.shape(value), setting.style).astype(setting.dtype)
-    return Arguments(inputs, params, dims)
+    written = module.GRAPH.get("params", {}) if hasattr(module, "init") else {}
+    axes = {path: tuple(text.strip("[]").split(", ")) for path, text in written.items()}
+    return Arguments(inputs, params, dims, axes)
 
 
 def _input(program: Program, place: int) -> np.ndarray:
@@ -113,6 +117,8 @@ def _once(program: Program, module: ModuleType, given: Arguments, level: str) ->
             more = _more(program, clause, given, found["forward"])
             found[where] = getattr(module, where)(*place, **given.dims, **more)
     except Exception as failure:
+        if not all(program.sizes().values()) and "the dims do not fit" in str(failure):
+            raise Invalid(str(failure)) from None  # as a maximum of nothing
         raise Wrong(Finding("call", f"{where}: {level}", shown(failure))) from None
     return found
 

@@ -75,17 +75,16 @@ def _as_origin(program: Program, right: Right) -> None:
     """A variant has the values of what it comes from."""
     assert program.origin is not None
     origin = program.origin
-    names = dict(zip(origin.outputs, program.outputs, strict=False))
+    names = {old: new for old, new in program.called if new in right.values}
     given = right.given.inputs.values()
     inputs = dict(zip((one.name for one in origin.inputs), given, strict=False))
     renamed = {new.name: old.name for new, old in zip(program.params, origin.params, strict=False)}
     params = {renamed.get(path, path): value for path, value in right.given.params.items()}
     before = point_of(origin, replace(right.given, inputs=inputs, params=params))
     for old, value in before.values([*names]).items():
-        if names[old] in right.values:
-            pair = Pair(old, right.values[names[old]], value)
-            if gap_of(pair, 1e-8) > 1:
-                raise Wrong(Finding("variant", f"{old}: ", repr(pair.found), repr(value)))
+        pair = Pair(old, right.values[names[old]], value)
+        if gap_of(pair, 1e-8) > 1:
+            raise Wrong(Finding("variant", f"{old}:", repr(pair.found), repr(value)))
 
 
 def _agree(program: Program, first: Names, other: Names, level: str) -> None:

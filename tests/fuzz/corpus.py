@@ -65,7 +65,7 @@ def read(text: str) -> Program:
     dims = tuple(Dim(name, name, size) for name, size in sizes.items())
     return Program(
         head["seed"], dims, (), tuple(inputs), tuple(params), (), tuple(outputs), tuple(clauses),
-        setting, frozenset(), None, body,
+        setting, written=body,
     )  # fmt: skip
 
 

@@ -136,7 +136,8 @@ class Program:
     setting: Setting = field(default_factory=Setting)
     features: frozenset[str] = frozenset()
     origin: Program | None = None
-    """Another program, whose outputs have the same values."""
+    called: tuple[tuple[str, str], ...] = ()
+    """Another program, whose outputs have the same values, and what they are called here."""
     written: str = ""
     """The text, where it is read and not made of statements."""
 

@@ -274,11 +274,11 @@ class Right:
 
     def _axis(self, path: str, dim: str) -> int | None:
         """Where a path has the axis of a dim."""
+        axes = self.given.axes.get(path, ())
         for one in self.program.typed():
             if one.name == path:
-                places = [i for i, axis in enumerate(one.shape) if axis.text == dim]
-                return places[0] if places else None
-        return None
+                axes = tuple(axis.text for axis in one.shape)
+        return axes.index(dim) if dim in axes else None
 
     def _bent_along(self, s: Slopes, tangent: np.ndarray) -> Any:
         """uᵀ H t, of V with all directions; else what is found of a combination of them."""
@@ -326,7 +326,7 @@ def _nudged(given: Arguments, share: float) -> Arguments:
 
     return Arguments(
         {n: moved(v) for n, v in given.inputs.items()},
-        {n: moved(v) for n, v in given.params.items()}, given.dims,
+        {n: moved(v) for n, v in given.params.items()}, given.dims, given.axes,
     )  # fmt: skip
 
 

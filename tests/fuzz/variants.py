@@ -120,7 +120,7 @@ def extracted(program: Program, draw: random.Random) -> Program | None:
         words = list(dict.fromkeys(WORD.findall(re.sub(r'"[^"]*"', "", right))))
         read = [word for word in words if word in known]
         usable = " as " not in right and "grad(" not in right and not closed & set(words)
-        if read and usable and not any(f"{word}." in right for word in read):
+        if read and usable and not any(re.search(rf"\b{word}[.(]", right) for word in read):
             free.append((place, name, right, read))
     if not free:
         return None
@@ -269,9 +269,16 @@ VARIANTS: dict[str, Variant] = {
 
 
 def varied(program: Program, names: Sequence[str], draw: random.Random) -> Program:
-    """The program after these variants, each where it can be had."""
+    """The program after these variants, each where it can be had; it remembers where it is from."""
+    origin, called = program, {name: name for name in program.outputs}
     for name in names:
         made = VARIANTS[name](program, draw)
-        if made is not None:
-            program = replace(made, features=made.features | {f"variant:{name}"})
-    return program
+        if made is None:
+            continue
+        if name == "renamed":
+            new = dict(zip(program.outputs, made.outputs, strict=True))
+            called = {old: new.get(name, name) for old, name in called.items()}
+        program = replace(made, features=made.features | {f"variant:{name}"})
+    if program is origin:
+        return origin
+    return replace(program, origin=origin, called=tuple(called.items()))

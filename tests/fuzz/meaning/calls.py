@@ -44,7 +44,9 @@ def _called(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, 
     path = None if called is None else frame.path(called)
     prefix = None if path is None else path.removesuffix(".")
     bound = bindings(frame, block, flowing, one.arguments)
-    use = Use(block, tuple((n, v) for n, v in bound.items()), prefix, library)
+    ports = {port.name.text for port in block.ports if is_tensor(port)}
+    kept = tuple((name, value) for name, value in bound.items() if name not in ports)
+    use = Use(block, kept, prefix, library)
     if called:
         frame.uses.setdefault(called, use)
     return enter(frame, use, bound)

@@ -128,8 +128,7 @@ def _varied(program: Program, names: Sequence[str]) -> Program:
     draw = random.Random(program.seed)
     if not names and draw.random() < 0.35:
         names = draw.sample(tuple(VARIANTS), draw.choice((1, 1, 2)))
-    made = varied(program, names, draw)
-    return program if made == program else replace(made, origin=program)
+    return varied(program, names, draw)
 
 
 def _bounded(one: Value) -> str:

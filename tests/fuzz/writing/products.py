@@ -114,7 +114,7 @@ def matrix(template: str, less: int) -> Write:
 def cholesky(w: Writer) -> None:
     x, side = _square(w)
     if len(x.shape) > 2:
-        x = w.add(f"sum({x.name}, axis=0)", Type(x.shape[-2:]), 9.0)
+        return
     a = f"tanh({x.name})"
     w.add(f"cholesky({a} @ {a}.T + {side} * eye({side}))", x.type, 4.0) if x.shape else None
 

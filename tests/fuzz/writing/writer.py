@@ -82,7 +82,13 @@ class Writer:
             return found
         count = rank if rank is not None else max(least, self.draw.randint(0, 2))
         shape = tuple(self.axis() for _ in range(count))
-        if self.apart and rank is None and self.apart not in shape and self.chance(0.7):
+        if (
+            self.apart
+            and not self.body.closed
+            and rank is None
+            and self.apart not in shape
+            and self.chance(0.7)
+        ):
             shape = (self.apart, *shape)
         return self.given(Type(shape))
 
@@ -158,7 +164,8 @@ class Writer:
 
     def put(self, statement: Statement) -> None:
         self.body.statements.append(statement)
-        self.body.values += statement.defines
+        known = [one for one in statement.defines if not any("?" in a.text for a in one.shape)]
+        self.body.values += known
 
     def under(self, text: str) -> frozenset[str]:
         """The float names that a text depends on."""
