@@ -91,3 +91,40 @@ def test_the_entries_of_an_iteration() -> None:
     family = module(text).F(params, x)
     assert family.nnz == 6
     np.testing.assert_allclose(family.toarray(), np.hstack([np.diag(row) for row in by]))
+
+
+def test_what_goes_two_ways_counts_once_on_each() -> None:
+    """sin(x) + x, where the second is an `id` of the file's own: 1 + cos(x) on the diagonal."""
+    text = """input x: [4, 1]
+        n = flatten(x)
+        n -> (sin, id) -> stack(axis=0) -> sum(axis=0) -> y
+        output y
+        derive sparse_jacobian y wrt x as S
+    """
+    x = np.array([[0.1], [0.5], [-0.7], [1.3]])
+    np.testing.assert_allclose(module(text).S(x).toarray(), np.diag(1 + np.cos(x[:, 0])))
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", "mixed"])
+def test_windows_through_a_node_between(mode: str, level: str) -> None:
+    """A convolution by windows of one image: entry (i, j) is the weight that reaches i from j."""
+    text = """input k: [1, 1, 2]
+        param x: [1, 1, 3]
+        output y = conv1d(x, k)
+        derive sparse_jacobian y wrt x as S
+    """
+    made = load(compile_text(text, options=Options(level=level, mode=mode)).text, "windows")
+    found = made.S({"x": np.ones((1, 1, 3))}, [[[2.0, 5.0]]])
+    assert found.toarray().tolist() == [[2.0, 5.0, 0.0], [0.0, 2.0, 5.0]]
+    deep = """input k: [1, 1, 2, 2, 1]
+        param x: [1, 1, 2, 3, 2]
+        output y = conv3d(x, k)
+        derive sparse_jacobian y wrt x as S
+    """
+    made = load(compile_text(deep, options=Options(level=level, mode=mode)).text, "deep")
+    kernel = np.arange(1.0, 5.0).reshape(1, 1, 2, 2, 1)
+    right = np.zeros((2, 2, 2, 3, 2))
+    for i, j, a, b in np.ndindex(2, 2, 2, 2):
+        right[i, j, a, i + b, j] = kernel[0, 0, a, b, 0]
+    found = made.S({"x": np.ones((1, 1, 2, 3, 2))}, kernel)
+    np.testing.assert_allclose(found.toarray(), right.reshape(4, 12))

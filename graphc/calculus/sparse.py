@@ -68,7 +68,8 @@ def sparse_jacobian(
     aliases: dict[Node, Node] = {}
 
     def alias(old: Node, new: Node) -> Node:
-        return aliases.setdefault(old, identity(new))
+        """A node of its own: where the graph itself has `id(old)`, that is another."""
+        return aliases.setdefault(old, intern(identity, (new,), {}, new.type, "alone"))
 
     def aliased(node: Node, args: tuple[Node, ...]) -> Node:
         if node.op not in SELECTIONS:
@@ -180,8 +181,12 @@ def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> No
 def _entries(
     found: Pass, places: Node, output: Node, by: Node, pairs: Mapping[int, int]
 ) -> tuple[Node, Node]:
-    """The entries that a pass gives, [output size, n], and the column of each, or -1."""
-    free = [a for a in range(by.rank) if a not in pairs.values()]
+    """The entries that a pass gives, [output size, n], and the column of each, or -1.
+
+    A pass through a node between may have both axes of a pair, where that node has neither.
+    """
+    free = [a for a in range(by.rank) if ("by", a) in found.axes]
+    pairs = {k: a for k, a in pairs.items() if a not in free}
     target = [("of", k) for k in range(output.rank)] + [("by", a) for a in free]
     value = in_order(found.value, [found.axes.index(label) for label in target])
     count = product([by.shape[a] for a in free])
