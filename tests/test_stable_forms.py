@@ -201,6 +201,24 @@ def notes(text: str) -> list[str]:
     return [str(note) for note in compiled(text).model.notes]
 
 
+def test_what_has_a_name_is_read_by_a_gradient_in_the_file() -> None:
+    """g = s / (1 + s) moves with s, though log1p(exp(x)) does not need s."""
+    text = """
+        input x
+        s = exp(x)
+        y = log(1 + s)
+        g = grad(y, x)
+        output loss = g * s
+        derive grad loss wrt s
+        derive grad loss wrt x as by_x
+    """
+    made, x = module(text), 0.3
+    s = math.exp(x)
+    slope = s * (2 + s) / (1 + s) ** 2
+    assert made.grad_loss(x)["s"] == pytest.approx(slope, rel=1e-14)
+    assert made.by_x(x)["x"] == pytest.approx(slope * s, rel=1e-14)
+
+
 @pytest.mark.readable
 def test_the_report_says_what_is_computed_otherwise() -> None:
     text = "input x: [3]\noutput y = log(sum(exp(x)))\noutput z = exp(x) - 1 + log(1 + x)"

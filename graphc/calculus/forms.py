@@ -217,13 +217,20 @@ def is_naive(roots: Sequence[Node]) -> bool:
 
 
 def stabilised(y: Node, x: Node, still: Iterable[Node]) -> Node:
-    """y with every stable form of what it depends on x by; what is `still` stays."""
+    """y with every stable form of what it depends on x by; what is `still` stays.
+
+    What has a name is kept: the result may be differentiated by it, and has to read it then.
+    """
     if not is_naive([y]):
         return y
+    kept = {x}
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
-        found = recognised(new, [x])
-        return new if found is None else found[1]
+        found = recognised(new, kept)
+        new = new if found is None else found[1]
+        if node.salt:
+            kept.add(new)
+        return new
 
     return rebuild([y], replaced, {node: node for node in (*still, x)})[y]

@@ -25,10 +25,12 @@ def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
 
-def steps(compiled: Compiled, one: Derived) -> list[str]:
+def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> list[str]:
+    """The statements of a function, or of one branch of it beside others."""
     if one.numbers is not None:
         return [*body(one.program), *scalars.packed(compiled, one)]
-    return within_scratch(one.program, body(one.program))
+    programs = [other.program for other in others]
+    return within_scratch(one.program, body(one.program, others=programs))
 
 
 def gradients(

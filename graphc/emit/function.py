@@ -35,15 +35,20 @@ from graphc.storage import Owners, copied, owners
 from graphc.types import product
 
 
-def body(program: Program, in_loop: bool = False, in_block: bool = False) -> list[str]:
+def body(
+    program: Program,
+    in_loop: bool = False,
+    in_block: bool = False,
+    others: Collection[Program] = (),
+) -> list[str]:
     """The statements of a program, each with its comment.
 
     Inside a loop nothing is dropped, since the next step takes the variables again, unless the
-    program is sparing.
+    program is sparing. `others` are programs that stand in other branches of the same function.
     """
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
-    shared = _in_blocks(program)
+    shared = {name for one in (program, *others) for name in _in_blocks(one)}
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
@@ -67,9 +72,10 @@ def body(program: Program, in_loop: bool = False, in_block: bool = False) -> lis
 
 
 def _in_blocks(program: Program) -> set[str]:
-    """The variables that functions of blocks read."""
+    """The variables that functions of blocks read or fill."""
     blocks = [step for step in program.steps if isinstance(step, BlockStep)]
-    return {program.variables[n] for step in blocks for n in step.reads if n in program.variables}
+    reads = {program.variables[n] for step in blocks for n in step.reads if n in program.variables}
+    return reads | {name for step in blocks for name, *_ in step.outputs}
 
 
 def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:

@@ -48,7 +48,7 @@ def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str
 
     def lines(each: Derived) -> list[str]:
         _, before, _ = with_value(compiled, each, "", "it")
-        return [*steps(compiled, each), *returning(each, before)]
+        return [*steps(compiled, each, (one, *one.others)), *returning(each, before)]
 
     if not one.others:
         return lines(one)
