@@ -603,20 +603,21 @@ def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def watching(graph: Path) -> Iterator[subprocess.Popen[bytes]]:
+def watching(graph: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """A watching compiler, and the file that it writes its messages to."""
     # A job in the background ignores interrupts, and hands that on to what it starts.
     start = (
         "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "runpy.run_module('graphc', run_name='__main__')"
     )
     command = [sys.executable, "-c", start, "compile", str(graph), "--watch"]
-    process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    yield process
+    messages = graph.parent / "messages"
+    with messages.open("wb") as file:
+        process = subprocess.Popen(command, env=environment(), stdout=file, stderr=file)
+    yield process, messages
     if process.poll() is None:
         process.kill()
-    process.communicate()
+    process.wait()
 
 
 def until(condition: object, seconds: float = 15) -> bool:
@@ -630,27 +631,34 @@ def until(condition: object, seconds: float = 15) -> bool:
     return False
 
 
-def test_watch(graph: Path, watching: subprocess.Popen[bytes]) -> None:
+def test_watch(graph: Path, watching: tuple[subprocess.Popen[bytes], Path]) -> None:
+    """A message comes after the file that it tells of, so what is awaited are the messages."""
+    process, messages = watching
     target = graph.parent / "net.py"
 
-    def contains(word: str) -> bool:
-        return target.exists() and word in target.read_text(encoding="utf-8")
+    def says(word: str, times: int) -> bool:
+        return until(lambda: messages.read_text(encoding="utf-8").count(word) == times)
 
-    assert until(target.exists)
+    def compiled_to() -> str:
+        return target.read_text(encoding="utf-8")
+
+    assert says("compiled", 1)
     graph.write_text(GRAPH.replace("output y", "output energy"), encoding="utf-8")
-    assert until(lambda: contains("energy")), "compiled again after a change"
-    good = target.read_bytes()
+    assert says("compiled", 2), "compiled again after a change"
+    good = compiled_to()
+    assert "energy" in good
     graph.write_text(WRONG, encoding="utf-8")
-    time.sleep(0.6)
-    assert watching.poll() is None, "an error does not end it"
-    assert target.read_bytes() == good
+    assert says("errors in", 1)
+    assert process.poll() is None, "an error does not end it"
+    assert compiled_to() == good
     graph.unlink()
     time.sleep(0.5)
-    assert watching.poll() is None, "nor does an editor that removes the file to write it anew"
+    assert process.poll() is None, "nor does an editor that removes the file to write it anew"
     graph.write_text(GRAPH.replace("output y", "output third"), encoding="utf-8")
-    assert until(lambda: contains("third"))
-    watching.send_signal(signal.SIGINT)
-    _, errors = watching.communicate(timeout=15)
-    assert b"Traceback" not in errors
-    assert errors.count(b"compiled") == 3
-    assert b"net.graph:2:16" in errors
+    assert says("compiled", 3)
+    assert "third" in compiled_to()
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=15)
+    said = messages.read_text(encoding="utf-8")
+    assert "Traceback" not in said
+    assert "net.graph:2:16" in said
