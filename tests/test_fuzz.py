@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_programs(first: int) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(corpus.FOLDER.glob("*.graph")), ids=lambda path: path.stem)
-def test_what_was_found_before(path: corpus.Path) -> None:
+def test_what_was_found_before(path: Path) -> None:
     right(corpus.read(path.read_text(encoding="utf-8")))
 
 

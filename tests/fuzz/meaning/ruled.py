@@ -83,10 +83,20 @@ def _transposed(
 
 
 def _raised(y: Any, level: int, rows: Sequence[Any]) -> Any:
-    """The array with these tangents beside those that it has at this level."""
+    """The array with these tangents beside those that it has at this level.
+
+    They may have higher levels, which stay outside: so each is a product with a unit tangent.
+    """
     y = array(y)
     made = []
+    units = np.eye(len(rows))
     for place in np.ndindex(y.shape):
-        tangents = np.array([row[place] for row in rows])
-        made.append(y[place] + duals.Dual(level, np.float64(0.0), tangents))
+        one = y[place]
+        tangents = [row[place] for row in rows]
+        if any(isinstance(each, duals.Dual) for each in tangents):
+            for each, unit in zip(tangents, units, strict=True):
+                one = one + duals.Dual(level, np.float64(0.0), unit) * each
+        else:
+            one = one + duals.Dual(level, np.float64(0.0), np.array(tangents))
+        made.append(one)
     return duals.packed(made, y.shape)
