@@ -22,7 +22,7 @@ from graphc.graph import Node, as_node, intern
 from graphc.loop import rebuild
 from graphc.resources import grammar_text
 from graphc.sizes import checked
-from graphc.source import Diagnostic, GraphError, Source, did_you_mean, error
+from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.syntax.parse import parse
 from graphc.types import Type
@@ -68,9 +68,10 @@ def elaborate(
             pass
     context.diagnostics.extend(check_distinct(derivations))
     if not context.outputs and not context.diagnostics:
-        context.diagnostics.append(
-            error("E220", "the file has no output", None, help="declare one: `output y = ...`")
-        )
+        end = len(file.span.text.rstrip())
+        place = Span(file.span.source, end, end)
+        help = "declare one: `output y = ...`"
+        context.diagnostics.append(error("E220", "the file has no output", place, help=help))
     if context.diagnostics:
         raise GraphError(_in_order(file.span.source, context.diagnostics))
     imported = tuple(space.source for space in loader.loaded.values())

@@ -31,17 +31,14 @@ def _unused(context: Context, file: tree.File) -> Iterable[Diagnostic]:
     for statement in file.statements:
         if isinstance(statement, tree.Derive):
             mentioned |= {path.words[0] for path in statement.wrt}
+    # A named use of a block in mid-chain is used by the chain; its name holds parameters.
+    holders = {holder for holder, dot, _ in (p.partition(".") for p in context.params) if dot}
     for statement in file.statements:
         if isinstance(statement, tree.Output | tree.DimDeclaration | tree.Repeat | tree.Scan):
             continue
         for name in defined(statement):
-            if name.text not in mentioned and not _holds_parameters(context, name.text):
+            if name.text not in mentioned and name.text not in holders:
                 yield error("W700", f"`{name.text}` is never used", name.span)
-
-
-def _holds_parameters(context: Context, name: str) -> bool:
-    """A named use of a block in mid-chain is used by the chain; its name holds parameters."""
-    return any(path.startswith(f"{name}.") for path in context.params)
 
 
 def _without_gradient(context: Context) -> Iterable[Diagnostic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -166,6 +167,9 @@ def _hole(slot: int) -> str:
     return f"_hole_{slot}_"
 
 
+_HOLES = re.compile(r"_hole_(\d+)_")
+
+
 @lru_cache(maxsize=10_000)
 def _pattern(source: str, forms: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The lines of a template with `{0}`, `{1}` … for expressions of these forms, and its form.
@@ -180,11 +184,12 @@ def _pattern(source: str, forms: tuple[str, ...]) -> tuple[tuple[str, ...], str]
     ]
     tree = ast.parse(source)
     _Fill({_hole(n): sample for n, sample in enumerate(samples)}).visit(tree)
+    texts = [ast.unparse(sample) for sample in samples]
     lines = []
     for statement in tree.body:
         line = ast.unparse(statement).replace("{", "{{").replace("}", "}}")
-        for n, sample in enumerate(samples):
-            line = line.replace(ast.unparse(sample), f"{{{n}}}")
+        for n in {int(number) for number in _HOLES.findall(line)}:
+            line = line.replace(texts[n], f"{{{n}}}")
         lines.append(line)
     last = tree.body[-1]
     return tuple(lines), _form(last.value) if isinstance(last, ast.Expr) else "_"

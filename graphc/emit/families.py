@@ -64,8 +64,9 @@ def zipped_rows(
     Its members are paired with their paths as PARAMETERS has them, which stands for `params`.
     """
     lines: list[str] = []
+    together = _together(params)
     for group in _groups(chosen):
-        where = _together(group, params)
+        where = together.get(tuple(one.name for one in group), "")
         if group[0].family is None or not where:
             lines += dict_rows(group, lambda one, _: value(one) + member(one))
             continue
@@ -89,16 +90,15 @@ def position(declared: Declared, index: str = INDEX) -> str:
     return index if first == 0 else f"{index} - {first}"
 
 
-def _together(group: Sequence[Declared], params: Sequence[Declared]) -> str:
-    """Where the paths of families stand if these are all that there are over their index."""
-    names = [one.name for one in group]
+def _together(params: Sequence[Declared]) -> dict[tuple[str, ...], str]:
+    """Where the paths of each group stand in such a tuple, by the names of the group."""
+    found: dict[tuple[str, ...], str] = {}
     start = 0
-    for other in _groups(params):
-        number = count(other)
-        if names == [one.name for one in other]:
-            return f"{start}:{start + number}"
-        start += number
-    return ""
+    for group in _groups(params):
+        stop = start + count(group)
+        found[tuple(one.name for one in group)] = f"{start}:{stop}"
+        start = stop
+    return found
 
 
 def tuple_rows(params: Sequence[Declared]) -> list[str]:

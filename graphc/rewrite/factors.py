@@ -195,17 +195,22 @@ def terms_alike(node: Node, once: Once) -> Node | None:
     if node.type.dtype != "float" or len(node.args) < 2:
         return None
     parts = [_scaled(term) for term in node.args]
+    alike: dict[tuple[Node, bool], list[int]] = {}  # by what is multiplied, and the sign
     for slot, (factor, x) in enumerate(parts):
-        for later in range(slot + 1, len(parts)):
-            more, other = parts[later]
-            if other is not x or factor * more <= 0 or not x.rank:
-                continue
-            if factor == more == 1 and len(parts) > 2:
-                continue  # a sum of two is one pass, and so is a multiple
-            merged = times(factor + more, x)
-            rest = [t for i, t in enumerate(node.args) if i not in (slot, later)]
-            return sum_of([*rest[:slot], merged, *rest[slot:]], node)
-    return None
+        if x.rank:
+            alike.setdefault((x, factor > 0), []).append(slot)
+    pairs: list[tuple[int, int]] = []
+    for slot, *others in alike.values():
+        # A sum of two is one pass, and so is a multiple.
+        many = parts[slot][0] != 1 or len(parts) == 2
+        later = next((i for i in others if many or parts[i][0] != 1), None)
+        pairs += [] if later is None else [(slot, later)]
+    if not pairs:
+        return None
+    slot, later = min(pairs)
+    merged = times(parts[slot][0] + parts[later][0], parts[slot][1])
+    rest = [t for i, t in enumerate(node.args) if i not in (slot, later)]
+    return sum_of([*rest[:slot], merged, *rest[slot:]], node)
 
 
 def common_factor(node: Node, once: Once) -> Node | None:

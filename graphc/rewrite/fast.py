@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from graphc.graph import Graph, Node, Op, with_args
 from graphc.loop import rebuild
+from graphc.remembered import remembered
 from graphc.rewrite.factors import SCALARS
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.matrices import MATRICES, SCALES
@@ -96,6 +97,7 @@ def _applied(node: Node, rules: Rules, once: Once) -> Node:
         node = better
 
 
+@remembered
 def _by_exact_rules(node: Node) -> Node:
     for rule in RULES:
         better = rule(node)
