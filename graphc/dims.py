@@ -295,6 +295,11 @@ def _product(left: Dim, right: Dim) -> Dim:
     return _collect((_multiply(m, n), c * d) for m, c in left.terms for n, d in right.terms)
 
 
+def total(dims: Iterable[Dim]) -> Dim:
+    """Return the sum of many dims, in time that grows with their terms."""
+    return _collect(term for dim in dims for term in dim.terms)
+
+
 def from_atom(atom: Atom) -> Dim:
     """Return the dim that is one symbol or floor division."""
     return Dim(((((atom, 1),), 1),))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from graphc.dims import Dim
+from graphc.dims import Dim, total
 from graphc.graph import (
     DIM,
     Adjoint,
@@ -91,8 +91,7 @@ class Loop:
 def _loop_flops(node: Node) -> Dim:
     loop: Loop = node.attrs["loop"]
     inside = body(loop)
-    total = sum((n.op.flops(n) for n in inside), Dim.of(0))
-    return total * loop.count
+    return total(n.op.flops(n) for n in inside) * loop.count
 
 
 def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:

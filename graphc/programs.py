@@ -10,7 +10,7 @@ from graphc import __version__
 from graphc.calculus.functions import Split, both, cut, moved, rewritten
 from graphc.calculus.reverse import family_of
 from graphc.derivatives import MODES, Made, cheapest, derivatives, winners
-from graphc.dims import Dim
+from graphc.dims import total
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.compiled import Compiled, Derived
 from graphc.emit.entry import Entry, entry
@@ -329,7 +329,7 @@ def _derived(
     places: Mapping[str, str] = {}
     if options.fast and kind.removeprefix("value_and_") in GRADIENTS:
         program, places = with_destinations(program, wrt, taken)
-    flops = sum((n.op.flops(n) for n in arguments_first(graph.results.values(), given)), Dim.of(0))
+    flops = total(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from graphc.dims import Dim
+from graphc.dims import Dim, total
 from graphc.graph import Graph, Node
 from graphc.loop import LOOP, Loop, body
 from graphc.ops.contraction import TYPICAL
@@ -39,14 +39,15 @@ def cost(graph: Graph) -> Cost:
 
 
 def _total(nodes: Iterable[Node]) -> Cost:
-    adds, written = Dim.of(0), Dim.of(0)
+    adds: list[Dim] = []
+    written: list[Dim] = []
     for node in nodes:
         if node.op is LOOP:
             loop: Loop = node.attrs["loop"]
             inside = _total(body(loop))
-            adds = adds + inside.multiply_adds * loop.count
-            written = written + inside.written * loop.count
+            adds.append(inside.multiply_adds * loop.count)
+            written.append(inside.written * loop.count)
         elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
-            adds = adds + node.op.flops(node)
-            written = written + node.type.size
-    return Cost(adds, written)
+            adds.append(node.op.flops(node))
+            written.append(node.type.size)
+    return Cost(total(adds), total(written))

@@ -134,10 +134,13 @@ def _from_the_first(uses: _Uses) -> list[int]:
         for one in below:
             users[one].append(number)
     waiting = [len(below) for below in uses.needs]
+    freed = [0] * len(waiting)  # by step, how much only it still reads
+    for root, several in enumerate(uses.readers):
+        for one in several if left[root] == 1 else ():
+            freed[one] += uses.size[root]
 
     def key(number: int) -> tuple[int, int]:
-        freed = sum(uses.size[root] for root in uses.arrays[number] if left[root] == 1)
-        return uses.size[number] - freed, number
+        return uses.size[number] - freed[number], number
 
     ready = [key(number) for number, count in enumerate(waiting) if not count]
     heapify(ready)
@@ -154,6 +157,8 @@ def _from_the_first(uses: _Uses) -> list[int]:
             left[root] -= 1
             if left[root] == 1:
                 changed += uses.readers[root]
+                for one in uses.readers[root]:
+                    freed[one] += uses.size[root]
         for user in users[number]:
             waiting[user] -= 1
         for one in (*users[number], *changed):
@@ -168,10 +173,10 @@ def _from_the_last(uses: _Uses) -> list[int]:
         for one in below:
             waiting[one] += 1
     alive: set[int] = set()
+    fresh = [sum(uses.size[root] for root in roots) for roots in uses.arrays]  # not alive yet
 
     def key(number: int) -> tuple[int, int]:
-        new = sum(uses.size[root] for root in uses.arrays[number] if root not in alive)
-        return new - uses.size[number], -number
+        return fresh[number] - uses.size[number], -number
 
     ready = [key(number) for number, count in enumerate(waiting) if not count]
     heapify(ready)
@@ -185,6 +190,9 @@ def _from_the_last(uses: _Uses) -> list[int]:
         order.append(number)
         new = [root for root in uses.arrays[number] if root not in alive]
         alive.update(new)
+        for root in new:
+            for one in uses.readers[root]:
+                fresh[one] -= uses.size[root]
         for one in uses.needs[number]:
             waiting[one] -= 1
         for one in (*uses.needs[number], *(n for root in new for n in uses.readers[root])):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphc.graph import Graph, Node, intern, with_args
 from graphc.loop import everywhere, rebuild
+from graphc.remembered import remembered
 from graphc.rewrite.components import components
 from graphc.rewrite.denormals import flush
 from graphc.rewrite.distribute import distribute
@@ -52,16 +53,20 @@ DERIVED: dict[str, tuple[Pass, ...]] = {
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
-    result = with_args(node, args)
+    return _simplest(with_args(node, args))
+
+
+@remembered
+def _simplest(node: Node) -> Node:
     applied = True
     while applied:
         applied = False
         for rule in RULES:
-            better = rule(result)
-            if better is not None and better is not result:
-                assert same_shape(better.shape, result.shape), (rule, result, better)
-                result, applied = better, True
-    return result
+            better = rule(node)
+            if better is not None and better is not node:
+                assert same_shape(better.shape, node.shape), (rule, node, better)
+                node, applied = better, True
+    return node
 
 
 def _lowered(node: Node, args: tuple[Node, ...]) -> Node:

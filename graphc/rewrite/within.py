@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.calculus.functions import cut
-from graphc.dims import Dim
+from graphc.dims import total
 from graphc.graph import SOURCES, Graph, Node, arguments_first
 from graphc.loop import LOOP, RESULT, Loop
 from graphc.ops.contraction import TYPICAL
@@ -199,7 +199,7 @@ class Bound:
 def _multiply_adds(part: _Part, sizes: Sizes) -> int:
     """Where nothing is known for a typical size of a loop's index."""
     nodes = arguments_first(part.graph.results.values(), part.given)
-    flops = sum((node.op.flops(node) for node in nodes), Dim.of(0))
+    flops = total(node.op.flops(node) for node in nodes)
     return flops.evaluate({name: sizes.dims.get(name, TYPICAL) for name in flops.symbols})
 
 

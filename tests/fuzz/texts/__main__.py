@@ -75,7 +75,10 @@ def main() -> int:
     context = multiprocessing.get_context("fork")
     with context.Pool(given.processes, _begin, maxtasksperchild=10) as pool:
         for done, found in enumerate(pool.imap_unordered(_chunk, firsts), 1):
-            findings += found
+            for seed, one in found:
+                if all(one.signature != other.signature for _, other in findings):
+                    print(f"\rseed {seed}: {one.kind} {one.where} {one.found[:150]}", flush=True)
+                findings.append((seed, one))
             kinds.update(one.kind for _, one in found)
             counts = ", ".join(f"{n} {kind}" for kind, n in kinds.items()) or "nothing wrong"
             print(f"\r{done * CHUNK}/{given.count} texts, {time.monotonic() - start:.0f} s: "
