@@ -15,9 +15,9 @@ import numpy as np
 from conftest import LEVELS
 
 from graphc import pipeline, programs
+from graphc.compilation import compilation
 from graphc.elaborate.model import Derivation, Model
 from graphc.emit.module import text as module_text
-from graphc.graph import building
 from graphc.pipeline import Options, load
 from graphc.sample import arguments, sizes
 from graphc.source import Source
@@ -48,7 +48,7 @@ def at_levels(
     else:
         source, folder = Source("graph", graph), None
     modules = {}
-    with building(), pipeline.without_collection(), _derived_once():
+    with compilation(), _derived_once():
         model = pipeline.model_of(source, options, folder)
         for level in levels:
             compiled = programs.compiled_of(model, replace(options, level=level))
