@@ -12,8 +12,10 @@ INTEGER = 2**63 - 1
 """The largest integer known at compile time: arrays of integers are int64."""
 RANK = 64
 """Axes of an array, as NumPy's."""
-ELEMENTS = 2**44
-"""Elements of an array: with eight bytes each, all that a processor can address."""
+MEMORY = 2**42
+"""Bytes of an array that a function is given or makes; more no machine has."""
+ELEMENTS = 2**100
+"""Elements of an array, whatever becomes of it: sizes stay far below the largest float."""
 LISTED = 100_000
 """Numbers in a list that is known at compile time."""
 COPIES = 10_000

@@ -41,8 +41,8 @@ def check_shape(shape: Sequence[Dim]) -> None:
     if len(shape) > RANK:
         raise Exceeded(f"an array here has {len(shape)} axes; NumPy has at most {RANK}")
     if elements > ELEMENTS:
-        message = f"an array here has {elements} elements; at most {ELEMENTS} can be addressed"
-        raise Exceeded(message, "take fewer at a time, by a scan")
+        message = f"an array here has more than 2**{ELEMENTS.bit_length() - 1} elements"
+        raise Exceeded(message, "check the sizes")
     if terms > SIZE_TERMS:
         message = f"the size of an array here has {terms} terms when it is written out"
         raise Exceeded(f"{message}; at most {SIZE_TERMS}", NAME_IT)

@@ -24,6 +24,7 @@ from graphc.graph import Node
 from graphc.limits import RANK
 from graphc.ops import Function
 from graphc.ops.define import to_float
+from graphc.sizes import check_shape
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.canonical import on_one_line
@@ -98,6 +99,7 @@ def shape_of(
             shape.append(axis_of(context, scope, axis))
     if len(shape) > RANK:
         raise mistake("E309", f"{len(shape)} axes; NumPy has at most {RANK}", span)
+    check_shape([axis.substitute(context.fixed) for axis in shape])
     return tuple(shape)
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphc.graph import Node, arguments_first
+from graphc.limits import MEMORY
 from graphc.plan.schedule import BlockStep, LoopStep, Program
 from graphc.rewrite.budget import amount
 from graphc.rewrite.liveness import size_of, takes_nothing
 from graphc.source import Diagnostic, Span, error
 from graphc.types import Type
-
-LARGEST = 2**42
-"""The bytes of one array from which on it is taken for a mistake."""
 
 
 def beyond_any_machine(programs: Iterable[Program], width: int) -> Iterator[Diagnostic]:
@@ -46,7 +44,7 @@ def _made(program: Program) -> Iterator[Node]:
 def refused(what: str, type: Type, span: Span | None, width: int) -> Iterator[Diagnostic]:
     """That an array of this type is larger than any memory, if it is."""
     bytes = size_of(type, width).constant
-    if bytes is not None and bytes > LARGEST:
+    if bytes is not None and bytes > MEMORY:
         yield error(
             "E703",
             f"{what} of {type} takes {amount(bytes)}, more than any machine has",
