@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphc.ops import FUNCTIONS
 from tests.fuzz import corpus
 from tests.fuzz.calling import arguments, called, leaves
 from tests.fuzz.check import check
 from tests.fuzz.compiling import compiled, settled
 from tests.fuzz.coverage import FEATURE_TAGS, KIND_TAGS, MODE_TAGS, OPERATION_TAGS, Coverage
 from tests.fuzz.finding import Finding, Invalid
+from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.program import Program
 from tests.fuzz.writing.generate import generate
 
@@ -56,6 +58,10 @@ def test_programs_have_what_the_language_has() -> None:
     wanted = {*FEATURE_TAGS, *OPERATION_TAGS, *KIND_TAGS, *MODE_TAGS}
     assert not wanted - met
     assert max(len(program(seed).statements) for seed in range(PROGRAMS)) > 40
+
+
+def test_every_operation_has_a_meaning() -> None:
+    assert set(NAMED) | {"grad"} >= set(FUNCTIONS)
 
 
 def test_a_program_is_read_as_it_was_written() -> None:
