@@ -19,7 +19,7 @@ from tests.fuzz.check import check
 from tests.fuzz.compiling import settled
 from tests.fuzz.corpus import written
 from tests.fuzz.coverage import Coverage
-from tests.fuzz.finding import Doubt, Finding
+from tests.fuzz.finding import Doubt, Finding, shown
 from tests.fuzz.program import Program
 from tests.fuzz.shrink import shrunk
 from tests.fuzz.writing.generate import generate
@@ -78,6 +78,8 @@ def outcome(job: tuple[int, tuple[str, ...]]) -> Outcome:
             program = settled(generate(seed, wanted))
     except Late:
         return Outcome(seed, wanted, frozenset(), SECONDS, Finding("hang", "", "while elaborating"))
+    except Exception as failure:
+        return Outcome(seed, wanted, frozenset(), 0.0, doubt=f"not written: {shown(failure)}")
     found = judged(program)
     took = time.process_time() - start
     if isinstance(found, Doubt):

@@ -163,7 +163,7 @@ def unrolled(program: Program, draw: random.Random) -> Program | None:
     steps = range(first, int(head[5]) + 1 if head[5] else int(head[4]))
     if not len(steps) or any(f"{head[2]}." in path for c in program.clauses for path in c.wrt):
         return None
-    states = dict(part.split(" = ") for part in (head[6] or "").split(", ") if part)
+    states = dict(part.split(" = ", 1) for part in re.split(r", (?=\w+ = )", head[6] or "") if part)
     made: list[Statement] = []
     rows: dict[str, list[str]] = {}
     for step in steps:
