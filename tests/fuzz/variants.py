@@ -119,7 +119,7 @@ def extracted(program: Program, draw: random.Random) -> Program | None:
     for place, name, right in _equations(program):
         words = list(dict.fromkeys(WORD.findall(re.sub(r'"[^"]*"', "", right))))
         read = [word for word in words if word in known]
-        usable = " as " not in right and "grad(" not in right and not closed & set(words)
+        usable = not re.search(r" as |grad\(|\w\.[A-Za-z]", right) and not closed & set(words)
         if read and usable and not any(re.search(rf"\b{word}[.(]", right) for word in read):
             free.append((place, name, right, read))
     if not free:
