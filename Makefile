@@ -17,7 +17,7 @@ endif
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
 	@echo 'make test            ruff, mypy --strict and all the tests'
-	@echo 'make fuzz            programs by chance against an interpreter: programs=20000 seed=0 processes=2'
+	@echo 'make fuzz            programs and texts by chance: programs=20000 texts=100000 seed=0 processes=2'
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
 	@echo 'make clean           remove .venv, caches and builds'
@@ -39,12 +39,17 @@ test: $(VENV)/ready.test
 	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal
 
 programs  ?= 20000
+texts     ?= 100000
 seed      ?= 0
 processes ?= 2
 
 fuzz: $(VENV)/ready.test
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(RUN) -m tests.fuzz \
-	  --programs=$(programs) --seed=$(seed) --processes=$(processes)
+	@export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1; wrong=0; \
+	  $(RUN) -m tests.fuzz \
+	    --programs=$(programs) --seed=$(seed) --processes=$(processes) || wrong=1; \
+	  $(RUN) -m tests.fuzz.texts \
+	    --count=$(texts) --seed=$(seed) --processes=$(processes) || wrong=1; \
+	  exit $$wrong
 
 bench: $(VENV)/ready.bench
 	@$(RUN) -m benchmarks $(only)

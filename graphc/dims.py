@@ -162,14 +162,16 @@ class Dim:
         >>> str((Dim.symbol("T") // 2).substitute({"T": 2 * Dim.symbol("L") + 1}))
         'L'
         """
-
         if not mapping or self.constant is not None:
             return self
 
         def replace(atom: Atom) -> Dim:
             if isinstance(atom, str):
                 return Dim.of(mapping[atom]) if atom in mapping else from_atom(atom)
-            return atom.numerator.substitute(mapping) // atom.denominator.substitute(mapping)
+            divisor = atom.denominator.substitute(mapping)
+            if not divisor.terms:
+                raise Exceeded(f"`{atom.text}` divides by zero at this size")
+            return atom.numerator.substitute(mapping) // divisor
 
         return map_atoms(self, replace)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import count
 
 from graphc.dims import NAME_IT, Dim
 from graphc.limits import (
@@ -30,6 +31,16 @@ def checked(dim: Dim) -> Dim:
         message = f"a dim has {dim.factors} factors when it is written out"
         raise Exceeded(f"{message}; at most {DIM_FACTORS}", NAME_IT)
     return dim
+
+
+def estimated(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """Return the value at these sizes, or near them: where one divides by zero, none fits."""
+    for more in count():
+        try:
+            return dim.evaluate({name: size + more for name, size in sizes.items()})
+        except ZeroDivisionError:
+            continue
+    raise AssertionError
 
 
 def check_shape(shape: Sequence[Dim]) -> None:

@@ -179,3 +179,39 @@ def test_integers_that_floats_do_not_hold() -> None:
         compile_text(text, "a.graph")
     (only,) = caught.value.diagnostics
     assert str(only.span) == "a.graph:2:1"
+
+
+DIVIDED = {
+    "a slice": ("dim D\ninput x: [D]\noutput y = x[: D // (D - 1)]", "3:16"),
+    "a remainder": ("dim D\ninput x: [D, 2 + D % (D - 1)]\noutput y = sum(x)", "2:18"),
+    "an alias": ("dim D\ndim E = 6 // (D - 1)\ninput x: [D]\noutput y = x * E", "2:9"),
+    "a range": (
+        "dim D\ninput x: [D]\nscan s[t in 6 // (D - 1)] carry h = 1 { next h = h }\noutput h, x",
+        "3:13",
+    ),
+    "a requirement": (
+        "dim D\nrequire 6 % (D - 1) == 0\ninput x: [D]\noutput y = x",
+        "2:9",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DIVIDED)
+def test_a_size_that_makes_a_divisor_zero_is_refused(name: str) -> None:
+    text, place = DIVIDED[name]
+    compile_text(text)
+    with pytest.raises(GraphError) as caught:
+        compile_text(text, "a.graph", Options(dims={"D": 1}))
+    first = caught.value.diagnostics[0]
+    assert first.message.startswith("division by zero in `6" if "6" in text else "division by zero")
+    assert str(first.span) == f"a.graph:{place}"
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("size", [1, 2, 32, 256])
+def test_sizes_that_costs_are_compared_at_may_divide_by_zero(size: int, level: str) -> None:
+    text = f"dim D\ninput x: [D]\noutput y = tanh(x[: D // (D - {size})])\nderive jacobian y wrt x"
+    built = load(compile_text(text, options=Options(level=level)).text, "divided")
+    x = np.linspace(-1, 1, size + 1)
+    expected = np.diag(1 - np.tanh(x) ** 2)
+    np.testing.assert_allclose(built.jacobian_y(x)["y"]["x"], expected, rtol=1e-13)

@@ -10,6 +10,7 @@ from graphc.graph import Graph, Node
 from graphc.loop import LOOP, Loop, body
 from graphc.ops.contraction import TYPICAL
 from graphc.ops.shaping import in_rows
+from graphc.sizes import estimated
 
 WRITTEN = 8
 """An element that is written costs about as much time as this many multiply-adds of a product."""
@@ -30,7 +31,8 @@ class Cost:
     def typical(self, dims: Mapping[str, int] | None = None) -> int:
         """The work, with 32 for each dim that is not given."""
         known = dims or {}
-        return self.work.evaluate({name: known.get(name, TYPICAL) for name in self.work.symbols})
+        work = self.work
+        return estimated(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
 def cost(graph: Graph) -> Cost:

@@ -120,6 +120,8 @@ def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
         decided = compare(context, op, left, right)
         return OPERATORS[op](as_node(left), as_node(right)) if decided is None else decided
     try:
+        if op in ("//", "%") and context.known(right) == 0:
+            raise ZeroDivisionError
         if op in INTEGER:
             return known_facts().normal(checked(INTEGER[op](left, right)))
         exponent = right.constant
@@ -130,7 +132,8 @@ def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
             return OPERATORS[op](as_node(left), as_node(right))
         return _floats(op, one, other, span)
     except ZeroDivisionError:
-        raise mistake("E310", "division by zero in a constant", span) from None
+        shown = "a constant" if right.constant == 0 else f"`{span.text}`, where {right} is 0"
+        raise mistake("E310", f"division by zero in {shown}", span) from None
 
 
 def _floats(op: str, left: float, right: float, span: Span) -> Any:

@@ -13,6 +13,7 @@ from graphc.ops.linalg import matmul
 from graphc.ops.matrices import diagonal
 from graphc.ops.reduction import sum_
 from graphc.ops.shaping import expand, in_order, reshape, transpose
+from graphc.sizes import estimated
 from graphc.types import product
 
 Axes = tuple[str, ...]
@@ -52,7 +53,7 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
 
 def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
     """A size with 32 for each dim that is not known."""
-    return dim.evaluate({**dict.fromkeys(dim.symbols, TYPICAL), **(known or {})})
+    return estimated(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **(known or {})})
 
 
 def _diagonal(term: Term) -> Term:
