@@ -40,7 +40,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
     match kind, value:
         case ("int", Dim()) | ("bool", bool()) | ("str", str()) | ("float", float()):
             return value
-        case ("list", tuple()) | ("sizes", Dim() | tuple()):
+        case ("list", tuple()) | ("sizes", Dim()):
             return value
         case ("fn", Function() | BlockValue() | Instance()):
             return value
@@ -48,7 +48,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
             known = context.known(value)
             if known is not None:
                 return float(known)
-        case ("ints" | "shape", tuple()) if all(isinstance(item, Dim) for item in value):
+        case ("ints" | "shape" | "sizes", tuple()) if all(isinstance(item, Dim) for item in value):
             return value
     expected = {
         "int": "an integer", "ints": "a list of integers", "list": "a list",

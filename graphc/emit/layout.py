@@ -85,4 +85,4 @@ def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
     if width(line) <= WIDTH:
         return [line]
     rows = textwrap.wrap(", ".join(items) + ",", 92, break_long_words=False, break_on_hyphens=False)
-    return [opening, *(f"    {row}" for row in rows), closing]
+    return [opening, *(f"    {row}" for row in rows), closing.removeprefix(",")]
