@@ -22,7 +22,7 @@ def docstring(content: str, indent: str) -> str:
 
 def function(head: str, about: str, lines: Sequence[str]) -> str:
     """A function of these lines; a long head is broken after each parameter."""
-    if len(head) > 100:
+    if len(head) > 100 and "()" not in head:
         opening, rest = head.split("(", 1)
         arguments, closing = rest.rsplit(") -> ", 1)
         rows = "".join(f"    {one},\n" for one in _split_arguments(arguments))
