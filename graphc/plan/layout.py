@@ -200,7 +200,7 @@ def _elementwise(node: Node, cost: _Cost) -> float:
     per = ELEMENT + MIXED * sum(one[-1] != own[-1] for one in full)
     if full and all(one[-1] != own[-1] for one in full):
         per = ELEMENT + AGAINST
-    loops = 1 if run == len(own) else size / length
+    loops = 1 if run == len(own) else size / max(length, 1)
     return size * per + loops * LOOP
 
 
