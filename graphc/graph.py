@@ -146,7 +146,7 @@ class Node:
     __ge__ = _binary(">=")
 
 
-PYTHON_ARITHMETIC = frozenset({"+", "-", "*", "negative"})
+PYTHON_ARITHMETIC = frozenset({"+", "-", "*", "negative", "at_least_one"})
 """What Python's own numbers do exactly as NumPy's would."""
 
 OPERATORS: dict[str, Callable[..., Node]] = {}

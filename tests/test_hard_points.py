@@ -312,3 +312,44 @@ def test_normalised_exponentials_of_nothing(name: str, type: str, shape: tuple[i
     out, cache = generated.forward(np.zeros(shape))
     assert out.y.shape == shape
     assert generated.backward(cache, y=np.zeros(shape))["a"].shape == shape
+
+
+NOTHING = {
+    "mean(tanh(s @ w))": 0.0,
+    "mean((s @ w) ** 2) + sum(w)": 1.0,
+    "var(sin(s @ w))": 0.0,
+    "sum(tanh(s @ w)) / D": 0.0,
+    "sum(tanh(s @ w) / D)": 0.0,
+    "sum(mean(tanh(s @ w)[:, _] * w[_, :], axis=0))": 0.0,
+}
+"""Functions of a mean of no rows, and their derivative by each element of w: the rows give none."""
+
+
+@every_dtype
+@pytest.mark.parametrize("loss", NOTHING)
+def test_nothing_has_no_share_in_a_gradient(loss: str, dtype: str) -> None:
+    """What goes to none of the rows sums to 0, however much a row would get."""
+    text = f"dim D\nparam w: [3]\ninput s: [D, 3]\noutput y = {loss}\nderive grad y wrt w as G"
+    made = module(text, dtype=dtype)
+    params, rows = {"w": np.ones(3, dtype)}, np.zeros((0, 3), dtype)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = made.backward(made.forward(params, rows)[1])["w"]
+        alone = made.G(params, rows)["w"]
+    np.testing.assert_array_equal([whole, alone], np.full((2, 3), NOTHING[loss]))
+
+
+def test_a_scan_of_no_steps_gives_what_it_starts_with() -> None:
+    text = """dim D
+        input x: [1]
+        input s: [D]
+        scan l[t in D] carry h = x { next h = 0.5 * h + s[t]; collect c = x }
+        output loss = mean(sigmoid(c)) + sum(h)
+        derive grad loss wrt x as G
+    """
+    made = module(text)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = made.backward(made.forward([0.3], np.zeros(0))[1])["x"]
+        alone = made.G([0.3], np.zeros(0))["x"]
+    np.testing.assert_array_equal([whole, alone], [[1.0], [1.0]])

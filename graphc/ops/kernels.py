@@ -36,6 +36,15 @@ LARGEST = {"name": "LARGEST"}
 EXPONENT = {"name": "EXPONENT"}
 TINY = {"name": "TINY"}
 
+at_least_one: Op = elementwise(
+    "at_least_one",
+    numpy="max({0}, 1)",
+    partials=None,
+    flops=0,
+    public=False,
+    prepare=lambda args: args,
+    doc="A count of elements, or 1 where there are none.",
+)
 square: Op = elementwise(
     "square", numpy="np.square({0})", partials=None, public=False, doc="x times x."
 )

@@ -15,6 +15,7 @@ from graphc.rewrite.layout import arrange
 from graphc.rewrite.loops import merge_loops, prune_loops
 from graphc.rewrite.mapping import mapped
 from graphc.rewrite.rules import RULES
+from graphc.rewrite.shares import share_finitely
 from graphc.types import same_shape
 
 Pass = Callable[[Graph], Graph]
@@ -42,12 +43,15 @@ PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prun
 
 _ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, flush, settle)
 
-LEVELS: dict[str, tuple[Pass, ...]] = {"-O0": (), "-O2": (distribute, simplify, *_ALGEBRA)}
+LEVELS: dict[str, tuple[Pass, ...]] = {
+    "-O0": (),
+    "-O2": (share_finitely, distribute, simplify, *_ALGEBRA),
+}
 """What a level of optimisation adds to `PASSES`."""
 
 DERIVED: dict[str, tuple[Pass, ...]] = {
     "-O0": (),
-    "-O2": (distribute, simplify, components, *_ALGEBRA),
+    "-O2": (share_finitely, distribute, simplify, components, *_ALGEBRA),
 }
 """What it adds for derived functions, which are not cut into halves with a cache between them."""
 

@@ -187,7 +187,7 @@ def backward(
     _scratch = _take(_backward_scratch, B)
     d_edge_b_full, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
     # ∂loss/∂loss_difference ⊙ d_loss
-    d_loss_difference = np.multiply(2 * (d_loss / (16 * B)), loss_difference, s1)
+    d_loss_difference = np.multiply(2 * (d_loss / max(16 * B, 1)), loss_difference, s1)
     # cotangent of the output v + ∂loss_difference/∂v ⊙ d_loss_difference
     d_v = np.subtract(ct_v, d_loss_difference, s2)
     d_edge_W_square = np.square(edge_y_by_k, s3)  # dense(D, act=tanh): y = act(x @ W + b)
@@ -522,7 +522,7 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
 def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
     d_edge_b_full = np.full((B,), 1, FLOAT)  # z = h @ W + b
-    d_h_product = 2 * (1 / FLOAT(16 * B))  # output loss = mean((u - v)**2)
+    d_h_product = 2 * (1 / FLOAT(max(16 * B, 1)))  # output loss = mean((u - v)**2)
     s1 = np.empty((4, B, 16), FLOAT)
     s2 = np.empty((4, B, 16), FLOAT)
     s3 = np.empty((B, 16), FLOAT)
@@ -539,7 +539,7 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
 def _g_left_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `g_left` computes in. What comes before them it only reads."""
     d_layer_b_full = np.full((B,), 1, FLOAT)  # z = h @ W + b
-    d_h_product = 2 * (1 / FLOAT(16 * B))  # output loss = mean((u - v)**2)
+    d_h_product = 2 * (1 / FLOAT(max(16 * B, 1)))  # output loss = mean((u - v)**2)
     s1 = np.empty((4, B, 16), FLOAT)
     s2 = np.empty((4, B, 16), FLOAT)
     s3 = np.empty((B, 16), FLOAT)

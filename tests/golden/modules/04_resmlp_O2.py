@@ -309,7 +309,7 @@ def backward(
     _scratch = _take(_backward_scratch, B)
     d_logits_arange, d_logits_b_full, s1, s2 = _scratch
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient = d_loss / B
+    d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
     d_logits_quotient_2 = np.divide(loss_exp, d_logits_where, s2)
@@ -838,7 +838,7 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     d_logits_full = np.full((10,), 1, FLOAT)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(D, act=relu): y = act(x @ W + b)
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(B)
+    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_negative = -d_logits_quotient_2
     s1 = np.empty((B, 64), FLOAT)

@@ -261,7 +261,7 @@ def backward(
         s12, s13, s14, s15, s16, s17, s18, s19,
     ) = _scratch
     # ∂loss/∂loss_difference ⊙ d_loss
-    d_loss_difference = np.multiply(2 * (d_loss / (14 * B * T)), loss_difference, s1)
+    d_loss_difference = np.multiply(2 * (d_loss / max(14 * B * T, 1)), loss_difference, s1)
     # cotangent of the output pred + ∂loss_difference/∂pred ⊙ d_loss_difference
     d_pred = np.add(ct_pred, d_loss_difference, s1)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
@@ -744,7 +744,7 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
     # lstm_cell(x[:, t, :], h, c): i, f, g, o = split(x @ W + h @ U + b, 4, axis=-1)
     d_step_cell_W_full = np.full((B,), 1, FLOAT)
-    d_ys_product = 2 * (1 / FLOAT(14 * B * T))  # mse(pred, target): e = mean((y - t)**2)
+    d_ys_product = 2 * (1 / FLOAT(max(14 * B * T, 1)))  # mse(pred, target): e = mean((y - t)**2)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_readout_b_full = np.full((B * T,), 1, FLOAT)
     s1 = np.empty((T, B, 32), FLOAT)

@@ -449,7 +449,7 @@ def backward(
         s18_view, s22, s23, s24, s25, s26, s18_view_2, s28, s29, s30, s31,
     ) = _scratch
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_h_quotient = d_loss / (B * T)
+    d_h_quotient = d_loss / max(B * T, 1)
     # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_emb_reshape = step_reshape_by_k.reshape((2, B, T, 4, 16))
     # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -1455,7 +1455,7 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_full = np.full((B,), 1, FLOAT)
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_h_quotient_2 = 1 / FLOAT(B * T)
+    d_h_quotient_2 = 1 / FLOAT(max(B * T, 1))
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_h_negative = -d_h_quotient_2
     s1 = np.empty((B, T, 64), FLOAT)

@@ -279,7 +279,7 @@ def backward(
     _scratch = _take(_backward_scratch, B)
     d_logits_arange, d_logits_b_full, s1, s2, s3 = _scratch
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient = d_loss / B
+    d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
     d_logits_quotient_2 = np.divide(loss_exp, d_logits_where, s2)
@@ -841,7 +841,7 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
     d_logits_b_full = np.full((B,), 1, FLOAT)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(B)
+    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_negative = -d_logits_quotient_2
     s1 = np.empty((B, 1, 3, 3, 28, 28), FLOAT)

@@ -163,7 +163,7 @@ def backward(
     # output loss = mean((yhat - y)**2) + lam * sum(w**2)
     d_w_product = np.multiply(0.02 * d_loss, w, s1)
     # ∂loss/∂loss_difference ⊙ d_loss
-    d_loss_difference = np.multiply(2 * (d_loss / N), loss_difference, s2)
+    d_loss_difference = np.multiply(2 * (d_loss / max(N, 1)), loss_difference, s2)
     # cotangent of the output yhat + ∂loss_difference/∂yhat ⊙ d_loss_difference
     d_yhat = np.add(ct_yhat, d_loss_difference, s2)
     d_w_matmul = np.dot(X.T, d_yhat, s3)  # output yhat = X @ w + b
@@ -392,7 +392,8 @@ def _backward_scratch(N: int) -> tuple[Any, ...]:
 
 def _grad_loss_scratch(N: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
-    d_yhat_product = 2 * (1 / FLOAT(N))  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    d_yhat_product = 2 * (1 / FLOAT(max(N, 1)))
     s1 = np.empty((5,), FLOAT)
     return (d_yhat_product, s1)
 
@@ -405,7 +406,8 @@ def _grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
 
 def _hessian_loss_scratch_reverse(N: int) -> tuple[Any, ...]:
     """The arrays that `hessian_loss_reverse` computes in. What comes before them it only reads."""
-    H_w_w_product = 2 * (1 / FLOAT(N))  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    H_w_w_product = 2 * (1 / FLOAT(max(N, 1)))
     d_d_w = np.eye(5, dtype=FLOAT)
     H_w_w_product_3 = 0.02 * d_d_w  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
     s1 = np.empty((5, 5), FLOAT)
@@ -414,7 +416,8 @@ def _hessian_loss_scratch_reverse(N: int) -> tuple[Any, ...]:
 
 def _hvp_loss_scratch(N: int) -> tuple[Any, ...]:
     """The arrays that `hvp_loss` computes in. What comes before them it only reads."""
-    d_yhat_product = 2 * (1 / FLOAT(N))  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    # output loss = mean((yhat - y)**2) + lam * sum(w**2)
+    d_yhat_product = 2 * (1 / FLOAT(max(N, 1)))
     s1 = np.empty((5,), FLOAT)
     s2 = np.empty((5,), FLOAT)
     return (d_yhat_product, s1, s2)

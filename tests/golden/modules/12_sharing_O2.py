@@ -423,7 +423,8 @@ def backward(
     d_layer_n1_gain_reshape_6 = layer_n1_by_k.reshape((3, B * T, 16))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_layer_n1_gain_product_2 = np.multiply(2, layer_n1_sqrt_by_k, s3)
-    d_dist = np.add(ct_dist, d_loss / B, s4)  # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss
+    # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss
+    d_dist = np.add(ct_dist, d_loss / max(B, 1), s4)
     d_a_product = np.multiply(2, d_dist[:, None], s5)  # output dist = sum((a - b)**2, axis=-1)
     d_a = np.multiply(d_a_product, dist_difference, s6)  # ∂dist/∂a ⊙ d_dist
     d_a_W_square = np.square(b, s7)  # a(v): y = act(x @ W + b)
@@ -455,7 +456,7 @@ def backward(
         d_y_sum = np.add(_C_1, d_y_exp, s2_2)
         d_y_quotient = np.divide(d_y_exp, d_y_sum, s1_2)
         # output loss = mean(dist) + mean(z**2)
-        d_z_product = np.multiply(2 * (d_loss / (16 * B * T)), z_part, s2_2)
+        d_z_product = np.multiply(2 * (d_loss / max(16 * B * T, 1)), z_part, s2_2)
         d_z = np.add(ct_z_part, d_z_product, s2_2)  # cotangent of the output z + ∂loss/∂z ⊙ d_loss
         d_y = np.multiply(d_z, d_y_quotient, s2_2)  # (∂z/∂y)ᵀ d_z
         np.add(ct_y_part, d_y, d_y_2[start:size + start])  # cotangent of the output y + back through y
@@ -1212,8 +1213,8 @@ def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
     y_full_2 = np.full((T,), 1, FLOAT)
     d_ff_layer_0_fc_W_full = np.full((B * T,), 1, FLOAT)  # dense(h, widths[-1]): y = act(x @ W + b)
     d_a_b_full = np.full((B,), 1, FLOAT)  # a(v): y = act(x @ W + b)
-    d_y_product = 2 * (1 / FLOAT(16 * B * T))  # output loss = mean(dist) + mean(z**2)
-    d_a_product = 2 * (1 / FLOAT(B))  # output dist = sum((a - b)**2, axis=-1)
+    d_y_product = 2 * (1 / FLOAT(max(16 * B * T, 1)))  # output loss = mean(dist) + mean(z**2)
+    d_a_product = 2 * (1 / FLOAT(max(B, 1)))  # output dist = sum((a - b)**2, axis=-1)
     s1 = np.empty((B, 8), FLOAT)
     s2 = np.empty((B, 8), FLOAT)
     s3 = np.empty((3, B, T, 16), FLOAT)

@@ -493,7 +493,7 @@ def _grad_average_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `grad_average` computes in. What comes before them it only reads."""
     d_b_full = np.full((B,), 1, FLOAT)  # Y = tanh(X @ W + b)
     # output total = sum((Y - T)**2) / 2 "the losses of the sampl…
-    d_W_product_2 = 2 * (1 / FLOAT(B) / 2)
+    d_W_product_2 = 2 * (1 / FLOAT(max(B, 1)) / 2)
     return (d_b_full, d_W_product_2)
 
 

@@ -330,7 +330,7 @@ def backward(
         s12, s13, s14, s15, s16, s15_view, s14_view,
     ) = _scratch
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient = d_loss / B
+    d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
@@ -1055,7 +1055,7 @@ def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     loss_full = np.full((10,), 1, FLOAT)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(H): y = act(x @ W + b)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(B)
+    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_negative = -d_logits_quotient_2
     s1 = np.empty((B, 64), FLOAT)

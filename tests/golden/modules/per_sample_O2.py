@@ -222,7 +222,7 @@ def backward(
     d_logits_full, d_logits_arange, d_logits_b_full, s1, s2 = _scratch
     # cotangent of the output losses + (∂average/∂losses)ᵀ d_average + (∂loss/∂losses)ᵀ d_loss
     d_losses = s1
-    np.add(ct_losses, d_average / B, d_losses)
+    np.add(ct_losses, d_average / max(B, 1), d_losses)
     np.add(d_losses, d_loss, d_losses)
     d_losses_entries = np.negative(d_losses, s1)  # ∂losses/∂losses_entries ⊙ d_losses
     # (∂losses_entries/∂losses_difference)ᵀ d_losses_entries
@@ -870,7 +870,8 @@ def _shares_scratch(B: int) -> tuple[Any, ...]:
     # output losses: [B] = -pick(log_softmax(logits), label)
     d_logits_full = np.full((3,), 1, FLOAT)
     d_logits_arange = np.arange(B)  # output losses: [B] = -pick(log_softmax(logits), label)
-    d_logits_quotient_2 = -1 / FLOAT(B)  # output losses: [B] = -pick(log_softmax(logits), label)
+    # output losses: [B] = -pick(log_softmax(logits), label)
+    d_logits_quotient_2 = -1 / FLOAT(max(B, 1))
     s1 = np.empty((B, 3), FLOAT)
     return (d_logits_full, d_logits_arange, d_logits_quotient_2, s1)
 

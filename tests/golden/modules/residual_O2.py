@@ -203,7 +203,7 @@ def backward(
         h1_part = h1[start:size + start]
         x_part = x[start:size + start]
         d_f2_b_full_part = d_f2_b_full[start:size + start]
-        d_h3 = np.multiply(2 * (d_loss / (4 * B)), loss_difference_part, s1)  # ∂loss/∂h3 ⊙ d_loss
+        d_h3 = np.multiply(2 * (d_loss / max(4 * B, 1)), loss_difference_part, s1)  # ∂loss/∂h3 ⊙ d_loss
         # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
         d_h2_square = np.square(f2_part, s2)  # dense(D, act=tanh): y = act(x @ W + b)
         d_h2_difference = np.subtract(_C_1, d_h2_square, s2)
@@ -519,7 +519,7 @@ def _backward_scratch_block(size: int) -> tuple[Any, ...]:
 
 def _adjoints_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `adjoints` computes in. What comes before them it only reads."""
-    d_h3_product = 2 * (1 / FLOAT(4 * B))  # mse(h3, t): e = mean((y - t)**2)
+    d_h3_product = 2 * (1 / FLOAT(max(4 * B, 1)))  # mse(h3, t): e = mean((y - t)**2)
     return (d_h3_product,)
 
 
@@ -533,7 +533,7 @@ def _adjoints_scratch_block(size: int) -> tuple[Any, ...]:
 
 def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
-    d_h3_product = 2 * (1 / FLOAT(4 * B))  # mse(h3, t): e = mean((y - t)**2)
+    d_h3_product = 2 * (1 / FLOAT(max(4 * B, 1)))  # mse(h3, t): e = mean((y - t)**2)
     d_f2_b_full = np.full((B,), 1, FLOAT)  # dense(D, act=tanh): y = act(x @ W + b)
     return (d_f2_b_full, d_h3_product)
 
