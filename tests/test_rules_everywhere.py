@@ -100,3 +100,42 @@ def test_a_rule_is_for_floats() -> None:
     (diagnostic,) = wrong.value.diagnostics
     assert diagnostic.code == "E221"
     assert diagnostic.message == "`i` is int[3]: only floats have derivatives"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["y = x", "x -> y", "y = +x", "y = x[:]", "y = same(x)", "z = x; y = z", "y = reshape(x, [3])"],
+)
+def test_a_result_that_is_its_port(body: str) -> None:
+    """The rule alone says the derivative: an identity adds no path beside it."""
+    made = module(f"""
+        input x, c: [3]
+        block same(x: [...]) -> y: [...] {{ y = x }}
+        block turned(x: [...]) -> y: [...] {{
+            {body}
+            rule surrogate x = -cotangent(y)
+        }}
+        output s = sum(turned(x) * c)
+        derive grad s wrt x
+    """)
+    np.testing.assert_array_equal(made.grad_s([1, 2, 3], [4, 5, 6])["x"], [-4, -5, -6])
+
+
+def test_one_of_two_results_is_its_port() -> None:
+    made = module("""
+        input x: [3]
+        block both(x: [...]) -> y: [...], z: [...] {
+            y = x
+            z = x**2
+            rule vjp x = cotangent(y) + 2 * x * cotangent(z)
+            rule jvp y = tangent(x)
+            rule jvp z = 2 * x * tangent(x)
+        }
+        y, z = both(x)
+        output s = sum(y + z)
+        derive grad s wrt x
+        derive jvp s wrt x as pushed
+    """)
+    x = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(made.grad_s(x)["x"], 1 + 2 * x)
+    assert made.pushed(x, tangents={"x": [1.0, 0.0, 2.0]})[1].s == 3 + 2 * 7

@@ -166,6 +166,7 @@ def bind_ports(
             raise mistake("E301", f"{block.name.text} takes {wanted}; found {node.type}", place)
         if apart:
             node = alias(scope, port.name.text, node)
+            context.owned[node] = scope.number
         label(scope, node, port.type)
         scope.entries[port.name.text] = Entry(node, port.name.span)
 
