@@ -54,6 +54,12 @@ class Facts:
         zeros = (*self.zeros, dim)
         return Facts(zeros, self.nonnegatives, *_solve(zeros))
 
+    def without(self, name: str) -> Facts:
+        """Return the facts that do not speak of a name."""
+        zeros = tuple(dim for dim in self.zeros if name not in dim.symbols)
+        nonnegatives = tuple(dim for dim in self.nonnegatives if name not in dim.symbols)
+        return Facts(zeros, nonnegatives, *_solve(zeros))
+
     def with_nonnegative(self, dim: Dim) -> Facts:
         """Return the facts with `dim >= 0` added."""
         value = self.normal(dim).constant

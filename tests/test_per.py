@@ -331,3 +331,26 @@ def test_one_column_of_a_table_by_index() -> None:
         expected[p, i, c[p], i] += np.cos(v[c[p], i]) * v[d[p], i]
         expected[p, i, d[p], i] += np.sin(v[c[p], i])
     close(made.J(v, c, d)["e"]["v"], expected)
+
+
+def test_what_a_block_requires_in_a_loop_holds_in_its_derivatives() -> None:
+    """Of dims that are known, too, which need no check at entry."""
+    made = module("""
+        dim B
+        dim D = 4
+        input x: [B, D]
+        block f(x: [M, K], n: int) -> y: [M, K] {
+            require K % n == 0
+            param W: [K]
+            y = reshape(tanh(reshape(x * W, [M, n, K // n])), [M, n * (K // n)])
+        }
+        repeat layer[k in 1..2] carry h = x { next h = f(h, 2) as g }
+        output loss = sum(h**2)
+        derive grad loss wrt layer.2.g.W per B as G
+    """)
+    rng = np.random.default_rng(0)
+    x, first, second = rng.normal(size=(3, 4)), rng.normal(size=4), rng.normal(size=4)
+    inner = np.tanh(x * first)
+    outer = np.tanh(inner * second)
+    found = made.G({"layer.1.g.W": first, "layer.2.g.W": second}, x)["layer.2.g.W"]
+    close(found, 2 * outer * (1 - outer**2) * inner)

@@ -152,7 +152,7 @@ def _rolled(
     finally:
         context.rolling = before
         context.ranges.pop(symbol)
-        learn(facts)
+        learn(known_facts().without(symbol))
         learn_conditions(context.conditions[checked:])
     for name, start, following in zip(steps.names, steps.starts, nexts, strict=True):
         if following not in context.names:
