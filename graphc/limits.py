@@ -6,8 +6,6 @@ from graphc.source import Span
 
 FILE = 16 << 20
 """Bytes that are read of one file, or of standard input."""
-TOKENS = 500_000
-"""Words, numbers and signs in a file."""
 INTEGER = 2**63 - 1
 """The largest integer known at compile time: arrays of integers are int64."""
 RANK = 64

@@ -125,8 +125,10 @@ def _check_sizes(compiled: Compiled) -> None:
     width = BYTES[model.dtype]
     declared = [("an input", d) for d in model.inputs] + [("a parameter", d) for d in model.params]
     found = [x for what, d in declared for x in refused(what, d.node.type, d.span, width)]
-    functions = (compiled.forward, compiled.backward, *compiled.derived)
-    found = found or [*beyond_any_machine((one.program for one in functions), width)]
+    halves = [(one.program, model.outputs[0].span) for one in (compiled.forward, compiled.backward)]
+    asked = [clause.span for clause in model.derivations]
+    derived = zip((one.program for one in compiled.derived), asked, strict=True)
+    found = found or [*beyond_any_machine([*halves, *derived], width)]
     if found:
         raise GraphError(dict.fromkeys(found))
 

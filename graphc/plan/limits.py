@@ -13,16 +13,21 @@ from graphc.source import Diagnostic, Span, error
 from graphc.types import Type
 
 
-def beyond_any_machine(programs: Iterable[Program], width: int) -> Iterator[Diagnostic]:
-    """What is said of the arrays that programs make; views and parts of tiles are none."""
+def beyond_any_machine(
+    programs: Iterable[tuple[Program, Span | None]], width: int
+) -> Iterator[Diagnostic]:
+    """What is said of the arrays that programs make; views and parts of tiles are none.
+
+    Beside each program stands what asks for it: the place of what no statement states.
+    """
     pending = list(programs)
     while pending:
-        program = pending.pop()
+        program, asked = pending.pop()
         for node in _made(program):
             if not takes_nothing(node):
-                span = None if node.origin is None else node.origin.outermost
+                span = asked if node.origin is None else node.origin.outermost
                 yield from refused("an array", node.type, span, width)
-        pending += [step.body for step in program.steps if isinstance(step, LoopStep)]
+        pending += [(step.body, asked) for step in program.steps if isinstance(step, LoopStep)]
 
 
 def _made(program: Program) -> Iterator[Node]:
