@@ -45,6 +45,7 @@ from graphc.ops.assembling import assemble, bin_vector, take_vector
 from graphc.plan.blocks import part_of
 from graphc.plan.schedule import plan
 from graphc.rewrite.engine import PASSES
+from graphc.rewrite.watch import WATCHED
 from graphc.source import Source
 from graphc.syntax.parse import parse
 from graphc.types import Mismatch
@@ -515,7 +516,7 @@ def test_axes_that_are_mapped(text: str) -> None:
 def test_every_operation_has_a_rule() -> None:
     """All that exist: some are reached by no name."""
     entered = {LOOP, RESULT, RULED}  # which batching takes apart itself
-    entered |= {assemble, take_vector, bin_vector}  # which are made after calculus
+    entered |= {assemble, take_vector, bin_vector, WATCHED}  # which are made after calculus
     without = {one for one in gc.get_objects() if isinstance(one, Op) and one.batch is None}
     assert without - entered == {*SOURCES, CONSTANT, DIM, BOUND}
 

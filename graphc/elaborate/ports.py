@@ -40,7 +40,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
     match kind, value:
         case ("int", Dim()) | ("bool", bool()) | ("str", str()) | ("float", float()):
             return value
-        case ("list", tuple()) | ("sizes", Dim()):
+        case ("list", tuple()) | ("sizes" | "pads", Dim()):
             return value
         case ("fn", Function() | BlockValue() | Instance()):
             return value
@@ -50,15 +50,24 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
                 return float(known)
         case ("ints" | "shape" | "sizes", tuple()) if all(isinstance(item, Dim) for item in value):
             return value
+        case ("pads", tuple()) if all(_is_pad(item) for item in value):
+            return value
     expected = {
         "int": "an integer", "ints": "a list of integers", "list": "a list",
         "sizes": "an integer or a list of integers",
+        "pads": "an integer, a list of integers or a list of pairs of them",
         "shape": "a list of dims", "float": "a number", "bool": "true or false",
         "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip
     raise mistake(
         "E212", f"{what} is {expected} known at compile time, found {describe(value)}", span
     )
+
+
+def _is_pad(value: Any) -> bool:
+    """Is that how far an axis is padded: on both sides alike, or before it and behind it?"""
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(isinstance(one, Dim) for one in pair)
 
 
 # ---- types ------------------------------------------------------------------------------------

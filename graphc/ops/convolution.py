@@ -206,9 +206,9 @@ def _cropped(x: Node, pads: Pads) -> Node:
     return index(x, items=tuple(("slice", chosen) for chosen in ranges))
 
 
-ARGUMENTS = "x, w, stride: sizes = 1, pad: sizes = 0, dilation: sizes = 1, groups: int = 1"
+ARGUMENTS = "x, w, stride: sizes = 1, pad: pads = 0, dilation: sizes = 1, groups: int = 1"
 TRANSPOSED = (
-    "x, w, stride: sizes = 1, pad: sizes = 0, output_padding: sizes = 0, dilation: sizes = 1,"
+    "x, w, stride: sizes = 1, pad: pads = 0, output_padding: sizes = 0, dilation: sizes = 1,"
     "groups: int = 1"
 )
 

@@ -214,7 +214,7 @@ MODES = ("constant", "edge", "reflect", "symmetric", "wrap")
 
 @composite(
     "pad",
-    'x, pad_width: sizes, mode: str = "constant", constant_values: float = 0.0',
+    'x, pad_width: pads, mode: str = "constant", constant_values: float = 0.0',
     "Wider on both sides: by a number, or `edge`, `reflect`, `symmetric`, `wrap` as in NumPy.",
 )
 def pad(x: Node, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Node:

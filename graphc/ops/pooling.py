@@ -196,7 +196,7 @@ def _arguments(
 
 @composite(
     "maxpool",
-    "x, size: sizes, stride: sizes = none, pad: sizes = 0, dilation: sizes = 1",
+    "x, size: sizes, stride: sizes = none, pad: pads = 0, dilation: sizes = 1",
     "The largest element of each window; the stride is the size by default, ties split evenly.",
 )
 def maxpool(x: Node, size: Any, stride: Any = None, pad: Any = 0, dilation: Any = 1) -> Node:
@@ -209,7 +209,7 @@ def maxpool(x: Node, size: Any, stride: Any = None, pad: Any = 0, dilation: Any 
 
 @composite(
     "avgpool",
-    "x, size: sizes, stride: sizes = none, pad: sizes = 0",
+    "x, size: sizes, stride: sizes = none, pad: pads = 0",
     "The mean of each window, zeros around the array included; the stride is the size by default.",
 )
 def avgpool(x: Node, size: Any, stride: Any = None, pad: Any = 0) -> Node:
