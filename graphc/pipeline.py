@@ -86,9 +86,7 @@ def _stated(source: Source, options: Options, folder: Path | None) -> Model:
     model = elaborate(
         parse(source),
         dims=options.dims,
-        consts={
-            name: _expression(f"--const {name}", text) for name, text in options.consts.items()
-        },
+        consts={name: _expression(name, text) for name, text in options.consts.items()},
         dtype=options.dtype,
         derive=[_clause(text) for text in options.derive],
         folder=folder,
@@ -105,9 +103,10 @@ def load(text: str, name: str) -> ModuleType:
     return module
 
 
-def _expression(name: str, written: str) -> tree.Expr:
+def _expression(called: str, written: str) -> tree.Expr:
     """The value of a --const option."""
-    statements = parse(Source(name, f"x = {written}")).statements
+    name = f"--const {called}"
+    statements = parse(Source(name, f"{called}={written}")).statements
     statement = statements[0]
     if len(statements) != 1 or not isinstance(statement, tree.Equation):
         raise GraphError([error("E217", f"{name}: `{written}` is not a value", None)])

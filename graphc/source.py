@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
+LISTED = 8  # names that a remedy lists
+
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Source:
@@ -163,8 +165,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """The remedy for a misspelt name, or None where nothing comes close."""
     names = sorted(set(known))
     cased = [other for other in names if other.lower() == name.lower()]
-    close = cased or get_close_matches(name, names, n=1, cutoff=0.6)
+    below = [other for other in names if other.endswith(f".{name}")]
+    close = cased or below or get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean `{close[0]}`?" if close else None
+
+
+def near_or_all(name: str, known: Iterable[str], what: str) -> str | None:
+    """The remedy for a name that is none of a few: what comes close, else all that there are."""
+    names = list(known)
+    shown = ", ".join(f"`{other}`" for other in names[:LISTED])
+    more = ", …" if len(names) > LISTED else ""
+    return did_you_mean(name, names) or (f"{what}: {shown}{more}" if names else None)
 
 
 def _columns(character: str) -> int:

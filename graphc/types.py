@@ -50,6 +50,11 @@ class Type:
             axes if self.dtype == "float" else self.dtype if not self.shape else self.dtype + axes
         )
 
+    def beside(self, other: Type) -> str:
+        """The type as it is shown beside one of another dtype: `float[B]`, not `[B]`."""
+        apart = self.dtype != other.dtype and self.dtype == "float"
+        return f"float{show(self.shape) if self.shape else ''}" if apart else str(self)
+
 
 class Mismatch(Exception):
     """Types that an operation cannot take; the elaborator adds the place."""

@@ -413,6 +413,8 @@ def test_wrong_usage(command: str, options: list[str], message: str, graph: Path
         (["nothing"], "No such command 'nothing'"),
         (["compile", "-", "--watch"], "cannot be watched"),
         (["compile", "a.graph", "-O", "3"], "there is no level 3"),
+        (["check", "a.graph", "--at", "a.npz"], "it says where to compare: add --grad"),
+        (["check", "a.graph", "--seed", "3"], "it says where to compare: add --grad"),
         (["check", "a.graph", "--format", "xml"], "`xml` is not text or json"),
     ],
 )

@@ -102,10 +102,15 @@ def test_what_is_said(text: str, expected: str) -> None:
          "error[E101]: "),
         (Options(consts={"c": "__import__('os')"}),
          "error[E102]: strings use double quotes\n"
-         " --> --const c:1:16\n  |\n1 | x = __import__('os')\n  |                ^"),
+         " --> --const c:1:14\n  |\n1 | c=__import__('os')\n  |              ^"),
         (Options(consts={"c": "open(\"x\")"}),
          "error[E200]: unknown block or operation `open`\n"
-         " --> --const c:1:5\n  |\n1 | x = open(\"x\")\n  |     ^^^^"),
+         " --> --const c:1:3\n  |\n1 | c=open(\"x\")\n  |   ^^^^\n"
+         "  = help: a const is a number, true or false, a string or a list"),
+        (Options(consts={"c": "abc"}),
+         "error[E200]: unknown name `abc`\n"
+         " --> --const c:1:3\n  |\n1 | c=abc\n  |   ^^^\n"
+         "  = help: a const is a number, true or false, a string or a list"),
         (Options(consts={"c": "1\ny = 2"}),
          "error[E217]: --const c: `1\ny = 2` is not a value"),
         (Options(consts={"c": "\"os\""}),
@@ -115,7 +120,8 @@ def test_what_is_said(text: str, expected: str) -> None:
          "error[E217]: --derive: `grad y wrt x\nimport \"a\" as b` is not one clause"),
         (Options(derive=["grad z wrt x"]),
          "error[E200]: unknown output `z`\n"
-         " --> --derive:1:13\n  |\n1 | derive grad z wrt x\n  |             ^"),
+         " --> --derive:1:13\n  |\n1 | derive grad z wrt x\n  |             ^\n"
+         "  = help: the outputs of this file: `y`"),
     ],
 )  # fmt: skip
 def test_options(options: Options, expected: str) -> None:

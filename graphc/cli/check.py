@@ -75,6 +75,9 @@ def check(
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
     if at and len(files) > 1:
         raise typer.BadParameter("values are for one file", param_hint="--at")
+    if not grad and (at or seed):
+        hint = "--at" if at else "--seed"
+        raise typer.BadParameter("it says where to compare: add --grad", param_hint=hint)
     options = Options(
         dims(dim),
         pairs(const, "--const"),
@@ -120,10 +123,12 @@ def _values(path: str) -> dict[str, Any]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, AttributeError, EOFError, zipfile.BadZipFile) as why:
-        said = reason(why) if isinstance(why, OSError | ValueError) else "it is no npz file"
-        message = f"cannot read {shown(path)}: {said}"
-        raise typer.BadParameter(message, param_hint="--at") from None
+    except OSError as why:
+        said = reason(why)
+    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile):
+        said = "it is no npz file of numbers, as numpy.savez writes it"
+    message = f"cannot read {shown(path)}: {said}"
+    raise typer.BadParameter(message, param_hint="--at")
 
 
 def _checked(

@@ -27,6 +27,8 @@ from graphc.syntax import tree
 from graphc.syntax.parse import parse
 from graphc.types import Type
 
+VALUES = "a const is a number, true or false, a string or a list"
+
 
 def elaborate(
     file: tree.File,
@@ -53,7 +55,9 @@ def elaborate(
         try:
             context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
         except Mistake as wrong:
-            context.diagnostics.append(wrong.diagnostic)
+            unknown = wrong.diagnostic.code == "E200"
+            known = replace(wrong.diagnostic, notes=()).helped(VALUES)
+            context.diagnostics.append(known if unknown else wrong.diagnostic)
     context.file_names = frozenset(name.text for s in file.statements for name in defined(s))
     _check_overrides(context, file)
     body(context, scope, file.statements)

@@ -88,7 +88,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
             "E208",
             "only a block, an operation or an instance is called",
             function.span,
-            of_method(function, known),
+            of_method(expr, known),
         )
     entry = scope.find(function.text)
     if entry is None:
@@ -239,7 +239,10 @@ def _fill(
     for argument, (value, given) in named.items():
         if argument not in known:
             raise mistake(
-                "E209", f"{name} has no argument `{argument}`", span, did_you_mean(argument, known)
+                "E209",
+                f"{name} has no argument `{argument}`",
+                span,
+                did_you_mean(argument, known),
             )
         if argument in bound:
             raise mistake("E209", f"{name} gets `{argument}` twice", given.span)

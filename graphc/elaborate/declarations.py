@@ -27,7 +27,7 @@ from graphc.elaborate.scope import (
 from graphc.elaborate.values import compare, describe, to_node
 from graphc.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.names import identifier
-from graphc.source import Span, did_you_mean
+from graphc.source import Span, did_you_mean, near_or_all
 from graphc.syntax import tree
 from graphc.syntax.canonical import on_one_line
 from graphc.types import Type, known_facts, learn, same_shape
@@ -177,7 +177,7 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
             "E218",
             f"unknown initialiser `{expr.text}`",
             expr.span,
-            did_you_mean(expr.text, INITIALISERS),
+            near_or_all(expr.text, INITIALISERS, "the initialisers"),
         )
     if isinstance(expr, tree.Call) and isinstance(expr.function, tree.Name):
         kind = expr.function.text

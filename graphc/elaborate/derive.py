@@ -20,7 +20,7 @@ from graphc.elaborate.scope import (
 from graphc.graph import Node
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Scope as Names
-from graphc.source import Diagnostic, Source, Span, did_you_mean, error
+from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all
 from graphc.syntax import tree
 from graphc.syntax.clauses import KINDS
 
@@ -98,10 +98,7 @@ def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequ
         )
     symbols = {info.name: info.symbol for info in context.dims.values()}
     if ident.text not in symbols:
-        dims = ", ".join(f"`{name}`" for name in symbols)
-        near = did_you_mean(ident.text, symbols) or (
-            f"the dims of this file: {dims}" if dims else None
-        )
+        near = near_or_all(ident.text, symbols, "the dims of this file")
         raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
     dim = symbols[ident.text]
     for name, node in zip(clause.outputs, outputs, strict=True):
@@ -159,7 +156,7 @@ def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
             "E200",
             f"unknown output `{name.text}`",
             name.span,
-            did_you_mean(name.text, context.outputs),
+            near_or_all(name.text, context.outputs, "the outputs of this file"),
         )
     return context.outputs[name.text].node
 
@@ -197,9 +194,12 @@ def _meet(one: str, other: str) -> bool:
 def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:
     """The nodes that one path names: a group, everything below a prefix, or one node."""
     shown = ".".join(path.words)
-    if path.words == ("params",) and not path.star and scope.find("params") is None:
+    if shown in GROUPS and not path.star and scope.find(shown) is not None:
+        message = f"`{shown}` is a name of this file, and means all {GROUPS[shown]} here"
+        raise mistake("E403", message, path.span, f"call what the file defines `{shown}_`")
+    if path.words == ("params",) and not path.star:
         return {name: d.node for name, d in context.params.items()}
-    if path.words == ("inputs",) and not path.star and scope.find("inputs") is None:
+    if path.words == ("inputs",) and not path.star:
         return {name: d.node for name, d in context.inputs.items() if d.type.dtype == "float"}
     if path.star:
         below = {
@@ -222,7 +222,8 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
     known = {*parameter_paths(context), *_written(context, path.span.source)}
-    raise mistake("E403", f"no parameter or node `{shown}`", path.span, did_you_mean(shown, known))
+    near = near_or_all(shown, known, "there are")
+    raise mistake("E403", f"no parameter or node `{shown}`", path.span, near)
 
 
 def _written(context: Context, text: Source) -> Iterator[str]:

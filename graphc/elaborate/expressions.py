@@ -227,9 +227,19 @@ def _transposed(value: Any, span: Span) -> Node:
             "E305",
             f"`.T` is for rank 2, found {node.type}",
             span,
-            "name the axes: transpose(x, [0, 2, 1])",
+            _untransposed(node.rank),
         )
     return node.T
+
+
+def _untransposed(rank: int) -> str:
+    """The remedy where `.T` is not for this rank."""
+    if rank == 0:
+        return "a scalar has no axes: leave `.T` out"
+    if rank == 1:
+        return "leave `.T` out: `x @ x` is the scalar product; a column is `x[:, _]`"
+    axes = ", ".join(map(str, [*range(rank - 2), rank - 1, rank - 2]))
+    return f"name the axes: transpose(x, [{axes}])"
 
 
 _TASKS: dict[type, Callable[[Context, Scope, Any], Task]] = {

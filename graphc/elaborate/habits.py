@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.ops import FUNCTIONS
+from graphc.ops import FUNCTIONS, Function
 from graphc.syntax import tree
 
 NAMES = {
@@ -19,6 +19,7 @@ CALLED = {
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
     "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
+    "Linear": "a layer is a block, whose input comes first: `dense(x, 3)`",
     "float": "integers become floats where a float is wanted",
 }
 MEMBERS = {
@@ -28,13 +29,36 @@ MEMBERS = {
 }
 
 
-def of_method(function: tree.Expr, known: bool) -> str | None:
-    """The remedy for `np.tanh(x)` and `x.sum()`; `known` says whether the first name is defined."""
-    if not isinstance(function, tree.Member) or function.name.text not in FUNCTIONS:
-        return None
+SHORT = 40  # characters of arguments that a remedy repeats
+
+
+def of_method(call: tree.Call, known: bool) -> str | None:
+    """The remedy for `np.tanh(x)`, `x.sum()` and `nn.Linear(4, 3)(x)`.
+
+    `known` says whether the first name is defined.
+    """
+    function = call.function
+    while isinstance(function, tree.Call):
+        function = function.function
+    if not isinstance(function, tree.Member):
+        return "a call has one pair of parentheses: `f(x, ...)`"
+    name = function.name.text
+    if name in CALLED:
+        return CALLED[name]
     root = function.value
-    if not isinstance(root, tree.Name):
-        return f"write `{function.name.text}(...)`"
-    if known:
-        return f"there are no methods: write `{function.name.text}({root.text})`"
-    return f"operations stand by themselves: write `{function.name.text}(...)`"
+    if name not in FUNCTIONS:
+        return None if known else "nothing is imported: operations and blocks stand by themselves"
+    if known and isinstance(root, tree.Name):
+        return f"there are no methods: write `{_as_function(FUNCTIONS[name], root.text, call)}`"
+    return f"operations stand by themselves: write `{name}(...)`"
+
+
+def _as_function(function: Function, first: str, call: tree.Call) -> str:
+    """The call of a method as that of an operation: `x.reshape(2, 3)` as `reshape(x, [2, 3])`."""
+    given = [argument.span.text for argument in call.arguments]
+    takes = function.parameters
+    by_position = all(argument.name is None for argument in call.arguments)
+    if by_position and len(given) > 1 and len(takes) == 2 and takes[1].kind != "tensor":
+        given = [f"[{', '.join(given)}]"]
+    written = ", ".join([first, *given])
+    return f"{function.name}({written if len(written) <= SHORT else first + ', ...'})"

@@ -40,6 +40,7 @@ def check_names(scope: Scope, function: Function, named: Iterable[str], span: Sp
     for name in named:
         if name not in known:
             near = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
+            near = near or f"it is called {function.signature}"
             raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, near)
 
 

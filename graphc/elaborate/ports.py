@@ -59,8 +59,12 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
         "shape": "a list of dims", "float": "a number", "bool": "true or false",
         "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip
+    quoted = kind == "fn" and isinstance(value, str) and value.isidentifier()
     raise mistake(
-        "E212", f"{what} is {expected} known at compile time, found {describe(value)}", span
+        "E212",
+        f"{what} is {expected} known at compile time, found {describe(value)}",
+        span,
+        f"without quotes: `{value}`" if quoted else None,
     )
 
 
@@ -172,7 +176,11 @@ def bind_ports(
         if node.type.dtype != expected.dtype or not same_shape(node.shape, expected.shape):
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
             wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
-            raise mistake("E301", f"{block.name.text} takes {wanted}; found {node.type}", place)
+            raise mistake(
+                "E301",
+                f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}",
+                place,
+            )
         if apart:
             node = alias(scope, port.name.text, node)
             context.owned[node] = scope.number
@@ -242,7 +250,11 @@ def check_type(
         return
     declared = type_of(context, scope, written)
     if declared.dtype != node.type.dtype:
-        raise mistake("E304", f"`{name.text}` is declared {declared} but is {node.type}", name.span)
+        raise mistake(
+            "E304",
+            f"`{name.text}` is declared {declared} but is {node.type.beside(declared)}",
+            name.span,
+        )
     if not same_shape(declared.shape, node.shape):
         raise mistake(
             "E304",

@@ -140,7 +140,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                 if name.text in first:
                     again = mistake(
                         "E201", f"`{name.text}` is defined twice", name.span,
-                        "a name is defined once; inside a repeat use `next`",
+                        "a name is defined once; inside a repeat use `next`, else another name",
                     )  # fmt: skip
                     place = first[name.text].span
                     raise Mistake(again.diagnostic.noted(f"first defined at {place}"))
@@ -211,7 +211,9 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             wrong = _cycle(scope, pending, cycle.places)
             if scope.outer is not None or scope.block is not None:
                 raise wrong from None
-            context.diagnostics.append(wrong.diagnostic)
+            names = [name for place in cycle.places for name in defined(pending[place])]
+            if not any(_is_poisoned(scope, name) for name in names):
+                context.diagnostics.append(wrong.diagnostic)
             for place in cycle.places:
                 for name in defined(pending[place]):
                     scope.entries.setdefault(name.text, Entry(POISONED, name.span))
@@ -241,9 +243,20 @@ def _count(context: Context, statement: tree.Statement) -> None:
         )
 
 
+def _is_poisoned(scope: Scope, name: tree.Ident) -> bool:
+    """Was a mistake in the definition of this name told already?"""
+    entry = scope.entries.get(name.text)
+    return entry is not None and entry.value is POISONED
+
+
 def _cycle(scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:
     names = [defined(statements[place])[0].text for place in places]
     help = "a graph has no cycles; write recurrence as `scan ... carry`"
+    if scope.outer is not None:
+        carried = "h" if scope.outer.find(names[0]) else names[0]
+        help = (
+            f"a loop hands on what it carries: `carry {carried} = ... {{ next {carried} = ... }}`"
+        )
     for name in names:
         if name in scope.carried:
             help = f"`{name}` is carried: write `next {name} = ...`"

@@ -48,6 +48,28 @@ def _words(text: str, what: str) -> list[str]:
     'A sum of products in index notation, with words as indices: "b t d, b s d -> b t s".',
 )
 def einsum(*operands: Node, subscripts: str) -> Node:
+    try:
+        return _einsum(operands, subscripts)
+    except Mismatch as wrong:
+        spaced = _spaced(subscripts)
+        if spaced is None:
+            raise
+        raise _wrong(wrong.message, f"indices are words: write `{spaced}`") from None
+
+
+def _spaced(pattern: str) -> str | None:
+    """NumPy's `ij,j->i` as words, `i j, j -> i`; None for what is no such text."""
+    terms = re.fullmatch(r"([a-zA-Z]+)((?: *, *[a-zA-Z]+)*) *-> *([a-zA-Z]*)", pattern.strip())
+    if terms is None:
+        return None
+    first, others, result = terms.groups()
+    left = [" ".join(term.strip()) for term in (first + others).split(",")]
+    if max(map(len, left)) == 1 or not set(result) <= set("".join(left)):
+        return None
+    return f"{', '.join(left)} -> {' '.join(result)}".strip()
+
+
+def _einsum(operands: Sequence[Node], subscripts: str) -> Node:
     left, right = _sides(subscripts, "einsum")
     terms = [_words(term, "einsum") for term in left.split(",")]
     result = _words(right, "einsum")

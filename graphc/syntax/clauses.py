@@ -99,6 +99,9 @@ def _no_name(place: Place) -> Diagnostic | None:
         message = "no colon stands after `wrt`"
         help = f"write `wrt {_text(place, _rest(place, place.at + 1))}`"
         return error("E101", message, place.span(found), help=help)
+    if found.type == "DOT" and previous.type == "STARS":
+        help = "`wrt layer.*` is everything below `layer`, `wrt layer.1.W` one parameter"
+        return error("E101", "`*` stands last", place.span(found), help=help)
     if found.type not in BINARY | OPENED:
         return None
     begin = max(i for i in range(behind[-1], place.at) if place.tokens[i].type in ("WRT", "COMMA"))
