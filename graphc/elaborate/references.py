@@ -10,7 +10,6 @@ from typing import Any
 
 import networkx as nx
 
-from graphc.ops import FUNCTIONS
 from graphc.remembered import remembered_of
 from graphc.syntax import tree
 
@@ -138,10 +137,7 @@ def ordered(statements: Sequence[tree.Statement]) -> list[int]:
         own = {name.text for name in defined(statement) if makers[name.text] == i}
         needed = used(statement)
         before = {makers[name] for name in needed - own if name in makers}
-        itself = (
-            own & needed
-        ) - FUNCTIONS.keys()  # `sum = sum(x)` calls what has that name already
-        if itself and not isinstance(statement, (*LOOPS, tree.Chain)):
+        if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
             before.add(i)
         missing[i] = len(before)
         for one in before:
