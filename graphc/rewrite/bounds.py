@@ -5,7 +5,18 @@ from __future__ import annotations
 import math
 
 from graphc.graph import CONSTANT, DIM, Node
-from graphc.ops.arithmetic import absolute, accumulate, maximum, minimum, minus, over, plus, times
+from graphc.ops.arithmetic import (
+    absolute,
+    accumulate,
+    equal,
+    maximum,
+    minimum,
+    minus,
+    over,
+    plus,
+    times,
+    where,
+)
 from graphc.ops.define import normal_axes
 from graphc.ops.elementary import exp, sqrt
 from graphc.ops.kernels import peak, square
@@ -65,19 +76,31 @@ def never_tiny(node: Node) -> bool:
         return bool(abs(node.value) >= TINY)
     if node.op in (DIM, sqrt):
         return True
-    return at_least(node) >= TINY or _is_total_of_shifted(node)
+    guarded = _guarded(node)
+    if guarded is not None:  # a sum of nothing, too, is something else than 0 then
+        return never_tiny(node.args[1]) and (never_tiny(guarded) or _is_total_of_shifted(guarded))
+    return at_least(node) >= TINY or (_is_total_of_shifted(node) and _sums_something(node))
+
+
+def _guarded(node: Node) -> Node | None:
+    """The x of where(x == 0, other, x)."""
+    if node.op is not where or node.args[0].op is not equal:
+        return None
+    x, zero = node.args[0].args
+    return x if node.args[2] is x and zero.value == 0 else None
 
 
 def _is_total_of_shifted(node: Node) -> bool:
-    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?
-
-    Not where that may be a sum of nothing: 0 divided by it would warn only where there is a 0.
-    """
+    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?"""
     if node.op is not sum_ or node.args[0].op is not exp or node.args[0].args[0].op is not minus:
         return False
     x, shift = node.args[0].args[0].args
     top = shift.args[0] if shift.op is minimum else shift
-    if top.op is not peak or top.args[0] is not x or top.attrs["axis"] != node.attrs["axis"]:
-        return False
+    return top.op is peak and top.args[0] is x and top.attrs["axis"] == node.attrs["axis"]
+
+
+def _sums_something(node: Node) -> bool:
+    """Has a sum terms at all sizes? 0 divided by it would warn only where there is a 0."""
+    x = node.args[0]
     axes = normal_axes(node.attrs["axis"], x.rank, "sum")
     return all(known_facts().nonnegative(x.shape[axis] - 1) for axis in axes)

@@ -122,15 +122,15 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '26706*B + 1',
-        'backward': '47850*B + 2',
-        'grad_loss': '74523*B + 2',
+        'backward': '47841*B + 2',
+        'grad_loss': '74514*B + 2',
     },
     'bytes': {
         'params': 206448,
         'cache': '3872*B + 170432',
         'scratch': {
             'forward': '24*B + 2083088',
-            'backward': '97*B + 2089472',
+            'backward': '105*B + 2089472',
             'grad_loss': '3360*B + 4171955',
         },
         'results': {
@@ -140,7 +140,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '3976*B + 2253520',
-            'backward': '177*B + 2531632',
+            'backward': '185*B + 2531632',
             'grad_loss': '3360*B + 4584259',
         },
     },
@@ -307,15 +307,15 @@ def backward(
         body_head_W, h3, p8_W, p8, p4_W, p4, logits_concatenate, logits_W, loss_exp, loss_matmul, B,
     ) = cache
     _scratch = _take(_backward_scratch, B)
-    d_logits_arange, d_logits_b_full, s1, s2 = _scratch
+    d_logits_arange, d_logits_b_full, s1, s2, s3 = _scratch
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
-    d_logits_quotient_2 = np.divide(loss_exp, d_logits_where, s2)
+    d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2)
     del d_logits_where
-    d_logits_product = np.multiply(d_logits_quotient, d_logits_quotient_2, s2)
-    d_logits_total = np.add(ct_logits, d_logits_product, s2)  # dense(10): y = act(x @ W + b)
+    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s3)
+    d_logits_total = np.add(ct_logits, d_logits_product, s3)  # dense(10): y = act(x @ W + b)
     # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_total
     d_logits[d_logits_arange, t] += -d_logits_quotient
@@ -323,7 +323,7 @@ def backward(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
-        s1_2, s2_2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
+        s1_2, s2_2, s3_2, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
         d_logits_part = d_logits[start:size + start]
         logits_concatenate_part = logits_concatenate[start:size + start]
         p4_part = p4[start:size + start]
@@ -346,7 +346,7 @@ def backward(
         d_h3_2_square = np.square(p4_part, s2_2)  # dense(4, act=tanh): y = act(x @ W + b)
         d_h3_2_difference = np.subtract(_C_1, d_h3_2_square, s2_2)
         d_p4_sum = np.multiply(d_p4, d_h3_2_difference, s2_2)  # ∂p4/∂p4_sum ⊙ d_p4
-        d_h3_2_matmul = np.dot(d_p4_sum, p4_W.T, s3)  # dense(4, act=tanh): y = act(x @ W + b)
+        d_h3_2_matmul = np.dot(d_p4_sum, p4_W.T, s3_2)  # dense(4, act=tanh): y = act(x @ W + b)
         d_p4_W_part = np.dot(h3_part.T, d_p4_sum)  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum
         d_h3_2_square_2 = np.square(p8_part, s4)  # dense(8, act=tanh): y = act(x @ W + b)
         d_h3_2_difference_2 = np.subtract(_C_1, d_h3_2_square_2, s4)
@@ -354,7 +354,7 @@ def backward(
         d_h3_2_matmul_2 = np.dot(d_p8_sum, p8_W.T, s5)  # dense(8, act=tanh): y = act(x @ W + b)
         d_p8_W_part = np.dot(h3_part.T, d_p8_sum)  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum
         # back through h3 + (∂p4_sum/∂h3)ᵀ d_p4_sum + (∂p8_sum/∂h3)ᵀ d_p8_sum
-        d_h3_2 = s3
+        d_h3_2 = s3_2
         np.add(d_h3, d_h3_2_matmul, d_h3_2)
         np.add(d_h3_2, d_h3_2_matmul_2, d_h3_2)
         # d_body_head = d_h3_2: ∂h3/∂body_head ⊙ d_h3
@@ -470,7 +470,7 @@ def grad_loss(
     out_logits_b = _places[19]
     _scratch = _take(_grad_loss_scratch, B)
     (
-        d_logits_arange, d_logits_full, d_logits_b_full, d_logits_quotient_2, d_logits_negative, s1,
+        d_logits_arange, d_logits_full, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,
         s2, s3, s4, s5, s6, s7, s8, s9, s10,
     ) = _scratch
     a1 = s1
@@ -534,8 +534,8 @@ def grad_loss(
         d_logits_matmul = np.dot(d_logits_exp, d_logits_full, s7_2_view)
         d_logits_equal = np.equal(d_logits_matmul[:, None], 0, s9_2)
         d_logits_where = np.where(d_logits_equal, 1, d_logits_matmul[:, None])
-        d_logits_quotient = np.divide(d_logits_exp, d_logits_where, s6_2)
-        np.multiply(d_logits_quotient_2, d_logits_quotient, d_logits_product[start:size + start])
+        d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s7_2)
+        np.multiply(d_logits_quotient_2, d_logits_exp, d_logits_product[start:size + start])
         _give(_scratch, _grad_loss_scratch_block, size)
         return ()
     _blocks(block, B, 1217, 38)
@@ -810,15 +810,16 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
     d_logits_arange = np.arange(B)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(D, act=relu): y = act(x @ W + b)
     s1 = np.empty((B, 1), np.bool_)
-    s2 = np.empty((B, 10), FLOAT)
-    return (d_logits_arange, d_logits_b_full, s1, s2)
+    s2 = np.empty((B, 1), FLOAT)
+    s3 = np.empty((B, 10), FLOAT)
+    return (d_logits_arange, d_logits_b_full, s1, s2, s3)
 
 
 def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `backward_block` computes in."""
     s1_2 = np.empty((size, 44), FLOAT)
     s2_2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((size, 32), FLOAT)
+    s3_2 = np.empty((size, 32), FLOAT)
     s4 = np.empty((size, 8), FLOAT)
     s5 = np.empty((size, 32), FLOAT)
     s6 = np.empty((size, 64), FLOAT)
@@ -827,7 +828,7 @@ def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     s9 = np.empty((size, 64), FLOAT)
     s10 = np.empty((size, 64), FLOAT)
     s11 = np.empty((size, 64), FLOAT)
-    return (s1_2, s2_2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+    return (s1_2, s2_2, s3_2, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
@@ -838,9 +839,9 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     d_logits_full = np.full((10,), 1, FLOAT)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(D, act=relu): y = act(x @ W + b)
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
+    d_logits_quotient = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_negative = -d_logits_quotient_2
+    d_logits_negative = -d_logits_quotient
     s1 = np.empty((B, 64), FLOAT)
     s2 = np.empty((B, 64), FLOAT)
     s3 = np.empty((B, 64), FLOAT)
@@ -852,7 +853,7 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     s9 = np.empty((B, 44), FLOAT)
     s10 = np.empty((B, 10), FLOAT)
     return (
-        d_logits_arange, d_logits_full, d_logits_b_full, d_logits_quotient_2, d_logits_negative, s1,
+        d_logits_arange, d_logits_full, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,
         s2, s3, s4, s5, s6, s7, s8, s9, s10,
     )
 

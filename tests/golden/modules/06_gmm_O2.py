@@ -28,12 +28,14 @@ import numpy.typing as npt
 
 FLOAT = np.float64
 LARGEST = 1.7976931348623157e308
+TINY = 1e-290
 _C_0_5 = np.asarray(0.5, FLOAT)
+_C_1 = np.asarray(1, FLOAT)
 _C_LARGEST = np.asarray(LARGEST, FLOAT)
+_C_TINY = np.asarray(TINY, FLOAT)
 Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
-_GONE: Any = None  # what an array is replaced by whose name a block has
 
 GRAPH: dict[str, Any] = {
     'name': '06_gmm',
@@ -59,15 +61,15 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': 'D**2*K*N + D**2*K + 3*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
-        'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 3*K*N + 2*K*((D**2 - D)//2) + 4*K + 2*N + 6',
-        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 26*D*K + 27*K*N + K*((D**2 - D)//2) + 26*K + 3*N + 6',
+        'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 5*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',
+        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 26*D*K + 29*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 7',
     },
     'bytes': {
         'params': 0,
         'cache': '8*D**2*K + 16*D*K*N + 16*D*K + 8*K*N + 8*K*((D**2 - D)//2) + 8*K + 8*N + 8',
         'scratch': {
             'forward': '1000*D**2 + 1000*D*N + 8*K*N + 8*D + 8*K + 1016*N + 1016',
-            'backward': '560*D**2 + 1120*D*N + 1120*D + 8*K + 1129*N + 560*((D**2 - D)//2) + 1121',
+            'backward': '560*D**2 + 1120*D*N + 1120*D + 8*K + 1137*N + 560*((D**2 - D)//2) + 1129',
             'grad_err': '8*D**2*K + 2008*D*K + 8*K*((D**2 - D)//2) + 8*D + 1352*K + 8*N + 1420',
         },
         'results': {
@@ -225,20 +227,24 @@ def backward(
         loglik_exp_2, loglik_matmul_4, N, D, K,
     ) = cache
     _scratch = _take(_backward_scratch, K, N)
-    d_x_full, d_logdiag_full, s1, s2 = _scratch
+    d_x_full, d_logdiag_full, s1, s2, s3, s4 = _scratch
     d_prior_product = -d_err  # ∂prior/∂prior_product ⊙ d_err
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     d_alpha_equal = np.equal(loglik_sum_3, 0, s1)
     d_alpha_where = np.where(d_alpha_equal, 1, loglik_sum_3)
-    d_Lo_equal = np.equal(loglik_matmul_4[:, None], 0, s2)
+    d_alpha_quotient = np.divide(N * d_prior_product, d_alpha_where, s2)
+    del d_alpha_where
+    d_Lo_equal = np.equal(loglik_matmul_4[:, None], 0, s3)
     d_Lo_where = np.where(d_Lo_equal, 1, loglik_matmul_4[:, None])
+    d_Lo_quotient = np.divide(d_err, d_Lo_where, s4)
+    del d_Lo_where
     d_mu = np.empty((K, D), FLOAT) if out_mu is None else out_mu
     d_icf = np.empty((K, D + (D**2 - D)//2), FLOAT) if out_icf is None else out_icf
     d_alpha = np.empty((K,), FLOAT) if out_alpha is None else out_alpha
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of K, from `start` on."""
         _scratch = _take(_backward_scratch_block, D, N, size)
-        s1_2, s2_2, s3, s4, s5, s6, s7, s8, s9, s10, s10_view = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10, s10_view = _scratch
         icf_part = icf[start:size + start]
         q_part = q[start:size + start]
         loglik_exp_part = loglik_exp[start:size + start]
@@ -251,15 +257,14 @@ def backward(
         d_icf_product = np.multiply(d_err, icf_part[:, D:], s1_2)
         d_q_2_product = np.multiply(d_err, q_part, s2_2)
         # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
-        d_alpha_quotient = np.divide(loglik_exp_part, d_alpha_where, s3)
-        d_alpha_product = np.multiply(N * d_prior_product, d_alpha_quotient, s3)
-        d_Lo_quotient = np.divide(loglik_exp_2_part, np.ascontiguousarray(d_Lo_where.T), s4)
+        d_alpha_product = np.multiply(d_alpha_quotient, loglik_exp_part, s3_2)
+        d_Lo_sum = np.add(loglik_exp_2_part, _C_TINY, s4_2)
+        d_Lo_difference = np.subtract(d_Lo_sum, _C_TINY, s4_2)
+        d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_difference, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_product = np.multiply(-1 * d_err, d_Lo_quotient[:, None, :], s5)
-        d_Qd_matmul = np.multiply(d_Lo_product, loglik_matmul_part, s6)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
-        # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_logdiag_matmul = np.dot(d_Lo_quotient, d_logdiag_full, s7)
-        d_logp_sum = np.multiply(d_err, d_logdiag_matmul, s7)  # (∂logp/∂logp_sum)ᵀ d_logp
+        d_Lo_negative = np.negative(d_Lo_product[:, None, :], s5)
+        d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
+        d_logp_sum = np.dot(d_Lo_product, d_logdiag_full, s7)  # (∂logp/∂logp_sum)ᵀ d_logp
         d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)  # ∂Qd/∂Lo ⊙ d_Qd
         # (∂Qd_matmul/∂Qd_difference)ᵀ d_Qd_matmul
         d_Qd_difference = np.matmul(loglik_sum_part.transpose(0, 2, 1), d_Qd_matmul, s9)
@@ -286,8 +291,6 @@ def backward(
         _give(_scratch, _backward_scratch_block, D, N, size)
         return (d_x_matmul_part,)
     d_x_matmul, = _blocks(block, K, 8*D**2 + 16*D*N + 16*D + 16*N + 8*((D**2 - D)//2) + 24, 20)
-    d_alpha_where = _GONE
-    d_Lo_where = _GONE
     _give(_scratch, _backward_scratch, K, N)
     return _into(out, {
         'x': d_x_matmul.reshape((D, N)).T.copy(),
@@ -345,9 +348,9 @@ def grad_err(
     d_alpha_sum = np.add.reduce(d_alpha_exp, None, out=s4, keepdims=True)
     d_alpha_equal = np.equal(d_alpha_sum, 0, s6)
     d_alpha_where = np.where(d_alpha_equal, 1, d_alpha_sum)
-    d_alpha_quotient = np.divide(d_alpha_exp, d_alpha_where, s5)
+    d_alpha_quotient = np.divide(-1 * N, d_alpha_where, s4)
     del d_alpha_where
-    d_alpha_product = np.multiply(-1 * N, d_alpha_quotient, s5)
+    d_alpha_product = np.multiply(d_alpha_quotient, d_alpha_exp, s5)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of N, from `start` on."""
         _scratch = _take(_grad_err_scratch_block, D, K, size)
@@ -371,18 +374,21 @@ def grad_err(
         d_Lo_matmul_4 = np.dot(d_Lo_full_2, d_Lo_exp, s6_2_view)
         d_Lo_equal = np.equal(d_Lo_matmul_4[:, None], 0, s8)
         d_Lo_where = np.where(d_Lo_equal, 1, d_Lo_matmul_4[:, None])
-        d_Lo_quotient = np.divide(d_Lo_exp, np.ascontiguousarray(d_Lo_where.T), s4_2)
-        d_logp_sum_part = np.dot(d_Lo_quotient, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp
+        d_Lo_quotient = np.divide(_C_1, d_Lo_where, s6_2)
+        d_Lo_sum_3 = np.add(d_Lo_exp, _C_TINY, s4_2)
+        d_Lo_difference_4 = np.subtract(d_Lo_sum_3, _C_TINY, s4_2)
+        d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_difference_4, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_negative = np.negative(d_Lo_quotient[:, None, :], s9)
+        d_Lo_negative = np.negative(d_Lo_product_2[:, None, :], s9)
         d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
+        d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp
         d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))  # ∂Qd/∂Lo ⊙ d_Qd
         # d_Lo = d_Lo_part
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul_part = np.dot(d_Qd_matmul.reshape((D * K, size)), d_logdiag_full_part)
         _give(_scratch, _grad_err_scratch_block, D, K, size)
         return (d_logp_sum_part, d_Lo_part, d_mu_matmul_part)
-    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 18)
+    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 21)
     d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
     # d = x[:, _, :] - mu[_, :, :]
     d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)
@@ -502,16 +508,18 @@ def _backward_scratch(K: int, N: int) -> tuple[Any, ...]:
     # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
     d_logdiag_full = np.full((N,), 1, FLOAT)
     s1 = np.empty((1,), np.bool_)
-    s2 = np.empty((N, 1), np.bool_)
-    return (d_x_full, d_logdiag_full, s1, s2)
+    s2 = np.empty((1,), FLOAT)
+    s3 = np.empty((N, 1), np.bool_)
+    s4 = np.empty((N, 1), FLOAT)
+    return (d_x_full, d_logdiag_full, s1, s2, s3, s4)
 
 
 def _backward_scratch_block(D: int, N: int, size: int) -> tuple[Any, ...]:
     """The arrays that `backward_block` computes in."""
     s1_2 = np.empty((size, (D**2 - D)//2), FLOAT)
     s2_2 = np.empty((size, D), FLOAT)
-    s3 = np.empty((size,), FLOAT)
-    s4 = np.empty((size, N), FLOAT)
+    s3_2 = np.empty((size,), FLOAT)
+    s4_2 = np.empty((size, N), FLOAT)
     s5 = np.empty((size, 1, N), FLOAT)
     s6 = np.empty((size, D, N), FLOAT)
     s7 = np.empty((size,), FLOAT)
@@ -519,7 +527,7 @@ def _backward_scratch_block(D: int, N: int, size: int) -> tuple[Any, ...]:
     s9 = np.empty((size, D, N), FLOAT)
     s10 = np.empty((D*size,), FLOAT)
     s10_view = s10.reshape((size, D))
-    return (s1_2, s2_2, s3, s4, s5, s6, s7, s8, s9, s10, s10_view)
+    return (s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s8, s9, s10, s10_view)
 
 
 def _grad_err_scratch(D: int, K: int, N: int) -> tuple[Any, ...]:

@@ -113,15 +113,15 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '448*B*T**2 + 165896*B*T + T**2 + 1',
-        'backward': '544*B*T**2 + 290327*B*T + T**2 + 16386',
-        'grad_loss': '992*B*T**2 + 455944*B*T + T**2 + 16386',
+        'backward': '544*B*T**2 + 290072*B*T + T**2 + 16386',
+        'grad_loss': '992*B*T**2 + 455689*B*T + T**2 + 16386',
     },
     'bytes': {
         'params': '512*T + 927744',
         'cache': '64*B*T**2 + 22088*B*T + 920064',
         'scratch': {
             'forward': '32*B*T**2 + 5176*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 12384*B*T + T**2 + 8*B + 129039*T + 131584',
+            'backward': '32*B*T**2 + 12384*B*T + T**2 + 8*B + 129287*T + 131584',
             'grad_loss': '96*B*T**2 + 29824*B*T + T**2 + 8*B + 194767*T + 133632',
         },
         'results': {
@@ -131,7 +131,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '128*B*T**2 + 61528*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 52320*B*T + T**2 + 8*B + 129039*T + 928256',
+            'backward': '32*B*T**2 + 52320*B*T + T**2 + 8*B + 129287*T + 928256',
             'grad_loss': '128*B*T**2 + 70784*B*T + T**2 + 8*B + 194767*T + 930304',
         },
     },
@@ -472,20 +472,20 @@ def backward(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, T, size)
-        s1_2, s2_2 = _scratch
+        s1_2, s2_2, s3_2 = _scratch
         loss_matmul_part = loss_matmul[T * start:T * size + T * start]
         loss_exp_part = loss_exp[start:size + start]
         ct_logits_part = ct_logits[start:size + start]
         # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
         d_h_equal = np.equal(loss_matmul_part.reshape((size, T))[:, :, None], 0, s1_2)
         d_h_where = np.where(d_h_equal, 1, loss_matmul_part.reshape((size, T))[:, :, None])
-        d_h_quotient_2 = np.divide(loss_exp_part, d_h_where, s2_2)
-        d_h_product = np.multiply(d_h_quotient, d_h_quotient_2, s2_2)
+        d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s2_2)
+        d_h_product = np.multiply(d_h_quotient_2, loss_exp_part, s3_2)
         # output logits = h @ emb.E.T
         np.add(ct_logits_part, d_h_product, d_h_total[start:size + start])
         _give(_scratch, _backward_scratch_block, T, size)
         return ()
-    _blocks(block, B, 2049*T + 8, 4)
+    _blocks(block, B, 2057*T + 8, 4)
     # output logits = h @ emb.E.T
     d_h_entries_added = s5
     np.copyto(d_h_entries_added, d_h_total.reshape((B * T, 256)))
@@ -496,7 +496,7 @@ def backward(
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_backward_scratch_block_2, T, size_2)
-        s1_3, s2_3, s3_2, s4_2, s1_3_view, s2_3_view = _scratch
+        s1_3, s2_3, s3_3, s4_2, s1_3_view, s2_3_view = _scratch
         d_h_matmul_part = d_h_matmul[T * start_2:T * size_2 + T * start_2]
         h_quotient_part = h_quotient[start_2:size_2 + start_2]
         h_product_2_part = h_product_2[start_2:size_2 + start_2]
@@ -511,17 +511,17 @@ def backward(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_emb_product_4 = np.multiply(_C_m0_03125, d_emb_quotient, s1_3)
         # ∂h/∂h_product_2 ⊙ d_h
-        d_h_product_2 = np.multiply(h_quotient_part, d_h_matmul_part.reshape((size_2, T, 64)), s3_2)
+        d_h_product_2 = np.multiply(h_quotient_part, d_h_matmul_part.reshape((size_2, T, 64)), s3_3)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_h_gain_product = np.multiply(d_h_product_2, h_v_difference_part, s4_2)
         # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
         d_h_gain_part = np.dot(d_h_bias_full_part, d_h_gain_product.reshape((T * size_2, 64)))
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_emb_product_3 = np.multiply(d_h_product_2, h_gain, s3_2)
+        d_emb_product_3 = np.multiply(d_h_product_2, h_gain, s3_3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_emb_product_5 = np.multiply(d_emb_product_4, h_v_difference_part, s4_2)
         # ∂h_product_2/∂h_difference ⊙ d_h_product_2 + ∂h_v/∂h_difference ⊙ d_h_v
-        d_h_difference = np.add(d_emb_product_3, d_emb_product_5, s3_2)
+        d_h_difference = np.add(d_emb_product_3, d_emb_product_5, s3_3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_emb_matmul = np.dot(d_h_difference.reshape((T * size_2, 64)), d_emb_full, s1_3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
@@ -769,7 +769,7 @@ def grad_loss(
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
-        d_h_quotient_2, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
+        d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
         s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s33_view, s41,
         s37_view, s43, s43_view, s45, s46, s26_view_2, s43_view_2, s45_view, s33_view_2, s51,
@@ -945,14 +945,14 @@ def grad_loss(
         d_h_matmul = np.dot(d_h_exp.reshape((T * size_2, 256)), d_h_full, s1_3_view)
         d_h_equal = np.equal(d_h_matmul.reshape((size_2, T))[:, :, None], 0, s4_2)
         d_h_where = np.where(d_h_equal, 1, d_h_matmul.reshape((size_2, T))[:, :, None])
-        d_h_quotient = np.divide(d_h_exp, d_h_where, s2_3)
-        # output logits = h @ emb.E.T
-        np.multiply(d_h_quotient_2, d_h_quotient.reshape((T * size_2, 256)), d_h_product[T*start_2:T*size_2 + T*start_2])
+        d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s1_3)
+        np.multiply(d_h_quotient_2, d_h_exp, d_h_product[start_2:size_2 + start_2])
         _give(_scratch, _grad_loss_scratch_block_2, T, size_2)
         return ()
     _blocks(block_2, B, 2057*T + 8, 8)
     # output logits = h @ emb.E.T
-    d_h_entries_added = d_h_product
+    d_h_entries_added = s31
+    np.copyto(d_h_entries_added, d_h_product.reshape((B * T, 256)))
     d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += d_h_negative
     d_h_matmul_2 = np.dot(d_h_entries_added, emb_E, s29)
     d_h_bias = np.dot(d_h_bias_full, d_h_matmul_2, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h
@@ -1050,20 +1050,20 @@ def grad_loss(
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product_3, layer_ln2_sqrt_2, s41)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum_2, s37_view)
+        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum_2, s31_view)
         d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
-        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s37_view)
-        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum_2, s31_view)
-        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s31_view)
-        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s31_view)
-        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum_2, d_layer_ff_h_sum_exp, s31_view)
-        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s31_view)
-        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s37_view)
+        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s31_view)
+        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum_2, s37)
+        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s37)
+        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s37)
+        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum_2, d_layer_ff_h_sum_exp, s37)
+        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s37)
+        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s31_view)
         # dense(h, widths[-1]): y = act(x @ W + b)
-        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s31)
+        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s37_view)
         d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
         # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
-        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s37_view)
+        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s31_view)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
@@ -1423,19 +1423,20 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
 def _backward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
     """The arrays that `backward_block` computes in."""
     s1_2 = np.empty((size, T, 1), np.bool_)
-    s2_2 = np.empty((size, T, 256), FLOAT)
-    return (s1_2, s2_2)
+    s2_2 = np.empty((size, T, 1), FLOAT)
+    s3_2 = np.empty((size, T, 256), FLOAT)
+    return (s1_2, s2_2, s3_2)
 
 
 def _backward_scratch_block_2(T: int, size_2: int) -> tuple[Any, ...]:
     """The arrays that `backward_block_2` computes in."""
     s1_3 = np.empty((size_2, T, 1), FLOAT)
     s2_3 = np.empty((size_2, T), FLOAT)
-    s3_2 = np.empty((size_2, T, 64), FLOAT)
+    s3_3 = np.empty((size_2, T, 64), FLOAT)
     s4_2 = np.empty((size_2, T, 64), FLOAT)
     s1_3_view = s1_3.reshape((T*size_2,))
     s2_3_view = s2_3.reshape((size_2, T, 1))
-    return (s1_3, s2_3, s3_2, s4_2, s1_3_view, s2_3_view)
+    return (s1_3, s2_3, s3_3, s4_2, s1_3_view, s2_3_view)
 
 
 def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
@@ -1455,9 +1456,9 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_full = np.full((B,), 1, FLOAT)
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_h_quotient_2 = 1 / FLOAT(max(B * T, 1))
+    d_h_quotient = 1 / FLOAT(max(B * T, 1))
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_h_negative = -d_h_quotient_2
+    d_h_negative = -d_h_quotient
     s1 = np.empty((B, T, 64), FLOAT)
     s2 = np.empty((2, B, T, 64), FLOAT)
     s3 = np.empty((2, B, T, 1), FLOAT)
@@ -1494,12 +1495,12 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s34 = np.empty((2, B, T, 1), FLOAT)
     s35 = np.empty((2, B, T, 4, 16), FLOAT)
     s36 = np.empty((2, B, T, 1), FLOAT)
-    s37 = np.empty((B*T, 256), FLOAT)
+    s37 = np.empty((B, T, 256), FLOAT)
     s38 = np.empty((B, T, 64), FLOAT)
     s39 = np.empty((256, 64), FLOAT)
     s33_view = s33.reshape((B, 4, T, 16))
     s41 = np.empty((B, T, 64), FLOAT)
-    s37_view = s37.reshape((B, T, 256))
+    s37_view = s37.reshape((B*T, 256))
     s43 = np.empty((B*T, 64), FLOAT)
     s43_view = s43.reshape((B, T, 64))
     s45 = np.empty((B, 4, T, 16), FLOAT)
@@ -1511,7 +1512,7 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s51 = np.empty((B*T, 64), FLOAT)
     return (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
-        d_h_quotient_2, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
+        d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
         s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s33_view, s41,
         s37_view, s43, s43_view, s45, s46, s26_view_2, s43_view_2, s45_view, s33_view_2, s51,

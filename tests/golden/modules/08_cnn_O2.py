@@ -89,15 +89,15 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '373438*B + 1',
-        'backward': '728010*B + 2',
-        'grad_loss': '1101415*B + 2',
+        'backward': '728001*B + 2',
+        'grad_loss': '1101406*B + 2',
     },
     'bytes': {
         'params': 82128,
         'cache': '150528*B + 81152',
         'scratch': {
             'forward': '104*B + 2013392',
-            'backward': '6369*B + 1879232',
+            'backward': '6377*B + 1879232',
             'grad_loss': '461097*B + 3808112',
         },
         'results': {
@@ -107,7 +107,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '150536*B + 2144464',
-            'backward': '6449*B + 2289296',
+            'backward': '6457*B + 2289296',
             'grad_loss': '461097*B + 4269376',
         },
     },
@@ -277,19 +277,19 @@ def backward(
         c2_unindex, c2, logits_W, loss_exp, loss_matmul, B,
     ) = cache
     _scratch = _take(_backward_scratch, B)
-    d_logits_arange, d_logits_b_full, s1, s2, s3 = _scratch
+    d_logits_arange, d_logits_b_full, s1, s2, s3, s4 = _scratch
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
-    d_logits_quotient_2 = np.divide(loss_exp, d_logits_where, s2)
+    d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2)
     del d_logits_where
-    d_logits_product = np.multiply(d_logits_quotient, d_logits_quotient_2, s2)
-    d_logits_total = np.add(ct_logits, d_logits_product, s2)  # dense(10): y = act(x @ W + b)
+    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s3)
+    d_logits_total = np.add(ct_logits, d_logits_product, s3)  # dense(10): y = act(x @ W + b)
     # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_total
     d_logits[d_logits_arange, label] += -d_logits_quotient
-    d_logits_reshape = np.dot(d_logits, logits_W.T, s3)  # (∂logits/∂logits_reshape)ᵀ d_logits
+    d_logits_reshape = np.dot(d_logits, logits_W.T, s4)  # (∂logits/∂logits_reshape)ᵀ d_logits
     # (∂logits/∂logits_W)ᵀ d_logits
     d_logits_W = np.dot(c2.reshape((B, 784)).T, d_logits, out_logits_W)
     d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
@@ -297,7 +297,7 @@ def backward(
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
         (
-            s1_2, s2_2, s3_2, s4, s5, s6, s7, s4_view, s9, s10, s11, s3_2_view, s13, s14, s2_2_view,
+            s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s4_2_view, s9, s10, s11, s3_2_view, s13, s14, s2_2_view,
             s16, s17, s18, s19, s20, s21, s22,
         ) = _scratch
         c1_unindex_part = c1_unindex[start:size + start]
@@ -325,7 +325,7 @@ def backward(
         np.copyto(d_r2_W_in_rows, d_r2_W_windows.transpose(0, 1, 4, 5, 2, 3))
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c2_W_windows = np.lib.stride_tricks.sliding_window_view(c2_unindex_part, (3, 3), (-2, -1))[..., ::2, ::2, :, :]
-        d_c2_W_in_rows = s4
+        d_c2_W_in_rows = s4_2
         np.copyto(d_c2_W_in_rows, d_c2_W_windows.transpose(0, 1, 4, 5, 2, 3))
         d_c2_b_greater = np.greater(c2_part, 0, s5)
         # ∂c2/∂c2_sum ⊙ d_c2
@@ -335,7 +335,7 @@ def backward(
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c2_W_matmul = np.matmul(d_c2_sum.reshape((size, 16, 49)), d_c2_W_in_rows.reshape((size, 72, 49)).transpose(0, 2, 1), s7)
         # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul
-        d_c2_reshape = np.matmul(c2_W.reshape((16, 72)).T, d_c2_sum.reshape((size, 16, 49)), s4_view)
+        d_c2_reshape = np.matmul(c2_W.reshape((16, 72)).T, d_c2_sum.reshape((size, 16, 49)), s4_2_view)
         # (∂c2/∂c2_unindex)ᵀ d_c2
         d_c2_unindex = _overlap(d_c2_reshape.reshape((size, 8, 3, 3, 7, 7)).transpose(0, 1, 4, 5, 2, 3), (size, 8, 16, 16), (2, 2), (1, 1))
         # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
@@ -450,7 +450,7 @@ def grad_loss(
     out_logits_b = _places[9]
     _scratch = _take(_grad_loss_scratch, B)
     (
-        d_logits_full, d_logits_arange, d_logits_b_full, d_logits_quotient_2, d_logits_negative, s1,
+        d_logits_full, d_logits_arange, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,
         s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s15_view, s17, s18,
     ) = _scratch
     c1_in_rows = s1
@@ -538,9 +538,9 @@ def grad_loss(
     d_logits_matmul = np.dot(d_logits_exp, d_logits_full, s15_view)
     d_logits_equal = np.equal(d_logits_matmul[:, None], 0, s17)
     d_logits_where = np.where(d_logits_equal, 1, d_logits_matmul[:, None])
-    d_logits_quotient = np.divide(d_logits_exp, d_logits_where, s14)
+    d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s15)
     del d_logits_where
-    d_logits_product = np.multiply(d_logits_quotient_2, d_logits_quotient, s14)
+    d_logits_product = np.multiply(d_logits_quotient_2, d_logits_exp, s14)
     # (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_product
     d_logits[d_logits_arange, label] += d_logits_negative
@@ -797,9 +797,10 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
     # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
     d_logits_b_full = np.full((B,), 1, FLOAT)
     s1 = np.empty((B, 1), np.bool_)
-    s2 = np.empty((B, 10), FLOAT)
-    s3 = np.empty((B, 784), FLOAT)
-    return (d_logits_arange, d_logits_b_full, s1, s2, s3)
+    s2 = np.empty((B, 1), FLOAT)
+    s3 = np.empty((B, 10), FLOAT)
+    s4 = np.empty((B, 784), FLOAT)
+    return (d_logits_arange, d_logits_b_full, s1, s2, s3, s4)
 
 
 def _backward_scratch_block(size: int) -> tuple[Any, ...]:
@@ -807,11 +808,11 @@ def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     s1_2 = np.empty((size, 1, 3, 3, 28, 28), FLOAT)
     s2_2 = np.empty((size, 8, 3, 3, 14, 14), FLOAT)
     s3_2 = np.empty((size, 8, 3, 3, 14, 14), FLOAT)
-    s4 = np.empty((size, 8, 3, 3, 7, 7), FLOAT)
+    s4_2 = np.empty((size, 8, 3, 3, 7, 7), FLOAT)
     s5 = np.empty((size, 16, 7, 7), np.bool_)
     s6 = np.empty((size, 16, 7, 7), FLOAT)
     s7 = np.empty((size, 16, 72), FLOAT)
-    s4_view = s4.reshape((size, 72, 49))
+    s4_2_view = s4_2.reshape((size, 72, 49))
     s9 = np.empty((size, 8, 14, 14), np.bool_)
     s10 = np.empty((size, 8, 14, 14), FLOAT)
     s11 = np.empty((size, 8, 72), FLOAT)
@@ -827,7 +828,7 @@ def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     s21 = np.empty((size, 8, 28, 28), np.bool_)
     s22 = np.empty((size, 8, 9), FLOAT)
     return (
-        s1_2, s2_2, s3_2, s4, s5, s6, s7, s4_view, s9, s10, s11, s3_2_view, s13, s14, s2_2_view,
+        s1_2, s2_2, s3_2, s4_2, s5, s6, s7, s4_2_view, s9, s10, s11, s3_2_view, s13, s14, s2_2_view,
         s16, s17, s18, s19, s20, s21, s22,
     )
 
@@ -841,9 +842,9 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
     d_logits_b_full = np.full((B,), 1, FLOAT)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
+    d_logits_quotient = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_negative = -d_logits_quotient_2
+    d_logits_negative = -d_logits_quotient
     s1 = np.empty((B, 1, 3, 3, 28, 28), FLOAT)
     s2 = np.empty((B, 8, 28, 28), FLOAT)
     s3 = np.empty((B, 8, 14, 14), FLOAT)
@@ -863,7 +864,7 @@ def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     s17 = np.empty((B, 1), np.bool_)
     s18 = np.empty((B, 784), FLOAT)
     return (
-        d_logits_full, d_logits_arange, d_logits_b_full, d_logits_quotient_2, d_logits_negative, s1,
+        d_logits_full, d_logits_arange, d_logits_b_full, d_logits_quotient, d_logits_negative, s1,
         s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s15_view, s17, s18,
     )
 

@@ -101,8 +101,8 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '26070*B + 1',
-        'backward': '41465*B + 2',
-        'value_and_grad_loss': '67525*B + 3',
+        'backward': '41456*B + 2',
+        'value_and_grad_loss': '67516*B + 3',
         'value_logits': '25826*B',
     },
     'bytes': {
@@ -327,28 +327,28 @@ def backward(
     _scratch = _take(_backward_scratch, B)
     (
         d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s15, s16, s15_view, s14_view,
+        s12, s13, s14, s2_view, s16, s17, s16_view,
     ) = _scratch
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_quotient = d_loss / max(B, 1)
     d_logits_equal = np.equal(loss_matmul[:, None], 0, s1)
     d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
-    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_negative = np.negative(layer_norm_sqrt_by_k, s2)
-    d_stem_product_9 = np.multiply(2, layer_norm_sqrt_by_k, s3)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = np.divide(loss_exp, d_logits_where, s4)
+    d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2)
     del d_logits_where
-    d_logits_product = np.multiply(d_logits_quotient, d_logits_quotient_2, s4)
-    d_logits_total = np.add(ct_logits, d_logits_product, s4)  # dense(10): y = act(x @ W + b)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_negative = np.negative(layer_norm_sqrt_by_k, s3)
+    d_stem_product_9 = np.multiply(2, layer_norm_sqrt_by_k, s4)
+    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s5)
+    d_logits_total = np.add(ct_logits, d_logits_product, s5)  # dense(10): y = act(x @ W + b)
     # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_total
     d_logits[d_logits_arange, label] += -d_logits_quotient
     d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_quotient_2 = np.divide(layer_norm_product_by_k, d_stem_negative, s5)
-    d_last_result = s6
-    d_stem_product_10 = s7
+    d_stem_quotient_2 = np.divide(layer_norm_product_by_k, d_stem_negative, s6)
+    d_last_result = s7
+    d_stem_product_10 = s8
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
@@ -394,7 +394,7 @@ def backward(
         _give(_scratch, _backward_scratch_block, size)
         return (d_logits_W_part, d_last_bias_part, d_last_gain_part)
     d_logits_W, d_last_bias, d_last_gain = _blocks(block, B, 1048, 18)
-    d_stem_sum = s8
+    d_stem_sum = s9
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_backward_scratch_block_2, size_2)
@@ -410,10 +410,10 @@ def backward(
         return ()
     _blocks(block_2, B, 1032, 4)
     d_h = d_last_result
-    step_product_by_k = s9
-    step_matmul_by_k = s10
-    step_quotient_by_k = s11
-    step_sum_by_k = s12
+    step_product_by_k = s10
+    step_matmul_by_k = s11
+    step_quotient_by_k = s12
+    step_sum_by_k = s13
     d_layer_up_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_up_W, (2, 64, 64))
     d_layer_down_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_down_W, (2, 64, 64))
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
@@ -429,31 +429,31 @@ def backward(
         step_product_by_k[::-1], step_matmul_by_k[::-1], step_quotient_by_k[::-1],
         step_sum_by_k[::-1], d_layer_up_W[::-1], d_layer_down_W[::-1], strict=True,
     ):
-        d_layer_up = np.dot(d_h, layer_down_W_k.T, s13)  # (∂layer_down/∂layer_up)ᵀ d_h
+        d_layer_up = np.dot(d_h, layer_down_W_k.T, s14)  # (∂layer_down/∂layer_up)ᵀ d_h
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_norm_product = np.multiply(d_layer_up, d_stem_sum_2, step_product_row)
         # (∂step/∂layer_norm)ᵀ d_step
         d_layer_norm = np.dot(d_layer_norm_product, layer_up_W_k.T, step_matmul_row)
         # d_saved = d_layer_norm: (∂layer_norm/∂saved)ᵀ d_layer_norm
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_2_2, s14)
+        d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_2_2, s2_view)
         d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]  # (∂saved/∂layer_norm_sqrt)ᵀ d_saved
         # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
-        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s15)
+        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s16)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_product = np.multiply(_C_0_015625, d_layer_norm_v, s15)
-        value_product_2 = np.multiply(value_product, d_stem_product_10_2, s13)
+        value_product = np.multiply(_C_0_015625, d_layer_norm_v, s16)
+        value_product_2 = np.multiply(value_product, d_stem_product_10_2, s14)
         # (∂saved/∂saved_product)ᵀ d_saved
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s16)
+        value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s17)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_sum = np.add(value_product_3, value_product_2, s16)
-        value_matmul = np.dot(value_sum, d_stem_full, s15_view)
+        value_sum = np.add(value_product_3, value_product_2, s17)
+        value_matmul = np.dot(value_sum, d_stem_full, s16_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s14_view)
+        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s2)
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        value_sum_2 = np.add(d_h, value_sum, s16)
+        value_sum_2 = np.add(d_h, value_sum, s17)
         value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
         np.dot(layer_norm.T, d_layer_norm_product, d_layer_up_W_row)  # (∂step/∂layer_up_W_k)ᵀ d_step
         np.dot(layer_up.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h
@@ -520,9 +520,9 @@ def value_and_grad_loss(
     out_logits_b = _places[17]
     _scratch = _take(_value_and_grad_loss_scratch, B)
     (
-        last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient_2,
-        d_logits_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view,
-        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
+        last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient, d_logits_negative,
+        s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view, s15, s16, s17, s18,
+        s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
     ) = _scratch
     stem_matmul = np.dot(pixels, stem_W, s1)  # dense(H): y = act(x @ W + b)
     stem = np.add(stem_matmul, stem_b, s1)
@@ -615,8 +615,8 @@ def value_and_grad_loss(
         np.add(loss_log, loss_minimum, loss_sum[start:size + start])
         d_logits_equal = np.equal(loss_matmul[:, None], 0, s8_2)
         d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
-        d_logits_quotient = np.divide(loss_exp, d_logits_where, s6_2)
-        np.multiply(d_logits_quotient_2, d_logits_quotient, d_logits_product[start:size + start])
+        d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2_2)
+        np.multiply(d_logits_quotient_2, loss_exp, d_logits_product[start:size + start])
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
         return ()
     _blocks(block, B, 625, 23)
@@ -999,26 +999,26 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
     d_logits_arange = np.arange(B)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(H): y = act(x @ W + b)
     s1 = np.empty((B, 1), np.bool_)
-    s2 = np.empty((2, B, 1), FLOAT)
+    s2 = np.empty((B, 1), FLOAT)
     s3 = np.empty((2, B, 1), FLOAT)
-    s4 = np.empty((B, 10), FLOAT)
-    s5 = np.empty((2, B, 64), FLOAT)
-    s6 = np.empty((B, 64), FLOAT)
-    s7 = np.empty((2, B, 64), FLOAT)
+    s4 = np.empty((2, B, 1), FLOAT)
+    s5 = np.empty((B, 10), FLOAT)
+    s6 = np.empty((2, B, 64), FLOAT)
+    s7 = np.empty((B, 64), FLOAT)
     s8 = np.empty((2, B, 64), FLOAT)
     s9 = np.empty((2, B, 64), FLOAT)
     s10 = np.empty((2, B, 64), FLOAT)
     s11 = np.empty((2, B, 64), FLOAT)
     s12 = np.empty((2, B, 64), FLOAT)
-    s13 = np.empty((B, 64), FLOAT)
-    s14 = np.empty((B,), FLOAT)
-    s15 = np.empty((B, 1), FLOAT)
-    s16 = np.empty((B, 64), FLOAT)
-    s15_view = s15.reshape((B,))
-    s14_view = s14.reshape((B, 1))
+    s13 = np.empty((2, B, 64), FLOAT)
+    s14 = np.empty((B, 64), FLOAT)
+    s2_view = s2.reshape((B,))
+    s16 = np.empty((B, 1), FLOAT)
+    s17 = np.empty((B, 64), FLOAT)
+    s16_view = s16.reshape((B,))
     return (
         d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s15, s16, s15_view, s14_view,
+        s12, s13, s14, s2_view, s16, s17, s16_view,
     )
 
 
@@ -1055,9 +1055,9 @@ def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     loss_full = np.full((10,), 1, FLOAT)
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(H): y = act(x @ W + b)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_quotient_2 = 1 / FLOAT(max(B, 1))
+    d_logits_quotient = 1 / FLOAT(max(B, 1))
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_negative = -d_logits_quotient_2
+    d_logits_negative = -d_logits_quotient
     s1 = np.empty((B, 64), FLOAT)
     s2 = np.empty((2, B, 64), FLOAT)
     s3 = np.empty((2, B, 1), FLOAT)
@@ -1086,9 +1086,9 @@ def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     s26 = np.empty((2, B, 64), FLOAT)
     s21_view = s21.reshape((B,))
     return (
-        last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient_2,
-        d_logits_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view,
-        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
+        last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient, d_logits_negative,
+        s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view, s15, s16, s17, s18,
+        s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
     )
 
 
