@@ -21,9 +21,14 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 from graphc.pipeline import Options, Result, compile_file, compile_text, load
 
-# The same examples each time: whether main is green is no matter of chance. For others:
-# `pytest --hypothesis-profile=default`.
-hypothesis.settings.register_profile("fixed", derandomize=True)
+# The same examples each time, however busy the machine is: whether main is green is no matter of
+# chance. For others: `pytest --hypothesis-profile=default`.
+hypothesis.settings.register_profile(
+    "fixed",
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("fixed")
 gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to be found
 
