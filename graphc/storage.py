@@ -64,7 +64,7 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     place.
     """
     loop: Loop = node.attrs["loop"]
-    initials, sources, _ = arguments(node)
+    initials, sources, captured = arguments(node)
     count, inside = len(loop.carried), set(body(loop))
     outer: dict[Node, set[Node]] = {}
     for element, source in zip(loop.elements, sources, strict=True):
@@ -72,7 +72,8 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     for number, item in enumerate(loop.collected, count):
         if item in inside:  # others are copied
             outer.setdefault(item, set()).add(result(node, number))
-    known: dict[Node, Owners] = {}
+    # Whose memory the captured ones lie in is for who asks: a view may have an array of its own.
+    known = {one: frozenset({one}) for one in captured}
     read = [
         owners(following, known) | (frozenset({carried}) if grows(carried, following) else Owners())
         for carried, following in loop.follow.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cache
 from inspect import signature
@@ -323,3 +324,22 @@ def test_a_view_of_a_stack_keeps_its_memory() -> None:
     expected = np.sum(w * w) + np.sum(np.sin(a) * np.exp(a))
     for level in LEVELS:
         np.testing.assert_allclose(module_of(text, level).value_y(x, z), expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_view_that_a_tile_fills_leaves_a_loop(level: str) -> None:
+    """What a loop captures there is an array of its own; outside of tiles it is seen in another."""
+    text = """
+        dim C
+        param p: [C, C, 1]
+        sorted_ = take_along_axis(p, argsort(p, axis=1), axis=1)
+        q = exp2(tanh(sorted_))
+        scan loop[k in 2] carry h = p { next h = tanh(q)[:, :, ::-1] }
+        output loss = sum(sin(h))
+    """
+    made = module_of(text, level)
+    p = np.array([[[0.4], [-0.2]], [[0.7], [1.5]]])
+    _, cache = made.forward({"p": p})
+    q = np.exp2(np.tanh(p))
+    slope = np.cos(np.tanh(q)) * (1 - np.tanh(q) ** 2) * q * math.log(2) * (1 - np.tanh(p) ** 2)
+    np.testing.assert_allclose(made.backward(cache)["p"], slope, rtol=1e-13)
