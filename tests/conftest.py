@@ -32,6 +32,7 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("fixed")
 gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to be found
 
+collect_ignore = ["fuzz"]  # a package, which tests import: its files are called as others are
 LEVELS = ("-O0", "-O2")
 Pairs = tuple[tuple[str, int], ...]
 

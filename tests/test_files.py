@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -155,13 +154,19 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     graph.write_text(GRAPH, encoding="utf-8")
     assert start("compile", graph).returncode == 0
     old = target.read_bytes()
-
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-
-    done = start("compile", "--dtype", "float32", graph, preexec_fn=full)
+    full = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)); "
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", f"{full}runpy.run_module('graphc', run_name='__main__')"),
+            *("compile", "--dtype", "float32", graph),
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
-    assert done.stderr.decode() == f"graphc: cannot write {target}: File too large\n"
+    assert done.stderr == f"graphc: cannot write {target}: File too large\n"
     assert target.read_bytes() == old
     assert listing(tmp_path) == ["net.graph", "net.py"]
 

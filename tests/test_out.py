@@ -254,7 +254,7 @@ def test_arguments_and_outputs_with_taken_names() -> None:
         param params: [3]
         output cache = sum(out * cotangents * tangents * params)
         derive grad cache wrt out
-        derive vjp cache wrt params as pull
+        derive vjp cache as pull
         derive jvp cache wrt cotangents as push
     """
     net, one = module(text), np.array([1.0, 2.0, 3.0])

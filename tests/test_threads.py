@@ -205,9 +205,13 @@ def test_totals_are_added_in_order(net: ModuleType, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    "text", ["import os\nos.system('ls')", "import threading\nthreading.Event"]
+    ("text", "what"),
+    [
+        ("import os\nos.system('ls')", "call of system"),
+        ("import threading\nthreading.Event", "attribute "),
+    ],
 )
-def test_nothing_else_of_these_modules_is_emitted(text: str) -> None:
-    with pytest.raises(Refused, match=r"^line 2: attribute "):
+def test_nothing_else_of_these_modules_is_emitted(text: str, what: str) -> None:
+    with pytest.raises(Refused, match=f"^line 2: {what}"):
         verify(text)
     verify("os = 1\nx = os.T")
