@@ -221,7 +221,7 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
         raise Silent
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
-    known = {*parameter_paths(context), *_written(context, path.span.source)}
+    known = dict.fromkeys([*parameter_paths(context), *_written(context, path.span.source)])
     near = near_or_all(shown, known, "there are")
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, near)
 
