@@ -12,7 +12,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from graphc.pipeline import Options, compile_file
+from graphc.compile.stages import Options, compile_file
 from graphc.source import GraphError
 
 GRAPHS = Path(__file__).resolve().parent

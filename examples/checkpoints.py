@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from build import OUT, claim, compare, load, run
 
-from graphc.pipeline import Options
+from graphc.compile.stages import Options
 
 Array = npt.NDArray[np.float64]
 BOUNDS = ("", "50%", "10%", "5%")

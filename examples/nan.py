@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from build import OUT, claim, compare, load, run
 
-from graphc.pipeline import Options
+from graphc.compile.stages import Options
 
 
 def main(out: Path = OUT) -> None:

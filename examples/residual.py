@@ -15,7 +15,7 @@ from types import FunctionType
 import numpy as np
 from build import OUT, compare, load, run
 
-from graphc.pipeline import Options
+from graphc.compile.stages import Options
 
 
 def statement(function: FunctionType, variable: str) -> str:

@@ -23,7 +23,7 @@ from pygments.token import (
     Whitespace,
 )
 
-from graphc.syntax.place import KEYWORDS
+from graphc.syntax.mistakes.error_site import KEYWORDS
 
 # What the keywords are to a reader.
 DECLARATIONS = frozenset(

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.dims import Dim
-from graphc.elaborate.model import Declared, Initialiser, Model
-from graphc.graph import Node
-from graphc.loop import BOUND, LOOP, RESULT, STEPS, Loop, everywhere
-from graphc.loop import arguments as arguments_of
-from graphc.programs import begin_of
+from graphc.compile.functions import begin_of
+from graphc.elaborate.names.model import Declared, Initialiser, Model
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Loop, everywhere
+from graphc.ir.loop import arguments as arguments_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 

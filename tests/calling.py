@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 from conftest import LEVELS
 
-from graphc import pipeline, programs
-from graphc.compilation import compilation
-from graphc.elaborate.model import Derivation, Model
-from graphc.emit.module import text as module_text
-from graphc.pipeline import Options, load
+from graphc.compile import functions, stages
+from graphc.compile.stages import Options, load
+from graphc.elaborate.names.model import Derivation, Model
+from graphc.ir.session import compilation
 from graphc.sample import arguments, sizes
 from graphc.source import Source
-from graphc.syntax.parse import read_source
+from graphc.syntax.parse.parser import read_source
+from graphc.targets.numpy.module import text as module_text
 
 Names = dict[str, Any]
 PLAIN = Options()
@@ -49,9 +49,9 @@ def at_levels(
         source, folder = Source("graph", graph), None
     modules = {}
     with compilation(), _derived_once():
-        model = pipeline.model_of(source, options, folder)
+        model = stages.model_of(source, options, folder)
         for level in levels:
-            compiled = programs.compiled_of(model, replace(options, level=level))
+            compiled = functions.compiled_of(model, replace(options, level=level))
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
                 modules[level, dtype] = load(written, f"levels_{next(_numbers)}")
@@ -62,7 +62,7 @@ def at_levels(
 def _derived_once() -> Iterator[None]:
     """Inside, derivatives are taken once for each clause: that is most of a compilation."""
     taken: dict[tuple[str, tuple[str, ...]], Any] = {}
-    take = programs.derivatives
+    take = functions.derivatives
 
     def once(model: Model, one: Derivation, modes: Any) -> Any:
         key = one.name, tuple(modes)
@@ -70,11 +70,11 @@ def _derived_once() -> Iterator[None]:
             taken[key] = take(model, one, modes)
         return taken[key]
 
-    programs.derivatives = once
+    functions.derivatives = once
     try:
         yield
     finally:
-        programs.derivatives = take
+        functions.derivatives = take
 
 
 # ---- calls -------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
         return rng.normal(size=[axis.evaluate(chosen) for axis in node.shape])
 
     found = {"forward": shared}
-    if programs.wrt_of(model):
+    if functions.wrt_of(model):
         floats = [d for d in model.outputs if d.type.dtype == "float"]
         found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
     for one in model.derivations:

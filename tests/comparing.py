@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sampling import Arrays, Call
 
-from graphc.pipeline import load
+from graphc.compile.stages import load
 
 KEEP_BOOL = ("where", "not ", "a and", "a or")
 STEP = 1e-30

@@ -19,7 +19,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-from graphc.pipeline import Options, Result, compile_file, compile_text, load
+from graphc.compile.stages import Options, Result, compile_file, compile_text, load
 
 # The same examples each time, however busy the machine is: whether main is green is no matter of
 # chance. For others: `pytest --hypothesis-profile=default`.

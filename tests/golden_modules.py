@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from graphc.emit.module import ready_made
-from graphc.pipeline import Options, compile_file
+from graphc.compile.stages import Options, compile_file
+from graphc.targets.numpy.module import ready_made
 
 TESTS = Path(__file__).resolve().parent
 FOLDER = TESTS / "golden" / "modules"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from graphc.cli.compile import write
-from graphc.pipeline import Options, compile_file
+from graphc.compile.stages import Options, compile_file
 
 STEPS = ("open", "fdopen", "fsync", "chmod", "replace")
 """What `os` is asked for when a file is replaced, in this order."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from graphc.ops import Function
-from graphc.ops.functions import REQUIRED
+from graphc.ops.define.functions import REQUIRED
 
 Arrays = Sequence[np.ndarray]
 NAMES = "abcdefgh"

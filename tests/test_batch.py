@@ -18,15 +18,12 @@ import pytest
 from operation_references import CALLS as CALLS_OF
 from sampling import Call
 
-from graphc.calculus.batch import batched
-from graphc.calculus.reverse import pullback
-from graphc.dims import Dim
+from graphc.ad.batch import batched
+from graphc.ad.reverse import pullback
 from graphc.elaborate.build import elaborate
-from graphc.elaborate.model import Model
-from graphc.emit import parts, special
-from graphc.emit.expression import expression
-from graphc.emit.function import body
-from graphc.graph import (
+from graphc.elaborate.names.model import Model
+from graphc.ir.dims import Dim
+from graphc.ir.graph import (
     CONSTANT,
     COTANGENT,
     DIM,
@@ -40,15 +37,18 @@ from graphc.graph import (
     source,
     with_args,
 )
-from graphc.loop import BOUND, LOOP, RESULT, RULED
-from graphc.ops.assembling import assemble, bin_vector, take_vector
-from graphc.plan.blocks import part_of
-from graphc.plan.schedule import plan
-from graphc.rewrite.engine import PASSES
-from graphc.rewrite.watch import WATCHED
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED
+from graphc.ir.types import Mismatch
+from graphc.ops.shape.assemble import assemble, bin_vector, take_vector
+from graphc.optimise.passes import PASSES
+from graphc.optimise.watch import WATCHED
+from graphc.plan.lower import plan
+from graphc.plan.tiles.lower import part_of
 from graphc.source import Source
-from graphc.syntax.parse import parse
-from graphc.types import Mismatch
+from graphc.syntax.parse.parser import parse
+from graphc.targets.numpy.printing.body import body
+from graphc.targets.numpy.printing.expression import expression
+from graphc.targets.numpy.runtime import parts, special
 
 Values = Mapping[Node, Any]
 

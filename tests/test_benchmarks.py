@@ -22,9 +22,9 @@ from benchmarks.sources import GROWTH
 from benchmarks.tables import Table, ratio, seconds, text
 from benchmarks.workloads import GRADIENTS, WORKLOADS
 from graphc.cli.app import app
-from graphc.pipeline import Options, compile_file, compile_text, load
-from graphc.syntax.format import format_source
-from graphc.syntax.parse import read_source
+from graphc.compile.stages import Options, compile_file, compile_text, load
+from graphc.syntax.format.formatter import format_source
+from graphc.syntax.parse.parser import read_source
 
 LITTLE = Effort(rounds=3, sample=0.0005, processes=0, sizes=1)
 TOO_SLOW_TO_IMPORT = {"torch"}

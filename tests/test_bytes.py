@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from calling import given
 
-from graphc.pipeline import Options, compile_file, compile_text, load
+from graphc.compile.stages import Options, compile_file, compile_text, load
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKLOADS = ROOT / "benchmarks" / "workloads"

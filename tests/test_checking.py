@@ -13,10 +13,10 @@ import pytest
 from conftest import module
 from typer.testing import CliRunner, Result
 
-from graphc import checking
-from graphc.checking import Checked, Place, check_derivatives
+from graphc.check import derivatives
+from graphc.check.derivatives import Checked, Place, check_derivatives
 from graphc.cli.app import app
-from graphc.pipeline import Options, compile_source, compile_text, load
+from graphc.compile.stages import Options, compile_source, compile_text, load
 from graphc.source import GraphError, Source
 
 OPTIONS = Options()
@@ -181,7 +181,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, level: str, right: str, wrong: str) 
         assert right in result.text
         return replace(result, text=result.text.replace(right, wrong))
 
-    monkeypatch.setattr(checking, "compile_source", compiled)
+    monkeypatch.setattr(derivatives, "compile_source", compiled)
 
 
 def test_a_fault_of_one_level(monkeypatch: pytest.MonkeyPatch) -> None:

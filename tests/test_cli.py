@@ -589,7 +589,7 @@ def test_a_closed_pipe_is_no_bug(graph: Path) -> None:
 
 def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
     code = (
-        "import graphc.pipeline as p\n"
+        "import graphc.compile.stages as p\n"
         "def broken(*_): raise RuntimeError('inside')\n"
         "p.compile_source = broken\n"
         "import sys; from graphc.cli.app import main\n"

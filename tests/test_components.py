@@ -16,8 +16,8 @@ from operation_references import CALLS
 from sampling import NAMES, Call
 from test_ops import has_derivative
 
-from graphc.pipeline import Options, compile_text, load
-from graphc.rewrite import components
+from graphc.compile.stages import Options, compile_text, load
+from graphc.optimise.scalarise import small_axes
 from graphc.source import GraphError
 
 _numbers = itertools.count()
@@ -140,7 +140,7 @@ def compiled_function(name: str, text: str = BUNDLE, level: str = "-O2") -> str:
 def test_forward_and_backward_are_of_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if there were no such pass."""
     found = [compiled_function(name) for name in ("forward", "backward", "J")]
-    monkeypatch.setattr(components, "MANY", 0)
+    monkeypatch.setattr(small_axes, "MANY", 0)
     expected = [compiled_function(name) for name in ("forward", "backward", "J")]
     assert found[:2] == expected[:2]
     assert found[2] != expected[2]
@@ -187,8 +187,8 @@ def by_component() -> list[Call]:
 @pytest.mark.parametrize("call", by_component(), ids=str)
 def test_operation(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever can be taken apart is, whether it pays or not."""
-    monkeypatch.setattr(components, "WORTH", 10**9)
-    monkeypatch.setattr(components, "ENOUGH", 0)
+    monkeypatch.setattr(small_axes, "WORTH", 10**9)
+    monkeypatch.setattr(small_axes, "ENOUGH", 0)
     outputs = ", ".join(f"y{i}" for i in range(call.results))
     text = ["dim N", *call.lines(), f"derive value {outputs} as V"]
     wrt = ", ".join(NAMES[slot] for slot in call.floats)
@@ -230,7 +230,7 @@ derive grad loss wrt params as g
 
 def test_a_layer_of_a_network_stays_an_array(monkeypatch: pytest.MonkeyPatch) -> None:
     found = compiled_function("g", LAYER)
-    monkeypatch.setattr(components, "MANY", 0)
+    monkeypatch.setattr(small_axes, "MANY", 0)
     assert found == compiled_function("g", LAYER)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 MASKED = """
 dim T

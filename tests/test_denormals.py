@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 MIXTURE = """
 dim N, K, D

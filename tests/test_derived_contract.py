@@ -173,7 +173,7 @@ def test_sixteen_threads_give_the_same_bits() -> None:
 
 
 def test_the_text_does_not_depend_on_the_hash_seed(level: str) -> None:
-    program = "import sys; from graphc.pipeline import Options, compile_text as c; "
+    program = "import sys; from graphc.compile.stages import Options, compile_text as c; "
     program += "result = c(sys.stdin.read(), options=Options(level=sys.argv[1])); "
     program += "sys.stdout.buffer.write(result.text.encode())"
     texts = {

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from graphc.dims import Dim, FloorDiv
-from graphc.facts import Facts
+from graphc.ir.dims import Dim, FloorDiv
+from graphc.ir.facts import Facts
 from graphc.limits import Exceeded
 
 Value = int | Dim
@@ -206,7 +206,7 @@ def test_errors() -> None:
 
 def test_order_is_independent_of_hash_seed() -> None:
     program = (
-        "from graphc.dims import Dim\nfrom graphc.facts import Facts\n"
+        "from graphc.ir.dims import Dim\nfrom graphc.ir.facts import Facts\n"
         "s = [Dim.symbol(n) for n in 'zyxwab']\n"
         "d = sum(a * b // (c + 3) + a // 2 for a in s for b in s for c in s)\n"
         "f = Facts.empty.with_zero(s[0] % s[1]).with_zero(s[2] % s[1]).with_zero(s[3] % 4)\n"

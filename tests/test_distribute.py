@@ -13,17 +13,17 @@ import pytest
 from test_loops import CASES, Case
 
 from benchmarks.generated import WORKLOADS
-from graphc.calculus.functions import rewritten
-from graphc.derivatives import derivatives
+from graphc.ad.functions import rewritten
+from graphc.compile.clauses import derivatives
+from graphc.compile.stages import Options, Result, compile_text, load
 from graphc.elaborate.build import elaborate
-from graphc.graph import Graph, Node, building, topological
-from graphc.loop import LOOP, RESULT, body
-from graphc.pipeline import Options, Result, compile_text, load
-from graphc.rewrite.engine import LEVELS
-from graphc.rewrite.stable import stabilise
+from graphc.ir.graph import Graph, Node, building, topological
+from graphc.ir.loop import LOOP, RESULT, body
+from graphc.optimise.before_ad.stabilise import stabilise
+from graphc.optimise.passes import LEVELS
 from graphc.sample import arguments
 from graphc.source import Source
-from graphc.syntax.parse import parse
+from graphc.syntax.parse.parser import parse
 
 TOLERANCE = 1e-13
 

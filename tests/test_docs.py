@@ -23,13 +23,13 @@ import numpy as np
 import pytest
 from test_architecture import LAYERS
 
+from graphc.compile.stages import Options, Result, compile_source, load
 from graphc.elaborate.build import standard
-from graphc.pipeline import Options, Result, compile_source, load
-from graphc.rewrite.engine import PASSES
+from graphc.optimise.passes import PASSES
 from graphc.sample import arguments, sizes
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
-from graphc.syntax.clauses import KINDS
+from graphc.syntax.mistakes.clauses import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))

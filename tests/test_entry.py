@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 NET = """
 dim B, N

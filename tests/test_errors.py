@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphc.pipeline import Options, compile_file, compile_source, compile_text, load
+from graphc.compile.stages import Options, compile_file, compile_source, compile_text, load
 from graphc.source import GraphError, Source
-from graphc.syntax.parse import read_source
+from graphc.syntax.parse.parser import read_source
 
 TESTS = Path(__file__).parent
 LANGUAGE = TESTS / "language"

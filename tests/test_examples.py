@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from graphc.pipeline import compile_file, load
+from graphc.compile.stages import compile_file, load
 from graphc.sample import arguments
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from sampling import DTYPES
 
-from graphc.pipeline import Options, compile_file, compile_text, load
-from graphc.rewrite import early, engine, fast
-from graphc.rewrite.uses import Rule
+from graphc.compile.stages import Options, compile_file, compile_text, load
+from graphc.ir.use_counts import Rule
+from graphc.optimise import driver, passes
+from graphc.optimise.before_ad import canonical
 from graphc.sample import arguments
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,7 +154,7 @@ def rules_of(*tables: Mapping[Any, tuple[Rule, ...]]) -> dict[str, Rule]:
     return {rule.__name__: rule for table in tables for rules in table.values() for rule in rules}
 
 
-FAST, EARLY = rules_of(fast.FAST_RULES, *fast.LAST_RULES), rules_of(early.EARLY)
+FAST, EARLY = rules_of(driver.FAST_RULES, *driver.LAST_RULES), rules_of(canonical.EARLY)
 
 
 def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -163,10 +164,10 @@ def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         kept = {op: tuple(r for r in rules if r.__name__ in names) for op, rules in table.items()}
         return {op: rules for op, rules in kept.items() if rules}
 
-    monkeypatch.setattr(fast, "FAST_RULES", only(fast.FAST_RULES))
-    monkeypatch.setattr(fast, "LAST_RULES", tuple(map(only, fast.LAST_RULES)))
-    monkeypatch.setattr(early, "EARLY", only(early.EARLY))
-    monkeypatch.setitem(engine.LEVELS, "-O2", (fast.strengthen, fast.settle))
+    monkeypatch.setattr(driver, "FAST_RULES", only(driver.FAST_RULES))
+    monkeypatch.setattr(driver, "LAST_RULES", tuple(map(only, driver.LAST_RULES)))
+    monkeypatch.setattr(canonical, "EARLY", only(canonical.EARLY))
+    monkeypatch.setitem(passes.LEVELS, "-O2", (driver.strengthen, driver.settle))
 
 
 def given(point: str, n: int) -> list[Any]:

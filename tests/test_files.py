@@ -16,7 +16,7 @@ from killed_compilers import STEPS
 from test_cli import GRAPH, ROOT, environment, listing, plain, run, start
 
 from graphc import files
-from graphc.pipeline import Options, compile_file
+from graphc.compile.stages import Options, compile_file
 from graphc.source import GraphError
 
 BLOCK = "block double(x: [...]) -> y: [...] { y = 2 * x }\n"
@@ -52,7 +52,7 @@ def test_a_link_that_comes_after_the_look_is_not_followed(
         assert (inside / "parts" / "a.graph").read_text(encoding="utf-8") == OUTSIDE
         return files.read_inside(folder, parts)
 
-    monkeypatch.setattr("graphc.elaborate.imports.read_inside", lose)
+    monkeypatch.setattr("graphc.elaborate.names.imports.read_inside", lose)
     with pytest.raises(GraphError) as caught:
         compile_file(importing)
     assert "error[E601]: cannot read parts/a.graph: " in str(caught.value)
@@ -93,7 +93,7 @@ def test_a_pipe_is_no_import(importing: Path, monkeypatch: pytest.MonkeyPatch) -
         os.mkfifo(place)
         return files.read_inside(folder, parts)
 
-    monkeypatch.setattr("graphc.elaborate.imports.read_inside", lose)
+    monkeypatch.setattr("graphc.elaborate.names.imports.read_inside", lose)
     with pytest.raises(GraphError, match=r"cannot read parts/a\.graph: it is not a regular file"):
         compile_file(importing)
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.pipeline import compile_source
+from graphc.compile.stages import compile_source
 from graphc.source import Diagnostic, GraphError, Source
-from graphc.syntax import format as formatting
-from graphc.syntax.format import format_source, same_tree
-from graphc.syntax.layout import WIDTH
-from graphc.syntax.parse import parse, tokens_of
+from graphc.syntax.format import formatter as formatting
+from graphc.syntax.format.formatter import format_source, same_tree
+from graphc.syntax.format.lines import WIDTH
+from graphc.syntax.parse.parser import parse, tokens_of
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = sorted((ROOT / "tests/golden/format").glob("*.before.graph"))

@@ -11,8 +11,8 @@ import pytest
 from golden_modules import CASES, COMMAND, FOLDER, difference, strangers
 from test_kinds_and_paths import GRAPH as MEMBERS
 
-from graphc.emit.module import parts_for
-from graphc.pipeline import Options, compile_file, compile_text
+from graphc.compile.stages import Options, compile_file, compile_text
+from graphc.targets.numpy.module import parts_for
 
 NAMES = [f"{graph.stem}{level}" for graph, level in CASES]
 

@@ -16,8 +16,8 @@ from graphc import highlight
 from graphc.highlight import GraphLexer
 from graphc.resources import grammar_text
 from graphc.source import Source
-from graphc.syntax.parse import tokens_of
-from graphc.syntax.place import KEYWORD_TYPES
+from graphc.syntax.mistakes.error_site import KEYWORD_TYPES
+from graphc.syntax.parse.parser import tokens_of
 
 ROOT = Path(__file__).parent.parent
 FILES = [

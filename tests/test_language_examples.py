@@ -31,7 +31,7 @@ from language_references import (
     transformer,
 )
 
-from graphc.pipeline import Result
+from graphc.compile.stages import Result
 from graphc.sample import arguments
 
 pytestmark = pytest.mark.levels

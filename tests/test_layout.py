@@ -7,18 +7,18 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from graphc.dims import Dim
-from graphc.graph import INPUT, Node, building, source, topological
-from graphc.ops.arithmetic import plus, times
-from graphc.ops.elementary import cos, exp
-from graphc.ops.linalg import matmul
-from graphc.ops.reduction import sum_
-from graphc.ops.shaping import expand, reshape, transpose
-from graphc.pipeline import Options, compile_text, load
-from graphc.plan.classes import Classes
-from graphc.plan.layout import Order, orders, rows
+from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.dims import Dim
+from graphc.ir.graph import INPUT, Node, building, source, topological
+from graphc.ir.types import Type
+from graphc.ops.elementwise.arithmetic import plus, times
+from graphc.ops.elementwise.elementary import cos, exp
+from graphc.ops.linear.products import matmul
+from graphc.ops.reduce.reductions import sum_
+from graphc.ops.shape.movement import expand, reshape, transpose
 from graphc.plan.order import in_order
-from graphc.types import Type
+from graphc.plan.tiles.axis_classes import Classes
+from graphc.plan.tiles.memory_order import Order, orders, rows
 
 P, B, D, K = map(Dim.symbol, "PBDK")
 

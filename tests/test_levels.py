@@ -17,7 +17,7 @@ from test_per import NETS, text_of
 
 from benchmarks.generated import Source
 from benchmarks.workloads import GRADIENTS
-from graphc.pipeline import Options
+from graphc.compile.stages import Options
 
 ROOT = Path(__file__).resolve().parent.parent
 TOLERANCE = {"float64": 1e-13, "float32": 1e-5}

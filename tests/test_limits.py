@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.compile.stages import Options, compile_text, load
 from graphc.limits import DIM_FACTORS, EXPANDED, LISTED, PARTS
-from graphc.pipeline import Options, compile_text, load
 from graphc.source import GraphError
 
 DOZEN = range(12)

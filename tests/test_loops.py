@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 from graphc.sample import arguments
 
 pytestmark = pytest.mark.levels

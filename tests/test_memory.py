@@ -15,18 +15,18 @@ import pytest
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.dims import Dim
-from graphc.graph import INPUT, Graph, building, source
-from graphc.ops.arithmetic import accumulate
-from graphc.ops.elementary import tanh
-from graphc.ops.linalg import matmul
-from graphc.ops.shaping import reshape, transpose
-from graphc.pipeline import Options, Result, compile_text, load
-from graphc.rewrite.budget import amount, budget
-from graphc.rewrite.liveness import Sizes, bytes_of, liveness
+from graphc.compile.stages import Options, Result, compile_text, load
+from graphc.ir.dims import Dim
+from graphc.ir.graph import INPUT, Graph, building, source
+from graphc.ir.types import Type
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.elementwise.elementary import tanh
+from graphc.ops.linear.products import matmul
+from graphc.ops.shape.movement import reshape, transpose
+from graphc.optimise.memory.budget import amount, budget
+from graphc.optimise.memory.estimate import Sizes, bytes_of, liveness
 from graphc.sample import arguments
 from graphc.source import GraphError
-from graphc.types import Type
 
 _numbers = count()
 

@@ -23,7 +23,7 @@ import pytest
 from conftest import compiled, module
 
 import graphc
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 pytestmark = pytest.mark.levels
 

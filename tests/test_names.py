@@ -25,10 +25,10 @@ import pytest
 from conftest import LEVELS
 
 from graphc import sample
-from graphc.emit.module import ready_made
+from graphc.compile.stages import Options, Result, compile_text, load
 from graphc.names import ARGUMENTS, MODULE, identifier
-from graphc.pipeline import Options, Result, compile_text, load
 from graphc.source import GraphError
+from graphc.targets.numpy.module import ready_made
 
 Names = Mapping[str, str]
 

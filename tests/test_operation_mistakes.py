@@ -12,7 +12,7 @@ from operation_references import CALLS
 from sampling import NAMES
 
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.functions import REQUIRED
+from graphc.ops.define.functions import REQUIRED
 from graphc.source import Diagnostic, GraphError
 
 # What no parameter of a kind can be, and the code of that mistake.

@@ -21,7 +21,7 @@ from conftest import compiled, module
 from operation_references import CALLS, NO_TENSORS, OPERATORS
 from sampling import DTYPES, NAMES, Call
 
-from graphc.graph import OPERATORS as OF_NODES
+from graphc.ir.graph import OPERATORS as OF_NODES
 from graphc.ops import FUNCTIONS
 
 pytestmark = pytest.mark.levels

@@ -13,7 +13,7 @@ import pytest
 from conftest import compiled, module
 from derivative_checks import close
 
-from graphc.elaborate.derive import WITH_PER
+from graphc.elaborate.statements.derive import WITH_PER
 from graphc.sample import arguments
 from graphc.source import GraphError
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from conftest import compiled, module
 
-from graphc.derivatives import derivatives
+from graphc.compile.clauses import derivatives
+from graphc.compile.stages import Options, compile_text, load
 from graphc.elaborate.build import elaborate
-from graphc.graph import building
-from graphc.pipeline import Options, compile_text, load
+from graphc.ir.graph import building
 from graphc.sample import arguments
 from graphc.source import Source
-from graphc.syntax.parse import parse
+from graphc.syntax.parse.parser import parse
 
 pytestmark = pytest.mark.levels
 

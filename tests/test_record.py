@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.pipeline import Options, compile_file, compile_text, load
+from graphc.compile.stages import Options, compile_file, compile_text, load
 
 GRAPH = """
 dim B

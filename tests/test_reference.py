@@ -11,11 +11,11 @@ from test_hard_points import EMPTY, POINTS
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.dims import Dim
+from graphc.ir.dims import Dim
 from graphc.ops import FUNCTIONS
-from graphc.reference.latex import formulas
-from graphc.reference.markdown import markdown
-from graphc.reference.table import CONVENTIONS, details, module_of, rows
+from graphc.views.reference.latex import formulas
+from graphc.views.reference.markdown import markdown
+from graphc.views.reference.table import CONVENTIONS, details, module_of, rows
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "operations.md"

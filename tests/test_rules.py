@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from sampling import DTYPES
 
-from graphc.calculus import forms
-from graphc.graph import Node
-from graphc.pipeline import Options, compile_text, load
-from graphc.rewrite import engine
-from graphc.rewrite.rules import RULES
+from graphc.ad import stable_forms
+from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.graph import Node
+from graphc.optimise import passes
+from graphc.optimise.exact.identities import RULES
 
 HARD = [0.0, -0.0, 1.5, -2.25, math.inf, -math.inf, math.nan, 1e-320]
 HUGE = [1e308, -1e308, 3e-323, 5e-323, 1e-310, 7.5, 1e-44, 3e38]
@@ -115,7 +115,7 @@ def test_both_sides_have_the_same_bits(
     for expression in SAMPLES[rule.__name__]:
         sides = []
         for rules in ((), (rule,)):
-            monkeypatch.setattr(engine, "RULES", rules)
+            monkeypatch.setattr(passes, "RULES", rules)
             sides.append(compile_text(text_of(expression), options=Options(dtype=dtype)).text)
         assert sides[0] != sides[1], f"{rule.__name__} does not apply to {expression}"
         left, right = (bits(side, dtype, rule.__name__ not in FINITE) for side in sides)
@@ -129,7 +129,7 @@ def test_all_rules_together_have_the_same_bits(
 ) -> None:
     for expression in SAMPLES[rule.__name__]:
         whole = compile_text(text_of(expression)).text
-        monkeypatch.setattr(engine, "RULES", ())
+        monkeypatch.setattr(passes, "RULES", ())
         plain = compile_text(text_of(expression)).text
         monkeypatch.undo()
         hard = rule.__name__ not in FINITE
@@ -158,18 +158,18 @@ WRITTEN = {
 
 
 def test_every_stable_form_has_a_sample() -> None:
-    assert [form.naive for form in forms.FORMS] == list(WRITTEN)
+    assert [form.naive for form in stable_forms.FORMS] == list(WRITTEN)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("form", forms.FORMS, ids=lambda form: form.stable)
+@pytest.mark.parametrize("form", stable_forms.FORMS, ids=lambda form: form.stable)
 def test_a_stable_form_equals_what_was_written(
-    form: forms.Form, dtype: str, monkeypatch: pytest.MonkeyPatch
+    form: stable_forms.Form, dtype: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where that is well conditioned: equal up to rounding, in value and in gradients."""
     sides = []
     for known in ((), (form,)):
-        monkeypatch.setattr(forms, "FORMS", known)
+        monkeypatch.setattr(stable_forms, "FORMS", known)
         options = Options(dtype=dtype)
         sides.append(compile_text(text_of(WRITTEN[form.naive]), options=options).text)
     assert sides[0] != sides[1]

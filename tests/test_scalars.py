@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from language_references import net321
 
-from graphc.ops.scalars import SCALAR
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
+from graphc.ops.elementwise.python_floats import SCALAR
 
 _numbers = itertools.count()
 

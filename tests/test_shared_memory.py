@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 Array = np.ndarray[Any, Any]
 LEVELS = ("-O0", "-O2")

@@ -14,7 +14,7 @@ import pytest
 from conftest import compiled, module
 from typer.testing import CliRunner
 
-from graphc.calculus import forms
+from graphc.ad import stable_forms
 from graphc.cli.app import app
 
 pytestmark = pytest.mark.levels
@@ -263,7 +263,7 @@ def test_what_is_written_stably_is_not_noted() -> None:
 
 def test_every_form_is_noted() -> None:
     told = [note for form in FORMS for note in notes(graph(form[0]))]
-    for one in forms.FORMS:
+    for one in stable_forms.FORMS:
         assert any(f"`{one.naive}` is computed as `{one.stable}`" in note for note in told)
     assert all(notes(graph(form[0])) for form in FORMS)
     assert not any(notes(graph(form[1])) for form in FORMS if "(-" not in form[1])

@@ -17,7 +17,7 @@ from graphc.elaborate.build import standard
 from graphc.resources import grammar_text
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
-from graphc.syntax.format import format_source
+from graphc.syntax.format.formatter import format_source
 
 pytestmark = pytest.mark.levels
 

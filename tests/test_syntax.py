@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, Span
 from graphc.syntax import tree
-from graphc.syntax.build import RULES
-from graphc.syntax.parse import _parser, parse, read_source
-from graphc.syntax.place import KEYWORD_TYPES, SIGNS
-from graphc.syntax.tokens import NewlineRule
+from graphc.syntax.lexing.tokens import NewlineRule
+from graphc.syntax.mistakes.error_site import KEYWORD_TYPES, SIGNS
+from graphc.syntax.parse.build import RULES
+from graphc.syntax.parse.parser import _parser, parse, read_source
 
 LANGUAGE = Path(__file__).parent / "language"
 EXAMPLES = sorted((LANGUAGE / "examples").glob("*.graph"))
@@ -114,7 +114,7 @@ def test_std_parses() -> None:
 
 
 def test_importing_the_parser_does_not_import_lark() -> None:
-    code = "import sys, graphc.syntax.parse; sys.exit('lark' in sys.modules)"
+    code = "import sys, graphc.syntax.parse.parser; sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from graphc.source import Diagnostic, GraphError, Source
-from graphc.syntax.parse import parse, read_source
+from graphc.syntax.parse.parser import parse, read_source
 
 TESTS = Path(__file__).parent
 ERRORS = TESTS / "language" / "errors"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.emit.verify import Refused, verify
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
+from graphc.targets.numpy.verify import Refused, verify
 
 CHAIN = """
 dim N

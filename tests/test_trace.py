@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from graphc.cli.app import app
-from graphc.pipeline import Options, compile_text, load
+from graphc.compile.stages import Options, compile_text, load
 
 pytestmark = pytest.mark.levels
 _numbers = itertools.count()

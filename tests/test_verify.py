@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphc.emit.module import ready_made
-from graphc.emit.verify import METHODS, NUMPY, OF_UFUNCS, Refused, verify
-from graphc.pipeline import Options, compile_source
+from graphc.compile.stages import Options, compile_source
 from graphc.source import Source
+from graphc.targets.numpy.module import ready_made
+from graphc.targets.numpy.verify import METHODS, NUMPY, OF_UFUNCS, Refused, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMPY_HERE = "import numpy as np\n"
@@ -82,7 +82,7 @@ def test_what_templates_write_is_known() -> None:
                     written |= set(re.findall(r"(?<![\w`])np((?:\.[a-z]\w*)+)", node.value))
     assert len(written) > 80
     unknown = [name[1:] for name in sorted(written) if not _known(name[1:])]
-    assert unknown == [], "graphc/emit/verify.py lists what of NumPy may be written"
+    assert unknown == [], "graphc/targets/numpy/verify.py lists what of NumPy may be written"
 
 
 def _known(name: str) -> bool:

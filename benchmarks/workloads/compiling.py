@@ -110,7 +110,7 @@ def _warm(effort: Effort, say: Say) -> Table:
     found = _compiled(EXAMPLES / "digits.graph", 1 + effort.rounds)
     first, *later = found["spent"]
     rows = [
-        {"step": "import graphc.pipeline", "seconds": found["imported"]},
+        {"step": "import graphc.compile.stages", "seconds": found["imported"]},
         {"step": "compile_file, the first", "seconds": first},
         {
             "step": "compile_file, the median of the others",

@@ -35,8 +35,8 @@ from graphc.cli.options import (
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:
-    from graphc.checking import Checked, Compared, Place
-    from graphc.pipeline import Options
+    from graphc.check.derivatives import Checked, Compared, Place
+    from graphc.compile.stages import Options
 
 
 def check(
@@ -68,8 +68,8 @@ def check(
     trace: bool = TRACE,
 ) -> None:
     """Check FILEs without writing anything; with --grad the very modules that compile writes."""
-    from graphc.checking import LEVELS, Place
-    from graphc.pipeline import Options
+    from graphc.check.derivatives import LEVELS, Place
+    from graphc.compile.stages import Options
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
@@ -135,9 +135,9 @@ def _checked(
     file: str, options: Options, levels: Sequence[str], place: Place | None
 ) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
     """What was compared in a file, what there is to say, and whether anything is wrong."""
-    from graphc.checking import check_derivatives
-    from graphc.pipeline import compile_source
-    from graphc.syntax.parse import read_source
+    from graphc.check.derivatives import check_derivatives
+    from graphc.compile.stages import compile_source
+    from graphc.syntax.parse.parser import read_source
 
     try:
         source = read_source(*read_bytes(file))

@@ -35,9 +35,9 @@ def cost(
     derive: list[str] = DERIVE,
 ) -> None:
     """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""
-    from graphc.pipeline import Options
-    from graphc.price import price
-    from graphc.syntax.parse import read_source
+    from graphc.compile.stages import Options
+    from graphc.syntax.parse.parser import read_source
+    from graphc.views.cost import price
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")

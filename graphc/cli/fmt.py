@@ -23,8 +23,8 @@ def fmt(
     diff: bool = typer.Option(False, "--diff", help="Write nothing; show what would change."),
 ) -> None:
     """Rewrite FILEs in their canonical form: only white space changes."""
-    from graphc.syntax.format import format_source
-    from graphc.syntax.parse import read_source
+    from graphc.syntax.format.formatter import format_source
+    from graphc.syntax.parse.parser import read_source
 
     wrong = False
     for file in files:

@@ -21,7 +21,7 @@ def ops(
     if name:
         _one(name, format)
     elif format == "markdown":
-        from graphc.reference.markdown import markdown
+        from graphc.views.reference.markdown import markdown
 
         typer.echo(markdown(), nl=False)
     else:
@@ -29,7 +29,7 @@ def ops(
 
 
 def _all(format: str) -> None:
-    from graphc.reference.table import rows
+    from graphc.views.reference.table import rows
 
     found = rows()
     if format == "json":
@@ -45,10 +45,10 @@ def _all(format: str) -> None:
 
 def _one(name: str, format: str) -> None:
     from graphc.ops import FUNCTIONS
-    from graphc.reference.latex import formulas
-    from graphc.reference.markdown import entry
-    from graphc.reference.table import FAMILIES, details
     from graphc.source import did_you_mean
+    from graphc.views.reference.latex import formulas
+    from graphc.views.reference.markdown import entry
+    from graphc.views.reference.table import FAMILIES, details
 
     if name not in FUNCTIONS:
         near = did_you_mean(name, FUNCTIONS)

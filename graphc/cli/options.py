@@ -88,7 +88,7 @@ def one_mode(given: str) -> str:
 
 
 def memory(given: str) -> str:
-    from graphc.rewrite.budget import budget
+    from graphc.optimise.memory.budget import budget
 
     if given:
         try:

@@ -27,10 +27,10 @@ from graphc.cli.options import (
 from graphc.source import GraphError
 
 if TYPE_CHECKING:
-    from graphc.dims import Dim
-    from graphc.emit.compiled import Compiled, Derived
-    from graphc.graph import Node
-    from graphc.plan.live import Row
+    from graphc.ir.dims import Dim
+    from graphc.ir.graph import Node
+    from graphc.plan.buffers.report import Row
+    from graphc.plan.module import Compiled, Derived
 
 BYTES = {"float64": 8, "float32": 4}
 WIDTH = 100  # of what is written to a file or a pipe
@@ -50,8 +50,8 @@ def show_(
     level: int = LEVEL,
 ) -> None:
     """Print the statements of each function of FILE in order: types, memory and multiply-adds."""
-    from graphc.pipeline import Options, planned
-    from graphc.syntax.parse import read_source
+    from graphc.compile.stages import Options, planned
+    from graphc.syntax.parse.parser import read_source
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
@@ -76,7 +76,7 @@ def show_(
         return
     from rich.console import Console
 
-    from graphc.cli.tables import print_function, print_graph
+    from graphc.views.schedule import print_function, print_graph
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
@@ -109,8 +109,8 @@ def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
 
 def told_of(compiled: Compiled, one: Derived) -> dict[str, Any]:
     """A function as a record: its statements, its buffers, and what it comes to."""
-    from graphc.plan.live import live
-    from graphc.types import Type
+    from graphc.ir.types import Type
+    from graphc.plan.buffers.report import live
 
     width = BYTES[compiled.model.dtype]
     both = one is compiled.forward and bool(compiled.backward.wrt)
@@ -134,7 +134,7 @@ def told_of(compiled: Compiled, one: Derived) -> dict[str, Any]:
 
 
 def _statement(row: Row, one: Derived) -> dict[str, Any]:
-    from graphc.plan.schedule import BlockStep, LoopStep
+    from graphc.plan.lower import BlockStep, LoopStep
 
     step = row.step
     told: dict[str, Any] = {"depth": row.depth, "variable": row.target}
@@ -159,8 +159,8 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
 
 def _written(node: Node, variables: Mapping[Node, str]) -> str:
     """The right side of a statement; what NumPy has no expression for, by its name."""
-    from graphc.emit.expression import expression, statements
     from graphc.plan.naming import template
+    from graphc.targets.numpy.printing.expression import expression, statements
 
     if "{out}" in template(node):
         return f"{node.op.name}({', '.join(expression(arg, variables) for arg in node.args)})"

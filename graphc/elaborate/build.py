@@ -8,24 +8,24 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
-from graphc.dims import Dim
-from graphc.elaborate.conditions import learn_conditions
-from graphc.elaborate.derive import check_distinct, default_derivation, derivation
-from graphc.elaborate.expressions import evaluate
-from graphc.elaborate.imports import Loader, namespace
-from graphc.elaborate.model import Condition, Declared, Derivation, Model
-from graphc.elaborate.references import defined
-from graphc.elaborate.scope import Context, Mistake, Scope, Silent
-from graphc.elaborate.statements import body
-from graphc.elaborate.warnings import warnings
-from graphc.graph import Node, as_node, intern
-from graphc.loop import rebuild
+from graphc.elaborate.expressions.expressions import evaluate
+from graphc.elaborate.lint.unused import warnings
+from graphc.elaborate.names.imports import Loader, namespace
+from graphc.elaborate.names.model import Condition, Declared, Derivation, Model
+from graphc.elaborate.names.references import defined
+from graphc.elaborate.names.scope import Context, Mistake, Scope, Silent
+from graphc.elaborate.statements.body import body
+from graphc.elaborate.statements.derive import check_distinct, default_derivation, derivation
+from graphc.elaborate.values.conditions import learn_conditions
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, as_node, intern
+from graphc.ir.loop import rebuild
+from graphc.ir.sizes import checked
+from graphc.ir.types import Type
 from graphc.resources import grammar_text
-from graphc.sizes import checked
 from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
 from graphc.syntax import tree
-from graphc.syntax.parse import parse
-from graphc.types import Type
+from graphc.syntax.parse.parser import parse
 
 VALUES = "a const is a number, true or false, a string or a list"
 

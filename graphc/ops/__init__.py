@@ -1,26 +1,12 @@
 """The operations: importing this declares them all."""
 
-from graphc.ops import (
-    activation,
-    arithmetic,
-    contraction,
-    convolution,
-    cumulative,
-    elementary,
-    linalg,
-    matrices,
-    moving,
-    pooling,
-    reduction,
-    rounding,
-    select,
-    shaping,
-    solving,
-    special,
-    statistics,
-    words,
-)
-from graphc.ops.functions import FUNCTIONS, Function, Parameter
+from graphc.ops.define.functions import FUNCTIONS, Function, Parameter
+from graphc.ops.elementwise import activation, arithmetic, elementary, rounding, special
+from graphc.ops.linear import contraction, diagonals, einsum, products, solving
+from graphc.ops.reduce import cumulative, reductions, statistics
+from graphc.ops.select import indexing
+from graphc.ops.shape import composed, movement
+from graphc.ops.windows import convolution, pooling
 
 __all__ = [
     "FUNCTIONS",
@@ -28,20 +14,20 @@ __all__ = [
     "Parameter",
     "activation",
     "arithmetic",
+    "composed",
     "contraction",
     "convolution",
     "cumulative",
+    "diagonals",
+    "einsum",
     "elementary",
-    "linalg",
-    "matrices",
-    "moving",
+    "indexing",
+    "movement",
     "pooling",
-    "reduction",
+    "products",
+    "reductions",
     "rounding",
-    "select",
-    "shaping",
     "solving",
     "special",
     "statistics",
-    "words",
 ]

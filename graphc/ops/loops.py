@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.dims import Dim
-from graphc.graph import Node, topological, with_args
-from graphc.loop import Element, Loop, bound, changing, rebuild
-from graphc.ops.shaping import index
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, topological, with_args
+from graphc.ir.loop import Element, Loop, bound, changing, rebuild
+from graphc.ops.shape.movement import index
 
 
 def rolled(

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from graphc.graph import Adjoint, Graph, Node
-from graphc.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body, everywhere
+from graphc.ir.graph import Adjoint, Graph, Node
+from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body, everywhere
 from graphc.names import Scope, flat
-from graphc.ops.arithmetic import accumulate
-from graphc.rewrite.watch import WATCHED
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.optimise.watch import WATCHED
 
 VIEWS = frozenset({"permute", "expand"})
 ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to

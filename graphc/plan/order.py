@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
-from graphc.dims import Dim
-from graphc.graph import Node
-from graphc.loop import LOOP, RESULT
-from graphc.ops.contraction import typical
-from graphc.types import Dtype, known_facts
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.loop import LOOP, RESULT
+from graphc.ir.types import Dtype, known_facts
+from graphc.ops.linear.contraction import typical
 
 NEGLIGIBLE = 64
 """A difference below this part of the largest array is none."""

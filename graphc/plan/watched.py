@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from graphc.graph import COTANGENT, TANGENT, Graph, Node
-from graphc.loop import everywhere
+from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
+from graphc.ir.loop import everywhere
 from graphc.names import Scope, flat
+from graphc.optimise.watch import WATCHED, watch
+from graphc.plan.lower import Program, plan
 from graphc.plan.naming import indices
-from graphc.plan.schedule import Program, plan
-from graphc.rewrite.watch import WATCHED, watch
 
 
 def watched(

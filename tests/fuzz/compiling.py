@@ -8,11 +8,11 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from graphc.compile.stages import Options, compile_text, load
 from graphc.elaborate.build import elaborate
-from graphc.graph import building
-from graphc.pipeline import Options, compile_text, load
+from graphc.ir.graph import building
 from graphc.source import GraphError, Source
-from graphc.syntax.parse import parse
+from graphc.syntax.parse.parser import parse
 from graphc.syntax.tree import Derive
 from tests.fuzz.finding import Finding, Invalid, Wrong, shown
 from tests.fuzz.program import Clause, Program

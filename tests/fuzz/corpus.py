@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.source import Source
 from graphc.syntax import tree
-from graphc.syntax.parse import parse
+from graphc.syntax.parse.parser import parse
 from tests.fuzz.finding import Finding
 from tests.fuzz.program import Axis, Clause, Dim, Program, Setting, Type, Value
 

@@ -13,7 +13,7 @@ from typing import Any
 from graphc.resources import grammar_text
 from graphc.source import Source
 from graphc.syntax import tree
-from graphc.syntax.parse import parse
+from graphc.syntax.parse.parser import parse
 from tests.fuzz.meaning import expressions, statements
 from tests.fuzz.meaning.bodies import Frame, World
 

@@ -9,8 +9,8 @@ import random
 from functools import cache
 
 from graphc import names
+from graphc.compile.stages import Options, compile_text
 from graphc.ops import FUNCTIONS
-from graphc.pipeline import Options, compile_text
 
 INTEGERS = (
     "0", "1", "2", "3", "7", "63", "64", "65", "100", "511", "10000", "100000", "1000000",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from graphc.elaborate.model import Model
-from graphc.pipeline import Options, compile_source, load
+from graphc.compile.stages import Options, compile_source, load
+from graphc.elaborate.names.model import Model
 from graphc.source import Diagnostic, GraphError
-from graphc.syntax.parse import read_source
+from graphc.syntax.parse.parser import read_source
 from tests.fuzz.finding import Finding, shown
 from tests.fuzz.run import Late, within
 

@@ -1,0 +1,55 @@
+"""What a graph costs: multiply-adds, and elements of arrays that are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from graphc.ir.dims import Dim, total
+from graphc.ir.graph import Graph, Node
+from graphc.ir.loop import LOOP, Loop, body
+from graphc.ir.sizes import estimated
+from graphc.ops.linear.contraction import TYPICAL
+from graphc.ops.shape.movement import in_rows
+
+WRITTEN = 8
+"""An element that is written costs about as much time as this many multiply-adds of a product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one evaluation, symbolic in the dims."""
+
+    multiply_adds: Dim
+    written: Dim
+
+    @property
+    def work(self) -> Dim:
+        """Multiply-adds that would take about as long."""
+        return self.multiply_adds + self.written * WRITTEN
+
+    def typical(self, dims: Mapping[str, int] | None = None) -> int:
+        """The work, with 32 for each dim that is not given."""
+        known = dims or {}
+        work = self.work
+        return estimated(work, {name: known.get(name, TYPICAL) for name in work.symbols})
+
+
+def cost(graph: Graph) -> Cost:
+    """The cost of a graph's nodes; what only changes how memory is seen is free."""
+    return _total(graph.nodes)
+
+
+def _total(nodes: Iterable[Node]) -> Cost:
+    adds: list[Dim] = []
+    written: list[Dim] = []
+    for node in nodes:
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            inside = _total(body(loop))
+            adds.append(inside.multiply_adds * loop.count)
+            written.append(inside.written * loop.count)
+        elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
+            adds.append(node.op.flops(node))
+            written.append(node.type.size)
+    return Cost(total(adds), total(written))

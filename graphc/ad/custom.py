@@ -1,0 +1,76 @@
+"""Derivatives that the user states, in both modes: what one direction lacks the other gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from graphc.ir.graph import Adjoint, Node, with_args
+from graphc.ir.loop import Rule, rebuild
+from graphc.ir.types import Mismatch
+from graphc.ops.shape.movement import broadcast_to
+
+Pullback = Callable[..., dict[Node, Adjoint]]
+
+
+def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]:
+    """The cotangents of a ruled node's arguments; those without a vjp by transposing the jvp."""
+    rule: Rule = node.attrs["rule"]
+    start = _placed(rule, node)
+    flown = [one for one in rule.pulled if one is not None]
+    new = rebuild(flown, with_args, start | {rule.cotangent: ct})
+    transposed: Mapping[Node, Adjoint] = {}
+    if rule.pushed is not None and None in rule.pulled:
+        pushed = rebuild([rule.pushed], with_args, start | {t: t for t in rule.tangents})
+        transposed = pullback([(pushed[rule.pushed], ct)], rule.tangents, given=_given(node))
+    pulled: list[Node | None] = []
+    for one, tangent in zip(rule.pulled, rule.tangents or rule.places, strict=True):
+        if one is not None:
+            pulled.append(new[one])
+        else:
+            pulled.append(transposed[tangent].value if tangent in transposed else None)
+    return (ct, *pulled, *(None for _ in node.args[1 + len(rule.places) :]))
+
+
+def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -> list[Node]:
+    """The terms of a ruled node's tangent; without a jvp by transposing the vjp."""
+    rule: Rule = node.attrs["rule"]
+    terms = [tangents[0]] if tangents[0] is not None else []
+    moving = dict(zip(rule.places, tangents[1 : 1 + len(rule.places)], strict=True))
+    if not any(moving.values()):
+        return terms
+    start = _placed(rule, node)
+    if rule.pushed is not None:
+        given = {
+            t: broadcast_to(0.0, shape=t.shape) if tangent is None else tangent
+            for t, tangent in zip(rule.tangents, moving.values(), strict=True)
+        }
+        new = rebuild([rule.pushed], with_args, start | given)
+        return [*terms, new[rule.pushed]]
+    if rule.surrogate:
+        raise Mismatch(
+            "E221",
+            "a surrogate has no forward derivative: forward modes need a `rule jvp`",
+            "state one beside `rule surrogate`, or use grad or vjp",
+        )
+    flown = [one for one in rule.pulled if one is not None]
+    new = rebuild(flown, with_args, start | {rule.cotangent: rule.cotangent})
+    seeds = [
+        (new[one], moving[place])
+        for one, place in zip(rule.pulled, rule.places, strict=True)
+        if one is not None and moving[place] is not None
+    ]
+    adjoints = pullback(seeds, [rule.cotangent], given=_given(node))
+    return [*terms, adjoints[rule.cotangent].value] if rule.cotangent in adjoints else terms
+
+
+def _placed(rule: Rule, node: Node) -> dict[Node, Node]:
+    """The value and the arguments in the places that stand for them; what is captured as it is."""
+    arguments = node.args[1 : 1 + len(rule.places)]
+    captured = node.args[1 + len(rule.places) :]
+    return {rule.value: node, **dict(zip(rule.places, arguments, strict=True))} | {
+        one: one for one in captured
+    }
+
+
+def _given(node: Node) -> set[Node]:
+    return {node, *node.args}

@@ -1,0 +1,170 @@
+"""The graphs of the functions that a module offers: forward and backward, and what is derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from graphc.ad.reverse import family_of, pullback
+from graphc.ir.graph import (
+    COTANGENT,
+    INPUT,
+    PARAMETER,
+    SOURCES,
+    TANGENT,
+    Adjoint,
+    Graph,
+    Node,
+    as_node,
+    dag,
+    source,
+    with_args,
+)
+from graphc.ir.loop import LOOP, RESULT, rebuild
+from graphc.ops.shape.movement import filled
+
+Pass = Callable[[Graph], Graph]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Forward and backward as two graphs; `cached` are the nodes that backward reads of forward."""
+
+    forward: Graph
+    backward: Graph
+    cached: tuple[Node, ...]
+
+
+def value(name: str, outputs: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """The outputs alone."""
+    return Graph(name, outputs, names)
+
+
+def gradient(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    with_value: bool,
+) -> Graph:
+    """The gradients of a scalar output by path, perhaps with its value first."""
+    adjoints = pullback([(output[1], as_node(1.0))], [family_of(node) for node in wrt.values()])
+    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    first = {output[0]: output[1]} if with_value else {}
+    spoken = labels(adjoints.values(), names)
+    return Graph(name, first | results, names, tuple(adjoints.values()), spoken)
+
+
+def products(
+    name: str,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+) -> Graph:
+    """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
+    adjoints = pullback(
+        [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
+        [family_of(node) for node in wrt.values()],
+    )
+    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    spoken = labels(adjoints.values(), names)
+    return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
+
+
+def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+    """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
+    cotangents = {
+        name: source(COTANGENT, name, node.type)
+        for name, node in outputs.items()
+        if node.type.dtype == "float"
+    }
+    seeds = [(outputs[name], cotangent) for name, cotangent in cotangents.items()]
+    adjoints = pullback(seeds, list(wrt.values()))
+    gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    spoken = labels(adjoints.values(), names)
+    return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+
+
+def moved(
+    outputs: Mapping[str, Node], nodes: Mapping[str, Node], names: Mapping[Node, str]
+) -> Graph:
+    """The outputs, with a new source added to each of these nodes as soon as it is computed."""
+    paths = {node: path for path, node in nodes.items()}
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        value = with_args(node, args)
+        return value + source(TANGENT, paths[node], node.type) if node in paths else value
+
+    new = rebuild(outputs.values(), replaced)
+    called = {new[node]: name for node, name in names.items() if node in new}
+    return Graph("moved", {name: new[node] for name, node in outputs.items()}, called)
+
+
+def cut(graph: Graph, outputs: Iterable[str], fast: bool = False) -> Split:
+    """The two halves of a graph: what these outputs need is forward's.
+
+    Backward computes the rest from the cotangents and from those forward nodes that it reads,
+    which are cached. A `fast` module computes what depends on the dims alone once for each half.
+    """
+    forward = Graph("forward", {name: graph.results[name] for name in outputs}, graph.names)
+    results = {name: node for name, node in graph.results.items() if name not in forward.results}
+    backward = Graph("backward", results, graph.names, graph.adjoints, graph.labels)
+    made = set(_changing(forward) if fast else dag(forward.results.values()))
+    return Split(forward, backward, _read_by(backward, made))
+
+
+def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
+    whole = family_of(node)
+    found = adjoints.get(whole)
+    if found is None:
+        return filled(0.0, node.shape)
+    return found.value if whole is node else with_args(node, (found.value,))
+
+
+def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
+    """For each differentiated node its name, or that of the named node that it is a part of."""
+    found: dict[Node, str] = {}
+    for adjoint in adjoints:
+        for term in adjoint.terms:
+            if term.child is not None and term.child.op is LOOP:
+                found[term.child] = f"the loop over {term.child.attrs['loop'].index}"
+        children = [found[term.child] for term in adjoint.terms if term.child in found]
+        found[adjoint.of] = names.get(adjoint.of) or (children[0] if children else "the output")
+    return found
+
+
+def _changing(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph that depend on its sources, and its loops."""
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if node.op in (*SOURCES, LOOP) or any(arg in found for arg in node.args):
+            found.add(node)
+            yield node
+
+
+def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
+    """The forward nodes that backward needs, in order of their making.
+
+    Numbers, constant arrays and views cost little: backward makes them again.
+    """
+    read: set[Node] = set()
+    seen: set[Node] = set()
+    pending = list(backward.results.values())
+    while pending:
+        node = pending.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        made = node in forward or (node.op is RESULT and node.args[0] in forward)
+        computed = made and bool(node.args) and not node.static and node.op.view_of is None
+        if computed or node.op in (INPUT, PARAMETER):
+            read.add(node)
+        else:
+            pending.extend(node.args)
+    return tuple(sorted(read, key=lambda node: node.index))
+
+
+def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
+    for rewrite in passes:
+        graph = rewrite(graph)
+    return graph

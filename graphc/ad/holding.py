@@ -1,0 +1,154 @@
+"""What rules hold constant in a value, and its release in derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import reduce
+from operator import or_
+
+from graphc.ir.graph import Node, stamped, with_args
+from graphc.ir.loop import (
+    LOOP,
+    RULED,
+    Loop,
+    Rule,
+    arguments,
+    limit,
+    make_loop,
+    moved_adjoints,
+    ruled,
+)
+from graphc.ops.elementwise.arithmetic import hold
+
+Form = tuple[Node, int]
+"""A node, and the holds below it that it keeps: a bit for each."""
+
+
+def released(values: Iterable[Node]) -> dict[Node, Node]:
+    """Derivatives in which what was held is as it was: they may be differentiated by it again.
+
+    A port with a rule is held in the value, so that the rule alone carries its derivative. A
+    derivative by another port still depends on it. In the value of a ruled node its own ports stay
+    held, and what the rules around it hold is released: so a node has a form for each set of holds
+    that it keeps. The answer has every value.
+    """
+    values = list(values)
+    reads = _reads(values)
+    if not any(reads.values()):
+        return {}
+    bits = {node.args[0]: bit for node, bit in _holds(reads).items()}
+
+    def wanted(node: Node, kept: int) -> Form:
+        return node, kept & reads[node]
+
+    def inside(form: Form) -> list[Form]:
+        node, kept = form
+        parts = _parts(node)
+        if node.op is not RULED:
+            return [wanted(part, kept) for part in parts]
+        rule: Rule = node.attrs["rule"]
+        own = (bits.get(place, 0) for place in node.args[1 : 1 + len(rule.places)])
+        first = wanted(parts[0], reduce(or_, own, kept))
+        return [first, *(wanted(part, kept) for part in parts[1:])]
+
+    found: dict[Form, Node] = {}
+    pending = [wanted(node, 0) for node in values]
+    while pending:
+        form = pending[-1]
+        missing = [one for one in inside(form) if one not in found]
+        if form in found:
+            pending.pop()
+        elif not reads[form[0]]:
+            found[pending.pop()] = form[0]
+        elif missing:
+            pending += missing
+        else:
+            node, kept = pending.pop()
+            parts = [found[one] for one in inside(form)]
+            free = node.op is hold and not kept & bits[node.args[0]]
+            spoken = {n: found.get(wanted(n, kept), n) for n in _spoken(node) if n in reads}
+            found[form] = parts[0] if free else _of(node, parts, spoken)
+    return {node: new for (node, kept), new in found.items() if not kept}
+
+
+def _reads(values: Iterable[Node]) -> dict[Node, int]:
+    """Of every node, also inside loops and rules, the holds below it: a bit for each."""
+    reads: dict[Node, int] = {}
+    count = 0
+    pending = list(values)
+    while pending:
+        node = pending[-1]
+        missing = [part for part in _parts(node) if part not in reads]
+        if node in reads:
+            pending.pop()
+        elif missing:
+            pending += missing
+        else:
+            reads[pending.pop()] = reduce(or_, (reads[part] for part in _parts(node)), 0)
+            if node.op is hold:
+                reads[node] |= 1 << count
+                count += 1
+    return reads
+
+
+def _holds(reads: Mapping[Node, int]) -> dict[Node, int]:
+    """The bit of each hold, in the order in which they were found."""
+    holds = [node for node in reads if node.op is hold]
+    return {node: 1 << number for number, node in enumerate(holds)}
+
+
+def _parts(node: Node) -> tuple[Node, ...]:
+    """What a node is made of: of a loop its body, and of a ruled node its rules, too."""
+    if node.op is LOOP:
+        loop: Loop = node.attrs["loop"]
+        return (*node.args[: len(node.args) - len(arguments(node)[2])], *loop.roots)
+    if node.op is RULED:
+        rule: Rule = node.attrs["rule"]
+        return (*node.args[: 1 + len(rule.places)], *rule.stated)
+    return node.args
+
+
+def _of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node:
+    """The node of other parts; `spoken` are those that the adjoints of a loop speak of."""
+    if tuple(parts) == _parts(node):
+        return node
+    with stamped(node.origin, node.index[0]):
+        if node.op is LOOP:
+            return _loop_of(node, parts, spoken)
+        if node.op is RULED:
+            rule: Rule = node.attrs["rule"]
+            stated = iter(parts[1 + len(rule.places) :])
+            moved = replace(
+                rule,
+                pulled=tuple(None if one is None else next(stated) for one in rule.pulled),
+                pushed=None if rule.pushed is None else next(stated),
+            )
+            return ruled(parts[0], parts[1 : 1 + len(rule.places)], moved)
+        return with_args(node, tuple(parts))
+
+
+def _loop_of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node:
+    loop: Loop = node.attrs["loop"]
+    carried, elements = len(loop.carried), len(loop.elements)
+    steps = parts[carried + elements] if limit(node) is not None else None
+    roots = parts[carried + elements + loop.limited :]
+    moved = replace(
+        loop,
+        nexts=tuple(roots[:carried]),
+        collected=tuple(roots[carried : carried + len(loop.collected)]),
+        until=None if loop.until is None else roots[-1],
+        adjoints=moved_adjoints(loop.adjoints, spoken),
+    )
+    return make_loop(moved, parts[:carried], parts[carried : carried + elements], steps)
+
+
+def _spoken(node: Node) -> Iterable[Node]:
+    """The nodes that the adjoints of a loop speak of."""
+    loop = node.attrs.get("loop") if node.op is LOOP else None
+    for adjoint in loop.adjoints if loop else ():
+        yield from (adjoint.of, adjoint.value)
+        for term in adjoint.terms:
+            yield term.value
+            if term.child is not None:
+                yield term.child

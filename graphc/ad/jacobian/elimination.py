@@ -1,0 +1,120 @@
+"""Mixed elimination: for each block the side with fewer seeds, or a bottleneck between them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import networkx as nx
+
+from graphc.ad.jacobian.seeding import (
+    Label,
+    Pairs,
+    Pass,
+    Passes,
+    aligned_pairs,
+    forward_passes,
+    reverse_passes,
+)
+from graphc.ad.reverse import family_of, of_family, reached_from
+from graphc.ir.graph import Node, dag
+from graphc.ir.loop import LOOP
+from graphc.ir.types import product
+from graphc.ops.linear.contraction import contracted
+
+LARGE = 4096
+
+
+def mixed_passes(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
+) -> Passes:
+    """Each block with the fewest seeds: those of the output, of the path, or of a node between.
+
+    Where every way from a path to an output leads through a node z that needs fewer seeds than
+    both, the block is J(output, z) · J(z, path), forward from z and backward from z: vertex
+    elimination at the narrowest place (Griewank and Walther 2008, §9.2).
+    """
+    backward: dict[str, list[str]] = {}
+    forward: dict[str, list[str]] = {}
+    through: dict[Node, list[tuple[str, str]]] = {}
+    for (out, path), pairs in known.items():
+        node, by = outputs[out], wrt[path]
+        rows, columns = _seeds(node, pairs), _seeds(by, pairs.values())
+        narrow = _bottleneck(node, by, min(rows, columns))
+        if narrow is not None:
+            through.setdefault(narrow, []).append((out, path))
+        elif columns < rows:
+            forward.setdefault(path, []).append(out)
+        else:
+            backward.setdefault(out, []).append(path)
+    found: Passes = {}
+    for out, paths in backward.items():
+        chosen = {path: wrt[path] for path in paths}
+        found |= reverse_passes({out: outputs[out]}, chosen, known, names)
+    for path, outs in forward.items():
+        chosen = {out: outputs[out] for out in outs}
+        found |= forward_passes(chosen, {path: wrt[path]}, known, names)
+    for narrow, blocks in through.items():
+        above = {out: outputs[out] for out, _ in blocks}
+        below = {path: wrt[path] for _, path in blocks}
+        first = aligned_pairs(above, {"": narrow})
+        second = aligned_pairs({"": narrow}, below)
+        down = forward_passes(above, {"": narrow}, first, names)
+        up = reverse_passes({"": narrow}, below, second, names)
+        for out, path in blocks:
+            if (out, "") in down and ("", path) in up:
+                factors = down[out, ""], up["", path]
+                found[out, path] = _chained(*factors, first[out, ""], second["", path])
+    return found
+
+
+def _seeds(node: Node, aligned: Collection[int]) -> int:
+    """How many seeds a node needs; a dim that is not known counts as large.
+
+    So a place is narrow if it is so for large dims; whether that pays is chosen at run time.
+    """
+    size = product([n for axis, n in enumerate(node.shape) if axis not in aligned])
+    return size.evaluate(dict.fromkeys(size.symbols, LARGE))
+
+
+def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
+    """The node that every way from `by` to `output` leads through and that needs fewest seeds."""
+    graph, whole = dag([output]), family_of(by)
+    between = reached_from(graph, [whole])
+    if output not in between or seeds <= 1:
+        return None
+    dominators = nx.immediate_dominators(nx.DiGraph(graph.subgraph(between)), whole)
+    best, node = None, dominators[output]
+    while node is not whole:
+        if node.op is not LOOP and not of_family(node):
+            pairs = aligned_pairs({"": node}, {"": by})["", ""]
+            needed = _seeds(node, pairs)
+            if needed < seeds:
+                best, seeds = node, needed
+        node = dominators[node]
+    return best
+
+
+def _chained(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, int]) -> Pass:
+    """J(output, z) · J(z, path), summed over those axes of z that neither of them has.
+
+    `first` are the pairs of axes of the output and z that are one, `second` those of z and the
+    path. An axis of z that is one of the output or of the path goes by that one's name.
+    """
+    inner = {z: f"by{a}" for z, a in second.items()} | {z: f"of{k}" for k, z in first.items()}
+
+    def of_down(label: Label) -> str:
+        kind, axis = label
+        return inner.get(axis, f"in{axis}") if kind == "by" else f"of{axis}"
+
+    def of_up(label: Label) -> str:
+        kind, axis = label
+        return f"by{axis}" if kind == "by" else inner.get(axis, f"in{axis}")
+
+    terms = [
+        (down.value, tuple(map(of_down, down.labels))),
+        (up.value, tuple(map(of_up, up.labels))),
+    ]
+    axes = dict.fromkeys(axis for _, term in terms for axis in term if not axis.startswith("in"))
+    both = {f"of{k}" for k, z in first.items() if z in second}
+    labels = [("both" if axis in both else axis[:2], int(axis[2:])) for axis in axes]
+    return Pass(contracted(terms, tuple(axes)), tuple(labels))

@@ -1,0 +1,76 @@
+"""What each position of an axis contributes to a scalar: values, gradients, Hessian products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.ad.forward import pushforward
+from graphc.ad.jacobian.blocks import blocks_apart
+from graphc.ad.per_axis import Trace, trace
+from graphc.ad.products import apart, directions, moved_to, tangent_names
+from graphc.ad.reverse import family_of
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node
+from graphc.ops.shape.movement import transpose
+
+
+def gradients_apart(
+    output: tuple[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
+) -> tuple[Node, dict[str, Node]]:
+    """What each position of an axis contributes to a scalar, [P], and to its gradients by path.
+
+    `names` gets those of the nodes that are made. Raises Mismatch where the scalar is no sum over
+    the axis.
+    """
+    found = Trace(per, linear=False, moving={family_of(by) for by in wrt.values()})
+    trace(found, [output[1]])
+    rows = found.rows(output[1])
+    names.setdefault(rows, f"{output[0]}_by_{per}")
+    modes = dict.fromkeys(wrt, "reverse")
+    made = blocks_apart({output[0]: rows}, wrt, modes, names, "d_{path}", per)
+    return rows, {path: block for (_, path), block in made.items()}
+
+
+def members_first(path: str, block: Node) -> Node:
+    """A gradient with the members of a family before the positions, as gradients have them."""
+    if "*" not in path:
+        return block
+    return transpose(block, axes=(1, 0, *range(2, block.rank)))
+
+
+def gradient_per(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    per: Dim,
+    *,
+    with_value: bool,
+) -> Graph:
+    """What each position of an axis contributes to a scalar, [P], and to its gradients by path."""
+    called = dict(names)
+    rows, found = gradients_apart(output, wrt, called, per)
+    results = {f"d {path}": members_first(path, block) for path, block in found.items()}
+    return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
+
+
+def hessian_products_per(
+    name: str,
+    output: tuple[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    per: Dim,
+) -> Graph:
+    """What each position contributes to the gradients, and to products with the Hessian, by path.
+
+    A tangent of a path without the axis is the same for all positions.
+    """
+    node, wrt, called = apart(output[1], wrt, names)
+    _, gradients = gradients_apart((output[0], node), wrt, called, per)
+    moved = pushforward(directions(wrt), gradients.values())
+    results = {f"d {path}": members_first(path, block) for path, block in gradients.items()}
+    products = {
+        f"h {path}": members_first(path, moved_to(moved, block))
+        for path, block in gradients.items()
+    }
+    return Graph(name, {**results, **products}, {**tangent_names(moved, called), **called})

@@ -1,0 +1,171 @@
+"""Derivatives for many seeds at once: a leading axis, and only the seeds that structure leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.ad.align import alignment
+from graphc.ad.batch import batched
+from graphc.ad.forward import pushforward
+from graphc.ad.functions import adjoint_of
+from graphc.ad.per_axis import Apart, Trace, trace
+from graphc.ad.products import adjoint_names, placed, tangent_names
+from graphc.ad.reverse import family_of, pullback
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, with_args
+from graphc.ir.loop import bound, rebuild
+from graphc.ir.types import Shape, product
+from graphc.ops.linear.diagonals import eye
+from graphc.ops.shape.movement import broadcast_to, ones, reshape
+
+Pairs = dict[tuple[str, str], dict[int, int]]
+Label = tuple[str, int]
+"""An axis of a block: ("of", i) of the output, ("by", i) of the path, ("both", i) of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """Derivatives of one output by one path for many seeds: `value` has the axes `labels`."""
+
+    value: Node
+    labels: tuple[Label, ...]
+
+    @property
+    def axes(self) -> list[Label]:
+        """The labels, an axis of both as that of the output."""
+        return [("of", k) if kind == "both" else (kind, k) for kind, k in self.labels]
+
+
+Passes = dict[tuple[str, str], Pass]
+"""By output and path; where nothing reaches, there is none."""
+
+
+def aligned_pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs:
+    """For each block the axes of the output, and those of the path that they are one to one."""
+    found: Pairs = {}
+    for path, by in wrt.items():
+        whole = family_of(by)
+        known = alignment(whole, outputs.values())
+        for out, node in outputs.items():
+            axes = known.get(node, ())[whole.rank - by.rank :]
+            pairs = {k: a for a, k in enumerate(axes) if k is not None and axes.count(k) == 1}
+            found[out, path] = pairs
+    return found
+
+
+def reverse_passes(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
+) -> Passes:
+    """A cotangent for each element of an output, but for the axes that are aligned with a path."""
+    found: Passes = {}
+    for out, node in outputs.items():
+        pairs = {path: known[out, path] for path in wrt}
+        for aligned in dict.fromkeys(frozenset(axes) for axes in pairs.values()):
+            paths = {path: wrt[path] for path in wrt if frozenset(pairs[path]) == aligned}
+            cotangent = bound("cotangent", node.type)
+            adjoints = pullback([(node, cotangent)], [family_of(by) for by in paths.values()])
+            called = adjoint_names(adjoints.values(), names)
+            pulled = {
+                path: adjoint_of(adjoints, by)
+                for path, by in paths.items()
+                if family_of(by) in adjoints
+            }
+            rows, free = seeded(cotangent, aligned, pulled, called, names)
+            for path, value in rows.items():
+                labels = [("of", k) for k in free]
+                labels += [_label(a, pairs[path]) for a in range(wrt[path].rank)]
+                found[out, path] = Pass(value, tuple(labels))
+    return found
+
+
+def _label(axis: int, pairs: Mapping[int, int]) -> Label:
+    """The label of an axis of the path."""
+    both = {a: k for k, a in pairs.items()}
+    return ("both", both[axis]) if axis in both else ("by", axis)
+
+
+def forward_passes(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
+) -> Passes:
+    """A tangent for each element of a path, but for the axes that are aligned with an output."""
+    found: Passes = {}
+    for path, by in wrt.items():
+        pairs = {out: known[out, path] for out in outputs}
+        for aligned in dict.fromkeys(frozenset(axes.values()) for axes in pairs.values()):
+            chosen = {
+                out: outputs[out] for out in outputs if frozenset(pairs[out].values()) == aligned
+            }
+            tangent = bound("tangent", by.type)
+            moved = pushforward({family_of(by): placed(tangent, by)}, chosen.values())
+            called = tangent_names(moved, names)
+            pushed = {out: moved[node] for out, node in chosen.items() if node in moved}
+            columns, free = seeded(tangent, aligned, pushed, called, names)
+            for out, value in columns.items():
+                labels = [("by", a) for a in free]
+                labels += [
+                    ("both", k) if k in pairs[out] else ("of", k) for k in range(outputs[out].rank)
+                ]
+                found[out, path] = Pass(value, tuple(labels))
+    return found
+
+
+def row_passes(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
+) -> Passes:
+    """A cotangent for each element but along axis `per`, whose positions contribute apart."""
+    found: Passes = {}
+    for out, node in outputs.items() if wrt else ():
+        axis = node.shape.index(per)
+        cotangent = bound("cotangent", node.type)
+        adjoints = pullback([(node, cotangent)], [family_of(by) for by in wrt.values()])
+        pulled = {
+            path: adjoint_of(adjoints, by) for path, by in wrt.items() if family_of(by) in adjoints
+        }
+        known = Trace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
+        trace(known, pulled.values())
+        rows = {path: known.rows(adjoint) for path, adjoint in pulled.items()}
+        called = adjoint_names(adjoints.values(), names)
+        swept, free = seeded(cotangent, [axis], rows, called, names)
+        for path, value in swept.items():
+            by = [("by", a) for a in range(wrt[path].rank)]
+            found[out, path] = Pass(value, (*(("of", k) for k in free), ("of", axis), *by))
+    return found
+
+
+def seeded(
+    seed: Node,
+    aligned: Collection[int],
+    results: Mapping[str, Node],
+    called: Mapping[Node, str],
+    names: dict[Node, str],
+) -> tuple[dict[str, Node], list[int]]:
+    """The results for every unit vector in the place of the seed, with its free axes first.
+
+    Along aligned axes one seed of ones serves all positions: their derivatives do not meet.
+    """
+    free = [axis for axis in range(seed.rank) if axis not in aligned]
+    sizes = [seed.shape[axis] for axis in free]
+    count = product(sizes)
+    if count.constant == 1:
+        whole = ones(seed.shape)
+        new = rebuild(results.values(), with_args, {seed: whole})
+    else:
+        new = batched(results.values(), {seed: _unit_vectors(seed.shape, free, count)}, count)
+    for node, name in called.items():
+        if node in new:
+            names.setdefault(new[node], name)
+    shaped = {}
+    for key, node in results.items():
+        value = new.get(node)
+        inner = node.shape
+        if value is None:  # no seed reaches it
+            value = broadcast_to(0.0, shape=(*sizes, *inner))
+        shaped[key] = reshape(value, shape=(*sizes, *inner))
+    return shaped, free
+
+
+def _unit_vectors(shape: Shape, free: Sequence[int], count: Dim) -> Node:
+    """[count, *shape]: seed n is 1 at position n of the free axes, all along the others."""
+    ones = tuple(n if axis in free else Dim.of(1) for axis, n in enumerate(shape))
+    return broadcast_to(reshape(eye(count), shape=(count, *ones)), shape=(count, *shape))

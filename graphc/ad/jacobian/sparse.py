@@ -1,0 +1,235 @@
+"""Sparse Jacobians: structure known at compile time says which entries there are.
+
+An input goes into the computation by selections of its elements: subscripts, gathers, windows,
+changes of shape. The same selections of the elements' positions say which columns are meant; and
+where an axis of the output corresponds to one of the selected array, each row has only the
+columns of its own position. So one seed serves all positions of aligned axes, which is column
+compression (Curtis, Powell and Reid 1974) with groups that are known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from graphc.ad.jacobian.blocks import PASSES
+from graphc.ad.jacobian.matrices import grouped
+from graphc.ad.jacobian.seeding import Pass, aligned_pairs
+from graphc.ad.reverse import of_family
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
+from graphc.ir.loop import LOOP, RULED, rebuild
+from graphc.ir.types import Type, product
+from graphc.ops.elementwise.arithmetic import identity, maximum, where
+from graphc.ops.select.indexing import gather, pick
+from graphc.ops.shape.movement import (
+    arange,
+    broadcast_to,
+    concatenate,
+    expand,
+    in_order,
+    index,
+    reshape,
+    transpose,
+    unindex,
+)
+from graphc.ops.windows.convolution import windows
+
+SELECTIONS = (
+    identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
+)  # fmt: skip
+"""Operations each of whose results is one element of its first argument, or zero."""
+
+
+def sparse_jacobian(
+    name: str,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    mode: str,
+    *,
+    with_value: bool,
+) -> Graph:
+    """The entries of the Jacobian matrix, row after row: `data`, `indices` and `indptr` of a CSR.
+
+    Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
+    selected twice occurs twice: a CSR matrix adds them up.
+    """
+    families = {path for path, node in wrt.items() if of_family(node)}
+    selected = {
+        path: {node: True} if path in families else _frontier(node, [*outputs.values()])
+        for path, node in wrt.items()
+    }
+    stops = {
+        node: stop
+        for path, nodes in selected.items()
+        if path not in families
+        for node, stop in nodes.items()
+    }
+    aliases: dict[Node, Node] = {}
+
+    def alias(old: Node, new: Node) -> Node:
+        """A node of its own: where the graph itself has `id(old)`, that is another."""
+        return aliases.setdefault(old, intern(identity, (new,), {}, new.type, "alone"))
+
+    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+        if node.op not in SELECTIONS:
+            pairs = zip(node.args, args, strict=True)
+            args = tuple(alias(arg, new) if arg in stops else new for arg, new in pairs)
+        new = with_args(node, args)
+        return alias(node, new) if stops.get(node) else new
+
+    new = rebuild(outputs.values(), aliased)
+    moved = {
+        out: alias(node, new[node]) if node in stops else new[node] for out, node in outputs.items()
+    }
+    called = {new[node]: text for node, text in names.items() if node in new}
+    keys = {f"{path} {i}": (path, z) for path, zs in selected.items() for i, z in enumerate(zs)}
+    by = {
+        key: z if path in families else aliases[z]
+        for key, (path, z) in keys.items()
+        if path in families or z in aliases
+    }
+    pairs = aligned_pairs(moved, by)
+    passes = PASSES[mode](moved, by, pairs, called)
+    starts = _starts(wrt)
+    data, indices, counts = [], [], []
+    for out, node in moved.items():
+        parts, columns = [], []
+        for key, alone in by.items():
+            path, z = keys[key]
+            found = passes.get((out, key))
+            if found is not None:
+                places = _columns(z, wrt[path], *starts[path])
+                part, column = _entries(found, places, node, alone, pairs[out, key])
+                parts.append(part)
+                columns.append(column)
+        count = sum((part.shape[-1] for part in parts), Dim.of(0))
+        counts.append((node.type.size, count))
+        if parts:
+            whole = node.type.size * count
+            data.append(reshape(_side_by_side(parts), shape=(whole,)))
+            indices.append(reshape(_side_by_side(columns), shape=(whole,)))
+    results = {
+        "the data": _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
+        "the indices": _end_to_end(indices) if indices else arange(n=Dim.of(0)),
+        "the indptr": _pointers(counts),
+    }
+    if any(_may_lack(z, wrt[path]) for path, z in keys.values()):
+        results["the data"] = where(results["the indices"] > 0, results["the data"], 0.0)
+        results["the indices"] = maximum(results["the indices"], 1)
+    results["the indices"] = results["the indices"] - 1
+    called |= {node: name.removeprefix("the ") for name, node in results.items()}
+    values = dict(moved) if with_value else {}
+    return Graph(name, {**values, **results}, called)
+
+
+def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:
+    """The selections of a source's elements of which something is computed, or that are outputs.
+
+    True where all that goes on from there counts, also further selections: inside a loop, say,
+    selections are not followed.
+    """
+    users: dict[Node, list[Node]] = {}
+    for node in arguments_first(outputs):
+        for arg in node.args:
+            users.setdefault(arg, []).append(node)
+    found: dict[Node, bool] = {}
+    pending = [source]
+    while pending:
+        node = pending.pop()
+        following = list(dict.fromkeys(users.get(node, [])))
+        if any(user.op in (LOOP, RULED, concatenate) for user in following):
+            found[node] = True
+            continue
+        further = [user for user in following if user.op in SELECTIONS]
+        if node in outputs or len(further) < len(following):
+            found[node] = False
+        pending.extend(reversed(further))
+    return found
+
+
+def _may_lack(selected: Node, source: Node) -> bool:
+    """May an element of a selection be none of the source's, but zero?"""
+    while selected is not source and selected.op is not unindex:
+        selected = selected.args[0]
+    return selected is not source
+
+
+def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> Node:
+    """For each element of a selection the column of the source's element, plus 1; 0 for none.
+
+    `stride` is from one member of a family to the next.
+    """
+    size = source.type.size
+    if stride is None:
+        places = reshape(arange(n=size) + (start + 1), shape=source.shape)
+    else:
+        members, inner = source.shape[0], product(source.shape[1:])
+        rows = expand(arange(n=members) * stride, axes=(1,))
+        columns = expand(arange(n=inner) + (start + 1), axes=(0,))
+        places = reshape(rows + columns, shape=source.shape)
+    steps = []
+    while selected is not source:
+        steps.append(selected)
+        selected = selected.args[0]
+    for step in reversed(steps):  # by the same indices, also where these are computed of the source
+        args = (places, *step.args[1:])
+        places = intern(step.op, args, step.attrs, Type("int", step.shape))
+    return places
+
+
+def _entries(
+    found: Pass, places: Node, output: Node, by: Node, pairs: Mapping[int, int]
+) -> tuple[Node, Node]:
+    """The entries that a pass gives, [output size, n], and the column of each, or -1.
+
+    A pass through a node between may have both axes of a pair, where that node has neither.
+    """
+    free = [a for a in range(by.rank) if ("by", a) in found.axes]
+    pairs = {k: a for k, a in pairs.items() if a not in free}
+    target = [("of", k) for k in range(output.rank)] + [("by", a) for a in free]
+    value = in_order(found.value, [found.axes.index(label) for label in target])
+    count = product([by.shape[a] for a in free])
+    aligned = [k for k in range(output.rank) if k in pairs]
+    moved = in_order(places, [*(pairs[k] for k in aligned), *free])
+    missing = tuple(k for k in range(output.rank) if k not in pairs)
+    whole = (*output.shape, *(by.shape[a] for a in free))
+    stretched = broadcast_to(expand(moved, axes=missing) if missing else moved, shape=whole)
+    shape = (output.type.size, count)
+    return reshape(value, shape=shape), reshape(stretched, shape=shape)
+
+
+def _starts(wrt: Mapping[str, Node]) -> dict[str, tuple[Dim, Dim | None]]:
+    """The first column of each path, and the columns from one member of a family to the next."""
+    starts: dict[str, tuple[Dim, Dim | None]] = {}
+    column = Dim.of(0)
+    for group in grouped(tuple(wrt)):
+        if "*" not in group[0]:
+            starts[group[0]] = column, None
+            column = column + wrt[group[0]].type.size
+            continue
+        inner = [product(wrt[path].shape[1:]) for path in group]
+        stride = sum(inner, Dim.of(0))
+        for number, path in enumerate(group):
+            starts[path] = column + sum(inner[:number], Dim.of(0)), stride
+        column = column + wrt[group[0]].shape[0] * stride
+    return starts
+
+
+def _side_by_side(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else concatenate(*parts, axis=1)
+
+
+def _end_to_end(parts: Sequence[Node]) -> Node:
+    return parts[0] if len(parts) == 1 else concatenate(*parts, axis=0)
+
+
+def _pointers(counts: Sequence[tuple[Dim, Dim]]) -> Node:
+    """Where each row starts: (rows, entries a row) of the outputs, one after the other."""
+    parts, start = [], Dim.of(0)
+    for rows, count in counts:
+        offsets = arange(n=rows) * count
+        parts.append(offsets if start.constant == 0 else offsets + start)
+        start = start + rows * count
+    parts.append(arange(n=Dim.of(1)) + start)
+    return _end_to_end(parts)

@@ -1,0 +1,106 @@
+"""Loops that are maps: steps that read no other step, taken side by side along one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from graphc.ad.batch import batched
+from graphc.ir.dims import Dim
+from graphc.ir.graph import DIM, Node, arguments_first, stamped, with_args
+from graphc.ir.loop import (
+    LOOP,
+    RESULT,
+    RULED,
+    Loop,
+    arguments,
+    body,
+    everywhere,
+    limit,
+    make_loop,
+    mentions,
+    result,
+)
+from graphc.ir.types import same
+from graphc.ops.define.batching import first
+from graphc.ops.shape.movement import arange, broadcast_to
+
+
+def side_by_side(
+    results: Iterable[Node], count: Dim, wrt: Collection[Node] = ()
+) -> dict[Node, Node]:
+    """Map what the results reach: loops of so many steps that carry nothing become operations.
+
+    So a position of the axis that they run along is a position of arrays, as everywhere else.
+    What is derived by stays what it is.
+    """
+    return _mapped(results, {node: node for node in wrt}, count)
+
+
+def _mapped(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) -> dict[Node, Node]:
+    new = dict(known)
+    stacks: dict[Node, list[Node]] = {}
+    for node in arguments_first(results, new):
+        with stamped(node.origin, node.index[0]):
+            if node.op is LOOP:
+                loop = _with_body(node, new, count)
+                found = _stacks(node, loop, new, count)
+                if found is None:
+                    new[node] = _made(node, loop, new)
+                else:
+                    stacks[node] = found
+            elif node.op is RESULT and node.args[0] in stacks:
+                new[node] = stacks[node.args[0]][node.attrs["number"]]
+            elif node.op is RESULT:
+                new[node] = result(new[node.args[0]], node.attrs["number"])
+            else:
+                new[node] = with_args(node, tuple(new[arg] for arg in node.args))
+    return new
+
+
+def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
+    """The loop of a node on new arguments, with the maps in its body taken side by side."""
+    loop: Loop = node.attrs["loop"]
+    _, _, outer = arguments(node)
+    inside = {n: n for n in loop.bound} | {n: new[n] for n in outer}
+    moved = _mapped(loop.roots, inside, count)
+    return replace(
+        loop,
+        nexts=tuple(moved[n] for n in loop.nexts),
+        collected=tuple(moved[n] for n in loop.collected),
+        until=None if loop.until is None else moved[loop.until],
+        adjoints=(),
+    )
+
+
+def _made(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
+    initials, sources, _ = arguments(node)
+    steps = limit(node)
+    limits = None if steps is None else new[steps]
+    return make_loop(loop, [new[n] for n in initials], [new[n] for n in sources], limits)
+
+
+def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> list[Node] | None:
+    """What a loop collects, computed for all steps at once; None where it is no such map.
+
+    The derivatives that a user states are of one step, and stay in it.
+    """
+    inside = body(loop)
+    if loop.carried or loop.until is not None or not same(loop.count, count):
+        return None
+    if any(below.op is RULED for below in everywhere(loop.collected)):
+        return None
+    _, sources, _ = arguments(node)
+    leading = {
+        element.node: first(new[source], element.axis)
+        for element, source in zip(loop.elements, sources, strict=True)
+    }
+    for one in inside:
+        linear = one.attrs["value"].linear_in(loop.index) if one.op is DIM else None
+        if linear is not None:
+            factor, offset = linear
+            leading[one] = arange(n=count) * factor + (offset + loop.first * factor)
+        elif mentions(one, loop.index) or (one.op not in (LOOP, RESULT) and one.op.batch is None):
+            return None
+    found = batched(loop.collected, leading, count)
+    return [found.get(n) or broadcast_to(n, shape=(count, *n.shape)) for n in loop.collected]

@@ -1,0 +1,405 @@
+"""What each position of an axis contributes: sums over the axis that are not taken.
+
+A node is *apart* along an axis of length P if slice p of it depends on position p of the data
+alone. A sum of such slices over p is what the positions contribute to it; everything that is
+linear in such a sum has contributions too. Nothing is computed twice for that: where a product
+sums over the axis, the product of each position is kept instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from graphc.ad.batch import batched
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, Op, arguments_first, as_node, dag, topological
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
+from graphc.ir.types import Mismatch, product, same
+from graphc.ops.define.batching import first
+from graphc.ops.define.families import normal_axes
+from graphc.ops.elementwise.arithmetic import (
+    accumulate,
+    hold,
+    minus,
+    negative,
+    over,
+    plus,
+    times,
+    where,
+)
+from graphc.ops.linear.diagonals import eye
+from graphc.ops.linear.products import matmul
+from graphc.ops.reduce.reductions import count, mean, sum_
+from graphc.ops.select.indexing import scatter
+from graphc.ops.shape.movement import broadcast_to, expand, full_array, reshape
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Where a node has the axis: axis `axis` is outer × P × inner, row by row."""
+
+    axis: int
+    outer: Dim = field(default_factory=lambda: Dim.of(1))
+    inner: Dim = field(default_factory=lambda: Dim.of(1))
+
+    def at(self, axis: int) -> Apart:
+        return Apart(axis, self.outer, self.inner)
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of a graph's nodes: who is apart, who moves, and who is a sum of positions.
+
+    `moving` are the nodes whose contributions are asked for; others are data. `contributions` has
+    for nodes that sum over the axis what each position contributes, with a leading axis.
+    """
+
+    per: Dim
+    linear: bool  # is everything that moves linear in it, as in a pullback?
+    apart: dict[Node, Apart] = field(default_factory=dict)
+    moving: set[Node] = field(default_factory=set)
+    summed: set[Node] = field(default_factory=set)
+    contributions: dict[Node, Node] = field(default_factory=dict)
+
+    def rows(self, node: Node) -> Node:
+        """What each position contributes to a node, with the positions first."""
+        if node in self.apart:
+            return _first(node, self.apart[node], self.per)
+        if node not in self.summed:
+            raise mixed(node, self.per)
+        return batched([node], self.contributions, self.per, among=self.summed)[node]
+
+
+def mixed(node: Node, per: Dim) -> Mismatch:
+    """The refusal, which names the operation that mixes the axis."""
+    what = "a rule" if node.op in (RULED, hold) else f"`{node.op.name}`"
+    where_ = "" if node.origin is None else f", here: `{' '.join(node.origin.span.text.split())}`"
+    return Mismatch(
+        "E408",
+        f"axis {per} cannot be kept apart: {what} mixes its positions{where_}",
+        f"leave out `per {per}`, or let each position be computed without the others",
+    )
+
+
+def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -> None:
+    """Follow the axis through everything that the results reach."""
+    for node in topological(results, set(given)):
+        if node in found.apart or node in found.summed or node in given:
+            continue
+        if node.op is LOOP:
+            _trace_loop(found, node)
+        elif node.op is RESULT:
+            _trace_end(found, node)
+        elif node.op is RULED:
+            if node.args[0] in found.summed and not found.linear:
+                raise mixed(node, found.per)  # its rule is for the sum, not for what it is made of
+            _copy(found, node.args[0], node)
+        else:
+            _trace_node(found, node)
+
+
+def _copy(found: Trace, old: Node, new: Node) -> None:
+    if old in found.apart:
+        found.apart[new] = found.apart[old]
+    for group in (found.moving, found.summed):
+        if old in group:
+            group.add(new)
+
+
+def _trace_node(found: Trace, node: Node) -> None:
+    moving = [arg for arg in node.args if arg in found.moving]
+    if node.type.dtype != "float" or node in found.moving:
+        moving = []
+    if moving:
+        found.moving.add(node)
+    if any(arg in found.summed for arg in moving):
+        if not found.linear and node.op in (plus, minus):
+            found.contributions[node] = _shared(found, node)
+        elif not found.linear and not _linear_in(node, moving, found.summed):
+            raise mixed(_mixer(found, node), found.per)
+        for arg in moving:
+            if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
+                found.contributions[arg] = _spread_out(arg, found.apart[arg], found.per)
+        found.summed.add(node)
+        return
+    places = {
+        slot: _moved(node, slot, found.apart[arg], found.per)
+        for slot, arg in enumerate(node.args)
+        if arg in found.apart and (arg in moving or not found.linear)
+    }
+    agreed = set(places.values())
+    if len(agreed) == 1 and None not in agreed:
+        found.apart[node] = next(place for place in agreed if place is not None)
+        return
+    if not moving or not places:
+        own = [axis for axis, size in enumerate(node.shape) if size == found.per]
+        if own and not any(found.per in arg.shape for arg in moving):
+            found.apart[node] = Apart(own[0])
+        return
+    whole = [arg for arg in moving if arg in found.apart]
+    if not whole or any(places[node.args.index(arg)] is not None for arg in whole):
+        raise mixed(node, found.per)
+    if node.op in _SUMS:
+        found.contributions[node] = _SUMS[node.op](found, node)
+    elif found.linear or node.op.structure == "linear":
+        for arg in whole:
+            found.contributions[arg] = _spread_out(arg, found.apart[arg], found.per)
+    else:
+        raise mixed(node, found.per)
+    found.summed.add(node)
+
+
+def _shared(found: Trace, node: Node) -> Node:
+    """A sum in which a term may be of no position: each position has an equal share of that."""
+    rows = []
+    for arg in node.args:
+        if arg in found.summed:
+            rows.append(found.rows(arg))
+        elif any(found.per in below.shape for below in arguments_first([arg])):
+            raise mixed(_mixer(found, node), found.per)
+        else:
+            whole = broadcast_to(arg, shape=(found.per, *arg.shape))
+            rows.append(whole / as_node(found.per))
+    assert node.op.batch is not None
+    return node.op.batch(node, tuple(rows), (True,) * len(rows), found.per)
+
+
+def _mixer(found: Trace, node: Node) -> Node:
+    """What put the positions together: the node itself, or what it reads if it has the axis."""
+    while found.per in node.shape:
+        before = [arg for arg in node.args if arg in found.summed and arg in found.moving]
+        if not before:
+            break
+        node = before[0]
+    return node
+
+
+def _linear_in(node: Node, moving: Collection[Node], summed: Collection[Node]) -> bool:
+    """Is a node linear in its moving arguments together, and zero where they are?"""
+    if not all(arg in summed for arg in moving):
+        return False
+    floats = [arg for arg in node.args if arg.type.dtype == "float"]
+    if node.op in (plus, minus, accumulate):
+        return len(moving) == len(floats)
+    if node.op is times:
+        return len(moving) == 1
+    if node.op is over:
+        return node.args[1] not in moving
+    if node.op is where:
+        return len(moving) == len(floats)
+    return node.op is negative or (node.op.structure == "linear" and len(moving) == len(floats))
+
+
+def _moved(node: Node, slot: int, place: Apart, per: Dim) -> Apart | None:
+    """Where an argument's axis is in the result."""
+    if node.op is reshape:
+        return _reshaped(node, place, per)
+    axis = node.op.axes(node)[slot][place.axis]
+    return None if axis is None else place.at(axis)
+
+
+def _reshaped(node: Node, place: Apart, per: Dim) -> Apart | None:
+    """The axis of the result in which the positions lie, whatever else lies in it."""
+    before = product(node.args[0].shape[: place.axis]) * place.outer
+    for axis, size in enumerate(node.shape):
+        lead = product(node.shape[:axis])
+        outer = _quotient(before, lead)
+        inner = None if outer is None else _quotient(size, outer * per)
+        if outer is not None and inner is not None:
+            return Apart(axis, outer, inner)
+    return None
+
+
+def _quotient(size: Dim, by: Dim) -> Dim | None:
+    """size / by where that is whole."""
+    if by.constant == 0:
+        return None
+    quotient = size // by
+    return quotient if same(quotient * by, size) else None
+
+
+# ---- loops --------------------------------------------------------------------------------------
+
+
+def _trace_loop(found: Trace, node: Node) -> None:
+    """A loop's body: what is known of a carried value holds from the first step to the last."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, outer = arguments(node)
+    for element, source in zip(loop.elements, sources, strict=True):
+        if source in found.apart:
+            place = found.apart[source]
+            if place.axis == element.axis:
+                if source in found.moving:
+                    raise mixed(node, found.per)
+                continue
+            found.apart[element.node] = place.at(place.axis - (place.axis > element.axis))
+        if source in found.moving:
+            found.moving.add(element.node)
+        if source in found.summed:
+            found.summed.add(element.node)
+    for carried, initial in zip(loop.carried, initials, strict=True):
+        _copy(found, initial, carried)
+    while True:
+        before = _known(found, loop)
+        inside = [n for n in dag(loop.results, given={*outer, *loop.bound}) if n not in outer]
+        for n in set(inside) - set(loop.bound):
+            found.apart.pop(n, None)
+            found.contributions.pop(n, None)
+            found.moving.discard(n)
+            found.summed.discard(n)
+        trace(found, loop.results, given={*outer, *loop.bound})
+        for carried, following in zip(loop.carried, loop.nexts, strict=True):
+            places = {found.apart[n] for n in (carried, following) if n in found.apart}
+            if len(places) > 1:
+                raise mixed(node, found.per)
+            _copy(found, following, carried)
+            if carried in found.summed:
+                found.apart.pop(carried, None)
+        if _known(found, loop) == before:
+            break
+    for carried, initial in zip(loop.carried, initials, strict=True):
+        for one in (initial, loop.follow[carried]) if carried in found.summed else ():
+            if one in found.apart:  # each position alone, zeros elsewhere
+                found.contributions[one] = _spread_out(one, found.apart[one], found.per)
+            elif one not in found.summed and not (found.linear or _is_zero(one)):
+                raise mixed(node, found.per)
+
+
+def _is_zero(node: Node) -> bool:
+    value = node.attrs["value"] if node.op is full_array else node.value
+    return isinstance(value, int | float) and value == 0
+
+
+def _known(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
+    return [(found.apart.get(c), c in found.moving, c in found.summed) for c in loop.carried]
+
+
+def _trace_end(found: Trace, node: Node) -> None:
+    loop: Loop = node.args[0].attrs["loop"]
+    number = node.attrs["number"]
+    if number == STEPS:
+        return
+    stacked = number >= len(loop.carried)
+    inner = loop.results[number] if stacked else loop.carried[number]
+    if inner in found.apart:
+        place = found.apart[inner]
+        found.apart[node] = place.at(place.axis + 1) if stacked else place
+    for group in (found.moving, found.summed):
+        if inner in group:
+            group.add(node)
+
+
+# ---- contributions ------------------------------------------------------------------------------
+
+
+def _first(x: Node, place: Apart, per: Dim) -> Node:
+    """[P, …]: the positions first, and what else lies in their axis in its place, if anything."""
+    sliced = _slices(x, place, per)
+    if place.outer.constant == 1 and place.inner.constant == 1:
+        shape = tuple(n for i, n in enumerate(x.shape) if i != place.axis)
+        return reshape(sliced, shape=(per, *shape))
+    return sliced
+
+
+def _slices(x: Node, place: Apart, per: Dim) -> Node:
+    """[P, *shape], in which the axis is only what lies in it beside the positions."""
+    axis, shape = place.axis, x.shape
+    if place.outer.constant == 1 and place.inner.constant == 1:
+        front = first(x, axis)
+        return expand(front, axes=(axis + 1,))
+    parted = reshape(x, shape=(*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :]))
+    front = first(parted, axis + 1)
+    rest = place.outer * place.inner
+    return reshape(front, shape=(per, *shape[:axis], rest, *shape[axis + 1 :]))
+
+
+def _spread_out(x: Node, place: Apart, per: Dim) -> Node:
+    """[P, *shape]: position p of x in row p, and zeros elsewhere."""
+    axis, shape = place.axis, x.shape
+    parted = (*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :])
+    mask = reshape(
+        eye(per),
+        shape=(per, *(per if i == axis + 1 else Dim.of(1) for i in range(len(parted)))),
+    )
+    rows = where(mask > 0, expand(reshape(x, shape=parted), axes=(0,)), 0.0)
+    return reshape(broadcast_to(rows, shape=(per, *parted)), shape=(per, *shape))
+
+
+def _kept(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
+    """The node's operation on each position alone; `axes` are where its arguments have them."""
+    slices = [
+        _slices(arg, axes[slot], found.per) if slot in axes else arg
+        for slot, arg in enumerate(node.args)
+    ]
+    parts = [
+        bound("slice", arg.type.with_shape(slices[slot].shape[1:])) if slot in axes else arg
+        for slot, arg in enumerate(node.args)
+    ]
+    one = node.op(*parts, **node.attrs)
+    leads = tuple(slot in axes for slot in range(len(node.args)))
+    assert one.op.batch is not None
+    return reshape(
+        one.op.batch(one, tuple(slices), leads, found.per), shape=(found.per, *node.shape)
+    )
+
+
+def _kept_sum(found: Trace, node: Node) -> Node:
+    x = node.args[0]
+    place = found.apart[x]
+    rest = [a for a in normal_axes(node.attrs["axis"], x.rank, "sum") if a != place.axis]
+    rows = _slices(x, place, found.per)
+    if place == Apart(place.axis):
+        rows = _first(x, place, found.per)
+        axes = [a + (a < place.axis) for a in rest]
+    else:
+        axes = [a + 1 for a in sorted([*rest, place.axis])]
+    total = sum_(rows, axis=tuple(axes), keepdims=False) if axes else rows
+    return reshape(total, shape=(found.per, *node.shape))
+
+
+def _kept_mean(found: Trace, node: Node) -> Node:
+    x, axis = node.args[0], node.attrs["axis"]
+    return _kept_sum(found, node) / count(x, axis)
+
+
+def _kept_product(found: Trace, node: Node) -> Node:
+    """A matrix product that sums over the axis: of both factors the same positions."""
+    x, y = node.args
+    inner = {0: x.rank - 1, 1: max(y.rank - 2, 0)}
+    place = next(found.apart[arg] for arg in node.args if arg in found.moving)
+    for slot, arg in enumerate(node.args):
+        if arg in found.moving and arg in found.apart and found.apart[arg] != place.at(inner[slot]):
+            raise mixed(node, found.per)
+    if place == Apart(place.axis) and max(x.rank, y.rank) <= 2:
+        rows = [_first(n, place.at(inner[i]), found.per) for i, n in enumerate(node.args)]
+        return _outer_products(found, node, rows)
+    return _kept(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
+
+
+def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
+    """Of matrices and vectors the product of each position: rows by columns."""
+    x, y = factors
+    if x.rank == y.rank == 2:
+        x, y = expand(x, axes=(2,)), expand(y, axes=(1,))
+    elif x.rank < y.rank:
+        x = expand(x, axes=(1,))
+    elif y.rank < x.rank:
+        y = expand(y, axes=(1,))
+    return reshape(x * y, shape=(found.per, *node.shape))
+
+
+def _kept_scatter(found: Trace, node: Node) -> Node:
+    """Rows added up by index: of the rows and their indices the same positions."""
+    rows, _ = node.args
+    place, axis = found.apart[rows], node.attrs["axis"]
+    return _kept(found, node, {0: place, 1: place.at(place.axis - axis)})
+
+
+_SUMS: dict[Op, Callable[[Trace, Node], Node]] = {
+    sum_: _kept_sum,
+    mean: _kept_mean,
+    matmul: _kept_product,
+    scatter: _kept_scatter,
+}
+"""Operations that sum over an axis, and what each position contributes to the sum."""

@@ -1,0 +1,108 @@
+"""Products with Jacobians and Hessians: tangents in, tangents or gradients out, as graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graphc.ad.forward import pushforward
+from graphc.ad.functions import adjoint_of, labels
+from graphc.ad.reverse import family_of, pullback
+from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
+from graphc.ir.loop import rebuild
+from graphc.ops.elementwise.arithmetic import identity, total
+from graphc.ops.shape.movement import filled, unindex
+
+
+def tangents(
+    name: str, outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
+) -> Graph:
+    """The outputs, and the tangents (new sources, by path) pushed forward to them."""
+    moved = pushforward(directions(wrt), outputs.values())
+    results = {f"t {out}": moved_to(moved, node) for out, node in outputs.items()}
+    return Graph(name, {**outputs, **results}, {**tangent_names(moved, names), **names})
+
+
+def hessian_products(
+    name: str, output: Node, wrt: Mapping[str, Node], names: Mapping[Node, str]
+) -> Graph:
+    """The gradients of a scalar, and the products of its Hessian with the tangents, by path.
+
+    Forward over reverse: the tangents of the gradients (Pearlmutter 1994, "Fast exact
+    multiplication by the Hessian").
+    """
+    output, wrt, names = apart(output, wrt, names)
+    gradients, adjoints = gradients_of(output, wrt)
+    called = adjoint_names(adjoints.values(), names)
+    moved = pushforward(directions(wrt), gradients.values())
+    products = {f"h {path}": moved_to(moved, node) for path, node in gradients.items()}
+    results = {f"d {path}": node for path, node in gradients.items()}
+    spoken = tuple(adjoints.values())
+    known = {**tangent_names(moved, {**called, **names}), **names}
+    return Graph(name, {**results, **products}, known, spoken, labels(spoken, names))
+
+
+def gradients_of(
+    output: Node, wrt: Mapping[str, Node]
+) -> tuple[dict[str, Node], dict[Node, Adjoint]]:
+    """The gradients of a scalar by path, and the adjoints on the way."""
+    adjoints = pullback([(output, as_node(1.0))], [family_of(node) for node in wrt.values()])
+    return {path: adjoint_of(adjoints, node) for path, node in wrt.items()}, adjoints
+
+
+def directions(wrt: Mapping[str, Node]) -> dict[Node, Node]:
+    """A tangent (a new source) for each path; a member of a family has its place in the whole."""
+    terms: dict[Node, list[Node]] = {}
+    for path, node in wrt.items():
+        tangent = source(TANGENT, path, node.type)
+        terms.setdefault(family_of(node), []).append(placed(tangent, node))
+    return {node: total(found) for node, found in terms.items()}
+
+
+def placed(tangent: Node, node: Node) -> Node:
+    """The tangent of a member of a family as one of the whole; every other as it is."""
+    whole = family_of(node)
+    if whole is node:
+        return tangent
+    return unindex(tangent, items=node.attrs["items"], shape=whole.shape)
+
+
+def moved_to(moved: Mapping[Node, Node], node: Node) -> Node:
+    """The tangent of a node; zeros where nothing reaches it."""
+    return moved[node] if node in moved else filled(0.0, node.shape)
+
+
+def tangent_names(moved: Mapping[Node, Node], names: Mapping[Node, str]) -> dict[Node, str]:
+    """The tangent of a named node is called `t_name`."""
+    return {
+        tangent: f"t_{names[node]}"
+        for node, tangent in moved.items()
+        if node in names and tangent.op is not TANGENT
+    }
+
+
+def adjoint_names(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
+    return {a.value: f"d_{names[a.of]}" for a in adjoints if a.of in names}
+
+
+def apart(
+    output: Node, wrt: Mapping[str, Node], names: Mapping[Node, str]
+) -> tuple[Node, dict[str, Node], dict[Node, str]]:
+    """The same graph, in which each computed node of `wrt` goes into its children by an alias.
+
+    A second derivative by an intermediate node z moves z for its children, and not for the
+    derivatives of z itself, which may be written in terms of its value: tanh' is 1 - z².
+    """
+    computed = {family_of(node) for node in wrt.values() if family_of(node).args}
+    if not computed:
+        return output, dict(wrt), dict(names)
+    aliases: dict[Node, Node] = {}
+
+    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+        new = with_args(node, args)
+        if node in computed:
+            aliases[node] = identity(new)
+        return aliases.get(node, new)
+
+    new = rebuild([output, *computed], aliased)
+    called = {new[node]: name for node, name in names.items() if node in new}
+    return new[output], {path: new.get(node, node) for path, node in wrt.items()}, called

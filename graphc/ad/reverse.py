@@ -1,0 +1,128 @@
+"""Reverse mode: outputs and their cotangents -> the cotangents of chosen nodes, as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import networkx as nx
+
+from graphc.ad.custom import pull_rule
+from graphc.ad.holding import released
+from graphc.ad.reverse_loops import pull_loop
+from graphc.ad.stable_forms import stabilised
+from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
+from graphc.ir.loop import LOOP, RESULT, RULED, moved_adjoints
+from graphc.ir.types import Mismatch, same_shape
+from graphc.ops.define.families import composite
+from graphc.ops.elementwise.arithmetic import total
+from graphc.ops.shape.movement import broadcast_to, index, unbroadcast
+
+
+def pullback(
+    seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node], given: Collection[Node] = ()
+) -> dict[Node, Adjoint]:
+    """The adjoint of every node between `wrt` and the seeded outputs, in the order computed.
+
+    A seed is an output with its cotangent. In reverse topological order,
+
+        adjoint(x_i) = Σ over children j of (∂x_j/∂x_i)ᵀ adjoint(x_j)
+
+    (Griewank and Walther 2008, §3.2), where the children are the out-edges of the DAG: an
+    operand that occurs twice is two edges. A node that no seeded output depends on, or only
+    through what has no derivative, is left out: its adjoint is zero. What is `given` is not
+    looked behind: inside a loop, that is what comes from outside.
+    """
+    outputs = [output for output, _ in seeds]
+    graph = dag(outputs, given=set(given))
+    active = reached_from(graph, wrt)
+    cotangents: dict[Node, list[Node]] = {}
+    for output, cotangent in seeds:
+        cotangents.setdefault(output, []).append(cotangent)
+    adjoints: dict[Node, Adjoint] = {}
+    pulled: dict[Node, Sequence[Node | None]] = {}
+    for node in reversed([n for n in topological(outputs, set(given)) if n in active]):
+        if node.op is LOOP:
+            ends = {
+                c.attrs["number"]: adjoints[c].value
+                for c in graph.successors(node)
+                if c in adjoints
+            }
+            if ends:
+                with stamped(node.origin):
+                    pulled[node] = pull_loop(node, ends, active, pullback)
+            continue
+        with stamped(node.origin):
+            terms = [Term(cotangent, None, 0) for cotangent in cotangents.get(node, ())]
+            for child, slot in _children(graph, node):
+                value = pulled[child][slot] if child in pulled else None
+                if value is not None:
+                    with stamped(child.origin):  # what is declared has no statement of its own
+                        terms.append(Term(fitted(value, node), child, slot))
+            if terms:
+                adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
+                if node.op is not RESULT and node not in given:
+                    pulled[node] = _pulled(adjoints[node].value, node)
+    if any(node.op is RULED for node in active):
+        new = released(adjoint.value for adjoint in adjoints.values())
+        moved = moved_adjoints(adjoints.values(), new) if new else ()
+        adjoints |= zip(adjoints, moved, strict=False)
+    return adjoints
+
+
+def _pulled(ct: Node, node: Node) -> Sequence[Node | None]:
+    return pull_rule(ct, node, pullback) if node.op is RULED else node.op.vjp(ct, node)
+
+
+def reached_from(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
+    """The float nodes that some node of `wrt` reaches through float nodes."""
+    reached: set[Node] = set()
+    pending = [node for node in wrt if node in graph]
+    while pending:
+        node = pending.pop()
+        if node not in reached and node.type.dtype == "float":
+            reached.add(node)
+            pending.extend(graph.successors(node))
+    return reached
+
+
+def _children(graph: nx.MultiDiGraph[Node], node: Node) -> list[tuple[Node, int]]:
+    """The uses of a node, the last one first: the order in which their cotangents are known."""
+    edges = [(child, slot) for _, child, slot in graph.out_edges(node, keys=True)]
+    return sorted(edges, key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
+
+
+def fitted(cotangent: Node, node: Node) -> Node:
+    """A contribution in the shape of the node: summed where it was stretched, else repeated."""
+    fitted = unbroadcast(cotangent, node.type) if cotangent.rank >= node.rank else cotangent
+    if not same_shape(fitted.shape, node.shape):
+        fitted = broadcast_to(fitted, shape=node.shape)
+    assert fitted.type.dtype == "float", (cotangent, node)
+    assert same_shape(fitted.shape, node.shape), (cotangent, node)
+    return fitted
+
+
+@composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")
+def gradient_node(y: Node, x: Node) -> Node:
+    """dy/dx as a node; raises Mismatch where y is no scalar or does not depend on x."""
+    if y.rank or y.type.dtype != "float":
+        raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
+    if x.type.dtype != "float":
+        raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
+    whole = family_of(x)
+    graph = dag([y])
+    y = stabilised(y, whole, graph.nodes - reached_from(graph, [whole]))
+    adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
+    if adjoint is None:
+        raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")
+    return adjoint.value if whole is x else with_args(x, (adjoint.value,))
+
+
+def family_of(node: Node) -> Node:
+    """The family that a parameter belongs to; every other node as it is."""
+    return node.args[0] if node.args and of_family(node) else node
+
+
+def of_family(node: Node) -> bool:
+    """Is a node a family of parameters, or a member of one?"""
+    whole = node.args[0] if node.op is index else node
+    return bool(whole.attrs.get("family", False))

@@ -1,0 +1,236 @@
+"""Stable forms: what is written naively and loses digits or overflows becomes its own operation.
+
+These are equal in exact arithmetic, not bit for bit. They are applied to what the user wrote,
+before it is differentiated: by `grad` in a file, and by what a module derives (`rewrite.stable`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.ir.graph import Node, Op, intern, with_args
+from graphc.ir.loop import everywhere, rebuild
+from graphc.ops.elementwise.activation import log_sigmoid, sigmoid, softplus
+from graphc.ops.elementwise.arithmetic import absolute, minus, negative, plus, power, times
+from graphc.ops.elementwise.elementary import exp, expm1, hypot, log, log1mexp, log1p, sqrt
+from graphc.ops.elementwise.special import erf, erfc
+from graphc.ops.reduce.reductions import log_softmax, logsumexp, softmax, sum_
+from graphc.ops.reduce.statistics import deviation, euclidean_norm, norm, variance
+
+
+def log_of_softmax(node: Node) -> Node | None:
+    """log(softmax(x)) -> log_softmax(x)."""
+    if node.op is log and node.args[0].op is softmax:
+        return log_softmax(node.args[0].args[0], **node.args[0].attrs)
+    return None
+
+
+def log_of_sigmoid(node: Node) -> Node | None:
+    """log(sigmoid(x)) -> log_sigmoid(x)."""
+    if node.op is log and node.args[0].op is sigmoid:
+        return log_sigmoid(node.args[0].args[0])
+    return None
+
+
+def log_of_one_and_exp(node: Node) -> Node | None:
+    """log(1 + exp(x)) -> softplus(x)."""
+    rest = _beside_one(node.args[0]) if node.op is log else None
+    return softplus(rest.args[0]) if rest is not None and rest.op is exp else None
+
+
+def log_of_sum_of_exp(node: Node) -> Node | None:
+    """log(sum(exp(x))) -> logsumexp(x)."""
+    if node.op is log and node.args[0].op is sum_ and node.args[0].args[0].op is exp:
+        return logsumexp(node.args[0].args[0].args[0], **node.args[0].attrs)
+    return None
+
+
+def exp_less_one(node: Node) -> Node | None:
+    """exp(x) - 1 -> expm1(x)."""
+    if node.op is minus and node.args[0].op is exp and _is_one(node.args[1]):
+        return expm1(node.args[0].args[0])
+    return None
+
+
+def one_less_exp(node: Node) -> Node | None:
+    """1 - exp(x) -> -expm1(x)."""
+    rest = _from_one(node)
+    return -expm1(rest.args[0]) if rest is not None and rest.op is exp else None
+
+
+def one_less_sigmoid(node: Node) -> Node | None:
+    """1 - sigmoid(x) -> sigmoid(-x)."""
+    rest = _from_one(node)
+    return sigmoid(-rest.args[0]) if rest is not None and rest.op is sigmoid else None
+
+
+def one_less_erf(node: Node) -> Node | None:
+    """1 - erf(x) -> erfc(x), 1 - erfc(x) -> erf(x)."""
+    rest = _from_one(node)
+    others = {erf: erfc, erfc: erf}
+    return None if rest is None or rest.op not in others else others[rest.op](*rest.args)
+
+
+def log_of_one_less_exp(node: Node) -> Node | None:
+    """log(1 - exp(x)), which is log(-expm1(x)) by now -> log1mexp(x)."""
+    if node.op is not log or node.args[0].op is not negative:
+        return None
+    lost = node.args[0].args[0]
+    return log1mexp(*lost.args) if lost.op is expm1 else None
+
+
+def log_of_one_and(node: Node) -> Node | None:
+    """log(1 + x) -> log1p(x), log(1 - x) -> log1p(-x)."""
+    if node.op is not log:
+        return None
+    rest, lost = _beside_one(node.args[0]), _from_one(node.args[0])
+    return log1p(rest) if rest is not None else None if lost is None else log1p(-lost)
+
+
+def root_of_squares(node: Node) -> Node | None:
+    """sqrt(sum(x**2)) -> norm(x)."""
+    if node.op is not sqrt or node.args[0].op is not sum_:
+        return None
+    found = _even_power(node.args[0].args[0])
+    return norm(found[0], **node.args[0].attrs) if found and found[1] == 2 else None
+
+
+def root_of_variance(node: Node) -> Node | None:
+    """sqrt(var(x)) -> std(x)."""
+    if node.op is sqrt and node.args[0].op is variance:
+        return deviation(*node.args[0].args, **node.args[0].attrs)
+    return None
+
+
+SQUARES: Mapping[Op, Callable[..., Node]] = {
+    absolute: lambda x: x * x,
+    euclidean_norm: lambda x, **axes: sum_(x * x, **axes),
+    deviation: variance,
+    hypot: lambda a, b: a * a + b * b,
+}
+"""By operations that have a kink where they are 0, their square, which has none."""
+
+
+def square_of(root: Op) -> Callable[[Node], Node | None]:
+    """norm(x)**2 -> sum(x**2), and likewise to every other even power."""
+
+    def rewrite(node: Node) -> Node | None:
+        found = _even_power(node)
+        if found is None or found[0].op is not root:
+            return None
+        square = SQUARES[root](*found[0].args, **found[0].attrs)
+        return square if found[1] == 2 else square ** (found[1] // 2)
+
+    return rewrite
+
+
+def _even_power(node: Node) -> tuple[Node, int] | None:
+    """x and n of x**n with an even number n that is not 0, and of x * x."""
+    if node.op is times and node.args[0] is node.args[1]:
+        return node.args[0], 2
+    if node.op is not power or node.args[1].rank or not node.args[1].value:
+        return None
+    exponent = node.args[1].value
+    return (node.args[0], int(exponent)) if exponent % 2 == 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is written, what it is computed as, and the function from the one to the other."""
+
+    naive: str
+    stable: str
+    rewrite: Callable[[Node], Node | None]
+
+
+FORMS: tuple[Form, ...] = (
+    Form("log(softmax(x))", "log_softmax(x)", log_of_softmax),
+    Form("log(sigmoid(x))", "log_sigmoid(x)", log_of_sigmoid),
+    Form("log(1 + exp(x))", "softplus(x)", log_of_one_and_exp),
+    Form("log(sum(exp(x)))", "logsumexp(x)", log_of_sum_of_exp),
+    Form("exp(x) - 1", "expm1(x)", exp_less_one),
+    Form("1 - exp(x)", "-expm1(x)", one_less_exp),
+    Form("1 - sigmoid(x)", "sigmoid(-x)", one_less_sigmoid),
+    Form("1 - erf(x)", "erfc(x)", one_less_erf),
+    Form("log(1 - exp(x))", "log1p(-exp(x)) or log(-expm1(x))", log_of_one_less_exp),
+    Form("log(1 + x)", "log1p(x)", log_of_one_and),
+    Form("sqrt(sum(x**2))", "norm(x)", root_of_squares),
+    Form("sqrt(var(x))", "std(x)", root_of_variance),
+    Form("abs(x)**2", "x**2", square_of(absolute)),
+    Form("norm(x)**2", "sum(x**2)", square_of(euclidean_norm)),
+    Form("std(x)**2", "var(x)", square_of(deviation)),
+    Form("hypot(a, b)**2", "a**2 + b**2", square_of(hypot)),
+)
+
+
+DEPTH = 3
+"""What a form reads is an argument of an argument of an argument of it, or nearer."""
+
+
+def _is_one(node: Node) -> bool:
+    return node.rank == 0 and node.value == 1
+
+
+def _beside_one(node: Node) -> Node | None:
+    """The x of 1 + x or x + 1, which is no number itself."""
+    if node.op is not plus:
+        return None
+    for one, rest in (node.args, node.args[::-1]):
+        if _is_one(one) and not rest.static:
+            return rest
+    return None
+
+
+def _from_one(node: Node) -> Node | None:
+    """The x of 1 - x, which is no number itself."""
+    one = node.op is minus and _is_one(node.args[0]) and not node.args[1].static
+    return node.args[1] if one else None
+
+
+def recognised(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | None:
+    """The form that a node is written in, and the node that is stable.
+
+    What is kept is differentiated by: the form must not read what lies behind it.
+    """
+    for form in FORMS:
+        better = form.rewrite(node)
+        if better is not None and better.type == node.type and not _skips(node, better, kept):
+            return form, intern(better.op, better.args, better.attrs, better.type, node.salt)
+    return None
+
+
+def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
+    """Is one of the nodes that the stable form makes needless a kept one?"""
+    passed = {*node.args, *(inner for arg in node.args for inner in arg.args)}
+    if passed.isdisjoint(kept):
+        return False
+    read = {better}
+    for _ in range(DEPTH):
+        read |= {arg for one in read for arg in one.args}
+    return not (passed & set(kept)) <= read
+
+
+def is_naive(roots: Sequence[Node]) -> bool:
+    """Is anything that the roots reach written in a naive form?"""
+    return any(recognised(node) is not None for node in everywhere(roots))
+
+
+def stabilised(y: Node, x: Node, still: Iterable[Node]) -> Node:
+    """y with every stable form of what it depends on x by; what is `still` stays.
+
+    What has a name is kept: the result may be differentiated by it, and has to read it then.
+    """
+    if not is_naive([y]):
+        return y
+    kept = {x}
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        new = with_args(node, args)
+        found = recognised(new, kept)
+        new = new if found is None else found[1]
+        if node.salt:
+            kept.add(new)
+        return new
+
+    return rebuild([y], replaced, {node: node for node in (*still, x)})[y]

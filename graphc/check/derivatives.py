@@ -1,0 +1,232 @@
+"""The derivatives of a module against numerical ones: by function and path, and rule by rule."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from graphc.check.domain import FAILURES, PARAMETER, PERFECT, settled
+from graphc.compile.functions import begin_of
+from graphc.compile.stages import Options, Result, compile_source, load
+from graphc.elaborate.names.model import Model, StatedRule
+from graphc.sample import arguments, sizes
+from graphc.source import Diagnostic, GraphError, Source, Span, error
+from graphc.targets.numpy.functions.check import tolerance
+
+LEVELS = ("-O0", "-O2")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The derivative of a function at a level by a path, along the direction that agrees least.
+
+    `gap` is |analytic - numerical| / max(1, |numerical|), nan where there is nothing to compare.
+    """
+
+    level: str
+    function: str
+    path: str
+    gap: float
+    analytic: float
+    numerical: float
+    limit: float
+
+    @property
+    def wrong(self) -> bool:
+        return self.gap > self.limit
+
+    @property
+    def why_not(self) -> str:
+        """Why there is nothing to compare; nothing where there is."""
+        if not np.isnan(self.gap):
+            return ""
+        if np.isnan(self.numerical):
+            return "the numerical derivative is nan: the function is not finite around this point"
+        return "the numerical derivatives do not settle: a kink, rounding, or too steep"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a file: its module by level, all comparisons, and what is wrong."""
+
+    results: tuple[Result, ...]
+    compared: tuple[Compared, ...]
+    mistakes: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to check: the seed of what is drawn, and the values that are given by name."""
+
+    seed: int = 0
+    given: Mapping[str, Any] | None = None
+
+
+def check_derivatives(
+    source: Source, options: Options, folder: Path, levels: Sequence[str], place: Place
+) -> Checked:
+    """Compare every derivative of what `compile` writes at these levels; raises GraphError."""
+    at_level = [replace(options, level=level) for level in levels]
+    results = tuple(compile_source(source, one, folder) for one in at_level)
+    modules = [load(one.text, one.model.name) for one in results]
+    model = results[0].model
+    if not hasattr(modules[0], "check"):
+        return Checked(results, (), ())
+    watching = replace(options, level=LEVELS[0], trace=True, memory="")
+    traced = compile_source(source, watching, folder).text
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            at, finite = _point(model, load(traced, model.name), place)
+            if not finite and not place.given:
+                return Checked(results, (), (_nowhere(model, load(traced, model.name), at),))
+            mistakes = [*_wrong_rules(source, options, folder, model, at)]
+            found = [
+                one
+                for result, module in zip(results, modules, strict=True)
+                for one in _compared(result.model, module, options, at)
+            ]
+            mistakes += [_differs(model, one, bool(mistakes)) for one in found if one.wrong]
+            mistakes += _values(model, modules, levels, at)
+        except (*FAILURES, TypeError) as why:
+            return Checked(results, (), (error("E423", f"nothing was compared: {why}", None),))
+    return Checked(results, tuple(found), tuple(mistakes))
+
+
+def _compared(
+    model: Model, module: ModuleType, options: Options, at: Mapping[str, Any]
+) -> Iterator[Compared]:
+    if not hasattr(module, "_comparison"):
+        return  # a surrogate differs on purpose
+    kinds = {one.name: one.kind for one in model.derivations}
+    for name, by_path in module._comparison(**at).items():
+        limit = tolerance(kinds.get(name, ""), options.dtype)
+        for path, (gap, analytic, numerical) in by_path.items():
+            yield Compared(
+                module.GRAPH["level"], name, path, gap, float(analytic), float(numerical), limit
+            )
+
+
+# ---- the point ---------------------------------------------------------------------------------
+
+
+def _point(model: Model, traced: ModuleType, place: Place) -> tuple[dict[str, Any], bool]:
+    """Arguments at which to compare, and whether all is finite there."""
+    given = _by_variable(model, place.given or {})
+    drawn = arguments(model, place.seed, sizes(model, _bound(model, place.given or {})))
+    for name, value in given.items():
+        if name.startswith(PARAMETER):
+            drawn["params"][name.removeprefix(PARAMETER)] = value
+        else:
+            drawn[name] = value
+    found = settled(traced, drawn, set(given), place.seed)
+    return dict(found.arguments), found.score[:3] == PERFECT[:3]
+
+
+def _by_variable(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, by the arguments of the module's functions; raises GraphError."""
+    begin = begin_of(model)
+    paths = arguments(model).get("params", ())
+    known = {d.name: begin.variables[d.name] for d in model.inputs}
+    known |= {path: PARAMETER + path for path in paths}
+    known |= {info.name: info.variable for info in model.dims if info.variable in begin.keywords}
+    if unknown := sorted(given.keys() - known.keys()):
+        message = f"--at: {', '.join(unknown)}: there are {', '.join(known)}"
+        raise GraphError([error("E217", message, None)])
+    return {
+        known[name]: int(value) if known[name] in begin.keywords else value
+        for name, value in given.items()
+    }
+
+
+def _bound(model: Model, given: Mapping[str, Any]) -> dict[str, int]:
+    """The dims that the shapes of what is given say."""
+    found: dict[str, int] = {}
+    free = {info.variable: info.name for info in model.dims if info.fixed is None}
+    for variable, name in free.items():
+        if name in given:
+            found[variable] = int(given[name])
+    for declared in (*model.inputs, *model.params):
+        shape = np.shape(given[declared.name]) if declared.name in given else ()
+        for axis, size in zip(declared.shape, shape, strict=False):
+            if str(axis) in free:
+                found.setdefault(str(axis), size)
+    return found
+
+
+# ---- what is wrong -----------------------------------------------------------------------------
+
+
+def _differs(model: Model, one: Compared, explained: bool) -> Diagnostic:
+    """A function of which the derivative is not the numerical one."""
+    spans = {each.name: each.span for each in model.derivations}
+    paths = {d.name: d.span for d in (*model.inputs, *model.params)}
+    span: Span | None = spans.get(one.function) or paths.get(one.path)
+    message = (
+        f"`{one.function}` by `{one.path}` is {one.analytic:.6g} at {one.level}, "
+        f"numerically {one.numerical:.6g}"
+    )
+    note = "it goes through a rule that is wrong" if explained else "along a random direction"
+    return error("E420", message, span, notes=[note])
+
+
+def _wrong_rules(
+    source: Source, options: Options, folder: Path, model: Model, at: Mapping[str, Any]
+) -> Iterator[Diagnostic]:
+    """The rules that are wrong: each is tried alone, so that both modes take it."""
+    for rule in model.rules:
+        if rule.kind == "surrogate":
+            continue
+        alone = replace(options, level=LEVELS[0], rule=str(rule.span), memory="", derive=())
+        result = compile_source(source, alone, folder)
+        module = load(result.text, result.model.name)
+        wrong = [one for one in _compared(result.model, module, alone, at) if one.wrong]
+        if wrong:
+            yield _wrong_rule(rule, max(wrong, key=lambda one: one.gap))
+
+
+def _wrong_rule(rule: StatedRule, worst: Compared) -> Diagnostic:
+    what = "result" if rule.kind == "jvp" else "port"
+    message = f"the rule `{rule.kind} {rule.port}` of block `{rule.block}` is no derivative"
+    note = (
+        f"with this rule alone, of the {what} `{rule.port}`, `{worst.function}` by `{worst.path}` "
+        f"is {worst.analytic:.6g}, numerically {worst.numerical:.6g}"
+    )
+    help = "one that is meant to differ is a `rule surrogate`"
+    return error("E421", message, rule.span, help=help, notes=[note])
+
+
+def _values(
+    model: Model, modules: Sequence[ModuleType], levels: Sequence[str], at: Mapping[str, Any]
+) -> Iterator[Diagnostic]:
+    """The outputs that are another at another level."""
+    limit = 1e-9 if model.dtype == "float64" else 1e-3
+    first, *others = [module.forward(**at)[0] for module in modules]
+    for level, other in zip(levels[1:], others, strict=True):
+        for declared, one, two in zip(model.outputs, first, other, strict=True):
+            one, two = np.asarray(one, np.float64), np.asarray(two, np.float64)
+            if not np.allclose(one, two, limit, limit, equal_nan=True):
+                message = f"output `{declared.name}` is another at {level} than at {levels[0]}"
+                yield error("E422", message, declared.span)
+
+
+def _nowhere(model: Model, traced: ModuleType, at: Mapping[str, Any]) -> Diagnostic:
+    """That no point was found at which all is finite, and what was wrong with the last one."""
+    try:
+        first = traced.trace(**at)
+        why = "" if first is None else f"{first.place}: {str(first).splitlines()[0]}"
+    except FAILURES as raised:
+        why = str(raised)
+    return error(
+        "E423",
+        "no point was found at which every value is finite and every index inside of its axis",
+        model.outputs[0].span,
+        help="give one by `--at FILE.npz`, or try another `--seed`",
+        notes=[why] if why else [],
+    )

@@ -1,0 +1,178 @@
+"""What a `derive` clause asks for -> graphs, one for each mode that it can be computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from operator import itemgetter
+
+from graphc.ad.cost import Cost, cost
+from graphc.ad.functions import gradient, products, rewritten, value
+from graphc.ad.jacobian.matrices import hessian, jacobian
+from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
+from graphc.ad.jacobian.sparse import sparse_jacobian
+from graphc.ad.maps import side_by_side
+from graphc.ad.products import hessian_products, tangents
+from graphc.elaborate.build import specialised
+from graphc.elaborate.names.model import Derivation, Model
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node
+from graphc.ir.loop import rebuild
+from graphc.ir.mapping import mapped
+from graphc.ir.types import Mismatch
+from graphc.optimise.passes import PASSES
+from graphc.source import GraphError, error
+
+MODES = ("reverse", "forward", "mixed")
+"""In this order: of two that cost the same the first is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A graph, optimised, and what it costs."""
+
+    graph: Graph
+    cost: Cost
+
+
+def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Made]:
+    """The graphs of one function by mode; those that have no choice of mode are under "".
+
+    Raises GraphError where its derivatives cannot be taken.
+    """
+    one, names = (one, model.names) if one.per is None else _with_positions(one, one.per, model)
+    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
+    made: dict[str, Made] = {}
+    refused: list[Mismatch] = []
+    for mode in modes if has_modes(one) else [""]:
+        try:
+            by_path = dict.fromkeys(wrt, mode)
+            if mode == "mixed" and one.per is not None:
+                by_path = _cheapest_by_path(one, names, dims)
+            graph = _graph(one, outputs, wrt, names, by_path)
+        except Mismatch as wrong:
+            refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
+            continue
+        if one.per is not None:
+            graph = _with_values(graph, dims)
+        graph = rewritten(graph, PASSES)
+        made[mode] = Made(graph, cost(graph))
+    if not made:
+        why = refused[0]
+        raise GraphError([error(why.code, why.message, one.span, help=why.help)])
+    return made
+
+
+def _with_positions(
+    one: Derivation, per: Dim, model: Model
+) -> tuple[Derivation, Mapping[Node, str]]:
+    """What is asked for, and the names, where steps along the axis are positions of arrays."""
+    new = side_by_side([node for _, node in one.outputs], per, [node for _, node in one.wrt])
+    outputs = tuple((name, new[node]) for name, node in one.outputs)
+    names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
+    return replace(one, outputs=outputs), names
+
+
+def cheapest(costs: Mapping[str, Cost]) -> str:
+    """The mode of least work, with a typical size for each dim that is not known."""
+    return min(costs, key=lambda mode: costs[mode].typical())
+
+
+SIZES = (1, 8, 64, 512, 4096)
+MARGIN = 0.9
+
+
+def winners(costs: Mapping[str, Cost]) -> list[str]:
+    """The cheapest mode, and those that take less work by a margin at some sizes of the dims."""
+    names = sorted({name for one in costs.values() for name in one.work.symbols})
+    alike = ((size,) * len(names) for size in SIZES)
+    grid = product(SIZES, repeat=len(names)) if len(names) <= 3 else alike
+    points = [dict(zip(names, sizes, strict=True)) for sizes in grid]
+    points += [{name: size} for name in names for size in SIZES]
+    chosen = [cheapest(costs)]
+    for point in points:
+        work = {mode: one.typical(point) for mode, one in costs.items()}
+        best = min(work, key=lambda mode: work[mode])
+        possible = min(work.values()) > 0  # a size that no shape allows costs less than nothing
+        if possible and work[best] < MARGIN * min(work[mode] for mode in chosen):
+            chosen.append(best)
+    return chosen
+
+
+def has_modes(one: Derivation) -> bool:
+    """Can the function be computed forward and backward?"""
+    return "jacobian" in one.kind or "hessian" in one.kind
+
+
+def _graph(
+    one: Derivation,
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
+    modes: Mapping[str, str],
+) -> Graph:
+    """The graph of a function, in these modes by path: all the same but where `per` says more."""
+    output = one.outputs[0]
+    form = {
+        "matrix": one.kind.endswith("_matrix"),
+        "with_value": one.kind.startswith("value_and_"),
+    }
+    match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
+        case "value":
+            return value(one.name, outputs, names)
+        case "vjp":
+            return products(one.name, outputs, wrt, names)
+        case "jvp":
+            return tangents(one.name, outputs, wrt, names)
+        case "hvp":
+            if one.per is not None:
+                return hessian_products_per(one.name, output, wrt, names, one.per)
+            return hessian_products(one.name, output[1], wrt, names)
+        case "hessian":
+            return hessian(one.name, output, wrt, names, modes, per=one.per, **form)
+        case "sparse_jacobian":
+            (mode,) = set(modes.values())
+            return sparse_jacobian(
+                one.name, outputs, wrt, names, mode, with_value=form["with_value"]
+            )
+        case "jacobian":
+            return jacobian(one.name, outputs, wrt, names, modes, per=one.per, **form)
+        case _ if one.per is not None:
+            return gradient_per(
+                one.name, output, wrt, names, one.per, with_value=form["with_value"]
+            )
+    return gradient(one.name, output, wrt, names, form["with_value"])
+
+
+def _cheapest_by_path(
+    one: Derivation, names: Mapping[Node, str], dims: Mapping[str, int]
+) -> dict[str, str]:
+    """For each path the mode in which its own blocks take the least work.
+
+    Backward, the positions that `per` keeps apart are one pass, in which each has its own product
+    with what they share; forward, what they share has a pass for each element of the path.
+    """
+    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    blocks = replace(one, kind="hessian" if "hessian" in one.kind else "jacobian")
+    work: dict[str, dict[str, int]] = {path: {} for path in wrt}
+    for mode in MODES:
+        try:
+            graph = _graph(blocks, outputs, wrt, names, dict.fromkeys(wrt, mode))
+        except Mismatch:
+            continue
+        graph = rewritten(graph, PASSES)
+        for path in wrt:
+            own = {key: node for key, node in graph.results.items() if key.split(" ")[-1] == path}
+            work[path][mode] = cost(replace(graph, results=own)).typical(dims)
+    refused = {"mixed": 0}
+    return {
+        path: min((costs or refused).items(), key=itemgetter(1))[0] for path, costs in work.items()
+    }
+
+
+def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
+    """The graph with the values of dims substituted."""
+    new = rebuild(graph.results.values(), lambda node, args: specialised(node, args, dims))
+    return mapped(graph, new)

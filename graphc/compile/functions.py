@@ -1,0 +1,344 @@
+"""The functions of a module: their graphs, rewritten and within a bound, to their programs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphc import __version__
+from graphc.ad.functions import Split, both, cut, moved, rewritten
+from graphc.ad.reverse import family_of
+from graphc.compile.clauses import MODES, Made, cheapest, derivatives, winners
+from graphc.elaborate.names.model import Derivation, Model
+from graphc.ir.dims import total
+from graphc.ir.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
+from graphc.limits import Exceeded
+from graphc.names import Scope, flat
+from graphc.optimise.memory.bound import Bound, Planned
+from graphc.optimise.memory.budget import budget
+from graphc.optimise.memory.estimate import Sizes, size_of
+from graphc.optimise.passes import DERIVED, LEVELS, PASSES
+from graphc.optimise.scalarise.python_floats import by_number
+from graphc.plan.buffers.assign import in_memory
+from graphc.plan.buffers.destinations import with_destinations
+from graphc.plan.buffers.report import live
+from graphc.plan.lower import Program, plan
+from graphc.plan.module import Compiled, Derived
+from graphc.plan.naming import indices
+from graphc.plan.signature import Entry, entry
+from graphc.plan.size_limits import beyond_any_machine, refused
+from graphc.plan.tiles.lower import in_blocks
+from graphc.plan.watched import watched
+from graphc.source import Diagnostic, GraphError, Source
+from graphc.syntax.format.canonical import on_one_line
+from graphc.targets.numpy.functions.python_floats import planned as planned_numbers
+from graphc.targets.numpy.functions.record import BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line may say beside the file: nothing that changes its mathematics.
+
+    `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
+    `memory` bounds what each function takes, as in "256MB" or "50%". `trace` adds the function that
+    finds the first node which makes nan or an infinity. `rule` is the place of the only stated
+    derivative that counts, where that is to be checked alone.
+    """
+
+    dims: Mapping[str, int] = field(default_factory=dict)
+    consts: Mapping[str, str] = field(default_factory=dict)
+    dtype: str = "float64"
+    derive: Sequence[str] = ()
+    level: str = "-O0"
+    mode: str = ""
+    memory: str = ""
+    trace: bool = False
+    rule: str = ""
+
+    @property
+    def stated(self) -> dict[str, Any]:
+        """What is said beside the file and its level, in canonical spacing, in one order."""
+        given: dict[str, Any] = {
+            "dtype": self.dtype if self.dtype != "float64" else "",
+            "dim": {name: self.dims[name] for name in sorted(self.dims)},
+            "const": {name: _canonical(self.consts[name]) for name in sorted(self.consts)},
+            "derive": [_canonical(text) for text in self.derive],
+            "mode": self.mode,
+            "memory": self.memory.replace(" ", ""),
+            "trace-nan": self.trace,
+        }
+        return {name: value for name, value in given.items() if value}
+
+    @property
+    def fast(self) -> bool:
+        """Is memory planned?"""
+        return self.level == "-O2"
+
+
+DEFAULTS = Options()
+
+
+def _canonical(written: str) -> str:
+    return on_one_line(Source("option", written).whole)
+
+
+def halves(model: Model, options: Options) -> Split:
+    """Forward and backward, by the parameters, or by the float inputs where there are none."""
+    whole = rewritten(_both(model), LEVELS[options.level])
+    return cut(whole, [d.name for d in model.outputs], options.fast)
+
+
+def _both(model: Model) -> Graph:
+    """Both halves as they are at every level."""
+    outputs = {d.name: d.node for d in model.outputs}
+    return rewritten(both(outputs, wrt_of(model), model.names), PASSES)
+
+
+def wrt_of(model: Model) -> dict[str, Node]:
+    """What `backward` differentiates by; nothing where no output has a derivative."""
+    if not any(d.type.dtype == "float" for d in model.outputs):
+        return {}
+    return {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
+
+
+def compiled_of(model: Model, options: Options) -> Compiled:
+    """All functions of a module with their programs; raises GraphError."""
+    begin = begin_of(model)
+    bounded = _bounded(model, options, begin) if options.memory else None
+    split = bounded.halves if bounded else halves(model, options)
+    forward, backward = _planned_halves(model, split, begin, options)
+    derived = [_function(model, one, begin, options, bounded) for one in model.derivations]
+    compiled = Compiled(
+        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived),
+        options.stated,
+    )  # fmt: skip
+    _check_sizes(compiled)
+    if bounded is None:
+        return compiled
+    return replace(compiled, planned=bounded.planned, warnings=bounded.warnings)
+
+
+def _check_sizes(compiled: Compiled) -> None:
+    """GraphError where an array is larger than any memory."""
+    model = compiled.model
+    width = BYTES[model.dtype]
+    declared = [("an input", d) for d in model.inputs] + [("a parameter", d) for d in model.params]
+    found = [x for what, d in declared for x in refused(what, d.node.type, d.span, width)]
+    halves = [(one.program, model.outputs[0].span) for one in (compiled.forward, compiled.backward)]
+    asked = [clause.span for clause in model.derivations]
+    derived = zip((one.program for one in compiled.derived), asked, strict=True)
+    found = found or [*beyond_any_machine([*halves, *derived], width)]
+    if found:
+        raise GraphError(dict.fromkeys(found))
+
+
+def _planned_halves(
+    model: Model, split: Split, begin: Entry, options: Options
+) -> tuple[Derived, Derived]:
+    """Forward and backward with their programs."""
+    outputs = tuple(d.name for d in model.outputs)
+    sources = _sources(model, begin)
+    forward = _derived(
+        split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
+    )
+    held = {node: forward.program.variables[node] for node in split.cached}
+    whole = {adjoint.value for adjoint in split.backward.adjoints}
+    read = {*begin.taken, *held.values(), *begin.fields.values()}
+    cotangents = _given(split.backward, read, whole)
+    backward = _derived(
+        split.backward, held | cotangents, begin, "backward", (), wrt_of(model), options=options
+    )
+    return forward, backward
+
+
+def _sources(model: Model, begin: Entry) -> dict[Node, str]:
+    """The variables of inputs and parameters."""
+    return {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
+
+
+def watched_programs(model: Model) -> tuple[Program, ...]:
+    """The programs of all functions at the readable level, with a look at each value."""
+    begin = begin_of(model)
+    sources = _sources(model, begin)
+    whole = _both(model)
+    first = {d.name: whole.results[d.name] for d in model.outputs}
+    graphs = [replace(whole, name="forward", results=first, adjoints=())]
+    graphs += [replace(whole, name="backward")] if len(first) < len(whole.results) else []
+    for one in model.derivations:
+        made = derivatives(model, one, MODES)
+        graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
+    return watched(graphs, sources, begin.taken)
+
+
+def moved_program(model: Model) -> Program | None:
+    """The program of the outputs with something added to each node on the way that is named after
+    `wrt`, if one is: how `check` finds the numerical derivatives by these."""
+    chosen = {path for d in model.derivations for path, node in d.wrt if d.kind != "value"}
+    ends = {d.name: d.node for d in model.outputs}
+    computed = (n for n in arguments_first(ends.values()) if family_of(n).op not in SOURCES)
+    nodes = {model.names[n]: n for n in computed if model.names.get(n) in chosen}
+    if not nodes or model.surrogate:
+        return None
+    graph = rewritten(moved(ends, nodes, model.names), PASSES)
+    begin = begin_of(model)
+    sources = _sources(model, begin)
+    given = _given(graph, {*begin.taken, *sources.values()})
+    return plan(graph, given | sources, taken=begin.taken | indices(graph.results.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """The graphs of a module within a bound on its memory, and what that came to.
+
+    `made` are those of derived functions by mode before that, `graphs` after it.
+    """
+
+    halves: Split
+    made: Mapping[str, Mapping[str, Made]]
+    graphs: Mapping[tuple[str, str], Graph]
+    planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
+    """As much is computed again as it takes to keep within `options.memory`."""
+    outputs = [d.name for d in model.outputs]
+    whole = _both(model)
+    made = {one.name: made_of(model, one, options) for one in model.derivations}
+    modes = [
+        (name, mode)
+        for name, by_mode in made.items()
+        for mode in winners({mode: each.cost for mode, each in by_mode.items()})
+    ]
+
+    def finish(graph: Graph) -> Graph:
+        return rewritten(graph, (DERIVED if graph.name else LEVELS)[options.level])
+
+    sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
+    width = BYTES[model.dtype]
+    clauses = {one.name: one for one in model.derivations}
+
+    def peaks(graph: Graph) -> dict[str, int]:
+        """The bytes at the peak of each function; the cache is backward's too."""
+        if graph.name:
+            one = _planned_function(clauses[graph.name], "", graph, model, begin, options)
+            return {graph.name: live(one.program, width).peak.evaluate(sizes)}
+        split = cut(graph, outputs)
+        forward, backward = _planned_halves(model, split, begin, options)
+        found = {"forward": live(forward.program, width, split.cached)}
+        found |= {"backward": live(backward.program, width)} if split.backward.results else {}
+        held = {"backward": sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)}
+        return {name: one.peak.evaluate(sizes) + held.get(name, 0) for name, one in found.items()}
+
+    bound = Bound(
+        outputs,
+        Sizes(sizes, width, options.fast),
+        begin.taken.union(begin.values),
+        [d.name for d in model.dims if d.fixed is None],
+        peaks,
+        finish if options.fast else None,
+    )
+    parts = [whole, *(made[name][mode].graph for name, mode in modes)]
+    found = bound.within(parts, budget(options.memory))
+    first, *rest = found.graphs
+    graphs = dict(zip(modes, rest, strict=True))
+    return _Bounded(cut(first, outputs), made, graphs, found.planned, found.warnings)
+
+
+def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    """The graphs of a function by mode, in the mode asked for or in all."""
+    try:
+        return derivatives(model, one, [options.mode] if options.mode else MODES)
+    except Exceeded as much:
+        much.span = one.span or much.span
+        raise
+
+
+def _function(
+    model: Model, one: Derivation, begin: Entry, options: Options, bounded: _Bounded | None
+) -> Derived:
+    """A function that is asked for, in the mode asked for or the cheapest."""
+    made = bounded.made[one.name] if bounded else made_of(model, one, options)
+
+    def in_mode(mode: str) -> Derived:
+        if bounded:
+            graph = bounded.graphs[one.name, mode]
+        else:
+            graph = rewritten(made[mode].graph, DERIVED[options.level])
+        found = _planned_function(one, mode, graph, model, begin, options)
+        return replace(found, work=made[mode].cost.work)
+
+    first, *others = map(in_mode, winners({mode: each.cost for mode, each in made.items()}))
+    if options.level == "-O0" or others or bounded:
+        return replace(first, others=tuple(others))
+    return _in_numbers(model, first, made[first.mode].graph, begin)
+
+
+def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Derived:
+    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
+    if one.kind in ("vjp", "jvp", "hvp"):  # they take cotangents or tangents, which are dicts
+        return one
+    numbers = by_number(graph)
+    found = numbers and planned_numbers(numbers, begin, one.program, begin.taken)
+    return replace(one, program=found[0], numbers=found[1]) if found else one
+
+
+def _planned_function(
+    one: Derivation, mode: str, graph: Graph, model: Model, begin: Entry, options: Options
+) -> Derived:
+    """A function that is asked for with its program."""
+    sources = _sources(model, begin)
+    given = {**_given(graph, {*begin.taken, *sources.values()}), **sources}
+    found = _derived(
+        graph, given, begin, one.kind, one.names, dict(one.wrt), options=options, mode=mode
+    )
+    return replace(found, per="" if one.per is None else str(one.per), mode=mode)
+
+
+_GIVEN = {COTANGENT: "ct", TANGENT: "t"}
+"""What the cotangents and tangents that a function is given are called."""
+
+
+def _given(graph: Graph, taken: Collection[str], whole: Collection[Node] = ()) -> dict[Node, str]:
+    """The variables of the cotangents and tangents of a graph: `ct_y`, or `d_y` where the cotangent
+    is the `whole` adjoint of y. They give way to what the user calls so."""
+    scope = Scope({*taken, *indices(graph.results.values()), *map(flat, graph.names.values())})
+    return {
+        node: scope.fresh(f"{'d' if node in whole else _GIVEN[node.op]}_{flat(node.attrs['name'])}")
+        for node in graph.nodes
+        if node.op in _GIVEN
+    }
+
+
+def _derived(
+    graph: Graph,
+    given: Mapping[Node, str],
+    begin: Entry,
+    kind: str,
+    outputs: tuple[str, ...],
+    wrt: Mapping[str, Node],
+    kept: Collection[Node] = (),
+    *,
+    options: Options,
+    mode: str = "",
+) -> Derived:
+    taken = {*begin.taken, *indices(graph.results.values())}
+    program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
+    if options.fast:
+        label = f"{graph.name}_{mode}" if mode else graph.name
+        program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    places: Mapping[str, str] = {}
+    if options.fast and kind.removeprefix("value_and_") in GRADIENTS:
+        program, places = with_destinations(program, wrt, taken)
+    flops = total(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
+    return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
+
+
+GRADIENTS = ("backward", "grad", "vjp")
+"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
+
+
+def begin_of(model: Model) -> Entry:
+    """The arguments of the module's functions, and what binds the dims."""
+    return entry(model, indices(d.node for d in model.outputs))

@@ -1,0 +1,275 @@
+"""Calls: arguments are bound to the parameters of an operation or to the ports of a block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from graphc.elaborate.calls.operations import Positional, apply, check_names
+from graphc.elaborate.calls.ports import bind_ports, check_results, compile_time, is_compile_time
+from graphc.elaborate.calls.rules import apply_rules
+from graphc.elaborate.names.definitions import define
+from graphc.elaborate.names.hints import CALLED, of_method
+from graphc.elaborate.names.scope import (
+    POISONED,
+    BlockValue,
+    Context,
+    Entry,
+    Instance,
+    Namespace,
+    Scope,
+    Silent,
+    callable_names,
+    find_callable,
+    mistake,
+)
+from graphc.elaborate.values.values import describe, to_node
+from graphc.ir.graph import Node, stamped
+from graphc.ops import Function
+from graphc.source import Origin, Span, did_you_mean
+from graphc.syntax import tree
+
+Given = tuple[tree.Ident | None, Any, tree.Argument]
+
+
+def call(
+    context: Context,
+    scope: Scope,
+    expr: tree.Call,
+    given: Sequence[Given],
+    feeds: str | None,
+    flow: Sequence[Any] = (),
+) -> tuple[Any, Instance | None]:
+    """The value of a call, and the instance where a block is called.
+
+    `flow` comes before the arguments; `feeds` names a block that has no `as` name. A call with
+    an `as` name defines it.
+    """
+    callee = _callee(context, scope, expr)
+    positional = [Positional(value, expr.span, None) for value in flow]
+    named: dict[str, tuple[Any, tree.Argument]] = {}
+    misplaced: Span | None = None
+    for ident, value, argument in given:
+        if ident is None:
+            misplaced = misplaced or (argument.span if named else None)
+            positional.append(Positional(value, argument.span, argument.value))
+        elif ident.text in named:
+            raise mistake("E209", f"argument `{ident.text}` is given twice", argument.span)
+        else:
+            named[ident.text] = (value, argument)
+    name = expr.name.text if expr.name else feeds
+    instance: Instance | None = None
+    if isinstance(callee, Function):
+        check_names(scope, callee, named, expr.span)
+    if misplaced is not None:
+        raise mistake("E209", "an argument by position after one by name", misplaced)
+    if isinstance(callee, Function):
+        value = apply(context, scope, callee, positional, named, expr.span)
+    else:
+        value, instance = _use(context, scope, callee, positional, named, name, expr.span)
+    if expr.name:
+        value = define(context, scope, expr.name, value, instance)
+    return value, instance
+
+
+def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | BlockValue | Instance:
+    """What a call calls: an operation, a block, or a named use of a block once more."""
+    function = expr.function
+    if isinstance(function, tree.Member) and isinstance(function.value, tree.Name):
+        module = scope.space.modules.get(function.value.text)
+        if module is not None:
+            return _imported(module, function)
+    root = function.value if isinstance(function, tree.Member) else function
+    if isinstance(root, tree.Name) and root.text in scope.space.broken:
+        raise Silent
+    if not isinstance(function, tree.Name):
+        known = isinstance(root, tree.Name) and scope.find(root.text) is not None
+        raise mistake(
+            "E208",
+            "only a block, an operation or an instance is called",
+            function.span,
+            of_method(expr, known),
+        )
+    entry = scope.find(function.text)
+    if entry is None:
+        found = find_callable(context, scope, function.text)
+        if found is None:
+            close = CALLED.get(function.text) or did_you_mean(
+                function.text, {*callable_names(context, scope), *scope.visible()}
+            )
+            raise mistake(
+                "E200", f"unknown block or operation `{function.text}`", function.span, close
+            )
+        return found
+    if entry.value is POISONED:
+        raise Silent
+    context.read.add(function.text)
+    if entry.instance:
+        return entry.instance
+    if isinstance(entry.value, Function | BlockValue | Instance):
+        return entry.value
+    if isinstance(entry.value, Node):
+        help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
+        raise mistake("E208", f"`{function.text}` is a tensor, not an operation", expr.span, help)
+    raise mistake(
+        "E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span
+    )
+
+
+def _imported(module: Namespace, function: tree.Member) -> BlockValue:
+    """A block of an imported file."""
+    found = module.blocks.get(function.name.text)
+    if found is None:
+        near = did_you_mean(function.name.text, module.blocks)
+        message = f"`{function.name.text}` is not a block of {module.source.name}"
+        raise mistake("E602", message, function.span, near)
+    return found
+
+
+# ---- blocks --------------------------------------------------------------------------------
+
+
+def _use(
+    context: Context,
+    scope: Scope,
+    callee: BlockValue | Instance,
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    name: str | None,
+    span: Span,
+) -> tuple[Any, Instance]:
+    """A block on its arguments: its body elaborated in a scope of its own."""
+    again = isinstance(callee, Instance)
+    block = callee.block if isinstance(callee, Instance) else callee
+    with context.using(block.tree, span):
+        preset = dict(callee.arguments) if isinstance(callee, Instance) else {}
+        tensors, arguments = _bind(context, block.tree, positional, named, preset, span)
+        if isinstance(callee, Instance):
+            path = callee.path
+        else:
+            path = None if name is None else scope.join(name)
+        unnamed = (scope.unnamed or span) if path is None else None
+        reusing = again or scope.reusing
+        return instantiate(context, block, tensors, arguments, path, unnamed, span, reusing)
+
+
+def declare_instance(
+    context: Context, scope: Scope, name: str, expr: tree.Call, given: Sequence[Given]
+) -> Instance:
+    """`instance name = block(arguments)`: compile-time arguments are bound, nothing is applied."""
+    callee = _callee(context, scope, expr)
+    if not isinstance(callee, BlockValue):
+        raise mistake("E208", "an instance is made of a block", expr.span)
+    positional = [Positional(v, a.span, a.value) for ident, v, a in given if ident is None]
+    named = {ident.text: (v, a) for ident, v, a in given if ident is not None}
+    with context.using(callee.tree, expr.span):
+        ports = [port for port in callee.tree.ports if is_compile_time(port)]
+        bound = _fill(callee.tree, ports, positional, named, {}, expr.span)
+        arguments = _converted(context, ports, bound)
+    return Instance(callee, scope.join(name), arguments)
+
+
+def instantiate(
+    context: Context,
+    block: BlockValue,
+    tensors: dict[str, tuple[Node, Span]],
+    arguments: dict[str, Any],
+    path: str | None,
+    unnamed: Span | None,
+    span: Span,
+    reusing: bool,
+) -> tuple[Any, Instance]:
+    """Elaborate a block's body; its result is a node, or a tuple of nodes."""
+    users = [name for name, _ in context.uses[:-1]]
+    if block.tree.name.text in users:
+        loop = [*users[users.index(block.tree.name.text) :], block.tree.name.text]
+        raise mistake("E202", f"a block cannot use itself: {' -> '.join(loop)}", span)
+    instance = Instance(block, path, arguments)
+    inner = Scope(path, block.space, block=block.tree, reusing=reusing, unnamed=unnamed)
+    for port in block.tree.ports:
+        if port.name.text in arguments:
+            inner.entries[port.name.text] = Entry(arguments[port.name.text], port.name.span)
+    with stamped(Origin(span, context.origin.used if context.origin else None)):
+        bind_ports(context, inner, block.tree, tensors, span)
+        context.body(context, inner, block.tree.body)
+        results = check_results(context, inner, block.tree)
+        results = apply_rules(context, inner, block.tree, results)
+    return (results[0] if len(results) == 1 else results), instance
+
+
+def _bind(
+    context: Context,
+    block: tree.Block,
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    preset: dict[str, Any],
+    span: Span,
+) -> tuple[dict[str, tuple[Node, Span]], dict[str, Any]]:
+    """The tensors and the compile-time arguments of a use, by port."""
+    bound = _fill(block, block.ports, positional, named, preset, span)
+    tensors: dict[str, tuple[Node, Span]] = {}
+    for port in block.ports:
+        if not is_compile_time(port) and port.name.text in bound:
+            value, place = bound[port.name.text]
+            tensors[port.name.text] = (to_node(value, place), place)
+    constants = [port for port in block.ports if is_compile_time(port)]
+    return tensors, {**preset, **_converted(context, constants, bound)}
+
+
+def _fill(
+    block: tree.Block,
+    ports: Sequence[tree.Port],
+    positional: Sequence[Positional],
+    named: dict[str, tuple[Any, tree.Argument]],
+    preset: dict[str, Any],
+    span: Span,
+) -> dict[str, tuple[Any, Span]]:
+    """Ports with what is given for them; what has a default may be left out."""
+    name = block.name.text
+    open_ports = [port for port in ports if port.name.text not in preset]
+    known = [port.name.text for port in ports]
+    if len(positional) > len(open_ports):
+        extra = positional[len(open_ports)].span
+        raise mistake(
+            "E209", f"{name} takes {_ports_shown(open_ports)}; this is one too many", extra
+        )
+    bound = {
+        port.name.text: (g.value, g.span) for port, g in zip(open_ports, positional, strict=False)
+    }
+    for argument, (value, given) in named.items():
+        if argument not in known:
+            raise mistake(
+                "E209",
+                f"{name} has no argument `{argument}`",
+                span,
+                did_you_mean(argument, known),
+            )
+        if argument in bound:
+            raise mistake("E209", f"{name} gets `{argument}` twice", given.span)
+        if argument in preset:
+            raise mistake("E209", f"`{argument}` was fixed when this instance was made", given.span)
+        bound[argument] = (value, given.span)
+    missing = [p.name.text for p in open_ports if p.name.text not in bound and p.default is None]
+    if missing:
+        raise mistake("E209", f"{name} needs {_listed(missing)}", span)
+    return bound
+
+
+def _converted(
+    context: Context, ports: Iterable[tree.Port], bound: dict[str, tuple[Any, Span]]
+) -> dict[str, Any]:
+    return {
+        port.name.text: compile_time(
+            context, port.type.kind.text, *bound[port.name.text], f"`{port.name.text}`"
+        )
+        for port in ports
+        if port.name.text in bound and port.type.kind
+    }
+
+
+def _ports_shown(ports: Sequence[tree.Port]) -> str:
+    return _listed([port.name.text for port in ports]) if ports else "no arguments"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

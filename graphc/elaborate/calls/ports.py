@@ -1,0 +1,263 @@
+"""Types as written: their dims, the ports that they describe, and compile-time arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.elaborate.calls.axis_labels import label, one_size
+from graphc.elaborate.names.definitions import alias
+from graphc.elaborate.names.references import takes_gradients, walk
+from graphc.elaborate.names.scope import (
+    BlockValue,
+    Context,
+    Entry,
+    Instance,
+    Scope,
+    Silent,
+    lookup,
+    mistake,
+)
+from graphc.elaborate.values.values import describe, to_node
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.sizes import check_shape
+from graphc.ir.types import Dtype, Shape, Type, same_shape, show
+from graphc.limits import RANK
+from graphc.ops import Function
+from graphc.ops.define.families import to_float
+from graphc.source import Span
+from graphc.syntax import tree
+from graphc.syntax.format.canonical import on_one_line
+
+COMPILE_TIME = ("int", "ints", "float", "bool", "str", "fn")
+DTYPES: tuple[Dtype, ...] = ("float", "int", "bool")
+DOTS = "..."
+
+
+def compile_time(context: Context, kind: str, value: Any, span: Span, what: str) -> Any:
+    """An argument of a kind that is known at compile time, or the mistake that it is not."""
+    match kind, value:
+        case ("int", Dim()) | ("bool", bool()) | ("str", str()) | ("float", float()):
+            return value
+        case ("list", tuple()) | ("sizes" | "pads", Dim()):
+            return value
+        case ("fn", Function() | BlockValue() | Instance()):
+            return value
+        case "float", Dim():
+            known = context.known(value)
+            if known is not None:
+                return float(known)
+        case ("ints" | "shape" | "sizes", tuple()) if all(isinstance(item, Dim) for item in value):
+            return value
+        case ("pads", tuple()) if all(_is_pad(item) for item in value):
+            return value
+    expected = {
+        "int": "an integer", "ints": "a list of integers", "list": "a list",
+        "sizes": "an integer or a list of integers",
+        "pads": "an integer, a list of integers or a list of pairs of them",
+        "shape": "a list of dims", "float": "a number", "bool": "true or false",
+        "str": "a string", "fn": "an operation or a block",
+    }[kind]  # fmt: skip
+    quoted = kind == "fn" and isinstance(value, str) and value.isidentifier()
+    raise mistake(
+        "E212",
+        f"{what} is {expected} known at compile time, found {describe(value)}",
+        span,
+        f"without quotes: `{value}`" if quoted else None,
+    )
+
+
+def _is_pad(value: Any) -> bool:
+    """Is that how far an axis is padded: on both sides alike, or before it and behind it?"""
+    pair = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(isinstance(one, Dim) for one in pair)
+
+
+# ---- types ------------------------------------------------------------------------------------
+
+
+def type_of(context: Context, scope: Scope, written: tree.TypeOf | None) -> Type:
+    """A type as written, every dim in scope; a type left out is a scalar float."""
+    if written is None:
+        return Type("float")
+    return Type(dtype_of(written), shape_of(context, scope, written.axes or (), written.span))
+
+
+def dtype_of(written: tree.TypeOf) -> Dtype:
+    if written.kind is None:
+        return "float"
+    for dtype in DTYPES:
+        if written.kind.text == dtype:
+            return dtype
+    raise mistake(
+        "E309", f"`{written.kind.text}` is not a type", written.kind.span, "float, int and bool are"
+    )
+
+
+def shape_of(
+    context: Context, scope: Scope, axes: Sequence[tree.Expr | tree.Dots], span: Span
+) -> Shape:
+    """Axes as written; `...` is what the ports of the block bound it to."""
+    shape: list[Dim] = []
+    for axis in axes:
+        if isinstance(axis, tree.Dots):
+            entry = scope.find(DOTS)
+            if entry is None:
+                raise mistake(
+                    "E309", "`...` stands for axes in the ports of a block only", axis.span
+                )
+            shape.extend(entry.value)
+        else:
+            shape.append(axis_of(context, scope, axis))
+    if len(shape) > RANK:
+        raise mistake("E309", f"{len(shape)} axes; NumPy has at most {RANK}", span)
+    check_shape([axis.substitute(context.fixed) for axis in shape])
+    return tuple(shape)
+
+
+def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
+    """One axis: an integer that is not negative."""
+    for name in walk([axis]):
+        if isinstance(name, tree.Name):
+            lookup(context, scope, name, in_shape=True)
+    value = context.evaluate(context, scope, axis)
+    if not isinstance(value, Dim):
+        raise mistake("E309", f"an axis is an integer or a dim, found {describe(value)}", axis.span)
+    known = context.known(value)
+    if known is not None and known < 0:
+        raise mistake("E309", f"an axis cannot have {known} elements", axis.span)
+    return value
+
+
+def show_type(written: tree.TypeOf) -> str:
+    return on_one_line(written.span)
+
+
+# ---- ports ------------------------------------------------------------------------------------
+
+
+def bind_ports(
+    context: Context,
+    scope: Scope,
+    block: tree.Block,
+    given: dict[str, tuple[Node, Span]],
+    span: Span,
+) -> None:
+    """Bind the dims of a block's port types to the shapes of the tensors given, and check them.
+
+    First the names that no argument has bound, wherever one stands alone as an axis; then
+    defaults, which may mention the dims; then everything else must agree. In a block that takes
+    derivatives, or has two dims of one size, each port is a node of its own, whatever the caller
+    passes: a block is a function of its ports.
+    """
+    given = dict(given)
+    for port in block.ports:
+        if port.name.text in given:
+            node, place = given[port.name.text]
+            _bind_names(scope, block, port, node.type, place)
+    for port in block.ports:
+        if port.name.text not in given and port.name.text not in scope.entries and port.default:
+            value, place = context.evaluate(context, scope, port.default), port.default.span
+            if port.type.kind and is_compile_time(port):
+                what = f"`{port.name.text}`"
+                value = compile_time(context, port.type.kind.text, value, place, what)
+                scope.entries[port.name.text] = Entry(value, port.name.span)
+            else:
+                given[port.name.text] = to_node(value, place), place
+    apart = _differentiates(scope, block) or one_size(scope)
+    for port in block.ports:
+        if port.name.text not in given:
+            continue
+        node, place = given[port.name.text]
+        expected = type_of(context, scope, port.type)
+        if expected.dtype == "float":
+            node = to_float(node)
+        if node.type.dtype != expected.dtype or not same_shape(node.shape, expected.shape):
+            bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
+            wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
+            raise mistake(
+                "E301",
+                f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}",
+                place,
+            )
+        if apart:
+            node = alias(scope, port.name.text, node)
+            context.owned[node] = scope.number
+        label(scope, node, port.type)
+        scope.entries[port.name.text] = Entry(node, port.name.span)
+
+
+def is_compile_time(port: tree.Port) -> bool:
+    """Is what a port takes no tensor, but known when compiling?"""
+    kind = port.type.kind
+    return kind is not None and kind.text in COMPILE_TIME and port.type.axes is None
+
+
+def _differentiates(scope: Scope, block: tree.Block) -> bool:
+    """Does a block state derivatives of its ports, or take some, itself or by what it is given?"""
+    given = (entry.value for entry in scope.entries.values())
+    if any(isinstance(value, Function) and value.name == "grad" for value in given):
+        return True
+    return takes_gradients(block.body) or any(isinstance(s, tree.Rule) for s in block.body)
+
+
+def _bind_names(scope: Scope, block: tree.Block, port: tree.Port, found: Type, place: Span) -> None:
+    """Bind `...` and the bare names of one port's type."""
+    axes = list(port.type.axes or ())
+    dots = [i for i, axis in enumerate(axes) if isinstance(axis, tree.Dots)]
+    spare = found.rank - len(axes) + len(dots)
+    if spare < 0 or (spare and not dots):
+        raise mistake(
+            "E301",
+            f"{block.name.text} takes {port.name.text}: {show_type(port.type)}; found {found}",
+            place,
+        )
+    shape = list(found.shape)
+    if dots:
+        leading = tuple(shape[dots[0] : dots[0] + spare])
+        scope.entries.setdefault(DOTS, Entry(leading, port.span))
+        axes[dots[0] : dots[0] + 1] = []
+        shape[dots[0] : dots[0] + spare] = []
+    for axis, size in zip(axes, shape, strict=True):
+        if isinstance(axis, tree.Name) and axis.text not in scope.entries:
+            scope.entries[axis.text] = Entry(size, axis.span, is_dim=True)
+
+
+def check_results(context: Context, scope: Scope, block: tree.Block) -> tuple[Node, ...]:
+    """The results of a block's body, each of the type that its port declares."""
+    results = []
+    for port in block.results:
+        entry = scope.entries.get(port.name.text)
+        if entry is None:
+            raise mistake(
+                "E213",
+                f"block `{block.name.text}` does not define its result `{port.name.text}`",
+                port.span,
+            )
+        if not isinstance(entry.value, Node):
+            raise Silent
+        check_type(context, scope, port.name, port.type, entry.value)
+        results.append(entry.value)
+    return tuple(results)
+
+
+def check_type(
+    context: Context, scope: Scope, name: tree.Ident, written: tree.TypeOf | None, node: Node
+) -> None:
+    """A type that the text asserts of a node."""
+    if written is None:
+        return
+    declared = type_of(context, scope, written)
+    if declared.dtype != node.type.dtype:
+        raise mistake(
+            "E304",
+            f"`{name.text}` is declared {declared} but is {node.type.beside(declared)}",
+            name.span,
+        )
+    if not same_shape(declared.shape, node.shape):
+        raise mistake(
+            "E304",
+            f"`{name.text}` is declared {declared} but has shape {show(node.shape)}",
+            name.span,
+        )

@@ -1,0 +1,175 @@
+"""Subscripts: positions, ranges, new axes and gathers; bounds are proved or checked at entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from graphc.elaborate.names.scope import Context, Mistake, mistake
+from graphc.elaborate.values.conditions import check_at_entry
+from graphc.elaborate.values.values import describe
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.types import known_facts, same
+from graphc.limits import RANK
+from graphc.ops.select.indexing import gather
+from graphc.ops.shape.movement import expand, index
+from graphc.source import Span
+from graphc.syntax import tree
+from graphc.syntax.format.canonical import on_one_line
+
+Part = tuple[tree.Index, Any]
+
+
+def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequence[Part]) -> Any:
+    """`value[parts]`, of a tensor or of a list known at compile time."""
+    if isinstance(value, tuple):
+        return _list_item(context, expr, value, parts)
+    if not isinstance(value, Node):
+        raise mistake("E211", f"{describe(value)} has no elements to index", expr.span)
+    return _tensor(context, expr.span, value, _without_dots(expr.span, value, parts))
+
+
+def _list_item(
+    context: Context, expr: tree.Subscript, value: tuple[Any, ...], parts: Sequence[Part]
+) -> Any:
+    if len(parts) != 1 or isinstance(parts[0][0], tree.Dots | tree.NewAxis):
+        raise mistake("E308", "a list takes one index", expr.span)
+    part, index_value = parts[0]
+    if isinstance(part, tree.Slice):
+        return value[
+            slice(*(None if b is None else _integer(context, b, part.span) for b in index_value))
+        ]
+    position = _integer(context, index_value, part.span)
+    if not -len(value) <= position < len(value):
+        raise mistake("E308", f"index {position} is outside a list of {len(value)}", expr.span)
+    return value[position]
+
+
+def _integer(context: Context, value: Any, span: Span) -> int:
+    known = context.known(value) if isinstance(value, Dim) else None
+    if known is None:
+        raise mistake("E404", "this index must be an integer known at compile time", span)
+    return known
+
+
+def _without_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
+    """The parts with `...` written out, one for each axis and new axis."""
+    given = sum(not isinstance(part, tree.Dots | tree.NewAxis) for part, _ in parts)
+    dots = [i for i, (part, _) in enumerate(parts) if isinstance(part, tree.Dots)]
+    if len(dots) > 1:
+        raise mistake("E308", "a subscript has at most one `...`", span)
+    if given > value.rank:
+        raise mistake(
+            "E308", f"{given} indices for {value.type}, which has {value.rank} axes", span
+        )
+    whole: list[Part] = [(tree.Slice(span, None, None, None), (None, None, None))] * (
+        value.rank - given
+    )
+    place = dots[0] if dots else len(parts)
+    return [*parts[:place], *whole, *parts[place + bool(dots) :]]
+
+
+def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) -> Node:
+    items: list[tuple[str, Any]] = []
+    gathered: tuple[int, Node] | None = None
+    new_axes: list[int] = []
+    place = 0  # the axis of the result
+    for part, given in parts:
+        axis = len(items)
+        if isinstance(part, tree.NewAxis):
+            new_axes.append(place)
+            place += 1
+            continue
+        size = value.shape[axis]
+        if isinstance(part, tree.Slice):
+            items.append(("slice", _range(context, part.span, given, size, axis, value)))
+            place += 1
+        elif isinstance(given, Node):
+            if given.type.dtype != "int":
+                raise mistake("E308", f"an index is an integer, found {given.type}", part.span)
+            if gathered:
+                raise mistake("E308", "a subscript gathers along one axis only", part.span)
+            gathered = (sum(kind == "slice" for kind, _ in items), given)
+            items.append(("slice", (Dim.of(0), size, 1)))
+            place += given.rank
+        elif isinstance(given, Dim):
+            items.append(("at", _position(context, span, given, size, axis, value)))
+        else:
+            raise mistake("E308", f"an index is an integer, found {describe(given)}", part.span)
+    whole = all(
+        kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
+    )
+    result = value if whole else index(value, items=tuple(items))
+    if gathered:
+        result = gather(result, gathered[1], axis=gathered[0])
+    if result.rank + len(new_axes) > RANK:
+        axes = result.rank + len(new_axes)
+        raise mistake("E309", f"{axes} axes; NumPy has at most {RANK}", span)
+    return expand(result, axes=tuple(new_axes)) if new_axes else result
+
+
+def _is_whole(chosen: tuple[Dim, Dim, int], size: Dim) -> bool:
+    start, length, step = chosen
+    return start.constant == 0 and step == 1 and same(length, size)
+
+
+def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, value: Node) -> Dim:
+    """An index counted from the front, inside its axis."""
+    constant = given.constant
+    position = size + given if constant is not None and constant < 0 else given
+    outside = mistake("E308", f"index {given} is outside axis {axis} of {value.type}", span)
+    _require(context, span, position, outside)
+    _require(context, span, size - 1 - position, outside)
+    return position
+
+
+def _range(
+    context: Context, span: Span, bounds: tuple[Any, Any, Any], size: Dim, axis: int, value: Node
+) -> tuple[Dim, Dim, int]:
+    """(start, length, step) of a slice whose bounds lie inside its axis."""
+    for bound in bounds:
+        if bound is not None and not isinstance(bound, Dim):
+            found = describe(bound)
+            raise mistake(
+                "E308",
+                f"the bounds of a slice are integers known at compile time, found {found}",
+                span,
+            )
+    start, stop, step = bounds
+    stride = 1 if step is None else _integer(context, step, span)
+    if stride == 0:
+        raise mistake("E308", "the step of a slice is not zero", span)
+    first, last = (Dim.of(0), size) if stride > 0 else (size - 1, Dim.of(-1))
+    start = first if start is None else _from_front(start, size)
+    stop = last if stop is None else _from_front(stop, size)
+    outside = mistake("E308", f"the slice leaves axis {axis} of {value.type}", span)
+    for inside in (
+        (start, size - stop, stop - start)
+        if stride > 0
+        else (size - 1 - start, stop + 1, start - stop)
+    ):
+        _require(context, span, inside, outside)
+    length = (
+        (stop - start + (stride - 1)) // stride
+        if stride > 0
+        else (start - stop - stride - 1) // -stride
+    )
+    return start, known_facts().normal(length), stride
+
+
+def _from_front(bound: Dim, size: Dim) -> Dim:
+    constant = bound.constant
+    return size + bound if constant is not None and constant < 0 else bound
+
+
+def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None:
+    """`dim` is at least 0: proved, refuted, or checked at entry."""
+    proved = known_facts().nonnegative(dim)
+    known = context.known(dim)
+    if proved is False or (known is not None and known < 0):
+        raise otherwise
+    if proved is None and known is None:
+        text = f"{on_one_line(span)} needs {dim} >= 0"
+        if not check_at_entry(context, dim, False, text, span):
+            raise otherwise

@@ -1,0 +1,168 @@
+"""What a file can call: its own blocks and those that it imports, each file read once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from graphc.elaborate.names.scope import BlockValue, Namespace
+from graphc.files import read_inside
+from graphc.ops import FUNCTIONS
+from graphc.source import Diagnostic, GraphError, Span, did_you_mean, error
+from graphc.syntax import tree
+from graphc.syntax.parse.parser import parse, read_source
+
+HELP = 'a path is relative and stays in the folder of the importing file: "blocks.graph"'
+
+
+@dataclass(slots=True)
+class Loader:
+    """Files read so far, the files being read, and what is wrong with them."""
+
+    loaded: dict[Path, Namespace] = field(default_factory=dict)
+    reading: list[Path] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+
+
+def namespace(file: tree.File, folder: Path | None, loader: Loader) -> Namespace:
+    """The blocks and imports of a file whose imports are relative to `folder`."""
+    space = Namespace(file.span.source)
+    for statement in file.statements:
+        match statement:
+            case tree.Block(name=name):
+                _check_ports(statement, loader)
+                if _free(space, name, loader):
+                    space.blocks[name.text] = BlockValue(statement, space)
+            case tree.Import(path=path, name=name):
+                found = _load(path, folder, loader)
+                if found is None:
+                    space.broken.add(name.text)
+                elif _free(space, name, loader):
+                    space.modules[name.text] = found
+            case tree.FromImport(path=path, names=names):
+                found = _load(path, folder, loader)
+                if found is None:
+                    space.broken.update(alias.text for _, alias in names)
+                for name, alias in names if found is not None else ():
+                    _take(space, found, name, alias, loader)
+    return space
+
+
+def _take(
+    space: Namespace, found: Namespace | None, name: tree.Ident, alias: tree.Ident, loader: Loader
+) -> None:
+    block = found.blocks.get(name.text) if found else None
+    if block is None:
+        known = found.blocks if found else ()
+        source = found.source.name if found else "the file"
+        message = f"`{name.text}` is not a block of {source}"
+        loader.diagnostics.append(
+            error("E602", message, name.span, help=did_you_mean(name.text, known))
+        )
+        space.broken.add(alias.text)
+    elif _free(space, alias, loader):
+        space.blocks[alias.text] = block
+
+
+def _check_ports(block: tree.Block, loader: Loader) -> None:
+    """The ports of a block differ in name, and so do its results."""
+    for ports in (block.ports, block.results):
+        first: dict[str, tree.Ident] = {}
+        for port in ports:
+            _check_underscores(port.name, loader)
+            if first.setdefault(port.name.text, port.name) is not port.name:
+                notes = [f"first defined at {first[port.name.text].span}"]
+                message = f"`{port.name.text}` is a port twice"
+                loader.diagnostics.append(error("E201", message, port.name.span, notes=notes))
+
+
+def _check_underscores(name: tree.Ident, loader: Loader) -> None:
+    if name.text.startswith("__"):
+        message = f"`{name.text}`: a name does not begin with `__`"
+        loader.diagnostics.append(error("E215", message, name.span))
+
+
+def _free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
+    """Is a name not yet a block, an import or an operation?"""
+    _check_underscores(name, loader)
+    if name.text in FUNCTIONS:
+        message = f"`{name.text}` is an operation and cannot be defined"
+        loader.diagnostics.append(error("E203", message, name.span, help=f"call it `{name.text}_`"))
+        return False
+    if name.text in space.places:
+        notes = [f"first defined at {space.places[name.text]}"]
+        message = f"`{name.text}` is defined twice"
+        loader.diagnostics.append(error("E201", message, name.span, notes=notes))
+        return False
+    space.places[name.text] = name.span
+    return True
+
+
+def _load(written: tree.Text, folder: Path | None, loader: Loader) -> Namespace | None:
+    """The namespace of an imported file, or None with the mistake said."""
+    try:
+        path = _located(written, folder)
+        if path in loader.loaded:
+            return loader.loaded[path]
+        if path in loader.reading:
+            loop = [*loader.reading[loader.reading.index(path) :], path]
+            raise _wrong(written.span, f"imports form a cycle: {' -> '.join(p.name for p in loop)}")
+        try:
+            data = read_inside(folder or Path(), PurePosixPath(written.value).parts)
+        except OSError as why:
+            raise _wrong(written.span, f"cannot read {written.value}: {why.strerror}") from None
+        loader.reading.append(path)
+        shown, before = _shown(path, folder, written), len(loader.diagnostics)
+        try:
+            file = parse(read_source(shown, data))
+            loader.loaded[path] = found = namespace(file, Path(shown).parent, loader)
+        finally:
+            loader.reading.pop()
+            inside = loader.diagnostics[before:]
+            loader.diagnostics[before:] = _imported(inside, written.span)
+        return found
+    except GraphError as wrong:
+        loader.diagnostics.extend(_imported(wrong.diagnostics, written.span))
+        return None
+
+
+def _located(written: tree.Text, folder: Path | None) -> Path:
+    """The file that an import names: inside the folder of the importing file, and no link."""
+    path = PurePosixPath(written.value)
+    if folder is None:
+        raise _wrong(written.span, "a text without a file cannot import")
+    if path.is_absolute() or "\\" in written.value or ":" in written.value:
+        raise _wrong(written.span, "an import cannot be absolute", HELP)
+    if ".." in path.parts:
+        raise _wrong(written.span, "an import cannot leave the folder of its file", HELP)
+    if path.suffix != ".graph":
+        raise _wrong(written.span, "only .graph files are imported", HELP)
+    place = folder
+    for part in path.parts:
+        place = place / part
+        if place.is_symlink():
+            raise _wrong(written.span, f"{place.name} is a link; imports do not follow links")
+    if not place.is_file():
+        names = [str(p.relative_to(folder)) for p in folder.glob("*.graph")]
+        near = did_you_mean(written.value, names)
+        raise _wrong(written.span, f"there is no file {written.value}", near)
+    return Path(os.path.abspath(place))
+
+
+def _shown(path: Path, folder: Path | None, written: tree.Text) -> str:
+    """The name under which messages cite an imported file."""
+    return written.value if folder in (None, Path()) else str((folder or Path()) / written.value)
+
+
+def _wrong(span: Span, message: str, help: str | None = None) -> GraphError:
+    return GraphError([error("E601", message, span, help=help)])
+
+
+def _imported(diagnostics: Iterable[Diagnostic], span: Span) -> list[Diagnostic]:
+    """Mistakes of another file, with the place that imports it."""
+    return [
+        d if d.span is not None and d.span.source is span.source else d.noted(f"imported at {span}")
+        for d in diagnostics
+    ]

@@ -1,0 +1,167 @@
+"""Which names a statement defines and which it uses; the order of statements, and cycles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from functools import cache
+from heapq import heappop, heappush
+from typing import Any
+
+import networkx as nx
+
+from graphc.ir.memo import remembered_of
+from graphc.syntax import tree
+
+LOOPS = (tree.Repeat, tree.Scan)
+
+
+@remembered_of
+def defined(statement: tree.Statement) -> list[tree.Ident]:
+    """The names that a statement gives to the scope it stands in, in the order of the text."""
+    match statement:
+        case tree.Equation(targets=targets, value=value):
+            return [*targets, *_as_names([value])]
+        case tree.Chain(sources=sources, stages=stages, targets=targets):
+            return [*_as_names([*sources, *stages]), *targets]
+        case tree.Output(names=names, value=value):
+            return [*names, *_as_names([value])] if value is not None else []
+        case tree.Input(names=names) | tree.Param(names=names):
+            return list(names)
+        case tree.Const(name=name) | tree.Instance(name=name):
+            return [name]
+        case tree.DimDeclaration(dims=dims):
+            return [name for name, _ in dims]
+        case tree.Next(values=values):
+            return _as_names(values)
+        case tree.Collect(value=value) | tree.Until(condition=value):
+            return _as_names([value])
+        case (
+            tree.Repeat(family=family, carries=carries, body=body)
+            | tree.Scan(family=family, carries=carries, body=body)
+        ):
+            collected = [s.name for s in body if isinstance(s, tree.Collect)]
+            return [family.name, *(carry.name for carry in carries), *collected]
+        case tree.If():
+            return [name for inner in _branches(statement) for name in defined(inner)]
+    return []
+
+
+def _branches(statement: tree.If) -> Iterator[tree.Statement]:
+    """The statements that an `if` may come to, through all that it contains."""
+    pending: list[tree.Statement] = [statement]
+    while pending:
+        inner = pending.pop()
+        if isinstance(inner, tree.If):
+            pending.extend(reversed((*inner.body, *inner.orelse)))
+        else:
+            yield inner
+
+
+@remembered_of
+def used(statement: tree.Statement) -> set[str]:
+    """The names of the surrounding scope that a statement reads."""
+    if isinstance(statement, LOOPS):
+        inner = {name.text for s in statement.body for name in defined(s)}
+        inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
+        outside = names_in([statement.family, *(carry.start for carry in statement.carries)])
+        return outside | ({name for s in statement.body for name in used(s)} - inner)
+    if isinstance(statement, tree.If):
+        branches = {name for inner in _branches(statement) for name in used(inner)}
+        conditions = [s.condition for s in walk([statement]) if isinstance(s, tree.If)]
+        return branches | names_in(conditions)
+    if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
+        return set()
+    if isinstance(statement, tree.Output) and statement.value is None:
+        return {name.text for name in statement.names} | names_in([statement.type])
+    return names_in([statement]) - {name.text for name in _as_names([statement])}
+
+
+@cache
+def _parts(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.name != "span")
+
+
+def walk(roots: Iterable[Any]) -> Iterator[Any]:
+    """Every record below these, in the order of the text."""
+    pending = list(roots)[::-1]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, tuple):
+            pending.extend(reversed(item))
+        elif hasattr(item, "span"):
+            yield item
+            pending.extend(reversed([getattr(item, part) for part in _parts(item.__class__)]))
+
+
+def names_in(roots: Iterable[Any]) -> set[str]:
+    """The names that stand as values below these."""
+    return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
+
+
+def takes_gradients(roots: Iterable[Any]) -> bool:
+    """Does `grad` stand below these?"""
+    return "grad" in names_in(roots)
+
+
+def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:
+    """The names given by `as`, except inside a repeated stage, whose scope is its own."""
+    found = [item.name for item in walk(roots) if isinstance(item, tree.Call) and item.name]
+    hidden = {
+        item.name
+        for stage in walk(roots)
+        if isinstance(stage, tree.RepeatStage)
+        for item in walk(stage.stages)
+        if isinstance(item, tree.Call) and item.name
+    }
+    return [name for name in found if name not in hidden]
+
+
+class Cycle(Exception):
+    """Statements that need each other: their places in the scope, in the order of the flow."""
+
+    def __init__(self, places: list[int]) -> None:
+        super().__init__(places)
+        self.places = places
+
+
+def ordered(statements: Sequence[tree.Statement]) -> list[int]:
+    """An order in which every name is defined before it is used, else that of the text."""
+    makers: dict[str, int] = {}  # of a name that is defined twice, the first
+    for i, statement in enumerate(statements):
+        for name in defined(statement):
+            makers.setdefault(name.text, i)
+    users: list[list[int]] = [[] for _ in statements]
+    missing = [0] * len(statements)
+    for i, statement in enumerate(statements):
+        own = {name.text for name in defined(statement) if makers[name.text] == i}
+        needed = used(statement)
+        before = {makers[name] for name in needed - own if name in makers}
+        if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
+            before.add(i)
+        missing[i] = len(before)
+        for one in before:
+            users[one].append(i)
+    ready = [i for i, count in enumerate(missing) if not count]
+    order: list[int] = []
+    while ready:
+        order.append(heappop(ready))
+        for user in users[order[-1]]:
+            missing[user] -= 1
+            if not missing[user]:
+                heappush(ready, user)
+    if len(order) < len(statements):
+        raise Cycle(_cycle(nx.DiGraph((one, i) for one, after in enumerate(users) for i in after)))
+    return order
+
+
+def _cycle(graph: nx.DiGraph[int]) -> list[int]:
+    """The cycle that begins first."""
+    component = min(
+        (c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min
+    )
+    return [edge[0] for edge in nx.find_cycle(graph.subgraph(component), min(component))]
+
+
+def _loops(graph: nx.DiGraph[int], component: set[int]) -> bool:
+    return len(component) > 1 or any(graph.has_edge(i, i) for i in component)

@@ -1,0 +1,342 @@
+"""Names in scope and what they stand for; mistakes that stop a statement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from graphc.elaborate.names.hints import NAMES
+from graphc.elaborate.names.model import Condition, Declared, DimInfo, StatedRule
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.sizes import checked
+from graphc.ir.types import known_facts, learn
+from graphc.limits import Exceeded
+from graphc.names import Scope as Names
+from graphc.names import identifier
+from graphc.ops import FUNCTIONS, Function
+from graphc.ops.shape.movement import index
+from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
+from graphc.syntax import tree
+
+CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
+
+
+class Mistake(Exception):
+    """An error in the text; the statement that it is in defines nothing."""
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        super().__init__(diagnostic.message)
+        self.diagnostic = diagnostic
+
+
+class Silent(Exception):
+    """The statement needs a name whose own statement is wrong: that error says enough."""
+
+
+def beyond(much: Exceeded, span: Span) -> Mistake:
+    """The mistake that a limit is passed, here if nobody knew where."""
+    return mistake("E503", much.message, much.span or span, much.help)
+
+
+def mistake(code: str, message: str, span: Span, help: str | None = None) -> Mistake:
+    return Mistake(error(code, message, span, help=help))
+
+
+@dataclass(frozen=True, slots=True)
+class BlockValue:
+    """A block, as written, and what it can call."""
+
+    tree: tree.Block
+    space: Namespace
+
+
+@dataclass(slots=True, eq=False)
+class Namespace:
+    """The blocks of a file, those that it imports, and the files that it imports as a whole.
+
+    What is `broken` was to be imported and could not.
+    """
+
+    source: Source
+    blocks: dict[str, BlockValue] = field(default_factory=dict)
+    modules: dict[str, Namespace] = field(default_factory=dict)
+    places: dict[str, Span] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A use of a block: where its parameters are, and what makes another use of it."""
+
+    block: BlockValue
+    path: str | None
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyValue:
+    """What a repeat leaves behind: a namespace of parameters by iteration."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a name stands for.
+
+    `value` is a Node; or, known at compile time, a Dim, float, bool, str, tuple, Function,
+    BlockValue, Instance or FamilyValue. A node that a block makes also has its instance.
+    """
+
+    value: Any
+    span: Span
+    instance: Instance | None = None
+    is_dim: bool = False
+
+
+POISONED = object()
+"""The value of a name whose statement is wrong."""
+
+_numbers: Iterator[int] = count()
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names of a file, a block or an iteration; an iteration also sees what surrounds it.
+
+    `space` is what can be called here besides operations and standard blocks.
+
+    `path` is the prefix of the parameters declared here, None in a block without a name, whose
+    use is at `unnamed`. In a loop's body, `carried` and `nexts` are its values, `until` ends it,
+    `collects` says whether it collects, and `copied` that it is of a repeat. `number` is that of
+    this use of a block or copy of an iteration and of no other, whether it has a path or not.
+    `labels` are the names that types have given to the axes of nodes.
+    """
+
+    path: str | None
+    space: Namespace
+    outer: Scope | None = None
+    entries: dict[str, Entry] = field(default_factory=dict)
+    nexts: dict[str, Any] | None = None
+    carried: frozenset[str] = frozenset()
+    until: Node | None = None
+    collects: bool = False
+    copied: bool = False
+    unnamed: Span | None = None
+    block: tree.Block | None = None
+    reusing: bool = False
+    number: int = field(default_factory=lambda: next(_numbers))
+    labels: dict[Node, tuple[str | None, ...]] = field(default_factory=dict)
+
+    def find(self, name: str) -> Entry | None:
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.entries:
+                return scope.entries[name]
+            scope = scope.outer
+        return None
+
+    def visible(self) -> set[str]:
+        names: set[str] = set()
+        scope: Scope | None = self
+        while scope is not None:
+            names |= scope.entries.keys()
+            scope = scope.outer
+        return names
+
+    def join(self, name: str) -> str | None:
+        """The path of something called `name` here."""
+        if self.path is None:
+            return None
+        return ".".join(filter(None, (self.path, name)))
+
+
+@dataclass(slots=True)
+class Context:
+    """The state of one elaboration.
+
+    `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
+    (a port's default, a block's body) needs them again. `owned` says of a node which scope has
+    given it a name, by its number. `file_names` are those that the file
+    defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
+    repeat that is a loop, where a parameter exists once for each index; `copies` is how often
+    what is at hand is written out by the repeats around it. `rules` are those met, by their place,
+    of which `only_rule` counts alone where it is one.
+    `expanded` counts the statements of blocks and steps so far, each as often as it is used.
+    """
+
+    dtype: str
+    dim_values: dict[str, int]
+    const_values: dict[str, Any]
+    evaluate: Callable[[Context, Scope, tree.Expr], Any]
+    body: Callable[[Context, Scope, tuple[tree.Statement, ...]], None]
+    file_names: frozenset[str] = frozenset()
+    standard: dict[str, BlockValue] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    dims: dict[str, DimInfo] = field(default_factory=dict)
+    inputs: dict[str, Declared] = field(default_factory=dict)
+    params: dict[str, Declared] = field(default_factory=dict)
+    outputs: dict[str, Declared] = field(default_factory=dict)
+    conditions: list[Condition] = field(default_factory=list)
+    nodes: dict[str, Node] = field(default_factory=dict)
+    names: dict[Node, str] = field(default_factory=dict)
+    owned: dict[Node, int] = field(default_factory=dict)
+    uses: list[tuple[str, Span]] = field(default_factory=list)
+    origin: Origin | None = None
+    surrogate: bool = False
+    only_rule: str = ""
+    rules: dict[str, StatedRule] = field(default_factory=dict)
+    rolling: tuple[str, Dim, Dim] | None = None
+    copies: int = 1
+    expanded: int = 0
+    ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
+
+    def fresh_index(self, name: str) -> str:
+        """A symbol for a loop's index: no dim, no name of the file or of a loop around it."""
+        named = map(identifier, self.file_names)
+        return Names({*self.ranges, *self.dims, *named}).fresh(identifier(name))
+
+    def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
+        """Names of nodes that became others inside a loop; paths into the loop are forgotten."""
+        for old, node in new.items():
+            if old in self.names:
+                self.names.setdefault(node, self.names[old])
+            if old in self.owned:
+                self.owned.setdefault(node, self.owned[old])
+        for path in [path for path in self.nodes if path not in known]:
+            del self.nodes[path]
+
+    def snapshot(self) -> tuple[Any, ...]:
+        """What `restore` needs to undo an attempt."""
+        tables = [dict(table) for table in self._tables()]
+        return tables, len(self.conditions), len(self.diagnostics), known_facts()
+
+    def restore(self, before: tuple[Any, ...]) -> None:
+        """Forget what was declared and named since the snapshot."""
+        tables, conditions, diagnostics, facts = before
+        for table, saved in zip(self._tables(), tables, strict=True):
+            table.clear()
+            table.update(saved)
+        del self.conditions[conditions:]
+        del self.diagnostics[diagnostics:]
+        learn(facts)
+
+    def _tables(self) -> tuple[dict[Any, Any], ...]:
+        return self.params, self.nodes, self.names, self.owned
+
+    @property
+    def fixed(self) -> dict[str, int]:
+        return {name: info.fixed for name, info in self.dims.items() if info.fixed is not None}
+
+    def known(self, dim: Dim) -> int | None:
+        """The value of a dim that is known at compile time."""
+        value = dim.substitute(self.fixed)
+        return None if value.constant is None else checked(value).constant
+
+    def name_node(self, node: Node, path: str | None) -> None:
+        """Give a node a name; the least nested name wins."""
+        if path is None:
+            return
+        self.nodes.setdefault(path, node)
+        before = self.names.get(node)
+        if before is None or path.count(".") < before.count("."):
+            self.names[node] = path
+
+    @contextmanager
+    def using(self, block: tree.Block, span: Span) -> Iterator[None]:
+        """Inside, errors say in which block they are and where it was used."""
+        before = self.origin
+        self.uses.append((block.name.text, span))
+        self.origin = Origin(span, before)
+        try:
+            yield
+        except Mistake as wrong:
+            used = f"in block `{block.name.text}`, used at {span}"
+            raise Mistake(wrong.diagnostic.noted(used)) from None
+        finally:
+            self.uses.pop()
+            self.origin = before
+
+
+def member(declared: Declared, position: Dim) -> Node:
+    """One parameter of a family, by position."""
+    whole = (("slice", (Dim.of(0), size, 1)) for size in declared.node.shape[1:])
+    return index(declared.node, items=(("at", position), *whole))
+
+
+def parameter(context: Context, path: str) -> Node | None:
+    """A parameter by its path; `layer.3.W` may be one of the family `layer.*.W`."""
+    if path in context.params:
+        return context.params[path].node
+    words = path.split(".")
+    for place, word in enumerate(words):
+        declared = context.params.get(".".join([*words[:place], "*", *words[place + 1 :]]))
+        if declared and declared.family and word.isdigit():
+            first, last = declared.family
+            if first <= int(word) <= last:
+                return member(declared, Dim.of(int(word) - first))
+    return None
+
+
+def parameter_paths(context: Context) -> list[str]:
+    """The paths of all parameters; of a family its first and its last."""
+    paths = []
+    for path, declared in context.params.items():
+        ends = dict.fromkeys(declared.family or ())
+        paths += [path.replace("*", str(end), 1) for end in ends] or [path]
+    return paths
+
+
+def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = False) -> Entry:
+    """What a name stands for, or the mistake that nothing does."""
+    entry = scope.find(name.text)
+    if entry is not None:
+        if entry.value is POISONED:
+            raise Silent
+        context.read.add(name.text)
+        return entry
+    if name.text in CONSTANTS:
+        return Entry(CONSTANTS[name.text], name.span)
+    callee = find_callable(context, scope, name.text)
+    if callee is not None:
+        return Entry(callee, name.span)
+    raise unknown(context, scope, name.text, name.span, in_shape)
+
+
+def unknown(context: Context, scope: Scope, name: str, span: Span, in_shape: bool) -> Mistake:
+    """An unknown name, with the nearest known one or why an outer one cannot be seen."""
+    if context.uses and scope.block is not None and name in context.file_names:
+        near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
+    elif name in NAMES:
+        near = NAMES[name]
+    else:
+        near = (
+            did_you_mean(name, {*scope.visible(), *CONSTANTS})
+            or did_you_mean(name, FUNCTIONS)
+            or _declare(context, scope, name, in_shape)
+        )
+    return mistake("E200", f"unknown name `{name}`", span, near)
+
+
+def _declare(context: Context, scope: Scope, name: str, in_shape: bool) -> str | None:
+    """How a name that resembles no other is declared; who has declared a dim knows how."""
+    if scope.block is not None:
+        return None
+    if in_shape:
+        return None if context.dims else f"declare it: `dim {name}`"
+    return f"declare it: `input {name}: [...]`, `param {name}: [...]` or `dim {name}`"
+
+
+def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
+    """A block of the file, a standard block or an operation, by name."""
+    return scope.space.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
+
+
+def callable_names(context: Context, scope: Scope) -> set[str]:
+    return {*scope.space.blocks, *context.standard, *FUNCTIONS}

@@ -1,0 +1,269 @@
+"""`derive` clauses: which functions to add, of which outputs and with respect to which nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from graphc.ad.reverse import family_of
+from graphc.elaborate.names.model import Derivation
+from graphc.elaborate.names.scope import (
+    POISONED,
+    Context,
+    Scope,
+    Silent,
+    mistake,
+    parameter,
+    parameter_paths,
+)
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.names import ARGUMENTS, MODULE, identifier
+from graphc.names import Scope as Names
+from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all
+from graphc.syntax import tree
+from graphc.syntax.mistakes.clauses import KINDS
+
+WITH_VALUES = {
+    "value_and_vjp": "`vjp` returns the values already",
+    "value_and_jvp": "`jvp` returns the values already",
+}
+OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
+OF_A_TENSOR = {"grad": "use `jacobian`, or "}
+GROUPS = {"params": "parameters", "inputs": "float inputs"}
+WITH_PER = ("grad", "hvp", "jacobian", "jacobian_matrix", "hessian", "hessian_matrix")
+
+
+def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
+    """One clause, resolved."""
+    kind = clause.kind.text
+    if kind not in KINDS:
+        near = WITH_VALUES.get(kind) or did_you_mean(kind, KINDS)
+        raise mistake("E401", f"unknown derivative `{kind}`", clause.kind.span, near)
+    if kind == "value" and clause.wrt:
+        message = "`value` is no derivative: it takes no `wrt`"
+        raise mistake("E403", message, clause.wrt[0].span, "write `grad` or `value_and_grad`")
+    outputs = [_output(context, scope, name) for name in clause.outputs]
+    _check_outputs(kind.removeprefix("value_and_"), clause, outputs)
+    wrt = _wrt(context, scope, clause)
+    per = None if clause.per is None else _per(context, clause, clause.per, outputs)
+    if kind != "value":
+        _check_reach(context, clause, outputs, wrt)
+    names = [name.text for name in clause.outputs]
+    called = clause.name.text if clause.name else "_".join([kind, *names])
+    chosen = tuple(zip(names, outputs, strict=True))
+    place = clause.name.span if clause.name else clause.span
+    _check_name(context, called, place)
+    return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
+
+
+def _check_name(context: Context, called: str, place: Span) -> None:
+    """Neither the module has the name for itself, nor is it an argument of other functions."""
+    reserved = called in MODULE | ARGUMENTS or called.startswith("_")
+    dim = context.dims.get(identifier(called))
+    if reserved or (dim is not None and dim.fixed is None):
+        whose = "of the module's own" if reserved else "of a dim, which functions take by it"
+        message = f"`{called}` is a name {whose}"
+        raise mistake("E407", message, place, f"write `as {called.strip('_')}_2`")
+
+
+def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> None:
+    """What is differentiated is float; where it must be, it is one scalar."""
+    if kind == "value":
+        return
+    for name, node in zip(clause.outputs, outputs, strict=True):
+        if kind in OF_A_SCALAR and (node.rank or node.type.dtype != "float"):
+            raise mistake(
+                "E402", f"{kind} needs a scalar, `{name.text}` is {node.type}", name.span,
+                f"{OF_A_TENSOR.get(kind, '')}reduce it with sum or mean",
+            )  # fmt: skip
+        if node.type.dtype != "float":
+            raise mistake(
+                "E403",
+                f"`{name.text}` is {node.type}: only floats have derivatives",
+                name.span,
+            )
+    if kind in OF_A_SCALAR and len(outputs) > 1:
+        raise mistake(
+            "E402", f"{kind} is of one output", clause.outputs[1].span, "one derive clause each"
+        )
+
+
+def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequence[Node]) -> Dim:
+    """The dim whose axis is kept apart; outputs that are not scalars have it once."""
+    kind = clause.kind.text.removeprefix("value_and_")
+    if kind not in WITH_PER:
+        raise mistake(
+            "E408", f"`per` goes with {', '.join(WITH_PER)}, not with `{kind}`", ident.span
+        )
+    symbols = {info.name: info.symbol for info in context.dims.values()}
+    if ident.text not in symbols:
+        near = near_or_all(ident.text, symbols, "the dims of this file")
+        raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
+    dim = symbols[ident.text]
+    for name, node in zip(clause.outputs, outputs, strict=True):
+        times = sum(axis == dim for axis in node.shape)
+        if times != 1 and kind not in OF_A_SCALAR:
+            found = "has no axis" if not times else f"has {times} axes"
+            raise mistake("E408", f"`{name.text}`: {node.type} {found} {ident.text}", name.span)
+    return dim
+
+
+def check_distinct(derivations: Sequence[Derivation]) -> list[Diagnostic]:
+    """Two functions of one name are a mistake, at the place of the second."""
+    first: dict[str, Derivation] = {}
+    found = []
+    for one in derivations:
+        if one.name in first:
+            message = f"two derived functions are called `{one.name}`"
+            found.append(error("E407", message, one.span, help="name one of them: `… as name`"))
+        first.setdefault(one.name, one)
+    return found
+
+
+def default_wrt(context: Context) -> dict[str, Node]:
+    """The parameters, or the float inputs where there are none."""
+    sources = context.params or context.inputs
+    return {name: d.node for name, d in sources.items() if d.type.dtype == "float"}
+
+
+def default_derivation(context: Context) -> list[Derivation]:
+    """`value_and_grad` of the scalar output, where there is exactly one."""
+    scalars = [
+        d for d in context.outputs.values() if not d.node.rank and d.node.type.dtype == "float"
+    ]
+    wrt = default_wrt(context)
+    if len(scalars) != 1 or not wrt:
+        return []
+    name, node = scalars[0].name, scalars[0].node
+    called = Names(context.dims).fresh(f"value_and_grad_{name}")
+    return [Derivation("value_and_grad", ((name, node),), tuple(wrt.items()), called, None)]
+
+
+def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
+    entry = scope.entries.get(name.text)
+    if entry is not None and entry.value is POISONED:
+        raise Silent
+    if name.text not in context.outputs:
+        if entry is not None and isinstance(entry.value, Node):
+            raise mistake(
+                "E405",
+                f"`{name.text}` is not an output",
+                name.span,
+                f"declare it: `output {name.text}`",
+            )
+        raise mistake(
+            "E200",
+            f"unknown output `{name.text}`",
+            name.span,
+            near_or_all(name.text, context.outputs, "the outputs of this file"),
+        )
+    return context.outputs[name.text].node
+
+
+def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]:
+    if not clause.wrt:
+        return default_wrt(context)
+    chosen: dict[str, Node] = {}
+    for path in clause.wrt:
+        for name, node in _nodes(context, scope, path).items():
+            twice = next((other for other in chosen if _meet(name, other)), None)
+            if twice is not None:
+                shown = name if "*" in twice else twice
+                raise mistake("E403", f"`{shown}` stands twice after `wrt`", path.span)
+            if node.type.dtype != "float":
+                raise mistake(
+                    "E403", f"`{name}` is {node.type}: only floats have derivatives", path.span
+                )
+            chosen[name] = node
+    if not chosen:
+        group = clause.wrt[0]
+        word = group.words[0]
+        message = f"`{word}` names nothing: the file has no {GROUPS[word]}"
+        raise mistake("E403", message, group.span)
+    return chosen
+
+
+def _meet(one: str, other: str) -> bool:
+    """Are two paths the same, or one a member of the family that the other is?"""
+    parts = list(zip(one.split("."), other.split("."), strict=False))
+    same = one.count(".") == other.count(".")
+    return same and all(a == b or "*" in (a, b) for a, b in parts)
+
+
+def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:
+    """The nodes that one path names: a group, everything below a prefix, or one node."""
+    shown = ".".join(path.words)
+    if shown in GROUPS and not path.star and scope.find(shown) is not None:
+        message = f"`{shown}` is a name of this file, and means all {GROUPS[shown]} here"
+        raise mistake("E403", message, path.span, f"call what the file defines `{shown}_`")
+    if path.words == ("params",) and not path.star:
+        return {name: d.node for name, d in context.params.items()}
+    if path.words == ("inputs",) and not path.star:
+        return {name: d.node for name, d in context.inputs.items() if d.type.dtype == "float"}
+    if path.star:
+        below = {
+            found: node
+            for name in context.params
+            for found in _below(name, path.words)
+            if (node := parameter(context, found)) is not None
+        }
+        if below:
+            return below
+        prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
+        near = did_you_mean(shown, {*prefixes, *scope.visible()})
+        raise mistake("E403", f"no parameter under `{shown}`", path.span, near)
+    found = parameter(context, shown)
+    if found is not None:
+        return {shown: found}
+    entry = scope.find(path.words[0])
+    if entry is not None and entry.value is POISONED:
+        raise Silent
+    if shown in context.nodes:
+        return {shown: context.nodes[shown]}
+    known = dict.fromkeys([*parameter_paths(context), *_written(context, path.span.source)])
+    near = near_or_all(shown, known, "there are")
+    raise mistake("E403", f"no parameter or node `{shown}`", path.span, near)
+
+
+def _written(context: Context, text: Source) -> Iterator[str]:
+    """The paths of nodes that the text names: not those inside standard blocks."""
+    words = set(re.findall(r"\w+", text.text))
+    for path, node in context.nodes.items():
+        *outer, last = path.split(".")
+        elsewhere = outer and node.origin is not None and node.origin.span.source is not text
+        if not elsewhere and context.names.get(node) == path and last in words:
+            yield path
+
+
+def _below(name: str, words: Sequence[str]) -> list[str]:
+    """The path of a parameter if it lies below these words: of a family, the member they mean."""
+    parts = name.split(".")
+    pairs = list(zip(parts, words, strict=False))
+    if len(parts) <= len(words) or any(a != b and not (a == "*" and b.isdigit()) for a, b in pairs):
+        return []
+    return [".".join([*words, *parts[len(words) :]])]
+
+
+def _check_reach(
+    context: Context, clause: tree.Derive, outputs: list[Node], wrt: Mapping[str, Node]
+) -> None:
+    """What was named must reach an output: a derivative that is zero throughout is a mistake."""
+    reached = set(outputs)
+    pending = list(outputs)
+    while pending:
+        for arg in pending.pop().args:
+            if arg not in reached and arg.type.dtype == "float":
+                reached.add(arg)
+                pending.append(arg)
+    spans: dict[str, Span] = {
+        ".".join(path.words): path.span for path in clause.wrt if not path.star
+    }
+    for name, node in wrt.items():
+        if name in spans and family_of(node) not in reached:
+            outputs_named = ", ".join(f"`{ident.text}`" for ident in clause.outputs)
+            raise mistake(
+                "E406",
+                f"`{name}` does not reach {outputs_named}: its derivative is zero",
+                spans[name],
+            )

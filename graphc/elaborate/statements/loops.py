@@ -1,0 +1,347 @@
+"""Loops: `repeat` as a rolled loop where its steps are alike, else written out; and `scan`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from graphc.elaborate.calls.axis_labels import inherit
+from graphc.elaborate.names.definitions import define
+from graphc.elaborate.names.references import defined, takes_gradients
+from graphc.elaborate.names.scope import (
+    Context,
+    Entry,
+    FamilyValue,
+    Mistake,
+    Scope,
+    Silent,
+    mistake,
+)
+from graphc.elaborate.values.conditions import learn_conditions
+from graphc.elaborate.values.values import describe, to_node
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, with_args
+from graphc.ir.loop import bound as bound_value
+from graphc.ir.loop import make_loop, rebuild, result
+from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, show
+from graphc.limits import COPIES
+from graphc.ops.loops import rolled
+from graphc.ops.shape.movement import stack
+from graphc.source import did_you_mean
+from graphc.syntax import tree
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a loop does: `step` gives the next carried values and the collected items.
+
+    A step that is `differentiated` takes gradients itself.
+    """
+
+    family: tree.Family
+    names: tuple[str, ...]
+    starts: tuple[Node, ...]
+    step: Callable[[Scope, Sequence[Node]], tuple[list[Node], list[Node]]]
+    differentiated: bool
+
+
+def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node], list[Node]]:
+    """A repeat: the carried values after it, and its collected values, stacked.
+
+    A rolled loop where every carried shape stays the same and the index stands only where it
+    need not be known when compiling (inside another one, where it also declares no parameters);
+    else a copy for each index.
+    """
+    first, last = bounds(context, scope, steps.family)
+    path = scope.join(steps.family.name.text)
+    nested = context.rolling is not None
+    if last > first:
+        before, declared = context.snapshot(), len(context.params)
+        try:
+            ends = _rolled(
+                context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, not nested
+            )
+            if not nested or len(context.params) == declared:
+                return ends
+        except (Mistake, Mismatch, Silent):
+            pass
+        context.restore(before)
+    carried = list(steps.starts)
+    collected: list[list[Node]] = []
+    around = context.copies
+    try:
+        for inner in _copies(context, scope, steps.family, path, first, last):
+            if steps.differentiated:
+                carried, items = _closed(context, steps, inner, carried)
+            else:
+                carried, items = steps.step(inner, carried)
+            collected.append(items)
+    finally:
+        context.copies = around
+    if path is not None:
+        scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
+    return carried, [stack(*items) for items in zip(*collected, strict=True)]
+
+
+def _closed(
+    context: Context, steps: Steps, inner: Scope, carried: Sequence[Node]
+) -> tuple[list[Node], list[Node]]:
+    """A copy of a step that takes gradients: what is carried into it is its own, as in a loop."""
+    places = [bound_value(n, c.type) for n, c in zip(steps.names, carried, strict=True)]
+    for place, before in zip(places, carried, strict=True):
+        inherit(inner, place, before)
+    known = set(context.nodes)
+    nexts, items = steps.step(inner, places)
+    made = {path: node for path, node in context.nodes.items() if path not in known}
+    start = dict(zip(places, carried, strict=True))
+    new = rebuild([*nexts, *items, *made.values()], with_args, start)
+    context.rename(new, known)
+    context.nodes.update((path, new[node]) for path, node in made.items())
+    return [new[node] for node in nexts], [new[node] for node in items]
+
+
+def _copies(
+    context: Context, scope: Scope, family: tree.Family, path: str | None, first: int, last: int
+) -> Iterator[Scope]:
+    """A scope for each index, in order; its parameters are below `path.index`."""
+    context.copies *= last - first + 1
+    if context.copies > COPIES:
+        raise mistake(
+            "E503",
+            f"{context.copies} copies; at most {COPIES} are written out",
+            family.span,
+            "a repeat is a loop where what it carries keeps its shape",
+        )
+    for index in range(first, last + 1):
+        inner = _inside(scope, None if path is None else f"{path}.{index}")
+        inner.entries[family.index.text] = Entry(Dim.of(index), family.index.span)
+        yield inner
+
+
+def _inside(scope: Scope, path: str | None) -> Scope:
+    """The scope of an iteration."""
+    return Scope(path, scope.space, scope, reusing=scope.reusing, unnamed=scope.unnamed)
+
+
+def _rolled(
+    context: Context,
+    scope: Scope,
+    steps: Steps,
+    first: Dim,
+    count: Dim,
+    path: str | None,
+    per_step: bool,
+) -> tuple[list[Node], list[Node]]:
+    """The loop as a node; parameters exist once for each index if `per_step`, else once."""
+    symbol = context.fresh_index(steps.family.index.text)
+    index = Dim.symbol(symbol)
+    context.ranges[symbol] = (first, first + count - 1)
+    facts = known_facts()
+    learn(facts.with_nonnegative(index - first).with_nonnegative(first + count - 1 - index))
+    inner = _inside(scope, path)
+    inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
+    before, known, checked = context.rolling, set(context.nodes), len(context.conditions)
+    if per_step:
+        inner.path = None if path is None else f"{path}.*"
+        context.rolling = (symbol, first, count)
+    carried = [bound_value(n, s.type) for n, s in zip(steps.names, steps.starts, strict=True)]
+    for value, start in zip(carried, steps.starts, strict=True):
+        inherit(inner, value, start)
+    try:
+        nexts, items = steps.step(inner, carried)
+    finally:
+        context.rolling = before
+        context.ranges.pop(symbol)
+        learn(known_facts().without(symbol))
+        learn_conditions(context.conditions[checked:])
+    for name, start, following in zip(steps.names, steps.starts, nexts, strict=True):
+        if following not in context.names:
+            context.name_node(following, inner.join(f"{name}_next"))
+        if start.type.dtype != following.type.dtype or not same_shape(start.shape, following.shape):
+            types = [str(t) if t.rank else t.dtype for t in (start.type, following.type)]
+            raise mistake(
+                "E311",
+                f"carried `{name}` starts as {types[0]} but becomes {types[1]}",
+                steps.family.span,
+                _start_help(start, following.type, symbol),
+            )
+    loop, sources, new = rolled(symbol, first, count, carried, nexts, items, inner.until)
+    context.rename(new, known)
+    node = make_loop(loop, steps.starts, sources)
+    if path is not None:
+        scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
+    ends = [result(node, number) for number in range(len(nexts) + len(items))]
+    return ends[: len(nexts)], ends[len(nexts) :]
+
+
+def _start_help(start: Node, following: Type, index: str) -> str:
+    """What a carried value should start with, to stay as it is."""
+    varies = any(index in axis.symbols for axis in following.shape)
+    if following.rank and not start.rank and following.dtype == "float" and not varies:
+        return f"start with its shape: `zeros({show(following.shape)})`"
+    if (start.type.dtype, following.dtype) == ("int", "float") and start.rank == following.rank:
+        return "start with a float: `0.0` instead of `0`"
+    return "a carried value keeps its shape from step to step"
+
+
+def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
+    """The first and the last index: `a..b` includes both, `n` alone is `0..n-1`."""
+    _check_index(family)
+    if family.last is None:
+        return 0, _bound(context, scope, family.first) - 1
+    return _bound(context, scope, family.first), _bound(context, scope, family.last)
+
+
+def _check_index(family: tree.Family) -> None:
+    if family.index.text.startswith("__"):
+        message = f"`{family.index.text}`: a name does not begin with `__`"
+        raise mistake("E215", message, family.index.span)
+
+
+def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
+    value = context.evaluate(context, scope, expr)
+    known = context.known(value) if isinstance(value, Dim) else None
+    if known is None:
+        found = "a dim without a value" if isinstance(value, Dim) else describe(value)
+        raise mistake(
+            "E404", f"the range of a repeat is known at compile time, found {found}", expr.span,
+            "give the dim a value: `dim L = 4`, or --dim L=4; for a run-time length use `scan`",
+        )  # fmt: skip
+    return known
+
+
+def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Dim]:
+    """The first index and the number of steps of a scan: dims, known or not."""
+    _check_index(family)
+    values = []
+    for expr in (family.first, family.last):
+        value = Dim.of(0) if expr is None else context.evaluate(context, scope, expr)
+        if not isinstance(value, Dim):
+            raise mistake("E404", f"a range is of integers, found {describe(value)}", family.span)
+        values.append(value)
+    first, last = values
+    return (Dim.of(0), first) if family.last is None else (first, last - first + 1)
+
+
+# ---- statements ----------------------------------------------------------------------------
+
+
+def run_repeat(context: Context, scope: Scope, statement: tree.Repeat) -> None:
+    """`repeat`: the body once for each index, the carried values handed on."""
+    ends, stacks = run_steps(context, scope, _steps(context, scope, statement))
+    _define_ends(context, scope, statement, ends, stacks)
+
+
+def run_scan(context: Context, scope: Scope, statement: tree.Scan) -> None:
+    """`scan`: one body for every step, its parameters shared; the length may be symbolic."""
+    steps = _steps(context, scope, statement)
+    first, count = _range(context, scope, statement.family)
+    known = context.known(count)
+    if known is not None and known < 0:
+        raise mistake("E308", f"this range has {known} steps", statement.family.span)
+    path = scope.join(statement.family.name.text)
+    ends, stacks = _rolled(context, scope, steps, first, count, path, False)
+    _define_ends(context, scope, statement, ends, stacks)
+
+
+def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Steps:
+    index = statement.family.index
+    own = [carry.name for carry in statement.carries]
+    for name in (*own, *(name for s in statement.body for name in defined(s))):
+        if name.text == index.text:
+            raise mistake("E201", f"`{name.text}` is the index of this loop", name.span)
+    starts = [
+        to_node(context.evaluate(context, scope, carry.start), carry.start.span)
+        for carry in statement.carries
+    ]
+    names = [carry.name.text for carry in statement.carries]
+    collected = [s.name.text for s in statement.body if isinstance(s, tree.Collect)]
+
+    def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+        inner.carried = frozenset(names)
+        inner.nexts = {}
+        inner.collects = bool(collected)
+        inner.copied = isinstance(statement, tree.Repeat)
+        for carry, node in zip(statement.carries, carried, strict=True):
+            inner.entries[carry.name.text] = Entry(node, carry.name.span)
+        context.body(context, inner, statement.body)
+        for carry in statement.carries:
+            name = carry.name.text
+            if name not in inner.nexts:
+                raise mistake("E206", f"carried `{name}` gets no `next {name} = ...`", carry.span)
+        items = [inner.entries[f"collect {name}"].value for name in collected]
+        return [inner.nexts[name] for name in names], items
+
+    differentiated = takes_gradients(statement.body)
+    return Steps(statement.family, tuple(names), tuple(starts), step, differentiated)
+
+
+def _define_ends(
+    context: Context,
+    scope: Scope,
+    statement: tree.Repeat | tree.Scan,
+    ends: Sequence[Node],
+    stacks: Sequence[Node],
+) -> None:
+    for carry, end in zip(statement.carries, ends, strict=True):
+        define(context, scope, carry.name, end)
+    collected = [s for s in statement.body if isinstance(s, tree.Collect)]
+    if collected and not stacks:
+        raise mistake("E207", "nothing to collect: the range is empty", collected[0].span)
+    for inside, stacked in zip(collected, stacks, strict=True):
+        define(context, scope, inside.name, stacked)
+
+
+def run_next(context: Context, scope: Scope, statement: tree.Next) -> None:
+    """What the next iteration gets as its carried values."""
+    if scope.nexts is None:
+        raise mistake("E206", "`next` stands in the body of a loop", statement.span)
+    values = [context.evaluate(context, scope, value) for value in statement.values]
+    flat = list(values[0]) if len(values) == 1 and isinstance(values[0], tuple) else values
+    if len(flat) != len(statement.names):
+        raise mistake(
+            "E214", f"{len(statement.names)} names for {len(flat)} values", statement.span
+        )
+    for name, value in zip(statement.names, flat, strict=True):
+        if name.text not in scope.carried:
+            raise mistake(
+                "E206",
+                f"`next {name.text}` but `{name.text}` is not carried by this loop",
+                name.span,
+                did_you_mean(name.text, scope.carried) or _only(scope.carried),
+            )
+        if name.text in scope.nexts:
+            raise mistake("E206", f"`{name.text}` has its next value twice", name.span)
+        scope.nexts[name.text] = to_node(value, statement.span)
+
+
+def _only(names: frozenset[str]) -> str | None:
+    return f"did you mean `{next(iter(names))}`?" if len(names) == 1 else None
+
+
+def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
+    """The condition that makes a step of a scan the last one."""
+    if scope.nexts is None or scope.copied:
+        raise mistake("E207", "`until` stands in the body of a scan", statement.span)
+    if scope.until is not None:
+        raise mistake("E207", "a scan has one `until`", statement.span)
+    if scope.collects:
+        raise mistake(
+            "E207",
+            "a scan with `until` cannot `collect`: its length is not known before it ends",
+            statement.span,
+            "leave out `until`, carry `done`, and hand on `where(done, h, ...)`: all steps collect",
+        )
+    node = to_node(context.evaluate(context, scope, statement.condition), statement.condition.span)
+    if node.rank or node.type.dtype != "bool":
+        raise mistake("E307", f"`until` takes one truth value, found {node.type}", statement.span)
+    scope.until = node
+
+
+def run_collect(context: Context, scope: Scope, statement: tree.Collect) -> None:
+    """One item of what the loop stacks."""
+    if scope.nexts is None:
+        raise mistake("E207", "`collect` stands in the body of a loop", statement.span)
+    value = context.evaluate(context, scope, statement.value)
+    node = to_node(value, statement.value.span)
+    scope.entries[f"collect {statement.name.text}"] = Entry(node, statement.name.span)

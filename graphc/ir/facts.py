@@ -1,0 +1,270 @@
+"""Facts about dims: what `require` states, what follows from it, and proofs of `dim >= 0`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import gcd
+from typing import ClassVar
+
+from graphc.ir.dims import (
+    Atom,
+    Dim,
+    FloorDiv,
+    Monomial,
+    Term,
+    from_atom,
+    map_atoms,
+    monomial_quotient,
+    only_floor,
+    shared_monomial,
+    shrink,
+)
+
+# Bounds on the searches below; whatever is found within them is sound, so they only cost proofs.
+REWRITE_ROUNDS = 8
+REDUCTION_STEPS = 2_000
+SOLVE_ROUNDS = 200
+PROOF_GOALS = 30
+PROOF_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `require` states about dims: an immutable set, with what follows from it.
+
+    Facts that contradict each other are a ValueError. Every divisor is taken to be nonzero.
+
+    >>> width, heads = Dim.symbol("D"), Dim.symbol("heads")
+    >>> facts = Facts.empty.with_zero(width % heads)
+    >>> facts.equal(heads * (width // heads), width), str(facts.normal(5 * width // heads))
+    (True, '5*(D//heads)')
+    """
+
+    zeros: tuple[Dim, ...] = ()
+    nonnegatives: tuple[Dim, ...] = ()
+    solved: tuple[tuple[str, Dim], ...] = field(default=(), compare=False, repr=False)
+    rules: tuple[Dim, ...] = field(default=(), compare=False, repr=False)
+    empty: ClassVar[Facts]
+
+    def with_zero(self, dim: Dim) -> Facts:
+        """Return the facts with `dim == 0` added."""
+        if not dim.terms or dim in self.zeros:
+            return self
+        zeros = (*self.zeros, dim)
+        return Facts(zeros, self.nonnegatives, *_solve(zeros))
+
+    def without(self, name: str) -> Facts:
+        """Return the facts that do not speak of a name."""
+        zeros = tuple(dim for dim in self.zeros if name not in dim.symbols)
+        nonnegatives = tuple(dim for dim in self.nonnegatives if name not in dim.symbols)
+        return Facts(zeros, nonnegatives, *_solve(zeros))
+
+    def with_nonnegative(self, dim: Dim) -> Facts:
+        """Return the facts with `dim >= 0` added."""
+        value = self.normal(dim).constant
+        if value is not None and value < 0:
+            raise ValueError(f"{dim} >= 0 can never hold")
+        if value is not None or dim in self.nonnegatives:
+            return self
+        return Facts(self.zeros, (*self.nonnegatives, dim), self.solved, self.rules)
+
+    def normal(self, dim: Dim) -> Dim:
+        """Return the form of `dim` that the facts rewrite it to; equal forms are equal dims."""
+        return _Rewriter(dict(self.solved), self.rules).rewrite(dim) if self.zeros else dim
+
+    def equal(self, left: Dim, right: Dim) -> bool:
+        """Return whether the two are provably equal."""
+        return left == right or self._states(left - right) or not self.normal(left - right).terms
+
+    def _states(self, dim: Dim) -> bool:
+        """Return whether a fact is that `dim == 0`, which rewriting by it need not find again."""
+        return dim.constant is None and _orient(dim) in map(_orient, self.zeros)
+
+    def nonnegative(self, dim: Dim) -> bool | None:
+        """Return whether `dim >= 0` where all symbols are, or None where that is not known."""
+        if self._provable(dim):
+            return True
+        return False if self._provable(-dim - 1) else None
+
+    def _provable(self, dim: Dim, depth: int = PROOF_DEPTH) -> bool:
+        """Search for a proof of `dim >= 0`: each new goal implies the goal that it came from."""
+        if depth < 0:
+            return False
+        known = dict.fromkeys((*self.nonnegatives, *map(self.normal, self.nonnegatives)))
+        goals = dict.fromkeys((dim, self.normal(dim)))
+        queue = list(goals)
+        for goal in queue:
+            if all(c >= 0 and self._is_nonnegative(m, depth) for m, c in goal.terms):
+                return True
+            for following in self._sufficient(goal, known, depth):
+                if len(queue) < PROOF_GOALS and following not in goals:
+                    goals[following] = None
+                    queue.append(following)
+        return False
+
+    def _is_nonnegative(self, monomial: Monomial, depth: int) -> bool:
+        return all(
+            isinstance(atom, str)
+            or power % 2 == 0
+            or all(self._provable(side, depth - 1) for side in (atom.numerator, atom.denominator))
+            for atom, power in monomial
+        )
+
+    def _sufficient(self, goal: Dim, known: Iterable[Dim], depth: int) -> Iterable[Dim]:
+        """Yield dims whose being nonnegative makes `goal` so."""
+        scale = gcd(*(coefficient for monomial, coefficient in goal.terms if monomial))
+        shared = shared_monomial(goal.terms)
+        if self._is_nonnegative(shared, depth):
+            yield shrink(goal, shared, max(scale, 1))
+        for monomial, coefficient in goal.terms:
+            floor = only_floor(Dim(((monomial, 1),)))
+            if floor is not None and abs(coefficient) == 1:
+                above, below = floor.numerator, floor.denominator
+                rest = goal - coefficient * from_atom(floor)
+                if self._provable(below, depth - 1):
+                    # n//d + r >= 0 when n + d*r >= 0; r - n//d >= 0 when n < d*(r + 1).
+                    yield coefficient * above + below * rest + (coefficient < 0) * (below - 1)
+            yield from _without_remainder(goal, monomial)
+            for fact in known:
+                for lead, unit in fact.terms:
+                    ratio = monomial_quotient(monomial, lead)
+                    if not lead or ratio is None or not 0 < unit <= coefficient:
+                        continue
+                    if self._is_nonnegative(ratio, depth):
+                        yield goal - Dim(((ratio, coefficient // unit),)) * fact
+
+
+def _without_remainder(goal: Dim, monomial: Monomial) -> Iterable[Dim]:
+    """Yield what is no larger than `goal`, where that holds k times the remainder of a division.
+
+    n - d*(n//d) is at least 0 and at most d - 1, since a divisor is taken to be positive.
+    """
+    for atom, power in monomial:
+        if isinstance(atom, str) or power != 1:
+            continue
+        holds = [(m, c) for m, c in goal.terms if (atom, 1) in m]
+        factor = Dim(tuple((tuple(one for one in m if one != (atom, 1)), c) for m, c in holds))
+        times = -factor.terms[0][1] // atom.denominator.terms[0][1]
+        if factor != -times * atom.denominator:
+            continue
+        rest = goal - factor * from_atom(atom) - times * atom.numerator
+        yield rest if times > 0 else rest + times * (atom.denominator - 1)
+
+
+Facts.empty = Facts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewriter:
+    """Rewrites by solved symbols and by rules, each a dim known to be zero."""
+
+    solved: Mapping[str, Dim]
+    rules: tuple[Dim, ...]
+    memo: dict[FloorDiv, Dim] = field(default_factory=dict)
+
+    def rewrite(self, dim: Dim) -> Dim:
+        for _ in range(REWRITE_ROUNDS):
+            before, dim = dim, self.reduce(map_atoms(dim, self.rewrite_atom))
+            if dim == before:
+                break
+        return dim
+
+    def rewrite_atom(self, atom: Atom) -> Dim:
+        if isinstance(atom, str):
+            return self.solved.get(atom, from_atom(atom))
+        if atom not in self.memo:
+            self.memo[atom] = from_atom(atom)  # Met again on the way down, it stays as it is.
+            above, below = self.rewrite(atom.numerator), self.rewrite(atom.denominator)
+            # A divisor that is zero by the facts is the user's error, found when it is evaluated.
+            self.memo[atom] = self.divide(above, below) if below.terms else from_atom(atom)
+        return self.memo[atom]
+
+    def divide(self, above: Dim, below: Dim) -> Dim:
+        """Divide, expanding D into heads*(D//heads) where this lets the division go further."""
+        plain = above // below
+        if not any(isinstance(atom, FloorDiv) for atom in plain.atoms):
+            return plain
+        for rule in self.rules:
+            for lead, unit in rule.terms[1:]:
+                if abs(unit) != 1 or not lead or any(isinstance(a, FloorDiv) for a, _ in lead):
+                    continue
+                expanded = above
+                for monomial, coefficient in above.terms:
+                    ratio = monomial_quotient(monomial, lead)
+                    if ratio is not None:
+                        expanded -= Dim(((ratio, coefficient * unit),)) * rule
+                if expanded != above:
+                    result = expanded // below
+                    kept = (*expanded.atoms, *above.atoms)
+                    fresh = [a for a in result.atoms if isinstance(a, FloorDiv) and a not in kept]
+                    # Facts such as `D % B == B` would turn D//B into D//B + 1 for ever.
+                    endless = any(
+                        isinstance(a, FloorDiv) and a in result.atoms for a in plain.atoms
+                    )
+                    if not endless and all(
+                        len(a.numerator.terms) < len(above.terms) for a in fresh
+                    ):
+                        return result
+        return plain
+
+    def reduce(self, dim: Dim) -> Dim:
+        """Subtract multiples of the rules until no term holds the leading term of one."""
+        for _ in range(REDUCTION_STEPS):
+            multiple = next(filter(None, (self.multiple(term) for term in dim.terms)), None)
+            if multiple is None:
+                break
+            dim -= multiple
+        return dim
+
+    def multiple(self, term: Term) -> Dim | None:
+        for rule in self.rules:
+            lead, unit = rule.terms[0]
+            ratio = monomial_quotient(term[0], lead)
+            # The floor leaves a coefficient in 0..unit-1, so that equal dims end alike.
+            if ratio is not None and term[1] // unit:
+                return Dim(((ratio, term[1] // unit),)) * rule
+        return None
+
+
+def _solve(zeros: Iterable[Dim]) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim, ...]]:
+    """Turn zero facts into solved symbols and inter-reduced rules."""
+    solved: dict[str, Dim] = {}
+    rules = [_orient(zero) for zero in zeros]
+    for _ in range(SOLVE_ROUNDS):
+        rules = [rule for rule in dict.fromkeys(rules) if rule.terms]
+        solution = next(filter(None, map(_solve_symbol, rules)), None)
+        if solution is not None:
+            step = _Rewriter(dict([solution]), ())
+            solved = {name: step.rewrite(value) for name, value in solved.items()}
+            solved |= [solution]
+            rules = [_orient(step.rewrite(rule)) for rule in rules]
+            continue
+        for index, rule in enumerate(rules):
+            others = (*rules[:index], *rules[index + 1 :])
+            reduced = _orient(_Rewriter(solved, others).rewrite(rule))
+            if reduced != rule:
+                rules[index] = reduced
+                break
+        else:
+            break
+    return tuple(sorted(solved.items())), tuple(rules)
+
+
+def _solve_symbol(rule: Dim) -> tuple[str, Dim] | None:
+    """Return the last symbol that the rule gives in terms of the others, and its value."""
+    for name in reversed(rule.names):
+        linear = rule.linear_in(name)
+        if linear is not None and abs(linear[0]) == 1:
+            return name, -linear[0] * linear[1]
+    return None
+
+
+def _orient(zero: Dim) -> Dim:
+    """Divide a dim known to be zero by its content, and make its leading coefficient positive."""
+    if not zero.terms:
+        return zero
+    if zero.constant is not None:
+        raise ValueError("the required equalities of dims can never hold together")
+    content = gcd(*(coefficient for _, coefficient in zero.terms))
+    return shrink(zero if zero.terms[0][1] > 0 else -zero, (), content)

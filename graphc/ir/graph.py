@@ -1,0 +1,394 @@
+"""The graph: Op, Node, Graph; nodes are interned, so equal is identical."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from itertools import count
+from types import MappingProxyType
+from typing import Any, Literal
+
+import networkx as nx
+
+from graphc.ir.dims import Dim
+from graphc.ir.facts import Facts
+from graphc.ir.sizes import check_shape
+from graphc.ir.types import Type, assuming, promote
+from graphc.limits import Exceeded
+from graphc.source import Origin
+
+Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]
+
+AxisMap = tuple[tuple[int | None, ...], ...]
+AxisRule = Callable[["Node"], AxisMap]
+BatchRule = Callable[["Node", tuple["Node", ...], tuple[bool, ...], Dim], "Node"]
+PartRule = Callable[["Node", int, Dim], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """One operation, stated once: everything that the compiler needs to know about it.
+
+    infer      (argument types …, **attrs) -> Type; raises Mismatch
+    numpy      a template: `{0}` is the first argument, `{axis}` an attribute, `{shape}` the
+               shape of the result, `{float}` the module's dtype; or a function of the node that
+               returns one. A template with `{out}` is a sequence of statements.
+    vjp        (cotangent, node) -> for each argument the cotangent that flows to it, or None
+    jvp        (tangents of the arguments or None, node) -> terms whose sum is the node's tangent;
+               None where forward mode transposes `vjp`
+    structure  what its Jacobian looks like
+    flops      (node) -> multiply-adds of one evaluation
+    view_of    the argument whose memory the result may share
+    prepare    brings arguments to the form that `infer` expects (casts to a common dtype)
+    lower      (arguments …, **attrs) -> the same value from simpler operations, which is what
+               is printed; None where the operation is printed itself
+    batch      (node, arguments, which of them have a leading axis, its size) -> the node's
+               values for each position of that axis, one after the other
+    axes       (node) -> which axis of the result each axis of an argument becomes, slice by slice
+    part       (node, axis of the result, start) -> what attributes become where slices from `start`
+               on are computed alone; None where no slice depends on its position
+    numbers    are its values Python's own numbers, not NumPy's?
+    """
+
+    name: str
+    infer: Callable[..., Type]
+    numpy: str | Callable[[Node], str]
+    vjp: Callable[[Node, Node], Sequence[Node | None]]
+    structure: Structure
+    flops: Callable[[Node], Dim]
+    view_of: int | None = None
+    prepare: Callable[[tuple[Node, ...]], tuple[Node, ...]] = lambda args: args
+    lower: Callable[..., Node] | None = None
+    jvp: Callable[[Sequence[Node | None], Node], Sequence[Node]] | None = None
+    batch: BatchRule | None = None
+    axes: AxisRule = lambda node: tuple((None,) * arg.rank for arg in node.args)
+    part: PartRule | None = None
+    numbers: bool = False
+
+    def __call__(self, *args: Any, **attrs: Any) -> Node:
+        """The node of this operation on these arguments (nodes, dims or numbers)."""
+        nodes = self.prepare(tuple(map(as_node, args)))
+        return intern(self, nodes, attrs, self.infer(*(n.type for n in nodes), **attrs))
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _binary(operator: str) -> Callable[[Node, Any], Node]:
+    return lambda node, other: OPERATORS[operator](node, other)
+
+
+def _reflected(operator: str) -> Callable[[Node, Any], Node]:
+    return lambda node, other: OPERATORS[operator](other, node)
+
+
+def _unary(operator: str) -> Callable[[Node], Node]:
+    return lambda node: OPERATORS[operator](node)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """An operation on nodes; equal nodes of one compilation are the same object.
+
+    `index` puts nodes in the order of their making and breaks ties of order everywhere; what a
+    pass makes in place of a node comes where that node was.
+    `salt` keeps nodes apart that a file gives different names, though they compute the same.
+    `static` marks scalars that depend on constants and dims only: Python numbers in the module.
+    """
+
+    op: Op
+    args: tuple[Node, ...]
+    attrs: Mapping[str, Any]
+    type: Type
+    index: tuple[int, int]
+    static: bool
+    origin: Origin | None
+    salt: str = ""
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        return self.type.shape
+
+    @property
+    def rank(self) -> int:
+        return self.type.rank
+
+    @property
+    def value(self) -> Any:
+        """The number that a constant node holds, else None."""
+        return self.attrs["value"] if self.op.name == "constant" else None
+
+    @property
+    def T(self) -> Node:
+        return OPERATORS["T"](self)
+
+    def __repr__(self) -> str:
+        args = ", ".join(f"#{arg.index[1]}" for arg in self.args)
+        return f"#{self.index[1]}={self.op.name}({args}): {self.type}"
+
+    __add__ = _binary("+")
+    __radd__ = _reflected("+")
+    __sub__ = _binary("-")
+    __rsub__ = _reflected("-")
+    __mul__ = _binary("*")
+    __rmul__ = _reflected("*")
+    __truediv__ = _binary("/")
+    __rtruediv__ = _reflected("/")
+    __pow__ = _binary("**")
+    __matmul__ = _binary("@")
+    __neg__ = _unary("neg")
+    __lt__ = _binary("<")
+    __le__ = _binary("<=")
+    __gt__ = _binary(">")
+    __ge__ = _binary(">=")
+
+
+PYTHON_ARITHMETIC = frozenset({"+", "-", "*", "negative", "at_least_one"})
+"""What Python's own numbers do exactly as NumPy's would."""
+
+OPERATORS: dict[str, Callable[..., Node]] = {}
+"""What the operators of a Node mean; the operations fill it as they are declared."""
+
+
+# ---- interning -----------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Table:
+    """The nodes of one compilation, by structure; the origin and place that new ones get."""
+
+    nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+    origin: Origin | None = None
+    place: int | None = None
+    known: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
+
+
+table: ContextVar[Table] = ContextVar("table")
+
+
+@contextmanager
+def building() -> Iterator[Table]:
+    """Inside, nodes are interned in a table of their own and dims have no facts yet."""
+    token = table.set(Table())
+    try:
+        with assuming(Facts.empty):
+            yield table.get()
+    finally:
+        table.reset(token)
+
+
+class stamped:  # noqa: N801, a function to its callers: contextlib's take three times as long
+    """Inside, new nodes get this origin (None leaves the present one) and place in the order."""
+
+    def __init__(self, origin: Origin | None, place: int | None = None) -> None:
+        self.origin, self.place = origin, place
+
+    def __enter__(self) -> None:
+        self.made = made = table.get()
+        self.before = made.origin, made.place
+        made.origin, made.place = self.origin or made.origin, self.place
+
+    def __exit__(self, kind: object, wrong: BaseException | None, trace: object) -> None:
+        self.made.origin, self.made.place = self.before
+        if isinstance(wrong, Exceeded) and wrong.span is None and self.origin is not None:
+            wrong.span = self.origin.span
+
+
+def intern(
+    op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str = ""
+) -> Node:
+    """The one node with this structure and salt."""
+    made = table.get()
+    key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
+    node = made.nodes.get(key)
+    if node is None:
+        if type.shape:
+            check_shape(type.shape)
+        frozen = MappingProxyType(dict(attrs))
+        static = not type.shape and (
+            op is CONSTANT
+            or op is DIM
+            or (op.name in PYTHON_ARITHMETIC and all(arg.static for arg in args))
+        )
+        number = next(made.numbers)
+        index = (number if made.place is None else made.place, number)
+        node = Node(op, args, frozen, type, index, static, made.origin, salt)
+        made.nodes[key] = node
+    return node
+
+
+def _key(value: Any) -> Any:
+    """Tells 1, 1.0 and True apart, and 0.0 from -0.0."""
+    if isinstance(value, tuple):
+        return tuple(map(_key, value))
+    return (value.__class__.__name__, repr(value)) if isinstance(value, int | float) else value
+
+
+def as_node(value: Any) -> Node:
+    """A node as it is; a dim or a number as a node."""
+    if isinstance(value, Node):
+        return value
+    if isinstance(value, Dim) and value.constant is None:
+        return intern(DIM, (), {"value": value}, Type("int"))
+    number, dtype, shape = _array(value)
+    return intern(CONSTANT, (), {"value": number}, Type(dtype, tuple(map(Dim.of, shape))))
+
+
+def _array(value: Any) -> tuple[Any, Any, tuple[int, ...]]:
+    """A number or nested tuple with its dtype and shape; ValueError where rows differ."""
+    if not isinstance(value, tuple):
+        number = value.constant if isinstance(value, Dim) else value
+        dtype = {bool: "bool", int: "int", float: "float"}.get(number.__class__)
+        if dtype is None:
+            raise ValueError(f"not a number: {value!r}")
+        return number, dtype, ()
+    rows = [_array(row) for row in value]
+    shapes = {shape for _, _, shape in rows}
+    if len(shapes) != 1:
+        raise ValueError("the rows of an array have one shape")
+    dtype = promote([dtype for _, dtype, _ in rows])
+    return tuple(row for row, _, _ in rows), dtype, (len(rows), *shapes.pop())
+
+
+def _source(name: str) -> Op:
+    def infer(*, type: Type, **_: Any) -> Type:
+        return type
+
+    return Op(name, infer, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+
+
+INPUT = _source("input")
+PARAMETER = _source("parameter")
+COTANGENT = _source("cotangent")
+TANGENT = _source("tangent")
+CONSTANT = _source("constant")
+DIM = _source("dim")
+SOURCES = (INPUT, PARAMETER, COTANGENT, TANGENT)
+
+
+def source(op: Op, name: str, type: Type, **attrs: Any) -> Node:
+    """An input, parameter, cotangent or tangent of the graph."""
+    return intern(op, (), {"name": name, **attrs}, type)
+
+
+def reaches_source(node: Node) -> bool:
+    """Does the value depend on an input or a parameter?"""
+    return any(below.op in SOURCES for below in arguments_first([node]))
+
+
+def with_args(node: Node, args: tuple[Node, ...]) -> Node:
+    """The same operation on other arguments that give a result of the same type."""
+    if args == node.args:
+        return node
+    return intern(node.op, args, node.attrs, node.type, node.salt)
+
+
+# ---- graphs ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """(∂child/∂parent)ᵀ · adjoint(child) by the child's operand `slot`; a seed has no child."""
+
+    value: Node
+    child: Node | None
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class Adjoint:
+    """The derivative of the seeded outputs by one node: the sum of a term for each child."""
+
+    of: Node
+    terms: tuple[Term, ...]
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Results by name and the nodes that they reach; `names` are the user's, by node.
+
+    `adjoints` says which results of reverse mode are whose; `labels` names the nodes that it
+    speaks of, also those without a name of their own.
+    """
+
+    name: str
+    results: Mapping[str, Node]
+    names: Mapping[Node, str]
+    adjoints: tuple[Adjoint, ...] = ()
+    labels: Mapping[Node, str] = field(default_factory=dict)
+
+    @property
+    def dag(self) -> nx.MultiDiGraph[Node]:
+        return dag(self.results.values())
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every node that a result reaches, arguments first."""
+        return tuple(arguments_first(self.results.values()))
+
+
+def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
+    """What the results reach: an edge from argument to node, keyed by the operand's slot.
+
+    The arguments of what is given are left out.
+    """
+    graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
+    pending = list(results)
+    graph.add_nodes_from(pending)
+    while pending:
+        node = pending.pop()
+        for slot, arg in enumerate(() if node in given else node.args):
+            if arg not in graph:
+                pending.append(arg)
+            graph.add_edge(arg, node, key=slot)
+    return graph
+
+
+def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iterator[Node]:
+    """What the results reach and is not done: depth first, each node after its arguments.
+
+    `done` may grow meanwhile by what has been yielded.
+    """
+    seen: set[Node] = set()
+    pending = list(results)[::-1]
+    while pending:
+        node = pending[-1]
+        if node in seen or node in done:
+            pending.pop()
+            continue
+        missing = [arg for arg in node.args if arg not in seen and arg not in done]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            seen.add(node)
+            yield pending.pop()
+
+
+def topological(results: Iterable[Node], given: Container[Node] = ()) -> Iterator[Node]:
+    """The nodes of `dag`, arguments before nodes; ties in the order of making."""
+    users: dict[Node, list[Node]] = {}
+    missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
+    pending = list(results)
+    while pending:
+        node = pending.pop()
+        if node in missing:
+            continue
+        args = () if node in given else node.args
+        missing[node] = len(args)
+        for arg in args:
+            users.setdefault(arg, []).append(node)
+        pending += args
+    ready = [(node.index, node) for node, count in missing.items() if not count]
+    heapify(ready)
+    while ready:
+        _, node = heappop(ready)
+        yield node
+        for user in users.get(node, ()):
+            missing[user] -= 1
+            if not missing[user]:
+                heappush(ready, (user.index, user))

@@ -1,0 +1,390 @@
+"""Graphs inside nodes: loops and stated derivatives; and rebuilding, which enters them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import Any
+
+from graphc.ir.dims import Dim, total
+from graphc.ir.graph import (
+    DIM,
+    Adjoint,
+    Node,
+    Op,
+    Term,
+    arguments_first,
+    as_node,
+    intern,
+    stamped,
+    topological,
+)
+from graphc.ir.memo import remembered
+from graphc.ir.types import Mismatch, Type, same, same_shape
+
+
+def _source(*, type: Type, **_: Any) -> Type:
+    return type
+
+
+BOUND = Op("bound", _source, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+"""A carried value or an element, inside the body of its loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """In step t, `node` is position t - first on one axis of a source, as long as the loop.
+
+    `of` is the node of the forward step that a saved element brings back.
+    """
+
+    node: Node
+    axis: int
+    of: Node | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """`count` steps with the index first, first + 1, … (the last one first if `backwards`).
+
+    A step computes `nexts` from the `carried` values and the `elements`, and `collected`, each
+    of which is stacked by index on a new first axis. What else the body reads is captured: it
+    does not change from step to step. The node's arguments are the first carried values, the
+    elements' sources, if `limited` the number of steps to take, and what is captured.
+
+    The step in which `until` is true is the last one: then no more than `count` steps are taken,
+    and RESULT number STEPS says how many.
+    """
+
+    index: str
+    first: Dim
+    count: Dim
+    backwards: bool
+    carried: tuple[Node, ...]
+    elements: tuple[Element, ...]
+    nexts: tuple[Node, ...]
+    collected: tuple[Node, ...]
+    until: Node | None = None
+    limited: bool = False
+    adjoints: tuple[Adjoint, ...] = field(default=(), compare=False)
+
+    @property
+    def results(self) -> tuple[Node, ...]:
+        return (*self.nexts, *self.collected)
+
+    @property
+    def follow(self) -> dict[Node, Node]:
+        """What each carried value becomes."""
+        return dict(zip(self.carried, self.nexts, strict=True))
+
+    @property
+    def roots(self) -> tuple[Node, ...]:
+        """All that a step computes for."""
+        return self.results if self.until is None else (*self.results, self.until)
+
+    @property
+    def bound(self) -> tuple[Node, ...]:
+        return (*self.carried, *(element.node for element in self.elements))
+
+
+def _loop_flops(node: Node) -> Dim:
+    loop: Loop = node.attrs["loop"]
+    inside = body(loop)
+    return total(n.op.flops(n) for n in inside) * loop.count
+
+
+def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
+    raise AssertionError("calculus takes loops and stated derivatives apart itself")
+
+
+LOOP = Op("loop", lambda *types, loop: Type("float"), "", _no_rule, "general", _loop_flops)
+RESULT = Op("result", _source, "", _no_rule, "general", lambda node: Dim.of(0))
+"""One of the values that a loop ends with: the carried ones, then the collected ones."""
+
+_numbers: Iterator[int] = count()
+
+
+def bound(name: str, type: Type) -> Node:
+    """A new node that stands for a value inside a loop, unlike any other."""
+    return intern(BOUND, (), {"name": name, "number": next(_numbers)}, type)
+
+
+STEPS = -1
+
+
+def make_loop(
+    loop: Loop, initials: Sequence[Node], sources: Sequence[Node], limit: Node | None = None
+) -> Node:
+    """The node of a loop; what its body captures becomes its further arguments."""
+    for carried, initial, following in zip(loop.carried, initials, loop.nexts, strict=True):
+        for what, node in (("starts as", initial), ("becomes", following)):
+            if node.type.dtype != carried.type.dtype or not same_shape(node.shape, carried.shape):
+                name = carried.attrs["name"]
+                raise Mismatch("E311", f"carried `{name}` is {carried.type} but {what} {node.type}")
+    for element, source in zip(loop.elements, sources, strict=True):
+        assert same(source.shape[element.axis], loop.count), (source, loop.count)
+    limits = () if limit is None else (limit,)
+    loop = replace(loop, limited=limit is not None)
+    args = (*initials, *sources, *limits, *captured(loop))
+    return intern(LOOP, args, {"loop": loop}, Type("float"))
+
+
+def result(node: Node, number: int) -> Node:
+    """A value that a loop ends with."""
+    loop: Loop = node.attrs["loop"]
+    if number == STEPS:
+        return intern(RESULT, (node,), {"number": STEPS}, Type("int"))
+    if number < len(loop.carried):
+        return intern(RESULT, (node,), {"number": number}, loop.carried[number].type)
+    item = loop.collected[number - len(loop.carried)].type
+    return intern(RESULT, (node,), {"number": number}, item.with_shape((loop.count, *item.shape)))
+
+
+def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
+    """A loop's first carried values, its elements' sources, and what it captures."""
+    loop: Loop = node.attrs["loop"]
+    carried, elements = len(loop.carried), len(loop.elements)
+    args = node.args
+    rest = args[carried + elements + loop.limited :]
+    return args[:carried], args[carried : carried + elements], rest
+
+
+def limit(node: Node) -> Node | None:
+    """The number of steps that a loop is to take, where that is a value."""
+    loop: Loop = node.attrs["loop"]
+    return node.args[len(loop.carried) + len(loop.elements)] if loop.limited else None
+
+
+def same_steps(node: Node) -> Any:
+    """What two loops have in common that take the same steps, whatever they collect."""
+    initials, sources, _ = arguments(node)
+    return initials, sources, limit(node), replace(node.attrs["loop"], collected=(), adjoints=())
+
+
+# ---- bodies -----------------------------------------------------------------------------------
+
+
+def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[Node]:
+    """What the roots reach that depends on nodes of the body or on the index."""
+    changes = set(inside)
+    for node in arguments_first(roots):
+        if any(arg in changes for arg in node.args) or mentions(node, index):
+            changes.add(node)
+    return changes
+
+
+def mentions(node: Node, index: str) -> bool:
+    """Does a node name the index itself, in an attribute or its shape?"""
+    if not node.attrs and all(dim.constant is not None for dim in node.shape):
+        return False
+    return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape), index))
+
+
+def _dims(value: Any, index: str) -> Iterator[Dim]:
+    """The dims in a value; a loop with an index of that name means another by it in its body."""
+    if isinstance(value, Dim):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _dims(item, index)
+    elif isinstance(value, Loop):
+        yield from (value.first, value.count)
+        for node in body(value) if value.index != index else ():
+            yield from _dims((*node.attrs.values(), node.shape), index)
+
+
+@remembered
+def captured(loop: Loop) -> tuple[Node, ...]:
+    """The unchanging nodes that the body reads, in the order of their making."""
+    changes = _changes(loop)
+    read = {arg for node in changes for arg in node.args} | set(loop.roots)
+    return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
+
+
+@remembered
+def body(loop: Loop) -> tuple[Node, ...]:
+    """The nodes that each step computes, arguments first."""
+    changes = _changes(loop)
+    given = set(loop.bound) | set(captured(loop))
+    return tuple(n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND)
+
+
+@remembered
+def _changes(loop: Loop) -> set[Node]:
+    """What changes from step to step."""
+    return changing(loop.roots, loop.bound, loop.index)
+
+
+def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
+    """Every node that the roots reach, also inside loops and stated derivatives, however deep."""
+    pending = list(arguments_first(roots))[::-1]
+    while pending:
+        node = pending.pop()
+        yield node
+        for inner in node.attrs.values():
+            if isinstance(inner, Loop):
+                pending.extend(reversed(body(inner)))
+            elif isinstance(inner, Rule):
+                pending.extend(reversed(list(arguments_first(inner.stated))))
+
+
+def inside_first(roots: Iterable[Node]) -> Iterator[Node]:
+    """Every node that the roots reach, also inside loops: after its arguments and its body."""
+    seen: set[Node] = set()
+    pending = list(roots)[::-1]
+    while pending:
+        node = pending[-1]
+        if node in seen:
+            pending.pop()
+            continue
+        below = [*node.args, *(node.attrs["loop"].roots if node.op is LOOP else ())]
+        missing = [one for one in below if one not in seen]
+        if missing:
+            pending.extend(reversed(missing))
+        else:
+            seen.add(node)
+            yield pending.pop()
+
+
+# ---- rules ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A derivative that the user states, in terms of bound nodes.
+
+    `places` stand for the arguments that it covers, `value` for the value. `pulled` are what flows
+    back to the places from `cotangent`, None where only the forward rule says it; `pushed` is the
+    tangent of the value by `tangents`, those of the places, None where only `pulled` says it.
+    Whatever else these read is captured. A `surrogate` is meant to differ from the true derivative.
+    """
+
+    value: Node
+    places: tuple[Node, ...]
+    cotangent: Node
+    pulled: tuple[Node | None, ...]
+    tangents: tuple[Node, ...]
+    pushed: Node | None
+    surrogate: bool
+
+    @property
+    def bound(self) -> tuple[Node, ...]:
+        return (self.value, *self.places, self.cotangent, *self.tangents)
+
+    @property
+    def stated(self) -> tuple[Node, ...]:
+        """Every expression of the rule."""
+        return tuple(one for one in (*self.pulled, self.pushed) if one is not None)
+
+
+RULED = Op(
+    "ruled",
+    lambda *types, rule: types[0],
+    "{0}",
+    _no_rule,
+    "general",
+    lambda node: Dim.of(0),
+    view_of=0,
+)
+"""A value whose derivative by some arguments the user states; the first argument is the value."""
+
+
+def ruled(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
+    """The value, with this rule for these arguments."""
+    changes = changing(rule.stated, rule.bound, "")
+    read = {arg for node in changes for arg in node.args} | set(rule.stated)
+    rest = tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
+    return intern(RULED, (value, *arguments, *rest), {"rule": rule}, value.type)
+
+
+# ---- rebuilding ---------------------------------------------------------------------------------
+
+Replace = Callable[[Node, tuple[Node, ...]], Node]
+
+
+def rebuild(
+    results: Iterable[Node], replace_: Replace, start: Mapping[Node, Node] | None = None
+) -> dict[Node, Node]:
+    """Map every node that the results reach: `replace_` gets it with its new arguments.
+
+    Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
+    """
+    new: dict[Node, Node] = dict(start or {})
+    for node in arguments_first(results, new):
+        with stamped(node.origin, node.index[0]):
+            args = tuple(new[arg] for arg in node.args)
+            if node.op is LOOP:
+                new[node] = _rebuilt(node, new, replace_)
+            elif node.op is RULED:
+                new[node] = _rebuilt_rule(node, new, replace_)
+            elif node.op is RESULT:
+                new[node] = result(args[0], node.attrs["number"])
+            else:
+                new[node] = replace_(node, args)
+    return new
+
+
+def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
+    """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, _ = arguments(node)
+    new.update(rebuild((*loop.bound, *loop.roots), replace_, new))
+    moved = replace(
+        loop,
+        first=_moved(loop.first, replace_),
+        count=_moved(loop.count, replace_),
+        carried=tuple(new[n] for n in loop.carried),
+        elements=tuple(
+            Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
+            for e in loop.elements
+        ),
+        nexts=tuple(new[n] for n in loop.nexts),
+        collected=tuple(new[n] for n in loop.collected),
+        until=None if loop.until is None else new[loop.until],
+        adjoints=moved_adjoints(loop.adjoints, new),
+    )
+    steps = limit(node)
+    return make_loop(
+        moved,
+        [new[n] for n in initials],
+        [new[n] for n in sources],
+        None if steps is None else new[steps],
+    )
+
+
+def _rebuilt_rule(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
+    rule: Rule = node.attrs["rule"]
+    new.update(rebuild((*rule.bound, *rule.stated), replace_, new))
+    moved = Rule(
+        new[rule.value],
+        tuple(new[n] for n in rule.places),
+        new[rule.cotangent],
+        tuple(None if n is None else new[n] for n in rule.pulled),
+        tuple(new[n] for n in rule.tangents),
+        None if rule.pushed is None else new[rule.pushed],
+        rule.surrogate,
+    )
+    return ruled(new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved)
+
+
+def _moved(dim: Dim, replace_: Replace) -> Dim:
+    """A dim of the loop as the replacement makes it in nodes."""
+    if dim.constant is not None:
+        return dim
+    node = replace_(as_node(dim), ())
+    return Dim.of(node.attrs["value"]) if node.op is DIM else Dim.of(node.value)
+
+
+def moved_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
+    """Adjoints with their nodes replaced; those whose value is gone are dropped."""
+
+    def moved(term: Term) -> Term:
+        child = None if term.child is None else new.get(term.child, term.child)
+        return Term(new.get(term.value, term.value), child, term.slot)
+
+    return tuple(
+        Adjoint(new.get(a.of, a.of), tuple(map(moved, a.terms)), new[a.value])
+        for a in adjoints
+        if a.value in new
+    )

@@ -1,0 +1,188 @@
+"""What a node's value is: Type(dtype, shape); when shapes agree and how they broadcast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal
+
+from graphc.ir.dims import Dim
+from graphc.ir.facts import Facts
+
+Dtype = Literal["float", "int", "bool"]
+Shape = tuple[Dim, ...]
+
+_RANK = {"bool": 0, "int": 1, "float": 2}
+STRETCH = (
+    "axes are aligned from the right and only a literal 1 stretches; "
+    "insert axes with `_`, e.g. v[:, _]"
+)
+OUTER = (
+    "NumPy would silently make this an outer product; "
+    "insert the axis you mean with `_`, e.g. v[:, _]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """`float` is the module's one floating dtype; `int` is int64; a scalar has the shape ()."""
+
+    dtype: Dtype
+    shape: Shape = ()
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        """How many elements."""
+        return product(self.shape)
+
+    def with_shape(self, shape: Sequence[Dim | int]) -> Type:
+        return Type(self.dtype, tuple(Dim.of(axis) for axis in shape))
+
+    def __str__(self) -> str:
+        axes = show(self.shape)
+        return (
+            axes if self.dtype == "float" else self.dtype if not self.shape else self.dtype + axes
+        )
+
+    def beside(self, other: Type) -> str:
+        """The type as it is shown beside one of another dtype: `float[B]`, not `[B]`."""
+        apart = self.dtype != other.dtype and self.dtype == "float"
+        return f"float{show(self.shape) if self.shape else ''}" if apart else str(self)
+
+
+class Mismatch(Exception):
+    """Types that an operation cannot take; the elaborator adds the place."""
+
+    def __init__(self, code: str, message: str, help: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.help = code, message, help
+
+
+_facts: ContextVar[Facts] = ContextVar("facts", default=Facts.empty)
+
+
+@contextmanager
+def assuming(facts: Facts) -> Iterator[None]:
+    """Inside, dims are compared modulo these facts."""
+    token = _facts.set(facts)
+    try:
+        yield
+    finally:
+        _facts.reset(token)
+
+
+def known_facts() -> Facts:
+    return _facts.get()
+
+
+def learn(facts: Facts) -> None:
+    """Replace the facts of the innermost `assuming`."""
+    _facts.set(facts)
+
+
+_demands: ContextVar[list[tuple[Dim, Mismatch]] | None] = ContextVar("demands", default=None)
+
+
+@contextmanager
+def demanding() -> Iterator[list[tuple[Dim, Mismatch]]]:
+    """Inside, what `demand` cannot settle is collected: it is to be checked at entry."""
+    found: list[tuple[Dim, Mismatch]] = []
+    token = _demands.set(found)
+    try:
+        yield found
+    finally:
+        _demands.reset(token)
+
+
+def demand(dim: Dim, otherwise: Mismatch) -> None:
+    """`dim` is at least 0: proved, refuted, or left to whoever is `demanding`."""
+    proved = _facts.get().nonnegative(dim)
+    if proved is False:
+        raise otherwise
+    collected = _demands.get()
+    if proved is None and collected is not None:
+        collected.append((dim, otherwise))
+
+
+def same(one: Dim | int, other: Dim | int) -> bool:
+    """Are two dims equal for every value of their symbols that the known facts admit?"""
+    return one == other or _facts.get().equal(Dim.of(one), Dim.of(other))
+
+
+def same_shape(one: Sequence[Dim], other: Sequence[Dim]) -> bool:
+    return len(one) == len(other) and all(map(same, one, other))
+
+
+def is_one(axis: Dim) -> bool:
+    return axis.constant == 1
+
+
+def product(axes: Sequence[Dim]) -> Dim:
+    total = Dim.of(1)
+    for axis in axes:
+        total = total * axis
+    return total
+
+
+def show(shape: Sequence[Dim | int]) -> str:
+    """A shape as a person writes it: `[B, 2*D]`."""
+    return "[" + ", ".join(map(str, shape)) + "]"
+
+
+def promote(dtypes: Sequence[Dtype]) -> Dtype:
+    """The smallest dtype that holds all: bool < int < float."""
+    return max(dtypes, key=_RANK.__getitem__)
+
+
+def broadcast(shapes: Sequence[Shape], what: str) -> Shape:
+    """The common shape of elementwise operands; `what` names the operation in the error.
+
+    Scalars fit anything. Otherwise shapes align from the right; unequal axes need a
+    literal 1, and where ranks differ only the operand of lower rank stretches.
+    """
+    result: Shape = ()
+    for shape in shapes:
+        joined = _broadcast_two(result, shape)
+        if joined is None:
+            shown = " and ".join(show(s) for s in ((result, shape) if len(shapes) == 2 else shapes))
+            raise Mismatch("E301", f"shapes do not fit in `{what}`: {shown}", _why(result, shape))
+        result = joined
+    return result
+
+
+def fit_together(shapes: Sequence[Shape]) -> bool:
+    """Do elementwise operands of these shapes have a common shape?"""
+    result: Shape | None = ()
+    for shape in shapes:
+        result = None if result is None else _broadcast_two(result, shape)
+    return result is not None
+
+
+def _broadcast_two(one: Shape, other: Shape) -> Shape | None:
+    if not one or not other:
+        return one or other
+    low, high = sorted((one, other), key=len)
+    tail = high[len(high) - len(low) :]
+    axes = list(high[: len(high) - len(low)])
+    for a, b in zip(low, tail, strict=True):
+        if same(a, b) or is_one(a):
+            axes.append(b)
+        elif is_one(b) and len(low) == len(high):
+            axes.append(a)
+        else:
+            return None
+    return tuple(axes)
+
+
+def _why(one: Shape, other: Shape) -> str:
+    """Would NumPy have stretched the operand of higher rank without a word?"""
+    low, high = sorted((one, other), key=len)
+    tail = high[len(high) - len(low) :]
+    silently = all(same(a, b) or is_one(a) or is_one(b) for a, b in zip(low, tail, strict=True))
+    return OUTER if silently and len(low) < len(high) else STRETCH

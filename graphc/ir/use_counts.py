@@ -1,0 +1,31 @@
+"""How often nodes are read: what is read in one place only can be computed there in another way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from graphc.ir.graph import Node, Op
+from graphc.ir.loop import LOOP, Loop, everywhere
+
+Once = Callable[[Node], bool]
+"""Is a node read in one place only, so that nothing is computed twice if that does without it?"""
+
+Rule = Callable[[Node, Once], Node | None]
+Rules = Mapping[Op, tuple[Rule, ...]]
+"""Rules of one node by its operation."""
+
+
+def reads_of(roots: Iterable[Node]) -> Counter[Node]:
+    """How often each node that the roots reach is read, also inside loops.
+
+    What a loop captures is read in its body and by the loop, so never once.
+    """
+    roots = list(roots)
+    reads = Counter(roots)
+    for node in dict.fromkeys(everywhere(roots)):
+        reads.update(node.args)
+        if node.op is LOOP:
+            loop: Loop = node.attrs["loop"]
+            reads.update(loop.roots)
+    return reads

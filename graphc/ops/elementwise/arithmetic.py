@@ -1,0 +1,346 @@
+"""Arithmetic, comparison, logic and selection, element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import OPERATORS, Node, Op, intern
+from graphc.ir.types import Mismatch, Type
+from graphc.ops.define.axis_maps import from_the_right
+from graphc.ops.define.batching import aligned, over_rows
+from graphc.ops.define.families import CAST, Partial, composite, elementwise, linear, to_common
+
+BINARY = "a, b"
+
+plus: Op = elementwise(
+    "+",
+    numpy="{0} + {1}",
+    partials=lambda y, a, b: (1, 1),
+    result="promote",
+    signature=BINARY,
+    doc="Sum.",
+    public=False,
+)
+minus: Op = elementwise(
+    "-",
+    numpy="{0} - {1}",
+    partials=lambda y, a, b: (1, -1),
+    result="promote",
+    signature=BINARY,
+    doc="Difference.",
+    public=False,
+)
+times: Op = elementwise(
+    "*",
+    numpy="{0} * {1}",
+    partials=lambda y, a, b: (b, a),
+    result="promote",
+    signature=BINARY,
+    doc="Product.",
+    public=False,
+)
+over: Op = elementwise(
+    "/",
+    numpy="{0} / {1}",
+    partials=lambda y, a, b: (1 / b, -y / b),
+    signature=BINARY,
+    doc="Quotient.",
+    public=False,
+)
+negative: Op = elementwise(
+    "negative",
+    numpy="-{0}",
+    partials=lambda y, x: (-1,),
+    result="promote",
+    doc="The number with the other sign.",
+)
+
+
+def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Partial]:
+    """p x^(p-1), and y log x; where x is 0 and p is not negative, p counts as constant, and 0**0
+    as constant in both (a constant exponent emits no logarithm)."""
+    p = exponent.value
+    if p is not None and exponent.rank == 0:
+        return {0: None, 1: 1, 2: 2 * base}.get(p, p * base ** (p - 1)), None
+    zero = equal(base, 0)
+    vanishing = logical_and(zero, exponent >= 0)
+    held = where(vanishing, stop(exponent), exponent)
+    lowered = where(logical_and(zero, equal(exponent, 0)), 1, held - 1)
+    return held * base**lowered, y * OPERATORS["log"](where(vanishing, 1, base))
+
+
+power: Op = elementwise(
+    "**",
+    numpy="{0} ** {1}",
+    partials=_power_partials,
+    result="promote",
+    signature=BINARY,
+    flops=8,
+    doc="Power.",
+    public=False,
+)
+floor_divide: Op = elementwise(
+    "//",
+    numpy="{0} // {1}",
+    partials=None,
+    result="promote",
+    signature=BINARY,
+    doc="Quotient rounded down.",
+    public=False,
+)
+remainder: Op = elementwise(
+    "%",
+    numpy="{0} % {1}",
+    partials=lambda y, a, b: (1, -floor_divide(a, b)),
+    result="promote",
+    signature=BINARY,
+    doc="Remainder, of the sign of the divisor.",
+    public=False,
+)
+
+equal: Op = elementwise(
+    "==",
+    numpy="{0} == {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Equality.",
+    public=False,
+)
+not_equal: Op = elementwise(
+    "!=",
+    numpy="{0} != {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Inequality.",
+    public=False,
+)
+less: Op = elementwise(
+    "<",
+    numpy="{0} < {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Less.",
+    public=False,
+)
+less_equal: Op = elementwise(
+    "<=",
+    numpy="{0} <= {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Less or equal.",
+    public=False,
+)
+greater: Op = elementwise(
+    ">",
+    numpy="{0} > {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Greater.",
+    public=False,
+)
+greater_equal: Op = elementwise(
+    ">=",
+    numpy="{0} >= {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Greater or equal.",
+    public=False,
+)
+logical_and: Op = elementwise(
+    "and",
+    numpy="{0} & {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Both.",
+    public=False,
+)
+logical_or: Op = elementwise(
+    "or",
+    numpy="{0} | {1}",
+    partials=None,
+    result="bool",
+    signature=BINARY,
+    doc="Either.",
+    public=False,
+)
+logical_not: Op = elementwise(
+    "not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False
+)
+
+where: Op = elementwise(
+    "where",
+    numpy="np.where({0}, {1}, {2})",
+    partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
+    result="promote",
+    signature="condition, x, y",
+    prepare=lambda args: (args[0], *to_common(args[1:])),
+    doc="`x` where the condition is true, else `y`.",
+)
+maximum: Op = elementwise(
+    "maximum",
+    numpy="np.maximum({0}, {1})",
+    partials=lambda y, a, b: (_split(a > b, equal(a, b)), _split(b > a, equal(a, b))),
+    result="promote",
+    signature=BINARY,
+    doc="The larger; at a tie the derivative is split evenly.",
+)
+minimum: Op = elementwise(
+    "minimum",
+    numpy="np.minimum({0}, {1})",
+    partials=lambda y, a, b: (_split(a < b, equal(a, b)), _split(b < a, equal(a, b))),
+    result="promote",
+    signature=BINARY,
+    doc="The smaller; at a tie the derivative is split evenly.",
+)
+absolute: Op = elementwise(
+    "abs",
+    numpy="np.abs({0})",
+    partials=lambda y, x: (sign(x),),
+    result="promote",
+    doc="Absolute value; the derivative at 0 is 0.",
+)
+sign: Op = elementwise(
+    "sign", numpy="np.sign({0})", partials=None, result="promote", doc="-1, 0 or 1."
+)
+floor: Op = elementwise("floor", numpy="np.floor({0})", partials=None, doc="Rounded down.")
+ceil: Op = elementwise("ceil", numpy="np.ceil({0})", partials=None, doc="Rounded up.")
+isfinite: Op = elementwise(
+    "isfinite",
+    numpy="np.isfinite({0})",
+    partials=None,
+    result="bool",
+    doc="Neither infinite nor nan.",
+)
+
+
+def _split(wins: Node, ties: Node) -> Node:
+    """1 where it wins, ½ at a tie."""
+    return CAST(wins) + 0.5 * CAST(ties)
+
+
+# ---- guards ----------------------------------------------------------------------------
+# A guard stands in derivatives, which are differentiated again: it must choose by a condition
+# that holds nowhere but at the point that it guards, and give there what is constant around it.
+
+
+def one_for_zero(x: Node) -> Node:
+    """x, and 1 where it is 0: what 0 may be divided by."""
+    return where(equal(x, 0), 1, x)
+
+
+def divided(a: Node, b: Node) -> Node:
+    """a / b; where b is 0 it is 0, and constant."""
+    return where(equal(b, 0), 0, a / one_for_zero(b))
+
+
+def _ratio_partials(z: Node, a: Node, b: Node) -> tuple[Partial, Partial]:
+    return 1 / b, -ratio(z, b)
+
+
+ratio: Op = elementwise(
+    "ratio",
+    numpy="",
+    partials=_ratio_partials,
+    lower=lambda a, b: a / where(equal(a, 0), 1, b),
+    signature=BINARY,
+    public=False,
+    doc="a / b, and 0 where a is 0: also at 0 / 0, where the derivative by a is still 1 / b.",
+)
+
+
+# ---- identities with a meaning ---------------------------------------------------------
+
+identity: Op = linear(
+    "id",
+    infer=lambda x: x,
+    numpy="{0}",
+    transpose=lambda ct, x: ct,
+    view_of=0,
+    axes=from_the_right,
+    doc="Its argument; `act=id` means no activation.",
+)
+stop: Op = elementwise(
+    "stop",
+    numpy="{0}",
+    partials=None,
+    result="promote",
+    flops=0,
+    view_of=0,
+    doc="Its argument, taken as constant.",
+)
+
+
+hold: Op = elementwise(
+    "held",
+    numpy="{0}",
+    partials=None,
+    result="promote",
+    flops=0,
+    view_of=0,
+    public=False,
+    doc="Its argument, constant where a stated rule carries its derivative, and only there.",
+)
+
+
+def _all_one_type(*types: Type) -> Type:
+    assert all(t == types[0] for t in types), types
+    return types[0]
+
+
+def _accumulate_batch(
+    node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim
+) -> Node:
+    """Terms of one shape; what rewriting has left to be stretched still is."""
+    if all(arg.type == node.type for arg in node.args):
+        return over_rows(node, args, leads, size)
+    terms = tuple(aligned(args, leads, node.shape))
+    return intern(accumulate, terms, {}, node.type.with_shape((size, *node.shape)))
+
+
+accumulate: Op = linear(
+    "accumulate",
+    infer=_all_one_type,
+    numpy=lambda node: " + ".join(f"{{{slot}}}" for slot in range(len(node.args))),
+    transpose=lambda ct, *terms: (ct,) * len(terms),
+    jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
+    flops=lambda node: node.type.size * (len(node.args) - 1),
+    batch=_accumulate_batch,
+    axes=from_the_right,
+    doc="The sum of what a node's children contribute to its cotangent.",
+    public=False,
+)
+
+
+def total(terms: Sequence[Node]) -> Node:
+    """The sum of one or more terms of one type."""
+    return terms[0] if len(terms) == 1 else accumulate(*terms)
+
+
+def _joined(name: str, operator: str, doc: str) -> None:
+    @composite(name, "*xs", doc)
+    def build(*xs: Node) -> Node:
+        if not xs:
+            raise Mismatch("E209", f"`{name}` needs at least one argument")
+        return reduce(OPERATORS[operator], xs)
+
+
+_joined("add", "+", "The sum of its arguments: where branches meet.")
+_joined("mul", "*", "The elementwise product of its arguments.")
+
+OPERATORS.update(
+    {
+        "+": plus, "-": minus, "*": times, "/": over, "//": floor_divide, "%": remainder,
+        "**": power, "==": equal, "!=": not_equal, "<": less, "<=": less_equal, ">": greater,
+        ">=": greater_equal, "and": logical_and, "or": logical_or, "not": logical_not,
+        "neg": negative, "where": where,
+    }
+)  # fmt: skip

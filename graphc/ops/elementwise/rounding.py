@@ -1,0 +1,59 @@
+"""Rounding, clipping, and what kind of number an element is."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Node, Op
+from graphc.ops.define.families import all_to_float, composite, elementwise
+from graphc.ops.elementwise.arithmetic import (
+    equal,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    maximum,
+    remainder,
+)
+from graphc.ops.shape.movement import broadcast_to
+
+round_ = elementwise(
+    "round", numpy="np.rint({0})", partials=None, doc="The nearest integer, the even one of two."
+)
+trunc = elementwise("trunc", numpy="np.trunc({0})", partials=None, doc="Rounded towards 0.")
+isnan = elementwise(
+    "isnan", numpy="np.isnan({0})", partials=None, result="bool", doc="Is it not a number?"
+)
+isinf = elementwise(
+    "isinf", numpy="np.isinf({0})", partials=None, result="bool", doc="Is it infinite?"
+)
+heaviside = elementwise(
+    "heaviside",
+    numpy="np.heaviside({0}, {1})",
+    partials=lambda y, x, h: (None, equal(x, 0)),
+    signature="x, h",
+    prepare=all_to_float,
+    doc="0 where x is negative, 1 where it is positive, `h` at 0.",
+)
+
+
+def _clip_partials(y: Node, x: Node, low: Node, high: Node) -> tuple[Node, Node, Node]:
+    """What decides the result gets the derivative; at a bound that is x."""
+    x = broadcast_to(x, shape=y.shape)  # the bounds need not fit each other
+    inside = logical_and(greater_equal(x, low), less_equal(x, high))
+    raised = maximum(x, low)
+    return inside, logical_and(less(x, low), less_equal(raised, high)), less(high, raised)
+
+
+clip: Op = elementwise(
+    "clip",
+    numpy="np.clip({0}, {1}, {2})",
+    flops=2,
+    partials=_clip_partials,
+    result="promote",
+    signature="x, /, min, max",
+    doc="x brought into [min, max]; the derivative at a bound is 1.",
+)
+
+
+@composite("mod", "a, b, /", "The remainder of a / b, of the sign of b; also written `a % b`.")
+def mod(a: Node, b: Node) -> Node:
+    return remainder(a, b)

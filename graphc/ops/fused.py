@@ -1,0 +1,147 @@
+"""Operations that rewriting makes for the fast module, each of them one call of NumPy.
+
+They are made after calculus, so none of them has a derivative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, Op
+from graphc.ir.types import Mismatch, Shape, Type
+from graphc.ops.define.axis_maps import batch_axes
+from graphc.ops.define.families import constant, elementwise, normal_axes
+
+LIMITS = {
+    "BITS": {"float64": "np.int64", "float32": "np.int32"},
+    "LARGEST": {"float64": "1.7976931348623157e308", "float32": "3.4028234663852886e38"},
+    "EXPONENT": {"float64": "709.0", "float32": "88.0"},
+    "TINY": {"float64": "1e-290", "float32": "1e-28"},
+}
+"""Names that a module defines where it uses them, by its dtype: the integers of the size of its
+floats, the largest finite float, an exponent at which `exp` does not overflow, and what rounds to 0
+by + and - what is small enough to be slow to compute with."""
+
+limit: Op = constant(
+    "limit",
+    infer=lambda *, name: Type("float"),
+    numpy=lambda node: str(node.attrs["name"]),
+    signature="",
+    public=False,
+    doc="A number that depends on the dtype of the module.",
+)
+LARGEST = {"name": "LARGEST"}
+EXPONENT = {"name": "EXPONENT"}
+TINY = {"name": "TINY"}
+
+at_least_one: Op = elementwise(
+    "at_least_one",
+    numpy="max({0}, 1)",
+    partials=None,
+    flops=0,
+    public=False,
+    prepare=lambda args: args,
+    doc="A count of elements, or 1 where there are none.",
+)
+square: Op = elementwise(
+    "square", numpy="np.square({0})", partials=None, public=False, doc="x times x."
+)
+kept: Op = elementwise(
+    "kept",
+    numpy="np.multiply({0}.view(BITS), {1}).view({float})",
+    partials=None,
+    signature="x, mask",
+    public=False,
+    doc="x where a mask is true, else 0: the bits as integers, times 0 or 1.",
+)
+
+
+def _row_dots(a: Type, b: Type) -> Type:
+    if a != b:
+        raise Mismatch("E301", f"rows of products have one shape, not {a} and {b}")
+    return a.with_shape(a.shape[:-1])
+
+
+def _products(node: Node) -> Dim:
+    return node.args[0].type.size
+
+
+vecdot: Op = replace(
+    constant(
+        "vecdot",
+        infer=_row_dots,
+        numpy="np.vecdot({0}, {1})",
+        signature="a, b",
+        public=False,
+        axes=batch_axes(1, 1, result=0),
+        doc="Sums of products over the last axis.",
+    ),
+    flops=_products,
+)
+vdot: Op = replace(
+    constant(
+        "vdot",
+        infer=lambda a, b: Type("float"),
+        numpy="np.vdot({0}, {1})",
+        signature="a, b",
+        public=False,
+        doc="The sum of the products of all elements.",
+    ),
+    flops=_products,
+)
+
+
+def _peaks(x: Type, *, axis: tuple[int, ...] | None, keepdims: bool) -> Type:
+    axes = normal_axes(axis, x.rank, "peak")
+    kept = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
+    return x.with_shape(kept)
+
+
+def _peak_written(node: Node) -> str:
+    axis: Any = node.attrs["axis"]
+    shown = "None" if axis is None else axis[0] if len(axis) == 1 else axis
+    keep = ", keepdims=True" if node.attrs["keepdims"] else ""
+    return f"np.maximum.reduce({{0}}, axis={shown}{keep}, initial=-LARGEST)"
+
+
+peak: Op = constant(
+    "peak",
+    infer=_peaks,
+    numpy=_peak_written,
+    signature="",
+    public=False,
+    doc="Largest element along axes, or the lowest finite number where that is larger.",
+)
+
+entries: Op = constant(
+    "entries",
+    infer=lambda x, rows, columns: Type("float", rows.shape),
+    numpy="{0}[{1}, {2}]",
+    signature="x, rows, columns",
+    public=False,
+    doc="Elements of a matrix by the indices of their rows and columns.",
+)
+
+
+def _whole(values: Type, rows: Type, columns: Type, *, shape: Shape) -> Type:
+    return Type("float", tuple(map(Dim.of, shape)))
+
+
+entries_placed: Op = constant(
+    "entries_placed",
+    infer=_whole,
+    numpy="{out} = np.zeros({shape}, {float})\n{out}[{1}, {2}] = {0}",
+    signature="",
+    public=False,
+    doc="Zeros, but for the elements of a matrix at these rows and columns.",
+)
+entries_added: Op = constant(
+    "entries_added",
+    infer=lambda x, rows, columns, values: x,
+    numpy="{out} = {0}.copy()\n{out}[{1}, {2}] += {3}",
+    signature="x, rows, columns, values",
+    public=False,
+    doc="A matrix with something added at these rows and columns, no two of them the same.",
+)

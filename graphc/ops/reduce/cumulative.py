@@ -1,0 +1,195 @@
+"""Products and running totals along an axis; no derivative divides, so zeros do no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node, Op
+from graphc.ir.types import Mismatch, Type, product, same_shape
+from graphc.ops.define.families import (
+    composite,
+    first_to_float,
+    general,
+    linear,
+    normal_axes,
+    normal_axis,
+    to_int,
+)
+from graphc.ops.elementwise.arithmetic import equal, isfinite, minimum, where
+from graphc.ops.elementwise.elementary import exp
+from graphc.ops.reduce.reductions import REDUCTION, Axes, reduced, reinserted
+from graphc.ops.shape.composed import flip
+from graphc.ops.shape.movement import concat, flatten, ones, part_of, reshape, transpose, zeros
+
+# ---- the linear recurrence: what running products are differentiated by ----------------------
+
+
+def _recurrence_type(a: Type, b: Type, *, axis: int) -> Type:
+    if not same_shape(a.shape, b.shape):
+        raise Mismatch("E301", f"`linear_recurrence` takes equal shapes, found {a} and {b}")
+    return b
+
+
+def _recurrence_vjp(ct: Node, y: Node, a: Node, b: Node, axis: int) -> tuple[Node, Node]:
+    """λ[t] = ct[t] + a[t+1] λ[t+1]; it is the derivative by b[t], and times y[t-1] that by a[t]."""
+    after = flip(_shifted_back(a, axis), (axis,))
+    adjoint = flip(_recurrence(after, flip(ct, (axis,)), axis=axis), (axis,))
+    return adjoint * _shifted(y, axis), adjoint
+
+
+_recurrence: Op = general(
+    "recurrence",
+    infer=_recurrence_type,
+    numpy="_recurrence({0}, {1}, {axis})",
+    vjp=_recurrence_vjp,
+    prepare=lambda args: args,
+    flops=lambda node: 3 * node.type.size,
+    public=False,
+    doc="y with y[t] = a[t] * y[t - 1] + b[t] along an axis.",
+)
+
+
+def _edge(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node]) -> Node:
+    return made((*x.shape[:axis], Dim.of(1), *x.shape[axis + 1 :]))
+
+
+def _shifted(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
+    """x[t - 1] at t, and zeros (or ones) at the start."""
+    joined = concat(_edge(x, axis, made), x, axis=axis)
+    return part_of(joined, axis, Dim.of(0), x.shape[axis])
+
+
+def _shifted_back(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
+    """x[t + 1] at t, and zeros (or ones) at the end."""
+    joined = concat(x, _edge(x, axis, made), axis=axis)
+    return part_of(joined, axis, Dim.of(1), x.shape[axis])
+
+
+@composite(
+    "linear_recurrence",
+    "a, b, axis: axis = -1",
+    "y with y[t] = a[t] * y[t - 1] + b[t] along an axis, and y[0] = b[0].",
+)
+def linear_recurrence(a: Node, b: Node, axis: int = -1) -> Node:
+    floats = first_to_float((a,)) + first_to_float((b,))
+    return _recurrence(*floats, axis=normal_axis(axis, b.rank, "linear_recurrence"))
+
+
+# ---- running totals --------------------------------------------------------------------------
+
+_cumsum: Op = linear(
+    "running_sum",
+    infer=lambda x, *, axis: x,
+    numpy="{0}.cumsum({axis})",
+    transpose=lambda ct, x, axis: flip(_cumsum(flip(ct, (axis,)), axis=axis), (axis,)),
+    flops=lambda node: node.type.size,
+    public=False,
+    doc="The sums of the first elements.",
+)
+
+
+def _cumprod_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
+    """Σ_{k≥j} ct[k] Π_{i≤k, i≠j} x[i]: what comes before j, times a recurrence from the end."""
+    after = flip(_shifted_back(x, axis), (axis,))
+    total = flip(_recurrence(after, flip(ct, (axis,)), axis=axis), (axis,))
+    return (total * _products_before(x, axis),)
+
+
+_cumprod: Op = general(
+    "running_product",
+    infer=lambda x, *, axis: x,
+    numpy="{0}.cumprod({axis})",
+    vjp=_cumprod_vjp,
+    prepare=lambda args: args,
+    flops=lambda node: node.type.size,
+    public=False,
+    doc="The products of the first elements.",
+)
+
+
+def _products_before(x: Node, axis: int) -> Node:
+    """Π_{i<j} x[i]."""
+    return _cumprod(_shifted(x, axis, ones), axis=axis)
+
+
+def _products_after(x: Node, axis: int) -> Node:
+    """Π_{i>j} x[i]."""
+    shifted = flip(_shifted_back(x, axis, ones), (axis,))
+    return flip(_cumprod(shifted, axis=axis), (axis,))
+
+
+def _logcumsumexp_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
+    """Σ_{k≥j} ct[k] exp(x[j] - y[k]), by a recurrence whose factors exp(y[k] - y[k+1]) are ≤ 1."""
+    following = _shifted_back(y, axis)
+    ratio = exp(where(equal(y, following), 0, minimum(y - following, 0)))
+    total = flip(_recurrence(flip(ratio, (axis,)), flip(ct, (axis,)), axis=axis), (axis,))
+    return (total * exp(x - where(isfinite(y), y, 0)),)
+
+
+_logcumsumexp: Op = general(
+    "running_logsumexp",
+    infer=lambda x, *, axis: x,
+    numpy="np.logaddexp.accumulate({0}, {axis})",
+    vjp=_logcumsumexp_vjp,
+    flops=lambda node: 45 * node.type.size,
+    public=False,
+    doc="log(sum(exp(x))) of the first elements.",
+)
+
+
+def _along(op: Op, name: str, doc: str) -> Callable[..., Node]:
+    @composite(name, "x, axis: axis = none", doc)
+    def build(x: Node, axis: int | None = None) -> Node:
+        if axis is None:
+            x, axis = flatten(x), 0
+        return op(to_int(x), axis=normal_axis(axis, x.rank, name))
+
+    return build
+
+
+cumsum = _along(_cumsum, "cumsum", "Running sums along an axis, or of the flattened array.")
+cumprod = _along(_cumprod, "cumprod", "Running products along an axis, or of the flattened array.")
+logcumsumexp = _along(
+    _logcumsumexp, "logcumsumexp", "Running log(sum(exp(x))) along an axis, without overflow."
+)
+
+
+# ---- the product -----------------------------------------------------------------------------
+
+
+def _others(x: Node) -> Node:
+    """Along the last axis the product of all other elements."""
+    last = x.rank - 1
+    return _products_before(x, last) * _products_after(x, last)
+
+
+def _prod_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
+    """Each element's derivative is the product of the others."""
+    axes = normal_axes(axis, x.rank, "prod")
+    kept = [i for i in range(x.rank) if i not in axes]
+    order = (*kept, *axes)
+    moved = transpose(x, axes=order)
+    rows = reshape(moved, shape=(*(x.shape[i] for i in kept), product([x.shape[i] for i in axes])))
+    others = reshape(_others(rows), shape=moved.shape)
+    back = transpose(others, axes=tuple(order.index(i) for i in range(x.rank)))
+    return (reinserted(ct, x, axis, keepdims) * back,)
+
+
+def _prod_written(node: Node) -> str:
+    axes = node.attrs["axis"]
+    said = [] if axes is None else [str(axes[0] if len(axes) == 1 else axes)]
+    said += ["keepdims=True"] if node.attrs["keepdims"] else []
+    return f"{{0}}.prod({', '.join(said)})"
+
+
+prod = general(
+    "prod",
+    infer=partial(reduced, name="prod"),
+    numpy=_prod_written,
+    vjp=_prod_vjp,
+    prepare=lambda args: (to_int(args[0]),),
+    signature=REDUCTION,
+    doc="Product along axes (all by default).",
+)

@@ -1,0 +1,366 @@
+"""Elements chosen by index arrays, sorted, marked and added up by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import AxisMap, Node, Op
+from graphc.ir.types import Mismatch, Type, demand, same, show
+from graphc.ops.define.axis_maps import batch_axes, by_name
+from graphc.ops.define.batching import first, ranked, repeated
+from graphc.ops.define.families import (
+    CAST,
+    composite,
+    constant,
+    linear,
+    normal_axis,
+    to_float,
+    to_int,
+)
+from graphc.ops.elementwise.arithmetic import equal
+from graphc.ops.shape.movement import (
+    arange,
+    broadcast_to,
+    expand,
+    flatten,
+    index,
+    reshape,
+    transpose,
+)
+
+# ---- positions of one axis ----------------------------------------------------------------------
+
+
+def _picked(x: Type, label: Type) -> Type:
+    if x.rank < 1 or label.dtype != "int" or len(label.shape) != x.rank - 1:
+        raise Mismatch("E301", f"`pick` takes [..., C] and int[...], found {x} and {label}")
+    if not all(map(same, x.shape[:-1], label.shape)):
+        raise Mismatch("E301", f"shapes do not fit in `pick`: {x} and {label}")
+    return x.with_shape(x.shape[:-1])
+
+
+def _unpicked(node: Node) -> str:
+    zeros = "{out} = np.zeros({shape}, {float})\n"
+    ct, label = node.args
+    if not label.rank:
+        return zeros + "{out}[{1}] = {0}"
+    values = "{0}[..., None]" if ct.rank else "{0}"  # of a scalar, which is stretched
+    return zeros + f"np.put_along_axis({{out}}, {{1}}[..., None], {values}, axis=-1)"
+
+
+pick: Op = linear(
+    "pick",
+    infer=_picked,
+    numpy=lambda node: (
+        "np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]" if node.rank else "{0}[{1}]"
+    ),
+    transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
+    signature="x, label",
+    axes=batch_axes(1, 0, result=0),
+    doc="For each row the element that its label names: x[..., label].",
+)
+unpick: Op = linear(
+    "unpick",
+    infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
+    numpy=_unpicked,
+    transpose=lambda ct, x, label, size: (pick(ct, label), None),
+    public=False,
+    axes=batch_axes(0, 0, result=1),
+    doc="Zeros, but for the element of each row that its label names: the transpose of `pick`.",
+)
+
+
+def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
+    return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+
+def _subscript(node: Node) -> str:
+    return ":, " * int(node.attrs["axis"]) + "{1}"
+
+
+def _positions(indices: Node, size: Dim, length: Dim) -> Node:
+    """Each row's indices of an axis of this length, where all rows' axes are laid end to end.
+
+    Taking them from 0, 1, … counts them from the front, and an index outside is an error.
+    """
+    inside = gather(arange(n=length), indices, axis=0)
+    return inside + ranked(arange(n=size) * length, 1, indices.rank)
+
+
+def _moved(x: Node, start: int, count: int, to: int) -> Node:
+    """So many axes moved to another place."""
+    rest = [i for i in range(x.rank) if not start <= i < start + count]
+    rest[to:to] = range(start, start + count)
+    return x if rest == list(range(x.rank)) else transpose(x, axes=tuple(rest))
+
+
+def _gather_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    x, indices = args
+    axis: int = node.attrs["axis"]
+    if not leads[1]:
+        return gather(x, indices, axis=axis + 1)
+    if not leads[0]:
+        return first(gather(x, indices, axis=axis), axis)
+    rows = _moved(x, axis + 1, 1, 1)
+    length = rows.shape[1]
+    rows = reshape(rows, shape=(size * length, *rows.shape[2:]))
+    found = gather(rows, _positions(indices, size, length), axis=0)
+    return _moved(found, 1, indices.rank - 1, axis + 1)
+
+
+def _gather_axes(node: Node) -> AxisMap:
+    axis, indices = node.attrs["axis"], node.args[1].rank
+    return (
+        tuple(
+            None if i == axis else i if i < axis else i - 1 + indices
+            for i in range(node.args[0].rank)
+        ),
+        tuple(range(axis, axis + indices)),
+    )
+
+
+gather: Op = linear(
+    "gather",
+    infer=_gathered,
+    numpy=lambda node: (
+        f"{{0}}[{_subscript(node)}]" if node.args[1].rank else "np.take({0}, {1}, {axis})"
+    ),
+    transpose=lambda ct, x, indices, axis: (
+        scatter(ct, indices, axis=axis, size=x.shape[axis]),
+        None,
+    ),
+    public=False,
+    batch=_gather_batch,
+    axes=_gather_axes,
+    doc="The positions of one axis that an index array names.",
+)
+
+
+def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
+    return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
+
+
+def _scatter_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    ct, indices = args
+    axis, length = node.attrs["axis"], node.attrs["size"]
+    if not leads[1]:
+        return scatter(ct, indices, axis=axis + 1, size=length)
+    (ct,) = repeated((ct,), leads[:1], size)
+    rows = _moved(ct, axis + 1, indices.rank - 1, 1)
+    total = scatter(rows, _positions(indices, size, length), axis=0, size=size * length)
+    parted = reshape(total, shape=(size, length, *total.shape[1:]))
+    return _moved(parted, 1, 1, axis + 1)
+
+
+def _scatter_axes(node: Node) -> AxisMap:
+    axis, indices = node.attrs["axis"], node.args[1].rank
+    return (
+        tuple(
+            i if i < axis else None if i < axis + indices else i - indices + 1
+            for i in range(node.args[0].rank)
+        ),
+        (None,) * indices,
+    )
+
+
+scatter: Op = linear(
+    "scatter",
+    infer=_scattered,
+    numpy="_scatter({0}, {1}, {axis}, {shape})",
+    transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
+    prepare=lambda args: (to_int(args[0]), args[1]),
+    flops=lambda node: node.args[0].type.size,
+    public=False,
+    batch=_scatter_batch,
+    axes=_scatter_axes,
+    doc="Zeros to which each position is added where its index says: the transpose of `gather`.",
+)
+
+
+def _indices(indices: Node, what: str) -> None:
+    if indices.type.dtype != "int":
+        raise Mismatch("E308", f"an index of `{what}` is an integer, found {indices.type}")
+
+
+def _in_range(indices: Node, x: Type, axis: int) -> None:
+    """Indices that are written in the file lie inside an axis; those that are given may not."""
+    if indices.value is None or not indices.type.size.constant:
+        return
+    places = tuple(_numbers(indices.value))
+    for place, room in (
+        (max(places), x.shape[axis] - 1 - max(places)),
+        (min(places), x.shape[axis] + min(places)),
+    ):
+        demand(room, Mismatch("E308", f"index {place} is outside axis {axis} of {x}"))
+
+
+def _numbers(value: Any) -> Iterator[int]:
+    """The numbers of a nested tuple."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    else:
+        yield value
+
+
+@composite(
+    "take",
+    "x, indices, axis: axis = none",
+    "The positions of an axis that `indices` name; without one, of the flattened array.",
+)
+def take(x: Node, indices: Node, axis: int | None = None) -> Node:
+    _indices(indices, "take")
+    if axis is None:
+        x, axis = flatten(x), 0
+    place = normal_axis(axis, x.rank, "take")
+    _in_range(indices, x.type, place)
+    return gather(x, indices, axis=place)
+
+
+@composite(
+    "scatter_add",
+    "x, indices, updates, axis: axis = 0",
+    "x with each position of `updates` added to the position of an axis that its index names.",
+)
+def scatter_add(x: Node, indices: Node, updates: Node, axis: int = 0) -> Node:
+    _indices(indices, "scatter_add")
+    place = normal_axis(axis, x.rank, "scatter_add")
+    shape = (*x.shape[:place], *indices.shape, *x.shape[place + 1 :])
+    fitted = broadcast_to(updates, shape=shape)
+    return x + scatter(fitted, indices, axis=place, size=x.shape[place])
+
+
+@composite(
+    "segment_sum",
+    "x, segment_ids, num_segments: int",
+    "The sum of the rows of x with each segment id from 0 to num_segments - 1.",
+)
+def segment_sum(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
+    _indices(segment_ids, "segment_sum")
+    if not x.rank or segment_ids.rank != 1 or not same(x.shape[0], segment_ids.shape[0]):
+        raise Mismatch(
+            "E301", f"`segment_sum` takes an id for each row, found {x.type} and {segment_ids.type}"
+        )
+    return scatter(x, segment_ids, axis=0, size=num_segments)
+
+
+@composite("one_hot", "ids, n: int", "1 at the place that each id names, of n, else 0.")
+def one_hot(ids: Node, n: Dim) -> Node:
+    _indices(ids, "one_hot")
+    places = expand(arange(n=n), axes=tuple(range(ids.rank)))
+    return CAST(equal(expand(ids, axes=(ids.rank,)), places))
+
+
+# ---- along an axis, row by row ------------------------------------------------------------------
+
+
+def _grid(node: Node) -> str:
+    """The index of each element that `{1}` names, for an array of the node's shape."""
+    axis = node.attrs["axis"]
+    places = []
+    for i, size in enumerate(node.shape):
+        subscript = ", ".join(":" if j == i else "None" for j in range(node.rank))
+        places.append("{1}" if i == axis else f"np.arange({size})[{subscript}]")
+    return ", ".join(places) + ("," if len(places) == 1 else "")
+
+
+_take_along: Op = linear(
+    "take_along",
+    infer=lambda x, indices, *, axis, unique: x.with_shape(indices.shape),
+    numpy="np.take_along_axis({0}, {1}, {axis})",
+    transpose=lambda ct, x, indices, axis, unique: (
+        _add_along(ct, indices, axis=axis, unique=unique, size=x.shape[axis]),
+        None,
+    ),
+    public=False,
+    axes=lambda node: (by_name(node)[0], tuple(range(node.rank))),
+    doc="For each row along an axis the elements that its own indices name.",
+)
+
+
+def _added_along(ct: Type, indices: Type, *, axis: int, unique: bool, size: Dim) -> Type:
+    return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + 1 :]))
+
+
+_add_along: Op = linear(
+    "add_along",
+    infer=_added_along,
+    numpy=lambda node: (
+        "{out} = np.zeros({shape}, {float})\n"
+        + (
+            "np.put_along_axis({out}, {1}, {0}, {axis})"
+            if node.attrs["unique"]
+            else f"np.add.at({{out}}, ({_grid(node)}), {{0}})"
+        )
+    ),
+    transpose=lambda ct, x, indices, axis, unique, size: (
+        _take_along(ct, indices, axis=axis, unique=unique),
+        None,
+    ),
+    flops=lambda node: node.args[0].type.size,
+    public=False,
+    doc="Zeros to which each row's elements are added: the transpose of `take_along`.",
+)
+
+
+@composite(
+    "take_along_axis",
+    "x, indices, axis: axis = -1",
+    "For each row along an axis the elements that its own indices name.",
+)
+def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
+    _indices(indices, "take_along_axis")
+    place = normal_axis(axis, x.rank, "take_along_axis")
+    fits = x.rank == indices.rank and all(
+        i == place or same(a, b)
+        for i, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True))
+    )
+    if not fits:
+        raise Mismatch(
+            "E301",
+            f"`take_along_axis` takes indices of the shape of x but for axis {place},"
+            f" found {x.type} and {show(indices.shape)}",
+        )
+    _in_range(indices, x.type, place)
+    return _take_along(x, indices, axis=place, unique=False)
+
+
+_argsort = constant(
+    "sorting",
+    infer=lambda x, *, axis: Type("int", x.shape),
+    numpy='np.argsort({0}, {axis}, kind="stable")',
+    signature="x",
+    public=False,
+    doc="The order of the elements along an axis; equal ones stay in theirs.",
+)
+
+
+@composite("argsort", "x, axis: axis = -1", "The indices that sort an axis; equal ones in order.")
+def argsort(x: Node, axis: int = -1) -> Node:
+    return _argsort(x, axis=normal_axis(axis, x.rank, "argsort"))
+
+
+@composite("sort", "x, axis: axis = -1", "In ascending order along an axis.")
+def sort(x: Node, axis: int = -1) -> Node:
+    place = normal_axis(axis, x.rank, "sort")
+    return _take_along(x, _argsort(x, axis=place), axis=place, unique=True)
+
+
+@composite("median", "x, axis: axis = none", "The middle element along an axis, or of all.")
+def median(x: Node, axis: int | None = None) -> Node:
+    x = to_float(x)  # whatever the size: the middle of two is between them
+    if axis is None:
+        x, axis = flatten(x), 0
+    place = normal_axis(axis, x.rank, "median")
+    ordered = sort(x, place)
+    size = x.shape[place]
+    demand(size - 1, Mismatch("E301", f"`median` of no elements: axis {place} of {x.type}"))
+    low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
+    return low if low is high else 0.5 * (low + high)
+
+
+def _at(x: Node, axis: int, position: Dim) -> Node:
+    items = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
+    return index(x, items=(*items[:axis], ("at", position), *items[axis + 1 :]))

@@ -1,0 +1,139 @@
+"""Whose memory a value lies in: views, and what loops hand on, see through to the owners."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from graphc.ir.graph import Node, Op
+from graphc.ir.loop import RESULT, Loop, arguments, body, result
+from graphc.ir.memo import remembered
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.shape.movement import expand, full_array, in_rows, leading, reshape, transpose
+
+WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
+ANY_ORDER = (*WHOLE_VIEWS, transpose)
+
+Owners = frozenset[Node]
+"""Nodes that may have made the memory that a value lies in."""
+
+
+def owners(node: Node, known: dict[Node, Owners]) -> Owners:
+    """The nodes whose memory a value may lie in, itself among them where it may be its own.
+
+    Numbers have none. `known` is filled with what is found on the way.
+    """
+    pending = [node]
+    while pending:
+        one = pending[-1]
+        if one in known:
+            pending.pop()
+            continue
+        below = _seen(one)
+        missing = [n for n in below if n not in known]
+        if missing:
+            pending += missing
+            continue
+        own = {one} if one.rank and (one.op.view_of is None or one.op is in_rows) else ()
+        known[one] = frozenset(own).union(*(known[n] for n in below))
+        pending.pop()
+    return known[node]
+
+
+def owners_of_all(nodes: Iterable[Node]) -> Owners:
+    """The nodes whose memory one of these values may lie in."""
+    known: dict[Node, Owners] = {}
+    return frozenset[Node]().union(*(owners(node, known) for node in nodes))
+
+
+def _seen(node: Node) -> Collection[Node]:
+    """The nodes whose memory a node may be a view of, or be handed on."""
+    if node.op.view_of is not None:
+        return [node.args[node.op.view_of]]
+    if node.op is RESULT and 0 <= node.attrs["number"] < len(node.args[0].attrs["loop"].carried):
+        number: int = node.attrs["number"]
+        return _handed_on(node.args[0])[number]
+    return ()
+
+
+@remembered
+def _handed_on(node: Node) -> tuple[Owners, ...]:
+    """By carried value of a loop, the nodes outside whose memory it may end in.
+
+    That is what it starts from, where a step may hand that on or add to it, or none may be taken;
+    a source of elements; what the body captures; and a stack, where an item is computed in its
+    place.
+    """
+    loop: Loop = node.attrs["loop"]
+    initials, sources, captured = arguments(node)
+    count, inside = len(loop.carried), set(body(loop))
+    outer: dict[Node, set[Node]] = {}
+    for element, source in zip(loop.elements, sources, strict=True):
+        outer[element.node] = {source}
+    for number, item in enumerate(loop.collected, count):
+        if item in inside:  # others are copied
+            outer.setdefault(item, set()).add(result(node, number))
+    # Whose memory the captured ones lie in is for who asks: a view may have an array of its own.
+    known = {one: frozenset({one}) for one in captured}
+    read = [
+        owners(following, known) | (frozenset({carried}) if grows(carried, following) else Owners())
+        for carried, following in loop.follow.items()
+    ]
+    held = {c: frozenset({initial}) for c, initial in zip(loop.carried, initials, strict=True)}
+    while True:
+        ends = []
+        for roots in read:
+            found: set[Node] = set()
+            for root in roots:
+                found |= held.get(root) or outer.get(root) or ({root} - inside)
+            ends.append(frozenset(found))
+        after = {c: held[c] | end for c, end in zip(loop.carried, ends, strict=True)}
+        if after == held:
+            break
+        held = after
+    return tuple(ends) if (loop.count.constant or 0) > 0 else tuple(held.values())
+
+
+def grows(carried: Node, following: Node) -> bool:
+    """Does a step only add to a carried value, which may be done in its place?"""
+    return following.op is accumulate and following.args[0] is carried
+
+
+def is_new(node: Node, views: Collection[Op]) -> bool:
+    """Is the memory of a value made by the computation itself, and all of it the value's?
+
+    It may be seen through these `views`; what is handed on by a loop has to be new as well.
+    """
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        while one.op in views:
+            one = one.args[0]
+        if one.op is RESULT:
+            loop: Loop = one.args[0].attrs["loop"]
+            number = one.attrs["number"]
+            if 0 <= number < len(loop.carried):
+                pending.append(loop.nexts[number])
+                if not (loop.count.constant or 0) > 0:
+                    pending.append(one.args[0].args[number])
+        elif one.op is not full_array and (one.op.view_of is not None or not one.args):
+            return False
+    return True
+
+
+def copied(results: Mapping[str, Node], taken: Iterable[Node] = ()) -> set[str]:
+    """The results that are returned as copies: none has memory of an input, of what is `taken` or
+    of a result before it.
+
+    Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
+    Hessians also where their axes have changed places.
+    """
+    known: dict[Node, Owners] = {}
+    seen = {owner for node in taken for owner in owners(node, known)}
+    found: set[str] = set()
+    for name, node in results.items():
+        mine = owners(node, known)
+        views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
+        if node.rank and not (is_new(node, views) and seen.isdisjoint(mine)):
+            found.add(name)
+        seen |= mine if node.rank else set()
+    return found

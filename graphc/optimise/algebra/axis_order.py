@@ -1,0 +1,195 @@
+"""Layouts: chains of elementwise operations are computed with their axes in the order in memory
+that products and sums before and after them want, so that nothing is read across.
+
+A chain is what elementwise operations and permutations connect. Its arrays get one order of axes;
+outside it they are seen as before, through a permutation, which is a view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from graphc.ir.graph import SOURCES, Graph, Node, arguments_first, intern, with_args
+from graphc.ir.loop import rebuild
+from graphc.ir.mapping import mapped
+from graphc.ir.types import Type, is_one, same_shape
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.fused import peak
+from graphc.ops.linear.products import matmul
+from graphc.ops.reduce.reductions import max_, min_, sum_
+from graphc.ops.shape.movement import broadcast_to, expand, in_rows, reshape, transpose
+from graphc.optimise.algebra.permutations import Order, permuted
+
+FREE = (expand, sum_, peak, max_, min_)
+"""What reads an array in any order as well as in its own."""
+
+
+@dataclass(slots=True)
+class Chains:
+    """Nodes by chain: each leads to a node, with the axes that its own are there."""
+
+    above: dict[Node, tuple[Node, Order]] = field(default_factory=dict)
+
+    def find(self, node: Node) -> tuple[Node, Order]:
+        """The chain of a node, by its first node, and the node's axes as axes of that."""
+        order = tuple(range(node.rank))
+        while self.above[node][0] is not node:
+            node, axes = self.above[node]
+            order = tuple(axes[axis] for axis in order)
+        return node, order
+
+    def join(self, one: Node, other: Node, axes: Order) -> None:
+        """Axis i of one is axis axes[i] of the other; where that contradicts, they stay apart."""
+        first, a = self.find(one)
+        second, b = self.find(other)
+        if first is not second:
+            self.above[first] = second, tuple(b[axes[a.index(i)]] for i in range(first.rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An order of a chain's axes that a neighbour computes or reads, and what is as good."""
+
+    order: Order
+    weight: float
+    swapped: float = 0.0  # with the last two axes exchanged
+    last: float = 0.0  # with one of these two last
+
+    def granted(self, order: Order) -> float:
+        if order == self.order:
+            return self.weight
+        if order == _swapped(self.order):
+            return self.swapped
+        return self.last if order[-1] in self.order[-2:] else 0.0
+
+
+def _swapped(order: Order) -> Order:
+    return (*order[:-2], order[-1], order[-2])
+
+
+def arrange(graph: Graph) -> Graph:
+    """Every chain with permutations in it is computed in the order that most of its neighbours
+    wish."""
+    nodes = list(arguments_first(graph.results.values()))
+    chains = _chains(nodes)
+    wishes = _wishes(graph, nodes, chains)
+    permuted = {chains.find(node)[0] for node in nodes if node.op is transpose}
+    chosen = {
+        chain: order
+        for chain, wished in wishes.items()
+        if chain in permuted and (order := _best(chain, wished)) is not None
+    }
+    if not chosen:
+        return graph
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        if node not in chains.above or node.op is transpose:
+            return with_args(node, args)
+        chain, axes = chains.find(node)
+        if chain not in chosen:
+            return with_args(node, args)
+        return _computed(node, args, tuple(axes.index(axis) for axis in chosen[chain]))
+
+    return mapped(graph, rebuild(graph.results.values(), replaced))
+
+
+def _is_elementwise(node: Node) -> bool:
+    chained = node.op.structure == "elementwise" or node.op is accumulate
+    return chained and node.rank > 1 and bool(node.args)
+
+
+def _chains(nodes: Sequence[Node]) -> Chains:
+    chains = Chains()
+    for node in nodes:
+        if _is_elementwise(node) or (node.op is transpose and node.rank > 1):
+            chains.above[node] = node, tuple(range(node.rank))
+            for arg in _whole(node):
+                if arg in chains.above:
+                    chains.join(node, arg, _axes(node))
+    return chains
+
+
+def _whole(node: Node) -> Iterator[Node]:
+    """The arguments with all elements of the result."""
+    for arg in dict.fromkeys(node.args):
+        if node.op is transpose or same_shape(arg.shape, node.shape):
+            yield arg
+
+
+def _axes(node: Node) -> Order:
+    """Which axis of a whole argument each axis of a node is."""
+    return tuple(node.attrs["axes"]) if node.op is transpose else tuple(range(node.rank))
+
+
+def _wishes(graph: Graph, nodes: Sequence[Node], chains: Chains) -> dict[Node, list[Wish]]:
+    """What is wished of each chain: by what it is computed from, and by what reads it."""
+    wishes: dict[Node, list[Wish]] = {}
+
+    def wish(node: Node, axes: Order, weight: float, swapped: float = 0, last: float = 0) -> None:
+        chain, order = chains.find(node)
+        wished = Wish(tuple(order[axis] for axis in axes), weight, swapped, last)
+        wishes.setdefault(chain, []).append(wished)
+
+    for node in nodes:
+        inside = node in chains.above
+        for arg in _whole(node) if inside else ():
+            if arg not in chains.above and _is_stored(arg):
+                axes = _axes(node)
+                made = tuple(axes.index(axis) for axis in range(node.rank))
+                wish(node, made, 2, 1.5 if arg.op is matmul else 0)
+        for slot, arg in enumerate(() if inside else node.args):
+            if arg not in chains.above:
+                continue
+            axes = tuple(range(arg.rank))
+            if node.op is matmul:
+                alone = node.args[1 - slot].rank > 2 or arg.rank == 2
+                wish(arg, axes, 1, 1 if alone else 0, 0.5)
+            elif node.op not in FREE and not _drops_ones(arg, node):
+                wish(arg, axes, 1)
+    for node in graph.results.values():
+        if node in chains.above:
+            wish(node, tuple(range(node.rank)), 1)
+    return wishes
+
+
+def _is_stored(node: Node) -> bool:
+    """Is it an array in memory, with an order of its own?"""
+    return (bool(node.args) or node.op in SOURCES) and node.op is not broadcast_to
+
+
+def _drops_ones(x: Node, node: Node) -> bool:
+    """Does a reshape only add and drop axes of length 1?"""
+    if node.op is not reshape:
+        return False
+    before, after = ([n for n in one.shape if not is_one(n)] for one in (x, node))
+    return same_shape(before, after)
+
+
+def _best(chain: Node, wishes: Sequence[Wish]) -> Order | None:
+    """The order that most wishes agree on, the first of equals; None where an axis is all."""
+    if sum(not is_one(n) for n in chain.shape) < 2:
+        return None
+    orders = dict.fromkeys(wish.order for wish in wishes)
+    return max(orders, key=lambda order: sum(wish.granted(order) for wish in wishes))
+
+
+def _computed(node: Node, args: tuple[Node, ...], order: Order) -> Node:
+    """An elementwise operation on its arguments with their axes in this order, and back."""
+    if order == tuple(range(node.rank)):
+        return with_args(node, args)
+    shape = tuple(node.shape[axis] for axis in order)
+    moved = tuple(_operand(arg, order, node) for arg in args)
+    core = intern(node.op, moved, node.attrs, Type(node.type.dtype, shape), node.salt)
+    return transpose(core, axes=tuple(order.index(axis) for axis in range(node.rank)))
+
+
+def _operand(x: Node, order: Order, node: Node) -> Node:
+    """An operand with its axes in this order; one that is repeated is laid out so, since that
+    costs less than to read it across again and again."""
+    found = permuted(x, order)
+    few = found.args[0] if found.op is expand else found
+    if few.op is not transpose or same_shape(x.shape, node.shape):
+        return found
+    rows = in_rows(few)
+    return expand(rows, **found.attrs) if found.op is expand else rows

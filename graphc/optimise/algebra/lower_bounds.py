@@ -1,0 +1,106 @@
+"""What is known of a value before it is computed: a bound from below, and that it is not tiny."""
+
+from __future__ import annotations
+
+import math
+
+from graphc.ir.graph import CONSTANT, DIM, Node
+from graphc.ir.types import known_facts
+from graphc.ops.define.families import normal_axes
+from graphc.ops.elementwise.arithmetic import (
+    absolute,
+    accumulate,
+    equal,
+    maximum,
+    minimum,
+    minus,
+    over,
+    plus,
+    times,
+    where,
+)
+from graphc.ops.elementwise.elementary import exp, sqrt
+from graphc.ops.fused import peak, square
+from graphc.ops.reduce.reductions import mean, sum_
+from graphc.ops.shape.movement import broadcast_to, expand, reshape, transpose
+
+DEPTH = 6
+"""What is looked at is so many arguments away, or nearer."""
+
+TINY = 1e-30
+"""From here on 1 / x is a number in float32 too."""
+
+_MOVED = (broadcast_to, expand, reshape, transpose)
+
+
+def at_least(node: Node, depth: int = DEPTH) -> float:
+    """No element is below this; what is not a number is left aside, and so are the dims."""
+    if node.op is CONSTANT:
+        return float(node.value) if node.rank == 0 else -math.inf
+    if node.op is DIM:
+        return 0.0
+    if depth == 0:
+        return -math.inf
+    below = [at_least(arg, depth - 1) for arg in node.args]
+    match node.op:
+        case op if op in _MOVED:
+            return below[0]
+        case op if op in (square, absolute, exp):
+            return 0.0
+        case op if op is times and node.args[0] is node.args[1]:
+            return 0.0
+        case op if op in (plus, accumulate):
+            return sum(below)
+        case op if op in (times, over) and min(below) >= 0:
+            return 0.0
+        case op if op in (sum_, mean) and below[0] >= 0:
+            return 0.0
+        case op if op is maximum:
+            return max(below)
+        case op if op is minimum:
+            return min(below)
+        case op if op is sqrt:
+            return math.sqrt(max(below[0], 0.0))
+    return -math.inf
+
+
+def never_tiny(node: Node) -> bool:
+    """Is its reciprocal no larger than a float can be, but where it is zero?
+
+    A root is never tiny, since its square would be no float. The largest term of a sum of shifted
+    exponentials is 1, unless the sum is 0 or no number.
+    """
+    while node.op in _MOVED:
+        node = node.args[0]
+    if node.op is CONSTANT and node.rank == 0:
+        return bool(abs(node.value) >= TINY)
+    if node.op in (DIM, sqrt):
+        return True
+    guarded = _guarded(node)
+    if guarded is not None:  # a sum of nothing, too, is something else than 0 then
+        return never_tiny(node.args[1]) and (never_tiny(guarded) or _is_total_of_shifted(guarded))
+    return at_least(node) >= TINY or (_is_total_of_shifted(node) and _sums_something(node))
+
+
+def _guarded(node: Node) -> Node | None:
+    """The x of where(x == 0, other, x)."""
+    if node.op is not where or node.args[0].op is not equal:
+        return None
+    x, zero = node.args[0].args
+    return x if node.args[2] is x and zero.value == 0 else None
+
+
+def _is_total_of_shifted(node: Node) -> bool:
+    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?"""
+    if node.op is not sum_ or node.args[0].op is not exp or node.args[0].args[0].op is not minus:
+        return False
+    x, shift = node.args[0].args[0].args
+    top = shift.args[0] if shift.op is minimum else shift
+    return top.op is peak and top.args[0] is x and top.attrs["axis"] == node.attrs["axis"]
+
+
+def _sums_something(node: Node) -> bool:
+    """Has a sum terms at all sizes? 0 divided by it would warn only where there is a 0."""
+    x = node.args[0]
+    axes = normal_axes(node.attrs["axis"], x.rank, "sum")
+    return all(known_facts().nonnegative(x.shape[axis] - 1) for axis in axes)

@@ -1,0 +1,62 @@
+"""Stable forms in a model: applied once, before calculus, with a note of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from graphc.ad.stable_forms import Form, is_naive, recognised
+from graphc.elaborate.names.model import Declared, Model
+from graphc.ir.graph import Node, with_args
+from graphc.ir.loop import rebuild
+from graphc.source import Diagnostic, Origin, error
+
+
+def _note(form: Form, origin: Origin) -> Diagnostic:
+    return error("N720", f"`{form.naive}` is computed as `{form.stable}`", origin.span)
+
+
+def stabilise(model: Model) -> Model:
+    """The model with every stable form that its graph has a naive form of, and notes of them."""
+    outputs = [d.node for d in model.outputs]
+    by = [node for d in model.derivations for _, node in d.wrt]
+    derived = [node for d in model.derivations for node in d.nodes]
+    if not is_naive([*outputs, *derived]):
+        return model
+    differentiated = set(by)
+    kept: set[Node] = set()
+    notes: dict[Diagnostic, None] = {}
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        new = with_args(node, args)
+        found = recognised(new, kept)
+        if found is not None:
+            form, new = found
+            if node.origin is not None and node.origin.span.source is model.source:
+                notes.setdefault(_note(form, node.origin))
+        if node in differentiated:
+            kept.add(new)
+        return new
+
+    declared = (*model.inputs, *model.params)
+    new = rebuild([*(d.node for d in declared), *outputs, *derived], replaced)
+
+    moved = with_nodes(model, new)
+    ordered = sorted(notes, key=lambda note: note.span.start if note.span else 0)
+    return replace(moved, notes=tuple(ordered))
+
+
+def with_nodes(model: Model, new: Mapping[Node, Node]) -> Model:
+    """The model with its nodes replaced."""
+
+    def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
+        return tuple(replace(d, node=new[d.node]) for d in declared)
+
+    return replace(
+        model,
+        inputs=moved(model.inputs),
+        params=moved(model.params),
+        outputs=moved(model.outputs),
+        names={new[node]: name for node, name in model.names.items() if node in new},
+        derivations=tuple(one.moved(new) for one in model.derivations),
+    )

@@ -1,0 +1,106 @@
+"""The rules of the fast module: a graph -> a graph of fewer, cheaper nodes, equal up to rounding.
+
+Each rule sees one node, and may ask whether an argument is read only once.
+"""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph, Node, Op, with_args
+from graphc.ir.loop import rebuild
+from graphc.ir.mapping import mapped
+from graphc.ir.memo import remembered
+from graphc.ir.types import same_shape
+from graphc.ir.use_counts import Once, Rule, Rules, reads_of
+from graphc.optimise.algebra.factors import SCALARS
+from graphc.optimise.algebra.matrices import MATRICES, SCALES
+from graphc.optimise.algebra.powers import POWERS
+from graphc.optimise.algebra.reductions import BY_PRODUCT, FUSED, SUMS
+from graphc.optimise.exact.identities import RULES
+from graphc.optimise.exact.primitives import PRIMITIVES
+
+ROUNDS = 12
+"""Enough for rules that enable one another; more would only be spent on two that disagree."""
+
+
+def _joined(*tables: Rules) -> Rules:
+    """Rules by operation, those of the first table first."""
+    joined: dict[Op, tuple[Rule, ...]] = {}
+    for table in tables:
+        for op, rules in table.items():
+            joined[op] = (*joined.get(op, ()), *rules)
+    return joined
+
+
+FAST_RULES: Rules = _joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
+"""What makes the graph smaller."""
+
+LAST_RULES: tuple[Rules, ...] = (FUSED, _joined(BY_PRODUCT, MATRICES))
+"""What hides the structure that the others look for; of the first table what is not read once
+any more when the second has been applied."""
+
+
+def strengthen(graph: Graph) -> Graph:
+    """Apply what makes the graph smaller, until nothing does."""
+    return _applied_everywhere(graph, FAST_RULES)
+
+
+def settle(graph: Graph) -> Graph:
+    """Apply what makes the calls of NumPy cheaper and comes last."""
+    for rules in LAST_RULES:
+        graph = _applied_everywhere(graph, rules)
+    return graph
+
+
+def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
+    for _ in range(ROUNDS):
+        before, graph = graph, _round(graph, rules)
+        if graph is before:
+            break
+    return graph
+
+
+def _round(graph: Graph, rules: Rules) -> Graph:
+    """Every node after the rules that apply to it; the same graph where none does.
+
+    What takes a node's place is read as often as that was, so that one round carries a factor
+    all the way along a chain.
+    """
+    roots = graph.results.values()
+    reads = reads_of(roots)
+
+    def once(node: Node) -> bool:
+        return reads[node] == 1
+
+    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+        new = _applied(with_args(node, args), rules, once)
+        if new is not node:
+            reads[new] += reads[node]
+        return new
+
+    new = rebuild(roots, replaced)
+    return graph if all(new[node] is node for node in roots) else mapped(graph, new)
+
+
+def _applied(node: Node, rules: Rules, once: Once) -> Node:
+    """A node after every rule that applies, the exact ones first, as long as one does."""
+    while True:
+        better = _by_exact_rules(node)
+        for rule in rules.get(better.op, ()):
+            found = rule(better, once)
+            if found is not None and found is not better:
+                better = found
+                break
+        if better is node:
+            return node
+        assert better.type.dtype == node.type.dtype, (node, better)
+        assert same_shape(better.shape, node.shape), (node, better)
+        node = better
+
+
+@remembered
+def _by_exact_rules(node: Node) -> Node:
+    for rule in RULES:
+        better = rule(node)
+        if better is not None and better is not node:
+            return better
+    return node

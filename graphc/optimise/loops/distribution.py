@@ -1,0 +1,115 @@
+"""Loop distribution: a graph to one in which steps do only what has to wait for the step before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
+from graphc.ir.loop import (
+    LOOP,
+    RESULT,
+    Element,
+    Loop,
+    arguments,
+    limit,
+    make_loop,
+    moved_adjoints,
+    result,
+)
+from graphc.ir.mapping import mapped
+from graphc.optimise.loops.fission import parted
+from graphc.optimise.loops.partition import staged
+from graphc.optimise.loops.recurrences import recast
+
+
+def distribute(graph: Graph) -> Graph:
+    """Take loops apart where that pays; those inside them first.
+
+    A value of a step that is now computed for all steps is called by its name and the index.
+    """
+    stacked: dict[Node, str] = {}
+    new = _distributed(graph.results.values(), {}, graph.names, stacked)
+    made = mapped(graph, new)
+    return replace(made, names={**stacked, **made.names})
+
+
+def _distributed(
+    results: Iterable[Node],
+    known: Mapping[Node, Node],
+    names: Mapping[Node, str],
+    stacked: dict[Node, str],
+) -> dict[Node, Node]:
+    """What the results reach beyond what is known, also inside loops; `stacked` gets names."""
+    new = dict(known)
+    ends: dict[Node, Sequence[Node]] = {}
+    for node in arguments_first(results, new):
+        with stamped(node.origin, node.index[0]):
+            if node.op is LOOP:
+                ends[node] = _ends(node, new, names, stacked)
+            elif node.op is RESULT and ends[node.args[0]]:
+                new[node] = ends[node.args[0]][node.attrs["number"]]
+            elif node.op is RESULT:
+                new[node] = result(new[node.args[0]], node.attrs["number"])
+            else:
+                new[node] = with_args(node, tuple(new[arg] for arg in node.args))
+    return new
+
+
+def _ends(
+    node: Node, new: dict[Node, Node], names: Mapping[Node, str], stacked: dict[Node, str]
+) -> Sequence[Node]:
+    """What stands for the results of a loop; nothing where a loop with the same results does.
+
+    A loop with a condition is left as it is: which steps there are, only the steps can say.
+    """
+    old: Loop = node.attrs["loop"]
+    initials, sources, outer = arguments(node)
+    steps = limit(node)
+    open_ended = old.until is not None or steps is not None
+    starts = dict(zip(old.carried, (new[n] for n in initials), strict=True))
+    follow = old.follow
+    fixed = [c for c, following in follow.items() if following is c and not open_ended]
+    inside = {n: n for n in old.bound} | {n: new[n] for n in outer} | {c: starts[c] for c in fixed}
+    moved = _distributed(old.roots, inside, names, stacked)
+    carried = tuple(c for c in old.carried if c not in fixed)
+    loop = replace(
+        old,
+        carried=carried,
+        elements=tuple(
+            Element(e.node, e.axis, None if e.of is None else new.get(e.of, e.of))
+            for e in old.elements
+        ),
+        nexts=tuple(moved[follow[c]] for c in carried),
+        collected=tuple(moved[n] for n in old.collected),
+        until=None if old.until is None else moved[old.until],
+        adjoints=moved_adjoints(old.adjoints, moved),
+    )
+    read = [new[n] for n in sources]
+    stages = None if open_ended else staged(loop, read)
+    better = None if stages is None else recast(loop, starts, stages)
+    if better is not None:
+        loop, starts = better.loop, better.starts
+        carried = loop.carried
+        moved = {n: better.new.get(one, one) for n, one in moved.items()}
+        stages = staged(loop, read)
+    if stages is not None and stages.pays:
+        parts = parted(loop, [starts[c] for c in carried], read, stages, node.index[0])
+        new.update({n: parts.inside[one] for n, one in moved.items() if one in parts.inside})
+        called = {moved[n]: names[n] for n in moved if n in names}
+        called |= {n: stacked[n] for n in moved.values() if n in stacked}
+        for one in parts.computed:
+            if one in called:
+                stacked[parts.stacks[one]] = f"{called[one]}_by_{loop.index}"
+        results = parts.results
+    else:
+        new.update(moved)
+        made = make_loop(
+            loop, [starts[c] for c in carried], read, None if steps is None else new[steps]
+        )
+        new[node] = made
+        if carried == old.carried:
+            return ()
+        results = [result(made, number) for number in range(len(loop.results))]
+    ends = dict(zip(carried, results, strict=False))
+    return [*(ends.get(c, starts[c]) for c in old.carried), *results[len(carried) :]]

@@ -1,0 +1,263 @@
+"""The graphs of functions and a budget -> graphs that keep within it, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from graphc.ad.functions import cut
+from graphc.ir.dims import total
+from graphc.ir.graph import SOURCES, Graph, Node, arguments_first
+from graphc.ir.loop import LOOP, RESULT, Loop
+from graphc.ops.linear.contraction import TYPICAL
+from graphc.optimise.memory.budget import Budget, amount
+from graphc.optimise.memory.estimate import Liveness, Sizes, holder, liveness
+from graphc.optimise.memory.search import Aim, fitted
+from graphc.optimise.passes import Pass
+from graphc.source import Diagnostic, GraphError, error
+
+HALVES = ("forward", "backward")
+
+PARTS = (1, 2, 4, 8)
+"""What a graph is to keep within before it is finished: the bound divided by these."""
+
+TIGHTER = 4
+"""So often less is aimed at, where the function as it is planned takes more than its graph."""
+
+SHOWN = 3
+"""So many of the values that are alive where most is are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A function: the bytes at its peak without a budget and within it, and the multiply-adds."""
+
+    name: str
+    unplanned: int
+    planned: int
+    multiply_adds: tuple[int, int]
+
+    @property
+    def more(self) -> float:
+        """The multiply-adds that are done again, as a part of all."""
+        before, after = self.multiply_adds
+        return after / before - 1 if before else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The graphs within a budget, what that came to, and what does not fit though nobody asked."""
+
+    graphs: Sequence[Graph]
+    planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One function of a graph: what it computes, beside how many bytes that it is given.
+
+    At its end so many are `copied`.
+    """
+
+    graph: Graph
+    live: Liveness
+    held: int
+    given: frozenset[Node]
+    copied: int = 0
+
+    @property
+    def peak(self) -> int:
+        return max(self.live.peak, self.live.end + self.copied) + self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a module's functions have in common where their memory is bounded.
+
+    `outputs` are those of forward. `taken` are names that no index can have; `open` are the dims
+    that have no size. `planned` gives the peaks of a graph's functions as they will be written:
+    that is what is promised. `finish` is what else becomes of a graph.
+    """
+
+    outputs: Sequence[str]
+    sizes: Sizes
+    taken: frozenset[str]
+    open: Sequence[str]
+    planned: Callable[[Graph], Mapping[str, int]]
+    finish: Pass | None = None
+
+    def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
+        """The graphs, each with as much computed again as it takes; the first one has two halves.
+
+        A share is of the largest peak. GraphError where a function does not fit, or where the
+        sizes of dims are missing. Forward and backward are in every module: beside functions
+        that somebody asked for they stay as they are where they do not fit, with a warning.
+        """
+        try:
+            bytes = budget.of(max(self._measured(self._finished(graph)) for graph in graphs))
+            made = [self._fitted(graph, bytes) for graph in graphs]
+        except KeyError:
+            raise GraphError([_sizes_missing(self.open)]) from None
+        reports = [each for _, found in made for each in found]
+        over = [(one, part) for one, part in reports if one.planned > bytes]
+        asked = [pair for pair in over if len(graphs) == 1 or pair[0].name not in HALVES]
+        if asked:
+            mistakes = [_refused("E702", one, bytes, part) for one, part in asked]
+            enough = amount(_rounded(max(one.planned for one, _ in asked))).replace(" ", "")
+            mistakes[-1] = mistakes[-1].helped(f"--memory {enough} is enough")
+            raise GraphError(mistakes)
+        warnings = tuple(
+            _refused("W720", one, bytes, part).helped("it stays as it is") for one, part in over
+        )
+        if over:
+            first = self._finished(graphs[0])
+            made[0] = first, self._reports(first, first)
+        planned = tuple(one for _, found in made for one, _ in found)
+        return Within([graph for graph, _ in made], planned, warnings)
+
+    def _peak(self, graph: Graph) -> int:
+        return max(part.peak for part in self._parts(graph).values())
+
+    def _measured(self, graph: Graph) -> int:
+        return max(self.planned(graph).values())
+
+    def _finished(self, graph: Graph) -> Graph:
+        return graph if self.finish is None else self.finish(graph)
+
+    def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
+        """Within the bound as it is planned: what is aimed at is less where a plan takes more."""
+        whole = self._finished(graph)
+        best, least = whole, self._measured(whole)
+        aim = bytes
+        for _ in range(TIGHTER):
+            if least <= bytes:
+                break
+            made = self._estimated(graph, whole, aim)
+            peak, estimate = self._measured(made), self._peak(made)
+            if peak < least:
+                best, least = made, peak
+            if estimate > aim:
+                break
+            aim = min(aim - 1, estimate * bytes // peak)
+        return best, self._reports(whole, best)
+
+    def _estimated(self, graph: Graph, whole: Graph, bytes: int) -> Graph:
+        """Within so many bytes as it is finished; else finished once it is within them, or less.
+
+        What a finished loop computes for all steps at once has no segments any more.
+        """
+        aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
+        made = fitted(whole, aim)
+        for divisor in PARTS if self.finish else ():
+            if self._peak(made) <= bytes:
+                break
+            before = fitted(graph, replace(aim, bytes=bytes // divisor))
+            made = min(made, self._finished(before), key=self._peak)
+        return made
+
+    def _reports(self, whole: Graph, made: Graph) -> list[tuple[Planned, _Part]]:
+        """What the functions of a graph came to, against those of the whole one."""
+        before, after = self._parts(whole), self._parts(made)
+        free, planned = self.planned(whole), self.planned(made)
+        work = {
+            name: (_multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes))
+            for name, part in after.items()
+        }
+        return [(Planned(n, free[n], planned[n], work[n]), part) for n, part in after.items()]
+
+    def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
+        """Where as little as possible is to be alive: between the halves, or where most is."""
+        if graph.name:
+            live = liveness(graph, self.sizes)
+            return live, live.highest
+        forward = set(arguments_first(graph.results[name] for name in self.outputs))
+        live = liveness(graph, self.sizes, first=forward)
+        return live, len(forward) - 1
+
+    def _parts(self, graph: Graph) -> dict[str, _Part]:
+        """The functions of a graph: two where it has no name."""
+        sizes = self.sizes
+        nothing: frozenset[Node] = frozenset()
+        if graph.name:
+            return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
+        split = cut(graph, self.outputs)
+        cached = {holder(node) for node in split.cached}
+        shared = [node for node in split.forward.results.values() if holder(node) in cached]
+        copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
+        live = liveness(split.forward, sizes, kept=split.cached)
+        copies = sum(sizes.of_type(node.type) for node in copied)
+        parts = {"forward": _Part(split.forward, live, 0, nothing, copies)}
+        if split.backward.results:
+            given = frozenset(split.cached)
+            live = liveness(split.backward, sizes, given=given)
+            held = sum(sizes.of_type(node.type) for node in given)
+            parts["backward"] = _Part(split.backward, live, held, given)
+        return parts
+
+
+def _multiply_adds(part: _Part, sizes: Sizes) -> int:
+    """Where nothing is known for a typical size of a loop's index."""
+    nodes = arguments_first(part.graph.results.values(), part.given)
+    flops = total(node.op.flops(node) for node in nodes)
+    return flops.evaluate({name: sizes.dims.get(name, TYPICAL) for name in flops.symbols})
+
+
+# ---- what is refused ------------------------------------------------------------------------
+
+
+def _sizes_missing(open: Sequence[str]) -> Diagnostic:
+    some = " ".join(f"--dim {name}=…" for name in open)
+    names = ", ".join(f"`{name}`" for name in open)
+    return error(
+        "E701",
+        f"--memory needs the sizes of the dims, and {names} {'has' if len(open) == 1 else 'have'} "
+        "none",
+        None,
+        help=f"fix {'it' if len(open) == 1 else 'them'}: {some}",
+    )
+
+
+def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
+    live, place = part.live, part.live.highest
+    alive = [one for one in live.spans if one.born <= place <= one.last]
+    sizes: dict[str, int] = {}
+    for one in alive:
+        what = _called(one.node, part.graph)
+        sizes[what] = sizes.get(what, 0) + one.bytes
+    inside = live.peak - sum(one.bytes for one in alive)
+    at = live.order[place] if live.order else None
+    if at is not None and at.op is LOOP:
+        sizes[f"in a step over `{at.attrs['loop'].index}`"] = inside
+    if part.held or part.copied:
+        sizes["in the cache"] = part.held or part.copied
+    most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
+    return error(
+        code,
+        f"`{report.name}` does not fit into {amount(bytes)}: with all computed again that can be "
+        f"it takes {amount(report.planned)}, with nothing {amount(report.unplanned)}",
+        None,
+        notes=[f"at its peak {amount(size)} are {what}" for what, size in most if size],
+    )
+
+
+def _rounded(size: int) -> int:
+    """Up to three digits, so that the amount as it is shown is enough."""
+    step: int = 10 ** max(len(str(size)) - 3, 0)
+    return -(-size // step) * step
+
+
+def _called(node: Node, graph: Graph) -> str:
+    """What a value is to those who wrote the graph."""
+    results = {one: name for name, one in graph.results.items()}
+    adjoints = {a.value: graph.names.get(a.of) for a in graph.adjoints}
+    if node in results:
+        name = results[node]
+        return f"the gradient by `{name[2:]}`" if name.startswith("d ") else f"`{name}`"
+    if adjoints.get(node):
+        return f"the derivative by `{adjoints[node]}`"
+    if node.op is RESULT:
+        loop: Loop = node.args[0].attrs["loop"]
+        if node.attrs["number"] >= len(loop.carried):
+            return f"what the loop over `{loop.index}` saves"
+    return f"`{graph.names[node]}`" if node in graph.names else "values without a name"

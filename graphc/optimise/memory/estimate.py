@@ -1,0 +1,241 @@
+"""The memory of a graph's values: how much of it lives at each statement, and what that is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, topological
+from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, arguments, body
+from graphc.ir.types import Type
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.shape.movement import expand, full_array, in_rows, leading, reshape, transpose
+
+WIDTHS = {"int": 8, "bool": 1}
+"""Bytes of an element; a float has those of the module's dtype."""
+
+MEANWHILE = {
+    "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
+    "polygamma": 10, "inv": 1, "solution": 1, "factor": 1,
+}  # fmt: skip
+"""So many arrays like its result does an operation hold while it computes it."""
+
+NOWHERE = frozenset({*SOURCES, BOUND, CONSTANT, LOOP})
+"""Operations that take no memory themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """What bytes depend on: the sizes of the dims, the bytes of a float, and who writes in place.
+
+    `in_place` says that an elementwise result takes the memory of an operand that dies there.
+    """
+
+    dims: Mapping[str, int]
+    width: int = 8
+    in_place: bool = False
+    found: dict[Any, int] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, node: Node) -> int:
+        """The bytes that making a node takes; KeyError where a dim has no size."""
+        known = self.found.get(node)
+        if known is None:
+            known = 0 if takes_nothing(node) else self.of_type(node.type)
+            self.found[node] = known
+        return known
+
+    def of_type(self, type: Type) -> int:
+        """The bytes of an array of this type."""
+        known = self.found.get(type)
+        if known is None:
+            known = size_of(type, self.width).evaluate(self.dims)
+            self.found[type] = known
+        return known
+
+    def inside(self, loop: Loop) -> Sizes:
+        """In the last step of a loop, whose index may be part of a shape."""
+        last = (loop.first + loop.count).evaluate(self.dims) - 1
+        return Sizes({**self.dims, loop.index: last}, self.width, self.in_place, self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A value that takes memory, from the statement that makes it to the last that reads it."""
+
+    node: Node
+    bytes: int
+    born: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Liveness:
+    """A graph's statements in order, the bytes alive in each, and the values by their memory.
+
+    `end` is what is alive where the function returns.
+    """
+
+    order: tuple[Node, ...]
+    live: tuple[int, ...]
+    spans: tuple[Span, ...]
+    end: int
+
+    @property
+    def peak(self) -> int:
+        return max(self.end, *self.live) if self.live else self.end
+
+    @property
+    def highest(self) -> int:
+        """The first statement in which most is alive."""
+        return self.live.index(max(self.live)) if self.live else 0
+
+    def across(self, place: int) -> list[Span]:
+        """What is alive before a statement and after it."""
+        return [one for one in self.spans if one.born < place < one.last]
+
+
+def takes_nothing(node: Node) -> bool:
+    """Is a node a view, a number of Python, or somebody else's?"""
+    return node.op in NOWHERE or node.static or shares(node) is not None
+
+
+def bytes_of(node: Node, width: int) -> Dim:
+    """The bytes that making a node takes, in the dims."""
+    return Dim.of(0) if takes_nothing(node) else size_of(node.type, width)
+
+
+def size_of(type: Type, width: int) -> Dim:
+    """The bytes of an array of this type."""
+    return type.size * WIDTHS.get(type.dtype, width)
+
+
+def shares(node: Node) -> Node | None:
+    """The argument whose memory a node is a view of."""
+    if node.op.view_of is None or node.op is in_rows:
+        return None
+    argument = node.args[node.op.view_of]
+    return None if node.op is reshape and argument.op is transpose else argument
+
+
+def holder(node: Node) -> Node:
+    """The node that made the memory of a value."""
+    while (argument := shares(node)) is not None:
+        node = argument
+    return node
+
+
+def liveness(
+    graph: Graph,
+    sizes: Sizes,
+    kept: Collection[Node] = (),
+    given: Collection[Node] = (),
+    first: Collection[Node] = (),
+) -> Liveness:
+    """Of a function: inputs, parameters and what is `given` are the caller's.
+
+    Results and `kept` live to the end. Statements are in the order of `plan`: arguments first,
+    else as made; those in `first` before all others. KeyError where a dim that matters has no
+    size.
+    """
+    ends = [*graph.results.values(), *kept]
+    order = [node for node in topological(ends, given) if node not in given]
+    if first:
+        order.sort(key=lambda node: node not in first)
+    live = _swept(order, ends, sizes)
+    copies = sum(sizes.of_type(node.type) for node in graph.results.values() if _is_copied(node))
+    return replace(live, end=live.end + copies)
+
+
+def _is_copied(node: Node) -> bool:
+    """Is a result returned as a copy: a view of part of an array, or of one that is not its own?"""
+    while node.op in (reshape, expand, leading):
+        node = node.args[0]
+    return node.op.view_of is not None or node.op in SOURCES
+
+
+def _swept(
+    order: Sequence[Node], ends: Iterable[Node], sizes: Sizes, grown: Collection[Node] = ()
+) -> Liveness:
+    """`grown` are sums that are added to in place."""
+    place = {node: number for number, node in enumerate(order)}
+    size = {node: 0 if node in grown else sizes.of(node) for node in order}
+    last = _last_uses(order, place, ends)
+    change = [0] * (len(order) + 2)
+    spans = []
+    read: dict[Node, set[int]] = {node: set() for node in order if node.op is LOOP}
+    for node in order:
+        if node.op is RESULT and node.args[0] in read:
+            read[node.args[0]].add(node.attrs["number"])
+    inside = {
+        node: _inside(node, place[node], numbers, last, sizes) for node, numbers in read.items()
+    }
+    for node in order:
+        if not size[node]:
+            continue
+        born = place[node.args[0] if node.op is RESULT else node]
+        end = max(last[node], born)
+        spans.append(Span(node, size[node], born, end))
+        taken = sizes.in_place and _takes(node, born, last, size)
+        change[born + taken] += size[node]
+        change[end + 1] -= size[node]
+    live, total = [], 0
+    for number, node in enumerate(order):
+        total += change[number]
+        live.append(total + inside.get(node, 0) + size[node] * MEANWHILE.get(node.op.name, 0))
+    end = sum(one.bytes for one in spans if one.last == len(order))
+    return Liveness(tuple(order), tuple(live), tuple(spans), end)
+
+
+def _last_uses(
+    order: Sequence[Node], place: Mapping[Node, int], ends: Iterable[Node]
+) -> dict[Node, int]:
+    """For what holds memory the last statement that reads it, perhaps by a view."""
+    last = {node: place[node] for node in order}
+    for node in order:
+        for arg in node.args:
+            whole = holder(arg)
+            if whole in place:
+                last[whole] = max(last[whole], place[node])
+    last.update((holder(node), len(order)) for node in ends)
+    return last
+
+
+def _takes(node: Node, at: int, last: Mapping[Node, int], size: Mapping[Node, int]) -> bool:
+    """Does the result take the memory of an operand that dies with it?"""
+    if node.op.structure != "elementwise" and node.op is not accumulate:
+        return False
+    dying = (arg for arg in node.args if last.get(arg) == at and shares(arg) is None)
+    return any(size.get(arg) == size[node] for arg in dying)
+
+
+def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], sizes: Sizes) -> int:
+    """What a loop takes beyond what it hands on: a step, and what is carried but read no more.
+
+    A carried value takes the memory that it starts from where that is its own.
+    """
+    loop: Loop = node.attrs["loop"]
+    initials, _, _ = arguments(node)
+    within = sizes.inside(loop)
+    key = ("step", node)
+    if key not in sizes.found:
+        sizes.found[key] = _step(loop, within)
+    taken = sizes.found[key]
+    for number, (carried, initial) in enumerate(zip(loop.carried, initials, strict=True)):
+        if number not in read:
+            taken += within.of_type(carried.type)
+        own = sizes.in_place or loop.backwards or initial.op is full_array
+        if own and last.get(initial) == at and initials.count(initial) == 1:
+            last[initial] = at - 1
+    return taken
+
+
+def _step(loop: Loop, sizes: Sizes) -> int:
+    """The peak of one step, beyond what is carried."""
+    grown = {
+        following
+        for carried, following in zip(loop.carried, loop.nexts, strict=True)
+        if following.op is accumulate and following.args[0] is carried
+    }
+    return _swept(body(loop), loop.roots, sizes, grown).peak

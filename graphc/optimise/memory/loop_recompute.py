@@ -1,0 +1,75 @@
+"""Loops that save less: their readers compute the rest again, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
+from graphc.ir.loop import (
+    Element,
+    Loop,
+    arguments,
+    bound,
+    limit,
+    make_loop,
+    moved_adjoints,
+    rebuild,
+    result,
+)
+from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
+
+
+def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
+    """Of the items only the kept ones are saved, and what the others are computed from.
+
+    A reader computes the others again in its step: from what is kept, from the values carried
+    into the step, which are saved for it, and from what the loop itself reads.
+    """
+    node, loop = saved.node, saved.loop
+    initials, sources, outer = arguments(node)
+    others = [item for item in saved.items if item not in kept]
+    stacks = stacked(saved, kept)
+    with stamped(node.origin, node.index[0]):
+        collected = (*saved.others, *stacks)
+        made = make_loop(replace(loop, collected=collected), initials, sources, limit(node))
+        numbers = {item: len(loop.carried) + number for number, item in enumerate(collected)}
+        ends = {
+            number: result(made, number if number < len(loop.carried) else numbers[item])
+            for number, item in enumerate(loop.results)
+            if number < len(loop.carried) or item in saved.others
+        }
+
+    def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
+        inner: Loop = reader.attrs["loop"]
+        starts, taken, captured = arguments(reader)
+        read = {item: bound(called(item), item.type) for item in stacks}
+        again = copied([*others, *stacks], reader, {**{n: n for n in outer}, **read})
+        pairs = list(zip(inner.elements, taken, strict=True))
+        items = {e.node: again[item] for e, s in pairs if (item := saved.item(s)) is not None}
+        moved = rebuild(inner.roots, with_args, {**{n: new[n] for n in captured}, **items})
+        elements = dict(zip(loop.elements, sources, strict=True))
+        elements |= {e: new[source] for e, source in pairs if e.node not in items}
+        elements |= {Element(one, 0, of): result(made, numbers[of]) for of, one in read.items()}
+        step = replace(
+            inner,
+            elements=tuple(elements),
+            nexts=tuple(moved[n] for n in inner.nexts),
+            collected=tuple(moved[n] for n in inner.collected),
+            adjoints=moved_adjoints(inner.adjoints, moved),
+        )
+        begun = [new[n] for n in starts]
+        loop_again = make_loop(step, begun, list(elements.values()), limit(reader))
+        results = {number: result(loop_again, number) for number in range(len(inner.results))}
+        return Made(results, {**again, **moved})
+
+    return replaced(graph, saved, Made(ends), reading)
+
+
+def stacked(saved: Saved, kept: Collection[Node]) -> tuple[Node, ...]:
+    """What is saved where only these items are kept: with them what the others need."""
+    _, _, outer = arguments(saved.node)
+    others = [item for item in saved.items if item not in kept]
+    reached = arguments_first(others, {*kept, *outer})
+    needed = [node for node in reached if node in saved.loop.carried]
+    return tuple(dict.fromkeys((*(item for item in saved.items if item in kept), *needed)))

@@ -1,0 +1,57 @@
+"""Sums of many terms as sums of two: each term is added as soon as it is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+
+from graphc.ir.graph import Graph, Node, stamped, with_args
+from graphc.ir.loop import BOUND, rebuild
+from graphc.ir.mapping import mapped
+from graphc.ops.elementwise.arithmetic import accumulate
+
+LONGEST_SUM = 50
+"""Terms of one statement: Python limits how deep an expression may be."""
+
+SUMS = frozenset({"+", "-", "accumulate"})
+"""As terms these are written without parentheses, in the order of the whole sum."""
+
+
+def sums_as_they_come(graph: Graph) -> Graph:
+    """The contributions to a cotangent added one after the other, in their order: the same bits.
+
+    A sum of many terms keeps all of them until the last one is there.
+    """
+    new = rebuild(graph.results.values(), _one_by_one)
+    split = {node for node, one in new.items() if one is not node and _is_long(node)}
+    names = {
+        new[a.value]: f"d_{graph.names[a.of]}"
+        for a in graph.adjoints
+        if a.value in split and a.of in graph.names
+    }
+    rest = tuple(a for a in graph.adjoints if a.value not in split)
+    done = mapped(replace(graph, adjoints=rest), new)
+    return replace(done, names={**names, **done.names})
+
+
+def is_mixed(node: Node) -> bool:
+    """Is this a sum of which a term is a sum itself?"""
+    return node.op is accumulate and any(arg.op.name in SUMS for arg in node.args[1:])
+
+
+def _is_long(node: Node) -> bool:
+    many = node.op is accumulate and len(node.args) > 2 and node.args[0].op is not BOUND
+    return many and all(arg.type == node.type for arg in node.args) and not is_mixed(node)
+
+
+def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:
+    """A sum from left to right; of very many terms in groups, as it is written."""
+    if not _is_long(node):
+        return with_args(node, args)
+    groups = [args[n : n + LONGEST_SUM] for n in range(0, len(args), LONGEST_SUM)]
+    return reduce(_added, (reduce(_added, group) for group in groups))
+
+
+def _added(total: Node, term: Node) -> Node:
+    with stamped(term.origin, max(total.index[0], term.index[0])):
+        return accumulate(total, term)

@@ -1,0 +1,85 @@
+"""Rewriting: a graph and a table of rules -> an equal graph; lowering of composed operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.ir.graph import Graph, Node, intern, with_args
+from graphc.ir.loop import everywhere, rebuild
+from graphc.ir.mapping import mapped
+from graphc.ir.memo import remembered
+from graphc.ir.types import same_shape
+from graphc.optimise.algebra.axis_order import arrange
+from graphc.optimise.algebra.denormals import flush
+from graphc.optimise.algebra.shares import share_finitely
+from graphc.optimise.driver import settle, strengthen
+from graphc.optimise.exact.identities import RULES
+from graphc.optimise.loops.distribution import distribute
+from graphc.optimise.loops.fusion import merge_loops, prune_loops
+from graphc.optimise.scalarise.small_axes import components
+
+Pass = Callable[[Graph], Graph]
+
+
+def simplify(graph: Graph) -> Graph:
+    """Apply the exact rules everywhere, arguments first, until none applies."""
+    return mapped(graph, rebuild(graph.results.values(), _simplified))
+
+
+def lower(graph: Graph) -> Graph:
+    """Replace operations that are printed as a composition of simpler ones, and those in turn."""
+    while any(node.op.lower is not None for node in everywhere(graph.results.values())):
+        graph = mapped(graph, rebuild(graph.results.values(), _lowered))
+    return graph
+
+
+def unwrap(graph: Graph) -> Graph:
+    """Drop what has done its work in calculus: `stop`, stated derivatives, names of equal nodes."""
+    return mapped(graph, rebuild(graph.results.values(), _unwrapped))
+
+
+PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
+"""What every module is made with."""
+
+_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, flush, settle)
+
+LEVELS: dict[str, tuple[Pass, ...]] = {
+    "-O0": (),
+    "-O2": (share_finitely, distribute, simplify, *_ALGEBRA),
+}
+"""What a level of optimisation adds to `PASSES`."""
+
+DERIVED: dict[str, tuple[Pass, ...]] = {
+    "-O0": (),
+    "-O2": (share_finitely, distribute, simplify, components, *_ALGEBRA),
+}
+"""What it adds for derived functions, which are not cut into halves with a cache between them."""
+
+
+def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
+    return _simplest(with_args(node, args))
+
+
+@remembered
+def _simplest(node: Node) -> Node:
+    applied = True
+    while applied:
+        applied = False
+        for rule in RULES:
+            better = rule(node)
+            if better is not None and better is not node:
+                assert same_shape(better.shape, node.shape), (rule, node, better)
+                node, applied = better, True
+    return node
+
+
+def _lowered(node: Node, args: tuple[Node, ...]) -> Node:
+    if node.op.lower is None:
+        return with_args(node, args)
+    return node.op.lower(*args, **node.attrs)
+
+
+def _unwrapped(node: Node, args: tuple[Node, ...]) -> Node:
+    if node.op.numpy == "{0}":
+        return args[0]
+    return intern(node.op, args, node.attrs, node.type)

@@ -1,0 +1,71 @@
+"""Scalars: a graph whose arrays are few and tiny -> one of Python's own floats, or None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
+from graphc.ir.loop import rebuild
+from graphc.ir.mapping import mapped
+from graphc.ops.elementwise.python_floats import on_numbers
+from graphc.ops.shape.movement import index
+from graphc.optimise.scalarise.cells import Grid, each
+from graphc.optimise.scalarise.small_axes import LONG, MOST_AXES, Expansion, operations
+
+FEW = 400
+"""Operations on numbers, at most: beyond, arrays are faster."""
+
+WHOLE = 10
+"""How many times as many there may be before what structure makes zero is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class InNumbers:
+    """A graph of numbers; `arrays` are the original results, by the numbers in their places."""
+
+    graph: Graph
+    arrays: Mapping[str, Grid]
+
+
+def by_number(graph: Graph) -> InNumbers | None:
+    """The graph in numbers, where all is tiny, and every operation known on numbers."""
+    nodes = graph.nodes
+    if not all(map(_is_tiny, nodes)) or sum(map(operations, nodes)) > WHOLE * FEW:
+        return None
+    if any(node.type.dtype != "float" for node in graph.results.values()):
+        return None
+    expansion = Expansion(set(nodes))
+    parted = expansion.graph(graph)
+    grids = {name: expansion.grid(node) for name, node in parted.results.items()}
+    cells = {
+        f"{name} {number}": cell
+        for name, grid in grids.items()
+        for number, cell in enumerate(grid.nodes)
+    }
+    flat = Graph(parted.name, cells, parted.names, parted.adjoints, parted.labels)
+    computed = [node for node in flat.nodes if not _is_given(node)]
+    if len(computed) > FEW or not all(on_numbers(node.op) for node in computed):
+        return None
+    new = rebuild(cells.values(), _on_numbers)
+    moved = {name: Grid(each(new.__getitem__, grid.cells), None) for name, grid in grids.items()}
+    return InNumbers(mapped(flat, new), moved)
+
+
+def _is_tiny(node: Node) -> bool:
+    known = [n.constant for n in node.shape if n.constant is not None and n.constant < LONG]
+    return len(known) == node.rank <= MOST_AXES and prod(known) <= WHOLE * FEW
+
+
+def _is_given(node: Node) -> bool:
+    """A number that is known, a source, or a part of one."""
+    part = node.op is index and node.args[0].op in SOURCES and not node.rank
+    return not node.args or part
+
+
+def _on_numbers(node: Node, args: tuple[Node, ...]) -> Node:
+    op = on_numbers(node.op)
+    if op is None or _is_given(node):
+        return with_args(node, args)
+    return intern(op, args, node.attrs, node.type)

@@ -1,0 +1,61 @@
+"""Watched graphs: each value is handed to a function of the module as soon as it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import count
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
+from graphc.ir.loop import BOUND, LOOP, RESULT, body, rebuild
+from graphc.ir.mapping import mapped
+from graphc.ops.shape.movement import full_array
+
+
+def _template(node: Node) -> str:
+    """`y = _watched(np.log(x), 7, (x,), (k,))`: the value, its number, its operands, the steps."""
+    operands = "".join(f"{{{slot}}}, " for slot in range(1, len(node.args)))
+    return f"{{out}} = _watched({{0}}, {{number}}, ({operands.rstrip()}), {{steps}})"
+
+
+WATCHED = Op(
+    "watched",
+    lambda value, *operands, **attrs: value,
+    _template,
+    lambda ct, node: (),
+    "general",
+    lambda node: Dim.of(0),
+)
+"""A value, after a look at it; the further arguments are what it was computed from."""
+
+_GIVEN = (*SOURCES, CONSTANT, BOUND, LOOP, RESULT, full_array)
+
+
+def watch(graph: Graph, first: int) -> Graph:
+    """The graph with a look at all floats that it computes, numbered from `first` on.
+
+    Views compute nothing, and numbers that depend on dims alone are Python's.
+    """
+    around = dict(_steps(graph.results.values()))
+    numbers = count(first)
+
+    def seen(node: Node, args: tuple[Node, ...]) -> Node:
+        value = with_args(node, args)
+        given = node.static or node.op in _GIVEN or node.op.view_of is not None
+        if given or node.type.dtype != "float":
+            return value
+        steps = tuple(map(Dim.symbol, around.get(node, ())))
+        return intern(WATCHED, (value, *args), {"number": next(numbers), "steps": steps}, node.type)
+
+    return mapped(graph, rebuild(graph.results.values(), seen))
+
+
+def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:
+    """Every node with the indices of the loops around it, the outermost first."""
+    pending: list[tuple[Node, tuple[str, ...]]] = [(node, ()) for node in arguments_first(results)]
+    while pending:
+        node, around = pending.pop()
+        yield node, around
+        if node.op is LOOP:
+            loop = node.attrs["loop"]
+            pending += [(inner, (*around, loop.index)) for inner in body(loop)]

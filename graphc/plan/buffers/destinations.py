@@ -1,0 +1,100 @@
+"""A program -> the same program, whose gradients are computed in the caller's arrays."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from graphc.ir.graph import Node, arguments_first
+from graphc.ir.loop import Loop
+from graphc.ir.types import same
+from graphc.names import Scope, flat
+from graphc.ops.linear.products import matmul
+from graphc.ops.storage import owners_of_all
+from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every_name
+
+PRODUCTS = "_products({0}, {1}, out and {out})"
+_CALL = re.compile(r"(np\.(?!copyto)[\w.]+|_products)\([^\n]*\)")
+
+
+def with_destinations(
+    program: Program, wrt: Collection[str], taken: Collection[str] = ()
+) -> tuple[Program, Mapping[str, str]]:
+    """The program, and by path the variable of the place of its gradient: an array, or None.
+
+    Of a family it is a list of these. It takes a statement that makes the gradient and nothing
+    else; of a family one that makes each member by itself, which nothing reads.
+    """
+    results = program.results.values()
+    behind = Counter(owner for node in results for owner in owners_of_all([node]))
+    read = {arg for node in arguments_first(results) for arg in node.args}
+    names = Scope({*every_name(program), *taken})
+    asked: dict[str, str] = {}
+    wanted: dict[Node, str] = {}
+    for path in wrt:
+        node = program.results[f"d {path}"]
+        if behind[node] == 1 and not ("*" in path and node in read):
+            wanted[node] = path
+
+    def place(node: Node) -> str:
+        asked[wanted[node]] = variable = names.fresh(f"out_{flat(wanted[node])}")
+        return variable
+
+    steps: list[AnyStep] = []
+    for step in program.steps:
+        if isinstance(step, Step):
+            if step.node not in wanted or not _is_made(step):
+                steps.append(step)
+            elif "*" not in wanted[step.node]:
+                steps.append(replace(step, given=place(step.node)))
+            elif _is_row_by_row(step.node):
+                steps.append(replace(step, kernel=PRODUCTS, given=place(step.node)))
+            else:
+                steps.append(step)
+        else:
+            found = {
+                name: place(node)
+                for name, node, parts in _arrays(step)
+                if node in wanted and (parts or "*" not in wanted[node])
+            }
+            steps.append(replace(step, given=found))
+    return replace(program, steps=tuple(steps)), {
+        path: asked[path] for path in wrt if path in asked
+    }
+
+
+def _is_made(step: Step) -> bool:
+    return bool(step.kernel and step.node.rank and not step.out)
+
+
+def _is_row_by_row(node: Node) -> bool:
+    """Is it a stack of products of the rows of two stacks?"""
+    rows = [arg.rank == node.rank and same(arg.shape[0], node.shape[0]) for arg in node.args]
+    return node.op is matmul and node.rank > 2 and all(rows)
+
+
+def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
+    """The new arrays that a loop or blocks fill; are they filled by rows that are arrays?"""
+    if isinstance(step, BlockStep):
+        yield from (
+            (name, node, False) for name, node, _, _ in step.outputs if name not in step.places
+        )
+        return
+    loop: Loop = step.node.attrs["loop"]
+    if not loop.limited and loop.until is None:  # else rows may stay as they are
+        for name, item, node in step.stacks:
+            if name not in step.places:
+                yield name, node, name in step.written and item.rank > 0
+
+
+def takes_none(step: Step) -> bool:
+    """May the place of a step be None, so that NumPy makes an array, with the same bits?
+
+    It must be one call. Where a reduction leaves several axes, their order in memory has a say in
+    the order in which it adds.
+    """
+    adds = ".reduce(" in step.kernel and step.node.rank > 1
+    seen = "{out}." in step.kernel  # in another way
+    return not adds and not seen and _CALL.fullmatch(step.kernel) is not None

@@ -1,0 +1,81 @@
+"""What goes into a module: a model, how its functions begin, and their programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.elaborate.names.model import Model
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.optimise.memory.bound import Planned
+from graphc.optimise.scalarise.cells import Grid
+from graphc.plan.lower import Program
+from graphc.plan.signature import Entry
+from graphc.source import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a function of Python's own floats needs beside its program.
+
+    `unpacked` are the names of the numbers of its array arguments, by variable, as a pattern; of an
+    argument that nobody reads there is none. `unproved` are those that could be lists, and nothing
+    would fail. `packed` are the arrays of its results by variable. `arrays` is the program for
+    what only NumPy computes.
+    """
+
+    unpacked: Mapping[str, str]
+    unproved: tuple[str, ...]
+    packed: tuple[tuple[str, Grid], ...]
+    arrays: Program
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A function of the module: what it is of, by which nodes, apart along which axis, how.
+
+    `others` are the same in other modes, which take less work at some sizes of the dims; with
+    `numbers` the program is one of Python's own floats.
+    `destinations` are the variables that the program expects to hold the places of gradients by
+    path: of a family a list; each an array of the argument `out`, or None. A statement that writes
+    a gradient there is all that is needed, since what is found in its place stays.
+    """
+
+    program: Program
+    kind: str
+    outputs: tuple[str, ...]
+    wrt: tuple[tuple[str, Node], ...]
+    flops: Dim
+    per: str = ""
+    mode: str = ""
+    work: Dim = field(default_factory=lambda: Dim.of(0))
+    others: tuple[Derived, ...] = ()
+    destinations: Mapping[str, str] = field(default_factory=dict)
+    numbers: Numbers | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """Everything that goes into a module.
+
+    `options` are what was asked for beside the file, by the names of the command line. `planned` is
+    what a bound on its memory came to, `warnings` what was to be said of that.
+    `moved` is the program of the outputs with something added to intermediate nodes that functions
+    differentiate by; `watched` are the programs that look at each value, for `trace`.
+    """
+
+    model: Model
+    begin: Entry
+    level: str
+    version: str
+    forward: Derived
+    backward: Derived
+    cached: tuple[Node, ...]
+    derived: tuple[Derived, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    planned: tuple[Planned, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    moved: Program | None = None
+    watched: tuple[Program, ...] = ()

@@ -1,0 +1,123 @@
+"""What generated functions have in common: the names of arguments and results, bound dims."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.elaborate.names.model import Declared, Model
+from graphc.ir.dims import Dim
+from graphc.names import MODULE, Scope, fields, flat
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A dim bound to the size of an axis of an argument: size = factor * dim + offset."""
+
+    dim: str
+    source: Declared
+    axis: int
+    factor: int
+    offset: Dim
+
+    @property
+    def plain(self) -> bool:
+        """Is the dim the size itself?"""
+        return self.factor == 1 and self.offset.constant == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The arguments of every function of a module that evaluates the graph, and its results' names.
+
+    `variables` are the Python names of inputs and parameters by name; `keywords` are the dims
+    that no argument binds; `bindings` are of those that one does. `fields` are the names of
+    outputs in records, `records` what the record of each derived function is called.
+    """
+
+    inputs: tuple[Declared, ...]
+    params: tuple[Declared, ...]
+    variables: dict[str, str]
+    bindings: tuple[Binding, ...]
+    keywords: tuple[str, ...]
+    fields: Mapping[str, str]
+    records: Mapping[str, str]
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """What no variable of a function is called: dims, and the records that functions make."""
+        return frozenset({*self.dims, *self.records.values()})
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        return (*self.keywords, *(binding.dim for binding in self.bindings))
+
+    @property
+    def signature(self) -> str:
+        """The parameters of a Python function, with types."""
+        return self.signature_with()
+
+    def signature_with(self, *more: str) -> str:
+        """The same, with further parameters that are given by name."""
+        parts = ["params: Mapping[str, ArrayLike]"] if self.params else []
+        parts += [f"{self.variables[d.name]}: ArrayLike" for d in self.inputs]
+        named = [*(f"{dim}: int" for dim in self.keywords), *more]
+        return ", ".join([*parts, *(["*", *named] if named else [])])
+
+    @property
+    def arguments(self) -> str:
+        """The same, handed on."""
+        parts = ["params"] if self.params else []
+        parts += [self.variables[d.name] for d in self.inputs]
+        return ", ".join([*parts, *(f"{dim}={dim}" for dim in self.keywords)])
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """What entry returns: inputs, parameters, dims."""
+        return (*(self.variables[d.name] for d in (*self.inputs, *self.params)), *self.dims)
+
+
+def entry(model: Model, indices: Collection[str]) -> Entry:
+    """Name the arguments of a model and find what binds each of its dims.
+
+    An argument is not called as a derived function is, which `check` calls.
+    """
+    sources = (*model.inputs, *model.params)
+    free = [info.variable for info in model.dims if info.fixed is None]
+    functions = [one.name for one in model.derivations]
+    scope = Scope({*MODULE, *indices, *free, *functions})
+    records = {name: scope.fresh(_record(name)) for name in functions}
+    scope = Scope({*indices, *free, *functions, *records.values()})
+    variables = {d.name: scope.fresh(flat(d.name)) for d in sources}
+    bindings: list[Binding] = []
+    axes = [(d, i, axis) for d in sources for i, axis in enumerate(d.shape)]
+    bound: set[str] = set()
+    while True:
+        found = _next_binding(axes, bound)
+        if found is None:
+            break
+        bindings.append(found)
+        bound.add(found.dim)
+    keywords = tuple(name for name in free if name not in bound)
+    outputs = fields(one.name for one in model.outputs)
+    return Entry(model.inputs, model.params, variables, tuple(bindings), keywords, outputs, records)
+
+
+def _record(function: str) -> str:
+    return "".join(word[:1].upper() + word[1:] for word in function.split("_")) + "Values"
+
+
+def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) -> Binding | None:
+    """The first axis that is linear in one dim that nothing has bound yet."""
+    for declared, number, axis in axes:
+        unbound = [name for name in axis.names if name not in bound]
+        linear = axis.linear_in(unbound[0]) if len(unbound) == 1 else None
+        if linear is not None:
+            factor, offset = linear
+            return Binding(unbound[0], declared, number, factor, offset)
+    return None
+
+
+def described(declared: Declared) -> str:
+    """What messages call an argument."""
+    return f"{'parameter' if declared.initialiser else 'input'} `{declared.name}`"

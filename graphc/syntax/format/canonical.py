@@ -1,0 +1,50 @@
+"""Parts of a Source on one line, in canonical spacing: the same whatever the layout of the text."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from graphc.source import Source, Span
+from graphc.syntax.format.spacing import blanks
+from graphc.syntax.lexing.tokens import SEPARATOR
+from graphc.syntax.parse.parser import tokens_of
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The tokens of a source: where each begins, and its text with the blank before it."""
+
+    starts: tuple[int, ...]
+    texts: tuple[str, ...]
+
+
+_WORDS: WeakKeyDictionary[Source, Words] = WeakKeyDictionary()
+"""Each source is read once, however many statements are quoted from it."""
+
+
+def on_one_line(span: Span, longest: int | None = None) -> str:
+    """The tokens of a span; where `longest` is given, no more than so many of them.
+
+    >>> source = Source("a.graph", "y=f( x ,\\n  axis = - 1 ) # why\\n\\n;z = y ** 2")
+    >>> on_one_line(source.whole)
+    'y = f(x, axis=-1); z = y**2'
+    """
+    words = _words(span.source)
+    first = bisect_left(words.starts, span.start)
+    last = bisect_left(words.starts, span.end)
+    if longest is not None:
+        last = min(last, first + longest)
+    return "".join(words.texts[first:last]).lstrip()
+
+
+def _words(source: Source) -> Words:
+    if source not in _WORDS:
+        tokens = tokens_of(source)
+        texts = [
+            "; " if token.type == SEPARATOR else " " * blank + token.value.replace("\r\n", "\n")
+            for token, blank in zip(tokens, blanks(tokens), strict=True)
+        ]
+        _WORDS[source] = Words(tuple(token.start_pos or 0 for token in tokens), tuple(texts))
+    return _WORDS[source]

@@ -1,0 +1,125 @@
+"""Which characters a text may hold: decoding, what is refused anywhere, what is no letter here."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from graphc.source import Diagnostic, GraphError, Source, Span, error
+from graphc.syntax.lexing.tokens import BAD, Token
+
+
+def read_source(name: str, data: bytes) -> Source:
+    """The text of a file; raises GraphError where it is not UTF-8."""
+    try:
+        return Source(name, data.decode("utf-8-sig"))
+    except UnicodeDecodeError as problem:
+        # The decoder counts from behind the byte order mark.
+        offset = problem.start + (len(data) - len(problem.object))
+        source = Source(name, data.decode("utf-8-sig", errors="replace"))
+        start = len(problem.object[: problem.start].decode("utf-8"))
+        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+        raise GraphError(
+            [
+                error(
+                    "E100",
+                    f"byte {offset} (0x{data[offset]:02x}) is not UTF-8",
+                    Span(source, start, start + 1),
+                    help="this looks like UTF-16; save the file as UTF-8"
+                    if wide
+                    else "save the file as UTF-8",
+                )
+            ]
+        ) from None
+
+
+# Control characters other than tab, newline and the CR of a CRLF; what reorders text or ends lines
+# for some readers only; what UTF-8 cannot hold.
+FORBIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    "\ud800-\udfff]|\r(?!\n)"
+)
+
+
+def forbidden_characters(source: Source) -> list[Diagnostic]:
+    """A diagnostic for each run of characters that are allowed nowhere, comments included."""
+    return [
+        error(
+            "E100",
+            f"{character_name(match[0])} is not allowed in a graph",
+            Span(source, match.start(), match.end()),
+            help="end the line with a newline" if match[0] == "\r" else "delete it",
+        )
+        for match in FORBIDDEN.finditer(source.text)
+    ]
+
+
+def lexable(text: str) -> str:
+    """The text, as long as before, with a blank for each character that is allowed nowhere."""
+    text = FORBIDDEN.sub(" ", text)
+    return " " + text[1:] if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}") else text
+
+
+CONTROL_NAMES = {"\0": "NUL", "\b": "BACKSPACE", "\v": "VERTICAL TAB", "\f": "FORM FEED"}
+CONTROL_NAMES |= {"\r": "a lone CARRIAGE RETURN", "\x1b": "ESCAPE", "\x7f": "DELETE"}
+
+
+def character_name(character: str) -> str:
+    """`U+00B5 MICRO SIGN`."""
+    kinds = {"Cs": "a lone surrogate", "Cc": "a control character", "Co": "a private-use character"}
+    fallback = kinds.get(unicodedata.category(character), "an unassigned character")
+    name = CONTROL_NAMES.get(character) or unicodedata.name(character, fallback)
+    return f"U+{ord(character):04X} {name}"
+
+
+CYRILLIC = dict(zip("аеорсухіјѕԁһԛԝАВЕКМНОРСТУХІЈЅ", "aeopcyxijsdhqwABEKMHOPCTYXIJS", strict=True))
+GREEK = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oABEZHIKMNOPTYX", strict=True))
+SPELLINGS = {
+    "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "−": "-", "–": "-", "—": "-",
+    "≤": "<=", "≥": ">=", "≠": "!=", "→": "->", "⟶": "->", "⇒": "->", "“": '"', "”": '"',
+    "‘": '"', "’": '"', "„": '"', "«": '"', "»": '"', "²": "**2", "³": "**3", "√": "sqrt",
+    "∞": "inf", "∑": "sum", "∏": "prod", "…": "...", "‥": "..", "¬": "not", "∧": "and", "∨": "or",
+    "∂": "d", "∇": "grad", "ℓ": "l", "ı": "i",
+}  # fmt: skip
+LOOK_ALIKES = CYRILLIC | GREEK | SPELLINGS
+ALPHABET = re.compile("[A-Za-z0-9_αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ]+")
+
+
+def foreign_character(source: Source, token: Token) -> Diagnostic:
+    """A character that the language has no use for, named, with what was probably meant."""
+    character = token.value[0]
+    span = Span(source, token.start_pos or 0, (token.start_pos or 0) + 1)
+    plain = unicodedata.normalize("NFKC", character)
+    decomposed = unicodedata.normalize("NFD", character)[0]
+    category = unicodedata.category(character)
+    if character in LOOK_ALIKES:
+        help = f"write `{LOOK_ALIKES[character]}`"
+    elif category == "Nd":
+        help = f"write `{unicodedata.decimal(character)}`"
+    elif plain.isspace():
+        help = "use an ordinary blank"
+    elif category == "Cf":
+        help = "it is invisible; delete it"
+    elif ALPHABET.fullmatch(plain):
+        help = f"write `{plain}`"
+        if not plain.isascii():
+            help += f" ({', '.join(map(character_name, plain))})"
+    elif ALPHABET.fullmatch(decomposed):
+        help = f"write `{decomposed}`"
+    elif character.isalpha():
+        help = "names take ASCII letters, digits, `_` and Greek letters"
+    else:
+        help = "delete it; only strings and comments may hold it"
+    shown = f" `{character}`" if character.isprintable() else ""
+    return error(
+        "E100", f"{character_name(character)}{shown} is not in the alphabet", span, help=help
+    )
+
+
+def foreign_characters(source: Source, tokens: Iterable[Token]) -> list[Diagnostic]:
+    return [
+        foreign_character(source, token)
+        for token in tokens
+        if token.type == BAD and not token.value[0].isascii()
+    ]

@@ -1,0 +1,163 @@
+"""The syntax mistakes of `derive` clauses and of brackets: recognisers for `mistakes.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from graphc.source import Diagnostic, error
+from graphc.syntax.lexing.tokens import BINARY, CLOSERS, SEPARATOR, Token
+from graphc.syntax.mistakes.error_site import ENDS, Place, open_brackets
+
+KINDS = (
+    "value", "grad", "jacobian", "jacobian_matrix", "sparse_jacobian", "vjp", "jvp", "hvp",
+    "hessian", "hessian_matrix", "value_and_grad", "value_and_jacobian",
+    "value_and_jacobian_matrix", "value_and_sparse_jacobian", "value_and_hessian",
+    "value_and_hessian_matrix",
+)  # fmt: skip
+ORDER = ("WRT", "PER", "AS")
+ORDER_OR_COMMA = (*ORDER, "COMMA")
+ORDER_HELP = "the order is `derive grad loss wrt x per B as name`"
+
+OPENED = frozenset({"LPAR", "LSQB"})
+VARIADIC = frozenset({"add", "mul", "concat", "stack"})
+
+# Words that are natural in a clause, and what is written for them.
+WORDS = {
+    "of": "write `derive grad loss`: the output follows its kind",
+    "with": "`with respect to` is written `wrt`",
+    "respect": "`with respect to` is written `wrt`",
+    "for": "the function's name follows `as`",
+}
+
+
+def derive_clause(place: Place) -> Diagnostic | None:
+    """A part of a clause that is missing, out of order or of another form."""
+    if place.found.type in ORDER and place.at == place.first:
+        return _torn_clause(place)
+    if place.head.type != "DERIVE" or place.previous is None:
+        return None
+    words = (place.previous, place.found) if place.found.type == "NAME" else ()
+    for token in words:
+        if token.type == "NAME" and token.value in WORDS:
+            message = f"`{token.value}` is no word of a derive clause"
+            return error("E101", message, place.span(token), help=WORDS[token.value])
+    if place.found.type in ORDER:
+        return _misplaced_part(place)
+    return _no_name(place)
+
+
+def _torn_clause(place: Place) -> Diagnostic | None:
+    """A part that stands on a line of its own."""
+    before = place.tokens[: max(place.at - 1, 0)]
+    ends = [i for i, token in enumerate(before) if token.type in (SEPARATOR, "LBRACE", "RBRACE")]
+    begin = ends[-1] + 1 if ends else 0
+    if place.at == 0 or begin >= len(before) or before[begin].type != "DERIVE":
+        return None
+    word = place.found.value
+    return error(
+        "E101",
+        f"a line does not begin with `{word}`",
+        place.span(place.found),
+        help=f"`{word}` continues the line above: put it there",
+    )
+
+
+def _misplaced_part(place: Place) -> Diagnostic | None:
+    found, previous = place.found, place.previous
+    word, span = found.value, place.span(found)
+    clause = place.tokens[place.first : place.at]
+    rest = _text(place, _rest(place, place.at + 1))
+    if previous is not None and previous.type == "COMMA":
+        message = f"no comma stands before `{word}`"
+        help = f"drop the comma: `{place.tokens[place.at - 2].value} {word} {rest}`"
+        return error("E101", message, place.span(previous), help=help)
+    if len(clause) <= 2:
+        only = clause[-1].value
+        help = f"a kind is missing: `derive grad {only} {word} {rest}`"
+        if len(clause) == 1:
+            help = f"write `derive grad loss {word} {rest}`"
+        elif only in KINDS:
+            help = f"an output is missing: `derive {only} loss {word} {rest}`"
+        message = "a derive clause names a kind and an output"
+        return error("E101", message, place.span(clause[-1]), help=help)
+    if any(token.type == found.type for token in clause):
+        more = "names are separated by commas" if word == "wrt" else None
+        return error("E101", f"a derive clause has one `{word}`", span, help=more)
+    later = [t.value for t in clause if t.type in ORDER[ORDER.index(found.type) :]]
+    if later:
+        return error("E101", f"`{word}` stands before `{later[0]}`", span, help=ORDER_HELP)
+    return None
+
+
+def _no_name(place: Place) -> Diagnostic | None:
+    """After `wrt`: an expression, brackets or a colon, where names stand."""
+    found, previous = place.found, place.previous
+    behind = [i for i in range(place.first, place.at) if place.tokens[i].type == "WRT"]
+    if previous is None or not behind:
+        return None
+    if found.type == "COLON" and previous.type == "WRT":
+        message = "no colon stands after `wrt`"
+        help = f"write `wrt {_text(place, _rest(place, place.at + 1))}`"
+        return error("E101", message, place.span(found), help=help)
+    if found.type == "DOT" and previous.type == "STARS":
+        help = "`wrt layer.*` is everything below `layer`, `wrt layer.1.W` one parameter"
+        return error("E101", "`*` stands last", place.span(found), help=help)
+    if found.type not in BINARY | OPENED:
+        return None
+    begin = max(i for i in range(behind[-1], place.at) if place.tokens[i].type in ("WRT", "COMMA"))
+    part = _rest(place, begin + 1)
+    if open_brackets(part) or part[-1].type in BINARY:
+        return None
+    if found is part[0] and found.type in OPENED:
+        help = f"without brackets: `wrt {_text(place, _rest(place, place.at + 1))}`"
+    else:
+        one = _text(place, _rest(place, begin + 1, ORDER_OR_COMMA))
+        help = f"name a node: `v = {one}`, use it, and derive by `v`"
+    return error("E101", "a derivative is by names", place.span(found), help=help)
+
+
+def tuple_of_values(place: Place) -> Diagnostic | None:
+    """`zeros((B, 5))`, where a list is meant."""
+    openers = place.openers()
+    if place.found.type != "COMMA" or not place.operand_complete():
+        return None
+    if len(openers) < 2 or openers[-1].type != "LPAR":
+        return None
+    at = next(i for i in range(place.at) if place.tokens[i] is openers[-1])
+    inner = _rest(place, at + 1)
+    close = place.tokens[at + 1 + len(inner)]
+    if close.type != "RPAR":
+        return None
+    span = place.span(openers[-1]).to(place.span(close))
+    help = f"shapes are lists: `[{_text(place, inner)}]`"
+    callee = place.tokens[at - 2].value
+    if callee in VARIADIC:
+        help = f"write `{callee}({_text(place, inner)})`"
+    return error("E101", "a list stands in square brackets", span, help=help)
+
+
+def declared_shape(place: Place) -> str:
+    """What follows `param` in `W = param([4, 3])`: the shape, as a declaration has it."""
+    opened = place.tokens[place.at + 1 : place.at + 3]
+    if [token.type for token in opened] != ["LPAR", "LSQB"]:
+        return "[...]"
+    return f"[{_text(place, _rest(place, place.at + 3))}]"
+
+
+def _rest(place: Place, begin: int, ends: Collection[str] = ORDER) -> list[Token]:
+    """The tokens from there to the end of the part, or of the brackets around them."""
+    part: list[Token] = []
+    for token in place.tokens[begin:]:
+        inside = open_brackets(part)
+        if token.type in ENDS or (not inside and token.type in {*CLOSERS, *ends}):
+            break
+        part.append(token)
+    return part
+
+
+def _text(place: Place, tokens: Sequence[Token]) -> str:
+    """The tokens as they are written; a colon at their beginning left out."""
+    kept = [token for i, token in enumerate(tokens) if i or token.type != "COLON"]
+    if not kept:
+        return "..."
+    return " ".join(place.span(kept[0]).to(place.span(kept[-1])).text.split())

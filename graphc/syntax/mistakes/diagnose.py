@@ -1,0 +1,373 @@
+"""From the place where the parser stopped to a diagnostic in the user's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.source import Diagnostic, Span, did_you_mean, error
+from graphc.syntax.lexing.characters import foreign_character
+from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
+from graphc.syntax.mistakes.clauses import declared_shape, derive_clause, tuple_of_values
+from graphc.syntax.mistakes.error_site import (
+    END,
+    ENDS,
+    FORMS,
+    FORMS_HELP,
+    KEYWORD_TYPES,
+    NAME_IT,
+    OPERANDS,
+    SIGNS,
+    UNNAMED,
+    Place,
+    expected,
+    open_brackets,
+    words_for,
+)
+from graphc.syntax.mistakes.operators import (
+    chained_comparison,
+    elementwise_star,
+    glued_operator,
+    number_and_name,
+    point_of_number,
+    second_equals,
+    slashes,
+)
+
+
+def explain(place: Place) -> Diagnostic:
+    """The diagnostic of the first recogniser that knows the mistake."""
+    for recognise in RECOGNISERS:
+        diagnostic = recognise(place)
+        if diagnostic is not None:
+            return diagnostic
+    return unexpected(place)
+
+
+# ---- tokens that no rule takes ---------------------------------------------------------
+
+# What a token that no rule takes may begin with: code, message, remedy, and the caret's width.
+BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
+    ('"""', "E102", "this text is never closed", 'a `"""` is missing'),
+    ('"', "E102", "this string is not closed on its line", 'longer text stands between `"""`'),
+    ("'", "E102", "strings use double quotes", None),
+    ("^", "E103", "`^` is not an operator", "the power operator is `**`"),
+    ("!", "E103", "`!` is not an operator", "write `not`"),
+    ("&&", "E103", "`&&` is not an operator", "write `and`"),
+    ("||", "E103", "`||` is not an operator", "write `or`"),
+    ("&", "E103", "`&` is not an operator", "write `and`"),
+    ("|", "E103", "`|` is not an operator", "write `or`"),
+    ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
+    (
+        "\\",
+        "E101",
+        "`\\` does not continue a line",
+        "a line goes on by itself inside brackets, and after or before an operator",
+    ),
+)
+
+
+def bad_token(place: Place) -> Diagnostic | None:
+    if place.found.type != BAD:
+        return None
+    text = place.found.value
+    if not text[0].isascii():
+        return foreign_character(place.source, place.found)
+    start = place.found.start_pos or 0
+    for beginning, code, message, help in BAD_BEGINNINGS:
+        if text.startswith(beginning):
+            return error(
+                code, message, Span(place.source, start, start + len(beginning)), help=help
+            )
+    return error("E101", f"`{text[0]}` has no meaning", Span(place.source, start, start + 1))
+
+
+# ---- brackets ---------------------------------------------------------------------
+
+
+def extra_closer(place: Place) -> Diagnostic | None:
+    kind = place.found.type
+    if kind not in CLOSERS:
+        return None
+    openers = place.openers()
+    sign = SIGNS[kind]
+    if not openers:
+        if kind == "RBRACE" and not place.closes_nothing():
+            return None
+        opener = SIGNS[CLOSERS[kind]]
+        help = f"delete it, or add the missing `{opener}`"
+        return error("E107", f"`{sign}` closes nothing", place.span(place.found), help=help)
+    opened = openers[-1]
+    if opened.type == CLOSERS[kind] or kind == "RBRACE":
+        return None
+    return error(
+        "E107",
+        f"`{sign}` cannot close `{opened.value}`",
+        place.span(place.found),
+        help=f"a `{SIGNS[OPENERS[opened.type]]}` is missing",
+        notes=[f"`{opened.value}` is opened at {place.span(opened)}"],
+    )
+
+
+def unclosed_bracket(place: Place) -> Diagnostic | None:
+    openers = place.openers()
+    late = ENDS | {"LBRACE", "ARROW"} if place.head.type == "BLOCK" else ENDS | {"LBRACE"}
+    if not openers or place.found.type not in late:
+        return None
+    opened = openers[-1]
+    if opened.type == "LBRACE" and place.found.type != SEPARATOR:
+        return None
+    closer = SIGNS[OPENERS[opened.type]]
+    return error(
+        "E107",
+        f"`{opened.value}` is never closed",
+        place.span(opened),
+        help=f"a `{closer}` is missing, at the latest before {words_for(place.found)}",
+    )
+
+
+def unclosed_body(place: Place) -> Diagnostic | None:
+    if place.found.type != END or "RBRACE" not in place.accepted:
+        return None
+    openers = [t for t in open_brackets(place.tokens[: place.at]) if t.type == "LBRACE"]
+    notes = [f"`{{` is opened at {place.span(openers[-1])}"] if openers else []
+    return error(
+        "E107", "the file ends inside a block", place.caret, help="a `}` is missing", notes=notes
+    )
+
+
+# ---- words --------------------------------------------------------------------------
+
+
+DECLARED = {"DIM": "dim", "CONST": "const", "INPUT": "input", "PARAM": "param", "OUTPUT": "output"}
+
+
+def reserved_word(place: Place) -> Diagnostic | None:
+    """A keyword where only a name can stand, or at the beginning of what would be an equation."""
+    found, head = place.found, place.head
+    as_name = found.type in BINARY | {"EQUAL", "ARROW", "COLON", "COMMA", "DOT"}
+    if as_name and place.at == place.first + 1 and head.type in KEYWORD_TYPES:
+        help = f"call it `{head.value}_`"
+        if head.type in DECLARED:
+            help += f", or write `{head.value} name {found.value} ...`"
+        return error("E104", f"`{head.value}` is a reserved word", place.span(head), help=help)
+    if found.type == "IF" and place.previous is not None:
+        return error(
+            "E101",
+            "`if` is a statement, not an operator",
+            place.span(found),
+            help="for values use where(cond, a, b)",
+        )
+    if found.type in KEYWORD_TYPES and "NAME" in place.accepted:
+        following = place.tokens[place.at + 1 : place.at + 2]
+        is_axis = found.type == "DIM" and following and following[0].type == "EQUAL"
+        before = place.previous.type if place.previous is not None else None
+        help = f"call it `{found.value}_`"
+        if is_axis and before in ("LPAR", "COMMA"):
+            help = "an axis is given by `axis=`"
+        elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
+            help = f"write `{found.value} {place.head.value}: {declared_shape(place)}`"
+        return error("E104", f"`{found.value}` is a reserved word", place.span(found), help=help)
+    return None
+
+
+HABITS = {
+    "def": "a function is a block: `block name(x: [...]) -> y: [...] { ... }`",
+    "class": "a component is a block: `block name(x: [...]) -> y: [...] { ... }`",
+    "for": "a loop is written `repeat layer[k in 1..L] carry h = x { ... }`, or `scan` to share "
+    "its parameters",
+    "while": "a loop is written `scan step[t in 1..N] carry h = h0 { ... until cond }`",
+    "lambda": "there are no lambdas: an argument of type `fn` takes an operation or a block",
+    "return": "a block ends with its results' equations: `y = ...`; a file with `output y = ...`",
+    "elif": "write `} else if ... {`",
+    "let": "an equation needs no keyword: `y = ...`",
+    "var": "an equation needs no keyword: `y = ...`; a parameter is declared with `param`",
+    "global": "a block sees only its ports; pass what it needs as an argument",
+    "assert": "write `require cond`",
+    "del": "names are defined once and stay",
+    "with": "there is no `with`",
+    "yield": "to stack the results of a loop, write `collect ys = ...`",
+    "print": "every `output` is returned; there is nothing to print",
+    "range": "a range is written `1..L`; both ends belong to it",
+}
+
+
+def python_habit(place: Place) -> Diagnostic | None:
+    if place.found.type == "BAD":
+        return None
+    for token in (place.previous, place.found):
+        if token is None or token.type != "NAME" or token.value not in HABITS:
+            continue
+        if token is place.found and place.operand_missing():
+            continue
+        if token is place.previous and place.found.type in BINARY | {"EQUAL", "DOT", SEPARATOR}:
+            continue
+        return error(
+            "E101",
+            f"there is no `{token.value}` in this language",
+            place.span(token),
+            help=HABITS[token.value],
+        )
+    return None
+
+
+def python_import(place: Place) -> Diagnostic | None:
+    previous = place.previous
+    if previous is None or previous.type not in ("IMPORT", "FROM") or place.at != place.first + 1:
+        return None
+    if place.found.type != "NAME":
+        return None
+    form = FORMS["IMPORT"] if previous.type == "IMPORT" else FORMS["FROM"]
+    return error(
+        "E101",
+        "an import names a file in double quotes",
+        place.span(place.found),
+        help=f"write {form}",
+    )
+
+
+def misspelt_keyword(place: Place) -> Diagnostic | None:
+    """Two words at the beginning of a line, the first of which is no keyword."""
+    if place.at != place.first + 1 or place.head.type != "NAME":
+        return None
+    if place.found.type not in OPERANDS or place.found.type == "LPAR":
+        return None
+    help = did_you_mean(place.head.value, (word.lower() for word in FORMS))
+    return error(
+        "E101",
+        f"expected `=` or `->` after `{place.head.value}`, found {words_for(place.found)}",
+        place.caret,
+        help=help or "a definition is written `name = ...`",
+    )
+
+
+def stray_else(place: Place) -> Diagnostic | None:
+    if place.found.type != "ELSE":
+        return None
+    return error(
+        "E101",
+        "`else` without `if`",
+        place.span(place.found),
+        help="`else` follows the `}` of an `if`",
+    )
+
+
+# ---- what is missing --------------------------------------------------------------------
+
+
+def unnamed_value(place: Place) -> Diagnostic | None:
+    if place.found.type not in ENDS or not {"EQUAL", "ARROW"} <= set(place.accepted):
+        return None
+    help = NAME_IT
+    second = place.tokens[place.first + 1]
+    if place.head.type == "NAME" and second.type == "CMP" and second.value == "==":
+        help = f"a definition is written with one `=`: `{place.head.value} = ...`"
+    caret = place.span(place.previous) if place.previous is not None else place.caret
+    return error("E106", UNNAMED, caret, help=help)
+
+
+def empty_stage(place: Place) -> Diagnostic | None:
+    previous = place.previous
+    if place.found.type == "ARROW" and previous is None:
+        help = "write `x -> ...`"
+        return error("E101", "an edge needs a source", place.span(place.found), help=help)
+    if previous is None or previous.type != "ARROW" or "RESIDUAL" not in place.accepted:
+        return None
+    if place.found.type == "ARROW":
+        message = "an operation is missing between `->` and `->`"
+        return error("E101", message, place.span(place.found))
+    if place.found.type in ENDS | {"RPAR", "COMMA", "EQUAL"}:
+        help = "a chain ends in the name that it defines: `-> name`"
+        return error("E101", "nothing follows `->`", place.span(previous), help=help)
+    if place.found.type == "LBRACE":
+        help = "write `residual { ... }` or `repeat layer[k in 1..L] { ... }`"
+        return error("E101", "braces need a word before them", place.span(place.found), help=help)
+    return None
+
+
+def missing_type(place: Place) -> Diagnostic | None:
+    accepted = set(place.accepted)
+    after_colon = place.previous is not None and place.previous.type == "COLON"
+    if after_colon and {"NAME", "LSQB"} <= accepted and "INT" not in accepted:
+        message = f"expected a type after `:`, found {words_for(place.found)}"
+        help = "such as `[B, 3]`, `int[B]` or `float`"
+        return error("E101", message, place.caret, help=help)
+    if place.found.type == "LSQB" and "COLON" in accepted and place.head.type in DECLARED:
+        help = f"write `{place.previous.value if place.previous else 'x'}: [...]`"
+        return error("E101", "a `:` is missing before the type", place.span(place.found), help=help)
+    if place.head.type == "BLOCK" and accepted == {"COLON"}:
+        help = "such as `x: [B, 3]`; `x: []` is a scalar, `n: int` an argument"
+        return error("E101", "every port has a type", place.caret, help=help)
+    return None
+
+
+def missing_operand(place: Place) -> Diagnostic | None:
+    previous, found = place.previous, place.found
+    if previous is None or not place.operand_missing():
+        return None
+    after = previous.value
+    if found.type == "LBRACE" and place.head.type not in HEADS_BODY:
+        help = "a list is written `[1, 2]`"
+        return error("E101", "braces hold statements", place.span(found), help=help)
+    if found.type in ENDS | {"RPAR", "RSQB", "COMMA", "LBRACE"} and after not in ("(", "[", "{"):
+        span = place.span(previous)
+        return error("E101", f"an expression is missing after `{after}`", span)
+    if found.type in BINARY and previous.type in BINARY:
+        message = f"an expression is missing between `{after}` and `{found.value}`"
+        return error("E101", message, place.span(found))
+    if found.type == "TILDE":
+        help = "write `not`"
+        return error("E103", "`~` is not an operator", place.span(found), help=help)
+    return None
+
+
+def same_line(place: Place) -> Diagnostic | None:
+    if SEPARATOR not in place.accepted or place.found.type in ENDS or place.previous is None:
+        return None
+    if place.operand_complete() and place.found.type not in OPERANDS | KEYWORD_TYPES:
+        return None
+    help = "statements are separated by a newline or `;`"
+    if place.previous.type != "RBRACE":
+        help = FORMS_HELP.get(place.head.type, help)
+    return error(
+        "E101",
+        f"expected {expected(place.accepted)}, found {words_for(place.found)}",
+        place.caret,
+        help=help,
+    )
+
+
+def unexpected(place: Place) -> Diagnostic:
+    """What was expected and what was found, for any mistake without a story of its own."""
+    return error(
+        "E101",
+        f"expected {expected(place.accepted)}, found {words_for(place.found)}",
+        place.caret,
+        help=FORMS_HELP.get(place.head.type),
+    )
+
+
+RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
+    bad_token,
+    unclosed_body,
+    unclosed_bracket,
+    extra_closer,
+    slashes,
+    derive_clause,
+    python_habit,
+    stray_else,
+    reserved_word,
+    number_and_name,
+    point_of_number,
+    elementwise_star,
+    glued_operator,
+    chained_comparison,
+    second_equals,
+    tuple_of_values,
+    empty_stage,
+    missing_type,
+    unnamed_value,
+    missing_operand,
+    python_import,
+    misspelt_keyword,
+    same_line,
+)

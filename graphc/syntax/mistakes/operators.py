@@ -1,0 +1,134 @@
+"""The syntax mistakes of numbers and operators: recognisers for `mistakes.py`."""
+
+from __future__ import annotations
+
+import re
+
+from graphc.source import Diagnostic, error
+from graphc.syntax.lexing.literals import number_ends_in_point
+from graphc.syntax.lexing.tokens import CONTINUES_AFTER
+from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, Place
+
+
+def number_and_name(place: Place) -> Diagnostic | None:
+    previous, found = place.previous, place.found
+    if previous is None or found.type not in ("NAME", "INT", "FLOAT", "UNDERSCORE"):
+        return None
+    if previous.type in ("RPAR", "RSQB") and place.touches() and found.type == "NAME":
+        help = f"(...) * {found.value}" if previous.type == "RPAR" else None
+    elif previous.type not in ("INT", "FLOAT") or not place.operand_complete():
+        return None
+    elif place.touches() and re.fullmatch("_[0-9_]+|_", found.value):
+        joined = previous.value + found.value.replace("_", "")
+        return error("E105", "digits are not grouped", place.span(found), help=f"write `{joined}`")
+    elif place.touches() and previous.value == "0" and re.match("[xXbBoO][0-9A-Fa-f]", found.value):
+        span = place.span(previous).to(place.span(found))
+        try:
+            help = f"write `{int(span.text, 0)}`"
+        except ValueError:
+            help = None
+        return error("E105", "numbers are decimal", span, help=help)
+    elif found.type == "NAME" and place.tokens[place.at + 1].type != "EQUAL":
+        help = f"{previous.value} * {found.value}"
+    else:
+        return None
+    return error("E103", "multiplication is written `*`", place.span(found), help=help)
+
+
+def point_of_number(place: Place) -> Diagnostic | None:
+    """`.5` and `1.`."""
+    previous, found = place.previous, place.found
+    if previous is not None and previous.type == "DOT" and place.at - 2 >= place.first:
+        number = place.tokens[place.at - 2]
+        if number.type == "INT" and number.end_pos == previous.start_pos:
+            return number_ends_in_point(place.span(number).to(place.span(previous)))
+    if found.type == "DOT" and place.operand_missing():
+        digits = place.tokens[place.at + 1]
+        if digits.type in ("INT", "FLOAT") and digits.start_pos == found.end_pos:
+            span = place.span(found).to(place.span(digits))
+            help = f"write `0{span.text}`"
+            return error("E105", "a number needs a digit before its point", span, help=help)
+    return None
+
+
+def elementwise_star(place: Place) -> Diagnostic | None:
+    if place.found.type != "STARS" or not place.operand_complete():
+        return None
+    help = "elementwise multiplication is `*`, the matrix product `@`"
+    return error("E103", "`.*` is not an operator", place.span(place.found), help=help)
+
+
+def chained_comparison(place: Place) -> Diagnostic | None:
+    if place.found.type != "CMP" or not place.operand_complete():
+        return None
+    help = "write `a < b and b < c`"
+    return error("E103", "comparisons do not chain", place.span(place.found), help=help)
+
+
+GLUED = {
+    ":=": "a definition is written with `=`",
+    "===": "equality is `==`",
+    "!==": "it is written `!=`",
+    "=<": "it is written `<=`",
+    "=>": "an edge is written `->`; `>=` compares",
+    "<>": "it is written `!=`",
+    "~=": "it is written `!=`",
+    "<<": "there are no bit operations",
+    ">>": "there are no bit operations",
+}
+
+
+def glued_operator(place: Place) -> Diagnostic | None:
+    """Two tokens without a blank that are one operator elsewhere: `:=`, `+=`, `=>`."""
+    for index in (place.at - 1, place.at):
+        if index < place.first or place.tokens[index].type == END:
+            continue
+        left, right = place.tokens[index], place.tokens[index + 1]
+        glued = left.value + right.value
+        if left.end_pos != right.start_pos:
+            continue
+        if glued in GLUED:
+            help = GLUED[glued]
+        elif left.type in ("ADD", "MUL", "POW") and right is place.found and glued.endswith("="):
+            help = f"a name is defined once: write `new = old {left.value} ...`"
+        else:
+            continue
+        span = place.span(left).to(place.span(right))
+        return error("E103", f"`{glued}` is not an operator", span, help=help)
+    return None
+
+
+def slashes(place: Place) -> Diagnostic | None:
+    """`// a comment`."""
+    if place.found.type not in KEYWORD_TYPES | {"NAME"}:
+        return None
+    for token in place.tokens[max(place.at - 2, place.first) : place.at]:
+        if token.value == "//":
+            message, help = "`//` is integer division", "a comment begins with `#`"
+            return error("E103", message, place.span(token), help=help)
+    return None
+
+
+def second_equals(place: Place) -> Diagnostic | None:
+    if place.found.type != "EQUAL":
+        return None
+    span = place.span(place.found)
+    before = place.tokens[max(place.at - 2, place.first)]
+    previous = place.previous
+    if previous is not None and before.type in CONTINUES_AFTER and before.type != "COMMA":
+        between = place.source.text[before.end_pos or 0 : previous.start_pos or 0]
+        if "\n" in between or ";" in between:
+            return error(
+                "E101",
+                f"an expression is missing after `{before.value}`",
+                place.span(before),
+                help="a line that ends so goes on in the next",
+            )
+    if place.head.type == "PARAM" and "TILDE" in place.accepted:
+        return error("E101", "a parameter has no value", span, help="an initialiser follows `~`")
+    if place.head.type == "INPUT":
+        help = "a fixed value is declared with `const`, or by an equation"
+        return error("E101", "an input has no value", span, help=help)
+    if place.operand_complete():
+        return error("E103", "equality is written `==`", span)
+    return None

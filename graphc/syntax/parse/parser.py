@@ -1,0 +1,208 @@
+"""From a Source to its syntax tree, or to a GraphError with every syntax mistake of the file."""
+
+from __future__ import annotations
+
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from graphc.resources import grammar_text
+from graphc.source import Diagnostic, GraphError, Source
+from graphc.syntax import tree
+from graphc.syntax.lexing.characters import (
+    forbidden_characters,
+    foreign_characters,
+    lexable,
+    read_source,
+)
+from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, NewlineRule
+from graphc.syntax.mistakes.diagnose import explain
+from graphc.syntax.mistakes.error_site import Place
+from graphc.syntax.parse.build import Draft
+
+if TYPE_CHECKING:
+    from lark import Lark, Token
+    from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+__all__ = ["parse", "read_source"]
+
+_LOCK = Lock()  # one parser, one draft: files are parsed one after the other
+
+
+def parse(source: Source) -> tree.File:
+    """The tree of a file; raises GraphError with all its syntax mistakes, in order of the text.
+
+    >>> parse(Source("a.graph", "y = x + 1")).statements[0].value.op
+    '+'
+    """
+    from lark.exceptions import UnexpectedInput
+
+    mistakes = forbidden_characters(source)
+    text = lexable(source.text)
+    with _LOCK:
+        parser, draft = _parser()
+        draft.source, draft.mistakes = source, []
+        try:
+            statements: Any = parser.parse(text)
+            mistakes += draft.mistakes
+        except UnexpectedInput:
+            draft.mistakes = []
+            # A line with a character that was taken for a blank says no more than that.
+            lines = {mistake.span.line for mistake in mistakes if mistake.span}
+            found = _mistakes(parser, draft, text)
+            mistakes += [m for m in found if not lines or (m.span and m.span.line not in lines)]
+        finally:
+            draft.source, draft.mistakes = _NOWHERE, []
+    if mistakes:
+        raise GraphError(sorted(mistakes, key=lambda mistake: mistake.span.start))  # type: ignore[union-attr]
+    return tree.File(source.whole, statements.value)
+
+
+_NOWHERE = Source("", "")
+
+
+@cache
+def _parser() -> tuple[Lark, Draft]:
+    """The parser of the language and the draft that it fills; a tenth of a second, once."""
+    from lark import Lark
+
+    draft = Draft(_NOWHERE, [])
+    parser = Lark(
+        grammar_text("graph.lark"),
+        parser="lalr",
+        lexer="basic",
+        postlex=NewlineRule(),
+        keep_all_tokens=True,
+        maybe_placeholders=True,
+        transformer=draft.callbacks(),
+    )
+    return parser, draft
+
+
+def tokens_of(source: Source) -> list[Token]:
+    """The tokens of a source, comments and the newlines that end nothing left out."""
+    lark, _ = _parser()
+    parser = lark.parse_interactive(lexable(source.text))
+    return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
+
+
+def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
+    """Every mistake of a text that does not parse, one for each faulty statement.
+
+    The parser's state is kept at the beginning of each statement. After a mistake it goes back
+    there, takes a doc string in place of the statement, and goes on behind it; where the mistake
+    is in the head of a block or loop, it takes `if true` for the head and goes on in the braces.
+    """
+    from lark import Token
+    from lark.exceptions import UnexpectedToken
+
+    parser = lark.parse_interactive(text)
+    tokens = [*parser.lexer_thread.lex(parser.parser_state)]  # type: ignore[no-untyped-call]
+    tokens.append(Token("$END", "", len(text), end_pos=len(text)))
+    found: list[Diagnostic] = []
+    # Where the open statements begin: their first tokens, and the states and mistakes before them.
+    begun: list[tuple[int, InteractiveParser, int]] = []
+    bodies: list[bool] = []  # of the open braces: do they hold statements, rather than stages?
+    mark = (0, parser)  # a token, and the state before it, from which `refused` starts over
+
+    def keep() -> tuple[int, InteractiveParser]:
+        return at, parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+
+    def begin() -> None:
+        begun.append((*keep(), len(draft.mistakes)))
+
+    def feed(*words: tuple[str, str]) -> None:
+        for kind, word in words:
+            parser.feed_token(Token(kind, word, tokens[at].start_pos, end_pos=tokens[at].end_pos))
+
+    def refused() -> InteractiveParser:
+        """The parser before the token that it refused, which may have narrowed its choice."""
+        start, state = mark
+        again: InteractiveParser = state.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+        for earlier in tokens[start:at]:
+            again.feed_token(earlier)
+        return again
+
+    at = 0
+    begin()
+    mark = keep()
+    while at < len(tokens):
+        token = tokens[at]
+        try:
+            parser.feed_token(token)
+        except UnexpectedToken:
+            first, state, known = begun[-1]
+            parser = refused()
+            place = Place(draft.source, tokens, first, at, parser.accepts(), any(bodies))  # type: ignore[no-untyped-call]
+            del draft.mistakes[known:]
+            diagnostic = explain(place)
+            # A name that is a reserved word is one mistake, however often it is used.
+            if diagnostic.code != "E104" or all(d.message != diagnostic.message for d in found):
+                found.append(diagnostic)
+            if token.type == "$END" and "RBRACE" in place.accepted:
+                break  # the last word on this file: its end is missing
+            if place.closes_nothing():
+                # The statement before it, if there is one, is sound.
+                if SEPARATOR not in place.accepted:
+                    feed(("STRING", '""'))
+                at += 1
+                mark = keep()
+                continue
+            end = _end_of_statement(tokens, first, at)
+            body = _body(tokens, first, at, end)
+            found += foreign_characters(draft.source, tokens[at + 1 : body or end])
+            while bodies and not bodies[-1]:
+                bodies.pop()
+            parser = state.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
+            if body is not None:
+                feed(("IF", "if"), ("TRUE", "true"), ("LBRACE", "{"))
+                bodies.append(True)
+                at = body + 1
+                begin()
+            else:
+                feed(("STRING", '""'))
+                at = end
+                begun[-1] = (at, state, known)
+            mark = keep()
+            continue
+        at += 1
+        if token.type == SEPARATOR:
+            begun.pop()
+            begin()
+            mark = keep()
+        elif token.type == "LBRACE":
+            bodies.append("DERIVE" in parser.choices())  # type: ignore[no-untyped-call]
+            if bodies[-1]:
+                begin()
+                mark = keep()
+        elif token.type == "RBRACE" and bodies.pop():
+            begun.pop()
+            mark = keep()
+    return [*found, *draft.mistakes]
+
+
+def _end_of_statement(tokens: list[Token], first: int, at: int) -> int:
+    """The separator, closing brace or end behind the statement with a mistake at `tokens[at]`."""
+    if tokens[at].type == SEPARATOR:
+        return at
+    depth = 0
+    for index in range(first, len(tokens)):
+        kind = tokens[index].type
+        depth += kind == "LBRACE"
+        if index >= at and depth == 0 and kind in (SEPARATOR, "RBRACE"):
+            return index
+        depth -= kind == "RBRACE"
+    return len(tokens) - 1
+
+
+PYTHON_HEADS = frozenset({"def", "class", "for", "while", "elif"})
+
+
+def _body(tokens: list[Token], first: int, at: int, end: int) -> int | None:
+    """The `{` behind a mistake in the head of a block, loop or condition, if it is in one."""
+    head = tokens[first]
+    heads_body = head.type in HEADS_BODY or head.value in PYTHON_HEADS
+    in_head = heads_body and all(token.type != "LBRACE" for token in tokens[first:at])
+    if not in_head and tokens[at].type != "ELSE":
+        return None
+    return next((index for index in range(at, end) if tokens[index].type == "LBRACE"), None)

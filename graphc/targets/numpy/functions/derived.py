@@ -1,0 +1,243 @@
+"""The functions that a `derive` clause asks for, but for Jacobians: values, gradients, products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from graphc.elaborate.names.model import Declared
+from graphc.ir.dims import Dim
+from graphc.ir.graph import COTANGENT, TANGENT, Node
+from graphc.plan.module import Compiled, Derived
+from graphc.targets.numpy.functions import out, python_floats
+from graphc.targets.numpy.functions.record import annotation, needs_record
+from graphc.targets.numpy.printing.body import body, returned
+from graphc.targets.numpy.printing.families import dict_rows, member, over, path, zipped_rows
+from graphc.targets.numpy.printing.scratch import within_scratch
+from graphc.targets.numpy.printing.text import function, listed, unpacking, width
+
+
+def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
+    """The lines of a function after those that check its arguments and bind its dims."""
+    if one.numbers is not None:
+        return python_floats.entered(compiled, one, one.numbers, lines)
+    value = f"_enter({compiled.begin.arguments})"
+    values = compiled.begin.values
+    return [*(unpacking(values, value, lines) if values else [value]), *lines]
+
+
+def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> list[str]:
+    """The statements of a function, or of one branch of it beside others."""
+    if one.numbers is not None:
+        return [*body(one.program), *python_floats.packed(compiled, one)]
+    programs = [other.program for other in others]
+    return within_scratch(one.program, body(one.program, others=programs))
+
+
+def gradients(
+    compiled: Compiled, one: Derived, before: str = "", taken: Iterable[Node] = ()
+) -> list[str]:
+    """The return statement of gradients by path, in their places in `out`."""
+    rows = _by_path(compiled, one, "d", taken)
+    if one.numbers is None:
+        return [f"return {before}_into(out, {{", *rows, "})"]
+    returned = "_gradients if out is None else _into(out, _gradients)"
+    return ["_gradients = {", *rows, "}", f"return {before}{returned}"]
+
+
+def _by_path(
+    compiled: Compiled, one: Derived, prefix: str, taken: Iterable[Node] = ()
+) -> list[str]:
+    """The rows of a dict of results by path; a member of a family is a position of the whole."""
+    declared = differentiated(compiled, one)
+    written = returned(one.program, taken)
+
+    def render(d: Declared, subscript: str = "") -> str:
+        return written[f"{prefix} {d.name}"].part(subscript)
+
+    if compiled.level == "-O0":  # each path stands there as it is
+        return dict_rows(declared, lambda d, _: render(d, member(d)))
+    return zipped_rows(declared, compiled.model.params, render)
+
+
+def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
+    """What the function differentiates by; a node that is no parameter as one that is."""
+    params = {d.name: d for d in compiled.model.params}
+    span = compiled.model.span
+    return [params.get(path) or Declared(path, node, node.type, span) for path, node in one.wrt]
+
+
+# ---- values and gradients -----------------------------------------------------------------------
+
+
+def value_function(compiled: Compiled, one: Derived) -> str:
+    kind, values = valued(compiled, one)
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"The value of {named(one)}.",
+        entered(compiled, one, [*steps(compiled, one), *typed_return(one, kind, values)]),
+    )
+
+
+def typed_return(one: Derived, kind: str, value: str) -> list[str]:
+    """The lines that return one value: of an array type checkers see no type in NumPy's calls."""
+    if one.numbers is None and kind.startswith(("Array", "npt.")):
+        name = f"_{one.mode or 'result'}"
+        return [f"{name}: {kind} = {value}", f"return {name}"]
+    return [f"return {value}"]
+
+
+def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
+    """The type, what stands before the derivatives, and the description: perhaps with values."""
+    if not one.kind.startswith("value_and_"):
+        return kind, "", f"{about[0].upper()}{about[1:]}."
+    wanted, value = valued(compiled, one)
+    return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{named(one)}, and {about}."
+
+
+def gradient_function(compiled: Compiled, one: Derived) -> str:
+    about = f"the gradients of {named(one)} by path{apart(one)}"
+    kind, before, about = with_value(compiled, one, "dict[str, Any]", about)
+    lines = [*steps(compiled, one), *gradients(compiled, one, before)]
+    return function(
+        f"def {one.program.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
+        f"{about}\n\n{out.ABOUT}",
+        entered(compiled, one, [*_places(compiled, one), *lines]),
+    )
+
+
+def _places(compiled: Compiled, one: Derived) -> list[str]:
+    """The lines that check where the gradients go: nowhere where something is read."""
+    begin = compiled.begin
+    read = [begin.variables[d.name] for d in begin.inputs]
+    read += ["*params.values()"] if begin.params else []
+    declared = differentiated(compiled, one)
+    return out.checked(compiled, one, declared, f"[{', '.join(read)}]")
+
+
+def apart(one: Derived) -> str:
+    """What `per` adds to a description."""
+    return f", a row for each position of axis {one.per}" if one.per else ""
+
+
+# ---- products -----------------------------------------------------------------------------------
+
+
+def vjp_function(compiled: Compiled, one: Derived) -> str:
+    """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
+    record, values = valued(compiled, one, always_record=True)
+    given = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
+    lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
+    signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
+    return function(
+        f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
+        f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
+        f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
+        entered(compiled, one, [*given, *_places(compiled, one), *lines]),
+    )
+
+
+def _cotangents(compiled: Compiled, one: Derived) -> list[str]:
+    shapes = {d.name: d.node.shape for d in compiled.model.outputs}
+    return [
+        f"{variable} = {_given('cotangent', 'cotangents', name, repr(name), shapes[name])}"
+        for name, variable in _variables(one, COTANGENT.name).items()
+    ]
+
+
+def _variables(one: Derived, op: str) -> dict[str, str]:
+    """The variables of the cotangents or tangents that a function is given, by name."""
+    pairs = one.program.variables.items()
+    return {node.attrs["name"]: variable for node, variable in pairs if node.op.name == op}
+
+
+def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
+    """The expression that takes one cotangent or tangent out of what is passed in."""
+    inside = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    return f"_cotangent({among}.get({key}), {f'the {what} of `{name}`'!r}, ({inside}))"
+
+
+def _tangents(compiled: Compiled, one: Derived) -> list[str]:
+    """The lines that check and take the tangents by path; those of a family as one array."""
+    used = _variables(one, TANGENT.name)
+    declared = differentiated(compiled, one)
+    families = {d.name: d for d in declared if d.family is not None}
+    names = ", ".join(repr(d.name) if d.family is None else _members(d) for d in declared)
+    line = f"_expected(tangents, ({names},), 'tangents')"
+    short = width(line) <= 96
+    lines = [line] if short else listed("_expected(tangents, (", [names], "), 'tangents')")
+    shapes = {n.attrs["name"]: n.shape for n in one.program.variables if n.op is TANGENT}
+    for node_path, _ in one.wrt:
+        if node_path not in used:
+            continue
+        shape = shapes[node_path]
+        if node_path in families:
+            d = families[node_path]
+            taken = _given("tangent", "tangents", d.name, path(d), shape[1:])
+            lines.append(f"{used[node_path]} = np.stack([{taken} {over(d)}])")
+        else:
+            taken = _given("tangent", "tangents", node_path, repr(node_path), shape)
+            lines.append(f"{used[node_path]} = {taken}")
+    return lines
+
+
+def _members(declared: Declared) -> str:
+    return f"*({path(declared)} {over(declared)})"
+
+
+def jvp_function(compiled: Compiled, one: Derived) -> str:
+    """Values, and tangents pushed forward."""
+    record, values = valued(compiled, one, always_record=True)
+    written = returned(one.program)
+    called = compiled.begin.fields
+    fields = ", ".join(f"{called[name]}={written[f't {name}'].part()}" for name in one.outputs)
+    signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
+    return function(
+        f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
+        f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
+        "A tangent is given by path; what is left out is 0.\n",
+        entered(
+            compiled,
+            one,
+            [
+                *_tangents(compiled, one),
+                *steps(compiled, one),
+                f"return {values}, {record}({fields})",
+            ],
+        ),
+    )
+
+
+def hvp_function(compiled: Compiled, one: Derived) -> str:
+    """Gradients, and products with the Hessian."""
+    signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
+    first, second = (_by_path(compiled, one, prefix) for prefix in "dh")
+    return function(
+        f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
+        f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
+        f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",
+        entered(
+            compiled,
+            one,
+            [
+                *_tangents(compiled, one),
+                *steps(compiled, one),
+                *("return {", *first, "}, {", *second, "}"),
+            ],
+        ),
+    )
+
+
+def named(one: Derived) -> str:
+    return ", ".join(f"`{name}`" for name in one.outputs)
+
+
+def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
+    """The type of a function's values and the expression that returns them."""
+    written = returned(one.program)
+    if len(one.outputs) == 1 and not always_record:
+        (name,) = one.outputs
+        return annotation(one.program.results[name].type), written[name].part()
+    begin = compiled.begin
+    kind = begin.records[one.program.name] if needs_record(compiled, one) else "Outputs"
+    fields = ", ".join(f"{begin.fields[name]}={written[name].part()}" for name in one.outputs)
+    return kind, f"{kind}({fields})"

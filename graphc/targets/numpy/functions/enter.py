@@ -1,0 +1,187 @@
+"""The function `_enter` of a module, as text: arguments checked and converted, dims bound."""
+
+from __future__ import annotations
+
+import ast
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from graphc.elaborate.names.model import Condition, Declared
+from graphc.ir.dims import Dim
+from graphc.ir.types import Shape, show
+from graphc.plan.signature import Binding, Entry, described
+from graphc.targets.numpy.printing.families import INDEX, count, path, slices
+
+DTYPES = {"float": "_FLOAT", "int": "_INT", "bool": "_BOOL"}
+SCALARS = {"float": "FLOAT", "int": "np.int64", "bool": "np.bool_"}
+MEMBER = "_one"  # of a family
+
+
+def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str]:
+    """The function that every other calls first.
+
+    What is right already passes one line of comparisons, since that line is most of what a call of
+    a small graph costs; `_array` converts the rest, or says what is wrong.
+    """
+    lines = [
+        f"def _enter({begin.signature}) -> tuple[Any, ...]:",
+        f'    """Check the arguments, bring them to {dtype} in C order, and bind the dims."""',
+    ]
+    if begin.params:
+        lines += _by_path(begin)
+    for dim in begin.keywords:
+        lines += [
+            f"    if type({dim}) is not int or {dim} < 0:",
+            f"        {dim} = _whole({dim}, {dim!r})",
+        ]
+    lines += _arrays(begin)
+    for condition in conditions:
+        lines += _condition(condition)
+    values = ", ".join(begin.values) + ("," if len(begin.values) == 1 else "")
+    return [*lines, f"    return {values or '()'}"]
+
+
+def _by_path(begin: Entry) -> list[str]:
+    """The parameters out of their dict, exactly those that there are."""
+    places = slices(begin.params)
+    lines = [
+        f"    if type(params) is not dict or len(params) != {count(begin.params)}:",
+        "        _names(params, PARAMETERS)",
+        "    try:",
+    ]
+    for declared in begin.params:
+        variable = begin.variables[declared.name]
+        if declared.family is None:
+            lines.append(f"        {variable} = params[{path(declared)}]")
+            continue
+        first, last = (declared.name.replace("*", str(n), 1) for n in declared.family)
+        said = first if first == last else f"{first} … {last}"
+        member = f"params[_path] for _path in PARAMETERS[{places[declared.name]}]"
+        lines.append(f"        {variable} = [{member}]  # {said}")
+    return [
+        *lines,
+        "    except KeyError:",
+        "        _names(params, PARAMETERS)  # says which",
+        "        raise",
+    ]
+
+
+def _arrays(begin: Entry) -> list[str]:
+    """Each argument, as soon as its dims are known with its shape; else that once they are."""
+    lines: list[str] = []
+    known = set(begin.keywords)
+    bound = {binding.dim: described(binding.source) for binding in begin.bindings}
+    bindings = deque(begin.bindings)
+    taken: set[str] = set()
+    waiting: list[Declared] = []
+    for declared in (*begin.inputs, *begin.params):
+        taken.add(declared.name)
+        whole = _dims(declared.shape) <= known
+        lines += _checked(begin, declared, bound, whole)
+        if whole:
+            continue
+        waiting.append(declared)
+        while bindings and bindings[0].source.name in taken:
+            binding = bindings.popleft()
+            lines.append(f"    {_bind(begin, binding)}")
+            known.add(binding.dim)
+        ready = [one for one in waiting if _dims(one.shape) <= known]
+        waiting = [one for one in waiting if one not in ready]
+        for one in ready:
+            lines += _shape_check(begin, one, bound)
+    return lines
+
+
+def _dims(shape: Shape) -> set[str]:
+    return {name for axis in shape for name in axis.names}
+
+
+def _checked(begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool) -> list[str]:
+    """The lines that leave an array as it is, convert it, or refuse it."""
+    variable, dtype = begin.variables[declared.name], DTYPES[declared.type.dtype]
+    one = MEMBER if declared.family else variable
+    rank, shape = declared.type.rank, _tuple(declared.shape)
+    expected = f"{declared.type.dtype}{show(declared.type.shape)}"
+    given = [one, _said(declared), repr(expected), dtype, shape if whole else str(rank)]
+    if whole and _dims(declared.shape):
+        given.append(_why(declared, bound))
+    call = f"_array({', '.join(given)})"
+    if not rank:
+        scalar = SCALARS[declared.type.dtype]
+        test = f"type({one}) is not {scalar}"
+        if declared.type.dtype == "float":
+            call = f"{scalar}({one}) if type({one}) is float else {call}"
+    else:
+        fits = f"{one}.shape != {shape}" if whole else f"{one}.ndim != {rank}"
+        test = (
+            f"type({one}) is not np.ndarray or {one}.dtype != {dtype}"
+            f" or {fits} or not {one}.flags.carray"
+        )
+    if declared.family is None:
+        return [f"    if {test}:", f"        {variable} = {call}"]
+    return [
+        f"    for {INDEX}, {one} in enumerate({variable}):",
+        f"        if {test}:",
+        f"            {variable}[{INDEX}] = {call}",
+    ]
+
+
+def _bind(begin: Entry, binding: Binding) -> str:
+    variable = begin.variables[binding.source.name] + ("[0]" if binding.source.family else "")
+    size = f"{variable}.shape[{binding.axis}]"
+    if binding.plain:
+        return f"{binding.dim} = {size}"
+    length = Dim.symbol(binding.dim) * binding.factor + binding.offset
+    what = f"{described(binding.source)}, axis {binding.axis}, which has {length} elements"
+    return f"{binding.dim} = _solve({size}, {binding.factor}, {binding.offset}, {what!r})"
+
+
+def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> list[str]:
+    """Nothing where the shape binds every one of its dims, each alone on an axis."""
+    own = {b.axis for b in begin.bindings if b.source == declared and b.plain}
+    if own == set(range(len(declared.shape))) and declared.family is None:
+        return []
+    one = MEMBER if declared.family else begin.variables[declared.name]
+    shape, expected = _tuple(declared.shape), show(declared.type.shape)
+    given = [one, _said(declared), repr(expected), shape, _why(declared, bound)]
+    lines = [f"    if {one}.shape != {shape}:", f"        raise _misfit({', '.join(given)})"]
+    if declared.family is None:
+        return lines
+    over = f"    for {INDEX}, {one} in enumerate({begin.variables[declared.name]}):"
+    return [over, *(f"    {line}" for line in lines)]
+
+
+def _said(declared: Declared) -> str:
+    """What messages call an argument, as a Python expression."""
+    said = described(declared)
+    if declared.family is None:
+        return repr(said)
+    first = declared.family[0]
+    number = INDEX if first == 0 else f"{INDEX} + {first}"
+    return "f" + repr(said.replace("*", f"{{{number}}}", 1))
+
+
+def _why(declared: Declared, bound: Mapping[str, str]) -> str:
+    """Where the dims of a shape come from, as a Python expression."""
+    values = ", ".join(
+        f"{name} = {{{name}}}" + (f" from {bound[name]}" if name in bound else "")
+        for name in sorted(_dims(declared.shape))
+    )
+    return f'f"{values}"' if values else '""'
+
+
+def _tuple(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def _condition(condition: Condition) -> list[str]:
+    values = ", ".join(f"{name} = {{{name}}}" for name in condition.names)
+    message = ast.unparse(ast.Constant(f"the dims do not fit: {condition.text}; "))
+    fails = f"{condition.dim} {'!=' if condition.zero else '<'} 0"
+    if condition.steps:
+        steps = " ".join(f"for {one.index} in {one}" for one in condition.steps)
+        fails = f"any({fails} {steps})"
+    return [
+        f"    if {fails}:",
+        f'        raise ValueError({message} + f"{values}")',
+    ]

@@ -1,0 +1,111 @@
+"""The two halves of reverse mode that every module has: `forward` and `backward`."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import SOURCES, Node
+from graphc.ops.storage import owners_of_all
+from graphc.plan.module import Compiled
+from graphc.targets.numpy.functions import out
+from graphc.targets.numpy.functions.derived import differentiated, entered, gradients, steps
+from graphc.targets.numpy.functions.record import cache_fields, cached
+from graphc.targets.numpy.printing.body import returned
+from graphc.targets.numpy.printing.text import function, listed, unpacking
+
+
+def forward(compiled: Compiled) -> str:
+    one = compiled.forward
+    written = returned(one.program, cached(compiled).values())
+    called = compiled.begin.fields
+    outputs = ", ".join(f"{called[name]}={result.part()}" for name, result in written.items())
+    if not compiled.backward.wrt:
+        return function(
+            f"def forward({compiled.begin.signature}) -> Outputs:",
+            "The outputs of the graph.",
+            entered(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
+        )
+    kept = cache_fields(compiled)
+    held = [f"{kept[v]}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
+    held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
+    return function(
+        f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
+        "The outputs of the graph, and what `backward` reads of it.\n\n"
+        "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
+        "between `forward` and `backward` does not change the gradient.\n",
+        entered(
+            compiled,
+            one,
+            [
+                *steps(compiled, one),
+                *listed("cache = Cache(", held, ")"),
+                f"return Outputs({outputs}), cache",
+            ],
+        ),
+    )
+
+
+def _held(variable: str, node: Node, compiled: Compiled) -> str:
+    """A cached value; inputs and parameters are copied, also where a loop only hands them on."""
+    if not any(owner.op in SOURCES for owner in owners_of_all([node])):
+        return variable
+    if any(d.family and d.node is node for d in compiled.model.params):
+        return f"[_one.copy() for _one in {variable}]"
+    return f"{variable}.copy()"
+
+
+_HOW = {
+    "-O0": (
+        "Each line is a term of the chain rule: d_v stands for the derivative by v, "
+        "and where v has\nseveral children it is the sum of their contributions.\n"
+    ),
+    "-O2": (
+        "d_v stands for the derivative by v, or for a part of it; lines stand in the order and\n"
+        "compute in the places that take the least memory.\n"
+    ),
+}
+"""What the statements of `backward` are, by level."""
+
+
+def backward(compiled: Compiled) -> str:
+    one = compiled.backward
+    floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
+    sole = [d.name for d in floats if not d.type.rank]
+    one_default = sole[0] if len(sole) == 1 else None
+    names = compiled.begin.fields
+    keywords = [
+        f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
+    ]
+    given = {
+        n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
+    }
+    held = [*cached(compiled), *compiled.begin.dims]
+    kept = cache_fields(compiled)
+    dims = {dim: f"cache.{kept[dim]}" for dim in compiled.begin.dims}
+    lines = []
+    for declared in floats:
+        if declared.name in given:
+            sizes = ", ".join(axis.python(dims) for axis in declared.node.shape)
+            shape = f"({sizes}{',' if declared.node.rank == 1 else ''})"
+            what = f"the cotangent of `{declared.name}`"
+            lines.append(
+                f"{given[declared.name]} = _cotangent({names[declared.name]}, {what!r}, {shape})"
+            )
+    rest = [*steps(compiled, one), *gradients(compiled, one, taken=cached(compiled).values())]
+    wrt = differentiated(compiled, one)
+    lines += out.checked(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
+    lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
+    about = (
+        "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"
+        "A cotangent is given by the name of its output; "
+        + (
+            f"that of `{one_default}` is 1 by default, others are 0.\n"
+            if one_default
+            else "what is left out is 0.\n"
+        )
+        + _HOW[compiled.level]
+        + f"\n{out.ABOUT}"
+    )
+    return function(
+        f"def backward(cache: Cache, *, {', '.join([*keywords, out.ARGUMENT])}) -> dict[str, Any]:",
+        about,
+        lines,
+    )

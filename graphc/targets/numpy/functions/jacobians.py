@@ -1,0 +1,182 @@
+"""The functions that return Jacobians and Hessians; the dims choose the mode where they can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.elaborate.names.model import Declared
+from graphc.ir.dims import Dim
+from graphc.ir.types import product
+from graphc.plan.module import Compiled, Derived
+from graphc.targets.numpy.functions.derived import (
+    apart,
+    differentiated,
+    entered,
+    named,
+    steps,
+    typed_return,
+    with_value,
+)
+from graphc.targets.numpy.printing.body import returned
+from graphc.targets.numpy.printing.families import OTHER_INDEX, dict_rows, position
+from graphc.targets.numpy.printing.text import function, listed
+
+Returning = Callable[[Derived, str], list[str]]
+
+
+def jacobian_function(compiled: Compiled, one: Derived) -> str:
+    """Blocks by output and path."""
+    about = f"the Jacobian of {named(one)}: blocks by output and path{apart(one)}"
+    kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
+
+    def lines(each: Derived, before: str) -> list[str]:
+        written = [f"return {before}{{"]
+        for name in each.outputs:
+            rows = _blocks(compiled, each, name)
+            written += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
+        return [*written, "}"]
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
+        entered(compiled, one, _by_mode(compiled, one, lines)),
+    )
+
+
+def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
+    """The lines of the mode that takes the least work at the dims, where they decide."""
+
+    def lines(each: Derived) -> list[str]:
+        _, before, _ = with_value(compiled, each, "", "it")
+        return [*steps(compiled, each, (one, *one.others)), *returning(each, before)]
+
+    if not one.others:
+        return lines(one)
+    first, *rest = sorted((one, *one.others), key=lambda each: each.mode)
+    written = [f"# work in multiply-adds: {_modes(one)}"]
+    while rest:
+        least = ", ".join(str(each.work) for each in rest)
+        least = least if len(rest) == 1 else f"min({least})"
+        written.append(f"if {first.work} <= {least}:  # {first.mode}")
+        written += [f"    {line}" for line in lines(first)]
+        first, *rest = rest
+    return [*written, f"# {first.mode}", *lines(first)]
+
+
+def _modes(one: Derived) -> str:
+    return ", ".join(sorted(each.mode for each in (one, *one.others)))
+
+
+def _how(one: Derived) -> str:
+    """What the reader is told of the mode."""
+    if one.others:
+        return f"Of the modes {_modes(one)} the dims choose."
+    return {
+        "forward": "Forward mode: a tangent for each element of the paths.",
+        "reverse": "Reverse mode: a cotangent for each element of the outputs.",
+        "mixed": "Mixed: each block with the fewest tangents or cotangents.",
+    }.get(one.mode, "")
+
+
+def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
+    """The blocks of one output by path; the index of a family comes behind the output's axes."""
+    written = returned(one.program)
+    (rank,) = (d.node.rank for d in compiled.model.outputs if d.name == name)
+
+    def block(d: Declared, _: str) -> str:
+        key = f"J {name} {d.name}"
+        if d.family is None:
+            return written[key].part()
+        return written[key].part(f"[{':, ' * rank}{position(d)}]")
+
+    return dict_rows(differentiated(compiled, one), block)
+
+
+def matrix_function(compiled: Compiled, one: Derived) -> str:
+    """One array of all blocks."""
+    which = "Jacobian" if "jacobian" in one.kind else "Hessian"
+    about = f"the {which} of {named(one)} as one matrix{apart(one)}"
+    kind, _, about = with_value(compiled, one, "Array", about)
+    rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
+    paths = ", ".join(d.name for d in differentiated(compiled, one))
+
+    def lines(each: Derived, before: str) -> list[str]:
+        matrix = returned(each.program)["the matrix"].part()
+        return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
+        f"in this order, elements row by row.\n{_how(one)}\n",
+        entered(compiled, one, _by_mode(compiled, one, lines)),
+    )
+
+
+def sparse_function(compiled: Compiled, one: Derived) -> str:
+    """A matrix in compressed rows, whose pattern follows from the graph and its index inputs."""
+    about = f"the Jacobian of {named(one)} as one sparse matrix"
+    kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
+    declared = differentiated(compiled, one)
+    paths = ", ".join(d.name for d in declared)
+    sizes = {d.name: d.node.shape for d in compiled.model.outputs}
+    rows = _sum([product(sizes[name]) for name in one.outputs])
+    columns = _sum([d.node.type.size for d in declared])
+
+    def lines(each: Derived, before: str) -> list[str]:
+        written = returned(each.program)
+        parts = [written[name].part() for name in ("the data", "the indices", "the indptr")]
+        return listed(
+            f"return {before}sparse.csr_array(",
+            [f"({', '.join(parts)})", f"shape=({rows}, {columns})"],
+            ")",
+        )
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
+        f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
+        entered(compiled, one, _by_mode(compiled, one, lines)),
+    )
+
+
+def _sum(sizes: list[Dim]) -> Dim:
+    return sum(sizes, Dim.of(0))
+
+
+def hessian_function(compiled: Compiled, one: Derived) -> str:
+    """Blocks by path and path."""
+    about = f"the Hessian of {named(one)}: blocks by path and path{apart(one)}"
+    kind, _, about = with_value(compiled, one, "dict[str, dict[str, Any]]", about)
+
+    def lines(each: Derived, before: str) -> list[str]:
+        return [f"return {before}{{", *_rows(compiled, each), "}"]
+
+    return function(
+        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
+        f"{_how(one)}\n",
+        entered(compiled, one, _by_mode(compiled, one, lines)),
+    )
+
+
+def _rows(compiled: Compiled, one: Derived) -> list[str]:
+    """A dict by path for each path."""
+    declared = differentiated(compiled, one)
+    written = returned(one.program)
+
+    def block(a: Declared, b: Declared) -> str:
+        result = written[f"H {a.name} {b.name}"]
+        if a.family is None and b.family is None:
+            return result.part()
+        lead = [":"] if one.per else []
+        first = [position(a)] if a.family else []
+        between = [":"] * sum(str(axis) != one.per for axis in a.type.shape)
+        second = [position(b, OTHER_INDEX)] if b.family else []
+        places = ", ".join([*lead, *first, *(between if second else []), *second])
+        return result.part(f"[{places}]")
+
+    def row(a: Declared, _: str) -> str:
+        inside = dict_rows(declared, lambda b, _: block(a, b), OTHER_INDEX)
+        return "{" + " ".join(line.strip() for line in inside) + "}"
+
+    return dict_rows(declared, row)

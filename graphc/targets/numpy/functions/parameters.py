@@ -1,0 +1,80 @@
+"""The functions of a module that make parameters: init, flatten, unflatten."""
+
+from __future__ import annotations
+
+from graphc.elaborate.names.model import Declared, Initialiser
+from graphc.plan.module import Compiled
+from graphc.targets.numpy.printing.families import dict_rows
+from graphc.targets.numpy.printing.text import function
+
+
+def init(compiled: Compiled) -> str:
+    """`init` and the shapes that it and `unflatten` share."""
+    keywords = ", ".join(["*", *(f"{dim}: int" for dim in _dims(compiled))])
+    keywords = keywords if keywords != "*" else ""
+    params = compiled.model.params
+    whole = [f"{dim} = _whole({dim}, {dim!r})" for dim in _dims(compiled)]
+    return "\n\n\n".join(
+        [
+            function(
+                f"def init(seed: int = 0{', ' + keywords if keywords else ''}) -> dict[str, Any]:",
+                "Parameters by path, drawn as the graph says; each from a stream of its own.",
+                [*whole, "return {", *dict_rows(params, _initial), "}"],
+            ),
+            function(
+                f"def _shapes({keywords}) -> dict[str, tuple[int, ...]]:",
+                "The shapes of the parameters by path.",
+                [*whole, "return {", *dict_rows(params, lambda one, _: _shape(one)), "}"],
+            ),
+        ]
+    )
+
+
+def _dims(compiled: Compiled) -> list[str]:
+    """The dims that the shapes of the parameters need."""
+    return sorted({name for d in compiled.model.params for axis in d.shape for name in axis.names})
+
+
+def _shape(declared: Declared) -> str:
+    inside = ", ".join(map(str, declared.shape))
+    return f"({inside}{',' if len(declared.shape) == 1 else ''})"
+
+
+def _initial(declared: Declared, path: str) -> str:
+    initialiser = declared.initialiser or Initialiser("zeros")
+    shape = _shape(declared)
+    simple = {"zeros": "0", "ones": "1"}
+    if initialiser.kind in simple or initialiser.kind == "constant":
+        number = simple.get(initialiser.kind) or repr(initialiser.numbers[0])
+        return f"np.full({shape}, {number}, FLOAT)" if declared.shape else f"FLOAT({number})"
+    stream = f"_stream(seed, {path})"
+    if initialiser.kind in ("normal", "uniform"):
+        one, other = initialiser.numbers
+        drawn = f"{stream}.{initialiser.kind}({one!r}, {other!r}, {shape})"
+    else:
+        drawn = f"_{initialiser.kind}({stream}, {shape})"
+    return f"np.asarray({drawn}, FLOAT)[()]"
+
+
+def flatten(compiled: Compiled) -> str:
+    """`flatten` and `unflatten`."""
+    dims = _dims(compiled)
+    keywords = ", *, " + ", ".join(f"{dim}: int" for dim in dims) if dims else ""
+    handed = ", ".join(f"{dim}={dim}" for dim in dims)
+    return "\n\n\n".join(
+        [
+            function(
+                "def flatten(params: Mapping[str, ArrayLike]) -> Array:",
+                "Parameters or gradients as one vector, in the order of PARAMETERS.",
+                [
+                    "return np.concatenate("
+                    "[np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])"
+                ],
+            ),
+            function(
+                f"def unflatten(vector: ArrayLike{keywords}) -> dict[str, Any]:",
+                "The parameters that `flatten` made into this vector.",
+                [f"return _split(vector, _shapes({handed}))"],
+            ),
+        ]
+    )

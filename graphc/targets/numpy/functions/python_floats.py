@@ -1,0 +1,302 @@
+"""Functions of Python's own floats: arguments unpacked to numbers, results packed into arrays.
+
+Where an argument is not an array of just the dtype and shape, `_enter` checks and converts it; what
+`math` refuses (an overflow, 1 / 0, log of 0) the function's form for arrays computes. In float32
+numbers are of double precision until they are packed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Graph, Node, arguments_first
+from graphc.names import Scope, flat
+from graphc.ops.elementwise.python_floats import LAZY
+from graphc.ops.shape.assemble import assemble
+from graphc.ops.shape.movement import index
+from graphc.optimise.scalarise.cells import Grid, is_structural_zero
+from graphc.optimise.scalarise.python_floats import InNumbers
+from graphc.plan.lower import Program, made, plan
+from graphc.plan.module import Compiled, Derived, Numbers
+from graphc.plan.naming import template
+from graphc.plan.signature import Entry
+from graphc.targets.numpy.printing.expression import expression, show
+from graphc.targets.numpy.printing.text import listed, unpacking, width
+
+LARGEST = 64
+"""Elements of an argument, at most."""
+
+LONGEST = 86
+"""Characters of a condition."""
+
+ONE_BY_ONE = 2
+"""Numbers that are put into an array one by one; more are packed at once."""
+
+Place = tuple[int, ...]
+
+
+def by_arrays(name: str) -> str:
+    """What the form of a function for arrays is called."""
+    return f"_{name}_arrays"
+
+
+def head(functions: Sequence[Derived], dtype: str) -> tuple[list[str], list[str]]:
+    """What the functions of numbers in a module need at its beginning: imports, and names."""
+    found = [one.numbers for one in functions if one.numbers is not None]
+    if not found:
+        return [], []
+    counts = {grid.cells.size for numbers in found for _, grid in numbers.packed}
+    packed = sorted(count for count in counts if count > ONE_BY_ONE)
+    letter = {"float64": "d", "float32": "f"}[dtype]
+    functions_of_math = sorted({name for one in functions for name in _functions_of_math(one)})
+    imports = [f"from math import {name} as math_{name}" for name in functions_of_math]
+    imports += ["from struct import Struct"] if packed else []
+    rows = [f"_pack_{count}: Any = Struct('{count}{letter}').pack_into" for count in packed]
+    names = ["DTYPE = np.dtype(FLOAT)", "np_empty = np.empty", "np_ndarray = np.ndarray"]
+    return imports, [*names, *rows]
+
+
+def _functions_of_math(one: Derived) -> set[str]:
+    if one.numbers is None:
+        return set()
+    nodes = arguments_first(one.program.results.values())
+    return {name for node in nodes for name in re.findall(r"math_(\w+)", template(node))}
+
+
+# ---- the program -------------------------------------------------------------------------------
+
+
+def planned(
+    found: InNumbers,
+    begin: Entry,
+    arrays: Program,
+    taken: Collection[str],
+) -> tuple[Program, Numbers] | None:
+    """The program of a graph of numbers; None where an argument is not to be unpacked.
+
+    `arrays` is the program of the same function for arrays.
+    """
+    sources = (*begin.inputs, *begin.params)
+    if begin.dims:
+        return None
+    if any(d.family is not None or not _is_small(d.node) for d in sources):
+        return None
+    scope = Scope({*taken, *begin.variables.values()})
+    given: dict[Node, str] = {}
+    patterns: dict[str, str] = {}
+    parts = _parts(found.graph)
+    for declared in sources:
+        node, variable = declared.node, begin.variables[declared.name]
+        if not node.rank:
+            given[node] = variable
+        elif node in parts:
+            named = {place: scope.fresh(_spoken(variable, place)) for place in _places(node)}
+            given |= {part: named[place] for place, part in parts[node].items()}
+            patterns[variable] = _pattern(named, node)
+    program = plan(found.graph, given, (), scope.taken)
+    proved = _proved(program)
+    first = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
+    results, packed = _packed(found, program, scope)
+    variables = {**program.variables, **{results[name]: v for name, v in packed.items()}}
+    whole = replace(program, name=arrays.name, variables=variables, results=results)
+    filled = tuple((variable, found.arrays[name]) for name, variable in packed.items())
+    return whole, Numbers(patterns, tuple(given[node] for node in first), filled, arrays)
+
+
+def _packed(
+    found: InNumbers, program: Program, scope: Scope
+) -> tuple[dict[str, Node], dict[str, str]]:
+    """The node of each result, and the variables of those that are arrays, each array once."""
+    scope = Scope({*scope.taken, *program.variables.values()})
+    results = {
+        name: _array(grid) if grid.cells.ndim else grid.nodes[0]
+        for name, grid in found.arrays.items()
+    }
+    packed: dict[str, str] = {}
+    seen: set[Node] = set()
+    for name, node in results.items():
+        if node.rank and node not in seen:
+            packed[name] = scope.fresh(flat(re.sub(r"\W+", "_", name.removeprefix("the "))))
+            seen.add(node)
+    return results, packed
+
+
+def _spoken(variable: str, place: Place) -> str:
+    return "_".join([variable, *map(str, place)])
+
+
+def _places(node: Node) -> Iterator[Place]:
+    return product(*(range(_size(n)) for n in node.shape))
+
+
+def _is_small(node: Node) -> bool:
+    size = node.type.size.constant
+    return node.type.dtype == "float" and size is not None and 0 < size <= LARGEST
+
+
+def _size(n: Dim) -> int:
+    return int(n.constant or 0)
+
+
+def _parts(graph: Graph) -> dict[Node, dict[Place, Node]]:
+    """The numbers of each argument that are read, by place."""
+    found: dict[Node, dict[Place, Node]] = {}
+    for node in graph.nodes:
+        if node.op is index:
+            place = tuple(_size(Dim.of(value)) for _, value in node.attrs["items"])
+            found.setdefault(node.args[0], {})[place] = node
+    return found
+
+
+def _pattern(named: Mapping[Place, str], node: Node) -> str:
+    """The names in nested brackets, as the numbers of an array are nested."""
+
+    def row(place: Place) -> str:
+        if len(place) == node.rank:
+            return named[place]
+        items = [row((*place, i)) for i in range(_size(node.shape[len(place)]))]
+        return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+
+    return row(())[1:-1]
+
+
+def _proved(program: Program) -> set[Node]:
+    """The numbers of arguments of which a statement would raise TypeError if they were lists.
+
+    An argument of more axes than it should have is unpacked to lists. A list can be added to a
+    list, but to no float; any other arithmetic has no lists at all.
+    """
+    floats: set[Node] = set()
+    proved: set[Node] = set()
+    given = {node for node in program.variables if not node.op.numbers}
+    for step in program.steps:
+        for node in [n for one in made(step) for n in _evaluated(one, program)]:
+            sure = node.op.name != "+" or any(a in floats or a.static for a in node.args)
+            if sure:
+                floats.add(node)
+                proved.update(given.intersection(node.args))
+    return proved
+
+
+def _evaluated(node: Node, program: Program) -> list[Node]:
+    """What the statement of a node surely evaluates, arguments first."""
+    found = [node]
+    for one in found:
+        if one.op.name not in LAZY:
+            found += [arg for arg in one.args if arg.op.numbers and arg not in program.variables]
+    return [one for one in reversed(found) if one.op.name not in LAZY]
+
+
+def _array(grid: Grid) -> Node:
+    """The node of a result: what is given back shares no memory with another."""
+    places = [p for p in product(*map(range, grid.cells.shape)) if not _is_zero(grid, p)]
+    return assemble(
+        *(grid.cells[place] for place in places),
+        dtype="float",
+        shape=tuple(map(Dim.of, grid.cells.shape)),
+        block=None,
+        places=tuple(places),
+    )
+
+
+def _is_zero(grid: Grid, place: Place) -> bool:
+    return is_structural_zero(grid.cells[place])
+
+
+# ---- the text ----------------------------------------------------------------------------------
+
+
+def packed(compiled: Compiled, one: Derived) -> list[str]:
+    """The statements that make the arrays of the results."""
+    assert one.numbers is not None
+    dtype = "" if compiled.model.dtype == "float64" else ", DTYPE"
+    lines: list[str] = []
+    for variable, grid in one.numbers.packed:
+        shape = grid.cells.shape
+        lines.append(f"{variable} = np_empty({shape[0] if len(shape) == 1 else shape}{dtype})")
+        written = [expression(node, one.program.variables) for node in grid.nodes]
+        if len(written) > ONE_BY_ONE:
+            lines += listed(f"_pack_{len(written)}({variable}, 0, ", written, ")")
+            continue
+        for place, number in zip(product(*map(range, shape)), written, strict=True):
+            lines.append(f"{variable}[{', '.join(map(str, place))}] = {number}")
+    return lines
+
+
+def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]) -> list[str]:
+    """The lines of a function of numbers, after its arguments have been unpacked."""
+    begin = compiled.begin
+    plain = [d for d in (*begin.params, *begin.inputs) if not d.node.rank]
+    inner = [f"{names} = {variable}.tolist()" for variable, names in numbers.unpacked.items()]
+    inner += [f"{begin.variables[d.name]} = float({begin.variables[d.name]})" for d in plain]
+    for chain in _chains([f"type({name})" for name in numbers.unproved], "float"):
+        inner += [f"if not ({chain}):  # but rows, of more axes", "    raise TypeError"]
+    place = ", out=out" if "grad" in one.kind else ""
+    refused = "a wrong shape, or what `math` refuses"
+    return [
+        *_taken_out(begin),
+        *_converted(compiled, numbers, inner),
+        "try:",
+        *(f"    {line}" for line in (*inner, *lines)),
+        f"except (ArithmeticError, TypeError, ValueError):  # {refused}",
+        f"    return {by_arrays(one.program.name)}({begin.arguments}{place})",
+    ]
+
+
+def _taken_out(begin: Entry) -> list[str]:
+    """The parameters out of a dict with just these; else they are None, of which `_enter` tells."""
+    if not begin.params:
+        return []
+    variables = [begin.variables[d.name] for d in begin.params]
+    rows = [f"    {begin.variables[d.name]} = params[{d.name!r}]" for d in begin.params]
+    return [
+        "try:",
+        f"    if type(params) is not dict or len(params) != {len(variables)}:",
+        "        raise KeyError",
+        *rows,
+        "except KeyError:",
+        f"    {' = '.join(variables)} = None",
+    ]
+
+
+def _converted(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
+    """What is not just what it should be is checked and converted; the shape of what is unpacked
+    shows then."""
+    begin = compiled.begin
+    sources = (*begin.params, *begin.inputs)
+    arrays = [begin.variables[d.name] for d in sources if d.node.rank]
+    conditions = [
+        *_chains([f"type({variable})" for variable in arrays], "np_ndarray"),
+        *_chains([f"{variable}.dtype" for variable in arrays], "DTYPE"),
+    ]
+    own = "in (float, FLOAT)" if compiled.model.dtype == "float64" else "is FLOAT"
+    for d in sources:
+        variable = begin.variables[d.name]
+        if not d.node.rank:
+            conditions.append(f"type({variable}) {own}")
+        elif variable not in numbers.unpacked:
+            conditions.append(f"{variable}.shape == {show(d.node.shape)}")
+    if not conditions:
+        return []
+    called = f"_enter({begin.arguments})"
+    return [
+        "if not (",
+        *(f"    {'and ' if number else ''}{one}" for number, one in enumerate(conditions)),
+        "):",
+        *(f"    {line}" for line in unpacking(begin.values, called, lines)),
+    ]
+
+
+def _chains(items: Sequence[str], last: str) -> list[str]:
+    """`a is b is last`, in several where one would be long."""
+    chains: list[str] = []
+    for item in items:
+        if chains and width(f"{chains[-1]} is {item} is {last}") <= LONGEST:
+            chains[-1] += f" is {item}"
+        else:
+            chains.append(item)
+    return [f"{chain} is {last}" for chain in chains]

@@ -1,0 +1,170 @@
+"""The records of a module: GRAPH, Outputs, Cache, and what derived functions return."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.types import Type
+from graphc.names import fields
+from graphc.plan.buffers.report import live
+from graphc.plan.module import Compiled, Derived
+from graphc.source import Source
+from graphc.syntax.format.canonical import on_one_line
+from graphc.targets.numpy.printing.families import shown
+
+BYTES = {"float64": 8, "float32": 4}
+
+
+def graph_record(compiled: Compiled) -> list[str]:
+    """GRAPH: what the module is, as a plain dict."""
+    model = compiled.model
+    functions = [
+        compiled.forward,
+        *([compiled.backward] if compiled.backward.wrt else []),
+        *compiled.derived,
+    ]
+    width = BYTES[model.dtype]
+    record: dict[str, Any] = {
+        "name": model.name,
+        "source": f"sha256:{_digest([model.source, *model.imported])}",
+        "graphc": compiled.version,
+        "options": compiled.options,
+        "level": compiled.level,
+        "dtype": model.dtype,
+        "dims": {d.name: d.fixed for d in model.dims},
+        "inputs": {d.name: str(d.type) for d in model.inputs},
+        "params": {shown(d): str(d.type) for d in model.params},
+        "outputs": {d.name: str(d.type) for d in model.outputs},
+        "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
+        "bytes": {
+            "params": _amount(bytes_of((d.node for d in model.params), width)),
+            "cache": _amount(bytes_of(compiled.cached, width)),
+            **(_planned(compiled, functions, width) if compiled.level != "-O0" else {}),
+        },
+    }
+    if compiled.planned:
+        record["peak_bytes"] = {one.name: one.planned for one in compiled.planned}
+    lines = ["GRAPH: dict[str, Any] = {"]
+    for key, value in record.items():
+        lines += [f"    {line}" for line in _entry(key, value)]
+    return [*lines, "}"]
+
+
+def _digest(sources: Iterable[Source]) -> str:
+    """One for these files, whatever their layout, their comments and the names of their folders."""
+    text = "\n".join(on_one_line(source.whole) for source in sources)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def said(options: Mapping[str, Any]) -> str:
+    """Options as they are written on the command line."""
+    words: list[str] = []
+    for name, value in options.items():
+        for one in _values(value):
+            words += [f"--{name}", *([shlex.quote(one)] if one else [])]
+    return " ".join(words)
+
+
+def _values(value: Any) -> list[str]:
+    match value:
+        case dict():
+            return [f"{name}={one}" for name, one in value.items()]
+        case list():
+            return [str(one) for one in value]
+    return ["" if value is True else str(value)]
+
+
+def _entry(key: str, value: Any) -> list[str]:
+    """The lines of an entry of a dict; of one that is a dict itself a line for each of its own."""
+    if not isinstance(value, dict) or not value:
+        return [f"{key!r}: {value!r},"]
+    inside = [line for name, item in value.items() for line in _entry(name, item)]
+    return [f"{key!r}: {{", *(f"    {line}" for line in inside), "},"]
+
+
+def _planned(compiled: Compiled, functions: Iterable[Derived], width: int) -> dict[str, Any]:
+    """By function what it computes in, what it returns, and the most that is alive meanwhile."""
+    found: dict[str, dict[str, int | str]] = {"scratch": {}, "results": {}, "peak": {}}
+    for one in functions:
+        handed_on = compiled.cached if one is compiled.forward and compiled.backward.wrt else ()
+        memory = live(one.program, width, handed_on)
+        name, results = one.program.name, one.program.results.values()
+        found["scratch"][name] = _amount(memory.kept)
+        found["results"][name] = _amount(bytes_of((n for n in results if n.rank), width))
+        found["peak"][name] = _amount(memory.peak)
+    return found
+
+
+def _amount(dim: Dim) -> int | str:
+    return str(dim) if dim.constant is None else dim.constant
+
+
+def bytes_of(nodes: Iterable[Node], width: int) -> Dim:
+    """The memory of these values; int is 8 bytes, bool 1."""
+    widths = {"float": width, "int": 8, "bool": 1}
+    return sum((node.type.size * widths[node.type.dtype] for node in nodes), Dim.of(0))
+
+
+def records(compiled: Compiled) -> list[str]:
+    """Outputs and Cache; a NamedTuple for each derived function with several values."""
+    model, named = compiled.model, compiled.begin.fields
+    outputs = [f"    {named[d.name]}: {annotation(d.node.type)}" for d in model.outputs]
+    records = [
+        "\n".join(["class Outputs(NamedTuple):", '    """The outputs by name."""', "", *outputs])
+    ]
+    if compiled.backward.wrt:
+        what = "What `backward` reads: exactly those values of the forward pass, and the dims."
+        families = {d.node for d in model.params if d.family}
+        kept = cache_fields(compiled)
+        values = [
+            f"    {kept[name]}: {_held(node, node in families)}"
+            for name, node in cached(compiled).items()
+        ]
+        dims = [f"    {kept[dim]}: int" for dim in compiled.begin.dims]
+        empty = [] if values or dims else ["    pass"]
+        records.append(
+            "\n".join(["class Cache(NamedTuple):", f'    """{what}"""', "", *values, *dims, *empty])
+        )
+    for one in compiled.derived:
+        if needs_record(compiled, one):
+            by_name = {d.name: d.node.type for d in model.outputs}
+            lines = [f"    {named[name]}: {annotation(by_name[name])}" for name in one.outputs]
+            record = compiled.begin.records[one.program.name]
+            what = f"The values of `{one.program.name}`."
+            records.append(
+                "\n".join([f"class {record}(NamedTuple):", f'    """{what}"""', "", *lines])
+            )
+    return records
+
+
+def _held(node: Node, family: bool) -> str:
+    """The type of a cached value; a family of parameters is a list of them."""
+    if family:
+        return f"list[{annotation(Type(node.type.dtype, node.shape[1:]))}]"
+    return annotation(node.type) if node.rank else "Any"
+
+
+def cached(compiled: Compiled) -> dict[str, Node]:
+    """The values that the cache holds, by variable."""
+    return {compiled.forward.program.variables[node]: node for node in compiled.cached}
+
+
+def cache_fields(compiled: Compiled) -> dict[str, str]:
+    """The fields of the cache, by variable and dim."""
+    return fields([*cached(compiled), *compiled.begin.dims])
+
+
+def needs_record(compiled: Compiled, one: Derived) -> bool:
+    """Has a function values of its own kind: several, or always for products; not all outputs?"""
+    several = len(one.outputs) > 1 or one.kind in ("vjp", "jvp")
+    return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
+
+
+def annotation(type: Type) -> str:
+    scalar = {"float": "FLOAT", "int": "np.int64", "bool": "np.bool_"}[type.dtype]
+    return f"npt.NDArray[{scalar}]" if type.rank else scalar

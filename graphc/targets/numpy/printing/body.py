@@ -1,0 +1,360 @@
+"""A program -> the text of a function's body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Adjoint, Node
+from graphc.ir.loop import RESULT, Loop, limit
+from graphc.ir.types import product
+from graphc.ops.elementwise.arithmetic import accumulate, negative
+from graphc.ops.shape.assemble import assemble, is_complete
+from graphc.ops.shape.movement import full_array
+from graphc.ops.storage import Owners, copied, owners
+from graphc.optimise.memory.running_sums import LONGEST_SUM
+from graphc.plan.buffers.report import left
+from graphc.plan.lower import BlockStep, LoopStep, Program, Step
+from graphc.source import Origin
+from graphc.targets.numpy.printing.comments import place, term
+from graphc.targets.numpy.printing.expression import (
+    DTYPES,
+    FLOAT,
+    NO_NUMBERS,
+    around,
+    computed,
+    expression,
+    show,
+    typed_argument,
+)
+from graphc.targets.numpy.printing.literals import typed
+from graphc.targets.numpy.printing.scratch import new_array, within_scratch
+from graphc.targets.numpy.printing.segments import about
+from graphc.targets.numpy.printing.text import WIDTH, beside, code, function, listed, width
+
+
+def body(
+    program: Program,
+    in_loop: bool = False,
+    in_block: bool = False,
+    others: Collection[Program] = (),
+) -> list[str]:
+    """The statements of a program, each with its comment.
+
+    Inside a loop nothing is dropped, since the next step takes the variables again, unless the
+    program is sparing. `others` are programs that stand in other branches of the same function.
+    """
+    lines: list[str] = []
+    heading: Origin | None = None  # the statement of the graph that is quoted above
+    shared = {name for one in (program, *others) for name in _in_blocks(one)}
+    for step in program.steps:
+        quoted, heading = heading, None
+        if isinstance(step, LoopStep):
+            lines += _loop(step, program.variables)
+            lines += _dropped(step.frees, shared)
+            continue
+        if isinstance(step, BlockStep):
+            lines += _block(step, program)
+            lines += _dropped(step.frees, shared)
+            continue
+        numbers = typed(step) if in_loop or in_block else NO_NUMBERS
+        if step.adjoints:
+            lines += _adjoint(step, program, numbers)
+        else:
+            heading = step.node.origin
+            said = "" if heading == quoted else place(step.node)
+            lines += beside(computed(step, program.variables, numbers), said)
+        if program.sparing or not in_loop:
+            lines += _dropped(step.frees, shared)
+    return lines
+
+
+def _in_blocks(program: Program) -> set[str]:
+    """The variables that functions of blocks read or fill."""
+    blocks = [step for step in program.steps if isinstance(step, BlockStep)]
+    reads = {program.variables[n] for step in blocks for n in step.reads if n in program.variables}
+    return reads | {name for step in blocks for name, *_ in step.outputs}
+
+
+def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
+    """`del a, b`; in brackets and over several lines where it is long.
+
+    What is `shared` with functions that stand there keeps its name, and holds nothing.
+    """
+    kept = [f"{name} = _GONE" for name in names if name in shared]
+    names = [name for name in names if name not in shared]
+    line = f"del {', '.join(names)}"
+    if not names or width(line) <= WIDTH:
+        return [*([line] if names else []), *kept]
+    return [*listed("del (", names, ")"), *kept]
+
+
+def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
+    """A loop: what it starts from, its steps, and what it hands on and saves in each."""
+    loop: Loop = step.node.attrs["loop"]
+    grown = _grown(step)
+    lines = [
+        line
+        for name, initial in step.carries
+        for line in _start(name, initial, name in grown, variables)
+    ]
+    for name, spare, own, other in step.turns:
+        lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
+    for name, item, stacked in step.stacks:
+        if name in step.places:
+            lines.append(f"{name} = {step.places[name]}")
+            if loop.limited or loop.until is not None:
+                lines.append(f"{name}.fill(0)")
+            continue
+        make = "zeros" if loop.limited or loop.until is not None else "empty"
+        made = f"np.{make}({show(stacked.shape)}, {DTYPES[item.type.dtype]})"
+        if name in step.given:
+            made += f" if out is None else _rows({step.given[name]}, {show(stacked.shape)})"
+        lines.append(f"{name} = {made}")
+    if step.steps:
+        lines.append(f"{step.steps} = 0")
+    first, taken = loop.first, limit(step.node)
+    last = str(first + loop.count)
+    if taken is not None:
+        start = "" if first.constant == 0 else f"{first} + "
+        last = f"{start}{expression(taken, variables)}"
+    bounds = last if first.constant == 0 else f"{first}, {last}"
+    over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
+    inside = body(step.body, in_loop=True)
+    position = Dim.symbol(loop.index) - first
+    for name, item, _ in step.stacks:
+        if name in step.written:
+            continue
+        inside.append(f"{name}[{position}] = {expression(item, step.body.variables)}")
+    if step.until is not None:
+        inside.append(f"_done = {expression(step.until, step.body.variables)}")
+    inside += _handed_on(step)
+    if step.body.sparing:
+        inside += _dropped(left(step))
+    if step.steps:
+        inside.append(f"{step.steps} += 1")
+    if step.until is not None:
+        inside += ["if _done:", "    break"]
+    lines += beside(_head(step, over, inside, variables), about(step))
+    ends = [f"{name} = {carried}" for name, carried in step.ends]
+    if step.body.sparing:
+        ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
+    return [*lines, *(f"    {line}" for line in inside or ["pass"]), *ends]
+
+
+def _head(
+    step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
+) -> list[str]:
+    """The `for` of a loop: over its index, and over what each step has a position of."""
+    loop: Loop = step.node.attrs["loop"]
+    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
+    sources += step.rows
+    if loop.backwards:
+        sources = [(name, f"{source}[::-1]") for name, source in sources]
+    if not sources or loop.index in read:
+        sources.insert(0, (loop.index, over))
+    names, taken = ([*part] for part in zip(*sources, strict=True))
+    if len(sources) == 1:
+        return [f"for {names[0]} in {taken[0]}:"]
+    line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
+    if width(line) <= WIDTH:
+        return [line]
+    first = listed("for (", names, ") in zip(")
+    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
+
+
+def _block(step: BlockStep, program: Program) -> list[str]:
+    """The function of a block, and its calls one after the other along the axis."""
+    lines = []
+    for name, node in {name: node for name, node, _, _ in step.outputs}.items():
+        order = program.orders.get(node, tuple(range(node.rank)))
+        made = new_array(node.shape, node.type.dtype, order)
+        if name in step.given:
+            made += f" if {step.given[name]} is None else {step.given[name]}"
+        lines.append(f"{name} = {step.places.get(name, made)}")
+        if node.op is assemble and not is_complete(node):
+            lines.append(f"{name}.fill(0)")
+    inside = body(step.body, in_block=True)
+    for name, _, node, part in step.outputs:
+        if f"{name}[{part}]" not in step.written:
+            written = expression(node, step.body.variables)
+            inside.append(f"{name}[{part}] = {written}")
+    inside = within_scratch(step.body, inside)
+    returned = [expression(node, step.body.variables) for _, _, node in step.totals]
+    inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")
+    lines += function(
+        f"def {step.name}({step.start}: int, {step.size}: int) -> tuple[Any, ...]:",
+        f"So many positions of an axis of {step.length}, from `{step.start}` on.",
+        inside,
+    ).split("\n")
+    totals = [name for name, _, _ in step.totals]
+    opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
+    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)}, {_calls(step)})")
+    return lines
+
+
+def _calls(step: BlockStep) -> int:
+    """How many calls of NumPy a block is made of."""
+    return sum(isinstance(one, Step) and bool(one.kernel) for one in step.body.steps)
+
+
+def _bytes(step: BlockStep) -> Dim:
+    """The scratch that one position takes."""
+    total = Dim.of(8)
+    for scratch in step.body.scratch:
+        if not scratch.base:
+            size = product(scratch.shape).substitute({step.size: 1})
+            total = total + size * (1 if scratch.dtype == "bool" else 8)
+    return total
+
+
+def _handed_on(step: LoopStep) -> list[str]:
+    """The next carried values: sums grow in place, the others change all at once."""
+    variables = step.body.variables
+    grown = _grown(step)
+    spare = {name: other for name, other, _, _ in step.turns}
+    lines, names, values = [], [], []
+    for (name, _), node in zip(step.carries, step.body.results.values(), strict=False):
+        written = _carried(node, variables)
+        if name in grown:
+            lines += [f"{name} += {expression(term, variables)}" for term in node.args[1:]]
+        elif written != name:
+            if name in spare:
+                names.append(spare[name])
+                values.append(name)
+            names.append(name)
+            values.append(written)
+    return [*lines, f"{', '.join(names)} = {', '.join(values)}"] if names else lines
+
+
+def _grown(step: LoopStep) -> set[str]:
+    """The carried values to which each step only adds, and of which it hands on nothing else."""
+    variables = step.body.variables
+    nexts = {
+        name: node
+        for (name, _), node in zip(step.carries, step.body.results.values(), strict=False)
+    }
+    sums = {
+        name
+        for name, node in nexts.items()
+        if node.op is accumulate and node not in variables and variables.get(node.args[0]) == name
+    }
+
+    def read(name: str) -> bool:
+        """Is it read once it has grown, or handed on as something else?"""
+        later = [*nexts[name].args[2:], *(node for other, node in nexts.items() if other != name)]
+        return any(name in _mentioned(node, variables) for node in later)
+
+    return {name for name in sums if not read(name)}
+
+
+def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
+    """The variables in the expression of a node, and those whose memory they may share."""
+    found: set[str] = set()
+    known: dict[Node, Owners] = {}
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        if one in variables:
+            found.add(variables[one])
+            found.update(variables[owner] for owner in owners(one, known) if owner in variables)
+        else:
+            pending.extend(one.args)
+    return found
+
+
+def _carried(node: Node, variables: Mapping[Node, str]) -> str:
+    """What is carried: an array or a number of NumPy; one of Python has neither axes nor dtype."""
+    written = expression(node, variables)
+    return f"{DTYPES[node.type.dtype]}({written})" if node.static else written
+
+
+def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str]) -> list[str]:
+    """What a carried value starts from; what grows in place has to be an array of its own."""
+    start = _carried(initial, variables)
+    made = initial.op is full_array or (initial.args and initial.op is not RESULT)
+    own = made and variables.get(initial) in (None, name)
+    if grows and initial.rank and (not own or initial.op.view_of is not None):
+        return [f"{name} = {around('{0}.copy()', initial, variables)}"]
+    return [f"{name} = {start}"] if name != start else []
+
+
+def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[str]:
+    """The statement of an adjoint; where a node has several children, a line for each term."""
+    first, *others = step.adjoints
+    summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
+    if summed and not step.kernel:
+        lines = _sum_over_children(step, first, program)
+    else:
+        written = computed(step, program.variables, numbers)
+        lines = beside(written, _said(first, program))
+    more: dict[str, None] = {}
+    for other in others:
+        label = program.labels[other.of]
+        through = any(t.child is None or program.labels[t.child] != label for t in other.terms)
+        if f"d_{label}" != step.target:
+            said = f": {_said(other, program)}" if through else ""
+            more[f"# d_{label} = {step.target}{said}"] = None
+    lines += more
+    return lines
+
+
+def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[str]:
+    labels = program.labels
+    children = list(dict.fromkeys(labels[t.child] for t in adjoint.terms if t.child is not None))
+    shown = children if len(children) <= 5 else [*children[:4], f"{len(children) - 4} others"]
+    used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
+    lines = [f"# {labels[adjoint.of]} goes into {used}: its adjoint is the sum of what comes back"]
+    parts = list(zip(step.node.args, adjoint.terms, strict=True))
+    typed = typed_argument(step.node)
+    for start in range(0, len(parts), LONGEST_SUM):
+        lines.append(f"{step.target} {'+=' if start else '='} (")
+        for number, (arg, part) in enumerate(parts[start : start + LONGEST_SUM]):
+            subtracted = bool(number) and arg.op is negative and arg not in program.variables
+            text = expression(arg, program.variables)
+            if subtracted:
+                text = around("total - {0}", arg.args[0], program.variables).partition(" - ")[2]
+            text = f"{FLOAT}({text})" if start + number == typed else text
+            sign = "- " if subtracted else "+ " if number else ""
+            lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
+        lines.append(")")
+    return lines
+
+
+def _said(adjoint: Adjoint, program: Program) -> str:
+    """The terms, each once: several ways through nodes without a name are told alike."""
+    said = (term(part, adjoint.of, program) for part in adjoint.terms)
+    return " + ".join(dict.fromkeys(said))
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A result as it is returned: an expression, the same in parentheses where something follows
+    that binds tighter, and whether it lies in memory of others."""
+
+    text: str
+    operand: str
+    copied: bool
+
+    def part(self, subscript: str = "") -> str:
+        """It or a part of it, as an array of its own."""
+        after = f"{subscript}{'.copy()' if self.copied else ''}"
+        return f"{self.operand}{after}" if after else self.text
+
+
+def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned]:
+    """The results by name, as copies where they are not the caller's alone."""
+    copies = copied(program.results, taken)
+    found: dict[str, Returned] = {}
+    for name, node in program.results.items():
+        text = expression(node, program.variables)
+        if not node.rank:
+            number = f"{DTYPES[node.type.dtype]}({text})"
+            found[name] = Returned(number, number, copied=False)
+            continue
+        operand = around("{0}.copy()", node, program.variables).removesuffix(".copy()")
+        found[name] = Returned(text, operand, name in copies)
+    return found

@@ -1,0 +1,56 @@
+"""Comments beside statements: the statement of the graph, or the term of the chain rule."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import COTANGENT, Node, Term
+from graphc.ir.loop import BOUND, LOOP
+from graphc.plan.lower import Program
+from graphc.source import Span
+from graphc.syntax.format.canonical import on_one_line
+
+LONGEST = 60
+LONGEST_USE = 30  # of a block, before a statement of it
+
+
+def place(node: Node) -> str:
+    """`h = relu(z)`, `dense(8) as up: y = act(x @ W + b)`: the statement that made the node; of a
+    block, behind its use."""
+    origin = node.origin
+    if origin is None:
+        return ""
+    text = _quoted(origin.span, LONGEST)
+    return text if origin.used is None else f"{_quoted(origin.used.span, LONGEST_USE)}: {text}"
+
+
+def _quoted(span: Span, longest: int) -> str:
+    return shortened(on_one_line(span, longest), longest)
+
+
+def shortened(text: str, longest: int = LONGEST) -> str:
+    """Text from the source on one line of printable characters, fit for a comment."""
+    words = " ".join(text.split())
+    plain = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
+    )
+    return plain if len(plain) <= longest else plain[: longest - 1] + "…"
+
+
+def term(one: Term, of: Node, program: Program) -> str:
+    """A term of the chain rule: `(∂z/∂W)ᵀ d_z`, `∂a/∂z ⊙ d_a`.
+
+    The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
+    """
+    labels = program.labels
+    if one.child is None:
+        if one.value.op is BOUND:
+            return "from the step after"
+        return f"cotangent of {'the output ' if one.value.op is COTANGENT else ''}{labels[of]}"
+    if one.child.op is LOOP:
+        return f"back through {labels[one.child]}"
+    child, parent = labels[one.child], labels[of]
+    if child == parent:  # parts of one value, which have no names of their own
+        return f"back through {parent}"
+    adjoint = program.adjoints.get(one.child, f"d_{child}")
+    if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
+        return f"∂{child}/∂{parent} ⊙ {adjoint}"
+    return f"(∂{child}/∂{parent})ᵀ {adjoint}"

@@ -1,0 +1,127 @@
+"""The scratch of a program: the arrays that it computes in, taken before and given back after.
+
+With them comes what depends on the dims alone, which is computed where they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import arguments_first
+from graphc.ir.types import Dtype, Shape
+from graphc.plan.lower import Program, Scratch, Step
+from graphc.plan.module import Compiled, Derived
+from graphc.targets.numpy.printing.comments import place
+from graphc.targets.numpy.printing.expression import DTYPES, computed, show
+from graphc.targets.numpy.printing.text import WIDTH, beside, function, listed, width
+
+SEVERAL = 12  # names: more are unpacked in brackets
+
+
+def within_scratch(program: Program, lines: list[str]) -> list[str]:
+    """The lines of a program between those that take its scratch and give it back."""
+    names = taken(program)
+    if not names:
+        return lines
+    arguments = ", ".join([_name(program), *_dims(program)])
+    long = len(names) > SEVERAL or width(", ".join(names)) > WIDTH - len(" = _scratch")
+    opening, closing = ("(", ") = _scratch") if long else ("", " = _scratch")
+    return [
+        f"_scratch = _take({arguments})",
+        *([f"{names[0]}, = _scratch"] if len(names) == 1 else listed(opening, names, closing)),
+        *lines,
+        f"_give(_scratch, {arguments})",
+    ]
+
+
+def taken(program: Program) -> list[str]:
+    """What a program takes: constants of its dims, and arrays to compute in."""
+    return [*program.shared, *(scratch.name for scratch in program.scratch)]
+
+
+def scratch_functions(compiled: Compiled) -> list[str]:
+    """The functions that make scratch, one for each program that needs some."""
+    return [_function(program) for program in programs(compiled) if taken(program)]
+
+
+def programs(compiled: Compiled) -> Iterator[Program]:
+    """Every program of the module, in each of its modes, also those of loops and blocks."""
+    functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
+    every = [each for one in functions for each in (one, *one.others)]
+    by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
+    yield from _within([*(one.program for one in every), *by_arrays])
+
+
+def _within(outer: Iterable[Program]) -> Iterator[Program]:
+    pending = list(outer)[::-1]
+    while pending:
+        program = pending.pop()
+        yield program
+        pending += [s.body for s in reversed(program.steps) if not isinstance(s, Step)]
+
+
+def _function(program: Program) -> str:
+    made = program.scratch
+    names = taken(program)
+    orders = {scratch.name: scratch.order for scratch in made}
+    return function(
+        f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
+        " -> tuple[Any, ...]:",
+        f"The arrays that `{program.label}` computes in."
+        + (" What comes before them it only reads." if program.shared else ""),
+        [
+            *(
+                line
+                for step in program.constants
+                for line in beside(computed(step, program.variables), place(step.node))
+            ),
+            *(f"{scratch.name} = {_made(scratch, orders)}" for scratch in made),
+            *listed("return (", names, ",)" if len(names) == 1 else ")"),
+        ],
+    )
+
+
+def _name(program: Program) -> str:
+    """Told apart by what stands behind the last `scratch`: a mode, a block, or both."""
+    return f"_{program.name}_scratch{program.label.removeprefix(program.name)}"
+
+
+def _dims(program: Program) -> list[str]:
+    """The dims that scratch and constants depend on."""
+    nodes = list(arguments_first(step.node for step in program.constants))
+    values: list[Any] = [one for node in nodes for one in (*node.attrs.values(), node.shape)]
+    values += [scratch.shape for scratch in program.scratch]
+    found: set[str] = set()
+    while values:
+        value = values.pop()
+        if isinstance(value, Dim):
+            found |= value.symbols
+        elif isinstance(value, tuple):
+            values += value
+    return sorted(found)
+
+
+def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
+    """New memory, or that of the base in another shape, with its axes in their places."""
+    shape = tuple(scratch.shape[axis] for axis in scratch.order)
+    if not scratch.base:
+        return new_array(scratch.shape, scratch.dtype, scratch.order)
+    base, order = scratch.base, orders[scratch.base]
+    if order != tuple(range(len(order))):
+        base = f"{base}.transpose({', '.join(map(str, order))})"
+    return f"{base}.reshape({show(shape)}){_back(scratch.order)}"
+
+
+def new_array(shape: Shape, dtype: Dtype, order: tuple[int, ...]) -> str:
+    """An expression for new memory whose axes lie in this order, the slowest first."""
+    lying = show(tuple(shape[axis] for axis in order))
+    return f"np.empty({lying}, {DTYPES[dtype]}){_back(order)}"
+
+
+def _back(order: tuple[int, ...]) -> str:
+    """Brings axes that are listed as they lie in memory into their places."""
+    if order == tuple(range(len(order))):
+        return ""
+    return f".transpose({', '.join(str(order.index(i)) for i in range(len(order)))})"

@@ -1,0 +1,44 @@
+"""What the functions of a module cost, in each mode that they can be computed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphc.ad.cost import Cost, cost
+from graphc.compile.clauses import cheapest
+from graphc.compile.functions import halves, made_of
+from graphc.compile.stages import Options, model_of
+from graphc.elaborate.names.model import Model
+from graphc.ir.session import compilation
+from graphc.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A function of the module, and its cost by mode; without a choice of mode under ""."""
+
+    name: str
+    costs: Mapping[str, Cost]
+
+    @property
+    def chosen(self) -> str:
+        return cheapest(self.costs)
+
+
+def price(
+    source: Source, options: Options, folder: Path | None
+) -> tuple[Model, tuple[Priced, ...]]:
+    """What the functions of a source's module cost in each mode; raises GraphError."""
+    with compilation():
+        model = model_of(source, options, folder)
+        split = halves(model, options)
+        forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
+        derived = [
+            Priced(
+                one.name, {mode: made.cost for mode, made in made_of(model, one, options).items()}
+            )
+            for one in model.derivations
+        ]
+    return model, (forward, *([backward] if split.backward.results else []), *derived)

@@ -1,0 +1,145 @@
+"""Formulas of values and pullbacks, printed from the graphs that the table gives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from graphc.ad.reverse import pullback
+from graphc.elaborate.build import elaborate
+from graphc.ir.graph import COTANGENT, Graph, Node, arguments_first, building, source
+from graphc.ops import Function
+from graphc.optimise.passes import simplify
+from graphc.source import Source
+from graphc.syntax.parse.parser import parse
+from graphc.views.reference.formulas import ATOM, CALLED, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
+from graphc.views.reference.samples import Sample, sample
+
+LONGEST = 160
+"""Formulas of more characters say less than a name."""
+
+VALUE = "the value"
+"""A name that no argument has."""
+
+Written = tuple[str, int]
+
+
+def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
+    """The value of a function's sample call, and the cotangent of each argument of it."""
+    if function.name in LONG:
+        value, back = LONG[function.name]
+        return (
+            value
+            if " = " in value or "= \\sum" in value
+            else f"{_result(sample(function))} = {value}",
+            back,
+        )
+    shown = sample(function)
+    if shown.results > 1:
+        return _call(shown), ()
+    with building():
+        model = elaborate(parse(Source("sample", shown.graph)))
+        inputs = {one.node: one.name for one in model.inputs}
+        output = model.outputs[0]
+        left = output.name
+        value = _short(f"{left} = {written(output.node, inputs)}", _call(shown))
+        wrt = [n for n, name in inputs.items() if name in shown.differentiable]
+        if output.type.dtype != "float" or not wrt:
+            return value, ()
+        seed = source(COTANGENT, left, output.node.type)
+        adjoints = pullback([(output.node, seed)], wrt)
+        flown = {inputs[node]: adjoints[node].value for node in wrt if node in adjoints}
+        whole = simplify(Graph("", {VALUE: output.node, **flown}, {}))
+        names = {**inputs, seed: rf"\bar {left}"}
+        if whole.results[VALUE] not in inputs:
+            names[whole.results[VALUE]] = left
+        back = tuple(
+            _short(rf"\bar {_symbol(name)} = {written(whole.results[name], names)}", "")
+            for name in flown
+        )
+        zeros = tuple(rf"\bar {_symbol(inputs[node])} = 0" for node in wrt if node not in adjoints)
+    return value, (*filter(None, back), *zeros)
+
+
+def _result(shown: Sample) -> str:
+    return shown.outputs[0]
+
+
+def _call(shown: Sample) -> str:
+    """The call itself, where it has no shorter formula."""
+    name, _, rest = shown.call.partition("(")
+    plain = rest.replace("_", r"\_").replace("*", r"\cdot ").replace('"', "")
+    left = ", ".join(re.sub(r"(\d)", r"_\1", name) for name in shown.outputs)
+    return rf"{left} = {_operator(name)}({plain}"
+
+
+def _short(formula: str, instead: str) -> str:
+    return formula if len(formula) <= LONGEST else instead
+
+
+def _symbol(name: str) -> str:
+    return name if len(name) == 1 else r"\mathit{" + name.replace("_", r"\_") + "}"
+
+
+def _operator(name: str) -> str:
+    return r"\operatorname{" + name.replace("_", r"\_") + "}"
+
+
+def written(root: Node, names: Mapping[Node, str]) -> str:
+    """A node in LaTeX, with the names of those that have one."""
+    found: dict[Node, Written] = {}
+    for node in arguments_first([root], ()):
+        if node in names:
+            name = names[node]
+            found[node] = (name if name.startswith("\\") else _symbol(name), ATOM)
+        else:
+            found[node] = _node(node, [found[arg] for arg in node.args])
+    return found[root][0]
+
+
+def _node(node: Node, args: Sequence[Written]) -> Written:
+    if node.value is not None:
+        return _number(node.value)
+    if node.op.name == "dim":
+        return str(node.attrs["value"]).replace("*", r"\,"), ATOM
+    match node.op.name:
+        case "*":
+            (left, _), (right, _) = args
+            factors = [_bracketed(arg, PRODUCT) for arg in args]
+            if left == right:
+                return f"{_bracketed(args[0], ATOM)}^2", PRODUCT
+            dense = all(arg.rank for arg in node.args)
+            return (r" \odot " if dense else r"\,").join(factors), PRODUCT
+        case "where" if node.args[2].value == 0:
+            return rf"{_bracketed(args[0], ATOM)} \odot {_bracketed(args[1], PRODUCT)}", PRODUCT
+        case "where":
+            _, this, other = args
+            chosen = rf"{args[0][0]} \odot {_bracketed(this, PRODUCT)}"
+            if node.args[1].value == 1:
+                chosen = args[0][0]
+            return rf"{chosen} + [\lnot {args[0][0]}] \odot {_bracketed(other, PRODUCT)}", SUM
+        case "permute" if node.rank == 2:
+            return rf"{_bracketed(args[0], ATOM)}^{{\top}}", PRODUCT
+        case "accumulate":
+            return " + ".join(text for text, _ in args), SUM
+    if node.op.name not in OPERATIONS:
+        name = CALLED.get(node.op.name, node.op.name)
+        return f"{_operator(name)}({', '.join(text for text, _ in args)})", ATOM
+    level, template = OPERATIONS[node.op.name]
+    for name, value in node.attrs.items():
+        template = template.replace(f"{{{name}}}", _number(value)[0])
+    places = {"": SUM, "*": PRODUCT, "^": ATOM}
+    text = re.sub(r"<(\d)([*^]?)>", lambda m: _bracketed(args[int(m[1])], places[m[2]]), template)
+    return text, level
+
+
+def _number(value: object) -> Written:
+    if not isinstance(value, int | float):
+        return str(value), ATOM
+    text = NUMBERS.get(value) or f"{value:.6g}"
+    return text, SUM if text.startswith("-") else ATOM
+
+
+def _bracketed(one: Written, level: int) -> str:
+    text, found = one
+    return f"({text})" if found < level else text

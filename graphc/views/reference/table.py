@@ -1,0 +1,233 @@
+"""The table of operations: what each is called with, computes and prints, told from itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from inspect import getsource
+
+from graphc import ops
+from graphc.compile.stages import Options, Result, compile_text
+from graphc.ops import FUNCTIONS, Function
+from graphc.source import GraphError
+from graphc.targets.numpy.functions.record import bytes_of
+from graphc.views.reference.samples import Sample, sample
+
+SHAPES = {
+    "elementwise": "arguments broadcast as in NumPy; the result has their common shape",
+}
+FAMILIES = {
+    "elementwise": "elementwise: the Jacobian is diagonal",
+    "linear": "linear: the pullback is the transposed map",
+    "bilinear": "bilinear: linear in each argument",
+    "general": "general: a pullback of its own",
+    "constant": "constant: nothing flows back",
+    "composition": "composition of other operations",
+}
+
+CONVENTIONS = {
+    "relu": "relu(0): derivative 0. relu(nan) is nan.",
+    "leaky_relu": "leaky_relu(0): derivative is the slope.",
+    "max": "Ties share the cotangent evenly; nothing to compare is an error.",
+    "min": "Ties share the cotangent evenly; nothing to compare is an error.",
+    "maximum": "Ties share the cotangent evenly. maximum(nan, 1) is nan.",
+    "minimum": "Ties share the cotangent evenly. minimum(nan, 1) is nan.",
+    "maxpool": "Ties in a window share the cotangent evenly.",
+    "abs": "abs(0): derivative 0, of every order; abs(x)**2 is x**2.",
+    "sign": "The derivative is 0 everywhere.",
+    "floor": "The derivative is 0 everywhere.",
+    "bce_logits": "At logit 0 and target 0 the derivative by the logit is 1/2.",
+    "clip": "At a bound the derivative by x is 1.",
+    "sqrt": "sqrt(0): derivative inf.",
+    "log": "log(0) is -inf with derivative inf; log(-1) is nan with derivative -1.",
+    "norm": "norm(0): derivative 0, of every order; norm(x)**2 is smooth there.",
+    "std": "std of a constant: derivative 0, of every order; std(x)**2 is smooth there.",
+    "power": "0**0 is 1 with derivatives (0, 0); 0**(1/2) has derivative inf, 0**1 has 1, "
+    "0**-1 has -inf. Where the base is 0 and the exponent not negative, the exponent counts as "
+    "constant. A constant exponent computes no logarithm.",
+    "where": "What is not chosen gets a cotangent of 0; where its own derivative is infinite, "
+    "0 * inf is nan: make both branches finite.",
+    "logsumexp": "[1000, 1000]: derivative [1/2, 1/2]; all -inf: value -inf, derivative 0; "
+    "of nothing: -inf.",
+    "softmax": "All -inf: nan. [1e4, 0]: (1, 0).",
+    "log_softmax": "[-1e4, 0]: (-1e4, 0), exactly.",
+    "sigmoid": "Finite and without a warning at ±1000.",
+    "softplus": "Finite and without a warning at ±1000.",
+    "prod": "No division: of [0, 2, 3] the derivative is [6, 0, 0]; of nothing the value is 1.",
+    "cumprod": "No division: of [0, 2, 3] the derivative of the sum is [9, 0, 0].",
+    "xlogy": "xlogy(0, 0) is 0. At (0, y) the mixed second derivative is 1/y.",
+    "atan2": "atan2(0, 0): derivatives (0, 0), of every order.",
+    "arctan2": "arctan2(0, 0): derivatives (0, 0), of every order.",
+    "hypot": "hypot(0, 0): derivatives (0, 0), of every order.",
+    "mod": "mod(6, 3): derivatives (1, -2).",
+    "sum": "Of nothing: 0.",
+    "mean": "Of nothing: nan.",
+    "take": "For an index that occurs twice, cotangents add.",
+    "take_along_axis": "For an index that occurs twice, cotangents add.",
+    "pick": "For a label that occurs twice in a column, each row has its own cotangent.",
+    "scatter_add": "For an index that occurs twice, updates add.",
+    "ceil": "The derivative is 0 everywhere.",
+    "round": "Halves go to the even integer; the derivative is 0 everywhere.",
+    "heaviside": "At x = 0 the value is h, and the derivative by h is 1.",
+    "elu": "elu(0): derivative 1; from the second on those from below. Finite and without a "
+    "warning at ±1000.",
+    "celu": "celu(0): derivative 1; from the second on those from below. Finite and without a "
+    "warning at 1000.",
+    "silu": "Finite and without a warning at ±1000.",
+    "gelu": "Finite and without a warning at ±1000.",
+    "gelu_tanh": "Finite and without a warning at ±1000.",
+    "mish": "Finite and without a warning at ±1000.",
+    "log_sigmoid": "log_sigmoid(-1000) is -1000 with derivative 1.",
+    "tanh": "tanh(1000) is 1 with derivative 0.",
+    "softsign": "softsign(0): derivative 1, second derivative 0.",
+    "hardtanh": "At a bound the derivative is 1.",
+    "logaddexp": "[1000, 1000]: derivatives (1/2, 1/2); both -inf: value -inf, derivatives (0, 0).",
+    "logcumsumexp": "Where all so far is -inf the value is -inf and the derivative 0.",
+    "xlog1py": "xlog1py(0, -1) is 0. At (0, y) the mixed second derivative is 1/(1 + y).",
+    "cbrt": "cbrt(0): derivative inf.",
+    "logit": "logit(0) is -inf with derivative inf.",
+    "arcsin": "arcsin(1): derivative inf.",
+    "arccosh": "arccosh(1): derivative inf.",
+    "arcsinh": "Right at 1e30, whose square float32 does not hold.",
+    "erf": "erf(inf) is 1 with derivative 0.",
+    "erfc": "erfc(30) has underflowed, without a warning.",
+    "lgamma": "lgamma(0) is inf; right between the poles below 0.",
+    "sort": "Equal elements stay in their order, and so do their cotangents.",
+    "einsum": "An index twice in one operand is a diagonal.",
+    "det": "At singular matrices the derivative is the cofactors, 0 below rank n - 1; the second "
+    "is right there too, the third is nan.",
+}
+"""What is said of the hard points, by name; each is a test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An operation as a list shows it."""
+
+    name: str
+    signature: str
+    doc: str
+    module: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What one sample call compiles to; `bytes` are its arguments and results in float64."""
+
+    row: Row
+    sample: Sample
+    types: str
+    shapes: str
+    value: tuple[str, ...]
+    pullback: tuple[str, ...]
+    multiply_adds: str
+    bytes: str
+    conventions: str
+
+
+def rows() -> list[Row]:
+    """All operations, in the order of their declaration."""
+    return [row(function) for function in FUNCTIONS.values()]
+
+
+def row(function: Function) -> Row:
+    family = function.op.structure if function.op is not None else "composition"
+    return Row(function.name, function.signature, function.doc, module_of(function), family)
+
+
+def module_of(function: Function) -> str:
+    """The file of graphc/ops that declares a function: where its name is the first argument."""
+    if function.op is None:
+        return function.build.__module__.rpartition(".")[2]
+    return _declarations()[function.op.name]
+
+
+@cache
+def _declarations() -> dict[str, str]:
+    """The file that declares each operation."""
+    found: dict[str, str] = {}
+    for name in ops.__all__:
+        module = import_module(f"graphc.ops.{name}") if name.islower() else None
+        if module is not None:
+            declared = r'^(?:\w+(?:: Op)? = )?\w+\(\s*"(\w+)"'
+            for called in re.findall(declared, getsource(module), re.MULTILINE):
+                found.setdefault(called, name)
+    return found
+
+
+def details(function: Function) -> Details:
+    """The row with the code of a sample call."""
+    shown = sample(function)
+    result = _compiled(shown)
+    value, pullback = _statements(result)
+    shapes = [f"{name}: {type}" for name, type in shown.inputs.items()]
+    results = ", ".join(str(output.type) for output in result.model.outputs)
+    said = f"{', '.join(shapes)} -> {results}" if shapes else f"-> {results}"
+    kind = row(function).family
+    adds = re.search(r"'multiply_adds': \{\s*'forward': '?([^',]*)", result.text)
+    return Details(
+        row(function),
+        shown,
+        said,
+        SHAPES.get(kind, ""),
+        value,
+        pullback,
+        adds[1] if adds else "0",
+        str(bytes_of([d.node for d in (*result.model.inputs, *result.model.outputs)], 8)),
+        CONVENTIONS.get(function.name, ""),
+    )
+
+
+def _compiled(shown: Sample) -> Result:
+    """The sample with its pullback, or with its value alone where nothing can flow back."""
+    names = ", ".join(shown.outputs)
+    clauses = [f"value {names}"]
+    if shown.differentiable:
+        clauses.insert(0, f"vjp {names} wrt {', '.join(shown.differentiable)}")
+    for clause in clauses[:-1]:
+        try:
+            return compile_text(shown.graph, options=Options(derive=(clause,)))
+        except GraphError:
+            continue
+    return compile_text(shown.graph, options=Options(derive=(clauses[-1],)))
+
+
+def _statements(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The statements of the derived function that compute the value, and those that pull back."""
+    function = next(
+        node
+        for node in ast.parse(result.text).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith(("vjp_", "value_"))
+    )
+    value: list[str] = []
+    pullback: list[str] = []
+    for statement in function.body[1:]:
+        written = ast.unparse(statement)
+        if isinstance(statement, ast.Return):
+            for line in _returned(statement):
+                (pullback if line.startswith("d_") else value).append(line)
+        elif not isinstance(statement, ast.Delete) and not re.search(
+            r"\b_(enter|cotangent|expected|destinations)\(", written
+        ):
+            (pullback if re.search(r"\b(d|ct)_\w+", written) else value).append(written)
+    return tuple(value), tuple(pullback)
+
+
+def _returned(statement: ast.Return) -> Iterator[str]:
+    """What is returned under another name than its own, as assignments."""
+    for node in ast.walk(statement):
+        named: list[tuple[str, ast.expr]] = []
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outputs":
+            named = [(str(keyword.arg), keyword.value) for keyword in node.keywords]
+        elif isinstance(node, ast.Dict):
+            keys = [str(ast.literal_eval(key)) for key in node.keys if key is not None]
+            named = [(f"d_{key}", value) for key, value in zip(keys, node.values, strict=True)]
+        for name, value in named:
+            written = ast.unparse(value).removesuffix(".copy()")
+            if written != name:
+                yield f"{name} = {written}"
