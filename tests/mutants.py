@@ -30,7 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 STORE = ROOT / ".mutants"
-FOLDERS = ("calculus", "ops", "rewrite", "plan")
+FOLDERS = ("ad", "ops", "optimise", "plan")
 UNLIKE_A_MISTAKE = ("Variable", "Exception", "RemoveDecorator", "RShift", "LShift")
 """Operators of which nearly all mutants fail at the first import, or are never written."""
 PRELOADED = ("numpy", "scipy", "lark", "networkx", "typer", "pytest", "jax")
@@ -64,7 +64,7 @@ def sample(count: int, seed: int) -> list[Mutant]:
     places = sorted(
         (path, line, operator, number)
         for folder in FOLDERS
-        for path in sorted((ROOT / "graphc" / folder).glob("*.py"))
+        for path in sorted((ROOT / "graphc" / folder).rglob("*.py"))
         for line, operator, number in _places(path)
     )
     by_place: dict[tuple[Path, int], list[tuple[str, int]]] = {}

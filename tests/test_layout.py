@@ -14,8 +14,8 @@ from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import plus, times
 from graphc.ops.elementwise.elementary import cos, exp
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import sum_
-from graphc.ops.shape.movement import expand, reshape, transpose
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import expand, reshape, transpose
 from graphc.plan.order import in_order
 from graphc.plan.tiles.axis_classes import Classes
 from graphc.plan.tiles.memory_order import Order, orders, rows

@@ -22,7 +22,7 @@ from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.elementwise.elementary import tanh
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import reshape, transpose
+from graphc.ops.shape.shaping import reshape, transpose
 from graphc.optimise.memory.budget import amount, budget
 from graphc.optimise.memory.estimate import Sizes, bytes_of, liveness
 from graphc.sample import arguments

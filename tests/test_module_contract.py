@@ -682,7 +682,7 @@ def test_results_pickle(name: str, folder: Path) -> None:
 
 COMPILE = """
 import json, sys
-from graphc.pipeline import Options, compile_text
+from graphc.compile.stages import Options, compile_text
 options, texts = Options(level=sys.argv[1]), json.load(sys.stdin)
 texts = {name: compile_text(text, options=options).text for name, text in texts.items()}
 print(json.dumps(texts))

@@ -14,8 +14,8 @@ from conftest import LEVELS
 from typer.testing import CliRunner, Result
 
 from graphc.cli.app import app
+from graphc.cli.tables import scaled
 from graphc.compile.stages import Options, compile_file, load
-from graphc.views.schedule import scaled
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

@@ -24,8 +24,8 @@ WARM = f"""
 import json, sys, time
 from pathlib import Path
 start = time.process_time()
-from graphc.pipeline import compile_file, parse, read_source
-from graphc.syntax.parse import tokens_of
+from graphc.compile.stages import compile_file
+from graphc.syntax.parse.parser import parse, read_source, tokens_of
 imported = time.process_time() - start
 source = read_source("", Path(sys.argv[1]).read_bytes())
 tokens = len(tokens_of(source))
@@ -49,7 +49,7 @@ MEMORY = """
 import json, sys, tracemalloc
 from pathlib import Path
 import numpy as np
-from graphc.pipeline import compile_file, load
+from graphc.compile.stages import compile_file, load
 module = load(compile_file(Path(sys.argv[1])).text, "scanned")
 x = np.random.default_rng(0).normal(size=int(sys.argv[2]))
 params = module.init()

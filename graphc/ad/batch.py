@@ -24,7 +24,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.types import Mismatch, Type, same_shape
 from graphc.ops.define.batching import first
-from graphc.ops.shape.movement import broadcast_to, filled, full_array
+from graphc.ops.shape.shaping import broadcast_to, filled, full_array
 
 
 def batched(

@@ -10,7 +10,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import LOOP, Loop, body
 from graphc.ir.sizes import estimated
 from graphc.ops.linear.contraction import TYPICAL
-from graphc.ops.shape.movement import in_rows
+from graphc.ops.shape.shaping import in_rows
 
 WRITTEN = 8
 """An element that is written costs about as much time as this many multiply-adds of a product."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from graphc.ir.graph import Adjoint, Node, with_args
 from graphc.ir.loop import Rule, rebuild
 from graphc.ir.types import Mismatch
-from graphc.ops.shape.movement import broadcast_to
+from graphc.ops.shape.shaping import broadcast_to
 
 Pullback = Callable[..., dict[Node, Adjoint]]
 

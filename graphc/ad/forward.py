@@ -12,7 +12,7 @@ from graphc.ir.graph import Node, dag, stamped, topological
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ir.types import same_shape
 from graphc.ops.elementwise.arithmetic import total
-from graphc.ops.shape.movement import broadcast_to
+from graphc.ops.shape.shaping import broadcast_to
 
 
 def pushforward(

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphc.ir.graph import Node
 from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
-from graphc.ops.shape.movement import filled
+from graphc.ops.shape.shaping import filled
 
 Pushforward = Callable[..., dict[Node, Node]]
 

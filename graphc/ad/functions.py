@@ -21,7 +21,7 @@ from graphc.ir.graph import (
     with_args,
 )
 from graphc.ir.loop import LOOP, RESULT, rebuild
-from graphc.ops.shape.movement import filled
+from graphc.ops.shape.shaping import filled
 
 Pass = Callable[[Graph], Graph]
 

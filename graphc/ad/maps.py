@@ -23,7 +23,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.types import same
 from graphc.ops.define.batching import first
-from graphc.ops.shape.movement import arange, broadcast_to
+from graphc.ops.shape.shaping import arange, broadcast_to
 
 
 def side_by_side(

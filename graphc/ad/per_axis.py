@@ -30,9 +30,9 @@ from graphc.ops.elementwise.arithmetic import (
 )
 from graphc.ops.linear.diagonals import eye
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import count, mean, sum_
+from graphc.ops.reduce.reduction import count, mean, sum_
 from graphc.ops.select.indexing import scatter
-from graphc.ops.shape.movement import broadcast_to, expand, full_array, reshape
+from graphc.ops.shape.shaping import broadcast_to, expand, full_array, reshape
 
 
 @dataclass(frozen=True, slots=True)

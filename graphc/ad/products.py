@@ -10,7 +10,7 @@ from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
 from graphc.ir.loop import rebuild
 from graphc.ops.elementwise.arithmetic import identity, total
-from graphc.ops.shape.movement import filled, unindex
+from graphc.ops.shape.shaping import filled, unindex
 
 
 def tangents(

@@ -15,7 +15,7 @@ from graphc.ir.loop import LOOP, RESULT, RULED, moved_adjoints
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.define.families import composite
 from graphc.ops.elementwise.arithmetic import total
-from graphc.ops.shape.movement import broadcast_to, index, unbroadcast
+from graphc.ops.shape.shaping import broadcast_to, index, unbroadcast
 
 
 def pullback(

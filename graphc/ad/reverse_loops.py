@@ -24,7 +24,7 @@ from graphc.ir.loop import (
     same_steps,
 )
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.movement import filled, transpose
+from graphc.ops.shape.shaping import filled, transpose
 
 Pullback = Callable[..., dict[Node, Adjoint]]
 

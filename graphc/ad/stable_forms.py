@@ -15,7 +15,7 @@ from graphc.ops.elementwise.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.elementwise.arithmetic import absolute, minus, negative, plus, power, times
 from graphc.ops.elementwise.elementary import exp, expm1, hypot, log, log1mexp, log1p, sqrt
 from graphc.ops.elementwise.special import erf, erfc
-from graphc.ops.reduce.reductions import log_softmax, logsumexp, softmax, sum_
+from graphc.ops.reduce.reduction import log_softmax, logsumexp, softmax, sum_
 from graphc.ops.reduce.statistics import deviation, euclidean_norm, norm, variance
 
 

@@ -1,0 +1,1 @@
+"""Derivatives against numerical ones, at points of the domain."""

@@ -1,0 +1,1 @@
+"""The command `graphc`: a file for each command."""

@@ -76,7 +76,7 @@ def show_(
         return
     from rich.console import Console
 
-    from graphc.views.schedule import print_function, print_graph
+    from graphc.cli.tables import print_function, print_graph
 
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:

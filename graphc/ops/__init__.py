@@ -3,9 +3,9 @@
 from graphc.ops.define.functions import FUNCTIONS, Function, Parameter
 from graphc.ops.elementwise import activation, arithmetic, elementary, rounding, special
 from graphc.ops.linear import contraction, diagonals, einsum, products, solving
-from graphc.ops.reduce import cumulative, reductions, statistics
+from graphc.ops.reduce import cumulative, reduction, statistics
 from graphc.ops.select import indexing
-from graphc.ops.shape import composed, movement
+from graphc.ops.shape import moving, shaping
 from graphc.ops.windows import convolution, pooling
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Parameter",
     "activation",
     "arithmetic",
-    "composed",
     "contraction",
     "convolution",
     "cumulative",
@@ -22,11 +21,12 @@ __all__ = [
     "einsum",
     "elementary",
     "indexing",
-    "movement",
+    "moving",
     "pooling",
     "products",
-    "reductions",
+    "reduction",
     "rounding",
+    "shaping",
     "solving",
     "special",
     "statistics",

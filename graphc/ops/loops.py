@@ -8,7 +8,7 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, topological, with_args
 from graphc.ir.loop import Element, Loop, bound, changing, rebuild
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 
 
 def rolled(

@@ -8,7 +8,7 @@ from graphc.ir.graph import Node, Op
 from graphc.ir.loop import RESULT, Loop, arguments, body, result
 from graphc.ir.memo import remembered
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.movement import expand, full_array, in_rows, leading, reshape, transpose
+from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
 
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)

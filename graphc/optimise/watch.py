@@ -9,7 +9,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
 from graphc.ir.loop import BOUND, LOOP, RESULT, body, rebuild
 from graphc.ir.mapping import mapped
-from graphc.ops.shape.movement import full_array
+from graphc.ops.shape.shaping import full_array
 
 
 def _template(node: Node) -> str:

@@ -24,7 +24,7 @@ from graphc.ir.loop import (
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, handed_out

@@ -1,0 +1,1 @@
+"""Program to text, a folder for each target."""

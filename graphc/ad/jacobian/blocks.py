@@ -21,7 +21,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, dag
 from graphc.limits import Exceeded
 from graphc.ops.linear.diagonals import on_diagonals
-from graphc.ops.shape.movement import broadcast_to, in_order
+from graphc.ops.shape.shaping import broadcast_to, in_order
 
 Blocks = dict[tuple[str, str], Node]
 

@@ -12,7 +12,7 @@ from graphc.ad.products import adjoint_names, apart, gradients_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Graph, Node
 from graphc.ir.types import product
-from graphc.ops.shape.movement import concat, reshape, transpose
+from graphc.ops.shape.shaping import concat, reshape, transpose
 
 
 def jacobian(

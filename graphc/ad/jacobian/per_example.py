@@ -11,7 +11,7 @@ from graphc.ad.products import apart, directions, moved_to, tangent_names
 from graphc.ad.reverse import family_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
-from graphc.ops.shape.movement import transpose
+from graphc.ops.shape.shaping import transpose
 
 
 def gradients_apart(

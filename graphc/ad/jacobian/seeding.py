@@ -17,7 +17,7 @@ from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound, rebuild
 from graphc.ir.types import Shape, product
 from graphc.ops.linear.diagonals import eye
-from graphc.ops.shape.movement import broadcast_to, ones, reshape
+from graphc.ops.shape.shaping import broadcast_to, ones, reshape
 
 Pairs = dict[tuple[str, str], dict[int, int]]
 Label = tuple[str, int]

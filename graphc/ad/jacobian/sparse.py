@@ -21,7 +21,7 @@ from graphc.ir.loop import LOOP, RULED, rebuild
 from graphc.ir.types import Type, product
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
 from graphc.ops.select.indexing import gather, pick
-from graphc.ops.shape.movement import (
+from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
     concatenate,

@@ -14,7 +14,7 @@ from graphc.ir.loop import Rule, bound, rebuild, ruled
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops import Function, Parameter
 from graphc.ops.elementwise.arithmetic import hold
-from graphc.ops.shape.movement import filled
+from graphc.ops.shape.shaping import filled
 from graphc.source import did_you_mean
 from graphc.syntax import tree
 

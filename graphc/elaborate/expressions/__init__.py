@@ -1,0 +1,1 @@
+"""Expressions and subscripts: syntax and scope to a value."""

@@ -13,7 +13,7 @@ from graphc.ir.graph import Node
 from graphc.ir.types import known_facts, same
 from graphc.limits import RANK
 from graphc.ops.select.indexing import gather
-from graphc.ops.shape.movement import expand, index
+from graphc.ops.shape.shaping import expand, index
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import on_one_line

@@ -19,7 +19,7 @@ from graphc.limits import Exceeded
 from graphc.names import Scope as Names
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 

@@ -1,0 +1,1 @@
+"""Statements: declarations, equations, chains, loops and `derive` clauses."""

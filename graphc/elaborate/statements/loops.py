@@ -26,7 +26,7 @@ from graphc.ir.loop import make_loop, rebuild, result
 from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, show
 from graphc.limits import COPIES
 from graphc.ops.loops import rolled
-from graphc.ops.shape.movement import stack
+from graphc.ops.shape.shaping import stack
 from graphc.source import did_you_mean
 from graphc.syntax import tree
 

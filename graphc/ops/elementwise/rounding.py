@@ -13,7 +13,7 @@ from graphc.ops.elementwise.arithmetic import (
     maximum,
     remainder,
 )
-from graphc.ops.shape.movement import broadcast_to
+from graphc.ops.shape.shaping import broadcast_to
 
 round_ = elementwise(
     "round", numpy="np.rint({0})", partials=None, doc="The nearest integer, the even one of two."

@@ -1,6 +1,6 @@
 """The error function, the gamma function and its derivatives, which NumPy lacks.
 
-Their values come from `graphc.targets.numpy.runtime.special`, copied into the modules that need them.
+Their values come from `graphc.targets.numpy.runtime.special`, which is copied into modules.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Products of arrays, diagonals, factors, solutions of linear systems."""

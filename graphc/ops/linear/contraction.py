@@ -13,8 +13,8 @@ from graphc.ir.types import product
 from graphc.ops.define.families import to_int
 from graphc.ops.linear.diagonals import diagonal
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import sum_
-from graphc.ops.shape.movement import expand, in_order, reshape, transpose
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import expand, in_order, reshape, transpose
 
 Axes = tuple[str, ...]
 Term = tuple[Node, Axes]

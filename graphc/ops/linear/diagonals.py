@@ -12,7 +12,7 @@ from graphc.limits import Exceeded
 from graphc.ops.define.axis_maps import batch_axes, from_the_right
 from graphc.ops.define.batching import with_attrs
 from graphc.ops.define.families import composite, constant, first_to_float, linear
-from graphc.ops.reduce.reductions import sum_
+from graphc.ops.reduce.reduction import sum_
 
 
 def _matrix(x: Type, what: str) -> None:

@@ -12,7 +12,7 @@ from graphc.ir.graph import Node
 from graphc.ir.types import Mismatch, known_facts, product, same
 from graphc.ops.define.families import composite
 from graphc.ops.linear.contraction import contracted
-from graphc.ops.shape.movement import reshape, transpose
+from graphc.ops.shape.shaping import reshape, transpose
 from graphc.source import did_you_mean
 
 DOTS = "..."

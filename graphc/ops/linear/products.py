@@ -8,7 +8,7 @@ from graphc.ir.types import Dtype, Mismatch, Shape, Type, broadcast, product, sa
 from graphc.ops.define.axis_maps import aligned as aligned_axes
 from graphc.ops.define.batching import aligned, first
 from graphc.ops.define.families import bilinear
-from graphc.ops.shape.movement import expand, reshape, swapped
+from graphc.ops.shape.shaping import expand, reshape, swapped
 
 _MATMUL_HELP = (
     "`*` is elementwise; "

@@ -14,7 +14,7 @@ from graphc.ops.define.batching import aligned, over_elements
 from graphc.ops.define.families import all_to_float, bilinear, composite, general, to_float
 from graphc.ops.linear.diagonals import eye, tril, triu
 from graphc.ops.linear.products import outer, squeeze_last
-from graphc.ops.shape.movement import broadcast_to, expand, reshape, swapped, transpose
+from graphc.ops.shape.shaping import broadcast_to, expand, reshape, swapped, transpose
 
 
 def _square(x: Type, what: str) -> None:

@@ -19,9 +19,9 @@ from graphc.ops.define.families import (
 )
 from graphc.ops.elementwise.arithmetic import equal, isfinite, minimum, where
 from graphc.ops.elementwise.elementary import exp
-from graphc.ops.reduce.reductions import REDUCTION, Axes, reduced, reinserted
-from graphc.ops.shape.composed import flip
-from graphc.ops.shape.movement import concat, flatten, ones, part_of, reshape, transpose, zeros
+from graphc.ops.reduce.reduction import REDUCTION, Axes, reduced, reinserted
+from graphc.ops.shape.moving import flip
+from graphc.ops.shape.shaping import concat, flatten, ones, part_of, reshape, transpose, zeros
 
 # ---- the linear recurrence: what running products are differentiated by ----------------------
 

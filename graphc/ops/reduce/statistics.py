@@ -11,7 +11,7 @@ from graphc.ir.types import Mismatch, Type, demand
 from graphc.ops.define.families import composite, constant, general, normal_axis, to_float, to_int
 from graphc.ops.elementwise.arithmetic import absolute, divided, not_equal
 from graphc.ops.elementwise.elementary import sqrt
-from graphc.ops.reduce.reductions import (
+from graphc.ops.reduce.reduction import (
     REDUCTION,
     Axes,
     call,
@@ -23,7 +23,7 @@ from graphc.ops.reduce.reductions import (
     reinserted,
     sum_,
 )
-from graphc.ops.shape.movement import flatten
+from graphc.ops.shape.shaping import flatten
 
 # ---- norms -----------------------------------------------------------------------------------
 

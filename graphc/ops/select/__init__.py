@@ -1,0 +1,1 @@
+"""Elements chosen, sorted and added up by index."""

@@ -20,7 +20,7 @@ from graphc.ops.define.families import (
     to_int,
 )
 from graphc.ops.elementwise.arithmetic import equal
-from graphc.ops.shape.movement import (
+from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
     expand,

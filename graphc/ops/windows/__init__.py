@@ -1,0 +1,1 @@
+"""Operations over windows of the last axes: convolutions and pooling."""

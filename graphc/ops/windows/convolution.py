@@ -15,8 +15,8 @@ from graphc.ir.graph import Node, Op
 from graphc.ir.types import Mismatch, Shape, Type, demand, known_facts, product, same, show
 from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.families import composite, linear, to_float
-from graphc.ops.shape.composed import Pads, padded
-from graphc.ops.shape.movement import index, reshape, transpose
+from graphc.ops.shape.moving import Pads, padded
+from graphc.ops.shape.shaping import index, reshape, transpose
 
 Dims = tuple[Dim, ...]
 

@@ -18,9 +18,9 @@ from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.batching import whole_axis, with_attrs
 from graphc.ops.define.families import CAST, composite, general, linear, to_float
 from graphc.ops.elementwise.arithmetic import equal, maximum, plus
-from graphc.ops.reduce.reductions import max_, sum_
-from graphc.ops.shape.composed import filled_around, padded
-from graphc.ops.shape.movement import Item, broadcast_to, expand, index, subscript, whole_axes
+from graphc.ops.reduce.reduction import max_, sum_
+from graphc.ops.shape.moving import filled_around, padded
+from graphc.ops.shape.shaping import Item, broadcast_to, expand, index, subscript, whole_axes
 from graphc.ops.windows.convolution import (
     Dims,
     counts_of,

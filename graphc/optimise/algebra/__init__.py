@@ -1,0 +1,1 @@
+"""Rules that hold in the reals: fewer, cheaper operations, equal up to rounding."""

@@ -17,8 +17,8 @@ from graphc.ir.types import Type, is_one, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.fused import peak
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import max_, min_, sum_
-from graphc.ops.shape.movement import broadcast_to, expand, in_rows, reshape, transpose
+from graphc.ops.reduce.reduction import max_, min_, sum_
+from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.optimise.algebra.permutations import Order, permuted
 
 FREE = (expand, sum_, peak, max_, min_)

@@ -16,8 +16,8 @@ from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
 from graphc.ops.elementwise.elementary import exp
 from graphc.ops.fused import LARGEST, TINY, entries_added, limit, vdot, vecdot
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import sum_
-from graphc.ops.shape.movement import expand, in_rows, reshape, transpose
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import expand, in_rows, reshape, transpose
 
 LINEAR = frozenset({plus, minus, negative, times, matmul, vdot, vecdot, entries_added})
 SUMS = frozenset({matmul, vdot, vecdot, sum_})

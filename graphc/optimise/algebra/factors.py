@@ -13,7 +13,7 @@ from graphc.ir.types import fit_together, same_shape
 from graphc.ir.use_counts import Once, Rules
 from graphc.ops.define.batching import ranked
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, times
-from graphc.ops.shape.movement import expand, reshape, transpose
+from graphc.ops.shape.shaping import expand, reshape, transpose
 from graphc.optimise.algebra.lower_bounds import never_tiny
 
 MODERATE = 2.0**40

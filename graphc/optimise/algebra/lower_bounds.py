@@ -21,8 +21,8 @@ from graphc.ops.elementwise.arithmetic import (
 )
 from graphc.ops.elementwise.elementary import exp, sqrt
 from graphc.ops.fused import peak, square
-from graphc.ops.reduce.reductions import mean, sum_
-from graphc.ops.shape.movement import broadcast_to, expand, reshape, transpose
+from graphc.ops.reduce.reduction import mean, sum_
+from graphc.ops.shape.shaping import broadcast_to, expand, reshape, transpose
 
 DEPTH = 6
 """What is looked at is so many arguments away, or nearer."""

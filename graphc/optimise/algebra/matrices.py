@@ -9,7 +9,7 @@ from graphc.ir.use_counts import Once, Rules
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import expand, in_rows, reshape, swapped, transpose
+from graphc.ops.shape.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.optimise.algebra.permutations import permuted
 
 _WHOLE_VIEWS = (reshape, expand)

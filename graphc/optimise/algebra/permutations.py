@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from graphc.ir.graph import Node
 from graphc.ir.types import is_one, same_shape
-from graphc.ops.shape.movement import expand, reshape, transpose
+from graphc.ops.shape.shaping import expand, reshape, transpose
 
 Order = tuple[int, ...]
 

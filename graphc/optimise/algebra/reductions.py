@@ -12,8 +12,8 @@ from graphc.ops.define.families import normal_axes, stretched_axes
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import peak, square, vdot, vecdot
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import max_, min_, sum_
-from graphc.ops.shape.movement import broadcast_to, expand, full_array, in_order, reshape, transpose
+from graphc.ops.reduce.reduction import max_, min_, sum_
+from graphc.ops.shape.shaping import broadcast_to, expand, full_array, in_order, reshape, transpose
 from graphc.optimise.algebra.matrices import is_contiguous
 
 Axes = tuple[int, ...]

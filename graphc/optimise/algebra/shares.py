@@ -13,7 +13,7 @@ from graphc.ir.loop import RESULT, rebuild
 from graphc.ir.mapping import mapped
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import at_least_one
-from graphc.ops.shape.movement import broadcast_to, expand, reshape
+from graphc.ops.shape.shaping import broadcast_to, expand, reshape
 
 DEPTH = 6
 """What is looked at is so many arguments away, or nearer."""

@@ -9,7 +9,7 @@ from graphc.ir.use_counts import Once
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.diagonals import diagonal_matrix, fill_tril, tril, triu
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import broadcast_to, in_order, reshape
+from graphc.ops.shape.shaping import broadcast_to, in_order, reshape
 from graphc.optimise.algebra.matrices import typical
 from graphc.optimise.algebra.permutations import permuted, seen_through
 

@@ -11,7 +11,7 @@ from graphc.ir.graph import Node, as_node, with_args
 from graphc.ir.types import Mismatch, Shape, broadcast, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, power, times
 from graphc.ops.select.indexing import unpick
-from graphc.ops.shape.movement import broadcast_to, concat, expand, reshape, transpose, unindex
+from graphc.ops.shape.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
 from graphc.optimise.exact.unit_vectors import product_of_unit_vectors, product_with_unit_columns
 
 Rule = Callable[[Node], Node | None]

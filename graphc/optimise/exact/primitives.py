@@ -28,9 +28,9 @@ from graphc.ops.fused import (
     peak,
 )
 from graphc.ops.linear.products import outer
-from graphc.ops.reduce.reductions import count, largest, mean, sum_
+from graphc.ops.reduce.reduction import count, largest, mean, sum_
 from graphc.ops.select.indexing import gather, pick, unpick
-from graphc.ops.shape.movement import arange, expand, reshape
+from graphc.ops.shape.shaping import arange, expand, reshape
 from graphc.optimise.algebra.factors import sum_of
 
 SHORT = 128

@@ -8,7 +8,7 @@ from graphc.ir.types import same, same_shape
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.diagonals import identity_matrix
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import broadcast_to, expand, in_rows, reshape, transpose
+from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 
 
 def product_of_unit_vectors(node: Node) -> Node | None:

@@ -24,15 +24,7 @@ from graphc.ir.types import known_facts, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative
 from graphc.ops.elementwise.arithmetic import total as added
-from graphc.ops.shape.movement import (
-    arange,
-    broadcast_to,
-    concat,
-    expand,
-    index,
-    part_of,
-    transpose,
-)
+from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
 from graphc.optimise.loops.partition import Stages, is_free, is_list, is_zero
 from graphc.optimise.loops.step_sums import Steps, total
 

@@ -19,7 +19,7 @@ from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.linear.products import matmul, outer
-from graphc.ops.shape.movement import full_array, in_rows, index
+from graphc.ops.shape.shaping import full_array, in_rows, index
 
 LARGE = 4096
 """Elements from which on an array keeps a step busy: a call saved is little, a stack is much."""

@@ -27,7 +27,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, plus, times
-from graphc.ops.shape.movement import broadcast_to, filled
+from graphc.ops.shape.shaping import broadcast_to, filled
 from graphc.optimise.loops.partition import Stages, is_small, is_zero
 
 READING = 0.3

@@ -10,8 +10,8 @@ from graphc.ir.graph import Node, with_args
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import accumulate, negative, times
 from graphc.ops.linear.products import matmul, outer
-from graphc.ops.reduce.reductions import sum_
-from graphc.ops.shape.movement import broadcast_to, expand, reshape, transpose, unindex
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import broadcast_to, expand, reshape, transpose, unindex
 
 MOVING = (reshape, transpose, expand, broadcast_to, unindex, negative)
 """What is linear and costs less when it is done to the sum."""

@@ -1,0 +1,1 @@
+"""Less memory for more time: sinking, rematerialisation, checkpointing, and a search among them."""

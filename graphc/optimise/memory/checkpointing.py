@@ -19,7 +19,7 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ops.elementwise.arithmetic import minimum
-from graphc.ops.shape.movement import index, leading, reshape
+from graphc.ops.shape.shaping import index, leading, reshape
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
 
 

@@ -11,7 +11,7 @@ from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, topological
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, arguments, body
 from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.movement import expand, full_array, in_rows, leading, reshape, transpose
+from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
 
 WIDTHS = {"int": 8, "bool": 1}
 """Bytes of an element; a float has those of the module's dtype."""

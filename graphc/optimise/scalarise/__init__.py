@@ -1,0 +1,1 @@
+"""Arrays with small axes as vectors along their long one, or as numbers."""

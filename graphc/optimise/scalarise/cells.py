@@ -20,7 +20,7 @@ from graphc.ir.graph import CONSTANT, Node, intern
 from graphc.ir.types import Shape, Type
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times, where
 from graphc.ops.shape.assemble import assemble
-from graphc.ops.shape.movement import broadcast_to
+from graphc.ops.shape.shaping import broadcast_to
 from graphc.optimise.exact.identities import folded
 
 Cells = npt.NDArray[np.object_]

@@ -12,7 +12,7 @@ from graphc.ir.graph import Node
 from graphc.ir.types import same
 from graphc.ops.select.indexing import gather
 from graphc.ops.shape.assemble import bin_vector, take_vector
-from graphc.ops.shape.movement import arange, in_rows, index, transpose, unindex
+from graphc.ops.shape.shaping import arange, in_rows, index, transpose, unindex
 from graphc.optimise.scalarise.cells import (
     Cells,
     Grid,

@@ -10,7 +10,7 @@ from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ops.elementwise.python_floats import on_numbers
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, each
 from graphc.optimise.scalarise.small_axes import LONG, MOST_AXES, Expansion, operations
 

@@ -15,8 +15,8 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, as_node
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import maximum, minimum
-from graphc.ops.reduce.reductions import count, sum_
-from graphc.ops.shape.movement import concat
+from graphc.ops.reduce.reduction import count, sum_
+from graphc.ops.shape.shaping import concat
 from graphc.optimise.scalarise import index_rules as parts
 from graphc.optimise.scalarise.cells import (
     Cells,

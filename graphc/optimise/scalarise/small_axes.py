@@ -18,7 +18,7 @@ from graphc.ir.graph import SOURCES, Graph, Node, with_args
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.types import Shape, same_shape
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
 from graphc.optimise.scalarise.rules import rule_of
 

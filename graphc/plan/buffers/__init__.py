@@ -1,0 +1,1 @@
+"""Buffer assignment: which array each statement computes into, and what is alive when."""

@@ -14,7 +14,7 @@ from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, Loop
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Scope
-from graphc.ops.shape.movement import concatenate
+from graphc.ops.shape.shaping import concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Kernel, kernel, reduction
 from graphc.plan.lower import (

@@ -13,8 +13,8 @@ from graphc.ops.define.families import CAST, CAST_INT
 from graphc.ops.elementwise.arithmetic import accumulate, where
 from graphc.ops.fused import entries_added, kept
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import sum_
-from graphc.ops.shape.movement import concatenate, full_array, in_rows, reshape
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import concatenate, full_array, in_rows, reshape
 from graphc.plan.naming import template
 
 EVERY = frozenset(range(64))

@@ -16,7 +16,7 @@ from graphc.ops.fused import vdot
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.diagonals import tril, triu
 from graphc.ops.linear.products import outer
-from graphc.ops.shape.movement import broadcast_to, expand, in_rows, reshape, transpose
+from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.optimise.memory.estimate import MEANWHILE
 from graphc.plan.naming import template
 

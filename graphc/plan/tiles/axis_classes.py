@@ -11,7 +11,7 @@ from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.types import Shape, is_one, product, same
 from graphc.ops.fused import vdot, vecdot
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import expand, reshape
+from graphc.ops.shape.shaping import expand, reshape
 
 Axis = tuple[Node, int]
 

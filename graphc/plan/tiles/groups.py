@@ -10,7 +10,7 @@ from graphc.ir.loop import RESULT
 from graphc.ops.fused import vdot
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
-from graphc.ops.reduce.reductions import sum_
+from graphc.ops.reduce.reduction import sum_
 from graphc.plan.lower import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest
 

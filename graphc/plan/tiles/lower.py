@@ -17,7 +17,7 @@ from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Scope
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.assemble import assemble
-from graphc.ops.shape.movement import (
+from graphc.ops.shape.shaping import (
     Item,
     expand,
     in_rows,

@@ -16,7 +16,7 @@ from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.movement import (
+from graphc.ops.shape.shaping import (
     broadcast_to,
     concatenate,
     expand,

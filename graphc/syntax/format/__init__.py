@@ -1,0 +1,1 @@
+"""The canonical form of a text: the same tokens and comments, settled white space."""

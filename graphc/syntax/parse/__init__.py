@@ -1,0 +1,1 @@
+"""lark's parser and the records that it builds: the only room that knows lark."""

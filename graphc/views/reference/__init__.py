@@ -1,0 +1,1 @@
+"""The reference of operations, made from their table."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from inspect import getsource
+from types import ModuleType
 
 from graphc import ops
 from graphc.compile.stages import Options, Result, compile_text
@@ -152,8 +152,8 @@ def _declarations() -> dict[str, str]:
     """The file that declares each operation."""
     found: dict[str, str] = {}
     for name in ops.__all__:
-        module = import_module(f"graphc.ops.{name}") if name.islower() else None
-        if module is not None:
+        module = getattr(ops, name)
+        if isinstance(module, ModuleType):
             declared = r'^(?:\w+(?:: Op)? = )?\w+\(\s*"(\w+)"'
             for called in re.findall(declared, getsource(module), re.MULTILINE):
                 found.setdefault(called, name)

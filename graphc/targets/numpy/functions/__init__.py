@@ -1,0 +1,1 @@
+"""The functions of a module: forward, backward, what is derived, parameters, checks."""

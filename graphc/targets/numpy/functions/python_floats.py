@@ -17,7 +17,7 @@ from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.python_floats import LAZY
 from graphc.ops.shape.assemble import assemble
-from graphc.ops.shape.movement import index
+from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, is_structural_zero
 from graphc.optimise.scalarise.python_floats import InNumbers
 from graphc.plan.lower import Program, made, plan

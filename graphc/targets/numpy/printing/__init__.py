@@ -1,0 +1,1 @@
+"""Programs to Python statements, with the comments beside them."""

@@ -1,0 +1,1 @@
+"""Plain functions that are copied into the modules that need them."""

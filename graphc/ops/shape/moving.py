@@ -10,7 +10,7 @@ from graphc.ir.graph import OPERATORS, Node, Op, as_node
 from graphc.ir.types import Mismatch, Shape, Type, demand, is_one, known_facts
 from graphc.ops.define.batching import repeated
 from graphc.ops.define.families import all_to_float, composite, linear, normal_axes, normal_axis
-from graphc.ops.shape.movement import (
+from graphc.ops.shape.shaping import (
     broadcast_to,
     concat,
     expand,

@@ -21,7 +21,7 @@ from graphc.ops.define.families import (
 )
 from graphc.ops.elementwise.arithmetic import equal, isfinite, one_for_zero, where
 from graphc.ops.elementwise.elementary import exp, log
-from graphc.ops.shape.movement import expand
+from graphc.ops.shape.shaping import expand
 
 Axes = tuple[int, ...] | None
 REDUCTION = "x, axis: axes = none, keepdims: bool = false"
