@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import networkx as nx
 
@@ -329,7 +329,7 @@ class Graph:
     @property
     def nodes(self) -> tuple[Node, ...]:
         """Every node that a result reaches, arguments first."""
-        return tuple(arguments_first(self.results.values()))
+        return reached(self.results.values())
 
 
 def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
@@ -347,6 +347,17 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
                 pending.append(arg)
             graph.add_edge(arg, node, key=slot)
     return graph
+
+
+def reached(results: Iterable[Node]) -> tuple[Node, ...]:
+    """As `arguments_first`, found once in a compilation: pass after pass asks for it."""
+    made = table.get(None)
+    if made is None:
+        return tuple(arguments_first(results))
+    key = reached, tuple(results)
+    if key not in made.known:
+        made.known[key] = tuple(arguments_first(key[1]))
+    return cast("tuple[Node, ...]", made.known[key])
 
 
 def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iterator[Node]:

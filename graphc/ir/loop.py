@@ -17,6 +17,7 @@ from graphc.ir.graph import (
     arguments_first,
     as_node,
     intern,
+    reached,
     stamped,
     topological,
 )
@@ -216,17 +217,25 @@ def _changes(loop: Loop) -> set[Node]:
     return changing(loop.roots, loop.bound, loop.index)
 
 
-def everywhere(roots: Iterable[Node]) -> Iterator[Node]:
+def everywhere(roots: Iterable[Node]) -> tuple[Node, ...]:
     """Every node that the roots reach, also inside loops and stated derivatives, however deep."""
-    pending = list(arguments_first(roots))[::-1]
+    return _everywhere(tuple(roots))
+
+
+@remembered
+def _everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
+    found: dict[Node, None] = {}
+    pending = list(reversed(reached(roots)))
     while pending:
         node = pending.pop()
-        yield node
-        for inner in node.attrs.values():
-            if isinstance(inner, Loop):
-                pending.extend(reversed(body(inner)))
-            elif isinstance(inner, Rule):
-                pending.extend(reversed(list(arguments_first(inner.stated))))
+        if node in found:
+            continue
+        found[node] = None
+        if node.op is LOOP:
+            pending.extend(reversed(body(node.attrs["loop"])))
+        elif node.op is RULED:
+            pending.extend(reversed(reached(node.attrs["rule"].stated)))
+    return tuple(found)
 
 
 def inside_first(roots: Iterable[Node]) -> Iterator[Node]:
@@ -311,9 +320,17 @@ def rebuild(
     Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
     """
     new: dict[Node, Node] = dict(start or {})
-    for node in arguments_first(results, new):
+    _rebuild(new, results, replace_)
+    return new
+
+
+def _rebuild(new: dict[Node, Node], results: Iterable[Node], replace_: Replace) -> None:
+    """Add to the mapping what the results reach beyond it."""
+    for node in arguments_first(results, new) if new else reached(results):
+        if node in new:  # in the body of a loop
+            continue
         with stamped(node.origin, node.index[0]):
-            args = tuple(new[arg] for arg in node.args)
+            args = tuple([new[arg] for arg in node.args])
             if node.op is LOOP:
                 new[node] = _rebuilt(node, new, replace_)
             elif node.op is RULED:
@@ -322,14 +339,13 @@ def rebuild(
                 new[node] = result(args[0], node.attrs["number"])
             else:
                 new[node] = replace_(node, args)
-    return new
 
 
 def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
     """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
     loop: Loop = node.attrs["loop"]
     initials, sources, _ = arguments(node)
-    new.update(rebuild((*loop.bound, *loop.roots), replace_, new))
+    _rebuild(new, (*loop.bound, *loop.roots), replace_)
     moved = replace(
         loop,
         first=_moved(loop.first, replace_),
@@ -355,7 +371,7 @@ def _rebuilt(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
 
 def _rebuilt_rule(node: Node, new: dict[Node, Node], replace_: Replace) -> Node:
     rule: Rule = node.attrs["rule"]
-    new.update(rebuild((*rule.bound, *rule.stated), replace_, new))
+    _rebuild(new, (*rule.bound, *rule.stated), replace_)
     moved = Rule(
         new[rule.value],
         tuple(new[n] for n in rule.places),

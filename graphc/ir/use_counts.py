@@ -23,7 +23,7 @@ def reads_of(roots: Iterable[Node]) -> Counter[Node]:
     """
     roots = list(roots)
     reads = Counter(roots)
-    for node in dict.fromkeys(everywhere(roots)):
+    for node in everywhere(roots):
         reads.update(node.args)
         if node.op is LOOP:
             loop: Loop = node.attrs["loop"]

@@ -71,7 +71,7 @@ def _swapped(order: Order) -> Order:
 def arrange(graph: Graph) -> Graph:
     """Every chain with permutations in it is computed in the order that most of its neighbours
     wish."""
-    nodes = list(arguments_first(graph.results.values()))
+    nodes = graph.nodes
     chains = _chains(nodes)
     wishes = _wishes(graph, nodes, chains)
     permuted = {chains.find(node)[0] for node in nodes if node.op is transpose}

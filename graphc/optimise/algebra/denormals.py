@@ -31,7 +31,7 @@ def flush(graph: Graph) -> Graph:
     Not exact: off by up to 1e-306 (1e-35 in float32) of the largest exponential, which is 1. Where
     anything but linear operations reads it later it stays: a logarithm would see the difference.
     """
-    nodes = list(arguments_first(graph.results.values()))
+    nodes = graph.nodes
     shifted = [node for node in nodes if _is_shifted(node)]
     if not shifted:
         return graph
