@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from graphc.ad.batch import batched
 from graphc.ir.dims import Dim
+from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import (
     LOOP,
@@ -96,7 +97,7 @@ def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> lis
         for element, source in zip(loop.elements, sources, strict=True)
     }
     for one in inside:
-        linear = one.attrs["value"].linear_in(loop.index) if one.op is DIM else None
+        linear = linear_in(one.attrs["value"], loop.index) if one.op is DIM else None
         if linear is not None:
             factor, offset = linear
             leading[one] = arange(n=count) * factor + (offset + loop.first * factor)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from math import gcd
 from typing import TypeAlias
 
@@ -22,7 +22,7 @@ Monomial: TypeAlias = "tuple[tuple[Atom, int], ...]"
 Term: TypeAlias = "tuple[Monomial, int]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dim:
     """A polynomial with integer coefficients, equal to another when their normal forms are.
 
@@ -40,12 +40,19 @@ class Dim:
             return value
         if not isinstance(value, int):
             raise TypeError(f"a dim is made of integers, not of {type(value).__name__}")
-        return Dim((((), int(value)),)) if value else Dim()
+        return _number(value)
 
     @staticmethod
     def symbol(name: str) -> Dim:
         """Return the dim called `name`."""
         return from_atom(name)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.terms)
 
     def __add__(self, other: int | Dim) -> Dim:
         return _sum(self, Dim.of(other))
@@ -109,22 +116,22 @@ class Dim:
     def __rmod__(self, other: int) -> Dim:
         return Dim.of(other) % self
 
-    @property
+    @cached_property
     def offset(self) -> int:
         """The constant term."""
         return self.terms[-1][1] if self.terms and not self.terms[-1][0] else 0
 
-    @property
+    @cached_property
     def constant(self) -> int | None:
         """The value of a dim without symbols, else None."""
         return None if self.terms and self.terms[0][0] else self.offset
 
-    @property
+    @cached_property
     def atoms(self) -> tuple[Atom, ...]:
         """The symbols and floor divisions of the terms, each once, in order."""
         return tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
 
-    @property
+    @cached_property
     def symbols(self) -> frozenset[str]:
         """The names that occur, also those inside floor divisions."""
         found: set[str] = set()
@@ -132,11 +139,6 @@ class Dim:
             inside = {atom} if isinstance(atom, str) else atom.symbols
             found |= inside
         return frozenset(found)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The symbols, sorted."""
-        return tuple(sorted(self.symbols))
 
     @property
     def factors(self) -> int:
@@ -184,18 +186,6 @@ class Dim:
                 product *= value**power
             total += product
         return total
-
-    def linear_in(self, name: str) -> tuple[int, Dim] | None:
-        """Return (a, b) when the dim is `a*name + b`, with a nonzero and b free of `name`.
-
-        >>> Dim.of(3 - 2 * Dim.symbol("L")).linear_in("L") == (-2, Dim.of(3))
-        True
-        """
-        slope = dict(self.terms).get(((name, 1),))
-        if slope is None:
-            return None
-        rest = self - slope * Dim.symbol(name)
-        return None if name in rest.symbols else (slope, rest)
 
     def __str__(self) -> str:
         return self.python({})
@@ -282,7 +272,13 @@ def _collect(terms: Iterable[Term]) -> Dim:
     sums: dict[Monomial, int] = {}
     for monomial, coefficient in terms:
         sums[monomial] = sums.get(monomial, 0) + coefficient
-    return Dim(tuple(sorted((term for term in sums.items() if term[1]), key=_order)))
+    found = [term for term in sums.items() if term[1]]
+    return Dim(tuple(sorted(found, key=_order) if len(found) > 1 else found))
+
+
+@lru_cache(REMEMBERED)
+def _number(value: int) -> Dim:
+    return Dim((((), int(value)),)) if value else Dim()
 
 
 @lru_cache(REMEMBERED)

@@ -253,11 +253,24 @@ def _solve(zeros: Iterable[Dim]) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim
 
 def _solve_symbol(rule: Dim) -> tuple[str, Dim] | None:
     """Return the last symbol that the rule gives in terms of the others, and its value."""
-    for name in reversed(rule.names):
-        linear = rule.linear_in(name)
+    for name in sorted(rule.symbols, reverse=True):
+        linear = linear_in(rule, name)
         if linear is not None and abs(linear[0]) == 1:
             return name, -linear[0] * linear[1]
     return None
+
+
+def linear_in(dim: Dim, name: str) -> tuple[int, Dim] | None:
+    """Return (a, b) when the dim is `a*name + b`, with a nonzero and b free of `name`.
+
+    >>> linear_in(3 - 2 * Dim.symbol("L"), "L") == (-2, Dim.of(3))
+    True
+    """
+    slope = dict(dim.terms).get(((name, 1),))
+    if slope is None:
+        return None
+    rest = dim - slope * Dim.symbol(name)
+    return None if name in rest.symbols else (slope, rest)
 
 
 def _orient(zero: Dim) -> Dim:

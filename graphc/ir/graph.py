@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import networkx as nx
 
@@ -323,10 +323,6 @@ class Graph:
     labels: Mapping[Node, str] = field(default_factory=dict)
 
     @property
-    def dag(self) -> nx.MultiDiGraph[Node]:
-        return dag(self.results.values())
-
-    @property
     def nodes(self) -> tuple[Node, ...]:
         """Every node that a result reaches, arguments first."""
         return reached(self.results.values())
@@ -351,13 +347,12 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
 
 def reached(results: Iterable[Node]) -> tuple[Node, ...]:
     """As `arguments_first`, found once in a compilation: pass after pass asks for it."""
-    made = table.get(None)
-    if made is None:
-        return tuple(arguments_first(results))
-    key = reached, tuple(results)
-    if key not in made.known:
-        made.known[key] = tuple(arguments_first(key[1]))
-    return cast("tuple[Node, ...]", made.known[key])
+    made, key = table.get(None), (reached, tuple(results))
+    known = {} if made is None else made.known
+    found: tuple[Node, ...] | None = known.get(key)
+    if found is None:
+        found = known[key] = tuple(arguments_first(key[1]))
+    return found
 
 
 def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iterator[Node]:

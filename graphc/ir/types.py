@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from graphc.ir.dims import Dim
@@ -25,7 +26,7 @@ OUTER = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Type:
     """`float` is the module's one floating dtype; `int` is int64; a scalar has the shape ()."""
 
@@ -36,7 +37,7 @@ class Type:
     def rank(self) -> int:
         return len(self.shape)
 
-    @property
+    @cached_property
     def size(self) -> Dim:
         """How many elements."""
         return product(self.shape)
@@ -112,7 +113,7 @@ def demand(dim: Dim, otherwise: Mismatch) -> None:
 
 def same(one: Dim | int, other: Dim | int) -> bool:
     """Are two dims equal for every value of their symbols that the known facts admit?"""
-    return one == other or _facts.get().equal(Dim.of(one), Dim.of(other))
+    return one is other or one == other or _facts.get().equal(Dim.of(one), Dim.of(other))
 
 
 def same_shape(one: Sequence[Dim], other: Sequence[Dim]) -> bool:
@@ -124,8 +125,8 @@ def is_one(axis: Dim) -> bool:
 
 
 def product(axes: Sequence[Dim]) -> Dim:
-    total = Dim.of(1)
-    for axis in axes:
+    total = Dim.of(axes[0]) if axes else Dim.of(1)
+    for axis in axes[1:]:
         total = total * axis
     return total
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.ir.dims import Dim
+from graphc.ir.facts import linear_in
 from graphc.ir.graph import Node, topological, with_args
 from graphc.ir.loop import Element, Loop, bound, changing, rebuild
 from graphc.ops.shape.shaping import index
@@ -61,7 +62,7 @@ def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int]
     if len(moving) != 1 or items[moving[0]][0] != "at":
         return None
     position: Dim = items[moving[0]][1]
-    linear = position.linear_in(symbol)
+    linear = linear_in(position, symbol)
     if linear is None or abs(linear[0]) != 1:
         return None
     start = position.substitute({symbol: first})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.names.model import Declared, Model
 from graphc.ir.dims import Dim
+from graphc.ir.facts import linear_in
 from graphc.names import MODULE, Scope, fields, flat
 
 
@@ -110,8 +111,8 @@ def _record(function: str) -> str:
 def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) -> Binding | None:
     """The first axis that is linear in one dim that nothing has bound yet."""
     for declared, number, axis in axes:
-        unbound = [name for name in axis.names if name not in bound]
-        linear = axis.linear_in(unbound[0]) if len(unbound) == 1 else None
+        unbound = [name for name in sorted(axis.symbols) if name not in bound]
+        linear = linear_in(axis, unbound[0]) if len(unbound) == 1 else None
         if linear is not None:
             factor, offset = linear
             return Binding(unbound[0], declared, number, factor, offset)

@@ -54,7 +54,7 @@ class DimInfo:
     @property
     def variable(self) -> str:
         """What the symbol is called, in dims and in the module."""
-        return self.symbol.names[0]
+        return str(self.symbol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
 
 def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
     """A size with 32 for each dim that is not known."""
+    if dim.constant is not None:
+        return dim.constant
     return estimated(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **(known or {})})
 
 

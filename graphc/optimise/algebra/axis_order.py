@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from graphc.ir.graph import SOURCES, Graph, Node, arguments_first, intern, with_args
+from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.types import Type, is_one, same_shape

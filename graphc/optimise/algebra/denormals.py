@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from graphc.ir.graph import Graph, Node, arguments_first, with_args
+from graphc.ir.graph import Graph, Node, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times

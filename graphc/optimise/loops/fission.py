@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ad.batch import batched_node, typed
 from graphc.ir.dims import Dim
+from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, stamped, with_args
 from graphc.ir.loop import (
     BOUND,
@@ -217,7 +218,7 @@ class _Parting:
         """A number that depends on the index, as an array of those of all steps."""
         loop = self.loop
         if number.op is DIM:
-            linear = number.attrs["value"].linear_in(loop.index)
+            linear = linear_in(number.attrs["value"], loop.index)
             if linear is not None:
                 factor, offset = linear
                 positions = arange(n=loop.count)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import networkx as nx
 
 from graphc.ir.dims import Dim
+from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
@@ -184,7 +185,7 @@ class _Placing:
     def _is_affine(self, number: Node) -> bool:
         """Are the values that it has from step to step an array that is quickly made?"""
         if number.op is DIM:
-            return number.attrs["value"].linear_in(self.index) is not None
+            return linear_in(number.attrs["value"], self.index) is not None
         return all(arg not in self.unstackable for arg in number.args)
 
     def _beside(self, node: Node, other: Node) -> None:

@@ -93,7 +93,7 @@ def _arrays(begin: Entry) -> list[str]:
 
 
 def _dims(shape: Shape) -> set[str]:
-    return {name for axis in shape for name in axis.names}
+    return {name for axis in shape for name in axis.symbols}
 
 
 def _checked(begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool) -> list[str]:

@@ -66,7 +66,7 @@ def _shapes(
 ) -> list[str]:
     """The shapes of the gradients by path: an expression, or the lines of a dict."""
     if not one.per and tuple(declared) == compiled.model.params:
-        dims = sorted({name for d in declared for axis in d.shape for name in axis.names})
+        dims = sorted({name for d in declared for axis in d.shape for name in axis.symbols})
         return [f"_shapes({', '.join(f'{dim}={known(Dim.symbol(dim))}' for dim in dims)})"]
 
     def shape(d: Declared, _: str) -> str:

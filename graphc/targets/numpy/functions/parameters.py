@@ -32,7 +32,9 @@ def init(compiled: Compiled) -> str:
 
 def _dims(compiled: Compiled) -> list[str]:
     """The dims that the shapes of the parameters need."""
-    return sorted({name for d in compiled.model.params for axis in d.shape for name in axis.names})
+    return sorted(
+        {name for d in compiled.model.params for axis in d.shape for name in axis.symbols}
+    )
 
 
 def _shape(declared: Declared) -> str:
