@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from graphc.ad.functions import values
 from graphc.cli.app import app
 from graphc.compile.stages import Options, Result, compile_text, load
 from graphc.ir.dims import Dim
@@ -103,7 +104,7 @@ def test_liveness_of_a_graph_by_hand() -> None:
         z = tanh(y)
         view = transpose(z, axes=(1, 0))
         product = matmul(view, y)  # 128 bytes
-        graph = Graph("f", {"product": product, "y": y}, {})
+        graph = Graph("f", values({"product": product, "y": y}), {})
         sizes = Sizes({"N": 10})
         live = liveness(graph, sizes)
         assert [(node, now) for node, now in zip(live.order, live.live, strict=True)] == [
@@ -113,7 +114,7 @@ def test_liveness_of_a_graph_by_hand() -> None:
         assert [one.node for one in live.across(3)] == [y, z]
         assert str(bytes_of(y, 8)) == "32*N"
         assert str(bytes_of(view, 8)) == "0"
-        alone = Graph("f", {"product": product}, {})
+        alone = Graph("f", values({"product": product}), {})
         assert liveness(alone, sizes).peak == 768
         assert liveness(alone, sizes, kept=[z]).end == 448
         assert liveness(alone, sizes, given={y, z}).peak == 128
@@ -125,10 +126,10 @@ def test_in_place_an_operand_that_dies_gives_its_memory() -> None:
     with building():
         x = source(INPUT, "x", Type("float", (Dim.of(10),)))
         y = tanh(tanh(tanh(x)))
-        graph = Graph("f", {"y": y}, {})
+        graph = Graph("f", values({"y": y}), {})
         assert liveness(graph, Sizes({})).peak == 160
         assert liveness(graph, Sizes({}, in_place=True)).peak == 80
-        both = Graph("f", {"y": accumulate(y, y.args[0])}, {})
+        both = Graph("f", values({"y": accumulate(y, y.args[0])}), {})
         assert liveness(both, Sizes({}, width=4, in_place=True)).peak == 80
 
 
@@ -137,7 +138,7 @@ def test_a_reshape_of_a_transpose_is_a_copy() -> None:
         x = source(INPUT, "x", Type("float", (Dim.of(2), Dim.of(3))))
         turned = transpose(tanh(x), axes=(1, 0))
         flat = reshape(turned, shape=(Dim.of(6),))
-        assert liveness(Graph("f", {"flat": flat}, {}), Sizes({})).peak == 96
+        assert liveness(Graph("f", values({"flat": flat}), {}), Sizes({})).peak == 96
 
 
 @pytest.mark.parametrize("memory", ["100%", "60%", "25%"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import (
@@ -21,6 +21,7 @@ from graphc.ir.graph import (
     with_args,
 )
 from graphc.ir.loop import LOOP, RESULT, rebuild
+from graphc.ir.results import ResultKey, Role, gradient_by, value_of
 from graphc.ops.shape.shaping import filled
 
 Pass = Callable[[Graph], Graph]
@@ -37,7 +38,7 @@ class Split:
 
 def value(name: str, outputs: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
     """The outputs alone."""
-    return Graph(name, outputs, names)
+    return Graph(name, values(outputs), names)
 
 
 def gradient(
@@ -49,8 +50,8 @@ def gradient(
 ) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
     adjoints = pullback([(output[1], as_node(1.0))], [family_of(node) for node in wrt.values()])
-    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
-    first = {output[0]: output[1]} if with_value else {}
+    results = {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
+    first = values(dict([output])) if with_value else {}
     spoken = labels(adjoints.values(), names)
     return Graph(name, first | results, names, tuple(adjoints.values()), spoken)
 
@@ -66,9 +67,9 @@ def products(
         [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
         [family_of(node) for node in wrt.values()],
     )
-    results = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    results = {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
-    return Graph(name, {**outputs, **results}, names, tuple(adjoints.values()), spoken)
+    return Graph(name, values(outputs) | results, names, tuple(adjoints.values()), spoken)
 
 
 def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
@@ -80,9 +81,10 @@ def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[No
     }
     seeds = [(outputs[name], cotangent) for name, cotangent in cotangents.items()]
     adjoints = pullback(seeds, list(wrt.values()))
-    gradients = {f"d {path}": adjoint_of(adjoints, node) for path, node in wrt.items()}
+    results = values(outputs)
+    results |= {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
     spoken = labels(adjoints.values(), names)
-    return Graph("", {**outputs, **gradients}, names, tuple(adjoints.values()), spoken)
+    return Graph("", results, names, tuple(adjoints.values()), spoken, Role.HALVES)
 
 
 def moved(
@@ -97,18 +99,24 @@ def moved(
 
     new = rebuild(outputs.values(), replaced)
     called = {new[node]: name for node, name in names.items() if node in new}
-    return Graph("moved", {name: new[node] for name, node in outputs.items()}, called)
+    return Graph("moved", values({name: new[node] for name, node in outputs.items()}), called)
 
 
-def cut(graph: Graph, outputs: Iterable[str], fast: bool = False) -> Split:
-    """The two halves of a graph: what these outputs need is forward's.
+def values(outputs: Mapping[str, Node]) -> dict[ResultKey, Node]:
+    """Outputs as results."""
+    return {value_of(name): node for name, node in outputs.items()}
+
+
+def cut(graph: Graph, fast: bool = False) -> Split:
+    """The two halves of a graph: what the outputs need is forward's.
 
     Backward computes the rest from the cotangents and from those forward nodes that it reads,
     which are cached. A `fast` module computes what depends on the dims alone once for each half.
     """
-    forward = Graph("forward", {name: graph.results[name] for name in outputs}, graph.names)
-    results = {name: node for name, node in graph.results.items() if name not in forward.results}
-    backward = Graph("backward", results, graph.names, graph.adjoints, graph.labels)
+    outputs = {key: node for key, node in graph.results.items() if key.kind == "value"}
+    rest = {key: node for key, node in graph.results.items() if key not in outputs}
+    forward = Graph("forward", outputs, graph.names, role=Role.FORWARD)
+    backward = replace(graph, name="backward", results=rest, role=Role.BACKWARD)
     made = set(_changing(forward) if fast else dag(forward.results.values()))
     return Split(forward, backward, _read_by(backward, made))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from graphc.ad.forward import pushforward
-from graphc.ad.functions import adjoint_of, labels
+from graphc.ad.functions import adjoint_of, labels, values
 from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
 from graphc.ir.loop import rebuild
+from graphc.ir.results import ResultKey, gradient_by
 from graphc.ops.elementwise.arithmetic import identity, total
 from graphc.ops.shape.shaping import filled, unindex
 
@@ -18,8 +19,9 @@ def tangents(
 ) -> Graph:
     """The outputs, and the tangents (new sources, by path) pushed forward to them."""
     moved = pushforward(directions(wrt), outputs.values())
-    results = {f"t {out}": moved_to(moved, node) for out, node in outputs.items()}
-    return Graph(name, {**outputs, **results}, {**tangent_names(moved, names), **names})
+    results = values(outputs)
+    results |= {ResultKey("tangent", out): moved_to(moved, node) for out, node in outputs.items()}
+    return Graph(name, results, {**tangent_names(moved, names), **names})
 
 
 def hessian_products(
@@ -34,11 +36,13 @@ def hessian_products(
     gradients, adjoints = gradients_of(output, wrt)
     called = adjoint_names(adjoints.values(), names)
     moved = pushforward(directions(wrt), gradients.values())
-    products = {f"h {path}": moved_to(moved, node) for path, node in gradients.items()}
-    results = {f"d {path}": node for path, node in gradients.items()}
+    results = {gradient_by(path): node for path, node in gradients.items()}
+    results |= {
+        ResultKey("product", by=path): moved_to(moved, node) for path, node in gradients.items()
+    }
     spoken = tuple(adjoints.values())
     known = {**tangent_names(moved, {**called, **names}), **names}
-    return Graph(name, {**results, **products}, known, spoken, labels(spoken, names))
+    return Graph(name, results, known, spoken, labels(spoken, names))
 
 
 def gradients_of(

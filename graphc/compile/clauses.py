@@ -164,7 +164,7 @@ def _cheapest_by_path(
             continue
         graph = rewritten(graph, PASSES)
         for path in wrt:
-            own = {key: node for key, node in graph.results.items() if key.split(" ")[-1] == path}
+            own = {key: node for key, node in graph.results.items() if key.by == path}
             work[path][mode] = cost(replace(graph, results=own)).typical(dims)
     refused = {"mixed": 0}
     return {

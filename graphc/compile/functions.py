@@ -13,6 +13,7 @@ from graphc.compile.clauses import MODES, Made, cheapest, derivatives, winners
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import total
 from graphc.ir.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
+from graphc.ir.results import Role
 from graphc.limits import Exceeded
 from graphc.names import Scope, flat
 from graphc.optimise.memory.bound import Bound, Planned
@@ -86,7 +87,7 @@ def _canonical(written: str) -> str:
 def halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
     whole = rewritten(_both(model), LEVELS[options.level])
-    return cut(whole, [d.name for d in model.outputs], options.fast)
+    return cut(whole, options.fast)
 
 
 def _both(model: Model) -> Graph:
@@ -162,7 +163,7 @@ def watched_programs(model: Model) -> tuple[Program, ...]:
     begin = begin_of(model)
     sources = _sources(model, begin)
     whole = _both(model)
-    first = {d.name: whole.results[d.name] for d in model.outputs}
+    first = {key: node for key, node in whole.results.items() if key.kind == "value"}
     graphs = [replace(whole, name="forward", results=first, adjoints=())]
     graphs += [replace(whole, name="backward")] if len(first) < len(whole.results) else []
     for one in model.derivations:
@@ -203,7 +204,6 @@ class _Bounded:
 
 def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     """As much is computed again as it takes to keep within `options.memory`."""
-    outputs = [d.name for d in model.outputs]
     whole = _both(model)
     made = {one.name: made_of(model, one, options) for one in model.derivations}
     modes = [
@@ -213,7 +213,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     ]
 
     def finish(graph: Graph) -> Graph:
-        return rewritten(graph, (DERIVED if graph.name else LEVELS)[options.level])
+        return rewritten(graph, (LEVELS if graph.role is Role.HALVES else DERIVED)[options.level])
 
     sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     width = BYTES[model.dtype]
@@ -221,10 +221,10 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
 
     def peaks(graph: Graph) -> dict[str, int]:
         """The bytes at the peak of each function; the cache is backward's too."""
-        if graph.name:
+        if graph.role is Role.FUNCTION:
             one = _planned_function(clauses[graph.name], "", graph, model, begin, options)
             return {graph.name: live(one.program, width).peak.evaluate(sizes)}
-        split = cut(graph, outputs)
+        split = cut(graph)
         forward, backward = _planned_halves(model, split, begin, options)
         found = {"forward": live(forward.program, width, split.cached)}
         found |= {"backward": live(backward.program, width)} if split.backward.results else {}
@@ -232,7 +232,6 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
         return {name: one.peak.evaluate(sizes) + held.get(name, 0) for name, one in found.items()}
 
     bound = Bound(
-        outputs,
         Sizes(sizes, width, options.fast),
         begin.taken.union(begin.values),
         [d.name for d in model.dims if d.fixed is None],
@@ -243,7 +242,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     found = bound.within(parts, budget(options.memory))
     first, *rest = found.graphs
     graphs = dict(zip(modes, rest, strict=True))
-    return _Bounded(cut(first, outputs), made, graphs, found.planned, found.warnings)
+    return _Bounded(cut(first), made, graphs, found.planned, found.warnings)
 
 
 def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:

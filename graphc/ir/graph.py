@@ -15,6 +15,7 @@ import networkx as nx
 
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
+from graphc.ir.results import ResultKey, Role
 from graphc.ir.sizes import check_shape
 from graphc.ir.types import Type, assuming, promote
 from graphc.limits import Exceeded
@@ -310,17 +311,18 @@ class Adjoint:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Results by name and the nodes that they reach; `names` are the user's, by node.
+    """Results by what they are, and the nodes that they reach; `names` are the user's, by node.
 
     `adjoints` says which results of reverse mode are whose; `labels` names the nodes that it
     speaks of, also those without a name of their own.
     """
 
     name: str
-    results: Mapping[str, Node]
+    results: Mapping[ResultKey, Node]
     names: Mapping[Node, str]
     adjoints: tuple[Adjoint, ...] = ()
     labels: Mapping[Node, str] = field(default_factory=dict)
+    role: Role = Role.FUNCTION
 
     @property
     def nodes(self) -> tuple[Node, ...]:

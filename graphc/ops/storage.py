@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from graphc.ir.graph import Node, Op
 from graphc.ir.loop import RESULT, Loop, arguments, body, result
 from graphc.ir.memo import remembered
+from graphc.ir.results import BLOCKS, ResultKey
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
 
@@ -120,7 +121,7 @@ def is_new(node: Node, views: Collection[Op]) -> bool:
     return True
 
 
-def copied(results: Mapping[str, Node], taken: Iterable[Node] = ()) -> set[str]:
+def copied(results: Mapping[ResultKey, Node], taken: Iterable[Node] = ()) -> set[ResultKey]:
     """The results that are returned as copies: none has memory of an input, of what is `taken` or
     of a result before it.
 
@@ -129,11 +130,11 @@ def copied(results: Mapping[str, Node], taken: Iterable[Node] = ()) -> set[str]:
     """
     known: dict[Node, Owners] = {}
     seen = {owner for node in taken for owner in owners(node, known)}
-    found: set[str] = set()
-    for name, node in results.items():
+    found: set[ResultKey] = set()
+    for key, node in results.items():
         mine = owners(node, known)
-        views = ANY_ORDER if name.startswith(("J ", "H ")) else WHOLE_VIEWS
+        views = ANY_ORDER if key.kind in BLOCKS else WHOLE_VIEWS
         if node.rank and not (is_new(node, views) and seen.isdisjoint(mine)):
-            found.add(name)
+            found.add(key)
         seen |= mine if node.rank else set()
     return found

@@ -21,6 +21,7 @@ from graphc.ir.loop import (
     rebuild,
     result,
 )
+from graphc.ir.results import ResultKey, Role, numbered
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -147,7 +148,7 @@ class Program:
     name: str
     steps: tuple[AnyStep, ...]
     variables: Mapping[Node, str]
-    results: Mapping[str, Node]
+    results: Mapping[ResultKey, Node]
     labels: Mapping[Node, str]
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
@@ -282,10 +283,11 @@ def _loop_step(
     for old, moved in new.items():
         if old in names:
             names.setdefault(moved, names[old])
-    results = {f"{number}": new[n] for number, n in enumerate(loop.roots)}
+    results = {numbered(place): new[n] for place, n in enumerate(loop.roots)}
     adjoints = moved_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
-    body = _planned(Graph("", results, names, adjoints, labels), inside, (), scope, fast, single)
+    step = Graph("", results, names, adjoints, labels, Role.STEP)
+    body = _planned(step, inside, (), scope, fast, single)
     count = len(loop.carried)
     return LoopStep(
         node,

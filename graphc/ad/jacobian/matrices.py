@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from graphc.ad.functions import labels
+from graphc.ad.functions import labels, values
 from graphc.ad.jacobian.blocks import Blocks, blocks, blocks_apart
 from graphc.ad.jacobian.per_example import gradients_apart
 from graphc.ad.products import adjoint_names, apart, gradients_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Graph, Node
+from graphc.ir.results import MATRIX, ResultKey
 from graphc.ir.types import product
 from graphc.ops.shape.shaping import concat, reshape, transpose
 
@@ -26,19 +27,18 @@ def jacobian(
     with_value: bool,
     per: Dim | None = None,
 ) -> Graph:
-    """The blocks `J output path`, or the `matrix` of them; perhaps the outputs first.
+    """The blocks by output and path, or the `matrix` of them; perhaps the outputs first.
 
     `modes` are those of the paths, which are the same but where `per` keeps an axis apart.
     """
     called = dict(names)
     found = _blocks(outputs, wrt, modes, called, "J_{out}_{path}", per)
-    results = {f"J {out} {path}": block for (out, path), block in found.items()}
+    results = {ResultKey("jacobian", out, path): block for (out, path), block in found.items()}
     if matrix:
         rows = {out: node.rank for out, node in outputs.items()}
-        results = {"the matrix": _assembled(found, rows, wrt, 0 if per is None else 1)}
-        called[results["the matrix"]] = "J"
-    values = dict(outputs) if with_value else {}
-    return Graph(name, {**values, **results}, called)
+        results = {MATRIX: _assembled(found, rows, wrt, 0 if per is None else 1)}
+        called[results[MATRIX]] = "J"
+    return Graph(name, values(outputs if with_value else {}) | results, called)
 
 
 def _blocks(
@@ -66,7 +66,7 @@ def hessian(
     with_value: bool,
     per: Dim | None = None,
 ) -> Graph:
-    """The blocks `H path path`, or the symmetric `matrix`: the Jacobian of the gradients.
+    """The blocks by path and path, or the symmetric `matrix`: the Jacobian of the gradients.
 
     `per` an axis it is the Hessian of what each position contributes.
     """
@@ -79,15 +79,15 @@ def hessian(
     else:
         node, gradients = gradients_apart((output[0], node), wrt, called, per)
     found = _blocks(gradients, wrt, modes, called, "H_{out}_{path}", per)
-    results = {f"H {one} {other}": block for (one, other), block in found.items()}
+    results = {ResultKey("hessian", one, other): block for (one, other), block in found.items()}
     if matrix:
         ranks = {path: by.rank for path, by in gradients.items()}
         whole = _assembled(found, ranks, wrt, 0 if per is None else 1)
         other = transpose(whole, axes=(*range(whole.rank - 2), whole.rank - 1, whole.rank - 2))
-        results = {"the matrix": 0.5 * (whole + other)}
-        called[results["the matrix"]] = "H"
-    values = {output[0]: node} if with_value else {}
-    return Graph(name, {**values, **results}, called, spoken, labels(spoken, called))
+        results = {MATRIX: 0.5 * (whole + other)}
+        called[results[MATRIX]] = "H"
+    first = values({output[0]: node} if with_value else {})
+    return Graph(name, first | results, called, spoken, labels(spoken, called))
 
 
 def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graphc.ad.forward import pushforward
+from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import blocks_apart
 from graphc.ad.per_axis import Trace, trace
 from graphc.ad.products import apart, directions, moved_to, tangent_names
 from graphc.ad.reverse import family_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
+from graphc.ir.results import ResultKey, gradient_by
 from graphc.ops.shape.shaping import transpose
 
 
@@ -50,8 +52,9 @@ def gradient_per(
     """What each position of an axis contributes to a scalar, [P], and to its gradients by path."""
     called = dict(names)
     rows, found = gradients_apart(output, wrt, called, per)
-    results = {f"d {path}": members_first(path, block) for path, block in found.items()}
-    return Graph(name, ({output[0]: rows} if with_value else {}) | results, called)
+    results = values({output[0]: rows} if with_value else {})
+    results |= {gradient_by(path): members_first(path, block) for path, block in found.items()}
+    return Graph(name, results, called)
 
 
 def hessian_products_per(
@@ -68,9 +71,9 @@ def hessian_products_per(
     node, wrt, called = apart(output[1], wrt, names)
     _, gradients = gradients_apart((output[0], node), wrt, called, per)
     moved = pushforward(directions(wrt), gradients.values())
-    results = {f"d {path}": members_first(path, block) for path, block in gradients.items()}
-    products = {
-        f"h {path}": members_first(path, moved_to(moved, block))
+    results = {gradient_by(path): members_first(path, block) for path, block in gradients.items()}
+    results |= {
+        ResultKey("product", by=path): members_first(path, moved_to(moved, block))
         for path, block in gradients.items()
     }
-    return Graph(name, {**results, **products}, {**tangent_names(moved, called), **called})
+    return Graph(name, results, {**tangent_names(moved, called), **called})

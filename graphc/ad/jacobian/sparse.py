@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import PASSES
 from graphc.ad.jacobian.matrices import grouped
 from graphc.ad.jacobian.seeding import Pass, aligned_pairs
@@ -18,6 +19,7 @@ from graphc.ad.reverse import of_family
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
 from graphc.ir.loop import LOOP, RULED, rebuild
+from graphc.ir.results import DATA, INDICES, INDPTR
 from graphc.ir.types import Type, product
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
 from graphc.ops.select.indexing import gather, pick
@@ -110,17 +112,16 @@ def sparse_jacobian(
             data.append(reshape(_side_by_side(parts), shape=(whole,)))
             indices.append(reshape(_side_by_side(columns), shape=(whole,)))
     results = {
-        "the data": _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
-        "the indices": _end_to_end(indices) if indices else arange(n=Dim.of(0)),
-        "the indptr": _pointers(counts),
+        DATA: _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
+        INDICES: _end_to_end(indices) if indices else arange(n=Dim.of(0)),
+        INDPTR: _pointers(counts),
     }
     if any(_may_lack(z, wrt[path]) for path, z in keys.values()):
-        results["the data"] = where(results["the indices"] > 0, results["the data"], 0.0)
-        results["the indices"] = maximum(results["the indices"], 1)
-    results["the indices"] = results["the indices"] - 1
-    called |= {node: name.removeprefix("the ") for name, node in results.items()}
-    values = dict(moved) if with_value else {}
-    return Graph(name, {**values, **results}, called)
+        results[DATA] = where(results[INDICES] > 0, results[DATA], 0.0)
+        results[INDICES] = maximum(results[INDICES], 1)
+    results[INDICES] = results[INDICES] - 1
+    called |= {node: key.label for key, node in results.items()}
+    return Graph(name, values(moved if with_value else {}) | results, called)
 
 
 def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:

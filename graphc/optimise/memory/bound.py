@@ -9,14 +9,13 @@ from graphc.ad.functions import cut
 from graphc.ir.dims import total
 from graphc.ir.graph import SOURCES, Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, Loop
+from graphc.ir.results import ResultKind, Role
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
 from graphc.optimise.memory.estimate import Liveness, Sizes, holder, liveness
 from graphc.optimise.memory.search import Aim, fitted
 from graphc.optimise.passes import Pass
 from graphc.source import Diagnostic, GraphError, error
-
-HALVES = ("forward", "backward")
 
 PARTS = (1, 2, 4, 8)
 """What a graph is to keep within before it is finished: the bound divided by these."""
@@ -75,12 +74,11 @@ class _Part:
 class Bound:
     """What a module's functions have in common where their memory is bounded.
 
-    `outputs` are those of forward. `taken` are names that no index can have; `open` are the dims
-    that have no size. `planned` gives the peaks of a graph's functions as they will be written:
-    that is what is promised. `finish` is what else becomes of a graph.
+    `taken` are names that no index can have; `open` are the dims that have no size. `planned` gives
+    the peaks of a graph's functions as they will be written: that is what is promised. `finish` is
+    what else becomes of a graph.
     """
 
-    outputs: Sequence[str]
     sizes: Sizes
     taken: frozenset[str]
     open: Sequence[str]
@@ -101,7 +99,11 @@ class Bound:
             raise GraphError([_sizes_missing(self.open)]) from None
         reports = [each for _, found in made for each in found]
         over = [(one, part) for one, part in reports if one.planned > bytes]
-        asked = [pair for pair in over if len(graphs) == 1 or pair[0].name not in HALVES]
+        asked = [
+            (one, part)
+            for one, part in over
+            if len(graphs) == 1 or part.graph.role is Role.FUNCTION
+        ]
         if asked:
             mistakes = [_refused("E702", one, bytes, part) for one, part in asked]
             enough = amount(_rounded(max(one.planned for one, _ in asked))).replace(" ", "")
@@ -168,20 +170,20 @@ class Bound:
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Where as little as possible is to be alive: between the halves, or where most is."""
-        if graph.name:
+        if graph.role is Role.FUNCTION:
             live = liveness(graph, self.sizes)
             return live, live.highest
-        forward = set(arguments_first(graph.results[name] for name in self.outputs))
+        forward = set(arguments_first(n for k, n in graph.results.items() if k.kind == "value"))
         live = liveness(graph, self.sizes, first=forward)
         return live, len(forward) - 1
 
     def _parts(self, graph: Graph) -> dict[str, _Part]:
-        """The functions of a graph: two where it has no name."""
+        """The functions of a graph: two where it has both halves."""
         sizes = self.sizes
         nothing: frozenset[Node] = frozenset()
-        if graph.name:
+        if graph.role is Role.FUNCTION:
             return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
-        split = cut(graph, self.outputs)
+        split = cut(graph)
         cached = {holder(node) for node in split.cached}
         shared = [node for node in split.forward.results.values() if holder(node) in cached]
         copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
@@ -247,13 +249,24 @@ def _rounded(size: int) -> int:
     return -(-size // step) * step
 
 
+_RESULTS: Mapping[ResultKind, str] = {
+    "value": "`{0.of}`",
+    "gradient": "the gradient by `{0.by}`",
+    "tangent": "the tangent of `{0.of}`",
+    "product": "the product with the Hessian by `{0.by}`",
+    "jacobian": "the block of `{0.of}` by `{0.by}`",
+    "hessian": "the block by `{0.of}` and `{0.by}`",
+}
+"""What messages call the results of a function."""
+
+
 def _called(node: Node, graph: Graph) -> str:
     """What a value is to those who wrote the graph."""
-    results = {one: name for name, one in graph.results.items()}
+    results = {one: key for key, one in graph.results.items()}
     adjoints = {a.value: graph.names.get(a.of) for a in graph.adjoints}
     if node in results:
-        name = results[node]
-        return f"the gradient by `{name[2:]}`" if name.startswith("d ") else f"`{name}`"
+        key = results[node]
+        return _RESULTS.get(key.kind, "the {0.kind}").format(key)
     if adjoints.get(node):
         return f"the derivative by `{adjoints[node]}`"
     if node.op is RESULT:

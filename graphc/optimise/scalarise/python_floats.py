@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.results import ResultKey
 from graphc.ops.elementwise.python_floats import on_numbers
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, each
@@ -26,7 +27,7 @@ class InNumbers:
     """A graph of numbers; `arrays` are the original results, by the numbers in their places."""
 
     graph: Graph
-    arrays: Mapping[str, Grid]
+    arrays: Mapping[ResultKey, Grid]
 
 
 def by_number(graph: Graph) -> InNumbers | None:
@@ -38,18 +39,18 @@ def by_number(graph: Graph) -> InNumbers | None:
         return None
     expansion = Expansion(set(nodes))
     parted = expansion.graph(graph)
-    grids = {name: expansion.grid(node) for name, node in parted.results.items()}
+    grids = {key: expansion.grid(node) for key, node in parted.results.items()}
     cells = {
-        f"{name} {number}": cell
-        for name, grid in grids.items()
+        replace(key, number=number): cell
+        for key, grid in grids.items()
         for number, cell in enumerate(grid.nodes)
     }
-    flat = Graph(parted.name, cells, parted.names, parted.adjoints, parted.labels)
+    flat = replace(parted, results=cells)
     computed = [node for node in flat.nodes if not _is_given(node)]
     if len(computed) > FEW or not all(on_numbers(node.op) for node in computed):
         return None
     new = rebuild(cells.values(), _on_numbers)
-    moved = {name: Grid(each(new.__getitem__, grid.cells), None) for name, grid in grids.items()}
+    moved = {key: Grid(each(new.__getitem__, grid.cells), None) for key, grid in grids.items()}
     return InNumbers(mapped(flat, new), moved)
 
 

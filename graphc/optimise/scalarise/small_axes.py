@@ -8,7 +8,7 @@ makes zero, as in the seeds of Jacobians, is not computed at all.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -72,7 +72,7 @@ class Expansion:
             if adjoint.of in graph.names:
                 for part, place in self.parts(new.get(adjoint.value)):
                     spoken.setdefault(part, f"d_{graph.names[adjoint.of]}{place}")
-        return Graph(result.name, result.results, spoken, result.adjoints, result.labels)
+        return replace(result, names=spoken)
 
     def replaced(self, node: Node, args: tuple[Node, ...]) -> Node:
         """An array of its components in the place of a chosen node."""

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from graphc.ir.graph import Node, arguments_first
 from graphc.ir.loop import Loop
+from graphc.ir.results import gradient_by
 from graphc.ir.types import same
 from graphc.names import Scope, flat
 from graphc.ops.linear.products import matmul
@@ -34,7 +35,7 @@ def with_destinations(
     asked: dict[str, str] = {}
     wanted: dict[Node, str] = {}
     for path in wrt:
-        node = program.results[f"d {path}"]
+        node = program.results[gradient_by(path)]
         if behind[node] == 1 and not ("*" in path and node in read):
             wanted[node] = path
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped, topological
 from graphc.ir.loop import RESULT
+from graphc.ir.results import BLOCKS, numbered
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Scope
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -123,8 +124,8 @@ def _free(program: Program, kept: Collection[Node]) -> set[Node]:
     """
     found: set[Node] = set()
     bound = set(kept)
-    for name, node in program.results.items():
-        if name.startswith(("J ", "H ")):
+    for key, node in program.results.items():
+        if key.kind in BLOCKS:
             while node.op is transpose:
                 node = node.args[0]
             found.add(node)
@@ -230,7 +231,7 @@ class _Builder:
         # Functions of modes stand together.
         mode = self.program.label.removeprefix(self.program.name)
         name = self.names.fresh(f"block{mode}")
-        results = {str(number): new for number, (_, _, new) in enumerate(totals)}
+        results = {numbered(place): new for place, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
         used = {*_behind([*read, *(new for _, _, new, _ in outputs)], self.variables)}
         slices = [one for one in self.slices if one.node in used]

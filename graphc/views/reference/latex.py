@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from graphc.ad.reverse import pullback
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import COTANGENT, Graph, Node, arguments_first, building, source
+from graphc.ir.results import gradient_by, value_of
 from graphc.ops import Function
 from graphc.optimise.passes import simplify
 from graphc.source import Source
@@ -17,9 +18,6 @@ from graphc.views.reference.samples import Sample, sample
 
 LONGEST = 160
 """Formulas of more characters say less than a name."""
-
-VALUE = "the value"
-"""A name that no argument has."""
 
 Written = tuple[str, int]
 
@@ -49,12 +47,15 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
         seed = source(COTANGENT, left, output.node.type)
         adjoints = pullback([(output.node, seed)], wrt)
         flown = {inputs[node]: adjoints[node].value for node in wrt if node in adjoints}
-        whole = simplify(Graph("", {VALUE: output.node, **flown}, {}))
+        gradients = {gradient_by(name): node for name, node in flown.items()}
+        whole = simplify(Graph("", {value_of(left): output.node, **gradients}, {}))
         names = {**inputs, seed: rf"\bar {left}"}
-        if whole.results[VALUE] not in inputs:
-            names[whole.results[VALUE]] = left
+        if whole.results[value_of(left)] not in inputs:
+            names[whole.results[value_of(left)]] = left
         back = tuple(
-            _short(rf"\bar {_symbol(name)} = {written(whole.results[name], names)}", "")
+            _short(
+                rf"\bar {_symbol(name)} = {written(whole.results[gradient_by(name)], names)}", ""
+            )
             for name in flown
         )
         zeros = tuple(rf"\bar {_symbol(inputs[node])} = 0" for node in wrt if node not in adjoints)

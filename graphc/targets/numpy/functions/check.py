@@ -139,8 +139,8 @@ def _moved(compiled: Compiled, program: Program) -> str:
         for name, node in _shifts(program).items()
     ]
     outputs = [
-        f"{begin.fields[name]}={expression(node, program.variables)}"
-        for name, node in program.results.items()
+        f"{begin.fields[key.of]}={expression(node, program.variables)}"
+        for key, node in program.results.items()
     ]
     lines = [*taken, *body(program), *listed("return Outputs(", outputs, ")")]
     return function(

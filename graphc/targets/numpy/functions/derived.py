@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, TANGENT, Node
+from graphc.ir.results import ResultKey, ResultKind, value_of
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.record import annotation, needs_record
@@ -37,7 +38,7 @@ def gradients(
     compiled: Compiled, one: Derived, before: str = "", taken: Iterable[Node] = ()
 ) -> list[str]:
     """The return statement of gradients by path, in their places in `out`."""
-    rows = _by_path(compiled, one, "d", taken)
+    rows = _by_path(compiled, one, "gradient", taken)
     if one.numbers is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
     returned = "_gradients if out is None else _into(out, _gradients)"
@@ -45,14 +46,14 @@ def gradients(
 
 
 def _by_path(
-    compiled: Compiled, one: Derived, prefix: str, taken: Iterable[Node] = ()
+    compiled: Compiled, one: Derived, kind: ResultKind, taken: Iterable[Node] = ()
 ) -> list[str]:
     """The rows of a dict of results by path; a member of a family is a position of the whole."""
     declared = differentiated(compiled, one)
     written = returned(one.program, taken)
 
     def render(d: Declared, subscript: str = "") -> str:
-        return written[f"{prefix} {d.name}"].part(subscript)
+        return written[ResultKey(kind, by=d.name)].part(subscript)
 
     if compiled.level == "-O0":  # each path stands there as it is
         return dict_rows(declared, lambda d, _: render(d, member(d)))
@@ -189,7 +190,9 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
     record, values = valued(compiled, one, always_record=True)
     written = returned(one.program)
     called = compiled.begin.fields
-    fields = ", ".join(f"{called[name]}={written[f't {name}'].part()}" for name in one.outputs)
+    fields = ", ".join(
+        f"{called[name]}={written[ResultKey('tangent', name)].part()}" for name in one.outputs
+    )
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     return function(
         f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
@@ -210,7 +213,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
 def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
-    first, second = (_by_path(compiled, one, prefix) for prefix in "dh")
+    first, second = _by_path(compiled, one, "gradient"), _by_path(compiled, one, "product")
     return function(
         f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
@@ -236,8 +239,10 @@ def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tup
     written = returned(one.program)
     if len(one.outputs) == 1 and not always_record:
         (name,) = one.outputs
-        return annotation(one.program.results[name].type), written[name].part()
+        return annotation(one.program.results[value_of(name)].type), written[value_of(name)].part()
     begin = compiled.begin
     kind = begin.records[one.program.name] if needs_record(compiled, one) else "Outputs"
-    fields = ", ".join(f"{begin.fields[name]}={written[name].part()}" for name in one.outputs)
+    fields = ", ".join(
+        f"{begin.fields[name]}={written[value_of(name)].part()}" for name in one.outputs
+    )
     return kind, f"{kind}({fields})"

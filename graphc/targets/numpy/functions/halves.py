@@ -16,7 +16,7 @@ def forward(compiled: Compiled) -> str:
     one = compiled.forward
     written = returned(one.program, cached(compiled).values())
     called = compiled.begin.fields
-    outputs = ", ".join(f"{called[name]}={result.part()}" for name, result in written.items())
+    outputs = ", ".join(f"{called[key.of]}={result.part()}" for key, result in written.items())
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",

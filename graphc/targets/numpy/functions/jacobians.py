@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
+from graphc.ir.results import DATA, INDICES, INDPTR, MATRIX, ResultKey
 from graphc.ir.types import product
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
@@ -84,10 +85,10 @@ def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
     (rank,) = (d.node.rank for d in compiled.model.outputs if d.name == name)
 
     def block(d: Declared, _: str) -> str:
-        key = f"J {name} {d.name}"
+        result = written[ResultKey("jacobian", name, d.name)]
         if d.family is None:
-            return written[key].part()
-        return written[key].part(f"[{':, ' * rank}{position(d)}]")
+            return result.part()
+        return result.part(f"[{':, ' * rank}{position(d)}]")
 
     return dict_rows(differentiated(compiled, one), block)
 
@@ -101,7 +102,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     paths = ", ".join(d.name for d in differentiated(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
-        matrix = returned(each.program)["the matrix"].part()
+        matrix = returned(each.program)[MATRIX].part()
         return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
 
     return function(
@@ -124,7 +125,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
 
     def lines(each: Derived, before: str) -> list[str]:
         written = returned(each.program)
-        parts = [written[name].part() for name in ("the data", "the indices", "the indptr")]
+        parts = [written[key].part() for key in (DATA, INDICES, INDPTR)]
         return listed(
             f"return {before}sparse.csr_array(",
             [f"({', '.join(parts)})", f"shape=({rows}, {columns})"],
@@ -165,7 +166,7 @@ def _rows(compiled: Compiled, one: Derived) -> list[str]:
     written = returned(one.program)
 
     def block(a: Declared, b: Declared) -> str:
-        result = written[f"H {a.name} {b.name}"]
+        result = written[ResultKey("hessian", a.name, b.name)]
         if a.family is None and b.family is None:
             return result.part()
         lead = [":"] if one.per else []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
+from graphc.ir.results import gradient_by
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.printing.families import count, dict_rows, slices
 from graphc.targets.numpy.printing.text import WIDTH, width
@@ -70,7 +71,7 @@ def _shapes(
         return [f"_shapes({', '.join(f'{dim}={known(Dim.symbol(dim))}' for dim in dims)})"]
 
     def shape(d: Declared, _: str) -> str:
-        node = one.program.results[f"d {d.name}"]
+        node = one.program.results[gradient_by(d.name)]
         sizes = [known(axis) for axis in (node.shape[1:] if d.family else node.shape)]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 

@@ -14,6 +14,7 @@ from itertools import product
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first
+from graphc.ir.results import ResultKey
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.python_floats import LAZY
 from graphc.ops.shape.assemble import assemble
@@ -101,26 +102,26 @@ def planned(
     proved = _proved(program)
     first = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
     results, packed = _packed(found, program, scope)
-    variables = {**program.variables, **{results[name]: v for name, v in packed.items()}}
+    variables = {**program.variables, **{results[key]: v for key, v in packed.items()}}
     whole = replace(program, name=arrays.name, variables=variables, results=results)
-    filled = tuple((variable, found.arrays[name]) for name, variable in packed.items())
+    filled = tuple((variable, found.arrays[key]) for key, variable in packed.items())
     return whole, Numbers(patterns, tuple(given[node] for node in first), filled, arrays)
 
 
 def _packed(
     found: InNumbers, program: Program, scope: Scope
-) -> tuple[dict[str, Node], dict[str, str]]:
+) -> tuple[dict[ResultKey, Node], dict[ResultKey, str]]:
     """The node of each result, and the variables of those that are arrays, each array once."""
     scope = Scope({*scope.taken, *program.variables.values()})
     results = {
-        name: _array(grid) if grid.cells.ndim else grid.nodes[0]
-        for name, grid in found.arrays.items()
+        key: _array(grid) if grid.cells.ndim else grid.nodes[0]
+        for key, grid in found.arrays.items()
     }
-    packed: dict[str, str] = {}
+    packed: dict[ResultKey, str] = {}
     seen: set[Node] = set()
-    for name, node in results.items():
+    for key, node in results.items():
         if node.rank and node not in seen:
-            packed[name] = scope.fresh(flat(re.sub(r"\W+", "_", name.removeprefix("the "))))
+            packed[key] = scope.fresh(flat(key.label))
             seen.add(node)
     return results, packed
 

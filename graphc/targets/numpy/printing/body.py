@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
 from graphc.ir.loop import RESULT, Loop, limit
+from graphc.ir.results import ResultKey
 from graphc.ir.types import product
 from graphc.ops.elementwise.arithmetic import accumulate, negative
 from graphc.ops.shape.assemble import assemble, is_complete
@@ -345,16 +346,16 @@ class Returned:
         return f"{self.operand}{after}" if after else self.text
 
 
-def returned(program: Program, taken: Iterable[Node] = ()) -> dict[str, Returned]:
-    """The results by name, as copies where they are not the caller's alone."""
+def returned(program: Program, taken: Iterable[Node] = ()) -> dict[ResultKey, Returned]:
+    """The results, as copies where they are not the caller's alone."""
     copies = copied(program.results, taken)
-    found: dict[str, Returned] = {}
-    for name, node in program.results.items():
+    found: dict[ResultKey, Returned] = {}
+    for key, node in program.results.items():
         text = expression(node, program.variables)
         if not node.rank:
             number = f"{DTYPES[node.type.dtype]}({text})"
-            found[name] = Returned(number, number, copied=False)
+            found[key] = Returned(number, number, copied=False)
             continue
         operand = around("{0}.copy()", node, program.variables).removesuffix(".copy()")
-        found[name] = Returned(text, operand, name in copies)
+        found[key] = Returned(text, operand, key in copies)
     return found
