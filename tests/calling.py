@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from conftest import LEVELS
 
-from graphc.compile import functions, stages
-from graphc.compile.stages import Options, load
+from graphc.compile import functions
+from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.ir.session import compilation
 from graphc.sample import arguments, sizes
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
@@ -48,8 +47,9 @@ def at_levels(
     else:
         source, folder = Source("graph", graph), None
     modules = {}
-    with compilation(), _derived_once():
-        model = stages.model_of(source, options, folder)
+    compilation = Compilation(source, options, folder)
+    model = compilation.model
+    with compilation.open(), _derived_once():
         for level in levels:
             compiled = functions.compiled_of(model, replace(options, level=level))
             for dtype in dtypes:

@@ -19,7 +19,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
-from graphc.compile.stages import Options, Result, compile_file, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_file, compile_text, load
 
 # The same examples each time, however busy the machine is: whether main is green is no matter of
 # chance. For others: `pytest --hypothesis-profile=default`.
@@ -64,7 +64,7 @@ def compiled(
     dims: Pairs = (),
     consts: tuple[tuple[str, str], ...] = (),
     level: str | None = None,
-) -> Result:
+) -> Compilation:
     """A text or a file, compiled at the level of the test or at that which is given."""
     return _compiled(text, dtype, derive, dims, consts, level or _level)
 
@@ -90,7 +90,7 @@ def _compiled(
     dims: Pairs,
     consts: tuple[tuple[str, str], ...],
     level: str,
-) -> Result:
+) -> Compilation:
     options = Options(dict(dims), dict(consts), dtype, derive, level)
     if isinstance(text, Path):
         return compile_file(text, options)

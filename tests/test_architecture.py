@@ -43,7 +43,7 @@ FLOORS = (
     {"plan"},
     {"plan/buffers"},
     {"plan/tiles"},
-    {"targets/numpy/printing", "targets/numpy/runtime"},
+    {"targets", "targets/numpy/printing", "targets/numpy/runtime"},
     {"targets/numpy/functions"},
     {"targets/numpy"},
     {"compile"},

@@ -15,21 +15,22 @@ from test_loops import CASES, Case
 from benchmarks.generated import WORKLOADS
 from graphc.ad.functions import rewritten
 from graphc.compile.clauses import derivatives
-from graphc.compile.stages import Options, Result, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import Graph, Node, building, topological
 from graphc.ir.loop import LOOP, RESULT, body
 from graphc.optimise.before_ad.stabilise import stabilise
-from graphc.optimise.passes import LEVELS
+from graphc.optimise.levels import FAST
 from graphc.sample import arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
+from graphc.targets.numpy.lowering import settle
 
 TOLERANCE = 1e-13
 
 
 @functools.cache
-def result(text: str, level: str, dtype: str = "float64") -> Result:
+def result(text: str, level: str, dtype: str = "float64") -> Compilation:
     return compile_text(text, options=Options(level=level, dtype=dtype))
 
 
@@ -161,7 +162,7 @@ def derived(text: str, function: str) -> Graph:
     model = stabilise(elaborate(parse(Source("graph", text))))
     (one,) = (d for d in model.derivations if d.name == function)
     made = next(iter(derivatives(model, one, ["reverse"]).values()))
-    return rewritten(made.graph, LEVELS["-O2"])
+    return rewritten(made.graph, (*FAST.halves, settle))
 
 
 def computes(node: Node) -> bool:

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 from test_architecture import FLOORS
 
-from graphc.compile.stages import Options, Result, compile_source, load
+from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.build import standard
 from graphc.optimise.passes import PASSES
 from graphc.sample import arguments, sizes
@@ -119,7 +119,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
-def compiled(fence: Fence) -> Result:
+def compiled(fence: Fence) -> Compilation:
     """What becomes of a program, with the files of its document beside it."""
     for other in fences(fence.document):
         if other.info.startswith("graph file="):
@@ -130,7 +130,7 @@ def compiled(fence: Fence) -> Result:
     return compile_source(Source(name, fence.text), options, Path())
 
 
-def keywords(result: Result, module: ModuleType) -> dict[str, Any]:
+def keywords(result: Compilation, module: ModuleType) -> dict[str, Any]:
     """Random arguments of the module's functions, by name, with the dims that nothing binds."""
     chosen = sizes(result.model)
     wanted = inspect.signature(module.forward).parameters

@@ -6,6 +6,7 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from sampling import DTYPES
 
 from graphc.compile.stages import Options, compile_file, compile_text, load
 from graphc.ir.use_counts import Rule
-from graphc.optimise import driver, passes
+from graphc.optimise import driver, levels
 from graphc.optimise.before_ad import canonical
 from graphc.sample import arguments
+from graphc.targets.numpy import lowering
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPHS = sorted(
@@ -154,7 +156,7 @@ def rules_of(*tables: Mapping[Any, tuple[Rule, ...]]) -> dict[str, Rule]:
     return {rule.__name__: rule for table in tables for rules in table.values() for rule in rules}
 
 
-FAST, EARLY = rules_of(driver.FAST_RULES, *driver.LAST_RULES), rules_of(canonical.EARLY)
+FAST, EARLY = rules_of(driver.FAST_RULES, *lowering.LAST_RULES), rules_of(canonical.EARLY)
 
 
 def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
@@ -165,9 +167,9 @@ def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
         return {op: rules for op, rules in kept.items() if rules}
 
     monkeypatch.setattr(driver, "FAST_RULES", only(driver.FAST_RULES))
-    monkeypatch.setattr(driver, "LAST_RULES", tuple(map(only, driver.LAST_RULES)))
+    monkeypatch.setattr(lowering, "LAST_RULES", tuple(map(only, lowering.LAST_RULES)))
     monkeypatch.setattr(canonical, "EARLY", only(canonical.EARLY))
-    monkeypatch.setitem(passes.LEVELS, "-O2", (driver.strengthen, driver.settle))
+    monkeypatch.setitem(levels.LEVELS, "-O2", replace(levels.FAST, halves=(driver.strengthen,)))
 
 
 def given(point: str, n: int) -> list[Any]:

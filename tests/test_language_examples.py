@@ -31,7 +31,7 @@ from language_references import (
     transformer,
 )
 
-from graphc.compile.stages import Result
+from graphc.compile.stages import Compilation
 from graphc.sample import arguments
 
 pytestmark = pytest.mark.levels
@@ -71,7 +71,7 @@ BUNDLE = PROGRAMS[8]
 BY_STEM = pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.stem)
 
 
-def compiled(program: Program) -> Result:
+def compiled(program: Program) -> Compilation:
     return conftest.compiled(EXAMPLES / f"{program.stem}.graph")
 
 

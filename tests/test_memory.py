@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from graphc.ad.functions import values
 from graphc.cli.app import app
-from graphc.compile.stages import Options, Result, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Graph, building, source
 from graphc.ir.types import Type
@@ -64,7 +64,7 @@ GRADIENTS = "\nderive value_and_grad loss wrt params as g"
 NETS = {"chain": chain(60), "repeat": repeated(100), "scan": scanned(1000)}
 
 
-def bounded(text: str, memory: str, level: str = "-O0") -> tuple[Result, ModuleType]:
+def bounded(text: str, memory: str, level: str = "-O0") -> tuple[Compilation, ModuleType]:
     result = compile_text(text, options=Options(memory=memory, level=level))
     return result, load(result.text, f"bounded_{next(_numbers)}")
 
@@ -90,7 +90,7 @@ def same(found: Any, expected: Any) -> bool:
     return np.asarray(found).tobytes() == np.asarray(expected).tobytes()
 
 
-def peaks(result: Result) -> dict[str, int]:
+def peaks(result: Compilation) -> dict[str, int]:
     return {one.name: one.planned for one in result.planned}
 
 

@@ -25,7 +25,7 @@ import pytest
 from conftest import LEVELS
 
 from graphc import sample
-from graphc.compile.stages import Options, Result, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.source import GraphError
 from graphc.targets.numpy.module import ready_made
@@ -132,7 +132,7 @@ def slots(program: str) -> tuple[str, ...]:
 # ---- what a program computes --------------------------------------------------------------------
 
 
-def compiled(program: str, variant: str, names: Names) -> Result:
+def compiled(program: str, variant: str, names: Names) -> Compilation:
     options = VARIANTS[variant]
     if options.memory:
         sizes = {names.get(dim, dim): size for dim, size in SIZES.items() if dim in slots(program)}
@@ -140,12 +140,12 @@ def compiled(program: str, variant: str, names: Names) -> Result:
     return compile_text(written(program, names), options=options)
 
 
-def results(made: Result) -> list[Any]:
+def results(made: Compilation) -> list[Any]:
     """What every function of the module gives for the same arguments, in the order of the text."""
     return list(_leaves(list(_results(load(made.text, "names"), made))))
 
 
-def _results(module: ModuleType, made: Result) -> Iterator[Any]:
+def _results(module: ModuleType, made: Compilation) -> Iterator[Any]:
     if hasattr(module, "CACHE"):
         module.CACHE = 200  # type: ignore[attr-defined]
     given = sample.arguments(made.model, seed=5)

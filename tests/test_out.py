@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 from conftest import module
 
-from graphc.compile import functions, stages
-from graphc.compile.stages import Options, compile_text, load
-from graphc.ir.graph import building
+from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.source import Source
 from graphc.targets.numpy.functions.derived import gradient_function
 
@@ -290,9 +288,9 @@ def test_without_out_nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_program_may_write_into_the_places() -> None:
     """The variables that it asks for hold the arrays of `out`, or None, by path or family."""
-    with building():
-        model = stages.model_of(Source("graph", NET), Options(), None)
-        compiled = functions.compiled_of(model, Options())
+    compilation = Compilation(Source("graph", NET))
+    compiled = compilation.programs
+    with compilation.open():
         (one,) = (d for d in compiled.derived if d.program.name == "grad_loss")
         asked = {"h.W": "out_h_W", "layer.*.fc.b": "out_b", "y.b": "out_y_b", "scale": "out_s"}
         text = gradient_function(compiled, replace(one, destinations=asked))

@@ -13,7 +13,7 @@ import numpy as np
 
 from graphc.check.domain import FAILURES, PARAMETER, PERFECT, settled
 from graphc.compile.functions import begin_of
-from graphc.compile.stages import Options, Result, compile_source, load
+from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
 from graphc.sample import arguments, sizes
 from graphc.source import Diagnostic, GraphError, Source, Span, error
@@ -55,7 +55,7 @@ class Compared:
 class Checked:
     """What became of a file: its module by level, all comparisons, and what is wrong."""
 
-    results: tuple[Result, ...]
+    results: tuple[Compilation, ...]
     compared: tuple[Compared, ...]
     mistakes: tuple[Diagnostic, ...]
 

@@ -22,7 +22,6 @@ from graphc.cli.options import (
 )
 from graphc.source import GraphError
 
-BYTES = {"float64": 8, "float32": 4}
 FARTHEST = 1 << 40  # no dim is looked at beyond this
 
 
@@ -35,7 +34,8 @@ def cost(
     derive: list[str] = DERIVE,
 ) -> None:
     """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""
-    from graphc.compile.stages import Options
+    from graphc.compile.stages import Compilation, Options
+    from graphc.ir.types import FLOAT_BYTES
     from graphc.syntax.parse.parser import read_source
     from graphc.views.cost import price
 
@@ -43,12 +43,12 @@ def cost(
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
     options = Options(dims(dim), pairs(const, "--const"), float_dtype(dtype), derive)
     try:
-        source = read_source(*read_bytes(file))
-        model, priced = price(source, options, folder(file))
+        compilation = Compilation(read_source(*read_bytes(file)), options, folder(file))
+        priced = price(compilation)
     except GraphError as wrong:
         show(wrong.diagnostics)
         raise typer.Exit(1) from None
-    rows = [row for one in priced for row in _rows(one, BYTES[model.dtype])]
+    rows = [row for one in priced for row in _rows(one, FLOAT_BYTES[options.dtype])]
     crossings = {one.name: found for one in priced if (found := crossovers(one.costs))}
     if format == "json":
         typer.echo(json.dumps({"functions": rows, "crossovers": crossings}, indent=2))

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from graphc.plan.buffers.report import Row
     from graphc.plan.module import Compiled, Derived
 
-BYTES = {"float64": 8, "float32": 4}
 WIDTH = 100  # of what is written to a file or a pipe
 
 
@@ -50,7 +49,7 @@ def show_(
     level: int = LEVEL,
 ) -> None:
     """Print the statements of each function of FILE in order: types, memory and multiply-adds."""
-    from graphc.compile.stages import Options, planned
+    from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
 
     if format not in ("text", "json"):
@@ -64,7 +63,9 @@ def show_(
         mode=one_mode(mode),
     )
     try:
-        with planned(read_source(*read_bytes(file)), options, folder(file)) as compiled:
+        compilation = Compilation(read_source(*read_bytes(file)), options, folder(file))
+        compiled = compilation.programs
+        with compilation.open():
             functions = [told_of(compiled, one) for one in _chosen(compiled, function)]
             graph = _graph(compiled)
     except GraphError as wrong:
@@ -109,10 +110,10 @@ def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
 
 def told_of(compiled: Compiled, one: Derived) -> dict[str, Any]:
     """A function as a record: its statements, its buffers, and what it comes to."""
-    from graphc.ir.types import Type
+    from graphc.ir.types import FLOAT_BYTES, Type
     from graphc.plan.buffers.report import live
 
-    width = BYTES[compiled.model.dtype]
+    width = FLOAT_BYTES[compiled.model.dtype]
     both = one is compiled.forward and bool(compiled.backward.wrt)
     found = live(one.program, width, compiled.cached if both else ())
     return {
@@ -175,13 +176,15 @@ def amount(dim: Dim) -> int | str:
 
 def _graph(compiled: Compiled) -> dict[str, Any]:
     """The graph itself: its dims, and what it is given."""
+    from graphc.ir.types import FLOAT_BYTES
+
     model = compiled.model
-    width = BYTES[model.dtype]
+    width = FLOAT_BYTES[model.dtype]
     sources = {"inputs": model.inputs, "params": model.params, "outputs": model.outputs}
     told: dict[str, Any] = {
         "name": model.name,
         "dtype": model.dtype,
-        "level": compiled.level,
+        "level": compiled.level.name,
         "dims": {one.name: one.fixed for one in model.dims},
     }
     for kind, declared in sources.items():

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from graphc import __version__
 from graphc.ad.functions import Split, both, cut, moved, rewritten
 from graphc.ad.reverse import family_of
 from graphc.compile.clauses import MODES, Made, cheapest, derivatives, winners
+from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import total
 from graphc.ir.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
 from graphc.ir.results import Role
+from graphc.ir.types import FLOAT_BYTES
 from graphc.limits import Exceeded
 from graphc.names import Scope, flat
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
 from graphc.optimise.memory.estimate import Sizes, size_of
-from graphc.optimise.passes import DERIVED, LEVELS, PASSES
-from graphc.optimise.scalarise.python_floats import by_number
-from graphc.plan.buffers.assign import in_memory
+from graphc.optimise.passes import PASSES, Pass
 from graphc.plan.buffers.destinations import with_destinations
 from graphc.plan.buffers.report import live
 from graphc.plan.lower import Program, plan
@@ -29,65 +28,19 @@ from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import indices
 from graphc.plan.signature import Entry, entry
 from graphc.plan.size_limits import beyond_any_machine, refused
-from graphc.plan.tiles.lower import in_blocks
 from graphc.plan.watched import watched
-from graphc.source import Diagnostic, GraphError, Source
-from graphc.syntax.format.canonical import on_one_line
-from graphc.targets.numpy.functions.python_floats import planned as planned_numbers
-from graphc.targets.numpy.functions.record import BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line may say beside the file: nothing that changes its mathematics.
-
-    `mode` is that of Jacobians and Hessians: forward, reverse or mixed; by default the cheapest.
-    `memory` bounds what each function takes, as in "256MB" or "50%". `trace` adds the function that
-    finds the first node which makes nan or an infinity. `rule` is the place of the only stated
-    derivative that counts, where that is to be checked alone.
-    """
-
-    dims: Mapping[str, int] = field(default_factory=dict)
-    consts: Mapping[str, str] = field(default_factory=dict)
-    dtype: str = "float64"
-    derive: Sequence[str] = ()
-    level: str = "-O0"
-    mode: str = ""
-    memory: str = ""
-    trace: bool = False
-    rule: str = ""
-
-    @property
-    def stated(self) -> dict[str, Any]:
-        """What is said beside the file and its level, in canonical spacing, in one order."""
-        given: dict[str, Any] = {
-            "dtype": self.dtype if self.dtype != "float64" else "",
-            "dim": {name: self.dims[name] for name in sorted(self.dims)},
-            "const": {name: _canonical(self.consts[name]) for name in sorted(self.consts)},
-            "derive": [_canonical(text) for text in self.derive],
-            "mode": self.mode,
-            "memory": self.memory.replace(" ", ""),
-            "trace-nan": self.trace,
-        }
-        return {name: value for name, value in given.items() if value}
-
-    @property
-    def fast(self) -> bool:
-        """Is memory planned?"""
-        return self.level == "-O2"
-
-
-DEFAULTS = Options()
-
-
-def _canonical(written: str) -> str:
-    return on_one_line(Source("option", written).whole)
+from graphc.source import Diagnostic, GraphError
 
 
 def halves(model: Model, options: Options) -> Split:
     """Forward and backward, by the parameters, or by the float inputs where there are none."""
-    whole = rewritten(_both(model), LEVELS[options.level])
-    return cut(whole, options.fast)
+    whole = rewritten(_both(model), passes_of(options, options.at.halves))
+    return cut(whole, options.at.planned)
+
+
+def passes_of(options: Options, passes: Sequence[Pass]) -> Sequence[Pass]:
+    """The passes of the level, and those of the target where it has its say."""
+    return (*passes, *options.to.lowering) if options.at.planned else passes
 
 
 def _both(model: Model) -> Graph:
@@ -111,7 +64,7 @@ def compiled_of(model: Model, options: Options) -> Compiled:
     forward, backward = _planned_halves(model, split, begin, options)
     derived = [_function(model, one, begin, options, bounded) for one in model.derivations]
     compiled = Compiled(
-        model, begin, options.level, __version__, forward, backward, split.cached, tuple(derived),
+        model, begin, options.at, __version__, forward, backward, split.cached, tuple(derived),
         options.stated,
     )  # fmt: skip
     _check_sizes(compiled)
@@ -123,7 +76,7 @@ def compiled_of(model: Model, options: Options) -> Compiled:
 def _check_sizes(compiled: Compiled) -> None:
     """GraphError where an array is larger than any memory."""
     model = compiled.model
-    width = BYTES[model.dtype]
+    width = FLOAT_BYTES[model.dtype]
     declared = [("an input", d) for d in model.inputs] + [("a parameter", d) for d in model.params]
     found = [x for what, d in declared for x in refused(what, d.node.type, d.span, width)]
     halves = [(one.program, model.outputs[0].span) for one in (compiled.forward, compiled.backward)]
@@ -213,10 +166,12 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     ]
 
     def finish(graph: Graph) -> Graph:
-        return rewritten(graph, (LEVELS if graph.role is Role.HALVES else DERIVED)[options.level])
+        level = options.at
+        whole = graph.role is Role.HALVES
+        return rewritten(graph, passes_of(options, level.halves if whole else level.derived))
 
     sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
-    width = BYTES[model.dtype]
+    width = FLOAT_BYTES[model.dtype]
     clauses = {one.name: one for one in model.derivations}
 
     def peaks(graph: Graph) -> dict[str, int]:
@@ -232,11 +187,11 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
         return {name: one.peak.evaluate(sizes) + held.get(name, 0) for name, one in found.items()}
 
     bound = Bound(
-        Sizes(sizes, width, options.fast),
+        Sizes(sizes, width, options.at.planned),
         begin.taken.union(begin.values),
         [d.name for d in model.dims if d.fixed is None],
         peaks,
-        finish if options.fast else None,
+        finish if options.at.planned else None,
     )
     parts = [whole, *(made[name][mode].graph for name, mode in modes)]
     found = bound.within(parts, budget(options.memory))
@@ -264,23 +219,14 @@ def _function(
         if bounded:
             graph = bounded.graphs[one.name, mode]
         else:
-            graph = rewritten(made[mode].graph, DERIVED[options.level])
+            graph = rewritten(made[mode].graph, passes_of(options, options.at.derived))
         found = _planned_function(one, mode, graph, model, begin, options)
         return replace(found, work=made[mode].cost.work)
 
     first, *others = map(in_mode, winners({mode: each.cost for mode, each in made.items()}))
-    if options.level == "-O0" or others or bounded:
+    if not options.at.planned or others or bounded:
         return replace(first, others=tuple(others))
-    return _in_numbers(model, first, made[first.mode].graph, begin)
-
-
-def _in_numbers(model: Model, one: Derived, graph: Graph, begin: Entry) -> Derived:
-    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
-    if one.kind in ("vjp", "jvp", "hvp"):  # they take cotangents or tangents, which are dicts
-        return one
-    numbers = by_number(graph)
-    found = numbers and planned_numbers(numbers, begin, one.program, begin.taken)
-    return replace(one, program=found[0], numbers=found[1]) if found else one
+    return options.to.small(first, made[first.mode].graph, begin)
 
 
 def _planned_function(
@@ -323,12 +269,14 @@ def _derived(
     mode: str = "",
 ) -> Derived:
     taken = {*begin.taken, *indices(graph.results.values())}
-    program = plan(graph, given, kept, taken, options.fast, single=bool(options.memory))
-    if options.fast:
-        label = f"{graph.name}_{mode}" if mode else graph.name
-        program = in_memory(in_blocks(replace(program, label=label), kept, taken), kept, taken)
+    planned = options.at.planned
+    program = plan(graph, given, kept, taken, planned, single=bool(options.memory))
+    if planned:
+        program = replace(program, label=f"{graph.name}_{mode}" if mode else graph.name)
+        for stage in options.to.stages:
+            program = stage(program, kept, taken)
     places: Mapping[str, str] = {}
-    if options.fast and kind.removeprefix("value_and_") in GRADIENTS:
+    if planned and kind.removeprefix("value_and_") in GRADIENTS:
         program, places = with_destinations(program, wrt, taken)
     flops = total(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)

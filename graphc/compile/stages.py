@@ -1,98 +1,138 @@
-"""Text -> module text: syntax, elaboration, the programs of all functions, emission."""
+"""A source on its way to a module, stage by stage: tree, model, programs, text."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from graphc.compile.functions import DEFAULTS, compiled_of, moved_program, watched_programs
-from graphc.compile.functions import Options as Options
+from graphc.compile.functions import compiled_of, moved_program, watched_programs
+from graphc.compile.options import DEFAULTS, clause_of, const_of
+from graphc.compile.options import Options as Options
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.names.model import Model
 from graphc.files import read
-from graphc.ir.session import compilation
-from graphc.optimise.before_ad.canonical import prepare
+from graphc.ir.session import Session
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.memory.bound import Planned
 from graphc.plan.module import Compiled
-from graphc.source import Diagnostic, GraphError, Source, error
+from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse, read_source
-from graphc.targets.numpy.module import text
-from graphc.targets.numpy.verify import verify
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A compiled module, what there was to warn of, and what a bound on its memory came to."""
+class Compilation:
+    """A source and what it is compiled with; each stage is made when it is asked for, and kept.
 
-    text: str
-    model: Model
-    warnings: tuple[Diagnostic, ...]
-    planned: tuple[Planned, ...] = ()
+    A stage raises GraphError with all the mistakes that it finds. What is asked of the nodes of a
+    stage is asked inside `open()`, where they were made.
+
+    >>> compilation = Compilation(Source("a", "input x: [3]\\noutput y = sum(x * x)"))
+    >>> [declared.name for declared in compilation.model.outputs]
+    ['y']
+    """
+
+    def __init__(
+        self, source: Source, options: Options = DEFAULTS, folder: Path | None = None
+    ) -> None:
+        """Of a source whose imports are relative to `folder`."""
+        self.source, self.options, self.folder = source, options, folder
+        self._session = Session()
+
+    def open(self) -> AbstractContextManager[None]:
+        """Where nodes of this compilation are made, and compared by what is known of dims."""
+        return self._session.open()
+
+    @cached_property
+    def tree(self) -> tree.File:
+        """The syntax tree."""
+        return parse(self.source)
+
+    @cached_property
+    def stated(self) -> Model:
+        """The model as the file says it, in stable forms."""
+        options = self.options
+        with self.open():
+            model = elaborate(
+                self.tree,
+                dims=options.dims,
+                consts={name: const_of(name, text) for name, text in options.consts.items()},
+                dtype=options.dtype,
+                derive=[clause_of(text) for text in options.derive],
+                folder=self.folder,
+                only_rule=options.rule,
+            )
+            return stabilise(model)
+
+    @cached_property
+    def model(self) -> Model:
+        """The model in the forms that the level starts from."""
+        model = self.stated
+        with self.open():
+            for before_ad in self.options.at.before_ad:
+                model = before_ad(model)
+        return model
+
+    @cached_property
+    def programs(self) -> Compiled:
+        """The programs of all functions of the module."""
+        with self.open():
+            return compiled_of(self.model, self.options)
+
+    @cached_property
+    def text(self) -> str:
+        """The module, verified."""
+        target = self.options.to
+        with self.open():
+            compiled = replace(
+                self.programs,
+                moved=moved_program(self.stated),
+                watched=watched_programs(self.stated) if self.options.trace else (),
+            )
+            written = target.write(compiled)
+            target.verify(written)
+        return written
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What there is to warn of, in the file and about a bound on memory."""
+        return self.stated.warnings + self.programs.warnings
+
+    @property
+    def planned(self) -> tuple[Planned, ...]:
+        """What a bound on memory came to, function by function."""
+        return self.programs.planned
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """The mistakes of the first stage that finds one; where none does, the warnings."""
+        try:
+            _ = self.text
+        except GraphError as wrong:
+            return tuple(wrong.diagnostics)
+        return self.warnings
 
 
-def compile_file(path: Path, options: Options = DEFAULTS) -> Result:
+def compile_file(path: Path, options: Options = DEFAULTS) -> Compilation:
     """Compile a `.graph` file; raises GraphError, or OSError where it cannot be read."""
     return compile_source(read_source(str(path), read(path)), options, path.parent)
 
 
-def compile_text(text: str, name: str = "graph", options: Options = DEFAULTS) -> Result:
+def compile_text(text: str, name: str = "graph", options: Options = DEFAULTS) -> Compilation:
     """Compile the text of a `.graph` file, cited as `name`; raises GraphError."""
     return compile_source(Source(name, text), options)
 
 
 def compile_source(
     source: Source, options: Options = DEFAULTS, folder: Path | None = None
-) -> Result:
-    """Compile a source whose imports are relative to `folder`; raises GraphError."""
-    with compilation():
-        stated = _stated(source, options, folder)
-        compiled = replace(
-            compiled_of(prepare(stated) if options.fast else stated, options),
-            moved=moved_program(stated),
-            watched=watched_programs(stated) if options.trace else (),
-        )
-        written = text(compiled)
-        verify(written)
-    warnings = compiled.model.warnings + compiled.warnings
-    return Result(written, compiled.model, warnings, compiled.planned)
-
-
-@contextmanager
-def planned(
-    source: Source, options: Options = DEFAULTS, folder: Path | None = None
-) -> Iterator[Compiled]:
-    """The programs of a source's module, before they are written; raises GraphError.
-
-    What is asked of nodes is asked inside, where they were made.
-    """
-    with compilation():
-        yield compiled_of(model_of(source, options, folder), options)
-
-
-def model_of(source: Source, options: Options, folder: Path | None) -> Model:
-    """The model of a source in the forms that its level starts from; raises GraphError."""
-    model = _stated(source, options, folder)
-    return prepare(model) if options.fast else model
-
-
-def _stated(source: Source, options: Options, folder: Path | None) -> Model:
-    """The model as the file says it, in stable forms."""
-    model = elaborate(
-        parse(source),
-        dims=options.dims,
-        consts={name: _expression(name, text) for name, text in options.consts.items()},
-        dtype=options.dtype,
-        derive=[_clause(text) for text in options.derive],
-        folder=folder,
-        only_rule=options.rule,
-    )
-    return stabilise(model)
+) -> Compilation:
+    """Compile a source whose imports are relative to `folder`, all stages; raises GraphError."""
+    compilation = Compilation(source, options, folder)
+    _ = compilation.text
+    return compilation
 
 
 def load(text: str, name: str) -> ModuleType:
@@ -101,21 +141,3 @@ def load(text: str, name: str) -> ModuleType:
     sys.modules[module.__name__] = module  # NamedTuple looks its module up
     exec(compile(text, f"<{name}>", "exec"), module.__dict__)
     return module
-
-
-def _expression(called: str, written: str) -> tree.Expr:
-    """The value of a --const option."""
-    name = f"--const {called}"
-    statements = parse(Source(name, f"{called}={written}")).statements
-    statement = statements[0]
-    if len(statements) != 1 or not isinstance(statement, tree.Equation):
-        raise GraphError([error("E217", f"{name}: `{written}` is not a value", None)])
-    return statement.value
-
-
-def _clause(written: str) -> tree.Derive:
-    """The clause of a --derive option."""
-    statements = parse(Source("--derive", f"derive {written}")).statements
-    if len(statements) != 1 or not isinstance(statements[0], tree.Derive):
-        raise GraphError([error("E217", f"--derive: `{written}` is not one clause", None)])
-    return statements[0]

@@ -1,4 +1,4 @@
-"""What surrounds a compilation: interned nodes, no waiting for garbage, limits as errors."""
+"""What the stages of one compilation share: interned nodes, facts about dims, limits as errors."""
 
 from __future__ import annotations
 
@@ -6,25 +6,40 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from graphc.ir.graph import building
+from graphc.ir.facts import Facts
+from graphc.ir.graph import Table, table
+from graphc.ir.types import assuming, known_facts
 from graphc.limits import Exceeded
 from graphc.source import GraphError, error
 
 
-@contextmanager
-def compilation() -> Iterator[None]:
-    """Inside, nodes are interned, and passing a limit is a GraphError.
+class Session:
+    """The nodes of one compilation, and what is known of its dims from one stage to the next."""
 
-    Cyclic garbage waits: a compilation keeps nearly all that it makes.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        with building():
+    def __init__(self) -> None:
+        self._table = Table()
+        self._facts = Facts.empty
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Inside, nodes are interned in this session, and passing a limit is a GraphError.
+
+        Cyclic garbage waits: a compilation keeps nearly all that it makes.
+        """
+        if table.get(None) is self._table:
             yield
-    except Exceeded as much:
-        wrong = error("E503", much.message, much.span, help=much.help)
-        raise GraphError([wrong]) from None
-    finally:
-        if enabled:
-            gc.enable()
+            return
+        token = table.set(self._table)
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            with assuming(self._facts):
+                yield
+                self._facts = known_facts()
+        except Exceeded as much:
+            wrong = error("E503", much.message, much.span, help=much.help)
+            raise GraphError([wrong]) from None
+        finally:
+            table.reset(token)
+            if enabled:
+                gc.enable()

@@ -65,6 +65,9 @@ class Mismatch(Exception):
         self.code, self.message, self.help = code, message, help
 
 
+FLOAT_BYTES = {"float64": 8, "float32": 4}
+"""The size of a float of a module, by its dtype."""
+
 _facts: ContextVar[Facts] = ContextVar("facts", default=Facts.empty)
 
 

@@ -12,9 +12,9 @@ from graphc.ir.memo import remembered
 from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, reads_of
 from graphc.optimise.algebra.factors import SCALARS
-from graphc.optimise.algebra.matrices import MATRICES, SCALES
+from graphc.optimise.algebra.matrices import SCALES
 from graphc.optimise.algebra.powers import POWERS
-from graphc.optimise.algebra.reductions import BY_PRODUCT, FUSED, SUMS
+from graphc.optimise.algebra.reductions import SUMS
 from graphc.optimise.exact.identities import RULES
 from graphc.optimise.exact.primitives import PRIMITIVES
 
@@ -22,7 +22,7 @@ ROUNDS = 12
 """Enough for rules that enable one another; more would only be spent on two that disagree."""
 
 
-def _joined(*tables: Rules) -> Rules:
+def joined(*tables: Rules) -> Rules:
     """Rules by operation, those of the first table first."""
     joined: dict[Op, tuple[Rule, ...]] = {}
     for table in tables:
@@ -31,27 +31,17 @@ def _joined(*tables: Rules) -> Rules:
     return joined
 
 
-FAST_RULES: Rules = _joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
+FAST_RULES: Rules = joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
 """What makes the graph smaller."""
-
-LAST_RULES: tuple[Rules, ...] = (FUSED, _joined(BY_PRODUCT, MATRICES))
-"""What hides the structure that the others look for; of the first table what is not read once
-any more when the second has been applied."""
 
 
 def strengthen(graph: Graph) -> Graph:
     """Apply what makes the graph smaller, until nothing does."""
-    return _applied_everywhere(graph, FAST_RULES)
+    return applied_everywhere(graph, FAST_RULES)
 
 
-def settle(graph: Graph) -> Graph:
-    """Apply what makes the calls of NumPy cheaper and comes last."""
-    for rules in LAST_RULES:
-        graph = _applied_everywhere(graph, rules)
-    return graph
-
-
-def _applied_everywhere(graph: Graph, rules: Rules) -> Graph:
+def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
+    """The graph after every rule that applies, round by round until none does."""
     for _ in range(ROUNDS):
         before, graph = graph, _round(graph, rules)
         if graph is before:

@@ -9,14 +9,8 @@ from graphc.ir.loop import everywhere, rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.memo import remembered
 from graphc.ir.types import same_shape
-from graphc.optimise.algebra.axis_order import arrange
-from graphc.optimise.algebra.denormals import flush
-from graphc.optimise.algebra.shares import share_finitely
-from graphc.optimise.driver import settle, strengthen
 from graphc.optimise.exact.identities import RULES
-from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.loops.fusion import merge_loops, prune_loops
-from graphc.optimise.scalarise.small_axes import components
 
 Pass = Callable[[Graph], Graph]
 
@@ -40,20 +34,6 @@ def unwrap(graph: Graph) -> Graph:
 
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
-
-_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, flush, settle)
-
-LEVELS: dict[str, tuple[Pass, ...]] = {
-    "-O0": (),
-    "-O2": (share_finitely, distribute, simplify, *_ALGEBRA),
-}
-"""What a level of optimisation adds to `PASSES`."""
-
-DERIVED: dict[str, tuple[Pass, ...]] = {
-    "-O0": (),
-    "-O2": (share_finitely, distribute, simplify, components, *_ALGEBRA),
-}
-"""What it adds for derived functions, which are not cut into halves with a cache between them."""
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:

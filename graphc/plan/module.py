@@ -9,6 +9,7 @@ from typing import Any
 from graphc.elaborate.names.model import Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
 from graphc.optimise.scalarise.cells import Grid
 from graphc.plan.lower import Program
@@ -68,7 +69,7 @@ class Compiled:
 
     model: Model
     begin: Entry
-    level: str
+    level: Level
     version: str
     forward: Derived
     backward: Derived

@@ -1,1 +1,1 @@
-"""Program to text, a folder for each target."""
+"""Program to text: what a target is, and a folder for each."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from graphc.ad.cost import Cost, cost
 from graphc.compile.clauses import cheapest
 from graphc.compile.functions import halves, made_of
-from graphc.compile.stages import Options, model_of
-from graphc.elaborate.names.model import Model
-from graphc.ir.session import compilation
-from graphc.source import Source
+from graphc.compile.stages import Compilation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +23,10 @@ class Priced:
         return cheapest(self.costs)
 
 
-def price(
-    source: Source, options: Options, folder: Path | None
-) -> tuple[Model, tuple[Priced, ...]]:
-    """What the functions of a source's module cost in each mode; raises GraphError."""
-    with compilation():
-        model = model_of(source, options, folder)
+def price(compilation: Compilation) -> tuple[Priced, ...]:
+    """What the functions of a module cost in each mode; raises GraphError."""
+    model, options = compilation.model, compilation.options
+    with compilation.open():
         split = halves(model, options)
         forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
         derived = [
@@ -41,4 +35,4 @@ def price(
             )
             for one in model.derivations
         ]
-    return model, (forward, *([backward] if split.backward.results else []), *derived)
+    return (forward, *([backward] if split.backward.results else []), *derived)

@@ -11,7 +11,7 @@ from inspect import getsource
 from types import ModuleType
 
 from graphc import ops
-from graphc.compile.stages import Options, Result, compile_text
+from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.ops import FUNCTIONS, Function
 from graphc.source import GraphError
 from graphc.targets.numpy.functions.record import bytes_of
@@ -183,7 +183,7 @@ def details(function: Function) -> Details:
     )
 
 
-def _compiled(shown: Sample) -> Result:
+def _compiled(shown: Sample) -> Compilation:
     """The sample with its pullback, or with its value alone where nothing can flow back."""
     names = ", ".join(shown.outputs)
     clauses = [f"value {names}"]
@@ -197,7 +197,7 @@ def _compiled(shown: Sample) -> Result:
     return compile_text(shown.graph, options=Options(derive=(clauses[-1],)))
 
 
-def _statements(result: Result) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The statements of the derived function that compute the value, and those that pull back."""
     function = next(
         node

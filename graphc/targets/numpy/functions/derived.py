@@ -55,7 +55,7 @@ def _by_path(
     def render(d: Declared, subscript: str = "") -> str:
         return written[ResultKey(kind, by=d.name)].part(subscript)
 
-    if compiled.level == "-O0":  # each path stands there as it is
+    if not compiled.level.planned:  # each path stands there as it is
         return dict_rows(declared, lambda d, _: render(d, member(d)))
     return zipped_rows(declared, compiled.model.params, render)
 

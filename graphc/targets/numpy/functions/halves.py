@@ -101,7 +101,7 @@ def backward(compiled: Compiled) -> str:
             if one_default
             else "what is left out is 0.\n"
         )
-        + _HOW[compiled.level]
+        + _HOW[compiled.level.name]
         + f"\n{out.ABOUT}"
     )
     return function(

@@ -9,15 +9,13 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import Type
+from graphc.ir.types import FLOAT_BYTES, Type
 from graphc.names import fields
 from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
 from graphc.source import Source
 from graphc.syntax.format.canonical import on_one_line
 from graphc.targets.numpy.printing.families import shown
-
-BYTES = {"float64": 8, "float32": 4}
 
 
 def graph_record(compiled: Compiled) -> list[str]:
@@ -28,13 +26,13 @@ def graph_record(compiled: Compiled) -> list[str]:
         *([compiled.backward] if compiled.backward.wrt else []),
         *compiled.derived,
     ]
-    width = BYTES[model.dtype]
+    width = FLOAT_BYTES[model.dtype]
     record: dict[str, Any] = {
         "name": model.name,
         "source": f"sha256:{_digest([model.source, *model.imported])}",
         "graphc": compiled.version,
         "options": compiled.options,
-        "level": compiled.level,
+        "level": compiled.level.name,
         "dtype": model.dtype,
         "dims": {d.name: d.fixed for d in model.dims},
         "inputs": {d.name: str(d.type) for d in model.inputs},
@@ -44,7 +42,7 @@ def graph_record(compiled: Compiled) -> list[str]:
         "bytes": {
             "params": _amount(bytes_of((d.node for d in model.params), width)),
             "cache": _amount(bytes_of(compiled.cached, width)),
-            **(_planned(compiled, functions, width) if compiled.level != "-O0" else {}),
+            **(_planned(compiled, functions, width) if compiled.level.planned else {}),
         },
     }
     if compiled.planned:

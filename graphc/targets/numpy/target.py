@@ -1,0 +1,37 @@
+"""The NumPy target, as a record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphc.ir.graph import Graph
+from graphc.optimise.scalarise.python_floats import by_number
+from graphc.plan.buffers.assign import in_memory
+from graphc.plan.module import Derived
+from graphc.plan.signature import Entry
+from graphc.plan.tiles.lower import in_blocks
+from graphc.targets.numpy.functions.python_floats import planned
+from graphc.targets.numpy.lowering import settle
+from graphc.targets.numpy.module import text
+from graphc.targets.numpy.verify import verify
+from graphc.targets.target import Target
+
+
+def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
+    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
+    if one.kind in ("vjp", "jvp", "hvp"):  # they take cotangents or tangents, which are dicts
+        return one
+    numbers = by_number(graph)
+    found = numbers and planned(numbers, begin, one.program, begin.taken)
+    return replace(one, program=found[0], numbers=found[1]) if found else one
+
+
+NUMPY = Target(
+    "numpy",
+    ".py",
+    lowering=(settle,),
+    stages=(in_blocks, in_memory),
+    small=in_python_floats,
+    write=text,
+    verify=verify,
+)

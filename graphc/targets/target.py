@@ -1,0 +1,42 @@
+"""A target: what makes text of the programs of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from graphc.ir.graph import Graph, Node
+from graphc.optimise.passes import Pass
+from graphc.plan.lower import Program
+from graphc.plan.module import Compiled, Derived
+from graphc.plan.signature import Entry
+
+Stage = Callable[[Program, Collection[Node], Collection[str]], Program]
+"""A program, the nodes that outlive it, the names that are taken -> the same program, planned."""
+
+Small = Callable[[Derived, Graph, Entry], Derived]
+"""A function, its graph before the level's passes, and its arguments -> a form for few numbers."""
+
+
+def as_it_is(one: Derived, graph: Graph, begin: Entry) -> Derived:
+    """The function itself: a target without another form for few numbers."""
+    return one
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A language that modules are written in.
+
+    `lowering` are the passes that this target alone likes, after those of the level; `stages` plan
+    tiles and buffers; `small` gives functions of few numbers another form. All three are for levels
+    that plan. `write` makes the text of a module, `verify` raises where it is not what may be
+    written.
+    """
+
+    name: str
+    suffix: str
+    lowering: tuple[Pass, ...]
+    stages: tuple[Stage, ...]
+    small: Small
+    write: Callable[[Compiled], str]
+    verify: Callable[[str], None]
