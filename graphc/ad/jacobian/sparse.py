@@ -18,7 +18,7 @@ from graphc.ad.jacobian.seeding import Pass, aligned_pairs
 from graphc.ad.reverse import of_family
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
-from graphc.ir.loop import LOOP, RULED, rebuild
+from graphc.ir.loop import LOOP, RESULT, RULED, rebuild
 from graphc.ir.results import DATA, INDICES, INDPTR
 from graphc.ir.types import Type, product
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
@@ -56,6 +56,7 @@ def sparse_jacobian(
     Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
     selected twice occurs twice: a CSR matrix adds them up.
     """
+    outputs, wrt, names = _with_plain_sources(outputs, wrt, names)
     families = {path for path, node in wrt.items() if of_family(node)}
     selected = {
         path: {node: True} if path in families else _frontier(node, [*outputs.values()])
@@ -122,6 +123,23 @@ def sparse_jacobian(
     results[INDICES] = results[INDICES] - 1
     called |= {node: key.label for key, node in results.items()}
     return Graph(name, values(moved if with_value else {}) | results, called)
+
+
+def _with_plain_sources(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
+) -> tuple[Mapping[str, Node], Mapping[str, Node], Mapping[Node, str]]:
+    """The same with an identity behind what is no operation: a loop's result, a stated derivative.
+
+    Only for an operation can another node be put, wherever it is read.
+    """
+    for source in wrt.values():
+        if source.op in (RESULT, RULED):
+            alone = intern(identity, (source,), {}, source.type, "source")
+            new = rebuild(outputs.values(), with_args, {source: alone})
+            outputs = {out: new[node] for out, node in outputs.items()}
+            wrt = {other: new.get(node, node) for other, node in wrt.items()}
+            names = {new.get(node, node): text for node, text in names.items()}
+    return outputs, wrt, names
 
 
 def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:

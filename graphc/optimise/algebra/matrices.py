@@ -10,6 +10,7 @@ from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import expand, in_rows, reshape, swapped, transpose
+from graphc.optimise.algebra.empty import may_stand_outside
 from graphc.optimise.algebra.permutations import permuted
 
 _WHOLE_VIEWS = (reshape, expand)
@@ -91,11 +92,14 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
         if least > typical(node):
             return None
         slot = sizes.index(least)
+        if not may_stand_outside(scalar, node.shape, x.args[slot]):
+            return None
         return matmul(*(scalar * arg if i == slot else arg for i, arg in enumerate(x.args)))
     for slot, scaled in enumerate(node.args):
         if scaled.op is not times or scaled.args[0].rank or not once(scaled):
             continue
-        if typical(node) < typical(scaled):
+        outside = may_stand_outside(scaled.args[0], scaled.shape, node)
+        if outside and typical(node) < typical(scaled):
             inner = [scaled.args[1] if i == slot else arg for i, arg in enumerate(node.args)]
             return scaled.args[0] * matmul(*inner)
     return None

@@ -14,6 +14,7 @@ from graphc.ops.fused import peak, square, vdot, vecdot
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import max_, min_, sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, in_order, reshape, transpose
+from graphc.optimise.algebra.empty import may_stand_outside
 from graphc.optimise.algebra.matrices import is_contiguous
 
 Axes = tuple[int, ...]
@@ -53,9 +54,14 @@ def sum_of_signed(node: Node, once: Once) -> Node | None:
         return None
     if x.op is negative:
         return negative(sum_(x.args[0], **node.attrs))
+    summed = [x.shape[axis] for axis in _axes(node)]
     if x.op is times and not x.args[0].rank and x.args[1].rank:
+        if not may_stand_outside(x.args[0], summed, node):
+            return None
         return times(x.args[0], sum_(x.args[1], **node.attrs))
     if x.op is over and not x.args[1].rank and x.args[0].rank:
+        if not may_stand_outside(over(1.0, x.args[1]), summed, node):
+            return None
         return over(sum_(x.args[0], **node.attrs), x.args[1])
     return None
 
@@ -100,6 +106,8 @@ def _repeated(node: Node, view: Node, axes: Axes) -> Node | None:
     stretched = [axis for axis in stretched_axes(x.type, view.type) if axis in axes]
     if not stretched:
         return None
+    if not may_stand_outside(x, [view.shape[axis] for axis in stretched], node):
+        return None
     times_ = as_node(product([view.shape[axis] for axis in stretched]))
     lead = view.rank - x.rank
     kept = x if x.rank else None
@@ -124,7 +132,8 @@ def sum_of_product(node: Node, once: Once) -> Node | None:
         if not factor.rank or not same_shape(other.shape, x.shape):
             continue
         outside = tuple(axis for axis in axes if axis in stretched_axes(factor.type, x.type))
-        if not outside:
+        alone = factor if x.op is times else over(1.0, factor)
+        if not outside or not may_stand_outside(alone, [x.shape[axis] for axis in outside], node):
             continue
         inside = tuple(axis for axis in axes if axis not in outside)
         summed = _sum(other, outside)
@@ -150,6 +159,9 @@ def sum_of_matmul(node: Node, once: Once) -> Node | None:
         return None
     a, b = x.args
     if a.rank < 2 or b.rank < 2 or (a.rank != b.rank and 2 not in (a.rank, b.rank)):
+        return None
+    kept = a if axes[0] == x.rank - 1 else b
+    if not may_stand_outside(kept, [x.shape[axes[0]]], node):
         return None
     if axes[0] == x.rank - 1:
         column = _sum(b, (b.rank - 1,))

@@ -1,8 +1,7 @@
 """Shares of nothing: what is divided by a count of elements stays finite where there are none.
 
 The derivative of a mean goes to each of D elements as a D-th. Where D is 0 it goes to none, and
-what is summed over them is 0. Later rules take a factor out of such a sum, where 1 / 0 times the
-sum of nothing would be nan.
+what is summed over them is 0. Later rules take a factor out of such a sum if it is finite there.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from graphc.ir.mapping import mapped
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import at_least_one
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape
+from graphc.optimise.algebra.empty import vanishes
 
 DEPTH = 6
 """What is looked at is so many arguments away, or nearer."""
@@ -36,18 +36,10 @@ def share_finitely(graph: Graph) -> Graph:
 
 def _shared(node: Node, size: Dim, depth: int) -> Node:
     """A node of which so many elements are made, or an argument of it."""
-    if node.rank and depth < DEPTH and _vanishes(size, node.type.size):
+    if node.rank and depth < DEPTH and vanishes(size, node.type.size):
         return node  # it has been looked at
-    if node.op is over and node.args[1].op is DIM and _vanishes(node.args[1].attrs["value"], size):
+    if node.op is over and node.args[1].op is DIM and vanishes(node.args[1].attrs["value"], size):
         return over(_shared(node.args[0], size, depth - 1), at_least_one(node.args[1]))
     if not depth or not (depth == DEPTH or node.op in _LINEAR):
         return node
     return with_args(node, tuple(_shared(arg, size, depth - 1) for arg in node.args))
-
-
-def _vanishes(count: Dim, size: Dim) -> bool:
-    """Is a size 0 wherever a count, a product of dims, is?"""
-    if len(count.terms) != 1:
-        return False
-    within = [{atom for atom, _ in monomial} for monomial, _ in size.terms]
-    return all(atom in atoms for atom in count.atoms for atoms in within)

@@ -12,6 +12,7 @@ from graphc.ops.elementwise.arithmetic import accumulate, negative, times
 from graphc.ops.linear.products import matmul, outer
 from graphc.ops.reduce.reduction import sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape, transpose, unindex
+from graphc.optimise.algebra.empty import may_stand_outside
 
 MOVING = (reshape, transpose, expand, broadcast_to, unindex, negative)
 """What is linear and costs less when it is done to the sum."""
@@ -66,7 +67,10 @@ def _parts(node: Node, steps: Steps) -> list[Node]:
 
 def _summed(node: Node, steps: Steps) -> Node:
     if node not in steps.changes:
-        return node * steps.count
+        if may_stand_outside(node, [steps.count], node):
+            return node * steps.count
+        repeated = broadcast_to(node, shape=(steps.count, *node.shape))
+        return sum_(repeated, axis=(0,), keepdims=False)
     if node.op in PRODUCTS and steps.reads[node] == 1:
         found = PRODUCTS[node.op](node, steps)
         if found is not None:

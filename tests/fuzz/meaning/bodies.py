@@ -12,7 +12,7 @@ from tests.fuzz.meaning.arrays import array
 
 Values = dict[str, Any]
 STATEMENTS: dict[type, Callable[[Any, Any], None]] = {}
-EXPRESSIONS: dict[type, Callable[[Any, Any, str | None], Any]] = {}
+EXPRESSIONS: dict[type, Callable[[Any, Any, tuple[str, ...]], Any]] = {}
 """What is done for each kind of record of the tree; filled where it is said."""
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf}
 
@@ -59,9 +59,10 @@ class Frame:
         blocks: Mapping[str, Any],
         outer: Frame | None = None,
         given: Values | None = None,
+        taken: Taken | None = None,
     ) -> None:
         self.world, self.body, self.prefix, self.blocks = world, body, prefix, blocks
-        self.outer, self.given = outer, dict(given or {})
+        self.outer, self.given, self.taken = outer, dict(given or {}), taken
         self.values: Values = dict(self.given)
         self.defined: dict[str, Any] = {}
         self.uses: dict[str, Use] = {}
@@ -85,7 +86,8 @@ class Frame:
     def again(self, world: World) -> Frame:
         """The same body, nothing computed yet, in a world with other values."""
         outer = self.outer.again(world) if self.outer else None
-        return Frame(world, self.body, self.prefix, self.blocks, outer, self.given)
+        taken = self.taken and Taken(self.taken.frame.again(world), self.taken.names)
+        return Frame(world, self.body, self.prefix, self.blocks, outer, self.given, taken)
 
     # ---- names ---------------------------------------------------------------------------------
 
@@ -109,17 +111,24 @@ class Frame:
         path = frame.path(name)
         if path is not None and path in self.world.moved:
             frame.values[name] = self.world.moved[path]
+        if frame.taken and (given := frame.taken.value(name)) is not None:
+            frame.values[name] = given
         if name not in frame.values:
             frame.execute(frame.defined[name])
         return frame.values.get(name, frame.uses.get(name))
 
     def define(self, name: str, value: Any) -> None:
+        if name in self.values:
+            return
+        if self.taken and name in self.taken.names:
+            self.taken.frame.define(self.taken.names[name], value)
+            value = self.taken.value(name)
         path = self.path(name)
         if path is not None and path in self.world.moved:
             value = self.world.moved[path]
         elif path is not None and path in self.world.added:
             value = array(value + self.world.added[path])
-        self.values.setdefault(name, value)
+        self.values[name] = value
         if path is not None:
             self.world.found.setdefault(path, value)
 
@@ -138,12 +147,24 @@ class Frame:
             self.done.add(id(one))
             STATEMENTS[type(one)](self, one)
 
-    def evaluate(self, one: Any, name: str | None = None) -> Any:
-        """An expression; `name` is what a block that it is may be called."""
-        return EXPRESSIONS[type(one)](self, one, name)
+    def evaluate(self, one: Any, names: tuple[str, ...] = ()) -> Any:
+        """An expression; `names` are those that its values get."""
+        return EXPRESSIONS[type(one)](self, one, names)
 
     def results(self, block: tree.Block) -> tuple[Any, ...]:
         return tuple(array(self.lookup(port.name.text)) for port in block.results)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a caller calls the results of a block: the names outside, and the body that has them."""
+
+    frame: Frame
+    names: Mapping[str, str]
+
+    def value(self, name: str) -> Any:
+        """That of a result, where the caller has it already."""
+        return self.frame.values.get(self.names.get(name, ""))
 
 
 def defined_by(one: Any) -> Iterator[str]:

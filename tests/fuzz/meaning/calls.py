@@ -10,20 +10,24 @@ import numpy as np
 
 from graphc.syntax import tree
 from tests.fuzz.meaning.arrays import array, floats
-from tests.fuzz.meaning.bodies import Frame, Use, Values
+from tests.fuzz.meaning.bodies import Frame, Taken, Use, Values
 from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.meaning.gradients import gradient
 from tests.fuzz.meaning.ruled import ruled
 
 
-def call(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, ...] = ()) -> Any:
-    value = _called(frame, one, name, flowing)
-    if one.name is not None:
-        frame.define(one.name.text, value)
-    return value
+def call(
+    frame: Frame, one: tree.Call, names: tuple[str, ...], flowing: tuple[Any, ...] = ()
+) -> Any:
+    value = _called(frame, one, names, flowing)
+    if one.name is None or isinstance(value, tuple):
+        return value
+    frame.define(one.name.text, value)
+    return frame.values[one.name.text]
 
 
-def _called(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, ...]) -> Any:
+def _called(frame: Frame, one: tree.Call, names: tuple[str, ...], flowing: tuple[Any, ...]) -> Any:
+    name = names[0] if len(names) == 1 else None
     function = one.function
     if isinstance(function, tree.Name):
         use = frame.use_of(function.text) if frame.owner(function.text) else None
@@ -36,7 +40,7 @@ def _called(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, 
         return frame.words[what[1]][one.arguments[0].value.text]
     if isinstance(what, Use):
         bound = bindings(frame, what.block, flowing, one.arguments, dict(what.known))
-        return enter(frame, what, bound)
+        return enter(frame, what, bound, names)
     if what[0] == "operation":
         return _operation(frame, what[1], one.arguments, flowing)
     block, library = what
@@ -49,7 +53,7 @@ def _called(frame: Frame, one: tree.Call, name: str | None, flowing: tuple[Any, 
     use = Use(block, kept, prefix, library)
     if called:
         frame.uses.setdefault(called, use)
-    return enter(frame, use, bound)
+    return enter(frame, use, bound, names)
 
 
 def _operation(frame: Frame, name: str, arguments: Sequence[Any], flowing: tuple[Any, ...]) -> Any:
@@ -90,8 +94,8 @@ def is_tensor(port: tree.Port) -> bool:
     return port.type.axes is not None
 
 
-def enter(frame: Frame, use: Use, bound: Values) -> Any:
-    """The results of a block; its ports bind the sizes in their types."""
+def enter(frame: Frame, use: Use, bound: Values, names: tuple[str, ...]) -> Any:
+    """The results of a block, which are what the caller calls them; its ports bind sizes."""
     block = use.block
     prefix = None if use.prefix is None else use.prefix + "."
     tensors = {
@@ -99,6 +103,10 @@ def enter(frame: Frame, use: Use, bound: Values) -> Any:
         for p in block.ports
         if is_tensor(p) and p.name.text in bound
     }
+
+    rules = [one for one in block.body if isinstance(one, tree.Rule)]
+    called = zip((port.name.text for port in block.results), names, strict=False)
+    taken = None if rules else Taken(frame, {inner: outer for inner, outer in called if outer})
 
     def inner(ports: Values) -> Frame:
         given = {**bound, **ports}
@@ -110,9 +118,8 @@ def enter(frame: Frame, use: Use, bound: Values) -> Any:
                 wanted = port.type.kind.text if port.type.kind else "float"
                 given[port.name.text] = floats(value) if wanted == "float" else array(value)
         _bind(block, given)
-        return Frame(frame.world, block.body, prefix, use.library, None, given)
+        return Frame(frame.world, block.body, prefix, use.library, None, given, taken)
 
-    rules = [one for one in block.body if isinstance(one, tree.Rule)]
     results = ruled(block, rules, inner, tensors) if rules else inner({}).results(block)
     return results[0] if len(results) == 1 else results
 

@@ -15,7 +15,7 @@ from tests.fuzz.meaning.calls import call, path_words
 from tests.fuzz.meaning.functions import NAMED, matmul
 
 
-def _member(frame: Frame, one: tree.Member, name: str | None) -> Any:
+def _member(frame: Frame, one: tree.Member, names: tuple[str, ...]) -> Any:
     """A parameter by its path, a node of a block or of an iteration, or a transpose."""
     words = path_words(one) if isinstance(_root(one), tree.Name) else [""]
     if words[0] and words[0] in frame.blocks and isinstance(frame.blocks[words[0]], Library):
@@ -41,7 +41,7 @@ def _root(one: Any) -> Any:
     return one
 
 
-def _subscript(frame: Frame, one: tree.Subscript, name: str | None) -> Any:
+def _subscript(frame: Frame, one: tree.Subscript, names: tuple[str, ...]) -> Any:
     value = frame.evaluate(one.value)
     if isinstance(value, list):
         return value[frame.evaluate(one.indices[0])]
@@ -61,11 +61,11 @@ def _part(frame: Frame, one: Any) -> Any:
     return frame.evaluate(one)
 
 
-def _name(frame: Frame, one: tree.Name, name: str | None) -> Any:
+def _name(frame: Frame, one: tree.Name, names: tuple[str, ...]) -> Any:
     return frame.lookup(one.text)
 
 
-def _unary(frame: Frame, one: tree.Unary, name: str | None) -> Any:
+def _unary(frame: Frame, one: tree.Unary, names: tuple[str, ...]) -> Any:
     value = frame.evaluate(one.operand)
     if one.op == "not":
         return not value if isinstance(value, bool) else array(space(value).logical_not(value))
@@ -76,7 +76,7 @@ def _kept(like: Any, value: Any) -> Any:
     return value if isinstance(like, int | float) else array(value)
 
 
-def _binary(frame: Frame, one: tree.Binary, name: str | None) -> Any:
+def _binary(frame: Frame, one: tree.Binary, names: tuple[str, ...]) -> Any:
     left, right = frame.evaluate(one.left), frame.evaluate(one.right)
     if all(isinstance(x, int | float | bool | str) for x in (left, right)):
         if one.op in LOGICAL:
@@ -93,7 +93,7 @@ def _tensor(x: Any) -> Any:
     return array(x) if not isinstance(x, int) else x
 
 
-def _list(frame: Frame, one: tree.ListOf, name: str | None) -> Any:
+def _list(frame: Frame, one: tree.ListOf, names: tuple[str, ...]) -> Any:
     return [frame.evaluate(item) for item in one.items]
 
 
@@ -125,8 +125,8 @@ TENSOR_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 EXPRESSIONS |= {
     tree.Name: _name, tree.Member: _member, tree.Subscript: _subscript, tree.Unary: _unary,
     tree.Binary: _binary, tree.ListOf: _list,
-    tree.Number: lambda frame, one, name: one.value,
-    tree.Truth: lambda frame, one, name: one.value,
-    tree.Text: lambda frame, one, name: one.value,
+    tree.Number: lambda frame, one, names: one.value,
+    tree.Truth: lambda frame, one, names: one.value,
+    tree.Text: lambda frame, one, names: one.value,
     tree.Call: call,
 }  # fmt: skip

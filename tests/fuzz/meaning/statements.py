@@ -42,12 +42,12 @@ def _assign(frame: Frame, names: Sequence[tree.Ident], value: Any) -> None:
 
 
 def _equation(frame: Frame, one: tree.Equation) -> None:
-    alone = one.targets[0].text if len(one.targets) == 1 else None
-    _assign(frame, one.targets, frame.evaluate(one.value, alone))
+    names = tuple(name.text for name in one.targets)
+    _assign(frame, one.targets, frame.evaluate(one.value, names))
 
 
 def _output(frame: Frame, one: tree.Output) -> None:
-    frame.define(one.names[0].text, frame.evaluate(one.value, one.names[0].text))
+    frame.define(one.names[0].text, frame.evaluate(one.value, (one.names[0].text,)))
 
 
 def _instance(frame: Frame, one: tree.Instance) -> None:
@@ -64,8 +64,8 @@ def _instance(frame: Frame, one: tree.Instance) -> None:
 
 def _chain(frame: Frame, one: tree.Chain) -> None:
     flowing = tuple(v for source in one.sources for v in _several(frame.evaluate(source)))
-    names = [name.text for name in one.targets]
-    flowing = _flow(frame, flowing, one.stages, names[0] if len(names) == 1 else None)
+    names = tuple(name.text for name in one.targets)
+    flowing = _flow(frame, flowing, one.stages, names)
     if names:
         _assign(frame, one.targets, flowing[0] if len(names) == 1 else flowing)
 
@@ -75,23 +75,23 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _flow(
-    frame: Frame, flowing: tuple[Any, ...], stages: Sequence[Any], last: str | None
+    frame: Frame, flowing: tuple[Any, ...], stages: Sequence[Any], last: tuple[str, ...]
 ) -> tuple[Any, ...]:
     for place, stage in enumerate(stages):
-        name = last if place == len(stages) - 1 else None
-        flowing = _stage(frame, flowing, stage, name)
+        names = last if place == len(stages) - 1 else ()
+        flowing = _stage(frame, flowing, stage, names)
     return flowing
 
 
-def _stage(frame: Frame, flowing: tuple[Any, ...], stage: Any, name: str | None) -> Any:
+def _stage(frame: Frame, flowing: tuple[Any, ...], stage: Any, names: tuple[str, ...]) -> Any:
     match stage:
         case tree.Call():
-            return _several(call(frame, stage, name, flowing))
+            return _several(call(frame, stage, names, flowing))
         case tree.Residual():
-            (made,) = _flow(frame, flowing, stage.stages, None)
+            (made,) = _flow(frame, flowing, stage.stages, ())
             return (array(flowing[0] + made),)
         case tree.Fork():
-            return tuple(value for b in stage.branches for value in _flow(frame, flowing, b, None))
+            return tuple(value for b in stage.branches for value in _flow(frame, flowing, b, ()))
         case tree.NextStage():
             frame.rest[stage.name.text] = flowing[0]
             return ()
@@ -107,8 +107,8 @@ def _repeated(frame: Frame, flowing: tuple[Any, ...], stage: tree.RepeatStage) -
         prefix = None if frame.prefix is None else f"{frame.prefix}{family.name.text}.{index}."
         inner = Frame(frame.world, (), prefix, frame.blocks, frame, {family.index.text: index})
         *stages, last = stage.stages
-        flowing = _flow(inner, flowing, stages, None)
-        flowing = _stage(inner, flowing, last, "")
+        flowing = _flow(inner, flowing, stages, ())
+        flowing = _stage(inner, flowing, last, ("",))
     return flowing
 
 
