@@ -339,6 +339,45 @@ def test_nothing_has_no_share_in_a_gradient(loss: str, dtype: str) -> None:
     np.testing.assert_array_equal([whole, alone], np.full((2, 3), NOTHING[loss]))
 
 
+NO_ROWS: list[tuple[str, float, list[float]]] = [
+    ("sum(((s @ w) / D)**2) + sum(w)", 3.0, [1, 1, 1]),
+    ("sum((s - mean(s, axis=0)) / std(s, axis=0) * w) + sum(w)", 3.0, [1, 1, 1]),
+    ("sum(((s * w) / sum(s * w, axis=0))**3) + sum(w)", 3.0, [1, 1, 1]),
+    ("sum(sum(s, axis=1) * sum(w) / D) * sum(w / D) + sum(w)", nan, [nan, nan, nan]),
+    ("sum(sum(s, axis=1) * sum(stop(w) / D) * w[0]) + sum(w)", 3.0, [1, 1, 1]),
+]
+
+
+@every_dtype
+@pytest.mark.parametrize(("loss", "value", "gradient"), NO_ROWS)
+def test_what_is_not_finite_for_no_rows_does_no_harm_to_sums_of_them(
+    loss: str, value: float, gradient: list[float], dtype: str
+) -> None:
+    """A sum of nothing is 0, also where each of its terms would be divided by nothing."""
+    text = f"dim D\nparam w: [3]\ninput s: [D, 3]\noutput y = {loss}\n"
+    made = module(f"{text}derive value_and_grad y wrt w as G", dtype=dtype)
+    params, rows = {"w": np.ones(3, dtype)}, np.zeros((0, 3), dtype)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out, cache = made.forward(params, rows)
+        found, slopes = made.G(params, rows)
+        whole = made.backward(cache)["w"]
+    np.testing.assert_array_equal([out.y, found], [value, value])
+    np.testing.assert_array_equal([slopes["w"], whole], [gradient, gradient])
+
+
+def test_a_map_of_no_steps_sums_to_nothing() -> None:
+    text = "dim D\ninput x: [3]\ninput s: [D]\nscan l[t in D] { collect c = sin(x * s[t]) / D }\n"
+    made = module(f"{text}output y = sum(c) + sum(x)\nderive hessian y wrt x as H")
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        out, cache = made.forward([1.0, 2.0, 3.0], np.zeros(0))
+        found = made.backward(cache)["x"], made.H([1.0, 2.0, 3.0], np.zeros(0))["x"]["x"]
+    assert out.y == 6.0
+    np.testing.assert_array_equal(found[0], np.ones(3))
+    np.testing.assert_array_equal(found[1], np.zeros((3, 3)))
+
+
 def test_a_scan_of_no_steps_gives_what_it_starts_with() -> None:
     text = """dim D
         input x: [1]

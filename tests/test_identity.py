@@ -16,6 +16,7 @@ pytestmark = pytest.mark.levels
 
 SLOPE = "block slope(x: [], s: []) -> r: [] { y = 2 * s; r = y + grad(x * y, y) }"
 TWICE = "block twice(x: []) -> p: [], q: [] { p = 2 * x; q = 2 * x }"
+SQUARED = "block squared(x: []) -> y: [], z: [] { y = 2 * x; z = y * y }"
 CURVED = "block curved(x: []) -> y: [] { y = tanh(x) }"
 PARTIAL = "block partial(x: [], y: []) -> g: [] { v = x * x * y; g = grad(v, x) }"
 TANH = np.tanh(3.0)
@@ -60,6 +61,7 @@ VALUES = [
         7,
     ),
     ("numbers", "c = 2.0\nd = 2.0\noutput q = grad(c * d * a, c)", 6),
+    ("a result by another one", f"{SQUARED}\ny, z = squared(a)\noutput q = grad(z, y)", 12),
     (
         "a carried value",
         "scan r[t in 1] carry h = a { y = h; z = h; next h = grad(y * z, y) }\noutput q = h",
@@ -97,6 +99,40 @@ def test_gradients_in_the_graph(text: str, value: float) -> None:
 
 DERIVED = [
     ("results", f"{TWICE}\np, q = twice(a)\noutput s = p * q", "p", 6),
+    (
+        "a result of which the block computes another",
+        f"{SQUARED}\ny, z = squared(a)\noutput s = y + z",
+        "y",
+        13,
+    ),
+    ("such a result of a chain", f"{SQUARED}\na -> squared -> y, z\noutput s = y + z", "y", 13),
+    (
+        "such a result of a block within",
+        f"{SQUARED}\nblock f(x: []) -> u: [], v: [] {{ u, w = squared(x); v = u * w }}\n"
+        "u, v = f(a)\noutput s = u + v",
+        "u",
+        1 + 3 * 6**2,
+    ),
+    (
+        "a port that is a result, and what is computed of the result",
+        "block f(x: []) -> y: [], z: [] { y = x; z = y * y }\ny, z = f(a)\noutput s = y + z",
+        "y",
+        7,
+    ),
+    (
+        "a port that is a result, and what is computed of the port",
+        "block f(x: []) -> y: [], z: [] { y = x; z = x * x }\ny, z = f(a)\noutput s = y + z",
+        "y",
+        1,
+    ),
+    (
+        "a result whose derivatives the block states",
+        "block f(x: []) -> y: [], z: [] {\n    y = 2 * x\n    z = y * y\n"
+        "    rule vjp x = 2 * cotangent(y) + 8 * x * cotangent(z)\n}\n"
+        "y, z = f(a)\noutput s = y + z",
+        "y",
+        1,
+    ),
     ("numbers", "c = 2.0\nd = 2.0\noutput s = c * d * a", "c", 6),
     ("arrays of ones", "c = ones([3])\nd = ones([3])\noutput s = sum(c * d * a)", "c", [3, 3, 3]),
     ("`as` in an expression", "output s = (tanh(a) as b) * tanh(a)", "b", TANH),

@@ -42,6 +42,16 @@ GRAPHS = [
     ("parts joined", f"{X4}output y = 2 * concat(x[2:], x[:2])", "y wrt x"),
     ("a scan", "input x: [4, 2]\nscan s[t in 4] carry h = zeros([2]) {\n"
      "    next h = tanh(h + x[t]); collect c = h\n}\noutput y = c", "y wrt x"),
+    ("a loop's end in another loop", "input x: [2]\n"
+     "scan r[t in 2] carry h = x { next h = sin(h) }\n"
+     "scan s[t in 3] carry g = h { next g = g * sin(g) }\noutput y = g", "y wrt h, x"),
+    ("a loop's end that another loop collects", "input x: [2]\n"
+     "scan r[t in 2] carry h = x { next h = sin(h) }\nscan s[t in 3] { collect c = h }\n"
+     "output y = c", "y wrt h, x"),
+    ("a stated derivative in a loop", "input x: [2]\nblock f(x: [K]) -> y: [K] { y = sin(x); "
+     "rule vjp x = cotangent(y) * cos(x) }\nh = f(x)\nscan s[t in 2] { collect c = h * h }\n"
+     "scan u[t in 3] carry g = h { next g = sin(g) }\noutput y = g; output z = c",
+     "y, z wrt h, x"),
     ("a condition", f"{X4}output y = where(x > 0, x, x[::-1])", "y wrt x"),
     ("sorted", f"{X4}output y = sort(x)**2", "y wrt x"),
     ("nothing of it", "input x: [1]\noutput y = x**2; output z = x[0:0]", "y, z wrt x"),

@@ -19,11 +19,14 @@ from tests.fuzz.meaning.ruled import ruled
 def call(
     frame: Frame, one: tree.Call, names: tuple[str, ...], flowing: tuple[Any, ...] = ()
 ) -> Any:
-    value = _called(frame, one, names, flowing)
-    if one.name is None or isinstance(value, tuple):
+    if one.name is None or len(names) > 1:
+        return _called(frame, one, names, flowing)
+    own = one.name.text
+    value = _called(frame, one, (own,), flowing)
+    if isinstance(value, tuple):
         return value
-    frame.define(one.name.text, value)
-    return frame.values[one.name.text]
+    frame.define(own, value)
+    return frame.values[own]
 
 
 def _called(frame: Frame, one: tree.Call, names: tuple[str, ...], flowing: tuple[Any, ...]) -> Any:
