@@ -48,6 +48,9 @@ GRAPHS = [
     ("a loop's end that another loop collects", "input x: [2]\n"
      "scan r[t in 2] carry h = x { next h = sin(h) }\nscan s[t in 3] { collect c = h }\n"
      "output y = c", "y wrt h, x"),
+    ("ends of two loops", "input x: [2]\nscan r[t in 2] carry h = x { next h = sin(h) }\n"
+     "scan s[t in 3] carry g = h { next g = g * sin(g) }\nscan u[t in 2] { collect c = g * h }\n"
+     "output y = c", "y wrt h, g"),
     ("a stated derivative in a loop", "input x: [2]\nblock f(x: [K]) -> y: [K] { y = sin(x); "
      "rule vjp x = cotangent(y) * cos(x) }\nh = f(x)\nscan s[t in 2] { collect c = h * h }\n"
      "scan u[t in 3] carry g = h { next g = sin(g) }\noutput y = g; output z = c",

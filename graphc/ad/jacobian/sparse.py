@@ -132,7 +132,8 @@ def _with_plain_sources(
 
     Only for an operation can another node be put, wherever it is read.
     """
-    for source in wrt.values():
+    for path in wrt:
+        source = wrt[path]
         if source.op in (RESULT, RULED):
             alone = intern(identity, (source,), {}, source.type, "source")
             new = rebuild(outputs.values(), with_args, {source: alone})
