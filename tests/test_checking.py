@@ -427,7 +427,7 @@ def test_values_from_a_file(tmp_path: Path) -> None:
     assert "backward: not compared by `x`: the numerical derivatives do not" in done.stdout
     for path, said in ((graph, "no npz file of numbers"), (tmp_path / "none.npz", "No such file")):
         done = run("--at", path, graph)
-        assert done.exit_code == 2
+        assert done.exit_code == 1
         assert said in done.stderr
     done = run("--at", values, graph, graph)
     assert done.exit_code == 2

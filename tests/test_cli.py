@@ -415,6 +415,7 @@ def test_wrong_usage(command: str, options: list[str], message: str, graph: Path
         (["compile", "a.graph", "-O", "3"], "there is no level 3"),
         (["check", "a.graph", "--at", "a.npz"], "it says where to compare: add --grad"),
         (["check", "a.graph", "--seed", "3"], "it says where to compare: add --grad"),
+        (["check", "a.graph", "--seed", "0"], "it says where to compare: add --grad"),
         (["check", "a.graph", "--format", "xml"], "`xml` is not text or json"),
     ],
 )

@@ -16,6 +16,10 @@ from typer.testing import CliRunner
 
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.graph import INPUT, building, source
+from graphc.ir.types import Type
+from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.targets.numpy.printing.expression import statements
 
 pytestmark = pytest.mark.levels
 _numbers = itertools.count()
@@ -259,3 +263,16 @@ def test_it_is_an_option_of_compile(level: str, tmp_path: Path) -> None:
     assert str(tmp_path) not in done.stdout  # a module does not tell where it was made
     found = load(done.stdout, "by_command").trace(0.0)
     assert (found.place, found.made) == ("net.graph:2:1", -np.inf)
+
+
+def test_a_sum_of_very_many_terms() -> None:
+    """Python limits how deep an expression may be; a sum of 3000 terms is read as 60 statements."""
+    with building():
+        terms = [source(INPUT, f"x{n}", Type("float", ())) for n in range(3000)]
+        lines = statements(
+            "y", accumulate(*terms), {term: f"x[{n}]" for n, term in enumerate(terms)}
+        )
+    scope: dict[str, Any] = {"x": list(range(1, 3001))}
+    exec("\n".join(lines), scope)
+    assert scope["y"] == 3000 * 3001 // 2
+    assert all(line.startswith("y = ") for line in lines)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import typer
 
+from graphc.cli.arrays import arrays_of
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -28,9 +27,7 @@ from graphc.cli.options import (
     one_mode,
     pairs,
     read_bytes,
-    reason,
     show,
-    shown,
 )
 from graphc.source import Diagnostic, GraphError
 
@@ -52,7 +49,9 @@ def check(
         metavar="FILE.npz",
         help="Compare at these inputs and parameters, by name. Others are drawn.",
     ),
-    seed: int = typer.Option(0, "--seed", min=0, metavar="INT", help="Of the point that is drawn."),
+    seed: int | None = typer.Option(
+        None, "--seed", min=0, metavar="INT", help="Of the point that is drawn. Default: 0."
+    ),
     format: str = typer.Option(
         "text", "--format", metavar="FORMAT", help="text, or json for editors."
     ),
@@ -75,7 +74,7 @@ def check(
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
     if at and len(files) > 1:
         raise typer.BadParameter("values are for one file", param_hint="--at")
-    if not grad and (at or seed):
+    if not grad and (at or seed is not None):
         hint = "--at" if at else "--seed"
         raise typer.BadParameter("it says where to compare: add --grad", param_hint=hint)
     options = Options(
@@ -88,11 +87,11 @@ def check(
         trace=trace,
     )
     levels = LEVELS if level == "all" else (_level(level),)
-    place = Place(seed, _values(at))
+    place = Place(seed or 0) if grad else None
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
-        checked, diagnostics, failed = _checked(file, options, levels, place if grad else None)
+        checked, diagnostics, failed = _checked(file, options, levels, place, at)
         wrong = wrong or failed
         if format == "text":
             if found and diagnostics:
@@ -116,23 +115,8 @@ def _level(given: str) -> str:
     return one_level(int(given))
 
 
-def _values(path: str) -> dict[str, Any]:
-    """The arrays of an npz file by name."""
-    if not path:
-        return {}
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except OSError as why:
-        said = reason(why)
-    except (ValueError, AttributeError, EOFError, zipfile.BadZipFile):
-        said = "it is no npz file of numbers, as numpy.savez writes it"
-    message = f"cannot read {shown(path)}: {said}"
-    raise typer.BadParameter(message, param_hint="--at")
-
-
 def _checked(
-    file: str, options: Options, levels: Sequence[str], place: Place | None
+    file: str, options: Options, levels: Sequence[str], place: Place | None, at: str
 ) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
     """What was compared in a file, what there is to say, and whether anything is wrong."""
     from graphc.check.derivatives import check_derivatives
@@ -147,6 +131,7 @@ def _checked(
                 for level in levels
             ]
             return None, (*results[0].warnings, *results[0].model.notes), False
+        place = replace(place, given=arrays_of(at) if at else None)
         checked = check_derivatives(source, options, folder(file), levels, place)
     except GraphError as error:
         return None, error.diagnostics, True

@@ -13,6 +13,8 @@ from graphc.ops.define.batching import aligned, over_rows
 from graphc.ops.define.families import CAST, Partial, composite, elementwise, linear, to_common
 
 BINARY = "a, b"
+LONGEST_SUM = 50
+"""Terms of one statement: Python limits how deep an expression may be."""
 
 plus: Op = elementwise(
     "+",
@@ -71,11 +73,22 @@ def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Parti
     return held * base**lowered, y * OPERATORS["log"](where(vanishing, 1, base))
 
 
+def _powered(args: tuple[Node, ...]) -> tuple[Node, ...]:
+    """Both of one kind; NumPy has no integers to a negative power."""
+    base, exponent = to_common(args)
+    number = exponent.value if exponent.rank == 0 else None
+    if base.type.dtype == "int" and not base.static and number is not None and number < 0:
+        message = f"integers have no negative powers: {base.type} to the power {number}"
+        raise Mismatch("E310", message, f"write `1 / x**{-number}`, which is of floats")
+    return base, exponent
+
+
 power: Op = elementwise(
     "**",
     numpy="{0} ** {1}",
     partials=_power_partials,
     result="promote",
+    prepare=_powered,
     signature=BINARY,
     flops=8,
     doc="Power.",
@@ -176,13 +189,22 @@ logical_not: Op = elementwise(
     "not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False
 )
 
+
+def _truth(condition: Node) -> Node:
+    """The condition, whose derivative rule selects by it and by its opposite."""
+    if condition.type.dtype != "bool":
+        message = f"`where` takes a truth value first, found {condition.type}"
+        raise Mismatch("E307", message, "compare it, as in `where(x != 0, a, b)`")
+    return condition
+
+
 where: Op = elementwise(
     "where",
     numpy="np.where({0}, {1}, {2})",
     partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
     result="promote",
     signature="condition, x, y",
-    prepare=lambda args: (args[0], *to_common(args[1:])),
+    prepare=lambda args: (_truth(args[0]), *to_common(args[1:])),
     doc="`x` where the condition is true, else `y`.",
 )
 maximum: Op = elementwise(
@@ -306,10 +328,20 @@ def _accumulate_batch(
     return intern(accumulate, terms, {}, node.type.with_shape((size, *node.shape)))
 
 
+def _added_up(node: Node) -> str:
+    """The terms with `+` between them; of very many in groups, each a statement."""
+    terms = [f"{{{slot}}}" for slot in range(len(node.args))]
+    if len(terms) <= LONGEST_SUM:
+        return " + ".join(terms)
+    groups = [terms[n : n + LONGEST_SUM] for n in range(0, len(terms), LONGEST_SUM)]
+    first, *more = (" + ".join(group) for group in groups)
+    return "\n".join([f"{{out}} = {first}", *(f"{{out}} = {{out}} + {one}" for one in more)])
+
+
 accumulate: Op = linear(
     "accumulate",
     infer=_all_one_type,
-    numpy=lambda node: " + ".join(f"{{{slot}}}" for slot in range(len(node.args))),
+    numpy=_added_up,
     transpose=lambda ct, *terms: (ct,) * len(terms),
     jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
     flops=lambda node: node.type.size * (len(node.args) - 1),

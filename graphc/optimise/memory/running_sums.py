@@ -8,10 +8,7 @@ from functools import reduce
 from graphc.ir.graph import Graph, Node, stamped, with_args
 from graphc.ir.loop import BOUND, rebuild
 from graphc.ir.mapping import mapped
-from graphc.ops.elementwise.arithmetic import accumulate
-
-LONGEST_SUM = 50
-"""Terms of one statement: Python limits how deep an expression may be."""
+from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
 
 SUMS = frozenset({"+", "-", "accumulate"})
 """As terms these are written without parentheses, in the order of the whole sum."""

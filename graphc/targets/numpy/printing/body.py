@@ -11,11 +11,10 @@ from graphc.ir.graph import Adjoint, Node
 from graphc.ir.loop import RESULT, Loop, limit
 from graphc.ir.results import ResultKey
 from graphc.ir.types import product
-from graphc.ops.elementwise.arithmetic import accumulate, negative
+from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
 from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, copied, owners
-from graphc.optimise.memory.running_sums import LONGEST_SUM
 from graphc.plan.buffers.report import left
 from graphc.plan.lower import BlockStep, LoopStep, Program, Step
 from graphc.source import Origin
