@@ -98,9 +98,9 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
         found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
     for one in model.derivations:
         more: Names = {}
-        if one.kind == "vjp":
+        if one.kind.given == "cotangents":
             more["cotangents"] = {name: drawn(node) for name, node in one.outputs}
-        if one.kind in ("jvp", "hvp"):
+        if one.kind.given == "tangents":
             moved = {path: drawn(node) for path, node in one.wrt}
             more["tangents"] = {p: a for path in moved for p, a in _members(model, path, moved)}
         found[one.name] = copy.deepcopy(shared) | more

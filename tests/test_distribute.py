@@ -77,11 +77,11 @@ def compare(
     moving = {**given.get("params", {}), **given}
     for one in model.derivations:
         more: dict[str, Any] = {}
-        if one.kind in ("jvp", "hvp"):
+        if one.kind.given == "tangents":
             more["tangents"] = {
                 path: rng.normal(size=np.shape(moving[path])) for path in paths(plain, one, moving)
             }
-        if one.kind == "vjp":
+        if one.kind.given == "cotangents":
             more["cotangents"] = {name: cotangents[name] for name in one.names}
         values = [getattr(made, one.name)(**given, **more) for made in (fast, plain)]
         agree(*values, tolerance, one.name)

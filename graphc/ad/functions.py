@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from graphc.ad.request import Request
 from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import (
     COTANGENT,
@@ -36,40 +37,29 @@ class Split:
     cached: tuple[Node, ...]
 
 
-def value(name: str, outputs: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
+def value(asked: Request) -> Graph:
     """The outputs alone."""
-    return Graph(name, values(outputs), names)
+    return Graph(asked.name, values(asked.outputs), asked.names)
 
 
-def gradient(
-    name: str,
-    output: tuple[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    with_value: bool,
-) -> Graph:
+def gradient(asked: Request) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
-    adjoints = pullback([(output[1], as_node(1.0))], [family_of(node) for node in wrt.values()])
-    results = {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
-    first = values(dict([output])) if with_value else {}
-    spoken = labels(adjoints.values(), names)
-    return Graph(name, first | results, names, tuple(adjoints.values()), spoken)
+    return _pulled(asked, [(asked.output[1], as_node(1.0))])
 
 
-def products(
-    name: str,
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-) -> Graph:
+def products(asked: Request) -> Graph:
     """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
-    adjoints = pullback(
-        [(node, source(COTANGENT, output, node.type)) for output, node in outputs.items()],
-        [family_of(node) for node in wrt.values()],
-    )
-    results = {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
-    spoken = labels(adjoints.values(), names)
-    return Graph(name, values(outputs) | results, names, tuple(adjoints.values()), spoken)
+    outputs = asked.outputs.items()
+    return _pulled(asked, [(node, source(COTANGENT, name, node.type)) for name, node in outputs])
+
+
+def _pulled(asked: Request, seeds: Sequence[tuple[Node, Node]]) -> Graph:
+    """What cotangents of outputs come to by path."""
+    adjoints = pullback(seeds, [family_of(node) for node in asked.wrt.values()])
+    results = values(asked.outputs if asked.with_values else {})
+    results |= {gradient_by(path): adjoint_of(adjoints, node) for path, node in asked.wrt.items()}
+    spoken = labels(adjoints.values(), asked.names)
+    return Graph(asked.name, results, asked.names, tuple(adjoints.values()), spoken)
 
 
 def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of, labels, values
+from graphc.ad.request import Request
 from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
 from graphc.ir.loop import rebuild
@@ -14,25 +15,23 @@ from graphc.ops.elementwise.arithmetic import identity, total
 from graphc.ops.shape.shaping import filled, unindex
 
 
-def tangents(
-    name: str, outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
-) -> Graph:
+def tangents(asked: Request) -> Graph:
     """The outputs, and the tangents (new sources, by path) pushed forward to them."""
-    moved = pushforward(directions(wrt), outputs.values())
-    results = values(outputs)
-    results |= {ResultKey("tangent", out): moved_to(moved, node) for out, node in outputs.items()}
-    return Graph(name, results, {**tangent_names(moved, names), **names})
+    moved = pushforward(directions(asked.wrt), asked.outputs.values())
+    results = values(asked.outputs)
+    results |= {
+        ResultKey("tangent", out): moved_to(moved, node) for out, node in asked.outputs.items()
+    }
+    return Graph(asked.name, results, {**tangent_names(moved, asked.names), **asked.names})
 
 
-def hessian_products(
-    name: str, output: Node, wrt: Mapping[str, Node], names: Mapping[Node, str]
-) -> Graph:
+def hessian_products(asked: Request) -> Graph:
     """The gradients of a scalar, and the products of its Hessian with the tangents, by path.
 
     Forward over reverse: the tangents of the gradients (Pearlmutter 1994, "Fast exact
     multiplication by the Hessian").
     """
-    output, wrt, names = apart(output, wrt, names)
+    output, wrt, names = apart(asked.output[1], asked.wrt, asked.names)
     gradients, adjoints = gradients_of(output, wrt)
     called = adjoint_names(adjoints.values(), names)
     moved = pushforward(directions(wrt), gradients.values())
@@ -42,7 +41,7 @@ def hessian_products(
     }
     spoken = tuple(adjoints.values())
     known = {**tangent_names(moved, {**called, **names}), **names}
-    return Graph(name, results, known, spoken, labels(spoken, names))
+    return Graph(asked.name, results, known, spoken, labels(spoken, names))
 
 
 def gradients_of(

@@ -104,9 +104,9 @@ def _compared(
 ) -> Iterator[Compared]:
     if not hasattr(module, "_comparison"):
         return  # a surrogate differs on purpose
-    kinds = {one.name: one.kind for one in model.derivations}
+    orders = {one.name: one.kind.order for one in model.derivations}
     for name, by_path in module._comparison(**at).items():
-        limit = tolerance(kinds.get(name, ""), options.dtype)
+        limit = tolerance(orders.get(name, 1), options.dtype)
         for path, (gap, analytic, numerical) in by_path.items():
             yield Compared(
                 module.GRAPH["level"], name, path, gap, float(analytic), float(numerical), limit

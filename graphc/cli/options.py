@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from graphc.files import read, read_standard_input
+from graphc.kinds import MODES
 from graphc.source import Diagnostic, GraphError, error
 
 STANDARD = "-"
@@ -82,7 +83,7 @@ def float_dtype(given: str) -> str:
 
 
 def one_mode(given: str) -> str:
-    if given not in ("", "forward", "reverse", "mixed"):
+    if given not in ("", *MODES):
         raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
     return given
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from operator import itemgetter
@@ -14,6 +14,7 @@ from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
 from graphc.ad.jacobian.sparse import sparse_jacobian
 from graphc.ad.maps import side_by_side
 from graphc.ad.products import hessian_products, tangents
+from graphc.ad.request import Request
 from graphc.elaborate.build import specialised
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
@@ -21,11 +22,41 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.types import Mismatch
+from graphc.kinds import (
+    GRAD,
+    HESSIAN,
+    HESSIAN_MATRIX,
+    HVP,
+    JACOBIAN,
+    JACOBIAN_MATRIX,
+    JVP,
+    SPARSE_JACOBIAN,
+    VALUE,
+    VJP,
+    Kind,
+)
 from graphc.optimise.passes import PASSES
 from graphc.source import GraphError, error
 
-MODES = ("reverse", "forward", "mixed")
-"""In this order: of two that cost the same the first is taken."""
+GRAPHS: Mapping[Kind, Callable[[Request], Graph]] = {
+    VALUE: value,
+    GRAD: gradient,
+    JACOBIAN: jacobian,
+    JACOBIAN_MATRIX: jacobian,
+    SPARSE_JACOBIAN: sparse_jacobian,
+    VJP: products,
+    JVP: tangents,
+    HVP: hessian_products,
+    HESSIAN: hessian,
+    HESSIAN_MATRIX: hessian,
+}
+"""What makes the graph of a function, by kind."""
+
+GRAPHS_PER: Mapping[Kind, Callable[[Request, Dim], Graph]] = {
+    GRAD: gradient_per,
+    HVP: hessian_products_per,
+}
+"""The same where an axis is kept apart, if that takes another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +73,19 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     Raises GraphError where its derivatives cannot be taken.
     """
     one, names = (one, model.names) if one.per is None else _with_positions(one, one.per, model)
-    outputs, wrt = dict(one.outputs), dict(one.wrt)
+    kind, wrt = one.kind, dict(one.wrt)
+    asked = Request(
+        one.name, dict(one.outputs), wrt, names, kind.returns, kind.with_values, {}, one.per
+    )
     dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     made: dict[str, Made] = {}
     refused: list[Mismatch] = []
-    for mode in modes if has_modes(one) else [""]:
+    for mode in [mode for mode in modes if mode in kind.modes] or kind.modes or [""]:
         try:
             by_path = dict.fromkeys(wrt, mode)
             if mode == "mixed" and one.per is not None:
-                by_path = _cheapest_by_path(one, names, dims)
-            graph = _graph(one, outputs, wrt, names, by_path)
+                by_path = _cheapest_by_path(kind, asked, dims)
+            graph = _graph(kind, replace(asked, modes=by_path))
         except Mismatch as wrong:
             refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
             continue
@@ -101,69 +135,28 @@ def winners(costs: Mapping[str, Cost]) -> list[str]:
     return chosen
 
 
-def has_modes(one: Derivation) -> bool:
-    """Can the function be computed forward and backward?"""
-    return "jacobian" in one.kind or "hessian" in one.kind
+def _graph(kind: Kind, asked: Request) -> Graph:
+    """The graph of a function, in its modes by path: all the same but where `per` says more."""
+    if asked.per is not None and kind.base in GRAPHS_PER:
+        return GRAPHS_PER[kind.base](asked, asked.per)
+    return GRAPHS[kind.base](asked)
 
 
-def _graph(
-    one: Derivation,
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    modes: Mapping[str, str],
-) -> Graph:
-    """The graph of a function, in these modes by path: all the same but where `per` says more."""
-    output = one.outputs[0]
-    form = {
-        "matrix": one.kind.endswith("_matrix"),
-        "with_value": one.kind.startswith("value_and_"),
-    }
-    match one.kind.removeprefix("value_and_").removesuffix("_matrix"):
-        case "value":
-            return value(one.name, outputs, names)
-        case "vjp":
-            return products(one.name, outputs, wrt, names)
-        case "jvp":
-            return tangents(one.name, outputs, wrt, names)
-        case "hvp":
-            if one.per is not None:
-                return hessian_products_per(one.name, output, wrt, names, one.per)
-            return hessian_products(one.name, output[1], wrt, names)
-        case "hessian":
-            return hessian(one.name, output, wrt, names, modes, per=one.per, **form)
-        case "sparse_jacobian":
-            (mode,) = set(modes.values())
-            return sparse_jacobian(
-                one.name, outputs, wrt, names, mode, with_value=form["with_value"]
-            )
-        case "jacobian":
-            return jacobian(one.name, outputs, wrt, names, modes, per=one.per, **form)
-        case _ if one.per is not None:
-            return gradient_per(
-                one.name, output, wrt, names, one.per, with_value=form["with_value"]
-            )
-    return gradient(one.name, output, wrt, names, form["with_value"])
-
-
-def _cheapest_by_path(
-    one: Derivation, names: Mapping[Node, str], dims: Mapping[str, int]
-) -> dict[str, str]:
+def _cheapest_by_path(kind: Kind, asked: Request, dims: Mapping[str, int]) -> dict[str, str]:
     """For each path the mode in which its own blocks take the least work.
 
     Backward, the positions that `per` keeps apart are one pass, in which each has its own product
     with what they share; forward, what they share has a pass for each element of the path.
     """
-    outputs, wrt = dict(one.outputs), dict(one.wrt)
-    blocks = replace(one, kind="hessian" if "hessian" in one.kind else "jacobian")
-    work: dict[str, dict[str, int]] = {path: {} for path in wrt}
-    for mode in MODES:
+    blocks = replace(asked, returns="blocks", with_values=False)
+    work: dict[str, dict[str, int]] = {path: {} for path in asked.wrt}
+    for mode in kind.modes:
         try:
-            graph = _graph(blocks, outputs, wrt, names, dict.fromkeys(wrt, mode))
+            graph = _graph(kind, replace(blocks, modes=dict.fromkeys(asked.wrt, mode)))
         except Mismatch:
             continue
         graph = rewritten(graph, PASSES)
-        for path in wrt:
+        for path in asked.wrt:
             own = {key: node for key, node in graph.results.items() if key.by == path}
             work[path][mode] = cost(replace(graph, results=own)).typical(dims)
     refused = {"mixed": 0}

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from graphc import __version__
 from graphc.ad.functions import Split, both, cut, moved, rewritten
 from graphc.ad.reverse import family_of
-from graphc.compile.clauses import MODES, Made, cheapest, derivatives, winners
+from graphc.compile.clauses import Made, cheapest, derivatives, winners
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import total
 from graphc.ir.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
 from graphc.ir.results import Role
 from graphc.ir.types import FLOAT_BYTES
+from graphc.kinds import BACKWARD, FORWARD, MODES, Kind
 from graphc.limits import Exceeded
 from graphc.names import Scope, flat
 from graphc.optimise.memory.bound import Bound, Planned
@@ -94,14 +95,14 @@ def _planned_halves(
     outputs = tuple(d.name for d in model.outputs)
     sources = _sources(model, begin)
     forward = _derived(
-        split.forward, sources, begin, "forward", outputs, {}, split.cached, options=options
+        split.forward, sources, begin, FORWARD, outputs, {}, split.cached, options=options
     )
     held = {node: forward.program.variables[node] for node in split.cached}
     whole = {adjoint.value for adjoint in split.backward.adjoints}
     read = {*begin.taken, *held.values(), *begin.fields.values()}
     cotangents = _given(split.backward, read, whole)
     backward = _derived(
-        split.backward, held | cotangents, begin, "backward", (), wrt_of(model), options=options
+        split.backward, held | cotangents, begin, BACKWARD, (), wrt_of(model), options=options
     )
     return forward, backward
 
@@ -128,7 +129,7 @@ def watched_programs(model: Model) -> tuple[Program, ...]:
 def moved_program(model: Model) -> Program | None:
     """The program of the outputs with something added to each node on the way that is named after
     `wrt`, if one is: how `check` finds the numerical derivatives by these."""
-    chosen = {path for d in model.derivations for path, node in d.wrt if d.kind != "value"}
+    chosen = {path for d in model.derivations for path, node in d.wrt if d.kind.order}
     ends = {d.name: d.node for d in model.outputs}
     computed = (n for n in arguments_first(ends.values()) if family_of(n).op not in SOURCES)
     nodes = {model.names[n]: n for n in computed if model.names.get(n) in chosen}
@@ -260,7 +261,7 @@ def _derived(
     graph: Graph,
     given: Mapping[Node, str],
     begin: Entry,
-    kind: str,
+    kind: Kind,
     outputs: tuple[str, ...],
     wrt: Mapping[str, Node],
     kept: Collection[Node] = (),
@@ -276,14 +277,10 @@ def _derived(
         for stage in options.to.stages:
             program = stage(program, kept, taken)
     places: Mapping[str, str] = {}
-    if planned and kind.removeprefix("value_and_") in GRADIENTS:
+    if planned and kind.returns == "gradients":
         program, places = with_destinations(program, wrt, taken)
     flops = total(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
-
-
-GRADIENTS = ("backward", "grad", "vjp")
-"""The kinds of functions that return one dict of gradients, which may go into given arrays."""
 
 
 def begin_of(model: Model) -> Entry:

@@ -9,6 +9,7 @@ from typing import Any
 from graphc.elaborate.names.model import Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.kinds import Kind
 from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
 from graphc.optimise.scalarise.cells import Grid
@@ -37,15 +38,15 @@ class Numbers:
 class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
-    `others` are the same in other modes, which take less work at some sizes of the dims; with
-    `numbers` the program is one of Python's own floats.
+    It is `called` as its program is, or otherwise. `others` are the same in other modes, which take
+    less work at some sizes of the dims; with `numbers` the program is one of Python's own floats.
     `destinations` are the variables that the program expects to hold the places of gradients by
     path: of a family a list; each an array of the argument `out`, or None. A statement that writes
     a gradient there is all that is needed, since what is found in its place stays.
     """
 
     program: Program
-    kind: str
+    kind: Kind
     outputs: tuple[str, ...]
     wrt: tuple[tuple[str, Node], ...]
     flops: Dim
@@ -55,6 +56,11 @@ class Derived:
     others: tuple[Derived, ...] = ()
     destinations: Mapping[str, str] = field(default_factory=dict)
     numbers: Numbers | None = None
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.called or self.program.name
 
 
 @dataclass(frozen=True, slots=True)

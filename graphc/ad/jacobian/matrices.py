@@ -9,85 +9,61 @@ from graphc.ad.functions import labels, values
 from graphc.ad.jacobian.blocks import Blocks, blocks, blocks_apart
 from graphc.ad.jacobian.per_example import gradients_apart
 from graphc.ad.products import adjoint_names, apart, gradients_of
-from graphc.ir.dims import Dim
+from graphc.ad.request import Request
 from graphc.ir.graph import Adjoint, Graph, Node
 from graphc.ir.results import MATRIX, ResultKey
 from graphc.ir.types import product
 from graphc.ops.shape.shaping import concat, reshape, transpose
 
 
-def jacobian(
-    name: str,
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    modes: Mapping[str, str],
-    *,
-    matrix: bool,
-    with_value: bool,
-    per: Dim | None = None,
-) -> Graph:
-    """The blocks by output and path, or the `matrix` of them; perhaps the outputs first.
-
-    `modes` are those of the paths, which are the same but where `per` keeps an axis apart.
-    """
-    called = dict(names)
-    found = _blocks(outputs, wrt, modes, called, "J_{out}_{path}", per)
+def jacobian(asked: Request) -> Graph:
+    """The blocks by output and path, or the matrix of them; perhaps the outputs first."""
+    outputs, called = asked.outputs, dict(asked.names)
+    found = _blocks(asked, outputs, asked.wrt, called, "J_{out}_{path}")
     results = {ResultKey("jacobian", out, path): block for (out, path), block in found.items()}
-    if matrix:
+    if asked.returns == "matrix":
         rows = {out: node.rank for out, node in outputs.items()}
-        results = {MATRIX: _assembled(found, rows, wrt, 0 if per is None else 1)}
+        results = {MATRIX: _assembled(found, rows, asked.wrt, 0 if asked.per is None else 1)}
         called[results[MATRIX]] = "J"
-    return Graph(name, values(outputs if with_value else {}) | results, called)
+    return Graph(asked.name, values(outputs if asked.with_values else {}) | results, called)
 
 
 def _blocks(
+    asked: Request,
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
-    modes: Mapping[str, str],
     names: dict[Node, str],
     called: str,
-    per: Dim | None,
 ) -> Blocks:
-    if per is not None:
-        return blocks_apart(outputs, wrt, modes, names, called, per)
-    (mode,) = set(modes.values())
-    return blocks(outputs, wrt, mode, names, called)
+    if asked.per is not None:
+        return blocks_apart(outputs, wrt, asked.modes, names, called, asked.per)
+    return blocks(outputs, wrt, asked.mode, names, called)
 
 
-def hessian(
-    name: str,
-    output: tuple[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    modes: Mapping[str, str],
-    *,
-    matrix: bool,
-    with_value: bool,
-    per: Dim | None = None,
-) -> Graph:
-    """The blocks by path and path, or the symmetric `matrix`: the Jacobian of the gradients.
+def hessian(asked: Request) -> Graph:
+    """The blocks by path and path, or the symmetric matrix: the Jacobian of the gradients.
 
     `per` an axis it is the Hessian of what each position contributes.
     """
-    node, wrt, called = apart(output[1], wrt, names)
+    name, output = asked.output
+    node, wrt, called = apart(output, asked.wrt, asked.names)
     spoken: tuple[Adjoint, ...] = ()
-    if per is None:
+    if asked.per is None:
         gradients, adjoints = gradients_of(node, wrt)
         spoken = tuple(adjoints.values())
         called = {**adjoint_names(spoken, called), **called}
     else:
-        node, gradients = gradients_apart((output[0], node), wrt, called, per)
-    found = _blocks(gradients, wrt, modes, called, "H_{out}_{path}", per)
+        node, gradients = gradients_apart((name, node), wrt, called, asked.per)
+    found = _blocks(asked, gradients, wrt, called, "H_{out}_{path}")
     results = {ResultKey("hessian", one, other): block for (one, other), block in found.items()}
-    if matrix:
+    if asked.returns == "matrix":
         ranks = {path: by.rank for path, by in gradients.items()}
-        whole = _assembled(found, ranks, wrt, 0 if per is None else 1)
+        whole = _assembled(found, ranks, wrt, 0 if asked.per is None else 1)
         other = transpose(whole, axes=(*range(whole.rank - 2), whole.rank - 1, whole.rank - 2))
         results = {MATRIX: 0.5 * (whole + other)}
         called[results[MATRIX]] = "H"
-    first = values({output[0]: node} if with_value else {})
-    return Graph(name, first | results, called, spoken, labels(spoken, called))
+    first = values({name: node} if asked.with_values else {})
+    return Graph(asked.name, first | results, called, spoken, labels(spoken, called))
 
 
 def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:

@@ -9,6 +9,7 @@ from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import blocks_apart
 from graphc.ad.per_axis import Trace, trace
 from graphc.ad.products import apart, directions, moved_to, tangent_names
+from graphc.ad.request import Request
 from graphc.ad.reverse import family_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -40,40 +41,27 @@ def members_first(path: str, block: Node) -> Node:
     return transpose(block, axes=(1, 0, *range(2, block.rank)))
 
 
-def gradient_per(
-    name: str,
-    output: tuple[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    per: Dim,
-    *,
-    with_value: bool,
-) -> Graph:
+def gradient_per(asked: Request, per: Dim) -> Graph:
     """What each position of an axis contributes to a scalar, [P], and to its gradients by path."""
-    called = dict(names)
-    rows, found = gradients_apart(output, wrt, called, per)
-    results = values({output[0]: rows} if with_value else {})
+    called = dict(asked.names)
+    rows, found = gradients_apart(asked.output, asked.wrt, called, per)
+    results = values({asked.output[0]: rows} if asked.with_values else {})
     results |= {gradient_by(path): members_first(path, block) for path, block in found.items()}
-    return Graph(name, results, called)
+    return Graph(asked.name, results, called)
 
 
-def hessian_products_per(
-    name: str,
-    output: tuple[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    per: Dim,
-) -> Graph:
+def hessian_products_per(asked: Request, per: Dim) -> Graph:
     """What each position contributes to the gradients, and to products with the Hessian, by path.
 
     A tangent of a path without the axis is the same for all positions.
     """
-    node, wrt, called = apart(output[1], wrt, names)
-    _, gradients = gradients_apart((output[0], node), wrt, called, per)
+    name, output = asked.output
+    node, wrt, called = apart(output, asked.wrt, asked.names)
+    _, gradients = gradients_apart((name, node), wrt, called, per)
     moved = pushforward(directions(wrt), gradients.values())
     results = {gradient_by(path): members_first(path, block) for path, block in gradients.items()}
     results |= {
         ResultKey("product", by=path): members_first(path, moved_to(moved, block))
         for path, block in gradients.items()
     }
-    return Graph(name, results, {**tangent_names(moved, called), **called})
+    return Graph(asked.name, results, {**tangent_names(moved, called), **called})

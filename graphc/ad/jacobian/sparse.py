@@ -15,6 +15,7 @@ from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import PASSES
 from graphc.ad.jacobian.matrices import grouped
 from graphc.ad.jacobian.seeding import Pass, aligned_pairs
+from graphc.ad.request import Request
 from graphc.ad.reverse import of_family
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
@@ -42,21 +43,13 @@ SELECTIONS = (
 """Operations each of whose results is one element of its first argument, or zero."""
 
 
-def sparse_jacobian(
-    name: str,
-    outputs: Mapping[str, Node],
-    wrt: Mapping[str, Node],
-    names: Mapping[Node, str],
-    mode: str,
-    *,
-    with_value: bool,
-) -> Graph:
+def sparse_jacobian(asked: Request) -> Graph:
     """The entries of the Jacobian matrix, row after row: `data`, `indices` and `indptr` of a CSR.
 
     Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
     selected twice occurs twice: a CSR matrix adds them up.
     """
-    outputs, wrt, names = _with_plain_sources(outputs, wrt, names)
+    outputs, wrt, names = _with_plain_sources(asked.outputs, asked.wrt, asked.names)
     families = {path for path, node in wrt.items() if of_family(node)}
     selected = {
         path: {node: True} if path in families else _frontier(node, [*outputs.values()])
@@ -93,7 +86,7 @@ def sparse_jacobian(
         if path in families or z in aliases
     }
     pairs = aligned_pairs(moved, by)
-    passes = PASSES[mode](moved, by, pairs, called)
+    passes = PASSES[asked.mode](moved, by, pairs, called)
     starts = _starts(wrt)
     data, indices, counts = [], [], []
     for out, node in moved.items():
@@ -122,7 +115,7 @@ def sparse_jacobian(
         results[INDICES] = maximum(results[INDICES], 1)
     results[INDICES] = results[INDICES] - 1
     called |= {node: key.label for key, node in results.items()}
-    return Graph(name, values(moved if with_value else {}) | results, called)
+    return Graph(asked.name, values(moved if asked.with_values else {}) | results, called)
 
 
 def _with_plain_sources(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import Shape, Type
+from graphc.kinds import Kind
 from graphc.source import Diagnostic, Source, Span
 
 
@@ -120,7 +121,7 @@ class Derivation:
     values are substituted once the derivatives are taken.
     """
 
-    kind: str
+    kind: Kind
     outputs: tuple[tuple[str, Node], ...]
     wrt: tuple[tuple[str, Node], ...]
     name: str

@@ -18,39 +18,40 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.kinds import ALONE, GRAD, KINDS, Kind, valued
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Scope as Names
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all
 from graphc.syntax import tree
-from graphc.syntax.mistakes.clauses import KINDS
 
 WITH_VALUES = {
-    "value_and_vjp": "`vjp` returns the values already",
-    "value_and_jvp": "`jvp` returns the values already",
+    valued(kind).name: f"`{kind.name}` returns the values already"
+    for kind in ALONE
+    if kind.with_values
 }
-OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
-OF_A_TENSOR = {"grad": "use `jacobian`, or "}
 GROUPS = {"params": "parameters", "inputs": "float inputs"}
-WITH_PER = ("grad", "hvp", "jacobian", "jacobian_matrix", "hessian", "hessian_matrix")
+WITH_PER = tuple(kind.name for kind in ALONE if kind.per)
 
 
 def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
     """One clause, resolved."""
-    kind = clause.kind.text
-    if kind not in KINDS:
-        near = WITH_VALUES.get(kind) or did_you_mean(kind, KINDS)
-        raise mistake("E401", f"unknown derivative `{kind}`", clause.kind.span, near)
-    if kind == "value" and clause.wrt:
-        message = "`value` is no derivative: it takes no `wrt`"
+    word = clause.kind.text
+    kind = KINDS.get(word)
+    if kind is None:
+        near = WITH_VALUES.get(word) or did_you_mean(word, KINDS)
+        raise mistake("E401", f"unknown derivative `{word}`", clause.kind.span, near)
+    if not kind.order and clause.wrt:
+        message = f"`{word}` is no derivative: it takes no `wrt`"
         raise mistake("E403", message, clause.wrt[0].span, "write `grad` or `value_and_grad`")
     outputs = [_output(context, scope, name) for name in clause.outputs]
-    _check_outputs(kind.removeprefix("value_and_"), clause, outputs)
+    if kind.order:
+        _check_outputs(kind.base, clause, outputs)
     wrt = _wrt(context, scope, clause)
-    per = None if clause.per is None else _per(context, clause, clause.per, outputs)
-    if kind != "value":
+    per = None if clause.per is None else _per(context, kind.base, clause, clause.per, outputs)
+    if kind.order:
         _check_reach(context, clause, outputs, wrt)
     names = [name.text for name in clause.outputs]
-    called = clause.name.text if clause.name else "_".join([kind, *names])
+    called = clause.name.text if clause.name else "_".join([word, *names])
     chosen = tuple(zip(names, outputs, strict=True))
     place = clause.name.span if clause.name else clause.span
     _check_name(context, called, place)
@@ -67,15 +68,14 @@ def _check_name(context: Context, called: str, place: Span) -> None:
         raise mistake("E407", message, place, f"write `as {called.strip('_')}_2`")
 
 
-def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> None:
+def _check_outputs(kind: Kind, clause: tree.Derive, outputs: Sequence[Node]) -> None:
     """What is differentiated is float; where it must be, it is one scalar."""
-    if kind == "value":
-        return
     for name, node in zip(clause.outputs, outputs, strict=True):
-        if kind in OF_A_SCALAR and (node.rank or node.type.dtype != "float"):
+        if kind.of_scalar and (node.rank or node.type.dtype != "float"):
+            instead = f"use `{kind.instead}`, or " if kind.instead else ""
             raise mistake(
-                "E402", f"{kind} needs a scalar, `{name.text}` is {node.type}", name.span,
-                f"{OF_A_TENSOR.get(kind, '')}reduce it with sum or mean",
+                "E402", f"{kind.name} needs a scalar, `{name.text}` is {node.type}", name.span,
+                f"{instead}reduce it with sum or mean",
             )  # fmt: skip
         if node.type.dtype != "float":
             raise mistake(
@@ -83,19 +83,26 @@ def _check_outputs(kind: str, clause: tree.Derive, outputs: Sequence[Node]) -> N
                 f"`{name.text}` is {node.type}: only floats have derivatives",
                 name.span,
             )
-    if kind in OF_A_SCALAR and len(outputs) > 1:
+    if kind.of_scalar and len(outputs) > 1:
         raise mistake(
-            "E402", f"{kind} is of one output", clause.outputs[1].span, "one derive clause each"
+            "E402",
+            f"{kind.name} is of one output",
+            clause.outputs[1].span,
+            "one derive clause each",
         )
 
 
-def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequence[Node]) -> Dim:
+def _per(
+    context: Context,
+    kind: Kind,
+    clause: tree.Derive,
+    ident: tree.Ident,
+    outputs: Sequence[Node],
+) -> Dim:
     """The dim whose axis is kept apart; outputs that are not scalars have it once."""
-    kind = clause.kind.text.removeprefix("value_and_")
-    if kind not in WITH_PER:
-        raise mistake(
-            "E408", f"`per` goes with {', '.join(WITH_PER)}, not with `{kind}`", ident.span
-        )
+    if not kind.per:
+        message = f"`per` goes with {', '.join(WITH_PER)}, not with `{kind.name}`"
+        raise mistake("E408", message, ident.span)
     symbols = {info.name: info.symbol for info in context.dims.values()}
     if ident.text not in symbols:
         near = near_or_all(ident.text, symbols, "the dims of this file")
@@ -103,7 +110,7 @@ def _per(context: Context, clause: tree.Derive, ident: tree.Ident, outputs: Sequ
     dim = symbols[ident.text]
     for name, node in zip(clause.outputs, outputs, strict=True):
         times = sum(axis == dim for axis in node.shape)
-        if times != 1 and kind not in OF_A_SCALAR:
+        if times != 1 and not kind.of_scalar:
             found = "has no axis" if not times else f"has {times} axes"
             raise mistake("E408", f"`{name.text}`: {node.type} {found} {ident.text}", name.span)
     return dim
@@ -136,8 +143,9 @@ def default_derivation(context: Context) -> list[Derivation]:
     if len(scalars) != 1 or not wrt:
         return []
     name, node = scalars[0].name, scalars[0].node
-    called = Names(context.dims).fresh(f"value_and_grad_{name}")
-    return [Derivation("value_and_grad", ((name, node),), tuple(wrt.items()), called, None)]
+    kind = valued(GRAD)
+    called = Names(context.dims).fresh(f"{kind.name}_{name}")
+    return [Derivation(kind, ((name, node),), tuple(wrt.items()), called, None)]
 
 
 def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:

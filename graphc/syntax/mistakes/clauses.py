@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from graphc.kinds import KINDS
 from graphc.source import Diagnostic, error
 from graphc.syntax.lexing.tokens import BINARY, CLOSERS, SEPARATOR, Token
 from graphc.syntax.mistakes.error_site import ENDS, Place, open_brackets
 
-KINDS = (
-    "value", "grad", "jacobian", "jacobian_matrix", "sparse_jacobian", "vjp", "jvp", "hvp",
-    "hessian", "hessian_matrix", "value_and_grad", "value_and_jacobian",
-    "value_and_jacobian_matrix", "value_and_sparse_jacobian", "value_and_hessian",
-    "value_and_hessian_matrix",
-)  # fmt: skip
 ORDER = ("WRT", "PER", "AS")
 ORDER_OR_COMMA = (*ORDER, "COMMA")
 ORDER_HELP = "the order is `derive grad loss wrt x per B as name`"

@@ -136,7 +136,7 @@ def _read(text: str) -> set[str]:
 
 
 def _is_sparse(compiled: Compiled) -> bool:
-    return any(one.kind.endswith("sparse_jacobian") for one in compiled.derived)
+    return any(one.kind.returns == "sparse" for one in compiled.derived)
 
 
 def _line(declared: Declared) -> str:

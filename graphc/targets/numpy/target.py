@@ -19,7 +19,7 @@ from graphc.targets.target import Target
 
 def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
     """The function in Python's own floats, where its graph is tiny and reads arguments only."""
-    if one.kind in ("vjp", "jvp", "hvp"):  # they take cotangents or tangents, which are dicts
+    if one.kind.given:  # cotangents and tangents are dicts
         return one
     numbers = by_number(graph)
     found = numbers and planned(numbers, begin, one.program, begin.taken)

@@ -297,7 +297,12 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
         return _grad_f_arrays(x, y, out=out)
 
 
-def _grad_f_arrays(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[str, Any]:
+def _grad_f_arrays(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    out: Mapping[str, Array] | None = None,
+) -> dict[str, Any]:
     """The gradients of `f` by path.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
@@ -340,7 +345,12 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
         return _grad_g_arrays(x, y, out=out)
 
 
-def _grad_g_arrays(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[str, Any]:
+def _grad_g_arrays(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    out: Mapping[str, Array] | None = None,
+) -> dict[str, Any]:
     """The gradients of `g` by path.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is

@@ -73,7 +73,7 @@ def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
 def value_function(compiled: Compiled, one: Derived) -> str:
     kind, values = valued(compiled, one)
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
         entered(compiled, one, [*steps(compiled, one), *typed_return(one, kind, values)]),
     )
@@ -89,7 +89,7 @@ def typed_return(one: Derived, kind: str, value: str) -> list[str]:
 
 def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
     """The type, what stands before the derivatives, and the description: perhaps with values."""
-    if not one.kind.startswith("value_and_"):
+    if not one.kind.with_values:
         return kind, "", f"{about[0].upper()}{about[1:]}."
     wanted, value = valued(compiled, one)
     return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{named(one)}, and {about}."
@@ -100,7 +100,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     kind, before, about = with_value(compiled, one, "dict[str, Any]", about)
     lines = [*steps(compiled, one), *gradients(compiled, one, before)]
     return function(
-        f"def {one.program.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
         entered(compiled, one, [*_places(compiled, one), *lines]),
     )
@@ -130,7 +130,7 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
     return function(
-        f"def {one.program.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
+        f"def {one.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
         entered(compiled, one, [*given, *_places(compiled, one), *lines]),
@@ -195,7 +195,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
     )
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     return function(
-        f"def {one.program.name}({signature}) -> tuple[{record}, {record}]:",
+        f"def {one.name}({signature}) -> tuple[{record}, {record}]:",
         f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
         "A tangent is given by path; what is left out is 0.\n",
         entered(
@@ -215,7 +215,7 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     first, second = _by_path(compiled, one, "gradient"), _by_path(compiled, one, "product")
     return function(
-        f"def {one.program.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
+        f"def {one.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
         f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",
         entered(

@@ -38,7 +38,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
         return [*written, "}"]
 
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
         entered(compiled, one, _by_mode(compiled, one, lines)),
     )
@@ -95,7 +95,7 @@ def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
 
 def matrix_function(compiled: Compiled, one: Derived) -> str:
     """One array of all blocks."""
-    which = "Jacobian" if "jacobian" in one.kind else "Hessian"
+    which = "Hessian" if one.kind.order == 2 else "Jacobian"
     about = f"the {which} of {named(one)} as one matrix{apart(one)}"
     kind, _, about = with_value(compiled, one, "Array", about)
     rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
@@ -106,7 +106,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
 
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
         entered(compiled, one, _by_mode(compiled, one, lines)),
@@ -133,7 +133,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         )
 
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
         entered(compiled, one, _by_mode(compiled, one, lines)),
@@ -153,7 +153,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         return [f"return {before}{{", *_rows(compiled, each), "}"]
 
     return function(
-        f"def {one.program.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
         entered(compiled, one, _by_mode(compiled, one, lines)),

@@ -236,7 +236,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     inner += [f"{begin.variables[d.name]} = float({begin.variables[d.name]})" for d in plain]
     for chain in _chains([f"type({name})" for name in numbers.unproved], "float"):
         inner += [f"if not ({chain}):  # but rows, of more axes", "    raise TypeError"]
-    place = ", out=out" if "grad" in one.kind else ""
+    place = ", out=out" if one.kind.returns == "gradients" else ""
     refused = "a wrong shape, or what `math` refuses"
     return [
         *_taken_out(begin),

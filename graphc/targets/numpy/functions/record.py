@@ -10,6 +10,7 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import FLOAT_BYTES, Type
+from graphc.kinds import JVP, VJP
 from graphc.names import fields
 from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
@@ -159,7 +160,7 @@ def cache_fields(compiled: Compiled) -> dict[str, str]:
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:
     """Has a function values of its own kind: several, or always for products; not all outputs?"""
-    several = len(one.outputs) > 1 or one.kind in ("vjp", "jvp")
+    several = len(one.outputs) > 1 or one.kind in (VJP, JVP)
     return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
 
 

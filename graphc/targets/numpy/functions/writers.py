@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from graphc.kinds import (
+    GRAD,
+    HESSIAN,
+    HESSIAN_MATRIX,
+    HVP,
+    JACOBIAN,
+    JACOBIAN_MATRIX,
+    JVP,
+    SPARSE_JACOBIAN,
+    VALUE,
+    VJP,
+    Kind,
+)
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
     gradient_function,
@@ -21,26 +34,25 @@ from graphc.targets.numpy.functions.jacobians import (
 )
 from graphc.targets.numpy.functions.python_floats import by_arrays
 
-_EMITTERS: dict[str, Callable[[Compiled, Derived], str]] = {
-    "value": value_function,
-    "grad": gradient_function,
-    "vjp": vjp_function,
-    "jvp": jvp_function,
-    "hvp": hvp_function,
-    "jacobian": jacobian_function,
-    "jacobian_matrix": matrix_function,
-    "sparse_jacobian": sparse_function,
-    "hessian": hessian_function,
-    "hessian_matrix": matrix_function,
+WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
+    VALUE: value_function,
+    GRAD: gradient_function,
+    JACOBIAN: jacobian_function,
+    JACOBIAN_MATRIX: matrix_function,
+    SPARSE_JACOBIAN: sparse_function,
+    VJP: vjp_function,
+    JVP: jvp_function,
+    HVP: hvp_function,
+    HESSIAN: hessian_function,
+    HESSIAN_MATRIX: matrix_function,
 }
 
 
 def derived(compiled: Compiled, one: Derived) -> str:
     """One derived function; one of numbers with its form for arrays, which it falls back on."""
-    emitter = _EMITTERS[one.kind.removeprefix("value_and_")]
+    write = WRITERS[one.kind.base]
     if one.numbers is None:
-        return emitter(compiled, one)
-    arrays = emitter(compiled, replace(one, program=one.numbers.arrays, numbers=None))
-    name = one.program.name
-    private = arrays.replace(f"def {name}(", f"def {by_arrays(name)}(", 1)
-    return "\n\n\n".join([emitter(compiled, one), private])
+        return write(compiled, one)
+    called = by_arrays(one.program.name)
+    arrays = replace(one, program=one.numbers.arrays, numbers=None, called=called)
+    return "\n\n\n".join([write(compiled, one), write(compiled, arrays)])

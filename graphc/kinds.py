@@ -1,0 +1,89 @@
+"""The kinds of functions that `derive` clauses ask for, as data: a row for each.
+
+Its graph is found by kind in `graphc/compile/clauses.py`, what writes it and what compares it with
+numerical derivatives in a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+MODES = ("reverse", "forward", "mixed")
+"""How Jacobians and Hessians are computed; of two that cost the same the first is taken."""
+
+Returns = Literal["values", "gradients", "tangents", "products", "blocks", "matrix", "sparse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of function: what a clause says of it, what it takes, and what it returns.
+
+    name        the word in a clause
+    order       that of the derivative; 0 for values alone, which are by nothing
+    returns     gradients are by path, and may go into arrays of the caller; tangents by output;
+                products with the Hessian by path, beside the gradients; blocks by output and path,
+                or all as one matrix, perhaps a sparse one
+    given       what the function takes beside the arguments of the graph
+    of_scalar   is it of one output, a scalar?
+    instead     the kind for outputs that are none
+    per         can an axis be kept apart?
+    modes       those that it can be computed in, where there is a choice
+    values      do values of the outputs come first: never, in a kind of its own, or always?
+    alone       of a kind with values that without
+    """
+
+    name: str
+    order: int
+    returns: Returns
+    given: Literal["", "cotangents", "tangents"] = ""
+    of_scalar: bool = False
+    instead: str = ""
+    per: bool = False
+    modes: tuple[str, ...] = ()
+    values: Literal["never", "apart", "always"] = "never"
+    alone: Kind | None = None
+
+    @property
+    def base(self) -> Kind:
+        """The kind without values: what a table by kind has an entry for."""
+        return self.alone or self
+
+    @property
+    def with_values(self) -> bool:
+        return self.values == "always"
+
+
+VALUE = Kind("value", 0, "values")
+GRAD = Kind(
+    "grad", 1, "gradients", of_scalar=True, instead="jacobian", per=True, values="apart"
+)  # fmt: skip
+JACOBIAN = Kind("jacobian", 1, "blocks", per=True, modes=MODES, values="apart")
+JACOBIAN_MATRIX = Kind("jacobian_matrix", 1, "matrix", per=True, modes=MODES, values="apart")
+SPARSE_JACOBIAN = Kind("sparse_jacobian", 1, "sparse", modes=MODES, values="apart")
+VJP = Kind("vjp", 1, "gradients", given="cotangents", values="always")
+JVP = Kind("jvp", 1, "tangents", given="tangents", values="always")
+HVP = Kind("hvp", 2, "products", given="tangents", of_scalar=True, per=True)
+HESSIAN = Kind("hessian", 2, "blocks", of_scalar=True, per=True, modes=MODES, values="apart")
+HESSIAN_MATRIX = replace(HESSIAN, name="hessian_matrix", returns="matrix")
+
+ALONE = (
+    VALUE, GRAD, JACOBIAN, JACOBIAN_MATRIX, SPARSE_JACOBIAN, VJP, JVP, HVP, HESSIAN, HESSIAN_MATRIX,
+)  # fmt: skip
+"""Those that have a graph and a writer of their own, in the order in which documents have them."""
+
+
+def valued(kind: Kind) -> Kind:
+    """The kind that returns the values of the outputs first."""
+    return replace(kind, name=f"value_and_{kind.name}", values="always", alone=kind)
+
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (*ALONE, *(valued(one) for one in ALONE if one.values == "apart"))
+}
+"""All of them by the word in a clause."""
+
+FORWARD = Kind("forward", 0, "values")
+BACKWARD = Kind("backward", 1, "gradients", given="cotangents")
+"""The two functions that every module has, for which no clause asks."""
