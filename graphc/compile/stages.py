@@ -85,16 +85,13 @@ class Compilation:
     @cached_property
     def text(self) -> str:
         """The module, verified."""
-        target = self.options.to
         with self.open():
             compiled = replace(
                 self.programs,
                 moved=moved_program(self.stated),
                 watched=watched_programs(self.stated) if self.options.trace else (),
             )
-            written = target.write(compiled)
-            target.verify(written)
-        return written
+            return self.options.to.write(compiled)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:

@@ -29,7 +29,7 @@ class Target:
 
     `lowering` are the passes that this target alone likes, after those of the level; `stages` plan
     tiles and buffers; `small` gives functions of few numbers another form. All three are for levels
-    that plan. `write` makes the text of a module, `verify` raises where it is not what may be
+    that plan. `write` makes the text of a module, and raises where that is not what may be
     written.
     """
 
@@ -39,4 +39,3 @@ class Target:
     stages: tuple[Stage, ...]
     small: Small
     write: Callable[[Compiled], str]
-    verify: Callable[[str], None]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
-from types import CodeType
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.types import show
@@ -26,6 +25,7 @@ from graphc.targets.numpy.printing.literals import definitions
 from graphc.targets.numpy.printing.scratch import programs, scratch_functions, taken
 from graphc.targets.numpy.printing.text import docstring
 from graphc.targets.numpy.runtime import comparing, out, parts, special, threads, watching
+from graphc.targets.numpy.verify import Names, examined, refuse_unknown
 
 _WHERE_READ = {
     "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
@@ -50,8 +50,12 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    parts, read = parts_for("\n".join(functions))
-    return "\n\n\n".join([_head(compiled, read), *functions, *parts]) + "\n"
+    names = examined("\n".join(functions))
+    parts = parts_for(names.read)
+    inside = [names, *map(_examined_part, parts)]
+    head = _head(compiled, {name for part in inside for name in part.read})
+    refuse_unknown([examined(head), *inside])
+    return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
 
 
 def _head(compiled: Compiled, read: Collection[str]) -> str:
@@ -124,17 +128,6 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     return "\n".join(lines)
 
 
-def _read(text: str) -> set[str]:
-    """The global names that code reads; what strings and comments speak of is not code."""
-    names: set[str] = set()
-    pending = [compile(text, "<module>", "exec", dont_inherit=True)]
-    while pending:
-        code = pending.pop()
-        names.update(code.co_names)
-        pending += [value for value in code.co_consts if isinstance(value, CodeType)]
-    return names
-
-
 def _is_sparse(compiled: Compiled) -> bool:
     return any(one.kind.returns == "sparse" for one in compiled.derived)
 
@@ -156,22 +149,19 @@ def ready_made() -> dict[str, str]:
     }
 
 
-def parts_for(written: str) -> tuple[list[str], set[str]]:
-    """The ready-made functions that the module calls, and the names that all of its code reads."""
+def parts_for(read: Iterable[str]) -> list[str]:
+    """The ready-made functions that are called where these names are read, in their own order."""
     sources = ready_made()
-    read = _read(written)
+    needed: set[str] = set()
     pending = sources.keys() & read
-    needed = set(pending)
     while pending:
-        more = _read_by(pending.pop())
-        read |= more
-        found = sources.keys() & more - needed
-        needed |= found
-        pending |= found
-    return [source for name, source in sources.items() if name in needed], read
+        needed |= pending
+        pending = sources.keys() & {name for part in pending for name in _examined_part(part).read}
+        pending -= needed
+    return [name for name in sources if name in needed]
 
 
 @cache
-def _read_by(part: str) -> frozenset[str]:
-    """The global names that a ready-made function reads."""
-    return frozenset(_read(ready_made()[part]))
+def _examined_part(part: str) -> Names:
+    """The names of a ready-made function."""
+    return examined(ready_made()[part])

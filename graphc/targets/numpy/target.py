@@ -13,7 +13,6 @@ from graphc.plan.tiles.lower import in_blocks
 from graphc.targets.numpy.functions.python_floats import planned
 from graphc.targets.numpy.lowering import settle
 from graphc.targets.numpy.module import text
-from graphc.targets.numpy.verify import verify
 from graphc.targets.target import Target
 
 
@@ -33,5 +32,4 @@ NUMPY = Target(
     stages=(in_blocks, in_memory),
     small=in_python_floats,
     write=text,
-    verify=verify,
 )

@@ -8,6 +8,8 @@ import math
 import os
 import threading
 import time
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -79,58 +81,84 @@ EXPRESSIONS = (
     ast.Lambda, ast.ListComp, ast.DictComp, ast.GeneratorExp, ast.comprehension, ast.JoinedStr,
     ast.FormattedValue, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
 )  # fmt: skip
-ALLOWED = frozenset(
-    kind for one in STATEMENTS + EXPRESSIONS for kind in (one, *one.__subclasses__())
-)
+_LEAVES = {"ctx", "op", "ops", "id", "attr", "arg", "name", "names", "kind", "type_comment"}
+"""Fields that hold words, or operators and contexts, all of which may be written."""
+ALLOWED = {
+    kind: tuple(field for field in kind._fields if field not in _LEAVES)
+    for one in STATEMENTS + EXPRESSIONS
+    for kind in (one, *one.__subclasses__())
+}
+"""What may be written, with the fields of it that hold more."""
 
 
 class Refused(AssertionError):
     """The emitter wrote something that it must not: a bug of graphc."""
 
 
-def verify(text: str) -> None:
-    """Raise Refused where the text is not of the kind that graphc writes.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a text defines, and those that it reads, each with a line."""
+
+    defined: Set[str]
+    read: Mapping[str, int]
+
+
+def examined(text: str) -> Names:
+    """The names of statements; raises Refused where they are not of the kind that graphc writes.
 
     A `.graph` file reaches the text as checked names and as literals only; this would notice
     if anything else did.
     """
-    known = IMPORTED | BUILTINS
-    read: dict[str, int] = {}  # the names that are read, each with a line
+    defined: set[str] = set()
+    read: dict[str, int] = {}
     pending: list[ast.AST] = [ast.parse(text)]
     while pending:
         node = pending.pop()
-        kind = type(node)
-        if kind not in ALLOWED:
-            raise Refused(f"line {getattr(node, 'lineno', 0)}: {kind.__name__}")
+        fields = ALLOWED.get(type(node))
+        if fields is None:
+            raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
         if isinstance(node, ast.Name):  # most nodes are
             if node.id == "np":
                 raise Refused(f"line {node.lineno}: NumPy as a value")
             if isinstance(node.ctx, ast.Store):
-                known.add(node.id)
+                defined.add(node.id)
             else:
                 read.setdefault(node.id, node.lineno)
             continue
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            _check_import(node)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
-            known.add(node.name)
-        elif isinstance(node, ast.arg):
-            known.add(node.arg)
-        elif isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute):
             _check_attribute(node)
             if _of_numpy(node):
                 continue
         elif isinstance(node, ast.Call):
             _check_call(node)
-        for field in node._fields:
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
+            defined.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            _check_import(node)
+        for field in fields:
             value = getattr(node, field)
             if isinstance(value, list):
                 pending += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
                 pending.append(value)
-    for name, line in read.items():
-        if name not in known:
-            raise Refused(f"line {line}: unknown name {name}")
+    return Names(defined, read)
+
+
+def verify(text: str) -> None:
+    """Raise Refused where a module is not of the kind that graphc writes."""
+    refuse_unknown([examined(text)])
+
+
+def refuse_unknown(parts: Iterable[Names]) -> None:
+    """Raise Refused where a name is read that no part of a module defines."""
+    parts = list(parts)
+    known = (IMPORTED | BUILTINS).union(*(part.defined for part in parts))
+    for part in parts:
+        for name, line in part.read.items():
+            if name not in known:
+                raise Refused(f"line {line}: unknown name {name}")
 
 
 def _of_numpy(node: ast.Attribute) -> str:
