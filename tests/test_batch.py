@@ -89,7 +89,7 @@ CASES = list(cases())
 
 def model_of(text: str) -> Model:
     tree = parse(Source("test.graph", text))
-    return elaborate(tree, dims={}, consts={}, dtype="float64", derive=[], folder=None)
+    return elaborate(tree, dims={}, consts={}, dtype="float64", derive=[], folder=None).sound
 
 
 def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., list[np.ndarray]]:

@@ -159,7 +159,7 @@ def bodies(text: str, function: str) -> list[tuple[str, list[str]]]:
 
 def derived(text: str, function: str) -> Graph:
     """The graph of a function at -O2."""
-    model = stabilise(elaborate(parse(Source("graph", text))))
+    model = stabilise(elaborate(parse(Source("graph", text))).sound)
     (one,) = (d for d in model.derivations if d.name == function)
     made = next(iter(derivatives(model, one, ["reverse"]).values()))
     return rewritten(made.graph, (*FAST.halves, settle))

@@ -238,7 +238,7 @@ def test_each_block_in_its_cheapest_mode() -> None:
         derive jacobian e wrt u, theta per P as J
     """
     with building():
-        model = elaborate(parse(Source("net.graph", text)))
+        model = elaborate(parse(Source("net.graph", text))).sound
         costs = {
             mode: made.cost.multiply_adds.evaluate({"P": 32})
             for mode, made in derivatives(model, model.derivations[0], ("reverse", "mixed")).items()

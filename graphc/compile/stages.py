@@ -12,7 +12,7 @@ from types import ModuleType
 from graphc.compile.functions import compiled_of, moved_program, watched_programs
 from graphc.compile.options import DEFAULTS, clause_of, const_of
 from graphc.compile.options import Options as Options
-from graphc.elaborate.build import elaborate
+from graphc.elaborate.build import Elaborated, elaborate
 from graphc.elaborate.names.model import Model
 from graphc.files import read
 from graphc.ir.session import Session
@@ -21,14 +21,15 @@ from graphc.optimise.memory.bound import Planned
 from graphc.plan.module import Compiled
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
-from graphc.syntax.parse.parser import parse, read_source
+from graphc.syntax.parse.parser import Parsed, parsed, read_source
 
 
 class Compilation:
     """A source and what it is compiled with; each stage is made when it is asked for, and kept.
 
-    A stage raises GraphError with all the mistakes that it finds. What is asked of the nodes of a
-    stage is asked inside `open()`, where they were made.
+    `parsed` and `elaborated` hold what could be made of a source with mistakes; the other stages
+    raise GraphError with all that were found. What is asked of the nodes of a stage is asked inside
+    `open()`, where they were made.
 
     >>> compilation = Compilation(Source("a", "input x: [3]\\noutput y = sum(x * x)"))
     >>> [declared.name for declared in compilation.model.outputs]
@@ -47,17 +48,24 @@ class Compilation:
         return self._session.open()
 
     @cached_property
+    def parsed(self) -> Parsed:
+        """What can be read of the source, and its syntax mistakes."""
+        return parsed(self.source)
+
+    @property
     def tree(self) -> tree.File:
-        """The syntax tree."""
-        return parse(self.source)
+        """The syntax tree of the whole source."""
+        if self.parsed.diagnostics:
+            raise GraphError(self.parsed.diagnostics)
+        return self.parsed.file
 
     @cached_property
-    def stated(self) -> Model:
-        """The model as the file says it, in stable forms."""
+    def elaborated(self) -> Elaborated:
+        """What can be made of what was read: a model, or mistakes; and what its names mean."""
         options = self.options
         with self.open():
-            model = elaborate(
-                self.tree,
+            return elaborate(
+                self.parsed.file,
                 dims=options.dims,
                 consts={name: const_of(name, text) for name, text in options.consts.items()},
                 dtype=options.dtype,
@@ -65,7 +73,13 @@ class Compilation:
                 folder=self.folder,
                 only_rule=options.rule,
             )
-            return stabilise(model)
+
+    @cached_property
+    def stated(self) -> Model:
+        """The model as the file says it, in stable forms."""
+        _ = self.tree  # the mistakes of syntax come first, and alone
+        with self.open():
+            return stabilise(self.elaborated.sound)
 
     @cached_property
     def model(self) -> Model:

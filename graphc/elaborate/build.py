@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -13,7 +13,7 @@ from graphc.elaborate.lint.unused import warnings
 from graphc.elaborate.names.imports import Loader, namespace
 from graphc.elaborate.names.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.names.references import defined
-from graphc.elaborate.names.scope import Context, Mistake, Scope, Silent
+from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
 from graphc.elaborate.statements.body import body
 from graphc.elaborate.statements.derive import check_distinct, default_derivation, derivation
 from graphc.elaborate.values.conditions import learn_conditions
@@ -30,6 +30,27 @@ from graphc.syntax.parse.parser import parse
 VALUES = "a const is a number, true or false, a string or a list"
 
 
+@dataclass(frozen=True, slots=True)
+class Elaborated:
+    """What could be made of a file, and all there is to say of the rest.
+
+    Without mistakes there is a `model`. `names` are those of the file's own scope, `occurrences`
+    all names in the text by place: what each stands for, and where that is defined.
+    """
+
+    model: Model | None
+    names: Mapping[str, Entry]
+    occurrences: Mapping[Span, Entry]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def sound(self) -> Model:
+        """The model; raises GraphError with every mistake, in the order of the text."""
+        if self.model is None:
+            raise GraphError(self.diagnostics)
+        return self.model
+
+
 def elaborate(
     file: tree.File,
     *,
@@ -39,8 +60,8 @@ def elaborate(
     derive: Sequence[tree.Derive] = (),
     folder: Path | None = None,
     only_rule: str = "",
-) -> Model:
-    """The model of a file; raises GraphError with every mistake, in the order of the text.
+) -> Elaborated:
+    """The model of a file, or every mistake in the order of the text; and what its names mean.
 
     `dims` and `consts` override declarations of the file, `derive` its clauses; imports are
     relative to `folder`. Of the rules of blocks `only_rule` counts alone, given by its place, where
@@ -76,10 +97,13 @@ def elaborate(
         place = Span(file.span.source, end, end)
         help = "declare one: `output y = ...`"
         context.diagnostics.append(error("E220", "the file has no output", place, help=help))
-    if context.diagnostics:
-        raise GraphError(_in_order(file.span.source, context.diagnostics))
-    imported = tuple(space.source for space in loader.loaded.values())
-    return _model(context, file, imported, derivations if clauses else default_derivation(context))
+    model = None
+    if not context.diagnostics:
+        imported = tuple(space.source for space in loader.loaded.values())
+        asked = derivations if clauses else default_derivation(context)
+        model = _model(context, file, imported, asked)
+    said = tuple(_in_order(file.span.source, context.diagnostics))
+    return Elaborated(model, scope.entries, context.occurrences, said)
 
 
 @cache

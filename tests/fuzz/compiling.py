@@ -61,7 +61,8 @@ def settled(program: Program) -> Program:
     for _ in range(12):
         try:
             with building():
-                elaborate(parse(Source("graph", program.text)), derive=_by_option(program))
+                tree = parse(Source("graph", program.text))
+                _ = elaborate(tree, derive=_by_option(program)).sound
         except GraphError as refused:
             found = [UNREACHED.match(d.message) for d in refused.diagnostics if d.code == "E406"]
             idle = {one[1] for one in found if one}

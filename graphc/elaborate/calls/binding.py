@@ -20,6 +20,7 @@ from graphc.elaborate.names.scope import (
     Scope,
     Silent,
     callable_names,
+    called,
     find_callable,
     mistake,
 )
@@ -100,10 +101,12 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
             raise mistake(
                 "E200", f"unknown block or operation `{function.text}`", function.span, close
             )
+        called(context, function.span, found)
         return found
     if entry.value is POISONED:
         raise Silent
     context.read.add(function.text)
+    context.occurrences[function.span] = entry
     if entry.instance:
         return entry.instance
     if isinstance(entry.value, Function | BlockValue | Instance):

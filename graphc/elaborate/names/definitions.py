@@ -34,7 +34,7 @@ def define(
             if value is not given and before is not None:
                 context.names[given] = before
         context.name_node(value, path)
-    scope.entries[name.text] = Entry(value, name.span, instance)
+    _enter(context, scope, name, Entry(value, name.span, instance))
     return value
 
 
@@ -42,7 +42,11 @@ def declare(context: Context, scope: Scope, name: tree.Ident, node: Node) -> Non
     """Give an input or a parameter its name in the scope that declares it."""
     context.owned[node] = scope.number
     context.name_node(node, scope.join(name.text))
-    scope.entries[name.text] = Entry(node, name.span)
+    _enter(context, scope, name, Entry(node, name.span))
+
+
+def _enter(context: Context, scope: Scope, name: tree.Ident, entry: Entry) -> None:
+    scope.entries[name.text] = context.occurrences[name.span] = entry
 
 
 def alias(scope: Scope, name: str, node: Node) -> Node:

@@ -167,6 +167,7 @@ class Context:
     repeat that is a loop, where a parameter exists once for each index; `copies` is how often
     what is at hand is written out by the repeats around it. `rules` are those met, by their place,
     of which `only_rule` counts alone where it is one.
+    `occurrences` are the names in the text, by place, and what each stood for when last met.
     `expanded` counts the statements of blocks and steps so far, each as often as it is used.
     """
 
@@ -196,6 +197,7 @@ class Context:
     expanded: int = 0
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    occurrences: dict[Span, Entry] = field(default_factory=dict)
 
     def fresh_index(self, name: str) -> str:
         """A symbol for a loop's index: no dim, no name of the file or of a loop around it."""
@@ -300,12 +302,13 @@ def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = Fal
         if entry.value is POISONED:
             raise Silent
         context.read.add(name.text)
+        context.occurrences[name.span] = entry
         return entry
     if name.text in CONSTANTS:
         return Entry(CONSTANTS[name.text], name.span)
     callee = find_callable(context, scope, name.text)
     if callee is not None:
-        return Entry(callee, name.span)
+        return called(context, name.span, callee)
     raise unknown(context, scope, name.text, name.span, in_shape)
 
 
@@ -336,6 +339,13 @@ def _declare(context: Context, scope: Scope, name: str, in_shape: bool) -> str |
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
     """A block of the file, a standard block or an operation, by name."""
     return scope.space.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
+
+
+def called(context: Context, span: Span, callee: Function | BlockValue) -> Entry:
+    """What can be called, as what the name at this place stands for."""
+    defined = callee.tree.name.span if isinstance(callee, BlockValue) else span
+    entry = context.occurrences[span] = Entry(callee, defined)
+    return entry
 
 
 def callable_names(context: Context, scope: Scope) -> set[str]:

@@ -1,7 +1,8 @@
-"""From a Source to its syntax tree, or to a GraphError with every syntax mistake of the file."""
+"""From a Source to its syntax tree and every syntax mistake of the file."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
     from lark import Lark, Token
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-__all__ = ["parse", "read_source"]
+__all__ = ["Parsed", "parse", "parsed", "read_source"]
 
 _LOCK = Lock()  # one parser, one draft: files are parsed one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The statements of a file that could be read, and all mistakes in the others."""
+
+    file: tree.File
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def parse(source: Source) -> tree.File:
@@ -34,6 +43,19 @@ def parse(source: Source) -> tree.File:
 
     >>> parse(Source("a.graph", "y = x + 1")).statements[0].value.op
     '+'
+    """
+    found = parsed(source)
+    if found.diagnostics:
+        raise GraphError(found.diagnostics)
+    return found.file
+
+
+def parsed(source: Source) -> Parsed:
+    """The tree of what can be read of a file, and its syntax mistakes in order of the text.
+
+    >>> found = parsed(Source("a.graph", "y = x * / 2\\nz = x"))
+    >>> [statement.span.text for statement in found.file.statements], len(found.diagnostics)
+    (['z = x'], 1)
     """
     from lark.exceptions import UnexpectedInput
 
@@ -43,19 +65,19 @@ def parse(source: Source) -> tree.File:
         parser, draft = _parser()
         draft.source, draft.mistakes = source, []
         try:
-            statements: Any = parser.parse(text)
+            read: Any = parser.parse(text)
+            statements: tuple[tree.Statement, ...] = read.value
             mistakes += draft.mistakes
         except UnexpectedInput:
             draft.mistakes = []
             # A line with a character that was taken for a blank says no more than that.
             lines = {mistake.span.line for mistake in mistakes if mistake.span}
-            found = _mistakes(parser, draft, text)
+            found, statements = _recovered(parser, draft, text)
             mistakes += [m for m in found if not lines or (m.span and m.span.line not in lines)]
         finally:
             draft.source, draft.mistakes = _NOWHERE, []
-    if mistakes:
-        raise GraphError(sorted(mistakes, key=lambda mistake: mistake.span.start))  # type: ignore[union-attr]
-    return tree.File(source.whole, statements.value)
+    in_order = sorted(mistakes, key=lambda mistake: mistake.span.start)  # type: ignore[union-attr]
+    return Parsed(tree.File(source.whole, statements), tuple(in_order))
 
 
 _NOWHERE = Source("", "")
@@ -86,8 +108,10 @@ def tokens_of(source: Source) -> list[Token]:
     return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
 
 
-def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
-    """Every mistake of a text that does not parse, one for each faulty statement.
+def _recovered(
+    lark: Lark, draft: Draft, text: str
+) -> tuple[list[Diagnostic], tuple[tree.Statement, ...]]:
+    """Every mistake of a text that does not parse, one for each faulty statement; and the others.
 
     The parser's state is kept at the beginning of each statement. After a mistake it goes back
     there, takes a doc string in place of the statement, and goes on behind it; where the mistake
@@ -126,10 +150,11 @@ def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
     at = 0
     begin()
     mark = keep()
+    read: Any = None
     while at < len(tokens):
         token = tokens[at]
         try:
-            parser.feed_token(token)
+            read = parser.feed_token(token)
         except UnexpectedToken:
             first, state, known = begun[-1]
             parser = refused()
@@ -140,7 +165,9 @@ def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
             if diagnostic.code != "E104" or all(d.message != diagnostic.message for d in found):
                 found.append(diagnostic)
             if token.type == "$END" and "RBRACE" in place.accepted:
-                break  # the last word on this file: its end is missing
+                # The last word on this file, of which the end is missing.
+                read = _closed(parser, token, len(bodies))
+                break
             if place.closes_nothing():
                 # The statement before it, if there is one, is sound.
                 if SEPARATOR not in place.accepted:
@@ -178,7 +205,26 @@ def _mistakes(lark: Lark, draft: Draft, text: str) -> list[Diagnostic]:
         elif token.type == "RBRACE" and bodies.pop():
             begun.pop()
             mark = keep()
-    return [*found, *draft.mistakes]
+    statements = read.value if read is not None else ()
+    return [*found, *draft.mistakes], tuple(s for s in statements if not _stands_in(s))
+
+
+def _closed(parser: InteractiveParser, end: Token, braces: int) -> Any:
+    """What was read once the open braces are closed; None where that does not help."""
+    from lark import Token
+    from lark.exceptions import UnexpectedToken
+
+    try:
+        for _ in range(braces):
+            parser.feed_token(Token("RBRACE", "}", end.start_pos, end_pos=end.end_pos))
+        return parser.feed_token(end)
+    except UnexpectedToken:
+        return None
+
+
+def _stands_in(statement: tree.Statement) -> bool:
+    """Is it the doc string that was taken in place of a statement with a mistake?"""
+    return isinstance(statement, tree.Doc) and not statement.text
 
 
 def _end_of_statement(tokens: list[Token], first: int, at: int) -> int:

@@ -36,7 +36,7 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
     if shown.results > 1:
         return _call(shown), ()
     with building():
-        model = elaborate(parse(Source("sample", shown.graph)))
+        model = elaborate(parse(Source("sample", shown.graph))).sound
         inputs = {one.node: one.name for one in model.inputs}
         output = model.outputs[0]
         left = output.name
