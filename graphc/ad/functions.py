@@ -23,6 +23,7 @@ from graphc.ir.graph import (
 )
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
+from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import filled
 
 Pass = Callable[[Graph], Graph]
@@ -37,16 +38,19 @@ class Split:
     cached: tuple[Node, ...]
 
 
+@verified
 def value(asked: Request) -> Graph:
     """The outputs alone."""
     return Graph(asked.name, values(asked.outputs), asked.names)
 
 
+@verified
 def gradient(asked: Request) -> Graph:
     """The gradients of a scalar output by path, perhaps with its value first."""
     return _pulled(asked, [(asked.output[1], as_node(1.0))])
 
 
+@verified
 def products(asked: Request) -> Graph:
     """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
     outputs = asked.outputs.items()
@@ -62,6 +66,7 @@ def _pulled(asked: Request, seeds: Sequence[tuple[Node, Node]]) -> Graph:
     return Graph(asked.name, results, asked.names, tuple(adjoints.values()), spoken)
 
 
+@verified
 def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
     """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
     cotangents = {
@@ -77,6 +82,7 @@ def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[No
     return Graph("", results, names, tuple(adjoints.values()), spoken, Role.HALVES)
 
 
+@verified
 def moved(
     outputs: Mapping[str, Node], nodes: Mapping[str, Node], names: Mapping[Node, str]
 ) -> Graph:

@@ -11,10 +11,12 @@ from graphc.ad.reverse import family_of, pullback
 from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.results import ResultKey, gradient_by
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, total
 from graphc.ops.shape.shaping import filled, unindex
 
 
+@verified
 def tangents(asked: Request) -> Graph:
     """The outputs, and the tangents (new sources, by path) pushed forward to them."""
     moved = pushforward(directions(asked.wrt), asked.outputs.values())
@@ -25,6 +27,7 @@ def tangents(asked: Request) -> Graph:
     return Graph(asked.name, results, {**tangent_names(moved, asked.names), **asked.names})
 
 
+@verified
 def hessian_products(asked: Request) -> Graph:
     """The gradients of a scalar, and the products of its Hessian with the tangents, by path.
 

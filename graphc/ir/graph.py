@@ -235,8 +235,14 @@ def as_node(value: Any) -> Node:
         return value
     if isinstance(value, Dim) and value.constant is None:
         return intern(DIM, (), {"value": value}, Type("int"))
+    number, type = number_of(value)
+    return intern(CONSTANT, (), {"value": number}, type)
+
+
+def number_of(value: Any) -> tuple[Any, Type]:
+    """What a constant node holds of a number or a nested tuple, and its type."""
     number, dtype, shape = _array(value)
-    return intern(CONSTANT, (), {"value": number}, Type(dtype, tuple(map(Dim.of, shape))))
+    return number, Type(dtype, tuple(map(Dim.of, shape)))
 
 
 def _array(value: Any) -> tuple[Any, Any, tuple[int, ...]]:

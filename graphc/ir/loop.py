@@ -133,13 +133,17 @@ def make_loop(
 
 def result(node: Node, number: int) -> Node:
     """A value that a loop ends with."""
-    loop: Loop = node.attrs["loop"]
+    return intern(RESULT, (node,), {"number": number}, result_type(node.attrs["loop"], number))
+
+
+def result_type(loop: Loop, number: int) -> Type:
+    """The type of a value that a loop ends with."""
     if number == STEPS:
-        return intern(RESULT, (node,), {"number": STEPS}, Type("int"))
+        return Type("int")
     if number < len(loop.carried):
-        return intern(RESULT, (node,), {"number": number}, loop.carried[number].type)
+        return loop.carried[number].type
     item = loop.collected[number - len(loop.carried)].type
-    return intern(RESULT, (node,), {"number": number}, item.with_shape((loop.count, *item.shape)))
+    return item.with_shape((loop.count, *item.shape))
 
 
 def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
@@ -177,22 +181,31 @@ def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[N
 
 def mentions(node: Node, index: str) -> bool:
     """Does a node name the index itself, in an attribute or its shape?"""
+    return index in symbols_of(node)
+
+
+def symbols_of(node: Node) -> frozenset[str]:
+    """The symbols in the attributes and the shape of a node; a loop's own index is its own."""
     if not node.attrs and all(dim.constant is not None for dim in node.shape):
-        return False
-    return any(index in dim.symbols for dim in _dims((*node.attrs.values(), node.shape), index))
+        return frozenset()
+    return _symbols_of(node)
 
 
-def _dims(value: Any, index: str) -> Iterator[Dim]:
-    """The dims in a value; a loop with an index of that name means another by it in its body."""
+@remembered
+def _symbols_of(node: Node) -> frozenset[str]:
+    return frozenset(_symbols((*node.attrs.values(), node.shape)))
+
+
+def _symbols(value: Any) -> Iterator[str]:
     if isinstance(value, Dim):
-        yield value
+        yield from value.symbols
     elif isinstance(value, tuple):
         for item in value:
-            yield from _dims(item, index)
+            yield from _symbols(item)
     elif isinstance(value, Loop):
-        yield from (value.first, value.count)
-        for node in body(value) if value.index != index else ():
-            yield from _dims((*node.attrs.values(), node.shape), index)
+        yield from value.first.symbols | value.count.symbols
+        for node in body(value):
+            yield from symbols_of(node) - {value.index}
 
 
 @remembered

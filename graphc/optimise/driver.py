@@ -11,6 +11,7 @@ from graphc.ir.mapping import mapped
 from graphc.ir.memo import remembered
 from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, reads_of
+from graphc.ir.verify import verified
 from graphc.optimise.algebra.factors import SCALARS
 from graphc.optimise.algebra.matrices import SCALES
 from graphc.optimise.algebra.powers import POWERS
@@ -35,11 +36,13 @@ FAST_RULES: Rules = joined(PRIMITIVES, POWERS, SCALARS, SUMS, SCALES)
 """What makes the graph smaller."""
 
 
+@verified
 def strengthen(graph: Graph) -> Graph:
     """Apply what makes the graph smaller, until nothing does."""
     return applied_everywhere(graph, FAST_RULES)
 
 
+@verified
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
     """The graph after every rule that applies, round by round until none does."""
     for _ in range(ROUNDS):

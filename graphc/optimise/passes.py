@@ -9,17 +9,20 @@ from graphc.ir.loop import everywhere, rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.memo import remembered
 from graphc.ir.types import same_shape
+from graphc.ir.verify import verified
 from graphc.optimise.exact.identities import RULES
 from graphc.optimise.loops.fusion import merge_loops, prune_loops
 
 Pass = Callable[[Graph], Graph]
 
 
+@verified
 def simplify(graph: Graph) -> Graph:
     """Apply the exact rules everywhere, arguments first, until none applies."""
     return mapped(graph, rebuild(graph.results.values(), _simplified))
 
 
+@verified
 def lower(graph: Graph) -> Graph:
     """Replace operations that are printed as a composition of simpler ones, and those in turn."""
     while any(node.op.lower is not None for node in everywhere(graph.results.values())):
@@ -27,6 +30,7 @@ def lower(graph: Graph) -> Graph:
     return graph
 
 
+@verified
 def unwrap(graph: Graph) -> Graph:
     """Drop what has done its work in calculus: `stop`, stated derivatives, names of equal nodes."""
     return mapped(graph, rebuild(graph.results.values(), _unwrapped))

@@ -9,6 +9,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
 from graphc.ir.loop import BOUND, LOOP, RESULT, body, rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import full_array
 
 
@@ -31,6 +32,7 @@ WATCHED = Op(
 _GIVEN = (*SOURCES, CONSTANT, BOUND, LOOP, RESULT, full_array)
 
 
+@verified
 def watch(graph: Graph, first: int) -> Graph:
     """The graph with a look at all floats that it computes, numbered from `first` on.
 

@@ -13,9 +13,11 @@ from graphc.ad.request import Request
 from graphc.ir.graph import Adjoint, Graph, Node
 from graphc.ir.results import MATRIX, ResultKey
 from graphc.ir.types import product
+from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import concat, reshape, transpose
 
 
+@verified
 def jacobian(asked: Request) -> Graph:
     """The blocks by output and path, or the matrix of them; perhaps the outputs first."""
     outputs, called = asked.outputs, dict(asked.names)
@@ -40,6 +42,7 @@ def _blocks(
     return blocks(outputs, wrt, asked.mode, names, called)
 
 
+@verified
 def hessian(asked: Request) -> Graph:
     """The blocks by path and path, or the symmetric matrix: the Jacobian of the gradients.
 

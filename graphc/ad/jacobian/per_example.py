@@ -14,6 +14,7 @@ from graphc.ad.reverse import family_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.ir.results import ResultKey, gradient_by
+from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import transpose
 
 
@@ -41,6 +42,7 @@ def members_first(path: str, block: Node) -> Node:
     return transpose(block, axes=(1, 0, *range(2, block.rank)))
 
 
+@verified
 def gradient_per(asked: Request, per: Dim) -> Graph:
     """What each position of an axis contributes to a scalar, [P], and to its gradients by path."""
     called = dict(asked.names)
@@ -50,6 +52,7 @@ def gradient_per(asked: Request, per: Dim) -> Graph:
     return Graph(asked.name, results, called)
 
 
+@verified
 def hessian_products_per(asked: Request, per: Dim) -> Graph:
     """What each position contributes to the gradients, and to products with the Hessian, by path.
 

@@ -22,6 +22,7 @@ from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED, rebuild
 from graphc.ir.results import DATA, INDICES, INDPTR
 from graphc.ir.types import Type, product
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
 from graphc.ops.select.indexing import gather, pick
 from graphc.ops.shape.shaping import (
@@ -43,6 +44,7 @@ SELECTIONS = (
 """Operations each of whose results is one element of its first argument, or zero."""
 
 
+@verified
 def sparse_jacobian(asked: Request) -> Graph:
     """The entries of the Jacobian matrix, row after row: `data`, `indices` and `indptr` of a CSR.
 

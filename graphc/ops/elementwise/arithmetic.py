@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import reduce
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import OPERATORS, Node, Op, intern
-from graphc.ir.types import Mismatch, Type
+from graphc.ir.graph import OPERATORS, Node, Op
+from graphc.ir.types import Mismatch, Type, is_one, same
 from graphc.ops.define.axis_maps import from_the_right
-from graphc.ops.define.batching import aligned, over_rows
+from graphc.ops.define.batching import aligned, over_rows, repeated
 from graphc.ops.define.families import CAST, Partial, composite, elementwise, linear, to_common
 
 BINARY = "a, b"
@@ -313,19 +313,31 @@ hold: Op = elementwise(
 )
 
 
-def _all_one_type(*types: Type) -> Type:
-    assert all(t == types[0] for t in types), types
-    return types[0]
+def _whole_term(*types: Type) -> Type:
+    """The type of a term that all others stretch to."""
+    for whole in types:
+        if all(t is whole or t == whole or _stretches(t, whole) for t in types):
+            return whole
+    shown = ", ".join(map(str, types))
+    raise Mismatch("E301", f"no term of the sum has the shape of the others: {shown}")
+
+
+def _stretches(narrow: Type, wide: Type) -> bool:
+    axes = zip(narrow.shape[::-1], wide.shape[::-1], strict=False)
+    fits = all(is_one(axis) or same(axis, whole) for axis, whole in axes)
+    return fits and narrow.dtype == wide.dtype and narrow.rank <= wide.rank
 
 
 def _accumulate_batch(
     node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim
 ) -> Node:
-    """Terms of one shape; what rewriting has left to be stretched still is."""
-    if all(arg.type == node.type for arg in node.args):
+    """Terms of one shape; what rewriting has left to be stretched still is, but for whole ones."""
+    whole = [arg.type == node.type for arg in node.args]
+    if all(whole):
         return over_rows(node, args, leads, size)
-    terms = tuple(aligned(args, leads, node.shape))
-    return intern(accumulate, terms, {}, node.type.with_shape((size, *node.shape)))
+    rows = repeated(args, leads, size)
+    terms = aligned(args, leads, node.shape)
+    return accumulate(*(rows[i] if whole[i] else term for i, term in enumerate(terms)))
 
 
 def _added_up(node: Node) -> str:
@@ -340,7 +352,7 @@ def _added_up(node: Node) -> str:
 
 accumulate: Op = linear(
     "accumulate",
-    infer=_all_one_type,
+    infer=_whole_term,
     numpy=_added_up,
     transpose=lambda ct, *terms: (ct,) * len(terms),
     jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
-from graphc.ir.types import Mismatch, Type, demand, same, show
+from graphc.ir.types import Mismatch, Type, demand, same, same_shape, show
 from graphc.ops.define.axis_maps import batch_axes, by_name
 from graphc.ops.define.batching import first, ranked, repeated
 from graphc.ops.define.families import (
@@ -41,7 +41,14 @@ def _picked(x: Type, label: Type) -> Type:
     return x.with_shape(x.shape[:-1])
 
 
-def _unpicked(node: Node) -> str:
+def _unpicked(ct: Type, label: Type, *, size: Dim) -> Type:
+    """A row for each label; of a scalar, every label gets the same."""
+    if ct.rank and not same_shape(ct.shape, label.shape):
+        raise Mismatch("E301", f"shapes do not fit in `unpick`: {ct} and {label}")
+    return ct.with_shape((*label.shape, size))
+
+
+def _unpicked_by(node: Node) -> str:
     zeros = "{out} = np.zeros({shape}, {float})\n"
     ct, label = node.args
     if not label.rank:
@@ -63,8 +70,8 @@ pick: Op = linear(
 )
 unpick: Op = linear(
     "unpick",
-    infer=lambda ct, label, *, size: ct.with_shape((*ct.shape, size)),
-    numpy=_unpicked,
+    infer=_unpicked,
+    numpy=_unpicked_by,
     transpose=lambda ct, x, label, size: (pick(ct, label), None),
     public=False,
     axes=batch_axes(0, 0, result=1),

@@ -14,6 +14,7 @@ from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.types import Type, is_one, same_shape
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.fused import peak
 from graphc.ops.linear.products import matmul
@@ -68,6 +69,7 @@ def _swapped(order: Order) -> Order:
     return (*order[:-2], order[-1], order[-2])
 
 
+@verified
 def arrange(graph: Graph) -> Graph:
     """Every chain with permutations in it is computed in the order that most of its neighbours
     wish."""

@@ -12,6 +12,7 @@ from collections import defaultdict
 from graphc.ir.graph import Graph, Node, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
 from graphc.ops.elementwise.elementary import exp
 from graphc.ops.fused import LARGEST, TINY, entries_added, limit, vdot, vecdot
@@ -25,6 +26,7 @@ SUMS = frozenset({matmul, vdot, vecdot, sum_})
 Users = dict[Node, list[Node]]
 
 
+@verified
 def flush(graph: Graph) -> Graph:
     """exp(x - max x) -> itself + TINY - TINY, where it is a factor of what sums are made of.
 

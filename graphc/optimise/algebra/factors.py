@@ -8,11 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial, reduce
 
-from graphc.ir.graph import Node, Op, as_node, intern
+from graphc.ir.graph import Node, Op, as_node
 from graphc.ir.types import fit_together, same_shape
 from graphc.ir.use_counts import Once, Rules
 from graphc.ops.define.batching import ranked
-from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, times
+from graphc.ops.elementwise.arithmetic import (
+    accumulate,
+    minus,
+    negative,
+    over,
+    plus,
+    times,
+    total,
+)
 from graphc.ops.shape.shaping import expand, reshape, transpose
 from graphc.optimise.algebra.lower_bounds import never_tiny
 
@@ -275,7 +283,7 @@ def sum_of(terms: Sequence[Node], node: Node) -> Node | None:
     """A sum in the place of another, of terms that may be repeated; None where none is whole."""
     if not any(same_shape(term.shape, node.shape) for term in terms):
         return None
-    return terms[0] if len(terms) == 1 else intern(accumulate, tuple(terms), {}, node.type)
+    return total(terms)
 
 
 def _scaled(term: Node) -> tuple[float, Node]:

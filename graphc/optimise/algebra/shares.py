@@ -10,6 +10,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import DIM, Graph, Node, with_args
 from graphc.ir.loop import RESULT, rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import at_least_one
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape
@@ -21,6 +22,7 @@ DEPTH = 6
 _LINEAR = (times, over, negative, broadcast_to, expand, reshape)
 
 
+@verified
 def share_finitely(graph: Graph) -> Graph:
     """x / D -> x / max(D, 1) in what has no elements where D is 0. Exact."""
 

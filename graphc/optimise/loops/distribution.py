@@ -18,11 +18,13 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.optimise.loops.fission import parted
 from graphc.optimise.loops.partition import staged
 from graphc.optimise.loops.recurrences import recast
 
 
+@verified
 def distribute(graph: Graph) -> Graph:
     """Take loops apart where that pays; those inside them first.
 

@@ -23,6 +23,7 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 
 Group = tuple[Node, ...]
 """Loops that one loop computes, the first of them with all that it carries."""
@@ -31,6 +32,7 @@ Numbers = Callable[[Node, int], int]
 """The number that a result of a loop has in the loop that takes its place."""
 
 
+@verified
 def merge_loops(graph: Graph) -> Graph:
     """Loops that take the same steps become one that carries and collects what any of them does.
 
@@ -193,6 +195,7 @@ def _parts(node: Node) -> set[Any]:
     return carried | read
 
 
+@verified
 def prune_loops(graph: Graph) -> Graph:
     """What a loop carries or collects is dropped where nothing reads it."""
     while True:

@@ -18,6 +18,7 @@ from graphc.ir.loop import (
     rebuild,
     result,
 )
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
 from graphc.ops.shape.shaping import index, leading, reshape
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
@@ -128,6 +129,7 @@ class Segments:
         return leading(rows, count=Dim.of(self.steps))
 
 
+@verified
 def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
     """What is carried is saved once in `length` steps; `name` is the index of the segments.
 

@@ -17,9 +17,11 @@ from graphc.ir.loop import (
     rebuild,
     result,
 )
+from graphc.ir.verify import verified
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
 
 
+@verified
 def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
     """Of the items only the kept ones are saved, and what the others are computed from.
 

@@ -9,6 +9,7 @@ from itertools import accumulate as running
 
 from graphc.ir.graph import Graph, Node, arguments_first, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, moved_adjoints, rebuild
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.memory.estimate import Liveness, Sizes, shares
 from graphc.optimise.memory.running_sums import is_mixed
@@ -116,6 +117,7 @@ def _holders(nodes: Iterable[Node]) -> Iterable[Node]:
         yield node
 
 
+@verified
 def recomputed(
     graph: Graph, live: Liveness, place: int, dropped: Collection[Node], kept: Collection[Node]
 ) -> Graph:

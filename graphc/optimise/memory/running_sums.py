@@ -8,12 +8,14 @@ from functools import reduce
 from graphc.ir.graph import Graph, Node, stamped, with_args
 from graphc.ir.loop import BOUND, rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
 
 SUMS = frozenset({"+", "-", "accumulate"})
 """As terms these are written without parentheses, in the order of the whole sum."""
 
 
+@verified
 def sums_as_they_come(graph: Graph) -> Graph:
     """The contributions to a cotangent added one after the other, in their order: the same bits.
 

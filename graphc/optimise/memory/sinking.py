@@ -5,9 +5,11 @@ from __future__ import annotations
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.optimise.memory.estimate import Sizes, holder, liveness
 
 
+@verified
 def as_late_as_read(graph: Graph, sizes: Sizes) -> Graph:
     """Values that two functions share stand in both where the first one made them: moved here.
 

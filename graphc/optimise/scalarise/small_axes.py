@@ -18,6 +18,7 @@ from graphc.ir.graph import SOURCES, Graph, Node, with_args
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.types import Shape, same_shape
+from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
 from graphc.optimise.scalarise.rules import rule_of
@@ -45,6 +46,7 @@ ENOUGH = 8
 """Short inner loops of a region, at least."""
 
 
+@verified
 def components(graph: Graph) -> Graph:
     """The graph with its regions by component where that pays."""
     chosen = {node for region in _regions(graph) if _pays(region) for node in region}
