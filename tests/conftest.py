@@ -56,6 +56,12 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
     _level = LEVELS[0]
 
 
+@pytest.fixture
+def verifying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every graph on the way to a module is verified."""
+    monkeypatch.setenv("GRAPHC_VERIFY", "1")
+
+
 def compiled(
     text: str | Path,
     *,

@@ -13,7 +13,6 @@ import pytest
 from test_loops import CASES, Case
 
 from benchmarks.generated import WORKLOADS
-from graphc.ad.functions import rewritten
 from graphc.compile.clauses import derivatives
 from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.elaborate.build import elaborate
@@ -21,6 +20,7 @@ from graphc.ir.graph import Graph, Node, building, topological
 from graphc.ir.loop import LOOP, RESULT, body
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.levels import FAST
+from graphc.optimise.passes import rewritten
 from graphc.sample import arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse

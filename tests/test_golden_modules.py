@@ -18,6 +18,7 @@ from graphc.targets.numpy.verify import examined
 NAMES = [f"{graph.stem}{level}" for graph, level in CASES]
 
 
+@pytest.mark.usefixtures("verifying")
 @pytest.mark.parametrize(("graph", "level"), CASES, ids=NAMES)
 def test_modules_are_written_as_before(graph: Path, level: str) -> None:
     """With all of their comments: a change that is meant is looked at, and then taken over."""

@@ -141,6 +141,7 @@ def test_a_reshape_of_a_transpose_is_a_copy() -> None:
         assert liveness(Graph("f", values({"flat": flat}), {}), Sizes({})).peak == 96
 
 
+@pytest.mark.usefixtures("verifying")
 @pytest.mark.parametrize("memory", ["100%", "60%", "25%"])
 @pytest.mark.parametrize("net", NETS)
 def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
@@ -304,6 +305,7 @@ output loss = h""",
 }
 
 
+@pytest.mark.usefixtures("verifying")
 @pytest.mark.parametrize("name", LOOPS)
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
 def test_loops_in_segments_give_the_same(name: str, level: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ad.request import Request
@@ -23,10 +23,8 @@ from graphc.ir.graph import (
 )
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
-from graphc.ir.verify import verified
+from graphc.ir.verify import verified, verifying
 from graphc.ops.shape.shaping import filled
-
-Pass = Callable[[Graph], Graph]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +101,11 @@ def values(outputs: Mapping[str, Node]) -> dict[ResultKey, Node]:
     return {value_of(name): node for name, node in outputs.items()}
 
 
+def _halves(split: Split) -> tuple[Graph, Graph]:
+    return split.forward, split.backward
+
+
+@verifying(_halves)
 def cut(graph: Graph, fast: bool = False) -> Split:
     """The two halves of a graph: what the outputs need is forward's.
 
@@ -166,9 +169,3 @@ def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
         else:
             pending.extend(node.args)
     return tuple(sorted(read, key=lambda node: node.index))
-
-
-def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
-    for rewrite in passes:
-        graph = rewrite(graph)
-    return graph

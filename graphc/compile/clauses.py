@@ -8,7 +8,7 @@ from itertools import product
 from operator import itemgetter
 
 from graphc.ad.cost import Cost, cost
-from graphc.ad.functions import gradient, products, rewritten, value
+from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
 from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
 from graphc.ad.jacobian.sparse import sparse_jacobian
@@ -35,7 +35,7 @@ from graphc.kinds import (
     VJP,
     Kind,
 )
-from graphc.optimise.passes import PASSES
+from graphc.optimise.passes import PASSES, rewritten
 from graphc.source import GraphError, error
 
 GRAPHS: Mapping[Kind, Callable[[Request], Graph]] = {

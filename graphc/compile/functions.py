@@ -1,4 +1,4 @@
-"""The functions of a module: their graphs, rewritten and within a bound, to their programs."""
+"""The functions of a module: their graphs and within a bound, to their programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc import __version__
-from graphc.ad.functions import Split, both, cut, moved, rewritten
+from graphc.ad.functions import Split, both, cut, moved
 from graphc.ad.reverse import family_of
 from graphc.compile.clauses import Made, cheapest, derivatives, winners
 from graphc.compile.options import Options
@@ -21,7 +21,7 @@ from graphc.names import Scope, flat
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
 from graphc.optimise.memory.estimate import Sizes, size_of
-from graphc.optimise.passes import PASSES, Pass
+from graphc.optimise.passes import PASSES, Pass, rewritten
 from graphc.plan.buffers.destinations import with_destinations
 from graphc.plan.buffers.report import live
 from graphc.plan.lower import Program, plan

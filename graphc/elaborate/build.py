@@ -18,10 +18,11 @@ from graphc.elaborate.statements.body import body
 from graphc.elaborate.statements.derive import check_distinct, default_derivation, derivation
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, as_node, intern
+from graphc.ir.graph import Graph, Node, as_node, intern
 from graphc.ir.loop import rebuild
 from graphc.ir.sizes import checked
 from graphc.ir.types import Type
+from graphc.ir.verify import verifying
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
 from graphc.syntax import tree
@@ -51,6 +52,11 @@ class Elaborated:
         return self.model
 
 
+def _graphs(found: Elaborated) -> tuple[Graph, ...]:
+    return () if found.model is None else (found.model.graph,)
+
+
+@verifying(_graphs)
 def elaborate(
     file: tree.File,
     *,

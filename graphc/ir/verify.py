@@ -37,6 +37,7 @@ from graphc.ir.loop import (
     symbols_of,
 )
 from graphc.ir.memo import remembered
+from graphc.ir.results import Role
 from graphc.ir.types import Mismatch, Type, demanding, same_shape
 
 P = ParamSpec("P")
@@ -95,7 +96,7 @@ def verify(graph: Graph, after: str) -> None:
     """Raise Broken where a graph is not well formed, in the name of the pass that it comes from."""
     found = list(dict.fromkeys(faults(graph)))
     if found:
-        of = f"`{graph.name}`" if graph.name else "both halves"
+        of = "both halves" if graph.role is Role.HALVES else f"`{graph.name}`"
         more = [f"  and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         told = "\n".join([*map(str, found[:SHOWN]), *more])
         raise Broken(f"after `{after}` the graph of {of} is not well formed:\n{told}")
@@ -183,7 +184,8 @@ def _loop_faults(node: Node) -> Iterator[Fault]:
     if any(one.op is not BOUND for one in loop.bound) or len(set(loop.bound)) < len(loop.bound):
         yield Fault(node, f"binds {loop.bound}")
     for one in body(loop):
-        yield from _faults_of(one)
+        for part in (*(arg for arg in one.args if arg.static), one):
+            yield from _faults_of(part)
     yield from _adjoint_faults(loop.adjoints)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from graphc.ir.graph import Graph, Node, intern, with_args
 from graphc.ir.loop import everywhere, rebuild
@@ -38,6 +38,14 @@ def unwrap(graph: Graph) -> Graph:
 
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
 """What every module is made with."""
+
+
+@verified
+def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
+    """A graph after these passes, one after the other."""
+    for rewrite in passes:
+        graph = rewrite(graph)
+    return graph
 
 
 def _simplified(node: Node, args: tuple[Node, ...]) -> Node:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node
+from graphc.ir.graph import Graph, Node
+from graphc.ir.results import numbered, value_of
 from graphc.ir.types import Shape, Type
+from graphc.ir.verify import verifying
 from graphc.kinds import Kind
 from graphc.source import Diagnostic, Source, Span
 
@@ -184,6 +186,22 @@ class Model:
     rules: tuple[StatedRule, ...] = ()
 
     @property
+    def graph(self) -> Graph:
+        """The outputs, and what is derived of them."""
+        results = {value_of(one.name): one.node for one in self.outputs}
+        derived = [node for one in self.derivations for node in one.nodes]
+        results |= {numbered(place): node for place, node in enumerate(derived)}
+        return Graph(self.name, results, self.names)
+
+    @property
     def span(self) -> Span:
         """The whole file."""
         return self.source.whole
+
+
+def _graphs(model: Model) -> tuple[Graph]:
+    return (model.graph,)
+
+
+verified_model = verifying(_graphs)
+"""Decorate what makes a model: under `GRAPHC_VERIFY=1` its graph is verified."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from graphc.elaborate.names.model import Model
+from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node, intern, with_args
 from graphc.ir.loop import rebuild
 from graphc.ir.use_counts import Rules, reads_of
@@ -32,6 +32,7 @@ EARLY: Rules = {
 }
 
 
+@verified_model
 def prepare(model: Model) -> Model:
     """The model in forms that cost less, but for what is differentiated by."""
     for _ in range(ROUNDS):

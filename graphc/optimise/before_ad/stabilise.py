@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from graphc.ad.stable_forms import Form, is_naive, recognised
-from graphc.elaborate.names.model import Declared, Model
+from graphc.elaborate.names.model import Declared, Model, verified_model
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import rebuild
 from graphc.source import Diagnostic, Origin, error
@@ -16,6 +16,7 @@ def _note(form: Form, origin: Origin) -> Diagnostic:
     return error("N720", f"`{form.naive}` is computed as `{form.stable}`", origin.span)
 
 
+@verified_model
 def stabilise(model: Model) -> Model:
     """The model with every stable form that its graph has a naive form of, and notes of them."""
     outputs = [d.node for d in model.outputs]

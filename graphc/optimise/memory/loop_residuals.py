@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, rebuild, result
 from graphc.ir.mapping import mapped
+from graphc.ir.verify import verified
 from graphc.optimise.loops.fusion import prune_loops
 
 
@@ -111,6 +112,7 @@ def _reads(reader: Node, stack: Node, writer: Node) -> bool:
     return same and not any(axes) and len(axes) == reader.args.count(stack)
 
 
+@verified
 def replaced(graph: Graph, saved: Saved, made: Made, reading: Reading) -> Graph:
     """The graph with another loop in the place of the one that saves, and others that read.
 

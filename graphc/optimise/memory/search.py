@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, everywhere
+from graphc.ir.verify import verified
 from graphc.names import Scope
 from graphc.optimise.memory.checkpointing import in_segments
 from graphc.optimise.memory.estimate import Liveness, Sizes, takes_nothing
@@ -65,6 +66,7 @@ class Trial:
         return other if less or same else self
 
 
+@verified
 def fitted(graph: Graph, aim: Aim) -> Graph:
     """The graph with as much computed again as it takes to fit; else one that takes the least.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph
 from graphc.ir.use_counts import Rules
+from graphc.ir.verify import verified
 from graphc.optimise.algebra.matrices import MATRICES
 from graphc.optimise.algebra.reductions import BY_PRODUCT, FUSED
 from graphc.optimise.driver import applied_everywhere, joined
@@ -13,6 +14,7 @@ LAST_RULES: tuple[Rules, ...] = (FUSED, joined(BY_PRODUCT, MATRICES))
 any more when the second has been applied."""
 
 
+@verified
 def settle(graph: Graph) -> Graph:
     """Write sums as products with ones, rows of matrices as one, and fuse what is one call."""
     for rules in LAST_RULES:
