@@ -20,7 +20,7 @@ from graphc.cli.app import app
 from graphc.compile.stages import compile_source
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax.format import formatter as formatting
-from graphc.syntax.format.formatter import format_source, same_tree
+from graphc.syntax.format.formatter import format_source, is_same_tree
 from graphc.syntax.format.lines import WIDTH
 from graphc.syntax.parse.parser import parse, tokens_of
 
@@ -54,7 +54,7 @@ def mistakes(source: Source) -> tuple[Diagnostic, ...]:
 
 
 def tree_is_same(left: str, right: str) -> bool:
-    return same_tree(parse(Source("left", left)), parse(Source("right", right)))
+    return is_same_tree(parse(Source("left", left)), parse(Source("right", right)))
 
 
 def gaps(text: str) -> list[str]:
@@ -163,7 +163,7 @@ def test_large_files_take_no_quadratic_time() -> None:
 
 def test_a_form_with_another_meaning_is_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(formatting, "blanks", lambda tokens: [False] * len(tokens))
-    monkeypatch.setattr(formatting, "same_tree", lambda left, right: False)
+    monkeypatch.setattr(formatting, "is_same_tree", lambda left, right: False)
     with pytest.raises(AssertionError, match="another program"):
         formatted("y = x")
 

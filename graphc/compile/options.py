@@ -9,7 +9,7 @@ from typing import Any
 from graphc.optimise.levels import LEVELS, READABLE, Level
 from graphc.source import GraphError, Source, error
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 from graphc.syntax.parse.parser import parse
 from graphc.targets.numpy.target import NUMPY
 from graphc.targets.target import Target
@@ -85,4 +85,4 @@ def clause_of(written: str) -> tree.Derive:
 
 
 def _canonical(written: str) -> str:
-    return on_one_line(Source("option", written).whole)
+    return one_line_of(Source("option", written).whole)

@@ -21,7 +21,7 @@ from graphc.optimise.memory.bound import Planned
 from graphc.plan.module import Compiled
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
-from graphc.syntax.parse.parser import Parsed, parsed, read_source
+from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source
 
 
 class Compilation:
@@ -50,7 +50,7 @@ class Compilation:
     @cached_property
     def parsed(self) -> Parsed:
         """What can be read of the source, and its syntax mistakes."""
-        return parsed(self.source)
+        return parse_with_recovery(self.source)
 
     @property
     def tree(self) -> tree.File:

@@ -28,7 +28,7 @@ from graphc.ops import Function
 from graphc.ops.define.families import to_float
 from graphc.source import Span
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 
 COMPILE_TIME = ("int", "ints", "float", "bool", "str", "fn")
 DTYPES: tuple[Dtype, ...] = ("float", "int", "bool")
@@ -131,7 +131,7 @@ def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
 
 
 def show_type(written: tree.TypeOf) -> str:
-    return on_one_line(written.span)
+    return one_line_of(written.span)
 
 
 # ---- ports ------------------------------------------------------------------------------------

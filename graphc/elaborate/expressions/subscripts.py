@@ -16,7 +16,7 @@ from graphc.ops.select.indexing import gather
 from graphc.ops.shape.shaping import expand, index
 from graphc.source import Span
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 
 Part = tuple[tree.Index, Any]
 
@@ -170,6 +170,6 @@ def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None
     if proved is False or (known is not None and known < 0):
         raise otherwise
     if proved is None and known is None:
-        text = f"{on_one_line(span)} needs {dim} >= 0"
+        text = f"{one_line_of(span)} needs {dim} >= 0"
         if not check_at_entry(context, dim, False, text, span):
             raise otherwise

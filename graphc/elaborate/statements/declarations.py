@@ -30,7 +30,7 @@ from graphc.ir.types import Type, known_facts, learn, same_shape
 from graphc.names import identifier
 from graphc.source import Span, did_you_mean, near_or_all
 from graphc.syntax import tree
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 
 INITIALISERS = {
     "glorot": 0,
@@ -263,7 +263,7 @@ def define_instance(context: Context, scope: Scope, statement: tree.Instance) ->
 def require(context: Context, scope: Scope, statement: tree.Require) -> None:
     """A condition on dims: proved, refuted, or checked at entry; then it counts as known."""
     pending = [statement.condition]
-    said = statement.doc.value if statement.doc else f"`{on_one_line(statement.condition.span)}`"
+    said = statement.doc.value if statement.doc else f"`{one_line_of(statement.condition.span)}`"
     while pending:
         condition = pending.pop()
         if not isinstance(condition, tree.Binary):

@@ -24,11 +24,11 @@ _WORDS: WeakKeyDictionary[Source, Words] = WeakKeyDictionary()
 """Each source is read once, however many statements are quoted from it."""
 
 
-def on_one_line(span: Span, longest: int | None = None) -> str:
-    """The tokens of a span; where `longest` is given, no more than so many of them.
+def one_line_of(span: Span, longest: int | None = None) -> str:
+    """Print the tokens of a span on one line, at most `longest` of them where that is given.
 
     >>> source = Source("a.graph", "y=f( x ,\\n  axis = - 1 ) # why\\n\\n;z = y ** 2")
-    >>> on_one_line(source.whole)
+    >>> one_line_of(source.whole)
     'y = f(x, axis=-1); z = y**2'
     """
     words = _words(span.source)

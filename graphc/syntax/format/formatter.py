@@ -33,15 +33,15 @@ from dataclasses import fields, is_dataclass
 from itertools import groupby, pairwise
 
 from graphc.source import Source, Span
-from graphc.syntax.format.lines import INDENT, WIDTH, Comment, Gap, Line, Word, laid, lay
+from graphc.syntax.format.lines import INDENT, WIDTH, Comment, Gap, Line, Word, break_lines, lay_out
 from graphc.syntax.format.spacing import blanks
-from graphc.syntax.lexing.characters import lexable
+from graphc.syntax.lexing.characters import blank_forbidden
 from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, Token
 from graphc.syntax.parse.parser import parse, tokens_of
 
 
 def format_source(source: Source) -> str:
-    """The canonical text; raises GraphError where the source does not parse.
+    """Return the canonical text; raises GraphError where the source does not parse.
 
     >>> format_source(Source("a.graph", "input x;y=2*x  # twice"))
     'input x\\ny = 2 * x  # twice\\n'
@@ -50,13 +50,15 @@ def format_source(source: Source) -> str:
     words, end = _words(source)
     written = Writer(words).text(end)
     again = Source(source.name, written)
-    if not same_tree(before, parse(again)) or _comments(words, end) != _comments(*_words(again)):
+    if not is_same_tree(before, parse(again)) or _comments_of(words, end) != _comments_of(
+        *_words(again)
+    ):
         raise AssertionError(f"the canonical form of {source.name} is another program")
     return written
 
 
-def same_tree(left: object, right: object) -> bool:
-    """Whether two trees differ in nothing but their spans."""
+def is_same_tree(left: object, right: object) -> bool:
+    """True if two trees differ in nothing but their spans."""
     pending = [(left, right)]
     while pending:
         one, other = pending.pop()
@@ -76,8 +78,8 @@ def same_tree(left: object, right: object) -> bool:
 
 
 def _words(source: Source) -> tuple[list[Word], Gap]:
-    """The tokens with what stands before each, and what stands behind the last."""
-    text = lexable(source.text)
+    """Split a source into tokens with the gap before each, and the gap behind the last."""
+    text = blank_forbidden(source.text)
     tokens = tokens_of(source)
     words: list[Word] = []
     end = 0
@@ -91,8 +93,8 @@ def _words(source: Source) -> tuple[list[Word], Gap]:
     return words, _gap(text[end:], not words)
 
 
-def _comments(words: Sequence[Word], end: Gap) -> list[str]:
-    """The comments in their order, without blanks at their ends."""
+def _comments_of(words: Sequence[Word], end: Gap) -> list[str]:
+    """List the comments in their order, without blanks at their ends."""
     gaps = [*(word.gap for word in words), end]
     found = [(gap.trailing, *(comment.text for comment in gap.comments)) for gap in gaps]
     return [text for texts in found for text in texts if text]
@@ -103,7 +105,7 @@ def _spelling(token: Token) -> str:
 
 
 def _gap(text: str, first: bool) -> Gap:
-    """What stands between two tokens, or at the beginning of the file."""
+    """Read the comments and line ends between two tokens, or at the beginning of the file."""
     trailing, found, newlines = "", list[Comment](), int(first)
     for match in re.finditer(r"#[^\n]*|\n", text):
         if match[0] == "\n":
@@ -147,7 +149,7 @@ class Writer:
             at = end
 
     def above(self, gap: Gap, indent: int, *, first: bool) -> None:
-        """The comments before a statement, or before the end of a body."""
+        """Write the comments before a statement, or before the end of a body."""
         if gap.trailing:
             self.lines[-1].comment = gap.trailing
         for number, comment in enumerate(gap.comments):
@@ -156,7 +158,7 @@ class Writer:
             self.lines.append(Line(" " * indent + comment.text))
 
     def end(self, at: int, stop: int) -> int:
-        """The end of the statement that begins at a word."""
+        """Return the index behind the statement that begins at a word."""
         at = self.bodies.get(at, at) + 1
         while at < stop and not self.words[at].begins:
             at = self.bodies.get(at, at) + 1
@@ -170,24 +172,24 @@ class Writer:
                 openers.append(at)
             at = self.bodies.get(at, at) + 1
         if openers and self.fits_a_line(openers):
-            lines = lay(self.words[start:stop], indent, self.breaks(start, openers[0])).lines
+            lines = lay_out(self.words[start:stop], indent, self.breaks(start, openers[0])).lines
             if all(line.width <= WIDTH for line in lines):
                 self.lines += lines
                 return
         begin = start
         for opener in openers:
             closer = self.bodies[opener]
-            self.lines += laid(self.words[begin : opener + 1], indent)
+            self.lines += break_lines(self.words[begin : opener + 1], indent)
             self.statements(opener + 1, closer, indent + INDENT)
             self.above(self.words[closer].gap, indent + INDENT, first=closer == opener + 1)
             begin = closer
-        self.lines += laid(self.words[begin:stop], indent)
+        self.lines += break_lines(self.words[begin:stop], indent)
 
     def breaks(self, start: int, stop: int) -> set[int]:
         return {at - start for at in range(start + 1, stop) if self.words[at].gap.newline}
 
     def fits_a_line(self, openers: Sequence[int]) -> bool:
-        """Whether bodies hold at most one statement each, on the line of their braces."""
+        """True if bodies hold at most one statement each, on the line of their braces."""
         for at in range(openers[0] + 1, self.bodies[openers[-1]] + 1):
             word = self.words[at]
             inner = at in self.bodies and at not in openers
@@ -201,7 +203,7 @@ class Writer:
 
 
 def _bodies(words: Sequence[Word]) -> dict[int, int]:
-    """By the `{` of each body its `}`."""
+    """Map the `{` of each body to its `}`."""
     found: dict[int, int] = {}
     stack: list[int] = []
     head = ""

@@ -50,7 +50,7 @@ class Line:
 
     @property
     def width(self) -> int:
-        """How many columns it takes before what may be written behind it."""
+        """Count the columns before what may be written behind the line."""
         return len(self.text) - (self.text.rfind("\n") + 1)
 
 
@@ -72,11 +72,11 @@ class Layout:
     places: list[tuple[int, int, int]] = field(default_factory=list)  # line, column, depth
 
 
-def laid(words: Sequence[Word], indent: int) -> list[Line]:
-    """The lines of words that make a statement, or its part up to a `{`; indented by blanks."""
-    breaks = {at for at, word in enumerate(words) if at and _broken(words, at)}
+def break_lines(words: Sequence[Word], indent: int) -> list[Line]:
+    """Break the words of a statement, or of its part up to a `{`, into lines indented by blanks."""
+    breaks = {at for at, word in enumerate(words) if at and _begins_line(words, at)}
     while True:
-        layout = lay(words, indent, breaks)
+        layout = lay_out(words, indent, breaks)
         at = _next_break(layout, words, breaks)
         if at is None:
             break
@@ -87,7 +87,7 @@ def laid(words: Sequence[Word], indent: int) -> list[Line]:
     return layout.lines
 
 
-def _broken(words: Sequence[Word], at: int) -> bool:
+def _begins_line(words: Sequence[Word], at: int) -> bool:
     gap = words[at].gap
     if words[at].kind == "ELSE" and not gap.comments and not gap.trailing:
         return False
@@ -100,8 +100,8 @@ def _ends_in_doc(words: Sequence[Word]) -> bool:
     return words[-2].kind in ("NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "RPAR", "RSQB")
 
 
-def lay(words: Sequence[Word], indent: int, breaks: set[int]) -> Layout:
-    """The lines with these breaks and no others."""
+def lay_out(words: Sequence[Word], indent: int, breaks: set[int]) -> Layout:
+    """Lay out words with these breaks and no others."""
     layout = Layout([])
     head = next((word.kind for word in words if word.kind != "RBRACE"), "")
     levels = [_outermost(head, indent)]
@@ -157,7 +157,7 @@ def _inside(opener: str, column: int, start: int, follows: bool) -> Level:
 
 
 def _column(word: Word, level: Level, closes: bool, indent: int) -> int:
-    """Where a line that begins with the word begins."""
+    """Return the column at which a line that begins with the word begins."""
     if closes:
         return level.closer
     if word.kind == "ELSE":
@@ -170,7 +170,7 @@ def _column(word: Word, level: Level, closes: bool, indent: int) -> int:
 
 
 def _next_break(layout: Layout, words: Sequence[Word], breaks: set[int]) -> int | None:
-    """An arrow before which to break a line that is too long; None where that mends none."""
+    """Find an arrow before which to break a line that is too long; None where that mends none."""
     first = next((at for at, word in enumerate(words) if word.kind == "ARROW"), None)
     if first is None:
         return None

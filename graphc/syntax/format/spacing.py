@@ -1,4 +1,4 @@
-"""Where the canonical form has a blank between two tokens of a line."""
+"""Spacing: between which tokens of a line the canonical form has a blank."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Bracket:
 
 
 def blanks(tokens: Sequence[Token]) -> list[bool]:
-    """Whether a blank stands before each token; of no account for those that begin a line.
+    """Tell for each token if a blank stands before it; of no account where it begins a line.
 
     >>> from graphc.source import Source
     >>> from graphc.syntax.parse.parser import tokens_of
@@ -57,7 +57,7 @@ def blanks(tokens: Sequence[Token]) -> list[bool]:
 
 
 def _tight(tokens: Sequence[Token]) -> tuple[set[int], set[int]]:
-    """The tokens with no blank around them, and the signs, which have none behind them."""
+    """Find the tokens with no blank around them, and the signs, which have none behind them."""
     tight: set[int] = set()
     signs: set[int] = set()
     sums: dict[tuple[int, int], list[int]] = {}  # by bracket and part: the + and - there
@@ -73,7 +73,7 @@ def _tight(tokens: Sequence[Token]) -> tuple[set[int], set[int]]:
         place = bracket.opener, bracket.part
         in_index = bracket.kind == "LSQB"
         if kind in OPENERS:
-            stack.append(_opened(tokens, at, bracket))
+            stack.append(_bracket_at(tokens, at, bracket))
         elif kind == "COMMA":
             bracket.part += 1
         elif kind == "DIM":
@@ -98,7 +98,7 @@ def _tight(tokens: Sequence[Token]) -> tuple[set[int], set[int]]:
     return tight, signs
 
 
-def _opened(tokens: Sequence[Token], at: int, around: Bracket) -> Bracket:
+def _bracket_at(tokens: Sequence[Token], at: int, around: Bracket) -> Bracket:
     kind = tokens[at].type
     if kind != "LPAR":
         return Bracket(at, kind, "", kind == "LSQB")

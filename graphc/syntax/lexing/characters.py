@@ -11,7 +11,7 @@ from graphc.syntax.lexing.tokens import BAD, Token
 
 
 def read_source(name: str, data: bytes) -> Source:
-    """The text of a file; raises GraphError where it is not UTF-8."""
+    """Decode the text of a file; raises GraphError where it is not UTF-8."""
     try:
         return Source(name, data.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
@@ -43,7 +43,7 @@ FORBIDDEN = re.compile(
 
 
 def forbidden_characters(source: Source) -> list[Diagnostic]:
-    """A diagnostic for each run of characters that are allowed nowhere, comments included."""
+    """Report each run of characters that are allowed nowhere, comments included."""
     return [
         error(
             "E100",
@@ -55,8 +55,8 @@ def forbidden_characters(source: Source) -> list[Diagnostic]:
     ]
 
 
-def lexable(text: str) -> str:
-    """The text, as long as before, with a blank for each character that is allowed nowhere."""
+def blank_forbidden(text: str) -> str:
+    """Replace each character that is allowed nowhere by a blank; the length stays."""
     text = FORBIDDEN.sub(" ", text)
     return " " + text[1:] if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}") else text
 
@@ -66,7 +66,7 @@ CONTROL_NAMES |= {"\r": "a lone CARRIAGE RETURN", "\x1b": "ESCAPE", "\x7f": "DEL
 
 
 def character_name(character: str) -> str:
-    """`U+00B5 MICRO SIGN`."""
+    """Name a character: `U+00B5 MICRO SIGN`."""
     kinds = {"Cs": "a lone surrogate", "Cc": "a control character", "Co": "a private-use character"}
     fallback = kinds.get(unicodedata.category(character), "an unassigned character")
     name = CONTROL_NAMES.get(character) or unicodedata.name(character, fallback)
@@ -87,7 +87,7 @@ ALPHABET = re.compile("[A-Za-z0-9_αβγδεζηθικλμνξπρςστυφχψ
 
 
 def foreign_character(source: Source, token: Token) -> Diagnostic:
-    """A character that the language has no use for, named, with what was probably meant."""
+    """Report a character that the language has no use for, with what was probably meant."""
     character = token.value[0]
     span = Span(source, token.start_pos or 0, (token.start_pos or 0) + 1)
     plain = unicodedata.normalize("NFKC", character)

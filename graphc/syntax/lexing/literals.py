@@ -43,7 +43,7 @@ def floating(span: Span, token: Token) -> tree.Number:
 
 
 def text(span: Span, token: Token | None) -> Any:
-    """The Text of a string token, and None of none. Triple-quoted text stands as it is written."""
+    """Build the Text of a string token, None of none; triple-quoted text stands as written."""
     if token is None:
         return None
     span = token_span(span.source, token)

@@ -1,4 +1,4 @@
-"""The syntax mistakes of `derive` clauses and of brackets: recognisers for `mistakes.py`."""
+"""The syntax mistakes of `derive` clauses and of brackets: recognisers for `diagnose.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORDS = {
 
 
 def derive_clause(place: Place) -> Diagnostic | None:
-    """A part of a clause that is missing, out of order or of another form."""
+    """Recognise a part of a clause that is missing, out of order or of another form."""
     if place.found.type in ORDER and place.at == place.first:
         return _torn_clause(place)
     if place.head.type != "DERIVE" or place.previous is None:
@@ -42,7 +42,7 @@ def derive_clause(place: Place) -> Diagnostic | None:
 
 
 def _torn_clause(place: Place) -> Diagnostic | None:
-    """A part that stands on a line of its own."""
+    """Recognise a part that stands on a line of its own."""
     before = place.tokens[: max(place.at - 1, 0)]
     ends = [i for i, token in enumerate(before) if token.type in (SEPARATOR, "LBRACE", "RBRACE")]
     begin = ends[-1] + 1 if ends else 0
@@ -85,7 +85,7 @@ def _misplaced_part(place: Place) -> Diagnostic | None:
 
 
 def _no_name(place: Place) -> Diagnostic | None:
-    """After `wrt`: an expression, brackets or a colon, where names stand."""
+    """Recognise an expression, brackets or a colon after `wrt`, where names stand."""
     found, previous = place.found, place.previous
     behind = [i for i in range(place.first, place.at) if place.tokens[i].type == "WRT"]
     if previous is None or not behind:
@@ -112,7 +112,7 @@ def _no_name(place: Place) -> Diagnostic | None:
 
 
 def tuple_of_values(place: Place) -> Diagnostic | None:
-    """`zeros((B, 5))`, where a list is meant."""
+    """Recognise `zeros((B, 5))`, where a list is meant."""
     openers = place.openers()
     if place.found.type != "COMMA" or not place.operand_complete():
         return None
@@ -131,8 +131,8 @@ def tuple_of_values(place: Place) -> Diagnostic | None:
     return error("E101", "a list stands in square brackets", span, help=help)
 
 
-def declared_shape(place: Place) -> str:
-    """What follows `param` in `W = param([4, 3])`: the shape, as a declaration has it."""
+def shape_as_declared(place: Place) -> str:
+    """Write the shape of `W = param([4, 3])` as a declaration has it, to follow `param`."""
     opened = place.tokens[place.at + 1 : place.at + 3]
     if [token.type for token in opened] != ["LPAR", "LSQB"]:
         return "[...]"
@@ -140,7 +140,7 @@ def declared_shape(place: Place) -> str:
 
 
 def _rest(place: Place, begin: int, ends: Collection[str] = ORDER) -> list[Token]:
-    """The tokens from there to the end of the part, or of the brackets around them."""
+    """List the tokens from there to the end of the part, or of the brackets around them."""
     part: list[Token] = []
     for token in place.tokens[begin:]:
         inside = open_brackets(part)
@@ -151,7 +151,7 @@ def _rest(place: Place, begin: int, ends: Collection[str] = ORDER) -> list[Token
 
 
 def _text(place: Place, tokens: Sequence[Token]) -> str:
-    """The tokens as they are written; a colon at their beginning left out."""
+    """Return the tokens as they are written; a colon at their beginning left out."""
     kept = [token for i, token in enumerate(tokens) if i or token.type != "COLON"]
     if not kept:
         return "..."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
-from graphc.syntax.mistakes.clauses import declared_shape, derive_clause, tuple_of_values
+from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
 from graphc.syntax.mistakes.error_site import (
     END,
     ENDS,
@@ -19,9 +19,9 @@ from graphc.syntax.mistakes.error_site import (
     SIGNS,
     UNNAMED,
     Place,
-    expected,
+    describe_expected,
+    describe_token,
     open_brackets,
-    words_for,
 )
 from graphc.syntax.mistakes.operators import (
     chained_comparison,
@@ -35,7 +35,7 @@ from graphc.syntax.mistakes.operators import (
 
 
 def explain(place: Place) -> Diagnostic:
-    """The diagnostic of the first recogniser that knows the mistake."""
+    """Return the diagnostic of the first recogniser that knows the mistake."""
     for recognise in RECOGNISERS:
         diagnostic = recognise(place)
         if diagnostic is not None:
@@ -121,7 +121,7 @@ def unclosed_bracket(place: Place) -> Diagnostic | None:
         "E107",
         f"`{opened.value}` is never closed",
         place.span(opened),
-        help=f"a `{closer}` is missing, at the latest before {words_for(place.found)}",
+        help=f"a `{closer}` is missing, at the latest before {describe_token(place.found)}",
     )
 
 
@@ -142,7 +142,7 @@ DECLARED = {"DIM": "dim", "CONST": "const", "INPUT": "input", "PARAM": "param", 
 
 
 def reserved_word(place: Place) -> Diagnostic | None:
-    """A keyword where only a name can stand, or at the beginning of what would be an equation."""
+    """Recognise a keyword where only a name can stand, or where an equation would begin."""
     found, head = place.found, place.head
     as_name = found.type in BINARY | {"EQUAL", "ARROW", "COLON", "COMMA", "DOT"}
     if as_name and place.at == place.first + 1 and head.type in KEYWORD_TYPES:
@@ -165,7 +165,7 @@ def reserved_word(place: Place) -> Diagnostic | None:
         if is_axis and before in ("LPAR", "COMMA"):
             help = "an axis is given by `axis=`"
         elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
-            help = f"write `{found.value} {place.head.value}: {declared_shape(place)}`"
+            help = f"write `{found.value} {place.head.value}: {shape_as_declared(place)}`"
         return error("E104", f"`{found.value}` is a reserved word", place.span(found), help=help)
     return None
 
@@ -226,7 +226,7 @@ def python_import(place: Place) -> Diagnostic | None:
 
 
 def misspelt_keyword(place: Place) -> Diagnostic | None:
-    """Two words at the beginning of a line, the first of which is no keyword."""
+    """Recognise two words at the beginning of a line, the first of which is no keyword."""
     if place.at != place.first + 1 or place.head.type != "NAME":
         return None
     if place.found.type not in OPERANDS or place.found.type == "LPAR":
@@ -234,7 +234,7 @@ def misspelt_keyword(place: Place) -> Diagnostic | None:
     help = did_you_mean(place.head.value, (word.lower() for word in FORMS))
     return error(
         "E101",
-        f"expected `=` or `->` after `{place.head.value}`, found {words_for(place.found)}",
+        f"expected `=` or `->` after `{place.head.value}`, found {describe_token(place.found)}",
         place.caret,
         help=help or "a definition is written `name = ...`",
     )
@@ -288,7 +288,7 @@ def missing_type(place: Place) -> Diagnostic | None:
     accepted = set(place.accepted)
     after_colon = place.previous is not None and place.previous.type == "COLON"
     if after_colon and {"NAME", "LSQB"} <= accepted and "INT" not in accepted:
-        message = f"expected a type after `:`, found {words_for(place.found)}"
+        message = f"expected a type after `:`, found {describe_token(place.found)}"
         help = "such as `[B, 3]`, `int[B]` or `float`"
         return error("E101", message, place.caret, help=help)
     if place.found.type == "LSQB" and "COLON" in accepted and place.head.type in DECLARED:
@@ -330,17 +330,17 @@ def same_line(place: Place) -> Diagnostic | None:
         help = FORMS_HELP.get(place.head.type, help)
     return error(
         "E101",
-        f"expected {expected(place.accepted)}, found {words_for(place.found)}",
+        f"expected {describe_expected(place.accepted)}, found {describe_token(place.found)}",
         place.caret,
         help=help,
     )
 
 
 def unexpected(place: Place) -> Diagnostic:
-    """What was expected and what was found, for any mistake without a story of its own."""
+    """Say what was expected and found, for any mistake that no recogniser knows."""
     return error(
         "E101",
-        f"expected {expected(place.accepted)}, found {words_for(place.found)}",
+        f"expected {describe_expected(place.accepted)}, found {describe_token(place.found)}",
         place.caret,
         help=FORMS_HELP.get(place.head.type),
     )

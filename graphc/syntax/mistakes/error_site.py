@@ -1,4 +1,4 @@
-"""Where the parser stopped, and the user's words for what stands there and what could."""
+"""The place where the parser stopped, and the user's words for what stands there and what could."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Place:
 
     @property
     def previous(self) -> Token | None:
-        """The token before, in the same statement."""
+        """Return the token before, in the same statement."""
         return self.tokens[self.at - 1] if self.at > self.first else None
 
     @property
@@ -57,7 +57,7 @@ class Place:
 
     @property
     def caret(self) -> Span:
-        """The token found, or the last one where the text or the line ends too early."""
+        """Return the span of the token found, or of the last where text or line ends too early."""
         if self.found.type in (END, SEPARATOR) and self.at:
             return self.span(self.tokens[self.at - 1])
         return self.span(self.found)
@@ -69,17 +69,17 @@ class Place:
         return "ADD" in self.accepted and "INT" not in self.accepted
 
     def closes_nothing(self) -> bool:
-        """Whether a `}` was found that is one too many, between statements."""
+        """True if a `}` was found that is one too many, between statements."""
         between = SEPARATOR in self.accepted or self.at == self.first
         return self.found.type == "RBRACE" and between and not (self.in_body or self.openers())
 
     def touches(self) -> bool:
-        """Whether no blank stands before the token found."""
+        """True if no blank stands before the token found."""
         previous = self.previous
         return previous is not None and previous.end_pos == self.found.start_pos
 
     def openers(self) -> list[Token]:
-        """The brackets that the statement has opened and not closed."""
+        """List the brackets that the statement has opened and not closed."""
         return open_brackets(self.tokens[self.first : self.at])
 
 
@@ -117,7 +117,7 @@ FORMS = {
 FORMS_HELP = {kind: f"it is written {form}" for kind, form in FORMS.items()}
 
 
-def words_for(token: Token) -> str:
+def describe_token(token: Token) -> str:
     if token.type == END:
         return "the end of the file"
     if token.type == SEPARATOR:
@@ -128,8 +128,8 @@ def words_for(token: Token) -> str:
     return f"`{text}`"
 
 
-def expected(accepted: Collection[str]) -> str:
-    """The kinds of token that the parser takes, in the user's words: `a name, `,` or `)``."""
+def describe_expected(accepted: Collection[str]) -> str:
+    """Name the kinds of token that the parser takes, in the user's words: `a name, `,` or `)``."""
     left = set(accepted)
     words: list[str] = []
     if "DERIVE" in left:

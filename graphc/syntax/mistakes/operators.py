@@ -1,4 +1,4 @@
-"""The syntax mistakes of numbers and operators: recognisers for `mistakes.py`."""
+"""The syntax mistakes of numbers and operators: recognisers for `diagnose.py`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def number_and_name(place: Place) -> Diagnostic | None:
 
 
 def point_of_number(place: Place) -> Diagnostic | None:
-    """`.5` and `1.`."""
+    """Recognise `.5` and `1.`."""
     previous, found = place.previous, place.found
     if previous is not None and previous.type == "DOT" and place.at - 2 >= place.first:
         number = place.tokens[place.at - 2]
@@ -79,7 +79,7 @@ GLUED = {
 
 
 def glued_operator(place: Place) -> Diagnostic | None:
-    """Two tokens without a blank that are one operator elsewhere: `:=`, `+=`, `=>`."""
+    """Recognise two tokens without a blank that are one operator elsewhere: `:=`, `+=`, `=>`."""
     for index in (place.at - 1, place.at):
         if index < place.first or place.tokens[index].type == END:
             continue
@@ -99,7 +99,7 @@ def glued_operator(place: Place) -> Diagnostic | None:
 
 
 def slashes(place: Place) -> Diagnostic | None:
-    """`// a comment`."""
+    """Recognise `// a comment`."""
     if place.found.type not in KEYWORD_TYPES | {"NAME"}:
         return None
     for token in place.tokens[max(place.at - 2, place.first) : place.at]:

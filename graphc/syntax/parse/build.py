@@ -35,10 +35,10 @@ class Draft:
     mistakes: list[Diagnostic]
 
     def callbacks(self) -> SimpleNamespace:
-        """What lark takes for a transformer: an attribute a rule."""
-        return SimpleNamespace(**{rule: self._placed(build) for rule, build in RULES.items()})
+        """Return what lark takes for a transformer: an attribute a rule."""
+        return SimpleNamespace(**{rule: self._with_span(build) for rule, build in RULES.items()})
 
-    def _placed(self, build: Callable[..., Any]) -> Callable[[list[Any]], Any]:
+    def _with_span(self, build: Callable[..., Any]) -> Callable[[list[Any]], Any]:
         def callback(children: list[Any]) -> Any:
             start = end = 0
             for child in children:
@@ -77,12 +77,12 @@ def end_of(child: Any) -> int:
 
 
 def ident(span: Span, token: Token | None) -> Any:
-    """The Ident of a token, and None of none."""
+    """Build the Ident of a token, None of none."""
     return tree.Ident(token_span(span.source, token), token.value) if token is not None else None
 
 
 def nodes(children: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The children without punctuation and without what was left out."""
+    """Leave out punctuation and absent children."""
     return tuple(c for c in children if c is not None and not isinstance(c, str))
 
 
@@ -162,7 +162,7 @@ def type_of(span: Span, first: Any, shape: Any = None) -> tree.TypeOf:
 
 
 def pipe(span: Span, *stages: Any) -> tuple[tree.Stage, ...]:
-    """The stages between braces or commas: none of them may be a `next`."""
+    """Return the stages between braces or commas: none of them may be a `next`."""
     found = nodes(stages)
     refuse_next(found)
     return found

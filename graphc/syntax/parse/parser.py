@@ -11,9 +11,9 @@ from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.lexing.characters import (
+    blank_forbidden,
     forbidden_characters,
     foreign_characters,
-    lexable,
     read_source,
 )
 from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, NewlineRule
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lark import Lark, Token
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-__all__ = ["Parsed", "parse", "parsed", "read_source"]
+__all__ = ["Parsed", "parse", "parse_with_recovery", "read_source"]
 
 _LOCK = Lock()  # one parser, one draft: files are parsed one after the other
 
@@ -39,28 +39,28 @@ class Parsed:
 
 
 def parse(source: Source) -> tree.File:
-    """The tree of a file; raises GraphError with all its syntax mistakes, in order of the text.
+    """Parse a file; raises GraphError with all its syntax mistakes, in order of the text.
 
     >>> parse(Source("a.graph", "y = x + 1")).statements[0].value.op
     '+'
     """
-    found = parsed(source)
+    found = parse_with_recovery(source)
     if found.diagnostics:
         raise GraphError(found.diagnostics)
     return found.file
 
 
-def parsed(source: Source) -> Parsed:
-    """The tree of what can be read of a file, and its syntax mistakes in order of the text.
+def parse_with_recovery(source: Source) -> Parsed:
+    """Parse what can be read of a file; its mistakes are returned beside it, in order of the text.
 
-    >>> found = parsed(Source("a.graph", "y = x * / 2\\nz = x"))
+    >>> found = parse_with_recovery(Source("a.graph", "y = x * / 2\\nz = x"))
     >>> [statement.span.text for statement in found.file.statements], len(found.diagnostics)
     (['z = x'], 1)
     """
     from lark.exceptions import UnexpectedInput
 
     mistakes = forbidden_characters(source)
-    text = lexable(source.text)
+    text = blank_forbidden(source.text)
     with _LOCK:
         parser, draft = _parser()
         draft.source, draft.mistakes = source, []
@@ -72,7 +72,7 @@ def parsed(source: Source) -> Parsed:
             draft.mistakes = []
             # A line with a character that was taken for a blank says no more than that.
             lines = {mistake.span.line for mistake in mistakes if mistake.span}
-            found, statements = _recovered(parser, draft, text)
+            found, statements = _recover(parser, draft, text)
             mistakes += [m for m in found if not lines or (m.span and m.span.line not in lines)]
         finally:
             draft.source, draft.mistakes = _NOWHERE, []
@@ -85,7 +85,7 @@ _NOWHERE = Source("", "")
 
 @cache
 def _parser() -> tuple[Lark, Draft]:
-    """The parser of the language and the draft that it fills; a tenth of a second, once."""
+    """Build the parser of the language and the draft that it fills; a tenth of a second, once."""
     from lark import Lark
 
     draft = Draft(_NOWHERE, [])
@@ -102,16 +102,16 @@ def _parser() -> tuple[Lark, Draft]:
 
 
 def tokens_of(source: Source) -> list[Token]:
-    """The tokens of a source, comments and the newlines that end nothing left out."""
+    """List the tokens of a source, comments and the newlines that end nothing left out."""
     lark, _ = _parser()
-    parser = lark.parse_interactive(lexable(source.text))
+    parser = lark.parse_interactive(blank_forbidden(source.text))
     return list(parser.lexer_thread.lex(parser.parser_state))  # type: ignore[no-untyped-call]
 
 
-def _recovered(
+def _recover(
     lark: Lark, draft: Draft, text: str
 ) -> tuple[list[Diagnostic], tuple[tree.Statement, ...]]:
-    """Every mistake of a text that does not parse, one for each faulty statement; and the others.
+    """Return a mistake for each faulty statement of a text, and the other statements.
 
     The parser's state is kept at the beginning of each statement. After a mistake it goes back
     there, takes a doc string in place of the statement, and goes on behind it; where the mistake
@@ -127,7 +127,7 @@ def _recovered(
     # Where the open statements begin: their first tokens, and the states and mistakes before them.
     begun: list[tuple[int, InteractiveParser, int]] = []
     bodies: list[bool] = []  # of the open braces: do they hold statements, rather than stages?
-    mark = (0, parser)  # a token, and the state before it, from which `refused` starts over
+    mark = (0, parser)  # a token, and the state before it, from which `rewind` starts over
 
     def keep() -> tuple[int, InteractiveParser]:
         return at, parser.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
@@ -139,8 +139,8 @@ def _recovered(
         for kind, word in words:
             parser.feed_token(Token(kind, word, tokens[at].start_pos, end_pos=tokens[at].end_pos))
 
-    def refused() -> InteractiveParser:
-        """The parser before the token that it refused, which may have narrowed its choice."""
+    def rewind() -> InteractiveParser:
+        """Return the parser before the token that it refused, with all its choices."""
         start, state = mark
         again: InteractiveParser = state.copy(deepcopy_values=False)  # type: ignore[no-untyped-call]
         for earlier in tokens[start:at]:
@@ -157,7 +157,7 @@ def _recovered(
             read = parser.feed_token(token)
         except UnexpectedToken:
             first, state, known = begun[-1]
-            parser = refused()
+            parser = rewind()
             place = Place(draft.source, tokens, first, at, parser.accepts(), any(bodies))  # type: ignore[no-untyped-call]
             del draft.mistakes[known:]
             diagnostic = explain(place)
@@ -166,7 +166,7 @@ def _recovered(
                 found.append(diagnostic)
             if token.type == "$END" and "RBRACE" in place.accepted:
                 # The last word on this file, of which the end is missing.
-                read = _closed(parser, token, len(bodies))
+                read = _close_braces(parser, token, len(bodies))
                 break
             if place.closes_nothing():
                 # The statement before it, if there is one, is sound.
@@ -206,11 +206,11 @@ def _recovered(
             begun.pop()
             mark = keep()
     statements = read.value if read is not None else ()
-    return [*found, *draft.mistakes], tuple(s for s in statements if not _stands_in(s))
+    return [*found, *draft.mistakes], tuple(s for s in statements if not _is_stand_in(s))
 
 
-def _closed(parser: InteractiveParser, end: Token, braces: int) -> Any:
-    """What was read once the open braces are closed; None where that does not help."""
+def _close_braces(parser: InteractiveParser, end: Token, braces: int) -> Any:
+    """Return what was read once the open braces are closed; None where that does not help."""
     from lark import Token
     from lark.exceptions import UnexpectedToken
 
@@ -222,13 +222,13 @@ def _closed(parser: InteractiveParser, end: Token, braces: int) -> Any:
         return None
 
 
-def _stands_in(statement: tree.Statement) -> bool:
-    """Is it the doc string that was taken in place of a statement with a mistake?"""
+def _is_stand_in(statement: tree.Statement) -> bool:
+    """True for the doc string that was taken in place of a statement with a mistake."""
     return isinstance(statement, tree.Doc) and not statement.text
 
 
 def _end_of_statement(tokens: list[Token], first: int, at: int) -> int:
-    """The separator, closing brace or end behind the statement with a mistake at `tokens[at]`."""
+    """Return the index of the separator, brace or end behind the mistake at `tokens[at]`."""
     if tokens[at].type == SEPARATOR:
         return at
     depth = 0
@@ -245,7 +245,7 @@ PYTHON_HEADS = frozenset({"def", "class", "for", "while", "elif"})
 
 
 def _body(tokens: list[Token], first: int, at: int, end: int) -> int | None:
-    """The `{` behind a mistake in the head of a block, loop or condition, if it is in one."""
+    """Find the `{` behind a mistake in the head of a block, loop or condition, if it is in one."""
     head = tokens[first]
     heads_body = head.type in HEADS_BODY or head.value in PYTHON_HEADS
     in_head = heads_body and all(token.type != "LBRACE" for token in tokens[first:at])

@@ -15,7 +15,7 @@ from graphc.names import fields
 from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
 from graphc.source import Source
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 from graphc.targets.numpy.printing.families import shown
 
 
@@ -56,7 +56,7 @@ def graph_record(compiled: Compiled) -> list[str]:
 
 def _digest(sources: Iterable[Source]) -> str:
     """One for these files, whatever their layout, their comments and the names of their folders."""
-    text = "\n".join(on_one_line(source.whole) for source in sources)
+    text = "\n".join(one_line_of(source.whole) for source in sources)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -6,7 +6,7 @@ from graphc.ir.graph import COTANGENT, Node, Term
 from graphc.ir.loop import BOUND, LOOP
 from graphc.plan.lower import Program
 from graphc.source import Span
-from graphc.syntax.format.canonical import on_one_line
+from graphc.syntax.format.canonical import one_line_of
 
 LONGEST = 60
 LONGEST_USE = 30  # of a block, before a statement of it
@@ -23,7 +23,7 @@ def place(node: Node) -> str:
 
 
 def _quoted(span: Span, longest: int) -> str:
-    return shortened(on_one_line(span, longest), longest)
+    return shortened(one_line_of(span, longest), longest)
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
