@@ -13,6 +13,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from graphc.paths import bare
+
 PYTHON = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"})
 
 READ = frozenset(
@@ -85,5 +87,5 @@ def fields(names: Iterable[str]) -> dict[str, str]:
 
 def flat(path: str) -> str:
     """A dotted path as one identifier: `layer.3.W` is `layer_3_W`, `layer.*.W` is `layer_W`."""
-    word = path.replace(".*", "").replace(".", "_")
+    word = bare(path).replace(".", "_")
     return identifier(word if not word[:1].isdigit() else "_" + word)

@@ -57,17 +57,9 @@ def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
     }
     if model.params:
         values["params"] = {
-            path: _parameter(d, rng, chosen) for d in model.params for path in _paths(d)
+            path: _parameter(d, rng, chosen) for d in model.params for path in d.paths
         }
     return values
-
-
-def _paths(declared: Declared) -> list[str]:
-    """The path of a parameter, or those of all in a family."""
-    if declared.family is None:
-        return [declared.name]
-    first, last = declared.family
-    return [declared.name.replace("*", str(index), 1) for index in range(first, last + 1)]
 
 
 def _value(

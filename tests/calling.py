@@ -109,13 +109,11 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
 
 def _members(model: Model, path: str, moved: Names) -> Iterator[tuple[str, Any]]:
     """The tangent of a path, or those of a family's members, which are its rows."""
-    families = {d.name: d.family for d in model.params}
-    if families.get(path) is None:
+    families = {d.name: d for d in model.params if d.family is not None}
+    if path in families:
+        yield from zip(families[path].paths, moved[path], strict=True)
+    else:
         yield path, moved[path]
-        return
-    first, _ = families[path]
-    for place, row in enumerate(moved[path]):
-        yield path.replace("*", str(first + place), 1), row
 
 
 def call(made: ModuleType, name: str, arguments: Names) -> Any:

@@ -18,8 +18,8 @@ PACKAGE = ROOT / "graphc"
 # From the bottom up: the rooms of a floor, a line each. A room is a folder, or a file that lies
 # beside the folders. A file imports from the floors below its own, or from its own room.
 FLOORS = (
-    {"source", "resources", "names", "kinds"},
-    {"limits", "syntax"},
+    {"source", "resources", "kinds", "paths"},
+    {"limits", "names", "syntax"},
     {"files", "ir", "syntax/lexing"},
     {"ops/define", "syntax/mistakes"},
     {"ops/shape", "syntax/parse"},

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ad.request import Request
-from graphc.ad.reverse import family_of, pullback
+from graphc.ad.reverse import pullback
 from graphc.ir.graph import (
     COTANGENT,
     INPUT,
@@ -24,6 +24,7 @@ from graphc.ir.graph import (
 from graphc.ir.loop import LOOP, RESULT, rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
 from graphc.ir.verify import verified, verifying
+from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import filled
 
 

@@ -15,7 +15,8 @@ from graphc.ir.loop import LOOP, RESULT, RULED, moved_adjoints
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.define.families import composite
 from graphc.ops.elementwise.arithmetic import total
-from graphc.ops.shape.shaping import broadcast_to, index, unbroadcast
+from graphc.ops.shape.members import family_of
+from graphc.ops.shape.shaping import broadcast_to, unbroadcast
 
 
 def pullback(
@@ -115,14 +116,3 @@ def gradient_node(y: Node, x: Node) -> Node:
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")
     return adjoint.value if whole is x else with_args(x, (adjoint.value,))
-
-
-def family_of(node: Node) -> Node:
-    """The family that a parameter belongs to; every other node as it is."""
-    return node.args[0] if node.args and of_family(node) else node
-
-
-def of_family(node: Node) -> bool:
-    """Is a node a family of parameters, or a member of one?"""
-    whole = node.args[0] if node.op is index else node
-    return bool(whole.attrs.get("family", False))

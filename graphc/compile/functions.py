@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from graphc import __version__
 from graphc.ad.functions import Split, both, cut, moved
-from graphc.ad.reverse import family_of
 from graphc.compile.clauses import Made, cheapest, derivatives, winners
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
@@ -18,6 +17,7 @@ from graphc.ir.types import FLOAT_BYTES
 from graphc.kinds import BACKWARD, FORWARD, MODES, Kind
 from graphc.limits import Exceeded
 from graphc.names import Scope, flat
+from graphc.ops.shape.members import family_of
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
 from graphc.optimise.memory.estimate import Sizes, size_of

@@ -11,6 +11,7 @@ from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments,
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.watch import WATCHED
+from graphc.paths import bare
 
 VIEWS = frozenset({"permute", "expand"})
 ALWAYS_INSIDE = VIEWS | {"full", "limit"}  # written where they are used: views, arrays to add to
@@ -124,7 +125,7 @@ def _temporary(
     """A name for a value that the user has not named: by what it is a part of, and what it is."""
     if node in adjoints:
         of = adjoints[node][0].of
-        part = re.sub(r"\W+", "_", graph.labels[of].replace(".*", ""))
+        part = re.sub(r"\W+", "_", bare(graph.labels[of]))
         return f"d_{part}_{word(of)}"
     return f"{owners.get(node, 'value')}_{word(node)}"
 

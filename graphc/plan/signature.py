@@ -119,6 +119,6 @@ def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) ->
     return None
 
 
-def described(declared: Declared) -> str:
-    """What messages call an argument."""
-    return f"{'parameter' if declared.initialiser else 'input'} `{declared.name}`"
+def described(declared: Declared, path: str = "") -> str:
+    """What messages call an argument, or a member of a family by its path."""
+    return f"{'parameter' if declared.initialiser else 'input'} `{path or declared.name}`"

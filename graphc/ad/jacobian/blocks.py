@@ -16,11 +16,12 @@ from graphc.ad.jacobian.seeding import (
     row_passes,
 )
 from graphc.ad.per_axis import mixed
-from graphc.ad.reverse import family_of, reached_from
+from graphc.ad.reverse import reached_from
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, dag
 from graphc.limits import Exceeded
 from graphc.ops.linear.diagonals import on_diagonals
+from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import broadcast_to, in_order
 
 Blocks = dict[tuple[str, str], Node]

@@ -15,11 +15,12 @@ from graphc.ad.jacobian.seeding import (
     forward_passes,
     reverse_passes,
 )
-from graphc.ad.reverse import family_of, of_family, reached_from
+from graphc.ad.reverse import reached_from
 from graphc.ir.graph import Node, dag
 from graphc.ir.loop import LOOP
 from graphc.ir.types import product
 from graphc.ops.linear.contraction import contracted
+from graphc.ops.shape.members import family_of, of_family
 
 LARGE = 4096
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from graphc.ad.functions import labels, values
 from graphc.ad.jacobian.blocks import Blocks, blocks, blocks_apart
@@ -15,6 +14,7 @@ from graphc.ir.results import MATRIX, ResultKey
 from graphc.ir.types import product
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import concat, reshape, transpose
+from graphc.paths import grouped, is_family
 
 
 @verified
@@ -84,20 +84,13 @@ def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], 
     return concat(*bands, axis=lead)
 
 
-def grouped(paths: Sequence[str]) -> list[list[str]]:
-    """Paths one by one; families over the same index together, since their members alternate."""
-    keys = enumerate(paths)
-    grouped = groupby(keys, lambda item: item[1].split("*")[0] if "*" in item[1] else item[0])
-    return [[path for _, path in group] for _, group in grouped]
-
-
 def _cell(block: Node, split: int, lead: int, out: str, path: str) -> Node:
     """[…lead, members, elements, members, elements]: of what is no family there is one member."""
     shape = list(block.shape)
     first, second = shape[lead : lead + split], shape[lead + split :]
     sides = []
     for axes, name in ((first, out), (second, path)):
-        members, inner = (axes[:1], axes[1:]) if "*" in name else ([], axes)
+        members, inner = (axes[:1], axes[1:]) if is_family(name) else ([], axes)
         sides += [product(members), product(inner)]
     return reshape(block, shape=(*shape[:lead], *sides))
 

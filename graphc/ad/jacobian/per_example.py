@@ -10,12 +10,13 @@ from graphc.ad.jacobian.blocks import blocks_apart
 from graphc.ad.per_axis import Trace, trace
 from graphc.ad.products import apart, directions, moved_to, tangent_names
 from graphc.ad.request import Request
-from graphc.ad.reverse import family_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.ir.results import ResultKey, gradient_by
 from graphc.ir.verify import verified
+from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import transpose
+from graphc.paths import is_family
 
 
 def gradients_apart(
@@ -37,7 +38,7 @@ def gradients_apart(
 
 def members_first(path: str, block: Node) -> Node:
     """A gradient with the members of a family before the positions, as gradients have them."""
-    if "*" not in path:
+    if not is_family(path):
         return block
     return transpose(block, axes=(1, 0, *range(2, block.rank)))
 

@@ -11,12 +11,13 @@ from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of
 from graphc.ad.per_axis import Apart, Trace, trace
 from graphc.ad.products import adjoint_names, placed, tangent_names
-from graphc.ad.reverse import family_of, pullback
+from graphc.ad.reverse import pullback
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound, rebuild
 from graphc.ir.types import Shape, product
 from graphc.ops.linear.diagonals import eye
+from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import broadcast_to, ones, reshape
 
 Pairs = dict[tuple[str, str], dict[int, int]]

@@ -13,10 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import PASSES
-from graphc.ad.jacobian.matrices import grouped
 from graphc.ad.jacobian.seeding import Pass, aligned_pairs
 from graphc.ad.request import Request
-from graphc.ad.reverse import of_family
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED, rebuild
@@ -25,6 +23,7 @@ from graphc.ir.types import Type, product
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
 from graphc.ops.select.indexing import gather, pick
+from graphc.ops.shape.members import of_family
 from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
@@ -37,6 +36,7 @@ from graphc.ops.shape.shaping import (
     unindex,
 )
 from graphc.ops.windows.convolution import windows
+from graphc.paths import grouped, is_family
 
 SELECTIONS = (
     identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
@@ -219,7 +219,7 @@ def _starts(wrt: Mapping[str, Node]) -> dict[str, tuple[Dim, Dim | None]]:
     starts: dict[str, tuple[Dim, Dim | None]] = {}
     column = Dim.of(0)
     for group in grouped(tuple(wrt)):
-        if "*" not in group[0]:
+        if not is_family(group[0]):
             starts[group[0]] = column, None
             column = column + wrt[group[0]].type.size
             continue

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.ad.reverse import of_family
 from graphc.elaborate.names.scope import Context, Entry, Instance, Scope
 from graphc.ir.graph import SOURCES, Node, intern
 from graphc.ir.loop import BOUND, RESULT, RULED
 from graphc.ops.elementwise.arithmetic import identity
+from graphc.ops.shape.members import of_family
 from graphc.syntax import tree
 
 

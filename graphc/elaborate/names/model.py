@@ -11,6 +11,7 @@ from graphc.ir.results import numbered, value_of
 from graphc.ir.types import Shape, Type
 from graphc.ir.verify import verifying
 from graphc.kinds import Kind
+from graphc.paths import members
 from graphc.source import Diagnostic, Source, Span
 
 
@@ -26,8 +27,7 @@ class Initialiser:
 class Declared:
     """An input, parameter or output; `type` is as declared, in the user's dims.
 
-    A `family` (first, last) stands for one parameter for each index, in the place of the `*` in
-    its name; its node has a first axis for the index.
+    A `family` is of one parameter for each of these indices; its node has a first axis for them.
     """
 
     name: str
@@ -36,7 +36,12 @@ class Declared:
     span: Span
     doc: str = ""
     initialiser: Initialiser | None = None
-    family: tuple[int, int] | None = None
+    family: range | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """Its path, or those of the members of a family."""
+        return [self.name] if self.family is None else members(self.name, self.family)
 
     @property
     def shape(self) -> Shape:

@@ -19,7 +19,8 @@ from graphc.limits import Exceeded
 from graphc.names import Scope as Names
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
-from graphc.ops.shape.shaping import index
+from graphc.ops.shape.members import member_node
+from graphc.paths import families
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 
@@ -266,32 +267,23 @@ class Context:
             self.origin = before
 
 
-def member(declared: Declared, position: Dim) -> Node:
-    """One parameter of a family, by position."""
-    whole = (("slice", (Dim.of(0), size, 1)) for size in declared.node.shape[1:])
-    return index(declared.node, items=(("at", position), *whole))
-
-
 def parameter(context: Context, path: str) -> Node | None:
     """A parameter by its path; `layer.3.W` may be one of the family `layer.*.W`."""
     if path in context.params:
         return context.params[path].node
-    words = path.split(".")
-    for place, word in enumerate(words):
-        declared = context.params.get(".".join([*words[:place], "*", *words[place + 1 :]]))
-        if declared and declared.family and word.isdigit():
-            first, last = declared.family
-            if first <= int(word) <= last:
-                return member(declared, Dim.of(int(word) - first))
+    for name, number in families(path):
+        declared = context.params.get(name)
+        if declared and declared.family and number in declared.family:
+            return member_node(declared.node, Dim.of(number - declared.family.start))
     return None
 
 
 def parameter_paths(context: Context) -> list[str]:
     """The paths of all parameters; of a family its first and its last."""
-    paths = []
-    for path, declared in context.params.items():
-        ends = dict.fromkeys(declared.family or ())
-        paths += [path.replace("*", str(end), 1) for end in ends] or [path]
+    paths: list[str] = []
+    for declared in context.params.values():
+        every = declared.paths
+        paths += dict.fromkeys((every[0], every[-1]))
     return paths
 
 

@@ -19,7 +19,6 @@ from graphc.elaborate.names.scope import (
     Mistake,
     Scope,
     Silent,
-    member,
     mistake,
 )
 from graphc.elaborate.values.conditions import check_at_entry
@@ -28,6 +27,8 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.ir.types import Type, known_facts, learn, same_shape
 from graphc.names import identifier
+from graphc.ops.shape.members import family_node, member_node
+from graphc.paths import is_family
 from graphc.source import Span, did_you_mean, near_or_all
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
@@ -146,14 +147,14 @@ def _declared(
     """A new parameter; inside a rolled repeat, one for each index."""
     if any(symbol in axis.symbols for axis in type.shape for symbol in context.ranges):
         raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
-    if context.rolling is None or "*" not in path:
+    if context.rolling is None or not is_family(path):
         return Declared(path, source(PARAMETER, path, type), type, span, doc, initialiser)
     _, first, count = context.rolling
-    node = source(PARAMETER, path, type.with_shape((count, *type.shape)), family=True)
+    node = family_node(path, count, type)
     start, steps = first.constant, count.constant
     assert start is not None
     assert steps is not None
-    return Declared(path, node, type, span, doc, initialiser, (start, start + steps - 1))
+    return Declared(path, node, type, span, doc, initialiser, range(start, start + steps))
 
 
 def _value(context: Context, declared: Declared) -> Node:
@@ -161,7 +162,7 @@ def _value(context: Context, declared: Declared) -> Node:
     if declared.family is None or context.rolling is None:
         return declared.node
     symbol, first, _ = context.rolling
-    return member(declared, Dim.symbol(symbol) - first)
+    return member_node(declared.node, Dim.symbol(symbol) - first)
 
 
 def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: int) -> Initialiser:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from graphc.ad.reverse import family_of
 from graphc.elaborate.names.model import Derivation
 from graphc.elaborate.names.scope import (
     POISONED,
@@ -21,6 +20,8 @@ from graphc.ir.graph import Node
 from graphc.kinds import ALONE, GRAD, KINDS, Kind, valued
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Scope as Names
+from graphc.ops.shape.members import family_of
+from graphc.paths import below, is_family, meet
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all
 from graphc.syntax import tree
 
@@ -175,9 +176,9 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
     chosen: dict[str, Node] = {}
     for path in clause.wrt:
         for name, node in _nodes(context, scope, path).items():
-            twice = next((other for other in chosen if _meet(name, other)), None)
+            twice = next((other for other in chosen if meet(name, other)), None)
             if twice is not None:
-                shown = name if "*" in twice else twice
+                shown = name if is_family(twice) else twice
                 raise mistake("E403", f"`{shown}` stands twice after `wrt`", path.span)
             if node.type.dtype != "float":
                 raise mistake(
@@ -192,13 +193,6 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
     return chosen
 
 
-def _meet(one: str, other: str) -> bool:
-    """Are two paths the same, or one a member of the family that the other is?"""
-    parts = list(zip(one.split("."), other.split("."), strict=False))
-    same = one.count(".") == other.count(".")
-    return same and all(a == b or "*" in (a, b) for a, b in parts)
-
-
 def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:
     """The nodes that one path names: a group, everything below a prefix, or one node."""
     shown = ".".join(path.words)
@@ -210,20 +204,16 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
     if path.words == ("inputs",) and not path.star:
         return {name: d.node for name, d in context.inputs.items() if d.type.dtype == "float"}
     if path.star:
-        below = {
-            found: node
-            for name in context.params
-            for found in _below(name, path.words)
-            if (node := parameter(context, found)) is not None
-        }
-        if below:
-            return below
+        named = [one for name in context.params if (one := below(name, path.words))]
+        found = {one: node for one in named if (node := parameter(context, one))}
+        if found:
+            return found
         prefixes = {n[:i] for n in context.params for i, c in enumerate(n) if c == "."}
         near = did_you_mean(shown, {*prefixes, *scope.visible()})
         raise mistake("E403", f"no parameter under `{shown}`", path.span, near)
-    found = parameter(context, shown)
-    if found is not None:
-        return {shown: found}
+    node = parameter(context, shown)
+    if node is not None:
+        return {shown: node}
     entry = scope.find(path.words[0])
     if entry is not None and entry.value is POISONED:
         raise Silent
@@ -242,15 +232,6 @@ def _written(context: Context, text: Source) -> Iterator[str]:
         elsewhere = outer and node.origin is not None and node.origin.span.source is not text
         if not elsewhere and context.names.get(node) == path and last in words:
             yield path
-
-
-def _below(name: str, words: Sequence[str]) -> list[str]:
-    """The path of a parameter if it lies below these words: of a family, the member they mean."""
-    parts = name.split(".")
-    pairs = list(zip(parts, words, strict=False))
-    if len(parts) <= len(words) or any(a != b and not (a == "*" and b.isdigit()) for a, b in pairs):
-        return []
-    return [".".join([*words, *parts[len(words) :]])]
 
 
 def _check_reach(

@@ -27,6 +27,7 @@ from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, show
 from graphc.limits import COPIES
 from graphc.ops.loops import rolled
 from graphc.ops.shape.shaping import stack
+from graphc.paths import family
 from graphc.source import did_you_mean
 from graphc.syntax import tree
 
@@ -142,7 +143,7 @@ def _rolled(
     inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
     before, known, checked = context.rolling, set(context.nodes), len(context.conditions)
     if per_step:
-        inner.path = None if path is None else f"{path}.*"
+        inner.path = None if path is None else family(path)
         context.rolling = (symbol, first, count)
     carried = [bound_value(n, s.type) for n, s in zip(steps.names, steps.starts, strict=True)]
     for value, start in zip(carried, steps.starts, strict=True):

@@ -25,8 +25,9 @@ from graphc.ir.types import known_facts, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative
 from graphc.ops.elementwise.arithmetic import total as added
+from graphc.ops.shape.members import within_family
 from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
-from graphc.optimise.loops.partition import Stages, is_free, is_list, is_zero
+from graphc.optimise.loops.partition import Stages, is_free, is_zero
 from graphc.optimise.loops.step_sums import Steps, total
 
 TURNED = (transpose, expand)
@@ -91,7 +92,7 @@ class _Parting:
         reads.update(loop.results)
         self.steps = Steps(self.stacks, reads, {*loop.bound, *nodes}, loop.count)
         for element, source in zip(loop.elements, self.sources, strict=True):
-            if not is_list(source):
+            if not within_family(source):
                 self.stacks[element.node] = first(source, element.axis)
         for number in stages.floats:
             if number.static:

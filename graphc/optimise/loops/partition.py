@@ -20,7 +20,8 @@ from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.linear.products import matmul, outer
-from graphc.ops.shape.shaping import full_array, in_rows, index
+from graphc.ops.shape.members import within_family
+from graphc.ops.shape.shaping import full_array, in_rows
 
 LARGE = 4096
 """Elements from which on an array keeps a step busy: a call saved is little, a stack is much."""
@@ -63,7 +64,7 @@ def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
         for arg in dict.fromkeys(node.args):
             users.setdefault(arg, []).append(node)
     sums = _sums(loop, inside)
-    lists = {e.node for e, of in zip(loop.elements, sources, strict=True) if is_list(of)}
+    lists = {e.node for e, of in zip(loop.elements, sources, strict=True) if within_family(of)}
     changes = {*inside, *loop.bound}
     found = _Placing(loop.index, follow, users, changes, {*sums.values()}, lists)
     order: list[Node] = []
@@ -302,13 +303,6 @@ def is_zero(node: Node) -> bool:
 def is_free(node: Node, index: str) -> bool:
     """Is it a view, and can it be taken of all steps at once?"""
     return is_view(node) and node.op.batch is not None and not mentions(node, index)
-
-
-def is_list(source: Node) -> bool:
-    """Is it a family of parameters, which a module holds as a list, or a part of that?"""
-    while source.op is index:
-        source = source.args[0]
-    return bool(source.attrs.get("family", False))
 
 
 # ---- costs -------------------------------------------------------------------------------------

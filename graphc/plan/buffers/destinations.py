@@ -14,6 +14,7 @@ from graphc.ir.types import same
 from graphc.names import Scope, flat
 from graphc.ops.linear.products import matmul
 from graphc.ops.storage import owners_of_all
+from graphc.paths import is_family
 from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every_name
 
 PRODUCTS = "_products({0}, {1}, out and {out})"
@@ -36,7 +37,7 @@ def with_destinations(
     wanted: dict[Node, str] = {}
     for path in wrt:
         node = program.results[gradient_by(path)]
-        if behind[node] == 1 and not ("*" in path and node in read):
+        if behind[node] == 1 and not (is_family(path) and node in read):
             wanted[node] = path
 
     def place(node: Node) -> str:
@@ -48,7 +49,7 @@ def with_destinations(
         if isinstance(step, Step):
             if step.node not in wanted or not _is_made(step):
                 steps.append(step)
-            elif "*" not in wanted[step.node]:
+            elif not is_family(wanted[step.node]):
                 steps.append(replace(step, given=place(step.node)))
             elif _is_row_by_row(step.node):
                 steps.append(replace(step, kernel=PRODUCTS, given=place(step.node)))
@@ -58,7 +59,7 @@ def with_destinations(
             found = {
                 name: place(node)
                 for name, node, parts in _arrays(step)
-                if node in wanted and (parts or "*" not in wanted[node])
+                if node in wanted and (parts or not is_family(wanted[node]))
             }
             steps.append(replace(step, given=found))
     return replace(program, steps=tuple(steps)), {

@@ -20,7 +20,7 @@ from graphc.kinds import (
 )
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import differentiated
-from graphc.targets.numpy.printing.families import dict_rows, members, tuple_rows
+from graphc.targets.numpy.printing.families import dict_rows, tuple_rows
 from graphc.targets.numpy.printing.text import listed
 
 
@@ -196,7 +196,7 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
     for d in differentiated(compiled, one):
         shape = [str(axis) for axis in d.type.shape]
         if one.per in shape:
-            found |= dict.fromkeys(members(d), shape.index(one.per))
+            found |= dict.fromkeys(d.paths, shape.index(one.per))
     return found
 
 

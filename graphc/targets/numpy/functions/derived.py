@@ -12,7 +12,7 @@ from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.record import annotation, needs_record
 from graphc.targets.numpy.printing.body import body, returned
-from graphc.targets.numpy.printing.families import dict_rows, member, over, path, zipped_rows
+from graphc.targets.numpy.printing.families import at, dict_rows, over, path, zipped_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
 from graphc.targets.numpy.printing.text import function, listed, unpacking, width
 
@@ -56,7 +56,7 @@ def _by_path(
         return written[ResultKey(kind, by=d.name)].part(subscript)
 
     if not compiled.level.planned:  # each path stands there as it is
-        return dict_rows(declared, lambda d, _: render(d, member(d)))
+        return dict_rows(declared, lambda d, _: render(d, at(d)))
     return zipped_rows(declared, compiled.model.params, render)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from graphc.elaborate.names.model import Condition, Declared
 from graphc.ir.dims import Dim
 from graphc.ir.types import Shape, show
+from graphc.paths import member
 from graphc.plan.signature import Binding, Entry, described
 from graphc.targets.numpy.printing.families import INDEX, count, path, slices
 
@@ -54,7 +55,7 @@ def _by_path(begin: Entry) -> list[str]:
         if declared.family is None:
             lines.append(f"        {variable} = params[{path(declared)}]")
             continue
-        first, last = (declared.name.replace("*", str(n), 1) for n in declared.family)
+        first, last = declared.paths[0], declared.paths[-1]
         said = first if first == last else f"{first} … {last}"
         member = f"params[_path] for _path in PARAMETERS[{places[declared.name]}]"
         lines.append(f"        {variable} = [{member}]  # {said}")
@@ -153,12 +154,11 @@ def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> 
 
 def _said(declared: Declared) -> str:
     """What messages call an argument, as a Python expression."""
-    said = described(declared)
     if declared.family is None:
-        return repr(said)
-    first = declared.family[0]
+        return repr(described(declared))
+    first = declared.family.start
     number = INDEX if first == 0 else f"{INDEX} + {first}"
-    return "f" + repr(said.replace("*", f"{{{number}}}", 1))
+    return "f" + repr(described(declared, member(declared.name, f"{{{number}}}")))
 
 
 def _why(declared: Declared, bound: Mapping[str, str]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
 
 from graphc.elaborate.names.model import Declared
+from graphc.paths import grouped, member
 
 INDEX = "_k"
 OTHER_INDEX = "_j"
@@ -18,22 +18,13 @@ def path(declared: Declared, index: str = INDEX) -> str:
     """The path of a parameter as a Python expression: of a family, at the index."""
     if declared.family is None:
         return repr(declared.name)
-    return "f" + repr(declared.name.replace("*", f"{{{index}}}", 1))
-
-
-def members(declared: Declared) -> list[str]:
-    """The paths of a family, or the one path of what is none."""
-    if declared.family is None:
-        return [declared.name]
-    first, last = declared.family
-    return [declared.name.replace("*", str(number), 1) for number in range(first, last + 1)]
+    return "f" + repr(member(declared.name, f"{{{index}}}"))
 
 
 def over(declared: Declared, index: str = INDEX) -> str:
     """The clause that runs over a family: `for _k in range(1, 5)`."""
     assert declared.family is not None
-    first, last = declared.family
-    return f"for {index} in range({first}, {last + 1})"
+    return f"for {index} in {declared.family}"
 
 
 def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> list[str]:
@@ -68,7 +59,7 @@ def zipped_rows(
     for group in _groups(chosen):
         where = together.get(tuple(one.name for one in group), "")
         if group[0].family is None or not where:
-            lines += dict_rows(group, lambda one, _: value(one) + member(one))
+            lines += dict_rows(group, lambda one, _: value(one) + at(one))
             continue
         values = ", ".join(map(value, group))
         members = values
@@ -78,7 +69,7 @@ def zipped_rows(
     return lines
 
 
-def member(declared: Declared) -> str:
+def at(declared: Declared) -> str:
     """The subscript of a member in the array of all; nothing where there is no family."""
     return "" if declared.family is None else f"[{position(declared)}]"
 
@@ -86,7 +77,7 @@ def member(declared: Declared) -> str:
 def position(declared: Declared, index: str = INDEX) -> str:
     """Where a member of a family stands in the array of all."""
     assert declared.family is not None
-    first = declared.family[0]
+    first = declared.family.start
     return index if first == 0 else f"{index} - {first}"
 
 
@@ -115,7 +106,7 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
 
 def count(params: Iterable[Declared]) -> int:
     """How many paths there are, with each member of a family."""
-    return sum(1 if d.family is None else d.family[1] - d.family[0] + 1 for d in params)
+    return sum(1 if d.family is None else len(d.family) for d in params)
 
 
 def slices(params: Sequence[Declared]) -> dict[str, str]:
@@ -126,8 +117,7 @@ def slices(params: Sequence[Declared]) -> dict[str, str]:
         if group[0].family is None:
             start += 1
             continue
-        first, last = group[0].family
-        stop, step = start + len(group) * (last - first + 1), len(group)
+        stop, step = start + len(group) * len(group[0].family), len(group)
         by = f":{step}" if step > 1 else ""
         found |= {one.name: f"{start + place}:{stop}{by}" for place, one in enumerate(group)}
         start = stop
@@ -136,19 +126,12 @@ def slices(params: Sequence[Declared]) -> dict[str, str]:
 
 def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
     """Single parameters, and families that stand together over the same index."""
-    numbered = enumerate(params)
-    grouped = groupby(numbered, key=lambda item: _key(*item))
-    return [[declared for _, declared in group] for _, group in grouped]
-
-
-def _key(number: int, declared: Declared) -> tuple[object, ...]:
-    if declared.family is None:
-        return (number,)
-    return declared.name.split("*", 1)[0], declared.family
+    by_name = {one.name: one for one in params}
+    return [[by_name[name] for name in group] for group in grouped(tuple(by_name))]
 
 
 def shown(declared: Declared) -> str:
     """The path as documents show it: `layer.1..4.W`."""
     if declared.family is None:
         return declared.name
-    return declared.name.replace("*", "{}..{}".format(*declared.family), 1)
+    return member(declared.name, f"{declared.family[0]}..{declared.family[-1]}")
