@@ -15,7 +15,7 @@ from graphc.ad.jacobian.sparse import sparse_jacobian
 from graphc.ad.maps import side_by_side
 from graphc.ad.products import hessian_products, tangents
 from graphc.ad.request import Request
-from graphc.elaborate.build import specialised
+from graphc.elaborate.build import specialise
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -167,5 +167,5 @@ def _cheapest_by_path(kind: Kind, asked: Request, dims: Mapping[str, int]) -> di
 
 def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
     """The graph with the values of dims substituted."""
-    new = rebuild(graph.results.values(), lambda node, args: specialised(node, args, dims))
+    new = rebuild(graph.results.values(), lambda node, args: specialise(node, args, dims))
     return mapped(graph, new)

@@ -9,13 +9,13 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from graphc.elaborate.expressions.expressions import evaluate
-from graphc.elaborate.lint.unused import warnings
-from graphc.elaborate.names.imports import Loader, namespace
+from graphc.elaborate.lint.unused import find_warnings
+from graphc.elaborate.names.imports import Loader, read_namespace
 from graphc.elaborate.names.model import Condition, Declared, Derivation, Model
-from graphc.elaborate.names.references import defined
+from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
 from graphc.elaborate.statements.body import body
-from graphc.elaborate.statements.derive import check_distinct, default_derivation, derivation
+from graphc.elaborate.statements.derive import check_distinct, default_derivation, resolve_clause
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, intern
@@ -46,7 +46,7 @@ class Elaborated:
 
     @property
     def sound(self) -> Model:
-        """The model; raises GraphError with every mistake, in the order of the text."""
+        """Return the model; raises GraphError with every mistake, in the order of the text."""
         if self.model is None:
             raise GraphError(self.diagnostics)
         return self.model
@@ -67,17 +67,17 @@ def elaborate(
     folder: Path | None = None,
     only_rule: str = "",
 ) -> Elaborated:
-    """The model of a file, or every mistake in the order of the text; and what its names mean.
+    """Elaborate a file: its model, or every mistake in the order of the text; and its names.
 
     `dims` and `consts` override declarations of the file, `derive` its clauses; imports are
     relative to `folder`. Of the rules of blocks `only_rule` counts alone, given by its place, where
     it is given. Call it inside `building()`.
     """
     loader = Loader()
-    scope = Scope("", namespace(file, folder, loader))
+    scope = Scope("", read_namespace(file, folder, loader))
     context = Context(dtype, dict(dims or {}), {}, evaluate, body, diagnostics=loader.diagnostics)
     context.only_rule = only_rule
-    context.standard = namespace(standard(), None, Loader()).blocks
+    context.standard = read_namespace(standard(), None, Loader()).blocks
     for name, expr in (consts or {}).items():
         try:
             context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
@@ -85,14 +85,14 @@ def elaborate(
             unknown = wrong.diagnostic.code == "E200"
             known = replace(wrong.diagnostic, notes=()).helped(VALUES)
             context.diagnostics.append(known if unknown else wrong.diagnostic)
-    context.file_names = frozenset(name.text for s in file.statements for name in defined(s))
+    context.file_names = frozenset(name.text for s in file.statements for name in defined_names(s))
     _check_overrides(context, file)
     body(context, scope, file.statements)
     clauses = derive or [s for s in file.statements if isinstance(s, tree.Derive)]
     derivations: list[Derivation] = []
     for clause in clauses:
         try:
-            derivations.append(derivation(context, scope, clause))
+            derivations.append(resolve_clause(context, scope, clause))
         except Mistake as wrong:
             context.diagnostics.append(wrong.diagnostic)
         except Silent:
@@ -108,18 +108,18 @@ def elaborate(
         imported = tuple(space.source for space in loader.loaded.values())
         asked = derivations if clauses else default_derivation(context)
         model = _model(context, file, imported, asked)
-    said = tuple(_in_order(file.span.source, context.diagnostics))
+    said = tuple(_sort_by_place(file.span.source, context.diagnostics))
     return Elaborated(model, scope.entries, context.occurrences, said)
 
 
 @cache
 def standard() -> tree.File:
-    """The blocks that ship with graphc."""
+    """Parse the blocks that ship with graphc."""
     return parse(Source("std.graph", grammar_text("std.graph")))
 
 
 def _check_overrides(context: Context, file: tree.File) -> None:
-    """Only what the file declares can be overridden."""
+    """Report options that override what the file does not declare."""
     declared = {
         "--dim": {
             n.text for s in file.statements if isinstance(s, tree.DimDeclaration) for n, _ in s.dims
@@ -134,8 +134,8 @@ def _check_overrides(context: Context, file: tree.File) -> None:
                 context.diagnostics.append(error("E217", message, None, help=near))
 
 
-def _in_order(source: Source, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Without repetition, in the order of the text; what lies in another file stays where it is."""
+def _sort_by_place(source: Source, diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sort by place, without repetition; what lies in another file stays where it is."""
     unique = list(dict.fromkeys(diagnostics))
 
     def place(diagnostic: Diagnostic) -> int:
@@ -154,15 +154,15 @@ def _model(
     imported: tuple[Source, ...],
     derivations: Sequence[Derivation],
 ) -> Model:
-    """The declarations, with the value of every dim that has one substituted in the nodes."""
-    outputs = _ordered_outputs(context, file)
+    """Build the model: declarations, with the dims that have a value substituted in the nodes."""
+    outputs = _order_outputs(context, file)
     conditions = _conditions(context)
     learn_conditions(conditions)
     wanted = [d.node for group in (context.inputs, context.params) for d in group.values()]
     wanted += [d.node for d in outputs] + [node for d in derivations for node in d.nodes]
-    new = rebuild(wanted, lambda node, args: specialised(node, args, context.fixed))
+    new = rebuild(wanted, lambda node, args: specialise(node, args, context.fixed))
 
-    def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
+    def substitute(declared: Iterable[Declared]) -> tuple[Declared, ...]:
         return tuple(replace(d, node=new[d.node]) for d in declared)
 
     docs = [s.text for s in file.statements if isinstance(s, tree.Doc)]
@@ -173,13 +173,13 @@ def _model(
         source=source,
         dtype=context.dtype,
         dims=tuple(context.dims.values()),
-        inputs=moved(context.inputs.values()),
-        params=moved(context.params.values()),
-        outputs=moved(outputs),
+        inputs=substitute(context.inputs.values()),
+        params=substitute(context.params.values()),
+        outputs=substitute(outputs),
         names={n: name for node, name in context.names.items() for n in _both(node, new)},
         conditions=conditions,
-        derivations=tuple(d if d.per is not None else d.moved(new) for d in derivations),
-        warnings=warnings(context, file),
+        derivations=tuple(d if d.per is not None else d.with_nodes(new) for d in derivations),
+        warnings=find_warnings(context, file),
         surrogate=context.surrogate,
         rules=tuple(context.rules.values()),
         imported=imported,
@@ -187,11 +187,11 @@ def _model(
 
 
 def _both(node: Node, new: Mapping[Node, Node]) -> set[Node]:
-    """A node with its dims as symbols, and with their values."""
+    """Return a node with its dims as symbols, and with their values."""
     return {node, new[node]} if node in new else set()
 
 
-def _ordered_outputs(context: Context, file: tree.File) -> list[Declared]:
+def _order_outputs(context: Context, file: tree.File) -> list[Declared]:
     return sorted(context.outputs.values(), key=lambda d: d.span.start)
 
 
@@ -200,9 +200,9 @@ def _conditions(context: Context) -> tuple[Condition, ...]:
     return tuple({(c.dim, c.zero, c.steps): c for c in kept if c.dim.constant is None}.values())
 
 
-def specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
-    """The node on these arguments, with the values of dims substituted."""
-    attrs = {name: _substituted(value, fixed) for name, value in node.attrs.items()}
+def specialise(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
+    """Make the node on these arguments, with the values of dims substituted."""
+    attrs = {name: _substitute(value, fixed) for name, value in node.attrs.items()}
     shape = tuple(axis.substitute(fixed) for axis in node.shape)
     if node.op.name == "dim" and attrs["value"].constant is not None:
         return as_node(checked(attrs["value"]))
@@ -211,9 +211,9 @@ def specialised(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) ->
     return intern(node.op, args, attrs, Type(node.type.dtype, shape), node.salt)
 
 
-def _substituted(value: Any, fixed: Mapping[str, int]) -> Any:
+def _substitute(value: Any, fixed: Mapping[str, int]) -> Any:
     if isinstance(value, Dim):
         return value.substitute(fixed)
     if isinstance(value, Type):
         return Type(value.dtype, tuple(axis.substitute(fixed) for axis in value.shape))
-    return tuple(_substituted(item, fixed) for item in value) if isinstance(value, tuple) else value
+    return tuple(_substitute(item, fixed) for item in value) if isinstance(value, tuple) else value

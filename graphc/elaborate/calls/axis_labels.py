@@ -13,7 +13,7 @@ from graphc.syntax import tree
 
 
 def label(scope: Scope, node: Node, written: tree.TypeOf | None) -> None:
-    """Keep how a type as written calls the axes of a node."""
+    """Label the axes of a node as its type is written."""
     if written is None or not written.axes:
         return
     names: list[str | None] = []
@@ -26,37 +26,37 @@ def label(scope: Scope, node: Node, written: tree.TypeOf | None) -> None:
 
 
 def inherit(scope: Scope, node: Node, start: Node) -> None:
-    """Call the axes of what a loop carries as those of what it starts with."""
-    if not one_size(scope):
+    """Label the axes of what a loop carries as those of what it starts with."""
+    if not has_equal_dims(scope):
         return
-    called = _called(scope, start)
+    called = _labels_of(scope, start)
     scope.labels[node] = tuple(next(iter(one)) if len(one) == 1 else None for one in called)
 
 
 def places_of(scope: Scope, name: str, size: Dim, node: Node) -> list[int]:
-    """The axes of a node that a dim labels: those of its size, but for what is another dim's.
+    """List the axes of a node that a dim labels: those of its size, but for what is another dim's.
 
     Where two dims of a block have one size, an axis is that of the port, parameter or typed node
     from which it comes, one to one.
     """
     places = [place for place, axis in enumerate(node.shape) if same(axis, size)]
-    if not places or not one_size(scope, size):
+    if not places or not has_equal_dims(scope, size):
         return places
-    called = _called(scope, node)
+    called = _labels_of(scope, node)
     own = [place for place in places if name in called[place]]
     return own or [place for place in places if not called[place]]
 
 
-def one_size(scope: Scope, size: Dim | None = None) -> bool:
-    """Are there two dims of one size, perhaps of this one?"""
+def has_equal_dims(scope: Scope, size: Dim | None = None) -> bool:
+    """True if two dims have one size, or this one."""
     sizes = [e.value for inner in _scopes(scope) for e in inner.entries.values() if e.is_dim]
     if size is not None:
         return sum(same(one, size) for one in sizes) > 1
     return any(same(one, other) for n, one in enumerate(sizes) for other in sizes[:n])
 
 
-def _called(scope: Scope, node: Node) -> list[set[str]]:
-    """The names that each axis of a node has from where it comes."""
+def _labels_of(scope: Scope, node: Node) -> list[set[str]]:
+    """Return the names that each axis of a node has from where it comes."""
     called: list[set[str]] = [set() for _ in node.shape]
     for inner in _scopes(scope):
         for source, names in inner.labels.items():
@@ -68,7 +68,7 @@ def _called(scope: Scope, node: Node) -> list[set[str]]:
 
 
 def _scopes(scope: Scope) -> Iterator[Scope]:
-    """The scopes of a block, from the innermost iteration on."""
+    """Yield the scopes of a block, from the innermost iteration on."""
     inner: Scope | None = scope
     while inner is not None:
         yield inner

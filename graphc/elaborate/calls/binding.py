@@ -6,10 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.elaborate.calls.operations import Positional, apply, check_names
-from graphc.elaborate.calls.ports import bind_ports, check_results, compile_time, is_compile_time
+from graphc.elaborate.calls.ports import (
+    bind_ports,
+    check_compile_time,
+    check_results,
+    is_compile_time,
+)
 from graphc.elaborate.calls.rules import apply_rules
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.hints import CALLED, of_method
+from graphc.elaborate.names.hints import CALLED, method_remedy
 from graphc.elaborate.names.scope import (
     POISONED,
     BlockValue,
@@ -20,9 +25,9 @@ from graphc.elaborate.names.scope import (
     Scope,
     Silent,
     callable_names,
-    called,
     find_callable,
     mistake,
+    record_callable,
 )
 from graphc.elaborate.values.values import describe, to_node
 from graphc.ir.graph import Node, stamped
@@ -41,7 +46,7 @@ def call(
     feeds: str | None,
     flow: Sequence[Any] = (),
 ) -> tuple[Any, Instance | None]:
-    """The value of a call, and the instance where a block is called.
+    """Evaluate a call; returns also the instance where a block is called.
 
     `flow` comes before the arguments; `feeds` names a block that has no `as` name. A call with
     an `as` name defines it.
@@ -74,12 +79,12 @@ def call(
 
 
 def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | BlockValue | Instance:
-    """What a call calls: an operation, a block, or a named use of a block once more."""
+    """Return what a call calls: an operation, a block, or a named use of a block once more."""
     function = expr.function
     if isinstance(function, tree.Member) and isinstance(function.value, tree.Name):
         module = scope.space.modules.get(function.value.text)
         if module is not None:
-            return _imported(module, function)
+            return _block_of(module, function)
     root = function.value if isinstance(function, tree.Member) else function
     if isinstance(root, tree.Name) and root.text in scope.space.broken:
         raise Silent
@@ -89,7 +94,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
             "E208",
             "only a block, an operation or an instance is called",
             function.span,
-            of_method(expr, known),
+            method_remedy(expr, known),
         )
     entry = scope.find(function.text)
     if entry is None:
@@ -101,7 +106,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
             raise mistake(
                 "E200", f"unknown block or operation `{function.text}`", function.span, close
             )
-        called(context, function.span, found)
+        record_callable(context, function.span, found)
         return found
     if entry.value is POISONED:
         raise Silent
@@ -119,8 +124,8 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     )
 
 
-def _imported(module: Namespace, function: tree.Member) -> BlockValue:
-    """A block of an imported file."""
+def _block_of(module: Namespace, function: tree.Member) -> BlockValue:
+    """Look up a block of an imported file."""
     found = module.blocks.get(function.name.text)
     if found is None:
         near = did_you_mean(function.name.text, module.blocks)
@@ -141,7 +146,7 @@ def _use(
     name: str | None,
     span: Span,
 ) -> tuple[Any, Instance]:
-    """A block on its arguments: its body elaborated in a scope of its own."""
+    """Apply a block to arguments: its body is elaborated in a scope of its own."""
     again = isinstance(callee, Instance)
     block = callee.block if isinstance(callee, Instance) else callee
     with context.using(block.tree, span):
@@ -159,7 +164,7 @@ def _use(
 def declare_instance(
     context: Context, scope: Scope, name: str, expr: tree.Call, given: Sequence[Given]
 ) -> Instance:
-    """`instance name = block(arguments)`: compile-time arguments are bound, nothing is applied."""
+    """Bind the compile-time arguments of `instance name = block(…)`; nothing is applied."""
     callee = _callee(context, scope, expr)
     if not isinstance(callee, BlockValue):
         raise mistake("E208", "an instance is made of a block", expr.span)
@@ -168,7 +173,7 @@ def declare_instance(
     with context.using(callee.tree, expr.span):
         ports = [port for port in callee.tree.ports if is_compile_time(port)]
         bound = _fill(callee.tree, ports, positional, named, {}, expr.span)
-        arguments = _converted(context, ports, bound)
+        arguments = _convert(context, ports, bound)
     return Instance(callee, scope.join(name), arguments)
 
 
@@ -208,7 +213,7 @@ def _bind(
     preset: dict[str, Any],
     span: Span,
 ) -> tuple[dict[str, tuple[Node, Span]], dict[str, Any]]:
-    """The tensors and the compile-time arguments of a use, by port."""
+    """Return the tensors and the compile-time arguments of a use, by port."""
     bound = _fill(block, block.ports, positional, named, preset, span)
     tensors: dict[str, tuple[Node, Span]] = {}
     for port in block.ports:
@@ -216,7 +221,7 @@ def _bind(
             value, place = bound[port.name.text]
             tensors[port.name.text] = (to_node(value, place), place)
     constants = [port for port in block.ports if is_compile_time(port)]
-    return tensors, {**preset, **_converted(context, constants, bound)}
+    return tensors, {**preset, **_convert(context, constants, bound)}
 
 
 def _fill(
@@ -227,14 +232,14 @@ def _fill(
     preset: dict[str, Any],
     span: Span,
 ) -> dict[str, tuple[Any, Span]]:
-    """Ports with what is given for them; what has a default may be left out."""
+    """Assign what is given to ports; what has a default may be left out."""
     name = block.name.text
     open_ports = [port for port in ports if port.name.text not in preset]
     known = [port.name.text for port in ports]
     if len(positional) > len(open_ports):
         extra = positional[len(open_ports)].span
         raise mistake(
-            "E209", f"{name} takes {_ports_shown(open_ports)}; this is one too many", extra
+            "E209", f"{name} takes {_list_ports(open_ports)}; this is one too many", extra
         )
     bound = {
         port.name.text: (g.value, g.span) for port, g in zip(open_ports, positional, strict=False)
@@ -254,15 +259,15 @@ def _fill(
         bound[argument] = (value, given.span)
     missing = [p.name.text for p in open_ports if p.name.text not in bound and p.default is None]
     if missing:
-        raise mistake("E209", f"{name} needs {_listed(missing)}", span)
+        raise mistake("E209", f"{name} needs {_list_names(missing)}", span)
     return bound
 
 
-def _converted(
+def _convert(
     context: Context, ports: Iterable[tree.Port], bound: dict[str, tuple[Any, Span]]
 ) -> dict[str, Any]:
     return {
-        port.name.text: compile_time(
+        port.name.text: check_compile_time(
             context, port.type.kind.text, *bound[port.name.text], f"`{port.name.text}`"
         )
         for port in ports
@@ -270,9 +275,9 @@ def _converted(
     }
 
 
-def _ports_shown(ports: Sequence[tree.Port]) -> str:
-    return _listed([port.name.text for port in ports]) if ports else "no arguments"
+def _list_ports(ports: Sequence[tree.Port]) -> str:
+    return _list_names([port.name.text for port in ports]) if ports else "no arguments"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _list_names(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)

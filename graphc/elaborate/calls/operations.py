@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.elaborate.calls.axis_labels import places_of
-from graphc.elaborate.calls.ports import compile_time
+from graphc.elaborate.calls.ports import check_compile_time
 from graphc.elaborate.names.scope import Context, Scope, mistake
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.values import describe, to_node
@@ -33,7 +33,7 @@ class Positional:
 
 
 def check_names(scope: Scope, function: Function, named: Iterable[str], span: Span) -> None:
-    """Every argument by name is a parameter; what is a node's name was meant as a comparison."""
+    """Refuse arguments by name that are no parameters; a node's name was meant as a comparison."""
     known = [p.name for p in function.parameters if not p.positional_only]
     if any(p.keywords for p in function.parameters):
         return
@@ -52,7 +52,7 @@ def apply(
     named: dict[str, tuple[Any, tree.Argument]],
     span: Span,
 ) -> Any:
-    """An operation on its arguments."""
+    """Apply an operation to its arguments."""
     tensors: list[Node] = []
     attrs: dict[str, Any] = {}
     pending = list(positional)
@@ -64,7 +64,7 @@ def apply(
             continue
         if parameter.keywords:
             attrs[parameter.name] = {
-                name: compile_time(
+                name: check_compile_time(
                     context, parameter.kind, value, argument.span, f"`{name}` of `{function.name}`"
                 )
                 for name, (value, argument) in named.items()
@@ -114,14 +114,14 @@ def apply(
         message = wrong.message if told else f"in `{function.name}`: {wrong.message}"
         raise mistake(wrong.code, message, span, wrong.help) from None
     for dim, otherwise in demands:
-        text = f"{_shown(function, span)} needs {dim} >= 0"
+        text = f"{_cite(function, span)} needs {dim} >= 0"
         if not check_at_entry(context, dim, False, text, span):
             raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
     return result
 
 
 def _demand_lengths(function: Function, result: Any, tensors: Sequence[Node]) -> None:
-    """No axis of the result is shorter than nothing; those of the arguments are not."""
+    """Demand that no axis of the result is negative; those of the arguments are not."""
     given = {axis for tensor in tensors for axis in tensor.shape}
     for value in result if isinstance(result, tuple) else (result,):
         for axis in value.shape if isinstance(value, Node) else ():
@@ -130,8 +130,8 @@ def _demand_lengths(function: Function, result: Any, tensors: Sequence[Node]) ->
                 demand(axis, Mismatch("E301", message))
 
 
-def _shown(function: Function, span: Span) -> str:
-    """A call as an error at run time cites it: as it is written, if that is short."""
+def _cite(function: Function, span: Span) -> str:
+    """Cite a call in an error at run time: as it is written, if that is short."""
     text = " ".join(span.text.split())
     return text if len(text) <= LONGEST_CITATION else f"`{function.name}` in line {span.line}"
 
@@ -147,7 +147,7 @@ def _attribute(
     first: Node | None,
     span: Span,
 ) -> Any:
-    """An argument that is known at compile time, in the form that the operation takes."""
+    """Convert an argument known at compile time to the form that the operation takes."""
     if parameter.kind not in ("axis", "axes"):
         first_of_all = parameter is function.parameters[0]
         if first_of_all and parameter.kind == "str" and isinstance(value, Node):
@@ -157,7 +157,7 @@ def _attribute(
                 place,
                 f'write `{function.name}("...", x, y)`; so it is no stage of a chain',
             )
-        return compile_time(
+        return check_compile_time(
             context, parameter.kind, value, place, f"`{parameter.name}` of `{function.name}`"
         )
     if value is None:
@@ -186,7 +186,7 @@ def _axis(
     place: Span,
     span: Span,
 ) -> int:
-    """An axis by number, or by the dim that labels it."""
+    """Return the number of an axis, given by number or by the dim that labels it."""
     if not isinstance(value, Dim):
         raise mistake("E305", f"an axis is an integer or a dim, found {describe(value)}", place)
     entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None

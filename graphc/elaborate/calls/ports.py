@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.elaborate.calls.axis_labels import label, one_size
+from graphc.elaborate.calls.axis_labels import has_equal_dims, label
 from graphc.elaborate.names.definitions import alias
 from graphc.elaborate.names.references import takes_gradients, walk
 from graphc.elaborate.names.scope import (
@@ -35,8 +35,8 @@ DTYPES: tuple[Dtype, ...] = ("float", "int", "bool")
 DOTS = "..."
 
 
-def compile_time(context: Context, kind: str, value: Any, span: Span, what: str) -> Any:
-    """An argument of a kind that is known at compile time, or the mistake that it is not."""
+def check_compile_time(context: Context, kind: str, value: Any, span: Span, what: str) -> Any:
+    """Check that an argument is of a kind known at compile time, and return it in its form."""
     match kind, value:
         case ("int", Dim()) | ("bool", bool()) | ("str", str()) | ("float", float()):
             return value
@@ -69,7 +69,7 @@ def compile_time(context: Context, kind: str, value: Any, span: Span, what: str)
 
 
 def _is_pad(value: Any) -> bool:
-    """Is that how far an axis is padded: on both sides alike, or before it and behind it?"""
+    """True for the padding of an axis: on both sides alike, or before it and behind it."""
     pair = value if isinstance(value, tuple) and len(value) == 2 else (value,)
     return all(isinstance(one, Dim) for one in pair)
 
@@ -78,7 +78,7 @@ def _is_pad(value: Any) -> bool:
 
 
 def type_of(context: Context, scope: Scope, written: tree.TypeOf | None) -> Type:
-    """A type as written, every dim in scope; a type left out is a scalar float."""
+    """Evaluate a type as written, every dim in scope; a type left out is a scalar float."""
     if written is None:
         return Type("float")
     return Type(dtype_of(written), shape_of(context, scope, written.axes or (), written.span))
@@ -98,7 +98,7 @@ def dtype_of(written: tree.TypeOf) -> Dtype:
 def shape_of(
     context: Context, scope: Scope, axes: Sequence[tree.Expr | tree.Dots], span: Span
 ) -> Shape:
-    """Axes as written; `...` is what the ports of the block bound it to."""
+    """Evaluate axes as written; `...` is what the ports of the block bound it to."""
     shape: list[Dim] = []
     for axis in axes:
         if isinstance(axis, tree.Dots):
@@ -117,7 +117,7 @@ def shape_of(
 
 
 def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
-    """One axis: an integer that is not negative."""
+    """Evaluate one axis: an integer that is not negative."""
     for name in walk([axis]):
         if isinstance(name, tree.Name):
             lookup(context, scope, name, in_shape=True)
@@ -161,11 +161,11 @@ def bind_ports(
             value, place = context.evaluate(context, scope, port.default), port.default.span
             if port.type.kind and is_compile_time(port):
                 what = f"`{port.name.text}`"
-                value = compile_time(context, port.type.kind.text, value, place, what)
+                value = check_compile_time(context, port.type.kind.text, value, place, what)
                 scope.entries[port.name.text] = Entry(value, port.name.span)
             else:
                 given[port.name.text] = to_node(value, place), place
-    apart = _differentiates(scope, block) or one_size(scope)
+    apart = _differentiates(scope, block) or has_equal_dims(scope)
     for port in block.ports:
         if port.name.text not in given:
             continue
@@ -189,13 +189,13 @@ def bind_ports(
 
 
 def is_compile_time(port: tree.Port) -> bool:
-    """Is what a port takes no tensor, but known when compiling?"""
+    """True if a port takes no tensor, but what is known when compiling."""
     kind = port.type.kind
     return kind is not None and kind.text in COMPILE_TIME and port.type.axes is None
 
 
 def _differentiates(scope: Scope, block: tree.Block) -> bool:
-    """Does a block state derivatives of its ports, or take some, itself or by what it is given?"""
+    """True if a block states or takes derivatives, itself or by what it is given."""
     given = (entry.value for entry in scope.entries.values())
     if any(isinstance(value, Function) and value.name == "grad" for value in given):
         return True
@@ -225,7 +225,7 @@ def _bind_names(scope: Scope, block: tree.Block, port: tree.Port, found: Type, p
 
 
 def check_results(context: Context, scope: Scope, block: tree.Block) -> tuple[Node, ...]:
-    """The results of a block's body, each of the type that its port declares."""
+    """Return the results of a block's body; each must be of the type that its port declares."""
     results = []
     for port in block.results:
         entry = scope.entries.get(port.name.text)
@@ -245,7 +245,7 @@ def check_results(context: Context, scope: Scope, block: tree.Block) -> tuple[No
 def check_type(
     context: Context, scope: Scope, name: tree.Ident, written: tree.TypeOf | None, node: Node
 ) -> None:
-    """A type that the text asserts of a node."""
+    """Check the type that the text asserts of a node."""
     if written is None:
         return
     declared = type_of(context, scope, written)

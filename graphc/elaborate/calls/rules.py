@@ -24,7 +24,7 @@ KINDS = ("vjp", "jvp", "surrogate")
 def apply_rules(
     context: Context, scope: Scope, block: tree.Block, results: tuple[Node, ...]
 ) -> tuple[Node, ...]:
-    """The results of a block with the derivatives that its rules state.
+    """Attach the derivatives that a block's rules state to its results.
 
     A port with a rule is held constant in the value itself, so that the rule alone carries its
     derivative; ports without one keep their own. A jvp rule of a result speaks for all ports.
@@ -50,9 +50,9 @@ def apply_rules(
     pulled: dict[str, Node] = {}
     pushed: dict[Node, Node] = {}
     for rule in rules:
-        of = _port(scope, block, rule)
+        of = _port_of(scope, block, rule)
         functions = {"tangent": tangents} if rule.kind.text == "jvp" else {"cotangent": cotangents}
-        value = _evaluated(context, scope, rule, functions)
+        value = _evaluate(context, scope, rule, functions)
         _check_type(rule, value, of)
         if (of in pushed) if rule.kind.text == "jvp" else (rule.name.text in pulled):
             raise mistake("E221", f"`{rule.name.text}` has two rules", rule.name.span)
@@ -64,7 +64,7 @@ def apply_rules(
     context.surrogate = context.surrogate or surrogate
     told = _Stated(results, cotangents, pulled, tangents, pushed, surrogate)
     return tuple(
-        _with_rule(result, floats if result in pushed else {n: ports[n] for n in pulled}, told)
+        _attach_rule(result, floats if result in pushed else {n: ports[n] for n in pulled}, told)
         if pulled or result in pushed
         else result
         for result in results
@@ -84,13 +84,13 @@ class _Stated:
 
 
 def run_rule(context: Context, scope: Scope, rule: tree.Rule) -> None:
-    """A rule in a block waits for the block's results; elsewhere it has none."""
+    """Refuse a rule outside of a block's body; one inside waits for the block's results."""
     if scope.block is None or rule not in scope.block.body:
         raise mistake("E221", "a rule stands in a block, outside of loops and `if`", rule.span)
 
 
-def _with_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> Node:
-    """One result: the rules for these ports, with the cotangents of other results at zero."""
+def _attach_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> Node:
+    """Attach the rules for these ports to a result; cotangents of other results are zero."""
     held = rebuild([result], with_args, {node: hold(node) for node in ports.values()})[result]
     value = bound("value", result.type)
     places = {node: bound("port", node.type) for node in ports.values()}
@@ -117,8 +117,8 @@ def _with_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> Node
     return ruled(held, list(ports.values()), rule)
 
 
-def _port(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
-    """The port that a rule is for; a jvp rule names a result instead."""
+def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
+    """Return the port that a rule is for; a jvp rule names a result instead."""
     if rule.kind.text not in KINDS:
         near = did_you_mean(rule.kind.text, KINDS)
         raise mistake("E221", f"unknown rule `{rule.kind.text}`", rule.kind.span, near)
@@ -132,10 +132,10 @@ def _port(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
     return entry.value
 
 
-def _evaluated(
+def _evaluate(
     context: Context, scope: Scope, rule: tree.Rule, functions: Mapping[str, Mapping[Node, Node]]
 ) -> Node:
-    """A rule's expression, in which `cotangent(y)` or `tangent(x)` may be called."""
+    """Evaluate a rule's expression, in which `cotangent(y)` or `tangent(x)` may be called."""
     inner = Scope(scope.path, scope.space, scope, reusing=scope.reusing, unnamed=scope.unnamed)
     for name, table in functions.items():
         inner.entries[name] = Entry(_lookup(name, table), rule.span)

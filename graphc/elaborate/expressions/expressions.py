@@ -14,7 +14,7 @@ from graphc.elaborate.names.scope import (
     FamilyValue,
     Instance,
     Scope,
-    beyond,
+    limit_mistake,
     lookup,
     mistake,
     parameter,
@@ -32,7 +32,7 @@ Task = Generator[tree.Expr, Any, Any]
 
 
 def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
-    """The value of an expression: a Node, or what is known at compile time.
+    """Evaluate an expression: to a Node, or to what is known at compile time.
 
     Each kind of expression is a generator that yields its parts and is sent their values, so
     that the depth of the text is limited by memory, not by Python's stack.
@@ -47,7 +47,7 @@ def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
             exprs.pop()
             value = done.value
         except Exceeded as much:
-            raise beyond(much, exprs[-1].span) from None
+            raise limit_mistake(much, exprs[-1].span) from None
         else:
             tasks.append(_task(context, scope, part))
             exprs.append(part)
@@ -58,7 +58,7 @@ def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
 def evaluate_entry(
     context: Context, scope: Scope, expr: tree.Expr, feeds: str | None = None
 ) -> tuple[Any, Instance | None]:
-    """An expression's value and, where it is the use of a block, the instance.
+    """Evaluate an expression; returns also the instance where it is the use of a block.
 
     `feeds` is the name that the expression directly defines: it names the block.
     """
@@ -105,7 +105,7 @@ def _list(context: Context, scope: Scope, expr: tree.ListOf) -> Task:
 
 
 def _count(items: Sequence[Any]) -> int:
-    """How many numbers a list holds; Exceeded where that is too many."""
+    """Count the numbers of a list; raises Exceeded where they are too many."""
     counts: dict[int, int] = {}  # a list that stands in several places is counted once
 
     def count(item: Any) -> int:
@@ -187,7 +187,7 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
         if entry.instance or isinstance(entry.value, Instance | FamilyValue):
             return _parameter(context, entry, root, words, expr.span)
     if expr.name.text == "T":
-        return _transposed((yield expr.value), expr.span)
+        return _transpose((yield expr.value), expr.span)
     word = expr.name.text
     said = f"{describe((yield expr.value))} has no member `{word}`"
     raise mistake("E211", said, expr.span, MEMBERS.get(word))
@@ -196,7 +196,7 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
 def _parameter(
     context: Context, entry: Entry, root: tree.Name, words: list[tree.Ident], span: Span
 ) -> Any:
-    """A parameter by its path below a named instance, perhaps transposed."""
+    """Find a parameter by its path below a named instance, perhaps transposed."""
     holder = entry.instance or entry.value
     below = [word.text for word in words]
     path = ".".join([holder.path or "", *below])
@@ -206,10 +206,10 @@ def _parameter(
     if below[-1] == "T":
         rest = ".".join([holder.path or "", *below[:-1]])
         if len(below) == 1 and isinstance(entry.value, Node):
-            return _transposed(entry.value, span)
+            return _transpose(entry.value, span)
         found = parameter(context, rest)
         if found is not None:
-            return _transposed(found, span)
+            return _transpose(found, span)
     shown = ".".join([root.text, *below])
     below_holder = [p for p in parameter_paths(context) if p.startswith(f"{holder.path}.")]
     known = [root.text + p[len(holder.path or "") :] for p in below_holder]
@@ -220,20 +220,20 @@ def _parameter(
     raise mistake("E210", f"no parameter `{shown}`", span, near)
 
 
-def _transposed(value: Any, span: Span) -> Node:
+def _transpose(value: Any, span: Span) -> Node:
     node = to_node(value, span)
     if node.rank != 2:
         raise mistake(
             "E305",
             f"`.T` is for rank 2, found {node.type}",
             span,
-            _untransposed(node.rank),
+            _transpose_help(node.rank),
         )
     return node.T
 
 
-def _untransposed(rank: int) -> str:
-    """The remedy where `.T` is not for this rank."""
+def _transpose_help(rank: int) -> str:
+    """Return the remedy where `.T` is not for this rank."""
     if rank == 0:
         return "a scalar has no axes: leave `.T` out"
     if rank == 1:

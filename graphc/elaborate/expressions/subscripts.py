@@ -22,12 +22,12 @@ Part = tuple[tree.Index, Any]
 
 
 def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequence[Part]) -> Any:
-    """`value[parts]`, of a tensor or of a list known at compile time."""
+    """Evaluate `value[parts]`, of a tensor or of a list known at compile time."""
     if isinstance(value, tuple):
         return _list_item(context, expr, value, parts)
     if not isinstance(value, Node):
         raise mistake("E211", f"{describe(value)} has no elements to index", expr.span)
-    return _tensor(context, expr.span, value, _without_dots(expr.span, value, parts))
+    return _tensor(context, expr.span, value, _expand_dots(expr.span, value, parts))
 
 
 def _list_item(
@@ -53,8 +53,8 @@ def _integer(context: Context, value: Any, span: Span) -> int:
     return known
 
 
-def _without_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
-    """The parts with `...` written out, one for each axis and new axis."""
+def _expand_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
+    """Write `...` out, so that there is a part for each axis and new axis."""
     given = sum(not isinstance(part, tree.Dots | tree.NewAxis) for part, _ in parts)
     dots = [i for i, (part, _) in enumerate(parts) if isinstance(part, tree.Dots)]
     if len(dots) > 1:
@@ -115,7 +115,7 @@ def _is_whole(chosen: tuple[Dim, Dim, int], size: Dim) -> bool:
 
 
 def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, value: Node) -> Dim:
-    """An index counted from the front, inside its axis."""
+    """Count an index from the front; it must lie inside its axis."""
     constant = given.constant
     position = size + given if constant is not None and constant < 0 else given
     outside = mistake("E308", f"index {given} is outside axis {axis} of {value.type}", span)
@@ -127,7 +127,7 @@ def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, va
 def _range(
     context: Context, span: Span, bounds: tuple[Any, Any, Any], size: Dim, axis: int, value: Node
 ) -> tuple[Dim, Dim, int]:
-    """(start, length, step) of a slice whose bounds lie inside its axis."""
+    """Return (start, length, step) of a slice whose bounds must lie inside its axis."""
     for bound in bounds:
         if bound is not None and not isinstance(bound, Dim):
             found = describe(bound)
@@ -164,7 +164,7 @@ def _from_front(bound: Dim, size: Dim) -> Dim:
 
 
 def _require(context: Context, span: Span, dim: Dim, otherwise: Mistake) -> None:
-    """`dim` is at least 0: proved, refuted, or checked at entry."""
+    """Demand `dim >= 0`: proved, refuted, or checked at entry."""
     proved = known_facts().nonnegative(dim)
     known = context.known(dim)
     if proved is False or (known is not None and known < 0):

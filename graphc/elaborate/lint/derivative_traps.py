@@ -1,4 +1,4 @@
-"""Traps: what has a value everywhere but no usable derivative, or pairs axes by accident."""
+"""Derivative traps: values without a usable derivative, and axes paired by accident."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class Facts:
     changing: set[Node]
 
 
-def traps(context: Context) -> Iterator[Diagnostic]:
-    """A warning for each, once for each place in the text."""
+def find_traps(context: Context) -> Iterator[Diagnostic]:
+    """Yield a warning for each trap, once for each place in the text."""
     outputs = [d.node for d in context.outputs.values()]
     names = {**_elements(outputs, context.names), **context.names}
     facts = Facts(_signs(outputs), _changing(outputs))
     seen: set[tuple[object, str]] = set()
-    for node in _differentiated(outputs):
+    for node in _differentiable_nodes(outputs):
         for found in (
-            _unprotected(node, names, facts),
-            _at_zero(node, names, facts),
-            _paired(node, names, facts),
+            _warn_of_where(node, names, facts),
+            _warn_of_zero(node, names, facts),
+            _warn_of_axes(node, names, facts),
         ):
             if found is not None and (found.span, found.message) not in seen:
                 seen.add((found.span, found.message))
@@ -58,7 +58,7 @@ def traps(context: Context) -> Iterator[Diagnostic]:
 
 
 def _elements(outputs: list[Node], names: Mapping[Node, str]) -> dict[Node, str]:
-    """What a loop reads by position, as it may have been written."""
+    """Name what a loop reads by position as it may have been written."""
     found: dict[Node, str] = {}
     for node in everywhere(outputs):
         if node.op is LOOP:
@@ -71,8 +71,8 @@ def _elements(outputs: list[Node], names: Mapping[Node, str]) -> dict[Node, str]
     return found
 
 
-def _differentiated(outputs: list[Node]) -> list[Node]:
-    """The nodes that cotangents may reach, in the order of their making; also inside loops."""
+def _differentiable_nodes(outputs: list[Node]) -> list[Node]:
+    """List the nodes that cotangents may reach, by index; also inside loops."""
     seen: set[Node] = set()
     pending = [node for node in outputs if node.type.dtype == "float"]
     while pending:
@@ -102,30 +102,31 @@ class Unsafe:
     safe: int
 
 
-def _unprotected(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
-    """W710: a branch of `where` whose derivative is not finite where it is not chosen."""
+def _warn_of_where(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+    """Warn of a branch of `where` whose derivative is not finite where not chosen (W710)."""
     if node.op.name != "where":
         return None
     condition, *branches = node.args
-    compared = _compared(condition, facts)
+    compared = _compared_values(condition, facts)
     for slot, branch in enumerate(branches):
         for found in _unsafe_below(branch, compared, facts):
             guard = _text(condition, names)
             inner = _text(found.operand, names)
             chosen = f"{inner}, {found.safe}" if slot == 0 else f"{found.safe}, {inner}"
             when = "false" if slot == 0 else "true"
+            safe = _with_operand(found, f"where({guard}, {chosen})", names)
             return _warning(
                 "W710",
                 f"`where` does not protect the derivative of `{_text(found.node, names)}`:"
                 f" it counts, times 0, where `{guard}` is {when}",
                 node,
-                f"choose its operand first: `{_with(found, f'where({guard}, {chosen})', names)}`",
+                f"choose its operand first: `{safe}`",
             )
     return None
 
 
-def _compared(condition: Node, facts: Facts) -> set[Node]:
-    """The values that a condition compares, and the one that each is made from step by step."""
+def _compared_values(condition: Node, facts: Facts) -> set[Node]:
+    """Collect the values that a condition compares, and what they are made from one by one."""
     found: set[Node] = set()
     pending = [condition]
     while pending:
@@ -144,7 +145,7 @@ def _compared(condition: Node, facts: Facts) -> set[Node]:
 
 
 def _unsafe_below(branch: Node, compared: set[Node], facts: Facts) -> Iterator[Unsafe]:
-    """The operations of a branch that are not smooth for all values of what is compared."""
+    """Yield the operations of a branch that are not smooth for all values compared."""
     seen: set[Node] = set()
     pending = [branch]
     while pending and len(seen) < MANY:
@@ -153,7 +154,7 @@ def _unsafe_below(branch: Node, compared: set[Node], facts: Facts) -> Iterator[U
             continue
         seen.add(node)
         unsafe = _unsafe(node)
-        if unsafe is not None and _exposed(unsafe.operand, compared, facts):
+        if unsafe is not None and _is_exposed(unsafe.operand, compared, facts):
             yield unsafe
         pending += node.args
 
@@ -173,8 +174,8 @@ def _unsafe(node: Node) -> Unsafe | None:
     return None
 
 
-def _exposed(operand: Node, compared: set[Node], facts: Facts) -> bool:
-    """Does what is compared reach the operand unguarded?"""
+def _is_exposed(operand: Node, compared: set[Node], facts: Facts) -> bool:
+    """True if a compared value reaches the operand unguarded."""
     seen: set[Node] = set()
     pending = [operand]
     while pending and len(seen) < MANY:
@@ -196,7 +197,7 @@ UNKNOWN, AT_LEAST_0, ABOVE_0 = range(3)
 
 
 def _changing(outputs: list[Node]) -> set[Node]:
-    """The nodes that depend on an input, a parameter, or the step of a loop."""
+    """Collect the nodes that depend on an input, a parameter, or the step of a loop."""
     found: set[Node] = set()
     for node in everywhere(outputs):
         if node.op in (*SOURCES, BOUND) or not found.isdisjoint(node.args):
@@ -207,7 +208,7 @@ def _changing(outputs: list[Node]) -> set[Node]:
 
 
 def _signs(outputs: list[Node]) -> dict[Node, int]:
-    """What the form of each node says of its values: above 0, at least 0, or nothing.
+    """Infer the sign of each node from its form: above 0, at least 0, or unknown.
 
     An element of a loop is as its source, what is collected as its item, and what a loop ends with
     as the weaker of its start and what a step makes of it.
@@ -256,8 +257,8 @@ def _sign(node: Node, args: list[int]) -> int:
     return args[0] if args and (name in MOVED or name in ("sqrt", "sum", "mean")) else UNKNOWN
 
 
-def _at_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
-    """W711: a root or a logarithm of what can be 0."""
+def _warn_of_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+    """Warn of a root or a logarithm of what can be 0 (W711)."""
     name = node.op.name
     power = node.args[1].value if name == "**" else None
     is_root = name == "sqrt" or (isinstance(power, float) and 0 < power < 1)
@@ -267,7 +268,8 @@ def _at_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic 
     if name == "sqrt" and _is_square_sum(operand):  # compiled as `norm`
         return None
     shown = _text(operand, names)
-    small = f"add a small number: `{_with(Unsafe(node, operand, 1), f'{shown} + 1e-12', names)}`"
+    shifted = _with_operand(Unsafe(node, operand, 1), f"{shown} + 1e-12", names)
+    small = f"add a small number: `{shifted}`"
     help = small
     if is_root and operand.op.name == "variance":
         help = f"`std` has the derivative 0 there; or {small}"
@@ -294,8 +296,8 @@ def _is_square(node: Node) -> bool:
 # ---- broadcasting ----------------------------------------------------------------------------
 
 
-def _paired(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
-    """W712: [B] with […, B, B], where the axis that it goes along is any of two."""
+def _warn_of_axes(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+    """Warn of [B] with […, B, B], where the axis that it goes along is any of two (W712)."""
     if node.op.structure != "elementwise" or len(node.args) < 2:
         return None
     for narrow in node.args:
@@ -335,7 +337,7 @@ CALLED = {"euclidean_norm": "norm", "variance": "var", "deviation": "std"}
 
 
 def _text(node: Node, names: Mapping[Node, str], depth: int = 4) -> str:
-    """An expression as it may have been written, or … where that is long."""
+    """Write an expression as it may have been written, or … where that is long."""
     written = _expression(node, names, depth)
     return written if len(written) <= LONGEST else "…"
 
@@ -359,8 +361,8 @@ def _expression(node: Node, names: Mapping[Node, str], depth: int) -> str:
     return f"{CALLED.get(name, name)}({', '.join(parts)}{axis})"
 
 
-def _with(found: Unsafe, operand: str, names: Mapping[Node, str]) -> str:
-    """The unsafe operation with another operand."""
+def _with_operand(found: Unsafe, operand: str, names: Mapping[Node, str]) -> str:
+    """Write the unsafe operation with another operand."""
     name = found.node.op.name
     if name == "/":
         return f"{_text(found.node.args[0], names)} / {operand}"

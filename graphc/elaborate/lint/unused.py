@@ -1,32 +1,32 @@
-"""What was probably not meant: unused nodes, parameters without gradient, hidden blocks, traps."""
+"""Lint: unused names, parameters without gradient, hidden blocks, derivative traps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from graphc.elaborate.lint.derivative_traps import traps
-from graphc.elaborate.names.references import defined
+from graphc.elaborate.lint.derivative_traps import find_traps
+from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context
 from graphc.ir.graph import Node, dag
 from graphc.source import Diagnostic, error
 from graphc.syntax import tree
 
 
-def warnings(context: Context, file: tree.File) -> tuple[Diagnostic, ...]:
-    """The warnings for a file that is right, in the order of the text."""
-    unused = list(_unused(context, file))
+def find_warnings(context: Context, file: tree.File) -> tuple[Diagnostic, ...]:
+    """Return the warnings for a file without mistakes, in the order of the text."""
+    unused = list(_unused_names(context, file))
     said = {warning.span for warning in unused}
     found = [
         *unused,
         *(warning for warning in _without_gradient(context) if warning.span not in said),
         *_shadows(context, file),
-        *traps(context),
+        *find_traps(context),
     ]
     return tuple(sorted(found, key=lambda d: d.span.start if d.span else -1))
 
 
-def _unused(context: Context, file: tree.File) -> Iterable[Diagnostic]:
-    """Names of the file that nothing reads: no other statement, no output, no derivative."""
+def _unused_names(context: Context, file: tree.File) -> Iterable[Diagnostic]:
+    """Warn of names that nothing reads: no other statement, no output, no derivative."""
     mentioned = set(context.read) | set(context.outputs)
     for statement in file.statements:
         if isinstance(statement, tree.Derive):
@@ -36,13 +36,13 @@ def _unused(context: Context, file: tree.File) -> Iterable[Diagnostic]:
     for statement in file.statements:
         if isinstance(statement, tree.Output | tree.DimDeclaration | tree.Repeat | tree.Scan):
             continue
-        for name in defined(statement):
+        for name in defined_names(statement):
             if name.text not in mentioned and name.text not in holders:
                 yield error("W700", f"`{name.text}` is never used", name.span)
 
 
 def _without_gradient(context: Context) -> Iterable[Diagnostic]:
-    """Parameters from which no float output is reached."""
+    """Warn of parameters that reach no float output."""
     outputs = [d.node for d in context.outputs.values() if d.type.dtype == "float"]
     reached: set[Node] = set(dag(outputs))
     for path, declared in context.params.items():
@@ -53,7 +53,7 @@ def _without_gradient(context: Context) -> Iterable[Diagnostic]:
 
 
 def _shadows(context: Context, file: tree.File) -> Iterable[Diagnostic]:
-    """Blocks that hide a standard one."""
+    """Warn of blocks that hide a standard one."""
     for statement in file.statements:
         if isinstance(statement, tree.Block) and statement.name.text in context.standard:
             yield error(

@@ -15,7 +15,7 @@ from graphc.syntax import tree
 def define(
     context: Context, scope: Scope, name: tree.Ident, value: Any, instance: Instance | None = None
 ) -> Any:
-    """The value of a name, which gets it; a node is also called so in the module.
+    """Give a name to a value and return it; a node is also called so in the module.
 
     What else computes the same, or has a name already, is another node, so that a derivative by
     this one does not go through it. That holds of each use of a block and of each copy of an
@@ -50,7 +50,7 @@ def _enter(context: Context, scope: Scope, name: tree.Ident, entry: Entry) -> No
 
 
 def alias(scope: Scope, name: str, node: Node) -> Node:
-    """A node of its own with the value of another; what is known at compile time stays so."""
+    """Return a node of its own with the value of another; what is known when compiling stays so."""
     salt = f"{scope.number}.{name}"
     if node.static:
         return intern(node.op, node.args, node.attrs, node.type, salt)
@@ -58,7 +58,7 @@ def alias(scope: Scope, name: str, node: Node) -> Node:
 
 
 def _apart(context: Context, scope: Scope, name: str, node: Node) -> Node:
-    """The node that is called so in this scope, and nothing else."""
+    """Return the node that is called so in this scope, and nothing else."""
     if node in context.owned or node.op in (*SOURCES, BOUND) or of_family(node):
         return alias(scope, name, node)
     if node.op in (RESULT, RULED):

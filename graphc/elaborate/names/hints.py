@@ -1,4 +1,4 @@
-"""What those write who know Python or NumPy, and how it is said here: remedies of messages."""
+"""Remedies for what those write who know Python or NumPy."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ MEMBERS = {
 SHORT = 40  # characters of arguments that a remedy repeats
 
 
-def of_method(call: tree.Call, known: bool) -> str | None:
-    """The remedy for `np.tanh(x)`, `x.sum()` and `nn.Linear(4, 3)(x)`.
+def method_remedy(call: tree.Call, known: bool) -> str | None:
+    """Return the remedy for `np.tanh(x)`, `x.sum()` and `nn.Linear(4, 3)(x)`.
 
     `known` says whether the first name is defined.
     """
@@ -54,7 +54,7 @@ def of_method(call: tree.Call, known: bool) -> str | None:
 
 
 def _as_function(function: Function, first: str, call: tree.Call) -> str:
-    """The call of a method as that of an operation: `x.reshape(2, 3)` as `reshape(x, [2, 3])`."""
+    """Rewrite the call of a method as that of an operation: `x.T()` as `T(x)`."""
     given = [argument.span.text for argument in call.arguments]
     takes = function.parameters
     by_position = all(argument.name is None for argument in call.arguments)

@@ -26,20 +26,20 @@ class Loader:
     diagnostics: list[Diagnostic] = field(default_factory=list)
 
 
-def namespace(file: tree.File, folder: Path | None, loader: Loader) -> Namespace:
-    """The blocks and imports of a file whose imports are relative to `folder`."""
+def read_namespace(file: tree.File, folder: Path | None, loader: Loader) -> Namespace:
+    """Read the blocks and imports of a file whose imports are relative to `folder`."""
     space = Namespace(file.span.source)
     for statement in file.statements:
         match statement:
             case tree.Block(name=name):
                 _check_ports(statement, loader)
-                if _free(space, name, loader):
+                if _is_free(space, name, loader):
                     space.blocks[name.text] = BlockValue(statement, space)
             case tree.Import(path=path, name=name):
                 found = _load(path, folder, loader)
                 if found is None:
                     space.broken.add(name.text)
-                elif _free(space, name, loader):
+                elif _is_free(space, name, loader):
                     space.modules[name.text] = found
             case tree.FromImport(path=path, names=names):
                 found = _load(path, folder, loader)
@@ -62,12 +62,12 @@ def _take(
             error("E602", message, name.span, help=did_you_mean(name.text, known))
         )
         space.broken.add(alias.text)
-    elif _free(space, alias, loader):
+    elif _is_free(space, alias, loader):
         space.blocks[alias.text] = block
 
 
 def _check_ports(block: tree.Block, loader: Loader) -> None:
-    """The ports of a block differ in name, and so do its results."""
+    """Report ports of a block that share a name, and results that do."""
     for ports in (block.ports, block.results):
         first: dict[str, tree.Ident] = {}
         for port in ports:
@@ -84,8 +84,8 @@ def _check_underscores(name: tree.Ident, loader: Loader) -> None:
         loader.diagnostics.append(error("E215", message, name.span))
 
 
-def _free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
-    """Is a name not yet a block, an import or an operation?"""
+def _is_free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
+    """True if a name is not yet a block, an import or an operation; reports it where it is."""
     _check_underscores(name, loader)
     if name.text in FUNCTIONS:
         message = f"`{name.text}` is an operation and cannot be defined"
@@ -101,67 +101,73 @@ def _free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
 
 
 def _load(written: tree.Text, folder: Path | None, loader: Loader) -> Namespace | None:
-    """The namespace of an imported file, or None with the mistake said."""
+    """Read the namespace of an imported file; None where a mistake was reported."""
     try:
-        path = _located(written, folder)
+        path = _locate(written, folder)
         if path in loader.loaded:
             return loader.loaded[path]
         if path in loader.reading:
             loop = [*loader.reading[loader.reading.index(path) :], path]
-            raise _wrong(written.span, f"imports form a cycle: {' -> '.join(p.name for p in loop)}")
+            raise _import_error(
+                written.span, f"imports form a cycle: {' -> '.join(p.name for p in loop)}"
+            )
         try:
             data = read_inside(folder or Path(), PurePosixPath(written.value).parts)
         except OSError as why:
-            raise _wrong(written.span, f"cannot read {written.value}: {why.strerror}") from None
+            raise _import_error(
+                written.span, f"cannot read {written.value}: {why.strerror}"
+            ) from None
         loader.reading.append(path)
-        shown, before = _shown(path, folder, written), len(loader.diagnostics)
+        shown, before = _cite(path, folder, written), len(loader.diagnostics)
         try:
             file = parse(read_source(shown, data))
-            loader.loaded[path] = found = namespace(file, Path(shown).parent, loader)
+            loader.loaded[path] = found = read_namespace(file, Path(shown).parent, loader)
         finally:
             loader.reading.pop()
             inside = loader.diagnostics[before:]
-            loader.diagnostics[before:] = _imported(inside, written.span)
+            loader.diagnostics[before:] = _note_import(inside, written.span)
         return found
     except GraphError as wrong:
-        loader.diagnostics.extend(_imported(wrong.diagnostics, written.span))
+        loader.diagnostics.extend(_note_import(wrong.diagnostics, written.span))
         return None
 
 
-def _located(written: tree.Text, folder: Path | None) -> Path:
-    """The file that an import names: inside the folder of the importing file, and no link."""
+def _locate(written: tree.Text, folder: Path | None) -> Path:
+    """Return the path that an import names: inside the importing file's folder, and no link."""
     path = PurePosixPath(written.value)
     if folder is None:
-        raise _wrong(written.span, "a text without a file cannot import")
+        raise _import_error(written.span, "a text without a file cannot import")
     if path.is_absolute() or "\\" in written.value or ":" in written.value:
-        raise _wrong(written.span, "an import cannot be absolute", HELP)
+        raise _import_error(written.span, "an import cannot be absolute", HELP)
     if ".." in path.parts:
-        raise _wrong(written.span, "an import cannot leave the folder of its file", HELP)
+        raise _import_error(written.span, "an import cannot leave the folder of its file", HELP)
     if path.suffix != ".graph":
-        raise _wrong(written.span, "only .graph files are imported", HELP)
+        raise _import_error(written.span, "only .graph files are imported", HELP)
     place = folder
     for part in path.parts:
         place = place / part
         if place.is_symlink():
-            raise _wrong(written.span, f"{place.name} is a link; imports do not follow links")
+            raise _import_error(
+                written.span, f"{place.name} is a link; imports do not follow links"
+            )
     if not place.is_file():
         names = [str(p.relative_to(folder)) for p in folder.glob("*.graph")]
         near = did_you_mean(written.value, names)
-        raise _wrong(written.span, f"there is no file {written.value}", near)
+        raise _import_error(written.span, f"there is no file {written.value}", near)
     return Path(os.path.abspath(place))
 
 
-def _shown(path: Path, folder: Path | None, written: tree.Text) -> str:
-    """The name under which messages cite an imported file."""
+def _cite(path: Path, folder: Path | None, written: tree.Text) -> str:
+    """Return the name under which messages cite an imported file."""
     return written.value if folder in (None, Path()) else str((folder or Path()) / written.value)
 
 
-def _wrong(span: Span, message: str, help: str | None = None) -> GraphError:
+def _import_error(span: Span, message: str, help: str | None = None) -> GraphError:
     return GraphError([error("E601", message, span, help=help)])
 
 
-def _imported(diagnostics: Iterable[Diagnostic], span: Span) -> list[Diagnostic]:
-    """Mistakes of another file, with the place that imports it."""
+def _note_import(diagnostics: Iterable[Diagnostic], span: Span) -> list[Diagnostic]:
+    """Note at mistakes of another file the place that imports it."""
     return [
         d if d.span is not None and d.span.source is span.source else d.noted(f"imported at {span}")
         for d in diagnostics

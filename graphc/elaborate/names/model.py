@@ -1,4 +1,4 @@
-"""What elaboration makes of a file: its graph, its declarations, and what is asked of it."""
+"""The result of elaboration: a file's graph, its declarations, and the derivatives asked for."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Declared:
 
     @property
     def shape(self) -> Shape:
-        """The shape of one value, every known dim substituted."""
+        """Return the shape of one value, every known dim substituted."""
         return self.node.shape[1:] if self.family else self.node.shape
 
 
@@ -61,7 +61,7 @@ class DimInfo:
 
     @property
     def variable(self) -> str:
-        """What the symbol is called, in dims and in the module."""
+        """Return the name of the symbol, in dims and in the module."""
         return str(self.symbol)
 
 
@@ -103,7 +103,7 @@ class Condition:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The dims that it speaks of."""
+        """Return the dims that occur in the condition."""
         found = self.dim.symbols.union(*(s.first.symbols | s.count.symbols for s in self.steps))
         return tuple(sorted(found - {s.index for s in self.steps}))
 
@@ -137,16 +137,16 @@ class Derivation:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those of the outputs."""
+        """Return the names of the outputs."""
         return tuple(name for name, _ in self.outputs)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """The outputs, and what they are differentiated by."""
+        """Return the outputs and the nodes that they are differentiated by."""
         return tuple(node for _, node in (*self.outputs, *self.wrt))
 
-    def moved(self, new: Mapping[Node, Node]) -> Derivation:
-        """The same of other nodes."""
+    def with_nodes(self, new: Mapping[Node, Node]) -> Derivation:
+        """Replace the nodes."""
         return replace(
             self,
             outputs=tuple((name, new[node]) for name, node in self.outputs),
@@ -192,7 +192,7 @@ class Model:
 
     @property
     def graph(self) -> Graph:
-        """The outputs, and what is derived of them."""
+        """Return the graph of the outputs and of the nodes of derivations."""
         results = {value_of(one.name): one.node for one in self.outputs}
         derived = [node for one in self.derivations for node in one.nodes]
         results |= {numbered(place): node for place, node in enumerate(derived)}
@@ -200,7 +200,7 @@ class Model:
 
     @property
     def span(self) -> Span:
-        """The whole file."""
+        """Return the span of the whole file."""
         return self.source.whole
 
 

@@ -1,4 +1,4 @@
-"""Which names a statement defines and which it uses; the order of statements, and cycles."""
+"""Names that statements define and use; the order of statements, and cycles."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ LOOPS = (tree.Repeat, tree.Scan)
 
 
 @remembered_of
-def defined(statement: tree.Statement) -> list[tree.Ident]:
-    """The names that a statement gives to the scope it stands in, in the order of the text."""
+def defined_names(statement: tree.Statement) -> list[tree.Ident]:
+    """List the names that a statement gives to its scope, in the order of the text."""
     match statement:
         case tree.Equation(targets=targets, value=value):
             return [*targets, *_as_names([value])]
@@ -43,12 +43,12 @@ def defined(statement: tree.Statement) -> list[tree.Ident]:
             collected = [s.name for s in body if isinstance(s, tree.Collect)]
             return [family.name, *(carry.name for carry in carries), *collected]
         case tree.If():
-            return [name for inner in _branches(statement) for name in defined(inner)]
+            return [name for inner in _branches(statement) for name in defined_names(inner)]
     return []
 
 
 def _branches(statement: tree.If) -> Iterator[tree.Statement]:
-    """The statements that an `if` may come to, through all that it contains."""
+    """Yield the statements that an `if` may come to, through all that it contains."""
     pending: list[tree.Statement] = [statement]
     while pending:
         inner = pending.pop()
@@ -59,15 +59,15 @@ def _branches(statement: tree.If) -> Iterator[tree.Statement]:
 
 
 @remembered_of
-def used(statement: tree.Statement) -> set[str]:
-    """The names of the surrounding scope that a statement reads."""
+def used_names(statement: tree.Statement) -> set[str]:
+    """Collect the names of the surrounding scope that a statement reads."""
     if isinstance(statement, LOOPS):
-        inner = {name.text for s in statement.body for name in defined(s)}
+        inner = {name.text for s in statement.body for name in defined_names(s)}
         inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
         outside = names_in([statement.family, *(carry.start for carry in statement.carries)])
-        return outside | ({name for s in statement.body for name in used(s)} - inner)
+        return outside | ({name for s in statement.body for name in used_names(s)} - inner)
     if isinstance(statement, tree.If):
-        branches = {name for inner in _branches(statement) for name in used(inner)}
+        branches = {name for inner in _branches(statement) for name in used_names(inner)}
         conditions = [s.condition for s in walk([statement]) if isinstance(s, tree.If)]
         return branches | names_in(conditions)
     if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
@@ -83,7 +83,7 @@ def _parts(kind: type) -> tuple[str, ...]:
 
 
 def walk(roots: Iterable[Any]) -> Iterator[Any]:
-    """Every record below these, in the order of the text."""
+    """Yield every record below these, in the order of the text."""
     pending = list(roots)[::-1]
     while pending:
         item = pending.pop()
@@ -95,17 +95,17 @@ def walk(roots: Iterable[Any]) -> Iterator[Any]:
 
 
 def names_in(roots: Iterable[Any]) -> set[str]:
-    """The names that stand as values below these."""
+    """Collect the names that stand as values below these."""
     return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
 
 
 def takes_gradients(roots: Iterable[Any]) -> bool:
-    """Does `grad` stand below these?"""
+    """True if `grad` stands below these."""
     return "grad" in names_in(roots)
 
 
 def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:
-    """The names given by `as`, except inside a repeated stage, whose scope is its own."""
+    """List the names given by `as`, but for those in a repeated stage, which has its own scope."""
     found = [item.name for item in walk(roots) if isinstance(item, tree.Call) and item.name]
     hidden = {
         item.name
@@ -125,17 +125,17 @@ class Cycle(Exception):
         self.places = places
 
 
-def ordered(statements: Sequence[tree.Statement]) -> list[int]:
-    """An order in which every name is defined before it is used, else that of the text."""
+def order_by_use(statements: Sequence[tree.Statement]) -> list[int]:
+    """Order statements so that names are defined before use, else as in the text; raises Cycle."""
     makers: dict[str, int] = {}  # of a name that is defined twice, the first
     for i, statement in enumerate(statements):
-        for name in defined(statement):
+        for name in defined_names(statement):
             makers.setdefault(name.text, i)
     users: list[list[int]] = [[] for _ in statements]
     missing = [0] * len(statements)
     for i, statement in enumerate(statements):
-        own = {name.text for name in defined(statement) if makers[name.text] == i}
-        needed = used(statement)
+        own = {name.text for name in defined_names(statement) if makers[name.text] == i}
+        needed = used_names(statement)
         before = {makers[name] for name in needed - own if name in makers}
         if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
             before.add(i)
@@ -156,12 +156,12 @@ def ordered(statements: Sequence[tree.Statement]) -> list[int]:
 
 
 def _cycle(graph: nx.DiGraph[int]) -> list[int]:
-    """The cycle that begins first."""
+    """Return the cycle that begins first."""
     component = min(
-        (c for c in nx.strongly_connected_components(graph) if _loops(graph, c)), key=min
+        (c for c in nx.strongly_connected_components(graph) if _has_cycle(graph, c)), key=min
     )
     return [edge[0] for edge in nx.find_cycle(graph.subgraph(component), min(component))]
 
 
-def _loops(graph: nx.DiGraph[int], component: set[int]) -> bool:
+def _has_cycle(graph: nx.DiGraph[int], component: set[int]) -> bool:
     return len(component) > 1 or any(graph.has_edge(i, i) for i in component)

@@ -39,8 +39,8 @@ class Silent(Exception):
     """The statement needs a name whose own statement is wrong: that error says enough."""
 
 
-def beyond(much: Exceeded, span: Span) -> Mistake:
-    """The mistake that a limit is passed, here if nobody knew where."""
+def limit_mistake(much: Exceeded, span: Span) -> Mistake:
+    """Return the mistake that a limit is passed, here if no place is known."""
     return mistake("E503", much.message, much.span or span, much.help)
 
 
@@ -151,7 +151,7 @@ class Scope:
         return names
 
     def join(self, name: str) -> str | None:
-        """The path of something called `name` here."""
+        """Return the path of something called `name` here."""
         if self.path is None:
             return None
         return ".".join(filter(None, (self.path, name)))
@@ -201,12 +201,12 @@ class Context:
     occurrences: dict[Span, Entry] = field(default_factory=dict)
 
     def fresh_index(self, name: str) -> str:
-        """A symbol for a loop's index: no dim, no name of the file or of a loop around it."""
+        """Return a symbol for a loop's index: no dim, no name of the file or a loop around."""
         named = map(identifier, self.file_names)
         return Names({*self.ranges, *self.dims, *named}).fresh(identifier(name))
 
     def rename(self, new: Mapping[Node, Node], known: Collection[str]) -> None:
-        """Names of nodes that became others inside a loop; paths into the loop are forgotten."""
+        """Carry names over to nodes replaced inside a loop; paths into the loop are forgotten."""
         for old, node in new.items():
             if old in self.names:
                 self.names.setdefault(node, self.names[old])
@@ -216,7 +216,7 @@ class Context:
             del self.nodes[path]
 
     def snapshot(self) -> tuple[Any, ...]:
-        """What `restore` needs to undo an attempt."""
+        """Return what `restore` needs to undo an attempt."""
         tables = [dict(table) for table in self._tables()]
         return tables, len(self.conditions), len(self.diagnostics), known_facts()
 
@@ -238,7 +238,7 @@ class Context:
         return {name: info.fixed for name, info in self.dims.items() if info.fixed is not None}
 
     def known(self, dim: Dim) -> int | None:
-        """The value of a dim that is known at compile time."""
+        """Return the value of a dim that is known at compile time, else None."""
         value = dim.substitute(self.fixed)
         return None if value.constant is None else checked(value).constant
 
@@ -253,7 +253,7 @@ class Context:
 
     @contextmanager
     def using(self, block: tree.Block, span: Span) -> Iterator[None]:
-        """Inside, errors say in which block they are and where it was used."""
+        """Make errors inside say in which block they are and where it was used."""
         before = self.origin
         self.uses.append((block.name.text, span))
         self.origin = Origin(span, before)
@@ -268,7 +268,7 @@ class Context:
 
 
 def parameter(context: Context, path: str) -> Node | None:
-    """A parameter by its path; `layer.3.W` may be one of the family `layer.*.W`."""
+    """Find a parameter by its path; `layer.3.W` may be one of the family `layer.*.W`."""
     if path in context.params:
         return context.params[path].node
     for name, number in families(path):
@@ -279,7 +279,7 @@ def parameter(context: Context, path: str) -> Node | None:
 
 
 def parameter_paths(context: Context) -> list[str]:
-    """The paths of all parameters; of a family its first and its last."""
+    """List the paths of all parameters; of a family its first and its last."""
     paths: list[str] = []
     for declared in context.params.values():
         every = declared.paths
@@ -288,7 +288,7 @@ def parameter_paths(context: Context) -> list[str]:
 
 
 def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = False) -> Entry:
-    """What a name stands for, or the mistake that nothing does."""
+    """Resolve a name; raises the mistake that nothing has it."""
     entry = scope.find(name.text)
     if entry is not None:
         if entry.value is POISONED:
@@ -300,12 +300,12 @@ def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = Fal
         return Entry(CONSTANTS[name.text], name.span)
     callee = find_callable(context, scope, name.text)
     if callee is not None:
-        return called(context, name.span, callee)
-    raise unknown(context, scope, name.text, name.span, in_shape)
+        return record_callable(context, name.span, callee)
+    raise unknown_name(context, scope, name.text, name.span, in_shape)
 
 
-def unknown(context: Context, scope: Scope, name: str, span: Span, in_shape: bool) -> Mistake:
-    """An unknown name, with the nearest known one or why an outer one cannot be seen."""
+def unknown_name(context: Context, scope: Scope, name: str, span: Span, in_shape: bool) -> Mistake:
+    """Report an unknown name, with the nearest known one or why an outer one cannot be seen."""
     if context.uses and scope.block is not None and name in context.file_names:
         near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
     elif name in NAMES:
@@ -314,13 +314,13 @@ def unknown(context: Context, scope: Scope, name: str, span: Span, in_shape: boo
         near = (
             did_you_mean(name, {*scope.visible(), *CONSTANTS})
             or did_you_mean(name, FUNCTIONS)
-            or _declare(context, scope, name, in_shape)
+            or _declaration_help(context, scope, name, in_shape)
         )
     return mistake("E200", f"unknown name `{name}`", span, near)
 
 
-def _declare(context: Context, scope: Scope, name: str, in_shape: bool) -> str | None:
-    """How a name that resembles no other is declared; who has declared a dim knows how."""
+def _declaration_help(context: Context, scope: Scope, name: str, in_shape: bool) -> str | None:
+    """Say how a name that resembles no other is declared; who has declared a dim knows how."""
     if scope.block is not None:
         return None
     if in_shape:
@@ -329,12 +329,12 @@ def _declare(context: Context, scope: Scope, name: str, in_shape: bool) -> str |
 
 
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
-    """A block of the file, a standard block or an operation, by name."""
+    """Find a block of the file, a standard block or an operation, by name."""
     return scope.space.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
 
 
-def called(context: Context, span: Span, callee: Function | BlockValue) -> Entry:
-    """What can be called, as what the name at this place stands for."""
+def record_callable(context: Context, span: Span, callee: Function | BlockValue) -> Entry:
+    """Record a callable as what the name at this place stands for."""
     defined = callee.tree.name.span if isinstance(callee, BlockValue) else span
     entry = context.occurrences[span] = Entry(callee, defined)
     return entry

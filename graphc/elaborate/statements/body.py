@@ -11,7 +11,7 @@ from graphc.elaborate.calls.ports import check_type
 from graphc.elaborate.calls.rules import run_rule
 from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.references import Cycle, defined, names_in, ordered, walk
+from graphc.elaborate.names.references import Cycle, defined_names, names_in, order_by_use, walk
 from graphc.elaborate.names.scope import (
     POISONED,
     Context,
@@ -20,7 +20,7 @@ from graphc.elaborate.names.scope import (
     Mistake,
     Scope,
     Silent,
-    beyond,
+    limit_mistake,
     mistake,
 )
 from graphc.elaborate.statements.chains import run_chain
@@ -60,7 +60,7 @@ _EARLY = (tree.DimDeclaration, tree.Const, tree.Require)
 def _choose(
     context: Context, scope: Scope, statements: Iterable[tree.Statement]
 ) -> list[tree.Statement]:
-    """The statements with every `if` replaced by the branch that holds.
+    """Replace every `if` by the branch that holds.
 
     Dims, constants and requirements come first: they decide the conditions and what holds of the
     dims. A branch may declare more.
@@ -68,14 +68,14 @@ def _choose(
     pending = list(statements)
     chosen: list[tree.Statement] = []
     while pending:
-        _run(context, scope, _early(context, scope, pending))
+        _run(context, scope, _select_early(context, scope, pending))
         following: list[tree.Statement] = []
-        late = {name.text for s in pending for name in defined(s)}
+        late = {name.text for s in pending for name in defined_names(s)}
         for statement in pending:
             if not isinstance(statement, tree.If):
                 chosen.append(statement)
                 continue
-            with _guarded(context, scope, statement):
+            with _guard(context, scope, statement):
                 needed = names_in([statement.condition]) - scope.entries.keys()
                 known = late.isdisjoint(needed)
                 holds = evaluate(context, scope, statement.condition) if known else None
@@ -101,25 +101,25 @@ _REMEDIES = {
 }
 
 
-def _early(
+def _select_early(
     context: Context, scope: Scope, pending: Sequence[tree.Statement]
 ) -> list[tree.Statement]:
-    """The statements to be run first; those that read what only the module knows are mistakes."""
+    """Select the statements to run first; those that read run-time values are mistakes."""
     late = {
         name.text: _LATE.get(s.__class__, "computed by the module")
         for s in pending
         if not isinstance(s, (*_EARLY, tree.If))
-        for name in defined(s)
+        for name in defined_names(s)
         if name.text not in scope.entries
     }
     found: list[tree.Statement] = []
     for statement in pending:
         if not isinstance(statement, _EARLY):
             continue
-        with _guarded(context, scope, statement):
+        with _guard(context, scope, statement):
             for item in walk([statement]):
                 if isinstance(item, tree.Name) and item.text in late:
-                    own = defined(statement)
+                    own = defined_names(statement)
                     raise mistake(
                         "E404",
                         f"`{item.text}` is {late[item.text]}: its value is not known at compile"
@@ -132,11 +132,11 @@ def _early(
 
 
 def _check_names(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -> None:
-    """Each name is defined once, and no name is an operation's."""
+    """Check that each name is defined once, and that none is an operation's."""
     first: dict[str, tree.Ident] = {}
     for statement in statements:
-        for name in defined(statement):
-            with _guarded(context, scope, statement):
+        for name in defined_names(statement):
+            with _guard(context, scope, statement):
                 if name.text in first:
                     again = mistake(
                         "E201", f"`{name.text}` is defined twice", name.span,
@@ -146,7 +146,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     raise Mistake(again.diagnostic.noted(f"first defined at {place}"))
                 first[name.text] = name
                 if name.text in FUNCTIONS:
-                    raise _taken(context, statement, name)
+                    raise _operation_name(context, statement, name)
                 if name.text.startswith("__"):
                     raise mistake(
                         "E215", f"`{name.text}`: a name does not begin with `__`", name.span
@@ -157,7 +157,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     )
 
 
-def _taken(context: Context, statement: tree.Statement, name: tree.Ident) -> Mistake:
+def _operation_name(context: Context, statement: tree.Statement, name: tree.Ident) -> Mistake:
     if isinstance(statement, tree.Chain) and name in statement.targets:
         return mistake(
             "E203",
@@ -177,26 +177,26 @@ def _taken(context: Context, statement: tree.Statement, name: tree.Ident) -> Mis
 
 
 @contextmanager
-def _guarded(context: Context, scope: Scope, statement: tree.Statement) -> Iterator[None]:
-    """In a file, a mistake is kept and the names of its statement are poisoned."""
+def _guard(context: Context, scope: Scope, statement: tree.Statement) -> Iterator[None]:
+    """Keep mistakes inside and poison the names of the statement, where it stands in a file."""
     try:
         try:
             yield
         except Exceeded as much:
-            raise beyond(much, statement.span) from None
+            raise limit_mistake(much, statement.span) from None
     except (Mistake, Silent) as wrong:
         if scope.outer is not None or scope.block is not None:
             raise
         if isinstance(wrong, Mistake):
             context.diagnostics.append(wrong.diagnostic)
-        for name in defined(statement):
+        for name in defined_names(statement):
             scope.entries.setdefault(name.text, Entry(POISONED, name.span))
     except RecursionError:
         if scope.outer is not None or scope.block is not None:
             raise
         message = "blocks, loops and branches are nested too deeply here"
         context.diagnostics.append(error("E503", message, statement.span))
-        for name in defined(statement):
+        for name in defined_names(statement):
             scope.entries.setdefault(name.text, Entry(POISONED, name.span))
 
 
@@ -205,17 +205,17 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
     pending = list(statements)
     while True:
         try:
-            order = ordered(pending)
+            order = order_by_use(pending)
             break
         except Cycle as cycle:
             wrong = _cycle(scope, pending, cycle.places)
             if scope.outer is not None or scope.block is not None:
                 raise wrong from None
-            names = [name for place in cycle.places for name in defined(pending[place])]
+            names = [name for place in cycle.places for name in defined_names(pending[place])]
             if not any(_is_poisoned(scope, name) for name in names):
                 context.diagnostics.append(wrong.diagnostic)
             for place in cycle.places:
-                for name in defined(pending[place]):
+                for name in defined_names(pending[place]):
                     scope.entries.setdefault(name.text, Entry(POISONED, name.span))
             pending = [s for i, s in enumerate(pending) if i not in cycle.places]
     for place in order:
@@ -227,7 +227,7 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             _count(context, statement)
         declares = isinstance(statement, tree.Input | tree.Param)  # and computes nothing
         origin = None if declares else Origin(statement.span, context.origin)
-        with _guarded(context, scope, statement), stamped(origin):
+        with _guard(context, scope, statement), stamped(origin):
             handler(context, scope, statement)
 
 
@@ -244,13 +244,13 @@ def _count(context: Context, statement: tree.Statement) -> None:
 
 
 def _is_poisoned(scope: Scope, name: tree.Ident) -> bool:
-    """Was a mistake in the definition of this name told already?"""
+    """True if a mistake in the definition of this name was reported already."""
     entry = scope.entries.get(name.text)
     return entry is not None and entry.value is POISONED
 
 
 def _cycle(scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:
-    names = [defined(statements[place])[0].text for place in places]
+    names = [defined_names(statements[place])[0].text for place in places]
     help = "a graph has no cycles; write recurrence as `scan ... carry`"
     if scope.outer is not None:
         carried = "h" if scope.outer.find(names[0]) else names[0]

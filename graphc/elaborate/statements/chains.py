@@ -19,7 +19,7 @@ Flow = tuple[Any, ...]
 
 
 def run_chain(context: Context, scope: Scope, chain: tree.Chain) -> tuple[Flow, Instance | None]:
-    """What flows out of a chain, and the instance where its last stage is the use of a block."""
+    """Evaluate a chain; returns also the instance where its last stage is the use of a block."""
     flow: Flow = tuple(evaluate(context, scope, source) for source in chain.sources)
     feeds = chain.targets[0].text if len(chain.targets) == 1 else None
     return run_stages(context, scope, flow, chain.stages, feeds)
@@ -76,7 +76,7 @@ def _single(flow: Flow, stage: tree.Stage) -> Any:
 
 
 def _residual(context: Context, scope: Scope, flow: Flow, stage: tree.Residual) -> Node:
-    """The input plus what the branch makes of it: the skip edge is the first operand."""
+    """Add what the branch makes of the input to it: the skip edge is the first operand."""
     skip = to_node(_single(flow, stage), stage.span)
     branch = to_node(
         _single(run_stages(context, scope, flow, stage.stages, None)[0], stage), stage.span
@@ -93,7 +93,7 @@ def _residual(context: Context, scope: Scope, flow: Flow, stage: tree.Residual) 
 
 
 def _repeat(context: Context, scope: Scope, flow: Flow, stage: tree.RepeatStage) -> Flow:
-    """The stages once for each index; a bare block at the end takes the family's name."""
+    """Run stages once for each index; a bare block at the end takes the family's name."""
 
     def step(inner: Scope, carried: Sequence[Node]) -> tuple[list[Node], list[Node]]:
         out, _ = run_stages(context, inner, tuple(carried), stage.stages, "")

@@ -125,7 +125,9 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
             )
         before = context.params.get(path)
         if before is None:
-            context.params[path] = _declared(context, path, declared, name.span, doc, initialiser)
+            context.params[path] = _new_parameter(
+                context, path, declared, name.span, doc, initialiser
+            )
         elif not scope.reusing:
             raise mistake("E201", f"parameter `{path}` is defined twice", name.span)
         elif not same_shape(before.type.shape, declared.shape):
@@ -136,15 +138,15 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
                 "reusing an instance shares its parameters; call the block again for fresh ones",
             )
         context.name_node(context.params[path].node, path)
-        value = _value(context, context.params[path])
+        value = _value_of(context, context.params[path])
         label(scope, value, statement.type)
         declare(context, scope, name, value)
 
 
-def _declared(
+def _new_parameter(
     context: Context, path: str, type: Type, span: Span, doc: str, initialiser: Initialiser
 ) -> Declared:
-    """A new parameter; inside a rolled repeat, one for each index."""
+    """Build a new parameter; inside a rolled repeat, one for each index."""
     if any(symbol in axis.symbols for axis in type.shape for symbol in context.ranges):
         raise mistake("E311", f"the shape of `{path}` depends on the index of the loop", span)
     if context.rolling is None or not is_family(path):
@@ -157,8 +159,8 @@ def _declared(
     return Declared(path, node, type, span, doc, initialiser, range(start, start + steps))
 
 
-def _value(context: Context, declared: Declared) -> Node:
-    """The parameter where it is declared: in a rolled repeat, that of the present index."""
+def _value_of(context: Context, declared: Declared) -> Node:
+    """Return the parameter where it is declared: in a rolled repeat, that of the present index."""
     if declared.family is None or context.rolling is None:
         return declared.node
     symbol, first, _ = context.rolling
@@ -166,7 +168,7 @@ def _value(context: Context, declared: Declared) -> Node:
 
 
 def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: int) -> Initialiser:
-    """`~ glorot`, `~ normal(0, 0.02)`, `~ 0`; by default glorot from rank 2 on, else zeros."""
+    """Read `~ glorot`, `~ normal(0, 0.02)`, `~ 0`; by default glorot from rank 2 on, else 0."""
     if expr is None:
         return Initialiser("glorot" if rank >= 2 else "zeros")
     if isinstance(expr, tree.Name) and scope.find(expr.text) is None:
@@ -184,13 +186,16 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
         kind = expr.function.text
         if INITIALISERS.get(kind):
             numbers = [
-                _plain(context, evaluate(context, scope, a.value), a.span) for a in expr.arguments
+                _number_of(context, evaluate(context, scope, a.value), a.span)
+                for a in expr.arguments
             ]
             if len(numbers) != 2 or any(a.name for a in expr.arguments):
                 raise _two_numbers(kind, expr.span)
             _check_range(kind, numbers, expr.span)
             return Initialiser(kind, tuple(numbers))
-    return Initialiser("constant", (_plain(context, evaluate(context, scope, expr), expr.span),))
+    return Initialiser(
+        "constant", (_number_of(context, evaluate(context, scope, expr), expr.span),)
+    )
 
 
 def _two_numbers(kind: str, span: Span) -> Mistake:
@@ -198,7 +203,7 @@ def _two_numbers(kind: str, span: Span) -> Mistake:
 
 
 def _check_range(kind: str, numbers: Sequence[float], span: Span) -> None:
-    """What NumPy would refuse when the parameters are drawn."""
+    """Refuse what NumPy would refuse when the parameters are drawn."""
     first, second = numbers
     if kind == "normal" and not second >= 0:
         raise mistake("E218", f"a deviation is at least 0, found {second:g}", span, NUMBERS[kind])
@@ -207,7 +212,7 @@ def _check_range(kind: str, numbers: Sequence[float], span: Span) -> None:
         raise mistake("E218", message, span, f"write `uniform({second:g}, {first:g})`")
 
 
-def _plain(context: Context, value: Any, span: Span) -> float:
+def _number_of(context: Context, value: Any, span: Span) -> float:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise mistake("E218", f"an initialiser takes finite numbers, found {value:g}", span)
@@ -262,7 +267,7 @@ def define_instance(context: Context, scope: Scope, statement: tree.Instance) ->
 
 
 def require(context: Context, scope: Scope, statement: tree.Require) -> None:
-    """A condition on dims: proved, refuted, or checked at entry; then it counts as known."""
+    """Prove, refute or check at entry a condition on dims; then it counts as known."""
     pending = [statement.condition]
     said = statement.doc.value if statement.doc else f"`{one_line_of(statement.condition.span)}`"
     while pending:

@@ -34,8 +34,8 @@ GROUPS = {"params": "parameters", "inputs": "float inputs"}
 WITH_PER = tuple(kind.name for kind in ALONE if kind.per)
 
 
-def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
-    """One clause, resolved."""
+def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
+    """Resolve a clause."""
     word = clause.kind.text
     kind = KINDS.get(word)
     if kind is None:
@@ -60,7 +60,7 @@ def derivation(context: Context, scope: Scope, clause: tree.Derive) -> Derivatio
 
 
 def _check_name(context: Context, called: str, place: Span) -> None:
-    """Neither the module has the name for itself, nor is it an argument of other functions."""
+    """Refuse a name that the module has for itself, or that is an argument of functions."""
     reserved = called in MODULE | ARGUMENTS or called.startswith("_")
     dim = context.dims.get(identifier(called))
     if reserved or (dim is not None and dim.fixed is None):
@@ -70,7 +70,7 @@ def _check_name(context: Context, called: str, place: Span) -> None:
 
 
 def _check_outputs(kind: Kind, clause: tree.Derive, outputs: Sequence[Node]) -> None:
-    """What is differentiated is float; where it must be, it is one scalar."""
+    """Refuse outputs that are not float, or no scalar where there must be one."""
     for name, node in zip(clause.outputs, outputs, strict=True):
         if kind.of_scalar and (node.rank or node.type.dtype != "float"):
             instead = f"use `{kind.instead}`, or " if kind.instead else ""
@@ -100,7 +100,7 @@ def _per(
     ident: tree.Ident,
     outputs: Sequence[Node],
 ) -> Dim:
-    """The dim whose axis is kept apart; outputs that are not scalars have it once."""
+    """Return the dim whose axis is kept apart; outputs that are not scalars have it once."""
     if not kind.per:
         message = f"`per` goes with {', '.join(WITH_PER)}, not with `{kind.name}`"
         raise mistake("E408", message, ident.span)
@@ -118,7 +118,7 @@ def _per(
 
 
 def check_distinct(derivations: Sequence[Derivation]) -> list[Diagnostic]:
-    """Two functions of one name are a mistake, at the place of the second."""
+    """Report functions of one name, at the place of the second."""
     first: dict[str, Derivation] = {}
     found = []
     for one in derivations:
@@ -130,13 +130,13 @@ def check_distinct(derivations: Sequence[Derivation]) -> list[Diagnostic]:
 
 
 def default_wrt(context: Context) -> dict[str, Node]:
-    """The parameters, or the float inputs where there are none."""
+    """Return the parameters, or the float inputs where there are none."""
     sources = context.params or context.inputs
     return {name: d.node for name, d in sources.items() if d.type.dtype == "float"}
 
 
 def default_derivation(context: Context) -> list[Derivation]:
-    """`value_and_grad` of the scalar output, where there is exactly one."""
+    """Return `value_and_grad` of the scalar output, where there is exactly one."""
     scalars = [
         d for d in context.outputs.values() if not d.node.rank and d.node.type.dtype == "float"
     ]
@@ -194,7 +194,7 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
 
 
 def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node]:
-    """The nodes that one path names: a group, everything below a prefix, or one node."""
+    """Return the nodes that a path names: a group, everything below a prefix, or one node."""
     shown = ".".join(path.words)
     if shown in GROUPS and not path.star and scope.find(shown) is not None:
         message = f"`{shown}` is a name of this file, and means all {GROUPS[shown]} here"
@@ -219,13 +219,13 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
         raise Silent
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
-    known = dict.fromkeys([*parameter_paths(context), *_written(context, path.span.source)])
+    known = dict.fromkeys([*parameter_paths(context), *_written_paths(context, path.span.source)])
     near = near_or_all(shown, known, "there are")
     raise mistake("E403", f"no parameter or node `{shown}`", path.span, near)
 
 
-def _written(context: Context, text: Source) -> Iterator[str]:
-    """The paths of nodes that the text names: not those inside standard blocks."""
+def _written_paths(context: Context, text: Source) -> Iterator[str]:
+    """Yield the paths of nodes that the text names: not those inside standard blocks."""
     words = set(re.findall(r"\w+", text.text))
     for path, node in context.nodes.items():
         *outer, last = path.split(".")
@@ -237,7 +237,7 @@ def _written(context: Context, text: Source) -> Iterator[str]:
 def _check_reach(
     context: Context, clause: tree.Derive, outputs: list[Node], wrt: Mapping[str, Node]
 ) -> None:
-    """What was named must reach an output: a derivative that is zero throughout is a mistake."""
+    """Refuse paths that reach no output: a derivative that is zero throughout is a mistake."""
     reached = set(outputs)
     pending = list(outputs)
     while pending:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.calls.axis_labels import inherit
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.references import defined, takes_gradients
+from graphc.elaborate.names.references import defined_names, takes_gradients
 from graphc.elaborate.names.scope import (
     Context,
     Entry,
@@ -47,7 +47,7 @@ class Steps:
 
 
 def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node], list[Node]]:
-    """A repeat: the carried values after it, and its collected values, stacked.
+    """Run a repeat: returns the carried values after it, and its collected values, stacked.
 
     A rolled loop where every carried shape stays the same and the index stands only where it
     need not be known when compiling (inside another one, where it also declares no parameters);
@@ -59,7 +59,7 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
     if last > first:
         before, declared = context.snapshot(), len(context.params)
         try:
-            ends = _rolled(
+            ends = _roll(
                 context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, not nested
             )
             if not nested or len(context.params) == declared:
@@ -73,7 +73,7 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
     try:
         for inner in _copies(context, scope, steps.family, path, first, last):
             if steps.differentiated:
-                carried, items = _closed(context, steps, inner, carried)
+                carried, items = _run_closed(context, steps, inner, carried)
             else:
                 carried, items = steps.step(inner, carried)
             collected.append(items)
@@ -84,10 +84,10 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
     return carried, [stack(*items) for items in zip(*collected, strict=True)]
 
 
-def _closed(
+def _run_closed(
     context: Context, steps: Steps, inner: Scope, carried: Sequence[Node]
 ) -> tuple[list[Node], list[Node]]:
-    """A copy of a step that takes gradients: what is carried into it is its own, as in a loop."""
+    """Copy a step that takes gradients: what is carried into it is its own, as in a loop."""
     places = [bound_value(n, c.type) for n, c in zip(steps.names, carried, strict=True)]
     for place, before in zip(places, carried, strict=True):
         inherit(inner, place, before)
@@ -104,7 +104,7 @@ def _closed(
 def _copies(
     context: Context, scope: Scope, family: tree.Family, path: str | None, first: int, last: int
 ) -> Iterator[Scope]:
-    """A scope for each index, in order; its parameters are below `path.index`."""
+    """Yield a scope for each index, in order; its parameters are below `path.index`."""
     context.copies *= last - first + 1
     if context.copies > COPIES:
         raise mistake(
@@ -114,17 +114,17 @@ def _copies(
             "a repeat is a loop where what it carries keeps its shape",
         )
     for index in range(first, last + 1):
-        inner = _inside(scope, None if path is None else f"{path}.{index}")
+        inner = _iteration_scope(scope, None if path is None else f"{path}.{index}")
         inner.entries[family.index.text] = Entry(Dim.of(index), family.index.span)
         yield inner
 
 
-def _inside(scope: Scope, path: str | None) -> Scope:
-    """The scope of an iteration."""
+def _iteration_scope(scope: Scope, path: str | None) -> Scope:
+    """Build the scope of an iteration."""
     return Scope(path, scope.space, scope, reusing=scope.reusing, unnamed=scope.unnamed)
 
 
-def _rolled(
+def _roll(
     context: Context,
     scope: Scope,
     steps: Steps,
@@ -133,13 +133,13 @@ def _rolled(
     path: str | None,
     per_step: bool,
 ) -> tuple[list[Node], list[Node]]:
-    """The loop as a node; parameters exist once for each index if `per_step`, else once."""
+    """Build the loop as a node; parameters exist once for each index if `per_step`, else once."""
     symbol = context.fresh_index(steps.family.index.text)
     index = Dim.symbol(symbol)
     context.ranges[symbol] = (first, first + count - 1)
     facts = known_facts()
     learn(facts.with_nonnegative(index - first).with_nonnegative(first + count - 1 - index))
-    inner = _inside(scope, path)
+    inner = _iteration_scope(scope, path)
     inner.entries[steps.family.index.text] = Entry(index, steps.family.index.span)
     before, known, checked = context.rolling, set(context.nodes), len(context.conditions)
     if per_step:
@@ -176,7 +176,7 @@ def _rolled(
 
 
 def _start_help(start: Node, following: Type, index: str) -> str:
-    """What a carried value should start with, to stay as it is."""
+    """Say what a carried value should start with, to stay as it is."""
     varies = any(index in axis.symbols for axis in following.shape)
     if following.rank and not start.rank and following.dtype == "float" and not varies:
         return f"start with its shape: `zeros({show(following.shape)})`"
@@ -186,11 +186,11 @@ def _start_help(start: Node, following: Type, index: str) -> str:
 
 
 def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
-    """The first and the last index: `a..b` includes both, `n` alone is `0..n-1`."""
+    """Return the first and the last index: `a..b` includes both, `n` alone is `0..n-1`."""
     _check_index(family)
     if family.last is None:
-        return 0, _bound(context, scope, family.first) - 1
-    return _bound(context, scope, family.first), _bound(context, scope, family.last)
+        return 0, _bound_of(context, scope, family.first) - 1
+    return _bound_of(context, scope, family.first), _bound_of(context, scope, family.last)
 
 
 def _check_index(family: tree.Family) -> None:
@@ -199,7 +199,7 @@ def _check_index(family: tree.Family) -> None:
         raise mistake("E215", message, family.index.span)
 
 
-def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
+def _bound_of(context: Context, scope: Scope, expr: tree.Expr) -> int:
     value = context.evaluate(context, scope, expr)
     known = context.known(value) if isinstance(value, Dim) else None
     if known is None:
@@ -212,7 +212,7 @@ def _bound(context: Context, scope: Scope, expr: tree.Expr) -> int:
 
 
 def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Dim]:
-    """The first index and the number of steps of a scan: dims, known or not."""
+    """Return the first index and the number of steps of a scan: dims, known or not."""
     _check_index(family)
     values = []
     for expr in (family.first, family.last):
@@ -228,27 +228,27 @@ def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Di
 
 
 def run_repeat(context: Context, scope: Scope, statement: tree.Repeat) -> None:
-    """`repeat`: the body once for each index, the carried values handed on."""
+    """Run `repeat`: the body once for each index, the carried values handed on."""
     ends, stacks = run_steps(context, scope, _steps(context, scope, statement))
     _define_ends(context, scope, statement, ends, stacks)
 
 
 def run_scan(context: Context, scope: Scope, statement: tree.Scan) -> None:
-    """`scan`: one body for every step, its parameters shared; the length may be symbolic."""
+    """Run `scan`: one body for every step, its parameters shared; the length may be symbolic."""
     steps = _steps(context, scope, statement)
     first, count = _range(context, scope, statement.family)
     known = context.known(count)
     if known is not None and known < 0:
         raise mistake("E308", f"this range has {known} steps", statement.family.span)
     path = scope.join(statement.family.name.text)
-    ends, stacks = _rolled(context, scope, steps, first, count, path, False)
+    ends, stacks = _roll(context, scope, steps, first, count, path, False)
     _define_ends(context, scope, statement, ends, stacks)
 
 
 def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Steps:
     index = statement.family.index
     own = [carry.name for carry in statement.carries]
-    for name in (*own, *(name for s in statement.body for name in defined(s))):
+    for name in (*own, *(name for s in statement.body for name in defined_names(s))):
         if name.text == index.text:
             raise mistake("E201", f"`{name.text}` is the index of this loop", name.span)
     starts = [
@@ -294,7 +294,7 @@ def _define_ends(
 
 
 def run_next(context: Context, scope: Scope, statement: tree.Next) -> None:
-    """What the next iteration gets as its carried values."""
+    """Set what the next iteration gets as its carried values."""
     if scope.nexts is None:
         raise mistake("E206", "`next` stands in the body of a loop", statement.span)
     values = [context.evaluate(context, scope, value) for value in statement.values]
@@ -321,7 +321,7 @@ def _only(names: frozenset[str]) -> str | None:
 
 
 def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
-    """The condition that makes a step of a scan the last one."""
+    """Set the condition that makes a step of a scan the last one."""
     if scope.nexts is None or scope.copied:
         raise mistake("E207", "`until` stands in the body of a scan", statement.span)
     if scope.until is not None:
@@ -340,7 +340,7 @@ def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
 
 
 def run_collect(context: Context, scope: Scope, statement: tree.Collect) -> None:
-    """One item of what the loop stacks."""
+    """Add one item to what the loop stacks."""
     if scope.nexts is None:
         raise mistake("E207", "`collect` stands in the body of a loop", statement.span)
     value = context.evaluate(context, scope, statement.value)

@@ -12,7 +12,7 @@ from graphc.source import Span
 
 
 def check_at_entry(context: Context, dim: Dim, zero: bool, text: str, span: Span) -> bool:
-    """A condition on dims; one on the index of a loop is to hold in every step.
+    """Check a condition on dims at entry; one on the index of a loop in every step.
 
     False where it is known not to hold, were there a step. At both ends of the range is enough for
     what is linear in the index, if these say nothing where there are no steps.
@@ -23,25 +23,27 @@ def check_at_entry(context: Context, dim: Dim, zero: bool, text: str, span: Span
         if context.known(last - first) == -1:  # no steps
             return True
         ends = [dim.substitute({symbol: end}) for end in (first, last)]
-        if any(_fails(context, end, zero) for end in ends):
+        if any(_is_refuted(context, end, zero) for end in ends):
             return False
-        if not _is_affine(dim, symbol) or not _idle(context, ends, zero, last + 1 - first):
+        if not _is_affine(dim, symbol) or not _holds_when_idle(
+            context, ends, zero, last + 1 - first
+        ):
             return _check_each_step(context, dim, zero, text, span)
         hold = [check_at_entry(context, end, zero, text, span) for end in ends]
         return all(hold)
     if context.known(dim) is None:
         context.conditions.append(Condition(dim, zero, text, span))
-    return not _fails(context, dim, zero)
+    return not _is_refuted(context, dim, zero)
 
 
-def _fails(context: Context, dim: Dim, zero: bool) -> bool:
-    """Is it known when compiling that the condition does not hold?"""
+def _is_refuted(context: Context, dim: Dim, zero: bool) -> bool:
+    """True if it is known when compiling that the condition does not hold."""
     known = context.known(dim)
     return known is not None and (known != 0 if zero else known < 0)
 
 
-def _idle(context: Context, ends: Sequence[Dim], zero: bool, steps: Dim) -> bool:
-    """Does a condition hold at both ends of a loop, where that takes no steps?"""
+def _holds_when_idle(context: Context, ends: Sequence[Dim], zero: bool, steps: Dim) -> bool:
+    """True if a condition holds at both ends of a loop that takes no steps."""
     if context.known(steps) is not None:
         return True
     try:
@@ -52,7 +54,7 @@ def _idle(context: Context, ends: Sequence[Dim], zero: bool, steps: Dim) -> bool
 
 
 def _check_each_step(context: Context, dim: Dim, zero: bool, text: str, span: Span) -> bool:
-    """A condition on the indices of loops, checked in all of their steps."""
+    """Check a condition on the indices of loops in all of their steps."""
     needed, bounds = set(dim.symbols), set[str]()
     steps: list[Steps] = []
     for name, (first, last) in reversed(context.ranges.items()):
@@ -70,7 +72,7 @@ def _check_each_step(context: Context, dim: Dim, zero: bool, text: str, span: Sp
 
 
 def _is_affine(dim: Dim, name: str) -> bool:
-    """Is the dim a*name + b, where a and b are free of the name?"""
+    """True if the dim is a*name + b, where a and b are free of the name."""
     found = [(atom, power) for monomial, _ in dim.terms for atom, power in monomial]
     return all(
         power == 1 if atom == name else isinstance(atom, str) or name not in atom.symbols
@@ -79,7 +81,7 @@ def _is_affine(dim: Dim, name: str) -> bool:
 
 
 def learn_conditions(conditions: Iterable[Condition]) -> None:
-    """What is checked at entry holds behind it."""
+    """Assume what is checked at entry."""
     for one in conditions:
         facts = known_facts()
         if one.steps:

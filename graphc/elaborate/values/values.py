@@ -41,7 +41,7 @@ def is_number(value: Any) -> bool:
 
 
 def describe(value: Any) -> str:
-    """A value in the words of a message."""
+    """Describe a value in the words of a message."""
     match value:
         case Node():
             return f"a tensor {value.type}"
@@ -63,7 +63,7 @@ def describe(value: Any) -> str:
 
 
 def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
-    """A value as a tensor; `taker` begins the sentence that says that it is none."""
+    """Convert a value to a tensor; `taker` begins the sentence that says that it is none."""
     if isinstance(value, Node | Dim | float | bool):
         return as_node(value)
     if isinstance(value, tuple):
@@ -82,7 +82,7 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
 
 
 def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]) -> Any:
-    """`left op right`; the spans are those of the whole, the left and the right.
+    """Evaluate `left op right`; the spans are those of the whole, the left and the right.
 
     Integers known at compile time stay dims, numbers stay numbers, and everything else is a
     node. Whether symbolic dims compare is asked of the facts; what they do not settle is
@@ -152,7 +152,7 @@ def _float(context: Context, value: Dim | float) -> float | None:
 
 
 def compare(context: Context, op: str, left: Dim, right: Dim) -> bool | None:
-    """Does the comparison hold: for every value of the dims, else for their fixed values?"""
+    """Compare dims: for every value of the symbols, else for their fixed values, else None."""
     difference = left - right
     facts = known_facts()
     proved: bool | None = None

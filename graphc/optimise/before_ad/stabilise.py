@@ -59,5 +59,5 @@ def with_nodes(model: Model, new: Mapping[Node, Node]) -> Model:
         params=moved(model.params),
         outputs=moved(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
-        derivations=tuple(one.moved(new) for one in model.derivations),
+        derivations=tuple(one.with_nodes(new) for one in model.derivations),
     )
