@@ -19,9 +19,9 @@ from graphc.ir.loop import (
     bound,
     limit,
     make_loop,
-    moved_adjoints,
     result,
 )
+from graphc.ir.rebuild import moved_adjoints
 from graphc.ir.types import Mismatch, Type, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import broadcast_to, filled, full_array

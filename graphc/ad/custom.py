@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from graphc.ir.graph import Adjoint, Node, with_args
-from graphc.ir.loop import Rule, rebuild
+from graphc.ir.loop import Rule
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.ops.shape.shaping import broadcast_to
 

@@ -21,7 +21,8 @@ from graphc.ir.graph import (
     source,
     with_args,
 )
-from graphc.ir.loop import LOOP, RESULT, rebuild
+from graphc.ir.loop import LOOP, RESULT
+from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
 from graphc.ir.verify import verified, verifying
 from graphc.ops.shape.members import family_of

@@ -8,17 +8,8 @@ from functools import reduce
 from operator import or_
 
 from graphc.ir.graph import Node, stamped, with_args
-from graphc.ir.loop import (
-    LOOP,
-    RULED,
-    Loop,
-    Rule,
-    arguments,
-    limit,
-    make_loop,
-    moved_adjoints,
-    ruled,
-)
+from graphc.ir.loop import LOOP, RULED, Loop, Rule, arguments, limit, make_loop, ruled
+from graphc.ir.rebuild import moved_adjoints
 from graphc.ops.elementwise.arithmetic import hold
 
 Form = tuple[Node, int]

@@ -9,7 +9,7 @@ from graphc.ad.functions import adjoint_of, labels, values
 from graphc.ad.request import Request
 from graphc.ad.reverse import pullback
 from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
-from graphc.ir.loop import rebuild
+from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey, gradient_by
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, total

@@ -11,7 +11,8 @@ from graphc.ad.holding import released
 from graphc.ad.reverse_loops import pull_loop
 from graphc.ad.stable_forms import stabilised
 from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
-from graphc.ir.loop import LOOP, RESULT, RULED, moved_adjoints
+from graphc.ir.loop import LOOP, RESULT, RULED
+from graphc.ir.rebuild import moved_adjoints
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.define.families import composite
 from graphc.ops.elementwise.arithmetic import total

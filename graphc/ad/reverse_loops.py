@@ -18,11 +18,10 @@ from graphc.ir.loop import (
     changing,
     limit,
     make_loop,
-    moved_adjoints,
-    rebuild,
     result,
     same_steps,
 )
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import filled, transpose
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.graph import Node, Op, intern, with_args
-from graphc.ir.loop import everywhere, rebuild
+from graphc.ir.loop import everywhere
+from graphc.ir.rebuild import rebuild
 from graphc.ops.elementwise.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.elementwise.arithmetic import absolute, minus, negative, plus, power, times
 from graphc.ops.elementwise.elementary import exp, expm1, hypot, log, log1mexp, log1p, sqrt

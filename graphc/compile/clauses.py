@@ -19,8 +19,8 @@ from graphc.elaborate.build import specialise
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
-from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.kinds import (
     GRAD,

@@ -19,7 +19,7 @@ from graphc.elaborate.statements.derive import check_distinct, default_derivatio
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, intern
-from graphc.ir.loop import rebuild
+from graphc.ir.rebuild import rebuild
 from graphc.ir.sizes import checked
 from graphc.ir.types import Type
 from graphc.ir.verify import verifying

@@ -58,7 +58,7 @@ class Dim:
         return _sum(self, Dim.of(other))
 
     def __neg__(self) -> Dim:
-        return Dim(tuple((monomial, -coefficient) for monomial, coefficient in self.terms))
+        return _product(self, _number(-1))
 
     def __sub__(self, other: int | Dim) -> Dim:
         return self + -Dim.of(other)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node
-from graphc.ir.loop import moved_adjoints
+from graphc.ir.rebuild import moved_adjoints
 
 
 def mapped(graph: Graph, new: Mapping[Node, Node]) -> Graph:

@@ -6,9 +6,9 @@ Each rule sees one node, and may ask whether an argument is read only once.
 from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, Op, with_args
-from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
 from graphc.ir.memo import remembered
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, reads_of
 from graphc.ir.verify import verified

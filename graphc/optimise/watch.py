@@ -7,8 +7,9 @@ from itertools import count
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
-from graphc.ir.loop import BOUND, LOOP, RESULT, body, rebuild
+from graphc.ir.loop import BOUND, LOOP, RESULT, body
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import full_array
 

@@ -8,19 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
-from graphc.ir.loop import (
-    BOUND,
-    LOOP,
-    RESULT,
-    STEPS,
-    Element,
-    Loop,
-    arguments,
-    limit,
-    moved_adjoints,
-    rebuild,
-    result,
-)
+from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, limit, result
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.results import ResultKey, Role, numbered
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Scope, flat

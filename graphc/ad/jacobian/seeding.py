@@ -14,7 +14,8 @@ from graphc.ad.products import adjoint_names, placed, tangent_names
 from graphc.ad.reverse import pullback
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
-from graphc.ir.loop import bound, rebuild
+from graphc.ir.loop import bound
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Shape, product
 from graphc.ops.linear.diagonals import eye
 from graphc.ops.shape.members import family_of

@@ -17,7 +17,8 @@ from graphc.ad.jacobian.seeding import Pass, aligned_pairs
 from graphc.ad.request import Request
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
-from graphc.ir.loop import LOOP, RESULT, RULED, rebuild
+from graphc.ir.loop import LOOP, RESULT, RULED
+from graphc.ir.rebuild import rebuild
 from graphc.ir.results import DATA, INDICES, INDPTR
 from graphc.ir.types import Type, product
 from graphc.ir.verify import verified

@@ -10,7 +10,8 @@ from graphc.elaborate.names.model import StatedRule
 from graphc.elaborate.names.scope import Context, Entry, Scope, mistake
 from graphc.elaborate.values.values import to_node
 from graphc.ir.graph import Node, with_args
-from graphc.ir.loop import Rule, bound, rebuild, ruled
+from graphc.ir.loop import Rule, bound, ruled
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops import Function, Parameter
 from graphc.ops.elementwise.arithmetic import hold

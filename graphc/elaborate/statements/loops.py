@@ -22,7 +22,8 @@ from graphc.elaborate.values.values import describe, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound as bound_value
-from graphc.ir.loop import make_loop, rebuild, result
+from graphc.ir.loop import make_loop, result
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, show
 from graphc.limits import COPIES
 from graphc.ops.loops import rolled

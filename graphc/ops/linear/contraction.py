@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations
 
-from graphc.ir.dims import Dim
+from graphc.ir.dims import REMEMBERED, Dim
 from graphc.ir.graph import Node
 from graphc.ir.sizes import estimated
 from graphc.ir.types import product
@@ -55,7 +56,14 @@ def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
     """A size with 32 for each dim that is not known."""
     if dim.constant is not None:
         return dim.constant
-    return estimated(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **(known or {})})
+    if not known:
+        return _usual(dim)
+    return estimated(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **known})
+
+
+@lru_cache(REMEMBERED)
+def _usual(dim: Dim) -> int:
+    return estimated(dim, dict.fromkeys(dim.symbols, TYPICAL))
 
 
 def _diagonal(term: Term) -> Term:

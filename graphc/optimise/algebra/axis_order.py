@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
-from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Type, is_one, same_shape
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate

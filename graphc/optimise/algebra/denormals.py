@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from graphc.ir.graph import Graph, Node, with_args
-from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
 from graphc.ops.elementwise.elementary import exp

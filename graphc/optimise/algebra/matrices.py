@@ -7,7 +7,7 @@ from graphc.ir.loop import BOUND
 from graphc.ir.types import is_one, product, same, same_shape
 from graphc.ir.use_counts import Once, Rules
 from graphc.ops.elementwise.arithmetic import times
-from graphc.ops.linear.contraction import TYPICAL
+from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.optimise.algebra.empty import may_stand_outside
@@ -87,9 +87,9 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
             x = x.args[0]
         if scalar.rank or x.op is not matmul or not once(x):
             return None
-        sizes = [typical(arg) for arg in x.args]
+        sizes = [elements(arg) for arg in x.args]
         least = min(sizes)
-        if least > typical(node):
+        if least > elements(node):
             return None
         slot = sizes.index(least)
         if not may_stand_outside(scalar, node.shape, x.args[slot]):
@@ -99,16 +99,15 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
         if scaled.op is not times or scaled.args[0].rank or not once(scaled):
             continue
         outside = may_stand_outside(scaled.args[0], scaled.shape, node)
-        if outside and typical(node) < typical(scaled):
+        if outside and elements(node) < elements(scaled):
             inner = [scaled.args[1] if i == slot else arg for i, arg in enumerate(node.args)]
             return scaled.args[0] * matmul(*inner)
     return None
 
 
-def typical(node: Node) -> int:
-    """How many elements a node has if all dims that are not known are 32."""
-    size = node.type.size
-    return size.evaluate(dict.fromkeys(size.symbols, TYPICAL))
+def elements(node: Node) -> int:
+    """How many elements a node has, of a typical size."""
+    return typical(node.type.size)
 
 
 SCALES: Rules = {matmul: (scalar_of_matmul,), times: (scalar_of_matmul,)}

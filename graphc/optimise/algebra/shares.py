@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import DIM, Graph, Node, with_args
-from graphc.ir.loop import RESULT, rebuild
+from graphc.ir.loop import RESULT
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import at_least_one

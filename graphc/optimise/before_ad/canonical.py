@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node, intern, with_args
-from graphc.ir.loop import rebuild
+from graphc.ir.rebuild import rebuild
 from graphc.ir.use_counts import Rules, reads_of
 from graphc.ops.elementwise.arithmetic import over, plus, times
 from graphc.ops.elementwise.elementary import sqrt

@@ -10,7 +10,7 @@ from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.diagonals import diagonal_matrix, fill_tril, tril, triu
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import broadcast_to, in_order, reshape
-from graphc.optimise.algebra.matrices import typical
+from graphc.optimise.algebra.matrices import elements
 from graphc.optimise.algebra.permutations import permuted, seen_through
 
 
@@ -58,7 +58,7 @@ def _with_diagonal(
     factors = reshape(factors, shape=factors.shape[lead:]) if lead > 0 else factors
     if not same_shape(factors.shape, shape):
         factors = broadcast_to(factors, shape=shape)
-    if typical(matrix) > typical(product):
+    if elements(matrix) > elements(product):
         return None
     both = matrix + diagonal_matrix(factors, offset=0, sides=(side, side))
     return matmul(both, other) if slot == 0 else matmul(other, both)

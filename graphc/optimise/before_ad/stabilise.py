@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphc.ad.stable_forms import Form, is_naive, recognised
 from graphc.elaborate.names.model import Declared, Model, verified_model
 from graphc.ir.graph import Node, with_args
-from graphc.ir.loop import rebuild
+from graphc.ir.rebuild import rebuild
 from graphc.source import Diagnostic, Origin, error
 
 

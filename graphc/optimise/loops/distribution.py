@@ -6,18 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import (
-    LOOP,
-    RESULT,
-    Element,
-    Loop,
-    arguments,
-    limit,
-    make_loop,
-    moved_adjoints,
-    result,
-)
+from graphc.ir.loop import LOOP, RESULT, Element, Loop, arguments, limit, make_loop, result
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import moved_adjoints
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fission import parted
 from graphc.optimise.loops.partition import staged

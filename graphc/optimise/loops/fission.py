@@ -10,17 +10,8 @@ from graphc.ad.batch import batched_node, typed
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, stamped, with_args
-from graphc.ir.loop import (
-    BOUND,
-    Element,
-    Loop,
-    bound,
-    captured,
-    make_loop,
-    moved_adjoints,
-    rebuild,
-    result,
-)
+from graphc.ir.loop import BOUND, Element, Loop, bound, captured, make_loop, result
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.types import known_facts, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative

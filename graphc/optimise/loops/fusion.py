@@ -18,11 +18,10 @@ from graphc.ir.loop import (
     inside_first,
     limit,
     make_loop,
-    moved_adjoints,
-    rebuild,
     result,
 )
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 
 Group = tuple[Node, ...]

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field
 
 import networkx as nx
 
-from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
-from graphc.ops.linear.contraction import TYPICAL
+from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
 from graphc.ops.shape.members import within_family
 from graphc.ops.shape.shaping import full_array, in_rows
@@ -228,7 +227,7 @@ class _Placing:
             return True
         users = self.users.get(node, ())
         summed = node.op in PRODUCTS and users and all(user in self.adding for user in users)
-        return bool(summed) and sum(_typical(arg.type.size) for arg in moving) <= _typical(
+        return bool(summed) and sum(typical(arg.type.size) for arg in moving) <= typical(
             node.type.size
         )
 
@@ -309,11 +308,7 @@ def is_free(node: Node, index: str) -> bool:
 
 
 def is_small(node: Node) -> bool:
-    return _typical(node.type.size) < LARGE
-
-
-def _typical(dim: Dim) -> int:
-    return dim.evaluate(dict.fromkeys(dim.symbols, TYPICAL))
+    return typical(node.type.size) < LARGE
 
 
 def _distributed_cost(
@@ -339,7 +334,7 @@ def _cost(
     """What a loop costs, in calls: a carried value is saved by one more, others where computed."""
     step = 0.5 + sum(map(_calls, nodes)) + 0.2 * len(read)
     step += sum(0.6 if node.op is BOUND else 0.15 for node in saved)
-    return step * _typical(loop.count)
+    return step * typical(loop.count)
 
 
 def _calls(node: Node) -> float:

@@ -13,18 +13,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from graphc.ir.graph import Node, arguments_first, as_node, stamped, with_args
-from graphc.ir.loop import (
-    BOUND,
-    LOOP,
-    RESULT,
-    Loop,
-    body,
-    bound,
-    captured,
-    moved_adjoints,
-    rebuild,
-    result,
-)
+from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, bound, captured, result
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, plus, times
 from graphc.ops.shape.shaping import broadcast_to, filled

@@ -7,17 +7,8 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, stamped, with_args
-from graphc.ir.loop import (
-    Element,
-    Loop,
-    arguments,
-    bound,
-    limit,
-    make_loop,
-    moved_adjoints,
-    rebuild,
-    result,
-)
+from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
 from graphc.ops.shape.shaping import index, leading, reshape

@@ -6,17 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import (
-    Element,
-    Loop,
-    arguments,
-    bound,
-    limit,
-    make_loop,
-    moved_adjoints,
-    rebuild,
-    result,
-)
+from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
 

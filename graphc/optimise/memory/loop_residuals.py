@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, rebuild, result
+from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, result
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fusion import prune_loops
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from itertools import accumulate as running
 
 from graphc.ir.graph import Graph, Node, arguments_first, intern, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, moved_adjoints, rebuild
+from graphc.ir.loop import LOOP, RESULT
+from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.memory.estimate import Liveness, Sizes, shares

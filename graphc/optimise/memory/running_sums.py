@@ -6,8 +6,9 @@ from dataclasses import replace
 from functools import reduce
 
 from graphc.ir.graph import Graph, Node, stamped, with_args
-from graphc.ir.loop import BOUND, rebuild
+from graphc.ir.loop import BOUND
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
 

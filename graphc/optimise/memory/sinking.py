@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, rebuild
+from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.estimate import Sizes, holder, liveness
 

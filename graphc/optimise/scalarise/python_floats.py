@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
-from graphc.ir.loop import rebuild
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey
 from graphc.ops.elementwise.python_floats import on_numbers
 from graphc.ops.shape.shaping import index

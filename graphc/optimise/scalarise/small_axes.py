@@ -15,8 +15,9 @@ import numpy as np
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Graph, Node, with_args
-from graphc.ir.loop import LOOP, RESULT, rebuild
+from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.mapping import mapped
+from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Shape, same_shape
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import index

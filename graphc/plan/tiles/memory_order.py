@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import permutations
+from math import prod
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import is_one
 from graphc.ops.define.families import normal_axes
@@ -62,13 +64,14 @@ def orders(
     movable = {node for node in computed if node not in bound and _is_placed(node)}
     weights = {node: typical(node.type.size) for node in computed if node.rank > 1}
     ranked = heaviest(weights, classes, 1, CLASSES)
-    least = MARGIN * _cost(computed, best, classes, chosen, known) if weights else 0.0
+    sizes = _Sizes(classes, chosen)
+    least = MARGIN * _cost(computed, best, sizes, known) if weights else 0.0
     for permuted in permutations(ranked) if weights else ():
         found = {
             node: _sorted(node, permuted, classes) if node in movable else rows(node)
             for node in computed
         }
-        cost = _cost(computed, found, classes, chosen, known)
+        cost = _cost(computed, found, sizes, known)
         if cost < least:
             best, least = found, cost
     return best
@@ -90,30 +93,38 @@ def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
 # ---- what an order costs ------------------------------------------------------------------------
 
 
+class _Sizes:
+    """Typical lengths of axes in a block, which are the same in every order."""
+
+    def __init__(self, classes: Classes, chosen: Axis) -> None:
+        self.classes, self.extents = classes, classes.extents(chosen)
+        self._lengths: dict[Node, tuple[int, ...]] = {}
+
+    def lengths(self, node: Node) -> tuple[int, ...]:
+        found = self._lengths.get(node)
+        if found is None:
+            axes = zip(node.shape, self.classes.all(node), strict=True)
+            found = self._lengths[node] = tuple(self._length(n, one) for n, one in axes)
+        return found
+
+    def _length(self, n: Dim, one: Axis) -> int:
+        extent = self.extents.get(one)
+        return typical(n) if extent is None else typical(extent.outer * extent.inner) * POSITIONS
+
+
 class _Cost:
     def __init__(
-        self,
-        orders: Mapping[Node, Order],
-        classes: Classes,
-        chosen: Axis,
-        known: Mapping[Node, Order],
+        self, orders: Mapping[Node, Order], sizes: _Sizes, known: Mapping[Node, Order]
     ) -> None:
-        self.orders, self.classes, self.known = orders, classes, known
-        self.extents = classes.extents(chosen)
+        self.orders, self.sizes, self.known = orders, sizes, known
         self.copies = 0.0
         self._lies: dict[Node, Order] = {}
 
     def length(self, node: Node, axis: int) -> int:
-        extent = self.extents.get(self.classes.all(node)[axis])
-        if extent is None:
-            return typical(node.shape[axis])
-        return typical(extent.outer * extent.inner) * POSITIONS
+        return self.sizes.lengths(node)[axis]
 
     def size(self, node: Node) -> int:
-        total = 1
-        for axis in range(node.rank):
-            total *= self.length(node, axis)
-        return total
+        return prod(self.sizes.lengths(node))
 
     def lies(self, node: Node) -> Order:
         """The axes of a value as they lie in memory, without those of length 1 or repeated."""
@@ -158,12 +169,11 @@ def _positions(node: Node) -> tuple[int | None, ...]:
 def _cost(
     computed: Sequence[Node],
     orders: Mapping[Node, Order],
-    classes: Classes,
-    chosen: Axis,
+    sizes: _Sizes,
     known: Mapping[Node, Order],
 ) -> float:
     """Nanoseconds, with a typical size for each dim that is not known."""
-    cost = _Cost(orders, classes, chosen, known)
+    cost = _Cost(orders, sizes, known)
     total = 0.0
     for node in computed:
         kind = _KINDS.get(node.op.name, _elementwise if _is_elementwise(node) else None)

@@ -1,0 +1,154 @@
+"""Graphs once more with other nodes: what takes the place of each, also inside loops and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import (
+    DIM,
+    Adjoint,
+    Node,
+    Term,
+    arguments_first,
+    as_node,
+    reached,
+    stamped,
+    table,
+)
+from graphc.ir.loop import (
+    LOOP,
+    RESULT,
+    RULED,
+    Element,
+    Loop,
+    Rule,
+    arguments,
+    limit,
+    make_loop,
+    result,
+    ruled,
+)
+
+Replace = Callable[[Node, tuple[Node, ...]], Node]
+
+
+def rebuild(
+    results: Iterable[Node], replace_: Replace, start: Mapping[Node, Node] | None = None
+) -> dict[Node, Node]:
+    """Map every node that the results reach: `replace_` gets it with its new arguments.
+
+    Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
+    """
+    new: dict[Node, Node] = dict(start or {})
+    _rebuild(new, results, replace_)
+    return new
+
+
+def rebuild_alone(results: Iterable[Node], replace_: Replace) -> dict[Node, Node]:
+    """As `rebuild`, where what takes a node's place depends on it and its new arguments alone.
+
+    So it is found once in a compilation, for whatever graph the node is in.
+    """
+    new: dict[Node, Node] = {}
+    _rebuild(new, results, replace_, table.get().known.setdefault((rebuild_alone, replace_), {}))
+    return new
+
+
+def _rebuild(
+    new: dict[Node, Node],
+    results: Iterable[Node],
+    replace_: Replace,
+    known: dict[Node, Node] | None = None,
+) -> None:
+    """Add to the mapping what the results reach beyond it."""
+    for node in arguments_first(results, new) if new else reached(results):
+        if node in new:  # in the body of a loop
+            continue
+        if known is not None and node in known:
+            new[node] = known[node]
+            continue
+        with stamped(node.origin, node.index[0]):
+            args = tuple([new[arg] for arg in node.args])
+            if node.op is LOOP:
+                new[node] = _rebuilt(node, new, replace_, known)
+                continue
+            if node.op is RULED:
+                new[node] = _rebuilt_rule(node, new, replace_, known)
+                continue
+            if node.op is RESULT:
+                new[node] = result(args[0], node.attrs["number"])
+            else:
+                new[node] = replace_(node, args)
+        if known is not None:
+            known[node] = new[node]
+
+
+def _rebuilt(
+    node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
+) -> Node:
+    """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
+    loop: Loop = node.attrs["loop"]
+    initials, sources, _ = arguments(node)
+    _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
+    moved = replace(
+        loop,
+        first=_moved(loop.first, replace_),
+        count=_moved(loop.count, replace_),
+        carried=tuple(new[n] for n in loop.carried),
+        elements=tuple(
+            Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
+            for e in loop.elements
+        ),
+        nexts=tuple(new[n] for n in loop.nexts),
+        collected=tuple(new[n] for n in loop.collected),
+        until=None if loop.until is None else new[loop.until],
+        adjoints=moved_adjoints(loop.adjoints, new),
+    )
+    steps = limit(node)
+    return make_loop(
+        moved,
+        [new[n] for n in initials],
+        [new[n] for n in sources],
+        None if steps is None else new[steps],
+    )
+
+
+def _rebuilt_rule(
+    node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
+) -> Node:
+    rule: Rule = node.attrs["rule"]
+    _rebuild(new, (*rule.bound, *rule.stated), replace_, known)
+    moved = Rule(
+        new[rule.value],
+        tuple(new[n] for n in rule.places),
+        new[rule.cotangent],
+        tuple(None if n is None else new[n] for n in rule.pulled),
+        tuple(new[n] for n in rule.tangents),
+        None if rule.pushed is None else new[rule.pushed],
+        rule.surrogate,
+    )
+    return ruled(new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved)
+
+
+def _moved(dim: Dim, replace_: Replace) -> Dim:
+    """A dim of the loop as the replacement makes it in nodes."""
+    if dim.constant is not None:
+        return dim
+    node = replace_(as_node(dim), ())
+    return Dim.of(node.attrs["value"]) if node.op is DIM else Dim.of(node.value)
+
+
+def moved_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
+    """Adjoints with their nodes replaced; those whose value is gone are dropped."""
+
+    def moved(term: Term) -> Term:
+        child = None if term.child is None else new.get(term.child, term.child)
+        return Term(new.get(term.value, term.value), child, term.slot)
+
+    return tuple(
+        Adjoint(new.get(a.of, a.of), tuple(map(moved, a.terms)), new[a.value])
+        for a in adjoints
+        if a.value in new
+    )
