@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from graphc.cli.graphs import show_after
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -40,6 +41,12 @@ def show_(
     function: list[str] = typer.Option(
         [], "--function", metavar="NAME", help="Only this function. Repeatable."
     ),
+    after: str = typer.Option(
+        "",
+        "--after",
+        metavar="PASS",
+        help="The graph of each function after this pass instead; all: after each that changes it.",
+    ),
     format: str = typer.Option("text", "--format", metavar="FORMAT", help="text or json."),
     dim: list[str] = DIM,
     const: list[str] = CONST,
@@ -48,7 +55,10 @@ def show_(
     mode: str = MODE,
     level: int = LEVEL,
 ) -> None:
-    """Print the statements of each function of FILE in order: types, memory and multiply-adds."""
+    """Print the statements of each function of FILE in order: types, memory and multiply-adds.
+
+    With --after, print the graphs that become these functions, as passes leave them.
+    """
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
 
@@ -64,6 +74,9 @@ def show_(
     )
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder(file))
+        if after:
+            show_after(compilation, after, function, format)
+            return
         compiled = compilation.programs
         with compilation.open():
             functions = [told_of(compiled, one) for one in _chosen(compiled, function)]

@@ -68,7 +68,17 @@ class Made:
 
 
 def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Made]:
-    """The graphs of one function by mode; those that have no choice of mode are under "".
+    """The graphs of one function by mode, after `PASSES`, and what they cost.
+
+    Raises GraphError where its derivatives cannot be taken.
+    """
+    graphs = differentiated(model, one, modes)
+    done = {mode: rewritten(graph, PASSES) for mode, graph in graphs.items()}
+    return {mode: Made(graph, cost(graph)) for mode, graph in done.items()}
+
+
+def differentiated(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Graph]:
+    """The graphs of one function by mode as calculus makes them; "" is that of no choice.
 
     Raises GraphError where its derivatives cannot be taken.
     """
@@ -78,7 +88,7 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
         one.name, dict(one.outputs), wrt, names, kind.returns, kind.with_values, {}, one.per
     )
     dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
-    made: dict[str, Made] = {}
+    made: dict[str, Graph] = {}
     refused: list[Mismatch] = []
     for mode in [mode for mode in modes if mode in kind.modes] or kind.modes or [""]:
         try:
@@ -89,10 +99,7 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
         except Mismatch as wrong:
             refused.append(wrong)  # a surrogate has no forward derivative: another mode may do
             continue
-        if one.per is not None:
-            graph = _with_values(graph, dims)
-        graph = rewritten(graph, PASSES)
-        made[mode] = Made(graph, cost(graph))
+        made[mode] = graph if one.per is None else _with_values(graph, dims)
     if not made:
         why = refused[0]
         raise GraphError([error(why.code, why.message, one.span, help=why.help)])

@@ -194,8 +194,9 @@ class Model:
     def graph(self) -> Graph:
         """Return the graph of the outputs and of the nodes of derivations."""
         results = {value_of(one.name): one.node for one in self.outputs}
-        derived = [node for one in self.derivations for node in one.nodes]
-        results |= {numbered(place): node for place, node in enumerate(derived)}
+        derived = dict.fromkeys(node for one in self.derivations for node in one.nodes)
+        others = [node for node in derived if node not in results.values()]
+        results |= {numbered(place): node for place, node in enumerate(others)}
         return Graph(self.name, results, self.names)
 
     @property
