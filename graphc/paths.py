@@ -12,7 +12,7 @@ _INDEX = "*"
 
 
 def family(holder: str) -> str:
-    """The path of what is in every step of a repeat: `layer.*`."""
+    """Return the path of what is in every step of a repeat: `layer.*`."""
     return f"{holder}.{_INDEX}"
 
 
@@ -21,22 +21,22 @@ def is_family(path: str) -> bool:
 
 
 def member(path: str, index: int | str) -> str:
-    """The path of one member of a family; any other as it is."""
+    """Return the path of one member of a family; any other as it is."""
     return path.replace(_INDEX, str(index), 1)
 
 
 def members(path: str, indices: Iterable[int]) -> list[str]:
-    """The paths of a family's members."""
+    """List the paths of a family's members."""
     return [member(path, index) for index in indices]
 
 
 def bare(path: str) -> str:
-    """The path without the index of a family: `layer.W`."""
+    """Return the path without the index of a family: `layer.W`."""
     return path.replace(f".{_INDEX}", "")
 
 
 def families(path: str) -> Iterator[tuple[str, int]]:
-    """The families that a path may be a member of, with its index."""
+    """Yield the families that a path may be a member of, with its index."""
     words = path.split(".")
     for place, word in enumerate(words):
         if word.isdigit():
@@ -44,22 +44,22 @@ def families(path: str) -> Iterator[tuple[str, int]]:
 
 
 def meet(one: str, other: str) -> bool:
-    """Are two paths the same, or one a member of the family that the other is?"""
+    """True if two paths are the same, or one is a member of the family that the other is."""
     parts = list(zip(one.split("."), other.split("."), strict=False))
     same = one.count(".") == other.count(".")
     return same and all(a == b or _INDEX in (a, b) for a, b in parts)
 
 
 def below(path: str, words: Sequence[str]) -> str | None:
-    """The path if it lies below these words: of a family, the member that they mean."""
+    """Return the path if it lies below these words: of a family, the member that they mean."""
     parts = path.split(".")
     pairs = zip(parts, words, strict=False)
     fits = all(a == b or (a == _INDEX and b.isdigit()) for a, b in pairs)
     return ".".join([*words, *parts[len(words) :]]) if fits and len(parts) > len(words) else None
 
 
-def grouped(paths: Sequence[str]) -> list[list[str]]:
-    """Paths one by one; families over the same index together, since their members alternate."""
+def group_by_index(paths: Sequence[str]) -> list[list[str]]:
+    """List paths one by one; families over the same index together: their members alternate."""
 
     def key(item: tuple[int, str]) -> int | str:
         place, path = item

@@ -18,7 +18,7 @@ import pytest
 from operation_references import CALLS as CALLS_OF
 from sampling import Call
 
-from graphc.ad.batch import batched
+from graphc.ad.batch import batch
 from graphc.ad.reverse import pullback
 from graphc.elaborate.build import elaborate
 from graphc.elaborate.names.model import Model
@@ -161,9 +161,9 @@ class Function:
             node: source(INPUT, f"all_{i}", node.type.with_shape((size, *node.shape)))
             for i, node in enumerate(chosen)
         }
-        new = batched(self.results, leading, size)
+        new = batch(self.results, leading, size)
         ends = [new.get(node, node) for node in self.results]
-        batch = computing(ends, [leading.get(node, node) for node in self.given])
+        stacked = computing(ends, [leading.get(node, node) for node in self.given])
         for count in counts:
             stacks = {n: slices_of(np.asarray(self.values[n]), count) for n in chosen}
             slices = [
@@ -179,7 +179,7 @@ class Function:
                 for k, (node, shape) in enumerate(zip(self.results, alone, strict=True))
             ]
             values = [stacks.get(n, self.values[n]) for n in self.given]
-            assert_close(batch(*values, **self.dims, S_=count), expected, 1e-10)
+            assert_close(stacked(*values, **self.dims, S_=count), expected, 1e-10)
 
 
 THREE, ONE, MANY = Dim.of(3), Dim.of(1), Dim.symbol("S_")
@@ -346,7 +346,7 @@ def test_a_loop_that_would_end_at_different_steps() -> None:
         start = inputs[2]
         leading = {start: source(INPUT, "all", start.type.with_shape((3,)))}
         with pytest.raises(Mismatch, match="the loop over t ends when"):
-            batched(results, leading, Dim.of(3))
+            batch(results, leading, Dim.of(3))
 
 
 # ---- axis maps -------------------------------------------------------------------------------
@@ -530,7 +530,7 @@ def test_what_is_shared_is_multiplied_once(text: str) -> None:
     with building():
         model = model_of(head + text)
         x, y = model.inputs[0].node, model.outputs[0].node
-        new = batched([y], {x: source(INPUT, "all", x.type.with_shape((7, 4, 3)))}, Dim.of(7))
+        new = batch([y], {x: source(INPUT, "all", x.type.with_shape((7, 4, 3)))}, Dim.of(7))
         heavy = [n for n in arguments_first([new[y]]) if n.op.name in ("matmul", "solution")]
         assert heavy
         assert all(arg.rank <= 2 for node in heavy for arg in node.args)
@@ -568,7 +568,7 @@ def test_jacobian(text: str) -> None:
         (y,) = (one.node for one in model.outputs)
         ends, (ct,) = pulled([y], inputs)
         seeds = source(COTANGENT, "seeds", ct.type.with_shape((y.type.size, *y.shape)))
-        new = batched(ends, {ct: seeds}, y.type.size)
+        new = batch(ends, {ct: seeds}, y.type.size)
         shape = tuple(axis.evaluate({}) for axis in y.shape)
         identity = np.eye(math.prod(shape)).reshape(-1, *shape)
         found = iter(computing([new[end] for end in ends], [*inputs, seeds])(x, w, identity))
@@ -587,7 +587,7 @@ def test_values_against_vmap(text: str) -> None:
         inputs = [one.node for one in model.inputs]
         (y,) = (one.node for one in model.outputs)
         several = source(INPUT, "several", inputs[0].type.with_shape((5, 2, 3)))
-        new = batched([y], {inputs[0]: several}, Dim.of(5))
+        new = batch([y], {inputs[0]: several}, Dim.of(5))
         if y in new:
             found = computing([new[y]], [several, inputs[1]])(x, w)
             expected = jax.vmap(JACOBIANS[text], (0, None))(x, w)

@@ -50,4 +50,4 @@ def test_what_lies_below_a_prefix() -> None:
 def test_families_over_one_index_stand_together() -> None:
     chosen = ["x", "layer.*.W", "layer.*.b", "y", "z", "other.*.W", "layer.*.c"]
     found = [["x"], ["layer.*.W", "layer.*.b"], ["y"], ["z"], ["other.*.W"], ["layer.*.c"]]
-    assert paths.grouped(chosen) == found
+    assert paths.group_by_index(chosen) == found

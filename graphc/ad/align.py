@@ -13,17 +13,17 @@ Axes = tuple[int | None, ...]
 
 
 def alignment(source: Node, results: Iterable[Node]) -> dict[Node, Axes]:
-    """How every node between a source and the results is aligned with the source.
+    """Map every node between a source and the results to its alignment with the source.
 
     Where axis a of the source has become axis k of the node, slice i of the node along k depends
     on slice i of the source along a alone: that part of the Jacobian is diagonal. A node that does
     not depend on the source is left out.
     """
-    return _aligned(results, {source: tuple(range(source.rank))}, ())
+    return _align(results, {source: tuple(range(source.rank))}, ())
 
 
 def mixing(source: Node, size: Dim, output: Node) -> Node:
-    """The first operation before the output that mixes the axis of this size of the source."""
+    """Find the first operation before the output that mixes the axis of this size of the source."""
     found = alignment(source, [output])
     axis = source.shape.index(size)
     for node in topological([output]):
@@ -32,7 +32,7 @@ def mixing(source: Node, size: Dim, output: Node) -> Node:
     return output
 
 
-def _aligned(
+def _align(
     results: Iterable[Node], start: Mapping[Node, Axes], given: Collection[Node]
 ) -> dict[Node, Axes]:
     found = dict(start)
@@ -57,12 +57,12 @@ def _aligned(
                 if arg in found
             ]
             if seen:
-                found[node] = _agreed(seen)
+                found[node] = _agree(seen)
     return found
 
 
 def _axes_of_rule(node: Node) -> AxisMap:
-    """Which axis of a ruled node each axis of its value and of its ruled arguments becomes.
+    """Return what axis of a ruled node each axis of its value and ruled arguments becomes.
 
     Its derivative is what the rules say: an axis is one to one where every one of them has it so.
     What the rules capture has no derivative by them.
@@ -78,17 +78,17 @@ def _axes_of_rule(node: Node) -> AxisMap:
         if rule.pushed is not None:
             moving = rule.tangents[number]
             said += [a for n, a in alignment(moving, [rule.pushed]).items() if n is rule.pushed]
-        maps.append(_agreed(said) if said else (None,) * place.rank)
+        maps.append(_agree(said) if said else (None,) * place.rank)
     return tuple(maps)
 
 
-def _agreed(found: Iterable[Axes]) -> Axes:
-    """The axes on which all agree."""
+def _agree(found: Iterable[Axes]) -> Axes:
+    """Keep the axes on which all agree."""
     return tuple(axes[0] if len(set(axes)) == 1 else None for axes in zip(*found, strict=True))
 
 
 def _ends(node: Node, found: Mapping[Node, Axes]) -> list[Axes | None]:
-    """The alignment of a loop's results: that of carried values holds in every step."""
+    """Align a loop's results: the alignment of carried values holds in every step."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
     fixed = {n: found[n] for n in outer if n in found}
@@ -101,9 +101,9 @@ def _ends(node: Node, found: Mapping[Node, Axes]) -> list[Axes | None]:
         if initial in found
     }
     while True:
-        inside = _aligned(loop.results, fixed | carried, {*outer, *loop.bound})
+        inside = _align(loop.results, fixed | carried, {*outer, *loop.bound})
         after = {
-            c: _agreed([carried[c], inside[n]] if c in carried else [inside[n]])
+            c: _agree([carried[c], inside[n]] if c in carried else [inside[n]])
             for c, n in zip(loop.carried, loop.nexts, strict=True)
             if n in inside
         }
@@ -118,7 +118,7 @@ def _ends(node: Node, found: Mapping[Node, Axes]) -> list[Axes | None]:
 
 
 def _without(axis: int | None, taken: int) -> int | None:
-    """An axis once another is taken away: the steps of a loop run along that."""
+    """Renumber an axis once another is taken away: the steps of a loop run along that."""
     return None if axis is None or axis == taken else axis - (axis > taken)
 
 

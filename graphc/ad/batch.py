@@ -27,14 +27,14 @@ from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import broadcast_to, filled, full_array
 
 
-def batched(
+def batch(
     results: Iterable[Node],
     leading: Mapping[Node, Node],
     size: Dim,
     given: Collection[Node] = (),
     among: Container[Node] | None = None,
 ) -> dict[Node, Node]:
-    """What the results reach, with a leading axis of `size` wherever it depends on `leading`.
+    """Give what the results reach a leading axis of `size` wherever it depends on `leading`.
 
     `leading` maps nodes to what stands for them, of shape (size, *shape), also nodes inside loops.
     The answer has those and every node that depends on them, or of these such as are `among` some;
@@ -48,12 +48,12 @@ def batched(
     for node in arguments_first(results, {*given, *leading}):
         if _depends(node, new) if among is None else _is_among(node, among):
             with stamped(node.origin, node.index[0]):
-                new[node] = batched_node(node, new, leading, size, among)
+                new[node] = batch_node(node, new, leading, size, among)
     return new
 
 
 def _is_among(node: Node, among: Container[Node]) -> bool:
-    """Is it one of these nodes, or a loop with one of them in its step?"""
+    """True for one of these nodes, or a loop with one of them in its step."""
     if node.op is not LOOP:
         return node in among
     loop: Loop = node.attrs["loop"]
@@ -61,7 +61,7 @@ def _is_among(node: Node, among: Container[Node]) -> bool:
 
 
 def _depends(node: Node, known: Container[Node]) -> bool:
-    """Does the value depend on the batch? All positions take the same steps."""
+    """True if the value depends on the batch; all positions take the same steps."""
     if node.op is RESULT and node.attrs["number"] == STEPS:
         return False
     if any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args)):
@@ -70,28 +70,28 @@ def _depends(node: Node, known: Container[Node]) -> bool:
     return any(n in known or _depends(n, known) for n in inside)
 
 
-def batched_node(
+def batch_node(
     node: Node,
     new: Mapping[Node, Node],
     leading: Mapping[Node, Node],
     size: Dim,
     among: Container[Node] | None = None,
 ) -> Node:
-    """A node with a leading axis, of those of its arguments in `new` that have it."""
+    """Batch a node: its arguments in `new` have a leading axis already."""
     if node.op is LOOP:
-        return _batched_loop(node, new, leading, size, among)
+        return _batch_loop(node, new, leading, size, among)
     if node.op is RESULT:
-        return _batched_result(node, new[node.args[0]], size)
+        return _batch_result(node, new[node.args[0]], size)
     if node.op is RULED:
         return new[node.args[0]]
     assert node.op.batch is not None, node
     args = tuple(new.get(arg, arg) for arg in node.args)
     leads = tuple(arg in new for arg in node.args)
-    return typed(node.op.batch(node, args, leads, size), _led(node.type, size))
+    return with_type(node.op.batch(node, args, leads, size), _with_lead(node.type, size))
 
 
-def typed(node: Node, type: Type) -> Node:
-    """The node with a shape written as in the type: equal dims need not be written alike."""
+def with_type(node: Node, type: Type) -> Node:
+    """Write the node's shape as in the type: equal dims need not be written alike."""
     if node.type == type:
         return node
     assert node.type.dtype == type.dtype, (node, type)
@@ -99,25 +99,25 @@ def typed(node: Node, type: Type) -> Node:
     return intern(node.op, node.args, node.attrs, type, node.salt)
 
 
-def _led(type: Type, size: Dim) -> Type:
+def _with_lead(type: Type, size: Dim) -> Type:
     return type.with_shape((size, *type.shape))
 
 
-def _repeated(node: Node, size: Dim) -> Node:
+def _repeat(node: Node, size: Dim) -> Node:
     return broadcast_to(node, shape=(size, *node.shape))
 
 
 # ---- loops -----------------------------------------------------------------------------------
 
 
-def _batched_loop(
+def _batch_loop(
     node: Node,
     new: Mapping[Node, Node],
     leading: Mapping[Node, Node],
     size: Dim,
     among: Container[Node] | None,
 ) -> Node:
-    """The loop that takes the steps of all positions at once."""
+    """Build the loop that takes the steps of all positions at once."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
     if among is None:
@@ -132,9 +132,11 @@ def _batched_loop(
             "position of a batch to the next",
             "leave out `until`",
         )
-    inside = {n: bound(n.attrs["name"], _led(n.type, size)) for n in loop.bound if n in moving}
+    inside = {
+        n: bound(n.attrs["name"], _with_lead(n.type, size)) for n in loop.bound if n in moving
+    }
     outside = {n: new[n] for n in outer if n in new}
-    stepped = batched(loop.roots, {**leading, **outside, **inside}, size, outer, among)
+    stepped = batch(loop.roots, {**leading, **outside, **inside}, size, outer, among)
     made = replace(
         loop,
         carried=tuple(inside.get(n, n) for n in loop.carried),
@@ -143,7 +145,7 @@ def _batched_loop(
             for e in loop.elements
         ),
         nexts=tuple(
-            stepped.get(n) or (_repeated(n, size) if c in inside else n)
+            stepped.get(n) or (_repeat(n, size) if c in inside else n)
             for c, n in zip(loop.carried, loop.nexts, strict=True)
         ),
         collected=tuple(stepped.get(n, n) for n in loop.collected),
@@ -161,33 +163,33 @@ def _batched_loop(
 
 
 def _steps(steps: Node | None, new: Mapping[Node, Node]) -> Node | None:
-    """The number of steps that a loop is to take, of the loop that stands for another."""
+    """Return the number of steps that a loop is to take, from the loop that replaces another."""
     if steps is None or steps.op is not RESULT:
         return steps
     return result(new.get(steps.args[0], steps.args[0]), STEPS)
 
 
 def _start(node: Node, size: Dim) -> Node:
-    """What a carried value starts from; zeros that a sum grows in are an array of their own."""
+    """Batch what a carried value starts from; a constant is an array of its own, to be added to."""
     constant = node.value if node.op is not full_array else node.attrs["value"]
     if isinstance(constant, float):
         return filled(constant, (size, *node.shape))
-    return _repeated(node, size)
+    return _repeat(node, size)
 
 
-def _batched_result(node: Node, loop: Node, size: Dim) -> Node:
-    """An end of a loop; what is collected has the leading axis second, behind that of steps."""
+def _batch_result(node: Node, loop: Node, size: Dim) -> Node:
+    """Batch an end of a loop; what is collected has the leading axis second, behind the steps."""
     number: int = node.attrs["number"]
     end = result(loop, number)
     if end.rank == node.rank:
-        return _repeated(end, size)
+        return _repeat(end, size)
     return first(end, 1) if number >= len(loop.attrs["loop"].carried) else end
 
 
 def _moving(
     node: Node, known: Container[Node], leading: Container[Node]
 ) -> tuple[Container[Node], Container[Node]]:
-    """The bound nodes of a loop that depend on what is known to, and all such nodes of its body.
+    """Return the bound nodes of a loop that depend on `known`, and all such nodes of its body.
 
     A carried value that comes to depend in some step does from the start.
     """

@@ -1,4 +1,4 @@
-"""What a graph costs: multiply-adds, and elements of arrays that are written."""
+"""The cost of a graph: multiply-adds, and elements of arrays that are written."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Cost:
 
     @property
     def work(self) -> Dim:
-        """Multiply-adds that would take about as long."""
+        """Return the multiply-adds that would take about as long."""
         return self.multiply_adds + self.written * WRITTEN
 
     def typical(self, dims: Mapping[str, int] | None = None) -> int:
-        """The work, with 32 for each dim that is not given."""
+        """Estimate the work, with 32 for each dim that is not given."""
         known = dims or {}
         work = self.work
         return estimated(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
 def cost(graph: Graph) -> Cost:
-    """The cost of a graph's nodes; what only changes how memory is seen is free."""
+    """Sum the cost of a graph's nodes; what only changes how memory is seen is free."""
     return _total(graph.nodes)
 
 

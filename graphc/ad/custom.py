@@ -14,15 +14,15 @@ Pullback = Callable[..., dict[Node, Adjoint]]
 
 
 def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]:
-    """The cotangents of a ruled node's arguments; those without a vjp by transposing the jvp."""
+    """Return the cotangents of a ruled node's arguments; without a vjp by transposing the jvp."""
     rule: Rule = node.attrs["rule"]
-    start = _placed(rule, node)
+    start = _substitution(rule, node)
     flown = [one for one in rule.pulled if one is not None]
     new = rebuild(flown, with_args, start | {rule.cotangent: ct})
     transposed: Mapping[Node, Adjoint] = {}
     if rule.pushed is not None and None in rule.pulled:
         pushed = rebuild([rule.pushed], with_args, start | {t: t for t in rule.tangents})
-        transposed = pullback([(pushed[rule.pushed], ct)], rule.tangents, given=_given(node))
+        transposed = pullback([(pushed[rule.pushed], ct)], rule.tangents, given=_boundary(node))
     pulled: list[Node | None] = []
     for one, tangent in zip(rule.pulled, rule.tangents or rule.places, strict=True):
         if one is not None:
@@ -33,13 +33,13 @@ def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]
 
 
 def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -> list[Node]:
-    """The terms of a ruled node's tangent; without a jvp by transposing the vjp."""
+    """Return the terms of a ruled node's tangent; without a jvp by transposing the vjp."""
     rule: Rule = node.attrs["rule"]
     terms = [tangents[0]] if tangents[0] is not None else []
     moving = dict(zip(rule.places, tangents[1 : 1 + len(rule.places)], strict=True))
     if not any(moving.values()):
         return terms
-    start = _placed(rule, node)
+    start = _substitution(rule, node)
     if rule.pushed is not None:
         given = {
             t: broadcast_to(0.0, shape=t.shape) if tangent is None else tangent
@@ -60,12 +60,12 @@ def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -
         for one, place in zip(rule.pulled, rule.places, strict=True)
         if one is not None and moving[place] is not None
     ]
-    adjoints = pullback(seeds, [rule.cotangent], given=_given(node))
+    adjoints = pullback(seeds, [rule.cotangent], given=_boundary(node))
     return [*terms, adjoints[rule.cotangent].value] if rule.cotangent in adjoints else terms
 
 
-def _placed(rule: Rule, node: Node) -> dict[Node, Node]:
-    """The value and the arguments in the places that stand for them; what is captured as it is."""
+def _substitution(rule: Rule, node: Node) -> dict[Node, Node]:
+    """Map the places of a rule to the value and arguments; what is captured stays."""
     arguments = node.args[1 : 1 + len(rule.places)]
     captured = node.args[1 + len(rule.places) :]
     return {rule.value: node, **dict(zip(rule.places, arguments, strict=True))} | {
@@ -73,5 +73,5 @@ def _placed(rule: Rule, node: Node) -> dict[Node, Node]:
     }
 
 
-def _given(node: Node) -> set[Node]:
+def _boundary(node: Node) -> set[Node]:
     return {node, *node.args}

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.ad.custom import push_rule
 from graphc.ad.forward_loops import push_loop
-from graphc.ad.holding import released
-from graphc.ad.reverse import fitted, pullback, reached_from
+from graphc.ad.holding import release_holds
+from graphc.ad.reverse import fit_cotangent, float_descendants, pullback
 from graphc.ir.graph import Node, dag, stamped, topological
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ir.types import same_shape
@@ -21,7 +21,7 @@ def pushforward(
     given: Collection[Node] = (),
     moving: dict[Node, Node] | None = None,
 ) -> dict[Node, Node]:
-    """The tangent of every node between the seeded nodes and the results, in the order computed.
+    """Build the tangent of every node between the seeds and the results, in topological order.
 
     A seed is a node with its tangent. In topological order,
 
@@ -34,7 +34,7 @@ def pushforward(
     """
     moving = {} if moving is None else moving
     results = list(results)
-    active = reached_from(dag(results, given=set(given)), seeds)
+    active = float_descendants(dag(results, given=set(given)), seeds)
     tangents: dict[Node, Node] = {}
     pushed: dict[Node, Sequence[Node | None]] = {}
     for node in topological(results, set(given)):
@@ -47,19 +47,19 @@ def pushforward(
                 continue
             terms = [seeds[node]] if node in seeds else []
             if node not in given:
-                terms += _pushed(node, tangents, pushed)
+                terms += _push(node, tangents, pushed)
             if terms:
-                tangents[node] = total([_stretched(term, node) for term in terms])
+                tangents[node] = total([_stretch(term, node) for term in terms])
     if any(node.op is RULED for node in active):
-        new = released(tangents.values())
+        new = release_holds(tangents.values())
         tangents = {node: new.get(tangent, tangent) for node, tangent in tangents.items()}
     return tangents
 
 
-def _pushed(
+def _push(
     node: Node, tangents: Mapping[Node, Node], loops: Mapping[Node, Sequence[Node | None]]
 ) -> list[Node]:
-    """The terms of a node's tangent that come from its arguments."""
+    """Return the terms of a node's tangent that come from its arguments."""
     if node.op is RESULT:
         number = node.attrs["number"]
         found = loops.get(node.args[0], ())
@@ -71,12 +71,12 @@ def _pushed(
     if node.op is RULED:
         return push_rule(moving, node, pullback)
     if node.op.jvp is None:
-        return [_transposed(node, moving)]
+        return [_transpose(node, moving)]
     return list(node.op.jvp(moving, node))
 
 
-def _transposed(node: Node, tangents: Sequence[Node | None]) -> Node:
-    """∂node · tangents from the pullback alone, by pulling back twice.
+def _transpose(node: Node, tangents: Sequence[Node | None]) -> Node:
+    """Return ∂node · tangents by the pullback alone: it is pulled back itself.
 
     The pullback c ↦ Jᵀc is linear in its cotangent c, so its own pullback by c at the tangents is
     J · tangents, and does not contain c any more (Townsend 2017, "A new trick for calculating
@@ -85,7 +85,7 @@ def _transposed(node: Node, tangents: Sequence[Node | None]) -> Node:
     cotangent = bound("cotangent", node.type)
     pulled = node.op.vjp(cotangent, node)
     seeds = [
-        (fitted(value, arg), tangent)
+        (fit_cotangent(value, arg), tangent)
         for arg, value, tangent in zip(node.args, pulled, tangents, strict=True)
         if value is not None and tangent is not None
     ]
@@ -95,7 +95,7 @@ def _transposed(node: Node, tangents: Sequence[Node | None]) -> Node:
     return broadcast_to(0.0, shape=node.shape)
 
 
-def _stretched(term: Node, node: Node) -> Node:
-    """A term in the shape of the node: an operand that was stretched has a smaller tangent."""
+def _stretch(term: Node, node: Node) -> Node:
+    """Broadcast a term to the node's shape: an operand that was stretched has a smaller tangent."""
     assert term.type.dtype == "float", (term, node)
     return term if same_shape(term.shape, node.shape) else broadcast_to(term, shape=node.shape)

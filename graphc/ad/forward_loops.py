@@ -18,7 +18,7 @@ def push_loop(
     moving: dict[Node, Node],
     pushforward: Pushforward,
 ) -> list[Node | None]:
-    """The tangents of a loop's results (by number) from those of its arguments.
+    """Return the tangents of a loop's results (by number) from those of its arguments.
 
     With G the tangent of the carried values, each step does G = ∂step/∂carried · G + … beside its
     own work. The loop that does both takes the place of the loop itself (`merge_loops`).

@@ -40,35 +40,37 @@ class Split:
 
 @verified
 def value(asked: Request) -> Graph:
-    """The outputs alone."""
+    """Build the graph of the outputs alone."""
     return Graph(asked.name, values(asked.outputs), asked.names)
 
 
 @verified
 def gradient(asked: Request) -> Graph:
-    """The gradients of a scalar output by path, perhaps with its value first."""
-    return _pulled(asked, [(asked.output[1], as_node(1.0))])
+    """Build the gradients of a scalar output by path, perhaps with its value first."""
+    return _pull_back(asked, [(asked.output[1], as_node(1.0))])
 
 
 @verified
 def products(asked: Request) -> Graph:
-    """The outputs, and their cotangents (new sources, by output) pulled back to the paths."""
+    """Build the outputs, and their cotangents (new sources, by output) pulled back to the paths."""
     outputs = asked.outputs.items()
-    return _pulled(asked, [(node, source(COTANGENT, name, node.type)) for name, node in outputs])
+    return _pull_back(asked, [(node, source(COTANGENT, name, node.type)) for name, node in outputs])
 
 
-def _pulled(asked: Request, seeds: Sequence[tuple[Node, Node]]) -> Graph:
-    """What cotangents of outputs come to by path."""
+def _pull_back(asked: Request, seeds: Sequence[tuple[Node, Node]]) -> Graph:
+    """Build the graph that pulls cotangents of outputs back to the paths."""
     adjoints = pullback(seeds, [family_of(node) for node in asked.wrt.values()])
     results = values(asked.outputs if asked.with_values else {})
     results |= {gradient_by(path): adjoint_of(adjoints, node) for path, node in asked.wrt.items()}
-    spoken = labels(adjoints.values(), asked.names)
-    return Graph(asked.name, results, asked.names, tuple(adjoints.values()), spoken)
+    texts = labels(adjoints.values(), asked.names)
+    return Graph(asked.name, results, asked.names, tuple(adjoints.values()), texts)
 
 
 @verified
-def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]) -> Graph:
-    """Both halves of reverse mode: the outputs, and the gradients for cotangents of them."""
+def build_halves(
+    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
+) -> Graph:
+    """Build both halves of reverse mode: outputs, and gradients for cotangents of them."""
     cotangents = {
         name: source(COTANGENT, name, node.type)
         for name, node in outputs.items()
@@ -78,28 +80,28 @@ def both(outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[No
     adjoints = pullback(seeds, list(wrt.values()))
     results = values(outputs)
     results |= {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
-    spoken = labels(adjoints.values(), names)
-    return Graph("", results, names, tuple(adjoints.values()), spoken, Role.HALVES)
+    texts = labels(adjoints.values(), names)
+    return Graph("", results, names, tuple(adjoints.values()), texts, Role.HALVES)
 
 
 @verified
-def moved(
+def perturb(
     outputs: Mapping[str, Node], nodes: Mapping[str, Node], names: Mapping[Node, str]
 ) -> Graph:
-    """The outputs, with a new source added to each of these nodes as soon as it is computed."""
+    """Build the outputs with a new source added to each of these nodes: its perturbation."""
     paths = {node: path for path, node in nodes.items()}
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def add_source(node: Node, args: tuple[Node, ...]) -> Node:
         value = with_args(node, args)
         return value + source(TANGENT, paths[node], node.type) if node in paths else value
 
-    new = rebuild(outputs.values(), replaced)
+    new = rebuild(outputs.values(), add_source)
     called = {new[node]: name for node, name in names.items() if node in new}
     return Graph("moved", values({name: new[node] for name, node in outputs.items()}), called)
 
 
 def values(outputs: Mapping[str, Node]) -> dict[ResultKey, Node]:
-    """Outputs as results."""
+    """Key outputs as results."""
     return {value_of(name): node for name, node in outputs.items()}
 
 
@@ -109,7 +111,7 @@ def _halves(split: Split) -> tuple[Graph, Graph]:
 
 @verifying(_halves)
 def cut(graph: Graph, fast: bool = False) -> Split:
-    """The two halves of a graph: what the outputs need is forward's.
+    """Split a graph in two halves: forward has what the outputs need.
 
     Backward computes the rest from the cotangents and from those forward nodes that it reads,
     which are cached. A `fast` module computes what depends on the dims alone once for each half.
@@ -118,8 +120,8 @@ def cut(graph: Graph, fast: bool = False) -> Split:
     rest = {key: node for key, node in graph.results.items() if key not in outputs}
     forward = Graph("forward", outputs, graph.names, role=Role.FORWARD)
     backward = replace(graph, name="backward", results=rest, role=Role.BACKWARD)
-    made = set(_changing(forward) if fast else dag(forward.results.values()))
-    return Split(forward, backward, _read_by(backward, made))
+    made = set(_depending_on_sources(forward) if fast else dag(forward.results.values()))
+    return Split(forward, backward, _residuals(backward, made))
 
 
 def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
@@ -131,7 +133,7 @@ def adjoint_of(adjoints: Mapping[Node, Adjoint], node: Node) -> Node:
 
 
 def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
-    """For each differentiated node its name, or that of the named node that it is a part of."""
+    """Name each differentiated node, else by the named node that it is a part of."""
     found: dict[Node, str] = {}
     for adjoint in adjoints:
         for term in adjoint.terms:
@@ -142,8 +144,8 @@ def labels(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node,
     return found
 
 
-def _changing(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph that depend on its sources, and its loops."""
+def _depending_on_sources(graph: Graph) -> Iterator[Node]:
+    """Yield the nodes of a graph that depend on its sources, and its loops."""
     found: set[Node] = set()
     for node in graph.nodes:
         if node.op in (*SOURCES, LOOP) or any(arg in found for arg in node.args):
@@ -151,8 +153,8 @@ def _changing(graph: Graph) -> Iterator[Node]:
             yield node
 
 
-def _read_by(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
-    """The forward nodes that backward needs, in order of their making.
+def _residuals(backward: Graph, forward: set[Node]) -> tuple[Node, ...]:
+    """Return the residuals: the forward nodes that backward reads, by index.
 
     Numbers, constant arrays and views cost little: backward makes them again.
     """

@@ -1,4 +1,4 @@
-"""What rules hold constant in a value, and its release in derivatives."""
+"""Holds: what rules keep constant in a value, and its release in derivatives."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Form = tuple[Node, int]
 """A node, and the holds below it that it keeps: a bit for each."""
 
 
-def released(values: Iterable[Node]) -> dict[Node, Node]:
-    """Derivatives in which what was held is as it was: they may be differentiated by it again.
+def release_holds(values: Iterable[Node]) -> dict[Node, Node]:
+    """Release what rules hold in derivatives: these may be differentiated by it again.
 
     A port with a rule is held in the value, so that the rule alone carries its derivative. A
     derivative by another port still depends on it. In the value of a ruled node its own ports stay
@@ -30,24 +30,24 @@ def released(values: Iterable[Node]) -> dict[Node, Node]:
         return {}
     bits = {node.args[0]: bit for node, bit in _holds(reads).items()}
 
-    def wanted(node: Node, kept: int) -> Form:
+    def form_of(node: Node, kept: int) -> Form:
         return node, kept & reads[node]
 
-    def inside(form: Form) -> list[Form]:
+    def parts_of(form: Form) -> list[Form]:
         node, kept = form
         parts = _parts(node)
         if node.op is not RULED:
-            return [wanted(part, kept) for part in parts]
+            return [form_of(part, kept) for part in parts]
         rule: Rule = node.attrs["rule"]
         own = (bits.get(place, 0) for place in node.args[1 : 1 + len(rule.places)])
-        first = wanted(parts[0], reduce(or_, own, kept))
-        return [first, *(wanted(part, kept) for part in parts[1:])]
+        first = form_of(parts[0], reduce(or_, own, kept))
+        return [first, *(form_of(part, kept) for part in parts[1:])]
 
     found: dict[Form, Node] = {}
-    pending = [wanted(node, 0) for node in values]
+    pending = [form_of(node, 0) for node in values]
     while pending:
         form = pending[-1]
-        missing = [one for one in inside(form) if one not in found]
+        missing = [one for one in parts_of(form) if one not in found]
         if form in found:
             pending.pop()
         elif not reads[form[0]]:
@@ -56,15 +56,15 @@ def released(values: Iterable[Node]) -> dict[Node, Node]:
             pending += missing
         else:
             node, kept = pending.pop()
-            parts = [found[one] for one in inside(form)]
+            parts = [found[one] for one in parts_of(form)]
             free = node.op is hold and not kept & bits[node.args[0]]
-            spoken = {n: found.get(wanted(n, kept), n) for n in _spoken(node) if n in reads}
-            found[form] = parts[0] if free else _of(node, parts, spoken)
+            named = {n: found.get(form_of(n, kept), n) for n in _adjoint_nodes(node) if n in reads}
+            found[form] = parts[0] if free else _with_parts(node, parts, named)
     return {node: new for (node, kept), new in found.items() if not kept}
 
 
 def _reads(values: Iterable[Node]) -> dict[Node, int]:
-    """Of every node, also inside loops and rules, the holds below it: a bit for each."""
+    """Map every node, also inside loops and rules, to the holds below it: a bit for each."""
     reads: dict[Node, int] = {}
     count = 0
     pending = list(values)
@@ -84,13 +84,13 @@ def _reads(values: Iterable[Node]) -> dict[Node, int]:
 
 
 def _holds(reads: Mapping[Node, int]) -> dict[Node, int]:
-    """The bit of each hold, in the order in which they were found."""
+    """Number the holds in the order in which they were found: a bit for each."""
     holds = [node for node in reads if node.op is hold]
     return {node: 1 << number for number, node in enumerate(holds)}
 
 
 def _parts(node: Node) -> tuple[Node, ...]:
-    """What a node is made of: of a loop its body, and of a ruled node its rules, too."""
+    """Return the nodes that make up a node: of a loop its body, of a ruled node its rules, too."""
     if node.op is LOOP:
         loop: Loop = node.attrs["loop"]
         return (*node.args[: len(node.args) - len(arguments(node)[2])], *loop.roots)
@@ -100,13 +100,13 @@ def _parts(node: Node) -> tuple[Node, ...]:
     return node.args
 
 
-def _of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node:
-    """The node of other parts; `spoken` are those that the adjoints of a loop speak of."""
+def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> Node:
+    """Rebuild a node of other parts; `named` maps the nodes that the adjoints of a loop name."""
     if tuple(parts) == _parts(node):
         return node
     with stamped(node.origin, node.index[0]):
         if node.op is LOOP:
-            return _loop_of(node, parts, spoken)
+            return _loop_with_parts(node, parts, named)
         if node.op is RULED:
             rule: Rule = node.attrs["rule"]
             stated = iter(parts[1 + len(rule.places) :])
@@ -119,7 +119,7 @@ def _of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node:
         return with_args(node, tuple(parts))
 
 
-def _loop_of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node:
+def _loop_with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> Node:
     loop: Loop = node.attrs["loop"]
     carried, elements = len(loop.carried), len(loop.elements)
     steps = parts[carried + elements] if limit(node) is not None else None
@@ -129,13 +129,13 @@ def _loop_of(node: Node, parts: list[Node], spoken: Mapping[Node, Node]) -> Node
         nexts=tuple(roots[:carried]),
         collected=tuple(roots[carried : carried + len(loop.collected)]),
         until=None if loop.until is None else roots[-1],
-        adjoints=moved_adjoints(loop.adjoints, spoken),
+        adjoints=moved_adjoints(loop.adjoints, named),
     )
     return make_loop(moved, parts[:carried], parts[carried : carried + elements], steps)
 
 
-def _spoken(node: Node) -> Iterable[Node]:
-    """The nodes that the adjoints of a loop speak of."""
+def _adjoint_nodes(node: Node) -> Iterable[Node]:
+    """Yield the nodes that the adjoints of a loop name."""
     loop = node.attrs.get("loop") if node.op is LOOP else None
     for adjoint in loop.adjoints if loop else ():
         yield from (adjoint.of, adjoint.value)

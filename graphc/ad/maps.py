@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
-from graphc.ad.batch import batched
+from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first, stamped, with_args
@@ -27,18 +27,18 @@ from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import arange, broadcast_to
 
 
-def side_by_side(
+def vectorise_maps(
     results: Iterable[Node], count: Dim, wrt: Collection[Node] = ()
 ) -> dict[Node, Node]:
-    """Map what the results reach: loops of so many steps that carry nothing become operations.
+    """Vectorise the maps that results reach: loops of `count` steps that carry nothing.
 
     So a position of the axis that they run along is a position of arrays, as everywhere else.
     What is derived by stays what it is.
     """
-    return _mapped(results, {node: node for node in wrt}, count)
+    return _vectorise(results, {node: node for node in wrt}, count)
 
 
-def _mapped(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) -> dict[Node, Node]:
+def _vectorise(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) -> dict[Node, Node]:
     new = dict(known)
     stacks: dict[Node, list[Node]] = {}
     for node in arguments_first(results, new):
@@ -47,7 +47,7 @@ def _mapped(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) -> 
                 loop = _with_body(node, new, count)
                 found = _stacks(node, loop, new, count)
                 if found is None:
-                    new[node] = _made(node, loop, new)
+                    new[node] = _rebuild_loop(node, loop, new)
                 else:
                     stacks[node] = found
             elif node.op is RESULT and node.args[0] in stacks:
@@ -60,11 +60,11 @@ def _mapped(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) -> 
 
 
 def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
-    """The loop of a node on new arguments, with the maps in its body taken side by side."""
+    """Return the loop of a node on new arguments, with the maps in its body vectorised."""
     loop: Loop = node.attrs["loop"]
     _, _, outer = arguments(node)
     inside = {n: n for n in loop.bound} | {n: new[n] for n in outer}
-    moved = _mapped(loop.roots, inside, count)
+    moved = _vectorise(loop.roots, inside, count)
     return replace(
         loop,
         nexts=tuple(moved[n] for n in loop.nexts),
@@ -74,7 +74,7 @@ def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
     )
 
 
-def _made(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
+def _rebuild_loop(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
     initials, sources, _ = arguments(node)
     steps = limit(node)
     limits = None if steps is None else new[steps]
@@ -82,7 +82,7 @@ def _made(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
 
 
 def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> list[Node] | None:
-    """What a loop collects, computed for all steps at once; None where it is no such map.
+    """Compute what a loop collects for all steps at once; None where it is no such map.
 
     The derivatives that a user states are of one step, and stay in it.
     """
@@ -103,5 +103,5 @@ def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> lis
             leading[one] = arange(n=count) * factor + (offset + loop.first * factor)
         elif mentions(one, loop.index) or (one.op not in (LOOP, RESULT) and one.op.batch is None):
             return None
-    found = batched(loop.collected, leading, count)
+    found = batch(loop.collected, leading, count)
     return [found.get(n) or broadcast_to(n, shape=(count, *n.shape)) for n in loop.collected]

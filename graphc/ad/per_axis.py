@@ -1,4 +1,4 @@
-"""What each position of an axis contributes: sums over the axis that are not taken.
+"""Contributions of each position of an axis: sums over the axis that are not taken.
 
 A node is *apart* along an axis of length P if slice p of it depends on position p of the data
 alone. A sum of such slices over p is what the positions contribute to it; everything that is
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from graphc.ad.batch import batched
+from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, arguments_first, as_node, dag, topological
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
@@ -63,16 +63,16 @@ class Trace:
     contributions: dict[Node, Node] = field(default_factory=dict)
 
     def rows(self, node: Node) -> Node:
-        """What each position contributes to a node, with the positions first."""
+        """Return what each position contributes to a node, with the positions first."""
         if node in self.apart:
             return _first(node, self.apart[node], self.per)
         if node not in self.summed:
-            raise mixed(node, self.per)
-        return batched([node], self.contributions, self.per, among=self.summed)[node]
+            raise mixing_error(node, self.per)
+        return batch([node], self.contributions, self.per, among=self.summed)[node]
 
 
-def mixed(node: Node, per: Dim) -> Mismatch:
-    """The refusal, which names the operation that mixes the axis."""
+def mixing_error(node: Node, per: Dim) -> Mismatch:
+    """Build the refusal, which names the operation that mixes the axis."""
     what = "a rule" if node.op in (RULED, hold) else f"`{node.op.name}`"
     where_ = "" if node.origin is None else f", here: `{' '.join(node.origin.span.text.split())}`"
     return Mismatch(
@@ -93,7 +93,9 @@ def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -
             _trace_end(found, node)
         elif node.op is RULED:
             if node.args[0] in found.summed and not found.linear:
-                raise mixed(node, found.per)  # its rule is for the sum, not for what it is made of
+                raise mixing_error(
+                    node, found.per
+                )  # its rule is for the sum, not for what it is made of
             _copy(found, node.args[0], node)
         else:
             _trace_node(found, node)
@@ -115,16 +117,16 @@ def _trace_node(found: Trace, node: Node) -> None:
         found.moving.add(node)
     if any(arg in found.summed for arg in moving):
         if not found.linear and node.op in (plus, minus):
-            found.contributions[node] = _shared(found, node)
+            found.contributions[node] = _share(found, node)
         elif not found.linear and not _linear_in(node, moving, found.summed):
-            raise mixed(_mixer(found, node), found.per)
+            raise mixing_error(_mixer(found, node), found.per)
         for arg in moving:
             if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
-                found.contributions[arg] = _spread_out(arg, found.apart[arg], found.per)
+                found.contributions[arg] = _spread(arg, found.apart[arg], found.per)
         found.summed.add(node)
         return
     places = {
-        slot: _moved(node, slot, found.apart[arg], found.per)
+        slot: _axis_in_result(node, slot, found.apart[arg], found.per)
         for slot, arg in enumerate(node.args)
         if arg in found.apart and (arg in moving or not found.linear)
     }
@@ -139,25 +141,25 @@ def _trace_node(found: Trace, node: Node) -> None:
         return
     whole = [arg for arg in moving if arg in found.apart]
     if not whole or any(places[node.args.index(arg)] is not None for arg in whole):
-        raise mixed(node, found.per)
+        raise mixing_error(node, found.per)
     if node.op in _SUMS:
         found.contributions[node] = _SUMS[node.op](found, node)
     elif found.linear or node.op.structure == "linear":
         for arg in whole:
-            found.contributions[arg] = _spread_out(arg, found.apart[arg], found.per)
+            found.contributions[arg] = _spread(arg, found.apart[arg], found.per)
     else:
-        raise mixed(node, found.per)
+        raise mixing_error(node, found.per)
     found.summed.add(node)
 
 
-def _shared(found: Trace, node: Node) -> Node:
-    """A sum in which a term may be of no position: each position has an equal share of that."""
+def _share(found: Trace, node: Node) -> Node:
+    """Add the contributions of terms; one of no position is shared equally among all."""
     rows = []
     for arg in node.args:
         if arg in found.summed:
             rows.append(found.rows(arg))
         elif any(found.per in below.shape for below in arguments_first([arg])):
-            raise mixed(_mixer(found, node), found.per)
+            raise mixing_error(_mixer(found, node), found.per)
         else:
             whole = broadcast_to(arg, shape=(found.per, *arg.shape))
             rows.append(whole / as_node(found.per))
@@ -166,7 +168,7 @@ def _shared(found: Trace, node: Node) -> Node:
 
 
 def _mixer(found: Trace, node: Node) -> Node:
-    """What put the positions together: the node itself, or what it reads if it has the axis."""
+    """Find what put the positions together: the node, or what it reads if it has the axis."""
     while found.per in node.shape:
         before = [arg for arg in node.args if arg in found.summed and arg in found.moving]
         if not before:
@@ -176,7 +178,7 @@ def _mixer(found: Trace, node: Node) -> Node:
 
 
 def _linear_in(node: Node, moving: Collection[Node], summed: Collection[Node]) -> bool:
-    """Is a node linear in its moving arguments together, and zero where they are?"""
+    """True if a node is linear in its moving arguments together, and zero where they are."""
     if not all(arg in summed for arg in moving):
         return False
     floats = [arg for arg in node.args if arg.type.dtype == "float"]
@@ -191,16 +193,16 @@ def _linear_in(node: Node, moving: Collection[Node], summed: Collection[Node]) -
     return node.op is negative or (node.op.structure == "linear" and len(moving) == len(floats))
 
 
-def _moved(node: Node, slot: int, place: Apart, per: Dim) -> Apart | None:
-    """Where an argument's axis is in the result."""
+def _axis_in_result(node: Node, slot: int, place: Apart, per: Dim) -> Apart | None:
+    """Return the place in the result of an argument's axis, None where it is mixed."""
     if node.op is reshape:
-        return _reshaped(node, place, per)
+        return _axis_in_reshape(node, place, per)
     axis = node.op.axes(node)[slot][place.axis]
     return None if axis is None else place.at(axis)
 
 
-def _reshaped(node: Node, place: Apart, per: Dim) -> Apart | None:
-    """The axis of the result in which the positions lie, whatever else lies in it."""
+def _axis_in_reshape(node: Node, place: Apart, per: Dim) -> Apart | None:
+    """Return the axis of the result in which the positions lie, whatever else lies in it."""
     before = product(node.args[0].shape[: place.axis]) * place.outer
     for axis, size in enumerate(node.shape):
         lead = product(node.shape[:axis])
@@ -212,7 +214,7 @@ def _reshaped(node: Node, place: Apart, per: Dim) -> Apart | None:
 
 
 def _quotient(size: Dim, by: Dim) -> Dim | None:
-    """size / by where that is whole."""
+    """Return size / by where that is whole, else None."""
     if by.constant == 0:
         return None
     quotient = size // by
@@ -223,7 +225,7 @@ def _quotient(size: Dim, by: Dim) -> Dim | None:
 
 
 def _trace_loop(found: Trace, node: Node) -> None:
-    """A loop's body: what is known of a carried value holds from the first step to the last."""
+    """Trace a loop's body: what is known of a carried value holds from first to last step."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = arguments(node)
     for element, source in zip(loop.elements, sources, strict=True):
@@ -231,7 +233,7 @@ def _trace_loop(found: Trace, node: Node) -> None:
             place = found.apart[source]
             if place.axis == element.axis:
                 if source in found.moving:
-                    raise mixed(node, found.per)
+                    raise mixing_error(node, found.per)
                 continue
             found.apart[element.node] = place.at(place.axis - (place.axis > element.axis))
         if source in found.moving:
@@ -241,7 +243,7 @@ def _trace_loop(found: Trace, node: Node) -> None:
     for carried, initial in zip(loop.carried, initials, strict=True):
         _copy(found, initial, carried)
     while True:
-        before = _known(found, loop)
+        before = _state_of(found, loop)
         inside = [n for n in dag(loop.results, given={*outer, *loop.bound}) if n not in outer]
         for n in set(inside) - set(loop.bound):
             found.apart.pop(n, None)
@@ -252,18 +254,18 @@ def _trace_loop(found: Trace, node: Node) -> None:
         for carried, following in zip(loop.carried, loop.nexts, strict=True):
             places = {found.apart[n] for n in (carried, following) if n in found.apart}
             if len(places) > 1:
-                raise mixed(node, found.per)
+                raise mixing_error(node, found.per)
             _copy(found, following, carried)
             if carried in found.summed:
                 found.apart.pop(carried, None)
-        if _known(found, loop) == before:
+        if _state_of(found, loop) == before:
             break
     for carried, initial in zip(loop.carried, initials, strict=True):
         for one in (initial, loop.follow[carried]) if carried in found.summed else ():
             if one in found.apart:  # each position alone, zeros elsewhere
-                found.contributions[one] = _spread_out(one, found.apart[one], found.per)
+                found.contributions[one] = _spread(one, found.apart[one], found.per)
             elif one not in found.summed and not (found.linear or _is_zero(one)):
-                raise mixed(node, found.per)
+                raise mixing_error(node, found.per)
 
 
 def _is_zero(node: Node) -> bool:
@@ -271,7 +273,7 @@ def _is_zero(node: Node) -> bool:
     return isinstance(value, int | float) and value == 0
 
 
-def _known(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
+def _state_of(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
     return [(found.apart.get(c), c in found.moving, c in found.summed) for c in loop.carried]
 
 
@@ -294,7 +296,7 @@ def _trace_end(found: Trace, node: Node) -> None:
 
 
 def _first(x: Node, place: Apart, per: Dim) -> Node:
-    """[P, …]: the positions first, and what else lies in their axis in its place, if anything."""
+    """Return [P, …]: the positions first; what else lies in their axis stays in its place."""
     sliced = _slices(x, place, per)
     if place.outer.constant == 1 and place.inner.constant == 1:
         shape = tuple(n for i, n in enumerate(x.shape) if i != place.axis)
@@ -303,7 +305,7 @@ def _first(x: Node, place: Apart, per: Dim) -> Node:
 
 
 def _slices(x: Node, place: Apart, per: Dim) -> Node:
-    """[P, *shape], in which the axis is only what lies in it beside the positions."""
+    """Return [P, *shape], in which the axis is only what lies in it beside the positions."""
     axis, shape = place.axis, x.shape
     if place.outer.constant == 1 and place.inner.constant == 1:
         front = first(x, axis)
@@ -314,8 +316,8 @@ def _slices(x: Node, place: Apart, per: Dim) -> Node:
     return reshape(front, shape=(per, *shape[:axis], rest, *shape[axis + 1 :]))
 
 
-def _spread_out(x: Node, place: Apart, per: Dim) -> Node:
-    """[P, *shape]: position p of x in row p, and zeros elsewhere."""
+def _spread(x: Node, place: Apart, per: Dim) -> Node:
+    """Return [P, *shape]: position p of x in row p, and zeros elsewhere."""
     axis, shape = place.axis, x.shape
     parted = (*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :])
     mask = reshape(
@@ -326,8 +328,8 @@ def _spread_out(x: Node, place: Apart, per: Dim) -> Node:
     return reshape(broadcast_to(rows, shape=(per, *parted)), shape=(per, *shape))
 
 
-def _kept(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
-    """The node's operation on each position alone; `axes` are where its arguments have them."""
+def _apply_apart(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
+    """Apply a node's operation to each position alone; `axes` are where its arguments have them."""
     slices = [
         _slices(arg, axes[slot], found.per) if slot in axes else arg
         for slot, arg in enumerate(node.args)
@@ -344,7 +346,7 @@ def _kept(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
     )
 
 
-def _kept_sum(found: Trace, node: Node) -> Node:
+def _sum_apart(found: Trace, node: Node) -> Node:
     x = node.args[0]
     place = found.apart[x]
     rest = [a for a in normal_axes(node.attrs["axis"], x.rank, "sum") if a != place.axis]
@@ -358,27 +360,27 @@ def _kept_sum(found: Trace, node: Node) -> Node:
     return reshape(total, shape=(found.per, *node.shape))
 
 
-def _kept_mean(found: Trace, node: Node) -> Node:
+def _mean_apart(found: Trace, node: Node) -> Node:
     x, axis = node.args[0], node.attrs["axis"]
-    return _kept_sum(found, node) / count(x, axis)
+    return _sum_apart(found, node) / count(x, axis)
 
 
-def _kept_product(found: Trace, node: Node) -> Node:
-    """A matrix product that sums over the axis: of both factors the same positions."""
+def _product_apart(found: Trace, node: Node) -> Node:
+    """Multiply matrices summed over the axis: of both factors the same positions."""
     x, y = node.args
     inner = {0: x.rank - 1, 1: max(y.rank - 2, 0)}
     place = next(found.apart[arg] for arg in node.args if arg in found.moving)
     for slot, arg in enumerate(node.args):
         if arg in found.moving and arg in found.apart and found.apart[arg] != place.at(inner[slot]):
-            raise mixed(node, found.per)
+            raise mixing_error(node, found.per)
     if place == Apart(place.axis) and max(x.rank, y.rank) <= 2:
         rows = [_first(n, place.at(inner[i]), found.per) for i, n in enumerate(node.args)]
         return _outer_products(found, node, rows)
-    return _kept(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
+    return _apply_apart(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
 
 
 def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
-    """Of matrices and vectors the product of each position: rows by columns."""
+    """Multiply matrices and vectors by position: rows by columns."""
     x, y = factors
     if x.rank == y.rank == 2:
         x, y = expand(x, axes=(2,)), expand(y, axes=(1,))
@@ -389,17 +391,17 @@ def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
     return reshape(x * y, shape=(found.per, *node.shape))
 
 
-def _kept_scatter(found: Trace, node: Node) -> Node:
-    """Rows added up by index: of the rows and their indices the same positions."""
+def _scatter_apart(found: Trace, node: Node) -> Node:
+    """Add rows up by index: of the rows and their indices the same positions."""
     rows, _ = node.args
     place, axis = found.apart[rows], node.attrs["axis"]
-    return _kept(found, node, {0: place, 1: place.at(place.axis - axis)})
+    return _apply_apart(found, node, {0: place, 1: place.at(place.axis - axis)})
 
 
 _SUMS: dict[Op, Callable[[Trace, Node], Node]] = {
-    sum_: _kept_sum,
-    mean: _kept_mean,
-    matmul: _kept_product,
-    scatter: _kept_scatter,
+    sum_: _sum_apart,
+    mean: _mean_apart,
+    matmul: _product_apart,
+    scatter: _scatter_apart,
 }
 """Operations that sum over an axis, and what each position contributes to the sum."""

@@ -19,82 +19,83 @@ from graphc.ops.shape.shaping import filled, unindex
 
 @verified
 def tangents(asked: Request) -> Graph:
-    """The outputs, and the tangents (new sources, by path) pushed forward to them."""
-    moved = pushforward(directions(asked.wrt), asked.outputs.values())
+    """Build the outputs, and the tangents (new sources, by path) pushed forward to them."""
+    pushed = pushforward(directions(asked.wrt), asked.outputs.values())
     results = values(asked.outputs)
     results |= {
-        ResultKey("tangent", out): moved_to(moved, node) for out, node in asked.outputs.items()
+        ResultKey("tangent", out): tangent_of(pushed, node) for out, node in asked.outputs.items()
     }
-    return Graph(asked.name, results, {**tangent_names(moved, asked.names), **asked.names})
+    return Graph(asked.name, results, {**tangent_names(pushed, asked.names), **asked.names})
 
 
 @verified
 def hessian_products(asked: Request) -> Graph:
-    """The gradients of a scalar, and the products of its Hessian with the tangents, by path.
+    """Build the gradients of a scalar, and its Hessian times the tangents, by path.
 
     Forward over reverse: the tangents of the gradients (Pearlmutter 1994, "Fast exact
     multiplication by the Hessian").
     """
-    output, wrt, names = apart(asked.output[1], asked.wrt, asked.names)
+    output, wrt, names = alias_wrt(asked.output[1], asked.wrt, asked.names)
     gradients, adjoints = gradients_of(output, wrt)
     called = adjoint_names(adjoints.values(), names)
-    moved = pushforward(directions(wrt), gradients.values())
+    pushed = pushforward(directions(wrt), gradients.values())
     results = {gradient_by(path): node for path, node in gradients.items()}
     results |= {
-        ResultKey("product", by=path): moved_to(moved, node) for path, node in gradients.items()
+        ResultKey("product", by=path): tangent_of(pushed, node) for path, node in gradients.items()
     }
-    spoken = tuple(adjoints.values())
-    known = {**tangent_names(moved, {**called, **names}), **names}
-    return Graph(asked.name, results, known, spoken, labels(spoken, names))
+    commented = tuple(adjoints.values())
+    known = {**tangent_names(pushed, {**called, **names}), **names}
+    return Graph(asked.name, results, known, commented, labels(commented, names))
 
 
 def gradients_of(
     output: Node, wrt: Mapping[str, Node]
 ) -> tuple[dict[str, Node], dict[Node, Adjoint]]:
-    """The gradients of a scalar by path, and the adjoints on the way."""
+    """Return the gradients of a scalar by path, and the adjoints on the way."""
     adjoints = pullback([(output, as_node(1.0))], [family_of(node) for node in wrt.values()])
     return {path: adjoint_of(adjoints, node) for path, node in wrt.items()}, adjoints
 
 
 def directions(wrt: Mapping[str, Node]) -> dict[Node, Node]:
-    """A tangent (a new source) for each path; a member of a family has its place in the whole."""
+    """Seed each path with a tangent (a new source); of a family's member, one of the whole."""
     terms: dict[Node, list[Node]] = {}
     for path, node in wrt.items():
         tangent = source(TANGENT, path, node.type)
-        terms.setdefault(family_of(node), []).append(placed(tangent, node))
+        terms.setdefault(family_of(node), []).append(embed_tangent(tangent, node))
     return {node: total(found) for node, found in terms.items()}
 
 
-def placed(tangent: Node, node: Node) -> Node:
-    """The tangent of a member of a family as one of the whole; every other as it is."""
+def embed_tangent(tangent: Node, node: Node) -> Node:
+    """Embed the tangent of a member of a family in one of the whole; return any other as it is."""
     whole = family_of(node)
     if whole is node:
         return tangent
     return unindex(tangent, items=node.attrs["items"], shape=whole.shape)
 
 
-def moved_to(moved: Mapping[Node, Node], node: Node) -> Node:
-    """The tangent of a node; zeros where nothing reaches it."""
-    return moved[node] if node in moved else filled(0.0, node.shape)
+def tangent_of(pushed: Mapping[Node, Node], node: Node) -> Node:
+    """Return the tangent of a node; zeros where no seed reaches it."""
+    return pushed[node] if node in pushed else filled(0.0, node.shape)
 
 
-def tangent_names(moved: Mapping[Node, Node], names: Mapping[Node, str]) -> dict[Node, str]:
-    """The tangent of a named node is called `t_name`."""
+def tangent_names(pushed: Mapping[Node, Node], names: Mapping[Node, str]) -> dict[Node, str]:
+    """Name the tangent of a named node `t_name`."""
     return {
         tangent: f"t_{names[node]}"
-        for node, tangent in moved.items()
+        for node, tangent in pushed.items()
         if node in names and tangent.op is not TANGENT
     }
 
 
 def adjoint_names(adjoints: Iterable[Adjoint], names: Mapping[Node, str]) -> dict[Node, str]:
+    """Name the adjoint of a named node `d_name`."""
     return {a.value: f"d_{names[a.of]}" for a in adjoints if a.of in names}
 
 
-def apart(
+def alias_wrt(
     output: Node, wrt: Mapping[str, Node], names: Mapping[Node, str]
 ) -> tuple[Node, dict[str, Node], dict[Node, str]]:
-    """The same graph, in which each computed node of `wrt` goes into its children by an alias.
+    """Put an alias of each computed node of `wrt` between it and its children.
 
     A second derivative by an intermediate node z moves z for its children, and not for the
     derivatives of z itself, which may be written in terms of its value: tanh' is 1 - z².
@@ -104,12 +105,12 @@ def apart(
         return output, dict(wrt), dict(names)
     aliases: dict[Node, Node] = {}
 
-    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+    def insert_alias(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
         if node in computed:
             aliases[node] = identity(new)
         return aliases.get(node, new)
 
-    new = rebuild([output, *computed], aliased)
+    new = rebuild([output, *computed], insert_alias)
     called = {new[node]: name for node, name in names.items() if node in new}
     return new[output], {path: new.get(node, node) for path, node in wrt.items()}, called

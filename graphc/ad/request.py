@@ -1,4 +1,4 @@
-"""What is asked of the calculus for one derived function."""
+"""The request for one derived function, from which its graph is built."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Request:
 
     @property
     def output(self) -> tuple[str, Node]:
-        """The one output of what is of a scalar."""
+        """Return the one output of what is of a scalar."""
         (output,) = self.outputs.items()
         return output
 
     @property
     def mode(self) -> str:
-        """The mode of all paths."""
+        """Return the mode of all paths."""
         (mode,) = set(self.modes.values())
         return mode

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import networkx as nx
 
 from graphc.ad.custom import pull_rule
-from graphc.ad.holding import released
+from graphc.ad.holding import release_holds
 from graphc.ad.reverse_loops import pull_loop
-from graphc.ad.stable_forms import stabilised
+from graphc.ad.stable_forms import stabilise
 from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED
 from graphc.ir.rebuild import moved_adjoints
@@ -23,7 +23,7 @@ from graphc.ops.shape.shaping import broadcast_to, unbroadcast
 def pullback(
     seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node], given: Collection[Node] = ()
 ) -> dict[Node, Adjoint]:
-    """The adjoint of every node between `wrt` and the seeded outputs, in the order computed.
+    """Build the adjoint of every node between `wrt` and the seeded outputs, seeds first.
 
     A seed is an output with its cotangent. In reverse topological order,
 
@@ -36,7 +36,7 @@ def pullback(
     """
     outputs = [output for output, _ in seeds]
     graph = dag(outputs, given=set(given))
-    active = reached_from(graph, wrt)
+    active = float_descendants(graph, wrt)
     cotangents: dict[Node, list[Node]] = {}
     for output, cotangent in seeds:
         cotangents.setdefault(output, []).append(cotangent)
@@ -59,24 +59,24 @@ def pullback(
                 value = pulled[child][slot] if child in pulled else None
                 if value is not None:
                     with stamped(child.origin):  # what is declared has no statement of its own
-                        terms.append(Term(fitted(value, node), child, slot))
+                        terms.append(Term(fit_cotangent(value, node), child, slot))
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
                 if node.op is not RESULT and node not in given:
-                    pulled[node] = _pulled(adjoints[node].value, node)
+                    pulled[node] = _pull(adjoints[node].value, node)
     if any(node.op is RULED for node in active):
-        new = released(adjoint.value for adjoint in adjoints.values())
+        new = release_holds(adjoint.value for adjoint in adjoints.values())
         moved = moved_adjoints(adjoints.values(), new) if new else ()
         adjoints |= zip(adjoints, moved, strict=False)
     return adjoints
 
 
-def _pulled(ct: Node, node: Node) -> Sequence[Node | None]:
+def _pull(ct: Node, node: Node) -> Sequence[Node | None]:
     return pull_rule(ct, node, pullback) if node.op is RULED else node.op.vjp(ct, node)
 
 
-def reached_from(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
-    """The float nodes that some node of `wrt` reaches through float nodes."""
+def float_descendants(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
+    """Return the float nodes that some node of `wrt` reaches through float nodes."""
     reached: set[Node] = set()
     pending = [node for node in wrt if node in graph]
     while pending:
@@ -88,13 +88,13 @@ def reached_from(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Nod
 
 
 def _children(graph: nx.MultiDiGraph[Node], node: Node) -> list[tuple[Node, int]]:
-    """The uses of a node, the last one first: the order in which their cotangents are known."""
+    """List the uses of a node, the last one first, as their cotangents become known."""
     edges = [(child, slot) for _, child, slot in graph.out_edges(node, keys=True)]
     return sorted(edges, key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
 
 
-def fitted(cotangent: Node, node: Node) -> Node:
-    """A contribution in the shape of the node: summed where it was stretched, else repeated."""
+def fit_cotangent(cotangent: Node, node: Node) -> Node:
+    """Fit a cotangent to the node's shape: summed where the node was stretched, else repeated."""
     fitted = unbroadcast(cotangent, node.type) if cotangent.rank >= node.rank else cotangent
     if not same_shape(fitted.shape, node.shape):
         fitted = broadcast_to(fitted, shape=node.shape)
@@ -105,14 +105,14 @@ def fitted(cotangent: Node, node: Node) -> Node:
 
 @composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")
 def gradient_node(y: Node, x: Node) -> Node:
-    """dy/dx as a node; raises Mismatch where y is no scalar or does not depend on x."""
+    """Build dy/dx; raises Mismatch where y is no scalar or does not depend on x."""
     if y.rank or y.type.dtype != "float":
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
     if x.type.dtype != "float":
         raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
     whole = family_of(x)
     graph = dag([y])
-    y = stabilised(y, whole, graph.nodes - reached_from(graph, [whole]))
+    y = stabilise(y, whole, graph.nodes - float_descendants(graph, [whole]))
     adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")

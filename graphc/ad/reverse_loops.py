@@ -31,7 +31,7 @@ Pullback = Callable[..., dict[Node, Adjoint]]
 def pull_loop(
     node: Node, cotangents: Mapping[int, Node], wanted: Collection[Node], pullback: Pullback
 ) -> list[Node | None]:
-    """The cotangents of a loop's arguments from those of its results (by number).
+    """Return the cotangents of a loop's arguments from those of its results (by number).
 
     With D the cotangent of the carried values, a step backwards does
 
@@ -67,7 +67,7 @@ def pull_loop(
     saved = [e for e in elements if e.node in adjoints]
     results = [*nexts, *(adjoints[e.node].value for e in saved)]
 
-    cached = _cached(loop, results, outer)
+    cached = _residuals(loop, results, outer)
     more = replace(loop, collected=(*loop.collected, *cached))
     forward = make_loop(more, initials, sources, limit(node))
     steps = result(forward, STEPS) if loop.until is not None else limit(node)
@@ -121,8 +121,8 @@ def _hint(node: Node) -> str:
     return str(node.attrs.get("name", "saved"))
 
 
-def _cached(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> list[Node]:
-    """What the backward step reads of the forward step: elements it reads again itself.
+def _residuals(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> list[Node]:
+    """Return the residuals of a step: what the backward step reads, but for elements read again.
 
     A loop in the step counts as computed also where it collects more for its own pullback: its
     stacks are stacked again, and `merge_loops` makes one loop of the two.
@@ -150,7 +150,7 @@ def _cached(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> lis
 
 
 def _to_axis(stacked: Node, axis: int) -> Node:
-    """Items stacked on the first axis, moved to the axis that they were taken from."""
+    """Move items stacked on the first axis to the axis that they were taken from."""
     if axis == 0:
         return stacked
     order = [*range(1, axis + 1), 0, *range(axis + 1, stacked.rank)]

@@ -127,7 +127,7 @@ def square_of(root: Op) -> Callable[[Node], Node | None]:
 
 
 def _even_power(node: Node) -> tuple[Node, int] | None:
-    """x and n of x**n with an even number n that is not 0, and of x * x."""
+    """Match x**n with an even number n that is not 0, and x * x; returns x and n."""
     if node.op is times and node.args[0] is node.args[1]:
         return node.args[0], 2
     if node.op is not power or node.args[1].rank or not node.args[1].value:
@@ -174,7 +174,7 @@ def _is_one(node: Node) -> bool:
 
 
 def _beside_one(node: Node) -> Node | None:
-    """The x of 1 + x or x + 1, which is no number itself."""
+    """Match 1 + x and x + 1, where x is no number itself; returns x."""
     if node.op is not plus:
         return None
     for one, rest in (node.args, node.args[::-1]):
@@ -184,13 +184,13 @@ def _beside_one(node: Node) -> Node | None:
 
 
 def _from_one(node: Node) -> Node | None:
-    """The x of 1 - x, which is no number itself."""
+    """Match 1 - x, where x is no number itself; returns x."""
     one = node.op is minus and _is_one(node.args[0]) and not node.args[1].static
     return node.args[1] if one else None
 
 
-def recognised(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | None:
-    """The form that a node is written in, and the node that is stable.
+def recognise(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | None:
+    """Return the form that a node is written in, and the stable node; None where in none.
 
     What is kept is differentiated by: the form must not read what lies behind it.
     """
@@ -202,7 +202,7 @@ def recognised(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | N
 
 
 def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
-    """Is one of the nodes that the stable form makes needless a kept one?"""
+    """True if one of the nodes that the stable form makes needless is a kept one."""
     passed = {*node.args, *(inner for arg in node.args for inner in arg.args)}
     if passed.isdisjoint(kept):
         return False
@@ -213,12 +213,12 @@ def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
 
 
 def is_naive(roots: Sequence[Node]) -> bool:
-    """Is anything that the roots reach written in a naive form?"""
-    return any(recognised(node) is not None for node in everywhere(roots))
+    """True if anything that the roots reach is written in a naive form."""
+    return any(recognise(node) is not None for node in everywhere(roots))
 
 
-def stabilised(y: Node, x: Node, still: Iterable[Node]) -> Node:
-    """y with every stable form of what it depends on x by; what is `still` stays.
+def stabilise(y: Node, x: Node, still: Iterable[Node]) -> Node:
+    """Replace naive forms by stable ones in y where it depends on x; `still` nodes stay.
 
     What has a name is kept: the result may be differentiated by it, and has to read it then.
     """
@@ -226,12 +226,12 @@ def stabilised(y: Node, x: Node, still: Iterable[Node]) -> Node:
         return y
     kept = {x}
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def stabilise_node(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
-        found = recognised(new, kept)
+        found = recognise(new, kept)
         new = new if found is None else found[1]
         if node.salt:
             kept.add(new)
         return new
 
-    return rebuild([y], replaced, {node: node for node in (*still, x)})[y]
+    return rebuild([y], stabilise_node, {node: node for node in (*still, x)})[y]

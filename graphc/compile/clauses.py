@@ -12,7 +12,7 @@ from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
 from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
 from graphc.ad.jacobian.sparse import sparse_jacobian
-from graphc.ad.maps import side_by_side
+from graphc.ad.maps import vectorise_maps
 from graphc.ad.products import hessian_products, tangents
 from graphc.ad.request import Request
 from graphc.elaborate.build import specialise
@@ -110,7 +110,7 @@ def _with_positions(
     one: Derivation, per: Dim, model: Model
 ) -> tuple[Derivation, Mapping[Node, str]]:
     """What is asked for, and the names, where steps along the axis are positions of arrays."""
-    new = side_by_side([node for _, node in one.outputs], per, [node for _, node in one.wrt])
+    new = vectorise_maps([node for _, node in one.outputs], per, [node for _, node in one.wrt])
     outputs = tuple((name, new[node]) for name, node in one.outputs)
     names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
     return replace(one, outputs=outputs), names

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc import __version__
-from graphc.ad.functions import Split, both, cut, moved
+from graphc.ad.functions import Split, build_halves, cut, perturb
 from graphc.compile.clauses import Made, cheapest, derivatives, winners
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
@@ -47,7 +47,7 @@ def passes_of(options: Options, passes: Sequence[Pass]) -> Sequence[Pass]:
 def _both(model: Model) -> Graph:
     """Both halves as they are at every level."""
     outputs = {d.name: d.node for d in model.outputs}
-    return rewritten(both(outputs, wrt_of(model), model.names), PASSES)
+    return rewritten(build_halves(outputs, wrt_of(model), model.names), PASSES)
 
 
 def wrt_of(model: Model) -> dict[str, Node]:
@@ -135,7 +135,7 @@ def moved_program(model: Model) -> Program | None:
     nodes = {model.names[n]: n for n in computed if model.names.get(n) in chosen}
     if not nodes or model.surrogate:
         return None
-    graph = rewritten(moved(ends, nodes, model.names), PASSES)
+    graph = rewritten(perturb(ends, nodes, model.names), PASSES)
     begin = begin_of(model)
     sources = _sources(model, begin)
     given = _given(graph, {*begin.taken, *sources.values()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graphc.ad.functions import both, cut
+from graphc.ad.functions import build_halves, cut
 from graphc.compile.clauses import differentiated, winners
 from graphc.compile.functions import made_of, passes_of, wrt_of
 from graphc.compile.stages import Compilation
@@ -56,7 +56,7 @@ def after_each(compilation: Compilation) -> Iterator[After]:
         stated = before_ad(stated)
         yield After((), "", before_ad.__name__, 1, stated.graph)
     outputs = {one.name: one.node for one in model.outputs}
-    graph = both(outputs, wrt_of(model), model.names)
+    graph = build_halves(outputs, wrt_of(model), model.names)
     names = halves_of(model)
     for step in _through(names, "", graph, (*PASSES, *passes_of(options, options.at.halves))):
         yield step

@@ -15,8 +15,8 @@ from graphc.ad.jacobian.seeding import (
     reverse_passes,
     row_passes,
 )
-from graphc.ad.per_axis import mixed
-from graphc.ad.reverse import reached_from
+from graphc.ad.per_axis import mixing_error
+from graphc.ad.reverse import float_descendants
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, dag
 from graphc.limits import Exceeded
@@ -30,14 +30,14 @@ Blocks = dict[tuple[str, str], Node]
 PASSES = {"forward": forward_passes, "reverse": reverse_passes, "mixed": mixed_passes}
 
 
-def blocks(
+def build_blocks(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
     mode: str,
     names: dict[Node, str],
     called: str,
 ) -> Blocks:
-    """The block of each (output, path), of shape output + path.
+    """Build the block of each (output, path), of shape output + path.
 
     `names` gets those of the nodes that are made; `called` is the name of a block with places for
     the output and the path, as in `J_{out}_{path}`.
@@ -53,7 +53,7 @@ def blocks(
     return made
 
 
-def blocks_apart(
+def build_blocks_per(
     outputs: Mapping[str, Node],
     wrt: Mapping[str, Node],
     modes: Mapping[str, str],
@@ -61,7 +61,7 @@ def blocks_apart(
     called: str,
     per: Dim,
 ) -> Blocks:
-    """The block of each (output, path) with axis `per` of the output first, then both shapes.
+    """Build the block of each (output, path): axis `per` of the output, then both shapes.
 
     A path that has the axis too has it no more: slice p of the output depends on slice p of the
     path alone, or Mismatch is raised. Any other path has a dense row for each position. Each path
@@ -76,10 +76,10 @@ def blocks_apart(
             axes.pop(of, None)
             continue
         place = by.shape.index(per)
-        if node not in reached_from(dag([node]), [family_of(by)]):
+        if node not in float_descendants(dag([node]), [family_of(by)]):
             axes[of] = place  # zeros, which nothing mixes
         elif axes.get(of) != place:
-            raise mixed(mixing(by, per, node), per)
+            raise mixing_error(mixing(by, per, node), per)
     passes: Passes = {}
     for mode, find in PASSES.items():
         chosen = {path: by for path, by in wrt.items() if modes[path] == mode}
@@ -106,7 +106,7 @@ def _block(
     pairs: Mapping[int, int],
     apart: int | None = None,
 ) -> Node:
-    """What a pass found, as an array of the axes of the output, then those of the path.
+    """Arrange the value of a pass by the axes of the output, then those of the path.
 
     An axis of the output that is kept apart comes first; the path does not have it again.
     """

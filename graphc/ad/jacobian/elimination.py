@@ -15,7 +15,7 @@ from graphc.ad.jacobian.seeding import (
     forward_passes,
     reverse_passes,
 )
-from graphc.ad.reverse import reached_from
+from graphc.ad.reverse import float_descendants
 from graphc.ir.graph import Node, dag
 from graphc.ir.loop import LOOP
 from graphc.ir.types import product
@@ -28,7 +28,7 @@ LARGE = 4096
 def mixed_passes(
     outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
 ) -> Passes:
-    """Each block with the fewest seeds: those of the output, of the path, or of a node between.
+    """Find each block with the fewest seeds: of the output, the path, or a node between.
 
     Where every way from a path to an output leads through a node z that needs fewer seeds than
     both, the block is J(output, z) · J(z, path), forward from z and backward from z: vertex
@@ -64,12 +64,12 @@ def mixed_passes(
         for out, path in blocks:
             if (out, "") in down and ("", path) in up:
                 factors = down[out, ""], up["", path]
-                found[out, path] = _chained(*factors, first[out, ""], second["", path])
+                found[out, path] = _chain(*factors, first[out, ""], second["", path])
     return found
 
 
 def _seeds(node: Node, aligned: Collection[int]) -> int:
-    """How many seeds a node needs; a dim that is not known counts as large.
+    """Count the seeds that a node needs; a dim that is not known counts as large.
 
     So a place is narrow if it is so for large dims; whether that pays is chosen at run time.
     """
@@ -78,9 +78,9 @@ def _seeds(node: Node, aligned: Collection[int]) -> int:
 
 
 def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
-    """The node that every way from `by` to `output` leads through and that needs fewest seeds."""
+    """Find the node of fewest seeds that every way from `by` to `output` leads through."""
     graph, whole = dag([output]), family_of(by)
-    between = reached_from(graph, [whole])
+    between = float_descendants(graph, [whole])
     if output not in between or seeds <= 1:
         return None
     dominators = nx.immediate_dominators(nx.DiGraph(graph.subgraph(between)), whole)
@@ -95,8 +95,8 @@ def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
     return best
 
 
-def _chained(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, int]) -> Pass:
-    """J(output, z) · J(z, path), summed over those axes of z that neither of them has.
+def _chain(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, int]) -> Pass:
+    """Build J(output, z) · J(z, path), summed over those axes of z that neither of them has.
 
     `first` are the pairs of axes of the output and z that are one, `second` those of z and the
     path. An axis of z that is one of the output or of the path goes by that one's name.

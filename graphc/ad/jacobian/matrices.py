@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.ad.functions import labels, values
-from graphc.ad.jacobian.blocks import Blocks, blocks, blocks_apart
-from graphc.ad.jacobian.per_example import gradients_apart
-from graphc.ad.products import adjoint_names, apart, gradients_of
+from graphc.ad.jacobian.blocks import Blocks, build_blocks, build_blocks_per
+from graphc.ad.jacobian.per_example import gradients_by_position
+from graphc.ad.products import adjoint_names, alias_wrt, gradients_of
 from graphc.ad.request import Request
 from graphc.ir.graph import Adjoint, Graph, Node
 from graphc.ir.results import MATRIX, ResultKey
 from graphc.ir.types import product
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import concat, reshape, transpose
-from graphc.paths import grouped, is_family
+from graphc.paths import group_by_index, is_family
 
 
 @verified
 def jacobian(asked: Request) -> Graph:
-    """The blocks by output and path, or the matrix of them; perhaps the outputs first."""
+    """Build the blocks by output and path, or the matrix of them; perhaps the outputs first."""
     outputs, called = asked.outputs, dict(asked.names)
     found = _blocks(asked, outputs, asked.wrt, called, "J_{out}_{path}")
     results = {ResultKey("jacobian", out, path): block for (out, path), block in found.items()}
     if asked.returns == "matrix":
         rows = {out: node.rank for out, node in outputs.items()}
-        results = {MATRIX: _assembled(found, rows, asked.wrt, 0 if asked.per is None else 1)}
+        results = {MATRIX: _assemble(found, rows, asked.wrt, 0 if asked.per is None else 1)}
         called[results[MATRIX]] = "J"
     return Graph(asked.name, values(outputs if asked.with_values else {}) | results, called)
 
@@ -38,54 +38,54 @@ def _blocks(
     called: str,
 ) -> Blocks:
     if asked.per is not None:
-        return blocks_apart(outputs, wrt, asked.modes, names, called, asked.per)
-    return blocks(outputs, wrt, asked.mode, names, called)
+        return build_blocks_per(outputs, wrt, asked.modes, names, called, asked.per)
+    return build_blocks(outputs, wrt, asked.mode, names, called)
 
 
 @verified
 def hessian(asked: Request) -> Graph:
-    """The blocks by path and path, or the symmetric matrix: the Jacobian of the gradients.
+    """Build the Jacobian of the gradients: blocks by path and path, or the symmetric matrix.
 
     `per` an axis it is the Hessian of what each position contributes.
     """
     name, output = asked.output
-    node, wrt, called = apart(output, asked.wrt, asked.names)
-    spoken: tuple[Adjoint, ...] = ()
+    node, wrt, called = alias_wrt(output, asked.wrt, asked.names)
+    commented: tuple[Adjoint, ...] = ()
     if asked.per is None:
         gradients, adjoints = gradients_of(node, wrt)
-        spoken = tuple(adjoints.values())
-        called = {**adjoint_names(spoken, called), **called}
+        commented = tuple(adjoints.values())
+        called = {**adjoint_names(commented, called), **called}
     else:
-        node, gradients = gradients_apart((name, node), wrt, called, asked.per)
+        node, gradients = gradients_by_position((name, node), wrt, called, asked.per)
     found = _blocks(asked, gradients, wrt, called, "H_{out}_{path}")
     results = {ResultKey("hessian", one, other): block for (one, other), block in found.items()}
     if asked.returns == "matrix":
         ranks = {path: by.rank for path, by in gradients.items()}
-        whole = _assembled(found, ranks, wrt, 0 if asked.per is None else 1)
+        whole = _assemble(found, ranks, wrt, 0 if asked.per is None else 1)
         other = transpose(whole, axes=(*range(whole.rank - 2), whole.rank - 1, whole.rank - 2))
         results = {MATRIX: 0.5 * (whole + other)}
         called[results[MATRIX]] = "H"
     first = values({name: node} if asked.with_values else {})
-    return Graph(asked.name, first | results, called, spoken, labels(spoken, called))
+    return Graph(asked.name, first | results, called, commented, labels(commented, called))
 
 
-def _assembled(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:
-    """All blocks as one matrix; `rows` are the outputs with their ranks, `lead` axes stay first."""
+def _assemble(found: Blocks, rows: Mapping[str, int], wrt: Mapping[str, Node], lead: int) -> Node:
+    """Join all blocks to a matrix; `rows` are outputs with their ranks, `lead` axes stay first."""
     bands = []
-    for group in grouped(tuple(rows)):
+    for group in group_by_index(tuple(rows)):
         parts = []
-        for columns in grouped(tuple(wrt)):
+        for columns in group_by_index(tuple(wrt)):
             cells = [
                 [_cell(found[out, path], rows[out] - lead, lead, out, path) for path in columns]
                 for out in group
             ]
-            parts.append(_merged(cells, lead))
+            parts.append(_merge(cells, lead))
         bands.append(concat(*parts, axis=lead + 1))
     return concat(*bands, axis=lead)
 
 
 def _cell(block: Node, split: int, lead: int, out: str, path: str) -> Node:
-    """[…lead, members, elements, members, elements]: of what is no family there is one member."""
+    """Reshape a block to […lead, members, elements, members, elements]; members may be 1."""
     shape = list(block.shape)
     first, second = shape[lead : lead + split], shape[lead + split :]
     sides = []
@@ -95,8 +95,8 @@ def _cell(block: Node, split: int, lead: int, out: str, path: str) -> Node:
     return reshape(block, shape=(*shape[:lead], *sides))
 
 
-def _merged(cells: Sequence[Sequence[Node]], lead: int) -> Node:
-    """Cells of one group of rows and one of columns as a matrix: elements side by side a member."""
+def _merge(cells: Sequence[Sequence[Node]], lead: int) -> Node:
+    """Join cells of one group of rows and one of columns: elements side by side by member."""
     rows = [concat(*row, axis=lead + 3) for row in cells]
     whole = concat(*rows, axis=lead + 1)
     *outer, a, b, c, d = whole.shape

@@ -1,4 +1,4 @@
-"""What each position of an axis contributes to a scalar: values, gradients, Hessian products."""
+"""Contributions of each position of an axis to a scalar: values, gradients, Hessian products."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import values
-from graphc.ad.jacobian.blocks import blocks_apart
+from graphc.ad.jacobian.blocks import build_blocks_per
 from graphc.ad.per_axis import Trace, trace
-from graphc.ad.products import apart, directions, moved_to, tangent_names
+from graphc.ad.products import alias_wrt, directions, tangent_names, tangent_of
 from graphc.ad.request import Request
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -19,10 +19,10 @@ from graphc.ops.shape.shaping import transpose
 from graphc.paths import is_family
 
 
-def gradients_apart(
+def gradients_by_position(
     output: tuple[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
 ) -> tuple[Node, dict[str, Node]]:
-    """What each position of an axis contributes to a scalar, [P], and to its gradients by path.
+    """Return each position's contributions to a scalar, [P], and to its gradients by path.
 
     `names` gets those of the nodes that are made. Raises Mismatch where the scalar is no sum over
     the axis.
@@ -32,12 +32,12 @@ def gradients_apart(
     rows = found.rows(output[1])
     names.setdefault(rows, f"{output[0]}_by_{per}")
     modes = dict.fromkeys(wrt, "reverse")
-    made = blocks_apart({output[0]: rows}, wrt, modes, names, "d_{path}", per)
+    made = build_blocks_per({output[0]: rows}, wrt, modes, names, "d_{path}", per)
     return rows, {path: block for (_, path), block in made.items()}
 
 
 def members_first(path: str, block: Node) -> Node:
-    """A gradient with the members of a family before the positions, as gradients have them."""
+    """Move the members of a family before the positions, as gradients have them."""
     if not is_family(path):
         return block
     return transpose(block, axes=(1, 0, *range(2, block.rank)))
@@ -45,9 +45,9 @@ def members_first(path: str, block: Node) -> Node:
 
 @verified
 def gradient_per(asked: Request, per: Dim) -> Graph:
-    """What each position of an axis contributes to a scalar, [P], and to its gradients by path."""
+    """Build each position's contributions to a scalar, [P], and to its gradients by path."""
     called = dict(asked.names)
-    rows, found = gradients_apart(asked.output, asked.wrt, called, per)
+    rows, found = gradients_by_position(asked.output, asked.wrt, called, per)
     results = values({asked.output[0]: rows} if asked.with_values else {})
     results |= {gradient_by(path): members_first(path, block) for path, block in found.items()}
     return Graph(asked.name, results, called)
@@ -55,17 +55,17 @@ def gradient_per(asked: Request, per: Dim) -> Graph:
 
 @verified
 def hessian_products_per(asked: Request, per: Dim) -> Graph:
-    """What each position contributes to the gradients, and to products with the Hessian, by path.
+    """Build each position's contributions to the gradients and Hessian products.
 
     A tangent of a path without the axis is the same for all positions.
     """
     name, output = asked.output
-    node, wrt, called = apart(output, asked.wrt, asked.names)
-    _, gradients = gradients_apart((name, node), wrt, called, per)
+    node, wrt, called = alias_wrt(output, asked.wrt, asked.names)
+    _, gradients = gradients_by_position((name, node), wrt, called, per)
     moved = pushforward(directions(wrt), gradients.values())
     results = {gradient_by(path): members_first(path, block) for path, block in gradients.items()}
     results |= {
-        ResultKey("product", by=path): members_first(path, moved_to(moved, block))
+        ResultKey("product", by=path): members_first(path, tangent_of(moved, block))
         for path, block in gradients.items()
     }
     return Graph(asked.name, results, {**tangent_names(moved, called), **called})

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ad.align import alignment
-from graphc.ad.batch import batched
+from graphc.ad.batch import batch
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of
 from graphc.ad.per_axis import Apart, Trace, trace
-from graphc.ad.products import adjoint_names, placed, tangent_names
+from graphc.ad.products import adjoint_names, embed_tangent, tangent_names
 from graphc.ad.reverse import pullback
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
@@ -35,7 +35,7 @@ class Pass:
 
     @property
     def axes(self) -> list[Label]:
-        """The labels, an axis of both as that of the output."""
+        """List the labels, an axis of both as that of the output."""
         return [("of", k) if kind == "both" else (kind, k) for kind, k in self.labels]
 
 
@@ -44,7 +44,7 @@ Passes = dict[tuple[str, str], Pass]
 
 
 def aligned_pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs:
-    """For each block the axes of the output, and those of the path that they are one to one."""
+    """Return for each block the axes of the output, and those of the path one to one."""
     found: Pairs = {}
     for path, by in wrt.items():
         whole = family_of(by)
@@ -59,7 +59,7 @@ def aligned_pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs
 def reverse_passes(
     outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
 ) -> Passes:
-    """A cotangent for each element of an output, but for the axes that are aligned with a path."""
+    """Seed each element of an output, but for the axes that are aligned with a path."""
     found: Passes = {}
     for out, node in outputs.items():
         pairs = {path: known[out, path] for path in wrt}
@@ -73,7 +73,7 @@ def reverse_passes(
                 for path, by in paths.items()
                 if family_of(by) in adjoints
             }
-            rows, free = seeded(cotangent, aligned, pulled, called, names)
+            rows, free = apply_seeds(cotangent, aligned, pulled, called, names)
             for path, value in rows.items():
                 labels = [("of", k) for k in free]
                 labels += [_label(a, pairs[path]) for a in range(wrt[path].rank)]
@@ -82,7 +82,7 @@ def reverse_passes(
 
 
 def _label(axis: int, pairs: Mapping[int, int]) -> Label:
-    """The label of an axis of the path."""
+    """Return the label of an axis of the path."""
     both = {a: k for k, a in pairs.items()}
     return ("both", both[axis]) if axis in both else ("by", axis)
 
@@ -90,7 +90,7 @@ def _label(axis: int, pairs: Mapping[int, int]) -> Label:
 def forward_passes(
     outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
 ) -> Passes:
-    """A tangent for each element of a path, but for the axes that are aligned with an output."""
+    """Seed each element of a path, but for the axes that are aligned with an output."""
     found: Passes = {}
     for path, by in wrt.items():
         pairs = {out: known[out, path] for out in outputs}
@@ -99,10 +99,10 @@ def forward_passes(
                 out: outputs[out] for out in outputs if frozenset(pairs[out].values()) == aligned
             }
             tangent = bound("tangent", by.type)
-            moved = pushforward({family_of(by): placed(tangent, by)}, chosen.values())
+            moved = pushforward({family_of(by): embed_tangent(tangent, by)}, chosen.values())
             called = tangent_names(moved, names)
             pushed = {out: moved[node] for out, node in chosen.items() if node in moved}
-            columns, free = seeded(tangent, aligned, pushed, called, names)
+            columns, free = apply_seeds(tangent, aligned, pushed, called, names)
             for out, value in columns.items():
                 labels = [("by", a) for a in free]
                 labels += [
@@ -115,7 +115,7 @@ def forward_passes(
 def row_passes(
     outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: dict[Node, str], per: Dim
 ) -> Passes:
-    """A cotangent for each element but along axis `per`, whose positions contribute apart."""
+    """Seed each element of an output but along axis `per`, whose positions contribute apart."""
     found: Passes = {}
     for out, node in outputs.items() if wrt else ():
         axis = node.shape.index(per)
@@ -128,21 +128,21 @@ def row_passes(
         trace(known, pulled.values())
         rows = {path: known.rows(adjoint) for path, adjoint in pulled.items()}
         called = adjoint_names(adjoints.values(), names)
-        swept, free = seeded(cotangent, [axis], rows, called, names)
+        swept, free = apply_seeds(cotangent, [axis], rows, called, names)
         for path, value in swept.items():
             by = [("by", a) for a in range(wrt[path].rank)]
             found[out, path] = Pass(value, (*(("of", k) for k in free), ("of", axis), *by))
     return found
 
 
-def seeded(
+def apply_seeds(
     seed: Node,
     aligned: Collection[int],
     results: Mapping[str, Node],
     called: Mapping[Node, str],
     names: dict[Node, str],
 ) -> tuple[dict[str, Node], list[int]]:
-    """The results for every unit vector in the place of the seed, with its free axes first.
+    """Return the results for every unit vector in the place of the seed, its free axes first.
 
     Along aligned axes one seed of ones serves all positions: their derivatives do not meet.
     """
@@ -153,7 +153,7 @@ def seeded(
         whole = ones(seed.shape)
         new = rebuild(results.values(), with_args, {seed: whole})
     else:
-        new = batched(results.values(), {seed: _unit_vectors(seed.shape, free, count)}, count)
+        new = batch(results.values(), {seed: _unit_vectors(seed.shape, free, count)}, count)
     for node, name in called.items():
         if node in new:
             names.setdefault(new[node], name)
@@ -168,6 +168,6 @@ def seeded(
 
 
 def _unit_vectors(shape: Shape, free: Sequence[int], count: Dim) -> Node:
-    """[count, *shape]: seed n is 1 at position n of the free axes, all along the others."""
+    """Build [count, *shape]: seed n is 1 at position n of the free axes, all along the others."""
     ones = tuple(n if axis in free else Dim.of(1) for axis, n in enumerate(shape))
     return broadcast_to(reshape(eye(count), shape=(count, *ones)), shape=(count, *shape))

@@ -37,7 +37,7 @@ from graphc.ops.shape.shaping import (
     unindex,
 )
 from graphc.ops.windows.convolution import windows
-from graphc.paths import grouped, is_family
+from graphc.paths import group_by_index, is_family
 
 SELECTIONS = (
     identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
@@ -47,7 +47,7 @@ SELECTIONS = (
 
 @verified
 def sparse_jacobian(asked: Request) -> Graph:
-    """The entries of the Jacobian matrix, row after row: `data`, `indices` and `indptr` of a CSR.
+    """Build the Jacobian matrix as a CSR: `data`, `indices` and `indptr`, row by row.
 
     Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
     selected twice occurs twice: a CSR matrix adds them up.
@@ -67,17 +67,17 @@ def sparse_jacobian(asked: Request) -> Graph:
     aliases: dict[Node, Node] = {}
 
     def alias(old: Node, new: Node) -> Node:
-        """A node of its own: where the graph itself has `id(old)`, that is another."""
+        """Make a node of its own: where the graph itself has `id(old)`, that is another."""
         return aliases.setdefault(old, intern(identity, (new,), {}, new.type, "alone"))
 
-    def aliased(node: Node, args: tuple[Node, ...]) -> Node:
+    def insert_alias(node: Node, args: tuple[Node, ...]) -> Node:
         if node.op not in SELECTIONS:
             pairs = zip(node.args, args, strict=True)
             args = tuple(alias(arg, new) if arg in stops else new for arg, new in pairs)
         new = with_args(node, args)
         return alias(node, new) if stops.get(node) else new
 
-    new = rebuild(outputs.values(), aliased)
+    new = rebuild(outputs.values(), insert_alias)
     moved = {
         out: alias(node, new[node]) if node in stops else new[node] for out, node in outputs.items()
     }
@@ -124,7 +124,7 @@ def sparse_jacobian(asked: Request) -> Graph:
 def _with_plain_sources(
     outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
 ) -> tuple[Mapping[str, Node], Mapping[str, Node], Mapping[Node, str]]:
-    """The same with an identity behind what is no operation: a loop's result, a stated derivative.
+    """Put an identity behind paths that are a loop's result or a stated derivative.
 
     Only for an operation can another node be put, wherever it is read.
     """
@@ -140,7 +140,7 @@ def _with_plain_sources(
 
 
 def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:
-    """The selections of a source's elements of which something is computed, or that are outputs.
+    """Find the selections of a source of which something is computed, or that are outputs.
 
     True where all that goes on from there counts, also further selections: inside a loop, say,
     selections are not followed.
@@ -165,14 +165,14 @@ def _frontier(source: Node, outputs: Sequence[Node]) -> dict[Node, bool]:
 
 
 def _may_lack(selected: Node, source: Node) -> bool:
-    """May an element of a selection be none of the source's, but zero?"""
+    """True if an element of a selection may be none of the source's, but zero."""
     while selected is not source and selected.op is not unindex:
         selected = selected.args[0]
     return selected is not source
 
 
 def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> Node:
-    """For each element of a selection the column of the source's element, plus 1; 0 for none.
+    """Map each element of a selection to its column in the source, plus 1; 0 for none.
 
     `stride` is from one member of a family to the next.
     """
@@ -197,7 +197,7 @@ def _columns(selected: Node, source: Node, start: Dim, stride: Dim | None) -> No
 def _entries(
     found: Pass, places: Node, output: Node, by: Node, pairs: Mapping[int, int]
 ) -> tuple[Node, Node]:
-    """The entries that a pass gives, [output size, n], and the column of each, or -1.
+    """Return the entries that a pass gives, [output size, n], and the column of each, or -1.
 
     A pass through a node between may have both axes of a pair, where that node has neither.
     """
@@ -216,10 +216,10 @@ def _entries(
 
 
 def _starts(wrt: Mapping[str, Node]) -> dict[str, tuple[Dim, Dim | None]]:
-    """The first column of each path, and the columns from one member of a family to the next."""
+    """Return each path's first column, and the columns from one family member to the next."""
     starts: dict[str, tuple[Dim, Dim | None]] = {}
     column = Dim.of(0)
-    for group in grouped(tuple(wrt)):
+    for group in group_by_index(tuple(wrt)):
         if not is_family(group[0]):
             starts[group[0]] = column, None
             column = column + wrt[group[0]].type.size
@@ -241,7 +241,7 @@ def _end_to_end(parts: Sequence[Node]) -> Node:
 
 
 def _pointers(counts: Sequence[tuple[Dim, Dim]]) -> Node:
-    """Where each row starts: (rows, entries a row) of the outputs, one after the other."""
+    """Build row pointers: (rows, entries a row) of the outputs, one after the other."""
     parts, start = [], Dim.of(0)
     for rows, count in counts:
         offsets = arange(n=rows) * count

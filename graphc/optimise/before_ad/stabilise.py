@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from graphc.ad.stable_forms import Form, is_naive, recognised
+from graphc.ad.stable_forms import Form, is_naive, recognise
 from graphc.elaborate.names.model import Declared, Model, verified_model
 from graphc.ir.graph import Node, with_args
 from graphc.ir.rebuild import rebuild
@@ -30,7 +30,7 @@ def stabilise(model: Model) -> Model:
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
-        found = recognised(new, kept)
+        found = recognise(new, kept)
         if found is not None:
             form, new = found
             if node.origin is not None and node.origin.span.source is model.source:

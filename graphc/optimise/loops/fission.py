@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from graphc.ad.batch import batched_node, typed
+from graphc.ad.batch import batch_node, with_type
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, stamped, with_args
@@ -129,7 +129,7 @@ class _Parting:
             elif node in self.stacks or not is_free(node, loop.index):
                 continue
             elif node.args[0] in self.stacks:
-                self.stacks[node] = batched_node(node, self.stacks, {}, loop.count)
+                self.stacks[node] = batch_node(node, self.stacks, {}, loop.count)
 
     def _read(
         self, members: Sequence[Node], roots: Sequence[Node]
@@ -172,14 +172,14 @@ class _Parting:
                 elif node.op is BOUND and node not in sums.values():
                     self.stacks[node], self.ends[node] = self._delayed(node)
                 elif node.op is not BOUND:
-                    self.stacks[node] = batched_node(node, self.stacks, {}, self.loop.count)
+                    self.stacks[node] = batch_node(node, self.stacks, {}, self.loop.count)
                     self.computed.append(node)
 
     def _summed(self, adding: Node, carried: Node) -> Node:
         """What a carried value ends as to which each step only adds."""
         start = self.starts[carried]
         terms = [
-            typed(total(arg, self.steps), arg.type) for arg in adding.args if arg is not carried
+            with_type(total(arg, self.steps), arg.type) for arg in adding.args if arg is not carried
         ]
         stretched = not all(same_shape(term.shape, adding.shape) for term in terms)
         if stretched or not is_zero(start):
@@ -204,7 +204,7 @@ class _Parting:
         else:
             end = _at(joined, Dim.of(0) if backwards else count)
         shape = (count, *carried.shape)
-        return typed(before, carried.type.with_shape(shape)), typed(end, carried.type)
+        return with_type(before, carried.type.with_shape(shape)), with_type(end, carried.type)
 
     def _add_number(self, number: Node) -> None:
         """A number that depends on the index, as an array of those of all steps."""
@@ -216,7 +216,7 @@ class _Parting:
                 positions = arange(n=loop.count)
                 self.stacks[number] = positions * factor + (offset + loop.first * factor)
         elif all(arg in self.stacks or arg not in self.steps.changes for arg in number.args):
-            self.stacks[number] = batched_node(number, self.stacks, {}, loop.count)
+            self.stacks[number] = batch_node(number, self.stacks, {}, loop.count)
 
 
 def _at(x: Node, position: Dim) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from graphc.elaborate.names.model import Declared
-from graphc.paths import grouped, member
+from graphc.paths import group_by_index, member
 
 INDEX = "_k"
 OTHER_INDEX = "_j"
@@ -127,7 +127,7 @@ def slices(params: Sequence[Declared]) -> dict[str, str]:
 def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
     """Single parameters, and families that stand together over the same index."""
     by_name = {one.name: one for one in params}
-    return [[by_name[name] for name in group] for group in grouped(tuple(by_name))]
+    return [[by_name[name] for name in group] for group in group_by_index(tuple(by_name))]
 
 
 def shown(declared: Declared) -> str:
