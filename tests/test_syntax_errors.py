@@ -71,7 +71,7 @@ def test_numbers_that_are_too_long() -> None:
 
 def stands_alone(text: str, said: str) -> bool:
     """Is a mistake the same between other lines? An open bracket or string takes them in."""
-    joined = text.startswith(("->", "@", "else")) or text.endswith("{")
+    joined = text.startswith(("->", "@", "/", "else")) or text.endswith("{")
     return not (joined or "E107" in said or '"""' in text)
 
 

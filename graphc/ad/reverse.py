@@ -106,10 +106,11 @@ def fit_cotangent(cotangent: Node, node: Node) -> Node:
 @composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")
 def gradient_node(y: Node, x: Node) -> Node:
     """Build dy/dx; raises Mismatch where y is no scalar or does not depend on x."""
-    if y.rank or y.type.dtype != "float":
+    for one in (y, x):
+        if one.type.dtype != "float":
+            raise Mismatch("E403", f"only floats have derivatives, found {one.type}")
+    if y.rank:
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
-    if x.type.dtype != "float":
-        raise Mismatch("E403", f"only floats have derivatives, found {x.type}")
     whole = family_of(x)
     graph = dag([y])
     y = stabilise(y, whole, graph.nodes - float_descendants(graph, [whole]))

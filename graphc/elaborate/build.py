@@ -129,7 +129,10 @@ def _check_overrides(context: Context, file: tree.File) -> None:
     for option, given in (("--dim", context.dim_values), ("--const", context.const_values)):
         for name in given:
             if name not in declared[option]:
+                other = "--const" if option == "--dim" else "--dim"
                 near = did_you_mean(name, declared[option])
+                if name in declared[other]:
+                    near = f"it is a {other[2:]}: write `{other} {name}={given[name]}`"
                 message = f"{option} {name}: the file declares no such {option[2:]}"
                 context.diagnostics.append(error("E217", message, None, help=near))
 

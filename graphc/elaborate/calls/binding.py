@@ -14,7 +14,7 @@ from graphc.elaborate.calls.ports import (
 )
 from graphc.elaborate.calls.rules import apply_rules
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.hints import CALLED, method_remedy
+from graphc.elaborate.names.hints import method_remedy, name_remedy
 from graphc.elaborate.names.scope import (
     POISONED,
     BlockValue,
@@ -100,7 +100,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     if entry is None:
         found = find_callable(context, scope, function.text)
         if found is None:
-            close = CALLED.get(function.text) or did_you_mean(
+            close = name_remedy(function.text) or did_you_mean(
                 function.text, {*callable_names(context, scope), *scope.visible()}
             )
             raise mistake(
@@ -118,6 +118,9 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
         return entry.value
     if isinstance(entry.value, Node):
         help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
+        if expr.arguments:
+            inside = ", ".join(argument.span.text for argument in expr.arguments)
+            help = f"elements stand in square brackets: `{function.text}[{inside}]`"
         raise mistake("E208", f"`{function.text}` is a tensor, not an operation", expr.span, help)
     raise mistake(
         "E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span
@@ -246,12 +249,9 @@ def _fill(
     }
     for argument, (value, given) in named.items():
         if argument not in known:
-            raise mistake(
-                "E209",
-                f"{name} has no argument `{argument}`",
-                span,
-                did_you_mean(argument, known),
-            )
+            near = "a use is named by `as`" if argument == "name" else did_you_mean(argument, known)
+            near = near or f"it takes {_list_ports(ports)}"
+            raise mistake("E209", f"{name} has no argument `{argument}`", span, near)
         if argument in bound:
             raise mistake("E209", f"{name} gets `{argument}` twice", given.span)
         if argument in preset:

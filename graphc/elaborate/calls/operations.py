@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from graphc.elaborate.calls.axis_labels import places_of
 from graphc.elaborate.calls.ports import check_compile_time
 from graphc.elaborate.names.scope import Context, Scope, mistake
 from graphc.elaborate.values.conditions import check_at_entry
+from graphc.elaborate.values.remedies import explain_shapes
 from graphc.elaborate.values.values import describe, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -80,9 +81,10 @@ def apply(
             value, argument = named[parameter.name]
             place, expr = argument.span, argument.value
         elif parameter.default is REQUIRED:
-            raise mistake(
-                "E209", f"`{function.name}` needs `{parameter.name}`: {function.signature}", span
-            )
+            bare = not positional and not named
+            alone = f"as an argument or a stage it is written `{function.name}`" if bare else None
+            message = f"`{function.name}` needs `{parameter.name}`: {function.signature}"
+            raise mistake("E209", message, span, alone)
         elif parameter.kind in ("axis", "axes") and isinstance(parameter.default, int):
             attrs[parameter.name] = (
                 parameter.default if parameter.kind == "axis" else (parameter.default,)
@@ -110,14 +112,23 @@ def apply(
             result = function.build(*tensors, **attrs)
             _demand_lengths(function, result, tensors)
     except Mismatch as wrong:
-        told = re.search(rf"\b{function.name}\b", wrong.message)
-        message = wrong.message if told else f"in `{function.name}`: {wrong.message}"
-        raise mistake(wrong.code, message, span, wrong.help) from None
+        named_already = re.search(rf"\b{function.name}\b", wrong.message)
+        message = wrong.message if named_already else f"in `{function.name}`: {wrong.message}"
+        told = mistake(wrong.code, message, span, wrong.help)
+        raise explain_shapes(told, scope, _given(positional, named)) from None
     for dim, otherwise in demands:
         text = f"{_cite(function, span)} needs {dim} >= 0"
         if not check_at_entry(context, dim, False, text, span):
             raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
     return result
+
+
+def _given(
+    positional: Sequence[Positional], named: Mapping[str, tuple[Any, tree.Argument]]
+) -> Iterator[tuple[Any, tree.Expr | None]]:
+    """The arguments of a call, with what is written for them."""
+    yield from ((given.value, given.expr) for given in positional)
+    yield from ((value, argument.value) for value, argument in named.values())
 
 
 def _demand_lengths(function: Function, result: Any, tensors: Sequence[Node]) -> None:
@@ -167,7 +178,7 @@ def _attribute(
         [expr] if single else expr.items if isinstance(expr, tree.ListOf) else [None] * len(value)
     )
     axes = tuple(
-        _axis(context, scope, v, e, first, place, span)
+        _axis(context, scope, function.name, v, e, first, place, span)
         for v, e in zip((value,) if single else value, exprs, strict=True)
     )
     if parameter.kind == "axes":
@@ -180,6 +191,7 @@ def _attribute(
 def _axis(
     context: Context,
     scope: Scope,
+    function: str,
     value: Any,
     expr: tree.Expr | None,
     first: Node | None,
@@ -188,7 +200,11 @@ def _axis(
 ) -> int:
     """Return the number of an axis, given by number or by the dim that labels it."""
     if not isinstance(value, Dim):
-        raise mistake("E305", f"an axis is an integer or a dim, found {describe(value)}", place)
+        pair = isinstance(value, Node) and function in ("max", "min")
+        help = f"of two values it is `{function}imum(a, b)`" if pair else None
+        raise mistake(
+            "E305", f"an axis is an integer or a dim, found {describe(value)}", place, help
+        )
     entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None
     if isinstance(expr, tree.Name) and entry and entry.is_dim and first is not None:
         places = places_of(scope, expr.text, value, first)

@@ -7,20 +7,23 @@ from typing import Any
 
 from graphc.elaborate.calls.axis_labels import has_equal_dims, label
 from graphc.elaborate.names.definitions import alias
+from graphc.elaborate.names.hints import OPEN, TYPES
 from graphc.elaborate.names.references import takes_gradients, walk
 from graphc.elaborate.names.scope import (
     BlockValue,
     Context,
     Entry,
     Instance,
+    Mistake,
     Scope,
     Silent,
     lookup,
     mistake,
 )
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe, to_node
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node
+from graphc.ir.graph import INPUT, Node
 from graphc.ir.sizes import check_shape
 from graphc.ir.types import Dtype, Shape, Type, same_shape, show
 from graphc.limits import RANK
@@ -59,13 +62,22 @@ def check_compile_time(context: Context, kind: str, value: Any, span: Span, what
         "shape": "a list of dims", "float": "a number", "bool": "true or false",
         "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip
-    quoted = kind == "fn" and isinstance(value, str) and value.isidentifier()
-    raise mistake(
-        "E212",
-        f"{what} is {expected} known at compile time, found {describe(value)}",
-        span,
-        f"without quotes: `{value}`" if quoted else None,
-    )
+    message = f"{what} is {expected} known at compile time, found {describe(value)}"
+    raise mistake("E212", message, span, quotient_remedy(value) or _meant(kind, value))
+
+
+def _meant(kind: str, value: Any) -> str | None:
+    """Return the remedy for an argument of another kind that says what it is meant to be."""
+    match kind, value:
+        case "fn", str() if value.isidentifier():
+            return f"without quotes: `{value}`"
+        case (("int" | "float"), str()) if value.replace(".", "", 1).isdecimal():
+            return f"without quotes: `{value}`"
+        case "int", float() if value.is_integer():
+            return f"write `{value:.0f}`"
+        case (("ints" | "shape" | "list"), Dim()):
+            return f"a list is written `[{value}]`" if value.constant != -1 else "see `flatten(x)`"
+    return None
 
 
 def _is_pad(value: Any) -> bool:
@@ -90,9 +102,8 @@ def dtype_of(written: tree.TypeOf) -> Dtype:
     for dtype in DTYPES:
         if written.kind.text == dtype:
             return dtype
-    raise mistake(
-        "E309", f"`{written.kind.text}` is not a type", written.kind.span, "float, int and bool are"
-    )
+    help = TYPES.get(written.kind.text, "float, int and bool are")
+    raise mistake("E309", f"`{written.kind.text}` is not a type", written.kind.span, help)
 
 
 def shape_of(
@@ -123,10 +134,12 @@ def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
             lookup(context, scope, name, in_shape=True)
     value = context.evaluate(context, scope, axis)
     if not isinstance(value, Dim):
-        raise mistake("E309", f"an axis is an integer or a dim, found {describe(value)}", axis.span)
+        message = f"an axis is an integer or a dim, found {describe(value)}"
+        raise mistake("E309", message, axis.span, quotient_remedy(value))
     known = context.known(value)
     if known is not None and known < 0:
-        raise mistake("E309", f"an axis cannot have {known} elements", axis.span)
+        help = OPEN if known == -1 else None
+        raise mistake("E309", f"an axis cannot have {known} elements", axis.span, help)
     return value
 
 
@@ -176,16 +189,41 @@ def bind_ports(
         if node.type.dtype != expected.dtype or not same_shape(node.shape, expected.shape):
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
             wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
-            raise mistake(
-                "E301",
-                f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}",
-                place,
+            message = f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}"
+            raise _explained(
+                scope, mistake("E301", message, place, _kind(node, expected)), block, port
             )
         if apart:
             node = alias(scope, port.name.text, node)
             context.owned[node] = scope.number
         label(scope, node, port.type)
         scope.entries[port.name.text] = Entry(node, port.name.span)
+
+
+def _kind(node: Node, expected: Type) -> str | None:
+    """Return the remedy where an input is of another kind of number than a port takes."""
+    if node.op is not INPUT or expected.dtype == node.type.dtype:
+        return None
+    return f"declare it so: `input {node.attrs['name']}: {Type(expected.dtype, node.shape)}`"
+
+
+def _explained(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port) -> Mistake:
+    """Return the mistake, noting which ports before it have bound the dims of this one."""
+    told = wrong.diagnostic
+    before = block.ports[: block.ports.index(port)]
+    for axis in port.type.axes or ():
+        binds = (one for one in before if axis_named(one, axis))
+        first = next(binds, None)
+        if first is not None and isinstance(axis, tree.Name):
+            size = scope.entries[axis.text].value
+            told = told.noted(f"`{axis.text}` is {size}: that of `{first.name.text}`")
+    return Mistake(told)
+
+
+def axis_named(port: tree.Port, axis: tree.Expr | tree.Dots) -> bool:
+    """Tell whether a port binds the dim that is this axis of another?"""
+    names = [one.text for one in port.type.axes or () if isinstance(one, tree.Name)]
+    return isinstance(axis, tree.Name) and axis.text in names
 
 
 def is_compile_time(port: tree.Port) -> bool:

@@ -16,10 +16,15 @@ from graphc.ir.types import Mismatch, same_shape
 from graphc.ops import Function, Parameter
 from graphc.ops.elementwise.arithmetic import hold
 from graphc.ops.shape.shaping import filled
-from graphc.source import did_you_mean
+from graphc.source import did_you_mean, near_or_all
 from graphc.syntax import tree
 
 KINDS = ("vjp", "jvp", "surrogate")
+MEANT = {
+    **dict.fromkeys(("backward", "grad", "gradient", "reverse", "pullback", "adjoint"), "vjp"),
+    **dict.fromkeys(("forward", "tangent", "pushforward"), "jvp"),
+}
+"""What rules are called elsewhere."""
 
 
 def apply_rules(
@@ -121,7 +126,11 @@ def _attach_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> No
 def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
     """Return the port that a rule is for; a jvp rule names a result instead."""
     if rule.kind.text not in KINDS:
-        near = did_you_mean(rule.kind.text, KINDS)
+        near = (
+            f"did you mean `{MEANT[rule.kind.text]}`?"
+            if rule.kind.text in MEANT
+            else (near_or_all(rule.kind.text, KINDS, "the rules"))
+        )
         raise mistake("E221", f"unknown rule `{rule.kind.text}`", rule.kind.span, near)
     names = [p.name.text for p in (block.results if rule.kind.text == "jvp" else block.ports)]
     entry = scope.entries.get(rule.name.text)

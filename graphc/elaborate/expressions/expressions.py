@@ -20,6 +20,7 @@ from graphc.elaborate.names.scope import (
     parameter,
     parameter_paths,
 )
+from graphc.elaborate.values.remedies import explain_shapes
 from graphc.elaborate.values.values import binary, describe, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node
@@ -150,7 +151,9 @@ def _binary(context: Context, scope: Scope, expr: tree.Binary) -> Task:
     try:
         return binary(context, expr.op, left, right, (expr.span, expr.left.span, expr.right.span))
     except Mismatch as wrong:
-        raise mistake(wrong.code, wrong.message, expr.span, wrong.help) from None
+        told = mistake(wrong.code, wrong.message, expr.span, wrong.help)
+        operands = [(left, expr.left), (right, expr.right)]
+        raise explain_shapes(told, scope, operands, expr.op) from None
 
 
 def _call(context: Context, scope: Scope, expr: tree.Call) -> Task:
@@ -183,7 +186,7 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
         words.insert(0, root.name)
         root = root.value
     if isinstance(root, tree.Name):
-        entry = lookup(context, scope, root)
+        entry = lookup(context, scope, root, of=words[0].text)
         if entry.instance or isinstance(entry.value, Instance | FamilyValue):
             return _parameter(context, entry, root, words, expr.span)
     if expr.name.text == "T":

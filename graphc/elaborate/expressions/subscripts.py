@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.elaborate.names.scope import Context, Mistake, mistake
+from graphc.elaborate.names.scope import Context, FamilyValue, Mistake, mistake
 from graphc.elaborate.values.conditions import check_at_entry
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -26,7 +27,11 @@ def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequenc
     if isinstance(value, tuple):
         return _list_item(context, expr, value, parts)
     if not isinstance(value, Node):
-        raise mistake("E211", f"{describe(value)} has no elements to index", expr.span)
+        help = None
+        if isinstance(value, FamilyValue):
+            member = ", ".join(part.span.text for part, _ in parts)
+            help = f"an iteration is a member: `{expr.value.span.text}.{member}`"
+        raise mistake("E211", f"{describe(value)} has no elements to index", expr.span, help)
     return _tensor(context, expr.span, value, _expand_dots(expr.span, value, parts))
 
 
@@ -49,7 +54,10 @@ def _list_item(
 def _integer(context: Context, value: Any, span: Span) -> int:
     known = context.known(value) if isinstance(value, Dim) else None
     if known is None:
-        raise mistake("E404", "this index must be an integer known at compile time", span)
+        help = (
+            "elements of a list by a tensor: `take(list, ids)`" if isinstance(value, Node) else None
+        )
+        raise mistake("E404", "this index must be an integer known at compile time", span, help)
     return known
 
 
@@ -87,16 +95,23 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             place += 1
         elif isinstance(given, Node):
             if given.type.dtype != "int":
-                raise mistake("E308", f"an index is an integer, found {given.type}", part.span)
+                mask = "shapes do not depend on values: a mask chooses by `where(mask, x, 0)`"
+                help = mask if given.type.dtype == "bool" else quotient_remedy(given)
+                message = f"an index is an integer, found {given.type}"
+                raise mistake("E308", message, part.span, help)
             if gathered:
-                raise mistake("E308", "a subscript gathers along one axis only", part.span)
+                help = "one element of each row, by the last axis, is `pick(x, ids)`"
+                raise mistake("E308", "a subscript gathers along one axis only", part.span, help)
             gathered = (sum(kind == "slice" for kind, _ in items), given)
             items.append(("slice", (Dim.of(0), size, 1)))
             place += given.rank
         elif isinstance(given, Dim):
             items.append(("at", _position(context, span, given, size, axis, value)))
         else:
-            raise mistake("E308", f"an index is an integer, found {describe(given)}", part.span)
+            listed = f"`take(x, {describe(given).removeprefix('the list ')}, axis={axis})`"
+            help = f"elements by a list: {listed}" if isinstance(given, tuple) else None
+            message = f"an index is an integer, found {describe(given)}"
+            raise mistake("E308", message, part.span, help or quotient_remedy(given))
     whole = all(
         kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
     )
@@ -135,6 +150,7 @@ def _range(
                 "E308",
                 f"the bounds of a slice are integers known at compile time, found {found}",
                 span,
+                quotient_remedy(bound),
             )
     start, stop, step = bounds
     stride = 1 if step is None else _integer(context, step, span)

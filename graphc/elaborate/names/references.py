@@ -137,7 +137,9 @@ def order_by_use(statements: Sequence[tree.Statement]) -> list[int]:
         own = {name.text for name in defined_names(statement) if makers[name.text] == i}
         needed = used_names(statement)
         before = {makers[name] for name in needed - own if name in makers}
-        if own & needed and not isinstance(statement, (*LOOPS, tree.Chain)):
+        if isinstance(statement, tree.Chain):  # what `as` names in it comes before what reads it
+            own -= {name.text for name in _as_names([*statement.sources, *statement.stages])}
+        if own & needed and not isinstance(statement, LOOPS):
             before.add(i)
         missing[i] = len(before)
         for one in before:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from graphc.elaborate.names.hints import NAMES
+from graphc.elaborate.names.hints import NAMES, OPEN, member_remedy
 from graphc.elaborate.names.model import Condition, Declared, DimInfo, StatedRule
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -287,8 +287,10 @@ def parameter_paths(context: Context) -> list[str]:
     return paths
 
 
-def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = False) -> Entry:
-    """Resolve a name; raises the mistake that nothing has it."""
+def lookup(
+    context: Context, scope: Scope, name: tree.Name, in_shape: bool = False, of: str = ""
+) -> Entry:
+    """Resolve a name, perhaps for a member `of` it; raises the mistake that nothing has it."""
     entry = scope.find(name.text)
     if entry is not None:
         if entry.value is POISONED:
@@ -301,15 +303,23 @@ def lookup(context: Context, scope: Scope, name: tree.Name, in_shape: bool = Fal
     callee = find_callable(context, scope, name.text)
     if callee is not None:
         return record_callable(context, name.span, callee)
-    raise unknown_name(context, scope, name.text, name.span, in_shape)
+    raise unknown_name(context, scope, name.text, name.span, in_shape, of)
 
 
-def unknown_name(context: Context, scope: Scope, name: str, span: Span, in_shape: bool) -> Mistake:
+def unknown_name(
+    context: Context, scope: Scope, name: str, span: Span, in_shape: bool, of: str
+) -> Mistake:
     """Report an unknown name, with the nearest known one or why an outer one cannot be seen."""
     if context.uses and scope.block is not None and name in context.file_names:
         near: str | None = f"a block sees only its ports; pass `{name}` as an argument"
+    elif in_shape:
+        sizes = {known for known in scope.visible() if _is_size(scope.find(known))}
+        near = OPEN if name in NAMES else did_you_mean(name, sizes)
+        near = near or _declaration_help(context, scope, name, in_shape)
     elif name in NAMES:
         near = NAMES[name]
+    elif of:
+        near = did_you_mean(name, scope.visible()) or member_remedy(of)
     else:
         near = (
             did_you_mean(name, {*scope.visible(), *CONSTANTS})
@@ -319,12 +329,16 @@ def unknown_name(context: Context, scope: Scope, name: str, span: Span, in_shape
     return mistake("E200", f"unknown name `{name}`", span, near)
 
 
+def _is_size(entry: Entry | None) -> bool:
+    return entry is not None and isinstance(entry.value, Dim)
+
+
 def _declaration_help(context: Context, scope: Scope, name: str, in_shape: bool) -> str | None:
-    """Say how a name that resembles no other is declared; who has declared a dim knows how."""
+    """Say how a name that resembles no other is declared."""
     if scope.block is not None:
         return None
     if in_shape:
-        return None if context.dims else f"declare it: `dim {name}`"
+        return f"declare it: `dim {name}`"
     return f"declare it: `input {name}: [...]`, `param {name}: [...]` or `dim {name}`"
 
 

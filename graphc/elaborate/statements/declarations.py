@@ -22,11 +22,13 @@ from graphc.elaborate.names.scope import (
     mistake,
 )
 from graphc.elaborate.values.conditions import check_at_entry
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import compare, describe, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.ir.types import Type, known_facts, learn, same_shape
 from graphc.names import identifier
+from graphc.ops import FUNCTIONS
 from graphc.ops.shape.members import family_node, member_node
 from graphc.paths import is_family
 from graphc.source import Span, did_you_mean, near_or_all
@@ -61,7 +63,8 @@ def declare_dims(context: Context, scope: Scope, statement: tree.DimDeclaration)
         fixed = context.dim_values.get(name.text)
         value = evaluate(context, scope, expr) if expr is not None else None
         if expr is not None and not isinstance(value, Dim):
-            raise mistake("E309", f"a dim is an integer, found {describe(value)}", expr.span)
+            help = quotient_remedy(value)
+            raise mistake("E309", f"a dim is an integer, found {describe(value)}", expr.span, help)
         if isinstance(value, Dim) and value.constant is None:
             if fixed is not None:
                 raise mistake(
@@ -129,7 +132,7 @@ def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None
                 context, path, declared, name.span, doc, initialiser
             )
         elif not scope.reusing:
-            raise mistake("E201", f"parameter `{path}` is defined twice", name.span)
+            raise Silent  # it is told already that this name, or that of the use, is defined twice
         elif not same_shape(before.type.shape, declared.shape):
             raise mistake(
                 "E205",
@@ -193,6 +196,11 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
                 raise _two_numbers(kind, expr.span)
             _check_range(kind, numbers, expr.span)
             return Initialiser(kind, tuple(numbers))
+        if kind in INITIALISERS:
+            raise mistake("E218", f"`{kind}` takes no numbers", expr.span, f"write `~ {kind}`")
+        if kind not in FUNCTIONS:
+            near = near_or_all(kind, INITIALISERS, "the initialisers")
+            raise mistake("E218", f"unknown initialiser `{kind}`", expr.span, near)
     return Initialiser(
         "constant", (_number_of(context, evaluate(context, scope, expr), expr.span),)
     )
@@ -223,6 +231,9 @@ def _number_of(context: Context, value: Any, span: Span) -> float:
             "E218",
             f"an initialiser takes numbers known at compile time, found {describe(value)}",
             span,
+            "one number is for all elements; an array that is given is a `const`, or an `input`"
+            if isinstance(value, tuple)
+            else None,
         )
     return float(known)
 

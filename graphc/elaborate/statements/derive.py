@@ -72,7 +72,7 @@ def _check_name(context: Context, called: str, place: Span) -> None:
 def _check_outputs(kind: Kind, clause: tree.Derive, outputs: Sequence[Node]) -> None:
     """Refuse outputs that are not float, or no scalar where there must be one."""
     for name, node in zip(clause.outputs, outputs, strict=True):
-        if kind.of_scalar and (node.rank or node.type.dtype != "float"):
+        if kind.of_scalar and node.rank and node.type.dtype == "float":
             instead = f"use `{kind.instead}`, or " if kind.instead else ""
             raise mistake(
                 "E402", f"{kind.name} needs a scalar, `{name.text}` is {node.type}", name.span,

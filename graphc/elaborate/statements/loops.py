@@ -18,6 +18,7 @@ from graphc.elaborate.names.scope import (
     mistake,
 )
 from graphc.elaborate.values.conditions import learn_conditions
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
@@ -219,7 +220,10 @@ def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Di
     for expr in (family.first, family.last):
         value = Dim.of(0) if expr is None else context.evaluate(context, scope, expr)
         if not isinstance(value, Dim):
-            raise mistake("E404", f"a range is of integers, found {describe(value)}", family.span)
+            each = "a loop goes over positions: `t in T`; the element is `x[t]`"
+            help = each if isinstance(value, Node) and value.rank else quotient_remedy(value)
+            message = f"a range is of integers, found {describe(value)}"
+            raise mistake("E404", message, family.span, help)
         values.append(value)
     first, last = values
     return (Dim.of(0), first) if family.last is None else (first, last - first + 1)

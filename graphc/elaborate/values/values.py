@@ -78,7 +78,8 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
                     "join tensors with concat(a, b) or stack(a, b)",
                 ) from None
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
-    raise mistake("E211", f"{taker} a tensor, found {describe(value)}", span)
+    help = f"apply it: `{value.name}(...)`" if isinstance(value, Function) else None
+    raise mistake("E211", f"{taker} a tensor, found {describe(value)}", span, help)
 
 
 def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]) -> Any:

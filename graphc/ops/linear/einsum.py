@@ -27,7 +27,8 @@ def _sides(pattern: str, what: str) -> tuple[str, str]:
     """What stands on the two sides of the arrow."""
     parts = pattern.split("->")
     if len(parts) != 2:
-        raise _wrong(f'`{what}` needs one `->`: "{pattern}"')
+        help = "what is left stands behind it: `i k, k j -> i j`"
+        raise _wrong(f'`{what}` needs one `->`: "{pattern}"', help)
     return parts[0], parts[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from graphc.kinds import KINDS
@@ -22,6 +23,8 @@ WORDS = {
     "with": "`with respect to` is written `wrt`",
     "respect": "`with respect to` is written `wrt`",
     "for": "the function's name follows `as`",
+    "by": "`by` is written `wrt`",
+    "to": "`with respect to` is written `wrt`",
 }
 
 
@@ -38,7 +41,46 @@ def derive_clause(place: Place) -> Diagnostic | None:
             return error("E101", message, place.span(token), help=WORDS[token.value])
     if place.found.type in ORDER:
         return _misplaced_part(place)
-    return _no_name(place)
+    if place.found.type in ENDS and place.at == place.first + 2:
+        return _one_word(place)
+    return _call(place) or _no_output(place) or _no_name(place)
+
+
+def _one_word(place: Place) -> Diagnostic:
+    """Recognise `derive loss` and `derive grad`."""
+    word = place.tokens[place.first + 1]
+    missing = f"an output is missing: `derive {word.value} loss`"
+    if word.value not in KINDS:
+        missing = f"a kind is missing: `derive grad {word.value}`"
+    message = "a derive clause names a kind and an output"
+    return error("E101", message, place.span(word), help=missing)
+
+
+def _call(place: Place) -> Diagnostic | None:
+    """Recognise `derive grad(loss, x)`."""
+    if place.found.type != "LPAR" or place.at != place.first + 2:
+        return None
+    inner = _rest(place, place.at + 1, ("COMMA",))
+    after = _rest(place, place.at + 2 + len(inner), ())
+    named = [token for token in after if token.type not in ("WRT", "EQUAL")]
+    paths = f" wrt {_text(place, named)}" if named and named[0].type == "NAME" else ""
+    clause = f"derive {place.tokens[place.at - 1].value} {_text(place, inner)}{paths}"
+    help = f"without parentheses: `{clause}`"
+    return error("E101", "a derive clause is no call", place.span(place.found), help=help)
+
+
+def _no_output(place: Place) -> Diagnostic | None:
+    """Recognise an expression where an output stands."""
+    before = {token.type for token in place.tokens[place.first : place.at]}
+    value = place.found.type in BINARY | OPENED | {"DOT"}
+    if not value or before & {*ORDER} or place.at < place.first + 3:
+        return None
+    commas = [i for i in range(place.first, place.at) if place.tokens[i].type == "COMMA"]
+    begin = commas[-1] if commas else place.first + 1
+    one = _text(place, _rest(place, begin + 1, ORDER_OR_COMMA))
+    help = f"name it: `output v = {one}`, and derive `v`"
+    message = "what is derived are outputs, by their names"
+    return error("E101", message, place.span(place.found), help=help)
 
 
 def _torn_clause(place: Place) -> Diagnostic | None:
@@ -108,6 +150,8 @@ def _no_name(place: Place) -> Diagnostic | None:
     else:
         one = _text(place, _rest(place, begin + 1, ORDER_OR_COMMA))
         help = f"name a node: `v = {one}`, use it, and derive by `v`"
+        if re.fullmatch(r"[\w.]+\[\w+\]\.[\w.]+", one):
+            help = f"iterations are members: `{one.replace('[', '.').replace(']', '')}`"
     return error("E101", "a derivative is by names", place.span(found), help=help)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.kinds import KINDS
 from graphc.source import Diagnostic, Span, did_you_mean, error
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
+from graphc.syntax.mistakes.chains import empty_stage, several_values, stage
 from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
 from graphc.syntax.mistakes.error_site import (
+    DECLARED,
     END,
     ENDS,
     FORMS,
@@ -25,6 +28,7 @@ from graphc.syntax.mistakes.error_site import (
 )
 from graphc.syntax.mistakes.operators import (
     chained_comparison,
+    comment,
     elementwise_star,
     glued_operator,
     number_and_name,
@@ -54,6 +58,7 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ("!", "E103", "`!` is not an operator", "write `not`"),
     ("&&", "E103", "`&&` is not an operator", "write `and`"),
     ("||", "E103", "`||` is not an operator", "write `or`"),
+    ("|>", "E103", "`|>` is not an operator", "an edge is written `->`"),
     ("&", "E103", "`&` is not an operator", "write `and`"),
     ("|", "E103", "`|` is not an operator", "write `or`"),
     ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
@@ -73,12 +78,29 @@ def bad_token(place: Place) -> Diagnostic | None:
     if not text[0].isascii():
         return foreign_character(place.source, place.found)
     start = place.found.start_pos or 0
+    meant = _otherwise(place)
+    if meant is not None:
+        message = f"`{text[0]}` is not an operator"
+        return error("E103", message, Span(place.source, start, start + 1), help=meant)
     for beginning, code, message, help in BAD_BEGINNINGS:
-        if text.startswith(beginning):
+        if place.source.text.startswith(beginning, start):
             return error(
                 code, message, Span(place.source, start, start + len(beginning)), help=help
             )
     return error("E101", f"`{text[0]}` has no meaning", Span(place.source, start, start + 1))
+
+
+def _otherwise(place: Place) -> str | None:
+    """Return the remedy for a sign that means something else at this place than elsewhere."""
+    text = place.found.value
+    if text.startswith("'") and place.touches() and place.operand_complete():
+        return "the transpose is `x.T`; a derivative has a name of its own"
+    if text.startswith("|") and place.operand_missing():
+        return "the absolute value is `abs(x)`"
+    declares = place.head.type in DECLARED
+    if text.startswith("?") and declares and [one.type for one in place.openers()] == ["LSQB"]:
+        return "a size that the caller chooses has a name: declare `dim B`"
+    return None
 
 
 # ---- brackets ---------------------------------------------------------------------
@@ -138,16 +160,15 @@ def unclosed_body(place: Place) -> Diagnostic | None:
 # ---- words --------------------------------------------------------------------------
 
 
-DECLARED = {"DIM": "dim", "CONST": "const", "INPUT": "input", "PARAM": "param", "OUTPUT": "output"}
-
-
 def reserved_word(place: Place) -> Diagnostic | None:
     """Recognise a keyword where only a name can stand, or where an equation would begin."""
     found, head = place.found, place.head
     as_name = found.type in BINARY | {"EQUAL", "ARROW", "COLON", "COMMA", "DOT"}
     if as_name and place.at == place.first + 1 and head.type in KEYWORD_TYPES:
         help = f"call it `{head.value}_`"
-        if head.type in DECLARED:
+        if head.type in DECLARED and found.type == "COLON":
+            help += f", or write `{head.value} {place.tokens[place.at + 1].value}`"
+        elif head.type in DECLARED:
             help += f", or write `{head.value} name {found.value} ...`"
         return error("E104", f"`{head.value}` is a reserved word", place.span(head), help=help)
     if found.type == "IF" and place.previous is not None:
@@ -159,11 +180,14 @@ def reserved_word(place: Place) -> Diagnostic | None:
         )
     if found.type in KEYWORD_TYPES and "NAME" in place.accepted:
         following = place.tokens[place.at + 1 : place.at + 2]
+        group = f"{found.value}s" if found.type in ("PARAM", "INPUT") else ""
         is_axis = found.type == "DIM" and following and following[0].type == "EQUAL"
         before = place.previous.type if place.previous is not None else None
         help = f"call it `{found.value}_`"
         if is_axis and before in ("LPAR", "COMMA"):
             help = "an axis is given by `axis=`"
+        elif group and place.head.type == "DERIVE" and before in ("WRT", "COMMA"):
+            help = f"all of them are `{group}`"
         elif found.type in ("INPUT", "PARAM") and before == "EQUAL" and place.at == place.first + 2:
             help = f"write `{found.value} {place.head.value}: {shape_as_declared(place)}`"
         return error("E104", f"`{found.value}` is a reserved word", place.span(found), help=help)
@@ -187,6 +211,7 @@ HABITS = {
     "with": "there is no `with`",
     "yield": "to stack the results of a loop, write `collect ys = ...`",
     "print": "every `output` is returned; there is nothing to print",
+    "is": "equality is written `==`",
     "range": "a range is written `1..L`; both ends belong to it",
 }
 
@@ -232,6 +257,8 @@ def misspelt_keyword(place: Place) -> Diagnostic | None:
     if place.found.type not in OPERANDS or place.found.type == "LPAR":
         return None
     help = did_you_mean(place.head.value, (word.lower() for word in FORMS))
+    if place.head.value in KINDS:
+        help = f"a function is asked for by `derive`: `derive {place.head.value} ...`"
     return error(
         "E101",
         f"expected `=` or `->` after `{place.head.value}`, found {describe_token(place.found)}",
@@ -261,27 +288,10 @@ def unnamed_value(place: Place) -> Diagnostic | None:
     second = place.tokens[place.first + 1]
     if place.head.type == "NAME" and second.type == "CMP" and second.value == "==":
         help = f"a definition is written with one `=`: `{place.head.value} = ...`"
+    if second.value == "<" and place.tokens[place.first + 2].start_pos == second.end_pos:
+        help = f"`<-` is no arrow here: `{place.head.value} = ...`, or an edge `->`"
     caret = place.span(place.previous) if place.previous is not None else place.caret
     return error("E106", UNNAMED, caret, help=help)
-
-
-def empty_stage(place: Place) -> Diagnostic | None:
-    previous = place.previous
-    if place.found.type == "ARROW" and previous is None:
-        help = "write `x -> ...`"
-        return error("E101", "an edge needs a source", place.span(place.found), help=help)
-    if previous is None or previous.type != "ARROW" or "RESIDUAL" not in place.accepted:
-        return None
-    if place.found.type == "ARROW":
-        message = "an operation is missing between `->` and `->`"
-        return error("E101", message, place.span(place.found))
-    if place.found.type in ENDS | {"RPAR", "COMMA", "EQUAL"}:
-        help = "a chain ends in the name that it defines: `-> name`"
-        return error("E101", "nothing follows `->`", place.span(previous), help=help)
-    if place.found.type == "LBRACE":
-        help = "write `residual { ... }` or `repeat layer[k in 1..L] { ... }`"
-        return error("E101", "braces need a word before them", place.span(place.found), help=help)
-    return None
 
 
 def missing_type(place: Place) -> Diagnostic | None:
@@ -325,9 +335,11 @@ def same_line(place: Place) -> Diagnostic | None:
         return None
     if place.operand_complete() and place.found.type not in OPERANDS | KEYWORD_TYPES:
         return None
-    help = "statements are separated by a newline or `;`"
-    if place.previous.type != "RBRACE":
-        help = FORMS_HELP.get(place.head.type, help)
+    help: str | None = "statements are separated by a newline or `;`"
+    if place.operand_complete() and _in_value(place) and place.found.type in OPERANDS:
+        help = "an operator is missing, as in `a * b`; arguments have parentheses: `f(x)`"
+    elif place.previous.type != "RBRACE":
+        help = _form(place) or help
     return error(
         "E101",
         f"expected {describe_expected(place.accepted)}, found {describe_token(place.found)}",
@@ -342,8 +354,19 @@ def unexpected(place: Place) -> Diagnostic:
         "E101",
         f"expected {describe_expected(place.accepted)}, found {describe_token(place.found)}",
         place.caret,
-        help=FORMS_HELP.get(place.head.type),
+        help=_form(place),
     )
+
+
+def _form(place: Place) -> str | None:
+    """Say how the statement is written, where that is what is wrong, and not its value."""
+    return None if _in_value(place) else FORMS_HELP.get(place.head.type)
+
+
+def _in_value(place: Place) -> bool:
+    """Tell whether the mistake lies in the value of a definition, behind its `=`?"""
+    before = {token.type for token in place.tokens[place.first : place.at]}
+    return "EQUAL" in before and place.head.type in {*DECLARED, "NAME", "NEXT", "COLLECT", "RULE"}
 
 
 RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
@@ -351,6 +374,7 @@ RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
     unclosed_body,
     unclosed_bracket,
     extra_closer,
+    comment,
     slashes,
     derive_clause,
     python_habit,
@@ -363,7 +387,9 @@ RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
     chained_comparison,
     second_equals,
     tuple_of_values,
+    several_values,
     empty_stage,
+    stage,
     missing_type,
     unnamed_value,
     missing_operand,

@@ -14,6 +14,7 @@ KEYWORDS = """
     repeat scan carry in if else derive wrt per residual or and not true false
 """
 KEYWORD_TYPES = frozenset(KEYWORDS.upper().split())
+DECLARED = frozenset({"DIM", "CONST", "INPUT", "PARAM", "OUTPUT"})
 OPERANDS = frozenset({"NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "LPAR", "LSQB"})
 ENDS = frozenset({SEPARATOR, END, "RBRACE"})
 UNNAMED = "this line computes a value but gives it no name"

@@ -109,6 +109,17 @@ def slashes(place: Place) -> Diagnostic | None:
     return None
 
 
+def comment(place: Place) -> Diagnostic | None:
+    """Recognise `// a comment` and `/* a comment */` at the beginning of a line."""
+    following = place.tokens[place.at + 1 : place.at + 2]
+    block = place.found.value == "/" and bool(following) and following[0].value in ("*", "**")
+    if place.at != place.first or not (block or place.found.value == "//"):
+        return None
+    sign = "/*" if block else "//"
+    message = f"`{sign}` begins no comment"
+    return error("E101", message, place.span(place.found), help="a comment begins with `#`")
+
+
 def second_equals(place: Place) -> Diagnostic | None:
     if place.found.type != "EQUAL":
         return None
@@ -129,6 +140,11 @@ def second_equals(place: Place) -> Diagnostic | None:
     if place.head.type == "INPUT":
         help = "a fixed value is declared with `const`, or by an equation"
         return error("E101", "an input has no value", span, help=help)
+    types = [token.type for token in place.tokens[place.first : place.at]]
+    if types == ["NAME", "EQUAL", "NAME"]:
+        one, _, other = (token.value for token in place.tokens[place.first : place.at])
+        help = f"an equation for each: `{other} = ...` and `{one} = {other}`"
+        return error("E101", "an equation defines once", span, help=help)
     if place.operand_complete():
         return error("E103", "equality is written `==`", span)
     return None
