@@ -1,4 +1,4 @@
-"""Files read: of bounded size; imports regular ones, inside of their folder, through no link."""
+"""Reading files of bounded size; imports only regular ones inside their folder, through no link."""
 
 from __future__ import annotations
 

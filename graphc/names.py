@@ -37,7 +37,7 @@ MODULE = READ | {
 
 
 def identifier(word: str) -> str:
-    """A Python identifier for one word, different for different words.
+    """Convert one word to a Python identifier, different for different words.
 
     What is reserved gets one `_` more, and what begins with `_`, and so does whatever would
     collide with that:
@@ -57,7 +57,7 @@ class Scope:
         self.numbers: dict[str, int] = {}  # by name, the last number behind it
 
     def fresh(self, wanted: str) -> str:
-        """`wanted`, or `wanted_2`, `wanted_3`, … where that is taken; never a private name."""
+        """Return `wanted`, or `wanted_2`, `wanted_3`, … where taken; never a private name."""
         name, number = _public(wanted), self.numbers.get(wanted, 1)
         while name in self.taken:
             number += 1
@@ -68,13 +68,13 @@ class Scope:
 
 
 def _public(name: str) -> str:
-    """The name, or without its first `_` where it would be private."""
+    """Return the name, or without its first `_` where it would be private."""
     bare = name if name.endswith("_") else name.lstrip("_")
     return f"n{bare}" if bare[:1].isdigit() else bare
 
 
 def fields(names: Iterable[str]) -> dict[str, str]:
-    """Names as the fields of a NamedTuple, whose own methods and underscores are taken."""
+    """Convert names to fields of a NamedTuple, whose own methods and underscores are taken."""
     scope = Scope({"count", "index"})
     found: dict[str, str] = {}
     for name in names:
@@ -86,6 +86,6 @@ def fields(names: Iterable[str]) -> dict[str, str]:
 
 
 def flat(path: str) -> str:
-    """A dotted path as one identifier: `layer.3.W` is `layer_3_W`, `layer.*.W` is `layer_W`."""
+    """Write a path as an identifier: `layer.3.W` is `layer_3_W`, `layer.*.W` is `layer_W`."""
     word = bare(path).replace(".", "_")
     return identifier(word if not word[:1].isdigit() else "_" + word)

@@ -19,7 +19,7 @@ SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 
 
 def sizes(model: Model, known: Mapping[str, int] | None = None) -> dict[str, int]:
-    """A small size for each dim without a value, such that every condition holds.
+    """Choose a small size for each dim without a value, such that every condition holds.
 
     Different dims get different sizes where the conditions allow; raises ValueError where no
     small sizes do. Those that are `known` stay.
@@ -46,7 +46,7 @@ def _holds(model: Model, dims: Mapping[str, int]) -> bool:
 
 
 def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) -> dict[str, Any]:
-    """The keyword arguments of the module's functions: inputs, `params` and unbound dims."""
+    """Draw the keyword arguments of the module's functions: inputs, `params`, unbound dims."""
     rng = np.random.default_rng(seed)
     chosen = sizes(model) if dims is None else dims
     limits = _limits(model, chosen)
@@ -75,7 +75,7 @@ def _value(
 
 
 def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int]) -> Any:
-    """Around what the initialiser gives, but nowhere exactly at zero, where kinks would be met."""
+    """Draw values around what the initialiser gives, but nowhere at zero, where kinks are."""
     shape = tuple(axis.evaluate(dims) for axis in declared.shape)
     base = {Initialiser("ones"): 1.0}.get(declared.initialiser or Initialiser("zeros"), 0.0)
     fan = shape[0] if len(shape) > 1 else 4
@@ -83,7 +83,7 @@ def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, 
 
 
 def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
-    """For each integer input the length of the shortest axis that its values index.
+    """Return for each integer input the length of the shortest axis that its values index.
 
     Values go on through views, tables of indices, selections and what loops carry.
     """
@@ -98,7 +98,7 @@ def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
                 continue
             seen.add(node)
             for child, slot in readers.get(node, ()):
-                axis = _indexed_axis(child) if slot == 1 else None
+                axis = _axis_indexed(child) if slot == 1 else None
                 if axis is not None and not axis.symbols - dims.keys():
                     limit = limits.get(declared.name, 1 << 30)
                     limits[declared.name] = min(limit, axis.evaluate(dims))
@@ -116,7 +116,7 @@ PASSED_ON: Mapping[str, tuple[int, ...]] = {
 
 
 def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
-    """By node what reads it, with the slot; loops hand on to what stands for it inside."""
+    """Map nodes to their readers, with the slot; loops hand on to what stands inside."""
     readers: dict[Node, list[tuple[Node, int]]] = {}
 
     def reads(node: Node, child: Node, slot: int) -> None:
@@ -141,8 +141,8 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
     return readers
 
 
-def _indexed_axis(node: Node) -> Dim | None:
-    """The axis into which the second argument of a node points."""
+def _axis_indexed(node: Node) -> Dim | None:
+    """Return the axis into which the second argument of a node points."""
     axis: int = node.attrs.get("axis", -1)
     if node.op.name in ("gather", "pick", "take_along_axis"):
         return node.args[0].shape[axis]

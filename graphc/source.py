@@ -1,4 +1,4 @@
-"""Where text comes from and how a mistake in it is shown: Source, Span, Diagnostic, GraphError."""
+"""Sources, spans and diagnostics: the places of a text, and mistakes shown there."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class Source:
 
     @property
     def whole(self) -> Span:
-        """All of the text."""
+        """Return the span of all of the text."""
         return Span(self, 0, len(self.text))
 
     def position(self, offset: int) -> tuple[int, int]:
-        """Line and column of an offset, both counted from 1."""
+        """Return line and column of an offset, both counted from 1."""
         line = bisect_right(self.line_starts, offset)
         return line, offset - self.line_starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """The text of a line, without its line end."""
+        """Return the text of a line, without its line end."""
         start = self.line_starts[number - 1]
         end = self.text.find("\n", start)
         return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
@@ -58,7 +58,7 @@ class Span:
         return self.source.text[self.start : self.end]
 
     def to(self, other: Span) -> Span:
-        """The smallest span that covers both."""
+        """Return the smallest span that covers both."""
         return Span(self.source, min(self.start, other.start), max(self.end, other.end))
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Origin:
 
     @property
     def outermost(self) -> Span:
-        """The place in the user's own file."""
+        """Return the place in the user's own file."""
         origin = self
         while origin.used is not None:
             origin = origin.used
@@ -103,16 +103,16 @@ class Diagnostic:
     def severity(self) -> str:
         return {"W": "warning", "N": "note"}.get(self.code[0], "error")
 
-    def noted(self, note: str) -> Diagnostic:
-        """The same with one more note."""
+    def with_note(self, note: str) -> Diagnostic:
+        """Add one more note."""
         return replace(self, notes=(*self.notes, Note("note", note)))
 
-    def helped(self, help: str) -> Diagnostic:
-        """The same with a remedy first."""
+    def with_help(self, help: str) -> Diagnostic:
+        """Put a remedy first."""
         return replace(self, notes=(Note("help", help), *self.notes))
 
     def __str__(self) -> str:
-        """The message as it is printed: headline, place, source line with a caret, notes."""
+        """Write the message as it is printed: headline, place, line with a caret, notes."""
         head = f"{self.severity}[{self.code}]: {self.message}"
         notes = [f"= {note.kind}: {note.message}" for note in self.notes]
         if self.span is None:
@@ -121,7 +121,7 @@ class Diagnostic:
 
 
 def excerpt(span: Span) -> list[str]:
-    """The lines that show a place: where it is, its first line, and carets below it."""
+    """Write the lines that show a place: where it is, its first line, and carets below it."""
     line_number, column = span.source.position(span.start)
     line = span.source.line(line_number)
     margin = " " * len(str(line_number))
@@ -156,13 +156,13 @@ def error(
     help: str | None = None,
     notes: Sequence[str] = (),
 ) -> Diagnostic:
-    """A diagnostic with an optional remedy and further notes."""
+    """Build a diagnostic with an optional remedy and further notes."""
     helps = [Note("help", help)] if help else []
     return Diagnostic(code, message, span, (*helps, *(Note("note", note) for note in notes)))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """The remedy for a misspelt name, or None where nothing comes close."""
+    """Return the remedy for a misspelt name, or None where nothing comes close."""
     names = sorted(set(known))
     cased = [other for other in names if other.lower() == name.lower()]
     below = [other for other in names if other.endswith(f".{name}")]
@@ -171,7 +171,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
 
 
 def near_or_all(name: str, known: Iterable[str], what: str) -> str | None:
-    """The remedy for a name that is none of a few: what comes close, else all that there are."""
+    """Return the remedy for a name that is none of a few: what comes close, else all of them."""
     names = list(known)
     shown = ", ".join(f"`{other}`" for other in names[:LISTED])
     more = ", …" if len(names) > LISTED else ""
@@ -179,12 +179,12 @@ def near_or_all(name: str, known: Iterable[str], what: str) -> str | None:
 
 
 def _columns(character: str) -> int:
-    """How many terminal columns a character takes."""
+    """Count the terminal columns that a character takes."""
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def _printable(line: str) -> str:
-    """The line with control characters, which could steer a terminal, made visible."""
+    """Make control characters visible, which could steer a terminal."""
     return "".join(c if c == "\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)

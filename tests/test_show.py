@@ -14,7 +14,7 @@ from conftest import LEVELS
 from typer.testing import CliRunner, Result
 
 from graphc.cli.app import app
-from graphc.cli.tables import scaled
+from graphc.cli.tables import with_prefix
 from graphc.compile.stages import Options, compile_file, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -194,7 +194,7 @@ def test_the_text_of_a_function() -> None:
     [(0, "0 "), (999, "999 "), (1000, "1 k"), (12_345, "12.3 k"), (999_999, "1 M")],
 )
 def test_numbers_have_prefixes(number: int, expected: str) -> None:
-    assert scaled(number) == expected
+    assert with_prefix(number) == expected
 
 
 @pytest.mark.parametrize(

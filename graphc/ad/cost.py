@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.ir.dims import Dim, total
 from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import LOOP, Loop, body
-from graphc.ir.sizes import estimated
+from graphc.ir.sizes import estimate
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.shape.shaping import in_rows
 
@@ -32,7 +32,7 @@ class Cost:
         """Estimate the work, with 32 for each dim that is not given."""
         known = dims or {}
         work = self.work
-        return estimated(work, {name: known.get(name, TYPICAL) for name in work.symbols})
+        return estimate(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
 def cost(graph: Graph) -> Cost:

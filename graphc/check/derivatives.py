@@ -1,4 +1,4 @@
-"""The derivatives of a module against numerical ones: by function and path, and rule by rule."""
+"""A module's derivatives against numerical ones: by function and path, and rule by rule."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.check.domain import FAILURES, PARAMETER, PERFECT, settled
+from graphc.check.domain import FAILURES, PARAMETER, PERFECT, find_point
 from graphc.compile.functions import begin_of
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
@@ -43,7 +43,7 @@ class Compared:
 
     @property
     def why_not(self) -> str:
-        """Why there is nothing to compare; nothing where there is."""
+        """Say why there is nothing to compare; empty where there is."""
         if not np.isnan(self.gap):
             return ""
         if np.isnan(self.numerical):
@@ -90,7 +90,7 @@ def check_derivatives(
             found = [
                 one
                 for result, module in zip(results, modules, strict=True)
-                for one in _compared(result.model, module, options, at)
+                for one in _compare(result.model, module, options, at)
             ]
             mistakes += [_differs(model, one, bool(mistakes)) for one in found if one.wrong]
             mistakes += _values(model, modules, levels, at)
@@ -99,7 +99,7 @@ def check_derivatives(
     return Checked(results, tuple(found), tuple(mistakes))
 
 
-def _compared(
+def _compare(
     model: Model, module: ModuleType, options: Options, at: Mapping[str, Any]
 ) -> Iterator[Compared]:
     if not hasattr(module, "_comparison"):
@@ -117,20 +117,20 @@ def _compared(
 
 
 def _point(model: Model, traced: ModuleType, place: Place) -> tuple[dict[str, Any], bool]:
-    """Arguments at which to compare, and whether all is finite there."""
+    """Find arguments at which to compare; returns also whether all is finite there."""
     given = _by_variable(model, place.given or {})
-    drawn = arguments(model, place.seed, sizes(model, _bound(model, place.given or {})))
+    drawn = arguments(model, place.seed, sizes(model, _dims_of(model, place.given or {})))
     for name, value in given.items():
         if name.startswith(PARAMETER):
             drawn["params"][name.removeprefix(PARAMETER)] = value
         else:
             drawn[name] = value
-    found = settled(traced, drawn, set(given), place.seed)
+    found = find_point(traced, drawn, set(given), place.seed)
     return dict(found.arguments), found.score[:3] == PERFECT[:3]
 
 
 def _by_variable(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is given, by the arguments of the module's functions; raises GraphError."""
+    """Rename what is given as the arguments of functions; raises GraphError."""
     begin = begin_of(model)
     paths = arguments(model).get("params", ())
     known = {d.name: begin.variables[d.name] for d in model.inputs}
@@ -145,8 +145,8 @@ def _by_variable(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _bound(model: Model, given: Mapping[str, Any]) -> dict[str, int]:
-    """The dims that the shapes of what is given say."""
+def _dims_of(model: Model, given: Mapping[str, Any]) -> dict[str, int]:
+    """Read dims from the shapes of what is given."""
     found: dict[str, int] = {}
     free = {info.variable: info.name for info in model.dims if info.fixed is None}
     for variable, name in free.items():
@@ -164,7 +164,7 @@ def _bound(model: Model, given: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _differs(model: Model, one: Compared, explained: bool) -> Diagnostic:
-    """A function of which the derivative is not the numerical one."""
+    """Report a function whose derivative is not the numerical one."""
     spans = {each.name: each.span for each in model.derivations}
     paths = {d.name: d.span for d in (*model.inputs, *model.params)}
     span: Span | None = spans.get(one.function) or paths.get(one.path)
@@ -179,14 +179,14 @@ def _differs(model: Model, one: Compared, explained: bool) -> Diagnostic:
 def _wrong_rules(
     source: Source, options: Options, folder: Path, model: Model, at: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
-    """The rules that are wrong: each is tried alone, so that both modes take it."""
+    """Report the rules that are wrong: each is tried alone, so that both modes take it."""
     for rule in model.rules:
         if rule.kind == "surrogate":
             continue
         alone = replace(options, level=LEVELS[0], rule=str(rule.span), memory="", derive=())
         result = compile_source(source, alone, folder)
         module = load(result.text, result.model.name)
-        wrong = [one for one in _compared(result.model, module, alone, at) if one.wrong]
+        wrong = [one for one in _compare(result.model, module, alone, at) if one.wrong]
         if wrong:
             yield _wrong_rule(rule, max(wrong, key=lambda one: one.gap))
 
@@ -205,7 +205,7 @@ def _wrong_rule(rule: StatedRule, worst: Compared) -> Diagnostic:
 def _values(
     model: Model, modules: Sequence[ModuleType], levels: Sequence[str], at: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
-    """The outputs that are another at another level."""
+    """Report outputs that differ from one level to another."""
     limit = 1e-9 if model.dtype == "float64" else 1e-3
     first, *others = [module.forward(**at)[0] for module in modules]
     for level, other in zip(levels[1:], others, strict=True):
@@ -217,7 +217,7 @@ def _values(
 
 
 def _nowhere(model: Model, traced: ModuleType, at: Mapping[str, Any]) -> Diagnostic:
-    """That no point was found at which all is finite, and what was wrong with the last one."""
+    """Report that no point was found at which all is finite, and what the last one lacked."""
     try:
         first = traced.trace(**at)
         why = "" if first is None else f"{first.place}: {str(first).splitlines()[0]}"

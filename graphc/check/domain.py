@@ -49,24 +49,24 @@ class Point:
     looks: int
 
 
-def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: int) -> Point:
-    """The point that is found from one that was drawn; `kept` are the names that stay.
+def find_point(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: int) -> Point:
+    """Search for a point of the domain from one that was drawn; `kept` are the names that stay.
 
     `module` is one with `trace`. Parameters are named by their paths, behind PARAMETER.
     """
     rng = np.random.default_rng([seed, 1])
     score = _scorer(module)
     best = score(drawn)
-    moving = [name for name in _flat(drawn) if name not in kept]
-    moving = [name for name in moving if np.asarray(_flat(drawn)[name]).dtype != bool]
+    moving = [name for name in _flatten(drawn) if name not in kept]
+    moving = [name for name in moving if np.asarray(_flatten(drawn)[name]).dtype != bool]
     smoothing, looks = 0, best.looks
-    for trial in (*map(_all_by, DRAWS[1:]), *([_one_by] * TRIALS)) if moving else ():
+    for trial in (*map(_redraw_all, DRAWS[1:]), *([_redraw_one] * TRIALS)) if moving else ():
         finite = best.score[:3] == PERFECT[:3]
         smoothing += finite
         if best.score == PERFECT or smoothing > SMOOTHING or looks > LOOKS:
             break
-        trial = _nudged if finite else trial
-        found = score(_nested(trial(rng, _flat(best.arguments), moving), drawn))
+        trial = _nudge if finite else trial
+        found = score(_unflatten(trial(rng, _flatten(best.arguments), moving), drawn))
         looks += found.looks
         best = found if found.score <= best.score else best
     return best
@@ -75,26 +75,28 @@ def settled(module: ModuleType, drawn: Mapping[str, Any], kept: set[str], seed: 
 Trial = Callable[[np.random.Generator, dict[str, Any], list[str]], dict[str, Any]]
 
 
-def _all_by(draw: Draw) -> Trial:
-    """All floats from one part of the line; square matrices become positive definite."""
+def _redraw_all(draw: Draw) -> Trial:
+    """Draw all floats from one part of the line; square matrices become positive definite."""
 
     def trial(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
-        return flat | {name: _drawn(rng, flat[name], draw, True) for name in moving}
+        return flat | {name: _redraw(rng, flat[name], draw, True) for name in moving}
 
     return trial
 
 
-def _one_by(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
-    """One argument from another part of the line, or some of its elements."""
+def _redraw_one(
+    rng: np.random.Generator, flat: dict[str, Any], moving: list[str]
+) -> dict[str, Any]:
+    """Draw one argument from another part of the line, or some of its elements."""
     name = moving[rng.integers(len(moving))]
     value = np.asarray(flat[name])
-    new = _drawn(rng, value, DRAWS[rng.integers(len(DRAWS))], bool(rng.integers(2)))
+    new = _redraw(rng, value, DRAWS[rng.integers(len(DRAWS))], bool(rng.integers(2)))
     chosen = rng.uniform(size=value.shape) < (1.0, 1.0, 0.5, 0.1)[rng.integers(4)]
     return flat | {name: np.where(chosen, new, value)[()]}
 
 
-def _nudged(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
-    """Some floats of one argument moved a little: away from kinks, and not out of the domain."""
+def _nudge(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -> dict[str, Any]:
+    """Move some floats of one argument a little: away from kinks, and not out of the domain."""
     name = moving[rng.integers(len(moving))]
     value = np.asarray(flat[name])
     if value.dtype.kind != "f":
@@ -104,8 +106,8 @@ def _nudged(rng: np.random.Generator, flat: dict[str, Any], moving: list[str]) -
     return flat | {name: (value + chosen * rng.normal(0, step, value.shape))[()]}
 
 
-def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> Any:
-    """Another value of the same kind: indices stay among those that were there, or get smaller."""
+def _redraw(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> Any:
+    """Draw another value of the same kind: indices stay among those there, or get smaller."""
     array = np.asarray(value)
     if array.dtype.kind in "iu":
         return rng.integers(0, rng.integers(1, int(np.max(array, initial=0)) + 2), array.shape)
@@ -116,7 +118,7 @@ def _drawn(rng: np.random.Generator, value: Any, draw: Draw, definite: bool) -> 
 
 
 def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Point]:
-    """The function that scores arguments; it takes the place of what `trace` looks with."""
+    """Build the function that scores arguments; it takes the place of what `trace` looks with."""
     counts = [0, 0, 0]  # looks, elements made nan or infinite, elements near kinks
     rows = module._WATCHED
 
@@ -157,8 +159,8 @@ def _close(gap: Any, *values: Any) -> int:
     return int(np.sum(np.abs(gap) < NEAR * size))
 
 
-def _apart(first: Any, second: Any) -> int:
-    """Where two are nearly equal and not one value."""
+def _near_tie(first: Any, second: Any) -> int:
+    """Count where two are nearly equal and not one value."""
     return 0 if first is second else _close(np.subtract(first, second), first, second)
 
 
@@ -172,19 +174,19 @@ def _near_whole(value: Any, *more: Any) -> int:
 
 KINKS: Mapping[str, Callable[..., int]] = {
     "abs": _near_zero, "relu": _near_zero, "leaky_relu": _near_zero, "sign": _near_zero,
-    "maximum": _apart, "minimum": _apart, "floor": _near_whole, "ceil": _near_whole,
+    "maximum": _near_tie, "minimum": _near_tie, "floor": _near_whole, "ceil": _near_whole,
 }  # fmt: skip
 """How many elements of the operands are near a kink of an operation, or near a jump."""
 
 
-def _flat(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with each parameter as one of its own; dims are none."""
+def _flatten(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Give each parameter an entry of its own; dims are left out."""
     flat = {name: value for name, value in arguments.items() if not isinstance(value, dict | int)}
     return flat | {PARAMETER + path: one for path, one in arguments.get("params", {}).items()}
 
 
-def _nested(flat: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments as functions take them."""
+def _unflatten(flat: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the arguments as functions take them."""
     params = {path: flat[PARAMETER + path] for path in like.get("params", ())}
     values = {name: flat.get(name, value) for name, value in like.items()}
     return values | ({"params": params} if params else {})

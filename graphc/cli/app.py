@@ -1,4 +1,4 @@
-"""The command line: its commands, and what becomes of errors."""
+"""The command line: its commands, and how errors end it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def options(
         False, "--version", callback=_version, is_eager=True, help="Show the version and exit."
     ),
 ) -> None:
-    """Options before the command."""
+    """Take the options before the command."""
 
 
 def main() -> None:

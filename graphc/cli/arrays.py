@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from graphc.cli.options import reason, shown
+from graphc.cli.options import cite, reason
 from graphc.source import GraphError, error
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -18,7 +18,7 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def arrays_of(path: str) -> Arrays:
-    """The arrays of an npz file by name; raises GraphError where it is not what it should be."""
+    """Read the arrays of an npz file by name; raises GraphError where it is no sound one."""
     try:
         with zipfile.ZipFile(path) as archive:
             for entry in archive.infolist():
@@ -34,7 +34,7 @@ def arrays_of(path: str) -> Arrays:
         said = str(untrue)
     except (ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         said = NO_ARCHIVE
-    raise GraphError([error("E001", f"cannot read {shown(path)}: {said}", None)])
+    raise GraphError([error("E001", f"cannot read {cite(path)}: {said}", None)])
 
 
 class _Untrue(Exception):
@@ -42,8 +42,8 @@ class _Untrue(Exception):
 
 
 def _check(stream: IO[bytes], entry: zipfile.ZipInfo) -> None:
-    """Does an entry hold as many bytes of numbers as its header says?"""
-    name = shown(entry.filename.removesuffix(".npy"))
+    """Check that an entry holds as many bytes of numbers as its header says."""
+    name = cite(entry.filename.removesuffix(".npy"))
     version = npy.read_magic(stream)
     if version not in HEADERS:
         raise _Untrue(NO_ARCHIVE)

@@ -91,7 +91,7 @@ def check(
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
-        checked, diagnostics, failed = _checked(file, options, levels, place, at)
+        checked, diagnostics, failed = _check_file(file, options, levels, place, at)
         wrong = wrong or failed
         if format == "text":
             if found and diagnostics:
@@ -115,10 +115,10 @@ def _level(given: str) -> str:
     return one_level(int(given))
 
 
-def _checked(
+def _check_file(
     file: str, options: Options, levels: Sequence[str], place: Place | None, at: str
 ) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
-    """What was compared in a file, what there is to say, and whether anything is wrong."""
+    """Check a file: what was compared, what there is to say, and whether anything is wrong."""
     from graphc.check.derivatives import check_derivatives
     from graphc.compile.stages import compile_source
     from graphc.syntax.parse.parser import read_source
@@ -141,7 +141,7 @@ def _checked(
 
 
 def _lines(checked: Checked | None) -> list[str]:
-    """By function and level the worst of its paths; a path that could not be compared is said."""
+    """Write the worst path by function and level; a path that could not be compared is said."""
     lines = []
     by_function: dict[tuple[str, str], list[Compared]] = {}
     for one in checked.compared if checked else ():
@@ -163,7 +163,7 @@ def _lines(checked: Checked | None) -> list[str]:
 
 
 def _summary(file: str, checked: Checked) -> dict[str, Any]:
-    """All comparisons of a file as a record beside its diagnostics; no number is nan in JSON."""
+    """Build a record of all comparisons, to stand beside the diagnostics; without nan, for JSON."""
     count = len(checked.compared)
     message = f"{count} derivatives compared, {sum(one.wrong for one in checked.compared)} wrong"
     whole = record(Diagnostic("N420", message, checked.results[0].model.span))
@@ -179,7 +179,7 @@ def _summary(file: str, checked: Checked) -> dict[str, Any]:
 
 
 def record(diagnostic: Diagnostic) -> dict[str, Any]:
-    """A diagnostic as an editor reads it; lines and columns count from 1."""
+    """Convert a diagnostic to what an editor reads; lines and columns count from 1."""
     span = diagnostic.span
     place: dict[str, Any] = dict.fromkeys(("file", "line", "column", "end_line", "end_column"))
     if span is not None:

@@ -24,6 +24,7 @@ from graphc.cli.options import (
     MODE,
     STANDARD,
     TRACE,
+    cite,
     dims,
     fail,
     float_dtype,
@@ -35,7 +36,6 @@ from graphc.cli.options import (
     read_bytes,
     reason,
     show,
-    shown,
 )
 from graphc.cli.write import replace
 from graphc.source import GraphError, error
@@ -102,19 +102,19 @@ def compile_(
 
 
 def _target(file: str, out: str) -> Path | None:
-    """The file to write; None is standard output."""
+    """Choose the file to write; None is standard output."""
     if out == STANDARD or (file == STANDARD and not out):
         return None
     stem = "graph" if file == STANDARD else Path(file).stem
     try:
-        return _checked(file, out, stem)
+        return _check_target(file, out, stem)
     except (OSError, ValueError) as why:
-        what = f"write {shown(out)}" if out else f"read {shown(file)}"
+        what = f"write {cite(out)}" if out else f"read {cite(file)}"
         raise fail(f"cannot {what}: {reason(why)}") from None
 
 
-def _checked(file: str, out: str, stem: str) -> Path:
-    """The path to write: in a folder that is there, and not the input."""
+def _check_target(file: str, out: str, stem: str) -> Path:
+    """Choose the path to write: in a folder that is there, and not the input."""
     target = Path(out) if out else Path(file).with_name(f"{stem}.py")
     if target.is_dir() or out.endswith(os.sep):
         target = target / f"{stem}.py"
@@ -130,9 +130,9 @@ def _check_name(target: Path) -> None:
     name = target.stem
     inside = (target.parent / "__init__.py").exists()  # a package, whose modules hide nothing
     if not inside and name in {"numpy", "scipy", *sys.stdlib_module_names}:
-        better = shown(target.with_name(f"{name}_net.py"))
+        better = cite(target.with_name(f"{name}_net.py"))
         raise fail(
-            f"{shown(target)} would hide Python's or NumPy's `{name}` from what stands beside it;"
+            f"{cite(target)} would hide Python's or NumPy's `{name}` from what stands beside it;"
             f" write `-o {better}`"
         )
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -142,16 +142,16 @@ def _check_name(target: Path) -> None:
             [
                 error(
                     "W002",
-                    f"`import {name}` is no Python: {shown(target)} can only be loaded by its path",
+                    f"`import {name}` is no Python: {cite(target)} can only be loaded by its path",
                     None,
-                    help=f"write `-o {shown(target.with_name(f'{better}.py'))}`",
+                    help=f"write `-o {cite(target.with_name(f'{better}.py'))}`",
                 )
             ]
         )
 
 
 def _compile(file: str, target: Path | None, options: Options) -> int:
-    """Compile once; the exit code."""
+    """Compile once; returns the exit code."""
     from graphc.compile.stages import compile_source
     from graphc.syntax.parse.parser import read_source
 
@@ -196,7 +196,7 @@ def write(target: Path, text: str) -> None:
 
 
 def _is_generated(content: bytes) -> bool:
-    """Does the docstring at the top say so?"""
+    """True if the docstring at the top says so."""
     try:
         return MARK in (ast.get_docstring(ast.parse(content)) or "")
     except (SyntaxError, ValueError):

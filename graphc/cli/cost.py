@@ -1,4 +1,4 @@
-"""`graphc cost`: what each function costs, in which mode, and from where another is cheaper."""
+"""`graphc cost`: multiply-adds and bytes of each function, by mode, and where modes cross."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _rows(priced: Any, width: int) -> list[dict[str, Any]]:
 
 
 def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    """The table, with the mode that is taken marked where there is a choice."""
+    """Print the table, with the mode that is taken marked where there is a choice."""
     from rich.console import Console
     from rich.table import Table
 
@@ -90,7 +90,7 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def crossovers(costs: Mapping[str, Any]) -> list[str]:
-    """For each dim that is not known, from which size on another mode does less work."""
+    """Say of each dim that is not known from which size on another mode does less work."""
     names = sorted({name for one in costs.values() for name in one.work.symbols})
     found = []
     for name in names:

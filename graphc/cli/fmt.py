@@ -57,7 +57,7 @@ def _rewrite(file: Path, text: str) -> None:
 
 
 def _difference(name: str, before: str, after: str) -> str:
-    """A unified diff; a line end other than LF shows as a changed line."""
+    """Return a unified diff; a line end other than LF shows as a changed line."""
     lines = difflib.unified_diff(
         before.splitlines(keepends=True), after.splitlines(keepends=True), name, f"{name} formatted"
     )

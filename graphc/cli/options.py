@@ -1,4 +1,4 @@
-"""What several commands share: the options of a compilation, and how diagnostics are shown."""
+"""Options that several commands share, and how diagnostics are shown."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ TRACE = typer.Option(
 
 
 def read_bytes(path: str) -> tuple[str, bytes]:
-    """The name to cite and the content of a file, or of standard input for `-`.
+    """Read a file, or standard input for `-`; returns the name to cite and the content.
 
     A file that cannot be read is a GraphError as one that is wrong.
     """
@@ -62,12 +62,12 @@ def read_bytes(path: str) -> tuple[str, bytes]:
             return "<stdin>", read_standard_input()
         return path, read(Path(path))
     except (OSError, ValueError) as why:
-        message = f"cannot read {shown(path)}: {reason(why)}"
+        message = f"cannot read {cite(path)}: {reason(why)}"
         raise GraphError([error("E001", message, None)]) from None
 
 
-def shown(path: str | Path) -> str:
-    """A path as a message shows it: no control characters, not without end."""
+def cite(path: str | Path) -> str:
+    """Write a path for a message: no control characters, not without end."""
     plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(path))
     return plain if len(plain) <= 200 else plain[:199] + "…"
 
@@ -108,12 +108,12 @@ def one_level(given: int) -> str:
 
 
 def folder(path: str) -> Path:
-    """Where the imports of a file are looked for: beside it, for standard input in this folder."""
+    """Return the folder for imports of a file: its own; for standard input the working one."""
     return Path() if path == STANDARD else Path(path).parent
 
 
 def pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """`NAME=VALUE` options as a dict; wrong usage where one is not of that form."""
+    """Parse `NAME=VALUE` options; wrong usage where one is not of that form."""
     parsed = {}
     for one in given:
         name, equals, value = one.partition("=")
@@ -133,7 +133,7 @@ def dims(given: Sequence[str]) -> dict[str, int]:
 
 
 def fail(message: str, code: int = 1) -> typer.Exit:
-    """Print one line of error; the exit to raise."""
+    """Print one line of error; returns the exit to raise."""
     typer.echo(f"graphc: {message}", err=True)
     return typer.Exit(code)
 

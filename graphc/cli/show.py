@@ -79,7 +79,7 @@ def show_(
             return
         compiled = compilation.programs
         with compilation.open():
-            functions = [told_of(compiled, one) for one in _chosen(compiled, function)]
+            functions = [describe(compiled, one) for one in _select(compiled, function)]
             graph = _graph(compiled)
     except GraphError as wrong:
         show(wrong.diagnostics)
@@ -103,8 +103,8 @@ def show_(
     typer.echo(f"\n* the peak is while this runs{why}; arguments do not count")
 
 
-def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
-    """The functions of these names, or all; each of their modes is one."""
+def _select(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
+    """Select the functions of these names, or all; each of their modes is one."""
     from graphc.source import did_you_mean
 
     backward = [compiled.backward] if compiled.backward.wrt else []
@@ -121,8 +121,8 @@ def _chosen(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
 # ---- what is told -------------------------------------------------------------------------------
 
 
-def told_of(compiled: Compiled, one: Derived) -> dict[str, Any]:
-    """A function as a record: its statements, its buffers, and what it comes to."""
+def describe(compiled: Compiled, one: Derived) -> dict[str, Any]:
+    """Describe a function as a record: statements, buffers, totals."""
     from graphc.ir.types import FLOAT_BYTES, Type
     from graphc.plan.buffers.report import live
 
@@ -159,7 +159,7 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
     elif isinstance(step, BlockStep):
         told |= {"operation": "blocks", "written": f"in blocks of {step.length}"}
     else:
-        written = _written(step.node, row.program.variables)
+        written = _expression(step.node, row.program.variables)
         told |= {"operation": step.node.op.name, "written": written, "type": str(step.node.type)}
     return told | {
         "bytes": amount(row.bytes),
@@ -171,8 +171,8 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
     }
 
 
-def _written(node: Node, variables: Mapping[Node, str]) -> str:
-    """The right side of a statement; what NumPy has no expression for, by its name."""
+def _expression(node: Node, variables: Mapping[Node, str]) -> str:
+    """Write the right side of a statement; what NumPy has no expression for, by its name."""
     from graphc.plan.naming import template
     from graphc.targets.numpy.printing.expression import expression, statements
 
@@ -183,12 +183,12 @@ def _written(node: Node, variables: Mapping[Node, str]) -> str:
 
 
 def amount(dim: Dim) -> int | str:
-    """A number, or a polynomial in the dims as text."""
+    """Convert a dim to a number, or to a polynomial as text."""
     return str(dim) if dim.constant is None else dim.constant
 
 
 def _graph(compiled: Compiled) -> dict[str, Any]:
-    """The graph itself: its dims, and what it is given."""
+    """Describe the graph itself: its dims, inputs and parameters."""
     from graphc.ir.types import FLOAT_BYTES
 
     model = compiled.model

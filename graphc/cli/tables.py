@@ -1,4 +1,4 @@
-"""What `graphc show` tells, as tables: declarations, statements with their memory, buffers."""
+"""The records of `graphc show` as tables: declarations, statements with their memory, buffers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def print_graph(console: Console, graph: Told) -> None:
 
 
 def print_function(console: Console, one: Told) -> None:
-    """A function: a line of totals, its statements, its buffers."""
+    """Print a function: a line of totals, its statements, its buffers."""
     mode = f" ({one['mode']} mode)" if one["mode"] else ""
     totals = f"{_count(one['multiply_adds'])} multiply-adds, peak {_bytes(one['peak'])}"
     console.print(f"\n{one['function']}{mode}: {totals}", style="bold")
@@ -69,7 +69,7 @@ def print_function(console: Console, one: Told) -> None:
 
 
 def _print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table as wide as the console at most: what is long is cut, and numbers are wrapped."""
+    """Print a table as wide as the console at most: long texts are cut, numbers wrapped."""
     from rich.table import Table
 
     cells = zip(columns, *rows, strict=True)
@@ -93,20 +93,20 @@ def _print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequen
 
 
 def _cut(name: str) -> str:
-    """A name that fits the column of memory."""
+    """Cut a name to the column of memory."""
     return name if len(name) <= WIDEST["memory"] else f"{name[: WIDEST['memory'] - 1]}…"
 
 
 def _bytes(given: int | str) -> str:
-    return given if isinstance(given, str) else f"{scaled(given)}B"
+    return given if isinstance(given, str) else f"{with_prefix(given)}B"
 
 
 def _count(given: int | str) -> str:
-    return given if isinstance(given, str) else scaled(given).strip()
+    return given if isinstance(given, str) else with_prefix(given).strip()
 
 
-def scaled(number: int) -> str:
-    """Three digits and a prefix, with a blank before it.
+def with_prefix(number: int) -> str:
+    """Write three digits and a prefix, with a blank before it.
 
     >>> scaled(999), scaled(12345), scaled(7_000_000)
     ('999 ', '12.3 k', '7 M')

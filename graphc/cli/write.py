@@ -31,7 +31,7 @@ def replace(target: Path, text: str) -> None:
 
 
 def _umask() -> int:
-    """The process's mask for the modes of new files, which can only be read by setting it."""
+    """Read the process's mask for the modes of new files, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -19,7 +19,7 @@ from graphc.elaborate.build import specialise
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.kinds import (
@@ -175,4 +175,4 @@ def _cheapest_by_path(kind: Kind, asked: Request, dims: Mapping[str, int]) -> di
 def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
     """The graph with the values of dims substituted."""
     new = rebuild(graph.results.values(), lambda node, args: specialise(node, args, dims))
-    return mapped(graph, new)
+    return map_graph(graph, new)

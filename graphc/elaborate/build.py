@@ -20,7 +20,7 @@ from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, intern
 from graphc.ir.rebuild import rebuild
-from graphc.ir.sizes import checked
+from graphc.ir.sizes import check_dim
 from graphc.ir.types import Type
 from graphc.ir.verify import verifying
 from graphc.resources import grammar_text
@@ -83,7 +83,7 @@ def elaborate(
             context.const_values[name] = evaluate(context, Scope("", scope.space), expr)
         except Mistake as wrong:
             unknown = wrong.diagnostic.code == "E200"
-            known = replace(wrong.diagnostic, notes=()).helped(VALUES)
+            known = replace(wrong.diagnostic, notes=()).with_help(VALUES)
             context.diagnostics.append(known if unknown else wrong.diagnostic)
     context.file_names = frozenset(name.text for s in file.statements for name in defined_names(s))
     _check_overrides(context, file)
@@ -208,7 +208,7 @@ def specialise(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> 
     attrs = {name: _substitute(value, fixed) for name, value in node.attrs.items()}
     shape = tuple(axis.substitute(fixed) for axis in node.shape)
     if node.op.name == "dim" and attrs["value"].constant is not None:
-        return as_node(checked(attrs["value"]))
+        return as_node(check_dim(attrs["value"]))
     if args == node.args and attrs == dict(node.attrs) and shape == node.shape:
         return node
     return intern(node.op, args, attrs, Type(node.type.dtype, shape), node.salt)

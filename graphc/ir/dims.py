@@ -12,8 +12,8 @@ from graphc.limits import DIM_NESTING, DIM_POWER, Exceeded
 
 MAXIMUM_TERMS = 10_000
 NAME_IT = "declare a dim for a part of it, and say what that is: `require N == ...`"
-REMEMBERED = 2**14
-"""So many sums and products of dims are remembered: a compilation makes few others, and often."""
+MEMO_SIZE = 2**14
+"""The sums and products of dims kept by a memo: a compilation makes few others, and often."""
 # A bound on the search below; what is found within it is sound, so it only costs proofs.
 DIVISION_STEPS = 512
 
@@ -118,22 +118,22 @@ class Dim:
 
     @cached_property
     def offset(self) -> int:
-        """The constant term."""
+        """Return the constant term."""
         return self.terms[-1][1] if self.terms and not self.terms[-1][0] else 0
 
     @cached_property
     def constant(self) -> int | None:
-        """The value of a dim without symbols, else None."""
+        """Return the value of a dim without symbols, else None."""
         return None if self.terms and self.terms[0][0] else self.offset
 
     @cached_property
     def atoms(self) -> tuple[Atom, ...]:
-        """The symbols and floor divisions of the terms, each once, in order."""
+        """Return the symbols and floor divisions of the terms, each once, in order."""
         return tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
 
     @cached_property
     def symbols(self) -> frozenset[str]:
-        """The names that occur, also those inside floor divisions."""
+        """Return the names that occur, also those inside floor divisions."""
         found: set[str] = set()
         for atom in self.atoms:
             inside = {atom} if isinstance(atom, str) else atom.symbols
@@ -142,7 +142,7 @@ class Dim:
 
     @property
     def factors(self) -> int:
-        """How many symbols and numbers the dim has when it is written out."""
+        """Count the symbols and numbers of the dim when it is written out."""
         inside = (
             sum(1 if isinstance(atom, str) else atom.factors for atom, _ in monomial)
             for monomial, _ in self.terms
@@ -151,7 +151,7 @@ class Dim:
 
     @property
     def is_atomic(self) -> bool:
-        """Whether the printed dim needs no parentheses as a factor: `D`, `D**2`, `3`."""
+        """True if the printed dim needs no parentheses as a factor: `D`, `D**2`, `3`."""
         if self.constant is not None:
             return self.constant >= 0
         (monomial, coefficient), *others = self.terms
@@ -276,17 +276,17 @@ def _collect(terms: Iterable[Term]) -> Dim:
     return Dim(tuple(sorted(found, key=_order) if len(found) > 1 else found))
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(MEMO_SIZE)
 def _number(value: int) -> Dim:
     return Dim((((), int(value)),)) if value else Dim()
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(MEMO_SIZE)
 def _sum(left: Dim, right: Dim) -> Dim:
     return _collect((*left.terms, *right.terms))
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(MEMO_SIZE)
 def _product(left: Dim, right: Dim) -> Dim:
     if len(left.terms) * len(right.terms) > MAXIMUM_TERMS:
         raise Exceeded(f"a product of dims has more than {MAXIMUM_TERMS} terms", NAME_IT)

@@ -165,7 +165,7 @@ class Table:
     numbers: Iterator[int] = field(default_factory=count)
     origin: Origin | None = None
     place: int | None = None
-    known: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
+    memo: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
 
 
 table: ContextVar[Table] = ContextVar("table")
@@ -356,10 +356,10 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
 def reached(results: Iterable[Node]) -> tuple[Node, ...]:
     """As `arguments_first`, found once in a compilation: pass after pass asks for it."""
     made, key = table.get(None), (reached, tuple(results))
-    known = {} if made is None else made.known
-    found: tuple[Node, ...] | None = known.get(key)
+    memo = {} if made is None else made.memo
+    found: tuple[Node, ...] | None = memo.get(key)
     if found is None:
-        found = known[key] = tuple(arguments_first(key[1]))
+        found = memo[key] = tuple(arguments_first(key[1]))
     return found
 
 

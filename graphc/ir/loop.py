@@ -17,7 +17,7 @@ from graphc.ir.graph import (
     reached,
     topological,
 )
-from graphc.ir.memo import remembered
+from graphc.ir.memo import memoised
 from graphc.ir.types import Mismatch, Type, same, same_shape
 
 
@@ -187,7 +187,7 @@ def symbols_of(node: Node) -> frozenset[str]:
     return _symbols_of(node)
 
 
-@remembered
+@memoised
 def _symbols_of(node: Node) -> frozenset[str]:
     return frozenset(_symbols((*node.attrs.values(), node.shape)))
 
@@ -204,7 +204,7 @@ def _symbols(value: Any) -> Iterator[str]:
             yield from symbols_of(node) - {value.index}
 
 
-@remembered
+@memoised
 def captured(loop: Loop) -> tuple[Node, ...]:
     """The unchanging nodes that the body reads, in the order of their making."""
     changes = _changes(loop)
@@ -212,7 +212,7 @@ def captured(loop: Loop) -> tuple[Node, ...]:
     return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
 
 
-@remembered
+@memoised
 def body(loop: Loop) -> tuple[Node, ...]:
     """The nodes that each step computes, arguments first."""
     changes = _changes(loop)
@@ -220,7 +220,7 @@ def body(loop: Loop) -> tuple[Node, ...]:
     return tuple(n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND)
 
 
-@remembered
+@memoised
 def _changes(loop: Loop) -> set[Node]:
     """What changes from step to step."""
     return changing(loop.roots, loop.bound, loop.index)
@@ -231,7 +231,7 @@ def everywhere(roots: Iterable[Node]) -> tuple[Node, ...]:
     return _everywhere(tuple(roots))
 
 
-@remembered
+@memoised
 def _everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     found: dict[Node, None] = {}
     pending = list(reversed(reached(roots)))

@@ -9,8 +9,8 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.rebuild import moved_adjoints
 
 
-def mapped(graph: Graph, new: Mapping[Node, Node]) -> Graph:
-    """The graph with its nodes replaced; what it says of nodes that are gone is dropped."""
+def map_graph(graph: Graph, new: Mapping[Node, Node]) -> Graph:
+    """Replace a graph's nodes; what it says of nodes that are gone is dropped."""
     names = {new[node]: name for node, name in reversed(list(graph.names.items())) if node in new}
     labels = {new.get(node, node): label for node, label in reversed(list(graph.labels.items()))}
     return replace(

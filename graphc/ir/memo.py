@@ -1,4 +1,4 @@
-"""What a function gave before: computed once in a compilation, and forgotten with it."""
+"""Per-compilation memoisation: caches dropped when the compilation ends."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from graphc.ir.graph import table
 Found = TypeVar("Found")
 
 
-def remembered(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
-    """A function that computes what it gives for an argument once in a compilation."""
+def memoised(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Compute a function of one argument once per compilation for equal arguments."""
 
     @wraps(function)
-    def found(argument: Any) -> Found:
-        made = table.get(None)
-        if made is None:
+    def memo(argument: Any) -> Found:
+        current = table.get(None)
+        if current is None:
             return function(argument)
         key = function, argument
-        if key not in made.known:
-            made.known[key] = function(argument)
-        return cast("Found", made.known[key])
+        if key not in current.memo:
+            current.memo[key] = function(argument)
+        return cast("Found", current.memo[key])
 
-    return found
+    return memo
 
 
-def remembered_of(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
-    """A function that computes once in a compilation what it gives for one object.
+def memoised_by_identity(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
+    """Compute a function of one argument once per compilation for each object.
 
-    Unlike `remembered` it does not compare: records of the syntax tree would be compared whole.
+    Unlike `memoised` it does not compare: records of the syntax tree would be compared whole.
     """
 
     @wraps(function)
-    def found(argument: Any) -> Found:
-        made = table.get(None)
-        if made is None:
+    def memo(argument: Any) -> Found:
+        current = table.get(None)
+        if current is None:
             return function(argument)
         key = function, id(argument)
-        if key not in made.known:
-            made.known[key] = argument, function(argument)  # what is kept keeps its identity
-        return cast("Found", made.known[key][1])
+        if key not in current.memo:
+            current.memo[key] = argument, function(argument)  # what is kept keeps its identity
+        return cast("Found", current.memo[key][1])
 
-    return found
+    return memo

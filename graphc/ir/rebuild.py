@@ -52,7 +52,7 @@ def rebuild_alone(results: Iterable[Node], replace_: Replace) -> dict[Node, Node
     So it is found once in a compilation, for whatever graph the node is in.
     """
     new: dict[Node, Node] = {}
-    _rebuild(new, results, replace_, table.get().known.setdefault((rebuild_alone, replace_), {}))
+    _rebuild(new, results, replace_, table.get().memo.setdefault((rebuild_alone, replace_), {}))
     return new
 
 

@@ -1,4 +1,4 @@
-"""Dims and shapes that a file asks for: Exceeded where one passes a limit."""
+"""Limits on the dims and shapes that a file asks for: Exceeded where one passes them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from graphc.limits import (
 )
 
 
-def checked(dim: Dim) -> Dim:
-    """Return a dim that may be written in a file, and Exceeded for any other."""
+def check_dim(dim: Dim) -> Dim:
+    """Return a dim that may be written in a file; raises Exceeded for any other."""
     for monomial, coefficient in dim.terms:
         if abs(coefficient) > INTEGER:
             raise Exceeded(
@@ -33,8 +33,8 @@ def checked(dim: Dim) -> Dim:
     return dim
 
 
-def estimated(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """Return the value at these sizes, or near them: where one divides by zero, none fits."""
+def estimate(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """Evaluate at these sizes, or near them where one divides by zero."""
     for more in count():
         try:
             return dim.evaluate({name: size + more for name, size in sizes.items()})

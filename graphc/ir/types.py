@@ -39,7 +39,7 @@ class Type:
 
     @cached_property
     def size(self) -> Dim:
-        """How many elements."""
+        """Return the number of elements."""
         return product(self.shape)
 
     def with_shape(self, shape: Sequence[Dim | int]) -> Type:
@@ -52,7 +52,7 @@ class Type:
         )
 
     def beside(self, other: Type) -> str:
-        """The type as it is shown beside one of another dtype: `float[B]`, not `[B]`."""
+        """Write the type beside one of another dtype: `float[B]`, not `[B]`."""
         apart = self.dtype != other.dtype and self.dtype == "float"
         return f"float{show(self.shape) if self.shape else ''}" if apart else str(self)
 
@@ -73,7 +73,7 @@ _facts: ContextVar[Facts] = ContextVar("facts", default=Facts.empty)
 
 @contextmanager
 def assuming(facts: Facts) -> Iterator[None]:
-    """Inside, dims are compared modulo these facts."""
+    """Compare dims modulo these facts inside."""
     token = _facts.set(facts)
     try:
         yield
@@ -95,7 +95,7 @@ _demands: ContextVar[list[tuple[Dim, Mismatch]] | None] = ContextVar("demands", 
 
 @contextmanager
 def demanding() -> Iterator[list[tuple[Dim, Mismatch]]]:
-    """Inside, what `demand` cannot settle is collected: it is to be checked at entry."""
+    """Collect what `demand` cannot settle inside: it is to be checked at entry."""
     found: list[tuple[Dim, Mismatch]] = []
     token = _demands.set(found)
     try:
@@ -105,7 +105,7 @@ def demanding() -> Iterator[list[tuple[Dim, Mismatch]]]:
 
 
 def demand(dim: Dim, otherwise: Mismatch) -> None:
-    """`dim` is at least 0: proved, refuted, or left to whoever is `demanding`."""
+    """Demand `dim >= 0`: proved, refuted, or left to whoever is `demanding`."""
     proved = _facts.get().nonnegative(dim)
     if proved is False:
         raise otherwise
@@ -115,7 +115,7 @@ def demand(dim: Dim, otherwise: Mismatch) -> None:
 
 
 def same(one: Dim | int, other: Dim | int) -> bool:
-    """Are two dims equal for every value of their symbols that the known facts admit?"""
+    """True if two dims are equal for all values of their symbols that the known facts admit."""
     return one is other or one == other or _facts.get().equal(Dim.of(one), Dim.of(other))
 
 
@@ -135,17 +135,17 @@ def product(axes: Sequence[Dim]) -> Dim:
 
 
 def show(shape: Sequence[Dim | int]) -> str:
-    """A shape as a person writes it: `[B, 2*D]`."""
+    """Write a shape as a person does: `[B, 2*D]`."""
     return "[" + ", ".join(map(str, shape)) + "]"
 
 
 def promote(dtypes: Sequence[Dtype]) -> Dtype:
-    """The smallest dtype that holds all: bool < int < float."""
+    """Return the smallest dtype that holds all: bool < int < float."""
     return max(dtypes, key=_RANK.__getitem__)
 
 
 def broadcast(shapes: Sequence[Shape], what: str) -> Shape:
-    """The common shape of elementwise operands; `what` names the operation in the error.
+    """Return the common shape of elementwise operands; `what` names the operation in errors.
 
     Scalars fit anything. Otherwise shapes align from the right; unequal axes need a
     literal 1, and where ranks differ only the operand of lower rank stretches.
@@ -161,7 +161,7 @@ def broadcast(shapes: Sequence[Shape], what: str) -> Shape:
 
 
 def fit_together(shapes: Sequence[Shape]) -> bool:
-    """Do elementwise operands of these shapes have a common shape?"""
+    """True if elementwise operands of these shapes have a common shape."""
     result: Shape | None = ()
     for shape in shapes:
         result = None if result is None else _broadcast_two(result, shape)
@@ -185,7 +185,7 @@ def _broadcast_two(one: Shape, other: Shape) -> Shape | None:
 
 
 def _why(one: Shape, other: Shape) -> str:
-    """Would NumPy have stretched the operand of higher rank without a word?"""
+    """Return the remedy; another where NumPy would silently stretch the operand of higher rank."""
     low, high = sorted((one, other), key=len)
     tail = high[len(high) - len(low) :]
     silently = all(same(a, b) or is_one(a) or is_one(b) for a, b in zip(low, tail, strict=True))

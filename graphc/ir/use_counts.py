@@ -1,4 +1,4 @@
-"""How often nodes are read: what is read in one place only can be computed there in another way."""
+"""Use counts: a node read in one place only can be computed there in another way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rules = Mapping[Op, tuple[Rule, ...]]
 
 
 def reads_of(roots: Iterable[Node]) -> Counter[Node]:
-    """How often each node that the roots reach is read, also inside loops.
+    """Count the reads of each node that the roots reach, also inside loops.
 
     What a loop captures is read in its body and by the loop, so never once.
     """

@@ -36,7 +36,7 @@ from graphc.ir.loop import (
     result_type,
     symbols_of,
 )
-from graphc.ir.memo import remembered
+from graphc.ir.memo import memoised
 from graphc.ir.results import Role
 from graphc.ir.types import Mismatch, Type, demanding, same_shape
 
@@ -116,7 +116,7 @@ def faults(graph: Graph) -> Iterator[Fault]:
 # ---- nodes ---------------------------------------------------------------------------------------
 
 
-@remembered
+@memoised
 def _faults_of(node: Node) -> tuple[Fault, ...]:
     """What is wrong with a node itself, and inside of it: checked once in a compilation."""
     if strange := _stranger(node):
@@ -134,7 +134,7 @@ def _faults_of(node: Node) -> tuple[Fault, ...]:
     return () if _agree(type, node.type) else (Fault(node, f"is {type} by its own rule"),)
 
 
-@remembered
+@memoised
 def _stranger(node: Node) -> tuple[Fault, ...]:
     """A fault where a node is not the one of its structure in this compilation."""
     known = intern(node.op, node.args, node.attrs, node.type, node.salt) is node
@@ -221,7 +221,7 @@ def _escaped(nodes: Sequence[Node]) -> Iterator[Fault]:
             yield Fault(node, f"names the index `{index}` outside of its loop")
 
 
-@remembered
+@memoised
 def _indices_in(node: Node) -> frozenset[str]:
     """The indices of a loop and of those in its body."""
     inner = (_indices_in(one) for one in body(node.attrs["loop"]) if one.op is LOOP)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.graph import Node, Op
 from graphc.ir.loop import RESULT, Loop, arguments, body, result
-from graphc.ir.memo import remembered
+from graphc.ir.memo import memoised
 from graphc.ir.results import BLOCKS, ResultKey
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
@@ -56,7 +56,7 @@ def _seen(node: Node) -> Collection[Node]:
     return ()
 
 
-@remembered
+@memoised
 def _handed_on(node: Node) -> tuple[Owners, ...]:
     """By carried value of a loop, the nodes outside whose memory it may end in.
 

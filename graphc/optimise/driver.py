@@ -6,8 +6,8 @@ Each rule sees one node, and may ask whether an argument is read only once.
 from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, Op, with_args
-from graphc.ir.mapping import mapped
-from graphc.ir.memo import remembered
+from graphc.ir.mapping import map_graph
+from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, reads_of
@@ -71,7 +71,7 @@ def _round(graph: Graph, rules: Rules) -> Graph:
         return new
 
     new = rebuild(roots, replaced)
-    return graph if all(new[node] is node for node in roots) else mapped(graph, new)
+    return graph if all(new[node] is node for node in roots) else map_graph(graph, new)
 
 
 def _applied(node: Node, rules: Rules, once: Once) -> Node:
@@ -90,7 +90,7 @@ def _applied(node: Node, rules: Rules, once: Once) -> Node:
         node = better
 
 
-@remembered
+@memoised
 def _by_exact_rules(node: Node) -> Node:
     for rule in RULES:
         better = rule(node)

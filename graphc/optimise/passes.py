@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from graphc.ir.graph import Graph, Node, intern, with_args
 from graphc.ir.loop import everywhere
-from graphc.ir.mapping import mapped
-from graphc.ir.memo import remembered
+from graphc.ir.mapping import map_graph
+from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild_alone
 from graphc.ir.types import same_shape
 from graphc.ir.verify import verified
@@ -20,21 +20,21 @@ Pass = Callable[[Graph], Graph]
 @verified
 def simplify(graph: Graph) -> Graph:
     """Apply the exact rules everywhere, arguments first, until none applies."""
-    return mapped(graph, rebuild_alone(graph.results.values(), _simplified))
+    return map_graph(graph, rebuild_alone(graph.results.values(), _simplified))
 
 
 @verified
 def lower(graph: Graph) -> Graph:
     """Replace operations that are printed as a composition of simpler ones, and those in turn."""
     while any(node.op.lower is not None for node in everywhere(graph.results.values())):
-        graph = mapped(graph, rebuild_alone(graph.results.values(), _lowered))
+        graph = map_graph(graph, rebuild_alone(graph.results.values(), _lowered))
     return graph
 
 
 @verified
 def unwrap(graph: Graph) -> Graph:
     """Drop what has done its work in calculus: `stop`, stated derivatives, names of equal nodes."""
-    return mapped(graph, rebuild_alone(graph.results.values(), _unwrapped))
+    return map_graph(graph, rebuild_alone(graph.results.values(), _unwrapped))
 
 
 PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prune_loops)
@@ -53,7 +53,7 @@ def _simplified(node: Node, args: tuple[Node, ...]) -> Node:
     return _simplest(with_args(node, args))
 
 
-@remembered
+@memoised
 def _simplest(node: Node) -> Node:
     applied = True
     while applied:

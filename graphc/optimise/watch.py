@@ -8,7 +8,7 @@ from itertools import count
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
 from graphc.ir.loop import BOUND, LOOP, RESULT, body
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import full_array
@@ -50,7 +50,7 @@ def watch(graph: Graph, first: int) -> Graph:
         steps = tuple(map(Dim.symbol, around.get(node, ())))
         return intern(WATCHED, (value, *args), {"number": next(numbers), "steps": steps}, node.type)
 
-    return mapped(graph, rebuild(graph.results.values(), seen))
+    return map_graph(graph, rebuild(graph.results.values(), seen))
 
 
 def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:

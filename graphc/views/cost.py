@@ -1,4 +1,4 @@
-"""What the functions of a module cost, in each mode that they can be computed in."""
+"""The cost of a module's functions, in each mode that they can be computed in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Priced:
 
 
 def price(compilation: Compilation) -> tuple[Priced, ...]:
-    """What the functions of a module cost in each mode; raises GraphError."""
+    """Estimate the functions of a module in each mode; raises GraphError."""
     model, options = compilation.model, compilation.options
     with compilation.open():
         split = halves(model, options)

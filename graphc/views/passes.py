@@ -31,12 +31,12 @@ class After:
 
 
 def halves_of(model: Model) -> tuple[str, ...]:
-    """The functions that every module of a model has."""
+    """Name the functions that every module of a model has."""
     return ("forward", "backward") if wrt_of(model) else ("forward",)
 
 
 def passes_in(compilation: Compilation) -> tuple[str, ...]:
-    """What can be looked after at this level, in the order in which it runs."""
+    """List what `--after` takes at this level, in the order in which it runs."""
     options = compilation.options
     models = ("elaborate", "stabilise", *(one.__name__ for one in options.at.before_ad))
     ran = (*PASSES, *(passes_of(options, (*options.at.derived, *options.at.halves))))
@@ -44,7 +44,7 @@ def passes_in(compilation: Compilation) -> tuple[str, ...]:
 
 
 def after_each(compilation: Compilation) -> Iterator[After]:
-    """The graphs of the file, then those of each function, from pass to pass.
+    """Yield the graphs of the file, then those of each function, from pass to pass.
 
     Call it inside `open()` of the compilation; raises GraphError.
     """

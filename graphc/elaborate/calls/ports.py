@@ -216,7 +216,7 @@ def _explained(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port)
         first = next(binds, None)
         if first is not None and isinstance(axis, tree.Name):
             size = scope.entries[axis.text].value
-            told = told.noted(f"`{axis.text}` is {size}: that of `{first.name.text}`")
+            told = told.with_note(f"`{axis.text}` is {size}: that of `{first.name.text}`")
     return Mistake(told)
 
 

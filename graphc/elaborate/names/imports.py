@@ -169,6 +169,8 @@ def _import_error(span: Span, message: str, help: str | None = None) -> GraphErr
 def _note_import(diagnostics: Iterable[Diagnostic], span: Span) -> list[Diagnostic]:
     """Note at mistakes of another file the place that imports it."""
     return [
-        d if d.span is not None and d.span.source is span.source else d.noted(f"imported at {span}")
+        d
+        if d.span is not None and d.span.source is span.source
+        else d.with_note(f"imported at {span}")
         for d in diagnostics
     ]

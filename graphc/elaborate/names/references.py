@@ -10,13 +10,13 @@ from typing import Any
 
 import networkx as nx
 
-from graphc.ir.memo import remembered_of
+from graphc.ir.memo import memoised_by_identity
 from graphc.syntax import tree
 
 LOOPS = (tree.Repeat, tree.Scan)
 
 
-@remembered_of
+@memoised_by_identity
 def defined_names(statement: tree.Statement) -> list[tree.Ident]:
     """List the names that a statement gives to its scope, in the order of the text."""
     match statement:
@@ -58,7 +58,7 @@ def _branches(statement: tree.If) -> Iterator[tree.Statement]:
             yield inner
 
 
-@remembered_of
+@memoised_by_identity
 def used_names(statement: tree.Statement) -> set[str]:
     """Collect the names of the surrounding scope that a statement reads."""
     if isinstance(statement, LOOPS):

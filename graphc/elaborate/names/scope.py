@@ -13,7 +13,7 @@ from graphc.elaborate.names.hints import NAMES, OPEN, member_remedy
 from graphc.elaborate.names.model import Condition, Declared, DimInfo, StatedRule
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.sizes import checked
+from graphc.ir.sizes import check_dim
 from graphc.ir.types import known_facts, learn
 from graphc.limits import Exceeded
 from graphc.names import Scope as Names
@@ -240,7 +240,7 @@ class Context:
     def known(self, dim: Dim) -> int | None:
         """Return the value of a dim that is known at compile time, else None."""
         value = dim.substitute(self.fixed)
-        return None if value.constant is None else checked(value).constant
+        return None if value.constant is None else check_dim(value).constant
 
     def name_node(self, node: Node, path: str | None) -> None:
         """Give a node a name; the least nested name wins."""
@@ -261,7 +261,7 @@ class Context:
             yield
         except Mistake as wrong:
             used = f"in block `{block.name.text}`, used at {span}"
-            raise Mistake(wrong.diagnostic.noted(used)) from None
+            raise Mistake(wrong.diagnostic.with_note(used)) from None
         finally:
             self.uses.pop()
             self.origin = before

@@ -143,7 +143,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                         "a name is defined once; inside a repeat use `next`, else another name",
                     )  # fmt: skip
                     place = first[name.text].span
-                    raise Mistake(again.diagnostic.noted(f"first defined at {place}"))
+                    raise Mistake(again.diagnostic.with_note(f"first defined at {place}"))
                 first[name.text] = name
                 if name.text in FUNCTIONS:
                     raise _operation_name(context, statement, name)

@@ -9,7 +9,7 @@ from typing import Any
 from graphc.elaborate.names.scope import BlockValue, Context, FamilyValue, Instance, mistake
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, as_node
-from graphc.ir.sizes import checked
+from graphc.ir.sizes import check_dim
 from graphc.ir.types import known_facts, show
 from graphc.ops import Function
 from graphc.source import Span
@@ -118,10 +118,10 @@ def _dims(context: Context, op: str, left: Dim, right: Dim, span: Span) -> Any:
         if op in ("//", "%") and context.known(right) == 0:
             raise ZeroDivisionError
         if op in INTEGER:
-            return known_facts().normal(checked(INTEGER[op](left, right)))
+            return known_facts().normal(check_dim(INTEGER[op](left, right)))
         exponent = right.constant
         if op == "**" and exponent is not None and exponent >= 0:
-            return checked(left**exponent)
+            return check_dim(left**exponent)
         one, other = left.constant, right.constant
         if one is None or other is None:
             return OPERATORS[op](as_node(left), as_node(right))

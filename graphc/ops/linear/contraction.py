@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 
-from graphc.ir.dims import REMEMBERED, Dim
+from graphc.ir.dims import MEMO_SIZE, Dim
 from graphc.ir.graph import Node
-from graphc.ir.sizes import estimated
+from graphc.ir.sizes import estimate
 from graphc.ir.types import product
 from graphc.ops.define.families import to_int
 from graphc.ops.linear.diagonals import diagonal
@@ -58,12 +58,12 @@ def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
         return dim.constant
     if not known:
         return _usual(dim)
-    return estimated(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **known})
+    return estimate(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **known})
 
 
-@lru_cache(REMEMBERED)
+@lru_cache(MEMO_SIZE)
 def _usual(dim: Dim) -> int:
-    return estimated(dim, dict.fromkeys(dim.symbols, TYPICAL))
+    return estimate(dim, dict.fromkeys(dim.symbols, TYPICAL))
 
 
 def _diagonal(term: Term) -> Term:

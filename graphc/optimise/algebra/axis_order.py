@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Type, is_one, same_shape
 from graphc.ir.verify import verified
@@ -93,7 +93,7 @@ def arrange(graph: Graph) -> Graph:
             return with_args(node, args)
         return _computed(node, args, tuple(axes.index(axis) for axis in chosen[chain]))
 
-    return mapped(graph, rebuild(graph.results.values(), replaced))
+    return map_graph(graph, rebuild(graph.results.values(), replaced))
 
 
 def _is_elementwise(node: Node) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from graphc.ir.graph import Graph, Node, with_args
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
@@ -62,7 +62,7 @@ def flush(graph: Graph) -> Graph:
         )
         return with_args(node, tuple(new))
 
-    return mapped(graph, rebuild(graph.results.values(), flushed))
+    return map_graph(graph, rebuild(graph.results.values(), flushed))
 
 
 def _is_shifted(node: Node) -> bool:

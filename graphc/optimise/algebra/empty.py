@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP
-from graphc.ir.memo import remembered
+from graphc.ir.memo import memoised
 from graphc.ir.types import known_facts
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
 from graphc.ops.fused import at_least_one
@@ -77,6 +77,6 @@ def _dims_below(node: Node) -> frozenset[str] | None:
     return known[node]
 
 
-@remembered
+@memoised
 def _known_below(_: str) -> dict[Node, frozenset[str] | None]:
     return {}

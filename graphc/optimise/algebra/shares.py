@@ -9,7 +9,7 @@ from __future__ import annotations
 from graphc.ir.dims import Dim
 from graphc.ir.graph import DIM, Graph, Node, with_args
 from graphc.ir.loop import RESULT
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import negative, over, times
@@ -34,7 +34,7 @@ def share_finitely(graph: Graph) -> Graph:
 
     roots = graph.results.values()
     new = rebuild(roots, replaced)
-    return graph if all(new[node] is node for node in roots) else mapped(graph, new)
+    return graph if all(new[node] is node for node in roots) else map_graph(graph, new)
 
 
 def _shared(node: Node, size: Dim, depth: int) -> Node:

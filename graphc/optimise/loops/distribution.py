@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Element, Loop, arguments, limit, make_loop, result
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import moved_adjoints
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fission import parted
@@ -23,7 +23,7 @@ def distribute(graph: Graph) -> Graph:
     """
     stacked: dict[Node, str] = {}
     new = _distributed(graph.results.values(), {}, graph.names, stacked)
-    made = mapped(graph, new)
+    made = map_graph(graph, new)
     return replace(made, names={**stacked, **made.names})
 
 

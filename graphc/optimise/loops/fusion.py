@@ -20,7 +20,7 @@ from graphc.ir.loop import (
     make_loop,
     result,
 )
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 
@@ -38,7 +38,7 @@ def merge_loops(graph: Graph) -> Graph:
     The forward loop, the same with what the backward one reads, and the same with tangents
     beside its values are such loops. Those of one body are merged after the loops around them.
     """
-    return mapped(graph, _merged(graph.results.values()))
+    return map_graph(graph, _merged(graph.results.values()))
 
 
 def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
@@ -277,4 +277,4 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Gra
                     None if steps is None else new[steps],
                 )
         new[node] = result(made[old], numbers(old, node.attrs["number"]))
-    return mapped(graph, rebuild(graph.results.values(), with_args, new))
+    return map_graph(graph, rebuild(graph.results.values(), with_args, new))

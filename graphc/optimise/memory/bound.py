@@ -107,10 +107,10 @@ class Bound:
         if asked:
             mistakes = [_refused("E702", one, bytes, part) for one, part in asked]
             enough = amount(_rounded(max(one.planned for one, _ in asked))).replace(" ", "")
-            mistakes[-1] = mistakes[-1].helped(f"--memory {enough} is enough")
+            mistakes[-1] = mistakes[-1].with_help(f"--memory {enough} is enough")
             raise GraphError(mistakes)
         warnings = tuple(
-            _refused("W720", one, bytes, part).helped("it stays as it is") for one, part in over
+            _refused("W720", one, bytes, part).with_help("it stays as it is") for one, part in over
         )
         if over:
             first = self._finished(graphs[0])

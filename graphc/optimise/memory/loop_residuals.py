@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, result
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fusion import prune_loops
@@ -127,7 +127,7 @@ def replaced(graph: Graph, saved: Saved, made: Made, reading: Reading) -> Graph:
         with stamped(reader.origin, reader.index[0]):
             parts.append(reading(reader, new))
             new |= _results(reader, parts[-1])
-    whole = mapped(graph, rebuild(graph.results.values(), with_args, new))
+    whole = map_graph(graph, rebuild(graph.results.values(), with_args, new))
     names = dict(graph.names)
     for part in parts:
         names |= {copy: names[old] for old, copy in part.copies.items() if old in names}

@@ -7,7 +7,7 @@ from functools import reduce
 
 from graphc.ir.graph import Graph, Node, stamped, with_args
 from graphc.ir.loop import BOUND
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
@@ -30,7 +30,7 @@ def sums_as_they_come(graph: Graph) -> Graph:
         if a.value in split and a.of in graph.names
     }
     rest = tuple(a for a in graph.adjoints if a.value not in split)
-    done = mapped(replace(graph, adjoints=rest), new)
+    done = map_graph(replace(graph, adjoints=rest), new)
     return replace(done, names={**names, **done.names})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.estimate import Sizes, holder, liveness
@@ -41,4 +41,4 @@ def as_late_as_read(graph: Graph, sizes: Sizes) -> Graph:
         with stamped(node.origin, place):
             return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{place}")
 
-    return mapped(graph, rebuild(graph.results.values(), placed)) if moved else graph
+    return map_graph(graph, rebuild(graph.results.values(), placed)) if moved else graph

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey
 from graphc.ops.elementwise.python_floats import on_numbers
@@ -51,7 +51,7 @@ def by_number(graph: Graph) -> InNumbers | None:
         return None
     new = rebuild(cells.values(), _on_numbers)
     moved = {key: Grid(each(new.__getitem__, grid.cells), None) for key, grid in grids.items()}
-    return InNumbers(mapped(flat, new), moved)
+    return InNumbers(map_graph(flat, new), moved)
 
 
 def _is_tiny(node: Node) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Graph, Node, with_args
 from graphc.ir.loop import LOOP, RESULT
-from graphc.ir.mapping import mapped
+from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Shape, same_shape
 from graphc.ir.verify import verified
@@ -66,7 +66,7 @@ class Expansion:
     def graph(self, graph: Graph) -> Graph:
         """The graph with the chosen nodes by component; what others read of them is assembled."""
         new = rebuild(graph.results.values(), self.replaced)
-        result = mapped(graph, new)
+        result = map_graph(graph, new)
         spoken = dict(result.names)
         for node, name in graph.names.items():
             for part, place in self.parts(new.get(node)):

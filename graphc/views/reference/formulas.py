@@ -108,7 +108,7 @@ CALLED: Mapping[str, str] = {
 
 
 def _convolution(places: str) -> tuple[str, tuple[str, ...]]:
-    """The formulas of a convolution over axes with these indices, its windows at p, q, r."""
+    """Write the formulas of a convolution over axes with these indices, windows at p, q, r."""
     inside = "pqr"[: len(places)]
     there = ",".join(f"{i}+{p}" for i, p in zip(places, inside, strict=True))
     back = ",".join(f"{i}-{p}" for i, p in zip(places, inside, strict=True))
@@ -122,8 +122,8 @@ def _convolution(places: str) -> tuple[str, tuple[str, ...]]:
     )
 
 
-def _spread(places: str) -> tuple[str, tuple[str, ...]]:
-    """The formulas of a transposed convolution with stride s."""
+def _transposed_convolution(places: str) -> tuple[str, tuple[str, ...]]:
+    """Write the formulas of a transposed convolution with stride s."""
     inside = "pqr"[: len(places)]
     there = ",".join(f"s{i}+{p}" for i, p in zip(places, inside, strict=True))
     w, x, y = rf"w_{{ck{inside}}}", rf"x_{{nc{places}}}", rf"y_{{n,k,{there}}}"
@@ -221,7 +221,10 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
         ),
     ),
     **{f"conv{len(places)}d": _convolution(places) for places in ("i", "ij", "ijl")},
-    **{f"conv_transpose{len(places)}d": _spread(places) for places in ("i", "ij", "ijl")},
+    **{
+        f"conv_transpose{len(places)}d": _transposed_convolution(places)
+        for places in ("i", "ij", "ijl")
+    },
     "solve": (
         r"a\,y = b",
         (r"\bar b = a^{-\top}\, \bar y", r"\bar a = -\bar b\, y^{\top}"),

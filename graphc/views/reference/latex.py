@@ -23,7 +23,7 @@ Written = tuple[str, int]
 
 
 def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
-    """The value of a function's sample call, and the cotangent of each argument of it."""
+    """Write a function's sample call: its value, and the cotangent of each argument."""
     if function.name in LONG:
         value, back = LONG[function.name]
         return (
@@ -40,7 +40,7 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
         inputs = {one.node: one.name for one in model.inputs}
         output = model.outputs[0]
         left = output.name
-        value = _short(f"{left} = {written(output.node, inputs)}", _call(shown))
+        value = _short(f"{left} = {write_node(output.node, inputs)}", _call(shown))
         wrt = [n for n, name in inputs.items() if name in shown.differentiable]
         if output.type.dtype != "float" or not wrt:
             return value, ()
@@ -54,7 +54,7 @@ def formulas(function: Function) -> tuple[str, tuple[str, ...]]:
             names[whole.results[value_of(left)]] = left
         back = tuple(
             _short(
-                rf"\bar {_symbol(name)} = {written(whole.results[gradient_by(name)], names)}", ""
+                rf"\bar {_symbol(name)} = {write_node(whole.results[gradient_by(name)], names)}", ""
             )
             for name in flown
         )
@@ -67,7 +67,7 @@ def _result(shown: Sample) -> str:
 
 
 def _call(shown: Sample) -> str:
-    """The call itself, where it has no shorter formula."""
+    """Write the call itself, where it has no shorter formula."""
     name, _, rest = shown.call.partition("(")
     plain = rest.replace("_", r"\_").replace("*", r"\cdot ").replace('"', "")
     left = ", ".join(re.sub(r"(\d)", r"_\1", name) for name in shown.outputs)
@@ -86,8 +86,8 @@ def _operator(name: str) -> str:
     return r"\operatorname{" + name.replace("_", r"\_") + "}"
 
 
-def written(root: Node, names: Mapping[Node, str]) -> str:
-    """A node in LaTeX, with the names of those that have one."""
+def write_node(root: Node, names: Mapping[Node, str]) -> str:
+    """Write a node in LaTeX, with the names of those that have one."""
     found: dict[Node, Written] = {}
     for node in arguments_first([root], ()):
         if node in names:
@@ -106,21 +106,21 @@ def _node(node: Node, args: Sequence[Written]) -> Written:
     match node.op.name:
         case "*":
             (left, _), (right, _) = args
-            factors = [_bracketed(arg, PRODUCT) for arg in args]
+            factors = [_bracket(arg, PRODUCT) for arg in args]
             if left == right:
-                return f"{_bracketed(args[0], ATOM)}^2", PRODUCT
+                return f"{_bracket(args[0], ATOM)}^2", PRODUCT
             dense = all(arg.rank for arg in node.args)
             return (r" \odot " if dense else r"\,").join(factors), PRODUCT
         case "where" if node.args[2].value == 0:
-            return rf"{_bracketed(args[0], ATOM)} \odot {_bracketed(args[1], PRODUCT)}", PRODUCT
+            return rf"{_bracket(args[0], ATOM)} \odot {_bracket(args[1], PRODUCT)}", PRODUCT
         case "where":
             _, this, other = args
-            chosen = rf"{args[0][0]} \odot {_bracketed(this, PRODUCT)}"
+            chosen = rf"{args[0][0]} \odot {_bracket(this, PRODUCT)}"
             if node.args[1].value == 1:
                 chosen = args[0][0]
-            return rf"{chosen} + [\lnot {args[0][0]}] \odot {_bracketed(other, PRODUCT)}", SUM
+            return rf"{chosen} + [\lnot {args[0][0]}] \odot {_bracket(other, PRODUCT)}", SUM
         case "permute" if node.rank == 2:
-            return rf"{_bracketed(args[0], ATOM)}^{{\top}}", PRODUCT
+            return rf"{_bracket(args[0], ATOM)}^{{\top}}", PRODUCT
         case "accumulate":
             return " + ".join(text for text, _ in args), SUM
     if node.op.name not in OPERATIONS:
@@ -130,7 +130,7 @@ def _node(node: Node, args: Sequence[Written]) -> Written:
     for name, value in node.attrs.items():
         template = template.replace(f"{{{name}}}", _number(value)[0])
     places = {"": SUM, "*": PRODUCT, "^": ATOM}
-    text = re.sub(r"<(\d)([*^]?)>", lambda m: _bracketed(args[int(m[1])], places[m[2]]), template)
+    text = re.sub(r"<(\d)([*^]?)>", lambda m: _bracket(args[int(m[1])], places[m[2]]), template)
     return text, level
 
 
@@ -141,6 +141,6 @@ def _number(value: object) -> Written:
     return text, SUM if text.startswith("-") else ATOM
 
 
-def _bracketed(one: Written, level: int) -> str:
+def _bracket(one: Written, level: int) -> str:
     text, found = one
     return f"({text})" if found < level else text

@@ -23,7 +23,7 @@ its cotangent over the axes along which it was stretched. Multiply-adds are thos
 
 
 def markdown() -> str:
-    """All operations by the file that declares them."""
+    """Write the reference of all operations, by the file that declares them."""
     return "\n".join([HEAD, *_sections()]).rstrip("\n") + "\n"
 
 
@@ -39,7 +39,7 @@ def _sections() -> Iterator[str]:
 
 
 def entry(function: Function) -> Iterator[str]:
-    """What is said of one operation, by line."""
+    """Yield the lines on one operation."""
     told = details(function)
     value, back = formulas(function)
     rule = f"; {told.shapes}" if told.shapes else ""
@@ -57,5 +57,5 @@ def entry(function: Function) -> Iterator[str]:
 
 
 def _dims(polynomial: str) -> str:
-    """A polynomial of dims as people write it."""
+    """Write a polynomial of dims as people do."""
     return polynomial.replace("**", "^").replace("*", " · ")

@@ -89,7 +89,7 @@ class Sample:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The names of the results, which no input has."""
+        """Return the names of the results, which no input has."""
         letter = "z" if "y" in self.inputs else "y"
         if self.results == 1:
             return (letter,)
@@ -101,7 +101,7 @@ class Sample:
 
     @property
     def graph(self) -> str:
-        """A `.graph` file whose outputs are the results of the call."""
+        """Write a `.graph` file whose outputs are the results of the call."""
         words = set(re.findall(r"\b[A-Z]\b", " ".join([self.call, *self.inputs.values()])))
         lines = [f"dim {', '.join(sorted(words))}"] if words else []
         lines += [f"input {name}: {type}" for name, type in self.inputs.items()]
@@ -112,7 +112,7 @@ class Sample:
 
 
 def sample(function: Function) -> Sample:
-    """The call that shows a function: its own, or one of arguments that its parameters suggest."""
+    """Return the call that shows a function: its own, or one that its parameters suggest."""
     written = SAMPLES.get(function.name)
     if written is not None:
         call, _, types = written.partition(" | ")
@@ -124,7 +124,7 @@ def sample(function: Function) -> Sample:
 
 
 def _reduces(function: Function) -> bool:
-    """Does it take an axis, and by default all?"""
+    """True if it takes an axis, and by default all."""
     defaults = {p.name: p.default for p in function.parameters}
     return defaults.get("axis", REQUIRED) is None
 

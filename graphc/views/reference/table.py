@@ -131,7 +131,7 @@ class Details:
 
 
 def rows() -> list[Row]:
-    """All operations, in the order of their declaration."""
+    """List all operations, in the order of their declaration."""
     return [row(function) for function in FUNCTIONS.values()]
 
 
@@ -141,7 +141,7 @@ def row(function: Function) -> Row:
 
 
 def module_of(function: Function) -> str:
-    """The file of graphc/ops that declares a function: where its name is the first argument."""
+    """Find the file of graphc/ops that declares a function: its name is the first argument."""
     if function.op is None:
         return function.build.__module__.rpartition(".")[2]
     return _declarations()[function.op.name]
@@ -149,7 +149,7 @@ def module_of(function: Function) -> str:
 
 @cache
 def _declarations() -> dict[str, str]:
-    """The file that declares each operation."""
+    """Map each operation to the file that declares it."""
     found: dict[str, str] = {}
     for name in ops.__all__:
         module = getattr(ops, name)
@@ -161,9 +161,9 @@ def _declarations() -> dict[str, str]:
 
 
 def details(function: Function) -> Details:
-    """The row with the code of a sample call."""
+    """Return the row with the code of a sample call."""
     shown = sample(function)
-    result = _compiled(shown)
+    result = _compile(shown)
     value, pullback = _statements(result)
     shapes = [f"{name}: {type}" for name, type in shown.inputs.items()]
     results = ", ".join(str(output.type) for output in result.model.outputs)
@@ -183,8 +183,8 @@ def details(function: Function) -> Details:
     )
 
 
-def _compiled(shown: Sample) -> Compilation:
-    """The sample with its pullback, or with its value alone where nothing can flow back."""
+def _compile(shown: Sample) -> Compilation:
+    """Compile the sample with its pullback, or its value alone where it has none."""
     names = ", ".join(shown.outputs)
     clauses = [f"value {names}"]
     if shown.differentiable:
@@ -198,7 +198,7 @@ def _compiled(shown: Sample) -> Compilation:
 
 
 def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The statements of the derived function that compute the value, and those that pull back."""
+    """Split the derived function into the statements of the value and of the pullback."""
     function = next(
         node
         for node in ast.parse(result.text).body
@@ -209,7 +209,7 @@ def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for statement in function.body[1:]:
         written = ast.unparse(statement)
         if isinstance(statement, ast.Return):
-            for line in _returned(statement):
+            for line in _renamed_results(statement):
                 (pullback if line.startswith("d_") else value).append(line)
         elif not isinstance(statement, ast.Delete) and not re.search(
             r"\b_(enter|cotangent|expected|destinations)\(", written
@@ -218,8 +218,8 @@ def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(value), tuple(pullback)
 
 
-def _returned(statement: ast.Return) -> Iterator[str]:
-    """What is returned under another name than its own, as assignments."""
+def _renamed_results(statement: ast.Return) -> Iterator[str]:
+    """Yield as assignments what is returned under another name than its own."""
     for node in ast.walk(statement):
         named: list[tuple[str, ast.expr]] = []
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outputs":
