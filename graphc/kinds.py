@@ -13,7 +13,7 @@ from typing import Literal
 MODES = ("reverse", "forward", "mixed")
 """How Jacobians and Hessians are computed; of two that cost the same the first is taken."""
 
-Returns = Literal["values", "gradients", "tangents", "products", "blocks", "matrix", "sparse"]
+Returns = Literal["values", "gradients", "tangents", "products", "blocks", "whole", "sparse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Kind:
     order       that of the derivative; 0 for values alone, which are by nothing
     returns     gradients are by path, and may go into arrays of the caller; tangents by output;
                 products with the Hessian by path, beside the gradients; blocks by output and path,
-                or all as one matrix, perhaps a sparse one
+                or the whole as one array, perhaps a sparse one
     given       what the function takes beside the arguments of the graph
     of_scalar   is it of one output, a scalar?
     instead     the kind for outputs that are none
@@ -60,13 +60,15 @@ GRAD = Kind(
     "grad", 1, "gradients", of_scalar=True, instead="jacobian", per=True, values="apart"
 )  # fmt: skip
 JACOBIAN = Kind("jacobian", 1, "blocks", per=True, modes=MODES, values="apart")
-JACOBIAN_MATRIX = Kind("jacobian_matrix", 1, "matrix", per=True, modes=MODES, values="apart")
+JACOBIAN_MATRIX = Kind("jacobian_matrix", 1, "whole", per=True, modes=MODES, values="apart")
 SPARSE_JACOBIAN = Kind("sparse_jacobian", 1, "sparse", modes=MODES, values="apart")
 VJP = Kind("vjp", 1, "gradients", given="cotangents", values="always")
 JVP = Kind("jvp", 1, "tangents", given="tangents", values="always")
 HVP = Kind("hvp", 2, "products", given="tangents", of_scalar=True, per=True)
 HESSIAN = Kind("hessian", 2, "blocks", of_scalar=True, per=True, modes=MODES, values="apart")
-HESSIAN_MATRIX = replace(HESSIAN, name="hessian_matrix", returns="matrix")
+HESSIAN_MATRIX = Kind(
+    "hessian_matrix", 2, "whole", of_scalar=True, per=True, modes=MODES, values="apart"
+)
 
 ALONE = (
     VALUE, GRAD, JACOBIAN, JACOBIAN_MATRIX, SPARSE_JACOBIAN, VJP, JVP, HVP, HESSIAN, HESSIAN_MATRIX,

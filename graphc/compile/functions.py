@@ -273,7 +273,7 @@ def _derived(
     planned = options.at.planned
     program = plan(graph, given, kept, taken, planned, single=bool(options.memory))
     if planned:
-        program = replace(program, label=f"{graph.name}_{mode}" if mode else graph.name)
+        program = replace(program, part=(mode,) if mode else ())
         for stage in options.to.stages:
             program = stage(program, kept, taken)
     places: Mapping[str, str] = {}

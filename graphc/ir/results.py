@@ -18,7 +18,7 @@ class Role(Enum):
 
 
 ResultKind = Literal[
-    "value", "gradient", "tangent", "product", "jacobian", "hessian", "matrix",
+    "value", "gradient", "tangent", "product", "jacobian", "hessian", "whole",
     "data", "indices", "indptr", "number",
 ]  # fmt: skip
 
@@ -31,8 +31,8 @@ class ResultKey:
     """What a result is: a value or tangent `of` an output, a gradient or product `by` a path.
 
     A block of a Jacobian is of an output by a path; one of a Hessian is of the gradient by a path,
-    by another. A `matrix` is all blocks as one, `data`, `indices` and `indptr` are those of a
-    sparse one. What has no name has a `number`: what a step of a loop makes, say.
+    by another. The `whole` is all derivatives as one array; `data`, `indices` and `indptr` are
+    those of a sparse matrix. What has no name has a `number`: what a step of a loop makes, say.
     """
 
     kind: ResultKind
@@ -50,9 +50,10 @@ class ResultKey:
 
 _LABELS: dict[ResultKind, str] = {
     "gradient": "d", "tangent": "t", "product": "h", "jacobian": "J", "hessian": "H",
+    "whole": "matrix",
 }  # fmt: skip
 
-MATRIX = ResultKey("matrix")
+WHOLE = ResultKey("whole")
 DATA, INDICES, INDPTR = ResultKey("data"), ResultKey("indices"), ResultKey("indptr")
 
 

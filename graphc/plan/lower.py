@@ -126,12 +126,12 @@ class Program:
     """The statements of one function, or of a loop's body.
 
     `variables` names every node that has a variable, also those that the function is given; a
-    node without one is written inside the statement that uses it. `label` tells the programs of a
-    module apart. `labels` is what comments call the nodes that were differentiated, `adjoints` the
-    variables of their adjoints where these are not called by the label. `orders` are how the axes
-    of values lie in memory, the slowest first, where they do not lie row by row. `constants`
-    compute what depends on dims only, of which the rest reads `shared`. A `sparing` program drops
-    values as soon as nobody reads them, also in loops.
+    node without one is written inside the statement that uses it. `part` is the mode and the block,
+    where the function has several programs. `labels` is what comments call the nodes that were
+    differentiated, `adjoints` the variables of their adjoints where these are not called by the
+    label. `orders` are how the axes of values lie in memory, the slowest first, where they do not
+    lie row by row. `constants` compute what depends on dims only, of which the rest reads `shared`.
+    A `sparing` program drops values as soon as nobody reads them, also in loops.
     """
 
     name: str
@@ -141,11 +141,16 @@ class Program:
     labels: Mapping[Node, str]
     adjoints: Mapping[Node, str]
     scratch: tuple[Scratch, ...] = ()
-    label: str = ""
+    part: tuple[str, ...] = ()
     orders: Mapping[Node, tuple[int, ...]] = field(default_factory=dict)
     constants: tuple[Step, ...] = ()
     shared: tuple[str, ...] = ()
     sparing: bool = False
+
+    @property
+    def label(self) -> str:
+        """What tells the programs of a module apart."""
+        return "_".join((self.name, *self.part))
 
 
 def plan(

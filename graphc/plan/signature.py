@@ -121,4 +121,9 @@ def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) ->
 
 def described(declared: Declared, path: str = "") -> str:
     """What messages call an argument, or a member of a family by its path."""
-    return f"{'parameter' if declared.initialiser else 'input'} `{path or declared.name}`"
+    return f"{sort(declared)} `{path or declared.name}`"
+
+
+def sort(declared: Declared) -> str:
+    """What an argument is."""
+    return "parameter" if declared.initialiser else "input"

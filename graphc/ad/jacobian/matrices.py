@@ -10,7 +10,7 @@ from graphc.ad.jacobian.per_example import gradients_by_position
 from graphc.ad.products import adjoint_names, alias_wrt, gradients_of
 from graphc.ad.request import Request
 from graphc.ir.graph import Adjoint, Graph, Node
-from graphc.ir.results import MATRIX, ResultKey
+from graphc.ir.results import WHOLE, ResultKey
 from graphc.ir.types import product
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import concat, reshape, transpose
@@ -23,10 +23,10 @@ def jacobian(asked: Request) -> Graph:
     outputs, called = asked.outputs, dict(asked.names)
     found = _blocks(asked, outputs, asked.wrt, called, "J_{out}_{path}")
     results = {ResultKey("jacobian", out, path): block for (out, path), block in found.items()}
-    if asked.returns == "matrix":
+    if asked.returns == "whole":
         rows = {out: node.rank for out, node in outputs.items()}
-        results = {MATRIX: _assemble(found, rows, asked.wrt, 0 if asked.per is None else 1)}
-        called[results[MATRIX]] = "J"
+        results = {WHOLE: _assemble(found, rows, asked.wrt, 0 if asked.per is None else 1)}
+        called[results[WHOLE]] = "J"
     return Graph(asked.name, values(outputs if asked.with_values else {}) | results, called)
 
 
@@ -59,12 +59,12 @@ def hessian(asked: Request) -> Graph:
         node, gradients = gradients_by_position((name, node), wrt, called, asked.per)
     found = _blocks(asked, gradients, wrt, called, "H_{out}_{path}")
     results = {ResultKey("hessian", one, other): block for (one, other), block in found.items()}
-    if asked.returns == "matrix":
+    if asked.returns == "whole":
         ranks = {path: by.rank for path, by in gradients.items()}
         whole = _assemble(found, ranks, wrt, 0 if asked.per is None else 1)
         other = transpose(whole, axes=(*range(whole.rank - 2), whole.rank - 1, whole.rank - 2))
-        results = {MATRIX: 0.5 * (whole + other)}
-        called[results[MATRIX]] = "H"
+        results = {WHOLE: 0.5 * (whole + other)}
+        called[results[WHOLE]] = "H"
     first = values({name: node} if asked.with_values else {})
     return Graph(asked.name, first | results, called, commented, labels(commented, called))
 

@@ -229,15 +229,14 @@ class _Builder:
             elif node in self.region.read:
                 outputs.append((name, node, new, subscript(self._items(node), node.shape)))
         # Functions of modes stand together.
-        mode = self.program.label.removeprefix(self.program.name)
-        name = self.names.fresh(f"block{mode}")
+        name = self.names.fresh("_".join(("block", *self.program.part)))
         results = {numbered(place): new for place, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
         used = {*_behind([*read, *(new for _, _, new, _ in outputs)], self.variables)}
         slices = [one for one in self.slices if one.node in used]
         body = Program(
             self.program.name, (*slices, *steps), self.variables, results,
-            self.program.labels, self.program.adjoints, label=f"{self.program.label}_{name}",
+            self.program.labels, self.program.adjoints, part=(*self.program.part, name),
             orders={self.new[node]: order for node, order in self.lying.items()},
         )  # fmt: skip
         block = BlockStep(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
-from graphc.ir.results import DATA, INDICES, INDPTR, MATRIX, ResultKey
+from graphc.ir.results import DATA, INDICES, INDPTR, WHOLE, ResultKey
 from graphc.ir.types import product
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
@@ -102,7 +102,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     paths = ", ".join(d.name for d in differentiated(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
-        matrix = returned(each.program)[MATRIX].part()
+        matrix = returned(each.program)[WHOLE].part()
         return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
 
     return function(

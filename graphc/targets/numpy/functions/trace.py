@@ -11,7 +11,7 @@ from graphc.ir.loop import everywhere
 from graphc.optimise.watch import WATCHED
 from graphc.plan.lower import LoopStep, Program, Step
 from graphc.plan.module import Compiled
-from graphc.plan.signature import described
+from graphc.plan.signature import sort
 from graphc.source import Origin, Source, Span, excerpt
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression, show
@@ -56,7 +56,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
     ]
     read = set(everywhere(program.results.values()))
     floats = [
-        f"    {described(d).replace('`', '')!r}: {begin.variables[d.name]},"
+        f"    {(sort(d), d.name)!r}: {begin.variables[d.name]},"
         for d in (*begin.inputs, *begin.params)
         if d.type.dtype == "float" and d.node in read
     ]

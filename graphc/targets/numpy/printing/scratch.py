@@ -85,7 +85,7 @@ def _function(program: Program) -> str:
 
 def _name(program: Program) -> str:
     """Told apart by what stands behind the last `scratch`: a mode, a block, or both."""
-    return f"_{program.name}_scratch{program.label.removeprefix(program.name)}"
+    return "_".join((f"_{program.name}_scratch", *program.part))
 
 
 def _dims(program: Program) -> list[str]:

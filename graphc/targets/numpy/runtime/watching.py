@@ -136,25 +136,25 @@ def _operand(name: str, value: Any, here: Any) -> Operand:
     )
 
 
-def _given(function: str, given: dict[str, Any]) -> None:
+def _given(function: str, given: dict[tuple[str, str], Any]) -> None:
     """Raises FloatingPointError with a Trace of the first argument that holds nan."""
-    for name, value in given.items():
-        _refuse(np.isnan, function, name, value)
+    for argument, value in given.items():
+        _refuse(np.isnan, function, argument, value)
 
 
-def _ended(function: str, given: dict[str, Any], results: list[Any]) -> None:
+def _ended(function: str, given: dict[tuple[str, str], Any], results: list[Any]) -> None:
     """The same for infinities, where no node made what is not finite in the results."""
     if not all(np.all(np.isfinite(one)) for one in results):
-        for name, value in given.items():
-            _refuse(np.isinf, function, name, value)
+        for argument, value in given.items():
+            _refuse(np.isinf, function, argument, value)
 
 
-def _refuse(kind: Any, function: str, name: str, value: Any) -> None:
+def _refuse(kind: Any, function: str, argument: tuple[str, str], value: Any) -> None:
     """Raises FloatingPointError with a Trace of an argument that holds a number of this kind."""
     array = np.asarray(value)
     if np.any(kind(array)):
         position = tuple(int(one) for one in np.argwhere(kind(array))[0])
-        what, _, path = name.partition(" ")
+        what, path = argument
         short = _operand(path, array, array[position].copy())
         made = float(array[position])
         raise FloatingPointError(Trace(function, path, what, "", "", {}, made, position, short, ()))
