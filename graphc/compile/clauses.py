@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from operator import itemgetter
 
+from graphc import kinds
 from graphc.ad.cost import Cost, cost
 from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
@@ -22,39 +23,27 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
-from graphc.kinds import (
-    GRAD,
-    HESSIAN,
-    HESSIAN_MATRIX,
-    HVP,
-    JACOBIAN,
-    JACOBIAN_MATRIX,
-    JVP,
-    SPARSE_JACOBIAN,
-    VALUE,
-    VJP,
-    Kind,
-)
+from graphc.kinds import Kind
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.source import GraphError, error
 
 GRAPHS: Mapping[Kind, Callable[[Request], Graph]] = {
-    VALUE: value,
-    GRAD: gradient,
-    JACOBIAN: jacobian,
-    JACOBIAN_MATRIX: jacobian,
-    SPARSE_JACOBIAN: sparse_jacobian,
-    VJP: products,
-    JVP: tangents,
-    HVP: hessian_products,
-    HESSIAN: hessian,
-    HESSIAN_MATRIX: hessian,
+    kinds.VALUE: value,
+    kinds.GRAD: gradient,
+    kinds.JACOBIAN: jacobian,
+    kinds.JACOBIAN_MATRIX: jacobian,
+    kinds.SPARSE_JACOBIAN: sparse_jacobian,
+    kinds.VJP: products,
+    kinds.JVP: tangents,
+    kinds.HVP: hessian_products,
+    kinds.HESSIAN: hessian,
+    kinds.HESSIAN_MATRIX: hessian,
 }
 """What makes the graph of a function, by kind."""
 
 GRAPHS_PER: Mapping[Kind, Callable[[Request, Dim], Graph]] = {
-    GRAD: gradient_per,
-    HVP: hessian_products_per,
+    kinds.GRAD: gradient_per,
+    kinds.HVP: hessian_products_per,
 }
 """The same where an axis is kept apart, if that takes another."""
 

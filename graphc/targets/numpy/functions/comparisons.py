@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from graphc import kinds
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
-from graphc.kinds import (
-    GRAD,
-    HESSIAN,
-    HESSIAN_MATRIX,
-    HVP,
-    JACOBIAN,
-    JACOBIAN_MATRIX,
-    JVP,
-    SPARSE_JACOBIAN,
-    VJP,
-    Kind,
-)
+from graphc.kinds import Kind
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import differentiated
 from graphc.targets.numpy.printing.families import dict_rows, tuple_rows
@@ -144,15 +134,15 @@ def _bends(compiled: Compiled, one: Derived, bend: str) -> list[str]:
 
 
 COMPARISONS: Mapping[Kind, Callable[[Compiled, Derived], list[str]]] = {
-    GRAD: _of_gradient,
-    JACOBIAN: _of_jacobian,
-    JACOBIAN_MATRIX: _of_jacobian_matrix,
-    SPARSE_JACOBIAN: _of_jacobian_matrix,
-    VJP: _of_vjp,
-    JVP: _of_jvp,
-    HVP: _of_hvp,
-    HESSIAN: _of_hessian,
-    HESSIAN_MATRIX: _of_hessian_matrix,
+    kinds.GRAD: _of_gradient,
+    kinds.JACOBIAN: _of_jacobian,
+    kinds.JACOBIAN_MATRIX: _of_jacobian_matrix,
+    kinds.SPARSE_JACOBIAN: _of_jacobian_matrix,
+    kinds.VJP: _of_vjp,
+    kinds.JVP: _of_jvp,
+    kinds.HVP: _of_hvp,
+    kinds.HESSIAN: _of_hessian,
+    kinds.HESSIAN_MATRIX: _of_hessian_matrix,
 }
 
 

@@ -5,19 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from graphc.kinds import (
-    GRAD,
-    HESSIAN,
-    HESSIAN_MATRIX,
-    HVP,
-    JACOBIAN,
-    JACOBIAN_MATRIX,
-    JVP,
-    SPARSE_JACOBIAN,
-    VALUE,
-    VJP,
-    Kind,
-)
+from graphc import kinds
+from graphc.kinds import Kind
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
     gradient_function,
@@ -35,16 +24,16 @@ from graphc.targets.numpy.functions.jacobians import (
 from graphc.targets.numpy.functions.python_floats import by_arrays
 
 WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
-    VALUE: value_function,
-    GRAD: gradient_function,
-    JACOBIAN: jacobian_function,
-    JACOBIAN_MATRIX: matrix_function,
-    SPARSE_JACOBIAN: sparse_function,
-    VJP: vjp_function,
-    JVP: jvp_function,
-    HVP: hvp_function,
-    HESSIAN: hessian_function,
-    HESSIAN_MATRIX: matrix_function,
+    kinds.VALUE: value_function,
+    kinds.GRAD: gradient_function,
+    kinds.JACOBIAN: jacobian_function,
+    kinds.JACOBIAN_MATRIX: matrix_function,
+    kinds.SPARSE_JACOBIAN: sparse_function,
+    kinds.VJP: vjp_function,
+    kinds.JVP: jvp_function,
+    kinds.HVP: hvp_function,
+    kinds.HESSIAN: hessian_function,
+    kinds.HESSIAN_MATRIX: matrix_function,
 }
 
 
