@@ -12,7 +12,7 @@ from graphc.compile.functions import begin_of
 from graphc.elaborate.names.model import Declared, Initialiser, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Loop, everywhere
+from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, everywhere, loop_of
 from graphc.ir.loop import arguments as arguments_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
@@ -127,7 +127,7 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
             if node.op not in (LOOP, RESULT):
                 reads(arg, node, slot)
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             initials, sources, _ = arguments_of(node)
             for start, carried, after in zip(initials, loop.carried, loop.nexts, strict=True):
                 reads(start, carried, 0)
@@ -135,8 +135,8 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
             for source, element in zip(sources, loop.elements, strict=True):
                 reads(source, element.node, 0)
         elif node.op is RESULT and node.attrs["number"] != STEPS:
-            reads(node.args[0].attrs["loop"].results[node.attrs["number"]], node, 0)
-            if node.attrs["number"] < len(node.args[0].attrs["loop"].carried):
+            reads(loop_of(node.args[0]).results[node.attrs["number"]], node, 0)
+            if node.attrs["number"] < len(loop_of(node.args[0]).carried):
                 reads(node.args[0].args[node.attrs["number"]], node, 0)
     return readers
 

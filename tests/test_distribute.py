@@ -17,7 +17,7 @@ from graphc.compile.clauses import derivatives
 from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import Graph, Node, building, topological
-from graphc.ir.loop import LOOP, RESULT, body
+from graphc.ir.loop import LOOP, RESULT, body, loop_of
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.levels import FAST
 from graphc.optimise.passes import rewritten
@@ -153,7 +153,7 @@ def bodies(text: str, function: str) -> list[tuple[str, list[str]]]:
     """The loops of a function in order: how many steps, and the operations of each."""
     with building():
         graph = derived(text, function)
-        loops = [n.attrs["loop"] for n in topological(graph.results.values()) if n.op is LOOP]
+        loops = [loop_of(n) for n in topological(graph.results.values()) if n.op is LOOP]
         return [(str(loop.count), [n.op.name for n in body(loop) if computes(n)]) for loop in loops]
 
 

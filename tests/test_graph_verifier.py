@@ -26,7 +26,7 @@ from graphc.ir.graph import (
     source,
     stamped,
 )
-from graphc.ir.loop import LOOP, RULED, Element, Rule, bound, everywhere
+from graphc.ir.loop import LOOP, RULED, Element, bound, everywhere, loop_of, rule_of
 from graphc.ir.results import value_of
 from graphc.ir.types import Dtype, Type
 from graphc.ir.verify import Broken, faults, verified, verify
@@ -65,7 +65,7 @@ def node_of(graph: Graph, name: str) -> Node:
     return next(n for n in everywhere(graph.results.values()) if graph.names.get(n) == name)
 
 
-def loop_of(graph: Graph) -> Node:
+def only_loop(graph: Graph) -> Node:
     return next(n for n in graph.nodes if n.op is LOOP)
 
 
@@ -75,8 +75,8 @@ def with_result(graph: Graph, node: Node) -> Graph:
 
 def with_loop(graph: Graph, **changes: object) -> Graph:
     """The graph of its loop with other fields, the arguments as they were."""
-    node = loop_of(graph)
-    loop = replace(node.attrs["loop"], **changes)  # type: ignore[arg-type]
+    node = only_loop(graph)
+    loop = replace(loop_of(node), **changes)  # type: ignore[arg-type]
     return with_result(graph, intern(LOOP, node.args, {"loop": loop}, node.type))
 
 
@@ -143,7 +143,7 @@ def test_names_of_another_compilation(graph: Graph) -> None:
 
 
 def test_a_value_of_a_loop_outside_of_it(graph: Graph) -> None:
-    inside = loop_of(graph).attrs["loop"].carried[0]
+    inside = loop_of(only_loop(graph)).carried[0]
     assert "outside of" in told(with_result(graph, tanh(inside)))
 
 
@@ -154,20 +154,20 @@ def test_an_index_outside_of_its_loop(graph: Graph) -> None:
 
 
 def test_a_loop_that_does_not_say_what_it_reads(graph: Graph) -> None:
-    node = loop_of(graph)
+    node = only_loop(graph)
     less = intern(LOOP, node.args[:-1], node.attrs, node.type)
     assert "captures (" in told(with_result(graph, less))
 
 
 def test_a_carried_value_that_becomes_another_type(graph: Graph) -> None:
-    (following,) = loop_of(graph).attrs["loop"].nexts
+    (following,) = loop_of(only_loop(graph)).nexts
     summed = sum_(following, axis=(0,), keepdims=False)
     assert "becomes" in told(with_loop(graph, nexts=(summed,)))
 
 
 def test_an_element_that_is_no_position_of_its_source(graph: Graph) -> None:
-    node = loop_of(graph)
-    loop = node.attrs["loop"]
+    node = only_loop(graph)
+    loop = loop_of(node)
     element = Element(bound("element", Type("float", (Dim.of(4),))), 0)
     first, *rest = node.args
     args = (first, node_of(graph, "x"), *rest)
@@ -176,12 +176,12 @@ def test_an_element_that_is_no_position_of_its_source(graph: Graph) -> None:
 
 
 def test_a_condition_that_is_no_truth_value(graph: Graph) -> None:
-    (following,) = loop_of(graph).attrs["loop"].nexts
+    (following,) = loop_of(only_loop(graph)).nexts
     assert "ends a loop, and is no bool" in told(with_loop(graph, until=following))
 
 
 def test_a_node_inside_of_a_loop(graph: Graph) -> None:
-    (following,) = loop_of(graph).attrs["loop"].nexts
+    (following,) = loop_of(only_loop(graph)).nexts
     wrong = tanh(retyped(following, 4))
     broken = with_loop(graph, collected=(wrong,))
     assert "[4]: is [3] by its own rule" in told(broken)
@@ -212,7 +212,7 @@ def test_a_stated_derivative_of_another_shape() -> None:
         graph = elaborate(parse(Source("rule.graph", text))).sound.graph
         assert list(faults(graph)) == []
         node = next(n for n in graph.nodes if n.op is RULED)
-        rule: Rule = node.attrs["rule"]
+        rule = rule_of(node)
         (pulled,) = rule.pulled
         assert pulled is not None
         wrong = replace(rule, pulled=(sum_(pulled, axis=(0,), keepdims=False),))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, topological
-from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, Rule, arguments
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, arguments, loop_of, rule_of
 
 Axes = tuple[int | None, ...]
 """For each axis of a source the axis of the node that it has become; None where it is mixed."""
@@ -67,7 +67,7 @@ def _axes_of_rule(node: Node) -> AxisMap:
     Its derivative is what the rules say: an axis is one to one where every one of them has it so.
     What the rules capture has no derivative by them.
     """
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     maps: list[Axes] = [tuple(range(node.rank))]
     for number, (place, pulled) in enumerate(zip(rule.places, rule.pulled, strict=True)):
         said: list[Axes] = []
@@ -89,7 +89,7 @@ def _agree(found: Iterable[Axes]) -> Axes:
 
 def _ends(node: Node, found: Mapping[Node, Axes]) -> list[Axes | None]:
     """Align a loop's results: the alignment of carried values holds in every step."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
     fixed = {n: found[n] for n in outer if n in found}
     for element, source in zip(loop.elements, sources, strict=True):

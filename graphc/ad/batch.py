@@ -13,11 +13,11 @@ from graphc.ir.loop import (
     RULED,
     STEPS,
     Element,
-    Loop,
     arguments,
     body,
     bound,
     limit,
+    loop_of,
     make_loop,
     result,
 )
@@ -56,7 +56,7 @@ def _is_among(node: Node, among: Container[Node]) -> bool:
     """True for one of these nodes, or a loop with one of them in its step."""
     if node.op is not LOOP:
         return node in among
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     return any(one in among for one in (*loop.bound, *loop.results))
 
 
@@ -66,7 +66,7 @@ def _depends(node: Node, known: Container[Node]) -> bool:
         return False
     if any(arg in known for arg in (node.args[:1] if node.op is RULED else node.args)):
         return True
-    inside = body(node.attrs["loop"]) if node.op is LOOP else ()
+    inside = body(loop_of(node)) if node.op is LOOP else ()
     return any(n in known or _depends(n, known) for n in inside)
 
 
@@ -118,7 +118,7 @@ def _batch_loop(
     among: Container[Node] | None,
 ) -> Node:
     """Build the loop that takes the steps of all positions at once."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
     if among is None:
         moving, reached = _moving(node, new, leading)
@@ -183,7 +183,7 @@ def _batch_result(node: Node, loop: Node, size: Dim) -> Node:
     end = result(loop, number)
     if end.rank == node.rank:
         return _repeat(end, size)
-    return first(end, 1) if number >= len(loop.attrs["loop"].carried) else end
+    return first(end, 1) if number >= len(loop_of(loop).carried) else end
 
 
 def _moving(
@@ -193,7 +193,7 @@ def _moving(
 
     A carried value that comes to depend in some step does from the start.
     """
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
     moving = {c for c, initial in zip(loop.carried, initials, strict=True) if initial in known}
     moving |= {e.node for e, of in zip(loop.elements, sources, strict=True) if of in known}

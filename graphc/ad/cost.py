@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ir.dims import Dim, total
 from graphc.ir.graph import Graph, Node
-from graphc.ir.loop import LOOP, Loop, body
+from graphc.ir.loop import LOOP, body, loop_of
 from graphc.ir.sizes import estimate
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.shape.shaping import in_rows
@@ -45,7 +45,7 @@ def _total(nodes: Iterable[Node]) -> Cost:
     written: list[Dim] = []
     for node in nodes:
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             inside = _total(body(loop))
             adds.append(inside.multiply_adds * loop.count)
             written.append(inside.written * loop.count)

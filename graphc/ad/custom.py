@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from graphc.ir.graph import Adjoint, Node, with_args
-from graphc.ir.loop import Rule
+from graphc.ir.loop import Rule, rule_of
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.ops.shape.shaping import broadcast_to
@@ -15,7 +15,7 @@ Pullback = Callable[..., dict[Node, Adjoint]]
 
 def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]:
     """Return the cotangents of a ruled node's arguments; without a vjp by transposing the jvp."""
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     start = _substitution(rule, node)
     flown = [one for one in rule.pulled if one is not None]
     new = rebuild(flown, with_args, start | {rule.cotangent: ct})
@@ -34,7 +34,7 @@ def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]
 
 def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -> list[Node]:
     """Return the terms of a ruled node's tangent; without a jvp by transposing the vjp."""
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     terms = [tangents[0]] if tangents[0] is not None else []
     moving = dict(zip(rule.places, tangents[1 : 1 + len(rule.places)], strict=True))
     if not any(moving.values()):

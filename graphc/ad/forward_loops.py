@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Node
-from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
+from graphc.ir.loop import Element, arguments, bound, limit, loop_of, make_loop, result
 from graphc.ops.shape.shaping import filled
 
 Pushforward = Callable[..., dict[Node, Node]]
@@ -23,7 +23,7 @@ def push_loop(
     With G the tangent of the carried values, each step does G = ∂step/∂carried · G + … beside its
     own work. The loop that does both takes the place of the loop itself (`merge_loops`).
     """
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
 
     def tangent_of(n: Node) -> Node:

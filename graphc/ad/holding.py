@@ -8,7 +8,16 @@ from functools import reduce
 from operator import or_
 
 from graphc.ir.graph import Node, stamped, with_args
-from graphc.ir.loop import LOOP, RULED, Loop, Rule, arguments, limit, make_loop, ruled
+from graphc.ir.loop import (
+    LOOP,
+    RULED,
+    arguments,
+    limit,
+    loop_of,
+    make_loop,
+    rule_of,
+    ruled,
+)
 from graphc.ir.rebuild import moved_adjoints
 from graphc.ops.elementwise.arithmetic import hold
 
@@ -38,7 +47,7 @@ def release_holds(values: Iterable[Node]) -> dict[Node, Node]:
         parts = _parts(node)
         if node.op is not RULED:
             return [form_of(part, kept) for part in parts]
-        rule: Rule = node.attrs["rule"]
+        rule = rule_of(node)
         own = (bits.get(place, 0) for place in node.args[1 : 1 + len(rule.places)])
         first = form_of(parts[0], reduce(or_, own, kept))
         return [first, *(form_of(part, kept) for part in parts[1:])]
@@ -92,10 +101,10 @@ def _holds(reads: Mapping[Node, int]) -> dict[Node, int]:
 def _parts(node: Node) -> tuple[Node, ...]:
     """Return the nodes that make up a node: of a loop its body, of a ruled node its rules, too."""
     if node.op is LOOP:
-        loop: Loop = node.attrs["loop"]
+        loop = loop_of(node)
         return (*node.args[: len(node.args) - len(arguments(node)[2])], *loop.roots)
     if node.op is RULED:
-        rule: Rule = node.attrs["rule"]
+        rule = rule_of(node)
         return (*node.args[: 1 + len(rule.places)], *rule.stated)
     return node.args
 
@@ -108,7 +117,7 @@ def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> No
         if node.op is LOOP:
             return _loop_with_parts(node, parts, named)
         if node.op is RULED:
-            rule: Rule = node.attrs["rule"]
+            rule = rule_of(node)
             stated = iter(parts[1 + len(rule.places) :])
             moved = replace(
                 rule,
@@ -120,7 +129,7 @@ def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> No
 
 
 def _loop_with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> Node:
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     carried, elements = len(loop.carried), len(loop.elements)
     steps = parts[carried + elements] if limit(node) is not None else None
     roots = parts[carried + elements + loop.limited :]

@@ -18,6 +18,7 @@ from graphc.ir.loop import (
     body,
     everywhere,
     limit,
+    loop_of,
     make_loop,
     mentions,
     result,
@@ -61,7 +62,7 @@ def _vectorise(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) 
 
 def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
     """Return the loop of a node on new arguments, with the maps in its body vectorised."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     _, _, outer = arguments(node)
     inside = {n: n for n in loop.bound} | {n: new[n] for n in outer}
     moved = _vectorise(loop.roots, inside, count)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, arguments_first, as_node, dag, topological
-from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound, loop_of
 from graphc.ir.types import Mismatch, product, same
 from graphc.ops.define.batching import first
 from graphc.ops.define.families import normal_axes
@@ -226,7 +226,7 @@ def _quotient(size: Dim, by: Dim) -> Dim | None:
 
 def _trace_loop(found: Trace, node: Node) -> None:
     """Trace a loop's body: what is known of a carried value holds from first to last step."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
     for element, source in zip(loop.elements, sources, strict=True):
         if source in found.apart:
@@ -278,7 +278,7 @@ def _state_of(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
 
 
 def _trace_end(found: Trace, node: Node) -> None:
-    loop: Loop = node.args[0].attrs["loop"]
+    loop = loop_of(node.args[0])
     number = node.attrs["number"]
     if number == STEPS:
         return

@@ -17,6 +17,7 @@ from graphc.ir.loop import (
     bound,
     changing,
     limit,
+    loop_of,
     make_loop,
     result,
     same_steps,
@@ -40,7 +41,7 @@ def pull_loop(
     over what the forward steps computed, which they now stack: the forward loop with more
     collected values takes the place of the loop itself (`merge_loops`).
     """
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, outer = arguments(node)
     floats = [i for i, carried in enumerate(loop.carried) if carried.type.dtype == "float"]
     adjoint_of = {

@@ -25,6 +25,7 @@ from graphc.cli.options import (
     read_bytes,
     show,
 )
+from graphc.ir.loop import loop_of
 from graphc.source import GraphError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
     step = row.step
     told: dict[str, Any] = {"depth": row.depth, "variable": row.target}
     if isinstance(step, LoopStep):
-        loop = step.node.attrs["loop"]
+        loop = loop_of(step.node)
         over = f"for {loop.index} in {loop.first}..{loop.first + loop.count - 1}"
         told |= {"operation": "loop", "written": over + " backwards" * loop.backwards}
     elif isinstance(step, BlockStep):

@@ -86,7 +86,7 @@ class Loop:
 
 
 def _loop_flops(node: Node) -> Dim:
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     inside = body(loop)
     return total(n.op.flops(n) for n in inside) * loop.count
 
@@ -110,6 +110,12 @@ def bound(name: str, type: Type) -> Node:
 STEPS = -1
 
 
+def loop_of(node: Node) -> Loop:
+    """Return the loop of a LOOP node."""
+    found: Loop = node.attrs["loop"]
+    return found
+
+
 def make_loop(
     loop: Loop, initials: Sequence[Node], sources: Sequence[Node], limit: Node | None = None
 ) -> Node:
@@ -129,7 +135,7 @@ def make_loop(
 
 def result(node: Node, number: int) -> Node:
     """A value that a loop ends with."""
-    return intern(RESULT, (node,), {"number": number}, result_type(node.attrs["loop"], number))
+    return intern(RESULT, (node,), {"number": number}, result_type(loop_of(node), number))
 
 
 def result_type(loop: Loop, number: int) -> Type:
@@ -144,7 +150,7 @@ def result_type(loop: Loop, number: int) -> Type:
 
 def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
     """A loop's first carried values, its elements' sources, and what it captures."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     carried, elements = len(loop.carried), len(loop.elements)
     args = node.args
     rest = args[carried + elements + loop.limited :]
@@ -153,14 +159,14 @@ def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Nod
 
 def limit(node: Node) -> Node | None:
     """The number of steps that a loop is to take, where that is a value."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     return node.args[len(loop.carried) + len(loop.elements)] if loop.limited else None
 
 
 def same_steps(node: Node) -> Any:
     """What two loops have in common that take the same steps, whatever they collect."""
     initials, sources, _ = arguments(node)
-    return initials, sources, limit(node), replace(node.attrs["loop"], collected=(), adjoints=())
+    return initials, sources, limit(node), replace(loop_of(node), collected=(), adjoints=())
 
 
 # ---- bodies -----------------------------------------------------------------------------------
@@ -241,9 +247,9 @@ def _everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
             continue
         found[node] = None
         if node.op is LOOP:
-            pending.extend(reversed(body(node.attrs["loop"])))
+            pending.extend(reversed(body(loop_of(node))))
         elif node.op is RULED:
-            pending.extend(reversed(reached(node.attrs["rule"].stated)))
+            pending.extend(reversed(reached(rule_of(node).stated)))
     return tuple(found)
 
 
@@ -256,7 +262,7 @@ def inside_first(roots: Iterable[Node]) -> Iterator[Node]:
         if node in seen:
             pending.pop()
             continue
-        below = [*node.args, *(node.attrs["loop"].roots if node.op is LOOP else ())]
+        below = [*node.args, *(loop_of(node).roots if node.op is LOOP else ())]
         missing = [one for one in below if one not in seen]
         if missing:
             pending.extend(reversed(missing))
@@ -306,6 +312,12 @@ RULED = Op(
     view_of=0,
 )
 """A value whose derivative by some arguments the user states; the first argument is the value."""
+
+
+def rule_of(node: Node) -> Rule:
+    """Return the rule of a RULED node."""
+    found: Rule = node.attrs["rule"]
+    return found
 
 
 def ruled(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:

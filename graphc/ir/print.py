@@ -28,7 +28,18 @@ from graphc.ir.graph import (
     Node,
     topological,
 )
-from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, Rule, arguments, body, limit
+from graphc.ir.loop import (
+    BOUND,
+    LOOP,
+    RESULT,
+    RULED,
+    STEPS,
+    arguments,
+    body,
+    limit,
+    loop_of,
+    rule_of,
+)
 from graphc.ir.results import ResultKey
 from graphc.names import Scope
 
@@ -164,16 +175,16 @@ def _in_order(nodes: Iterable[Node]) -> Iterator[Node]:
         if not _in_place(node):
             yield node
         if node.op is LOOP:
-            yield from node.attrs["loop"].bound
-            yield from _in_order(body(node.attrs["loop"]))
+            yield from loop_of(node).bound
+            yield from _in_order(body(loop_of(node)))
         elif node.op is RULED:
-            yield from node.attrs["rule"].bound
+            yield from rule_of(node).bound
             yield from _in_order(_stated(node))
 
 
 def _stated(node: Node) -> Iterator[Node]:
     """The nodes of a stated derivative that are not arguments of its node."""
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     given = {*rule.bound, *node.args}
     return (one for one in topological(rule.stated, given) if one not in given)
 
@@ -216,7 +227,7 @@ class _Printed:
         operation, section = node.op.name, None
         type = str(node.type)
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             section, type = self.loop(node), ""
             attributes = {loop.index: f"{loop.first}..{loop.first + loop.count - 1}"}
             operation += " backwards" if loop.backwards else ""
@@ -224,7 +235,7 @@ class _Printed:
         elif node.op is RESULT:
             operation, attributes = _part(node), {}
         elif node.op is RULED:
-            rule: Rule = node.attrs["rule"]
+            rule = rule_of(node)
             section = self.rule(node)
             operands, attributes = operands[: 1 + len(rule.places)], {}
         elif node.op in _SOURCE_NAMES:
@@ -235,7 +246,7 @@ class _Printed:
         )
 
     def loop(self, node: Node) -> Section:
-        loop: Loop = node.attrs["loop"]
+        loop = loop_of(node)
         initials, sources, _ = arguments(node)
         given = [
             Line(self.name(one), "carried", (self.name(first),), {}, str(one.type))
@@ -255,7 +266,7 @@ class _Printed:
         return Section(tuple(given), lines, tuple(ends), tuple(self.adjoints(loop.adjoints)))
 
     def rule(self, node: Node) -> Section:
-        rule: Rule = node.attrs["rule"]
+        rule = rule_of(node)
         given = [
             Line(self.name(one), what, (), {}, str(one.type))
             for what, nodes in (
@@ -283,7 +294,7 @@ class _Printed:
 
 def _part(node: Node) -> str:
     """Which of the values that a loop ends with."""
-    loop: Loop = node.args[0].attrs["loop"]
+    loop = loop_of(node.args[0])
     number: int = node.attrs["number"]
     if number == STEPS:
         return "steps"

@@ -22,12 +22,13 @@ from graphc.ir.loop import (
     RESULT,
     RULED,
     Element,
-    Loop,
     Rule,
     arguments,
     limit,
+    loop_of,
     make_loop,
     result,
+    rule_of,
     ruled,
 )
 
@@ -89,7 +90,7 @@ def _rebuilt(
     node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
 ) -> Node:
     """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, _ = arguments(node)
     _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
     moved = replace(
@@ -118,7 +119,7 @@ def _rebuilt(
 def _rebuilt_rule(
     node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
 ) -> Node:
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     _rebuild(new, (*rule.bound, *rule.stated), replace_, known)
     moved = Rule(
         new[rule.value],

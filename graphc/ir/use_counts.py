@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from graphc.ir.graph import Node, Op
-from graphc.ir.loop import LOOP, Loop, everywhere
+from graphc.ir.loop import LOOP, everywhere, loop_of
 
 Once = Callable[[Node], bool]
 """Is a node read in one place only, so that nothing is computed twice if that does without it?"""
@@ -26,6 +26,6 @@ def reads_of(roots: Iterable[Node]) -> Counter[Node]:
     for node in everywhere(roots):
         reads.update(node.args)
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             reads.update(loop.roots)
     return reads

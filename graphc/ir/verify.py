@@ -27,13 +27,13 @@ from graphc.ir.loop import (
     LOOP,
     RESULT,
     RULED,
-    Loop,
-    Rule,
     arguments,
     body,
     captured,
     limit,
+    loop_of,
     result_type,
+    rule_of,
     symbols_of,
 )
 from graphc.ir.memo import memoised
@@ -150,7 +150,7 @@ def _inferred(node: Node) -> Type:
     if node.op is DIM:
         return Type("int")
     if node.op is RESULT:
-        return result_type(node.args[0].attrs["loop"], node.attrs["number"])
+        return result_type(loop_of(node.args[0]), node.attrs["number"])
     return node.op.infer(*(arg.type for arg in node.args), **node.attrs)
 
 
@@ -162,7 +162,7 @@ def _agree(one: Type, other: Type) -> bool:
 
 
 def _loop_faults(node: Node) -> Iterator[Fault]:
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, _ = arguments(node)
     steps = limit(node)
     expected = (*initials, *sources, *((steps,) if steps else ()), *captured(loop))
@@ -190,7 +190,7 @@ def _loop_faults(node: Node) -> Iterator[Fault]:
 
 
 def _rule_faults(node: Node) -> Iterator[Fault]:
-    rule: Rule = node.attrs["rule"]
+    rule = rule_of(node)
     value, *covered = node.args[: 1 + len(rule.places)]
     pairs = [(rule.value, value), (rule.cotangent, value), (node, value)]
     pairs += zip(rule.places, covered, strict=True)
@@ -224,8 +224,8 @@ def _escaped(nodes: Sequence[Node]) -> Iterator[Fault]:
 @memoised
 def _indices_in(node: Node) -> frozenset[str]:
     """The indices of a loop and of those in its body."""
-    inner = (_indices_in(one) for one in body(node.attrs["loop"]) if one.op is LOOP)
-    return frozenset({node.attrs["loop"].index}).union(*inner)
+    inner = (_indices_in(one) for one in body(loop_of(node)) if one.op is LOOP)
+    return frozenset({loop_of(node).index}).union(*inner)
 
 
 def _adjoint_faults(adjoints: Iterable[Adjoint]) -> Iterator[Fault]:

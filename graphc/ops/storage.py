@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.graph import Node, Op
-from graphc.ir.loop import RESULT, Loop, arguments, body, result
+from graphc.ir.loop import RESULT, arguments, body, loop_of, result
 from graphc.ir.memo import memoised
 from graphc.ir.results import BLOCKS, ResultKey
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -50,7 +50,7 @@ def _seen(node: Node) -> Collection[Node]:
     """The nodes whose memory a node may be a view of, or be handed on."""
     if node.op.view_of is not None:
         return [node.args[node.op.view_of]]
-    if node.op is RESULT and 0 <= node.attrs["number"] < len(node.args[0].attrs["loop"].carried):
+    if node.op is RESULT and 0 <= node.attrs["number"] < len(loop_of(node.args[0]).carried):
         number: int = node.attrs["number"]
         return _handed_on(node.args[0])[number]
     return ()
@@ -64,7 +64,7 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     a source of elements; what the body captures; and a stack, where an item is computed in its
     place.
     """
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, captured = arguments(node)
     count, inside = len(loop.carried), set(body(loop))
     outer: dict[Node, set[Node]] = {}
@@ -110,7 +110,7 @@ def is_new(node: Node, views: Collection[Op]) -> bool:
         while one.op in views:
             one = one.args[0]
         if one.op is RESULT:
-            loop: Loop = one.args[0].attrs["loop"]
+            loop = loop_of(one.args[0])
             number = one.attrs["number"]
             if 0 <= number < len(loop.carried):
                 pending.append(loop.nexts[number])

@@ -7,7 +7,7 @@ from itertools import count
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
-from graphc.ir.loop import BOUND, LOOP, RESULT, body
+from graphc.ir.loop import BOUND, LOOP, RESULT, body, loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
@@ -60,5 +60,5 @@ def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:
         node, around = pending.pop()
         yield node, around
         if node.op is LOOP:
-            loop = node.attrs["loop"]
+            loop = loop_of(node)
             pending += [(inner, (*around, loop.index)) for inner in body(loop)]

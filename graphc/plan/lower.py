@@ -8,7 +8,18 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
-from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, limit, result
+from graphc.ir.loop import (
+    BOUND,
+    LOOP,
+    RESULT,
+    STEPS,
+    Element,
+    Loop,
+    arguments,
+    limit,
+    loop_of,
+    result,
+)
 from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.results import ResultKey, Role, numbered
 from graphc.ir.types import Dtype, Shape
@@ -248,7 +259,7 @@ def _loop_step(
     A carried value has its own name in the loop; going backwards it goes on under the name of
     what it starts from, if nothing else reads that.
     """
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, _ = arguments(node)
     ends = [result(node, number) for number in range(len(loop.results))]
     names = dict(graph.names)

@@ -7,7 +7,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.graph import Adjoint, Graph, Node
-from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, Element, Loop, arguments, body, everywhere
+from graphc.ir.loop import (
+    BOUND,
+    LOOP,
+    RESULT,
+    STEPS,
+    Element,
+    Loop,
+    arguments,
+    body,
+    everywhere,
+    loop_of,
+)
 from graphc.names import Scope, flat
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.watch import WATCHED
@@ -40,7 +51,7 @@ def template(node: Node) -> str:
 
 def indices(roots: Iterable[Node]) -> set[str]:
     """The indices of all loops, also of those inside: no variable can be called so."""
-    return {node.attrs["loop"].index for node in everywhere(roots) if node.op is LOOP}
+    return {loop_of(node).index for node in everywhere(roots) if node.op is LOOP}
 
 
 def viewed(node: Node) -> Node:
@@ -136,7 +147,7 @@ def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
     An unnamed value is called by the named value of the step that it is a part of; `inner` keeps
     these by loop.
     """
-    loop: Loop = node.args[0].attrs["loop"]
+    loop = loop_of(node.args[0])
     number = node.attrs["number"]
     if number == STEPS:
         return "steps"

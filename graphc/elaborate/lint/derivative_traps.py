@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.names.scope import Context
 from graphc.ir.graph import DIM, SOURCES, Node
-from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, arguments, everywhere
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, arguments, everywhere, loop_of
 from graphc.ir.types import is_one, same
 from graphc.source import Diagnostic, error
 
@@ -62,7 +62,7 @@ def _elements(outputs: list[Node], names: Mapping[Node, str]) -> dict[Node, str]
     found: dict[Node, str] = {}
     for node in everywhere(outputs):
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             _, sources, _ = arguments(node)
             for element, source in zip(loop.elements, sources, strict=True):
                 of = source.attrs.get("name") or names.get(source) or found.get(source)
@@ -85,7 +85,7 @@ def _differentiable_nodes(outputs: list[Node]) -> list[Node]:
         elif node.op.name != "stop":
             pending += node.args
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             pending += loop.roots
     return sorted(seen, key=lambda node: node.index)
 
@@ -203,7 +203,7 @@ def _changing(outputs: list[Node]) -> set[Node]:
         if node.op in (*SOURCES, BOUND) or not found.isdisjoint(node.args):
             found.add(node)
         if node.op is LOOP:
-            found.update(node.attrs["loop"].bound)
+            found.update(loop_of(node).bound)
     return found
 
 
@@ -222,13 +222,13 @@ def _signs(outputs: list[Node]) -> dict[Node, int]:
 
     for node in everywhere(outputs):
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             _, sources, _ = arguments(node)
             signs.update(dict.fromkeys(loop.carried, UNKNOWN))
             for element, source in zip(loop.elements, sources, strict=True):
                 signs[element.node] = sign(source)
         if node.op is RESULT and node.attrs["number"] != STEPS:
-            loop, number = node.args[0].attrs["loop"], node.attrs["number"]
+            loop, number = loop_of(node.args[0]), node.attrs["number"]
             starts, _, _ = arguments(node.args[0])
             signs[node] = min(sign(one) for one in (loop.results[number], *starts[number:][:1]))
         else:

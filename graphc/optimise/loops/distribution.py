@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, Element, Loop, arguments, limit, make_loop, result
+from graphc.ir.loop import LOOP, RESULT, Element, arguments, limit, loop_of, make_loop, result
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import moved_adjoints
 from graphc.ir.verify import verified
@@ -56,7 +56,7 @@ def _ends(
 
     A loop with a condition is left as it is: which steps there are, only the steps can say.
     """
-    old: Loop = node.attrs["loop"]
+    old = loop_of(node)
     initials, sources, outer = arguments(node)
     steps = limit(node)
     open_ended = old.until is not None or steps is not None

@@ -17,6 +17,7 @@ from graphc.ir.loop import (
     captured,
     inside_first,
     limit,
+    loop_of,
     make_loop,
     result,
 )
@@ -63,15 +64,15 @@ def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node,
 
 def _union(group: Group) -> Loop:
     """The first loop, which collects what any of them does."""
-    first: Loop = group[0].attrs["loop"]
-    items = dict.fromkeys(item for node in group for item in node.attrs["loop"].collected)
+    first = loop_of(group[0])
+    items = dict.fromkeys(item for node in group for item in loop_of(node).collected)
     return replace(first, collected=tuple(items))
 
 
 def _number(node: Node, union: Loop) -> int:
     """The number that a result of a loop has in the union that takes its place."""
     number: int = node.attrs["number"]
-    loop: Loop = node.args[0].attrs["loop"]
+    loop = loop_of(node.args[0])
     if number == STEPS:
         return number
     if number < len(loop.carried):
@@ -180,14 +181,14 @@ def _needs(results: Iterable[Node], given: Collection[Node]) -> dict[Node, set[N
 
 def _frame(node: Node) -> Any:
     """What two loops must share for one to take the steps of the other."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     own = loop.carried[:1] or tuple(e.node for e in loop.elements[:1])
     return own, loop.index, loop.first, loop.count, loop.backwards, loop.until, limit(node)
 
 
 def _parts(node: Node) -> set[Any]:
     """What a loop starts from, reads by position, and hands on."""
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     initials, sources, _ = arguments(node)
     carried = set(zip(loop.carried, loop.nexts, initials, strict=True))
     read = {(e.node, e.axis, source) for e, source in zip(loop.elements, sources, strict=True)}
@@ -203,11 +204,11 @@ def prune_loops(graph: Graph) -> Graph:
             if node.op is RESULT:
                 found = read.setdefault(node.args[0], set())
                 found.update({node.attrs["number"]} - {STEPS})
-        kept = {node: _kept(node.attrs["loop"], numbers) for node, numbers in read.items()}
+        kept = {node: _kept(loop_of(node), numbers) for node, numbers in read.items()}
         smaller = {
-            node: _smaller(node.attrs["loop"], alive)
+            node: _smaller(loop_of(node), alive)
             for node, alive in kept.items()
-            if len(alive) < len(node.attrs["loop"].results)
+            if len(alive) < len(loop_of(node).results)
         }
         if not smaller:
             return graph
@@ -258,7 +259,7 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Gra
         if old not in made:
             loop = loops[old]
             initials, sources, _ = arguments(old)
-            before: Loop = old.attrs["loop"]
+            before = loop_of(old)
             start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
             taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
             steps = limit(old)

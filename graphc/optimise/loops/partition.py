@@ -15,7 +15,7 @@ import networkx as nx
 
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
-from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, mentions
+from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
@@ -234,7 +234,7 @@ class _Placing:
     def _is_plain(self, node: Node) -> bool:
         """Can all steps take the steps of this loop inside together?"""
         inside = list(everywhere([node]))
-        loops = [n.attrs["loop"] for n in inside if n.op is LOOP]
+        loops = [loop_of(n) for n in inside if n.op is LOOP]
         numbers = arguments_first(arg for n in inside for arg in n.args if arg.static)
         return (
             all(n.until is None and not n.limited for n in loops)
@@ -342,7 +342,7 @@ def _calls(node: Node) -> float:
     if node.op in (BOUND, RESULT) or node.static or is_view(node):
         return 0
     if node.op is LOOP:
-        inner: Loop = node.attrs["loop"]
+        inner = loop_of(node)
         return _cost(inner, body(inner), inner.collected, [e.node for e in inner.elements])
     return (
         len(node.args) - 1

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from graphc.ad.functions import cut
 from graphc.ir.dims import total
 from graphc.ir.graph import SOURCES, Graph, Node, arguments_first
-from graphc.ir.loop import LOOP, RESULT, Loop
+from graphc.ir.loop import LOOP, RESULT, loop_of
 from graphc.ir.results import ResultKind, Role
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
@@ -230,7 +230,7 @@ def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     inside = live.peak - sum(one.bytes for one in alive)
     at = live.order[place] if live.order else None
     if at is not None and at.op is LOOP:
-        sizes[f"in a step over `{at.attrs['loop'].index}`"] = inside
+        sizes[f"in a step over `{loop_of(at).index}`"] = inside
     if part.held or part.copied:
         sizes["in the cache"] = part.held or part.copied
     most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
@@ -270,7 +270,7 @@ def _called(node: Node, graph: Graph) -> str:
     if adjoints.get(node):
         return f"the derivative by `{adjoints[node]}`"
     if node.op is RESULT:
-        loop: Loop = node.args[0].attrs["loop"]
+        loop = loop_of(node.args[0])
         if node.attrs["number"] >= len(loop.carried):
             return f"what the loop over `{loop.index}` saves"
     return f"`{graph.names[node]}`" if node in graph.names else "values without a name"

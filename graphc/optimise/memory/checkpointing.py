@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, stamped, with_args
-from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
+from graphc.ir.loop import Element, Loop, arguments, bound, limit, loop_of, make_loop, result
 from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
@@ -93,7 +93,7 @@ class Segments:
         elements: Mapping[Element, Node] | None = None,
     ) -> Node:
         """The loop over the segments: `begun` are what is carried into one."""
-        loop: Loop = step.attrs["loop"]
+        loop = loop_of(step)
         ends = [
             begun[number] if end is loop.carried[number] else result(step, number)
             for number, end in enumerate(loop.nexts)
@@ -146,7 +146,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
         ends |= {number: stacks[item] for number, item in collected if item in stacks}
 
     def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
-        inner: Loop = reader.attrs["loop"]
+        inner = loop_of(reader)
         starts, taken, captured = arguments(reader)
         checkpoints, within = _like(loop.carried), _like(loop.carried)
         known = {n: n for n in outer} | dict(zip(loop.carried, within, strict=True))
@@ -191,13 +191,13 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
 def _stack_names(graph: Graph, old: Node, segment: Node, whole: Node) -> dict[Node, str]:
     """What is called d_W becomes d_W by step and by segment."""
     spoken = {a.value: f"d_{graph.names[a.of]}" for a in graph.adjoints if a.of in graph.names}
-    loop: Loop = old.attrs["loop"]
+    loop = loop_of(old)
     found = {}
     for number in range(len(loop.carried), len(loop.results)):
         name = graph.names.get(result(old, number)) or spoken.get(result(old, number))
         if name is not None:
             for node in (segment, whole):
-                found[result(node, number)] = f"{name}_by_{node.attrs['loop'].index}"
+                found[result(node, number)] = f"{name}_by_{loop_of(node).index}"
     return found
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import Element, Loop, arguments, bound, limit, make_loop, result
+from graphc.ir.loop import Element, arguments, bound, limit, loop_of, make_loop, result
 from graphc.ir.rebuild import moved_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
@@ -34,7 +34,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
         }
 
     def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
-        inner: Loop = reader.attrs["loop"]
+        inner = loop_of(reader)
         starts, taken, captured = arguments(reader)
         read = {item: bound(called(item), item.type) for item in stacks}
         again = copied([*others, *stacks], reader, {**{n: n for n in outer}, **read})

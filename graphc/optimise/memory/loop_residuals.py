@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, result
+from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, loop_of, result
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
@@ -26,7 +26,7 @@ class Saved:
 
     @property
     def loop(self) -> Loop:
-        found: Loop = self.node.attrs["loop"]
+        found = loop_of(self.node)
         return found
 
     @property
@@ -74,7 +74,7 @@ def saving(graph: Graph) -> list[Saved]:
         for node in nodes:
             if node.op is LOOP and node not in seen:
                 seen.add(node)
-                loop: Loop = node.attrs["loop"]
+                loop = loop_of(node)
                 pending.append((body(loop), set(loop.roots)))
                 found.extend(_saved(node, users, ends, place))
     return found
@@ -86,7 +86,7 @@ def _saved(
     ends: Collection[Node],
     place: Mapping[Node, int],
 ) -> Iterator[Saved]:
-    loop: Loop = node.attrs["loop"]
+    loop = loop_of(node)
     if loop.until is not None or loop.count.constant is None:
         return
     items: list[Node] = []
@@ -105,7 +105,7 @@ def _reads(reader: Node, stack: Node, writer: Node) -> bool:
     """Does a loop over the steps of another read a stack of it, a position in each step?"""
     if reader.op is not LOOP:
         return False
-    loop, other = reader.attrs["loop"], writer.attrs["loop"]
+    loop, other = loop_of(reader), loop_of(writer)
     _, sources, _ = arguments(reader)
     axes = [e.axis for e, source in zip(loop.elements, sources, strict=True) if source is stack]
     same = (loop.index, loop.first, loop.count) == (other.index, other.first, other.count)

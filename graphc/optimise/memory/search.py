@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
-from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, everywhere
+from graphc.ir.loop import LOOP, RESULT, arguments, body, everywhere, loop_of
 from graphc.ir.verify import verified
 from graphc.names import Scope
 from graphc.optimise.memory.checkpointing import in_segments
@@ -121,7 +121,7 @@ def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
     total = 0
     for node in nodes:
         if node.op is LOOP:
-            loop: Loop = node.attrs["loop"]
+            loop = loop_of(node)
             if ("work", node) not in sizes.found:
                 sizes.found["work", node] = _work(body(loop), sizes.inside(loop))
             total += loop.count.evaluate(sizes.dims) * sizes.found["work", node]
@@ -234,7 +234,7 @@ def _steps(now: Trial, aim: Aim) -> Iterator[Trial]:
 def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
     """Loops in segments of several lengths."""
     loops = [node for node in everywhere(now.graph.results.values()) if node.op is LOOP]
-    indices = {node.attrs["loop"].index for node in loops}
+    indices = {loop_of(node).index for node in loops}
     name = Scope({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
     for saved in saving(now.graph):
         for length in _lengths(saved.loop.count.constant or 0):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.loop import RESULT, Loop
+from graphc.ir.loop import RESULT, loop_of
 from graphc.ir.results import numbered
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Scope
@@ -43,7 +43,7 @@ def in_memory(
     while pending:
         one = pending.pop()
         names.update(one.variables.values())
-        loops = [step.node.attrs["loop"] for step in one.steps if isinstance(step, LoopStep)]
+        loops = [loop_of(step.node) for step in one.steps if isinstance(step, LoopStep)]
         indices.update(loop.index for loop in loops)
         pending += [step.body for step in one.steps if not isinstance(step, Step)]
     pool = _Pool(Scope(names), frozenset(indices))
@@ -257,7 +257,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     What is carried on without being stacked is computed in two arrays by turns, since the value
     before is still read; where that cannot be proved to be safe it is new in each step.
     """
-    loop: Loop = step.node.attrs["loop"]
+    loop = loop_of(step.node)
     position = Dim.symbol(loop.index) - loop.first
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
@@ -317,7 +317,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
 
 def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
     """Does nothing but a carried value itself hold on to its memory from step to step?"""
-    loop: Loop = step.node.attrs["loop"]
+    loop = loop_of(step.node)
     results = list(step.body.results.values())
     others = [*results[:number], *results[number + 1 :]]
     held = _behind(others, step.body.variables, roots)

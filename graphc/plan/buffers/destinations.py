@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Node, arguments_first
-from graphc.ir.loop import Loop
+from graphc.ir.loop import loop_of
 from graphc.ir.results import gradient_by
 from graphc.ir.types import same
 from graphc.names import Scope, flat
@@ -84,7 +84,7 @@ def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
             (name, node, False) for name, node, _, _ in step.outputs if name not in step.places
         )
         return
-    loop: Loop = step.node.attrs["loop"]
+    loop = loop_of(step.node)
     if not loop.limited and loop.until is None:  # else rows may stay as they are
         for name, item, node in step.stacks:
             if name not in step.places:

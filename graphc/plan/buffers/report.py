@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, TANGENT, Node, arguments_first
-from graphc.ir.loop import Loop
+from graphc.ir.loop import Loop, loop_of
 from graphc.ir.types import product, same
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
@@ -195,7 +195,7 @@ class _Walk:
     def _loop(self, step: LoopStep, program: Program, depth: int) -> Iterator[Row]:
         """A loop: what it starts from and stacks, and its second step, when the first is past."""
         variables = program.variables
-        loop: Loop = step.node.attrs["loop"]
+        loop = loop_of(step.node)
         start = self.live
         for name, initial in step.carries:
             found = self.value(initial, variables) if initial not in variables else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
-from graphc.ir.loop import RESULT, Loop, limit
+from graphc.ir.loop import RESULT, limit, loop_of
 from graphc.ir.results import ResultKey
 from graphc.ir.types import product
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
@@ -93,7 +93,7 @@ def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
 
 def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
     """A loop: what it starts from, its steps, and what it hands on and saves in each."""
-    loop: Loop = step.node.attrs["loop"]
+    loop = loop_of(step.node)
     grown = _grown(step)
     lines = [
         line
@@ -148,7 +148,7 @@ def _head(
     step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
 ) -> list[str]:
     """The `for` of a loop: over its index, and over what each step has a position of."""
-    loop: Loop = step.node.attrs["loop"]
+    loop = loop_of(step.node)
     read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
     sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
     sources += step.rows
