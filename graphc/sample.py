@@ -98,7 +98,7 @@ def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
                 continue
             seen.add(node)
             for child, slot in readers.get(node, ()):
-                axis = _axis_indexed(child) if slot == 1 else None
+                axis = _index_target(child) if slot == 1 else None
                 if axis is not None and not axis.symbols - dims.keys():
                     limit = limits.get(declared.name, 1 << 30)
                     limits[declared.name] = min(limit, axis.evaluate(dims))
@@ -141,7 +141,7 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
     return readers
 
 
-def _axis_indexed(node: Node) -> Dim | None:
+def _index_target(node: Node) -> Dim | None:
     """Return the axis into which the second argument of a node points."""
     axis: int = node.attrs.get("axis", -1)
     if node.op.name in ("gather", "pick", "take_along_axis"):

@@ -21,7 +21,7 @@ from graphc.ir.loop import (
     make_loop,
     result,
 )
-from graphc.ir.rebuild import moved_adjoints
+from graphc.ir.rebuild import map_adjoints
 from graphc.ir.types import Mismatch, Type, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import broadcast_to, filled, full_array
@@ -149,7 +149,7 @@ def _batch_loop(
             for c, n in zip(loop.carried, loop.nexts, strict=True)
         ),
         collected=tuple(stepped.get(n, n) for n in loop.collected),
-        adjoints=moved_adjoints(loop.adjoints, {a.value: a.value for a in loop.adjoints} | stepped),
+        adjoints=map_adjoints(loop.adjoints, {a.value: a.value for a in loop.adjoints} | stepped),
     )
     return make_loop(
         made,

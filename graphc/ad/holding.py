@@ -12,13 +12,13 @@ from graphc.ir.loop import (
     LOOP,
     RULED,
     arguments,
+    attach_rule,
     limit,
     loop_of,
     make_loop,
     rule_of,
-    ruled,
 )
-from graphc.ir.rebuild import moved_adjoints
+from graphc.ir.rebuild import map_adjoints
 from graphc.ops.elementwise.arithmetic import hold
 
 Form = tuple[Node, int]
@@ -124,7 +124,7 @@ def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> No
                 pulled=tuple(None if one is None else next(stated) for one in rule.pulled),
                 pushed=None if rule.pushed is None else next(stated),
             )
-            return ruled(parts[0], parts[1 : 1 + len(rule.places)], moved)
+            return attach_rule(parts[0], parts[1 : 1 + len(rule.places)], moved)
         return with_args(node, tuple(parts))
 
 
@@ -138,7 +138,7 @@ def _loop_with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) 
         nexts=tuple(roots[:carried]),
         collected=tuple(roots[carried : carried + len(loop.collected)]),
         until=None if loop.until is None else roots[-1],
-        adjoints=moved_adjoints(loop.adjoints, named),
+        adjoints=map_adjoints(loop.adjoints, named),
     )
     return make_loop(moved, parts[:carried], parts[carried : carried + elements], steps)
 

@@ -29,7 +29,7 @@ class Request:
 
     @property
     def output(self) -> tuple[str, Node]:
-        """Return the one output of what is of a scalar."""
+        """Return the one output of a kind that is of a scalar."""
         (output,) = self.outputs.items()
         return output
 

@@ -12,7 +12,7 @@ from graphc.ad.reverse_loops import pull_loop
 from graphc.ad.stable_forms import stabilise
 from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED
-from graphc.ir.rebuild import moved_adjoints
+from graphc.ir.rebuild import map_adjoints
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.define.families import composite
 from graphc.ops.elementwise.arithmetic import total
@@ -66,7 +66,7 @@ def pullback(
                     pulled[node] = _pull(adjoints[node].value, node)
     if any(node.op is RULED for node in active):
         new = release_holds(adjoint.value for adjoint in adjoints.values())
-        moved = moved_adjoints(adjoints.values(), new) if new else ()
+        moved = map_adjoints(adjoints.values(), new) if new else ()
         adjoints |= zip(adjoints, moved, strict=False)
     return adjoints
 

@@ -22,7 +22,7 @@ from graphc.ir.loop import (
     result,
     same_steps,
 )
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import filled, transpose
 
@@ -59,11 +59,11 @@ def pull_loop(
     leaves = [*(loop.carried[i] for i in floats), *(e.node for e in elements), *shared]
     adjoints = pullback(seeds, leaves, given=outer)
 
-    def found(of: Node) -> Node:
+    def cotangent_of(of: Node) -> Node:
         return adjoints[of].value if of in adjoints else filled(0.0, of.shape)
 
     sums = {n: bound(f"d_{n.attrs.get('name', 'sum')}", n.type) for n in shared if n in adjoints}
-    nexts = [found(loop.carried[i]) for i in floats]
+    nexts = [cotangent_of(loop.carried[i]) for i in floats]
     nexts += [accumulate(total, adjoints[n].value) for n, total in sums.items()]
     saved = [e for e in elements if e.node in adjoints]
     results = [*nexts, *(adjoints[e.node].value for e in saved)]
@@ -91,7 +91,7 @@ def pull_loop(
         ),
         nexts=tuple(substituted[: len(nexts)]),
         collected=tuple(substituted[len(nexts) :]),
-        adjoints=moved_adjoints(adjoints.values(), new),
+        adjoints=map_adjoints(adjoints.values(), new),
     )
     first = [cotangents.get(i) or filled(0.0, c.shape) for i, c in zip(floats, names, strict=True)]
     pulled = make_loop(

@@ -196,7 +196,7 @@ def write(target: Path, text: str) -> None:
 
 
 def _is_generated(content: bytes) -> bool:
-    """True if the docstring at the top says so."""
+    """True if the docstring at the top says that graphc has made the module."""
     try:
         return MARK in (ast.get_docstring(ast.parse(content)) or "")
     except (SyntaxError, ValueError):

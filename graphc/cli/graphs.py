@@ -36,10 +36,10 @@ def show_after(compilation: Compilation, name: str, functions: Sequence[str], fo
             and (not functions or not {*functions}.isdisjoint(step.functions))
         ]
         if format == "json":
-            told = {"graphs": [*map(_told, chosen)]}
+            told = {"graphs": [*map(_describe, chosen)]}
             typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         else:
-            typer.echo(_written(chosen, only_changes=name == ALL), nl=False)
+            typer.echo(_write(chosen, only_changes=name == ALL), nl=False)
 
 
 def _check_known(name: str, names: Sequence[str], what: str, option: str) -> None:
@@ -48,8 +48,8 @@ def _check_known(name: str, names: Sequence[str], what: str, option: str) -> Non
         raise typer.BadParameter(there, param_hint=option)
 
 
-def _told(step: After) -> dict[str, Any]:
-    """A graph as a record."""
+def _describe(step: After) -> dict[str, Any]:
+    """Describe a graph as a record."""
     from graphc.ir.print import section_of
 
     return {
@@ -61,8 +61,8 @@ def _told(step: After) -> dict[str, Any]:
     }
 
 
-def _written(steps: Iterable[After], only_changes: bool) -> str:
-    """The graphs one after the other; of what a pass leaves as it is, perhaps only that."""
+def _write(steps: Iterable[After], only_changes: bool) -> str:
+    """Write graphs one after the other; of what a pass leaves as it is, perhaps only that."""
     from graphc.ir.print import text_of
 
     before: dict[tuple[tuple[str, ...], str], str] = {}

@@ -70,7 +70,7 @@ class Op:
     numbers: bool = False
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:
-        """The node of this operation on these arguments (nodes, dims or numbers)."""
+        """Make the node of this operation on these arguments (nodes, dims or numbers)."""
         nodes = self.prepare(tuple(map(as_node, args)))
         return intern(self, nodes, attrs, self.infer(*(n.type for n in nodes), **attrs))
 
@@ -82,7 +82,7 @@ def _binary(operator: str) -> Callable[[Node, Any], Node]:
     return lambda node, other: OPERATORS[operator](node, other)
 
 
-def _reflected(operator: str) -> Callable[[Node, Any], Node]:
+def _reflect(operator: str) -> Callable[[Node, Any], Node]:
     return lambda node, other: OPERATORS[operator](other, node)
 
 
@@ -119,7 +119,7 @@ class Node:
 
     @property
     def value(self) -> Any:
-        """The number that a constant node holds, else None."""
+        """Return the number that a constant node holds, else None."""
         return self.attrs["value"] if self.op.name == "constant" else None
 
     @property
@@ -131,13 +131,13 @@ class Node:
         return f"#{self.index[1]}={self.op.name}({args}): {self.type}"
 
     __add__ = _binary("+")
-    __radd__ = _reflected("+")
+    __radd__ = _reflect("+")
     __sub__ = _binary("-")
-    __rsub__ = _reflected("-")
+    __rsub__ = _reflect("-")
     __mul__ = _binary("*")
-    __rmul__ = _reflected("*")
+    __rmul__ = _reflect("*")
     __truediv__ = _binary("/")
-    __rtruediv__ = _reflected("/")
+    __rtruediv__ = _reflect("/")
     __pow__ = _binary("**")
     __matmul__ = _binary("@")
     __neg__ = _unary("neg")
@@ -173,7 +173,7 @@ table: ContextVar[Table] = ContextVar("table")
 
 @contextmanager
 def building() -> Iterator[Table]:
-    """Inside, nodes are interned in a table of their own and dims have no facts yet."""
+    """Intern nodes in a table of their own inside, where dims have no facts yet."""
     token = table.set(Table())
     try:
         with assuming(Facts.empty):
@@ -202,7 +202,7 @@ class stamped:  # noqa: N801, a function to its callers: contextlib's take three
 def intern(
     op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str = ""
 ) -> Node:
-    """The one node with this structure and salt."""
+    """Return the one node with this structure and salt."""
     made = table.get()
     key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
     node = made.nodes.get(key)
@@ -223,14 +223,14 @@ def intern(
 
 
 def _key(value: Any) -> Any:
-    """Tells 1, 1.0 and True apart, and 0.0 from -0.0."""
+    """Tell 1, 1.0 and True apart, and 0.0 from -0.0."""
     if isinstance(value, tuple):
         return tuple(map(_key, value))
     return (value.__class__.__name__, repr(value)) if isinstance(value, int | float) else value
 
 
 def as_node(value: Any) -> Node:
-    """A node as it is; a dim or a number as a node."""
+    """Convert a dim or a number to a node; a node stays as it is."""
     if isinstance(value, Node):
         return value
     if isinstance(value, Dim) and value.constant is None:
@@ -240,13 +240,13 @@ def as_node(value: Any) -> Node:
 
 
 def number_of(value: Any) -> tuple[Any, Type]:
-    """What a constant node holds of a number or a nested tuple, and its type."""
+    """Return what a constant node holds of a number or a nested tuple, and its type."""
     number, dtype, shape = _array(value)
     return number, Type(dtype, tuple(map(Dim.of, shape)))
 
 
 def _array(value: Any) -> tuple[Any, Any, tuple[int, ...]]:
-    """A number or nested tuple with its dtype and shape; ValueError where rows differ."""
+    """Return a number or nested tuple with its dtype and shape; ValueError where rows differ."""
     if not isinstance(value, tuple):
         number = value.constant if isinstance(value, Dim) else value
         dtype = {bool: "bool", int: "int", float: "float"}.get(number.__class__)
@@ -278,17 +278,17 @@ SOURCES = (INPUT, PARAMETER, COTANGENT, TANGENT)
 
 
 def source(op: Op, name: str, type: Type, **attrs: Any) -> Node:
-    """An input, parameter, cotangent or tangent of the graph."""
+    """Make an input, parameter, cotangent or tangent of the graph."""
     return intern(op, (), {"name": name, **attrs}, type)
 
 
 def reaches_source(node: Node) -> bool:
-    """Does the value depend on an input or a parameter?"""
+    """True if the value depends on an input or a parameter."""
     return any(below.op in SOURCES for below in arguments_first([node]))
 
 
 def with_args(node: Node, args: tuple[Node, ...]) -> Node:
-    """The same operation on other arguments that give a result of the same type."""
+    """Make the same operation on other arguments that give a result of the same type."""
     if args == node.args:
         return node
     return intern(node.op, args, node.attrs, node.type, node.salt)
@@ -332,12 +332,12 @@ class Graph:
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """Every node that a result reaches, arguments first."""
-        return reached(self.results.values())
+        """Return every node that a result reaches, arguments first."""
+        return reachable(self.results.values())
 
 
 def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
-    """What the results reach: an edge from argument to node, keyed by the operand's slot.
+    """Build the graph that the results reach: edges from argument to node, keyed by operand slot.
 
     The arguments of what is given are left out.
     """
@@ -353,9 +353,9 @@ def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph
     return graph
 
 
-def reached(results: Iterable[Node]) -> tuple[Node, ...]:
-    """As `arguments_first`, found once in a compilation: pass after pass asks for it."""
-    made, key = table.get(None), (reached, tuple(results))
+def reachable(results: Iterable[Node]) -> tuple[Node, ...]:
+    """Return what `arguments_first` yields, memoised: pass after pass asks for it."""
+    made, key = table.get(None), (reachable, tuple(results))
     memo = {} if made is None else made.memo
     found: tuple[Node, ...] | None = memo.get(key)
     if found is None:
@@ -364,7 +364,7 @@ def reached(results: Iterable[Node]) -> tuple[Node, ...]:
 
 
 def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iterator[Node]:
-    """What the results reach and is not done: depth first, each node after its arguments.
+    """Yield what the results reach and is not done: depth first, arguments before nodes.
 
     `done` may grow meanwhile by what has been yielded.
     """
@@ -384,7 +384,7 @@ def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iter
 
 
 def topological(results: Iterable[Node], given: Container[Node] = ()) -> Iterator[Node]:
-    """The nodes of `dag`, arguments before nodes; ties in the order of making."""
+    """Yield the nodes of `dag`, arguments before nodes; ties in the order of making."""
     users: dict[Node, list[Node]] = {}
     missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
     pending = list(results)

@@ -14,7 +14,7 @@ from graphc.ir.graph import (
     Op,
     arguments_first,
     intern,
-    reached,
+    reachable,
     topological,
 )
 from graphc.ir.memo import memoised
@@ -72,12 +72,12 @@ class Loop:
 
     @property
     def follow(self) -> dict[Node, Node]:
-        """What each carried value becomes."""
+        """Map each carried value to what it becomes."""
         return dict(zip(self.carried, self.nexts, strict=True))
 
     @property
     def roots(self) -> tuple[Node, ...]:
-        """All that a step computes for."""
+        """Return all that a step computes for."""
         return self.results if self.until is None else (*self.results, self.until)
 
     @property
@@ -103,7 +103,7 @@ _numbers: Iterator[int] = count()
 
 
 def bound(name: str, type: Type) -> Node:
-    """A new node that stands for a value inside a loop, unlike any other."""
+    """Make a new node that stands for a value inside a loop, unlike any other."""
     return intern(BOUND, (), {"name": name, "number": next(_numbers)}, type)
 
 
@@ -119,7 +119,7 @@ def loop_of(node: Node) -> Loop:
 def make_loop(
     loop: Loop, initials: Sequence[Node], sources: Sequence[Node], limit: Node | None = None
 ) -> Node:
-    """The node of a loop; what its body captures becomes its further arguments."""
+    """Make the node of a loop; what its body captures becomes its further arguments."""
     for carried, initial, following in zip(loop.carried, initials, loop.nexts, strict=True):
         for what, node in (("starts as", initial), ("becomes", following)):
             if node.type.dtype != carried.type.dtype or not same_shape(node.shape, carried.shape):
@@ -129,17 +129,17 @@ def make_loop(
         assert same(source.shape[element.axis], loop.count), (source, loop.count)
     limits = () if limit is None else (limit,)
     loop = replace(loop, limited=limit is not None)
-    args = (*initials, *sources, *limits, *captured(loop))
+    args = (*initials, *sources, *limits, *captures_of(loop))
     return intern(LOOP, args, {"loop": loop}, Type("float"))
 
 
 def result(node: Node, number: int) -> Node:
-    """A value that a loop ends with."""
+    """Make the node of a value that a loop ends with."""
     return intern(RESULT, (node,), {"number": number}, result_type(loop_of(node), number))
 
 
 def result_type(loop: Loop, number: int) -> Type:
-    """The type of a value that a loop ends with."""
+    """Return the type of a value that a loop ends with."""
     if number == STEPS:
         return Type("int")
     if number < len(loop.carried):
@@ -149,7 +149,7 @@ def result_type(loop: Loop, number: int) -> Type:
 
 
 def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
-    """A loop's first carried values, its elements' sources, and what it captures."""
+    """Split a loop's arguments: first carried values, sources of elements, what it captures."""
     loop = loop_of(node)
     carried, elements = len(loop.carried), len(loop.elements)
     args = node.args
@@ -158,13 +158,13 @@ def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Nod
 
 
 def limit(node: Node) -> Node | None:
-    """The number of steps that a loop is to take, where that is a value."""
+    """Return the number of steps that a loop is to take, where that is a value, else None."""
     loop = loop_of(node)
     return node.args[len(loop.carried) + len(loop.elements)] if loop.limited else None
 
 
 def same_steps(node: Node) -> Any:
-    """What two loops have in common that take the same steps, whatever they collect."""
+    """Return a key that is equal for loops that take the same steps, whatever they collect."""
     initials, sources, _ = arguments(node)
     return initials, sources, limit(node), replace(loop_of(node), collected=(), adjoints=())
 
@@ -173,7 +173,7 @@ def same_steps(node: Node) -> Any:
 
 
 def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[Node]:
-    """What the roots reach that depends on nodes of the body or on the index."""
+    """Collect what the roots reach that depends on nodes of the body or on the index."""
     changes = set(inside)
     for node in arguments_first(roots):
         if any(arg in changes for arg in node.args) or mentions(node, index):
@@ -182,12 +182,12 @@ def changing(roots: Iterable[Node], inside: Iterable[Node], index: str) -> set[N
 
 
 def mentions(node: Node, index: str) -> bool:
-    """Does a node name the index itself, in an attribute or its shape?"""
+    """True if a node names the index itself, in an attribute or its shape."""
     return index in symbols_of(node)
 
 
 def symbols_of(node: Node) -> frozenset[str]:
-    """The symbols in the attributes and the shape of a node; a loop's own index is its own."""
+    """Collect the symbols in a node's attributes and shape; a loop's own index is its own."""
     if not node.attrs and all(dim.constant is not None for dim in node.shape):
         return frozenset()
     return _symbols_of(node)
@@ -211,8 +211,8 @@ def _symbols(value: Any) -> Iterator[str]:
 
 
 @memoised
-def captured(loop: Loop) -> tuple[Node, ...]:
-    """The unchanging nodes that the body reads, in the order of their making."""
+def captures_of(loop: Loop) -> tuple[Node, ...]:
+    """Return the unchanging nodes that the body reads, by index."""
     changes = _changes(loop)
     read = {arg for node in changes for arg in node.args} | set(loop.roots)
     return tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
@@ -220,27 +220,27 @@ def captured(loop: Loop) -> tuple[Node, ...]:
 
 @memoised
 def body(loop: Loop) -> tuple[Node, ...]:
-    """The nodes that each step computes, arguments first."""
+    """Return the nodes that each step computes, arguments first."""
     changes = _changes(loop)
-    given = set(loop.bound) | set(captured(loop))
+    given = set(loop.bound) | set(captures_of(loop))
     return tuple(n for n in topological(loop.roots, given) if n in changes and n.op is not BOUND)
 
 
 @memoised
 def _changes(loop: Loop) -> set[Node]:
-    """What changes from step to step."""
+    """Collect what changes from step to step."""
     return changing(loop.roots, loop.bound, loop.index)
 
 
 def everywhere(roots: Iterable[Node]) -> tuple[Node, ...]:
-    """Every node that the roots reach, also inside loops and stated derivatives, however deep."""
+    """Return every node that the roots reach, also inside loops and rules, however deep."""
     return _everywhere(tuple(roots))
 
 
 @memoised
 def _everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
     found: dict[Node, None] = {}
-    pending = list(reversed(reached(roots)))
+    pending = list(reversed(reachable(roots)))
     while pending:
         node = pending.pop()
         if node in found:
@@ -249,12 +249,12 @@ def _everywhere(roots: tuple[Node, ...]) -> tuple[Node, ...]:
         if node.op is LOOP:
             pending.extend(reversed(body(loop_of(node))))
         elif node.op is RULED:
-            pending.extend(reversed(reached(rule_of(node).stated)))
+            pending.extend(reversed(reachable(rule_of(node).stated)))
     return tuple(found)
 
 
 def inside_first(roots: Iterable[Node]) -> Iterator[Node]:
-    """Every node that the roots reach, also inside loops: after its arguments and its body."""
+    """Yield every node that the roots reach, also inside loops: after arguments and body."""
     seen: set[Node] = set()
     pending = list(roots)[::-1]
     while pending:
@@ -298,7 +298,7 @@ class Rule:
 
     @property
     def stated(self) -> tuple[Node, ...]:
-        """Every expression of the rule."""
+        """Return every expression of the rule."""
         return tuple(one for one in (*self.pulled, self.pushed) if one is not None)
 
 
@@ -320,8 +320,8 @@ def rule_of(node: Node) -> Rule:
     return found
 
 
-def ruled(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
-    """The value, with this rule for these arguments."""
+def attach_rule(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
+    """Give a value this rule for these arguments."""
     changes = changing(rule.stated, rule.bound, "")
     read = {arg for node in changes for arg in node.args} | set(rule.stated)
     rest = tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node
-from graphc.ir.rebuild import moved_adjoints
+from graphc.ir.rebuild import map_adjoints
 
 
 def map_graph(graph: Graph, new: Mapping[Node, Node]) -> Graph:
@@ -17,6 +17,6 @@ def map_graph(graph: Graph, new: Mapping[Node, Node]) -> Graph:
         graph,
         results={key: new[node] for key, node in graph.results.items()},
         names=names,
-        adjoints=moved_adjoints(graph.adjoints, new),
+        adjoints=map_adjoints(graph.adjoints, new),
         labels=labels,
     )

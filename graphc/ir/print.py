@@ -84,11 +84,11 @@ class Section:
 
 
 def section_of(graph: Graph, cached: Collection[Node] = ()) -> Section:
-    """A graph as a record, for whoever prints it; what is `cached` is not looked behind."""
+    """Build a record of a graph, to be printed; what is `cached` is not looked behind."""
     results = graph.results
     given = [node for node in cached if node.op not in SOURCES]
     nodes = list(topological(results.values(), cached))
-    printed = _Printed(_called(nodes, graph.names), graph.names)
+    printed = _Printed(_name_nodes(nodes, graph.names), graph.names)
     ends = tuple(End(result_name(key), printed.name(node)) for key, node in results.items())
     return Section(
         tuple(Line(printed.name(one), "cached", (), {}, str(one.type)) for one in given),
@@ -99,8 +99,8 @@ def section_of(graph: Graph, cached: Collection[Node] = ()) -> Section:
 
 
 def text_of(graph: Graph, cached: Collection[Node] = (), *, origins: bool = True) -> str:
-    """A graph as text, with or without the line of the file that each node comes from."""
-    lines = _written_section(section_of(graph, cached), "", origins)
+    """Write a graph as text, with or without the line of the file that each node comes from."""
+    lines = _lines_of_section(section_of(graph, cached), "", origins)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -113,14 +113,14 @@ def result_name(key: ResultKey) -> str:
 # ---- text ----------------------------------------------------------------------------------------
 
 
-def _written_section(section: Section, indent: str, origins: bool) -> Iterator[str]:
-    yield from _written(section.given, indent, origins)
-    yield from _written(section.lines, indent, origins)
+def _lines_of_section(section: Section, indent: str, origins: bool) -> Iterator[str]:
+    yield from _lines_of(section.given, indent, origins)
+    yield from _lines_of(section.lines, indent, origins)
     for end in (*section.ends, *section.adjoints):
         yield f"{indent}{end.what} <- {end.value}"
 
 
-def _written(lines: Iterable[Line], indent: str, origins: bool) -> Iterator[str]:
+def _lines_of(lines: Iterable[Line], indent: str, origins: bool) -> Iterator[str]:
     above = ""
     for line in lines:
         origin = f"  # {line.origin}" if origins and line.origin not in ("", above) else ""
@@ -129,7 +129,7 @@ def _written(lines: Iterable[Line], indent: str, origins: bool) -> Iterator[str]
         salt = f" {line.salt}" if line.salt else ""
         yield f"{indent}{line.name} = {_expression(line)}{type}{salt}{origin}"
         if line.section is not None:
-            yield from _written_section(line.section, indent + INDENT, origins)
+            yield from _lines_of_section(line.section, indent + INDENT, origins)
 
 
 def _expression(line: Line) -> str:
@@ -146,8 +146,8 @@ def _expression(line: Line) -> str:
 # ---- names ---------------------------------------------------------------------------------------
 
 
-def _called(outermost: Iterable[Node], names: Mapping[Node, str]) -> dict[Node, str]:
-    """What each node is called: by the user, by its loop, or by its number."""
+def _name_nodes(outermost: Iterable[Node], names: Mapping[Node, str]) -> dict[Node, str]:
+    """Name each node: by the user, by its loop, or by its number."""
     scope = Scope()
     called: dict[Node, str] = {}
     nodes = list(_in_order(outermost))
@@ -170,7 +170,7 @@ _SOURCE_NAMES = {BOUND: "{}", INPUT: "{}", PARAMETER: "{}", COTANGENT: "ct.{}", 
 
 
 def _in_order(nodes: Iterable[Node]) -> Iterator[Node]:
-    """The nodes that get a line, in the order of the lines; what is bound comes first."""
+    """Yield the nodes that get a line, in the order of the lines; what is bound comes first."""
     for node in nodes:
         if not _in_place(node):
             yield node
@@ -179,18 +179,18 @@ def _in_order(nodes: Iterable[Node]) -> Iterator[Node]:
             yield from _in_order(body(loop_of(node)))
         elif node.op is RULED:
             yield from rule_of(node).bound
-            yield from _in_order(_stated(node))
+            yield from _in_order(_nodes_of_rule(node))
 
 
-def _stated(node: Node) -> Iterator[Node]:
-    """The nodes of a stated derivative that are not arguments of its node."""
+def _nodes_of_rule(node: Node) -> Iterator[Node]:
+    """Yield the nodes of a stated derivative that are not arguments of its node."""
     rule = rule_of(node)
     given = {*rule.bound, *node.args}
     return (one for one in topological(rule.stated, given) if one not in given)
 
 
 def _in_place(node: Node) -> bool:
-    """Is a node written where it is read?"""
+    """True if a node is written where it is read."""
     return node.static or (node.op is CONSTANT and not node.rank)
 
 
@@ -282,10 +282,10 @@ class _Printed:
             End(f"cotangent of {self.name(place)}", self.name(one)) for place, one in pairs if one
         ]
         ends += [] if rule.pushed is None else [End("tangent", self.name(rule.pushed))]
-        return Section(tuple(given), tuple(self.lines(_stated(node))), tuple(ends), ())
+        return Section(tuple(given), tuple(self.lines(_nodes_of_rule(node))), tuple(ends), ())
 
     def adjoints(self, adjoints: Iterable[Adjoint]) -> Iterator[End]:
-        """Those that are reached, by what they are of."""
+        """Yield the adjoints that are reached, by what they are of."""
         for adjoint in adjoints:
             of = self.called.get(adjoint.of) or self.names.get(adjoint.of)
             if of and adjoint.value in self.called:
@@ -293,7 +293,7 @@ class _Printed:
 
 
 def _part(node: Node) -> str:
-    """Which of the values that a loop ends with."""
+    """Name a value that a loop ends with."""
     loop = loop_of(node.args[0])
     number: int = node.attrs["number"]
     if number == STEPS:
@@ -303,7 +303,7 @@ def _part(node: Node) -> str:
 
 
 def _value(value: Any) -> str:
-    """An attribute: dims and numbers as they are written, tuples in parentheses."""
+    """Write an attribute: dims and numbers as they are written, tuples in parentheses."""
     match value:
         case ("at", position):
             return f"at {position}"
@@ -321,7 +321,7 @@ def _value(value: Any) -> str:
 
 
 def _origin(node: Node) -> str:
-    """The place in the user's file, and the text there."""
+    """Write the place in the user's file, and the text there."""
     if node.origin is None:
         return ""
     span = node.origin.outermost

@@ -13,7 +13,7 @@ from graphc.ir.graph import (
     Term,
     arguments_first,
     as_node,
-    reached,
+    reachable,
     stamped,
     table,
 )
@@ -24,12 +24,12 @@ from graphc.ir.loop import (
     Element,
     Rule,
     arguments,
+    attach_rule,
     limit,
     loop_of,
     make_loop,
     result,
     rule_of,
-    ruled,
 )
 
 Replace = Callable[[Node, tuple[Node, ...]], Node]
@@ -64,7 +64,7 @@ def _rebuild(
     known: dict[Node, Node] | None = None,
 ) -> None:
     """Add to the mapping what the results reach beyond it."""
-    for node in arguments_first(results, new) if new else reached(results):
+    for node in arguments_first(results, new) if new else reachable(results):
         if node in new:  # in the body of a loop
             continue
         if known is not None and node in known:
@@ -73,10 +73,10 @@ def _rebuild(
         with stamped(node.origin, node.index[0]):
             args = tuple([new[arg] for arg in node.args])
             if node.op is LOOP:
-                new[node] = _rebuilt(node, new, replace_, known)
+                new[node] = _rebuild_loop(node, new, replace_, known)
                 continue
             if node.op is RULED:
-                new[node] = _rebuilt_rule(node, new, replace_, known)
+                new[node] = _rebuild_rule(node, new, replace_, known)
                 continue
             if node.op is RESULT:
                 new[node] = result(args[0], node.attrs["number"])
@@ -86,17 +86,17 @@ def _rebuild(
             known[node] = new[node]
 
 
-def _rebuilt(
+def _rebuild_loop(
     node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
 ) -> Node:
-    """A loop with its arguments and its body rebuilt; the body's nodes are mapped too."""
+    """Rebuild a loop with its arguments and body; the body's nodes are mapped too."""
     loop = loop_of(node)
     initials, sources, _ = arguments(node)
     _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
     moved = replace(
         loop,
-        first=_moved(loop.first, replace_),
-        count=_moved(loop.count, replace_),
+        first=_map_dim(loop.first, replace_),
+        count=_map_dim(loop.count, replace_),
         carried=tuple(new[n] for n in loop.carried),
         elements=tuple(
             Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
@@ -105,7 +105,7 @@ def _rebuilt(
         nexts=tuple(new[n] for n in loop.nexts),
         collected=tuple(new[n] for n in loop.collected),
         until=None if loop.until is None else new[loop.until],
-        adjoints=moved_adjoints(loop.adjoints, new),
+        adjoints=map_adjoints(loop.adjoints, new),
     )
     steps = limit(node)
     return make_loop(
@@ -116,7 +116,7 @@ def _rebuilt(
     )
 
 
-def _rebuilt_rule(
+def _rebuild_rule(
     node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
 ) -> Node:
     rule = rule_of(node)
@@ -130,26 +130,28 @@ def _rebuilt_rule(
         None if rule.pushed is None else new[rule.pushed],
         rule.surrogate,
     )
-    return ruled(new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved)
+    return attach_rule(
+        new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved
+    )
 
 
-def _moved(dim: Dim, replace_: Replace) -> Dim:
-    """A dim of the loop as the replacement makes it in nodes."""
+def _map_dim(dim: Dim, replace_: Replace) -> Dim:
+    """Replace a dim of the loop as nodes are replaced."""
     if dim.constant is not None:
         return dim
     node = replace_(as_node(dim), ())
     return Dim.of(node.attrs["value"]) if node.op is DIM else Dim.of(node.value)
 
 
-def moved_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
-    """Adjoints with their nodes replaced; those whose value is gone are dropped."""
+def map_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
+    """Replace the nodes of adjoints; those whose value is gone are dropped."""
 
-    def moved(term: Term) -> Term:
+    def map_term(term: Term) -> Term:
         child = None if term.child is None else new.get(term.child, term.child)
         return Term(new.get(term.value, term.value), child, term.slot)
 
     return tuple(
-        Adjoint(new.get(a.of, a.of), tuple(map(moved, a.terms)), new[a.value])
+        Adjoint(new.get(a.of, a.of), tuple(map(map_term, a.terms)), new[a.value])
         for a in adjoints
         if a.value in new
     )

@@ -1,4 +1,4 @@
-"""What a graph computes, and what each of its results is: data, never read out of a name."""
+"""Results of a graph: what each is, as data, never read out of a name."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ResultKey:
 
     @property
     def label(self) -> str:
-        """What variables are called after it: a dotted path."""
+        """Return what variables are named after: a dotted path."""
         first = self.of if self.kind == "value" else _LABELS.get(self.kind, self.kind)
         rest = () if self.kind == "value" else (self.of, self.by)
         return ".".join(filter(None, (first, *rest)))

@@ -1,4 +1,4 @@
-"""What the stages of one compilation share: interned nodes, facts about dims, limits as errors."""
+"""The session that the stages of one compilation share: interned nodes, facts, limits as errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Session:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Inside, nodes are interned in this session, and passing a limit is a GraphError.
+        """Intern nodes in this session inside, where passing a limit is a GraphError.
 
         Cyclic garbage waits: a compilation keeps nearly all that it makes.
         """

@@ -1,4 +1,4 @@
-"""The verifier: what every pass may assume of a graph is checked, and who breaks it is named.
+"""The verifier: checks what every pass may assume of a graph, and names the one that breaks it.
 
 Under `GRAPHC_VERIFY=1`, as in the tests, each graph that a pass makes is verified.
 """
@@ -29,7 +29,7 @@ from graphc.ir.loop import (
     RULED,
     arguments,
     body,
-    captured,
+    captures_of,
     limit,
     loop_of,
     result_type,
@@ -103,11 +103,11 @@ def verify(graph: Graph, after: str) -> None:
 
 
 def faults(graph: Graph) -> Iterator[Fault]:
-    """Everything that is wrong with the nodes of a graph, with its loops and its adjoints."""
+    """Yield everything that is wrong with the nodes of a graph, its loops and its adjoints."""
     nodes = graph.nodes
     for node in nodes:
         yield from _faults_of(node)
-    yield from _escaped(nodes)
+    yield from _escapes(nodes)
     yield from _adjoint_faults(graph.adjoints)
     for node in (*graph.names, *graph.labels):
         yield from _stranger(node)
@@ -118,7 +118,7 @@ def faults(graph: Graph) -> Iterator[Fault]:
 
 @memoised
 def _faults_of(node: Node) -> tuple[Fault, ...]:
-    """What is wrong with a node itself, and inside of it: checked once in a compilation."""
+    """Return what is wrong with a node and inside of it, memoised."""
     if strange := _stranger(node):
         return strange
     if node.op is LOOP:
@@ -127,7 +127,7 @@ def _faults_of(node: Node) -> tuple[Fault, ...]:
         return tuple(_rule_faults(node))
     try:
         with demanding():
-            type = _inferred(node)
+            type = _infer(node)
     except (Mismatch, AssertionError, ValueError, LookupError) as why:
         types = ", ".join(str(arg.type) for arg in node.args)
         return (Fault(node, f"cannot be of {types}: {why}"),)
@@ -136,13 +136,13 @@ def _faults_of(node: Node) -> tuple[Fault, ...]:
 
 @memoised
 def _stranger(node: Node) -> tuple[Fault, ...]:
-    """A fault where a node is not the one of its structure in this compilation."""
+    """Return a fault where a node is not the one of its structure in this compilation."""
     known = intern(node.op, node.args, node.attrs, node.type, node.salt) is node
     return () if known else (Fault(node, "is not interned"),)
 
 
-def _inferred(node: Node) -> Type:
-    """The type that a node has by what it is made of."""
+def _infer(node: Node) -> Type:
+    """Infer the type that a node has by what it is made of."""
     if node.op in (BOUND, *SOURCES):
         return node.type
     if node.op is CONSTANT:
@@ -165,9 +165,9 @@ def _loop_faults(node: Node) -> Iterator[Fault]:
     loop = loop_of(node)
     initials, sources, _ = arguments(node)
     steps = limit(node)
-    expected = (*initials, *sources, *((steps,) if steps else ()), *captured(loop))
+    expected = (*initials, *sources, *((steps,) if steps else ()), *captures_of(loop))
     if node.args != expected:
-        yield Fault(node, f"captures {captured(loop)}")
+        yield Fault(node, f"captures {captures_of(loop)}")
     for carried, first, following in zip(loop.carried, initials, loop.nexts, strict=True):
         for what, one in (("starts as", first), ("becomes", following)):
             if not _agree(one.type, carried.type):
@@ -207,8 +207,8 @@ def _rule_faults(node: Node) -> Iterator[Fault]:
 # ---- scopes --------------------------------------------------------------------------------------
 
 
-def _escaped(nodes: Sequence[Node]) -> Iterator[Fault]:
-    """What stands for a value or names an index of a loop, outside of it.
+def _escapes(nodes: Sequence[Node]) -> Iterator[Fault]:
+    """Yield faults of what stands for a value or names an index of a loop, outside of it.
 
     A loop has what its body reads of outside as arguments, and names what its body names, so that
     it is enough to look outside of all loops.
@@ -223,7 +223,7 @@ def _escaped(nodes: Sequence[Node]) -> Iterator[Fault]:
 
 @memoised
 def _indices_in(node: Node) -> frozenset[str]:
-    """The indices of a loop and of those in its body."""
+    """Collect the indices of a loop and of those in its body."""
     inner = (_indices_in(one) for one in body(loop_of(node)) if one.op is LOOP)
     return frozenset({loop_of(node).index}).union(*inner)
 

@@ -20,7 +20,7 @@ from graphc.ir.loop import (
     loop_of,
     result,
 )
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.results import ResultKey, Role, numbered
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Scope, flat
@@ -289,7 +289,7 @@ def _loop_step(
         if old in names:
             names.setdefault(moved, names[old])
     results = {numbered(place): new[n] for place, n in enumerate(loop.roots)}
-    adjoints = moved_adjoints(loop.adjoints, new)
+    adjoints = map_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
     step = Graph("", results, names, adjoints, labels, Role.STEP)
     body = _planned(step, inside, (), scope, fast, single)

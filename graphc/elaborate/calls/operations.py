@@ -115,7 +115,7 @@ def apply(
         named_already = re.search(rf"\b{function.name}\b", wrong.message)
         message = wrong.message if named_already else f"in `{function.name}`: {wrong.message}"
         told = mistake(wrong.code, message, span, wrong.help)
-        raise explain_shapes(told, scope, _given(positional, named)) from None
+        raise explain_shapes(told, scope, _arguments(positional, named)) from None
     for dim, otherwise in demands:
         text = f"{_cite(function, span)} needs {dim} >= 0"
         if not check_at_entry(context, dim, False, text, span):
@@ -123,10 +123,10 @@ def apply(
     return result
 
 
-def _given(
+def _arguments(
     positional: Sequence[Positional], named: Mapping[str, tuple[Any, tree.Argument]]
 ) -> Iterator[tuple[Any, tree.Expr | None]]:
-    """The arguments of a call, with what is written for them."""
+    """Yield the arguments of a call, with what is written for them."""
     yield from ((given.value, given.expr) for given in positional)
     yield from ((value, argument.value) for value, argument in named.values())
 

@@ -190,7 +190,7 @@ def bind_ports(
             bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
             wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
             message = f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}"
-            raise _explained(
+            raise _explain(
                 scope, mistake("E301", message, place, _kind(node, expected)), block, port
             )
         if apart:
@@ -207,12 +207,12 @@ def _kind(node: Node, expected: Type) -> str | None:
     return f"declare it so: `input {node.attrs['name']}: {Type(expected.dtype, node.shape)}`"
 
 
-def _explained(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port) -> Mistake:
+def _explain(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port) -> Mistake:
     """Return the mistake, noting which ports before it have bound the dims of this one."""
     told = wrong.diagnostic
     before = block.ports[: block.ports.index(port)]
     for axis in port.type.axes or ():
-        binds = (one for one in before if axis_named(one, axis))
+        binds = (one for one in before if binds_axis(one, axis))
         first = next(binds, None)
         if first is not None and isinstance(axis, tree.Name):
             size = scope.entries[axis.text].value
@@ -220,8 +220,8 @@ def _explained(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port)
     return Mistake(told)
 
 
-def axis_named(port: tree.Port, axis: tree.Expr | tree.Dots) -> bool:
-    """Tell whether a port binds the dim that is this axis of another?"""
+def binds_axis(port: tree.Port, axis: tree.Expr | tree.Dots) -> bool:
+    """True if a port binds the dim that is this axis of another."""
     names = [one.text for one in port.type.axes or () if isinstance(one, tree.Name)]
     return isinstance(axis, tree.Name) and axis.text in names
 

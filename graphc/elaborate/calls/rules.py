@@ -10,7 +10,7 @@ from graphc.elaborate.names.model import StatedRule
 from graphc.elaborate.names.scope import Context, Entry, Scope, mistake
 from graphc.elaborate.values.values import to_node
 from graphc.ir.graph import Node, with_args
-from graphc.ir.loop import Rule, bound, ruled
+from graphc.ir.loop import Rule, attach_rule, bound
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops import Function, Parameter
@@ -120,7 +120,7 @@ def _attach_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> No
         pushed=None if pushed is None else new[pushed],
         surrogate=stated.surrogate,
     )
-    return ruled(held, list(ports.values()), rule)
+    return attach_rule(held, list(ports.values()), rule)
 
 
 def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:

@@ -40,7 +40,7 @@ class Declared:
 
     @property
     def paths(self) -> list[str]:
-        """Its path, or those of the members of a family."""
+        """Return its path, or those of the members of a family."""
         return [self.name] if self.family is None else members(self.name, self.family)
 
     @property

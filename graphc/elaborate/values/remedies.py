@@ -26,13 +26,13 @@ def quotient_remedy(value: Any) -> str | None:
     """Return the remedy for a size, or a list with one, that `/` has made a float."""
     for one in value if isinstance(value, tuple) else (value,):
         if isinstance(one, Node) and one.op is over and not reaches_source(one):
-            a, b = map(_written, one.args)
+            a, b = map(_write, one.args)
             exact = f"`require {a} % {b} == 0` says that nothing is left over"
             return f"sizes are divided by `//`: write `{a} // {b}`; {exact}"
     return None
 
 
-def _written(node: Node) -> str:
+def _write(node: Node) -> str:
     value = node.attrs.get("value", "...")
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -84,8 +84,8 @@ def _product(left: Type, right: Type, a: str, b: str) -> str | None:
     """Turn a product of matrices round, or transpose one of them."""
     turned = {
         f"{b} @ {a}": (right, left),
-        f"{a} @ {b}.T": (left, _transposed(right)),
-        f"{a}.T @ {b}": (_transposed(left), right),
+        f"{a} @ {b}.T": (left, _transpose(right)),
+        f"{a}.T @ {b}": (_transpose(left), right),
     }
     for text, (one, other) in turned.items():
         if one is not None and other is not None and _multiply(one, other):
@@ -103,7 +103,7 @@ def _multiply(one: Type, other: Type) -> bool:
     return True
 
 
-def _transposed(type: Type) -> Type | None:
+def _transpose(type: Type) -> Type | None:
     return type.with_shape(type.shape[::-1]) if type.rank == 2 else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Element, arguments, limit, loop_of, make_loop, result
 from graphc.ir.mapping import map_graph
-from graphc.ir.rebuild import moved_adjoints
+from graphc.ir.rebuild import map_adjoints
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fission import parted
 from graphc.optimise.loops.partition import staged
@@ -76,7 +76,7 @@ def _ends(
         nexts=tuple(moved[follow[c]] for c in carried),
         collected=tuple(moved[n] for n in old.collected),
         until=None if old.until is None else moved[old.until],
-        adjoints=moved_adjoints(old.adjoints, moved),
+        adjoints=map_adjoints(old.adjoints, moved),
     )
     read = [new[n] for n in sources]
     stages = None if open_ended else staged(loop, read)

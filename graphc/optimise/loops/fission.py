@@ -10,8 +10,8 @@ from graphc.ad.batch import batch_node, with_type
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, stamped, with_args
-from graphc.ir.loop import BOUND, Element, Loop, bound, captured, make_loop, result
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.loop import BOUND, Element, Loop, bound, captures_of, make_loop, result
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.types import known_facts, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative
@@ -76,7 +76,7 @@ class _Parting:
     def __post_init__(self) -> None:
         loop, stages = self.loop, self.stages
         self.follow = loop.follow
-        self.outer = captured(loop)
+        self.outer = captures_of(loop)
         groups = (*stages.loops.values(), *stages.after.values(), stages.floats)
         nodes = [node for group in groups for node in group]
         reads = Counter(arg for node in nodes for arg in node.args)
@@ -114,7 +114,7 @@ class _Parting:
                 elements=tuple(elements.values()),
                 nexts=tuple(new[n] for n in nexts),
                 collected=tuple(new[n] for n in saved),
-                adjoints=moved_adjoints(loop.adjoints, new),
+                adjoints=map_adjoints(loop.adjoints, new),
             ),
             [self.starts[c] for c in carried],
             sources,

@@ -14,7 +14,7 @@ from graphc.ir.loop import (
     STEPS,
     Loop,
     arguments,
-    captured,
+    captures_of,
     inside_first,
     limit,
     loop_of,
@@ -22,7 +22,7 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ir.mapping import map_graph
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 
 Group = tuple[Node, ...]
@@ -107,7 +107,7 @@ def _groups_first(
 def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
     """A loop on the new arguments of a node, its body merged; the nodes of it are mapped too."""
     initials, sources, _ = arguments(node)
-    fixed = {n: n for n in loop.bound} | {n: new[n] for n in captured(loop)}
+    fixed = {n: n for n in loop.bound} | {n: new[n] for n in captures_of(loop)}
     moved = rebuild(loop.roots, with_args, fixed)
     merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
     body = {old: merged[one] for old, one in moved.items() if one in merged}
@@ -119,7 +119,7 @@ def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
             nexts=tuple(body[n] for n in loop.nexts),
             collected=tuple(body[n] for n in loop.collected),
             until=None if loop.until is None else body[loop.until],
-            adjoints=moved_adjoints(loop.adjoints, body),
+            adjoints=map_adjoints(loop.adjoints, body),
         ),
         [new[n] for n in initials],
         [new[n] for n in sources],

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import reduce
 
 from graphc.ir.graph import Node, arguments_first, as_node, stamped, with_args
-from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, bound, captured, result
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, bound, captures_of, result
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, plus, times
 from graphc.ops.shape.shaping import broadcast_to, filled
@@ -48,7 +48,7 @@ def recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | 
 def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | None:
     forms = _forms(loop, stages)
     inside = body(loop)
-    price = _Price({*loop.bound, *inside}, {*captured(loop)})
+    price = _Price({*loop.bound, *inside}, {*captures_of(loop)})
     roots, delays = _fewer_states(loop, starts, forms, price)
     if price.of(roots) >= forms.operations + price.of_reading(forms.read):
         return None
@@ -58,7 +58,7 @@ def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast |
             written[node] = form.node
         if not same_shape(written[node].shape, node.shape):
             return None
-    new = {n: n for n in (*loop.bound, *captured(loop), *(delay.node for delay in delays))}
+    new = {n: n for n in (*loop.bound, *captures_of(loop), *(delay.node for delay in delays))}
     for node in inside:
         with stamped(node.origin, node.index[0]):
             new[node] = _translated(written[node], new) if node in written else _on(node, new)
@@ -68,7 +68,7 @@ def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast |
         carried=tuple(follow),
         nexts=tuple(_translated(following, new) for following in follow.values()),
         collected=tuple(new.get(n, n) for n in loop.collected),
-        adjoints=moved_adjoints(loop.adjoints, {n: m for n, m in new.items() if n not in roots}),
+        adjoints=map_adjoints(loop.adjoints, {n: m for n, m in new.items() if n not in roots}),
     )
     return Recast(moved, {**starts, **{delay.node: delay.start for delay in delays}}, new)
 

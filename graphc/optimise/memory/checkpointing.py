@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, stamped, with_args
 from graphc.ir.loop import Element, Loop, arguments, bound, limit, loop_of, make_loop, result
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
 from graphc.ops.shape.shaping import index, leading, reshape
@@ -80,7 +80,7 @@ class Segments:
             elements=tuple(elements),
             nexts=tuple(new[n] for n in loop.nexts),
             collected=tuple(new[n] for n in collected),
-            adjoints=moved_adjoints(loop.adjoints, new),
+            adjoints=map_adjoints(loop.adjoints, new),
         )
         return make_loop(part, starts, list(elements.values()), self.taken)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import Element, arguments, bound, limit, loop_of, make_loop, result
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
 
@@ -49,7 +49,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
             elements=tuple(elements),
             nexts=tuple(moved[n] for n in inner.nexts),
             collected=tuple(moved[n] for n in inner.collected),
-            adjoints=moved_adjoints(inner.adjoints, moved),
+            adjoints=map_adjoints(inner.adjoints, moved),
         )
         begun = [new[n] for n in starts]
         loop_again = make_loop(step, begun, list(elements.values()), limit(reader))

@@ -9,7 +9,7 @@ from itertools import accumulate as running
 
 from graphc.ir.graph import Graph, Node, arguments_first, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT
-from graphc.ir.rebuild import moved_adjoints, rebuild
+from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.memory.estimate import Liveness, Sizes, shares
@@ -165,6 +165,6 @@ def recomputed(
             name: node if node in earlier else new[node] for name, node in graph.results.items()
         },
         names=names,
-        adjoints=moved_adjoints(graph.adjoints, after),
+        adjoints=map_adjoints(graph.adjoints, after),
         labels={after.get(node, node): label for node, label in graph.labels.items()},
     )

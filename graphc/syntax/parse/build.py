@@ -136,7 +136,7 @@ def member(span: Span, value: tree.Expr, dot: Token, name: Token) -> tree.Member
     return tree.Member(span, value, ident(span, name))
 
 
-def dotted(span: Span, *words: Token) -> tree.Name | tree.Member:
+def dotted_name(span: Span, *words: Token) -> tree.Name | tree.Member:
     value: tree.Name | tree.Member = tree.Name(token_span(span.source, words[0]), words[0].value)
     for word in words[2::2]:
         covered = Span(span.source, span.start, word.end_pos or 0)
@@ -326,7 +326,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "fork": lambda span, *children: tree.Fork(span, nodes(children)),
     "next_stage": lambda span, _, name: tree.NextStage(span, ident(span, name)),
     "pipe": pipe,
-    "dotted": dotted,
+    "dotted": dotted_name,
     "type": type_of,
     "shape": lambda span, *children: nodes(children),
     "exprs": lambda span, *children: nodes(children),

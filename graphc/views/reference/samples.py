@@ -124,7 +124,7 @@ def sample(function: Function) -> Sample:
 
 
 def _reduces(function: Function) -> bool:
-    """True if it takes an axis, and by default all."""
+    """True if a function takes an axis, and by default all."""
     defaults = {p.name: p.default for p in function.parameters}
     return defaults.get("axis", REQUIRED) is None
 
