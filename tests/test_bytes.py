@@ -86,6 +86,20 @@ HELD = {
     "a special function": "input x: [N, N]\noutput y = lgamma(2 + x)\nderive value y",
     "a recurrence": "input a, b: [N, N]\noutput y = linear_recurrence(a, b)\nderive value y",
 }
+PARTS = {
+    "a transposed convolution": "input x: [4, 3, 40, 40]\nparam w: [3, 5, 3, 3]\n"
+    "output y = conv_transpose2d(x, w)\nderive value y",
+    "one of three axes": "input x: [2, 2, 16, 16, 16]\nparam w: [2, 3, 2, 2, 2]\n"
+    "output y = conv_transpose3d(x, w)\nderive value y",
+    "one with steps": "input x: [4, 3, 12, 12]\nparam w: [3, 5, 3, 3]\n"
+    "output y = conv_transpose2d(x, w, stride=2, pad=1)\nderive value y",
+    "a pullback of windows": "input x: [4, 3, 40, 40]\nparam w: [5, 3, 3, 3]\n"
+    "output y = sum(conv2d(x, w, stride=2, pad=1)**2)\nderive value_and_grad y wrt x, w",
+    "means of windows": "input x: [4, 3, 40, 40]\noutput y = sum(avgpool(x, 3)**2)\n"
+    "derive value_and_grad y wrt x",
+    "largest of windows": "input x: [4, 3, 40, 40]\noutput y = sum(maxpool(x, 2)**2)\n"
+    "derive value_and_grad y wrt x",
+}
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -109,3 +123,30 @@ def test_what_numpy_holds_meanwhile_counts(name: str, monkeypatch: pytest.Monkey
         del kept
         assert peak <= 1.1 * net.GRAPH["bytes"]["peak"][function] + 2_000
         assert peak >= 0.7 * net.GRAPH["bytes"]["peak"][function]
+
+
+@pytest.mark.levels
+@pytest.mark.parametrize("name", PARTS)
+def test_pieces_of_what_is_added_in_parts_count(
+    name: str, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy adds to a part that does not lie row by row in pieces, which are memory, too."""
+    monkeypatch.setenv("GRAPHC_THREADS", "1")
+    result = compile_text(PARTS[name], options=Options(level=level, memory="1GB"))
+    net = load(result.text, "parts")
+    for function, arguments in given(result.model).items():
+        arguments.pop("cotangents", None)
+        if function == "backward":
+            out, cache = net.forward(**arguments)
+            arguments = {"cache": cache, "y": np.ones(out.y.shape)}
+        call = getattr(net, function)
+        call(**arguments)
+        vars(net).get("_SCRATCH", {}).clear()
+        tracemalloc.start()
+        try:
+            kept = call(**arguments)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        del kept
+        assert peak <= net.GRAPH["peak_bytes"][function] + 4_000, function

@@ -288,3 +288,30 @@ def test_a_family_that_has_the_axis(dims: str) -> None:
         np.testing.assert_allclose(bends["r.1.p"][f"r.{k}.p"], own, atol=1e-13)
     assert made.H(params, x).shape == (3, 6, 6)
     assert max(made.check(params, x).values()) < 1e-4
+
+
+def test_rules_that_call_blocks_with_rules() -> None:
+    """Each example's Hessian and product of c · u³, u = x W: 6 c u x xᵀ for each column of W."""
+    made = module("""
+        dim B
+        block squared(x: [...]) -> y: [...] { y = x * x; rule vjp x = cotangent(y) * 2 * x }
+        block cubed(x: [...]) -> y: [...] {
+            y = x * x * x
+            rule vjp x = cotangent(y) * 3 * squared(x)
+            rule jvp y = tangent(x) * 3 * squared(x)
+        }
+        input x: [B, 3]
+        input c: [B, 2]
+        param W: [3, 2]
+        output loss = sum(c * cubed(x @ W))
+        derive hessian loss wrt W per B as bends
+        derive hvp loss wrt W per B as products
+    """)
+    rng = np.random.default_rng(0)
+    x, c, W, way = (rng.normal(size=shape) for shape in ((4, 3), (4, 2), (3, 2), (3, 2)))
+    u = x @ W
+    bend = np.einsum("nj, na, nb, jk -> najbk", 6 * c * u, x, x, np.eye(2))
+    np.testing.assert_allclose(made.bends({"W": W}, x, c)["W"]["W"], bend, rtol=1e-12, atol=1e-14)
+    slopes, products = made.products({"W": W}, x, c, tangents={"W": way})
+    np.testing.assert_allclose(slopes["W"], np.einsum("nj, na -> naj", 3 * c * u**2, x), rtol=1e-12)
+    np.testing.assert_allclose(products["W"], np.einsum("najbk, bk -> naj", bend, way), rtol=1e-12)

@@ -27,6 +27,8 @@ AS_THE_ARGUMENT = {
 PIECE = 8192
 """In pieces of so many elements NumPy copies an operand that does not lie as the result does."""
 BUFFER = PIECE * 8
+ADDED_IN_PARTS = frozenset({"overlap", "added_up"})
+"""Operations that add to parts of a whole, which NumPy reads and writes in two such pieces."""
 LARGE = 256 * 1024
 """From so many bytes on, NumPy computes an operator in the place of an operand without a name."""
 OPERATORS = {
@@ -100,10 +102,23 @@ def _meanwhile(node: Node, size: Callable[[Node], Dim]) -> Dim:
         total += product(node.shape[-2:])
     if node.op is vdot:  # whose arguments have to lie row by row
         total += sum((size(arg) for arg in node.args if _is_permuted(arg)), NOTHING)
+    if node.op.name in ADDED_IN_PARTS:
+        total += _pieces_of_parts(node, size(node))
     if node.op.structure == "elementwise" or node.op in (accumulate, outer):
         other = [arg for arg in node.args if arg.rank and not _lies_alike(arg, node)]
         total += sum((_piece(arg, node, size(arg)) for arg in other[:2]), NOTHING)
     return total
+
+
+def _pieces_of_parts(node: Node, size: Dim) -> Dim:
+    """Return the bytes of the pieces of the whole, read and written, and of a strided part."""
+    part = node.args[0].shape
+    taken = part[: -len(node.attrs["stride"])] if node.op.name == "overlap" else part
+    elements, whole, bytes = product(taken).constant, node.type.size.constant, size.constant
+    pieces = 3 if any(map(_is_permuted, node.args)) else 2
+    if elements is None or not whole or bytes is None:
+        return Dim.of(BUFFER * pieces)
+    return Dim.of(min(elements, PIECE) * (bytes // whole) * pieces)
 
 
 def _piece(arg: Node, node: Node, size: Dim) -> Dim:
