@@ -249,24 +249,36 @@ def declare_output(context: Context, scope: Scope, statement: tree.Output) -> No
         name = statement.names[0]
         value, instance = evaluate_entry(context, scope, statement.value, name.text)
         define(context, scope, name, to_node(value, statement.value.span), instance)
-    doc = statement.doc.value if statement.doc else ""
+    wrong: list[Mistake | Silent] = []
     for name in statement.names:
-        entry = scope.entries.get(name.text)
-        if entry is None:
-            raise mistake(
-                "E200",
-                f"unknown name `{name.text}`",
-                name.span,
-                did_you_mean(name.text, scope.visible()),
-            )
-        if entry.value is POISONED:
-            raise Silent
-        if name.text in context.outputs:
-            raise mistake("E201", f"`{name.text}` is an output twice", name.span)
-        node = to_node(entry.value, name.span)
-        check_type(context, scope, name, statement.type, node)
-        context.read.add(name.text)
-        context.outputs[name.text] = Declared(name.text, node, node.type, name.span, doc)
+        try:
+            _declare_output(context, scope, statement, name)
+        except (Mistake, Silent) as one:  # the other names are outputs all the same
+            wrong.append(one)
+    for one in sorted(wrong, key=lambda one: isinstance(one, Silent)):
+        raise one
+
+
+def _declare_output(
+    context: Context, scope: Scope, statement: tree.Output, name: tree.Ident
+) -> None:
+    entry = scope.entries.get(name.text)
+    if entry is None:
+        raise mistake(
+            "E200",
+            f"unknown name `{name.text}`",
+            name.span,
+            did_you_mean(name.text, scope.visible()),
+        )
+    if entry.value is POISONED:
+        raise Silent
+    if name.text in context.outputs:
+        raise mistake("E201", f"`{name.text}` is an output twice", name.span)
+    node = to_node(entry.value, name.span)
+    check_type(context, scope, name, statement.type, node)
+    context.read.add(name.text)
+    doc = statement.doc.value if statement.doc else ""
+    context.outputs[name.text] = Declared(name.text, node, node.type, name.span, doc)
 
 
 def define_instance(context: Context, scope: Scope, statement: tree.Instance) -> None:
