@@ -19,6 +19,7 @@ def main() -> int:
     report = run(given.seed, given.programs, given.processes, given.findings)
     for signature, found in sorted(report.findings.items(), key=lambda item: -len(item[1])):
         print(f"{len(found):5}  {signature}  seeds {[one.seed for one in found[:4]]}")
+        print(f"       the first with {found[0].wanted}")
     for why, count in report.doubts.most_common(10):
         print(f"{count:5}  undecided: {why}")
     return 1 if report.findings else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from tests.fuzz.oracle import Point
 from tests.fuzz.program import Clause, Program
 
 Names = dict[str, Any]
+RANGE = re.compile(r"\d+\\\.\\\.\d+")
+"""In a record of a module: the iterations of a repeat, as `1..3`, in a path that is escaped."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,12 @@ def arguments(program: Program, module: ModuleType) -> Arguments:
             rng = np.random.default_rng([program.seed, 1, stream])
             params[path] = _drawn(rng, np.shape(value), setting.style).astype(setting.dtype)
     written = module.GRAPH.get("params", {}) if hasattr(module, "init") else {}
-    axes = {path: tuple(text.strip("[]").split(", ")) for path, text in written.items()}
+    axes = {
+        path: tuple(text.strip("[]").split(", "))
+        for one, text in written.items()
+        for path in params
+        if re.fullmatch(RANGE.sub(r"\\d+", re.escape(one)), path)
+    }
     return Arguments(inputs, params, dims, axes)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import re
 import signal
 import sys
 import time
@@ -24,6 +25,9 @@ from tests.fuzz.program import Program
 from tests.fuzz.shrink import shrunk
 from tests.fuzz.writing.generate import generate
 
+NUMBER = re.compile(r"\d[\d.]*( bytes| [KM]B)?|`\w*`")
+TOGETHER = 100
+"""So many programs are written by what the others reached before them."""
 SECONDS = 30.0
 """Of its own time that a program may take; more is a finding."""
 
@@ -87,10 +91,9 @@ def outcome(job: tuple[int, tuple[str, ...]]) -> Outcome:
     return Outcome(seed, wanted, program.tags, took, found, program=program if found else None)
 
 
-def jobs(first: int, count: int, coverage: Coverage) -> Iterator[tuple[int, tuple[str, ...]]]:
+def jobs(first: int, count: int, coverage: Coverage) -> list[tuple[int, tuple[str, ...]]]:
     """Seeds with what was reached rarely until now."""
-    for seed in range(first, first + count):
-        yield seed, coverage.rare(random.Random(seed))
+    return [(seed, coverage.rare(random.Random(seed))) for seed in range(first, first + count)]
 
 
 @dataclass
@@ -107,7 +110,7 @@ class Report:
             self.findings[one.finding.signature].append(one)
         elif one.doubt:
             self.counts["doubt"] += 1
-            self.doubts[one.doubt[:80]] += 1
+            self.doubts[NUMBER.sub("#", one.doubt)[:100]] += 1
         else:
             self.counts["right"] += 1
 
@@ -117,11 +120,13 @@ def run(first: int, count: int, processes: int, folder: Path) -> Report:
     report, coverage = Report(), Coverage()
     start = time.monotonic()
     with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=500) as pool:
-        for done, one in enumerate(pool.imap_unordered(outcome, jobs(first, count, coverage)), 1):
-            report.add(one)
-            coverage.add(one.tags)
-            if done % 25 == 0 or done == count:
-                _progress(done, count, time.monotonic() - start, report, coverage)
+        for begin in range(0, count, TOGETHER):
+            some = jobs(first + begin, min(TOGETHER, count - begin), coverage)
+            for done, one in enumerate(pool.imap_unordered(outcome, some), begin + 1):
+                report.add(one)
+                coverage.add(one.tags)
+                if done % 25 == 0 or done == count:
+                    _progress(done, count, time.monotonic() - start, report, coverage)
         print(file=sys.stderr)
         firsts = [min(found, key=lambda o: len(o.program.text) if o.program else 0)
                   for found in report.findings.values()]  # fmt: skip

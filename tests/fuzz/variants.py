@@ -30,6 +30,8 @@ def renamed(program: Program, draw: random.Random) -> Program | None:
     chosen = draw.sample(names, min(len(names), 6))
     new = dict(zip(chosen, draw.sample(free, len(chosen)), strict=True))
     new.pop("each", None)
+    asked = {path for clause in program.clauses for path in clause.wrt}
+    new = {old: name for old, name in new.items() if name != "params" or old not in asked}
 
     def value(one: Value) -> Value:
         return replace(one, name=new.get(one.name, one.name))

@@ -184,7 +184,12 @@ def _rearrange(w: Writer, x: Value) -> tuple[str, Shape] | None:
         return 'rearrange({0}, "a b -> b a")', x.shape[::-1]
     if len(x.shape) == 3:
         return 'rearrange({0}, "a b c -> c (a b)")', (x.shape[2], product_of(*x.shape[:2]))
-    if x.shape[0].text.isdigit() and x.shape[0].size % 2 == 0 and x.shape[0].size:
+    if (
+        len(x.shape) == 1
+        and x.shape[0].text.isdigit()
+        and x.shape[0].size % 2 == 0
+        and x.shape[0].size
+    ):
         return 'rearrange({0}, "(h d) -> d h", h=2)', (literal(x.shape[0].size // 2), literal(2))
     return None
 
