@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_source, compile_text, load
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import building
 from graphc.source import GraphError, Source
 from graphc.syntax.parse.parser import parse
-from graphc.syntax.tree import Derive
+from graphc.syntax.tree import Block, Derive
 from tests.fuzz.finding import Finding, Invalid, Wrong, shown
 from tests.fuzz.program import Clause, Program
 
@@ -30,7 +32,7 @@ def compiled(program: Program, level: str) -> ModuleType:
         level=level, mode=setting.mode, memory=setting.memory,
     )  # fmt: skip
     try:
-        text = compile_text(program.text, options=options).text
+        text = _text(program, options)
     except GraphError as refused:
         said = "; ".join(f"{d.code} {d.message}" for d in refused.diagnostics)
         if all(_may_be(d.code, d.message) for d in refused.diagnostics):
@@ -42,6 +44,29 @@ def compiled(program: Program, level: str) -> ModuleType:
     if setting.cache is not None and hasattr(module, "CACHE"):
         module.CACHE = setting.cache  # type: ignore[attr-defined]
     return module
+
+
+def _text(program: Program, options: Options) -> str:
+    """The module; where the setting says so, with the blocks in a file of their own."""
+    blocks = []
+    if program.setting.imported:
+        statements = parse(Source("graph", program.text)).statements
+        blocks = [one for one in statements if isinstance(one, Block)]
+    if not blocks:
+        return compile_text(program.text, options=options).text
+    names = [one.name.text for one in blocks]
+    texts = [program.text[one.span.start : one.span.end] for one in blocks]
+    rest = program.text
+    for text in texts:
+        rest = rest.replace(text, "")
+    if program.setting.imported == "as":
+        rest = re.sub(rf"(?<![\w.])({'|'.join(names)})(?!\w)", r"lib.\1", rest)
+        rest = f'import "blocks.graph" as lib\n{rest}'
+    else:
+        rest = f'from "blocks.graph" import {", ".join(names)}\n{rest}'
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "blocks.graph").write_text("\n".join(texts), encoding="utf-8")
+        return compile_source(Source("graph", rest), options, Path(folder)).text
 
 
 def _may_be(code: str, message: str) -> bool:

@@ -47,7 +47,7 @@ class Point:
             return self.inputs[path]
         if path in self.params:
             return self.params[path]
-        return duals.values(self.frame().lookup(path))
+        return duals.values(self.frame().reached(path))
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,8 @@ class Setting:
     threads: int = 1
     style: str = "generic"
     by_option: bool = False
+    imported: str = ""
+    """How blocks of a file of their own are imported: `from` it, or it `as` a name."""
     dims: tuple[tuple[str, int], ...] = ()
     consts: tuple[tuple[str, str], ...] = ()
 
@@ -157,8 +159,8 @@ class Program:
         found |= {f"wrt {'family' if path[-1] == '*' else 'path'}"
                   for clause in self.clauses for path in clause.wrt if "." in path}  # fmt: skip
         plain = Setting()
-        for name in ("dtype", "memory", "cache", "threads", "style", "by_option", "dims", "consts"):
-            if getattr(setting, name) != getattr(plain, name):
+        for name in Setting.__dataclass_fields__:
+            if name != "mode" and getattr(setting, name) != getattr(plain, name):
                 found.add(f"set:{name}" + (f"={setting.style}" if name == "style" else ""))
         return self.features | found
 

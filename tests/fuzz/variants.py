@@ -19,6 +19,8 @@ TAKEN = (
 )  # fmt: skip
 """Names that a module might make, or Python has."""
 EQUATION = re.compile(r"(\w+) = (.*)", re.DOTALL)
+BLOCK = re.compile(r"block (\w+)\(((?:\w+: \[[^\]]*\](?:, )?)*)\) -> (.*)")
+PORT = re.compile(r"(\w+): \[([^\]]*)\]")
 HEAD = re.compile(r"(repeat|scan) (\w+)\[(\w+) in (\d+)(?:\.\.(\d+))?\](?: carry (.*))?")
 
 
@@ -148,6 +150,59 @@ def extracted(program: Program, draw: random.Random) -> Program | None:
     return replace(program.with_statements(statements), blocks=(*program.blocks, block))
 
 
+def opened(program: Program, draw: random.Random) -> Program | None:
+    """A use of a block, and in its place what the block computes."""
+    known = {one.name: one for one in program.typed()}
+    blocks = {}
+    for one in program.blocks:
+        head = BLOCK.fullmatch(one.text)
+        if head and not re.search(r"\b(param|rule|residual)\b|grad\(| as ", "\n".join(one.lines())):
+            blocks[head[1]] = one, PORT.findall(head[2]), PORT.findall(head[3])
+    free = []
+    for place, one in enumerate(program.statements):
+        use = re.fullmatch(r"(\w+(?:, \w+)*) = (\w+)\(([\w, ]+)\)(?: as \w+)?", one.text)
+        if use and use[2] in blocks and all(name in known for name in use[3].split(", ")):
+            free.append((place, use))
+    if not free:
+        return None
+    place, use = draw.choice(free)
+    block, ports, results = blocks[use[2]]
+    targets, given = use[1].split(", "), use[3].split(", ")
+    assert block.body is not None
+    own = {name for value in block.body for name in _defined([value])}
+    new = {name: f"{name}_{targets[0]}" for name in own}
+    new |= dict(zip((name for name, _ in results), targets, strict=True))
+    for (port, axes), name in zip(ports, given, strict=True):
+        new[port] = name
+        for axis, other in zip(axes.split(", "), known[name].shape, strict=bool(axes)):
+            new[axis] = str(other) if str(other).isidentifier() else f"({other})"
+    if any("?" in text for text in new.values()):
+        return None
+    made = [substituted(one, new) for one in block.body]
+    made = [replace(one, defines=()) for one in made]
+    made[-1] = replace(made[-1], defines=program.statements[place].defines)
+    statements = (*program.statements[:place], *made, *program.statements[place + 1 :])
+    return program.with_statements(statements)
+
+
+def rolled(program: Program, draw: random.Random) -> Program | None:
+    """An equation as what the last step of a loop collects, each of them the same."""
+    free = [one for one in _equations(program) if " as " not in one[2] and "[" not in one[2][:1]]
+    free = [one for one in free if program.statements[one[0]].defines[0].type.kind == "float"]
+    if not free:
+        return None
+    place, name, right = draw.choice(free)
+    (value,) = program.statements[place].defines
+    steps = Statement(f"collect rows_{name} = {right}")
+    word = draw.choice(("scan", "repeat"))
+    made = (
+        Statement(f"{word} again_{name}[k_{name} in {draw.choice((1, 2, 3))}]", (), (steps,)),
+        Statement(f"{name} = rows_{name}[-1]", (value,)),
+    )
+    statements = (*program.statements[:place], *made, *program.statements[place + 1 :])
+    return program.with_statements(statements)
+
+
 def unrolled(program: Program, draw: random.Random) -> Program | None:
     """A loop of a number of steps, written out step after step."""
     free = []
@@ -266,7 +321,8 @@ def hidden(program: Program, draw: random.Random) -> Program | None:
 
 VARIANTS: dict[str, Variant] = {
     "renamed": renamed, "reordered": reordered, "inlined": inlined, "extracted": extracted,
-    "unrolled": unrolled, "split": split, "shown": shown, "hidden": hidden,
+    "opened": opened, "rolled": rolled, "unrolled": unrolled, "split": split, "shown": shown,
+    "hidden": hidden,
 }  # fmt: skip
 
 

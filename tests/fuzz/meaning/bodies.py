@@ -117,6 +117,14 @@ class Frame:
             frame.execute(frame.defined[name])
         return frame.values.get(name, frame.uses.get(name))
 
+    def reached(self, path: str) -> Any:
+        """A node of this body, or of an iteration of a loop of it."""
+        first = path.split(".")[0]
+        if first == path:
+            return self.lookup(path)
+        self.execute(self.defined[first])
+        return self.world.found[path]
+
     def define(self, name: str, value: Any) -> None:
         if name in self.values:
             return

@@ -20,19 +20,21 @@ def _several(one: Any, count: int) -> list[int]:
 
 
 def _windows(x: Any, size: list[int], stride: list[int], dilation: list[int]) -> Any:
-    """[batch, channels, *positions, *window], by index."""
+    """[*lead, *positions, *window], by index."""
     rank = len(size)
+    lead = np.ndim(x) - rank
     for axis in range(rank):
-        length = np.shape(x)[2 + axis]
+        length = np.shape(x)[lead + axis]
         count = (length - dilation[axis] * (size[axis] - 1) - 1) // stride[axis] + 1
         start = np.arange(max(count, 0)) * stride[axis]
         place = start[:, None] + np.arange(size[axis])[None, :] * dilation[axis]
-        x = space(x).moveaxis(space(x).take(x, place, axis=2 + axis), 3 + axis, -1)
+        x = space(x).moveaxis(space(x).take(x, place, axis=lead + axis), lead + axis + 1, -1)
     return x
 
 
 def _padded(x: Any, pads: list[int], filled: float = 0.0) -> Any:
-    return pad(x, [0, 0, *pads], "constant", filled) if any(pads) else x
+    lead = [0] * (np.ndim(x) - len(pads))
+    return pad(x, [*lead, *pads], "constant", filled) if any(pads) else x
 
 
 def conv(x: Any, w: Any, stride: Any = 1, pad: Any = 0, dilation: Any = 1, groups: int = 1) -> Any:

@@ -81,9 +81,9 @@ def _block(w: Writer, ports: list[Value]) -> Made | None:
         for _ in range(w.draw.randint(1, 5)):
             some(w)
         if w.chance(0.2):
-            from tests.fuzz.writing.loops import repeat, scan
+            from tests.fuzz.writing.loops import repeat, scan, until
 
-            w.draw.choice((scan, repeat))(w)
+            w.draw.choice((scan, repeat, until))(w)
             w.features.add("loop in block")
         if w.chance(0.25):
             gradient_node(w)

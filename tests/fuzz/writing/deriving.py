@@ -35,6 +35,7 @@ def setting_of(w: Writer, modes: Sequence[str]) -> Setting:
         cache=draw.choice((None, 64, 64, 256)),
         threads=draw.choice((1, 1, 1, 3)),
         by_option=draw.random() < 0.2,
+        imported=draw.choice(("from", "as")) if w.blocks and draw.random() < 0.2 else "",
         style=draw.choice(STYLES),
         memory=memory,
         dims=symbolic if fixed else (),

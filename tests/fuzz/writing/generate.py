@@ -16,7 +16,11 @@ from tests.fuzz.writing.loops import LOOPS
 from tests.fuzz.writing.operations import COMMON, OPERATIONS, operation
 from tests.fuzz.writing.writer import Writer
 
-NEEDED = {"unrolled": ("repeat", "written out"), "split": ("chain", "chain")}
+NEEDED = {
+    "opened": ("block", "block"),
+    "unrolled": ("repeat", "written out"),
+    "split": ("chain", "chain"),
+}
 """What a variant changes."""
 SAID = ("kind:", "mode:", "variant:")
 FEATURES: dict[str, Callable[[Writer], None]] = {**LOOPS, **BLOCKS, **DECLARED}

@@ -95,12 +95,8 @@ def _loop(
                 made = Value(p, Type(shape), 1.5, frozenset({p}))
                 w.put(Statement(f"param {p}: {made.type}", (made,)))
                 if body.depth == 1:
-                    inside = [f"{family}.*"]
-                    if over.split("..")[0].isdigit():
-                        inside += [
-                            f"{family}.{over.split('..')[0]}.{p}",
-                            f"{family}.{over.split('..')[0]}.*",
-                        ]
+                    number = w.draw.choice(_numbers(over))
+                    inside = [f"{family}.*", f"{family}.{number}.{p}", f"{family}.{number}.*"]
                     w.paths += [(path, frozenset()) for path in inside]
                 w.features.add("parameters inside")
         elif word == "scan" and w.chance(0.2) and not body.closed:
@@ -129,6 +125,8 @@ def _loop(
             w.body.statements.append(Statement(f"collect {name} = {one.name}"))
             found.append(Value(name, Type((axis, *one.shape)), one.bound, one.under | {one.name}))
         statements = tuple(body.statements)
+        if body.depth == 1 and word == "repeat" and axis.size > 1:
+            _nodes_inside(w, family, over)
     inside = frozenset(one.name for one in body.values) - frozenset(
         one.name for one in w.body.values
     )
@@ -143,6 +141,21 @@ def _loop(
         ends.append(Value(one.name, one.type, one.bound, (one.under | more) - inside))
     w.put(Statement(head, tuple(ends), statements))
     w.features |= {str(word)} | ({"collect"} if found else set())
+
+
+def _numbers(over: str) -> list[int]:
+    """The iterations of a range."""
+    first, last = over.split("..")
+    return [*range(int(first), int(last) + 1)] or [int(first)]
+
+
+def _nodes_inside(w: Writer, family: str, over: str) -> None:
+    """Nodes of an iteration have paths where it is written out, as where an `if` asks which it is."""
+    if any(one.text.startswith("if k") for one in w.body.statements):
+        names = [v.name for one in w.body.statements for v in one.defines if one.body is None]
+        number = w.draw.choice(_numbers(over))
+        w.paths += [(f"{family}.{number}.{name}", frozenset()) for name in names if name[0] == "n"]
+        w.features.add("node of an iteration")
 
 
 def _reached(

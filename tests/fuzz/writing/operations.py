@@ -33,7 +33,7 @@ from tests.fuzz.writing.selection import (
     take,
     take_along,
 )
-from tests.fuzz.writing.windows import conv1, conv2, conv3
+from tests.fuzz.writing.windows import convolution, pool
 from tests.fuzz.writing.writer import Writer
 
 
@@ -97,9 +97,10 @@ OPERATIONS: dict[str, Write] = {
     "solve": solve,
     "diag": diag,
     "fill_tril": fill_tril,
-    "conv1d": conv1,
-    "conv2d": conv2,
-    "conv3d": conv3,
+    "conv1d": convolution(1),
+    "conv2d": convolution(2),
+    "conv3d": convolution(3),
+    "pool": pool,
     "made_from_sizes": _made,
     "number_of_dim": _number_of_dim,
 }
