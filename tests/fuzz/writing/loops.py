@@ -150,7 +150,7 @@ def _numbers(over: str) -> list[int]:
 
 
 def _nodes_inside(w: Writer, family: str, over: str) -> None:
-    """Nodes of an iteration have paths where it is written out, as where an `if` asks which it is."""
+    """Nodes of an iteration have paths where it is written out, as by an `if` that asks which."""
     if any(one.text.startswith("if k") for one in w.body.statements):
         names = [v.name for one in w.body.statements for v in one.defines if one.body is None]
         number = w.draw.choice(_numbers(over))
