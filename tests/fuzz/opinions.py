@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.meaning import duals
+from tests.fuzz.meaning.reductions import orders
 from tests.fuzz.oracle import Names, Point, Slopes
 
 STEP = 1e-4
@@ -18,8 +19,8 @@ NEAR = 1e-5
 def by_differences(point: Point, s: Slopes, seed: int) -> str:
     """What is wrong along one direction by differences, "" where nothing is, or nothing is sure.
 
-    Two widths must agree, or the function has a kink between; at a kink both sides have a slope of
-    their own, and what lies between is no error.
+    Two widths must agree, or the function has a kink between. At a kink both sides have a slope of
+    their own, and what lies between is no error; nor is one of many where elements change places.
     """
     along = np.random.default_rng(seed).normal(size=s.directions.shape[1])
     step = s.directions @ along
@@ -30,9 +31,14 @@ def by_differences(point: Point, s: Slopes, seed: int) -> str:
         behind = _at(point, s, step * -width, outputs)
         return {name: (ahead[name] - behind[name]) / (2 * width) for name in outputs}
 
-    def bend() -> Names:
-        ahead, here, behind = (_at(point, s, step * w, outputs) for w in (STEP, 0.0, -STEP))
-        return {n: np.abs(ahead[n] - 2 * here[n] + behind[n]) / (2 * STEP) for n in outputs}
+    def kink(name: str) -> Any:
+        """Half the difference of the slopes to both sides."""
+        seen = []
+        for width in (STEP, 0.0, -STEP):
+            with orders() as found:
+                seen.append((_at(point, s, step * width, outputs)[name], found))
+        (ahead, first), (here, _), (behind, last) = seen
+        return np.inf if first != last else np.abs(ahead - 2 * here + behind) / (2 * STEP)
 
     wide, narrow = slope(2 * STEP), slope(STEP)
     for name in outputs:
@@ -42,7 +48,7 @@ def by_differences(point: Point, s: Slopes, seed: int) -> str:
         sure = np.abs(wide[name] - narrow[name]) < NEAR * scale
         sure &= np.isfinite(better) & np.isfinite(found)
         sure &= np.abs(found - better) > 10 * NEAR * scale
-        if np.any(sure) and np.any(sure & (np.abs(found - better) > 2 * bend()[name])):
+        if np.any(sure) and np.any(sure & (np.abs(found - better) > 2 * kink(name))):
             return f"{name}: {found!r} by dual numbers, {better!r} by differences"
     return ""
 

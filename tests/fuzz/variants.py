@@ -157,7 +157,7 @@ def opened(program: Program, draw: random.Random) -> Program | None:
     for one in program.blocks:
         head = BLOCK.fullmatch(one.text)
         if head and not re.search(r"\b(param|rule|residual)\b|grad\(| as ", "\n".join(one.lines())):
-            blocks[head[1]] = one, PORT.findall(head[2]), PORT.findall(head[3])
+            blocks[head[1]] = one, PORT.findall(head[2]), re.findall(r"(\w+): ", head[3])
     free = []
     for place, one in enumerate(program.statements):
         use = re.fullmatch(r"(\w+(?:, \w+)*) = (\w+)\(([\w, ]+)\)(?: as \w+)?", one.text)
@@ -171,7 +171,7 @@ def opened(program: Program, draw: random.Random) -> Program | None:
     assert block.body is not None
     own = {name for value in block.body for name in _defined([value])}
     new = {name: f"{name}_{targets[0]}" for name in own}
-    new |= dict(zip((name for name, _ in results), targets, strict=True))
+    new |= dict(zip(results, targets, strict=True))
     for (port, axes), name in zip(ports, given, strict=True):
         new[port] = name
         for axis, other in zip(axes.split(", "), known[name].shape, strict=bool(axes)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -128,9 +130,26 @@ def truths(name: str) -> Callable[..., Any]:
     return apply
 
 
+_orders: ContextVar[list[Any]] = ContextVar("orders")
+
+
+@contextmanager
+def orders() -> Iterator[list[Any]]:
+    """The orders that are found from here on, one after the other."""
+    token = _orders.set([])
+    try:
+        yield _orders.get()
+    finally:
+        _orders.reset(token)
+
+
 def argsort(x: Any, axis: int = -1) -> Any:
     x = known(x)
-    return np.argsort(x, axis=axis, kind="stable") if not traced(x) else space(x).argsort(x, axis)
+    if traced(x):
+        return space(x).argsort(x, axis)
+    order = np.argsort(x, axis=axis, kind="stable")
+    _orders.get([]).append(order.tolist())
+    return order
 
 
 def sort(x: Any, axis: int = -1) -> Any:
