@@ -255,8 +255,8 @@ def declare_output(context: Context, scope: Scope, statement: tree.Output) -> No
             _declare_output(context, scope, statement, name)
         except (Mistake, Silent) as one:  # the other names are outputs all the same
             wrong.append(one)
-    for one in sorted(wrong, key=lambda one: isinstance(one, Silent)):
-        raise one
+    if wrong:
+        raise min(wrong, key=lambda said: isinstance(said, Silent))
 
 
 def _declare_output(
