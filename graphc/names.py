@@ -49,7 +49,7 @@ def identifier(word: str) -> str:
     return word + "_" if reserved else word
 
 
-class Scope:
+class Identifiers:
     """The identifiers taken so far in one function of the generated module."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
@@ -75,7 +75,7 @@ def _public(name: str) -> str:
 
 def fields(names: Iterable[str]) -> dict[str, str]:
     """Convert names to fields of a NamedTuple, whose own methods and underscores are taken."""
-    scope = Scope({"count", "index"})
+    scope = Identifiers({"count", "index"})
     found: dict[str, str] = {}
     for name in names:
         safe = identifier(name)

@@ -13,12 +13,12 @@ from graphc.elaborate.names.model import Declared, Initialiser, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.loop import BOUND, LOOP, RESULT, STEPS, everywhere, loop_of
-from graphc.ir.loop import arguments as arguments_of
+from graphc.ir.loop import loop_arguments as arguments_of
 
 SIZES = (3, 4, 2, 6, 5, 8, 1, 12)
 
 
-def sizes(model: Model, known: Mapping[str, int] | None = None) -> dict[str, int]:
+def choose_sizes(model: Model, known: Mapping[str, int] | None = None) -> dict[str, int]:
     """Choose a small size for each dim without a value, such that every condition holds.
 
     Different dims get different sizes where the conditions allow; raises ValueError where no
@@ -45,24 +45,27 @@ def _holds(model: Model, dims: Mapping[str, int]) -> bool:
     )
 
 
-def arguments(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) -> dict[str, Any]:
+def random_arguments(
+    model: Model, seed: int = 0, dims: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Draw the keyword arguments of the module's functions: inputs, `params`, unbound dims."""
     rng = np.random.default_rng(seed)
-    chosen = sizes(model) if dims is None else dims
+    chosen = choose_sizes(model) if dims is None else dims
     limits = _limits(model, chosen)
     begin = begin_of(model)
     values: dict[str, Any] = {dim: chosen[dim] for dim in begin.keywords}
     values |= {
-        begin.variables[d.name]: _value(d, rng, chosen, limits.get(d.name, 2)) for d in model.inputs
+        begin.variables[d.name]: _random_input(d, rng, chosen, limits.get(d.name, 2))
+        for d in model.inputs
     }
     if model.params:
         values["params"] = {
-            path: _parameter(d, rng, chosen) for d in model.params for path in d.paths
+            path: _random_parameter(d, rng, chosen) for d in model.params for path in d.paths
         }
     return values
 
 
-def _value(
+def _random_input(
     declared: Declared, rng: np.random.Generator, dims: Mapping[str, int], limit: int
 ) -> Any:
     shape = tuple(axis.evaluate(dims) for axis in declared.shape)
@@ -74,7 +77,7 @@ def _value(
     return rng.normal(size=shape)
 
 
-def _parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int]) -> Any:
+def _random_parameter(declared: Declared, rng: np.random.Generator, dims: Mapping[str, int]) -> Any:
     """Draw values around what the initialiser gives, but nowhere at zero, where kinks are."""
     shape = tuple(axis.evaluate(dims) for axis in declared.shape)
     base = {Initialiser("ones"): 1.0}.get(declared.initialiser or Initialiser("zeros"), 0.0)

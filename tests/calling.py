@@ -17,7 +17,7 @@ from conftest import LEVELS
 from graphc.compile import functions
 from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.sample import arguments, sizes
+from graphc.sample import choose_sizes, random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
 from graphc.targets.numpy.module import text as module_text
@@ -85,8 +85,8 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
 
     Cotangents and tangents are random, of everything that may have one.
     """
-    chosen = dict(sizes(model) if dims is None else dims)
-    shared = arguments(model, seed, chosen)
+    chosen = dict(choose_sizes(model) if dims is None else dims)
+    shared = random_arguments(model, seed, chosen)
     rng = np.random.default_rng(seed + 1)
 
     def drawn(node: Any) -> Any:

@@ -14,7 +14,7 @@ from conftest import module
 from typer.testing import CliRunner, Result
 
 from graphc.check import derivatives
-from graphc.check.derivatives import Checked, Place, check_derivatives
+from graphc.check.derivatives import Checked, Start, check_derivatives
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_source, compile_text, load
 from graphc.source import GraphError, Source
@@ -29,7 +29,7 @@ def checked(
     seed: int = 0,
     **given: Any,
 ) -> Checked:
-    place = Place(seed, given)
+    place = Start(seed, given)
     return check_derivatives(Source("net.graph", text), options, Path(), levels, place)
 
 

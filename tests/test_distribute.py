@@ -21,7 +21,7 @@ from graphc.ir.loop import LOOP, RESULT, body, loop_of
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.levels import FAST
 from graphc.optimise.passes import rewritten
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.targets.numpy.lowering import settle
@@ -65,7 +65,7 @@ def compare(
     plain, fast = (module(text, level, dtype) for level in ("-O0", "-O2"))
     model = result(text, "-O0", dtype).model
     tolerance = TOLERANCE if dtype == "float64" else 1e-5
-    given = arguments(model, seed, dims)
+    given = random_arguments(model, seed, dims)
     outputs, cache = plain.forward(**given)
     found, kept = fast.forward(**given)
     agree(found, outputs, tolerance, "forward")

@@ -28,7 +28,7 @@ from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.build import standard
 from graphc.kinds import ALONE, KINDS
 from graphc.optimise.passes import PASSES
-from graphc.sample import arguments, sizes
+from graphc.sample import choose_sizes, random_arguments
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
 
@@ -132,10 +132,10 @@ def compiled(fence: Fence) -> Compilation:
 
 def keywords(result: Compilation, module: ModuleType) -> dict[str, Any]:
     """Random arguments of the module's functions, by name, with the dims that nothing binds."""
-    chosen = sizes(result.model)
+    chosen = choose_sizes(result.model)
     wanted = inspect.signature(module.forward).parameters
     dims = {name: size for name, size in chosen.items() if name in wanted}
-    return {**arguments(result.model, dims=chosen), **dims}
+    return {**random_arguments(result.model, dims=chosen), **dims}
 
 
 def test_documents_have_programs() -> None:
@@ -235,7 +235,7 @@ def test_readme_usage_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     result = compiled(readme_program())
     module = load(result.text, "readme")
     monkeypatch.setitem(sys.modules, "net", module)
-    given = arguments(result.model)
+    given = random_arguments(result.model)
     usage = [f.text for f in fences(README) if f.info == "python" and "import net" in f.text]
     assert len(usage) == 1
     exec(compile(usage[0], str(README), "exec"), given)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from graphc.compile.stages import compile_file, load
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -50,7 +50,7 @@ def test_gradients_of_every_graph(path: Path) -> None:
     result = compile_file(path)
     assert result.warnings == ()
     module = load(result.text, f"checked_{path.stem}")
-    errors = module.check(**arguments(result.model))
+    errors = module.check(**random_arguments(result.model))
     assert len(errors) >= 2
     assert max(errors.values()) < CLOSE.get(path.stem, 1e-9)
 

@@ -18,7 +18,7 @@ from graphc.compile.stages import Options, compile_file, compile_text, load
 from graphc.ir.use_counts import Rule
 from graphc.optimise import driver, levels
 from graphc.optimise.before_ad import canonical
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 from graphc.targets.numpy import lowering
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -363,7 +363,7 @@ def test_levels_agree(path: Path, dtype: str) -> None:
     for level in ("-O0", "-O2"):
         made = compile_file(path, Options(dtype=dtype, level=level))
         generated = load(made.text, "level")
-        result = generated.forward(**arguments(made.model))
+        result = generated.forward(**random_arguments(made.model))
         if hasattr(generated, "backward"):
             out, cache = result
             seeds = {

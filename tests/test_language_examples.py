@@ -32,7 +32,7 @@ from language_references import (
 )
 
 from graphc.compile.stages import Compilation
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 
 pytestmark = pytest.mark.levels
 
@@ -88,7 +88,7 @@ def products(program: Program) -> ModuleType:
 
 def drawn(program: Program, seed: int = 0) -> tuple[Values, Values]:
     """Random parameters and inputs, in small sizes."""
-    values = arguments(compiled(program).model, seed)
+    values = random_arguments(compiled(program).model, seed)
     return values.pop("params", {}), values
 
 

@@ -12,7 +12,7 @@ from conftest import compiled, module
 from derivative_checks import Names, by_jax, clauses, compare
 from test_loops import CASES, Case
 
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 
 SCANS = [case for case in CASES if "dim T" in case.text]
 REPEATS = [case for case in CASES if "dim T" not in case.text]
@@ -28,7 +28,7 @@ def compare_with(text: str, reference: Any, dims: Mapping[str, int], seed: int =
     more = [f"output energy_ = {energy}"]
     more += [f"derive {one}" for one in clauses(names, "params, inputs", "energy_")]
     made = module("\n".join([text.strip(), *more]))
-    given = arguments(model, seed, dims)
+    given = random_arguments(model, seed, dims)
     whole = {k: v for k, v in given.items() if k != "params"}
     floats = {k: v for k, v in whole.items() if np.asarray(v).dtype.kind == "f"}
     params = given.get("params", {})

@@ -16,7 +16,7 @@ import pytest
 from conftest import compiled, module
 
 from graphc.compile.stages import Options, compile_text, load
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 
 pytestmark = pytest.mark.levels
 
@@ -42,7 +42,7 @@ def compare(
     model = compiled(text).model
     outputs = [d.name for d in model.outputs if d.type.dtype == "float"]
     made = module(f"{text}\nderive vjp {', '.join(outputs)} wrt params, inputs as pulled")
-    given = arguments(model, 0, dims)
+    given = random_arguments(model, 0, dims)
     params = given.get("params", {})
     inputs = {name: value for name, value in given.items() if name != "params"}
     moving = {name: value for name, value in inputs.items() if np.asarray(value).dtype.kind == "f"}
@@ -443,7 +443,7 @@ def test_numerical_check(case: Case) -> None:
     text = case.text.strip()
     model = compiled(text).model
     dims = {**dict(case.dims), "T": 4} if "dim T" in text else {}
-    errors = module(text).check(**arguments(model, 3, dims))
+    errors = module(text).check(**random_arguments(model, 3, dims))
     assert all(error < 1e-6 for error in errors.values() if not np.isnan(error))
 
 
@@ -605,7 +605,7 @@ def test_one_layer_of_a_family(layer: int) -> None:
         "grad loss wrt params as every",
     )
     made = module(base, derive=clauses)
-    given = arguments(compiled(base).model)
+    given = random_arguments(compiled(base).model)
     one, family, everything = (f(**given) for f in (made.one, made.family, made.every))
     assert list(one) == [f"layer.{layer}.W", "x", "layer.1.b"]
     assert set(family) == {path for path in everything if path.startswith("layer.")}
@@ -625,7 +625,7 @@ derive grad whole wrt layer.3.W, layer.1.b, layer.2.W as g
 derive grad loss wrt params as plain"""
     )
     made = module(text)
-    given = arguments(compiled(text).model)
+    given = random_arguments(compiled(text).model)
     found, plain = made.g(**given), made.plain(**given)
     agree(found["layer.3.W"], plain["layer.3.W"] + 2 * given["params"]["layer.3.W"])
     agree(found["layer.1.b"], plain["layer.1.b"] + 1)
@@ -866,7 +866,7 @@ input x: [B]
 param w: [B] ~ ones
 output loss = sum(step(w * x))"""
     made = module(text)
-    given = arguments(compiled(text).model, 0, {"B": 4})
+    given = random_arguments(compiled(text).model, 0, {"B": 4})
     x, w = given["x"], given["params"]["w"]
     out, cache = made.forward(**given)
     assert out.loss == np.sum(w * x > 0)

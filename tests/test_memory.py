@@ -26,7 +26,7 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import reshape, transpose
 from graphc.optimise.memory.budget import amount, budget
 from graphc.optimise.memory.estimate import Sizes, bytes_of, liveness
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 from graphc.source import GraphError
 
 _numbers = count()
@@ -148,7 +148,7 @@ def test_the_measured_peak_is_the_planned_one(net: str, memory: str) -> None:
     """Within 10 %, and the bits of the module without a bound."""
     text = NETS[net] + GRADIENTS
     free = compile_text(text)
-    given = arguments(free.model)
+    given = random_arguments(free.model)
     whole = load(free.text, f"free_{net}")
     result, module = bounded(text, memory)
     planned = peaks(result)
@@ -199,7 +199,7 @@ def test_what_the_fast_module_is_granted_it_keeps(
         result, module = bounded(FAST[net], enough, "-O2")
         assert limit < peaks(result)["g"]
         limit = budget(enough).bytes or 0
-    given = arguments(result.model)
+    given = random_arguments(result.model)
     assert peaks(result)["g"] <= limit
     assert peaks(result)["g"] == module.GRAPH["bytes"]["peak"]["g"]
 
@@ -314,7 +314,7 @@ def test_loops_in_segments_give_the_same(name: str, level: str) -> None:
     text += "\nderive hvp loss wrt params as curved"
     free = compile_text(text, options=Options(level=level))
     whole = load(free.text, f"loops_{next(_numbers)}")
-    given = arguments(free.model)
+    given = random_arguments(free.model)
     result, module = bounded(text, str(least(text, level)), level)
     assert any(one.planned < one.unplanned for one in result.planned) or name == "until"
     moved = {"tangents": given["params"]}
@@ -349,7 +349,7 @@ def test_a_long_sum_of_gradients_is_added_as_it_comes() -> None:
     result, module = bounded(text, "20%")
     (one,) = [one for one in result.planned if one.name == "g"]
     assert one.planned < 0.2 * one.unplanned
-    given = arguments(result.model)
+    given = random_arguments(result.model)
     assert same(module.g(**given), load(compile_text(text).text, "sums").g(**given))
 
 

@@ -148,7 +148,7 @@ def results(made: Compilation) -> list[Any]:
 def _results(module: ModuleType, made: Compilation) -> Iterator[Any]:
     if hasattr(module, "CACHE"):
         module.CACHE = 200  # type: ignore[attr-defined]
-    given = sample.arguments(made.model, seed=5)
+    given = sample.random_arguments(made.model, seed=5)
     values, kept = module.forward(**given)
     yield values
     ones = {name: np.ones(np.shape(one)) for name, one in values._asdict().items()}

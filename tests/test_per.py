@@ -14,7 +14,7 @@ from conftest import compiled, module
 from derivative_checks import close
 
 from graphc.elaborate.statements.derive import WITH_PER
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 from graphc.source import GraphError
 
 pytestmark = pytest.mark.levels
@@ -177,7 +177,7 @@ def test_gradients_of_each_example(net: Net, fixed: tuple[tuple[str, int], ...])
     wrt = ", ".join(["params", *floats])
     text = text_of(net, f"value_and_grad loss wrt {wrt} per B as each\nderive grad loss wrt {wrt}")
     made = module(text, dims=fixed)
-    given = arguments(compiled(text, dims=fixed).model, 0, {"B": 4, **net.dims})
+    given = random_arguments(compiled(text, dims=fixed).model, 0, {"B": 4, **net.dims})
     inputs = {name: value for name, value in given.items() if name != "params"}
     losses, by_params, by_inputs = per_example(net, given["params"], inputs)
     value, found = made.each(**given)

@@ -14,7 +14,7 @@ from graphc.compile.clauses import derivatives
 from graphc.compile.stages import Options, compile_text, load
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import building
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 
@@ -85,7 +85,7 @@ def _text(loss: Loss) -> str:
 
 def _agree(loss: Loss, made: Any) -> None:
     """What each example contributes is the derivative of a loss of that example alone."""
-    given = arguments(compiled(_text(loss)).model, 0, {"B": COUNT, **dict(loss.dims)})
+    given = random_arguments(compiled(_text(loss)).model, 0, {"B": COUNT, **dict(loss.dims)})
     rng = np.random.default_rng(1)
     params = {path: rng.normal(size=p.shape) for path, p in given.pop("params", {}).items()}
     whole = {**({"params": params} if params else {}), **given}

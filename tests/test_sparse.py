@@ -9,7 +9,7 @@ import pytest
 from conftest import compiled, module
 
 from graphc.compile.stages import Options, compile_text, load
-from graphc.sample import arguments
+from graphc.sample import random_arguments
 
 pytestmark = pytest.mark.levels
 
@@ -63,7 +63,7 @@ GRAPHS = [
 
 def _given(text: str) -> dict[str, Any]:
     """Arguments at which no parameter is zero."""
-    given = arguments(compiled(text).model, 1, {})
+    given = random_arguments(compiled(text).model, 1, {})
     rng = np.random.default_rng(2)
     if "params" in given:
         given["params"] = {path: rng.normal(size=p.shape) for path, p in given["params"].items()}

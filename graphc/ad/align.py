@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, topological
-from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, arguments, loop_of, rule_of
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, loop_arguments, loop_of, rule_of
 
 Axes = tuple[int | None, ...]
 """For each axis of a source the axis of the node that it has become; None where it is mixed."""
@@ -90,7 +90,7 @@ def _agree(found: Iterable[Axes]) -> Axes:
 def _ends(node: Node, found: Mapping[Node, Axes]) -> list[Axes | None]:
     """Align a loop's results: the alignment of carried values holds in every step."""
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     fixed = {n: found[n] for n in outer if n in found}
     for element, source in zip(loop.elements, sources, strict=True):
         if source in found:

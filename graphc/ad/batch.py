@@ -13,10 +13,10 @@ from graphc.ir.loop import (
     RULED,
     STEPS,
     Element,
-    arguments,
     body,
     bound,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     result,
@@ -119,7 +119,7 @@ def _batch_loop(
 ) -> Node:
     """Build the loop that takes the steps of all positions at once."""
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     if among is None:
         moving, reached = _moving(node, new, leading)
     else:
@@ -194,7 +194,7 @@ def _moving(
     A carried value that comes to depend in some step does from the start.
     """
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     moving = {c for c, initial in zip(loop.carried, initials, strict=True) if initial in known}
     moving |= {e.node for e, of in zip(loop.elements, sources, strict=True) if of in known}
     start = {n for n in outer if n in known}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from graphc.ir.dims import Dim, total
+from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import LOOP, body, loop_of
 from graphc.ir.sizes import estimate
@@ -35,7 +35,7 @@ class Cost:
         return estimate(work, {name: known.get(name, TYPICAL) for name in work.symbols})
 
 
-def cost(graph: Graph) -> Cost:
+def cost_of(graph: Graph) -> Cost:
     """Sum the cost of a graph's nodes; what only changes how memory is seen is free."""
     return _total(graph.nodes)
 
@@ -52,4 +52,4 @@ def _total(nodes: Iterable[Node]) -> Cost:
         elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
             adds.append(node.op.flops(node))
             written.append(node.type.size)
-    return Cost(total(adds), total(written))
+    return Cost(sum_dims(adds), sum_dims(written))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Node
-from graphc.ir.loop import Element, arguments, bound, limit, loop_of, make_loop, result
+from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ops.shape.shaping import filled
 
 Pushforward = Callable[..., dict[Node, Node]]
@@ -24,7 +24,7 @@ def push_loop(
     own work. The loop that does both takes the place of the loop itself (`merge_loops`).
     """
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
 
     def tangent_of(n: Node) -> Node:
         if n not in moving:

@@ -11,9 +11,9 @@ from graphc.ir.graph import Node, stamped, with_args
 from graphc.ir.loop import (
     LOOP,
     RULED,
-    arguments,
     attach_rule,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     rule_of,
@@ -102,7 +102,7 @@ def _parts(node: Node) -> tuple[Node, ...]:
     """Return the nodes that make up a node: of a loop its body, of a ruled node its rules, too."""
     if node.op is LOOP:
         loop = loop_of(node)
-        return (*node.args[: len(node.args) - len(arguments(node)[2])], *loop.roots)
+        return (*node.args[: len(node.args) - len(loop_arguments(node)[2])], *loop.roots)
     if node.op is RULED:
         rule = rule_of(node)
         return (*node.args[: 1 + len(rule.places)], *rule.stated)

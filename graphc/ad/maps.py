@@ -14,10 +14,10 @@ from graphc.ir.loop import (
     RESULT,
     RULED,
     Loop,
-    arguments,
     body,
     everywhere,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     mentions,
@@ -63,7 +63,7 @@ def _vectorise(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) 
 def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
     """Return the loop of a node on new arguments, with the maps in its body vectorised."""
     loop = loop_of(node)
-    _, _, outer = arguments(node)
+    _, _, outer = loop_arguments(node)
     inside = {n: n for n in loop.bound} | {n: new[n] for n in outer}
     moved = _vectorise(loop.roots, inside, count)
     return replace(
@@ -76,7 +76,7 @@ def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
 
 
 def _rebuild_loop(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     steps = limit(node)
     limits = None if steps is None else new[steps]
     return make_loop(loop, [new[n] for n in initials], [new[n] for n in sources], limits)
@@ -92,7 +92,7 @@ def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> lis
         return None
     if any(below.op is RULED for below in everywhere(loop.collected)):
         return None
-    _, sources, _ = arguments(node)
+    _, sources, _ = loop_arguments(node)
     leading = {
         element.node: first(new[source], element.axis)
         for element, source in zip(loop.elements, sources, strict=True)

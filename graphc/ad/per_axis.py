@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, arguments_first, as_node, dag, topological
-from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, arguments, bound, loop_of
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
 from graphc.ir.types import Mismatch, product, same
 from graphc.ops.define.batching import first
 from graphc.ops.define.families import normal_axes
@@ -48,7 +48,7 @@ class Apart:
 
 
 @dataclass(slots=True)
-class Trace:
+class AxisTrace:
     """What is known of a graph's nodes: who is apart, who moves, and who is a sum of positions.
 
     `moving` are the nodes whose contributions are asked for; others are data. `contributions` has
@@ -82,7 +82,7 @@ def mixing_error(node: Node, per: Dim) -> Mismatch:
     )
 
 
-def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -> None:
+def follow_axis(found: AxisTrace, results: Iterable[Node], given: Collection[Node] = ()) -> None:
     """Follow the axis through everything that the results reach."""
     for node in topological(results, set(given)):
         if node in found.apart or node in found.summed or node in given:
@@ -101,7 +101,7 @@ def trace(found: Trace, results: Iterable[Node], given: Collection[Node] = ()) -
             _trace_node(found, node)
 
 
-def _copy(found: Trace, old: Node, new: Node) -> None:
+def _copy(found: AxisTrace, old: Node, new: Node) -> None:
     if old in found.apart:
         found.apart[new] = found.apart[old]
     for group in (found.moving, found.summed):
@@ -109,7 +109,7 @@ def _copy(found: Trace, old: Node, new: Node) -> None:
             group.add(new)
 
 
-def _trace_node(found: Trace, node: Node) -> None:
+def _trace_node(found: AxisTrace, node: Node) -> None:
     moving = [arg for arg in node.args if arg in found.moving]
     if node.type.dtype != "float" or node in found.moving:
         moving = []
@@ -152,7 +152,7 @@ def _trace_node(found: Trace, node: Node) -> None:
     found.summed.add(node)
 
 
-def _share(found: Trace, node: Node) -> Node:
+def _share(found: AxisTrace, node: Node) -> Node:
     """Add the contributions of terms; one of no position is shared equally among all."""
     rows = []
     for arg in node.args:
@@ -167,7 +167,7 @@ def _share(found: Trace, node: Node) -> Node:
     return node.op.batch(node, tuple(rows), (True,) * len(rows), found.per)
 
 
-def _mixer(found: Trace, node: Node) -> Node:
+def _mixer(found: AxisTrace, node: Node) -> Node:
     """Find what put the positions together: the node, or what it reads if it has the axis."""
     while found.per in node.shape:
         before = [arg for arg in node.args if arg in found.summed and arg in found.moving]
@@ -224,10 +224,10 @@ def _quotient(size: Dim, by: Dim) -> Dim | None:
 # ---- loops --------------------------------------------------------------------------------------
 
 
-def _trace_loop(found: Trace, node: Node) -> None:
+def _trace_loop(found: AxisTrace, node: Node) -> None:
     """Trace a loop's body: what is known of a carried value holds from first to last step."""
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     for element, source in zip(loop.elements, sources, strict=True):
         if source in found.apart:
             place = found.apart[source]
@@ -250,7 +250,7 @@ def _trace_loop(found: Trace, node: Node) -> None:
             found.contributions.pop(n, None)
             found.moving.discard(n)
             found.summed.discard(n)
-        trace(found, loop.results, given={*outer, *loop.bound})
+        follow_axis(found, loop.results, given={*outer, *loop.bound})
         for carried, following in zip(loop.carried, loop.nexts, strict=True):
             places = {found.apart[n] for n in (carried, following) if n in found.apart}
             if len(places) > 1:
@@ -273,11 +273,11 @@ def _is_zero(node: Node) -> bool:
     return isinstance(value, int | float) and value == 0
 
 
-def _state_of(found: Trace, loop: Loop) -> list[tuple[object, ...]]:
+def _state_of(found: AxisTrace, loop: Loop) -> list[tuple[object, ...]]:
     return [(found.apart.get(c), c in found.moving, c in found.summed) for c in loop.carried]
 
 
-def _trace_end(found: Trace, node: Node) -> None:
+def _trace_end(found: AxisTrace, node: Node) -> None:
     loop = loop_of(node.args[0])
     number = node.attrs["number"]
     if number == STEPS:
@@ -328,7 +328,7 @@ def _spread(x: Node, place: Apart, per: Dim) -> Node:
     return reshape(broadcast_to(rows, shape=(per, *parted)), shape=(per, *shape))
 
 
-def _apply_apart(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
+def _apply_apart(found: AxisTrace, node: Node, axes: Mapping[int, Apart]) -> Node:
     """Apply a node's operation to each position alone; `axes` are where its arguments have them."""
     slices = [
         _slices(arg, axes[slot], found.per) if slot in axes else arg
@@ -346,7 +346,7 @@ def _apply_apart(found: Trace, node: Node, axes: Mapping[int, Apart]) -> Node:
     )
 
 
-def _sum_apart(found: Trace, node: Node) -> Node:
+def _sum_apart(found: AxisTrace, node: Node) -> Node:
     x = node.args[0]
     place = found.apart[x]
     rest = [a for a in normal_axes(node.attrs["axis"], x.rank, "sum") if a != place.axis]
@@ -360,12 +360,12 @@ def _sum_apart(found: Trace, node: Node) -> Node:
     return reshape(total, shape=(found.per, *node.shape))
 
 
-def _mean_apart(found: Trace, node: Node) -> Node:
+def _mean_apart(found: AxisTrace, node: Node) -> Node:
     x, axis = node.args[0], node.attrs["axis"]
     return _sum_apart(found, node) / count(x, axis)
 
 
-def _product_apart(found: Trace, node: Node) -> Node:
+def _product_apart(found: AxisTrace, node: Node) -> Node:
     """Multiply matrices summed over the axis: of both factors the same positions."""
     x, y = node.args
     inner = {0: x.rank - 1, 1: max(y.rank - 2, 0)}
@@ -379,7 +379,7 @@ def _product_apart(found: Trace, node: Node) -> Node:
     return _apply_apart(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
 
 
-def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
+def _outer_products(found: AxisTrace, node: Node, factors: Sequence[Node]) -> Node:
     """Multiply matrices and vectors by position: rows by columns."""
     x, y = factors
     if x.rank == y.rank == 2:
@@ -391,14 +391,14 @@ def _outer_products(found: Trace, node: Node, factors: Sequence[Node]) -> Node:
     return reshape(x * y, shape=(found.per, *node.shape))
 
 
-def _scatter_apart(found: Trace, node: Node) -> Node:
+def _scatter_apart(found: AxisTrace, node: Node) -> Node:
     """Add rows up by index: of the rows and their indices the same positions."""
     rows, _ = node.args
     place, axis = found.apart[rows], node.attrs["axis"]
     return _apply_apart(found, node, {0: place, 1: place.at(place.axis - axis)})
 
 
-_SUMS: dict[Op, Callable[[Trace, Node], Node]] = {
+_SUMS: dict[Op, Callable[[AxisTrace, Node], Node]] = {
     sum_: _sum_apart,
     mean: _mean_apart,
     matmul: _product_apart,

@@ -9,7 +9,7 @@ import networkx as nx
 from graphc.ad.custom import pull_rule
 from graphc.ad.holding import release_holds
 from graphc.ad.reverse_loops import pull_loop
-from graphc.ad.stable_forms import stabilise
+from graphc.ad.stable_forms import use_stable_forms
 from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED
 from graphc.ir.rebuild import map_adjoints
@@ -113,7 +113,7 @@ def gradient_node(y: Node, x: Node) -> Node:
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
     whole = family_of(x)
     graph = dag([y])
-    y = stabilise(y, whole, graph.nodes - float_descendants(graph, [whole]))
+    y = use_stable_forms(y, whole, graph.nodes - float_descendants(graph, [whole]))
     adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")

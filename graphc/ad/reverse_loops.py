@@ -13,10 +13,10 @@ from graphc.ir.loop import (
     STEPS,
     Element,
     Loop,
-    arguments,
     bound,
     changing,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     result,
@@ -42,7 +42,7 @@ def pull_loop(
     collected values takes the place of the loop itself (`merge_loops`).
     """
     loop = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     floats = [i for i, carried in enumerate(loop.carried) if carried.type.dtype == "float"]
     adjoint_of = {
         i: bound(f"d_{loop.carried[i].attrs['name']}", loop.carried[i].type) for i in floats

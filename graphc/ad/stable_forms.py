@@ -217,7 +217,7 @@ def is_naive(roots: Sequence[Node]) -> bool:
     return any(recognise(node) is not None for node in everywhere(roots))
 
 
-def stabilise(y: Node, x: Node, still: Iterable[Node]) -> Node:
+def use_stable_forms(y: Node, x: Node, still: Iterable[Node]) -> Node:
     """Replace naive forms by stable ones in y where it depends on x; `still` nodes stay.
 
     What has a name is kept: the result may be differentiated by it, and has to read it then.

@@ -15,7 +15,7 @@ from graphc.check.domain import FAILURES, PARAMETER, PERFECT, find_point
 from graphc.compile.functions import begin_of
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
-from graphc.sample import arguments, sizes
+from graphc.sample import choose_sizes, random_arguments
 from graphc.source import Diagnostic, GraphError, Source, Span, error
 from graphc.targets.numpy.functions.check import tolerance
 
@@ -61,7 +61,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Start:
     """Where to check: the seed of what is drawn, and the values that are given by name."""
 
     seed: int = 0
@@ -69,7 +69,7 @@ class Place:
 
 
 def check_derivatives(
-    source: Source, options: Options, folder: Path, levels: Sequence[str], place: Place
+    source: Source, options: Options, folder: Path, levels: Sequence[str], place: Start
 ) -> Checked:
     """Compare every derivative of what `compile` writes at these levels; raises GraphError."""
     at_level = [replace(options, level=level) for level in levels]
@@ -116,10 +116,12 @@ def _compare(
 # ---- the point ---------------------------------------------------------------------------------
 
 
-def _point(model: Model, traced: ModuleType, place: Place) -> tuple[dict[str, Any], bool]:
+def _point(model: Model, traced: ModuleType, place: Start) -> tuple[dict[str, Any], bool]:
     """Find arguments at which to compare; returns also whether all is finite there."""
     given = _by_variable(model, place.given or {})
-    drawn = arguments(model, place.seed, sizes(model, _dims_of(model, place.given or {})))
+    drawn = random_arguments(
+        model, place.seed, choose_sizes(model, _dims_of(model, place.given or {}))
+    )
     for name, value in given.items():
         if name.startswith(PARAMETER):
             drawn["params"][name.removeprefix(PARAMETER)] = value
@@ -132,7 +134,7 @@ def _point(model: Model, traced: ModuleType, place: Place) -> tuple[dict[str, An
 def _by_variable(model: Model, given: Mapping[str, Any]) -> dict[str, Any]:
     """Rename what is given as the arguments of functions; raises GraphError."""
     begin = begin_of(model)
-    paths = arguments(model).get("params", ())
+    paths = random_arguments(model).get("params", ())
     known = {d.name: begin.variables[d.name] for d in model.inputs}
     known |= {path: PARAMETER + path for path in paths}
     known |= {info.name: info.variable for info in model.dims if info.variable in begin.keywords}

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from graphc.cli.options import cite, reason
+from graphc.cli.options import cite, reason_of
 from graphc.source import GraphError, error
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -27,7 +27,7 @@ def arrays_of(path: str) -> Arrays:
         with np.load(path, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except OSError as why:
-        said = reason(why)
+        said = reason_of(why)
     except MemoryError:
         said = "its arrays do not fit into memory"
     except _Untrue as untrue:

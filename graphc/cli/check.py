@@ -19,20 +19,20 @@ from graphc.cli.options import (
     MEMORY,
     MODE,
     TRACE,
-    dims,
-    float_dtype,
-    folder,
-    memory,
-    one_level,
-    one_mode,
-    pairs,
+    check_dtype,
+    check_memory,
+    check_mode,
+    folder_of,
+    level_of,
+    parse_dims,
+    parse_pairs,
+    print_diagnostics,
     read_bytes,
-    show,
 )
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:
-    from graphc.check.derivatives import Checked, Compared, Place
+    from graphc.check.derivatives import Checked, Compared, Start
     from graphc.compile.stages import Options
 
 
@@ -67,7 +67,7 @@ def check(
     trace: bool = TRACE,
 ) -> None:
     """Check FILEs without writing anything; with --grad the very modules that compile writes."""
-    from graphc.check.derivatives import LEVELS, Place
+    from graphc.check.derivatives import LEVELS, Start
     from graphc.compile.stages import Options
 
     if format not in ("text", "json"):
@@ -78,16 +78,16 @@ def check(
         hint = "--at" if at else "--seed"
         raise typer.BadParameter("it says where to compare: add --grad", param_hint=hint)
     options = Options(
-        dims(dim),
-        pairs(const, "--const"),
-        float_dtype(dtype),
+        parse_dims(dim),
+        parse_pairs(const, "--const"),
+        check_dtype(dtype),
         derive,
-        mode=one_mode(mode),
-        memory=memory(within),
+        mode=check_mode(mode),
+        memory=check_memory(within),
         trace=trace,
     )
     levels = LEVELS if level == "all" else (_level(level),)
-    place = Place(seed or 0) if grad else None
+    place = Start(seed or 0) if grad else None
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
@@ -96,7 +96,7 @@ def check(
         if format == "text":
             if found and diagnostics:
                 typer.echo("", err=True)
-            show(diagnostics)
+            print_diagnostics(diagnostics)
             if not failed:
                 typer.echo(f"{file}: ok")
             for line in _lines(checked):
@@ -112,11 +112,11 @@ def check(
 def _level(given: str) -> str:
     if given not in ("0", "2"):
         raise typer.BadParameter(f"`{given}` is not 0, 2 or all", param_hint="-O")
-    return one_level(int(given))
+    return level_of(int(given))
 
 
 def _check_file(
-    file: str, options: Options, levels: Sequence[str], place: Place | None, at: str
+    file: str, options: Options, levels: Sequence[str], place: Start | None, at: str
 ) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
     """Check a file: what was compared, what there is to say, and whether anything is wrong."""
     from graphc.check.derivatives import check_derivatives
@@ -127,12 +127,12 @@ def _check_file(
         source = read_source(*read_bytes(file))
         if place is None:
             results = [
-                compile_source(source, replace(options, level=level), folder(file))
+                compile_source(source, replace(options, level=level), folder_of(file))
                 for level in levels
             ]
             return None, (*results[0].warnings, *results[0].model.notes), False
         place = replace(place, given=arrays_of(at) if at else None)
-        checked = check_derivatives(source, options, folder(file), levels, place)
+        checked = check_derivatives(source, options, folder_of(file), levels, place)
     except GraphError as error:
         return None, error.diagnostics, True
     first = checked.results[0]

@@ -13,12 +13,12 @@ from graphc.cli.options import (
     DERIVE,
     DIM,
     DTYPE,
-    dims,
-    float_dtype,
-    folder,
-    pairs,
+    check_dtype,
+    folder_of,
+    parse_dims,
+    parse_pairs,
+    print_diagnostics,
     read_bytes,
-    show,
 )
 from graphc.source import GraphError
 
@@ -41,12 +41,12 @@ def cost(
 
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(dims(dim), pairs(const, "--const"), float_dtype(dtype), derive)
+    options = Options(parse_dims(dim), parse_pairs(const, "--const"), check_dtype(dtype), derive)
     try:
-        compilation = Compilation(read_source(*read_bytes(file)), options, folder(file))
+        compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         priced = price(compilation)
     except GraphError as wrong:
-        show(wrong.diagnostics)
+        print_diagnostics(wrong.diagnostics)
         raise typer.Exit(1) from None
     rows = [row for one in priced for row in _rows(one, FLOAT_BYTES[options.dtype])]
     crossings = {one.name: found for one in priced if (found := crossovers(one.costs))}

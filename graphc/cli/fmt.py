@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from graphc.cli.options import STANDARD, fail, read_bytes, show
+from graphc.cli.options import STANDARD, fail, print_diagnostics, read_bytes
 from graphc.cli.write import replace
 from graphc.source import GraphError
 
@@ -32,7 +32,7 @@ def fmt(
             name, data = read_bytes(file)
             written = format_source(read_source(name, data))
         except GraphError as error:
-            show(error.diagnostics)
+            print_diagnostics(error.diagnostics)
             wrong = True
             continue
         changed = written.encode() != data

@@ -62,7 +62,7 @@ def read_bytes(path: str) -> tuple[str, bytes]:
             return "<stdin>", read_standard_input()
         return path, read(Path(path))
     except (OSError, ValueError) as why:
-        message = f"cannot read {cite(path)}: {reason(why)}"
+        message = f"cannot read {cite(path)}: {reason_of(why)}"
         raise GraphError([error("E001", message, None)]) from None
 
 
@@ -72,23 +72,23 @@ def cite(path: str | Path) -> str:
     return plain if len(plain) <= 200 else plain[:199] + "…"
 
 
-def reason(why: OSError | ValueError) -> str:
+def reason_of(why: OSError | ValueError) -> str:
     return str(getattr(why, "strerror", None) or why)
 
 
-def float_dtype(given: str) -> str:
+def check_dtype(given: str) -> str:
     if given not in ("float64", "float32"):
         raise typer.BadParameter(f"`{given}` is not float64 or float32", param_hint="--dtype")
     return given
 
 
-def one_mode(given: str) -> str:
+def check_mode(given: str) -> str:
     if given not in ("", *MODES):
         raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
     return given
 
 
-def memory(given: str) -> str:
+def check_memory(given: str) -> str:
     from graphc.optimise.memory.budget import budget
 
     if given:
@@ -99,7 +99,7 @@ def memory(given: str) -> str:
     return given
 
 
-def one_level(given: int) -> str:
+def level_of(given: int) -> str:
     if given not in (0, 2):
         raise typer.BadParameter(
             f"there is no level {given}; 0 is the readable one, 2 the fast one", param_hint="-O"
@@ -107,12 +107,12 @@ def one_level(given: int) -> str:
     return f"-O{given}"
 
 
-def folder(path: str) -> Path:
+def folder_of(path: str) -> Path:
     """Return the folder for imports of a file: its own; for standard input the working one."""
     return Path() if path == STANDARD else Path(path).parent
 
 
-def pairs(given: Sequence[str], option: str) -> dict[str, str]:
+def parse_pairs(given: Sequence[str], option: str) -> dict[str, str]:
     """Parse `NAME=VALUE` options; wrong usage where one is not of that form."""
     parsed = {}
     for one in given:
@@ -123,9 +123,9 @@ def pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return parsed
 
 
-def dims(given: Sequence[str]) -> dict[str, int]:
+def parse_dims(given: Sequence[str]) -> dict[str, int]:
     found = {}
-    for name, value in pairs(given, "--dim").items():
+    for name, value in parse_pairs(given, "--dim").items():
         if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
             raise typer.BadParameter(f"`{value}` is not a positive integer", param_hint="--dim")
         found[name] = int(value)
@@ -138,7 +138,7 @@ def fail(message: str, code: int = 1) -> typer.Exit:
     return typer.Exit(code)
 
 
-def show(diagnostics: Iterable[Diagnostic]) -> None:
+def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics to standard error, with colour on a terminal."""
     for number, diagnostic in enumerate(diagnostics):
         head, *rest = str(diagnostic).split("\n")

@@ -16,14 +16,14 @@ from graphc.cli.options import (
     DTYPE,
     LEVEL,
     MODE,
-    dims,
-    float_dtype,
-    folder,
-    one_level,
-    one_mode,
-    pairs,
+    check_dtype,
+    check_mode,
+    folder_of,
+    level_of,
+    parse_dims,
+    parse_pairs,
+    print_diagnostics,
     read_bytes,
-    show,
 )
 from graphc.ir.loop import loop_of
 from graphc.source import GraphError
@@ -66,24 +66,24 @@ def show_(
     if format not in ("text", "json"):
         raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
     options = Options(
-        dims(dim),
-        pairs(const, "--const"),
-        float_dtype(dtype),
+        parse_dims(dim),
+        parse_pairs(const, "--const"),
+        check_dtype(dtype),
         derive,
-        level=one_level(level),
-        mode=one_mode(mode),
+        level=level_of(level),
+        mode=check_mode(mode),
     )
     try:
-        compilation = Compilation(read_source(*read_bytes(file)), options, folder(file))
+        compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         if after:
             show_after(compilation, after, function, format)
             return
         compiled = compilation.programs
         with compilation.open():
-            functions = [describe(compiled, one) for one in _select(compiled, function)]
+            functions = [function_record(compiled, one) for one in _select(compiled, function)]
             graph = _graph(compiled)
     except GraphError as wrong:
-        show(wrong.diagnostics)
+        print_diagnostics(wrong.diagnostics)
         raise typer.Exit(1) from None
     if format == "json":
         told = {"graph": graph, "functions": functions}
@@ -122,7 +122,7 @@ def _select(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
 # ---- what is told -------------------------------------------------------------------------------
 
 
-def describe(compiled: Compiled, one: Derived) -> dict[str, Any]:
+def function_record(compiled: Compiled, one: Derived) -> dict[str, Any]:
     """Describe a function as a record: statements, buffers, totals."""
     from graphc.ir.types import FLOAT_BYTES, Type
     from graphc.plan.buffers.report import live
@@ -133,14 +133,14 @@ def describe(compiled: Compiled, one: Derived) -> dict[str, Any]:
     return {
         "function": one.program.name,
         "mode": one.mode,
-        "multiply_adds": amount(one.flops),
-        "peak": amount(found.peak),
+        "multiply_adds": number_or_text(one.flops),
+        "peak": number_or_text(found.peak),
         "statements": [_statement(row, one) for row in found.rows],
         "buffers": [
             {
                 "name": scratch.name,
                 "type": str(Type(scratch.dtype, scratch.shape)),
-                "bytes": amount(size),
+                "bytes": number_or_text(size),
                 "view_of": scratch.base,
             }
             for scratch, size in found.scratch
@@ -163,12 +163,12 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
         written = _expression(step.node, row.program.variables)
         told |= {"operation": step.node.op.name, "written": written, "type": str(step.node.type)}
     return told | {
-        "bytes": amount(row.bytes),
+        "bytes": number_or_text(row.bytes),
         "buffer": row.out,
-        "multiply_adds": amount(row.multiply_adds),
+        "multiply_adds": number_or_text(row.multiply_adds),
         "frees": list(row.frees),
-        "during": amount(row.during),
-        "live": amount(row.live),
+        "during": number_or_text(row.during),
+        "live": number_or_text(row.live),
     }
 
 
@@ -183,7 +183,7 @@ def _expression(node: Node, variables: Mapping[Node, str]) -> str:
     return line.removeprefix("_ = ").replace("np.", "")
 
 
-def amount(dim: Dim) -> int | str:
+def number_or_text(dim: Dim) -> int | str:
     """Convert a dim to a number, or to a polynomial as text."""
     return str(dim) if dim.constant is None else dim.constant
 
@@ -206,7 +206,7 @@ def _graph(compiled: Compiled) -> dict[str, Any]:
             {
                 "name": one.name,
                 "type": str(one.type),
-                "bytes": amount(
+                "bytes": number_or_text(
                     one.node.type.size * {"int": 8, "bool": 1}.get(one.type.dtype, width)
                 ),
             }

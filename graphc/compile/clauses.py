@@ -8,7 +8,7 @@ from itertools import product
 from operator import itemgetter
 
 from graphc import kinds
-from graphc.ad.cost import Cost, cost
+from graphc.ad.cost import Cost, cost_of
 from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
 from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
@@ -63,7 +63,7 @@ def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str
     """
     graphs = differentiated(model, one, modes)
     done = {mode: rewritten(graph, PASSES) for mode, graph in graphs.items()}
-    return {mode: Made(graph, cost(graph)) for mode, graph in done.items()}
+    return {mode: Made(graph, cost_of(graph)) for mode, graph in done.items()}
 
 
 def differentiated(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Graph]:
@@ -154,7 +154,7 @@ def _cheapest_by_path(kind: Kind, asked: Request, dims: Mapping[str, int]) -> di
         graph = rewritten(graph, PASSES)
         for path in asked.wrt:
             own = {key: node for key, node in graph.results.items() if key.by == path}
-            work[path][mode] = cost(replace(graph, results=own)).typical(dims)
+            work[path][mode] = cost_of(replace(graph, results=own)).typical(dims)
     refused = {"mixed": 0}
     return {
         path: min((costs or refused).items(), key=itemgetter(1))[0] for path, costs in work.items()

@@ -10,13 +10,13 @@ from graphc.ad.functions import Split, build_halves, cut, perturb
 from graphc.compile.clauses import Made, cheapest, derivatives, winners
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.ir.dims import total
+from graphc.ir.dims import sum_dims
 from graphc.ir.graph import COTANGENT, SOURCES, TANGENT, Graph, Node, arguments_first
 from graphc.ir.results import Role
 from graphc.ir.types import FLOAT_BYTES
 from graphc.kinds import BACKWARD, FORWARD, MODES, Kind
 from graphc.limits import Exceeded
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.ops.shape.members import family_of
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
@@ -249,7 +249,9 @@ _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
 def _given(graph: Graph, taken: Collection[str], whole: Collection[Node] = ()) -> dict[Node, str]:
     """The variables of the cotangents and tangents of a graph: `ct_y`, or `d_y` where the cotangent
     is the `whole` adjoint of y. They give way to what the user calls so."""
-    scope = Scope({*taken, *indices(graph.results.values()), *map(flat, graph.names.values())})
+    scope = Identifiers(
+        {*taken, *indices(graph.results.values()), *map(flat, graph.names.values())}
+    )
     return {
         node: scope.fresh(f"{'d' if node in whole else _GIVEN[node.op]}_{flat(node.attrs['name'])}")
         for node in graph.nodes
@@ -279,7 +281,7 @@ def _derived(
     places: Mapping[str, str] = {}
     if planned and kind.returns == "gradients":
         program, places = with_destinations(program, wrt, taken)
-    flops = total(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
+    flops = sum_dims(n.op.flops(n) for n in arguments_first(graph.results.values(), given))
     return Derived(program, kind, outputs, tuple(wrt.items()), flops, destinations=places)
 
 

@@ -14,7 +14,7 @@ from graphc.elaborate.names.imports import Loader, read_namespace
 from graphc.elaborate.names.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
-from graphc.elaborate.statements.body import body
+from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.statements.derive import check_distinct, default_derivation, resolve_clause
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
@@ -75,7 +75,9 @@ def elaborate(
     """
     loader = Loader()
     scope = Scope("", read_namespace(file, folder, loader))
-    context = Context(dtype, dict(dims or {}), {}, evaluate, body, diagnostics=loader.diagnostics)
+    context = Context(
+        dtype, dict(dims or {}), {}, evaluate, run_body, diagnostics=loader.diagnostics
+    )
     context.only_rule = only_rule
     context.standard = read_namespace(standard(), None, Loader()).blocks
     for name, expr in (consts or {}).items():
@@ -87,7 +89,7 @@ def elaborate(
             context.diagnostics.append(known if unknown else wrong.diagnostic)
     context.file_names = frozenset(name.text for s in file.statements for name in defined_names(s))
     _check_overrides(context, file)
-    body(context, scope, file.statements)
+    run_body(context, scope, file.statements)
     clauses = derive or [s for s in file.statements if isinstance(s, tree.Derive)]
     derivations: list[Derivation] = []
     for clause in clauses:

@@ -293,7 +293,7 @@ def _product(left: Dim, right: Dim) -> Dim:
     return _collect((_multiply(m, n), c * d) for m, c in left.terms for n, d in right.terms)
 
 
-def total(dims: Iterable[Dim]) -> Dim:
+def sum_dims(dims: Iterable[Dim]) -> Dim:
     """Return the sum of many dims, in time that grows with their terms."""
     return _collect(term for dim in dims for term in dim.terms)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from graphc.ir.dims import Dim, total
+from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import (
     Adjoint,
     Node,
@@ -88,7 +88,7 @@ class Loop:
 def _loop_flops(node: Node) -> Dim:
     loop = loop_of(node)
     inside = body(loop)
-    return total(n.op.flops(n) for n in inside) * loop.count
+    return sum_dims(n.op.flops(n) for n in inside) * loop.count
 
 
 def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
@@ -148,7 +148,7 @@ def result_type(loop: Loop, number: int) -> Type:
     return item.with_shape((loop.count, *item.shape))
 
 
-def arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
+def loop_arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...], tuple[Node, ...]]:
     """Split a loop's arguments: first carried values, sources of elements, what it captures."""
     loop = loop_of(node)
     carried, elements = len(loop.carried), len(loop.elements)
@@ -165,7 +165,7 @@ def limit(node: Node) -> Node | None:
 
 def same_steps(node: Node) -> Any:
     """Return a key that is equal for loops that take the same steps, whatever they collect."""
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     return initials, sources, limit(node), replace(loop_of(node), collected=(), adjoints=())
 
 

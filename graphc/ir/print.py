@@ -34,14 +34,14 @@ from graphc.ir.loop import (
     RESULT,
     RULED,
     STEPS,
-    arguments,
     body,
     limit,
+    loop_arguments,
     loop_of,
     rule_of,
 )
 from graphc.ir.results import ResultKey
-from graphc.names import Scope
+from graphc.names import Identifiers
 
 INDENT = "    "
 LONGEST_ORIGIN = 50
@@ -148,7 +148,7 @@ def _expression(line: Line) -> str:
 
 def _name_nodes(outermost: Iterable[Node], names: Mapping[Node, str]) -> dict[Node, str]:
     """Name each node: by the user, by its loop, or by its number."""
-    scope = Scope()
+    scope = Identifiers()
     called: dict[Node, str] = {}
     nodes = list(_in_order(outermost))
     for node in nodes:
@@ -247,7 +247,7 @@ class _Printed:
 
     def loop(self, node: Node) -> Section:
         loop = loop_of(node)
-        initials, sources, _ = arguments(node)
+        initials, sources, _ = loop_arguments(node)
         given = [
             Line(self.name(one), "carried", (self.name(first),), {}, str(one.type))
             for one, first in zip(loop.carried, initials, strict=True)

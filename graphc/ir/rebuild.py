@@ -23,9 +23,9 @@ from graphc.ir.loop import (
     RULED,
     Element,
     Rule,
-    arguments,
     attach_rule,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     result,
@@ -91,7 +91,7 @@ def _rebuild_loop(
 ) -> Node:
     """Rebuild a loop with its arguments and body; the body's nodes are mapped too."""
     loop = loop_of(node)
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
     moved = replace(
         loop,

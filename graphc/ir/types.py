@@ -46,7 +46,7 @@ class Type:
         return Type(self.dtype, tuple(Dim.of(axis) for axis in shape))
 
     def __str__(self) -> str:
-        axes = show(self.shape)
+        axes = shape_text(self.shape)
         return (
             axes if self.dtype == "float" else self.dtype if not self.shape else self.dtype + axes
         )
@@ -54,7 +54,7 @@ class Type:
     def beside(self, other: Type) -> str:
         """Write the type beside one of another dtype: `float[B]`, not `[B]`."""
         apart = self.dtype != other.dtype and self.dtype == "float"
-        return f"float{show(self.shape) if self.shape else ''}" if apart else str(self)
+        return f"float{shape_text(self.shape) if self.shape else ''}" if apart else str(self)
 
 
 class Mismatch(Exception):
@@ -134,7 +134,7 @@ def product(axes: Sequence[Dim]) -> Dim:
     return total
 
 
-def show(shape: Sequence[Dim | int]) -> str:
+def shape_text(shape: Sequence[Dim | int]) -> str:
     """Write a shape as a person does: `[B, 2*D]`."""
     return "[" + ", ".join(map(str, shape)) + "]"
 
@@ -154,7 +154,9 @@ def broadcast(shapes: Sequence[Shape], what: str) -> Shape:
     for shape in shapes:
         joined = _broadcast_two(result, shape)
         if joined is None:
-            shown = " and ".join(show(s) for s in ((result, shape) if len(shapes) == 2 else shapes))
+            shown = " and ".join(
+                shape_text(s) for s in ((result, shape) if len(shapes) == 2 else shapes)
+            )
             raise Mismatch("E301", f"shapes do not fit in `{what}`: {shown}", _why(result, shape))
         result = joined
     return result

@@ -27,10 +27,10 @@ from graphc.ir.loop import (
     LOOP,
     RESULT,
     RULED,
-    arguments,
     body,
     captures_of,
     limit,
+    loop_arguments,
     loop_of,
     result_type,
     rule_of,
@@ -163,7 +163,7 @@ def _agree(one: Type, other: Type) -> bool:
 
 def _loop_faults(node: Node) -> Iterator[Fault]:
     loop = loop_of(node)
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     steps = limit(node)
     expected = (*initials, *sources, *((steps,) if steps else ()), *captures_of(loop))
     if node.args != expected:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.graph import Node, Op
-from graphc.ir.loop import RESULT, arguments, body, loop_of, result
+from graphc.ir.loop import RESULT, body, loop_arguments, loop_of, result
 from graphc.ir.memo import memoised
 from graphc.ir.results import BLOCKS, ResultKey
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -65,7 +65,7 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
     place.
     """
     loop = loop_of(node)
-    initials, sources, captured = arguments(node)
+    initials, sources, captured = loop_arguments(node)
     count, inside = len(loop.carried), set(body(loop))
     outer: dict[Node, set[Node]] = {}
     for element, source in zip(loop.elements, sources, strict=True):

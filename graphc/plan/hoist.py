@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from graphc.ir.graph import SOURCES, Node
-from graphc.ir.loop import BOUND, LOOP, RESULT, arguments
+from graphc.ir.loop import BOUND, LOOP, RESULT, loop_arguments
 from graphc.ops.storage import owners_of_all
 
 
@@ -17,7 +17,7 @@ def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
     own = list(ends)
     for node in order:
         if node.op is LOOP:
-            own += arguments(node)[0]
+            own += loop_arguments(node)[0]
     owned = {*own, *owners_of_all(own)}
     found: set[Node] = set()
     for node in order:

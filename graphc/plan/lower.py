@@ -15,15 +15,15 @@ from graphc.ir.loop import (
     STEPS,
     Element,
     Loop,
-    arguments,
     limit,
+    loop_arguments,
     loop_of,
     result,
 )
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.results import ResultKey, Role, numbered
 from graphc.ir.types import Dtype, Shape
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import index
 from graphc.ops.storage import grows
@@ -183,7 +183,7 @@ def plan(
     if not any(node.rank for node in order):
         apart = frozenset()  # a function of numbers only takes no scratch
     shared = handed_out(order, apart)
-    scope = Scope({*given.values(), *taken})
+    scope = Identifiers({*given.values(), *taken})
     program = _planned(graph, given, kept, scope, fast, single or fast, shared)
     steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
     return replace(
@@ -198,7 +198,7 @@ def _planned(
     graph: Graph,
     given: Mapping[Node, str],
     kept: Collection[Node],
-    scope: Scope,
+    scope: Identifiers,
     fast: bool,
     single: bool,
     shared: Collection[Node] = (),
@@ -239,7 +239,7 @@ def _planned(
 
 def _named_arguments(node: Node) -> list[Node]:
     """What a loop reads in every step, which therefore needs a variable; views are written out."""
-    _, sources, outer = arguments(node)
+    _, sources, outer = loop_arguments(node)
     steps = limit(node)
     rest = outer if steps is None else (*outer, steps)
     return [arg for arg in map(viewed, (*sources, *rest)) if arg.op not in SOURCES]
@@ -249,7 +249,7 @@ def _loop_step(
     graph: Graph,
     node: Node,
     variables: dict[Node, str],
-    scope: Scope,
+    scope: Identifiers,
     alive: Counter[Node],
     fast: bool,
     single: bool,
@@ -260,7 +260,7 @@ def _loop_step(
     what it starts from, if nothing else reads that.
     """
     loop = loop_of(node)
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     ends = [result(node, number) for number in range(len(loop.results))]
     names = dict(graph.names)
     inside: dict[Node, str] = dict(variables)

@@ -14,12 +14,12 @@ from graphc.ir.loop import (
     STEPS,
     Element,
     Loop,
-    arguments,
     body,
     everywhere,
+    loop_arguments,
     loop_of,
 )
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.watch import WATCHED
 from graphc.paths import bare
@@ -66,7 +66,7 @@ def name_variables(
     given: Mapping[Node, str],
     kept: Collection[Node],
     adjoints: Mapping[Node, Sequence[Adjoint]],
-    scope: Scope,
+    scope: Identifiers,
     single: bool = False,
     terms: Collection[Node] = (),
     shared: Collection[Node] = (),
@@ -122,7 +122,7 @@ def _uses(
 ) -> Counter[Node]:
     """How often each node is read; what is written inside each of its uses reads as often."""
     uses = Counter(graph.results.values())
-    uses.update(arg for node in order if node.op is LOOP for arg in arguments(node)[0])
+    uses.update(arg for node in order if node.op is LOOP for arg in loop_arguments(node)[0])
     for node in reversed(order):
         inside = node.op.name in ALWAYS_INSIDE and node not in variables
         for arg in _mentions(node, templates[node]):

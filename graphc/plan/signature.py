@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.elaborate.names.model import Declared, Model
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
-from graphc.names import MODULE, Scope, fields, flat
+from graphc.names import MODULE, Identifiers, fields, flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def entry(model: Model, indices: Collection[str]) -> Entry:
     sources = (*model.inputs, *model.params)
     free = [info.variable for info in model.dims if info.fixed is None]
     functions = [one.name for one in model.derivations]
-    scope = Scope({*MODULE, *indices, *free, *functions})
+    scope = Identifiers({*MODULE, *indices, *free, *functions})
     records = {name: scope.fresh(_record(name)) for name in functions}
-    scope = Scope({*indices, *free, *functions, *records.values()})
+    scope = Identifiers({*indices, *free, *functions, *records.values()})
     variables = {d.name: scope.fresh(flat(d.name)) for d in sources}
     bindings: list[Binding] = []
     axes = [(d, i, axis) for d in sources for i, axis in enumerate(d.shape)]

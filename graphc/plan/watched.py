@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
 from graphc.ir.loop import everywhere
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.optimise.watch import WATCHED, watch
 from graphc.plan.lower import Program, plan
 from graphc.plan.naming import indices
@@ -23,7 +23,7 @@ def watched(
         nodes = list(everywhere(looked.results.values()))
         first = max((n.attrs["number"] + 1 for n in nodes if n.op is WATCHED), default=first)
         reserved = {*taken, *indices(looked.results.values())}
-        scope = Scope({*reserved, *sources.values()})
+        scope = Identifiers({*reserved, *sources.values()})
         seeds = [node for node in nodes if node.op in (COTANGENT, TANGENT)]
         given = {node: scope.fresh(f"seed_{flat(node.attrs['name'])}") for node in seeds}
         programs.append(plan(looked, given | dict(sources), taken=reserved))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.ad.cost import Cost, cost
+from graphc.ad.cost import Cost, cost_of
 from graphc.compile.clauses import cheapest
 from graphc.compile.functions import halves, made_of
 from graphc.compile.stages import Compilation
@@ -28,7 +28,9 @@ def price(compilation: Compilation) -> tuple[Priced, ...]:
     model, options = compilation.model, compilation.options
     with compilation.open():
         split = halves(model, options)
-        forward, backward = (Priced(g.name, {"": cost(g)}) for g in (split.forward, split.backward))
+        forward, backward = (
+            Priced(g.name, {"": cost_of(g)}) for g in (split.forward, split.backward)
+        )
         derived = [
             Priced(
                 one.name, {mode: made.cost for mode, made in made_of(model, one, options).items()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import build_blocks_per
-from graphc.ad.per_axis import Trace, trace
+from graphc.ad.per_axis import AxisTrace, follow_axis
 from graphc.ad.products import alias_wrt, directions, tangent_names, tangent_of
 from graphc.ad.request import Request
 from graphc.ir.dims import Dim
@@ -27,8 +27,8 @@ def gradients_by_position(
     `names` gets those of the nodes that are made. Raises Mismatch where the scalar is no sum over
     the axis.
     """
-    found = Trace(per, linear=False, moving={family_of(by) for by in wrt.values()})
-    trace(found, [output[1]])
+    found = AxisTrace(per, linear=False, moving={family_of(by) for by in wrt.values()})
+    follow_axis(found, [output[1]])
     rows = found.rows(output[1])
     names.setdefault(rows, f"{output[0]}_by_{per}")
     modes = dict.fromkeys(wrt, "reverse")

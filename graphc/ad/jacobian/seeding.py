@@ -9,7 +9,7 @@ from graphc.ad.align import alignment
 from graphc.ad.batch import batch
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of
-from graphc.ad.per_axis import Apart, Trace, trace
+from graphc.ad.per_axis import Apart, AxisTrace, follow_axis
 from graphc.ad.products import adjoint_names, embed_tangent, tangent_names
 from graphc.ad.reverse import pullback
 from graphc.ir.dims import Dim
@@ -124,8 +124,8 @@ def row_passes(
         pulled = {
             path: adjoint_of(adjoints, by) for path, by in wrt.items() if family_of(by) in adjoints
         }
-        known = Trace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
-        trace(known, pulled.values())
+        known = AxisTrace(per, linear=True, apart={cotangent: Apart(axis)}, moving={cotangent})
+        follow_axis(known, pulled.values())
         rows = {path: known.rows(adjoint) for path, adjoint in pulled.items()}
         called = adjoint_names(adjoints.values(), names)
         swept, free = apply_seeds(cotangent, [axis], rows, called, names)

@@ -33,7 +33,7 @@ def inherit(scope: Scope, node: Node, start: Node) -> None:
     scope.labels[node] = tuple(next(iter(one)) if len(one) == 1 else None for one in called)
 
 
-def places_of(scope: Scope, name: str, size: Dim, node: Node) -> list[int]:
+def axes_labelled(scope: Scope, name: str, size: Dim, node: Node) -> list[int]:
     """List the axes of a node that a dim labels: those of its size, but for what is another dim's.
 
     Where two dims of a block have one size, an axis is that of the port, parameter or typed node

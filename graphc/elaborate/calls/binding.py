@@ -20,7 +20,7 @@ from graphc.elaborate.names.scope import (
     BlockValue,
     Context,
     Entry,
-    Instance,
+    InstanceValue,
     Namespace,
     Scope,
     Silent,
@@ -29,7 +29,7 @@ from graphc.elaborate.names.scope import (
     mistake,
     record_callable,
 )
-from graphc.elaborate.values.values import describe, to_node
+from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.graph import Node, stamped
 from graphc.ops import Function
 from graphc.source import Origin, Span, did_you_mean
@@ -38,14 +38,14 @@ from graphc.syntax import tree
 Given = tuple[tree.Ident | None, Any, tree.Argument]
 
 
-def call(
+def evaluate_call(
     context: Context,
     scope: Scope,
     expr: tree.Call,
     given: Sequence[Given],
     feeds: str | None,
     flow: Sequence[Any] = (),
-) -> tuple[Any, Instance | None]:
+) -> tuple[Any, InstanceValue | None]:
     """Evaluate a call; returns also the instance where a block is called.
 
     `flow` comes before the arguments; `feeds` names a block that has no `as` name. A call with
@@ -64,7 +64,7 @@ def call(
         else:
             named[ident.text] = (value, argument)
     name = expr.name.text if expr.name else feeds
-    instance: Instance | None = None
+    instance: InstanceValue | None = None
     if isinstance(callee, Function):
         check_names(scope, callee, named, expr.span)
     if misplaced is not None:
@@ -78,7 +78,9 @@ def call(
     return value, instance
 
 
-def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | BlockValue | Instance:
+def _callee(
+    context: Context, scope: Scope, expr: tree.Call
+) -> Function | BlockValue | InstanceValue:
     """Return what a call calls: an operation, a block, or a named use of a block once more."""
     function = expr.function
     if isinstance(function, tree.Member) and isinstance(function.value, tree.Name):
@@ -114,7 +116,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
     context.occurrences[function.span] = entry
     if entry.instance:
         return entry.instance
-    if isinstance(entry.value, Function | BlockValue | Instance):
+    if isinstance(entry.value, Function | BlockValue | InstanceValue):
         return entry.value
     if isinstance(entry.value, Node):
         help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
@@ -123,7 +125,7 @@ def _callee(context: Context, scope: Scope, expr: tree.Call) -> Function | Block
             help = f"elements stand in square brackets: `{function.text}[{inside}]`"
         raise mistake("E208", f"`{function.text}` is a tensor, not an operation", expr.span, help)
     raise mistake(
-        "E208", f"`{function.text}` is {describe(entry.value)}, not an operation", expr.span
+        "E208", f"`{function.text}` is {describe_value(entry.value)}, not an operation", expr.span
     )
 
 
@@ -143,19 +145,19 @@ def _block_of(module: Namespace, function: tree.Member) -> BlockValue:
 def _use(
     context: Context,
     scope: Scope,
-    callee: BlockValue | Instance,
+    callee: BlockValue | InstanceValue,
     positional: Sequence[Positional],
     named: dict[str, tuple[Any, tree.Argument]],
     name: str | None,
     span: Span,
-) -> tuple[Any, Instance]:
+) -> tuple[Any, InstanceValue]:
     """Apply a block to arguments: its body is elaborated in a scope of its own."""
-    again = isinstance(callee, Instance)
-    block = callee.block if isinstance(callee, Instance) else callee
+    again = isinstance(callee, InstanceValue)
+    block = callee.block if isinstance(callee, InstanceValue) else callee
     with context.using(block.tree, span):
-        preset = dict(callee.arguments) if isinstance(callee, Instance) else {}
+        preset = dict(callee.arguments) if isinstance(callee, InstanceValue) else {}
         tensors, arguments = _bind(context, block.tree, positional, named, preset, span)
-        if isinstance(callee, Instance):
+        if isinstance(callee, InstanceValue):
             path = callee.path
         else:
             path = None if name is None else scope.join(name)
@@ -166,7 +168,7 @@ def _use(
 
 def declare_instance(
     context: Context, scope: Scope, name: str, expr: tree.Call, given: Sequence[Given]
-) -> Instance:
+) -> InstanceValue:
     """Bind the compile-time arguments of `instance name = block(…)`; nothing is applied."""
     callee = _callee(context, scope, expr)
     if not isinstance(callee, BlockValue):
@@ -177,7 +179,7 @@ def declare_instance(
         ports = [port for port in callee.tree.ports if is_compile_time(port)]
         bound = _fill(callee.tree, ports, positional, named, {}, expr.span)
         arguments = _convert(context, ports, bound)
-    return Instance(callee, scope.join(name), arguments)
+    return InstanceValue(callee, scope.join(name), arguments)
 
 
 def instantiate(
@@ -189,13 +191,13 @@ def instantiate(
     unnamed: Span | None,
     span: Span,
     reusing: bool,
-) -> tuple[Any, Instance]:
+) -> tuple[Any, InstanceValue]:
     """Elaborate a block's body; its result is a node, or a tuple of nodes."""
     users = [name for name, _ in context.uses[:-1]]
     if block.tree.name.text in users:
         loop = [*users[users.index(block.tree.name.text) :], block.tree.name.text]
         raise mistake("E202", f"a block cannot use itself: {' -> '.join(loop)}", span)
-    instance = Instance(block, path, arguments)
+    instance = InstanceValue(block, path, arguments)
     inner = Scope(path, block.space, block=block.tree, reusing=reusing, unnamed=unnamed)
     for port in block.tree.ports:
         if port.name.text in arguments:

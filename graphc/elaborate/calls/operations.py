@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.elaborate.calls.axis_labels import places_of
+from graphc.elaborate.calls.axis_labels import axes_labelled
 from graphc.elaborate.calls.ports import check_compile_time
 from graphc.elaborate.names.scope import Context, Scope, mistake
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import explain_shapes
-from graphc.elaborate.values.values import describe, to_node
+from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import Mismatch, demand, demanding, show
+from graphc.ir.types import Mismatch, demand, demanding, shape_text
 from graphc.ops import Function, Parameter
 from graphc.ops.define.functions import REQUIRED
 from graphc.source import Span, did_you_mean
@@ -164,7 +164,7 @@ def _attribute(
         if first_of_all and parameter.kind == "str" and isinstance(value, Node):
             raise mistake(
                 "E212",
-                f"`{function.name}` takes its text first, found {describe(value)}",
+                f"`{function.name}` takes its text first, found {describe_value(value)}",
                 place,
                 f'write `{function.name}("...", x, y)`; so it is no stage of a chain',
             )
@@ -203,15 +203,15 @@ def _axis(
         pair = isinstance(value, Node) and function in ("max", "min")
         help = f"of two values it is `{function}imum(a, b)`" if pair else None
         raise mistake(
-            "E305", f"an axis is an integer or a dim, found {describe(value)}", place, help
+            "E305", f"an axis is an integer or a dim, found {describe_value(value)}", place, help
         )
     entry = scope.find(expr.text) if isinstance(expr, tree.Name) else None
     if isinstance(expr, tree.Name) and entry and entry.is_dim and first is not None:
-        places = places_of(scope, expr.text, value, first)
+        places = axes_labelled(scope, expr.text, value, first)
         if len(places) == 1:
             return places[0]
         called = expr.text if str(value) == expr.text else f"{expr.text} ({value})"
-        shown = f"axis {called} appears {len(places)} times in {show(first.shape)}"
+        shown = f"axis {called} appears {len(places)} times in {shape_text(first.shape)}"
         if not places:
             shown = f"{first.type} has no axis {called}"
         raise mistake("E305", shown, span, "give the axis as an integer")

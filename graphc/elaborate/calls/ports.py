@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphc.elaborate.calls.axis_labels import has_equal_dims, label
-from graphc.elaborate.names.definitions import alias
+from graphc.elaborate.names.definitions import alias_node
 from graphc.elaborate.names.hints import OPEN, TYPES
 from graphc.elaborate.names.references import takes_gradients, walk
 from graphc.elaborate.names.scope import (
     BlockValue,
     Context,
     Entry,
-    Instance,
+    InstanceValue,
     Mistake,
     Scope,
     Silent,
@@ -21,11 +21,11 @@ from graphc.elaborate.names.scope import (
     mistake,
 )
 from graphc.elaborate.values.remedies import quotient_remedy
-from graphc.elaborate.values.values import describe, to_node
+from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Node
 from graphc.ir.sizes import check_shape
-from graphc.ir.types import Dtype, Shape, Type, same_shape, show
+from graphc.ir.types import Dtype, Shape, Type, same_shape, shape_text
 from graphc.limits import RANK
 from graphc.ops import Function
 from graphc.ops.define.families import to_float
@@ -45,7 +45,7 @@ def check_compile_time(context: Context, kind: str, value: Any, span: Span, what
             return value
         case ("list", tuple()) | ("sizes" | "pads", Dim()):
             return value
-        case ("fn", Function() | BlockValue() | Instance()):
+        case ("fn", Function() | BlockValue() | InstanceValue()):
             return value
         case "float", Dim():
             known = context.known(value)
@@ -62,7 +62,7 @@ def check_compile_time(context: Context, kind: str, value: Any, span: Span, what
         "shape": "a list of dims", "float": "a number", "bool": "true or false",
         "str": "a string", "fn": "an operation or a block",
     }[kind]  # fmt: skip
-    message = f"{what} is {expected} known at compile time, found {describe(value)}"
+    message = f"{what} is {expected} known at compile time, found {describe_value(value)}"
     raise mistake("E212", message, span, quotient_remedy(value) or _meant(kind, value))
 
 
@@ -89,11 +89,11 @@ def _is_pad(value: Any) -> bool:
 # ---- types ------------------------------------------------------------------------------------
 
 
-def type_of(context: Context, scope: Scope, written: tree.TypeOf | None) -> Type:
+def evaluate_type(context: Context, scope: Scope, written: tree.TypeOf | None) -> Type:
     """Evaluate a type as written, every dim in scope; a type left out is a scalar float."""
     if written is None:
         return Type("float")
-    return Type(dtype_of(written), shape_of(context, scope, written.axes or (), written.span))
+    return Type(dtype_of(written), evaluate_shape(context, scope, written.axes or (), written.span))
 
 
 def dtype_of(written: tree.TypeOf) -> Dtype:
@@ -106,7 +106,7 @@ def dtype_of(written: tree.TypeOf) -> Dtype:
     raise mistake("E309", f"`{written.kind.text}` is not a type", written.kind.span, help)
 
 
-def shape_of(
+def evaluate_shape(
     context: Context, scope: Scope, axes: Sequence[tree.Expr | tree.Dots], span: Span
 ) -> Shape:
     """Evaluate axes as written; `...` is what the ports of the block bound it to."""
@@ -120,21 +120,21 @@ def shape_of(
                 )
             shape.extend(entry.value)
         else:
-            shape.append(axis_of(context, scope, axis))
+            shape.append(evaluate_axis(context, scope, axis))
     if len(shape) > RANK:
         raise mistake("E309", f"{len(shape)} axes; NumPy has at most {RANK}", span)
     check_shape([axis.substitute(context.fixed) for axis in shape])
     return tuple(shape)
 
 
-def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
+def evaluate_axis(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
     """Evaluate one axis: an integer that is not negative."""
     for name in walk([axis]):
         if isinstance(name, tree.Name):
             lookup(context, scope, name, in_shape=True)
     value = context.evaluate(context, scope, axis)
     if not isinstance(value, Dim):
-        message = f"an axis is an integer or a dim, found {describe(value)}"
+        message = f"an axis is an integer or a dim, found {describe_value(value)}"
         raise mistake("E309", message, axis.span, quotient_remedy(value))
     known = context.known(value)
     if known is not None and known < 0:
@@ -143,7 +143,7 @@ def axis_of(context: Context, scope: Scope, axis: tree.Expr) -> Dim:
     return value
 
 
-def show_type(written: tree.TypeOf) -> str:
+def type_text(written: tree.TypeOf) -> str:
     return one_line_of(written.span)
 
 
@@ -183,18 +183,18 @@ def bind_ports(
         if port.name.text not in given:
             continue
         node, place = given[port.name.text]
-        expected = type_of(context, scope, port.type)
+        expected = evaluate_type(context, scope, port.type)
         if expected.dtype == "float":
             node = to_float(node)
         if node.type.dtype != expected.dtype or not same_shape(node.shape, expected.shape):
-            bound = f", here {expected}" if str(expected) != show_type(port.type) else ""
-            wanted = f"{port.name.text}: {show_type(port.type)}{bound}"
+            bound = f", here {expected}" if str(expected) != type_text(port.type) else ""
+            wanted = f"{port.name.text}: {type_text(port.type)}{bound}"
             message = f"{block.name.text} takes {wanted}; found {node.type.beside(expected)}"
             raise _explain(
                 scope, mistake("E301", message, place, _kind(node, expected)), block, port
             )
         if apart:
-            node = alias(scope, port.name.text, node)
+            node = alias_node(scope, port.name.text, node)
             context.owned[node] = scope.number
         label(scope, node, port.type)
         scope.entries[port.name.text] = Entry(node, port.name.span)
@@ -248,7 +248,7 @@ def _bind_names(scope: Scope, block: tree.Block, port: tree.Port, found: Type, p
     if spare < 0 or (spare and not dots):
         raise mistake(
             "E301",
-            f"{block.name.text} takes {port.name.text}: {show_type(port.type)}; found {found}",
+            f"{block.name.text} takes {port.name.text}: {type_text(port.type)}; found {found}",
             place,
         )
     shape = list(found.shape)
@@ -286,7 +286,7 @@ def check_type(
     """Check the type that the text asserts of a node."""
     if written is None:
         return
-    declared = type_of(context, scope, written)
+    declared = evaluate_type(context, scope, written)
     if declared.dtype != node.type.dtype:
         raise mistake(
             "E304",
@@ -296,6 +296,6 @@ def check_type(
     if not same_shape(declared.shape, node.shape):
         raise mistake(
             "E304",
-            f"`{name.text}` is declared {declared} but has shape {show(node.shape)}",
+            f"`{name.text}` is declared {declared} but has shape {shape_text(node.shape)}",
             name.span,
         )

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from graphc.elaborate.calls.binding import call
-from graphc.elaborate.expressions.subscripts import Part, subscript
+from graphc.elaborate.calls.binding import evaluate_call
+from graphc.elaborate.expressions.subscripts import Part, evaluate_subscript
 from graphc.elaborate.names.hints import MEMBERS
 from graphc.elaborate.names.scope import (
     Context,
     Entry,
     FamilyValue,
-    Instance,
+    InstanceValue,
     Scope,
     limit_mistake,
     lookup,
@@ -21,7 +21,7 @@ from graphc.elaborate.names.scope import (
     parameter_paths,
 )
 from graphc.elaborate.values.remedies import explain_shapes
-from graphc.elaborate.values.values import binary, describe, to_node
+from graphc.elaborate.values.values import describe_value, evaluate_binary, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node
 from graphc.ir.types import Mismatch
@@ -58,7 +58,7 @@ def evaluate(context: Context, scope: Scope, expr: tree.Expr) -> Any:
 
 def evaluate_entry(
     context: Context, scope: Scope, expr: tree.Expr, feeds: str | None = None
-) -> tuple[Any, Instance | None]:
+) -> tuple[Any, InstanceValue | None]:
     """Evaluate an expression; returns also the instance where it is the use of a block.
 
     `feeds` is the name that the expression directly defines: it names the block.
@@ -73,9 +73,9 @@ def evaluate_entry(
 
 def _run_call(
     context: Context, scope: Scope, expr: tree.Call, feeds: str | None
-) -> tuple[Any, Instance | None]:
+) -> tuple[Any, InstanceValue | None]:
     arguments = [(a.name, evaluate(context, scope, a.value), a) for a in expr.arguments]
-    return call(context, scope, expr, arguments, feeds)
+    return evaluate_call(context, scope, expr, arguments, feeds)
 
 
 def _task(context: Context, scope: Scope, expr: tree.Expr) -> Task:
@@ -133,12 +133,16 @@ def _unary(context: Context, scope: Scope, expr: tree.Unary) -> Task:
         node = to_node(value, expr.operand.span)
         if node.type.dtype != "bool":
             raise mistake(
-                "E307", f"`not` takes a truth value, found {describe(value)}", expr.operand.span
+                "E307",
+                f"`not` takes a truth value, found {describe_value(value)}",
+                expr.operand.span,
             )
         return OPERATORS["not"](node)
     if isinstance(value, bool) or not isinstance(value, Dim | float | Node):
         raise mistake(
-            "E211", f"`{expr.op}` takes a number or a tensor, found {describe(value)}", expr.span
+            "E211",
+            f"`{expr.op}` takes a number or a tensor, found {describe_value(value)}",
+            expr.span,
         )
     if expr.op == "+":
         return value
@@ -149,7 +153,9 @@ def _binary(context: Context, scope: Scope, expr: tree.Binary) -> Task:
     left = yield expr.left
     right = yield expr.right
     try:
-        return binary(context, expr.op, left, right, (expr.span, expr.left.span, expr.right.span))
+        return evaluate_binary(
+            context, expr.op, left, right, (expr.span, expr.left.span, expr.right.span)
+        )
     except Mismatch as wrong:
         told = mistake(wrong.code, wrong.message, expr.span, wrong.help)
         operands = [(left, expr.left), (right, expr.right)]
@@ -160,7 +166,7 @@ def _call(context: Context, scope: Scope, expr: tree.Call) -> Task:
     arguments = []
     for argument in expr.arguments:
         arguments.append((argument.name, (yield argument.value), argument))
-    return call(context, scope, expr, arguments, None)[0]
+    return evaluate_call(context, scope, expr, arguments, None)[0]
 
 
 def _subscript(context: Context, scope: Scope, expr: tree.Subscript) -> Task:
@@ -176,7 +182,7 @@ def _subscript(context: Context, scope: Scope, expr: tree.Subscript) -> Task:
             parts.append((index, None))
         else:
             parts.append((index, (yield index)))
-    return subscript(context, expr, value, parts)
+    return evaluate_subscript(context, expr, value, parts)
 
 
 def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
@@ -187,12 +193,12 @@ def _member(context: Context, scope: Scope, expr: tree.Member) -> Task:
         root = root.value
     if isinstance(root, tree.Name):
         entry = lookup(context, scope, root, of=words[0].text)
-        if entry.instance or isinstance(entry.value, Instance | FamilyValue):
+        if entry.instance or isinstance(entry.value, InstanceValue | FamilyValue):
             return _parameter(context, entry, root, words, expr.span)
     if expr.name.text == "T":
         return _transpose((yield expr.value), expr.span)
     word = expr.name.text
-    said = f"{describe((yield expr.value))} has no member `{word}`"
+    said = f"{describe_value((yield expr.value))} has no member `{word}`"
     raise mistake("E211", said, expr.span, MEMBERS.get(word))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from graphc.elaborate.names.scope import Context, FamilyValue, Mistake, mistake
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import quotient_remedy
-from graphc.elaborate.values.values import describe
+from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import known_facts, same
@@ -22,7 +22,9 @@ from graphc.syntax.format.canonical import one_line_of
 Part = tuple[tree.Index, Any]
 
 
-def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequence[Part]) -> Any:
+def evaluate_subscript(
+    context: Context, expr: tree.Subscript, value: Any, parts: Sequence[Part]
+) -> Any:
     """Evaluate `value[parts]`, of a tensor or of a list known at compile time."""
     if isinstance(value, tuple):
         return _list_item(context, expr, value, parts)
@@ -31,7 +33,7 @@ def subscript(context: Context, expr: tree.Subscript, value: Any, parts: Sequenc
         if isinstance(value, FamilyValue):
             member = ", ".join(part.span.text for part, _ in parts)
             help = f"an iteration is a member: `{expr.value.span.text}.{member}`"
-        raise mistake("E211", f"{describe(value)} has no elements to index", expr.span, help)
+        raise mistake("E211", f"{describe_value(value)} has no elements to index", expr.span, help)
     return _tensor(context, expr.span, value, _expand_dots(expr.span, value, parts))
 
 
@@ -108,9 +110,9 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
         elif isinstance(given, Dim):
             items.append(("at", _position(context, span, given, size, axis, value)))
         else:
-            listed = f"`take(x, {describe(given).removeprefix('the list ')}, axis={axis})`"
+            listed = f"`take(x, {describe_value(given).removeprefix('the list ')}, axis={axis})`"
             help = f"elements by a list: {listed}" if isinstance(given, tuple) else None
-            message = f"an index is an integer, found {describe(given)}"
+            message = f"an index is an integer, found {describe_value(given)}"
             raise mistake("E308", message, part.span, help or quotient_remedy(given))
     whole = all(
         kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
@@ -145,7 +147,7 @@ def _range(
     """Return (start, length, step) of a slice whose bounds must lie inside its axis."""
     for bound in bounds:
         if bound is not None and not isinstance(bound, Dim):
-            found = describe(bound)
+            found = describe_value(bound)
             raise mistake(
                 "E308",
                 f"the bounds of a slice are integers known at compile time, found {found}",

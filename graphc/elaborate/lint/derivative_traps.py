@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.elaborate.names.scope import Context
 from graphc.ir.graph import DIM, SOURCES, Node
-from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, arguments, everywhere, loop_of
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, everywhere, loop_arguments, loop_of
 from graphc.ir.types import is_one, same
 from graphc.source import Diagnostic, error
 
@@ -33,7 +33,7 @@ MANY = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class NodeFacts:
     """Of each node the sign that its form gives it, and which nodes are no constants."""
 
     signs: Mapping[Node, int]
@@ -44,7 +44,7 @@ def find_traps(context: Context) -> Iterator[Diagnostic]:
     """Yield a warning for each trap, once for each place in the text."""
     outputs = [d.node for d in context.outputs.values()]
     names = {**_elements(outputs, context.names), **context.names}
-    facts = Facts(_signs(outputs), _changing(outputs))
+    facts = NodeFacts(_signs(outputs), _changing(outputs))
     seen: set[tuple[object, str]] = set()
     for node in _differentiable_nodes(outputs):
         for found in (
@@ -63,7 +63,7 @@ def _elements(outputs: list[Node], names: Mapping[Node, str]) -> dict[Node, str]
     for node in everywhere(outputs):
         if node.op is LOOP:
             loop = loop_of(node)
-            _, sources, _ = arguments(node)
+            _, sources, _ = loop_arguments(node)
             for element, source in zip(loop.elements, sources, strict=True):
                 of = source.attrs.get("name") or names.get(source) or found.get(source)
                 if of is not None:
@@ -102,7 +102,7 @@ class Unsafe:
     safe: int
 
 
-def _warn_of_where(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+def _warn_of_where(node: Node, names: Mapping[Node, str], facts: NodeFacts) -> Diagnostic | None:
     """Warn of a branch of `where` whose derivative is not finite where not chosen (W710)."""
     if node.op.name != "where":
         return None
@@ -125,7 +125,7 @@ def _warn_of_where(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagn
     return None
 
 
-def _compared_values(condition: Node, facts: Facts) -> set[Node]:
+def _compared_values(condition: Node, facts: NodeFacts) -> set[Node]:
     """Collect the values that a condition compares, and what they are made from one by one."""
     found: set[Node] = set()
     pending = [condition]
@@ -144,7 +144,7 @@ def _compared_values(condition: Node, facts: Facts) -> set[Node]:
     return found
 
 
-def _unsafe_below(branch: Node, compared: set[Node], facts: Facts) -> Iterator[Unsafe]:
+def _unsafe_below(branch: Node, compared: set[Node], facts: NodeFacts) -> Iterator[Unsafe]:
     """Yield the operations of a branch that are not smooth for all values compared."""
     seen: set[Node] = set()
     pending = [branch]
@@ -174,7 +174,7 @@ def _unsafe(node: Node) -> Unsafe | None:
     return None
 
 
-def _is_exposed(operand: Node, compared: set[Node], facts: Facts) -> bool:
+def _is_exposed(operand: Node, compared: set[Node], facts: NodeFacts) -> bool:
     """True if a compared value reaches the operand unguarded."""
     seen: set[Node] = set()
     pending = [operand]
@@ -223,13 +223,13 @@ def _signs(outputs: list[Node]) -> dict[Node, int]:
     for node in everywhere(outputs):
         if node.op is LOOP:
             loop = loop_of(node)
-            _, sources, _ = arguments(node)
+            _, sources, _ = loop_arguments(node)
             signs.update(dict.fromkeys(loop.carried, UNKNOWN))
             for element, source in zip(loop.elements, sources, strict=True):
                 signs[element.node] = sign(source)
         if node.op is RESULT and node.attrs["number"] != STEPS:
             loop, number = loop_of(node.args[0]), node.attrs["number"]
-            starts, _, _ = arguments(node.args[0])
+            starts, _, _ = loop_arguments(node.args[0])
             signs[node] = min(sign(one) for one in (loop.results[number], *starts[number:][:1]))
         else:
             signs[node] = sign(node)
@@ -257,7 +257,7 @@ def _sign(node: Node, args: list[int]) -> int:
     return args[0] if args and (name in MOVED or name in ("sqrt", "sum", "mean")) else UNKNOWN
 
 
-def _warn_of_zero(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+def _warn_of_zero(node: Node, names: Mapping[Node, str], facts: NodeFacts) -> Diagnostic | None:
     """Warn of a root or a logarithm of what can be 0 (W711)."""
     name = node.op.name
     power = node.args[1].value if name == "**" else None
@@ -296,7 +296,7 @@ def _is_square(node: Node) -> bool:
 # ---- broadcasting ----------------------------------------------------------------------------
 
 
-def _warn_of_axes(node: Node, names: Mapping[Node, str], facts: Facts) -> Diagnostic | None:
+def _warn_of_axes(node: Node, names: Mapping[Node, str], facts: NodeFacts) -> Diagnostic | None:
     """Warn of [B] with […, B, B], where the axis that it goes along is any of two (W712)."""
     if node.op.structure != "elementwise" or len(node.args) < 2:
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.elaborate.names.scope import Context, Entry, Instance, Scope
+from graphc.elaborate.names.scope import Context, Entry, InstanceValue, Scope
 from graphc.ir.graph import SOURCES, Node, intern
 from graphc.ir.loop import BOUND, RESULT, RULED
 from graphc.ops.elementwise.arithmetic import identity
@@ -13,7 +13,11 @@ from graphc.syntax import tree
 
 
 def define(
-    context: Context, scope: Scope, name: tree.Ident, value: Any, instance: Instance | None = None
+    context: Context,
+    scope: Scope,
+    name: tree.Ident,
+    value: Any,
+    instance: InstanceValue | None = None,
 ) -> Any:
     """Give a name to a value and return it; a node is also called so in the module.
 
@@ -49,7 +53,7 @@ def _enter(context: Context, scope: Scope, name: tree.Ident, entry: Entry) -> No
     scope.entries[name.text] = context.occurrences[name.span] = entry
 
 
-def alias(scope: Scope, name: str, node: Node) -> Node:
+def alias_node(scope: Scope, name: str, node: Node) -> Node:
     """Return a node of its own with the value of another; what is known when compiling stays so."""
     salt = f"{scope.number}.{name}"
     if node.static:
@@ -60,7 +64,7 @@ def alias(scope: Scope, name: str, node: Node) -> Node:
 def _apart(context: Context, scope: Scope, name: str, node: Node) -> Node:
     """Return the node that is called so in this scope, and nothing else."""
     if node in context.owned or node.op in (*SOURCES, BOUND) or of_family(node):
-        return alias(scope, name, node)
+        return alias_node(scope, name, node)
     if node.op in (RESULT, RULED):
         return node
     return intern(node.op, node.args, node.attrs, node.type, f"{scope.number}.{name}")

@@ -66,7 +66,7 @@ class DimInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class IndexRange:
     """The values of a loop's index that a condition is checked for; or only the two `ends`."""
 
     index: str
@@ -74,7 +74,7 @@ class Steps:
     count: Dim
     ends: bool
 
-    def substitute(self, dims: Mapping[str, int]) -> Steps:
+    def substitute(self, dims: Mapping[str, int]) -> IndexRange:
         first, count = (dim.substitute(dims) for dim in (self.first, self.count))
         return replace(self, first=first, count=count)
 
@@ -99,7 +99,7 @@ class Condition:
     zero: bool
     text: str
     span: Span
-    steps: tuple[Steps, ...] = ()
+    steps: tuple[IndexRange, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from graphc.ir.graph import Node
 from graphc.ir.sizes import check_dim
 from graphc.ir.types import known_facts, learn
 from graphc.limits import Exceeded
-from graphc.names import Scope as Names
+from graphc.names import Identifiers as Names
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.shape.members import member_node
@@ -71,7 +71,7 @@ class Namespace:
 
 
 @dataclass(frozen=True, slots=True)
-class Instance:
+class InstanceValue:
     """A use of a block: where its parameters are, and what makes another use of it."""
 
     block: BlockValue
@@ -96,7 +96,7 @@ class Entry:
 
     value: Any
     span: Span
-    instance: Instance | None = None
+    instance: InstanceValue | None = None
     is_dim: bool = False
 
 
@@ -161,7 +161,7 @@ class Scope:
 class Context:
     """The state of one elaboration.
 
-    `evaluate` and `body` are expressions.evaluate and statements.body: what stands below them
+    `evaluate` and `body` are expressions.evaluate and body.run_body: what stands below them
     (a port's default, a block's body) needs them again. `owned` says of a node which scope has
     given it a name, by its number. `file_names` are those that the file
     defines at top level, which a block does not see. `rolling` is (index, first, count) inside a

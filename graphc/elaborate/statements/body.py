@@ -16,7 +16,7 @@ from graphc.elaborate.names.scope import (
     POISONED,
     Context,
     Entry,
-    Instance,
+    InstanceValue,
     Mistake,
     Scope,
     Silent,
@@ -42,7 +42,7 @@ from graphc.source import Origin, Span, error
 from graphc.syntax import tree
 
 
-def body(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -> None:
+def run_body(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -> None:
     """Elaborate the statements of a file, a block or an iteration into its scope.
 
     In a file every mistake is kept and what depends on it is passed over; inside a block or a
@@ -208,7 +208,7 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             order = order_by_use(pending)
             break
         except Cycle as cycle:
-            wrong = _cycle(scope, pending, cycle.places)
+            wrong = _cycle_mistake(scope, pending, cycle.places)
             if scope.outer is not None or scope.block is not None:
                 raise wrong from None
             names = [name for place in cycle.places for name in defined_names(pending[place])]
@@ -224,14 +224,14 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
         if handler is None:
             continue
         if scope.outer is not None or scope.block is not None:
-            _count(context, statement)
+            _count_statement(context, statement)
         declares = isinstance(statement, tree.Input | tree.Param)  # and computes nothing
         origin = None if declares else Origin(statement.span, context.origin)
         with _guard(context, scope, statement), stamped(origin):
             handler(context, scope, statement)
 
 
-def _count(context: Context, statement: tree.Statement) -> None:
+def _count_statement(context: Context, statement: tree.Statement) -> None:
     """Count a statement of a block or a step, of which there are as many as there are uses."""
     context.expanded += 1
     if context.expanded > EXPANDED:
@@ -249,7 +249,9 @@ def _is_poisoned(scope: Scope, name: tree.Ident) -> bool:
     return entry is not None and entry.value is POISONED
 
 
-def _cycle(scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]) -> Mistake:
+def _cycle_mistake(
+    scope: Scope, statements: Sequence[tree.Statement], places: Sequence[int]
+) -> Mistake:
     names = [defined_names(statements[place])[0].text for place in places]
     help = "a graph has no cycles; write recurrence as `scan ... carry`"
     if scope.outer is not None:
@@ -290,7 +292,7 @@ def _define_all(
     targets: Sequence[tree.Ident],
     written: tree.TypeOf | None,
     value: Any,
-    instance: Instance | None,
+    instance: InstanceValue | None,
     span: Span,
 ) -> None:
     values = value if len(targets) > 1 and isinstance(value, tuple) else (value,)

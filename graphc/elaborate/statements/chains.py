@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.elaborate.calls.binding import call
+from graphc.elaborate.calls.binding import evaluate_call
 from graphc.elaborate.expressions.expressions import evaluate
 from graphc.elaborate.names.references import takes_gradients
-from graphc.elaborate.names.scope import Context, Instance, Scope, mistake
-from graphc.elaborate.statements.loops import Steps, run_steps
+from graphc.elaborate.names.scope import Context, InstanceValue, Scope, mistake
+from graphc.elaborate.statements.loops import Repetition, run_steps
 from graphc.elaborate.values.values import to_node
 from graphc.ir.graph import OPERATORS, Node
-from graphc.ir.types import same_shape, show
+from graphc.ir.types import same_shape, shape_text
 from graphc.syntax import tree
 
 Flow = tuple[Any, ...]
 
 
-def run_chain(context: Context, scope: Scope, chain: tree.Chain) -> tuple[Flow, Instance | None]:
+def run_chain(
+    context: Context, scope: Scope, chain: tree.Chain
+) -> tuple[Flow, InstanceValue | None]:
     """Evaluate a chain; returns also the instance where its last stage is the use of a block."""
     flow: Flow = tuple(evaluate(context, scope, source) for source in chain.sources)
     feeds = chain.targets[0].text if len(chain.targets) == 1 else None
@@ -27,9 +29,9 @@ def run_chain(context: Context, scope: Scope, chain: tree.Chain) -> tuple[Flow, 
 
 def run_stages(
     context: Context, scope: Scope, flow: Flow, stages: Sequence[tree.Stage], feeds: str | None
-) -> tuple[Flow, Instance | None]:
+) -> tuple[Flow, InstanceValue | None]:
     """Pass a flow through stages; `feeds` names a block in the last one."""
-    instance: Instance | None = None
+    instance: InstanceValue | None = None
     for number, stage in enumerate(stages, 1):
         instance = None
         name = feeds if number == len(stages) else None
@@ -58,9 +60,9 @@ def run_stages(
 
 def _call(
     context: Context, scope: Scope, flow: Flow, stage: tree.Call, feeds: str | None
-) -> tuple[Flow, Instance | None]:
+) -> tuple[Flow, InstanceValue | None]:
     given = [(a.name, evaluate(context, scope, a.value), a) for a in stage.arguments]
-    value, instance = call(context, scope, stage, given, feeds, flow)
+    value, instance = evaluate_call(context, scope, stage, given, feeds, flow)
     return (value if isinstance(value, tuple) else (value,)), instance
 
 
@@ -84,7 +86,7 @@ def _residual(context: Context, scope: Scope, flow: Flow, stage: tree.Residual) 
     if not same_shape(skip.shape, branch.shape):
         raise mistake(
             "E304",
-            f"residual branch maps {show(skip.shape)} to {show(branch.shape)}; "
+            f"residual branch maps {shape_text(skip.shape)} to {shape_text(branch.shape)}; "
             "the skip edge needs equal shapes",
             stage.span,
             "project the skip: -> (dense(n) as proj, branch) -> add",
@@ -103,6 +105,6 @@ def _repeat(context: Context, scope: Scope, flow: Flow, stage: tree.RepeatStage)
 
     starts = tuple(to_node(value, stage.span) for value in flow)
     names = tuple(["h"] if len(starts) == 1 else [f"h{i}" for i in range(1, len(starts) + 1)])
-    steps = Steps(stage.family, names, starts, step, takes_gradients(stage.stages))
+    steps = Repetition(stage.family, names, starts, step, takes_gradients(stage.stages))
     ends, _ = run_steps(context, scope, steps)
     return tuple(ends)

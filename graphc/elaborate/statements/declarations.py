@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.elaborate.calls.axis_labels import label
 from graphc.elaborate.calls.binding import declare_instance
-from graphc.elaborate.calls.ports import check_type, type_of
+from graphc.elaborate.calls.ports import check_type, evaluate_type
 from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import declare, define
 from graphc.elaborate.names.model import Declared, DimInfo, Initialiser
@@ -23,7 +23,7 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import quotient_remedy
-from graphc.elaborate.values.values import compare, describe, to_node
+from graphc.elaborate.values.values import compare, describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.ir.types import Type, known_facts, learn, same_shape
@@ -64,7 +64,9 @@ def declare_dims(context: Context, scope: Scope, statement: tree.DimDeclaration)
         value = evaluate(context, scope, expr) if expr is not None else None
         if expr is not None and not isinstance(value, Dim):
             help = quotient_remedy(value)
-            raise mistake("E309", f"a dim is an integer, found {describe(value)}", expr.span, help)
+            raise mistake(
+                "E309", f"a dim is an integer, found {describe_value(value)}", expr.span, help
+            )
         if isinstance(value, Dim) and value.constant is None:
             if fixed is not None:
                 raise mistake(
@@ -101,7 +103,7 @@ def declare_const(context: Context, scope: Scope, statement: tree.Const) -> None
 def declare_input(context: Context, scope: Scope, statement: tree.Input) -> None:
     if scope.block or scope.outer:
         raise mistake("E216", "inputs are declared at top level; a block has ports", statement.span)
-    declared = type_of(context, scope, statement.type)
+    declared = evaluate_type(context, scope, statement.type)
     doc = statement.doc.value if statement.doc else ""
     for name in statement.names:
         node = source(INPUT, name.text, declared)
@@ -111,7 +113,7 @@ def declare_input(context: Context, scope: Scope, statement: tree.Input) -> None
 
 
 def declare_param(context: Context, scope: Scope, statement: tree.Param) -> None:
-    declared = type_of(context, scope, statement.type)
+    declared = evaluate_type(context, scope, statement.type)
     if declared.dtype != "float":
         raise mistake("E309", f"a parameter is float, not {declared.dtype}", statement.span)
     initialiser = _initialiser(context, scope, statement.initialiser, declared.rank)
@@ -229,7 +231,7 @@ def _number_of(context: Context, value: Any, span: Span) -> float:
     if known is None:
         raise mistake(
             "E218",
-            f"an initialiser takes numbers known at compile time, found {describe(value)}",
+            f"an initialiser takes numbers known at compile time, found {describe_value(value)}",
             span,
             "one number is for all elements; an array that is given is a `const`, or an `input`"
             if isinstance(value, tuple)

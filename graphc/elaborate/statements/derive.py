@@ -19,7 +19,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.kinds import ALONE, GRAD, KINDS, Kind, valued
 from graphc.names import ARGUMENTS, MODULE, identifier
-from graphc.names import Scope as Names
+from graphc.names import Identifiers as Names
 from graphc.ops.shape.members import family_of
 from graphc.paths import below, is_family, meet
 from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or_all

@@ -19,13 +19,13 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.elaborate.values.remedies import quotient_remedy
-from graphc.elaborate.values.values import describe, to_node
+from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound as bound_value
 from graphc.ir.loop import make_loop, result
 from graphc.ir.rebuild import rebuild
-from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, show
+from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, shape_text
 from graphc.limits import COPIES
 from graphc.ops.loops import rolled
 from graphc.ops.shape.shaping import stack
@@ -35,7 +35,7 @@ from graphc.syntax import tree
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class Repetition:
     """What a loop does: `step` gives the next carried values and the collected items.
 
     A step that is `differentiated` takes gradients itself.
@@ -48,14 +48,14 @@ class Steps:
     differentiated: bool
 
 
-def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node], list[Node]]:
+def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[Node], list[Node]]:
     """Run a repeat: returns the carried values after it, and its collected values, stacked.
 
     A rolled loop where every carried shape stays the same and the index stands only where it
     need not be known when compiling (inside another one, where it also declares no parameters);
     else a copy for each index.
     """
-    first, last = bounds(context, scope, steps.family)
+    first, last = index_bounds(context, scope, steps.family)
     path = scope.join(steps.family.name.text)
     nested = context.rolling is not None
     if last > first:
@@ -87,7 +87,7 @@ def run_steps(context: Context, scope: Scope, steps: Steps) -> tuple[list[Node],
 
 
 def _run_closed(
-    context: Context, steps: Steps, inner: Scope, carried: Sequence[Node]
+    context: Context, steps: Repetition, inner: Scope, carried: Sequence[Node]
 ) -> tuple[list[Node], list[Node]]:
     """Copy a step that takes gradients: what is carried into it is its own, as in a loop."""
     places = [bound_value(n, c.type) for n, c in zip(steps.names, carried, strict=True)]
@@ -129,7 +129,7 @@ def _iteration_scope(scope: Scope, path: str | None) -> Scope:
 def _roll(
     context: Context,
     scope: Scope,
-    steps: Steps,
+    steps: Repetition,
     first: Dim,
     count: Dim,
     path: str | None,
@@ -181,13 +181,13 @@ def _start_help(start: Node, following: Type, index: str) -> str:
     """Say what a carried value should start with, to stay as it is."""
     varies = any(index in axis.symbols for axis in following.shape)
     if following.rank and not start.rank and following.dtype == "float" and not varies:
-        return f"start with its shape: `zeros({show(following.shape)})`"
+        return f"start with its shape: `zeros({shape_text(following.shape)})`"
     if (start.type.dtype, following.dtype) == ("int", "float") and start.rank == following.rank:
         return "start with a float: `0.0` instead of `0`"
     return "a carried value keeps its shape from step to step"
 
 
-def bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
+def index_bounds(context: Context, scope: Scope, family: tree.Family) -> tuple[int, int]:
     """Return the first and the last index: `a..b` includes both, `n` alone is `0..n-1`."""
     _check_index(family)
     if family.last is None:
@@ -205,7 +205,7 @@ def _bound_of(context: Context, scope: Scope, expr: tree.Expr) -> int:
     value = context.evaluate(context, scope, expr)
     known = context.known(value) if isinstance(value, Dim) else None
     if known is None:
-        found = "a dim without a value" if isinstance(value, Dim) else describe(value)
+        found = "a dim without a value" if isinstance(value, Dim) else describe_value(value)
         raise mistake(
             "E404", f"the range of a repeat is known at compile time, found {found}", expr.span,
             "give the dim a value: `dim L = 4`, or --dim L=4; for a run-time length use `scan`",
@@ -222,7 +222,7 @@ def _range(context: Context, scope: Scope, family: tree.Family) -> tuple[Dim, Di
         if not isinstance(value, Dim):
             each = "a loop goes over positions: `t in T`; the element is `x[t]`"
             help = each if isinstance(value, Node) and value.rank else quotient_remedy(value)
-            message = f"a range is of integers, found {describe(value)}"
+            message = f"a range is of integers, found {describe_value(value)}"
             raise mistake("E404", message, family.span, help)
         values.append(value)
     first, last = values
@@ -250,7 +250,7 @@ def run_scan(context: Context, scope: Scope, statement: tree.Scan) -> None:
     _define_ends(context, scope, statement, ends, stacks)
 
 
-def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Steps:
+def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -> Repetition:
     index = statement.family.index
     own = [carry.name for carry in statement.carries]
     for name in (*own, *(name for s in statement.body for name in defined_names(s))):
@@ -279,7 +279,7 @@ def _steps(context: Context, scope: Scope, statement: tree.Repeat | tree.Scan) -
         return [inner.nexts[name] for name in names], items
 
     differentiated = takes_gradients(statement.body)
-    return Steps(statement.family, tuple(names), tuple(starts), step, differentiated)
+    return Repetition(statement.family, tuple(names), tuple(starts), step, differentiated)
 
 
 def _define_ends(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from graphc.elaborate.names.model import Condition, Steps
+from graphc.elaborate.names.model import Condition, IndexRange
 from graphc.elaborate.names.scope import Context
 from graphc.ir.dims import Dim
 from graphc.ir.types import known_facts, learn
@@ -56,11 +56,11 @@ def _holds_when_idle(context: Context, ends: Sequence[Dim], zero: bool, steps: D
 def _check_each_step(context: Context, dim: Dim, zero: bool, text: str, span: Span) -> bool:
     """Check a condition on the indices of loops in all of their steps."""
     needed, bounds = set(dim.symbols), set[str]()
-    steps: list[Steps] = []
+    steps: list[IndexRange] = []
     for name, (first, last) in reversed(context.ranges.items()):
         if name in needed:
             ends = _is_affine(dim, name) and name not in bounds
-            steps.insert(0, Steps(name, first, last + 1 - first, ends))
+            steps.insert(0, IndexRange(name, first, last + 1 - first, ends))
             bounds |= first.symbols | last.symbols
             needed |= bounds
     condition = Condition(dim, zero, text, span, tuple(steps))

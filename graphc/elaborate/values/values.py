@@ -6,11 +6,11 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from graphc.elaborate.names.scope import BlockValue, Context, FamilyValue, Instance, mistake
+from graphc.elaborate.names.scope import BlockValue, Context, FamilyValue, InstanceValue, mistake
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, as_node
 from graphc.ir.sizes import check_dim
-from graphc.ir.types import known_facts, show
+from graphc.ir.types import known_facts, shape_text
 from graphc.ops import Function
 from graphc.source import Span
 
@@ -40,7 +40,7 @@ def is_number(value: Any) -> bool:
     return isinstance(value, Dim | float) and not isinstance(value, bool)
 
 
-def describe(value: Any) -> str:
+def describe_value(value: Any) -> str:
     """Describe a value in the words of a message."""
     match value:
         case Node():
@@ -52,12 +52,12 @@ def describe(value: Any) -> str:
         case str():
             return "a string"
         case tuple():
-            return f"the list {show(value)}" if all(map(is_number, value)) else "a list"
+            return f"the list {shape_text(value)}" if all(map(is_number, value)) else "a list"
         case Function():
             return f"the operation `{value.name}`"
         case BlockValue():
             return f"the block `{value.tree.name.text}`"
-        case Instance() | FamilyValue():
+        case InstanceValue() | FamilyValue():
             return "an instance"
     return "nothing"
 
@@ -79,10 +79,12 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
                 ) from None
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
     help = f"apply it: `{value.name}(...)`" if isinstance(value, Function) else None
-    raise mistake("E211", f"{taker} a tensor, found {describe(value)}", span, help)
+    raise mistake("E211", f"{taker} a tensor, found {describe_value(value)}", span, help)
 
 
-def binary(context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]) -> Any:
+def evaluate_binary(
+    context: Context, op: str, left: Any, right: Any, spans: tuple[Span, Span, Span]
+) -> Any:
     """Evaluate `left op right`; the spans are those of the whole, the left and the right.
 
     Integers known at compile time stay dims, numbers stay numbers, and everything else is a

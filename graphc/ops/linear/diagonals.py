@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
-from graphc.ir.types import Mismatch, Type, known_facts, same, show
+from graphc.ir.types import Mismatch, Type, known_facts, same, shape_text
 from graphc.limits import Exceeded
 from graphc.ops.define.axis_maps import batch_axes, from_the_right
 from graphc.ops.define.batching import with_attrs
@@ -34,10 +34,10 @@ def _length(rows: Dim, columns: Dim, offset: int) -> Dim:
     for one, other in ((down, across), (across, down)):
         if same(one, other) or facts.nonnegative(other - one):
             if (one.constant or 0) < 0:
-                raise Mismatch("E308", f"{show((rows, columns))} has no diagonal {offset}")
+                raise Mismatch("E308", f"{shape_text((rows, columns))} has no diagonal {offset}")
             return facts.normal(one)
     raise Mismatch(
-        "E302", f"which side of {show((rows, columns))} ends its diagonal depends on the dims"
+        "E302", f"which side of {shape_text((rows, columns))} ends its diagonal depends on the dims"
     )
 
 

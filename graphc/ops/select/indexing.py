@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
-from graphc.ir.types import Mismatch, Type, demand, same, same_shape, show
+from graphc.ir.types import Mismatch, Type, demand, same, same_shape, shape_text
 from graphc.ops.define.axis_maps import batch_axes, by_name
 from graphc.ops.define.batching import first, ranked, repeated
 from graphc.ops.define.families import (
@@ -328,7 +328,7 @@ def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
         raise Mismatch(
             "E301",
             f"`take_along_axis` takes indices of the shape of x but for axis {place},"
-            f" found {x.type} and {show(indices.shape)}",
+            f" found {x.type} and {shape_text(indices.shape)}",
         )
     _in_range(indices, x.type, place)
     return _take_along(x, indices, axis=place, unique=False)

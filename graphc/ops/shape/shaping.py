@@ -8,7 +8,17 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op, as_node
-from graphc.ir.types import Mismatch, Shape, Type, is_one, known_facts, product, promote, same, show
+from graphc.ir.types import (
+    Mismatch,
+    Shape,
+    Type,
+    is_one,
+    known_facts,
+    product,
+    promote,
+    same,
+    shape_text,
+)
 from graphc.limits import PARTS
 from graphc.ops.define.axis_maps import from_the_right, reshape_help
 from graphc.ops.define.batching import ranked, with_attrs
@@ -54,7 +64,8 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
     if sorted(order) != list(range(x.rank)):
         raise Mismatch(
             "E305",
-            f"`transpose` needs every axis of {show(x.shape)} once, found {show(axes or ())}",
+            f"`transpose` needs every axis of {shape_text(x.shape)} once, "
+            f"found {shape_text(axes or ())}",
         )
     return in_order(x, order)
 
@@ -109,7 +120,8 @@ def _reshaped(x: Type, *, shape: Shape) -> Type:
     if not same(x.size, product(shape)):
         raise Mismatch(
             "E302",
-            f"cannot reshape {x} to {show(shape)}: {x.size} against {product(shape)} elements",
+            f"cannot reshape {x} to {shape_text(shape)}: "
+            f"{x.size} against {product(shape)} elements",
             reshape_help(x.size, shape),
         )
     return x.with_shape(shape)
@@ -151,7 +163,7 @@ def _broadcast(x: Type, *, shape: Shape) -> Type:
     if lead < 0 or any(
         not (same(a, b) or is_one(a)) for a, b in zip(x.shape, shape[lead:], strict=True)
     ):
-        raise Mismatch("E301", f"{x} does not broadcast to {show(shape)}")
+        raise Mismatch("E301", f"{x} does not broadcast to {shape_text(shape)}")
     return x.with_shape(shape)
 
 
@@ -315,7 +327,7 @@ def stack(*xs: Node, axis: int = 0) -> Node:
         raise Mismatch("E209", "`stack` needs at least one argument")
     for x in xs:
         if len(x.shape) != xs[0].rank or not all(map(same, x.shape, xs[0].shape)):
-            shown = f"{show(xs[0].shape)} and {show(x.shape)}"
+            shown = f"{shape_text(xs[0].shape)} and {shape_text(x.shape)}"
             raise Mismatch("E301", f"`stack` takes arrays of one shape, found {shown}")
     place = normal_axis(axis, xs[0].rank + 1, "stack")
     return concat(*(expand(x, axes=(place,)) for x in xs), axis=place)

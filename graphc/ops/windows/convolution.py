@@ -12,7 +12,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
-from graphc.ir.types import Mismatch, Shape, Type, demand, known_facts, product, same, show
+from graphc.ir.types import Mismatch, Shape, Type, demand, known_facts, product, same, shape_text
 from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.families import composite, linear, to_float
 from graphc.ops.shape.moving import Pads, padded
@@ -93,7 +93,7 @@ def each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
     if len(dims) != rank or len(values) != rank:
         raise Mismatch("E305", f"{what} is an integer, or a list of {rank}")
     for n in dims:
-        demand(n - least, Mismatch("E305", f"{what} is at least {least}, found {show(dims)}"))
+        demand(n - least, Mismatch("E305", f"{what} is at least {least}, found {shape_text(dims)}"))
     return dims
 
 

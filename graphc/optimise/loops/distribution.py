@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, Element, arguments, limit, loop_of, make_loop, result
+from graphc.ir.loop import LOOP, RESULT, Element, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import map_adjoints
 from graphc.ir.verify import verified
@@ -57,7 +57,7 @@ def _ends(
     A loop with a condition is left as it is: which steps there are, only the steps can say.
     """
     old = loop_of(node)
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     steps = limit(node)
     open_ended = old.until is not None or steps is not None
     starts = dict(zip(old.carried, (new[n] for n in initials), strict=True))

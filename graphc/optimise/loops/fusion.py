@@ -13,10 +13,10 @@ from graphc.ir.loop import (
     RESULT,
     STEPS,
     Loop,
-    arguments,
     captures_of,
     inside_first,
     limit,
+    loop_arguments,
     loop_of,
     make_loop,
     result,
@@ -106,7 +106,7 @@ def _groups_first(
 
 def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
     """A loop on the new arguments of a node, its body merged; the nodes of it are mapped too."""
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     fixed = {n: n for n in loop.bound} | {n: new[n] for n in captures_of(loop)}
     moved = rebuild(loop.roots, with_args, fixed)
     merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
@@ -189,7 +189,7 @@ def _frame(node: Node) -> Any:
 def _parts(node: Node) -> set[Any]:
     """What a loop starts from, reads by position, and hands on."""
     loop = loop_of(node)
-    initials, sources, _ = arguments(node)
+    initials, sources, _ = loop_arguments(node)
     carried = set(zip(loop.carried, loop.nexts, initials, strict=True))
     read = {(e.node, e.axis, source) for e, source in zip(loop.elements, sources, strict=True)}
     return carried | read
@@ -258,7 +258,7 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Gra
             continue
         if old not in made:
             loop = loops[old]
-            initials, sources, _ = arguments(old)
+            initials, sources, _ = loop_arguments(old)
             before = loop_of(old)
             start = [i for c, i in zip(before.carried, initials, strict=True) if c in loop.carried]
             taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ad.functions import cut
-from graphc.ir.dims import total
+from graphc.ir.dims import sum_dims
 from graphc.ir.graph import SOURCES, Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, loop_of
 from graphc.ir.results import ResultKind, Role
@@ -201,7 +201,7 @@ class Bound:
 def _multiply_adds(part: _Part, sizes: Sizes) -> int:
     """Where nothing is known for a typical size of a loop's index."""
     nodes = arguments_first(part.graph.results.values(), part.given)
-    flops = total(node.op.flops(node) for node in nodes)
+    flops = sum_dims(node.op.flops(node) for node in nodes)
     return flops.evaluate({name: sizes.dims.get(name, TYPICAL) for name in flops.symbols})
 
 

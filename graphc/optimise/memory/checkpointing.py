@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, stamped, with_args
-from graphc.ir.loop import Element, Loop, arguments, bound, limit, loop_of, make_loop, result
+from graphc.ir.loop import Element, Loop, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
@@ -128,7 +128,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
     the items, and reads these.
     """
     node, loop = saved.node, saved.loop
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     cut = Segments(loop, length, name, limit(node))
     count = len(loop.carried)
     read = cut.read(loop, sources)
@@ -147,7 +147,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
 
     def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
         inner = loop_of(reader)
-        starts, taken, captured = arguments(reader)
+        starts, taken, captured = loop_arguments(reader)
         checkpoints, within = _like(loop.carried), _like(loop.carried)
         known = {n: n for n in outer} | dict(zip(loop.carried, within, strict=True))
         once_more = copied([*loop.roots, *loop.carried], reader, known | read)

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, topological
-from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, arguments, body, loop_of
+from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, loop_arguments, loop_of
 from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
@@ -216,7 +216,7 @@ def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], s
     A carried value takes the memory that it starts from where that is its own.
     """
     loop = loop_of(node)
-    initials, _, _ = arguments(node)
+    initials, _, _ = loop_arguments(node)
     within = sizes.inside(loop)
     key = ("step", node)
     if key not in sizes.found:

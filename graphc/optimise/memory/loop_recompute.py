@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
-from graphc.ir.loop import Element, arguments, bound, limit, loop_of, make_loop, result
+from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
@@ -20,7 +20,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
     into the step, which are saved for it, and from what the loop itself reads.
     """
     node, loop = saved.node, saved.loop
-    initials, sources, outer = arguments(node)
+    initials, sources, outer = loop_arguments(node)
     others = [item for item in saved.items if item not in kept]
     stacks = stacked(saved, kept)
     with stamped(node.origin, node.index[0]):
@@ -35,7 +35,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
 
     def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
         inner = loop_of(reader)
-        starts, taken, captured = arguments(reader)
+        starts, taken, captured = loop_arguments(reader)
         read = {item: bound(called(item), item.type) for item in stacks}
         again = copied([*others, *stacks], reader, {**{n: n for n in outer}, **read})
         pairs = list(zip(inner.elements, taken, strict=True))
@@ -61,7 +61,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
 
 def stacked(saved: Saved, kept: Collection[Node]) -> tuple[Node, ...]:
     """What is saved where only these items are kept: with them what the others need."""
-    _, _, outer = arguments(saved.node)
+    _, _, outer = loop_arguments(saved.node)
     others = [item for item in saved.items if item not in kept]
     reached = arguments_first(others, {*kept, *outer})
     needed = [node for node in reached if node in saved.loop.carried]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
-from graphc.ir.loop import LOOP, RESULT, Loop, arguments, body, limit, loop_of, result
+from graphc.ir.loop import LOOP, RESULT, Loop, body, limit, loop_arguments, loop_of, result
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
@@ -106,7 +106,7 @@ def _reads(reader: Node, stack: Node, writer: Node) -> bool:
     if reader.op is not LOOP:
         return False
     loop, other = loop_of(reader), loop_of(writer)
-    _, sources, _ = arguments(reader)
+    _, sources, _ = loop_arguments(reader)
     axes = [e.axis for e, source in zip(loop.elements, sources, strict=True) if source is stack]
     same = (loop.index, loop.first, loop.count) == (other.index, other.first, other.count)
     same = same and loop.until is None and limit(reader) is limit(writer)

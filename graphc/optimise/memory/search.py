@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
-from graphc.ir.loop import LOOP, RESULT, arguments, body, everywhere, loop_of
+from graphc.ir.loop import LOOP, RESULT, body, everywhere, loop_arguments, loop_of
 from graphc.ir.verify import verified
-from graphc.names import Scope
+from graphc.names import Identifiers
 from graphc.optimise.memory.checkpointing import in_segments
 from graphc.optimise.memory.estimate import Liveness, Sizes, takes_nothing
 from graphc.optimise.memory.loop_recompute import saving_only, stacked
@@ -117,7 +117,7 @@ def _tried(graph: Graph, aim: Aim) -> Trial:
 
 
 def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
-    """Multiply-adds that take as long as these nodes, as `calculus.cost` counts them."""
+    """Multiply-adds that take as long as these nodes, as `cost_of` counts them."""
     total = 0
     for node in nodes:
         if node.op is LOOP:
@@ -208,7 +208,7 @@ def _dear(saved: Saved, sizes: Sizes) -> list[Node] | None:
 
     None where saving those takes no less.
     """
-    outer = set(arguments(saved.node)[2])
+    outer = set(loop_arguments(saved.node)[2])
     kept = set(saved.items)
     for item in reversed(saved.items):
         below = arguments_first([item], {*outer, *saved.loop.bound, *kept} - {item})
@@ -235,7 +235,7 @@ def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
     """Loops in segments of several lengths."""
     loops = [node for node in everywhere(now.graph.results.values()) if node.op is LOOP]
     indices = {loop_of(node).index for node in loops}
-    name = Scope({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
+    name = Identifiers({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
     for saved in saving(now.graph):
         for length in _lengths(saved.loop.count.constant or 0):
             yield _tried(in_segments(now.graph, saved, length, name), aim)

@@ -14,7 +14,7 @@ from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, loop_of
 from graphc.ir.results import numbered
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
-from graphc.names import Scope
+from graphc.names import Identifiers
 from graphc.ops.shape.shaping import concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Kernel, kernel, reduction
@@ -46,7 +46,7 @@ def in_memory(
         loops = [loop_of(step.node) for step in one.steps if isinstance(step, LoopStep)]
         indices.update(loop.index for loop in loops)
         pending += [step.body for step in one.steps if not isinstance(step, Step)]
-    pool = _Pool(Scope(names), frozenset(indices))
+    pool = _Pool(Identifiers(names), frozenset(indices))
     ends = [*program.results.values(), *kept]
     roots: dict[Node, Owners] = {
         node: frozenset({node})  # also where it is a view in each block
@@ -80,7 +80,7 @@ class _Pool:
     What varies with the `indices` of loops is no scratch, which is made once for all steps.
     """
 
-    scope: Scope
+    scope: Identifiers
     indices: frozenset[str]
     made: list[Scratch] = field(default_factory=list)
     free: dict[tuple[Dtype, Dim], list[str]] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from graphc.ir.graph import Node, arguments_first
 from graphc.ir.loop import loop_of
 from graphc.ir.results import gradient_by
 from graphc.ir.types import same
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.ops.linear.products import matmul
 from graphc.ops.storage import owners_of_all
 from graphc.paths import is_family
@@ -32,7 +32,7 @@ def with_destinations(
     results = program.results.values()
     behind = Counter(owner for node in results for owner in owners_of_all([node]))
     read = {arg for node in arguments_first(results) for arg in node.args}
-    names = Scope({*every_name(program), *taken})
+    names = Identifiers({*every_name(program), *taken})
     asked: dict[str, str] = {}
     wanted: dict[Node, str] = {}
     for path in wrt:

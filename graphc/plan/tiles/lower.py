@@ -15,7 +15,7 @@ from graphc.ir.graph import Node, intern, stamped, topological
 from graphc.ir.loop import RESULT
 from graphc.ir.results import BLOCKS, numbered
 from graphc.ir.types import Mismatch, Shape, same, same_shape
-from graphc.names import Scope
+from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import (
@@ -55,7 +55,7 @@ def in_blocks(
     outside: set[Node] = set()
     for _ in range(ATTEMPTS):
         found = regions(program, ends, nodes, given, classes, outside)
-        names = Scope({*taken, *every_name(program)})
+        names = Identifiers({*taken, *every_name(program)})
         built: dict[Region, _Builder] = {}
         lying: dict[Node, Order] = {}
         for region in found.regions:
@@ -169,7 +169,9 @@ def _behind(nodes: Iterable[Node], variables: Container[Node]) -> Iterable[Node]
 class _Builder:
     """One region as a step: its nodes once more, with the size of a block in place of the axis."""
 
-    def __init__(self, region: Region, program: Program, classes: Classes, names: Scope) -> None:
+    def __init__(
+        self, region: Region, program: Program, classes: Classes, names: Identifiers
+    ) -> None:
         self.region, self.program, self.classes, self.names = region, program, classes, names
         node, axis = region.chosen
         self.length = node.shape[axis]

@@ -55,7 +55,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Level:
+class Indents:
     """The inside of a bracket, or of none: the columns at which a line of it begins."""
 
     column: int
@@ -143,20 +143,20 @@ def lay_out(words: Sequence[Word], indent: int, breaks: set[int]) -> Layout:
     return layout
 
 
-def _outermost(head: str, indent: int) -> Level:
+def _outermost(head: str, indent: int) -> Indents:
     if head in HEADS_BODY:  # so far right that the body stands off
-        return Level(indent + 2 * INDENT, indent, indent + 2 * INDENT, limit=-1)
-    return Level(indent + INDENT, indent, indent + INDENT, limit=indent + FARTHEST)
+        return Indents(indent + 2 * INDENT, indent, indent + 2 * INDENT, limit=-1)
+    return Indents(indent + INDENT, indent, indent + INDENT, limit=indent + FARTHEST)
 
 
-def _inside(opener: str, column: int, start: int, follows: bool) -> Level:
+def _inside(opener: str, column: int, start: int, follows: bool) -> Indents:
     if not follows:
-        return Level(start + INDENT, start, start + 2 * INDENT)
+        return Indents(start + INDENT, start, start + 2 * INDENT)
     inner = column + (2 if opener == "LBRACE" else 1)
-    return Level(inner, column, inner + INDENT)
+    return Indents(inner, column, inner + INDENT)
 
 
-def _column(word: Word, level: Level, closes: bool, indent: int) -> int:
+def _column(word: Word, level: Indents, closes: bool, indent: int) -> int:
     """Return the column at which a line that begins with the word begins."""
     if closes:
         return level.closer

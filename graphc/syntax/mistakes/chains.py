@@ -9,12 +9,12 @@ from graphc.syntax.mistakes.error_site import (
     ENDS,
     FORMS_HELP,
     OPERANDS,
-    Place,
+    ErrorSite,
     describe_token,
 )
 
 
-def empty_stage(place: Place) -> Diagnostic | None:
+def empty_stage(place: ErrorSite) -> Diagnostic | None:
     previous = place.previous
     if place.found.type == "ARROW" and previous is None:
         help = "write `x -> ...`"
@@ -33,7 +33,7 @@ def empty_stage(place: Place) -> Diagnostic | None:
     return None
 
 
-def stage(place: Place) -> Diagnostic | None:
+def stage(place: ErrorSite) -> Diagnostic | None:
     """Recognise arithmetic, a list or round brackets, where a chain has a stage."""
     found, previous = place.found, place.previous
     if previous is None or not _in_chain(place):
@@ -52,13 +52,13 @@ def stage(place: Place) -> Diagnostic | None:
     return error("E101", message, place.span(found), help=help)
 
 
-def _in_chain(place: Place) -> bool:
+def _in_chain(place: ErrorSite) -> bool:
     return any(token.type == "ARROW" for token in place.tokens[place.first : place.at]) and (
         place.head.type not in (*DECLARED, "BLOCK", "DERIVE")
     )
 
 
-def several_values(place: Place) -> Diagnostic | None:
+def several_values(place: ErrorSite) -> Diagnostic | None:
     """Recognise `a, b = x, y` and `(a, b) = ...`."""
     between = [token.type for token in place.tokens[place.first : place.at]]
     if place.found.type != "COMMA" or place.head.type in ("DERIVE", "BLOCK", "DIM"):

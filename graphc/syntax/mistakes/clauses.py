@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from graphc.kinds import KINDS
 from graphc.source import Diagnostic, error
 from graphc.syntax.lexing.tokens import BINARY, CLOSERS, SEPARATOR, Token
-from graphc.syntax.mistakes.error_site import ENDS, Place, open_brackets
+from graphc.syntax.mistakes.error_site import ENDS, ErrorSite, open_brackets
 
 ORDER = ("WRT", "PER", "AS")
 ORDER_OR_COMMA = (*ORDER, "COMMA")
@@ -28,7 +28,7 @@ WORDS = {
 }
 
 
-def derive_clause(place: Place) -> Diagnostic | None:
+def derive_clause(place: ErrorSite) -> Diagnostic | None:
     """Recognise a part of a clause that is missing, out of order or of another form."""
     if place.found.type in ORDER and place.at == place.first:
         return _torn_clause(place)
@@ -46,7 +46,7 @@ def derive_clause(place: Place) -> Diagnostic | None:
     return _call(place) or _no_output(place) or _no_name(place)
 
 
-def _one_word(place: Place) -> Diagnostic:
+def _one_word(place: ErrorSite) -> Diagnostic:
     """Recognise `derive loss` and `derive grad`."""
     word = place.tokens[place.first + 1]
     missing = f"an output is missing: `derive {word.value} loss`"
@@ -56,7 +56,7 @@ def _one_word(place: Place) -> Diagnostic:
     return error("E101", message, place.span(word), help=missing)
 
 
-def _call(place: Place) -> Diagnostic | None:
+def _call(place: ErrorSite) -> Diagnostic | None:
     """Recognise `derive grad(loss, x)`."""
     if place.found.type != "LPAR" or place.at != place.first + 2:
         return None
@@ -69,7 +69,7 @@ def _call(place: Place) -> Diagnostic | None:
     return error("E101", "a derive clause is no call", place.span(place.found), help=help)
 
 
-def _no_output(place: Place) -> Diagnostic | None:
+def _no_output(place: ErrorSite) -> Diagnostic | None:
     """Recognise an expression where an output stands."""
     before = {token.type for token in place.tokens[place.first : place.at]}
     value = place.found.type in BINARY | OPENED | {"DOT"}
@@ -83,7 +83,7 @@ def _no_output(place: Place) -> Diagnostic | None:
     return error("E101", message, place.span(place.found), help=help)
 
 
-def _torn_clause(place: Place) -> Diagnostic | None:
+def _torn_clause(place: ErrorSite) -> Diagnostic | None:
     """Recognise a part that stands on a line of its own."""
     before = place.tokens[: max(place.at - 1, 0)]
     ends = [i for i, token in enumerate(before) if token.type in (SEPARATOR, "LBRACE", "RBRACE")]
@@ -99,7 +99,7 @@ def _torn_clause(place: Place) -> Diagnostic | None:
     )
 
 
-def _misplaced_part(place: Place) -> Diagnostic | None:
+def _misplaced_part(place: ErrorSite) -> Diagnostic | None:
     found, previous = place.found, place.previous
     word, span = found.value, place.span(found)
     clause = place.tokens[place.first : place.at]
@@ -126,7 +126,7 @@ def _misplaced_part(place: Place) -> Diagnostic | None:
     return None
 
 
-def _no_name(place: Place) -> Diagnostic | None:
+def _no_name(place: ErrorSite) -> Diagnostic | None:
     """Recognise an expression, brackets or a colon after `wrt`, where names stand."""
     found, previous = place.found, place.previous
     behind = [i for i in range(place.first, place.at) if place.tokens[i].type == "WRT"]
@@ -155,7 +155,7 @@ def _no_name(place: Place) -> Diagnostic | None:
     return error("E101", "a derivative is by names", place.span(found), help=help)
 
 
-def tuple_of_values(place: Place) -> Diagnostic | None:
+def tuple_of_values(place: ErrorSite) -> Diagnostic | None:
     """Recognise `zeros((B, 5))`, where a list is meant."""
     openers = place.openers()
     if place.found.type != "COMMA" or not place.operand_complete():
@@ -175,7 +175,7 @@ def tuple_of_values(place: Place) -> Diagnostic | None:
     return error("E101", "a list stands in square brackets", span, help=help)
 
 
-def shape_as_declared(place: Place) -> str:
+def shape_as_declared(place: ErrorSite) -> str:
     """Write the shape of `W = param([4, 3])` as a declaration has it, to follow `param`."""
     opened = place.tokens[place.at + 1 : place.at + 3]
     if [token.type for token in opened] != ["LPAR", "LSQB"]:
@@ -183,7 +183,7 @@ def shape_as_declared(place: Place) -> str:
     return f"[{_text(place, _rest(place, place.at + 3))}]"
 
 
-def _rest(place: Place, begin: int, ends: Collection[str] = ORDER) -> list[Token]:
+def _rest(place: ErrorSite, begin: int, ends: Collection[str] = ORDER) -> list[Token]:
     """List the tokens from there to the end of the part, or of the brackets around them."""
     part: list[Token] = []
     for token in place.tokens[begin:]:
@@ -194,7 +194,7 @@ def _rest(place: Place, begin: int, ends: Collection[str] = ORDER) -> list[Token
     return part
 
 
-def _text(place: Place, tokens: Sequence[Token]) -> str:
+def _text(place: ErrorSite, tokens: Sequence[Token]) -> str:
     """Return the tokens as they are written; a colon at their beginning left out."""
     kept = [token for i, token in enumerate(tokens) if i or token.type != "COLON"]
     if not kept:

@@ -21,7 +21,7 @@ from graphc.syntax.mistakes.error_site import (
     OPERANDS,
     SIGNS,
     UNNAMED,
-    Place,
+    ErrorSite,
     describe_expected,
     describe_token,
     open_brackets,
@@ -38,7 +38,7 @@ from graphc.syntax.mistakes.operators import (
 )
 
 
-def explain(place: Place) -> Diagnostic:
+def explain(place: ErrorSite) -> Diagnostic:
     """Return the diagnostic of the first recogniser that knows the mistake."""
     for recognise in RECOGNISERS:
         diagnostic = recognise(place)
@@ -71,7 +71,7 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
 )
 
 
-def bad_token(place: Place) -> Diagnostic | None:
+def bad_token(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != BAD:
         return None
     text = place.found.value
@@ -90,7 +90,7 @@ def bad_token(place: Place) -> Diagnostic | None:
     return error("E101", f"`{text[0]}` has no meaning", Span(place.source, start, start + 1))
 
 
-def _otherwise(place: Place) -> str | None:
+def _otherwise(place: ErrorSite) -> str | None:
     """Return the remedy for a sign that means something else at this place than elsewhere."""
     text = place.found.value
     if text.startswith("'") and place.touches() and place.operand_complete():
@@ -106,7 +106,7 @@ def _otherwise(place: Place) -> str | None:
 # ---- brackets ---------------------------------------------------------------------
 
 
-def extra_closer(place: Place) -> Diagnostic | None:
+def extra_closer(place: ErrorSite) -> Diagnostic | None:
     kind = place.found.type
     if kind not in CLOSERS:
         return None
@@ -130,7 +130,7 @@ def extra_closer(place: Place) -> Diagnostic | None:
     )
 
 
-def unclosed_bracket(place: Place) -> Diagnostic | None:
+def unclosed_bracket(place: ErrorSite) -> Diagnostic | None:
     openers = place.openers()
     late = ENDS | {"LBRACE", "ARROW"} if place.head.type == "BLOCK" else ENDS | {"LBRACE"}
     if not openers or place.found.type not in late:
@@ -147,7 +147,7 @@ def unclosed_bracket(place: Place) -> Diagnostic | None:
     )
 
 
-def unclosed_body(place: Place) -> Diagnostic | None:
+def unclosed_body(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != END or "RBRACE" not in place.accepted:
         return None
     openers = [t for t in open_brackets(place.tokens[: place.at]) if t.type == "LBRACE"]
@@ -160,7 +160,7 @@ def unclosed_body(place: Place) -> Diagnostic | None:
 # ---- words --------------------------------------------------------------------------
 
 
-def reserved_word(place: Place) -> Diagnostic | None:
+def reserved_word(place: ErrorSite) -> Diagnostic | None:
     """Recognise a keyword where only a name can stand, or where an equation would begin."""
     found, head = place.found, place.head
     as_name = found.type in BINARY | {"EQUAL", "ARROW", "COLON", "COMMA", "DOT"}
@@ -216,7 +216,7 @@ HABITS = {
 }
 
 
-def python_habit(place: Place) -> Diagnostic | None:
+def python_habit(place: ErrorSite) -> Diagnostic | None:
     if place.found.type == "BAD":
         return None
     for token in (place.previous, place.found):
@@ -235,7 +235,7 @@ def python_habit(place: Place) -> Diagnostic | None:
     return None
 
 
-def python_import(place: Place) -> Diagnostic | None:
+def python_import(place: ErrorSite) -> Diagnostic | None:
     previous = place.previous
     if previous is None or previous.type not in ("IMPORT", "FROM") or place.at != place.first + 1:
         return None
@@ -250,7 +250,7 @@ def python_import(place: Place) -> Diagnostic | None:
     )
 
 
-def misspelt_keyword(place: Place) -> Diagnostic | None:
+def misspelt_keyword(place: ErrorSite) -> Diagnostic | None:
     """Recognise two words at the beginning of a line, the first of which is no keyword."""
     if place.at != place.first + 1 or place.head.type != "NAME":
         return None
@@ -267,7 +267,7 @@ def misspelt_keyword(place: Place) -> Diagnostic | None:
     )
 
 
-def stray_else(place: Place) -> Diagnostic | None:
+def stray_else(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "ELSE":
         return None
     return error(
@@ -281,7 +281,7 @@ def stray_else(place: Place) -> Diagnostic | None:
 # ---- what is missing --------------------------------------------------------------------
 
 
-def unnamed_value(place: Place) -> Diagnostic | None:
+def unnamed_value(place: ErrorSite) -> Diagnostic | None:
     if place.found.type not in ENDS or not {"EQUAL", "ARROW"} <= set(place.accepted):
         return None
     help = NAME_IT
@@ -294,7 +294,7 @@ def unnamed_value(place: Place) -> Diagnostic | None:
     return error("E106", UNNAMED, caret, help=help)
 
 
-def missing_type(place: Place) -> Diagnostic | None:
+def missing_type(place: ErrorSite) -> Diagnostic | None:
     accepted = set(place.accepted)
     after_colon = place.previous is not None and place.previous.type == "COLON"
     if after_colon and {"NAME", "LSQB"} <= accepted and "INT" not in accepted:
@@ -310,7 +310,7 @@ def missing_type(place: Place) -> Diagnostic | None:
     return None
 
 
-def missing_operand(place: Place) -> Diagnostic | None:
+def missing_operand(place: ErrorSite) -> Diagnostic | None:
     previous, found = place.previous, place.found
     if previous is None or not place.operand_missing():
         return None
@@ -330,7 +330,7 @@ def missing_operand(place: Place) -> Diagnostic | None:
     return None
 
 
-def same_line(place: Place) -> Diagnostic | None:
+def same_line(place: ErrorSite) -> Diagnostic | None:
     if SEPARATOR not in place.accepted or place.found.type in ENDS or place.previous is None:
         return None
     if place.operand_complete() and place.found.type not in OPERANDS | KEYWORD_TYPES:
@@ -348,7 +348,7 @@ def same_line(place: Place) -> Diagnostic | None:
     )
 
 
-def unexpected(place: Place) -> Diagnostic:
+def unexpected(place: ErrorSite) -> Diagnostic:
     """Say what was expected and found, for any mistake that no recogniser knows."""
     return error(
         "E101",
@@ -358,18 +358,18 @@ def unexpected(place: Place) -> Diagnostic:
     )
 
 
-def _form(place: Place) -> str | None:
+def _form(place: ErrorSite) -> str | None:
     """Say how the statement is written, where that is what is wrong, and not its value."""
     return None if _in_value(place) else FORMS_HELP.get(place.head.type)
 
 
-def _in_value(place: Place) -> bool:
+def _in_value(place: ErrorSite) -> bool:
     """Tell whether the mistake lies in the value of a definition, behind its `=`?"""
     before = {token.type for token in place.tokens[place.first : place.at]}
     return "EQUAL" in before and place.head.type in {*DECLARED, "NAME", "NEXT", "COLLECT", "RULE"}
 
 
-RECOGNISERS: tuple[Callable[[Place], Diagnostic | None], ...] = (
+RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     bad_token,
     unclosed_body,
     unclosed_bracket,

@@ -27,7 +27,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ErrorSite:
     """Where the parser stopped: in the statement from `first`, before `at`, and what it takes.
 
     `in_body` says whether the statement stands in the braces of another one.

@@ -7,10 +7,10 @@ import re
 from graphc.source import Diagnostic, error
 from graphc.syntax.lexing.literals import number_ends_in_point
 from graphc.syntax.lexing.tokens import CONTINUES_AFTER
-from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, Place
+from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, ErrorSite
 
 
-def number_and_name(place: Place) -> Diagnostic | None:
+def number_and_name(place: ErrorSite) -> Diagnostic | None:
     previous, found = place.previous, place.found
     if previous is None or found.type not in ("NAME", "INT", "FLOAT", "UNDERSCORE"):
         return None
@@ -35,7 +35,7 @@ def number_and_name(place: Place) -> Diagnostic | None:
     return error("E103", "multiplication is written `*`", place.span(found), help=help)
 
 
-def point_of_number(place: Place) -> Diagnostic | None:
+def point_of_number(place: ErrorSite) -> Diagnostic | None:
     """Recognise `.5` and `1.`."""
     previous, found = place.previous, place.found
     if previous is not None and previous.type == "DOT" and place.at - 2 >= place.first:
@@ -51,14 +51,14 @@ def point_of_number(place: Place) -> Diagnostic | None:
     return None
 
 
-def elementwise_star(place: Place) -> Diagnostic | None:
+def elementwise_star(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "STARS" or not place.operand_complete():
         return None
     help = "elementwise multiplication is `*`, the matrix product `@`"
     return error("E103", "`.*` is not an operator", place.span(place.found), help=help)
 
 
-def chained_comparison(place: Place) -> Diagnostic | None:
+def chained_comparison(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "CMP" or not place.operand_complete():
         return None
     help = "write `a < b and b < c`"
@@ -78,7 +78,7 @@ GLUED = {
 }
 
 
-def glued_operator(place: Place) -> Diagnostic | None:
+def glued_operator(place: ErrorSite) -> Diagnostic | None:
     """Recognise two tokens without a blank that are one operator elsewhere: `:=`, `+=`, `=>`."""
     for index in (place.at - 1, place.at):
         if index < place.first or place.tokens[index].type == END:
@@ -98,7 +98,7 @@ def glued_operator(place: Place) -> Diagnostic | None:
     return None
 
 
-def slashes(place: Place) -> Diagnostic | None:
+def slashes(place: ErrorSite) -> Diagnostic | None:
     """Recognise `// a comment`."""
     if place.found.type not in KEYWORD_TYPES | {"NAME"}:
         return None
@@ -109,7 +109,7 @@ def slashes(place: Place) -> Diagnostic | None:
     return None
 
 
-def comment(place: Place) -> Diagnostic | None:
+def comment(place: ErrorSite) -> Diagnostic | None:
     """Recognise `// a comment` and `/* a comment */` at the beginning of a line."""
     following = place.tokens[place.at + 1 : place.at + 2]
     block = place.found.value == "/" and bool(following) and following[0].value in ("*", "**")
@@ -120,7 +120,7 @@ def comment(place: Place) -> Diagnostic | None:
     return error("E101", message, place.span(place.found), help="a comment begins with `#`")
 
 
-def second_equals(place: Place) -> Diagnostic | None:
+def second_equals(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "EQUAL":
         return None
     span = place.span(place.found)

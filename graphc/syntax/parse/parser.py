@@ -18,7 +18,7 @@ from graphc.syntax.lexing.characters import (
 )
 from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, NewlineRule
 from graphc.syntax.mistakes.diagnose import explain
-from graphc.syntax.mistakes.error_site import Place
+from graphc.syntax.mistakes.error_site import ErrorSite
 from graphc.syntax.parse.build import Draft
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def _recover(
         except UnexpectedToken:
             first, state, known = begun[-1]
             parser = rewind()
-            place = Place(draft.source, tokens, first, at, parser.accepts(), any(bodies))  # type: ignore[no-untyped-call]
+            place = ErrorSite(draft.source, tokens, first, at, parser.accepts(), any(bodies))  # type: ignore[no-untyped-call]
             del draft.mistakes[known:]
             diagnostic = explain(place)
             # A name that is a reserved word is one mistake, however often it is used.

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from functools import cache
 
 from graphc.elaborate.names.model import Declared
-from graphc.ir.types import show
+from graphc.ir.types import shape_text
 from graphc.ops.fused import LIMITS
 from graphc.plan.buffers.report import CACHE
 from graphc.plan.module import Compiled
@@ -135,7 +135,9 @@ def _is_sparse(compiled: Compiled) -> bool:
 def _line(declared: Declared) -> str:
     doc = " ".join(declared.doc.split())
     kind = "" if declared.type.dtype == "float" else declared.type.dtype + " "
-    return f"{shown(declared)}: {kind}{show(declared.type.shape)}" + (f"  {doc}" if doc else "")
+    return f"{shown(declared)}: {kind}{shape_text(declared.type.shape)}" + (
+        f"  {doc}" if doc else ""
+    )
 
 
 @cache

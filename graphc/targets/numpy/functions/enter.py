@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from graphc.elaborate.names.model import Condition, Declared
 from graphc.ir.dims import Dim
-from graphc.ir.types import Shape, show
+from graphc.ir.types import Shape, shape_text
 from graphc.paths import member
 from graphc.plan.signature import Binding, Entry, described
 from graphc.targets.numpy.printing.families import INDEX, count, path, slices
@@ -102,7 +102,7 @@ def _checked(begin: Entry, declared: Declared, bound: Mapping[str, str], whole: 
     variable, dtype = begin.variables[declared.name], DTYPES[declared.type.dtype]
     one = MEMBER if declared.family else variable
     rank, shape = declared.type.rank, _tuple(declared.shape)
-    expected = f"{declared.type.dtype}{show(declared.type.shape)}"
+    expected = f"{declared.type.dtype}{shape_text(declared.type.shape)}"
     given = [one, _said(declared), repr(expected), dtype, shape if whole else str(rank)]
     if whole and _dims(declared.shape):
         given.append(_why(declared, bound))
@@ -143,7 +143,7 @@ def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> 
     if own == set(range(len(declared.shape))) and declared.family is None:
         return []
     one = MEMBER if declared.family else begin.variables[declared.name]
-    shape, expected = _tuple(declared.shape), show(declared.type.shape)
+    shape, expected = _tuple(declared.shape), shape_text(declared.type.shape)
     given = [one, _said(declared), repr(expected), shape, _why(declared, bound)]
     lines = [f"    if {one}.shape != {shape}:", f"        raise _misfit({', '.join(given)})"]
     if declared.family is None:

@@ -15,7 +15,7 @@ from itertools import product
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.results import ResultKey
-from graphc.names import Scope, flat
+from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.python_floats import LAZY
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import index
@@ -86,7 +86,7 @@ def planned(
         return None
     if any(d.family is not None or not _is_small(d.node) for d in sources):
         return None
-    scope = Scope({*taken, *begin.variables.values()})
+    scope = Identifiers({*taken, *begin.variables.values()})
     given: dict[Node, str] = {}
     patterns: dict[str, str] = {}
     parts = _parts(found.graph)
@@ -109,10 +109,10 @@ def planned(
 
 
 def _packed(
-    found: InNumbers, program: Program, scope: Scope
+    found: InNumbers, program: Program, scope: Identifiers
 ) -> tuple[dict[ResultKey, Node], dict[ResultKey, str]]:
     """The node of each result, and the variables of those that are arrays, each array once."""
-    scope = Scope({*scope.taken, *program.variables.values()})
+    scope = Identifiers({*scope.taken, *program.variables.values()})
     results = {
         key: _array(grid) if grid.cells.ndim else grid.nodes[0]
         for key, grid in found.arrays.items()
