@@ -51,14 +51,12 @@ class Kind:
         return self.alone or self
 
     @property
-    def with_values(self) -> bool:
+    def has_values(self) -> bool:
         return self.values == "always"
 
 
 VALUE = Kind("value", 0, "values")
-GRAD = Kind(
-    "grad", 1, "gradients", of_scalar=True, instead="jacobian", per=True, values="apart"
-)  # fmt: skip
+GRAD = Kind("grad", 1, "gradients", of_scalar=True, instead="jacobian", per=True, values="apart")
 JACOBIAN = Kind("jacobian", 1, "blocks", per=True, modes=MODES, values="apart")
 JACOBIAN_MATRIX = Kind("jacobian_matrix", 1, "whole", per=True, modes=MODES, values="apart")
 SPARSE_JACOBIAN = Kind("sparse_jacobian", 1, "sparse", modes=MODES, values="apart")
@@ -76,13 +74,14 @@ ALONE = (
 """Those that have a graph and a writer of their own, in the order in which documents have them."""
 
 
-def valued(kind: Kind) -> Kind:
-    """The kind that returns the values of the outputs first."""
+def add_values(kind: Kind) -> Kind:
+    """Return the kind that has the values of the outputs first."""
     return replace(kind, name=f"value_and_{kind.name}", values="always", alone=kind)
 
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (*ALONE, *(valued(one) for one in ALONE if one.values == "apart"))
+    kind.name: kind
+    for kind in (*ALONE, *(add_values(one) for one in ALONE if one.values == "apart"))
 }
 """All of them by the word in a clause."""
 

@@ -38,7 +38,7 @@ from graphc.ir.graph import (
     with_args,
 )
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED
-from graphc.ir.results import numbered
+from graphc.ir.results import result_number
 from graphc.ir.types import Mismatch
 from graphc.ops.shape.assemble import assemble, bin_vector, take_vector
 from graphc.optimise.passes import PASSES
@@ -94,7 +94,7 @@ def model_of(text: str) -> Model:
 
 def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., list[np.ndarray]]:
     """The function that the compiler makes of nodes: `(*values, **dims)` to the results."""
-    graph = Graph("f", {numbered(i): node for i, node in enumerate(results)}, {})
+    graph = Graph("f", {result_number(i): node for i, node in enumerate(results)}, {})
     for rewrite in PASSES:
         graph = rewrite(graph)
     names = [f"given_{i}" for i in range(len(given))]

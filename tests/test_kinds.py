@@ -8,7 +8,7 @@ from conftest import module
 
 from graphc.compile.clauses import GRAPHS, GRAPHS_PER
 from graphc.compile.stages import Options, compile_text
-from graphc.kinds import ALONE, KINDS, Kind, valued
+from graphc.kinds import ALONE, KINDS, Kind, add_values
 from graphc.targets.numpy.functions.comparisons import COMPARISONS
 from graphc.targets.numpy.functions.writers import WRITERS
 
@@ -27,7 +27,7 @@ def test_every_kind_has_a_graph_a_writer_and_a_comparison() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_a_table_by_kind_has_an_entry_for_the_one_with_values_too(kind: Kind) -> None:
+def test_a_table_by_kind_has_an_entry_for_the_one_has_values_too(kind: Kind) -> None:
     assert kind.base in ALONE
     assert (kind.base is kind) == (not kind.name.startswith("value_and_"))
 
@@ -36,9 +36,9 @@ def test_a_table_by_kind_has_an_entry_for_the_one_with_values_too(kind: Kind) ->
     "kind", [kind for kind in ALONE if kind.values == "apart"], ids=lambda kind: kind.name
 )
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
-def test_with_values_come_the_same_derivatives(kind: Kind, level: str) -> None:
+def test_has_values_come_the_same_derivatives(kind: Kind, level: str) -> None:
     of = "loss" if kind.of_scalar else "y"
-    words = kind.name, valued(kind).name
+    words = kind.name, add_values(kind).name
     clauses = "\n".join(f"derive {word} {of} wrt w as f_{i}" for i, word in enumerate(words))
     made = module(f"{GRAPH}{clauses}\n", level=level)
     rng = np.random.default_rng(0)

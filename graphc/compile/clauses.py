@@ -74,7 +74,7 @@ def differentiated(model: Model, one: Derivation, modes: Iterable[str]) -> dict[
     one, names = (one, model.names) if one.per is None else _with_positions(one, one.per, model)
     kind, wrt = one.kind, dict(one.wrt)
     asked = Request(
-        one.name, dict(one.outputs), wrt, names, kind.returns, kind.with_values, {}, one.per
+        one.name, dict(one.outputs), wrt, names, kind.returns, kind.has_values, {}, one.per
     )
     dims = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
     made: dict[str, Graph] = {}

@@ -58,12 +58,15 @@ DATA, INDICES, INDPTR = ResultKey("data"), ResultKey("indices"), ResultKey("indp
 
 
 def value_of(output: str) -> ResultKey:
+    """Return the key of an output itself."""
     return ResultKey("value", of=output)
 
 
 def gradient_by(path: str) -> ResultKey:
+    """Return the key of a gradient."""
     return ResultKey("gradient", by=path)
 
 
-def numbered(place: int) -> ResultKey:
+def result_number(place: int) -> ResultKey:
+    """Return the key of a result that has no name."""
     return ResultKey("number", number=place)

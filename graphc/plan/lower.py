@@ -21,7 +21,7 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ir.rebuild import map_adjoints, rebuild
-from graphc.ir.results import ResultKey, Role, numbered
+from graphc.ir.results import ResultKey, Role, result_number
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -288,7 +288,7 @@ def _loop_step(
     for old, moved in new.items():
         if old in names:
             names.setdefault(moved, names[old])
-    results = {numbered(place): new[n] for place, n in enumerate(loop.roots)}
+    results = {result_number(place): new[n] for place, n in enumerate(loop.roots)}
     adjoints = map_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
     step = Graph("", results, names, adjoints, labels, Role.STEP)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import networkx as nx
 
@@ -101,21 +101,25 @@ def _chain(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, 
     `first` are the pairs of axes of the output and z that are one, `second` those of z and the
     path. An axis of z that is one of the output or of the path goes by that one's name.
     """
-    inner = {z: f"by{a}" for z, a in second.items()} | {z: f"of{k}" for k, z in first.items()}
+    inner: dict[int, Label] = {z: ("by", a) for z, a in second.items()}
+    inner |= {z: ("of", k) for k, z in first.items()}
 
-    def of_down(label: Label) -> str:
+    def of_down(label: Label) -> Label:
         kind, axis = label
-        return inner.get(axis, f"in{axis}") if kind == "by" else f"of{axis}"
+        return inner.get(axis, ("in", axis)) if kind == "by" else ("of", axis)
 
-    def of_up(label: Label) -> str:
+    def of_up(label: Label) -> Label:
         kind, axis = label
-        return f"by{axis}" if kind == "by" else inner.get(axis, f"in{axis}")
+        return ("by", axis) if kind == "by" else inner.get(axis, ("in", axis))
 
-    terms = [
-        (down.value, tuple(map(of_down, down.labels))),
-        (up.value, tuple(map(of_up, up.labels))),
-    ]
-    axes = dict.fromkeys(axis for _, term in terms for axis in term if not axis.startswith("in"))
-    both = {f"of{k}" for k, z in first.items() if z in second}
-    labels = [("both" if axis in both else axis[:2], int(axis[2:])) for axis in axes]
-    return Pass(contracted(terms, tuple(axes)), tuple(labels))
+    above, below = [of_down(label) for label in down.labels], [of_up(label) for label in up.labels]
+    axes = tuple(dict.fromkeys(axis for axis in (*above, *below) if axis[0] != "in"))
+    both = {("of", k) for k, z in first.items() if z in second}
+    labels = tuple(("both", axis[1]) if axis in both else axis for axis in axes)
+    terms = [(down.value, _words(above)), (up.value, _words(below))]
+    return Pass(contracted(terms, _words(axes)), labels)
+
+
+def _words(labels: Iterable[Label]) -> tuple[str, ...]:
+    """Name axes, as a contraction tells them apart."""
+    return tuple(f"{kind}{axis}" for kind, axis in labels)

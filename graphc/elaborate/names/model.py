@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
-from graphc.ir.results import numbered, value_of
+from graphc.ir.results import result_number, value_of
 from graphc.ir.types import Shape, Type
 from graphc.ir.verify import verifying
 from graphc.kinds import Kind
@@ -196,7 +196,7 @@ class Model:
         results = {value_of(one.name): one.node for one in self.outputs}
         derived = dict.fromkeys(node for one in self.derivations for node in one.nodes)
         others = [node for node in derived if node not in results.values()]
-        results |= {numbered(place): node for place, node in enumerate(others)}
+        results |= {result_number(place): node for place, node in enumerate(others)}
         return Graph(self.name, results, self.names)
 
     @property

@@ -17,7 +17,7 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.kinds import ALONE, GRAD, KINDS, Kind, valued
+from graphc.kinds import ALONE, GRAD, KINDS, Kind, add_values
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Identifiers as Names
 from graphc.ops.shape.members import family_of
@@ -26,9 +26,9 @@ from graphc.source import Diagnostic, Source, Span, did_you_mean, error, near_or
 from graphc.syntax import tree
 
 WITH_VALUES = {
-    valued(kind).name: f"`{kind.name}` returns the values already"
+    add_values(kind).name: f"`{kind.name}` returns the values already"
     for kind in ALONE
-    if kind.with_values
+    if kind.has_values
 }
 GROUPS = {"params": "parameters", "inputs": "float inputs"}
 WITH_PER = tuple(kind.name for kind in ALONE if kind.per)
@@ -144,7 +144,7 @@ def default_derivation(context: Context) -> list[Derivation]:
     if len(scalars) != 1 or not wrt:
         return []
     name, node = scalars[0].name, scalars[0].node
-    kind = valued(GRAD)
+    kind = add_values(GRAD)
     called = Names(context.dims).fresh(f"{kind.name}_{name}")
     return [Derivation(kind, ((name, node),), tuple(wrt.items()), called, None)]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, loop_of
-from graphc.ir.results import numbered
+from graphc.ir.results import result_number
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Identifiers
 from graphc.ops.shape.shaping import concatenate
@@ -269,7 +269,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
         root
         for end in held
         if end.op is RESULT and end.args[0] is step.node and 0 <= end.attrs["number"] < len(nexts)
-        for root in owners(step.body.results[numbered(end.attrs["number"])], inner)
+        for root in owners(step.body.results[result_number(end.attrs["number"])], inner)
     }
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
     for name, item, end in step.stacks:

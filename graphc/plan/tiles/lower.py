@@ -13,7 +13,7 @@ from dataclasses import replace
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped, topological
 from graphc.ir.loop import RESULT
-from graphc.ir.results import BLOCKS, numbered
+from graphc.ir.results import BLOCKS, result_number
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
@@ -232,7 +232,7 @@ class _Builder:
                 outputs.append((name, node, new, subscript(self._items(node), node.shape)))
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))
-        results = {numbered(place): new for place, (_, _, new) in enumerate(totals)}
+        results = {result_number(place): new for place, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
         used = {*_behind([*read, *(new for _, _, new, _ in outputs)], self.variables)}
         slices = [one for one in self.slices if one.node in used]

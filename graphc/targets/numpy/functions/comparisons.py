@@ -156,7 +156,7 @@ def _of_one(compiled: Compiled, one: Derived) -> str:
 
 def _found(compiled: Compiled, one: Derived, more: str = "") -> str:
     """The statement that calls the function; of what it returns, the derivatives."""
-    return f"_found = {_call(compiled, one, more)}{'[1]' if one.kind.with_values else ''}"
+    return f"_found = {_call(compiled, one, more)}{'[1]' if one.kind.has_values else ''}"
 
 
 def _call(compiled: Compiled, one: Derived, more: str = "") -> str:

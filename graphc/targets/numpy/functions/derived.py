@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
-from graphc.ir.graph import COTANGENT, TANGENT, Node
+from graphc.ir.graph import COTANGENT, TANGENT, Node, Op
 from graphc.ir.results import ResultKey, ResultKind, value_of
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
@@ -72,16 +72,18 @@ def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
 
 def value_function(compiled: Compiled, one: Derived) -> str:
     kind, values = valued(compiled, one)
+    (first, *others) = one.program.results.values()
+    lines = typed_return(one, kind, values, array=first.rank > 0 and not others)
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        entered(compiled, one, [*steps(compiled, one), *typed_return(one, kind, values)]),
+        entered(compiled, one, [*steps(compiled, one), *lines]),
     )
 
 
-def typed_return(one: Derived, kind: str, value: str) -> list[str]:
+def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[str]:
     """The lines that return one value: of an array type checkers see no type in NumPy's calls."""
-    if one.numbers is None and kind.startswith(("Array", "npt.")):
+    if one.numbers is None and array:
         name = f"_{one.mode or 'result'}"
         return [f"{name}: {kind} = {value}", f"return {name}"]
     return [f"return {value}"]
@@ -89,7 +91,7 @@ def typed_return(one: Derived, kind: str, value: str) -> list[str]:
 
 def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
     """The type, what stands before the derivatives, and the description: perhaps with values."""
-    if not one.kind.with_values:
+    if not one.kind.has_values:
         return kind, "", f"{about[0].upper()}{about[1:]}."
     wanted, value = valued(compiled, one)
     return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{named(one)}, and {about}."
@@ -141,14 +143,14 @@ def _cotangents(compiled: Compiled, one: Derived) -> list[str]:
     shapes = {d.name: d.node.shape for d in compiled.model.outputs}
     return [
         f"{variable} = {_given('cotangent', 'cotangents', name, repr(name), shapes[name])}"
-        for name, variable in _variables(one, COTANGENT.name).items()
+        for name, variable in _variables(one, COTANGENT).items()
     ]
 
 
-def _variables(one: Derived, op: str) -> dict[str, str]:
+def _variables(one: Derived, op: Op) -> dict[str, str]:
     """The variables of the cotangents or tangents that a function is given, by name."""
     pairs = one.program.variables.items()
-    return {node.attrs["name"]: variable for node, variable in pairs if node.op.name == op}
+    return {node.attrs["name"]: variable for node, variable in pairs if node.op is op}
 
 
 def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
@@ -159,7 +161,7 @@ def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> 
 
 def _tangents(compiled: Compiled, one: Derived) -> list[str]:
     """The lines that check and take the tangents by path; those of a family as one array."""
-    used = _variables(one, TANGENT.name)
+    used = _variables(one, TANGENT)
     declared = differentiated(compiled, one)
     families = {d.name: d for d in declared if d.family is not None}
     names = ", ".join(repr(d.name) if d.family is None else _members(d) for d in declared)

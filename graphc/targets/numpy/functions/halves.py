@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import SOURCES, Node
+from graphc.ir.graph import COTANGENT, SOURCES, Node
 from graphc.ops.storage import owners_of_all
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions import out
@@ -74,9 +74,7 @@ def backward(compiled: Compiled) -> str:
     keywords = [
         f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
     ]
-    given = {
-        n.attrs["name"]: v for n, v in one.program.variables.items() if n.op.name == "cotangent"
-    }
+    given = {n.attrs["name"]: v for n, v in one.program.variables.items() if n.op is COTANGENT}
     held = [*cached(compiled), *compiled.begin.dims]
     kept = cache_fields(compiled)
     dims = {dim: f"cache.{kept[dim]}" for dim in compiled.begin.dims}

@@ -103,7 +103,9 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
 
     def lines(each: Derived, before: str) -> list[str]:
         matrix = returned(each.program)[WHOLE].part()
-        return [f"return {before}{matrix}"] if before else typed_return(each, "Array", matrix)
+        if before:
+            return [f"return {before}{matrix}"]
+        return typed_return(each, "Array", matrix, array=True)
 
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
