@@ -20,7 +20,7 @@ PYTHON = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"
 READ = frozenset(
     {"np", "npt", "sparse", "FLOAT", "PARAMETERS", "Outputs", "Cache", "forward", "backward",
      "Array", "ArrayLike", "Any", "Iterable", "Mapping", "Trace", "DTYPE", "np_empty", "np_ndarray",
-     "BITS", "LARGEST", "EXPONENT", "TINY", *(f"math_{name}" for name in dir(math))}
+     "BITS", "LARGEST", "EXPONENT", *(f"math_{name}" for name in dir(math))}
 )  # fmt: skip
 """What functions of a generated module read of what it defines and imports, by public names."""
 

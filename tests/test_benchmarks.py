@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import generated, harness, picture
+from benchmarks import generated, harness, picture, rules
 from benchmarks.harness import Case, Contestant, Disagreement, Effort, Workload
 from benchmarks.processes import ROOT, Failed, alternate, python
 from benchmarks.sources import GROWTH
@@ -283,6 +283,15 @@ def test_generated_sources_compile(name: str) -> None:
     three, six = (compile_text(source(n), name).text.count("\n") for n in (3, 6))
     assert three <= six  # a loop stays a loop
     assert list(sizes) == sorted(sizes)
+
+
+@pytest.mark.parametrize("name", rules.CASES)
+def test_a_measured_rule_applies(name: str) -> None:
+    """With the rule another module is written than without it, and afterwards as before."""
+    whole = rules.text(name, rules.SIZES[-1])
+    with rules.without(name):
+        assert rules.text(name, rules.SIZES[-1]) != whole
+    assert rules.text(name, rules.SIZES[-1]) == whole
 
 
 def test_tables() -> None:

@@ -48,7 +48,6 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "sigmoid_by_one_exponential": ("sigmoid(a)", "sigmoid(m)", "sigmoid(s)", "sigmoid(e)"),
     "softplus_by_parts": ("softplus(e)", "softplus(e * 100)"),
     "softsign_by_parts": ("softsign(a)", "softsign(e)"),
-    "clip_by_bounds": ("clip(a, -1, 2)", "clip(e, s, 3)"),
     "mean_by_sum": ("mean(a)", "mean(m, axis=0)", "mean(c, axis=-1, keepdims=true)", "mean(e)"),
     "outer_by_axes": ("outer(a, b)",),
     "kept_or_zero": (
@@ -135,7 +134,7 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """What a rule finds only after others."""
 
 EXACT = {
-    "softsign_by_parts", "clip_by_bounds",
+    "softsign_by_parts",
     "mean_by_sum", "outer_by_axes", "kept_or_zero", "picked_by_rows", "placed_by_rows",
     "added_by_rows", "product_with_itself", "scalar_in_front", "factor_of_view", "sign_of_product",
     "sign_to_a_factor", "permuted_axes", "rows_already",

@@ -27,7 +27,6 @@ HEAD = """
 
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     "product_with_one": ("a * 1", "1 * a", "a / 1", "k * 1", "1.0 * (a + b)"),
-    "scaled_twice": ("4.0 * (2.0 * a)", "8.0 * (-4.0 * a)", "1.0 * (2.0 * a)"),
     "double_negative": ("-(-a)", "a + (-b)", "a - (-b)", "k - (-k)", "-(-s) * a"),
     "broadcast_in_elementwise": (
         "a + broadcast_to(s, [8])",

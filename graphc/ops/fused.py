@@ -18,11 +18,9 @@ LIMITS = {
     "BITS": {"float64": "np.int64", "float32": "np.int32"},
     "LARGEST": {"float64": "1.7976931348623157e308", "float32": "3.4028234663852886e38"},
     "EXPONENT": {"float64": "709.0", "float32": "88.0"},
-    "TINY": {"float64": "1e-290", "float32": "1e-28"},
 }
 """Names that a module defines where it uses them, by its dtype: the integers of the size of its
-floats, the largest finite float, an exponent at which `exp` does not overflow, and what rounds to 0
-by + and - what is small enough to be slow to compute with."""
+floats, the largest finite float, and an exponent at which `exp` does not overflow."""
 
 limit: Op = constant(
     "limit",
@@ -34,7 +32,6 @@ limit: Op = constant(
 )
 LARGEST = {"name": "LARGEST"}
 EXPONENT = {"name": "EXPONENT"}
-TINY = {"name": "TINY"}
 
 at_least_one: Op = elementwise(
     "at_least_one",

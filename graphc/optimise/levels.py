@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from graphc.elaborate.names.model import Model
 from graphc.optimise.algebra.axis_order import arrange
-from graphc.optimise.algebra.denormals import flush
 from graphc.optimise.algebra.shares import share_finitely
 from graphc.optimise.before_ad.canonical import prepare
 from graphc.optimise.driver import strengthen
@@ -32,7 +31,7 @@ class Level:
     planned: bool = False
 
 
-_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen, flush)
+_ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strengthen)
 _LOOPS: tuple[Pass, ...] = (share_finitely, distribute, simplify)
 
 READABLE = Level("-O0")

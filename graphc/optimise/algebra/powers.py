@@ -54,7 +54,7 @@ def _product(base: Node, n: int) -> Node:
 def power_by_roots(node: Node, once: Once) -> Node | None:
     """x**0.5 -> sqrt(x), x**-0.5 -> 1 / sqrt(x), x**1.5 -> x sqrt(x), where x is no less than 0.
 
-    Exact for 0.5, as NumPy itself does that. (-inf)**0.5 would be inf, and (-0)**-0.5 too.
+    Exact for 0.5. (-inf)**0.5 would be inf, and (-0)**-0.5 too.
     """
     base, exponent = node.args
     if exponent.rank or exponent.value not in (0.5, -0.5, 1.5) or base.static or at_least(base) < 0:

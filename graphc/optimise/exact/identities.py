@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Sequence
 
@@ -27,30 +26,6 @@ def product_with_one(node: Node) -> Node | None:
             if unit.value == 1 and unit.rank == 0 and same_shape(kept.shape, node.shape):
                 return kept if kept.type == node.type else None
     return None
-
-
-def scaled_twice(node: Node) -> Node | None:
-    """a * (b * x) -> (a * b) * x, where a and b are powers of two and not below 1.
-
-    That is exact. Below 1 it would keep digits that b * x loses near 0, and of both kinds a number
-    that overflows.
-    """
-    if node.op is not times or node.type.dtype != "float":
-        return None
-    outer, inner = node.args
-    if inner.op is not times or not (_is_power_of_two(outer) and _is_power_of_two(inner.args[0])):
-        return None
-    return times(outer.value * inner.args[0].value, inner.args[1])
-
-
-def _is_power_of_two(node: Node) -> bool:
-    value = node.value
-    power = isinstance(value, float) and abs(math.frexp(value)[0]) == 0.5
-    return node.rank == 0 and power and 1 <= abs(value) <= LARGEST_SCALE
-
-
-LARGEST_SCALE = 2.0**60
-"""So that the product of two is a number in float32 too."""
 
 
 def double_negative(node: Node) -> Node | None:
@@ -200,7 +175,6 @@ def folded(node: Node) -> Node | None:
 
 RULES: tuple[Rule, ...] = (
     product_with_one,
-    scaled_twice,
     double_negative,
     broadcast_in_elementwise,
     repeated_scalar,

@@ -16,7 +16,6 @@ from graphc.ops.elementwise.arithmetic import (
     where,
 )
 from graphc.ops.elementwise.elementary import exp, log1p
-from graphc.ops.elementwise.rounding import clip
 from graphc.ops.fused import (
     EXPONENT,
     LARGEST,
@@ -61,18 +60,9 @@ def softplus_by_parts(node: Node, once: Once) -> Node | None:
 
 
 def softsign_by_parts(node: Node, once: Once) -> Node | None:
-    """softsign(x) -> x / (1 + |x|). Exact."""
+    """softsign(x) -> x / (1 + |x|), whose parts are computed in buffers. Exact."""
     x = node.args[0]
     return None if x.static else x / (1.0 + absolute(x))
-
-
-def clip_by_bounds(node: Node, once: Once) -> Node | None:
-    """clip(x, a, b) -> min(max(x, a), b). Exact, but for the sign of a zero."""
-    x, low, high = node.args
-    if x.static:
-        return None
-    clipped = minimum(maximum(x, low), high)
-    return clipped if clipped.type == node.type else None
 
 
 def mean_by_sum(node: Node, once: Once) -> Node | None:
@@ -172,7 +162,6 @@ PRIMITIVES: Rules = {
     sigmoid: (sigmoid_by_one_exponential,),
     softplus: (softplus_by_parts,),
     softsign: (softsign_by_parts,),
-    clip: (clip_by_bounds,),
     mean: (mean_by_sum,),
     outer: (outer_by_axes,),
     where: (shift_of_exponentials, kept_or_zero),

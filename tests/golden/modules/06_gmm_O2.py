@@ -28,11 +28,9 @@ import numpy.typing as npt
 
 FLOAT = np.float64
 LARGEST = 1.7976931348623157e308
-TINY = 1e-290
 _C_0_5 = np.asarray(0.5, FLOAT)
 _C_1 = np.asarray(1, FLOAT)
 _C_LARGEST = np.asarray(LARGEST, FLOAT)
-_C_TINY = np.asarray(TINY, FLOAT)
 Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
@@ -61,8 +59,8 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': 'D**2*K*N + D**2*K + 3*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
-        'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 5*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',
-        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 26*D*K + 29*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 7',
+        'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 3*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',
+        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 26*D*K + 27*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 7',
     },
     'bytes': {
         'params': 0,
@@ -258,9 +256,7 @@ def backward(
         d_q_2_product = np.multiply(d_err, q_part, s2_2)
         # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
         d_alpha_product = np.multiply(d_alpha_quotient, loglik_exp_part, s3_2)
-        d_Lo_sum = np.add(loglik_exp_2_part, _C_TINY, s4_2)
-        d_Lo_difference = np.subtract(d_Lo_sum, _C_TINY, s4_2)
-        d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_difference, s4_2)
+        d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), loglik_exp_2_part, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
         d_Lo_negative = np.negative(d_Lo_product[:, None, :], s5)
         d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
@@ -290,7 +286,7 @@ def backward(
         np.add(d_alpha_product, d_logp_sum, d_alpha[start:size + start])
         _give(_scratch, _backward_scratch_block, D, N, size)
         return (d_x_matmul_part,)
-    d_x_matmul, = _blocks(block, K, 8*D**2 + 16*D*N + 16*D + 16*N + 8*((D**2 - D)//2) + 24, 20)
+    d_x_matmul, = _blocks(block, K, 8*D**2 + 16*D*N + 16*D + 16*N + 8*((D**2 - D)//2) + 24, 18)
     _give(_scratch, _backward_scratch, K, N)
     return _into(out, {
         'x': d_x_matmul.reshape((D, N)).T.copy(),
@@ -375,9 +371,7 @@ def grad_err(
         d_Lo_equal = np.equal(d_Lo_matmul_4[:, None], 0, s8)
         d_Lo_where = np.where(d_Lo_equal, 1, d_Lo_matmul_4[:, None])
         d_Lo_quotient = np.divide(_C_1, d_Lo_where, s6_2)
-        d_Lo_sum_3 = np.add(d_Lo_exp, _C_TINY, s4_2)
-        d_Lo_difference_4 = np.subtract(d_Lo_sum_3, _C_TINY, s4_2)
-        d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_difference_4, s4_2)
+        d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_exp, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
         d_Lo_negative = np.negative(d_Lo_product_2[:, None, :], s9)
         d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
@@ -388,7 +382,7 @@ def grad_err(
         d_mu_matmul_part = np.dot(d_Qd_matmul.reshape((D * K, size)), d_logdiag_full_part)
         _give(_scratch, _grad_err_scratch_block, D, K, size)
         return (d_logp_sum_part, d_Lo_part, d_mu_matmul_part)
-    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 21)
+    d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 19)
     d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
     # d = x[:, _, :] - mu[_, :, :]
     d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)

@@ -34,10 +34,8 @@ import numpy.typing as npt
 
 FLOAT = np.float64
 LARGEST = 1.7976931348623157e308
-TINY = 1e-290
 _C_1 = np.asarray(1, FLOAT)
 _C_LARGEST = np.asarray(LARGEST, FLOAT)
-_C_TINY = np.asarray(TINY, FLOAT)
 Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
@@ -79,11 +77,11 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '271*B + 1',
-        'backward': '113*B + 1',
-        'value_and_grad_loss': '380*B + 2',
+        'backward': '107*B + 1',
+        'value_and_grad_loss': '374*B + 2',
         'per_sample': '365*B + 1',
         'shares': '339*B + 1',
-        'J': '91*B**2 + 266*B',
+        'J': '91*B**2 + 260*B',
     },
     'bytes': {
         'params': 456,
@@ -106,7 +104,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '112*B + 2162667',
-            'backward': '56*B + 2046584',
+            'backward': '56*B + 2112120',
             'value_and_grad_loss': '64*B + 2163104',
             'per_sample': '512*B + 2228184',
             'shares': '488*B + 2140744',
@@ -235,32 +233,30 @@ def backward(
         s1_2, s2_2, s3, s4, s5 = _scratch
         losses_matmul_part = losses_matmul[start:size + start]
         d_losses_difference_part = d_losses_difference[start:size + start]
-        losses_exp_part = losses_exp[start:size + start]
         h_part = h[start:size + start]
+        losses_exp_part = losses_exp[start:size + start]
         x_part = x[start:size + start]
         d_logits_b_full_part = d_logits_b_full[start:size + start]
         # output losses: [B] = -pick(log_softmax(logits), label)
         d_logits_matmul = np.dot(d_losses_difference_part, d_logits_full, s1_2)
-        d_logits_sum = np.add(losses_exp_part, _C_TINY, s2_2)
-        d_logits_difference = np.subtract(d_logits_sum, _C_TINY, s2_2)
-        d_h_W_square = np.square(h_part, s3)  # dense(x, 6, act=tanh): y = act(x @ W + b)
+        d_h_W_square = np.square(h_part, s2_2)  # dense(x, 6, act=tanh): y = act(x @ W + b)
         # output losses: [B] = -pick(log_softmax(logits), label)
-        d_logits_quotient = np.divide(_C_1, losses_matmul_part[:, None], s4)
-        d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s4)
-        d_logits_product_2 = np.multiply(d_logits_product, d_logits_difference, s2_2)
+        d_logits_quotient = np.divide(_C_1, losses_matmul_part[:, None], s3)
+        d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s3)
+        d_logits_product_2 = np.multiply(d_logits_product, losses_exp_part, s4)
         # ∂losses_difference/∂logits ⊙ d_losses_difference
-        d_logits = np.subtract(d_losses_difference_part, d_logits_product_2, s2_2)
+        d_logits = np.subtract(d_losses_difference_part, d_logits_product_2, s4)
         d_h = np.dot(d_logits, logits_W.T, s5)  # (∂logits/∂h)ᵀ d_logits
         d_logits_W_part = np.dot(h_part.T, d_logits)  # (∂logits/∂logits_W)ᵀ d_logits
         # dense(x, 6, act=tanh): y = act(x @ W + b)
-        d_h_W_difference = np.subtract(_C_1, d_h_W_square, s3)
+        d_h_W_difference = np.subtract(_C_1, d_h_W_square, s2_2)
         d_h_sum = np.multiply(d_h, d_h_W_difference, s5)  # ∂h/∂h_sum ⊙ d_h
         d_h_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂h_W)ᵀ d_h_sum
         d_logits_b_part = np.dot(d_logits_b_full_part, d_logits)  # (∂logits/∂logits_b)ᵀ d_logits
         d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum
         _give(_scratch, _backward_scratch_block, size)
         return (d_logits_W_part, d_h_W_part, d_logits_b_part, d_h_b_part)
-    d_logits_W, d_h_W, d_logits_b, d_h_b = _blocks(block, B, 144, 15)
+    d_logits_W, d_h_W, d_logits_b, d_h_b = _blocks(block, B, 144, 13)
     _give(_scratch, _backward_scratch, B)
     return _into(out, {
         'h.W': d_h_W,
@@ -314,8 +310,6 @@ def value_and_grad_loss(
         loss_where = np.where(loss_equal, np.nan, loss_matmul[:, None])
         loss_log = np.log(loss_where, s7)
         np.subtract(loss_difference, loss_log, loss_difference_2[start:size + start])
-        d_logits_sum = np.add(loss_exp, _C_TINY, s4)
-        d_logits_difference = np.subtract(d_logits_sum, _C_TINY, s4)
         d_h_W_square = np.square(h, s8)  # dense(x, 6, act=tanh): y = act(x @ W + b)
         # output losses: [B] = -pick(log_softmax(logits), label)
         d_logits_quotient = np.divide(_C_1, loss_matmul[:, None], s7)
@@ -324,7 +318,7 @@ def value_and_grad_loss(
         # output losses: [B] = -pick(log_softmax(logits), label)
         d_logits_matmul = np.dot(d_losses_difference_part, loss_full, s3_view)
         d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s7)
-        d_logits_product_2 = np.multiply(d_logits_product, d_logits_difference, s4)
+        d_logits_product_2 = np.multiply(d_logits_product, loss_exp, s4)
         # ∂losses_difference/∂logits ⊙ d_losses_difference
         d_logits = np.subtract(d_losses_difference_part, d_logits_product_2, s4)
         d_h = np.matmul(d_logits, logits_W.T, s9)  # (∂logits/∂h)ᵀ d_logits
@@ -335,7 +329,7 @@ def value_and_grad_loss(
         d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
         return (d_logits_W_part, d_logits_b_part, d_h_W_part, d_h_b_part)
-    d_logits_W, d_logits_b, d_h_W, d_h_b = _blocks(block, B, 217, 28)
+    d_logits_W, d_logits_b, d_h_W, d_h_b = _blocks(block, B, 217, 26)
     # output losses: [B] = -pick(log_softmax(logits), label)
     loss_entries = loss_difference_2[loss_arange, label]
     loss_sum = np.add.reduce(loss_entries, None)  # output loss = sum(losses)
@@ -646,12 +640,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     d_logits_difference = np.subtract(logits, d_logits_minimum, s2)
     d_logits_exp = np.exp(d_logits_difference, s2)
     d_logits_matmul = np.dot(d_logits_exp, d_logits_full, s3_view)
-    d_logits_sum = np.add(d_logits_exp, TINY, s2)
-    d_logits_difference_2 = np.subtract(d_logits_sum, TINY, s2)
     J_losses_h_W_square = np.square(h, s5)  # dense(x, 6, act=tanh): y = act(x @ W + b)
     # output losses: [B] = -pick(log_softmax(logits), label)
     d_logits_quotient = np.divide(1, d_logits_matmul[:, None], s6)
-    d_logits_product = np.multiply(d_logits_quotient, d_logits_difference_2, s2)
+    d_logits_product = np.multiply(d_logits_quotient, d_logits_exp, s2)
     # dense(x, 6, act=tanh): y = act(x @ W + b)
     J_losses_h_W_difference = np.subtract(1, J_losses_h_W_square, s5)
     # output losses: [B] = -pick(log_softmax(logits), label)
@@ -811,9 +803,9 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
 def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `backward_block` computes in."""
     s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((size, 3), FLOAT)
-    s3 = np.empty((size, 6), FLOAT)
-    s4 = np.empty((size, 1), FLOAT)
+    s2_2 = np.empty((size, 6), FLOAT)
+    s3 = np.empty((size, 1), FLOAT)
+    s4 = np.empty((size, 3), FLOAT)
     s5 = np.empty((size, 6), FLOAT)
     return (s1_2, s2_2, s3, s4, s5)
 
