@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from inspect import getsource
 from types import ModuleType
 
 from graphc import ops
 from graphc.compile.stages import Compilation, Options, compile_text
+from graphc.ir.graph import arguments_first
 from graphc.ops import FUNCTIONS, Function
+from graphc.plan.lower import AnyStep, Program, made
 from graphc.source import GraphError
 from graphc.targets.numpy.functions.record import bytes_of
+from graphc.targets.numpy.printing.body import body, returned
 from graphc.views.reference.samples import Sample, sample
 
 SHAPES = {
@@ -164,12 +166,12 @@ def details(function: Function) -> Details:
     """Return the row with the code of a sample call."""
     shown = sample(function)
     result = _compile(shown)
-    value, pullback = _statements(result)
+    with result.open():
+        value, pullback = _statements(result)
     shapes = [f"{name}: {type}" for name, type in shown.inputs.items()]
     results = ", ".join(str(output.type) for output in result.model.outputs)
     said = f"{', '.join(shapes)} -> {results}" if shapes else f"-> {results}"
     kind = row(function).family
-    adds = re.search(r"'multiply_adds': \{\s*'forward': '?([^',]*)", result.text)
     return Details(
         row(function),
         shown,
@@ -177,7 +179,7 @@ def details(function: Function) -> Details:
         SHAPES.get(kind, ""),
         value,
         pullback,
-        adds[1] if adds else "0",
+        str(result.programs.forward.flops),
         str(bytes_of([d.node for d in (*result.model.inputs, *result.model.outputs)], 8)),
         CONVENTIONS.get(function.name, ""),
     )
@@ -199,35 +201,20 @@ def _compile(shown: Sample) -> Compilation:
 
 def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split the derived function into the statements of the value and of the pullback."""
-    function = next(
-        node
-        for node in ast.parse(result.text).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith(("vjp_", "value_"))
-    )
-    value: list[str] = []
-    pullback: list[str] = []
-    for statement in function.body[1:]:
-        written = ast.unparse(statement)
-        if isinstance(statement, ast.Return):
-            for line in _renamed_results(statement):
-                (pullback if line.startswith("d_") else value).append(line)
-        elif not isinstance(statement, ast.Delete) and not re.search(
-            r"\b_(enter|cotangent|expected|destinations)\(", written
-        ):
-            (pullback if re.search(r"\b(d|ct)_\w+", written) else value).append(written)
+    program = result.programs.derived[0].program
+    values = [node for key, node in program.results.items() if key.kind == "value"]
+    forward = set(arguments_first(values))
+    steps: dict[bool, list[AnyStep]] = {True: [], False: []}
+    for step in program.steps:
+        steps[not forward.isdisjoint(made(step))].append(replace(step, frees=()))
+    value, pullback = (_written(replace(program, steps=tuple(some))) for some in steps.values())
+    for key, found in returned(program).items():
+        name = f"d_{key.by}" if key.kind == "gradient" else key.of
+        if found.text != name:
+            (pullback if key.kind == "gradient" else value).append(f"{name} = {found.text}")
     return tuple(value), tuple(pullback)
 
 
-def _renamed_results(statement: ast.Return) -> Iterator[str]:
-    """Yield as assignments what is returned under another name than its own."""
-    for node in ast.walk(statement):
-        named: list[tuple[str, ast.expr]] = []
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Outputs":
-            named = [(str(keyword.arg), keyword.value) for keyword in node.keywords]
-        elif isinstance(node, ast.Dict):
-            keys = [str(ast.literal_eval(key)) for key in node.keys if key is not None]
-            named = [(f"d_{key}", value) for key, value in zip(keys, node.values, strict=True)]
-        for name, value in named:
-            written = ast.unparse(value).removesuffix(".copy()")
-            if written != name:
-                yield f"{name} = {written}"
+def _written(program: Program) -> list[str]:
+    """Print the statements of a program, without their comments."""
+    return [ast.unparse(statement) for statement in ast.parse("\n".join(body(program))).body]
