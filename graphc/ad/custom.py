@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from graphc.ir.graph import Adjoint, Node, with_args
-from graphc.ir.loop import Rule, rule_of
+from graphc.ir.loop import Rule, rule_of, ruled_arguments
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.ops.shape.shaping import broadcast_to
@@ -29,7 +29,7 @@ def pull_rule(ct: Node, node: Node, pullback: Pullback) -> Sequence[Node | None]
             pulled.append(new[one])
         else:
             pulled.append(transposed[tangent].value if tangent in transposed else None)
-    return (ct, *pulled, *(None for _ in node.args[1 + len(rule.places) :]))
+    return (ct, *pulled, *(None for _ in ruled_arguments(node)[1]))
 
 
 def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -> list[Node]:
@@ -66,11 +66,9 @@ def push_rule(tangents: Sequence[Node | None], node: Node, pullback: Pullback) -
 
 def _substitution(rule: Rule, node: Node) -> dict[Node, Node]:
     """Map the places of a rule to the value and arguments; what is captured stays."""
-    arguments = node.args[1 : 1 + len(rule.places)]
-    captured = node.args[1 + len(rule.places) :]
-    return {rule.value: node, **dict(zip(rule.places, arguments, strict=True))} | {
-        one: one for one in captured
-    }
+    covered, captured = ruled_arguments(node)
+    places = dict(zip(rule.places, covered, strict=True))
+    return {rule.value: node} | places | {one: one for one in captured}
 
 
 def _boundary(node: Node) -> set[Node]:

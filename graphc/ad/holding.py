@@ -17,6 +17,7 @@ from graphc.ir.loop import (
     loop_of,
     make_loop,
     rule_of,
+    ruled_arguments,
 )
 from graphc.ir.rebuild import map_adjoints
 from graphc.ops.elementwise.arithmetic import hold
@@ -47,8 +48,7 @@ def release_holds(values: Iterable[Node]) -> dict[Node, Node]:
         parts = _parts(node)
         if node.op is not RULED:
             return [form_of(part, kept) for part in parts]
-        rule = rule_of(node)
-        own = (bits.get(place, 0) for place in node.args[1 : 1 + len(rule.places)])
+        own = (bits.get(place, 0) for place in ruled_arguments(node)[0])
         first = form_of(parts[0], reduce(or_, own, kept))
         return [first, *(form_of(part, kept) for part in parts[1:])]
 
@@ -104,8 +104,7 @@ def _parts(node: Node) -> tuple[Node, ...]:
         loop = loop_of(node)
         return (*node.args[: len(node.args) - len(loop_arguments(node)[2])], *loop.roots)
     if node.op is RULED:
-        rule = rule_of(node)
-        return (*node.args[: 1 + len(rule.places)], *rule.stated)
+        return (node.args[0], *ruled_arguments(node)[0], *rule_of(node).stated)
     return node.args
 
 

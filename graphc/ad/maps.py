@@ -16,10 +16,9 @@ from graphc.ir.loop import (
     Loop,
     body,
     everywhere,
-    limit,
     loop_arguments,
     loop_of,
-    make_loop,
+    loop_on,
     mentions,
     result,
 )
@@ -48,7 +47,7 @@ def _vectorise(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) 
                 loop = _with_body(node, new, count)
                 found = _stacks(node, loop, new, count)
                 if found is None:
-                    new[node] = _rebuild_loop(node, loop, new)
+                    new[node] = loop_on(node, loop, new)
                 else:
                     stacks[node] = found
             elif node.op is RESULT and node.args[0] in stacks:
@@ -66,20 +65,7 @@ def _with_body(node: Node, new: Mapping[Node, Node], count: Dim) -> Loop:
     _, _, outer = loop_arguments(node)
     inside = {n: n for n in loop.bound} | {n: new[n] for n in outer}
     moved = _vectorise(loop.roots, inside, count)
-    return replace(
-        loop,
-        nexts=tuple(moved[n] for n in loop.nexts),
-        collected=tuple(moved[n] for n in loop.collected),
-        until=None if loop.until is None else moved[loop.until],
-        adjoints=(),
-    )
-
-
-def _rebuild_loop(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
-    initials, sources, _ = loop_arguments(node)
-    steps = limit(node)
-    limits = None if steps is None else new[steps]
-    return make_loop(loop, [new[n] for n in initials], [new[n] for n in sources], limits)
+    return replace(loop.map_roots(moved), adjoints=())
 
 
 def _stacks(node: Node, loop: Loop, new: Mapping[Node, Node], count: Dim) -> list[Node] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -84,6 +84,15 @@ class Loop:
     def bound(self) -> tuple[Node, ...]:
         return (*self.carried, *(element.node for element in self.elements))
 
+    def map_roots(self, new: Mapping[Node, Node]) -> Loop:
+        """Replace the nodes that a step computes for."""
+        return replace(
+            self,
+            nexts=tuple(new[n] for n in self.nexts),
+            collected=tuple(new[n] for n in self.collected),
+            until=None if self.until is None else new[self.until],
+        )
+
 
 def _loop_flops(node: Node) -> Dim:
     loop = loop_of(node)
@@ -131,6 +140,14 @@ def make_loop(
     loop = replace(loop, limited=limit is not None)
     args = (*initials, *sources, *limits, *captures_of(loop))
     return intern(LOOP, args, {"loop": loop}, Type("float"))
+
+
+def loop_on(node: Node, loop: Loop, new: Mapping[Node, Node]) -> Node:
+    """Make the node of a loop on what the arguments of a LOOP node have become."""
+    initials, sources, _ = loop_arguments(node)
+    steps = limit(node)
+    steps = None if steps is None else new[steps]
+    return make_loop(loop, [new[n] for n in initials], [new[n] for n in sources], steps)
 
 
 def result(node: Node, number: int) -> Node:
@@ -318,6 +335,12 @@ def rule_of(node: Node) -> Rule:
     """Return the rule of a RULED node."""
     found: Rule = node.attrs["rule"]
     return found
+
+
+def ruled_arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """Split a ruled node's arguments behind its value: those with a rule, and what it captures."""
+    end = 1 + len(rule_of(node).places)
+    return node.args[1:end], node.args[end:]
 
 
 def attach_rule(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:

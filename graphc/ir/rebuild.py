@@ -24,12 +24,11 @@ from graphc.ir.loop import (
     Element,
     Rule,
     attach_rule,
-    limit,
-    loop_arguments,
     loop_of,
-    make_loop,
+    loop_on,
     result,
     rule_of,
+    ruled_arguments,
 )
 
 Replace = Callable[[Node, tuple[Node, ...]], Node]
@@ -91,10 +90,9 @@ def _rebuild_loop(
 ) -> Node:
     """Rebuild a loop with its arguments and body; the body's nodes are mapped too."""
     loop = loop_of(node)
-    initials, sources, _ = loop_arguments(node)
     _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
     moved = replace(
-        loop,
+        loop.map_roots(new),
         first=_map_dim(loop.first, replace_),
         count=_map_dim(loop.count, replace_),
         carried=tuple(new[n] for n in loop.carried),
@@ -102,18 +100,9 @@ def _rebuild_loop(
             Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
             for e in loop.elements
         ),
-        nexts=tuple(new[n] for n in loop.nexts),
-        collected=tuple(new[n] for n in loop.collected),
-        until=None if loop.until is None else new[loop.until],
         adjoints=map_adjoints(loop.adjoints, new),
     )
-    steps = limit(node)
-    return make_loop(
-        moved,
-        [new[n] for n in initials],
-        [new[n] for n in sources],
-        None if steps is None else new[steps],
-    )
+    return loop_on(node, moved, new)
 
 
 def _rebuild_rule(
@@ -130,9 +119,8 @@ def _rebuild_rule(
         None if rule.pushed is None else new[rule.pushed],
         rule.surrogate,
     )
-    return attach_rule(
-        new[node.args[0]], [new[n] for n in node.args[1 : 1 + len(rule.places)]], moved
-    )
+    covered, _ = ruled_arguments(node)
+    return attach_rule(new[node.args[0]], [new[n] for n in covered], moved)
 
 
 def _map_dim(dim: Dim, replace_: Replace) -> Dim:

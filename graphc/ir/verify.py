@@ -34,6 +34,7 @@ from graphc.ir.loop import (
     loop_of,
     result_type,
     rule_of,
+    ruled_arguments,
     symbols_of,
 )
 from graphc.ir.memo import memoised
@@ -191,7 +192,7 @@ def _loop_faults(node: Node) -> Iterator[Fault]:
 
 def _rule_faults(node: Node) -> Iterator[Fault]:
     rule = rule_of(node)
-    value, *covered = node.args[: 1 + len(rule.places)]
+    value, (covered, _) = node.args[0], ruled_arguments(node)
     pairs = [(rule.value, value), (rule.cotangent, value), (node, value)]
     pairs += zip(rule.places, covered, strict=True)
     pairs += zip(rule.tangents, covered, strict=True) if rule.tangents else ()

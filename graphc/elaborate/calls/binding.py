@@ -16,7 +16,6 @@ from graphc.elaborate.calls.rules import apply_rules
 from graphc.elaborate.names.definitions import define
 from graphc.elaborate.names.hints import method_remedy, name_remedy
 from graphc.elaborate.names.scope import (
-    POISONED,
     BlockValue,
     Context,
     Entry,
@@ -110,8 +109,7 @@ def _callee(
             )
         record_callable(context, function.span, found)
         return found
-    if entry.value is POISONED:
-        raise Silent
+    entry.require_sound()
     context.read.add(function.text)
     context.occurrences[function.span] = entry
     if entry.instance:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -99,9 +99,18 @@ class Entry:
     instance: InstanceValue | None = None
     is_dim: bool = False
 
+    @property
+    def is_poisoned(self) -> bool:
+        """True for a name whose statement is wrong: a mistake in it is reported already."""
+        return self.value is _POISONED
 
-POISONED = object()
-"""The value of a name whose statement is wrong."""
+    def require_sound(self) -> None:
+        """Raise Silent for a poisoned name."""
+        if self.is_poisoned:
+            raise Silent
+
+
+_POISONED = object()
 
 _numbers: Iterator[int] = count()
 
@@ -133,6 +142,15 @@ class Scope:
     reusing: bool = False
     number: int = field(default_factory=lambda: next(_numbers))
     labels: dict[Node, tuple[str | None, ...]] = field(default_factory=dict)
+
+    @property
+    def is_file(self) -> bool:
+        return self.outer is None and self.block is None
+
+    def poison(self, names: Iterable[tree.Ident]) -> None:
+        """Keep other statements from reporting that these names are unknown."""
+        for name in names:
+            self.entries.setdefault(name.text, Entry(_POISONED, name.span))
 
     def find(self, name: str) -> Entry | None:
         scope: Scope | None = self
@@ -293,8 +311,7 @@ def lookup(
     """Resolve a name, perhaps for a member `of` it; raises the mistake that nothing has it."""
     entry = scope.find(name.text)
     if entry is not None:
-        if entry.value is POISONED:
-            raise Silent
+        entry.require_sound()
         context.read.add(name.text)
         context.occurrences[name.span] = entry
         return entry

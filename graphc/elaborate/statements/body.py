@@ -13,9 +13,7 @@ from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import define
 from graphc.elaborate.names.references import Cycle, defined_names, names_in, order_by_use, walk
 from graphc.elaborate.names.scope import (
-    POISONED,
     Context,
-    Entry,
     InstanceValue,
     Mistake,
     Scope,
@@ -185,19 +183,17 @@ def _guard(context: Context, scope: Scope, statement: tree.Statement) -> Iterato
         except Exceeded as much:
             raise limit_mistake(much, statement.span) from None
     except (Mistake, Silent) as wrong:
-        if scope.outer is not None or scope.block is not None:
+        if not scope.is_file:
             raise
         if isinstance(wrong, Mistake):
             context.diagnostics.append(wrong.diagnostic)
-        for name in defined_names(statement):
-            scope.entries.setdefault(name.text, Entry(POISONED, name.span))
+        scope.poison(defined_names(statement))
     except RecursionError:
-        if scope.outer is not None or scope.block is not None:
+        if not scope.is_file:
             raise
         message = "blocks, loops and branches are nested too deeply here"
         context.diagnostics.append(error("E503", message, statement.span))
-        for name in defined_names(statement):
-            scope.entries.setdefault(name.text, Entry(POISONED, name.span))
+        scope.poison(defined_names(statement))
 
 
 def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -> None:
@@ -209,21 +205,20 @@ def _run(context: Context, scope: Scope, statements: Sequence[tree.Statement]) -
             break
         except Cycle as cycle:
             wrong = _cycle_mistake(scope, pending, cycle.places)
-            if scope.outer is not None or scope.block is not None:
+            if not scope.is_file:
                 raise wrong from None
             names = [name for place in cycle.places for name in defined_names(pending[place])]
-            if not any(_is_poisoned(scope, name) for name in names):
+            known = [scope.entries[name.text] for name in names if name.text in scope.entries]
+            if not any(entry.is_poisoned for entry in known):
                 context.diagnostics.append(wrong.diagnostic)
-            for place in cycle.places:
-                for name in defined_names(pending[place]):
-                    scope.entries.setdefault(name.text, Entry(POISONED, name.span))
+            scope.poison(names)
             pending = [s for i, s in enumerate(pending) if i not in cycle.places]
     for place in order:
         statement = pending[place]
         handler = _HANDLERS.get(statement.__class__)
         if handler is None:
             continue
-        if scope.outer is not None or scope.block is not None:
+        if not scope.is_file:
             _count_statement(context, statement)
         declares = isinstance(statement, tree.Input | tree.Param)  # and computes nothing
         origin = None if declares else Origin(statement.span, context.origin)
@@ -241,12 +236,6 @@ def _count_statement(context: Context, statement: tree.Statement) -> None:
             context.uses[0][1] if context.uses else statement.span,
             "blocks that use blocks multiply their uses; `repeat` and `scan` make loops of them",
         )
-
-
-def _is_poisoned(scope: Scope, name: tree.Ident) -> bool:
-    """True if a mistake in the definition of this name was reported already."""
-    entry = scope.entries.get(name.text)
-    return entry is not None and entry.value is POISONED
 
 
 def _cycle_mistake(

@@ -13,7 +13,6 @@ from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import declare, define
 from graphc.elaborate.names.model import Declared, DimInfo, Initialiser
 from graphc.elaborate.names.scope import (
-    POISONED,
     Context,
     Entry,
     Mistake,
@@ -51,7 +50,7 @@ NUMBERS = {
 
 
 def declare_dims(context: Context, scope: Scope, statement: tree.DimDeclaration) -> None:
-    if scope.block or scope.outer:
+    if not scope.is_file:
         raise mistake(
             "E216",
             "dims are declared at top level; a block binds them in its ports",
@@ -84,8 +83,7 @@ def declare_dims(context: Context, scope: Scope, statement: tree.DimDeclaration)
 
 def declare_const(context: Context, scope: Scope, statement: tree.Const) -> None:
     name = statement.name.text
-    outermost = not scope.block and not scope.outer
-    if outermost and name in context.const_values:
+    if scope.is_file and name in context.const_values:
         value = context.const_values[name]
     else:
         value = evaluate(context, scope, statement.value)
@@ -101,7 +99,7 @@ def declare_const(context: Context, scope: Scope, statement: tree.Const) -> None
 
 
 def declare_input(context: Context, scope: Scope, statement: tree.Input) -> None:
-    if scope.block or scope.outer:
+    if not scope.is_file:
         raise mistake("E216", "inputs are declared at top level; a block has ports", statement.span)
     declared = evaluate_type(context, scope, statement.type)
     doc = statement.doc.value if statement.doc else ""
@@ -241,7 +239,7 @@ def _number_of(context: Context, value: Any, span: Span) -> float:
 
 
 def declare_output(context: Context, scope: Scope, statement: tree.Output) -> None:
-    if scope.block or scope.outer:
+    if not scope.is_file:
         raise mistake(
             "E216", "outputs are declared at top level; a block has results", statement.span
         )
@@ -272,8 +270,7 @@ def _declare_output(
             name.span,
             did_you_mean(name.text, scope.visible()),
         )
-    if entry.value is POISONED:
-        raise Silent
+    entry.require_sound()
     if name.text in context.outputs:
         raise mistake("E201", f"`{name.text}` is an output twice", name.span)
     node = to_node(entry.value, name.span)

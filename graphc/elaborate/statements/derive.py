@@ -7,10 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from graphc.elaborate.names.model import Derivation
 from graphc.elaborate.names.scope import (
-    POISONED,
     Context,
     Scope,
-    Silent,
     mistake,
     parameter,
     parameter_paths,
@@ -151,8 +149,8 @@ def default_derivation(context: Context) -> list[Derivation]:
 
 def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:
     entry = scope.entries.get(name.text)
-    if entry is not None and entry.value is POISONED:
-        raise Silent
+    if entry is not None:
+        entry.require_sound()
     if name.text not in context.outputs:
         if entry is not None and isinstance(entry.value, Node):
             raise mistake(
@@ -215,8 +213,8 @@ def _nodes(context: Context, scope: Scope, path: tree.Path) -> Mapping[str, Node
     if node is not None:
         return {shown: node}
     entry = scope.find(path.words[0])
-    if entry is not None and entry.value is POISONED:
-        raise Silent
+    if entry is not None:
+        entry.require_sound()
     if shown in context.nodes:
         return {shown: context.nodes[shown]}
     known = dict.fromkeys([*parameter_paths(context), *_written_paths(context, path.span.source)])

@@ -67,15 +67,13 @@ def _ends(
     moved = _distributed(old.roots, inside, names, stacked)
     carried = tuple(c for c in old.carried if c not in fixed)
     loop = replace(
-        old,
+        old.map_roots(moved),
         carried=carried,
         elements=tuple(
             Element(e.node, e.axis, None if e.of is None else new.get(e.of, e.of))
             for e in old.elements
         ),
         nexts=tuple(moved[follow[c]] for c in carried),
-        collected=tuple(moved[n] for n in old.collected),
-        until=None if old.until is None else moved[old.until],
         adjoints=map_adjoints(old.adjoints, moved),
     )
     read = [new[n] for n in sources]

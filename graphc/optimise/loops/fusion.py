@@ -18,6 +18,7 @@ from graphc.ir.loop import (
     limit,
     loop_arguments,
     loop_of,
+    loop_on,
     make_loop,
     result,
 )
@@ -106,25 +107,13 @@ def _groups_first(
 
 def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
     """A loop on the new arguments of a node, its body merged; the nodes of it are mapped too."""
-    initials, sources, _ = loop_arguments(node)
     fixed = {n: n for n in loop.bound} | {n: new[n] for n in captures_of(loop)}
     moved = rebuild(loop.roots, with_args, fixed)
     merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
     body = {old: merged[one] for old, one in moved.items() if one in merged}
     new.update({old: one for old, one in body.items() if old not in new})
-    steps = limit(node)
-    return make_loop(
-        replace(
-            loop,
-            nexts=tuple(body[n] for n in loop.nexts),
-            collected=tuple(body[n] for n in loop.collected),
-            until=None if loop.until is None else body[loop.until],
-            adjoints=map_adjoints(loop.adjoints, body),
-        ),
-        [new[n] for n in initials],
-        [new[n] for n in sources],
-        None if steps is None else new[steps],
-    )
+    step = replace(loop.map_roots(body), adjoints=map_adjoints(loop.adjoints, body))
+    return loop_on(node, step, new)
 
 
 def _groups(results: Sequence[Node], given: Collection[Node]) -> dict[Node, Group]:
@@ -267,12 +256,7 @@ def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Gra
             with stamped(old.origin, old.index[0]):
                 new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
                 made[old] = make_loop(
-                    replace(
-                        loop,
-                        nexts=tuple(new[n] for n in loop.nexts),
-                        collected=tuple(new[n] for n in loop.collected),
-                        until=None if loop.until is None else new[loop.until],
-                    ),
+                    loop.map_roots(new),
                     [new[n] for n in start],
                     [new[n] for n in taken],
                     None if steps is None else new[steps],

@@ -45,10 +45,8 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
         elements |= {e: new[source] for e, source in pairs if e.node not in items}
         elements |= {Element(one, 0, of): result(made, numbers[of]) for of, one in read.items()}
         step = replace(
-            inner,
+            inner.map_roots(moved),
             elements=tuple(elements),
-            nexts=tuple(moved[n] for n in inner.nexts),
-            collected=tuple(moved[n] for n in inner.collected),
             adjoints=map_adjoints(inner.adjoints, moved),
         )
         begun = [new[n] for n in starts]
