@@ -13,8 +13,18 @@ from graphc.ir.graph import Node, Op, intern, with_args
 from graphc.ir.loop import everywhere
 from graphc.ir.rebuild import rebuild
 from graphc.ops.elementwise.activation import log_sigmoid, sigmoid, softplus
-from graphc.ops.elementwise.arithmetic import absolute, minus, negative, plus, power, times
-from graphc.ops.elementwise.elementary import exp, expm1, hypot, log, log1mexp, log1p, sqrt
+from graphc.ops.elementwise.arithmetic import absolute, minus, negative, over, plus, power, times
+from graphc.ops.elementwise.elementary import (
+    exp,
+    expm1,
+    hypot,
+    log,
+    log1mexp,
+    log1p,
+    log_sech_squared,
+    sqrt,
+    tanh,
+)
 from graphc.ops.elementwise.special import erf, erfc
 from graphc.ops.reduce.reduction import log_softmax, logsumexp, softmax, sum_
 from graphc.ops.reduce.statistics import deviation, euclidean_norm, norm, variance
@@ -45,6 +55,26 @@ def log_of_sum_of_exp(node: Node) -> Node | None:
     if node.op is log and node.args[0].op is sum_ and node.args[0].args[0].op is exp:
         return logsumexp(node.args[0].args[0].args[0], **node.args[0].attrs)
     return None
+
+
+def share_of_one_and_exp(node: Node) -> Node | None:
+    """1 / (1 + exp(-x)) -> sigmoid(x), exp(x) / (1 + exp(x)) -> sigmoid(x)."""
+    rest = _beside_one(node.args[1]) if node.op is over else None
+    if rest is None or rest.op is not exp:
+        return None
+    (x,) = rest.args
+    if node.args[0] is rest:
+        return sigmoid(x)
+    return sigmoid(x.args[0] if x.op is negative else -x) if _is_one(node.args[0]) else None
+
+
+def log_of_one_less_square_of_tanh(node: Node) -> Node | None:
+    """log(1 - tanh(x)**2) -> -2 log(cosh(x)), as an operation of its own."""
+    lost = _from_one(node.args[0]) if node.op is log else None
+    found = None if lost is None else _even_power(lost)
+    if found is None or found[0].op is not tanh or found[1] != 2:
+        return None
+    return log_sech_squared(*found[0].args)
 
 
 def exp_less_one(node: Node) -> Node | None:
@@ -150,11 +180,13 @@ FORMS: tuple[Form, ...] = (
     Form("log(sigmoid(x))", "log_sigmoid(x)", log_of_sigmoid),
     Form("log(1 + exp(x))", "softplus(x)", log_of_one_and_exp),
     Form("log(sum(exp(x)))", "logsumexp(x)", log_of_sum_of_exp),
+    Form("1 / (1 + exp(-x))", "sigmoid(x)", share_of_one_and_exp),
     Form("exp(x) - 1", "expm1(x)", exp_less_one),
     Form("1 - exp(x)", "-expm1(x)", one_less_exp),
     Form("1 - sigmoid(x)", "sigmoid(-x)", one_less_sigmoid),
     Form("1 - erf(x)", "erfc(x)", one_less_erf),
     Form("log(1 - exp(x))", "log1p(-exp(x)) or log(-expm1(x))", log_of_one_less_exp),
+    Form("log(1 - tanh(x)**2)", "-2 * log(cosh(x))", log_of_one_less_square_of_tanh),
     Form("log(1 + x)", "log1p(x)", log_of_one_and),
     Form("sqrt(sum(x**2))", "norm(x)", root_of_squares),
     Form("sqrt(var(x))", "std(x)", root_of_variance),
@@ -165,8 +197,8 @@ FORMS: tuple[Form, ...] = (
 )
 
 
-DEPTH = 3
-"""What a form reads is an argument of an argument of an argument of it, or nearer."""
+DEPTH = 4
+"""How deep the arguments of a form lie; what it makes needless lies one less."""
 
 
 def _is_one(node: Node) -> bool:
@@ -203,13 +235,18 @@ def recognise(node: Node, kept: Collection[Node] = ()) -> tuple[Form, Node] | No
 
 def _skips(node: Node, better: Node, kept: Collection[Node]) -> bool:
     """True if one of the nodes that the stable form makes needless is a kept one."""
-    passed = {*node.args, *(inner for arg in node.args for inner in arg.args)}
+    passed = _within(node, DEPTH - 1) - {node}
     if passed.isdisjoint(kept):
         return False
-    read = {better}
-    for _ in range(DEPTH):
-        read |= {arg for one in read for arg in one.args}
-    return not (passed & set(kept)) <= read
+    return not (passed & set(kept)) <= _within(better, DEPTH)
+
+
+def _within(root: Node, depth: int) -> set[Node]:
+    """Collect a node, its arguments, theirs, and so on to a depth."""
+    found = {root}
+    for _ in range(depth):
+        found |= {arg for one in found for arg in one.args}
+    return found
 
 
 def is_naive(roots: Sequence[Node]) -> bool:

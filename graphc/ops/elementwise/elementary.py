@@ -7,7 +7,15 @@ import math
 from graphc.ir.graph import OPERATORS, Node, Op
 from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.define.functions import alias
-from graphc.ops.elementwise.arithmetic import divided, equal, maximum, minimum, ratio, where
+from graphc.ops.elementwise.arithmetic import (
+    absolute,
+    divided,
+    equal,
+    maximum,
+    minimum,
+    ratio,
+    where,
+)
 
 exp: Op = elementwise(
     "exp", numpy="np.exp({0})", flops=20, partials=lambda y, x: (y,), doc="e to the power x."
@@ -78,6 +86,19 @@ tanh: Op = elementwise(
     flops=20,
     partials=lambda y, x: (1 - y * y,),
     doc="Hyperbolic tangent.",
+)
+log_sech_squared: Op = elementwise(
+    "log_sech_squared",
+    numpy="",
+    flops=80,
+    partials=lambda y, x: (-2 * tanh(x),),
+    lower=lambda x: where(
+        absolute(x) < 1,
+        log1p(-(tanh(minimum(absolute(x), 1)) ** 2)),
+        2 * (math.log(2) - absolute(x) - log1p(exp(-2 * absolute(x)))),
+    ),
+    public=False,
+    doc="log(1 - tanh(x)**2), which is -2 log(cosh(x)): accurate near 0, finite far from it.",
 )
 exp2: Op = elementwise(
     "exp2",
