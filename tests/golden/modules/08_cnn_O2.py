@@ -107,8 +107,8 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '150536*B + 2144464',
-            'backward': '6457*B + 2289296',
-            'grad_loss': '461097*B + 4269376',
+            'backward': '6457*B + 2354832',
+            'grad_loss': '461097*B + 4400448',
         },
     },
 }
