@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from graphc.ir.graph import Adjoint, Graph, Node
+from graphc.ir.graph import INPUT, PARAMETER, Adjoint, Graph, Node
 from graphc.ir.loop import (
     BOUND,
     LOOP,
@@ -19,6 +19,7 @@ from graphc.ir.loop import (
     loop_arguments,
     loop_of,
 )
+from graphc.ir.results import Role
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.watch import WATCHED
@@ -197,8 +198,11 @@ def labels_of(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
     }
     spoken = {adjoint.value for adjoint in graph.adjoints if adjoint.of in graph.names}
     for adjoint in graph.adjoints:
-        variable = variables.get(adjoint.value, "")
-        if adjoint.value not in spoken and variable.startswith("d_"):
+        value = adjoint.value
+        named = value in graph.names and graph.role is not Role.STEP  # whose elements have names
+        users = value in spoken or named or value.op in (INPUT, PARAMETER)
+        variable = variables.get(value, "")
+        if not users and variable.startswith("d_"):
             labels[adjoint.of] = variable.removeprefix("d_")
     return labels
 
