@@ -20,7 +20,7 @@ from graphc.ops.fused import peak
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import max_, min_, sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
-from graphc.optimise.algebra.permutations import Order, permuted
+from graphc.optimise.algebra.permutations import Order, permute
 
 FREE = (expand, sum_, peak, max_, min_)
 """What reads an array in any order as well as in its own."""
@@ -33,7 +33,7 @@ class Chains:
     above: dict[Node, tuple[Node, Order]] = field(default_factory=dict)
 
     def find(self, node: Node) -> tuple[Node, Order]:
-        """The chain of a node, by its first node, and the node's axes as axes of that."""
+        """Return the first node of a node's chain, and the node's axes as axes of that."""
         order = tuple(range(node.rank))
         while self.above[node][0] is not node:
             node, axes = self.above[node]
@@ -60,19 +60,18 @@ class Wish:
     def granted(self, order: Order) -> float:
         if order == self.order:
             return self.weight
-        if order == _swapped(self.order):
+        if order == _swap_last(self.order):
             return self.swapped
         return self.last if order[-1] in self.order[-2:] else 0.0
 
 
-def _swapped(order: Order) -> Order:
+def _swap_last(order: Order) -> Order:
     return (*order[:-2], order[-1], order[-2])
 
 
 @verified
 def arrange(graph: Graph) -> Graph:
-    """Every chain with permutations in it is computed in the order that most of its neighbours
-    wish."""
+    """Compute every chain with permutations in the order that most of its neighbours wish."""
     nodes = graph.nodes
     chains = _chains(nodes)
     wishes = _wishes(graph, nodes, chains)
@@ -85,15 +84,15 @@ def arrange(graph: Graph) -> Graph:
     if not chosen:
         return graph
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def reorder(node: Node, args: tuple[Node, ...]) -> Node:
         if node not in chains.above or node.op is transpose:
             return with_args(node, args)
         chain, axes = chains.find(node)
         if chain not in chosen:
             return with_args(node, args)
-        return _computed(node, args, tuple(axes.index(axis) for axis in chosen[chain]))
+        return _compute_in_order(node, args, tuple(axes.index(axis) for axis in chosen[chain]))
 
-    return map_graph(graph, rebuild(graph.results.values(), replaced))
+    return map_graph(graph, rebuild(graph.results.values(), reorder))
 
 
 def _is_elementwise(node: Node) -> bool:
@@ -113,19 +112,19 @@ def _chains(nodes: Sequence[Node]) -> Chains:
 
 
 def _whole(node: Node) -> Iterator[Node]:
-    """The arguments with all elements of the result."""
+    """Yield the arguments with all elements of the result."""
     for arg in dict.fromkeys(node.args):
         if node.op is transpose or same_shape(arg.shape, node.shape):
             yield arg
 
 
 def _axes(node: Node) -> Order:
-    """Which axis of a whole argument each axis of a node is."""
+    """Return the axis of a whole argument that each axis of a node is."""
     return tuple(node.attrs["axes"]) if node.op is transpose else tuple(range(node.rank))
 
 
 def _wishes(graph: Graph, nodes: Sequence[Node], chains: Chains) -> dict[Node, list[Wish]]:
-    """What is wished of each chain: by what it is computed from, and by what reads it."""
+    """Collect the wishes for each chain: by what it is computed from, and by what reads it."""
     wishes: dict[Node, list[Wish]] = {}
 
     def wish(node: Node, axes: Order, weight: float, swapped: float = 0, last: float = 0) -> None:
@@ -156,12 +155,12 @@ def _wishes(graph: Graph, nodes: Sequence[Node], chains: Chains) -> dict[Node, l
 
 
 def _is_stored(node: Node) -> bool:
-    """Is it an array in memory, with an order of its own?"""
+    """True for an array in memory, with an order of its own."""
     return (bool(node.args) or node.op in SOURCES) and node.op is not broadcast_to
 
 
 def _drops_ones(x: Node, node: Node) -> bool:
-    """Does a reshape only add and drop axes of length 1?"""
+    """True if a reshape only adds and drops axes of length 1."""
     if node.op is not reshape:
         return False
     before, after = ([n for n in one.shape if not is_one(n)] for one in (x, node))
@@ -169,15 +168,15 @@ def _drops_ones(x: Node, node: Node) -> bool:
 
 
 def _best(chain: Node, wishes: Sequence[Wish]) -> Order | None:
-    """The order that most wishes agree on, the first of equals; None where an axis is all."""
+    """Return the order that most wishes agree on, the first of equals; None for a single axis."""
     if sum(not is_one(n) for n in chain.shape) < 2:
         return None
     orders = dict.fromkeys(wish.order for wish in wishes)
     return max(orders, key=lambda order: sum(wish.granted(order) for wish in wishes))
 
 
-def _computed(node: Node, args: tuple[Node, ...], order: Order) -> Node:
-    """An elementwise operation on its arguments with their axes in this order, and back."""
+def _compute_in_order(node: Node, args: tuple[Node, ...], order: Order) -> Node:
+    """Compute an elementwise operation with axes in this order; a permutation leads back."""
     if order == tuple(range(node.rank)):
         return with_args(node, args)
     shape = tuple(node.shape[axis] for axis in order)
@@ -187,9 +186,8 @@ def _computed(node: Node, args: tuple[Node, ...], order: Order) -> Node:
 
 
 def _operand(x: Node, order: Order, node: Node) -> Node:
-    """An operand with its axes in this order; one that is repeated is laid out so, since that
-    costs less than to read it across again and again."""
-    found = permuted(x, order)
+    """Permute an operand; one that is repeated is copied: cheaper than strided reads."""
+    found = permute(x, order)
     few = found.args[0] if found.op is expand else found
     if few.op is not transpose or same_shape(x.shape, node.shape):
         return found

@@ -50,7 +50,7 @@ def vanishes(count: Dim, size: Dim) -> bool:
 
 
 def _is_finite(node: Node, names: set[str], depth: int) -> bool:
-    """Is a node finite where these dims may be 0: made of what is, or of nothing that has them?"""
+    """True if a node is finite where these dims may be 0: it is made of what is, or lacks them."""
     if node.op in (CONSTANT, DIM, at_least_one):
         return True
     if depth and node.op in _FINITE_OF_FINITE:
@@ -62,8 +62,7 @@ def _is_finite(node: Node, names: set[str], depth: int) -> bool:
 
 
 def _dims_below(node: Node) -> frozenset[str] | None:
-    """The dims on which a value depends, by numbers and shapes; None where a loop has a part in it,
-    whose steps are not looked at."""
+    """Return the dims on which a value depends, by numbers and shapes; None behind a loop."""
     known = _known_below("")
     for one in arguments_first([node], known):
         found = set(one.attrs["value"].symbols) if one.op is DIM else set[str]()

@@ -29,7 +29,7 @@ MODERATE = 2.0**40
 
 
 def is_factor(node: Node) -> bool:
-    """Is it a number, known now or when the dims are, of moderate size?"""
+    """True for a number, known now or when the dims are, of moderate size."""
     if node.rank or not node.static:
         return False
     value = node.value
@@ -37,7 +37,7 @@ def is_factor(node: Node) -> bool:
 
 
 def _whole(x: Node, node: Node) -> bool:
-    """Has an operand all elements of the result, not repeated?"""
+    """True if an operand has all elements of the result, not repeated."""
     return same_shape(x.shape, node.shape)
 
 
@@ -81,7 +81,7 @@ def _product(one: Node, other: Node) -> Node:
 
 
 def factor_of_view(node: Node, once: Once) -> Node | None:
-    """A permuted or reshaped s * x or -x -> s times, or minus, x so permuted or reshaped. Exact."""
+    """Move a factor or sign out of a permutation or reshape: (s * x)ᵀ -> s * xᵀ. Exact."""
     scaled = node.args[0]
     if scaled.op not in (times, negative) or not once(scaled) or scaled.type.dtype != "float":
         return None
@@ -194,7 +194,7 @@ def sign_of_term(node: Node, once: Once) -> Node | None:
     place = max(slot - 1, 0)
     if rest[place].op is negative:
         return None
-    difference = _joined(minus, rest[place], node.args[slot].args[0])
+    difference = _join_ranks(minus, rest[place], node.args[slot].args[0])
     return sum_of([*rest[:place], difference, *rest[place + 1 :]], node)
 
 
@@ -202,7 +202,7 @@ def terms_alike(node: Node, once: Once) -> Node | None:
     """a x + b x -> (a + b) x, of numbers with one sign; x + x -> 2 x. The sum of a and b rounds."""
     if node.type.dtype != "float" or len(node.args) < 2:
         return None
-    parts = [_scaled(term) for term in node.args]
+    parts = [_split_factor(term) for term in node.args]
     alike: dict[tuple[Node, bool], list[int]] = {}  # by what is multiplied, and the sign
     for slot, (factor, x) in enumerate(parts):
         if x.rank:
@@ -237,8 +237,8 @@ def common_factor(node: Node, once: Once) -> Node | None:
         rests = [_without(one, shared), _without(other, shared)]
         if not all(rests):
             continue
-        first, second = (reduce(partial(_joined, times), rest) for rest in rests)
-        both = _joined(minus if node.op is minus else plus, first, second)
+        first, second = (reduce(partial(_join_ranks, times), rest) for rest in rests)
+        both = _join_ranks(minus if node.op is minus else plus, first, second)
         merged = times(reduce(times, shared), both)
         others = [t for i, t in enumerate(node.args) if i not in (slot, later)]
         return sum_of([*others[:slot], merged, *others[slot:]], node)
@@ -246,7 +246,7 @@ def common_factor(node: Node, once: Once) -> Node | None:
 
 
 def _factors(term: Node, once: Once) -> list[Node]:
-    """What a product multiplies, also in products that only it reads."""
+    """List what a product multiplies, also in products that only it reads."""
     if term.op is not times or not once(term):
         return [term]
     found: list[Node] = []
@@ -260,8 +260,8 @@ def _factors(term: Node, once: Once) -> list[Node]:
     return found
 
 
-def _joined(op: Op, one: Node, other: Node) -> Node:
-    """An operation on parts of one expression, whose shapes need fit only all of that.
+def _join_ranks(op: Op, one: Node, other: Node) -> Node:
+    """Apply an operation to parts of one expression, whose shapes need fit only all of that.
 
     Of two ranks the lower alone stretches: where the other one has to, both get the same rank.
     """
@@ -272,7 +272,7 @@ def _joined(op: Op, one: Node, other: Node) -> Node:
 
 
 def _without(factors: Sequence[Node], shared: Sequence[Node]) -> list[Node]:
-    """The factors but for one of each that is shared."""
+    """Remove one of each shared factor."""
     rest = list(factors)
     for one in shared:
         rest.remove(one)
@@ -280,14 +280,14 @@ def _without(factors: Sequence[Node], shared: Sequence[Node]) -> list[Node]:
 
 
 def sum_of(terms: Sequence[Node], node: Node) -> Node | None:
-    """A sum in the place of another, of terms that may be repeated; None where none is whole."""
+    """Build a sum of terms that may be repeated in place of another; None where none is whole."""
     if not any(same_shape(term.shape, node.shape) for term in terms):
         return None
     return total(terms)
 
 
-def _scaled(term: Node) -> tuple[float, Node]:
-    """A number of moderate size and what it multiplies."""
+def _split_factor(term: Node) -> tuple[float, Node]:
+    """Split a term into a number of moderate size and what that multiplies."""
     if term.op is times and is_factor(term.args[0]) and term.args[0].value is not None:
         return float(term.args[0].value), term.args[1]
     return 1.0, term

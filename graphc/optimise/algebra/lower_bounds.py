@@ -1,4 +1,4 @@
-"""What is known of a value before it is computed: a bound from below, and that it is not tiny."""
+"""Lower bounds of values, known before they are computed; and that they are not tiny."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _MOVED = (broadcast_to, expand, reshape, transpose)
 
 
 def at_least(node: Node, depth: int = DEPTH) -> float:
-    """No element is below this; what is not a number is left aside, and so are the dims."""
+    """Return a bound that no element is below; nan is left aside, and so are the dims."""
     if node.op is CONSTANT:
         return float(node.value) if node.rank == 0 else -math.inf
     if node.op is DIM:
@@ -65,7 +65,7 @@ def at_least(node: Node, depth: int = DEPTH) -> float:
 
 
 def never_tiny(node: Node) -> bool:
-    """Is its reciprocal no larger than a float can be, but where it is zero?
+    """True if 1/node cannot overflow, except at exact zeros.
 
     A root is never tiny, since its square would be no float. The largest term of a sum of shifted
     exponentials is 1, unless the sum is 0 or no number.
@@ -83,7 +83,7 @@ def never_tiny(node: Node) -> bool:
 
 
 def _guarded(node: Node) -> Node | None:
-    """The x of where(x == 0, other, x)."""
+    """Match where(x == 0, other, x); returns x."""
     if node.op is not where or node.args[0].op is not equal:
         return None
     x, zero = node.args[0].args
@@ -91,7 +91,7 @@ def _guarded(node: Node) -> Node | None:
 
 
 def _is_total_of_shifted(node: Node) -> bool:
-    """Is it sum(exp(x - m)), with m the largest element of x along the same axes?"""
+    """True for sum(exp(x - m)), with m the largest element of x along the same axes."""
     if node.op is not sum_ or node.args[0].op is not exp or node.args[0].args[0].op is not minus:
         return False
     x, shift = node.args[0].args[0].args
@@ -100,7 +100,7 @@ def _is_total_of_shifted(node: Node) -> bool:
 
 
 def _sums_something(node: Node) -> bool:
-    """Has a sum terms at all sizes? 0 divided by it would warn only where there is a 0."""
+    """True if a sum has terms at all sizes; 0 divided by it would warn only where it is 0."""
     x = node.args[0]
     axes = normal_axes(node.attrs["axis"], x.rank, "sum")
     return all(known_facts().nonnegative(x.shape[axis] - 1) for axis in axes)

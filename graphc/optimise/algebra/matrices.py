@@ -11,13 +11,13 @@ from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import expand, in_rows, reshape, swapped, transpose
 from graphc.optimise.algebra.empty import may_stand_outside
-from graphc.optimise.algebra.permutations import permuted
+from graphc.optimise.algebra.permutations import permute
 
 _WHOLE_VIEWS = (reshape, expand)
 
 
 def is_contiguous(x: Node) -> bool:
-    """Does an array lie row by row in memory, as far as its node tells?"""
+    """True if an array lies row by row in memory, as far as its node tells."""
     while x.op in _WHOLE_VIEWS:
         x = x.args[0]
     return x.op.view_of is None or x.op is in_rows
@@ -36,7 +36,7 @@ def rows_as_one(node: Node, once: Once) -> Node | None:
 
 
 def copied_once(node: Node, once: Once) -> Node | None:
-    """The rows of a permuted array that are no view of it are made by a node of their own."""
+    """Make the rows of a permuted array by a node of their own where they are no view."""
     x = node.args[0]
     if x.op is not transpose or _keeps_order(x, node):
         return None
@@ -44,14 +44,14 @@ def copied_once(node: Node, once: Once) -> Node | None:
 
 
 def _keeps_order(x: Node, node: Node) -> bool:
-    """Does a reshape of a permuted array only add and drop axes of length 1?"""
+    """True if a reshape of a permuted array only adds and drops axes of length 1."""
     before = [n for n in x.shape if not is_one(n)]
     after = [n for n in node.shape if not is_one(n)]
     return len(before) == len(after) and all(map(same, before, after))
 
 
 def transpose_of_product(node: Node, once: Once) -> Node | None:
-    """A permutation that exchanges rows and columns of A @ B -> one of Bᵀ @ Aᵀ that does not."""
+    """Move a transpose into a product: (A @ B)ᵀ -> Bᵀ @ Aᵀ."""
     x, axes = node.args[0], node.attrs["axes"]
     if x.op is not matmul or not once(x) or any(arg.rank < 2 for arg in x.args):
         return None
@@ -65,15 +65,15 @@ def transpose_of_product(node: Node, once: Once) -> Node | None:
 
 
 def rows_already(node: Node, once: Once) -> Node | None:
-    """The rows of an array that lies row by row -> the array. Exact."""
+    """Drop the copy to rows of an array that lies row by row. Exact."""
     x = node.args[0]
     return x if x.op is not BOUND and is_contiguous(x) else None
 
 
 def permuted_axes(node: Node, once: Once) -> Node | None:
-    """A permutation of an array with new axes -> new axes of the array, perhaps permuted. Exact."""
+    """Permute an array before it gets new axes, not after. Exact."""
     x = node.args[0]
-    return permuted(x, node.attrs["axes"]) if x.op is expand else None
+    return permute(x, node.attrs["axes"]) if x.op is expand else None
 
 
 def scalar_of_matmul(node: Node, once: Once) -> Node | None:
@@ -106,7 +106,7 @@ def scalar_of_matmul(node: Node, once: Once) -> Node | None:
 
 
 def elements(node: Node) -> int:
-    """How many elements a node has, of a typical size."""
+    """Count the elements of a node, of a typical size."""
     return typical(node.type.size)
 
 

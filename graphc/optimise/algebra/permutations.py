@@ -1,4 +1,4 @@
-"""Views: what permutations and changes of shape do to axes, and how they are done in one."""
+"""Permutations and changes of shape: what they do to axes, and how they are done in one."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from graphc.ops.shape.shaping import expand, reshape, transpose
 Order = tuple[int, ...]
 
 
-def seen_through(node: Node) -> tuple[Node, Order]:
-    """The node behind permutations, and which of its axes each axis is."""
+def look_through(node: Node) -> tuple[Node, Order]:
+    """Return the node behind permutations, and which of its axes each axis is."""
     axes = tuple(range(node.rank))
     while node.op is transpose or (
         node.op is reshape and same_shape(node.shape, node.args[0].shape)
@@ -23,8 +23,8 @@ def seen_through(node: Node) -> tuple[Node, Order]:
     return node, axes
 
 
-def permuted(x: Node, order: Sequence[int]) -> Node:
-    """An operand, which may be repeated along axes, with its axes in another order."""
+def permute(x: Node, order: Sequence[int]) -> Node:
+    """Permute the axes of an operand, which may be repeated along axes."""
     if not x.rank:
         return x
     missing = len(order) - x.rank
@@ -40,7 +40,7 @@ def permuted(x: Node, order: Sequence[int]) -> Node:
 
 
 def _in_order(x: Node, order: Order) -> Node:
-    """The axes in this order: two permutations in one, none where they cancel."""
+    """Permute axes: two permutations become one, none where they cancel."""
     if x.op is transpose:
         order, x = tuple(x.attrs["axes"][axis] for axis in order), x.args[0]
     return x if order == tuple(range(x.rank)) else transpose(x, axes=order)

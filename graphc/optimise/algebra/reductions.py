@@ -28,14 +28,14 @@ def _axes(node: Node) -> Axes:
 
 
 def _sum(x: Node, axes: Axes) -> Node:
-    """The sum over axes, which go; of none x as it is."""
+    """Sum over axes, which go; of none return x as it is."""
     if not axes:
         return x
     return sum_(x, axis=None if len(axes) == x.rank else axes, keepdims=False)
 
 
-def _shaped(x: Node, node: Node) -> Node:
-    """A result without the summed axes in the shape that it has, perhaps with them."""
+def _with_axes(x: Node, node: Node) -> Node:
+    """Reshape a result without the summed axes to the shape that it has, perhaps with them."""
     if same_shape(x.shape, node.shape):
         return x
     if not x.rank:
@@ -48,7 +48,7 @@ def _is_float_sum(node: Node) -> bool:
 
 
 def sum_of_signed(node: Node, once: Once) -> Node | None:
-    """sum(-x) -> -sum(x); sum(s x) -> s sum(x) and sum(x / s) -> sum(x) / s, with s a scalar."""
+    """Move signs and scalar factors out: sum(-x) -> -sum(x), sum(s x) -> s sum(x), sum(x / s)."""
     x = node.args[0]
     if not _is_float_sum(node) or not x.args or not once(x):
         return None
@@ -67,27 +67,29 @@ def sum_of_signed(node: Node, once: Once) -> Node | None:
 
 
 def sum_of_view(node: Node, once: Once) -> Node | None:
-    """A sum of an array with other axes -> the sum of the array itself, along its own. Exact where
-    the terms are added in the same order."""
+    """Sum an array along its own axes rather than a view of it.
+    Exact where the terms are added in the same order.
+    """
     view, axes = node.args[0], _axes(node)
     if not _is_float_sum(node) or view.op not in (expand, broadcast_to, reshape):
         return None
     x = view.args[0]
     if not x.rank or (view.op is reshape and len(axes) < view.rank):
-        return _repeated(node, view, axes) if view.op is broadcast_to else None
+        return _sum_repeated(node, view, axes) if view.op is broadcast_to else None
     if view.op is reshape:
-        return _shaped(_sum(x, tuple(range(x.rank))), node)
+        return _with_axes(_sum(x, tuple(range(x.rank))), node)
     if view.op is broadcast_to:
-        return _repeated(node, view, axes)
+        return _sum_repeated(node, view, axes)
     new = view.attrs["axes"]
     old = [axis for axis in range(view.rank) if axis not in new]
     summed = _sum(x, tuple(old.index(axis) for axis in axes if axis not in new))
-    return reshape(summed, shape=node.shape) if summed.rank else _shaped(summed, node)
+    return reshape(summed, shape=node.shape) if summed.rank else _with_axes(summed, node)
 
 
 def of_permuted(node: Node, once: Once) -> Node | None:
-    """What is reduced along axes of a permuted array -> of the array itself, along its own. Exact
-    where it is not a sum, or one of terms in the same order."""
+    """Reduce an array along its own axes rather than a permutation of it.
+    Exact where it is not a sum, or one of terms in the same order.
+    """
     view = node.args[0]
     if view.op is not transpose:
         return None
@@ -97,11 +99,11 @@ def of_permuted(node: Node, once: Once) -> Node | None:
     reduced = node.op(view.args[0], axis=whole, keepdims=False)
     left = [order[axis] for axis in range(view.rank) if axis not in axes]
     moved = in_order(reduced, [sorted(left).index(axis) for axis in left])
-    return _shaped(moved, node)
+    return _with_axes(moved, node)
 
 
-def _repeated(node: Node, view: Node, axes: Axes) -> Node | None:
-    """A sum over axes along which an array is repeated -> so many times the sum over the others."""
+def _sum_repeated(node: Node, view: Node, axes: Axes) -> Node | None:
+    """Replace a sum over axes along which an array is repeated by a multiple of a smaller sum."""
     x = view.args[0]
     stretched = [axis for axis in stretched_axes(x.type, view.type) if axis in axes]
     if not stretched:
@@ -119,7 +121,7 @@ def _repeated(node: Node, view: Node, axes: Axes) -> Node | None:
     full = tuple(n for axis, n in enumerate(view.shape) if axis not in axes)
     if not same_shape(summed.shape, full):
         summed = broadcast_to(summed, shape=full)
-    return _shaped(summed, node)
+    return _with_axes(summed, node)
 
 
 def sum_of_product(node: Node, once: Once) -> Node | None:
@@ -141,12 +143,12 @@ def sum_of_product(node: Node, once: Once) -> Node | None:
         args = (fitted, summed) if slot == 0 else (summed, fitted)
         left = [axis for axis in range(x.rank) if axis not in outside]
         scaled = x.op(*args)
-        return _shaped(_sum(scaled, tuple(left.index(axis) for axis in inside)), node)
+        return _with_axes(_sum(scaled, tuple(left.index(axis) for axis in inside)), node)
     return None
 
 
 def _without(factor: Node, x: Node, gone: Axes) -> Node:
-    """A factor as it multiplies x when these axes, along which it is repeated, are gone."""
+    """Return a factor as it multiplies x when these axes, along which it is repeated, are gone."""
     lead = x.rank - factor.rank
     shape: Shape = tuple(n for axis, n in enumerate(factor.shape) if axis + lead not in gone)
     return factor if len(shape) == factor.rank else reshape(factor, shape=shape)
@@ -166,17 +168,17 @@ def sum_of_matmul(node: Node, once: Once) -> Node | None:
     if axes[0] == x.rank - 1:
         column = _sum(b, (b.rank - 1,))
         if b.rank == 2:
-            return _shaped(matmul(a, column), node)
-        return _shaped(_squeezed(matmul(a, expand(column, axes=(column.rank,))), -1), node)
+            return _with_axes(matmul(a, column), node)
+        return _with_axes(_squeeze(matmul(a, expand(column, axes=(column.rank,))), -1), node)
     if axes[0] == x.rank - 2:
         row = _sum(a, (a.rank - 2,))
         if a.rank == 2:
-            return _shaped(matmul(row, b), node)
-        return _shaped(_squeezed(matmul(expand(row, axes=(row.rank - 1,)), b), -2), node)
+            return _with_axes(matmul(row, b), node)
+        return _with_axes(_squeeze(matmul(expand(row, axes=(row.rank - 1,)), b), -2), node)
     return None
 
 
-def _squeezed(x: Node, axis: int) -> Node:
+def _squeeze(x: Node, axis: int) -> Node:
     place = axis % x.rank
     return reshape(x, shape=(*x.shape[:place], *x.shape[place + 1 :]))
 
@@ -195,11 +197,11 @@ def sum_of_row_products(node: Node, once: Once) -> Node | None:
     if pair is None or x.rank < 2 or _axes(node) != (x.rank - 1,):
         return None
     width = x.shape[-1].constant
-    return _shaped(vecdot(*pair), node) if width is None or width >= NARROW else None
+    return _with_axes(vecdot(*pair), node) if width is None or width >= NARROW else None
 
 
 def _factors(node: Node, once: Once) -> tuple[Node, Node] | None:
-    """The two factors, which have all axes, of what is summed and not read elsewhere."""
+    """Return the two factors, which have all axes, of what is summed and not read elsewhere."""
     x = node.args[0]
     if not _is_float_sum(node) or x.op not in (times, square) or not once(x):
         return None
@@ -219,17 +221,17 @@ def sum_by_product(node: Node, once: Once) -> Node | None:
         return None
     count, rank = len(axes), x.rank
     if axes == (rank - 2,) and is_contiguous(x):
-        return _shaped(matmul(_ones(x.shape[-2]), x), node)
+        return _with_axes(matmul(_ones(x.shape[-2]), x), node)
     if x.op is broadcast_to or (rank > 2 and not is_contiguous(x)):
         return None
     if axes == tuple(range(count)):
         rows, columns = product(x.shape[:count]), product(x.shape[count:])
         summed = matmul(_ones(rows), _matrix(x, (rows, columns)))
-        return _shaped(_in_shape(summed, x.shape[count:]), node)
+        return _with_axes(_in_shape(summed, x.shape[count:]), node)
     if axes == tuple(range(rank - count, rank)):
         rows, columns = product(x.shape[:-count]), product(x.shape[-count:])
         summed = matmul(_matrix(x, (rows, columns)), _ones(columns))
-        return _shaped(_in_shape(summed, x.shape[:-count]), node)
+        return _with_axes(_in_shape(summed, x.shape[:-count]), node)
     return None
 
 

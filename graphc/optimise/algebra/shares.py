@@ -1,4 +1,4 @@
-"""Shares of nothing: what is divided by a count of elements stays finite where there are none.
+"""Division by a count of elements, which stays finite where there are none.
 
 The derivative of a mean goes to each of D elements as a D-th. Where D is 0 it goes to none, and
 what is summed over them is 0. Later rules take a factor out of such a sum if it is finite there.
@@ -30,19 +30,19 @@ def share_finitely(graph: Graph) -> Graph:
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
         dims = new.type.size.constant is None and new.op is not RESULT
-        return _shared(new, new.type.size, DEPTH) if dims else new
+        return _make_finite(new, new.type.size, DEPTH) if dims else new
 
     roots = graph.results.values()
     new = rebuild(roots, replaced)
     return graph if all(new[node] is node for node in roots) else map_graph(graph, new)
 
 
-def _shared(node: Node, size: Dim, depth: int) -> Node:
-    """A node of which so many elements are made, or an argument of it."""
+def _make_finite(node: Node, size: Dim, depth: int) -> Node:
+    """Make a node, or an argument of it, finite where so many elements are none."""
     if node.rank and depth < DEPTH and vanishes(size, node.type.size):
         return node  # it has been looked at
     if node.op is over and node.args[1].op is DIM and vanishes(node.args[1].attrs["value"], size):
-        return over(_shared(node.args[0], size, depth - 1), at_least_one(node.args[1]))
+        return over(_make_finite(node.args[0], size, depth - 1), at_least_one(node.args[1]))
     if not depth or not (depth == DEPTH or node.op in _LINEAR):
         return node
-    return with_args(node, tuple(_shared(arg, size, depth - 1) for arg in node.args))
+    return with_args(node, tuple(_make_finite(arg, size, depth - 1) for arg in node.args))

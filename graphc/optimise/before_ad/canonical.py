@@ -34,7 +34,7 @@ EARLY: Rules = {
 
 @verified_model
 def prepare(model: Model) -> Model:
-    """The model in forms that cost less, but for what is differentiated by."""
+    """Rewrite a model in forms that cost less, but for what is differentiated by."""
     for _ in range(ROUNDS):
         before, model = model, _round(model)
         if model is before:
@@ -53,12 +53,12 @@ def _round(model: Model) -> Model:
     def once(node: Node) -> bool:
         return reads[node] == 1
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def rewrite(node: Node, args: tuple[Node, ...]) -> Node:
         nonlocal changed
         new = with_args(node, args)
         for rule in EARLY.get(node.op, ()):
             better = rule(new, once)
-            if better is None or better.type != new.type or _hidden(new, better, kept):
+            if better is None or better.type != new.type or _hides(new, better, kept):
                 continue
             new = intern(better.op, better.args, better.attrs, better.type, node.salt)
             changed = True
@@ -67,12 +67,12 @@ def _round(model: Model) -> Model:
             kept.add(new)
         return new
 
-    nodes = rebuild([*declared, *derived], replaced)
+    nodes = rebuild([*declared, *derived], rewrite)
     return with_nodes(model, nodes) if changed else model
 
 
-def _hidden(node: Node, better: Node, kept: Collection[Node]) -> bool:
-    """Does a form no longer read what is differentiated by?"""
+def _hides(node: Node, better: Node, kept: Collection[Node]) -> bool:
+    """True if a form no longer reads what is differentiated by."""
     read = _near([node]) & set(kept)
     return bool(read) and not read <= _near([better])
 

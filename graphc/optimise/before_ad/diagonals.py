@@ -11,7 +11,7 @@ from graphc.ops.linear.diagonals import diagonal_matrix, fill_tril, tril, triu
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import broadcast_to, in_order, reshape
 from graphc.optimise.algebra.matrices import elements
-from graphc.optimise.algebra.permutations import permuted, seen_through
+from graphc.optimise.algebra.permutations import look_through, permute
 
 
 def diagonal_beside_matrix(node: Node, once: Once) -> Node | None:
@@ -20,7 +20,7 @@ def diagonal_beside_matrix(node: Node, once: Once) -> Node | None:
     So nothing is added to q, and each row has the same products. Rounds otherwise.
     """
     for scaled, product in (node.args, node.args[::-1]):
-        inner, axes = seen_through(product)
+        inner, axes = look_through(product)
         if scaled.op is not times or inner.op is not matmul or not once(product):
             continue
         for x, q in (scaled.args, scaled.args[::-1]):
@@ -39,14 +39,14 @@ def _with_diagonal(
     rank = product.rank
     if not _has_no_diagonal(matrix) or other.rank != rank or not q.rank:
         return None
-    (behind, places), (same, seen) = seen_through(other), seen_through(x)
+    (behind, places), (same, seen) = look_through(other), look_through(x)
     if behind is not same or x.rank != rank:
         return None
     mixed, alone = (rank - 2, rank - 1) if slot == 0 else (rank - 1, rank - 2)
     if any(places[axis] != seen[here] for here, axis in enumerate(axes)):
         return None
     order = [axes.index(axis) for axis in (*range(rank - 2), mixed, alone)]
-    factors = permuted(q, order)
+    factors = permute(q, order)
     if factors.rank == rank and not is_one(factors.shape[-1]):
         return None
     factors = reshape(factors, shape=factors.shape[:-1]) if factors.rank == rank else factors
@@ -65,8 +65,8 @@ def _with_diagonal(
 
 
 def _has_no_diagonal(matrix: Node) -> bool:
-    """Is its diagonal zero, whatever its elements?"""
-    inner, axes = seen_through(matrix)
+    """True if the diagonal of a matrix is zero, whatever its elements."""
+    inner, axes = look_through(matrix)
     if {*axes[-2:]} != {inner.rank - 2, inner.rank - 1}:
         return False
     k = Dim.of(inner.attrs["k"]).constant if inner.op in (tril, triu) else None

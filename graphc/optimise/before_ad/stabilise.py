@@ -18,7 +18,7 @@ def _note(form: Form, origin: Origin) -> Diagnostic:
 
 @verified_model
 def stabilise(model: Model) -> Model:
-    """The model with every stable form that its graph has a naive form of, and notes of them."""
+    """Replace every naive form of a model by the stable one, with notes of them."""
     outputs = [d.node for d in model.outputs]
     by = [node for d in model.derivations for _, node in d.wrt]
     derived = [node for d in model.derivations for node in d.nodes]
@@ -28,7 +28,7 @@ def stabilise(model: Model) -> Model:
     kept: set[Node] = set()
     notes: dict[Diagnostic, None] = {}
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def rewrite(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
         found = recognise(new, kept)
         if found is not None:
@@ -40,7 +40,7 @@ def stabilise(model: Model) -> Model:
         return new
 
     declared = (*model.inputs, *model.params)
-    new = rebuild([*(d.node for d in declared), *outputs, *derived], replaced)
+    new = rebuild([*(d.node for d in declared), *outputs, *derived], rewrite)
 
     moved = with_nodes(model, new)
     ordered = sorted(notes, key=lambda note: note.span.start if note.span else 0)
@@ -48,16 +48,16 @@ def stabilise(model: Model) -> Model:
 
 
 def with_nodes(model: Model, new: Mapping[Node, Node]) -> Model:
-    """The model with its nodes replaced."""
+    """Replace the nodes of a model."""
 
-    def moved(declared: Iterable[Declared]) -> tuple[Declared, ...]:
+    def map_declared(declared: Iterable[Declared]) -> tuple[Declared, ...]:
         return tuple(replace(d, node=new[d.node]) for d in declared)
 
     return replace(
         model,
-        inputs=moved(model.inputs),
-        params=moved(model.params),
-        outputs=moved(model.outputs),
+        inputs=map_declared(model.inputs),
+        params=map_declared(model.params),
+        outputs=map_declared(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
         derivations=tuple(one.with_nodes(new) for one in model.derivations),
     )

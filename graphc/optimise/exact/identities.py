@@ -61,7 +61,7 @@ def broadcast_in_elementwise(node: Node) -> Node | None:
 
 
 def _broadcasts(shapes: Sequence[Shape], node: Node) -> bool:
-    """Do these shapes alone give that of the node?"""
+    """True if these shapes alone give that of the node."""
     try:
         return same_shape(broadcast(shapes, node.op.name), node.shape)
     except Mismatch:  # only beside the repeated operand do they fit
@@ -69,7 +69,7 @@ def _broadcasts(shapes: Sequence[Shape], node: Node) -> bool:
 
 
 def repeated_scalar(node: Node) -> Node | None:
-    """What is done to a repeated number is done to the number, and the result repeated."""
+    """Compute with a repeated number before it is repeated."""
     if node.op in (expand, reshape) and node.args[0].static and node.rank:
         return broadcast_to(node.args[0], shape=node.shape)  # a number of Python has no axes
     inner = [_unrepeated(arg) for arg in node.args]
@@ -86,7 +86,7 @@ def repeated_scalar(node: Node) -> Node | None:
 
 
 def _unrepeated(node: Node) -> Node | None:
-    """The number that a node repeats or is."""
+    """Return the number that a node repeats or is."""
     if node.op is broadcast_to and not node.args[0].rank:
         return node.args[0]
     return None if node.rank else node
@@ -109,7 +109,7 @@ def no_change_of_shape(node: Node) -> Node | None:
 
 
 def parts_of_a_whole(node: Node) -> Node | None:
-    """A sum of arrays that are zero but for places of one axis that tile it: one concatenation.
+    """Replace a sum of arrays that are zero but for parts that tile an axis by a concatenation.
 
     Nothing is added to 0, so that a zero keeps its sign.
     """
@@ -134,7 +134,7 @@ def parts_of_a_whole(node: Node) -> Node | None:
 
 
 def _narrowed(term: Node) -> list[int]:
-    """The axes along which an `unindex` is not whole; several where it takes other steps."""
+    """List the axes along which an `unindex` is not whole; several where it takes other steps."""
     items = term.attrs["items"]
     if any(kind == "slice" and value[2] != 1 for kind, value in items):
         return [-1, -2]
@@ -145,7 +145,7 @@ def _narrowed(term: Node) -> list[int]:
 
 
 def _range(term: Node, axis: int) -> tuple[Dim, Dim]:
-    """Where an `unindex` starts along an axis, and how many positions it has there."""
+    """Return where an `unindex` starts along an axis, and how many positions it has there."""
     kind, value = term.attrs["items"][axis]
     return (Dim.of(value), Dim.of(1)) if kind == "at" else (value[0], value[1])
 
@@ -160,7 +160,7 @@ _FOLDED = {
 
 
 def folded(node: Node) -> Node | None:
-    """Arithmetic of two numbers; what Python refuses (1/0) is left to run time."""
+    """Fold arithmetic of two numbers; what Python refuses (1/0) is left to run time."""
     if node.op not in _FOLDED or node.rank or any(arg.value is None for arg in node.args):
         return None
     one, other = (arg.value for arg in node.args)

@@ -142,7 +142,7 @@ def added_by_rows(node: Node, once: Once) -> Node | None:
 
 
 def _matrix(x: Node) -> Node:
-    """All leading axes as one."""
+    """Merge all leading axes."""
     return x if x.rank == 2 else reshape(x, shape=(product(x.shape[:-1]), x.shape[-1]))
 
 

@@ -59,7 +59,7 @@ def product_with_unit_columns(node: Node) -> Node | None:
 
 
 def _is_unit(node: Node, rank: int) -> bool:
-    """Is E[i, …, j] = (i = j), whatever is between?"""
+    """True if E[i, …, j] = (i = j), whatever is between."""
     core = node.args[0] if node.op is broadcast_to else node
     if core.op is reshape:
         inside, core = core, core.args[0]

@@ -10,8 +10,8 @@ from graphc.ir.loop import LOOP, RESULT, Element, limit, loop_arguments, loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import map_adjoints
 from graphc.ir.verify import verified
-from graphc.optimise.loops.fission import parted
-from graphc.optimise.loops.partition import staged
+from graphc.optimise.loops.fission import split_loop
+from graphc.optimise.loops.partition import partition
 from graphc.optimise.loops.recurrences import recast
 
 
@@ -22,18 +22,18 @@ def distribute(graph: Graph) -> Graph:
     A value of a step that is now computed for all steps is called by its name and the index.
     """
     stacked: dict[Node, str] = {}
-    new = _distributed(graph.results.values(), {}, graph.names, stacked)
+    new = _distribute(graph.results.values(), {}, graph.names, stacked)
     made = map_graph(graph, new)
     return replace(made, names={**stacked, **made.names})
 
 
-def _distributed(
+def _distribute(
     results: Iterable[Node],
     known: Mapping[Node, Node],
     names: Mapping[Node, str],
     stacked: dict[Node, str],
 ) -> dict[Node, Node]:
-    """What the results reach beyond what is known, also inside loops; `stacked` gets names."""
+    """Distribute the loops that results reach beyond what is known; `stacked` gets names."""
     new = dict(known)
     ends: dict[Node, Sequence[Node]] = {}
     for node in arguments_first(results, new):
@@ -52,7 +52,7 @@ def _distributed(
 def _ends(
     node: Node, new: dict[Node, Node], names: Mapping[Node, str], stacked: dict[Node, str]
 ) -> Sequence[Node]:
-    """What stands for the results of a loop; nothing where a loop with the same results does.
+    """Return the replacements of a loop's results; none where a loop with the same results does.
 
     A loop with a condition is left as it is: which steps there are, only the steps can say.
     """
@@ -64,7 +64,7 @@ def _ends(
     follow = old.follow
     fixed = [c for c, following in follow.items() if following is c and not open_ended]
     inside = {n: n for n in old.bound} | {n: new[n] for n in outer} | {c: starts[c] for c in fixed}
-    moved = _distributed(old.roots, inside, names, stacked)
+    moved = _distribute(old.roots, inside, names, stacked)
     carried = tuple(c for c in old.carried if c not in fixed)
     loop = replace(
         old.map_roots(moved),
@@ -77,15 +77,15 @@ def _ends(
         adjoints=map_adjoints(old.adjoints, moved),
     )
     read = [new[n] for n in sources]
-    stages = None if open_ended else staged(loop, read)
+    stages = None if open_ended else partition(loop, read)
     better = None if stages is None else recast(loop, starts, stages)
     if better is not None:
         loop, starts = better.loop, better.starts
         carried = loop.carried
         moved = {n: better.new.get(one, one) for n, one in moved.items()}
-        stages = staged(loop, read)
+        stages = partition(loop, read)
     if stages is not None and stages.pays:
-        parts = parted(loop, [starts[c] for c in carried], read, stages, node.index[0])
+        parts = split_loop(loop, [starts[c] for c in carried], read, stages, node.index[0])
         new.update({n: parts.inside[one] for n, one in moved.items() if one in parts.inside})
         called = {moved[n]: names[n] for n in moved if n in names}
         called |= {n: stacked[n] for n in moved.values() if n in stacked}

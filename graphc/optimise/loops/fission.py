@@ -19,7 +19,7 @@ from graphc.ops.elementwise.arithmetic import total as added
 from graphc.ops.shape.members import within_family
 from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
 from graphc.optimise.loops.partition import Stages, is_free, is_zero
-from graphc.optimise.loops.step_sums import Steps, total
+from graphc.optimise.loops.step_sums import StepStacks, sum_over_steps
 
 TURNED = (transpose, expand)
 """Views that a step takes of what it reads rather than read them of a view of all steps."""
@@ -40,10 +40,10 @@ class Parts:
     inside: Mapping[Node, Node]
 
 
-def parted(
+def split_loop(
     loop: Loop, starts: Sequence[Node], sources: Sequence[Node], stages: Stages, place: int
 ) -> Parts:
-    """Take a loop apart by the stages of its body; the parts come where it was, at this place."""
+    """Split a loop by the stages of its body; the parts take its place in the order."""
     parts = _Parting(loop, dict(zip(loop.carried, starts, strict=True)), sources, stages, place)
     for stage in range(stages.last + 1):
         if stage in stages.loops:
@@ -71,7 +71,7 @@ class _Parting:
     inside: dict[Node, Node] = field(default_factory=dict)
     follow: Mapping[Node, Node] = field(init=False)
     outer: Sequence[Node] = field(init=False)
-    steps: Steps = field(init=False)
+    steps: StepStacks = field(init=False)
 
     def __post_init__(self) -> None:
         loop, stages = self.loop, self.stages
@@ -81,7 +81,7 @@ class _Parting:
         nodes = [node for group in groups for node in group]
         reads = Counter(arg for node in nodes for arg in node.args)
         reads.update(loop.results)
-        self.steps = Steps(self.stacks, reads, {*loop.bound, *nodes}, loop.count)
+        self.steps = StepStacks(self.stacks, reads, {*loop.bound, *nodes}, loop.count)
         for element, source in zip(loop.elements, self.sources, strict=True):
             if not within_family(source):
                 self.stacks[element.node] = first(source, element.axis)
@@ -90,7 +90,7 @@ class _Parting:
                 self._add_number(number)
 
     def stack(self, node: Node) -> Node:
-        """The values of a node in all steps."""
+        """Return the values of a node in all steps."""
         if node in self.steps.changes:
             return self.stacks[node]
         return broadcast_to(node, shape=(self.loop.count, *node.shape))
@@ -98,7 +98,7 @@ class _Parting:
     # -- loops -------------------------------------------------------------------------------
 
     def add_loop(self, members: Sequence[Node]) -> None:
-        """The loop that takes the steps of these nodes."""
+        """Add the loop that takes the steps of these nodes."""
         loop, stages = self.loop, self.stages
         carried = [n for n in members if n.op is BOUND]
         saved = [n for n in members if n in stages.saved]
@@ -125,7 +125,7 @@ class _Parting:
             self.stacks[node] = result(made, number)
         for node in members:
             if node in stages.shifted:
-                self.stacks[node], _ = self._delayed(node)
+                self.stacks[node], _ = self._delay(node)
             elif node in self.stacks or not is_free(node, loop.index):
                 continue
             elif node.args[0] in self.stacks:
@@ -134,7 +134,7 @@ class _Parting:
     def _read(
         self, members: Sequence[Node], roots: Sequence[Node]
     ) -> tuple[dict[Node, Element], list[Node]]:
-        """What steps read by position, and of which arrays."""
+        """Return the elements that steps read, and their sources."""
         loop = self.loop
         given = {e.node: (e, source) for e, source in zip(loop.elements, self.sources, strict=True)}
         own = {*members, *self.stages.floats}
@@ -163,23 +163,25 @@ class _Parting:
     # -- all steps at once -----------------------------------------------------------------
 
     def add_operations(self, nodes: Sequence[Node]) -> None:
-        """What is computed of the values of all steps that there are by now."""
+        """Compute what can be computed from the values of all steps so far."""
         sums = {adding: carried for carried, adding in self.stages.sums.items()}
         for node in nodes:
             with stamped(node.origin, self.place):
                 if node in sums:
-                    self.ends[sums[node]] = self._summed(node, sums[node])
+                    self.ends[sums[node]] = self._sum(node, sums[node])
                 elif node.op is BOUND and node not in sums.values():
-                    self.stacks[node], self.ends[node] = self._delayed(node)
+                    self.stacks[node], self.ends[node] = self._delay(node)
                 elif node.op is not BOUND:
                     self.stacks[node] = batch_node(node, self.stacks, {}, self.loop.count)
                     self.computed.append(node)
 
-    def _summed(self, adding: Node, carried: Node) -> Node:
-        """What a carried value ends as to which each step only adds."""
+    def _sum(self, adding: Node, carried: Node) -> Node:
+        """Return the end of a carried value to which each step only adds."""
         start = self.starts[carried]
         terms = [
-            with_type(total(arg, self.steps), arg.type) for arg in adding.args if arg is not carried
+            with_type(sum_over_steps(arg, self.steps), arg.type)
+            for arg in adding.args
+            if arg is not carried
         ]
         stretched = not all(same_shape(term.shape, adding.shape) for term in terms)
         if stretched or not is_zero(start):
@@ -189,8 +191,8 @@ class _Parting:
         whole = added(terms)
         return negative(whole) if adding.op is minus else whole
 
-    def _delayed(self, carried: Node) -> tuple[Node, Node]:
-        """A carried value that is what another was a step before: its stack, and what it ends as.
+    def _delay(self, carried: Node) -> tuple[Node, Node]:
+        """Return stack and end of a carried value that is what another was a step before.
 
         After the last step it is what is one step further, also where there are no steps.
         """
@@ -207,7 +209,7 @@ class _Parting:
         return with_type(before, carried.type.with_shape(shape)), with_type(end, carried.type)
 
     def _add_number(self, number: Node) -> None:
-        """A number that depends on the index, as an array of those of all steps."""
+        """Add a number that depends on the index, as an array of those of all steps."""
         loop = self.loop
         if number.op is DIM:
             linear = linear_in(number.attrs["value"], loop.index)
@@ -220,6 +222,6 @@ class _Parting:
 
 
 def _at(x: Node, position: Dim) -> Node:
-    """One position on the first axis."""
+    """Take one position of the first axis."""
     rest = (("slice", (Dim.of(0), size, 1)) for size in x.shape[1:])
     return index(x, items=(("at", position), *rest))

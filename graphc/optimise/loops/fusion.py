@@ -40,11 +40,11 @@ def merge_loops(graph: Graph) -> Graph:
     The forward loop, the same with what the backward one reads, and the same with tangents
     beside its values are such loops. Those of one body are merged after the loops around them.
     """
-    return map_graph(graph, _merged(graph.results.values()))
+    return map_graph(graph, _merge(graph.results.values()))
 
 
-def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
-    """What the results reach beyond what is given, also inside loops, with loops merged."""
+def _merge(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
+    """Merge loops in what the results reach beyond what is given, also inside loops."""
     results = list(results)
     groups = _groups(results, given)
     unions = {group: _union(group) for group in groups.values()}
@@ -64,14 +64,14 @@ def _merged(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node,
 
 
 def _union(group: Group) -> Loop:
-    """The first loop, which collects what any of them does."""
+    """Return the first loop, collecting what any of them does."""
     first = loop_of(group[0])
     items = dict.fromkeys(item for node in group for item in loop_of(node).collected)
     return replace(first, collected=tuple(items))
 
 
 def _number(node: Node, union: Loop) -> int:
-    """The number that a result of a loop has in the union that takes its place."""
+    """Return the number of a loop's result in the union that takes its place."""
     number: int = node.attrs["number"]
     loop = loop_of(node.args[0])
     if number == STEPS:
@@ -84,7 +84,7 @@ def _number(node: Node, union: Loop) -> int:
 def _groups_first(
     results: Iterable[Node], given: Collection[Node], groups: Mapping[Node, Group]
 ) -> Iterator[Node]:
-    """What the results reach: each node after its arguments; of a group of loops the first one.
+    """Yield what results reach, nodes after their arguments; of a group of loops the first one.
 
     A group comes after the arguments of all of its loops.
     """
@@ -106,10 +106,10 @@ def _groups_first(
 
 
 def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
-    """A loop on the new arguments of a node, its body merged; the nodes of it are mapped too."""
+    """Make a loop on the new arguments of a node, its body merged; its nodes are mapped too."""
     fixed = {n: n for n in loop.bound} | {n: new[n] for n in captures_of(loop)}
     moved = rebuild(loop.roots, with_args, fixed)
-    merged = _merged([moved[n] for n in loop.roots], {*fixed.values()})
+    merged = _merge([moved[n] for n in loop.roots], {*fixed.values()})
     body = {old: merged[one] for old, one in moved.items() if one in merged}
     new.update({old: one for old, one in body.items() if old not in new})
     step = replace(loop.map_roots(body), adjoints=map_adjoints(loop.adjoints, body))
@@ -127,7 +127,7 @@ def _groups(results: Sequence[Node], given: Collection[Node]) -> dict[Node, Grou
     groups: dict[Node, Group] = {node: (node,) for node in needs}
 
     def leads(start: Group, end: Group) -> bool:
-        """Does a group need another?"""
+        """True if a group needs another."""
         seen = {start}
         pending = [start]
         while pending:
@@ -157,7 +157,7 @@ def _groups(results: Sequence[Node], given: Collection[Node]) -> dict[Node, Grou
 
 
 def _needs(results: Iterable[Node], given: Collection[Node]) -> dict[Node, set[Node]]:
-    """The loops that the results reach, each with those that it reads without another between."""
+    """Map the loops that results reach to those that each reads without another between."""
     needs: dict[Node, set[Node]] = {}
     read: dict[Node, set[Node]] = {}
     for node in arguments_first(results, given):
@@ -169,14 +169,14 @@ def _needs(results: Iterable[Node], given: Collection[Node]) -> dict[Node, set[N
 
 
 def _frame(node: Node) -> Any:
-    """What two loops must share for one to take the steps of the other."""
+    """Return a key of what two loops must share for one to take the steps of the other."""
     loop = loop_of(node)
     own = loop.carried[:1] or tuple(e.node for e in loop.elements[:1])
     return own, loop.index, loop.first, loop.count, loop.backwards, loop.until, limit(node)
 
 
 def _parts(node: Node) -> set[Any]:
-    """What a loop starts from, reads by position, and hands on."""
+    """Return what a loop starts from, reads by position, and hands on."""
     loop = loop_of(node)
     initials, sources, _ = loop_arguments(node)
     carried = set(zip(loop.carried, loop.nexts, initials, strict=True))
@@ -186,14 +186,14 @@ def _parts(node: Node) -> set[Any]:
 
 @verified
 def prune_loops(graph: Graph) -> Graph:
-    """What a loop carries or collects is dropped where nothing reads it."""
+    """Drop what a loop carries or collects and nothing reads."""
     while True:
         read: dict[Node, set[int]] = {}
         for node in inside_first(graph.results.values()):
             if node.op is RESULT:
                 found = read.setdefault(node.args[0], set())
                 found.update({node.attrs["number"]} - {STEPS})
-        kept = {node: _kept(loop_of(node), numbers) for node, numbers in read.items()}
+        kept = {node: _needed(loop_of(node), numbers) for node, numbers in read.items()}
         smaller = {
             node: _smaller(loop_of(node), alive)
             for node, alive in kept.items()
@@ -201,7 +201,7 @@ def prune_loops(graph: Graph) -> Graph:
         }
         if not smaller:
             return graph
-        graph = _replaced(graph, smaller, partial(_position, kept))
+        graph = _replace_loops(graph, smaller, partial(_position, kept))
 
 
 def _position(kept: Mapping[Node, Sequence[int]], node: Node, number: int) -> int:
@@ -212,8 +212,8 @@ def _ending(loop: Loop) -> list[Node]:
     return [] if loop.until is None else [loop.until]
 
 
-def _kept(loop: Loop, read: set[int]) -> list[int]:
-    """The numbers of the results that are read, or carried into what is."""
+def _needed(loop: Loop, read: set[int]) -> list[int]:
+    """List the numbers of the results that are read, or carried into what is."""
     count = len(loop.carried)
     alive = set(read)
     while True:
@@ -237,8 +237,8 @@ def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
     )
 
 
-def _replaced(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Graph:
-    """The graph with these loops in the place of others, their results renumbered."""
+def _replace_loops(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -> Graph:
+    """Put these loops in the place of others, their results renumbered."""
     new: dict[Node, Node] = {}
     made: dict[Node, Node] = {}
     for node in inside_first(graph.results.values()):

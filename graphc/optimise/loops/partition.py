@@ -54,8 +54,8 @@ class Stages:
         return max((*self.loops, *self.after), default=0)
 
 
-def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
-    """Find the components of a body, and a stage for each."""
+def partition(loop: Loop, sources: Sequence[Node]) -> Stages:
+    """Partition a body into strongly connected components, and find a stage for each."""
     inside = body(loop)
     follow = loop.follow
     users: dict[Node, list[Node]] = {}
@@ -76,7 +76,7 @@ def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
             found.looped.add(carried)
             order.insert(0, carried)
     found.sink(order)
-    saved, shifted = _saved(loop, order, found)
+    saved, shifted = _choose_saved(loop, order, found)
     loops: dict[int, list[Node]] = {}
     after: dict[int, list[Node]] = {}
     for node in order:
@@ -84,7 +84,7 @@ def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
             group = loops if node in found.looped else after
             group.setdefault(found.stage[node], []).append(node)
     before = _cost(loop, inside, loop.collected, [e.node for e in loop.elements])
-    pays = _distributed_cost(loop, loops, after, saved, shifted) < before - 1
+    pays = _cost_of_stages(loop, loops, after, saved, shifted) < before - 1
     lost = found.unstackable - found.looped
     floats = [node for node in order if node in found.floats]
     return Stages(
@@ -106,7 +106,7 @@ def staged(loop: Loop, sources: Sequence[Node]) -> Stages:
 def _components(
     inside: Sequence[Node], follow: Mapping[Node, Node], left_out: Collection[Node]
 ) -> Iterable[list[Node]]:
-    """The strongly connected components, each after those that it depends on; ties as made."""
+    """Yield the strongly connected components in topological order; ties as made."""
     carried = [c for c in follow if c not in left_out]
     number = {node: place for place, node in enumerate([*carried, *inside])}
     graph: nx.DiGraph[Node] = nx.DiGraph()
@@ -122,7 +122,7 @@ def _components(
 
 
 def _sums(loop: Loop, inside: Sequence[Node]) -> dict[Node, Node]:
-    """The carried values that only gather what each step adds, by the node that adds it."""
+    """Map nodes that add to carried values which only accumulate, from those values."""
     reads = Counter(arg for node in inside for arg in node.args)
     reads.update(loop.results)
     return {
@@ -172,7 +172,7 @@ class _Placing:
             self._step_by_step(component)
 
     def _floats(self, node: Node) -> bool:
-        """Is it a number or a view of a list, which is written wherever it is read?"""
+        """True for a number or a view of a list, which is written wherever it is read."""
         if node.static:
             if not self._is_affine(node):
                 self.unstackable.add(node)
@@ -183,13 +183,13 @@ class _Placing:
         return False
 
     def _is_affine(self, number: Node) -> bool:
-        """Are the values that it has from step to step an array that is quickly made?"""
+        """True if the number's values from step to step are an array that is quickly made."""
         if number.op is DIM:
             return linear_in(number.attrs["value"], self.index) is not None
         return all(arg not in self.unstackable for arg in number.args)
 
     def _beside(self, node: Node, other: Node) -> None:
-        """Where the other one is, of which it is made at no cost."""
+        """Place a node with the one that it is made from at no cost."""
         if other in self.looped:
             self.looped.add(node)
             self.stage[node] = self.stage[other]
@@ -212,7 +212,7 @@ class _Placing:
                 self.unstackable.add(node)
 
     def _at_once(self, node: Node) -> bool:
-        """Can the values of all steps be computed at once, and does that not cost too much?"""
+        """True if the values of all steps can be computed at once, at no great cost."""
         moving = [arg for arg in node.args if arg in self.changes]
         if mentions(node, self.index) or any(arg in self.unstackable for arg in moving):
             return False
@@ -232,7 +232,7 @@ class _Placing:
         )
 
     def _is_plain(self, node: Node) -> bool:
-        """Can all steps take the steps of this loop inside together?"""
+        """True if all steps can take the steps of this inner loop together."""
         inside = list(everywhere([node]))
         loops = [loop_of(n) for n in inside if n.op is LOOP]
         numbers = arguments_first(arg for n in inside for arg in n.args if arg.static)
@@ -243,12 +243,12 @@ class _Placing:
         )
 
     def is_computed(self, node: Node) -> bool:
-        """Does a step make an array of its own for it, which can be a part of the stack?"""
+        """True if a step makes an array of its own for a node, which can be part of the stack."""
         plain = node.op not in (BOUND, RESULT) and not is_view(node)
         return plain and node in self.looped and node not in self.unstackable
 
     def sink(self, order: Sequence[Node]) -> None:
-        """Into the loop that reads it, so that nothing is stacked for the way there."""
+        """Move nodes into the loop that reads them, so that they are not stacked."""
         kept = {*self.recurrent, *self.follow, *self.follow.values()}
         for node in reversed(order):
             users = self.users.get(node, ())
@@ -266,8 +266,10 @@ PRODUCTS = (matmul, outer)
 """The sum over all steps of such a product is one product."""
 
 
-def _saved(loop: Loop, order: Sequence[Node], found: _Placing) -> tuple[set[Node], set[Node]]:
-    """What the loops must collect, and the carried values that are then known."""
+def _choose_saved(
+    loop: Loop, order: Sequence[Node], found: _Placing
+) -> tuple[set[Node], set[Node]]:
+    """Return what the loops must collect, and the carried values that are then known."""
     wanted = {n for n in loop.collected if n in found.looped}
     for node in order:
         if node in found.looped:
@@ -275,13 +277,13 @@ def _saved(loop: Loop, order: Sequence[Node], found: _Placing) -> tuple[set[Node
             readers = [user for user in found.users.get(node, ()) if user not in found.floats]
             if any(user not in found.looped or found.stage[user] != stage for user in readers):
                 wanted.add(node)
-    whole = {_viewed(node, found) for node in wanted}
+    whole = {_base_of(node, found) for node in wanted}
     shifted = {n for n in whole if n.op is BOUND and found.is_computed(found.follow[n])}
     return (whole - shifted) | {found.follow[n] for n in shifted}, shifted
 
 
-def _viewed(node: Node, found: _Placing) -> Node:
-    """What a step computes of which the node is a view that can be taken of all steps at once."""
+def _base_of(node: Node, found: _Placing) -> Node:
+    """Return what a step computes of which the node is a view that can be taken of all steps."""
     while is_free(node, found.index) and node.args[0] in found.looped:
         node = node.args[0]
     return node
@@ -300,7 +302,7 @@ def is_zero(node: Node) -> bool:
 
 
 def is_free(node: Node, index: str) -> bool:
-    """Is it a view, and can it be taken of all steps at once?"""
+    """True for a view that can be taken of all steps at once."""
     return is_view(node) and node.op.batch is not None and not mentions(node, index)
 
 
@@ -311,7 +313,7 @@ def is_small(node: Node) -> bool:
     return typical(node.type.size) < LARGE
 
 
-def _distributed_cost(
+def _cost_of_stages(
     loop: Loop,
     loops: Mapping[int, Sequence[Node]],
     after: Mapping[int, Sequence[Node]],
@@ -331,14 +333,14 @@ def _distributed_cost(
 def _cost(
     loop: Loop, nodes: Iterable[Node], saved: Collection[Node], read: Collection[Node]
 ) -> float:
-    """What a loop costs, in calls: a carried value is saved by one more, others where computed."""
+    """Estimate a loop in calls: a carried value is saved by one more, others where computed."""
     step = 0.5 + sum(map(_calls, nodes)) + 0.2 * len(read)
     step += sum(0.6 if node.op is BOUND else 0.15 for node in saved)
     return step * typical(loop.count)
 
 
 def _calls(node: Node) -> float:
-    """How long a node takes where its arrays are small, in calls of elementwise functions."""
+    """Estimate a node's time where its arrays are small, in calls of elementwise functions."""
     if node.op in (BOUND, RESULT) or node.static or is_view(node):
         return 0
     if node.op is LOOP:

@@ -34,7 +34,7 @@ class Recast:
 
 
 def recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast | None:
-    """The loop with recurrences of fewer operations; None where there are none to save.
+    """Rewrite a loop's recurrences with fewer operations; None where there are none to save.
 
     Factors that each broadcast with a value need not broadcast with each other: what they are
     factors of then stays as it is.
@@ -61,12 +61,12 @@ def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast |
     new = {n: n for n in (*loop.bound, *captures_of(loop), *(delay.node for delay in delays))}
     for node in inside:
         with stamped(node.origin, node.index[0]):
-            new[node] = _translated(written[node], new) if node in written else _on(node, new)
+            new[node] = _translate(written[node], new) if node in written else _on(node, new)
     follow = loop.follow | {delay.node: delay.following for delay in delays}
     moved = replace(
         loop,
         carried=tuple(follow),
-        nexts=tuple(_translated(following, new) for following in follow.values()),
+        nexts=tuple(_translate(following, new) for following in follow.values()),
         collected=tuple(new.get(n, n) for n in loop.collected),
         adjoints=map_adjoints(loop.adjoints, {n: m for n, m in new.items() if n not in roots}),
     )
@@ -74,15 +74,15 @@ def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast |
 
 
 def _on(node: Node, new: Mapping[Node, Node]) -> Node:
-    """A node of the body on the arguments that stand for its own."""
+    """Make a node of the body on what stands for its arguments."""
     args = tuple(new.get(arg, arg) for arg in node.args)
     if node.op is LOOP:
         return rebuild([node], with_args, dict(zip(node.args, args, strict=True)))[node]
     return result(args[0], node.attrs["number"]) if node.op is RESULT else with_args(node, args)
 
 
-def _translated(node: Node, new: dict[Node, Node]) -> Node:
-    """An expression of nodes of the body, of those that stand for them."""
+def _translate(node: Node, new: dict[Node, Node]) -> Node:
+    """Make an expression of nodes of the body from those that stand for them."""
     for one in arguments_first([node], new):
         new[one] = _on(one, new)
     return new[node]
@@ -104,7 +104,7 @@ class Form:
 
     @property
     def operations(self) -> int:
-        """How many a step needs for it."""
+        """Count the operations that a step needs for the form."""
         plain = [
             f for f in self.factors.values() if f is None or (f.value == -1 and self.parts > 1)
         ]
@@ -131,7 +131,7 @@ class Form:
         return Form(factors, reduce(plus, terms) if terms else None)
 
     def with_base(self, base: Node, form: Form) -> Form:
-        """A base in terms of others."""
+        """Substitute another form for a base."""
         factors = dict(self.factors)
         factor = factors.pop(base)
         return Form(factors, self.term).plus(form if factor is None else form.times(factor))
@@ -187,7 +187,7 @@ def _forms(loop: Loop, stages: Stages) -> Forms:
 
 
 def _linear(node: Node, inside: Collection[Node], stages: Stages) -> bool:
-    """Is it made, element by element, of values of the step and what waits for no step?"""
+    """True for a linear elementwise operation of the step's values and what waits for no step."""
     stepped = sum(arg in inside for arg in node.args)
     return (
         node.op in LINEAR
@@ -239,7 +239,7 @@ class _Price:
         return READING * sum(map(self.changing, nodes))
 
     def changing(self, node: Node) -> bool:
-        """Does what is made of nodes of the body differ from step to step?"""
+        """True if what is made of nodes of the body differs from step to step."""
         pending = [node]
         while pending:
             one = pending.pop()
@@ -252,7 +252,7 @@ class _Price:
 def _fewer_states(
     loop: Loop, starts: Mapping[Node, Node], forms: Forms, price: _Price
 ) -> tuple[dict[Node, Form], list[Delay]]:
-    """Carried values that are multiples of one value give way to that where this pays."""
+    """Replace carried values that are multiples of one value by that, where this pays."""
     roots, follow = dict(forms.roots), loop.follow
     delays: list[Delay] = []
     groups: dict[Node, list[Node]] = {}
@@ -265,18 +265,18 @@ def _fewer_states(
         made: list[Delay] = []
         kept = {n for c, n in follow.items() if c not in states}
         gone = {follow[c] for c in states} - kept
-        before = _delayed(base, filled(0.0, base.shape), str(states[0].attrs["name"]), made)
+        before = _delay(base, filled(0.0, base.shape), str(states[0].attrs["name"]), made)
         instead: dict[Node, Form] = {}
         for state in states:
             name, one = str(state.attrs["name"]), roots[follow[state]]
             factor, term = one.factors[base], one.term
             if factor is not None and price.changing(factor):
-                factor = _delayed(factor, filled(0.0, factor.shape), f"{name}_factor", made)
+                factor = _delay(factor, filled(0.0, factor.shape), f"{name}_factor", made)
             if term is not None or not is_zero(starts[state]):
                 term = filled(0.0, state.shape) if term is None else term
                 if not same_shape(term.shape, state.shape):
                     term = broadcast_to(term, shape=state.shape)
-                term = _delayed(term, starts[state], f"{name}_term", made)
+                term = _delay(term, starts[state], f"{name}_term", made)
             instead[state] = Form({before: factor}, term)
         put: dict[Node, Form] = {}
         for node, form in roots.items():
@@ -292,7 +292,7 @@ def _fewer_states(
     return roots, delays
 
 
-def _delayed(node: Node, start: Node, name: str, made: list[Delay]) -> Node:
+def _delay(node: Node, start: Node, name: str, made: list[Delay]) -> Node:
     carried = bound(name, node.type)
     made.append(Delay(carried, start, node))
     return carried

@@ -19,7 +19,7 @@ MOVING = (reshape, transpose, expand, broadcast_to, unindex, negative)
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class StepStacks:
     """The stacked values of all steps, by the node of a step; how often a step reads a node."""
 
     stacks: Mapping[Node, Node]
@@ -28,8 +28,8 @@ class Steps:
     count: Dim
 
 
-def total(term: Node, steps: Steps) -> Node:
-    """The sum over all steps of what a node has in each."""
+def sum_over_steps(term: Node, steps: StepStacks) -> Node:
+    """Sum a node's values over all steps."""
     found: dict[Node, Node] = {}
     pending = [term]
     while pending:
@@ -44,13 +44,13 @@ def total(term: Node, steps: Steps) -> Node:
             found[node] = (
                 with_args(node, tuple(found[part] for part in parts))
                 if parts
-                else _summed(node, steps)
+                else _sum_stack(node, steps)
             )
     return found[term]
 
 
-def _parts(node: Node, steps: Steps) -> list[Node]:
-    """Of which sums the sum of a node is made; nothing where its own values are summed.
+def _parts(node: Node, steps: StepStacks) -> list[Node]:
+    """Return the sums that a node's sum is made of; none where its own values are summed.
 
     Where something else reads the values too, they are there to be summed.
     """
@@ -65,7 +65,7 @@ def _parts(node: Node, steps: Steps) -> list[Node]:
     return args if alone and all(arg.op in PRODUCTS for arg in args) else []
 
 
-def _summed(node: Node, steps: Steps) -> Node:
+def _sum_stack(node: Node, steps: StepStacks) -> Node:
     if node not in steps.changes:
         if may_stand_outside(node, [steps.count], node):
             return node * steps.count
@@ -83,7 +83,7 @@ def _summed(node: Node, steps: Steps) -> Node:
     return sum_(steps.stacks[node], axis=(0,), keepdims=False)
 
 
-def _sum_of_products(node: Node, steps: Steps) -> Node | None:
+def _sum_of_products(node: Node, steps: StepStacks) -> Node | None:
     """Σ_t x_t y_t is [x_1 x_2 …] [y_1; y_2; …], where both change."""
     x, y = node.args
     if x.rank > 2 or y.rank > 2 or x not in steps.stacks or y not in steps.stacks:
@@ -99,14 +99,14 @@ def _sum_of_products(node: Node, steps: Steps) -> Node | None:
     return matmul(left, right)
 
 
-def _sum_of_outer_products(node: Node, steps: Steps) -> Node | None:
+def _sum_of_outer_products(node: Node, steps: StepStacks) -> Node | None:
     x, y = node.args
     if x not in steps.stacks or y not in steps.stacks:
         return None
     return steps.stacks[x].T @ steps.stacks[y]
 
 
-def _sum_of_numbers(node: Node, steps: Steps) -> Node | None:
+def _sum_of_numbers(node: Node, steps: StepStacks) -> Node | None:
     if node.rank or any(arg not in steps.stacks for arg in node.args):
         return None
     x, y = (steps.stacks[arg] for arg in node.args)

@@ -13,7 +13,7 @@ from graphc.ir.results import ResultKind, Role
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
 from graphc.optimise.memory.estimate import Liveness, Sizes, holder, liveness
-from graphc.optimise.memory.search import Aim, fitted
+from graphc.optimise.memory.search import Aim, search
 from graphc.optimise.passes import Pass
 from graphc.source import Diagnostic, GraphError, error
 
@@ -38,7 +38,7 @@ class Planned:
 
     @property
     def more(self) -> float:
-        """The multiply-adds that are done again, as a part of all."""
+        """Return the recomputed multiply-adds as a part of all."""
         before, after = self.multiply_adds
         return after / before - 1 if before else 0.0
 
@@ -86,15 +86,15 @@ class Bound:
     finish: Pass | None = None
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
-        """The graphs, each with as much computed again as it takes; the first one has two halves.
+        """Fit the graphs into the budget by recomputation; the first one has two halves.
 
         A share is of the largest peak. GraphError where a function does not fit, or where the
         sizes of dims are missing. Forward and backward are in every module: beside functions
         that somebody asked for they stay as they are where they do not fit, with a warning.
         """
         try:
-            bytes = budget.of(max(self._measured(self._finished(graph)) for graph in graphs))
-            made = [self._fitted(graph, bytes) for graph in graphs]
+            bytes = budget.of(max(self._measure(self._finish(graph)) for graph in graphs))
+            made = [self._fit(graph, bytes) for graph in graphs]
         except KeyError:
             raise GraphError([_sizes_missing(self.open)]) from None
         reports = [each for _, found in made for each in found]
@@ -105,15 +105,15 @@ class Bound:
             if len(graphs) == 1 or part.graph.role is Role.FUNCTION
         ]
         if asked:
-            mistakes = [_refused("E702", one, bytes, part) for one, part in asked]
-            enough = amount(_rounded(max(one.planned for one, _ in asked))).replace(" ", "")
+            mistakes = [_refusal("E702", one, bytes, part) for one, part in asked]
+            enough = amount(_round_up(max(one.planned for one, _ in asked))).replace(" ", "")
             mistakes[-1] = mistakes[-1].with_help(f"--memory {enough} is enough")
             raise GraphError(mistakes)
         warnings = tuple(
-            _refused("W720", one, bytes, part).with_help("it stays as it is") for one, part in over
+            _refusal("W720", one, bytes, part).with_help("it stays as it is") for one, part in over
         )
         if over:
-            first = self._finished(graphs[0])
+            first = self._finish(graphs[0])
             made[0] = first, self._reports(first, first)
         planned = tuple(one for _, found in made for one, _ in found)
         return Within([graph for graph, _ in made], planned, warnings)
@@ -121,22 +121,22 @@ class Bound:
     def _peak(self, graph: Graph) -> int:
         return max(part.peak for part in self._parts(graph).values())
 
-    def _measured(self, graph: Graph) -> int:
+    def _measure(self, graph: Graph) -> int:
         return max(self.planned(graph).values())
 
-    def _finished(self, graph: Graph) -> Graph:
+    def _finish(self, graph: Graph) -> Graph:
         return graph if self.finish is None else self.finish(graph)
 
-    def _fitted(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
-        """Within the bound as it is planned: what is aimed at is less where a plan takes more."""
-        whole = self._finished(graph)
-        best, least = whole, self._measured(whole)
+    def _fit(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
+        """Fit within the bound as planned: aim lower where a plan takes more than its graph."""
+        whole = self._finish(graph)
+        best, least = whole, self._measure(whole)
         aim = bytes
         for _ in range(TIGHTER):
             if least <= bytes:
                 break
-            made = self._estimated(graph, whole, aim)
-            peak, estimate = self._measured(made), self._peak(made)
+            made = self._fit_estimate(graph, whole, aim)
+            peak, estimate = self._measure(made), self._peak(made)
             if peak < least:
                 best, least = made, peak
             if estimate > aim:
@@ -144,22 +144,22 @@ class Bound:
             aim = min(aim - 1, estimate * bytes // peak)
         return best, self._reports(whole, best)
 
-    def _estimated(self, graph: Graph, whole: Graph, bytes: int) -> Graph:
-        """Within so many bytes as it is finished; else finished once it is within them, or less.
+    def _fit_estimate(self, graph: Graph, whole: Graph, bytes: int) -> Graph:
+        """Fit within the bytes by estimate: the finished graph, else before it is finished.
 
         What a finished loop computes for all steps at once has no segments any more.
         """
         aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
-        made = fitted(whole, aim)
+        made = search(whole, aim)
         for divisor in PARTS if self.finish else ():
             if self._peak(made) <= bytes:
                 break
-            before = fitted(graph, replace(aim, bytes=bytes // divisor))
-            made = min(made, self._finished(before), key=self._peak)
+            before = search(graph, replace(aim, bytes=bytes // divisor))
+            made = min(made, self._finish(before), key=self._peak)
         return made
 
     def _reports(self, whole: Graph, made: Graph) -> list[tuple[Planned, _Part]]:
-        """What the functions of a graph came to, against those of the whole one."""
+        """Compare the functions of a graph with those of the whole one."""
         before, after = self._parts(whole), self._parts(made)
         free, planned = self.planned(whole), self.planned(made)
         work = {
@@ -169,7 +169,7 @@ class Bound:
         return [(Planned(n, free[n], planned[n], work[n]), part) for n, part in after.items()]
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
-        """Where as little as possible is to be alive: between the halves, or where most is."""
+        """Find where least must be alive: between the halves, or at the peak."""
         if graph.role is Role.FUNCTION:
             live = liveness(graph, self.sizes)
             return live, live.highest
@@ -178,7 +178,7 @@ class Bound:
         return live, len(forward) - 1
 
     def _parts(self, graph: Graph) -> dict[str, _Part]:
-        """The functions of a graph: two where it has both halves."""
+        """Return the functions of a graph: two where it has both halves."""
         sizes = self.sizes
         nothing: frozenset[Node] = frozenset()
         if graph.role is Role.FUNCTION:
@@ -199,7 +199,7 @@ class Bound:
 
 
 def _multiply_adds(part: _Part, sizes: Sizes) -> int:
-    """Where nothing is known for a typical size of a loop's index."""
+    """Count the multiply-adds, with a typical size where nothing is known."""
     nodes = arguments_first(part.graph.results.values(), part.given)
     flops = sum_dims(node.op.flops(node) for node in nodes)
     return flops.evaluate({name: sizes.dims.get(name, TYPICAL) for name in flops.symbols})
@@ -220,12 +220,12 @@ def _sizes_missing(open: Sequence[str]) -> Diagnostic:
     )
 
 
-def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
+def _refusal(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     live, place = part.live, part.live.highest
     alive = [one for one in live.spans if one.born <= place <= one.last]
     sizes: dict[str, int] = {}
     for one in alive:
-        what = _called(one.node, part.graph)
+        what = _describe(one.node, part.graph)
         sizes[what] = sizes.get(what, 0) + one.bytes
     inside = live.peak - sum(one.bytes for one in alive)
     at = live.order[place] if live.order else None
@@ -243,8 +243,8 @@ def _refused(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     )
 
 
-def _rounded(size: int) -> int:
-    """Up to three digits, so that the amount as it is shown is enough."""
+def _round_up(size: int) -> int:
+    """Round up to three digits, so that the amount as it is shown is enough."""
     step: int = 10 ** max(len(str(size)) - 3, 0)
     return -(-size // step) * step
 
@@ -260,8 +260,8 @@ _RESULTS: Mapping[ResultKind, str] = {
 """What messages call the results of a function."""
 
 
-def _called(node: Node, graph: Graph) -> str:
-    """What a value is to those who wrote the graph."""
+def _describe(node: Node, graph: Graph) -> str:
+    """Name a value for those who wrote the graph."""
     results = {one: key for key, one in graph.results.items()}
     adjoints = {a.value: graph.names.get(a.of) for a in graph.adjoints}
     if node in results:

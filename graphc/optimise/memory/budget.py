@@ -1,4 +1,4 @@
-"""What `--memory` says: bytes, or a share of what the functions take without it."""
+"""The budget of `--memory`: bytes, or a share of what the functions take without it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Budget:
 
 
 def budget(text: str) -> Budget:
-    """The budget as written; ValueError where it is none.
+    """Parse a budget; ValueError where it is none.
 
     >>> budget("1.5 MiB").bytes, str(budget("50%").share)
     (1572864, '1/2')

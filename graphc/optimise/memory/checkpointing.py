@@ -12,7 +12,13 @@ from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
 from graphc.ops.shape.shaping import index, leading, reshape
-from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
+from graphc.optimise.memory.loop_residuals import (
+    Replacement,
+    Saved,
+    copy_for,
+    name_of,
+    replace_loop,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +45,12 @@ class Segments:
 
     @property
     def start(self) -> Dim:
-        """How many steps are before a segment."""
+        """Return the number of steps before a segment."""
         return Dim.symbol(self.name) * self.length
 
     @property
     def taken(self) -> Node | None:
-        """The steps of a segment, where these are not the same for all."""
+        """Return the number of steps of a segment, where these are not the same for all."""
         if self.limit is not None:
             return minimum(as_node(self.length), self.limit - as_node(self.start))
         if self.count * self.length == self.steps:
@@ -53,12 +59,12 @@ class Segments:
 
     @property
     def names(self) -> dict[Node, str]:
-        """What the number of steps of a segment is called."""
+        """Name the number of steps of a segment."""
         taken = self.taken
         return {} if taken is None else {taken: "steps"}
 
     def read(self, loop: Loop, sources: Sequence[Node]) -> dict[Node, Node]:
-        """For each element of a loop over these steps its position of the source."""
+        """Map each element of a loop over these steps to its position of the source."""
         return {
             element.node: _at(source, element.axis, Dim.symbol(loop.index) - loop.first)
             for element, source in zip(loop.elements, sources, strict=True)
@@ -72,7 +78,7 @@ class Segments:
         starts: Sequence[Node],
         elements: Mapping[Element, Node],
     ) -> Node:
-        """The steps of one segment of a loop, whose nodes have become others."""
+        """Make the loop over the steps of one segment, whose nodes have become others."""
         part = replace(
             loop,
             first=loop.first + self.start,
@@ -92,7 +98,7 @@ class Segments:
         checkpoints: Sequence[Node] = (),
         elements: Mapping[Element, Node] | None = None,
     ) -> Node:
-        """The loop over the segments: `begun` are what is carried into one."""
+        """Make the loop over the segments: `begun` are what is carried into one."""
         loop = loop_of(step)
         ends = [
             begun[number] if end is loop.carried[number] else result(step, number)
@@ -113,7 +119,7 @@ class Segments:
         return make_loop(whole, initials, list(read.values()))
 
     def flat(self, stack: Node) -> Node:
-        """Items by segment and step as items by step."""
+        """Reshape items by segment and step to items by step."""
         rows = reshape(stack, shape=(Dim.of(self.count * self.length), *stack.shape[2:]))
         if self.count * self.length == self.steps:
             return rows
@@ -122,7 +128,7 @@ class Segments:
 
 @verified
 def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
-    """What is carried is saved once in `length` steps; `name` is the index of the segments.
+    """Save what is carried once in `length` steps; `name` is the index of the segments.
 
     A reader takes the segments in its own order: it computes the steps of one again, which save
     the items, and reads these.
@@ -145,12 +151,12 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
         collected = enumerate(loop.collected, count)
         ends |= {number: stacks[item] for number, item in collected if item in stacks}
 
-    def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
+    def reading(reader: Node, new: Mapping[Node, Node]) -> Replacement:
         inner = loop_of(reader)
         starts, taken, captured = loop_arguments(reader)
         checkpoints, within = _like(loop.carried), _like(loop.carried)
         known = {n: n for n in outer} | dict(zip(loop.carried, within, strict=True))
-        once_more = copied([*loop.roots, *loop.carried], reader, known | read)
+        once_more = copy_for([*loop.roots, *loop.carried], reader, known | read)
         step_again = replace(loop, carried=tuple(within))
         again = cut.within(step_again, once_more, saved.items, checkpoints, {})
         pairs = list(zip(inner.elements, taken, strict=True))
@@ -182,14 +188,14 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
         }
         names = cut.names | _names(others, graph.names, inner.index)
         names |= _stack_names(graph, reader, taken_back, whole)
-        return Made(results, {**once_more, **moved}, names)
+        return Replacement(results, {**once_more, **moved}, names)
 
     names = cut.names | _names(read, graph.names, loop.index)
-    return replaced(graph, saved, Made(ends, step, names), reading)
+    return replace_loop(graph, saved, Replacement(ends, step, names), reading)
 
 
 def _stack_names(graph: Graph, old: Node, segment: Node, whole: Node) -> dict[Node, str]:
-    """What is called d_W becomes d_W by step and by segment."""
+    """Name d_W by step and by segment after d_W."""
     spoken = {a.value: f"d_{graph.names[a.of]}" for a in graph.adjoints if a.of in graph.names}
     loop = loop_of(old)
     found = {}
@@ -202,16 +208,16 @@ def _stack_names(graph: Graph, old: Node, segment: Node, whole: Node) -> dict[No
 
 
 def _like(carried: Sequence[Node]) -> list[Node]:
-    return [bound(called(one), one.type) for one in carried]
+    return [bound(name_of(one), one.type) for one in carried]
 
 
 def _at(source: Node, axis: int, position: Dim) -> Node:
-    """One position of an axis, whole along the others."""
+    """Take one position of an axis, whole along the others."""
     items = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
     return index(source, items=(*items[:axis], ("at", position), *items[axis + 1 :]))
 
 
 def _names(read: Mapping[Node, Node], names: Mapping[Node, str], index: str) -> dict[Node, str]:
-    """What positions of sources are called: `x_t` for x at t."""
+    """Name positions of sources: `x_t` for x at t."""
     found = {one: names.get(one.args[0]) or one.args[0].attrs.get("name") for one in read.values()}
     return {one: f"{name}_{index}" for one, name in found.items() if name}

@@ -39,7 +39,7 @@ class Sizes:
     found: dict[Any, int] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, node: Node) -> int:
-        """The bytes that making a node takes; KeyError where a dim has no size."""
+        """Return the bytes that making a node takes; KeyError where a dim has no size."""
         known = self.found.get(node)
         if known is None:
             known = 0 if takes_nothing(node) else self.of_type(node.type)
@@ -47,7 +47,7 @@ class Sizes:
         return known
 
     def of_type(self, type: Type) -> int:
-        """The bytes of an array of this type."""
+        """Return the bytes of an array of this type."""
         known = self.found.get(type)
         if known is None:
             known = size_of(type, self.width).evaluate(self.dims)
@@ -55,13 +55,13 @@ class Sizes:
         return known
 
     def inside(self, loop: Loop) -> Sizes:
-        """In the last step of a loop, whose index may be part of a shape."""
+        """Return the sizes in the last step of a loop, whose index may be part of a shape."""
         last = (loop.first + loop.count).evaluate(self.dims) - 1
         return Sizes({**self.dims, loop.index: last}, self.width, self.in_place, self.found)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Lifetime:
     """A value that takes memory, from the statement that makes it to the last that reads it."""
 
     node: Node
@@ -79,7 +79,7 @@ class Liveness:
 
     order: tuple[Node, ...]
     live: tuple[int, ...]
-    spans: tuple[Span, ...]
+    spans: tuple[Lifetime, ...]
     end: int
 
     @property
@@ -88,31 +88,31 @@ class Liveness:
 
     @property
     def highest(self) -> int:
-        """The first statement in which most is alive."""
+        """Return the first statement in which most is alive."""
         return self.live.index(max(self.live)) if self.live else 0
 
-    def across(self, place: int) -> list[Span]:
-        """What is alive before a statement and after it."""
+    def across(self, place: int) -> list[Lifetime]:
+        """List what is alive before a statement and after it."""
         return [one for one in self.spans if one.born < place < one.last]
 
 
 def takes_nothing(node: Node) -> bool:
-    """Is a node a view, a number of Python, or somebody else's?"""
+    """True for a view, a number of Python, or somebody else's memory."""
     return node.op in NOWHERE or node.static or shares(node) is not None
 
 
 def bytes_of(node: Node, width: int) -> Dim:
-    """The bytes that making a node takes, in the dims."""
+    """Return the bytes that making a node takes, in the dims."""
     return Dim.of(0) if takes_nothing(node) else size_of(node.type, width)
 
 
 def size_of(type: Type, width: int) -> Dim:
-    """The bytes of an array of this type."""
+    """Return the bytes of an array of this type."""
     return type.size * WIDTHS.get(type.dtype, width)
 
 
 def shares(node: Node) -> Node | None:
-    """The argument whose memory a node is a view of."""
+    """Return the argument whose memory a node is a view of."""
     if node.op.view_of is None or node.op is in_rows:
         return None
     argument = node.args[node.op.view_of]
@@ -120,7 +120,7 @@ def shares(node: Node) -> Node | None:
 
 
 def holder(node: Node) -> Node:
-    """The node that made the memory of a value."""
+    """Return the node that made the memory of a value."""
     while (argument := shares(node)) is not None:
         node = argument
     return node
@@ -133,7 +133,7 @@ def liveness(
     given: Collection[Node] = (),
     first: Collection[Node] = (),
 ) -> Liveness:
-    """Of a function: inputs, parameters and what is `given` are the caller's.
+    """Compute the liveness of a function: inputs, parameters and what is `given` are the caller's.
 
     Results and `kept` live to the end. Statements are in the order of `plan`: arguments first,
     else as made; those in `first` before all others. KeyError where a dim that matters has no
@@ -143,19 +143,19 @@ def liveness(
     order = [node for node in topological(ends, given) if node not in given]
     if first:
         order.sort(key=lambda node: node not in first)
-    live = _swept(order, ends, sizes)
+    live = _sweep(order, ends, sizes)
     copies = sum(sizes.of_type(node.type) for node in graph.results.values() if _is_copied(node))
     return replace(live, end=live.end + copies)
 
 
 def _is_copied(node: Node) -> bool:
-    """Is a result returned as a copy: a view of part of an array, or of one that is not its own?"""
+    """True if a result is returned as a copy: of part of an array, or of one not its own."""
     while node.op in (reshape, expand, leading):
         node = node.args[0]
     return node.op.view_of is not None or node.op in SOURCES
 
 
-def _swept(
+def _sweep(
     order: Sequence[Node], ends: Iterable[Node], sizes: Sizes, grown: Collection[Node] = ()
 ) -> Liveness:
     """`grown` are sums that are added to in place."""
@@ -176,7 +176,7 @@ def _swept(
             continue
         born = place[node.args[0] if node.op is RESULT else node]
         end = max(last[node], born)
-        spans.append(Span(node, size[node], born, end))
+        spans.append(Lifetime(node, size[node], born, end))
         taken = sizes.in_place and _takes(node, born, last, size)
         change[born + taken] += size[node]
         change[end + 1] -= size[node]
@@ -203,7 +203,7 @@ def _last_uses(
 
 
 def _takes(node: Node, at: int, last: Mapping[Node, int], size: Mapping[Node, int]) -> bool:
-    """Does the result take the memory of an operand that dies with it?"""
+    """True if the result takes the memory of an operand that dies with it."""
     if node.op.structure != "elementwise" and node.op is not accumulate:
         return False
     dying = (arg for arg in node.args if last.get(arg) == at and shares(arg) is None)
@@ -211,7 +211,7 @@ def _takes(node: Node, at: int, last: Mapping[Node, int], size: Mapping[Node, in
 
 
 def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], sizes: Sizes) -> int:
-    """What a loop takes beyond what it hands on: a step, and what is carried but read no more.
+    """Return the bytes of a loop beyond what it hands on: a step, and what is carried unread.
 
     A carried value takes the memory that it starts from where that is its own.
     """
@@ -232,10 +232,10 @@ def _inside(node: Node, at: int, read: Collection[int], last: dict[Node, int], s
 
 
 def _step(loop: Loop, sizes: Sizes) -> int:
-    """The peak of one step, beyond what is carried."""
+    """Return the peak of one step, beyond what is carried."""
     grown = {
         following
         for carried, following in zip(loop.carried, loop.nexts, strict=True)
         if following.op is accumulate and following.args[0] is carried
     }
-    return _swept(body(loop), loop.roots, sizes, grown).peak
+    return _sweep(body(loop), loop.roots, sizes, grown).peak

@@ -9,12 +9,18 @@ from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
-from graphc.optimise.memory.loop_residuals import Made, Saved, called, copied, replaced
+from graphc.optimise.memory.loop_residuals import (
+    Replacement,
+    Saved,
+    copy_for,
+    name_of,
+    replace_loop,
+)
 
 
 @verified
-def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
-    """Of the items only the kept ones are saved, and what the others are computed from.
+def save_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
+    """Save only the kept items and what the others are computed from; readers recompute those.
 
     A reader computes the others again in its step: from what is kept, from the values carried
     into the step, which are saved for it, and from what the loop itself reads.
@@ -22,7 +28,7 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
     node, loop = saved.node, saved.loop
     initials, sources, outer = loop_arguments(node)
     others = [item for item in saved.items if item not in kept]
-    stacks = stacked(saved, kept)
+    stacks = items_to_save(saved, kept)
     with stamped(node.origin, node.index[0]):
         collected = (*saved.others, *stacks)
         made = make_loop(replace(loop, collected=collected), initials, sources, limit(node))
@@ -33,11 +39,11 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
             if number < len(loop.carried) or item in saved.others
         }
 
-    def reading(reader: Node, new: Mapping[Node, Node]) -> Made:
+    def reading(reader: Node, new: Mapping[Node, Node]) -> Replacement:
         inner = loop_of(reader)
         starts, taken, captured = loop_arguments(reader)
-        read = {item: bound(called(item), item.type) for item in stacks}
-        again = copied([*others, *stacks], reader, {**{n: n for n in outer}, **read})
+        read = {item: bound(name_of(item), item.type) for item in stacks}
+        again = copy_for([*others, *stacks], reader, {**{n: n for n in outer}, **read})
         pairs = list(zip(inner.elements, taken, strict=True))
         items = {e.node: again[item] for e, s in pairs if (item := saved.item(s)) is not None}
         moved = rebuild(inner.roots, with_args, {**{n: new[n] for n in captured}, **items})
@@ -52,13 +58,13 @@ def saving_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
         begun = [new[n] for n in starts]
         loop_again = make_loop(step, begun, list(elements.values()), limit(reader))
         results = {number: result(loop_again, number) for number in range(len(inner.results))}
-        return Made(results, {**again, **moved})
+        return Replacement(results, {**again, **moved})
 
-    return replaced(graph, saved, Made(ends), reading)
+    return replace_loop(graph, saved, Replacement(ends), reading)
 
 
-def stacked(saved: Saved, kept: Collection[Node]) -> tuple[Node, ...]:
-    """What is saved where only these items are kept: with them what the others need."""
+def items_to_save(saved: Saved, kept: Collection[Node]) -> tuple[Node, ...]:
+    """List what is saved where only these items are kept: with them what the others need."""
     _, _, outer = loop_arguments(saved.node)
     others = [item for item in saved.items if item not in kept]
     reached = arguments_first(others, {*kept, *outer})

@@ -1,4 +1,4 @@
-"""What loops save for later loops over the same steps: found, and less put in its place."""
+"""Residuals of loops: what they save for later loops over the same steps, and replacing it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ class Saved:
 
     @property
     def loop(self) -> Loop:
-        found = loop_of(self.node)
-        return found
+        return loop_of(self.node)
 
     @property
     def others(self) -> tuple[Node, ...]:
-        """What the loop collects besides."""
+        """Return what the loop collects besides."""
         return tuple(item for item in self.loop.collected if item not in self.items)
 
     def item(self, source: Node) -> Node | None:
-        """The item of which a node is the stack."""
+        """Return the item of which a node is the stack."""
         if source.op is not RESULT or source.args[0] is not self.node:
             return None
         number = source.attrs["number"]
@@ -44,7 +43,7 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Replacement:
     """What takes the place of a loop: its results by number, and which nodes are copied by which.
 
     What nobody reads has no result.
@@ -55,12 +54,12 @@ class Made:
     names: Mapping[Node, str] = field(default_factory=dict)
 
 
-Reading = Callable[[Node, Mapping[Node, Node]], Made]
+Reading = Callable[[Node, Mapping[Node, Node]], Replacement]
 """What takes the place of a reader, by what became of the nodes before it."""
 
 
-def saving(graph: Graph) -> list[Saved]:
-    """The loops that save for others, at the top and in the bodies of loops."""
+def find_saving_loops(graph: Graph) -> list[Saved]:
+    """Find the loops that save for others, at the top and in the bodies of loops."""
     found: list[Saved] = []
     seen: set[Node] = set()
     pending = [(tuple(graph.nodes), set(graph.results.values()))]
@@ -76,11 +75,11 @@ def saving(graph: Graph) -> list[Saved]:
                 seen.add(node)
                 loop = loop_of(node)
                 pending.append((body(loop), set(loop.roots)))
-                found.extend(_saved(node, users, ends, place))
+                found.extend(_find_saved(node, users, ends, place))
     return found
 
 
-def _saved(
+def _find_saved(
     node: Node,
     users: Mapping[Node, Sequence[Node]],
     ends: Collection[Node],
@@ -102,7 +101,7 @@ def _saved(
 
 
 def _reads(reader: Node, stack: Node, writer: Node) -> bool:
-    """Does a loop over the steps of another read a stack of it, a position in each step?"""
+    """True if a loop over the steps of another reads a stack of it, a position in each step."""
     if reader.op is not LOOP:
         return False
     loop, other = loop_of(reader), loop_of(writer)
@@ -114,8 +113,8 @@ def _reads(reader: Node, stack: Node, writer: Node) -> bool:
 
 
 @verified
-def replaced(graph: Graph, saved: Saved, made: Made, reading: Reading) -> Graph:
-    """The graph with another loop in the place of the one that saves, and others that read.
+def replace_loop(graph: Graph, saved: Saved, made: Replacement, reading: Reading) -> Graph:
+    """Replace the loop that saves, and the loops that read.
 
     What nobody reads any more is dropped.
     """
@@ -135,12 +134,12 @@ def replaced(graph: Graph, saved: Saved, made: Made, reading: Reading) -> Graph:
     return prune_loops(replace(whole, names={**names, **whole.names}))
 
 
-def _results(node: Node, made: Made) -> dict[Node, Node]:
+def _results(node: Node, made: Replacement) -> dict[Node, Node]:
     return {result(node, number): value for number, value in made.results.items()}
 
 
-def copied(roots: Iterable[Node], reader: Node, start: Mapping[Node, Node]) -> dict[Node, Node]:
-    """What the roots reach, made once more for a reader; what is in `start` is there already."""
+def copy_for(roots: Iterable[Node], reader: Node, start: Mapping[Node, Node]) -> dict[Node, Node]:
+    """Copy what the roots reach for a reader; what is in `start` is there already."""
 
     def once_more(node: Node, args: tuple[Node, ...]) -> Node:
         if not args or node.static:
@@ -150,6 +149,6 @@ def copied(roots: Iterable[Node], reader: Node, start: Mapping[Node, Node]) -> d
     return rebuild(roots, once_more, start)
 
 
-def called(node: Node) -> str:
-    """A name for a value of a step where a loop has it given."""
+def name_of(node: Node) -> str:
+    """Name a value of a step where a loop has it given."""
     return str(node.attrs.get("name", "saved"))

@@ -1,4 +1,4 @@
-"""Values that are computed again where they are read later, so that they need not be kept."""
+"""Rematerialisation: values computed again where they are read later, so as not to keep them."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ Allowed = Callable[[Node], bool]
 
 
 def cheap(node: Node) -> bool:
-    """Does a node take a few operations for each of its elements?"""
+    """True for a node that takes a few operations for each of its elements."""
     few = node.op.structure in ("elementwise", "constant") or node.op is accumulate
     return few and not is_mixed(node)
 
 
 def anything(node: Node) -> bool:
-    """Any operation; but not a sum that is written otherwise where it has no name of its own."""
+    """True for any operation but a sum that is printed otherwise without a name of its own."""
     return not is_mixed(node)
 
 
 def droppable(
     live: Liveness, place: int, sizes: Sizes, allowed: Allowed, run: int, until: int
 ) -> tuple[list[Node], set[Node]]:
-    """Of what is alive before a place in the order and after it, what is to be computed again.
+    """Choose what to compute again of what is alive before a place in the order and after it.
 
     What comes before the place is cut into segments that keep about `run` bytes alive; of these
     only what the next segment reads is kept (Chen et al. 2016, "Training deep nets with sublinear
@@ -69,7 +69,7 @@ def droppable(
 def _boundaries(
     live: Liveness, place: int, sizes: Sizes, free: Sequence[bool], run: int
 ) -> set[Node]:
-    """What the segments read of those before them, where they are cut best.
+    """Choose what segments read of those before them, where they are cut best.
 
     A cut is looked for in the second half of a segment, where the next ones read least.
     """
@@ -106,7 +106,7 @@ def _boundaries(
 
 
 def _read_soon(live: Liveness, place: int) -> Iterator[Node]:
-    """What the statements right after a place read: dropping it would not help."""
+    """Yield what the statements right after a place read: dropping it would not help."""
     for user in live.order[place + 1 : place + 1 + SOON]:
         yield from _holders(user.args)
 
@@ -119,10 +119,10 @@ def _holders(nodes: Iterable[Node]) -> Iterable[Node]:
 
 
 @verified
-def recomputed(
+def rematerialise(
     graph: Graph, live: Liveness, place: int, dropped: Collection[Node], kept: Collection[Node]
 ) -> Graph:
-    """The graph where, after a place in the order, other nodes of equal value replace the dropped.
+    """Replace the dropped nodes by equal ones after a place in the order.
 
     They stand where the first of them is read, and read what is alive or kept.
     """

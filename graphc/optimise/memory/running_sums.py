@@ -1,4 +1,4 @@
-"""Sums of many terms as sums of two: each term is added as soon as it is there."""
+"""Running sums: each term of a sum of many is added as soon as it is there."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SUMS = frozenset({"+", "-", "accumulate"})
 
 
 @verified
-def sums_as_they_come(graph: Graph) -> Graph:
-    """The contributions to a cotangent added one after the other, in their order: the same bits.
+def add_as_computed(graph: Graph) -> Graph:
+    """Add contributions to a cotangent one after the other, in their order: the same bits.
 
     A sum of many terms keeps all of them until the last one is there.
     """
@@ -35,7 +35,7 @@ def sums_as_they_come(graph: Graph) -> Graph:
 
 
 def is_mixed(node: Node) -> bool:
-    """Is this a sum of which a term is a sum itself?"""
+    """True for a sum of which a term is a sum itself."""
     return node.op is accumulate and any(arg.op.name in SUMS for arg in node.args[1:])
 
 
@@ -45,13 +45,13 @@ def _is_long(node: Node) -> bool:
 
 
 def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:
-    """A sum from left to right; of very many terms in groups, as it is written."""
+    """Build a sum from left to right; of very many terms in groups, as it is written."""
     if not _is_long(node):
         return with_args(node, args)
     groups = [args[n : n + LONGEST_SUM] for n in range(0, len(args), LONGEST_SUM)]
-    return reduce(_added, (reduce(_added, group) for group in groups))
+    return reduce(_add, (reduce(_add, group) for group in groups))
 
 
-def _added(total: Node, term: Node) -> Node:
+def _add(total: Node, term: Node) -> Node:
     with stamped(term.origin, max(total.index[0], term.index[0])):
         return accumulate(total, term)

@@ -1,4 +1,4 @@
-"""A graph and the bytes that it may take -> an equal one that takes no more, where there is one."""
+"""Greedy search: a graph and the bytes that it may take -> an equal one that takes no more."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from graphc.ir.verify import verified
 from graphc.names import Identifiers
 from graphc.optimise.memory.checkpointing import in_segments
 from graphc.optimise.memory.estimate import Liveness, Sizes, takes_nothing
-from graphc.optimise.memory.loop_recompute import saving_only, stacked
-from graphc.optimise.memory.loop_residuals import Saved, saving
-from graphc.optimise.memory.rematerialise import Allowed, anything, cheap, droppable, recomputed
-from graphc.optimise.memory.running_sums import sums_as_they_come
-from graphc.optimise.memory.sinking import as_late_as_read
+from graphc.optimise.memory.loop_recompute import items_to_save, save_only
+from graphc.optimise.memory.loop_residuals import Saved, find_saving_loops
+from graphc.optimise.memory.rematerialise import Allowed, anything, cheap, droppable, rematerialise
+from graphc.optimise.memory.running_sums import add_as_computed
+from graphc.optimise.memory.sinking import sink
 
 ROUNDS = 12
 """So often the dearer ways to save are tried; each finds the square root of what a loop saves."""
@@ -60,41 +60,41 @@ class Trial:
         return self.peak <= aim.bytes
 
     def better(self, other: Trial) -> Trial:
-        """The other one, if that takes clearly less memory."""
+        """Return the other one if that takes clearly less memory, else this one."""
         less = other.peak < GAIN * self.peak
         same = other.peak <= self.peak and other.average < GAIN * self.average
         return other if less or same else self
 
 
 @verified
-def fitted(graph: Graph, aim: Aim) -> Graph:
-    """The graph with as much computed again as it takes to fit; else one that takes the least.
+def search(graph: Graph, aim: Aim) -> Graph:
+    """Search for a graph that fits by recomputation; else one that takes the least.
 
     First come sums and elementwise operations, which cost little, then whatever saves most; if
     that does not do, whatever saves most alone.
     """
-    start = _tried(graph, aim)
+    start = _try(graph, aim)
     if start.fits(aim):
         return graph
-    start = _with(start, _early_sums, aim)
-    late = _tried(as_late_as_read(start.graph, aim.sizes), aim)
+    start = _improve(start, _early_sums, aim)
+    late = _try(sink(start.graph, aim.sizes), aim)
     start = late if late.memory <= start.memory else start
-    cheap = _with(_with(start, _cheap_values, aim), _cheap_items, aim)
+    cheap = _improve(_improve(start, _cheap_values, aim), _cheap_items, aim)
     best = _dearer(cheap, aim)
     if not best.fits(aim) and cheap is not start:
         best = min(best, _dearer(start, aim), key=lambda one: one.memory)
     return best.graph
 
 
-def _with(best: Trial, ways: Callable[[Trial, Aim], Iterator[Trial]], aim: Aim) -> Trial:
-    """The last of what is tried that takes less memory."""
+def _improve(best: Trial, ways: Callable[[Trial, Aim], Iterator[Trial]], aim: Aim) -> Trial:
+    """Return the last of what is tried that takes less memory."""
     for trial in () if best.fits(aim) else ways(best, aim):
         best = best.better(trial)
     return best
 
 
 def _dearer(best: Trial, aim: Aim) -> Trial:
-    """What it takes, round by round: of what fits the cheapest, else what takes least memory."""
+    """Each round take the cheapest trial that fits, else the one with the lowest peak."""
     for _ in range(ROUNDS):
         if best.fits(aim):
             break
@@ -110,7 +110,7 @@ def _dearer(best: Trial, aim: Aim) -> Trial:
     return best
 
 
-def _tried(graph: Graph, aim: Aim) -> Trial:
+def _try(graph: Graph, aim: Aim) -> Trial:
     live, _ = aim.crossing(graph)
     average = sum(live.live) / max(len(live.live), 1)
     return Trial(graph, aim.measure(graph), average, _work(graph.nodes, aim.sizes))
@@ -140,7 +140,7 @@ def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
 
 
 def _early_sums(now: Trial, aim: Aim) -> Iterator[Trial]:
-    yield _tried(sums_as_they_come(now.graph), aim)
+    yield _try(add_as_computed(now.graph), aim)
 
 
 def _cheap_values(now: Trial, aim: Aim) -> Iterator[Trial]:
@@ -156,25 +156,25 @@ def _values(now: Trial, aim: Aim, allowed: Allowed) -> Iterator[Trial]:
     if place >= len(live.order):
         return
 
-    def tried(run: int, until: int) -> Trial | None:
+    def attempt(run: int, until: int) -> Trial | None:
         dropped, kept = droppable(live, place, aim.sizes, allowed, run, until)
         if not dropped:
             return None
-        return _tried(recomputed(now.graph, live, place, set(dropped), kept), aim)
+        return _try(rematerialise(now.graph, live, place, set(dropped), kept), aim)
 
     alive = live.across(place)
     total = sum(one.bytes for one in alive)
     run = int(total / max(len(alive), 1) ** 0.5)
-    trial = tried(run, place) or tried(total, place)
+    trial = attempt(run, place) or attempt(total, place)
     if trial is None:
         return
     for factor in (2.0, 0.5):
-        while (other := tried(int(run * factor), place)) and other.memory < trial.memory:
+        while (other := attempt(int(run * factor), place)) and other.memory < trial.memory:
             trial, run = other, int(run * factor)
     low, high = 0, place
     while trial.fits(aim) and high - low > max(1, place // 64):
         middle = (low + high) // 2
-        fewer = tried(run, middle)
+        fewer = attempt(run, middle)
         if fewer is not None and fewer.fits(aim):
             trial, high = fewer, middle
         else:
@@ -186,25 +186,25 @@ def _values(now: Trial, aim: Aim, allowed: Allowed) -> Iterator[Trial]:
 
 
 def _cheap_items(now: Trial, aim: Aim) -> Iterator[Trial]:
-    """What loops save that the steps which read it compute in a few operations."""
+    """Yield graphs that recompute saved items where a reader can in a few operations."""
     graph = now.graph
     done: set[Node] = set()
     while True:
-        found = [one for one in saving(graph) if not done & {*one.items}]
+        found = [one for one in find_saving_loops(graph) if not done & {*one.items}]
         fewer = [(one, kept) for one in found if (kept := _dear(one, aim.sizes)) is not None]
         if not fewer:
             return
         saved, kept = fewer[0]
         done.update(saved.items)
-        graph = saving_only(graph, saved, kept)
-        trial = _tried(graph, aim)
+        graph = save_only(graph, saved, kept)
+        trial = _try(graph, aim)
         yield trial
         if trial.fits(aim):
             return
 
 
 def _dear(saved: Saved, sizes: Sizes) -> list[Node] | None:
-    """The items that a few operations do not compute from the others and from what is carried.
+    """List the items that a few operations do not compute from the others and from what is carried.
 
     None where saving those takes no less.
     """
@@ -219,16 +219,16 @@ def _dear(saved: Saved, sizes: Sizes) -> list[Node] | None:
     within = sizes.inside(saved.loop)
     now, then = (
         sum(within.of_type(item.type) for item in items)
-        for items in (saved.items, stacked(saved, left))
+        for items in (saved.items, items_to_save(saved, left))
     )
     return left if then < now else None
 
 
 def _steps(now: Trial, aim: Aim) -> Iterator[Trial]:
     """Loops that save only what they carry; their steps are computed again one by one."""
-    for saved in saving(now.graph):
+    for saved in find_saving_loops(now.graph):
         if any(item not in saved.loop.carried for item in saved.items):
-            yield _tried(saving_only(now.graph, saved, ()), aim)
+            yield _try(save_only(now.graph, saved, ()), aim)
 
 
 def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
@@ -236,9 +236,9 @@ def _segments(now: Trial, aim: Aim) -> Iterator[Trial]:
     loops = [node for node in everywhere(now.graph.results.values()) if node.op is LOOP]
     indices = {loop_of(node).index for node in loops}
     name = Identifiers({*aim.taken, *aim.sizes.dims, *indices}).fresh("segment")
-    for saved in saving(now.graph):
+    for saved in find_saving_loops(now.graph):
         for length in _lengths(saved.loop.count.constant or 0):
-            yield _tried(in_segments(now.graph, saved, length, name), aim)
+            yield _try(in_segments(now.graph, saved, length, name), aim)
 
 
 def _lengths(count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""What is computed long before it is read is computed where it is read, if that takes no more."""
+"""Sinking: a computation moves to its first reader where this does not raise the peak."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from graphc.optimise.memory.estimate import Sizes, holder, liveness
 
 
 @verified
-def as_late_as_read(graph: Graph, sizes: Sizes) -> Graph:
-    """Values that two functions share stand in both where the first one made them: moved here.
+def sink(graph: Graph, sizes: Sizes) -> Graph:
+    """Move each node to its first reader, where it is not smaller than what dies with it.
 
     A node moves to its first reader where what it makes is not smaller than what dies with it.
     """
@@ -34,11 +34,11 @@ def as_late_as_read(graph: Graph, sizes: Sizes) -> Graph:
         for arg in node.args:
             reader[arg] = min(reader.get(arg, at), at)
 
-    def placed(node: Node, args: tuple[Node, ...]) -> Node:
+    def place_node(node: Node, args: tuple[Node, ...]) -> Node:
         if node not in moved:
             return with_args(node, args)
         place = moved[node].index[0]
         with stamped(node.origin, place):
             return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{place}")
 
-    return map_graph(graph, rebuild(graph.results.values(), placed)) if moved else graph
+    return map_graph(graph, rebuild(graph.results.values(), place_node)) if moved else graph

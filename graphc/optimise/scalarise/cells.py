@@ -60,15 +60,15 @@ def zeros(shape: tuple[int, ...]) -> Cells:
 
 
 def cells_shape(shape: Shape, block: int | None) -> tuple[int, ...]:
-    """The shape of the cells of an array."""
+    """Return the shape of the cells of an array."""
     return tuple(1 if axis == block else int(n.constant or 0) for axis, n in enumerate(shape))
 
 
 # ---- arrays of nodes ---------------------------------------------------------------------------
 
 
-def boxed(value: Any) -> Cells:
-    """Cells as they are; one node as cells without axes."""
+def box(value: Any) -> Cells:
+    """Return cells as they are; one node as cells without axes."""
     if isinstance(value, np.ndarray):
         return value
     cells: Cells = np.empty((), object)
@@ -77,14 +77,14 @@ def boxed(value: Any) -> Cells:
 
 
 def each(function: Callable[..., Node], *cells: Cells) -> Cells:
-    """The function of every cell, of several cells as they broadcast."""
-    return boxed(np.frompyfunc(function, len(cells), 1)(*cells))
+    """Apply a function to every cell, of several cells as they broadcast."""
+    return box(np.frompyfunc(function, len(cells), 1)(*cells))
 
 
-def joined(
+def join_along(
     cells: Cells, axes: Iterable[int], join: Callable[[Node, Node], Node], nothing: Node
 ) -> Cells:
-    """The cells along some axes joined one by one, in their order."""
+    """Join the cells along some axes one by one, in their order."""
     gone = sorted(axes)
     rest = [axis for axis in range(cells.ndim) if axis not in gone]
     shape = tuple(cells.shape[axis] for axis in rest)
@@ -99,8 +99,8 @@ def joined(
 # ---- arithmetic of cells -----------------------------------------------------------------------
 
 
-def combined(node: Node, args: Sequence[Node]) -> Node:
-    """The operation of a node on cells, where structural zeros and ones are not computed with."""
+def combine(node: Node, args: Sequence[Node]) -> Node:
+    """Apply a node's operation to cells; structural zeros and ones are not computed with."""
     simple = _ALGEBRA.get(node.op)
     found = None if simple is None else simple(*args)
     if found is None:
@@ -201,7 +201,7 @@ _ALGEBRA: dict[Any, Callable[..., Node | None]] = {
 
 
 def assembled(grid: Grid, type: Type) -> Node:
-    """The array of a grid: the cell itself where that is the array."""
+    """Build the array of a grid: the cell itself where that is the array."""
     nodes = grid.nodes
     if len(nodes) == 1 and nodes[0].type == type:
         return nodes[0]
@@ -217,6 +217,6 @@ def assembled(grid: Grid, type: Type) -> Node:
     return assemble(*cells, **attrs)
 
 
-def repeated(cell: Node, length: Dim) -> Node:
-    """A cell as a vector."""
+def repeat(cell: Node, length: Dim) -> Node:
+    """Repeat a cell as a vector."""
     return cell if cell.rank else broadcast_to(cell, shape=(length,))

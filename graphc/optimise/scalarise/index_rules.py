@@ -16,11 +16,11 @@ from graphc.ops.shape.shaping import arange, in_rows, index, transpose, unindex
 from graphc.optimise.scalarise.cells import (
     Cells,
     Grid,
-    boxed,
+    box,
     cells_shape,
     each,
     is_structural_zero,
-    repeated,
+    repeat,
     zeros,
 )
 
@@ -28,7 +28,7 @@ from graphc.optimise.scalarise.cells import (
 
 
 def _subscripts(items: Sequence[Any], block: int | None) -> list[Any] | None:
-    """The places that the items choose of each small axis; the block axis whole."""
+    """Return the places that the items choose of each small axis; the block axis whole."""
     found: list[Any] = []
     for axis, (kind, value) in enumerate(items):
         if axis == block:
@@ -42,9 +42,9 @@ def _subscripts(items: Sequence[Any], block: int | None) -> list[Any] | None:
     return found
 
 
-def _chosen(cells: Cells, subscripts: Sequence[Any]) -> Cells:
+def _choose(cells: Cells, subscripts: Sequence[Any]) -> Cells:
     for axis in reversed(range(len(subscripts))):
-        cells = boxed(np.take(cells, subscripts[axis], axis))
+        cells = box(np.take(cells, subscripts[axis], axis))
     return cells
 
 
@@ -55,7 +55,7 @@ def index_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells |
     short = grid.block is not None and block is None and items[grid.block][0] == "slice"
     if subscripts is None or short:
         return None
-    cells = _chosen(grid.cells, subscripts)
+    cells = _choose(grid.cells, subscripts)
     if grid.block is None or _is_whole(items[grid.block], node.args[0].shape[grid.block]):
         return cells
     item = items[grid.block]
@@ -85,7 +85,7 @@ def unindex_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells
         def widened(cell: Node) -> Node:
             if is_structural_zero(cell):
                 return cell
-            part = cell if length is None else repeated(cell, length)
+            part = cell if length is None else repeat(cell, length)
             return unindex(part, items=(items[block],), shape=(shape[block],))
 
         cells = each(widened, cells)
@@ -127,7 +127,7 @@ def of_diagonals_cells(node: Node, grids: Sequence[Grid], block: int | None) -> 
 
 
 def _lettered(node: Node, place: Sequence[int]) -> tuple[int, ...]:
-    """The place in the whole of a place in the part: axes of one letter have one index."""
+    """Return the place in the whole of a place in the part: axes of one letter have one index."""
     by_letter = dict(zip(node.attrs["part"], place, strict=True))
     return tuple(by_letter[letter] for letter in node.attrs["whole"])
 
@@ -155,10 +155,10 @@ def gather_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells 
         return None
     columns = table.cells.squeeze(axis)  # an array of no axes, where only one column is left
     spread = columns.reshape(*columns.shape[:axis], *(1,) * chosen.ndim, *columns.shape[axis:])
-    return each(_taken, spread, chosen.reshape(*chosen.shape, *(1,) * (columns.ndim - axis)))
+    return each(_take, spread, chosen.reshape(*chosen.shape, *(1,) * (columns.ndim - axis)))
 
 
-def _taken(column: Node, indices: Node) -> Node:
+def _take(column: Node, indices: Node) -> Node:
     if not column.rank:
         return column
     if not indices.rank:
@@ -169,7 +169,7 @@ def _taken(column: Node, indices: Node) -> Node:
 
 
 def _contiguous(column: Node) -> Node:
-    """A vector of an array by its components, which lie one after the other."""
+    """Build a vector of an array's components, which lie one after the other."""
     (whole,), items = column.args, column.attrs["items"]
     block = next(axis for axis, (kind, _) in enumerate(items) if kind == "slice")
     rest = [axis for axis in range(whole.rank) if axis != block]
@@ -194,7 +194,7 @@ def scatter_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells
         return (
             cell
             if is_structural_zero(cell)
-            else bin_vector(repeated(cell, length), rows, size=Dim.of(size))
+            else bin_vector(repeat(cell, length), rows, size=Dim.of(size))
         )
 
     return each(added, ct.cells)

@@ -23,13 +23,13 @@ from graphc.optimise.scalarise.cells import (
     Grid,
     add,
     cells_shape,
-    combined,
+    combine,
     divide,
     each,
     is_structural_zero,
-    joined,
+    join_along,
     multiply,
-    repeated,
+    repeat,
     structural_zero,
     subtract,
     zeros,
@@ -40,7 +40,7 @@ Rule = Callable[[Node, Sequence[Grid], int | None], Cells | None]
 
 
 def elementwise(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
-    return each(lambda *args: combined(node, args), *(grid.cells for grid in grids))
+    return each(lambda *args: combine(node, args), *(grid.cells for grid in grids))
 
 
 def _accumulate(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
@@ -61,7 +61,7 @@ def _reduction(
     def rule(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
         (grid,) = grids
         axes = normal_axes(node.attrs["axis"], grid.cells.ndim, node.op.name)
-        found = joined(grid.cells, axes, join, nothing())
+        found = join_along(grid.cells, axes, join, nothing())
         if grid.block in axes:
             length = node.args[0].shape[grid.block]
             found = each(lambda cell: _along(node, cell, length), found)
@@ -73,7 +73,7 @@ def _reduction(
 def _along(node: Node, cell: Node, length: Dim) -> Node:
     if is_structural_zero(cell):
         return cell
-    return node.op(repeated(cell, length), axis=None, keepdims=False)
+    return node.op(repeat(cell, length), axis=None, keepdims=False)
 
 
 _sum = _reduction(add, lambda: as_node(0.0))
@@ -98,7 +98,7 @@ def _matmul(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | Non
     left = x[None] if x.ndim == 1 else x
     right = y[:, None] if y.ndim == 1 else y
     terms = each(multiply, left[..., :, :, None], right[..., None, :, :])
-    return joined(terms, [terms.ndim - 2], add, as_node(0.0)).reshape(
+    return join_along(terms, [terms.ndim - 2], add, as_node(0.0)).reshape(
         cells_shape(node.shape, block)
     )
 
@@ -120,7 +120,7 @@ def _cross(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None
 
 
 def _reshape(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
-    """The block axis has to stay an axis, with as many elements before it."""
+    """Reshape cells; the block axis stays an axis, with as many elements before it."""
     (grid,) = grids
     if (grid.block is None) != (block is None):
         return None
@@ -152,7 +152,7 @@ def _concatenate(node: Node, grids: Sequence[Grid], block: int | None) -> Cells 
     def laid(*cells: Node) -> Node:
         if all(map(is_structural_zero, cells)):
             return structural_zero()
-        return concat(*map(repeated, cells, lengths), axis=0)
+        return concat(*map(repeat, cells, lengths), axis=0)
 
     return each(laid, *(grid.cells for grid in grids))
 
@@ -170,7 +170,7 @@ def _identity(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | N
 
 
 def _full(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
-    """The zeros that calculus starts from are structure."""
+    """Make structural zeros of the zeros that differentiation starts from."""
     value = node.attrs["value"]
     cell = structural_zero() if value == 0 else as_node(value)
     return np.full(cells_shape(node.shape, block), cell, object)
@@ -229,7 +229,7 @@ RULES: dict[str, Rule] = {
 """By name; operations element by element have one rule."""
 
 
-def rule_of(node: Node) -> Rule | None:
-    """The rule of an operation, if it has one."""
+def cell_rule(node: Node) -> Rule | None:
+    """Return the rule of an operation, if it has one."""
     found = RULES.get(node.op.name)
     return elementwise if found is None and node.op.structure == "elementwise" else found

@@ -22,7 +22,7 @@ from graphc.ir.types import Shape, same_shape
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
-from graphc.optimise.scalarise.rules import rule_of
+from graphc.optimise.scalarise.rules import cell_rule
 
 SMALL = 32
 """Elements beside the long axis, at most."""
@@ -49,11 +49,11 @@ ENOUGH = 8
 
 @verified
 def components(graph: Graph) -> Graph:
-    """The graph with its regions by component where that pays."""
+    """Compute regions of a graph by component where that pays."""
     chosen = {node for region in _regions(graph) if _pays(region) for node in region}
     if not chosen:
         return graph
-    return Expansion(chosen | _made_from_nothing(graph)).graph(graph)
+    return Expansion(chosen | _constants(graph)).graph(graph)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Expansion:
     grids: dict[Node, Grid] = field(default_factory=dict)
 
     def graph(self, graph: Graph) -> Graph:
-        """The graph with the chosen nodes by component; what others read of them is assembled."""
+        """Compute the chosen nodes by component; what others read of them is assembled."""
         new = rebuild(graph.results.values(), self.replaced)
         result = map_graph(graph, new)
         spoken = dict(result.names)
@@ -78,9 +78,9 @@ class Expansion:
         return replace(result, names=spoken)
 
     def replaced(self, node: Node, args: tuple[Node, ...]) -> Node:
-        """An array of its components in the place of a chosen node."""
+        """Assemble an array of its components in the place of a chosen node."""
         new = with_args(node, args)
-        rule = rule_of(node)
+        rule = cell_rule(node)
         if node not in self.chosen or rule is None:
             return new
         block = long_axis(node.shape)
@@ -94,7 +94,7 @@ class Expansion:
         return whole
 
     def grid(self, node: Node) -> Grid:
-        """The components of any node: those that it is assembled from, else parts of it."""
+        """Return the components of any node: those that it is assembled from, else parts of it."""
         if node not in self.grids:
             block = long_axis(node.shape)
             cells: Cells = np.empty(cells_shape(node.shape, block), object)
@@ -104,7 +104,7 @@ class Expansion:
         return self.grids[node]
 
     def parts(self, node: Node | None) -> Iterator[tuple[Node, str]]:
-        """What an array is made of that is computed, each part with its place behind `_`."""
+        """Yield the computed parts of an array, each with its place behind `_`."""
         grid = None if node is None else self.grids.get(node)
         if grid is None:
             return
@@ -125,7 +125,7 @@ def _part(node: Node, place: Sequence[int], block: int | None) -> Node:
 
 
 def long_axis(shape: Shape) -> int | None:
-    """The one axis that is long or of unknown length; of several the first."""
+    """Return the one axis that is long or of unknown length; of several the first."""
     return next((axis for axis, n in enumerate(shape) if _is_long(n)), None)
 
 
@@ -137,33 +137,33 @@ def _is_long(n: Dim) -> bool:
 
 
 def _is_small(node: Node) -> bool:
-    """Has an array no more than one long axis, and few elements beside?"""
+    """True if an array has no more than one long axis, and few elements beside."""
     small = [n.constant or 0 for n in node.shape if not _is_long(n)]
     return node.rank <= MOST_AXES and len(small) >= node.rank - 1 and prod(small) <= SMALL
 
 
 def _possible(node: Node) -> bool:
-    """Can a node with a long axis be had by component?"""
-    if rule_of(node) is None or node.op in (LOOP, RESULT) or not node.args:
+    """True if a node with a long axis can be had by component."""
+    if cell_rule(node) is None or node.op in (LOOP, RESULT) or not node.args:
         return False
     arrays = (node, *node.args)
     return all(map(_is_small, arrays)) and any(long_axis(one.shape) is not None for one in arrays)
 
 
-def _made_from_nothing(graph: Graph) -> set[Node]:
+def _constants(graph: Graph) -> set[Node]:
     """Arrays that depend on no source: their components are numbers."""
     found: set[Node] = set()
     for node in graph.nodes:
         made = node.op not in (*SOURCES, LOOP, RESULT) and found.issuperset(node.args)
-        if made and _is_small(node) and (node.static or rule_of(node) is not None):
+        if made and _is_small(node) and (node.static or cell_rule(node) is not None):
             found.add(node)
     return found
 
 
 def _regions(graph: Graph) -> list[list[Node]]:
-    """The nodes that can be had by component, as far as they hang together."""
+    """Group the nodes that can be had by component into connected regions."""
     region: dict[Node, list[Node]] = {}
-    constant = _made_from_nothing(graph)
+    constant = _constants(graph)
     for node in graph.nodes:
         if node in constant or not _possible(node):
             continue
@@ -178,7 +178,7 @@ def _regions(graph: Graph) -> list[list[Node]]:
 
 
 def _pays(region: Sequence[Node]) -> bool:
-    """Are there as many short inner loops as make up for the number of operations?"""
+    """True if there are enough short inner loops to make up for the number of operations."""
     work, loops = sum(map(operations, region)), sum(map(_short_loops, region))
     return work <= min(MANY, WORTH * loops) and loops >= ENOUGH
 
