@@ -8,7 +8,7 @@ from graphc.ad.custom import push_rule
 from graphc.ad.forward_loops import push_loop
 from graphc.ad.holding import release_holds
 from graphc.ad.reverse import fit_cotangent, float_descendants, pullback
-from graphc.ir.graph import Node, dag, stamped, topological
+from graphc.ir.graph import Node, stamped, topological, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ir.types import same_shape
 from graphc.ops.elementwise.arithmetic import total
@@ -34,7 +34,7 @@ def pushforward(
     """
     moving = {} if moving is None else moving
     results = list(results)
-    active = float_descendants(dag(results, given=set(given)), seeds)
+    active = float_descendants(uses(results, given=set(given)), seeds)
     tangents: dict[Node, Node] = {}
     pushed: dict[Node, Sequence[Node | None]] = {}
     for node in topological(results, set(given)):

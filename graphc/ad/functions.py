@@ -17,8 +17,8 @@ from graphc.ir.graph import (
     Graph,
     Node,
     as_node,
-    dag,
     source,
+    uses,
     with_args,
 )
 from graphc.ir.loop import LOOP, RESULT
@@ -120,7 +120,7 @@ def cut(graph: Graph, fast: bool = False) -> Split:
     rest = {key: node for key, node in graph.results.items() if key not in outputs}
     forward = Graph("forward", outputs, graph.names, role=Role.FORWARD)
     backward = replace(graph, name="backward", results=rest, role=Role.BACKWARD)
-    made = set(_depending_on_sources(forward) if fast else dag(forward.results.values()))
+    made = set(_depending_on_sources(forward) if fast else uses(forward.results.values()))
     return Split(forward, backward, _residuals(backward, made))
 
 

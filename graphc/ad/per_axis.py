@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, Op, arguments_first, as_node, dag, topological
+from graphc.ir.graph import Node, Op, arguments_first, as_node, topological, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
 from graphc.ir.types import Mismatch, product, same
 from graphc.ops.define.batching import first
@@ -244,7 +244,7 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
         _copy(found, initial, carried)
     while True:
         before = _state_of(found, loop)
-        inside = [n for n in dag(loop.results, given={*outer, *loop.bound}) if n not in outer]
+        inside = [n for n in uses(loop.results, given={*outer, *loop.bound}) if n not in outer]
         for n in set(inside) - set(loop.bound):
             found.apart.pop(n, None)
             found.contributions.pop(n, None)

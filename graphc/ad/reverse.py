@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import networkx as nx
-
 from graphc.ad.custom import pull_rule
 from graphc.ad.holding import release_holds
 from graphc.ad.reverse_loops import pull_loop
 from graphc.ad.stable_forms import use_stable_forms
-from graphc.ir.graph import Adjoint, Node, Term, as_node, dag, stamped, topological, with_args
+from graphc.ir.graph import (
+    Adjoint,
+    Node,
+    Term,
+    Uses,
+    as_node,
+    stamped,
+    topological,
+    uses,
+    with_args,
+)
 from graphc.ir.loop import LOOP, RESULT, RULED
 from graphc.ir.rebuild import map_adjoints
 from graphc.ir.types import Mismatch, same_shape
@@ -35,8 +43,8 @@ def pullback(
     looked behind: inside a loop, that is what comes from outside.
     """
     outputs = [output for output, _ in seeds]
-    graph = dag(outputs, given=set(given))
-    active = float_descendants(graph, wrt)
+    readers = uses(outputs, given=set(given))
+    active = float_descendants(readers, wrt)
     cotangents: dict[Node, list[Node]] = {}
     for output, cotangent in seeds:
         cotangents.setdefault(output, []).append(cotangent)
@@ -44,18 +52,14 @@ def pullback(
     pulled: dict[Node, Sequence[Node | None]] = {}
     for node in reversed([n for n in topological(outputs, set(given)) if n in active]):
         if node.op is LOOP:
-            ends = {
-                c.attrs["number"]: adjoints[c].value
-                for c in graph.successors(node)
-                if c in adjoints
-            }
+            ends = {c.attrs["number"]: adjoints[c].value for c, _ in readers[node] if c in adjoints}
             if ends:
                 with stamped(node.origin):
                     pulled[node] = pull_loop(node, ends, active, pullback)
             continue
         with stamped(node.origin):
             terms = [Term(cotangent, None, 0) for cotangent in cotangents.get(node, ())]
-            for child, slot in _children(graph, node):
+            for child, slot in _children(readers, node):
                 value = pulled[child][slot] if child in pulled else None
                 if value is not None:
                     with stamped(child.origin):  # what is declared has no statement of its own
@@ -75,22 +79,21 @@ def _pull(ct: Node, node: Node) -> Sequence[Node | None]:
     return pull_rule(ct, node, pullback) if node.op is RULED else node.op.vjp(ct, node)
 
 
-def float_descendants(graph: nx.MultiDiGraph[Node], wrt: Collection[Node]) -> set[Node]:
+def float_descendants(readers: Uses, wrt: Collection[Node]) -> set[Node]:
     """Return the float nodes that some node of `wrt` reaches through float nodes."""
     reached: set[Node] = set()
-    pending = [node for node in wrt if node in graph]
+    pending = [node for node in wrt if node in readers]
     while pending:
         node = pending.pop()
         if node not in reached and node.type.dtype == "float":
             reached.add(node)
-            pending.extend(graph.successors(node))
+            pending.extend(child for child, _ in readers[node])
     return reached
 
 
-def _children(graph: nx.MultiDiGraph[Node], node: Node) -> list[tuple[Node, int]]:
+def _children(readers: Uses, node: Node) -> list[tuple[Node, int]]:
     """List the uses of a node, the last one first, as their cotangents become known."""
-    edges = [(child, slot) for _, child, slot in graph.out_edges(node, keys=True)]
-    return sorted(edges, key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
+    return sorted(readers[node], key=lambda edge: (edge[0].index, -edge[1]), reverse=True)
 
 
 def fit_cotangent(cotangent: Node, node: Node) -> Node:
@@ -112,8 +115,8 @@ def gradient_node(y: Node, x: Node) -> Node:
     if y.rank:
         raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
     whole = family_of(x)
-    graph = dag([y])
-    y = use_stable_forms(y, whole, graph.nodes - float_descendants(graph, [whole]))
+    readers = uses([y])
+    y = use_stable_forms(y, whole, readers.keys() - float_descendants(readers, [whole]))
     adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")

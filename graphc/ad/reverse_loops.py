@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
-from graphc.ir.graph import Adjoint, Node, dag, with_args
+from graphc.ir.graph import Adjoint, Node, uses, with_args
 from graphc.ir.loop import (
     BOUND,
     LOOP,
@@ -130,7 +130,7 @@ def _residuals(loop: Loop, results: Sequence[Node], outer: Collection[Node]) -> 
     """
     changes = changing(loop.results, loop.bound, loop.index)
     again = {element.node for element in loop.elements}
-    computed = {n for n in dag(loop.results, given=set(outer)) if n in changes} - again
+    computed = {n for n in uses(loop.results, given=set(outer)) if n in changes} - again
     inner = {same_steps(n) for n in computed if n.op is LOOP}
     read: dict[Node, None] = {}
     seen: set[Node] = set()

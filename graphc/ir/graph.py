@@ -11,8 +11,6 @@ from itertools import count
 from types import MappingProxyType
 from typing import Any, Literal
 
-import networkx as nx
-
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
 from graphc.ir.results import ResultKey, Role
@@ -336,21 +334,25 @@ class Graph:
         return reachable(self.results.values())
 
 
-def dag(results: Iterable[Node], given: Container[Node] = ()) -> nx.MultiDiGraph[Node]:
-    """Build the graph that the results reach: edges from argument to node, keyed by operand slot.
+Uses = dict[Node, list[tuple[Node, int]]]
+"""By node the nodes that read it, each with the slot of the operand."""
+
+
+def uses(results: Iterable[Node], given: Container[Node] = ()) -> Uses:
+    """Map what the results reach to what reads it: an operand that occurs twice is two uses.
 
     The arguments of what is given are left out.
     """
-    graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
-    pending = list(results)
-    graph.add_nodes_from(pending)
+    pending = list(dict.fromkeys(results))
+    found: Uses = {node: [] for node in pending}
     while pending:
         node = pending.pop()
         for slot, arg in enumerate(() if node in given else node.args):
-            if arg not in graph:
+            if arg not in found:
+                found[arg] = []
                 pending.append(arg)
-            graph.add_edge(arg, node, key=slot)
-    return graph
+            found[arg].append((node, slot))
+    return found
 
 
 def reachable(results: Iterable[Node]) -> tuple[Node, ...]:
@@ -384,7 +386,7 @@ def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iter
 
 
 def topological(results: Iterable[Node], given: Container[Node] = ()) -> Iterator[Node]:
-    """Yield the nodes of `dag`, arguments before nodes; ties in the order of making."""
+    """Yield the nodes of `uses`, arguments before nodes; ties in the order of making."""
     users: dict[Node, list[Node]] = {}
     missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
     pending = list(results)

@@ -18,7 +18,7 @@ from graphc.ad.jacobian.seeding import (
 from graphc.ad.per_axis import mixing_error
 from graphc.ad.reverse import float_descendants
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, dag
+from graphc.ir.graph import Node, uses
 from graphc.limits import Exceeded
 from graphc.ops.linear.diagonals import on_diagonals
 from graphc.ops.shape.members import family_of
@@ -76,7 +76,7 @@ def build_blocks_per(
             axes.pop(of, None)
             continue
         place = by.shape.index(per)
-        if node not in float_descendants(dag([node]), [family_of(by)]):
+        if node not in float_descendants(uses([node]), [family_of(by)]):
             axes[of] = place  # zeros, which nothing mixes
         elif axes.get(of) != place:
             raise mixing_error(mixing(by, per, node), per)

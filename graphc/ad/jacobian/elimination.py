@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-
-import networkx as nx
+from functools import reduce
 
 from graphc.ad.jacobian.seeding import (
     Label,
@@ -16,7 +15,7 @@ from graphc.ad.jacobian.seeding import (
     reverse_passes,
 )
 from graphc.ad.reverse import float_descendants
-from graphc.ir.graph import Node, dag
+from graphc.ir.graph import Node, topological, uses
 from graphc.ir.loop import LOOP
 from graphc.ir.types import product
 from graphc.ops.linear.contraction import contracted
@@ -79,20 +78,41 @@ def _seeds(node: Node, aligned: Collection[int]) -> int:
 
 def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
     """Find the node of fewest seeds that every way from `by` to `output` leads through."""
-    graph, whole = dag([output]), family_of(by)
-    between = float_descendants(graph, [whole])
+    readers, whole = uses([output]), family_of(by)
+    between = float_descendants(readers, [whole])
     if output not in between or seeds <= 1:
         return None
-    dominators = nx.immediate_dominators(nx.DiGraph(graph.subgraph(between)), whole)
-    best, node = None, dominators[output]
+    above = dominators(output, whole, between)
+    best, node = None, above[output]
     while node is not whole:
         if node.op is not LOOP and not of_family(node):
             pairs = aligned_pairs({"": node}, {"": by})["", ""]
             needed = _seeds(node, pairs)
             if needed < seeds:
                 best, seeds = node, needed
-        node = dominators[node]
+        node = above[node]
     return best
+
+
+def dominators(output: Node, start: Node, between: Collection[Node]) -> dict[Node, Node]:
+    """Map each node between to the last one before it that every way from the start leads through.
+
+    In a DAG one pass finds them (Cooper, Harvey and Kennedy 2001, without their iteration).
+    """
+    above, depth = {start: start}, {start: 0}
+
+    def common(one: Node, other: Node) -> Node:
+        while one is not other:
+            if depth[one] < depth[other]:
+                one, other = other, one
+            one = above[one]
+        return one
+
+    for node in topological([output]):
+        if node in between and node is not start:
+            above[node] = reduce(common, (arg for arg in node.args if arg in between))
+            depth[node] = depth[above[node]] + 1
+    return above
 
 
 def _chain(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, int]) -> Pass:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from graphc.elaborate.lint.derivative_traps import find_traps
 from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context
-from graphc.ir.graph import Node, dag
+from graphc.ir.graph import Node, uses
 from graphc.source import Diagnostic, error
 from graphc.syntax import tree
 
@@ -44,7 +44,7 @@ def _unused_names(context: Context, file: tree.File) -> Iterable[Diagnostic]:
 def _without_gradient(context: Context) -> Iterable[Diagnostic]:
     """Warn of parameters that reach no float output."""
     outputs = [d.node for d in context.outputs.values() if d.type.dtype == "float"]
-    reached: set[Node] = set(dag(outputs))
+    reached: set[Node] = set(uses(outputs))
     for path, declared in context.params.items():
         if declared.node not in reached:
             yield error(

@@ -8,8 +8,6 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import Any
 
-import networkx as nx
-
 from graphc.ir.memo import memoised_by_identity
 from graphc.syntax import tree
 
@@ -153,17 +151,16 @@ def order_by_use(statements: Sequence[tree.Statement]) -> list[int]:
             if not missing[user]:
                 heappush(ready, user)
     if len(order) < len(statements):
-        raise Cycle(_cycle(nx.DiGraph((one, i) for one, after in enumerate(users) for i in after)))
+        raise Cycle(_cycle(users))
     return order
 
 
-def _cycle(graph: nx.DiGraph[int]) -> list[int]:
+def _cycle(users: Iterable[Iterable[int]]) -> list[int]:
     """Return the cycle that begins first."""
-    component = min(
-        (c for c in nx.strongly_connected_components(graph) if _has_cycle(graph, c)), key=min
-    )
+    import networkx as nx
+
+    graph = nx.DiGraph((one, i) for one, after in enumerate(users) for i in after)
+    components = nx.strongly_connected_components(graph)
+    rings = (c for c in components if len(c) > 1 or any(graph.has_edge(i, i) for i in c))
+    component = min(rings, key=min)
     return [edge[0] for edge in nx.find_cycle(graph.subgraph(component), min(component))]
-
-
-def _has_cycle(graph: nx.DiGraph[int], component: set[int]) -> bool:
-    return len(component) > 1 or any(graph.has_edge(i, i) for i in component)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from graphc.ir.graph import Graph, Node, arguments_first, dag, stamped, with_args
+from graphc.ir.graph import Graph, Node, arguments_first, stamped, uses, with_args
 from graphc.ir.loop import (
     LOOP,
     RESULT,
@@ -217,7 +217,7 @@ def _needed(loop: Loop, read: set[int]) -> list[int]:
     count = len(loop.carried)
     alive = set(read)
     while True:
-        reached = set(dag([loop.results[i] for i in sorted(alive)] + _ending(loop)))
+        reached = set(uses([loop.results[i] for i in sorted(alive)] + _ending(loop)))
         more = {i for i in range(count) if loop.carried[i] in reached} - alive
         if not more:
             return sorted(alive)
@@ -227,7 +227,7 @@ def _needed(loop: Loop, read: set[int]) -> list[int]:
 def _smaller(loop: Loop, alive: Sequence[int]) -> Loop:
     count = len(loop.carried)
     carried = [i for i in alive if i < count]
-    reached = set(dag([loop.results[i] for i in alive] + _ending(loop)))
+    reached = set(uses([loop.results[i] for i in alive] + _ending(loop)))
     return replace(
         loop,
         carried=tuple(loop.carried[i] for i in carried),

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import networkx as nx
-
+from graphc.ir.components import components
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of, mentions
@@ -108,17 +107,15 @@ def _components(
 ) -> Iterable[list[Node]]:
     """Yield the strongly connected components in topological order; ties as made."""
     carried = [c for c in follow if c not in left_out]
-    number = {node: place for place, node in enumerate([*carried, *inside])}
-    graph: nx.DiGraph[Node] = nx.DiGraph()
-    graph.add_nodes_from(number)
-    graph.add_edges_from((arg, node) for node in inside for arg in node.args if arg in number)
-    graph.add_edges_from((follow[c], c) for c in carried if follow[c] in number)
-    whole = nx.condensation(graph)
-    members = {
-        one: sorted(nodes, key=number.__getitem__) for one, nodes in whole.nodes(data="members")
-    }
-    for one in nx.lexicographical_topological_sort(whole, lambda one: number[members[one][0]]):
-        yield members[one]
+    edges: dict[Node, list[Node]] = {node: [] for node in (*carried, *inside)}
+    for node in inside:
+        for arg in node.args:
+            if arg in edges:
+                edges[arg].append(node)
+    for c in carried:
+        if follow[c] in edges:
+            edges[follow[c]].append(c)
+    return components(edges)
 
 
 def _sums(loop: Loop, inside: Sequence[Node]) -> dict[Node, Node]:
