@@ -872,8 +872,22 @@ def test_flatten_and_unflatten() -> None:
     np.testing.assert_array_equal(graph.flatten(dict(reversed(params.items()))), vector)
     with pytest.raises(ValueError, match=r"^the vector has shape \(131,\), expected \(130,\)$"):
         graph.unflatten(np.zeros(131))
+    for wrong in ("130", np.ones(130, complex), None):
+        with pytest.raises(TypeError, match=r"^the vector has dtype .*, expected float64$"):
+            graph.unflatten(wrong)
     narrow = module(RESIDUAL, dtype="float32")
     assert narrow.flatten(params).dtype == "float32"
+
+
+@pytest.mark.parametrize("given", [None, 1.0, ["y"], (("y", 1.0),), {"x"}])
+def test_cotangents_and_tangents_are_dicts(given: object) -> None:
+    made = module(
+        "input x: [2]\noutput y = x**2\noutput s = sum(x**3)\n"
+        "derive vjp y wrt x\nderive jvp y wrt x\nderive hvp s wrt x"
+    )
+    for name, word in (("vjp_y", "cotangents"), ("jvp_y", "tangents"), ("hvp_s", "tangents")):
+        with pytest.raises(TypeError, match=rf"^{word}: expected a dict of arrays by path$"):
+            getattr(made, name)([1.0, 2.0], **{word: given})
 
 
 def test_symbolic_shapes_of_parameters() -> None:

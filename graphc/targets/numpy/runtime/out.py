@@ -22,8 +22,6 @@ def _destinations(
 
     Each is right, and shares no memory with another or with what is read, or else is refused.
     """
-    if not isinstance(out, Mapping):
-        raise TypeError("out: expected a dict of arrays by path")
     _expected(out, tuple(shapes), "out")
     for path, place in out.items():
         if not isinstance(place, np.ndarray):

@@ -91,6 +91,8 @@ def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
 
 def _expected(given: Mapping[str, ArrayLike], names: tuple[str, ...], what: str) -> None:
     """Every name that is given is one of these."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what}: expected a dict of arrays by path")
     known = set(names)
     unknown = sorted(str(name) for name in given if name not in known)
     if unknown:
@@ -124,13 +126,15 @@ def _stream(seed: int, path: str) -> np.random.Generator:
 
 def _split(vector: ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     """Consecutive parts of a vector in these shapes."""
-    flat = np.asarray(vector, FLOAT)
+    flat = np.asarray(vector)
+    if flat.dtype.kind not in "fiub":
+        raise TypeError(f"the vector has dtype {flat.dtype}, expected {np.dtype(FLOAT)}")
     sizes = [int(np.prod(shape)) for shape in shapes.values()]
     if flat.shape != (sum(sizes),):
         raise ValueError(f"the vector has shape {flat.shape}, expected ({sum(sizes)},)")
     parts = np.split(flat, np.cumsum(sizes)[:-1])
     return {
-        path: part.reshape(shape).copy()[()]
+        path: part.reshape(shape).astype(FLOAT)[()]
         for (path, shape), part in zip(shapes.items(), parts, strict=True)
     }
 
