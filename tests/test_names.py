@@ -471,8 +471,8 @@ def made(text: str, level: str) -> ModuleType:
 def test_comments_find_no_derivative_in_a_name_of_the_users(declared: str) -> None:
     """What begins with `d_` is the user's, and there is nothing that it is the derivative by."""
     text = (
-        f"input x: [3]\n{declared}\nparam w: [3, 3]\n"
-        "output y = sum(§ * (sin(x) @ w))\nderive grad y wrt w\n"
+        f"input x: [3]\n{declared}\nparam v: [3]\nparam w: [3, 3]\n"
+        "output y = sum(§ * (sin(x * v) @ w))\nderive grad y wrt w, v\n"
     )
     written = [compile_text(text.replace("§", name)).text for name in ("d_foo", "e_foo")]
     function = [one.partition("def grad_y")[2].partition("\ndef ")[0] for one in written]
