@@ -25,6 +25,7 @@ from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey, Role, gradient_by, value_of
 from graphc.ir.verify import verified, verifying
+from graphc.kinds import BACKWARD, FORWARD
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import filled
 
@@ -118,8 +119,8 @@ def cut(graph: Graph, fast: bool = False) -> Split:
     """
     outputs = {key: node for key, node in graph.results.items() if key.kind == "value"}
     rest = {key: node for key, node in graph.results.items() if key not in outputs}
-    forward = Graph("forward", outputs, graph.names, role=Role.FORWARD)
-    backward = replace(graph, name="backward", results=rest, role=Role.BACKWARD)
+    forward = Graph(FORWARD.name, outputs, graph.names, role=Role.FORWARD)
+    backward = replace(graph, name=BACKWARD.name, results=rest, role=Role.BACKWARD)
     made = set(_depending_on_sources(forward) if fast else uses(forward.results.values()))
     return Split(forward, backward, _residuals(backward, made))
 

@@ -118,8 +118,8 @@ def watched_programs(model: Model) -> tuple[Program, ...]:
     sources = _sources(model, begin)
     whole = _both(model)
     first = {key: node for key, node in whole.results.items() if key.kind == "value"}
-    graphs = [replace(whole, name="forward", results=first, adjoints=())]
-    graphs += [replace(whole, name="backward")] if len(first) < len(whole.results) else []
+    graphs = [replace(whole, name=FORWARD.name, results=first, adjoints=())]
+    graphs += [replace(whole, name=BACKWARD.name)] if len(first) < len(whole.results) else []
     for one in model.derivations:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
@@ -182,10 +182,11 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
             return {graph.name: live(one.program, width).peak.evaluate(sizes)}
         split = cut(graph)
         forward, backward = _planned_halves(model, split, begin, options)
-        found = {"forward": live(forward.program, width, split.cached)}
-        found |= {"backward": live(backward.program, width)} if split.backward.results else {}
-        held = {"backward": sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)}
-        return {name: one.peak.evaluate(sizes) + held.get(name, 0) for name, one in found.items()}
+        found = {forward.name: live(forward.program, width, split.cached).peak.evaluate(sizes)}
+        if split.backward.results:
+            held = sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)
+            found[backward.name] = live(backward.program, width).peak.evaluate(sizes) + held
+        return found
 
     bound = Bound(
         Sizes(sizes, width, options.at.planned),

@@ -11,6 +11,7 @@ from graphc.compile.functions import made_of, passes_of, wrt_of
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph, Node
+from graphc.kinds import BACKWARD, FORWARD
 from graphc.optimise.passes import PASSES, Pass
 
 
@@ -32,7 +33,7 @@ class After:
 
 def halves_of(model: Model) -> tuple[str, ...]:
     """Name the functions that every module of a model has."""
-    return ("forward", "backward") if wrt_of(model) else ("forward",)
+    return (FORWARD.name, BACKWARD.name) if wrt_of(model) else (FORWARD.name,)
 
 
 def passes_in(compilation: Compilation) -> tuple[str, ...]:

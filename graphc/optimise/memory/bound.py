@@ -189,12 +189,12 @@ class Bound:
         copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
         live = liveness(split.forward, sizes, kept=split.cached)
         copies = sum(sizes.of_type(node.type) for node in copied)
-        parts = {"forward": _Part(split.forward, live, 0, nothing, copies)}
+        parts = {split.forward.name: _Part(split.forward, live, 0, nothing, copies)}
         if split.backward.results:
             given = frozenset(split.cached)
             live = liveness(split.backward, sizes, given=given)
             held = sum(sizes.of_type(node.type) for node in given)
-            parts["backward"] = _Part(split.backward, live, held, given)
+            parts[split.backward.name] = _Part(split.backward, live, held, given)
         return parts
 
 

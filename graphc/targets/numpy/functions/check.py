@@ -94,7 +94,7 @@ def _comparison(compiled: Compiled) -> str:
         "",
         "_errors: dict[str, dict[str, tuple[float, float, float]]] = {}",
         "_found: Any = backward(_cache, **_weights)",
-        *slopes("backward", "_weighed", "_found", "np.sum(_found[_path] * _way)"),
+        *slopes(compiled.backward.name, "_weighed", "_found", "np.sum(_found[_path] * _way)"),
     ]
     for one in compiled.derived:
         lines += comparison(compiled, one)
