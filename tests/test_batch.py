@@ -48,7 +48,7 @@ from graphc.plan.tiles.lower import part_of
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.targets.numpy.printing.body import body
-from graphc.targets.numpy.printing.expression import expression
+from graphc.targets.numpy.printing.expression import expression, length
 from graphc.targets.numpy.runtime import parts, special
 
 Values = Mapping[Node, Any]
@@ -98,7 +98,7 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     for rewrite in PASSES:
         graph = rewrite(graph)
     names = [f"given_{i}" for i in range(len(given))]
-    program = plan(graph, dict(zip(given, names, strict=True)), (), {"np", "FLOAT"})
+    program = plan(graph, dict(zip(given, names, strict=True)), length, (), {"np", "FLOAT"})
     lines = body(program)
     values = ", ".join(expression(node, program.variables) for node in graph.results.values())
     lines.append(f"return [{values}]")

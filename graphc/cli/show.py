@@ -174,10 +174,9 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
 
 def _expression(node: Node, variables: Mapping[Node, str]) -> str:
     """Write the right side of a statement; what NumPy has no expression for, by its name."""
-    from graphc.plan.naming import template
-    from graphc.targets.numpy.printing.expression import expression, statements
+    from graphc.targets.numpy.printing.expression import expression, length, statements
 
-    if "{out}" in template(node):
+    if length(node) is None:
         return f"{node.op.name}({', '.join(expression(arg, variables) for arg in node.args)})"
     (line,) = statements("_", node, variables)
     return line.removeprefix("_ = ").replace("np.", "")

@@ -31,6 +31,7 @@ from graphc.plan.signature import Entry, entry
 from graphc.plan.size_limits import beyond_any_machine, refused
 from graphc.plan.watched import watched
 from graphc.source import Diagnostic, GraphError
+from graphc.targets.target import Target
 
 
 def halves(model: Model, options: Options) -> Split:
@@ -112,7 +113,7 @@ def _sources(model: Model, begin: Entry) -> dict[Node, str]:
     return {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
 
 
-def watched_programs(model: Model) -> tuple[Program, ...]:
+def watched_programs(model: Model, target: Target) -> tuple[Program, ...]:
     """The programs of all functions at the readable level, with a look at each value."""
     begin = begin_of(model)
     sources = _sources(model, begin)
@@ -123,10 +124,10 @@ def watched_programs(model: Model) -> tuple[Program, ...]:
     for one in model.derivations:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
-    return watched(graphs, sources, begin.taken)
+    return watched(graphs, sources, begin.taken, target.measure)
 
 
-def moved_program(model: Model) -> Program | None:
+def moved_program(model: Model, target: Target) -> Program | None:
     """The program of the outputs with something added to each node on the way that is named after
     `wrt`, if one is: how `check` finds the numerical derivatives by these."""
     chosen = {path for d in model.derivations for path, node in d.wrt if d.kind.order}
@@ -139,7 +140,8 @@ def moved_program(model: Model) -> Program | None:
     begin = begin_of(model)
     sources = _sources(model, begin)
     given = _given(graph, {*begin.taken, *sources.values()})
-    return plan(graph, given | sources, taken=begin.taken | indices(graph.results.values()))
+    taken = begin.taken | indices(graph.results.values())
+    return plan(graph, given | sources, target.measure, taken=taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +276,8 @@ def _derived(
 ) -> Derived:
     taken = {*begin.taken, *indices(graph.results.values())}
     planned = options.at.planned
-    program = plan(graph, given, kept, taken, planned, single=bool(options.memory))
+    single = bool(options.memory)
+    program = plan(graph, given, options.to.measure, kept, taken, planned, single=single)
     if planned:
         program = replace(program, part=(mode,) if mode else ())
         for stage in options.to.stages:

@@ -99,13 +99,14 @@ class Compilation:
     @cached_property
     def text(self) -> str:
         """The module, verified."""
+        target = self.options.to
         with self.open():
             compiled = replace(
                 self.programs,
-                moved=moved_program(self.stated),
-                watched=watched_programs(self.stated) if self.options.trace else (),
+                moved=moved_program(self.stated, target),
+                watched=watched_programs(self.stated, target) if self.options.trace else (),
             )
-            return self.options.to.write(compiled)
+            return target.write(compiled)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:

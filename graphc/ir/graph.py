@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
+from graphc.ir.kernel import Kernel
 from graphc.ir.results import ResultKey, Role
 from graphc.ir.sizes import check_shape
 from graphc.ir.types import Type, assuming, promote
@@ -32,9 +33,8 @@ class Op:
     """One operation, stated once: everything that the compiler needs to know about it.
 
     infer      (argument types …, **attrs) -> Type; raises Mismatch
-    numpy      a template: `{0}` is the first argument, `{axis}` an attribute, `{shape}` the
-               shape of the result, `{float}` the module's dtype; or a function of the node that
-               returns one. A template with `{out}` is a sequence of statements.
+    kernel     what it computes, as structure, from which each target writes its code; None where
+               planning takes care of it, or it is lowered
     vjp        (cotangent, node) -> for each argument the cotangent that flows to it, or None
     jvp        (tangents of the arguments or None, node) -> terms whose sum is the node's tangent;
                None where forward mode transposes `vjp`
@@ -54,7 +54,7 @@ class Op:
 
     name: str
     infer: Callable[..., Type]
-    numpy: str | Callable[[Node], str]
+    kernel: Kernel | None
     vjp: Callable[[Node, Node], Sequence[Node | None]]
     structure: Structure
     flops: Callable[[Node], Dim]
@@ -263,7 +263,7 @@ def _source(name: str) -> Op:
     def infer(*, type: Type, **_: Any) -> Type:
         return type
 
-    return Op(name, infer, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+    return Op(name, infer, None, lambda ct, node: (), "source", lambda node: Dim.of(0))
 
 
 INPUT = _source("input")

@@ -17,6 +17,7 @@ from graphc.ir.graph import (
     reachable,
     topological,
 )
+from graphc.ir.kernel import SAME
 from graphc.ir.memo import memoised
 from graphc.ir.types import Mismatch, Type, same, same_shape
 
@@ -25,7 +26,7 @@ def _source(*, type: Type, **_: Any) -> Type:
     return type
 
 
-BOUND = Op("bound", _source, "", lambda ct, node: (), "source", lambda node: Dim.of(0))
+BOUND = Op("bound", _source, None, lambda ct, node: (), "source", lambda node: Dim.of(0))
 """A carried value or an element, inside the body of its loop."""
 
 
@@ -104,8 +105,8 @@ def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
     raise AssertionError("calculus takes loops and stated derivatives apart itself")
 
 
-LOOP = Op("loop", lambda *types, loop: Type("float"), "", _no_rule, "general", _loop_flops)
-RESULT = Op("result", _source, "", _no_rule, "general", lambda node: Dim.of(0))
+LOOP = Op("loop", lambda *types, loop: Type("float"), None, _no_rule, "general", _loop_flops)
+RESULT = Op("result", _source, None, _no_rule, "general", lambda node: Dim.of(0))
 """One of the values that a loop ends with: the carried ones, then the collected ones."""
 
 _numbers: Iterator[int] = count()
@@ -322,7 +323,7 @@ class Rule:
 RULED = Op(
     "ruled",
     lambda *types, rule: types[0],
-    "{0}",
+    SAME,
     _no_rule,
     "general",
     lambda node: Dim.of(0),

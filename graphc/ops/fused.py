@@ -6,10 +6,10 @@ They are made after calculus, so none of them has a derivative.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Attr, Call, Elementwise, Put, Reduce, Take, X
 from graphc.ir.types import Mismatch, Shape, Type
 from graphc.ops.define.axis_maps import batch_axes
 from graphc.ops.define.families import constant, elementwise, normal_axes
@@ -25,7 +25,7 @@ floats, the largest finite float, and an exponent at which `exp` does not overfl
 limit: Op = constant(
     "limit",
     infer=lambda *, name: Type("float"),
-    numpy=lambda node: str(node.attrs["name"]),
+    kernel=Call("limit", Attr("name")),
     signature="",
     public=False,
     doc="A number that depends on the dtype of the module.",
@@ -35,7 +35,7 @@ EXPONENT = {"name": "EXPONENT"}
 
 at_least_one: Op = elementwise(
     "at_least_one",
-    numpy="max({0}, 1)",
+    kernel=Elementwise("maximum", X, 1),
     partials=None,
     flops=0,
     public=False,
@@ -43,11 +43,11 @@ at_least_one: Op = elementwise(
     doc="A count of elements, or 1 where there are none.",
 )
 square: Op = elementwise(
-    "square", numpy="np.square({0})", partials=None, public=False, doc="x times x."
+    "square", kernel=Elementwise("square"), partials=None, public=False, doc="x times x."
 )
 kept: Op = elementwise(
     "kept",
-    numpy="np.multiply({0}.view(BITS), {1}).view({float})",
+    kernel=Elementwise("kept"),
     partials=None,
     signature="x, mask",
     public=False,
@@ -69,7 +69,7 @@ vecdot: Op = replace(
     constant(
         "vecdot",
         infer=_row_dots,
-        numpy="np.vecdot({0}, {1})",
+        kernel=Call("vecdot"),
         signature="a, b",
         public=False,
         axes=batch_axes(1, 1, result=0),
@@ -81,7 +81,7 @@ vdot: Op = replace(
     constant(
         "vdot",
         infer=lambda a, b: Type("float"),
-        numpy="np.vdot({0}, {1})",
+        kernel=Call("vdot"),
         signature="a, b",
         public=False,
         doc="The sum of the products of all elements.",
@@ -96,17 +96,10 @@ def _peaks(x: Type, *, axis: tuple[int, ...] | None, keepdims: bool) -> Type:
     return x.with_shape(kept)
 
 
-def _peak_written(node: Node) -> str:
-    axis: Any = node.attrs["axis"]
-    shown = "None" if axis is None else axis[0] if len(axis) == 1 else axis
-    keep = ", keepdims=True" if node.attrs["keepdims"] else ""
-    return f"np.maximum.reduce({{0}}, axis={shown}{keep}, initial=-LARGEST)"
-
-
 peak: Op = constant(
     "peak",
     infer=_peaks,
-    numpy=_peak_written,
+    kernel=Reduce("max", initial="lowest"),
     signature="",
     public=False,
     doc="Largest element along axes, or the lowest finite number where that is larger.",
@@ -115,7 +108,7 @@ peak: Op = constant(
 entries: Op = constant(
     "entries",
     infer=lambda x, rows, columns: Type("float", rows.shape),
-    numpy="{0}[{1}, {2}]",
+    kernel=Take("entries"),
     signature="x, rows, columns",
     public=False,
     doc="Elements of a matrix by the indices of their rows and columns.",
@@ -129,7 +122,7 @@ def _whole(values: Type, rows: Type, columns: Type, *, shape: Shape) -> Type:
 entries_placed: Op = constant(
     "entries_placed",
     infer=_whole,
-    numpy="{out} = np.zeros({shape}, {float})\n{out}[{1}, {2}] = {0}",
+    kernel=Put("entries"),
     signature="",
     public=False,
     doc="Zeros, but for the elements of a matrix at these rows and columns.",
@@ -137,7 +130,7 @@ entries_placed: Op = constant(
 entries_added: Op = constant(
     "entries_added",
     infer=lambda x, rows, columns, values: x,
-    numpy="{out} = {0}.copy()\n{out}[{1}, {2}] += {3}",
+    kernel=Put("entries", add=True, onto=True),
     signature="x, rows, columns, values",
     public=False,
     doc="A matrix with something added at these rows and columns, no two of them the same.",

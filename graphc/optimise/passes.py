@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from graphc.ir.graph import Graph, Node, intern, with_args
+from graphc.ir.kernel import SAME
 from graphc.ir.loop import everywhere
 from graphc.ir.mapping import map_graph
 from graphc.ir.memo import memoised
@@ -73,6 +74,6 @@ def _lowered(node: Node, args: tuple[Node, ...]) -> Node:
 
 
 def _unwrapped(node: Node, args: tuple[Node, ...]) -> Node:
-    if node.op.numpy == "{0}":
+    if node.op.kernel == SAME:
         return args[0]
     return intern(node.op, args, node.attrs, node.type)

@@ -7,23 +7,17 @@ from itertools import count
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
+from graphc.ir.kernel import Attr, Call, Rest, X
 from graphc.ir.loop import BOUND, LOOP, RESULT, body, loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import full_array
 
-
-def _template(node: Node) -> str:
-    """`y = _watched(np.log(x), 7, (x,), (k,))`: the value, its number, its operands, the steps."""
-    operands = "".join(f"{{{slot}}}, " for slot in range(1, len(node.args)))
-    return f"{{out}} = _watched({{0}}, {{number}}, ({operands.rstrip()}), {{steps}})"
-
-
 WATCHED = Op(
     "watched",
     lambda value, *operands, **attrs: value,
-    _template,
+    Call("watched", X, Attr("number"), Rest(1), Attr("steps")),
     lambda ct, node: (),
     "general",
     lambda node: Dim.of(0),

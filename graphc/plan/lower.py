@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
@@ -29,8 +30,18 @@ from graphc.ops.shape.shaping import index
 from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, handed_out
-from graphc.plan.naming import element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.plan.naming import Measure, element_name, labels_of, loop_labels, name_variables, viewed
 from graphc.plan.order import in_order
+
+Way = Literal[
+    "",  # not into an array: what an expression comes to
+    "whole",  # every element
+    "strided",  # the same, where the array does not lie row by row
+    "onto",  # what is put onto the first argument, which the array is
+    "head",  # the first row: the others are there
+    "rows",  # a stack of products, one after the other
+]
+"""How a statement computes into an array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +50,15 @@ class Step:
 
     `adjoints` are those that it computes: the first gives the target its name, the others have
     the same value. `frees` are the variables that no later statement reads. In a fast module
-    `kernel` is the template that computes the node into the array `out`, or into a new one; that
-    may be `given`, a variable that holds an array of the caller, or None.
+    `way` says how the node is computed into the array `out`, or into a new one; that may be
+    `given`, a variable that holds an array of the caller, or None.
     """
 
     target: str
     node: Node
     adjoints: tuple[Adjoint, ...] = ()
     frees: tuple[str, ...] = ()
-    kernel: str = ""
+    way: Way = ""
     out: str = ""
     given: str = ""
 
@@ -167,6 +178,7 @@ class Program:
 def plan(
     graph: Graph,
     given: Mapping[Node, str],
+    measure: Measure,
     kept: Collection[Node] = (),
     taken: Collection[str] = (),
     fast: bool = False,
@@ -175,7 +187,8 @@ def plan(
     """Order a graph's nodes, name them, and say when each value is dropped.
 
     `given` are nodes that the function has as variables already; `kept` are nodes that need one,
-    since they are cached; `taken` are further names that it must not use. `single` makes each
+    since they are cached; `taken` are further names that it must not use. What stays short by
+    `measure` is written inside the statement that uses it. `single` makes each
     array by a statement of its own, but for terms that are written as terms of a longer sum.
     """
     order = _order([*graph.results.values(), *kept], given)
@@ -184,7 +197,7 @@ def plan(
         apart = frozenset()  # a function of numbers only takes no scratch
     shared = handed_out(order, apart)
     scope = Identifiers({*given.values(), *taken})
-    program = _planned(graph, given, kept, scope, fast, single or fast, shared)
+    program = _planned(graph, given, kept, scope, measure, fast, single or fast, shared)
     steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
     return replace(
         program,
@@ -199,6 +212,7 @@ def _planned(
     given: Mapping[Node, str],
     kept: Collection[Node],
     scope: Identifiers,
+    measure: Measure,
     fast: bool,
     single: bool,
     shared: Collection[Node] = (),
@@ -213,13 +227,15 @@ def _planned(
         for term in node.args[1:]
         if term.op.name in SUMS
     }
-    variables = name_variables(graph, order, given, needed, adjoints, scope, single, inside, shared)
+    variables = name_variables(
+        graph, order, given, needed, adjoints, scope, measure, single, inside, shared
+    )
     steps: list[Step | LoopStep] = []
     alive = Counter(arg for node in order for arg in node.args)
     alive.update([*graph.results.values(), *kept, *given])
     for node in order:
         if node.op is LOOP:
-            steps.append(_loop_step(graph, node, variables, scope, alive, fast, single))
+            steps.append(_loop_step(graph, node, variables, scope, measure, alive, fast, single))
         elif node in variables and node.op not in (*SOURCES, RESULT):
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
@@ -250,6 +266,7 @@ def _loop_step(
     node: Node,
     variables: dict[Node, str],
     scope: Identifiers,
+    measure: Measure,
     alive: Counter[Node],
     fast: bool,
     single: bool,
@@ -292,7 +309,7 @@ def _loop_step(
     adjoints = map_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
     step = Graph("", results, names, adjoints, labels, Role.STEP)
-    body = _planned(step, inside, (), scope, fast, single)
+    body = _planned(step, inside, (), scope, measure, fast, single)
     count = len(loop.carried)
     return LoopStep(
         node,

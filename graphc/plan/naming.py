@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.graph import INPUT, PARAMETER, Adjoint, Graph, Node
+from graphc.ir.kernel import reads
 from graphc.ir.loop import (
     BOUND,
     LOOP,
@@ -45,9 +46,9 @@ def word(node: Node) -> str:
     return WORDS.get(name, name)
 
 
-def template(node: Node) -> str:
-    """The NumPy source of a node, with places for its arguments."""
-    return node.op.numpy if isinstance(node.op.numpy, str) else node.op.numpy(node)
+Measure = Callable[[Node], int | None]
+"""How many characters a target takes for a node as an expression, without its arguments; None where
+it takes statements."""
 
 
 def indices(roots: Iterable[Node]) -> set[str]:
@@ -68,6 +69,7 @@ def name_variables(
     kept: Collection[Node],
     adjoints: Mapping[Node, Sequence[Adjoint]],
     scope: Identifiers,
+    measure: Measure,
     single: bool = False,
     terms: Collection[Node] = (),
     shared: Collection[Node] = (),
@@ -87,8 +89,7 @@ def name_variables(
         if named and node not in variables and not node.static:
             variables[node] = scope.fresh("d_" + flat(graph.names[named[0].of]))
     owners = _owners(order, variables)
-    templates = {node: template(node) for node in order}
-    uses = _uses(graph, order, templates, variables)
+    uses = _uses(graph, order, variables)
     length = {node: len(name) for node, name in variables.items()}
     inner: dict[Node, dict[Node, str]] = {}  # of each loop, the owners in its body
     for node in order:
@@ -98,8 +99,9 @@ def name_variables(
             variables[node] = scope.fresh(_end(graph, node, inner))
             length[node] = len(variables[node])
             continue
-        inside = len(templates[node]) + sum(length[arg] for arg in node.args)
-        short = inside <= LONGEST and "{out}" not in templates[node]
+        own = measure(node)
+        inside = (own or 0) + sum(length[arg] for arg in node.args)
+        short = own is not None and inside <= LONGEST
         once = uses[node] == 1 and short and node not in kept
         number = node.static and inside <= LONGEST_NUMBER
         grows = node.op is accumulate and node.args[0].op is BOUND
@@ -118,7 +120,6 @@ def name_variables(
 def _uses(
     graph: Graph,
     order: Sequence[Node],
-    templates: Mapping[Node, str],
     variables: Mapping[Node, str],
 ) -> Counter[Node]:
     """How often each node is read; what is written inside each of its uses reads as often."""
@@ -126,8 +127,8 @@ def _uses(
     uses.update(arg for node in order if node.op is LOOP for arg in loop_arguments(node)[0])
     for node in reversed(order):
         inside = node.op.name in ALWAYS_INSIDE and node not in variables
-        for arg in _mentions(node, templates[node]):
-            uses[arg] += max(uses[node], 1) if inside else 1
+        for slot, times in reads(node.op.kernel, len(node.args)).items():
+            uses[node.args[slot]] += (max(uses[node], 1) if inside else 1) * times
     return uses
 
 
@@ -165,11 +166,6 @@ def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
         owner = inner[node.args[0]].get(item, "step")
         name = f"{owner}_{word(item)}"
     return f"{flat(name)}_by_{loop.index}"
-
-
-def _mentions(node: Node, text: str) -> list[Node]:
-    """The arguments of a node, each as often as its source mentions it."""
-    return [node.args[int(slot)] for slot in re.findall(r"\{(\d+)\}", text)]
 
 
 def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, str]:

@@ -9,11 +9,11 @@ from graphc.ir.loop import everywhere
 from graphc.names import Identifiers, flat
 from graphc.optimise.watch import WATCHED, watch
 from graphc.plan.lower import Program, plan
-from graphc.plan.naming import indices
+from graphc.plan.naming import Measure, indices
 
 
 def watched(
-    graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str]
+    graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str], measure: Measure
 ) -> tuple[Program, ...]:
     """The programs of graphs on these inputs and parameters; each value of all has a number."""
     programs: list[Program] = []
@@ -26,5 +26,5 @@ def watched(
         scope = Identifiers({*reserved, *sources.values()})
         seeds = [node for node in nodes if node.op in (COTANGENT, TANGENT)]
         given = {node: scope.fresh(f"seed_{flat(node.attrs['name'])}") for node in seeds}
-        programs.append(plan(looked, given | dict(sources), taken=reserved))
+        programs.append(plan(looked, given | dict(sources), measure, taken=reserved))
     return tuple(programs)

@@ -9,6 +9,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.optimise.passes import Pass
 from graphc.plan.lower import Program
 from graphc.plan.module import Compiled, Derived
+from graphc.plan.naming import Measure
 from graphc.plan.signature import Entry
 
 Stage = Callable[[Program, Collection[Node], Collection[str]], Program]
@@ -27,14 +28,15 @@ def as_it_is(one: Derived, graph: Graph, begin: Entry) -> Derived:
 class Target:
     """A language that modules are written in.
 
-    `lowering` are the passes that this target alone likes, after those of the level; `stages` plan
-    tiles and buffers; `small` gives functions of few numbers another form. All three are for levels
-    that plan. `write` makes the text of a module, and raises where that is not what may be
-    written.
+    `measure` says how long expressions are, which decides what gets a variable. `lowering` are the
+    passes that this target alone likes, after those of the level; `stages` plan tiles and buffers;
+    `small` gives functions of few numbers another form. These three are for levels that plan.
+    `write` makes the text of a module, and raises where that is not what may be written.
     """
 
     name: str
     suffix: str
+    measure: Measure
     lowering: tuple[Pass, ...]
     stages: tuple[Stage, ...]
     small: Small

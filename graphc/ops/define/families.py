@@ -17,6 +17,7 @@ from graphc.ir.graph import (
     PartRule,
     as_node,
 )
+from graphc.ir.kernel import Elementwise, Kernel
 from graphc.ir.types import Dtype, Mismatch, Type, broadcast, is_one, promote
 from graphc.ops.define.axis_maps import by_name, from_the_right
 from graphc.ops.define.batching import over_elements, over_rows
@@ -34,7 +35,7 @@ Build = TypeVar("Build", bound=Callable[..., Any])
 def elementwise(
     name: str,
     *,
-    numpy: str | Callable[[Node], str],
+    kernel: Kernel | None = None,
     partials: Callable[..., tuple[Partial, ...]] | None,
     doc: str,
     signature: str = "x",
@@ -73,7 +74,7 @@ def elementwise(
     op = Op(
         name,
         infer,
-        numpy,
+        kernel,
         vjp,
         "elementwise",
         flops=lambda node: flops * node.type.size,
@@ -91,7 +92,7 @@ def linear(
     name: str,
     *,
     infer: Callable[..., Type],
-    numpy: str | Callable[[Node], str],
+    kernel: Kernel | None = None,
     transpose: Callable[..., Node | tuple[Node | None, ...]],
     doc: str,
     signature: str = "x",
@@ -122,7 +123,7 @@ def linear(
     op = Op(
         name,
         infer,
-        numpy,
+        kernel,
         vjp,
         "linear",
         flops,
@@ -141,7 +142,7 @@ def bilinear(
     name: str,
     *,
     infer: Callable[..., Type],
-    numpy: str | Callable[[Node], str],
+    kernel: Kernel | None = None,
     left: Callable[..., Node],
     right: Callable[..., Node],
     flops: Callable[[Node], Dim],
@@ -169,7 +170,7 @@ def bilinear(
         return [op(a, b, **node.attrs) for a, b in pairs if a is not None and b is not None]
 
     op = Op(
-        name, infer, numpy, vjp, "bilinear", flops,
+        name, infer, kernel, vjp, "bilinear", flops,
         prepare=to_common, jvp=jvp, batch=batch, axes=axes,
     )  # fmt: skip
     return _declared(op, signature, doc, public)
@@ -179,7 +180,7 @@ def general(
     name: str,
     *,
     infer: Callable[..., Type],
-    numpy: str | Callable[[Node], str],
+    kernel: Kernel | None = None,
     vjp: Callable[..., Sequence[Node | None]],
     doc: str,
     signature: str = "x",
@@ -196,7 +197,7 @@ def general(
         return vjp(ct, y, *y.args, **y.attrs)
 
     prepare = prepare or first_to_float
-    op = Op(name, infer, numpy, rule, "general", flops, None, prepare, lower, None, batch, axes)
+    op = Op(name, infer, kernel, rule, "general", flops, None, prepare, lower, None, batch, axes)
     return _declared(op, signature, doc, public)
 
 
@@ -204,7 +205,7 @@ def constant(
     name: str,
     *,
     infer: Callable[..., Type],
-    numpy: str | Callable[[Node], str],
+    kernel: Kernel | None = None,
     doc: str,
     signature: str,
     public: bool = True,
@@ -215,7 +216,7 @@ def constant(
     op = Op(
         name,
         infer,
-        numpy,
+        kernel,
         lambda ct, y: (None,) * len(y.args),
         "constant",
         _no_flops,
@@ -334,7 +335,7 @@ def _cast(name: str, dtype: Dtype) -> Op:
     return Op(
         name,
         lambda t: Type(dtype, t.shape),
-        f"{{0}}.astype({{{dtype}}})",
+        Elementwise("cast"),
         lambda ct, y: (None,),
         "elementwise",
         _no_flops,

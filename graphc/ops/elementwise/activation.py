@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Elementwise, X
 from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.elementwise.arithmetic import absolute, equal, maximum, minimum, where
 from graphc.ops.elementwise.elementary import exp, expm1, log1p, tanh
@@ -14,14 +15,18 @@ from graphc.ops.elementwise.special import erfc
 # exp(min(x, 0)) / (1 + exp(-|x|)) is 1 / (1 + exp(-x)) without overflow at either end.
 sigmoid: Op = elementwise(
     "sigmoid",
-    numpy="np.exp(np.minimum({0}, 0)) / (1 + np.exp(-np.abs({0})))",
+    kernel=Elementwise(
+        "divide",
+        Elementwise("exp", Elementwise("minimum", X, 0)),
+        Elementwise("add", 1, Elementwise("exp", Elementwise("negative", Elementwise("abs", X)))),
+    ),
     flops=45,
     partials=lambda y, x: (y * (1 - y),),
     doc="1 / (1 + exp(-x)).",
 )
 softplus: Op = elementwise(
     "softplus",
-    numpy="np.logaddexp({0}, 0)",
+    kernel=Elementwise("logaddexp", X, 0),
     flops=45,
     partials=lambda y, x: (sigmoid(x),),
     doc="log(1 + exp(x)).",
@@ -41,7 +46,7 @@ def _negative_part(x: Node) -> Node:
 
 logaddexp: Op = elementwise(
     "logaddexp",
-    numpy="np.logaddexp({0}, {1})",
+    kernel=Elementwise("logaddexp"),
     flops=45,
     partials=lambda y, a, b: (_share(a, b, y), _share(b, a, y)),
     signature="a, b",
@@ -50,7 +55,7 @@ logaddexp: Op = elementwise(
 )
 relu: Op = elementwise(
     "relu",
-    numpy="np.maximum({0}, 0)",
+    kernel=Elementwise("maximum", X, 0),
     partials=lambda y, x: (y > 0,),
     doc="max(x, 0); the derivative at 0 is 0.",
 )
@@ -73,7 +78,6 @@ def _normal(x: Node) -> Node:
 
 gelu: Op = elementwise(
     "gelu",
-    numpy="",
     flops=84,
     partials=lambda y, x: (_normal(x) + x * exp(-0.5 * x * x) / math.sqrt(2 * math.pi),),
     lower=lambda x: x * _normal(x),
@@ -83,7 +87,6 @@ gelu: Op = elementwise(
 
 leaky_relu: Op = elementwise(
     "leaky_relu",
-    numpy="",
     flops=3,
     partials=lambda y, x, slope: (where(x > 0, 1, slope),),
     lower=lambda x, slope: maximum(x, 0) + slope * minimum(x, 0),
@@ -101,7 +104,6 @@ def prelu(x: Node, slope: Node) -> Node:
 
 elu: Op = elementwise(
     "elu",
-    numpy="",
     flops=25,
     partials=lambda y, x, alpha: (where(x > 0, 1, alpha * exp(_negative_part(x))),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0)),
@@ -110,7 +112,6 @@ elu: Op = elementwise(
 )
 celu: Op = elementwise(
     "celu",
-    numpy="",
     flops=25,
     partials=lambda y, x, alpha: (exp(_negative_part(x) / alpha),),
     lower=lambda x, alpha: maximum(x, 0) + alpha * expm1(minimum(x, 0) / alpha),
@@ -126,7 +127,7 @@ def selu(x: Node) -> Node:
 
 softsign: Op = elementwise(
     "softsign",
-    numpy="{0} / (1 + np.abs({0}))",
+    kernel=Elementwise("divide", X, Elementwise("add", 1, Elementwise("abs", X))),
     flops=3,
     partials=lambda y, x: (1 / (1 + absolute(x)) ** 2,),
     doc="x / (1 + |x|).",
@@ -165,7 +166,6 @@ def hardswish(x: Node) -> Node:
 
 bce_logits: Op = elementwise(
     "bce_logits",
-    numpy="",
     flops=48,
     partials=lambda y, logit, target: (sigmoid(logit) - target, -logit),
     signature="logit, target",

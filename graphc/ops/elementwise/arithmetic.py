@@ -7,6 +7,7 @@ from functools import reduce
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, Op
+from graphc.ir.kernel import SAME, Elementwise
 from graphc.ir.types import Mismatch, Type, is_one, same
 from graphc.ops.define.axis_maps import from_the_right
 from graphc.ops.define.batching import aligned, over_rows, repeated
@@ -18,7 +19,7 @@ LONGEST_SUM = 50
 
 plus: Op = elementwise(
     "+",
-    numpy="{0} + {1}",
+    kernel=Elementwise("add"),
     partials=lambda y, a, b: (1, 1),
     result="promote",
     signature=BINARY,
@@ -27,7 +28,7 @@ plus: Op = elementwise(
 )
 minus: Op = elementwise(
     "-",
-    numpy="{0} - {1}",
+    kernel=Elementwise("subtract"),
     partials=lambda y, a, b: (1, -1),
     result="promote",
     signature=BINARY,
@@ -36,7 +37,7 @@ minus: Op = elementwise(
 )
 times: Op = elementwise(
     "*",
-    numpy="{0} * {1}",
+    kernel=Elementwise("multiply"),
     partials=lambda y, a, b: (b, a),
     result="promote",
     signature=BINARY,
@@ -45,7 +46,7 @@ times: Op = elementwise(
 )
 over: Op = elementwise(
     "/",
-    numpy="{0} / {1}",
+    kernel=Elementwise("divide"),
     partials=lambda y, a, b: (1 / b, -y / b),
     signature=BINARY,
     doc="Quotient.",
@@ -53,7 +54,7 @@ over: Op = elementwise(
 )
 negative: Op = elementwise(
     "negative",
-    numpy="-{0}",
+    kernel=Elementwise("negative"),
     partials=lambda y, x: (-1,),
     result="promote",
     doc="The number with the other sign.",
@@ -85,7 +86,7 @@ def _powered(args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 power: Op = elementwise(
     "**",
-    numpy="{0} ** {1}",
+    kernel=Elementwise("power"),
     partials=_power_partials,
     result="promote",
     prepare=_powered,
@@ -96,7 +97,7 @@ power: Op = elementwise(
 )
 floor_divide: Op = elementwise(
     "//",
-    numpy="{0} // {1}",
+    kernel=Elementwise("floor_divide"),
     partials=None,
     result="promote",
     signature=BINARY,
@@ -105,7 +106,7 @@ floor_divide: Op = elementwise(
 )
 remainder: Op = elementwise(
     "%",
-    numpy="{0} % {1}",
+    kernel=Elementwise("remainder"),
     partials=lambda y, a, b: (1, -floor_divide(a, b)),
     result="promote",
     signature=BINARY,
@@ -115,7 +116,7 @@ remainder: Op = elementwise(
 
 equal: Op = elementwise(
     "==",
-    numpy="{0} == {1}",
+    kernel=Elementwise("equal"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -124,7 +125,7 @@ equal: Op = elementwise(
 )
 not_equal: Op = elementwise(
     "!=",
-    numpy="{0} != {1}",
+    kernel=Elementwise("not_equal"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -133,7 +134,7 @@ not_equal: Op = elementwise(
 )
 less: Op = elementwise(
     "<",
-    numpy="{0} < {1}",
+    kernel=Elementwise("less"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -142,7 +143,7 @@ less: Op = elementwise(
 )
 less_equal: Op = elementwise(
     "<=",
-    numpy="{0} <= {1}",
+    kernel=Elementwise("less_equal"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -151,7 +152,7 @@ less_equal: Op = elementwise(
 )
 greater: Op = elementwise(
     ">",
-    numpy="{0} > {1}",
+    kernel=Elementwise("greater"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -160,7 +161,7 @@ greater: Op = elementwise(
 )
 greater_equal: Op = elementwise(
     ">=",
-    numpy="{0} >= {1}",
+    kernel=Elementwise("greater_equal"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -169,7 +170,7 @@ greater_equal: Op = elementwise(
 )
 logical_and: Op = elementwise(
     "and",
-    numpy="{0} & {1}",
+    kernel=Elementwise("logical_and"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -178,7 +179,7 @@ logical_and: Op = elementwise(
 )
 logical_or: Op = elementwise(
     "or",
-    numpy="{0} | {1}",
+    kernel=Elementwise("logical_or"),
     partials=None,
     result="bool",
     signature=BINARY,
@@ -186,7 +187,7 @@ logical_or: Op = elementwise(
     public=False,
 )
 logical_not: Op = elementwise(
-    "not", numpy="~{0}", partials=None, result="bool", doc="Not.", public=False
+    "not", kernel=Elementwise("logical_not"), partials=None, result="bool", doc="Not.", public=False
 )
 
 
@@ -200,7 +201,7 @@ def _truth(condition: Node) -> Node:
 
 where: Op = elementwise(
     "where",
-    numpy="np.where({0}, {1}, {2})",
+    kernel=Elementwise("where"),
     partials=lambda y, condition, x, other: (None, condition, logical_not(condition)),
     result="promote",
     signature="condition, x, y",
@@ -209,7 +210,7 @@ where: Op = elementwise(
 )
 maximum: Op = elementwise(
     "maximum",
-    numpy="np.maximum({0}, {1})",
+    kernel=Elementwise("maximum"),
     partials=lambda y, a, b: (_split(a > b, equal(a, b)), _split(b > a, equal(a, b))),
     result="promote",
     signature=BINARY,
@@ -217,7 +218,7 @@ maximum: Op = elementwise(
 )
 minimum: Op = elementwise(
     "minimum",
-    numpy="np.minimum({0}, {1})",
+    kernel=Elementwise("minimum"),
     partials=lambda y, a, b: (_split(a < b, equal(a, b)), _split(b < a, equal(a, b))),
     result="promote",
     signature=BINARY,
@@ -225,19 +226,19 @@ minimum: Op = elementwise(
 )
 absolute: Op = elementwise(
     "abs",
-    numpy="np.abs({0})",
+    kernel=Elementwise("abs"),
     partials=lambda y, x: (sign(x),),
     result="promote",
     doc="Absolute value; the derivative at 0 is 0.",
 )
 sign: Op = elementwise(
-    "sign", numpy="np.sign({0})", partials=None, result="promote", doc="-1, 0 or 1."
+    "sign", kernel=Elementwise("sign"), partials=None, result="promote", doc="-1, 0 or 1."
 )
-floor: Op = elementwise("floor", numpy="np.floor({0})", partials=None, doc="Rounded down.")
-ceil: Op = elementwise("ceil", numpy="np.ceil({0})", partials=None, doc="Rounded up.")
+floor: Op = elementwise("floor", kernel=Elementwise("floor"), partials=None, doc="Rounded down.")
+ceil: Op = elementwise("ceil", kernel=Elementwise("ceil"), partials=None, doc="Rounded up.")
 isfinite: Op = elementwise(
     "isfinite",
-    numpy="np.isfinite({0})",
+    kernel=Elementwise("isfinite"),
     partials=None,
     result="bool",
     doc="Neither infinite nor nan.",
@@ -270,7 +271,6 @@ def _ratio_partials(z: Node, a: Node, b: Node) -> tuple[Partial, Partial]:
 
 ratio: Op = elementwise(
     "ratio",
-    numpy="",
     partials=_ratio_partials,
     lower=lambda a, b: a / where(equal(a, 0), 1, b),
     signature=BINARY,
@@ -284,7 +284,7 @@ ratio: Op = elementwise(
 identity: Op = linear(
     "id",
     infer=lambda x: x,
-    numpy="{0}",
+    kernel=SAME,
     transpose=lambda ct, x: ct,
     view_of=0,
     axes=from_the_right,
@@ -292,7 +292,7 @@ identity: Op = linear(
 )
 stop: Op = elementwise(
     "stop",
-    numpy="{0}",
+    kernel=SAME,
     partials=None,
     result="promote",
     flops=0,
@@ -303,7 +303,7 @@ stop: Op = elementwise(
 
 hold: Op = elementwise(
     "held",
-    numpy="{0}",
+    kernel=SAME,
     partials=None,
     result="promote",
     flops=0,
@@ -340,20 +340,10 @@ def _accumulate_batch(
     return accumulate(*(rows[i] if whole[i] else term for i, term in enumerate(terms)))
 
 
-def _added_up(node: Node) -> str:
-    """The terms with `+` between them; of very many in groups, each a statement."""
-    terms = [f"{{{slot}}}" for slot in range(len(node.args))]
-    if len(terms) <= LONGEST_SUM:
-        return " + ".join(terms)
-    groups = [terms[n : n + LONGEST_SUM] for n in range(0, len(terms), LONGEST_SUM)]
-    first, *more = (" + ".join(group) for group in groups)
-    return "\n".join([f"{{out}} = {first}", *(f"{{out}} = {{out}} + {one}" for one in more)])
-
-
 accumulate: Op = linear(
     "accumulate",
     infer=_whole_term,
-    numpy=_added_up,
+    kernel=Elementwise("add"),
     transpose=lambda ct, *terms: (ct,) * len(terms),
     jvp=lambda tangents, y: [tangent for tangent in tangents if tangent is not None],
     flops=lambda node: node.type.size * (len(node.args) - 1),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from graphc.ir.graph import OPERATORS, Node, Op
+from graphc.ir.kernel import Elementwise
 from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.define.functions import alias
 from graphc.ops.elementwise.arithmetic import (
@@ -18,28 +19,31 @@ from graphc.ops.elementwise.arithmetic import (
 )
 
 exp: Op = elementwise(
-    "exp", numpy="np.exp({0})", flops=20, partials=lambda y, x: (y,), doc="e to the power x."
+    "exp", kernel=Elementwise("exp"), flops=20, partials=lambda y, x: (y,), doc="e to the power x."
 )
 expm1: Op = elementwise(
     "expm1",
-    numpy="np.expm1({0})",
+    kernel=Elementwise("expm1"),
     flops=20,
     partials=lambda y, x: (exp(x),),
     doc="exp(x) - 1, accurate near 0.",
 )
 log: Op = elementwise(
-    "log", numpy="np.log({0})", flops=20, partials=lambda y, x: (1 / x,), doc="Natural logarithm."
+    "log",
+    kernel=Elementwise("log"),
+    flops=20,
+    partials=lambda y, x: (1 / x,),
+    doc="Natural logarithm.",
 )
 log1p: Op = elementwise(
     "log1p",
-    numpy="np.log1p({0})",
+    kernel=Elementwise("log1p"),
     flops=20,
     partials=lambda y, x: (1 / (1 + x),),
     doc="log(1 + x), accurate near 0.",
 )
 log1mexp: Op = elementwise(
     "log1mexp",
-    numpy="",
     flops=60,
     partials=lambda y, x: (exp(x) / expm1(x),),
     lower=lambda x: where(
@@ -51,38 +55,50 @@ log1mexp: Op = elementwise(
     doc="log(1 - exp(x)) for x < 0, accurate at both ends (Mächler 2012, eq. 7).",
 )
 sqrt: Op = elementwise(
-    "sqrt", numpy="np.sqrt({0})", flops=4, partials=lambda y, x: (1 / (2 * y),), doc="Square root."
+    "sqrt",
+    kernel=Elementwise("sqrt"),
+    flops=4,
+    partials=lambda y, x: (1 / (2 * y),),
+    doc="Square root.",
 )
 sin: Op = elementwise(
-    "sin", numpy="np.sin({0})", flops=20, partials=lambda y, x: (cos(x),), doc="Sine; x in radians."
+    "sin",
+    kernel=Elementwise("sin"),
+    flops=20,
+    partials=lambda y, x: (cos(x),),
+    doc="Sine; x in radians.",
 )
 cos: Op = elementwise(
     "cos",
-    numpy="np.cos({0})",
+    kernel=Elementwise("cos"),
     flops=20,
     partials=lambda y, x: (-sin(x),),
     doc="Cosine; x in radians.",
 )
 tan: Op = elementwise(
     "tan",
-    numpy="np.tan({0})",
+    kernel=Elementwise("tan"),
     flops=20,
     partials=lambda y, x: (1 + y * y,),
     doc="Tangent; x in radians.",
 )
 sinh: Op = elementwise(
-    "sinh", numpy="np.sinh({0})", flops=20, partials=lambda y, x: (cosh(x),), doc="Hyperbolic sine."
+    "sinh",
+    kernel=Elementwise("sinh"),
+    flops=20,
+    partials=lambda y, x: (cosh(x),),
+    doc="Hyperbolic sine.",
 )
 cosh: Op = elementwise(
     "cosh",
-    numpy="np.cosh({0})",
+    kernel=Elementwise("cosh"),
     flops=20,
     partials=lambda y, x: (sinh(x),),
     doc="Hyperbolic cosine.",
 )
 tanh: Op = elementwise(
     "tanh",
-    numpy="np.tanh({0})",
+    kernel=Elementwise("tanh"),
     flops=20,
     partials=lambda y, x: (1 - y * y,),
     doc="Hyperbolic tangent.",
@@ -102,70 +118,70 @@ log_sech_squared: Op = elementwise(
 )
 exp2: Op = elementwise(
     "exp2",
-    numpy="np.exp2({0})",
+    kernel=Elementwise("exp2"),
     flops=20,
     partials=lambda y, x: (math.log(2) * y,),
     doc="2 to the power x.",
 )
 log2: Op = elementwise(
     "log2",
-    numpy="np.log2({0})",
+    kernel=Elementwise("log2"),
     flops=20,
     partials=lambda y, x: (1 / (math.log(2) * x),),
     doc="Logarithm to base 2.",
 )
 log10: Op = elementwise(
     "log10",
-    numpy="np.log10({0})",
+    kernel=Elementwise("log10"),
     flops=20,
     partials=lambda y, x: (1 / (math.log(10) * x),),
     doc="Logarithm to base 10.",
 )
 cbrt: Op = elementwise(
     "cbrt",
-    numpy="np.cbrt({0})",
+    kernel=Elementwise("cbrt"),
     flops=20,
     partials=lambda y, x: (1 / (3 * y * y),),
     doc="Cube root.",
 )
 arcsin: Op = elementwise(
     "arcsin",
-    numpy="np.arcsin({0})",
+    kernel=Elementwise("arcsin"),
     flops=20,
     partials=lambda y, x: (1 / sqrt((1 - x) * (1 + x)),),
     doc="Inverse sine, in [-π/2, π/2].",
 )
 arccos: Op = elementwise(
     "arccos",
-    numpy="np.arccos({0})",
+    kernel=Elementwise("arccos"),
     flops=20,
     partials=lambda y, x: (-1 / sqrt((1 - x) * (1 + x)),),
     doc="Inverse cosine, in [0, π].",
 )
 arctan: Op = elementwise(
     "arctan",
-    numpy="np.arctan({0})",
+    kernel=Elementwise("arctan"),
     flops=20,
     partials=lambda y, x: (1 / (1 + x * x),),
     doc="Inverse tangent, in [-π/2, π/2].",
 )
 arcsinh: Op = elementwise(
     "arcsinh",
-    numpy="np.arcsinh({0})",
+    kernel=Elementwise("arcsinh"),
     flops=20,
     partials=lambda y, x: (1 / hypot(1, x),),
     doc="Inverse hyperbolic sine.",
 )
 arccosh: Op = elementwise(
     "arccosh",
-    numpy="np.arccosh({0})",
+    kernel=Elementwise("arccosh"),
     flops=20,
     partials=lambda y, x: (1 / (sqrt(x - 1) * sqrt(x + 1)),),
     doc="Inverse hyperbolic cosine.",
 )
 arctanh: Op = elementwise(
     "arctanh",
-    numpy="np.arctanh({0})",
+    kernel=Elementwise("arctanh"),
     flops=20,
     partials=lambda y, x: (1 / ((1 - x) * (1 + x)),),
     doc="Inverse hyperbolic tangent.",
@@ -179,7 +195,7 @@ def _angle_partials(angle: Node, y: Node, x: Node) -> tuple[Node, Node]:
 
 atan2: Op = elementwise(
     "atan2",
-    numpy="np.arctan2({0}, {1})",
+    kernel=Elementwise("arctan2"),
     flops=30,
     partials=_angle_partials,
     signature="y, x",
@@ -188,7 +204,7 @@ atan2: Op = elementwise(
 )
 hypot: Op = elementwise(
     "hypot",
-    numpy="np.hypot({0}, {1})",
+    kernel=Elementwise("hypot"),
     flops=8,
     partials=lambda y, a, b: (divided(a, y), divided(b, y)),
     signature="a, b",
@@ -197,7 +213,6 @@ hypot: Op = elementwise(
 )
 xlogy: Op = elementwise(
     "xlogy",
-    numpy="{0} * np.log(np.where({0} == 0, 1, {1}))",
     flops=22,
     partials=lambda z, x, y: (log(y), ratio(x, y)),
     signature="x, y",
@@ -207,7 +222,6 @@ xlogy: Op = elementwise(
 )
 xlog1py: Op = elementwise(
     "xlog1py",
-    numpy="{0} * np.log1p(np.where({0} == 0, 0, {1}))",
     flops=22,
     partials=lambda z, x, y: (log1p(y), ratio(x, 1 + y)),
     signature="x, y",

@@ -1,70 +1,77 @@
 """Operations on Python's own floats: what NumPy does element by element, with `math` on one number.
 
-`math_exp` is `math.exp`: a name of one word is found faster.
-
 Where `math` raises (an overflow, 1 / 0, log of 0) NumPy has a value: inf or nan. No operation here
 gives another number in its place, and nan goes through each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
 from graphc.ir.graph import Node, Op
-
-Template = str | Callable[[Node], str]
-
-
-def _power(node: Node) -> str:
-    """A square is a product; Python's own `**` makes complex numbers of negative ones."""
-    exponent = node.args[1].value
-    return "{0} * {0}" if exponent == 2 else "math_pow({0}, {1})"
-
+from graphc.ir.kernel import Elementwise, X, Y
 
 LAZY = frozenset({"where", "and", "or", "not", "sign", "maximum", "minimum", "relu", "==", "!="})
 """What may leave an argument alone, whatever it is."""
 
-_POSITIVE_PART = "({0} if {0} > 0.0 else 0.0)"
-_AS_WRITTEN = ("+", "-", "*", "/", "//", "%", "negative", "==", "!=", "<", "<=", ">", ">=")
-_OF_MATH = {
-    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "sqrt": "sqrt", "sin": "sin",
-    "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "exp2": "exp2",
-    "log2": "log2", "log10": "log10", "cbrt": "cbrt", "arcsin": "asin", "arccos": "acos",
-    "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "erf": "erf",
-    "erfc": "erfc", "isfinite": "isfinite", "isnan": "isnan", "isinf": "isinf",
-}  # fmt: skip
+_AS_ON_ARRAYS = frozenset(
+    {"+", "-", "*", "/", "//", "%", "**", "negative", "==", "!=", "<", "<=", ">", ">=", "and", "or",
+     "not", "where", "cast_float", "abs", "floor", "ceil", "trunc", "round", "exp", "expm1", "log",
+     "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp2", "log2", "log10", "cbrt",
+     "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "atan2", "hypot", "erf", "erfc",
+     "isfinite", "isnan", "isinf"}
+)  # fmt: skip
 
-SCALAR: dict[str, Template] = {
-    **dict.fromkeys(_AS_WRITTEN, ""),
-    **{name: f"math_{function}({{0}})" for name, function in _OF_MATH.items()},
-    "**": _power,
-    "and": "{0} and {1}",
-    "or": "{0} or {1}",
-    "not": "not {0}",
-    "atan2": "math_atan2({0}, {1})",
-    "hypot": "math_hypot({0}, {1})",
-    "where": "{1} if {0} else {2}",
-    "cast_float": "float({0})",
-    "abs": "abs({0})",
-    "sign": "{0} if {0} != {0} else float(({0} > 0.0) - ({0} < 0.0))",
-    "maximum": "{0} if {0} >= {1} or {0} != {0} else {1}",
-    "minimum": "{0} if {0} <= {1} or {0} != {0} else {1}",
-    "floor": "float(math_floor({0}))",
-    "ceil": "float(math_ceil({0}))",
-    "trunc": "float(math_trunc({0}))",
-    "round": "float(round({0}))",
-    "sigmoid": "1.0 / (1.0 + math_exp(-{0}))",
-    "softplus": f"{_POSITIVE_PART} + math_log1p(math_exp(-abs({{0}})))",
-    "relu": "0.0 if {0} <= 0.0 else {0}",
-    "softsign": "{0} / (1.0 + abs({0}))",
+_X_IS_NAN = Elementwise("not_equal", X, X)
+_POSITIVE = Elementwise("greater", X, 0.0)
+
+
+def _exp(x: Elementwise) -> Elementwise:
+    return Elementwise("exp", x)
+
+
+def _chosen(comparison: str) -> Elementwise:
+    """x where it compares so with y, or is nan, else y."""
+    wins = Elementwise("logical_or", Elementwise(comparison, X, Y), _X_IS_NAN)
+    return Elementwise("where", wins, X, Y)
+
+
+_OWN: Mapping[str, Elementwise] = {
+    "sign": Elementwise(
+        "where",
+        _X_IS_NAN,
+        X,
+        Elementwise("cast", Elementwise("subtract", _POSITIVE, Elementwise("less", X, 0.0))),
+    ),
+    "maximum": _chosen("greater_equal"),
+    "minimum": _chosen("less_equal"),
+    "sigmoid": Elementwise(
+        "divide", 1.0, Elementwise("add", 1.0, _exp(Elementwise("negative", X)))
+    ),
+    "softplus": Elementwise(
+        "add",
+        Elementwise("where", _POSITIVE, X, 0.0),
+        Elementwise("log1p", _exp(Elementwise("negative", Elementwise("abs", X)))),
+    ),
+    "relu": Elementwise("where", Elementwise("less_equal", X, 0.0), 0.0, X),
+    "softsign": Elementwise("divide", X, Elementwise("add", 1.0, Elementwise("abs", X))),
 }
-"""Templates by name; "" is the one that the operation has for arrays."""
+_SQUARE = Elementwise("multiply", X, X)
+
+
+def on_numbers(node: Node) -> Op | None:
+    """A node's operation on Python's own floats, if there is one.
+
+    A square is a product; Python's own `**` makes complex numbers of negative ones.
+    """
+    square = node.op.name == "**" and node.args[1].value == 2
+    return _on_numbers(node.op, _SQUARE if square else _OWN.get(node.op.name))
 
 
 @cache
-def on_numbers(op: Op) -> Op | None:
-    """The operation on Python's own floats, if there is one."""
-    template = SCALAR.get(op.name)
-    return None if template is None else replace(op, numpy=template or op.numpy, numbers=True)
+def _on_numbers(op: Op, own: Elementwise | None) -> Op | None:
+    if own is None and op.name not in _AS_ON_ARRAYS:
+        return None
+    return replace(op, kernel=own or op.kernel, numbers=True)

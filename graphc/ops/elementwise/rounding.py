@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Elementwise
 from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.elementwise.arithmetic import (
     equal,
@@ -16,18 +17,21 @@ from graphc.ops.elementwise.arithmetic import (
 from graphc.ops.shape.shaping import broadcast_to
 
 round_ = elementwise(
-    "round", numpy="np.rint({0})", partials=None, doc="The nearest integer, the even one of two."
+    "round",
+    kernel=Elementwise("rint"),
+    partials=None,
+    doc="The nearest integer, the even one of two.",
 )
-trunc = elementwise("trunc", numpy="np.trunc({0})", partials=None, doc="Rounded towards 0.")
+trunc = elementwise("trunc", kernel=Elementwise("trunc"), partials=None, doc="Rounded towards 0.")
 isnan = elementwise(
-    "isnan", numpy="np.isnan({0})", partials=None, result="bool", doc="Is it not a number?"
+    "isnan", kernel=Elementwise("isnan"), partials=None, result="bool", doc="Is it not a number?"
 )
 isinf = elementwise(
-    "isinf", numpy="np.isinf({0})", partials=None, result="bool", doc="Is it infinite?"
+    "isinf", kernel=Elementwise("isinf"), partials=None, result="bool", doc="Is it infinite?"
 )
 heaviside = elementwise(
     "heaviside",
-    numpy="np.heaviside({0}, {1})",
+    kernel=Elementwise("heaviside"),
     partials=lambda y, x, h: (None, equal(x, 0)),
     signature="x, h",
     prepare=all_to_float,
@@ -45,7 +49,7 @@ def _clip_partials(y: Node, x: Node, low: Node, high: Node) -> tuple[Node, Node,
 
 clip: Op = elementwise(
     "clip",
-    numpy="np.clip({0}, {1}, {2})",
+    kernel=Elementwise("clip"),
     flops=2,
     partials=_clip_partials,
     result="promote",

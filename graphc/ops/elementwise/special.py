@@ -9,41 +9,42 @@ import math
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Attr, Elementwise, X
 from graphc.ir.types import Mismatch
 from graphc.ops.define.families import composite, elementwise
 from graphc.ops.elementwise.elementary import exp
 
 erf: Op = elementwise(
     "erf",
-    numpy="_erf({0})",
+    kernel=Elementwise("erf"),
     flops=80,
     partials=lambda y, x: (2 / math.sqrt(math.pi) * exp(-(x * x)),),
     doc="The error function, 2/√π times the integral of exp(-t²) from 0 to x.",
 )
 erfc: Op = elementwise(
     "erfc",
-    numpy="_erfc({0})",
+    kernel=Elementwise("erfc"),
     flops=80,
     partials=lambda y, x: (-2 / math.sqrt(math.pi) * exp(-(x * x)),),
     doc="1 - erf(x), accurate where that is small.",
 )
 lgamma: Op = elementwise(
     "lgamma",
-    numpy="_lgamma({0})",
+    kernel=Elementwise("lgamma"),
     flops=120,
     partials=lambda y, x: (digamma(x),),
     doc="log|Γ(x)|, the logarithm of the gamma function.",
 )
 digamma: Op = elementwise(
     "digamma",
-    numpy="_digamma({0})",
+    kernel=Elementwise("digamma"),
     flops=120,
     partials=lambda y, x: (_polygamma(x, n=1),),
     doc="The derivative of lgamma.",
 )
 _polygamma: Op = elementwise(
     "polygamma",
-    numpy="_polygamma({0}, {n})",
+    kernel=Elementwise("polygamma", X, Attr("n")),
     flops=400,
     partials=lambda y, x, n: (_polygamma(x, n=n + 1),),
     doc="The n-th derivative of digamma, n at least 1.",

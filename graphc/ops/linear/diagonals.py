@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
+from graphc.ir.kernel import DTYPE, Attr, Call, Put, Take, View, X
 from graphc.ir.types import Mismatch, Type, known_facts, same, shape_text
 from graphc.limits import Exceeded
 from graphc.ops.define.axis_maps import batch_axes, from_the_right
@@ -46,7 +47,7 @@ _diagonal: Op = linear(
     infer=lambda x, *, offset: x.with_shape(
         (*x.shape[:-2], _length(x.shape[-2], x.shape[-1], offset))
     ),
-    numpy="np.diagonal({0}, {offset}, -2, -1)",
+    kernel=View("diagonal"),
     transpose=lambda ct, x, offset: diagonal_matrix(ct, offset=offset, sides=x.shape[-2:]),
     view_of=0,
     public=False,
@@ -55,23 +56,10 @@ _diagonal: Op = linear(
 )
 
 
-def _diagonal_written(node: Node) -> str:
-    """Every (columns + 1)-th element of the rows laid end to end."""
-    rows, columns = node.shape[-2:]
-    offset = node.attrs["offset"]
-    first = Dim.of(offset) if offset >= 0 else -offset * columns
-    flat = ", ".join(map(str, (*node.shape[:-2], rows * columns)))
-    return (
-        f"{{out}} = np.zeros(({flat},), {{{node.type.dtype}}})\n"
-        f"{{out}}[..., {first}::{columns + 1}][..., :{node.args[0].shape[-1]}] = {{0}}\n"
-        "{out} = {out}.reshape({shape})"
-    )
-
-
 diagonal_matrix: Op = linear(
     "diagonal_matrix",
     infer=lambda x, *, offset, sides: x.with_shape((*x.shape[:-1], *sides)),
-    numpy=_diagonal_written,
+    kernel=Put("diagonal"),
     transpose=lambda ct, x, offset, sides: _diagonal(ct, offset=offset),
     public=False,
     axes=batch_axes(1, result=2),
@@ -99,10 +87,7 @@ def _under_a_letter(size: Dim, x: Node, **attrs: Any) -> dict[str, Any]:
 on_diagonals: Op = linear(
     "on_diagonals",
     infer=lambda x, *, part, whole, shape: x.with_shape(shape),
-    numpy=lambda node: (
-        "{out} = np.zeros({shape}, {float})\n"
-        f"np.einsum('{node.attrs['whole']}->{node.attrs['part']}', {{out}})[...] = {{0}}"
-    ),
+    kernel=Put("letters"),
     transpose=lambda ct, x, part, whole, shape: of_diagonals(
         ct, part=part, whole=whole, shape=x.shape
     ),
@@ -114,7 +99,7 @@ on_diagonals: Op = linear(
 of_diagonals: Op = linear(
     "of_diagonals",
     infer=lambda x, *, part, whole, shape: x.with_shape(shape),
-    numpy=lambda node: f"np.einsum('{node.attrs['whole']}->{node.attrs['part']}', {{0}})",
+    kernel=View("letters"),
     transpose=lambda ct, x, part, whole, shape: on_diagonals(
         ct, part=part, whole=whole, shape=x.shape
     ),
@@ -150,13 +135,6 @@ def _triangle(name: str, doc: str) -> Op:
         _matrix(x, name)
         return x
 
-    def written(node: Node) -> str:
-        return (
-            f"np.{name}({{0}})"
-            if Dim.of(node.attrs["k"]) == Dim.of(0)
-            else f"np.{name}({{0}}, {{k}})"
-        )
-
     def part(node: Node, axis: int, start: Dim) -> dict[str, Any]:
         """The diagonal begins further right where rows do, further left where columns do."""
         sign = {node.rank - 2: 1, node.rank - 1: -1}.get(axis, 0)
@@ -165,7 +143,7 @@ def _triangle(name: str, doc: str) -> Op:
     made = linear(
         name,
         infer=infer,
-        numpy=written,
+        kernel=Call(name, X, Attr("k", default=0)),
         transpose=lambda ct, x, k: op(ct, k=k),
         signature="x, k: int = 0",
         axes=from_the_right,
@@ -193,13 +171,10 @@ def _filled(v: Type, *, n: Dim) -> Type:
     return v.with_shape((*v.shape[:-1], n, n))
 
 
-_STRICT = "{}.swapaxes(-2, -1)[..., np.tri({}, k=-1, dtype=np.bool_).T]"
-"""The part of a matrix below its diagonal, column after column."""
-
 fill_tril: Op = linear(
     "fill_tril",
     infer=_filled,
-    numpy=("{out} = np.zeros({shape}, {float})\n" + _STRICT.format("{out}", "{n}") + " = {0}"),
+    kernel=Put("triangle"),
     transpose=lambda ct, v, n: _tril_entries(ct, n=n),
     signature="v, n: int",
     prepare=first_to_float,
@@ -209,7 +184,7 @@ fill_tril: Op = linear(
 _tril_entries: Op = linear(
     "tril_entries",
     infer=lambda x, *, n: x.with_shape((*x.shape[:-2], n * (n - 1) // 2)),
-    numpy=_STRICT.format("{0}", "{n}"),
+    kernel=Take("triangle"),
     transpose=lambda ct, x, n: fill_tril(ct, n=n),
     public=False,
     axes=batch_axes(2, result=1),
@@ -219,11 +194,7 @@ _tril_entries: Op = linear(
 identity_matrix = constant(
     "identity",
     infer=lambda *, n, m, k: Type("float", (Dim.of(n), Dim.of(m))),
-    numpy=lambda node: (
-        "np.eye({n}, dtype={float})"
-        if node.attrs["n"] == node.attrs["m"] and node.attrs["k"] == Dim.of(0)
-        else "np.eye({n}, {m}, {k}, dtype={float})"
-    ),
+    kernel=Call("eye", Attr("n"), Attr("m"), Attr("k", default=0), dtype=DTYPE),
     signature="",
     public=False,
     doc="Ones on a diagonal, else zeros.",

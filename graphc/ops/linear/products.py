@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op
+from graphc.ir.kernel import Call
 from graphc.ir.types import Dtype, Mismatch, Shape, Type, broadcast, product, same, same_shape
 from graphc.ops.define.axis_maps import aligned as aligned_axes
 from graphc.ops.define.batching import aligned, first
@@ -113,7 +114,7 @@ def squeeze_last(x: Node) -> Node:
 matmul: Op = bilinear(
     "matmul",
     infer=_matmul_type,
-    numpy="{0} @ {1}",
+    kernel=Call("matmul"),
     left=_matmul_left,
     right=_matmul_right,
     flops=lambda node: node.type.size * node.args[0].shape[-1],
@@ -137,7 +138,7 @@ def _outer_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], si
 outer: Op = bilinear(
     "outer",
     infer=_outer_type,
-    numpy="np.outer({0}, {1})",
+    kernel=Call("outer"),
     left=lambda ct, a, b: ct @ b,
     right=lambda ct, a, b: ct.T @ a,
     flops=lambda node: node.type.size,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op
+from graphc.ir.kernel import Call
 from graphc.ir.types import Mismatch, Type, broadcast, same
 from graphc.ops.define.axis_maps import batch_axes
 from graphc.ops.define.batching import aligned, over_elements
@@ -44,7 +45,7 @@ def _same_square(name: str, x: Type) -> Type:
 inv: Op = general(
     "inv",
     infer=lambda x: _same_square("inv", x),
-    numpy="np.linalg.inv({0})",
+    kernel=Call("linalg.inv"),
     vjp=lambda ct, y, x: (-(swapped(y) @ ct @ swapped(y)),),
     flops=_cube,
     axes=batch_axes(2, result=2),
@@ -80,7 +81,7 @@ def _moved_cofactors_vjp(ct: Node, y: Node, x: Node, along: Node) -> tuple[Node,
 _moved_cofactors: Op = general(
     "moved_cofactors",
     infer=_moved_type,
-    numpy="_minors({0}, {1})",
+    kernel=Call("minors"),
     vjp=_moved_cofactors_vjp,
     prepare=all_to_float,
     flops=lambda node: 12 * _cube(node),
@@ -92,7 +93,7 @@ _moved_cofactors: Op = general(
 _cofactors: Op = general(
     "cofactors",
     infer=lambda x: _same_square("cofactors", x),
-    numpy="_cofactors({0})",
+    kernel=Call("cofactors"),
     vjp=lambda ct, y, x: (_moved_cofactors(x, ct),),
     flops=lambda node: 12 * _cube(node),
     public=False,
@@ -102,7 +103,7 @@ _cofactors: Op = general(
 det: Op = general(
     "det",
     infer=lambda x: _scalar_type("det", x),
-    numpy="np.linalg.det({0})",
+    kernel=Call("linalg.det"),
     vjp=lambda ct, y, x: (_per_matrix(ct) * _cofactors(x),),
     flops=_cube,
     axes=batch_axes(2, result=0),
@@ -111,7 +112,7 @@ det: Op = general(
 logdet: Op = general(
     "logdet",
     infer=lambda x: _scalar_type("logdet", x),
-    numpy="np.linalg.slogdet({0})[1]",
+    kernel=Call("logdet"),
     vjp=lambda ct, y, x: (_per_matrix(ct) * swapped(inv(x)),),
     flops=_cube,
     axes=batch_axes(2, result=0),
@@ -164,7 +165,7 @@ def _solve_axes(node: Node) -> AxisMap:
 _solve: Op = general(
     "solution",
     infer=_solved,
-    numpy="np.linalg.solve({0}, {1})",
+    kernel=Call("linalg.solve"),
     vjp=_solve_vjp,
     prepare=lambda args: (to_float(args[0]), to_float(args[1])),
     flops=_cube,
@@ -204,7 +205,7 @@ def _cholesky_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
 _cholesky: Op = general(
     "factor",
     infer=lambda x: _same_square("cholesky", x),
-    numpy="np.linalg.cholesky({0})",
+    kernel=Call("linalg.cholesky"),
     vjp=_cholesky_vjp,
     flops=_cube,
     public=False,
@@ -236,7 +237,7 @@ def _cross_type(a: Type, b: Type) -> Type:
 cross: Op = bilinear(
     "cross",
     infer=_cross_type,
-    numpy="np.cross({0}, {1})",
+    kernel=Call("cross"),
     left=lambda ct, a, b: cross(b, ct),
     right=lambda ct, a, b: cross(ct, a),
     flops=lambda node: 2 * node.type.size,

@@ -7,6 +7,7 @@ from functools import partial
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import AXIS, Call, Reduce, Running, X, Y
 from graphc.ir.types import Mismatch, Type, product, same_shape
 from graphc.ops.define.families import (
     composite,
@@ -42,7 +43,7 @@ def _recurrence_vjp(ct: Node, y: Node, a: Node, b: Node, axis: int) -> tuple[Nod
 _recurrence: Op = general(
     "recurrence",
     infer=_recurrence_type,
-    numpy="_recurrence({0}, {1}, {axis})",
+    kernel=Call("recurrence", X, Y, AXIS),
     vjp=_recurrence_vjp,
     prepare=lambda args: args,
     flops=lambda node: 3 * node.type.size,
@@ -82,7 +83,7 @@ def linear_recurrence(a: Node, b: Node, axis: int = -1) -> Node:
 _cumsum: Op = linear(
     "running_sum",
     infer=lambda x, *, axis: x,
-    numpy="{0}.cumsum({axis})",
+    kernel=Running("add"),
     transpose=lambda ct, x, axis: flip(_cumsum(flip(ct, (axis,)), axis=axis), (axis,)),
     flops=lambda node: node.type.size,
     public=False,
@@ -100,7 +101,7 @@ def _cumprod_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
 _cumprod: Op = general(
     "running_product",
     infer=lambda x, *, axis: x,
-    numpy="{0}.cumprod({axis})",
+    kernel=Running("multiply"),
     vjp=_cumprod_vjp,
     prepare=lambda args: args,
     flops=lambda node: node.type.size,
@@ -131,7 +132,7 @@ def _logcumsumexp_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
 _logcumsumexp: Op = general(
     "running_logsumexp",
     infer=lambda x, *, axis: x,
-    numpy="np.logaddexp.accumulate({0}, {axis})",
+    kernel=Running("logaddexp"),
     vjp=_logcumsumexp_vjp,
     flops=lambda node: 45 * node.type.size,
     public=False,
@@ -177,17 +178,10 @@ def _prod_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
     return (reinserted(ct, x, axis, keepdims) * back,)
 
 
-def _prod_written(node: Node) -> str:
-    axes = node.attrs["axis"]
-    said = [] if axes is None else [str(axes[0] if len(axes) == 1 else axes)]
-    said += ["keepdims=True"] if node.attrs["keepdims"] else []
-    return f"{{0}}.prod({', '.join(said)})"
-
-
 prod = general(
     "prod",
     infer=partial(reduced, name="prod"),
-    numpy=_prod_written,
+    kernel=Reduce("prod"),
     vjp=_prod_vjp,
     prepare=lambda args: (to_int(args[0]),),
     signature=REDUCTION,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, Op
+from graphc.ir.kernel import Reduce
 from graphc.ir.types import Mismatch, Type, demand, product
 from graphc.ops.define.families import (
     CAST,
@@ -33,17 +33,6 @@ def reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
     return x.with_shape(kept)
 
 
-def call(name: str, more: str = "") -> Any:
-    """`np.name(x, axis=…, keepdims=True)`, saying only what is not NumPy's default."""
-
-    def template(node: Node) -> str:
-        axes = node.attrs["axis"]
-        axis = "" if axes is None else f", axis={axes[0] if len(axes) == 1 else axes}"
-        return f"{name}({{0}}{axis}{', keepdims=True' if node.attrs['keepdims'] else ''}{more})"
-
-    return template
-
-
 def reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     """A cotangent of a reduction with the reduced axes as 1; a scalar fits anything as it is."""
     if keepdims or not ct.rank:
@@ -59,7 +48,7 @@ def count(x: Node, axis: Axes) -> Dim:
 sum_: Op = linear(
     "sum",
     infer=reduced,
-    numpy=call("np.sum"),
+    kernel=Reduce("sum"),
     transpose=lambda ct, x, axis, keepdims: reinserted(ct, x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
@@ -69,7 +58,7 @@ sum_: Op = linear(
 mean: Op = linear(
     "mean",
     infer=partial(reduced, name="mean"),
-    numpy=call("np.mean"),
+    kernel=Reduce("mean"),
     transpose=lambda ct, x, axis, keepdims: reinserted(ct / count(x, axis), x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
@@ -101,7 +90,7 @@ def _of_some(name: str) -> Callable[..., Type]:
 max_: Op = general(
     "max",
     infer=_of_some("max"),
-    numpy=call("np.max"),
+    kernel=Reduce("max"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
     prepare=lambda args: args,
@@ -110,7 +99,7 @@ max_: Op = general(
 min_: Op = general(
     "min",
     infer=_of_some("min"),
-    numpy=call("np.min"),
+    kernel=Reduce("min"),
     vjp=_extreme_vjp,
     signature=REDUCTION,
     prepare=lambda args: args,
@@ -121,7 +110,7 @@ min_: Op = general(
 largest: Op = constant(
     "largest",
     infer=partial(reduced, name="largest"),
-    numpy=call("np.max", ", initial=-np.inf"),
+    kernel=Reduce("max", initial=-math.inf),
     signature="",
     public=False,
     doc="Largest element along axes, taken as constant; -inf where there is none.",
@@ -163,7 +152,6 @@ def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tu
 logsumexp: Op = general(
     "logsumexp",
     infer=partial(reduced, name="logsumexp"),
-    numpy="",
     vjp=_logsumexp_vjp,
     lower=_logsumexp_lower,
     signature=REDUCTION,
@@ -190,7 +178,6 @@ def _along(name: str) -> Callable[..., Type]:
 softmax: Op = general(
     "softmax",
     infer=_along("softmax"),
-    numpy="",
     vjp=lambda ct, y, x, axis: (y * (ct - sum_(ct * y, axis=axis, keepdims=True)),),
     lower=_softmax_lower,
     signature="x, axis: axes = -1",
@@ -208,7 +195,6 @@ def _log_softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
 log_softmax: Op = general(
     "log_softmax",
     infer=_along("log_softmax"),
-    numpy="",
     vjp=lambda ct, y, x, axis: (ct - softmax(x, axis=axis) * sum_(ct, axis=axis, keepdims=True),),
     lower=_log_softmax_lower,
     signature="x, axis: axes = -1",

@@ -7,6 +7,7 @@ from functools import partial
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Reduce, Reduction
 from graphc.ir.types import Mismatch, Type, demand
 from graphc.ops.define.families import composite, constant, general, normal_axis, to_float, to_int
 from graphc.ops.elementwise.arithmetic import absolute, divided, not_equal
@@ -14,7 +15,6 @@ from graphc.ops.elementwise.elementary import sqrt
 from graphc.ops.reduce.reduction import (
     REDUCTION,
     Axes,
-    call,
     count,
     largest,
     max_,
@@ -36,7 +36,6 @@ def _norm_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
 euclidean_norm: Op = general(
     "euclidean_norm",
     infer=partial(reduced, name="norm"),
-    numpy="",
     vjp=_norm_vjp,
     lower=lambda x, axis, keepdims: sqrt(sum_(x * x, axis=axis, keepdims=keepdims)),
     flops=lambda node: 2 * node.args[0].type.size,
@@ -104,7 +103,6 @@ def _spread_type(x: Type, *, axis: Axes, ddof: int, keepdims: bool) -> Type:
 variance: Op = general(
     "variance",
     infer=_spread_type,
-    numpy="",
     vjp=_var_vjp,
     lower=_variance,
     flops=lambda node: 4 * node.args[0].type.size,
@@ -114,7 +112,6 @@ variance: Op = general(
 deviation: Op = general(
     "deviation",
     infer=_spread_type,
-    numpy="",
     vjp=_std_vjp,
     lower=_std_lower,
     flops=lambda node: 6 * node.args[0].type.size,
@@ -140,7 +137,7 @@ _spread("std", deviation, "Standard deviation along axes; the derivative of a co
 # ---- places and truth ------------------------------------------------------------------------
 
 
-def _place(name: str, doc: str) -> None:
+def _place(name: Reduction, doc: str) -> None:
     def infer(x: Type, *, axis: int, keepdims: bool) -> Type:
         none = Mismatch("E301", f"`{name}` of no elements: axis {axis} of {x}")
         demand(x.shape[axis] - 1, none)
@@ -149,9 +146,7 @@ def _place(name: str, doc: str) -> None:
     op: Op = constant(
         name,
         infer=infer,
-        numpy=lambda node: (
-            f"np.{name}({{0}}, {{axis}}{', keepdims=True' if node.attrs['keepdims'] else ''})"
-        ),
+        kernel=Reduce(name),
         signature="x",
         public=False,
         doc=doc,
@@ -170,11 +165,11 @@ _place("argmax", "The index of the largest element along an axis, or of all; the
 _place("argmin", "The index of the smallest element along an axis, or of all; the first of equals.")
 
 
-def _truth(name: str, doc: str) -> None:
+def _truth(name: Reduction, doc: str) -> None:
     def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
         return Type("bool", reduced(x, axis=axis, keepdims=keepdims, name=name).shape)
 
-    constant(name, infer=infer, numpy=call(f"np.{name}"), signature=REDUCTION, doc=doc)
+    constant(name, infer=infer, kernel=Reduce(name), signature=REDUCTION, doc=doc)
 
 
 _truth("any", "Is any element along axes true, or not zero?")

@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
+from graphc.ir.kernel import AXIS, Call, Put, Take, X
 from graphc.ir.types import Mismatch, Type, demand, same, same_shape, shape_text
 from graphc.ops.define.axis_maps import batch_axes, by_name
 from graphc.ops.define.batching import first, ranked, repeated
@@ -48,21 +49,10 @@ def _unpicked(ct: Type, label: Type, *, size: Dim) -> Type:
     return ct.with_shape((*label.shape, size))
 
 
-def _unpicked_by(node: Node) -> str:
-    zeros = "{out} = np.zeros({shape}, {float})\n"
-    ct, label = node.args
-    if not label.rank:
-        return zeros + "{out}[{1}] = {0}"
-    values = "{0}[..., None]" if ct.rank else "{0}"  # of a scalar, which is stretched
-    return zeros + f"np.put_along_axis({{out}}, {{1}}[..., None], {values}, axis=-1)"
-
-
 pick: Op = linear(
     "pick",
     infer=_picked,
-    numpy=lambda node: (
-        "np.take_along_axis({0}, {1}[..., None], axis=-1)[..., 0]" if node.rank else "{0}[{1}]"
-    ),
+    kernel=Take("label"),
     transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
     signature="x, label",
     axes=batch_axes(1, 0, result=0),
@@ -71,7 +61,7 @@ pick: Op = linear(
 unpick: Op = linear(
     "unpick",
     infer=_unpicked,
-    numpy=_unpicked_by,
+    kernel=Put("label"),
     transpose=lambda ct, x, label, size: (pick(ct, label), None),
     public=False,
     axes=batch_axes(0, 0, result=1),
@@ -81,10 +71,6 @@ unpick: Op = linear(
 
 def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
     return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
-
-
-def _subscript(node: Node) -> str:
-    return ":, " * int(node.attrs["axis"]) + "{1}"
 
 
 def _positions(indices: Node, size: Dim, length: Dim) -> Node:
@@ -131,9 +117,7 @@ def _gather_axes(node: Node) -> AxisMap:
 gather: Op = linear(
     "gather",
     infer=_gathered,
-    numpy=lambda node: (
-        f"{{0}}[{_subscript(node)}]" if node.args[1].rank else "np.take({0}, {1}, {axis})"
-    ),
+    kernel=Take("axis"),
     transpose=lambda ct, x, indices, axis: (
         scatter(ct, indices, axis=axis, size=x.shape[axis]),
         None,
@@ -175,7 +159,7 @@ def _scatter_axes(node: Node) -> AxisMap:
 scatter: Op = linear(
     "scatter",
     infer=_scattered,
-    numpy="_scatter({0}, {1}, {axis}, {shape})",
+    kernel=Put("axis", add=True),
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     prepare=lambda args: (to_int(args[0]), args[1]),
     flops=lambda node: node.args[0].type.size,
@@ -263,20 +247,10 @@ def one_hot(ids: Node, n: Dim) -> Node:
 # ---- along an axis, row by row ------------------------------------------------------------------
 
 
-def _grid(node: Node) -> str:
-    """The index of each element that `{1}` names, for an array of the node's shape."""
-    axis = node.attrs["axis"]
-    places = []
-    for i, size in enumerate(node.shape):
-        subscript = ", ".join(":" if j == i else "None" for j in range(node.rank))
-        places.append("{1}" if i == axis else f"np.arange({size})[{subscript}]")
-    return ", ".join(places) + ("," if len(places) == 1 else "")
-
-
 _take_along: Op = linear(
     "take_along",
     infer=lambda x, indices, *, axis, unique: x.with_shape(indices.shape),
-    numpy="np.take_along_axis({0}, {1}, {axis})",
+    kernel=Take("along"),
     transpose=lambda ct, x, indices, axis, unique: (
         _add_along(ct, indices, axis=axis, unique=unique, size=x.shape[axis]),
         None,
@@ -294,14 +268,7 @@ def _added_along(ct: Type, indices: Type, *, axis: int, unique: bool, size: Dim)
 _add_along: Op = linear(
     "add_along",
     infer=_added_along,
-    numpy=lambda node: (
-        "{out} = np.zeros({shape}, {float})\n"
-        + (
-            "np.put_along_axis({out}, {1}, {0}, {axis})"
-            if node.attrs["unique"]
-            else f"np.add.at({{out}}, ({_grid(node)}), {{0}})"
-        )
-    ),
+    kernel=Put("along", add=True, unless="unique"),
     transpose=lambda ct, x, indices, axis, unique, size: (
         _take_along(ct, indices, axis=axis, unique=unique),
         None,
@@ -337,7 +304,7 @@ def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
 _argsort = constant(
     "sorting",
     infer=lambda x, *, axis: Type("int", x.shape),
-    numpy='np.argsort({0}, {axis}, kind="stable")',
+    kernel=Call("argsort", X, AXIS, kind="stable"),
     signature="x",
     public=False,
     doc="The order of the elements along an axis; equal ones stay in theirs.",

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
+from graphc.ir.kernel import Put, Take
 from graphc.ir.types import Shape, Type, product
 
 Place = tuple[int, ...]
@@ -22,28 +23,6 @@ def _assembled(*cells: Type, dtype: str, shape: Shape, block: int | None, places
     return Type(dtype, shape)  # type: ignore[arg-type]
 
 
-def _written(node: Node) -> str:
-    """The vectors one after the other in memory, whatever place the block axis has in the shape.
-
-    Places that are not named are zeros.
-    """
-    block, places = node.attrs["block"], node.attrs["places"]
-    dtype = node.attrs["dtype"]
-    if block is None:
-        return f"np.array({_nested(node)}, {{{dtype}}})"
-    small = _small(node)
-    memory = ", ".join(map(str, (*small, node.shape[block]))) + ("," if not small else "")
-    make = "empty" if is_complete(node) else "zeros"
-    lines = [f"{{out}} = np.{make}(({memory}), {{{dtype}}})"]
-    for slot, place in enumerate(places):
-        lines.append(f"{{out}}[{', '.join(map(str, place)) or '...'}] = {{{slot}}}")
-    if block < len(small):
-        order = list(range(len(small)))
-        order.insert(block, len(small))
-        lines.append(f"{{out}} = {{out}}.transpose({', '.join(map(str, order))})")
-    return "\n".join(lines)
-
-
 def _small(node: Node) -> list[Dim]:
     return [n for axis, n in enumerate(node.shape) if axis != node.attrs["block"]]
 
@@ -53,19 +32,6 @@ def is_complete(node: Node) -> bool:
     return product(_small(node)) == Dim.of(len(node.attrs["places"]))
 
 
-def _nested(node: Node) -> str:
-    """The numbers of an array without a block axis, in brackets."""
-    slots = {place: f"{{{slot}}}" for slot, place in enumerate(node.attrs["places"])}
-    sizes = [int(n.constant or 0) for n in node.shape]
-
-    def row(place: Place) -> str:
-        if len(place) == len(sizes):
-            return slots.get(place, "0")
-        return f"[{', '.join(row((*place, i)) for i in range(sizes[len(place)]))}]"
-
-    return row(())
-
-
 def _assembled_axes(node: Node) -> AxisMap:
     return tuple((node.attrs["block"],) * arg.rank for arg in node.args)
 
@@ -73,7 +39,7 @@ def _assembled_axes(node: Node) -> AxisMap:
 assemble = Op(
     "assemble",
     _assembled,
-    _written,
+    Put("cells"),
     _no_rule,
     "linear",
     lambda node: Dim.of(0),
@@ -85,7 +51,7 @@ assemble = Op(
 take_vector = Op(
     "take",
     lambda x, indices: x.with_shape(indices.shape),
-    "{0}.take({1})",
+    Take("vector"),
     _no_rule,
     "linear",
     lambda node: Dim.of(0),
@@ -97,7 +63,7 @@ take_vector = Op(
 bin_vector = Op(
     "binned",
     lambda x, indices, *, size: x.with_shape((size,)),
-    "np.bincount({1}, {0}, {size}).astype({float}, copy=False)",
+    Put("vector", add=True),
     _no_rule,
     "linear",
     lambda node: node.args[0].type.size,

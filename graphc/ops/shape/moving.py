@@ -7,6 +7,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, Op, as_node
+from graphc.ir.kernel import AXIS, DTYPE, Attr, Call, X, Y
 from graphc.ir.types import Mismatch, Shape, Type, demand, is_one, known_facts
 from graphc.ops.define.batching import repeated
 from graphc.ops.define.families import all_to_float, composite, linear, normal_axes, normal_axis
@@ -88,7 +89,7 @@ def _roll_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], siz
 _roll: Op = linear(
     "rolled",
     infer=lambda x, *, shift, axis: x,
-    numpy="np.roll({0}, {shift}, {axis})",
+    kernel=Call("roll", X, Attr("shift"), AXIS),
     transpose=lambda ct, x, shift, axis: _roll(ct, shift=_backwards(shift), axis=axis),
     public=False,
     batch=_roll_batch,
@@ -258,7 +259,7 @@ def _linspace_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...],
 linspace: Op = linear(
     "linspace",
     infer=_linspace_type,
-    numpy="np.linspace({0}, {1}, {num}, dtype={float})",
+    kernel=Call("linspace", X, Y, Attr("num"), dtype=DTYPE),
     transpose=_linspace_transpose,
     prepare=all_to_float,
     signature="start, stop, num: int = 50",

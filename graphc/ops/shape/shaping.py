@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate as running
 from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op, as_node
+from graphc.ir.kernel import AXIS, DTYPE, SHAPE, Attr, Call, Put, Rest, View
 from graphc.ir.types import (
     Mismatch,
     Shape,
@@ -41,11 +42,7 @@ def _transposed(x: Type, *, axes: tuple[int, ...]) -> Type:
 transpose: Op = linear(
     "permute",
     infer=_transposed,
-    numpy=lambda node: (
-        "{0}.T"
-        if node.attrs["axes"] == tuple(reversed(range(node.rank)))
-        else f"{{0}}.transpose({', '.join(map(str, node.attrs['axes']))})"
-    ),
+    kernel=View("permuted"),
     transpose=lambda ct, x, axes: transpose(
         ct, axes=tuple(axes.index(i) for i in range(len(axes)))
     ),
@@ -73,7 +70,7 @@ def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
 in_rows: Op = linear(
     "in_rows",
     infer=lambda x: x,
-    numpy="np.ascontiguousarray({0})",
+    kernel=View("rows"),
     transpose=lambda ct, x: ct,
     view_of=0,
     public=False,
@@ -100,11 +97,7 @@ def _expanded(x: Type, *, axes: tuple[int, ...]) -> Type:
 expand: Op = linear(
     "expand",
     infer=_expanded,
-    numpy=lambda node: (
-        f"{{0}}[{', '.join('None' if i in node.attrs['axes'] else ':' for i in range(node.rank))}]"
-        if node.args[0].rank
-        else f"np.array({{0}}, ndmin={node.rank})"  # NumPy's types have no index of a scalar
-    ),
+    kernel=View("expanded"),
     transpose=lambda ct, x, axes: reshape(ct, shape=x.shape),
     view_of=0,
     public=False,
@@ -149,7 +142,7 @@ def _reshape_axes(node: Node) -> AxisMap:
 reshape: Op = linear(
     "reshape",
     infer=_reshaped,
-    numpy=lambda node: "{0}.reshape({shape})",
+    kernel=View("reshaped"),
     transpose=lambda ct, x, shape: reshape(ct, shape=x.shape),
     signature="x, shape: shape",
     view_of=0,
@@ -170,7 +163,7 @@ def _broadcast(x: Type, *, shape: Shape) -> Type:
 broadcast_to: Op = linear(
     "broadcast_to",
     infer=_broadcast,
-    numpy="np.broadcast_to({0}, {shape})",
+    kernel=View("repeated"),
     transpose=lambda ct, x, shape: unbroadcast(ct, x.type),
     signature="x, shape: shape",
     view_of=0,
@@ -202,29 +195,29 @@ def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
     return x.with_shape([value[1] for kind, value in items if kind == "slice"])
 
 
-def subscript(items: Sequence[Item], shape: Shape) -> str:
+def subscript(items: Sequence[Item], shape: Shape, say: Callable[[Dim], str] = str) -> str:
     """The items as a Python subscript; whole axes at the end go without saying."""
-    written = [_item(kind, value, axis) for (kind, value), axis in zip(items, shape, strict=True)]
+    written = [_item(kind, value, n, say) for (kind, value), n in zip(items, shape, strict=True)]
     while len(written) > 1 and written[-1] == ":":
         written.pop()
     return ", ".join(written)
 
 
-def _item(kind: str, value: Any, axis: Dim) -> str:
+def _item(kind: str, value: Any, axis: Dim, say: Callable[[Dim], str]) -> str:
     if kind == "at":
-        return str(value)
+        return say(value)
     start, length, step = value
     if step == 1:
         stop = start + length
-        return f"{start if start.constant != 0 else ''}:{'' if same(stop, axis) else stop}"
+        first = say(start) if start.constant != 0 else ""
+        return f"{first}:{'' if same(stop, axis) else say(stop)}"
     last = start + (length - 1) * step
     if step > 0:
-        first = "" if start.constant == 0 else start
+        first = "" if start.constant == 0 else say(start)
         whole = same((axis - start + step - 1) // step, length)
-        return f"{first}:{'' if whole else last + 1}:{step}"
-    return (
-        f"{'' if same(start, axis - 1) else start}:{'' if last.constant == 0 else last - 1}:{step}"
-    )
+        return f"{first}:{'' if whole else say(last + 1)}:{step}"
+    first = "" if same(start, axis - 1) else say(start)
+    return f"{first}:{'' if last.constant == 0 else say(last - 1)}:{step}"
 
 
 def whole_axes(items: Sequence[Item], shape: Shape) -> list[int | None]:
@@ -245,7 +238,7 @@ def _index_axes(node: Node) -> AxisMap:
 index: Op = linear(
     "index",
     infer=_indexed,
-    numpy=lambda node: f"{{0}}[{subscript(node.attrs['items'], node.args[0].shape)}]",
+    kernel=View("items"),
     transpose=lambda ct, x, items: unindex(ct, items=items, shape=x.shape),
     view_of=0,
     public=False,
@@ -255,10 +248,7 @@ index: Op = linear(
 unindex: Op = linear(
     "unindex",
     infer=lambda ct, *, items, shape: ct.with_shape(shape),
-    numpy=lambda node: (
-        f"{{out}} = np.zeros({{shape}}, {{{node.type.dtype}}})\n"
-        f"{{out}}[{subscript(node.attrs['items'], node.shape)}] = {{0}}"
-    ),
+    kernel=Put("items"),
     transpose=lambda ct, x, items, shape: index(ct, items=items),
     public=False,
     axes=lambda node: (tuple(whole_axes(node.attrs["items"], node.shape)),),
@@ -296,15 +286,10 @@ def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:
     return index(x, items=tuple(("slice", chosen) for chosen in ranges))
 
 
-def _slots(node: Node) -> str:
-    """The places of all arguments in a template."""
-    return ", ".join(f"{{{slot}}}" for slot in range(len(node.args)))
-
-
 concatenate: Op = linear(
     "concatenate",
     infer=_concatenated,
-    numpy=lambda node: f"np.concatenate(({_slots(node)},), axis={{axis}})",
+    kernel=Call("concatenate", Rest(0), axis=AXIS),
     transpose=_unconcatenated,
     prepare=lambda args: (
         tuple(map(to_float, args)) if any(a.type.dtype == "float" for a in args) else args
@@ -356,7 +341,7 @@ def flatten(x: Node, start: Dim | int = 0) -> Node:
 leading: Op = linear(
     "leading",
     infer=lambda x, *, count: x.with_shape((count, *x.shape[1:])),
-    numpy="{0}[:{count}]",
+    kernel=View("first"),
     transpose=lambda ct, x, count: unindex(
         ct,
         items=tuple(("slice", (Dim.of(0), size, 1)) for size in ct.shape),
@@ -376,7 +361,7 @@ leading: Op = linear(
 full_array: Op = constant(
     "full",
     infer=lambda *, shape, value: Type("float", shape),
-    numpy="np.full({shape}, {value}, {float})",
+    kernel=Call("full", SHAPE, Attr("value"), DTYPE),
     signature="",
     public=False,
     doc="One number everywhere, as an array of its own.",
@@ -406,7 +391,7 @@ def length(items: tuple[Any, ...]) -> Dim:
 arange: Op = constant(
     "arange",
     infer=lambda *, n: Type("int", (Dim.of(n),)),
-    numpy="np.arange({n})",
+    kernel=Call("arange", Attr("n")),
     signature="n: int",
     doc="The integers 0 to n - 1.",
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Put, View
 from graphc.ir.types import Mismatch, Shape, Type, demand, known_facts, product, same, shape_text
 from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.families import composite, linear, to_float
@@ -44,24 +45,10 @@ def windows_type(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type
     return x.with_shape((*x.shape[:lead], *counts, *kernel))
 
 
-def _written(node: Node) -> str:
-    kernel, stride, dilation = (node.attrs[name] for name in ("kernel", "stride", "dilation"))
-    axes = ", ".join(str(-axis) for axis in range(len(kernel), 0, -1))
-    sizes = ", ".join(map(str, _extents(kernel, dilation)))
-    view = f"np.lib.stride_tricks.sliding_window_view({{0}}, ({sizes},), ({axes},))"
-    steps = [*stride, *dilation]
-    while steps and steps[-1] == Dim.of(1) and len(steps) > len(kernel):
-        steps.pop()
-    if all(step == Dim.of(1) for step in steps):
-        return view
-    steps += [Dim.of(1)] * (2 * len(kernel) - len(steps))
-    return f"{view}[..., {', '.join(':' if n == Dim.of(1) else f'::{n}' for n in steps)}]"
-
-
 windows: Op = linear(
     "windows",
     infer=windows_type,
-    numpy=_written,
+    kernel=View("windows"),
     transpose=lambda ct, x, kernel, stride, dilation: overlap(
         ct, shape=x.shape, stride=stride, dilation=dilation
     ),
@@ -73,7 +60,7 @@ windows: Op = linear(
 overlap: Op = linear(
     "overlap",
     infer=lambda x, *, shape, stride, dilation: x.with_shape(shape),
-    numpy="_overlap({0}, {shape}, {stride}, {dilation})",
+    kernel=Put("windows", add=True),
     transpose=lambda ct, x, shape, stride, dilation: windows(
         ct, kernel=x.shape[x.rank - len(stride) :], stride=stride, dilation=dilation
     ),

@@ -13,6 +13,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.kernel import Put
 from graphc.ir.types import Mismatch, Shape, Type, product
 from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.batching import whole_axis, with_attrs
@@ -20,7 +21,7 @@ from graphc.ops.define.families import CAST, composite, general, linear, to_floa
 from graphc.ops.elementwise.arithmetic import equal, maximum, plus
 from graphc.ops.reduce.reduction import max_, sum_
 from graphc.ops.shape.moving import filled_around, padded
-from graphc.ops.shape.shaping import Item, broadcast_to, expand, index, subscript, whole_axes
+from graphc.ops.shape.shaping import Item, broadcast_to, expand, index, whole_axes
 from graphc.ops.windows.convolution import (
     Dims,
     counts_of,
@@ -67,15 +68,7 @@ def _views(shape: Shape, kernel: Dims, stride: Dims, dilation: Dims) -> list[Ite
 _added_up: Op = linear(
     "added_up",
     infer=lambda *parts, items, shape: parts[0].with_shape(shape),
-    numpy=lambda node: "\n".join(
-        [
-            "{out} = np.zeros({shape}, {float})",
-            *(
-                f"{{out}}[{subscript(one, node.shape)}] += {{{slot}}}"
-                for slot, one in enumerate(node.attrs["items"])
-            ),
-        ]
-    ),
+    kernel=Put("parts", add=True),
     transpose=lambda ct, *parts, items, shape: tuple(index(ct, items=one) for one in items),
     flops=lambda node: node.args[0].type.size * len(node.args),
     public=False,
@@ -122,7 +115,6 @@ def _max_vjp(ct: Node, y: Node, x: Node, kernel: Dims, stride: Dims, dilation: D
 _maxpool: Op = general(
     "pooled_max",
     infer=_pooled,
-    numpy="",
     vjp=_max_vjp,
     lower=_max_lower,
     flops=lambda node: node.type.size * product(node.attrs["kernel"]),
@@ -145,7 +137,6 @@ def _sum_lower(x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> Node:
 _sumpool: Op = linear(
     "pooled_sum",
     infer=_pooled,
-    numpy="",
     transpose=lambda ct, x, kernel, stride, dilation: _spread(
         ct, kernel=kernel, stride=stride, dilation=dilation, sides=x.shape
     ),
@@ -168,7 +159,6 @@ def _spread_lower(x: Node, kernel: Dims, stride: Dims, dilation: Dims, sides: Sh
 _spread: Op = linear(
     "spread",
     infer=lambda x, *, kernel, stride, dilation, sides: x.with_shape(sides),
-    numpy="",
     transpose=lambda ct, x, kernel, stride, dilation, sides: _sumpool(
         ct, kernel=kernel, stride=stride, dilation=dilation
     ),

@@ -47,7 +47,7 @@ def by_number(graph: Graph) -> InNumbers | None:
     }
     flat = replace(parted, results=cells)
     computed = [node for node in flat.nodes if not _is_given(node)]
-    if len(computed) > FEW or not all(on_numbers(node.op) for node in computed):
+    if len(computed) > FEW or not all(map(on_numbers, computed)):
         return None
     new = rebuild(cells.values(), _on_numbers)
     moved = {key: Grid(each(new.__getitem__, grid.cells), None) for key, grid in grids.items()}
@@ -66,7 +66,7 @@ def _is_given(node: Node) -> bool:
 
 
 def _on_numbers(node: Node, args: tuple[Node, ...]) -> Node:
-    op = on_numbers(node.op)
+    op = on_numbers(node)
     if op is None or _is_given(node):
         return with_args(node, args)
     return intern(op, args, node.attrs, node.type)

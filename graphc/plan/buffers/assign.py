@@ -17,7 +17,7 @@ from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Identifiers
 from graphc.ops.shape.shaping import concatenate
 from graphc.ops.storage import Owners, owners
-from graphc.plan.buffers.kernels import Kernel, kernel, reduction
+from graphc.plan.buffers.kernels import Filling, filling, reduces
 from graphc.plan.lower import (
     AnyStep,
     BlockStep,
@@ -25,6 +25,7 @@ from graphc.plan.lower import (
     Program,
     Scratch,
     Step,
+    Way,
     given,
     held_names,
     made,
@@ -148,7 +149,7 @@ def _placed(
     rows: Mapping[Node, str] = NO_ROWS,
     named: Collection[Node] = (),
 ) -> Program:
-    """The steps of a function or of a loop's body, each with its kernel and its place.
+    """The steps of a function or of a loop's body, each with its way and its place.
 
     `rows` are the places of what a loop's body stacks or a block fills; what nothing else reads
     needs no name, but for what is `named`.
@@ -206,16 +207,17 @@ def _step(
 ) -> Step:
     node = step.node
     in_rows = order == tuple(range(node.rank)) and not rows.get(node, "").count("[:")
-    found = kernel(node, in_rows)
+    whole: Way = "whole" if in_rows else "strided"
+    found = filling(node)
     if found is None:
-        whole = None if node.rank else reduction(node)
-        return step if whole is None else replace(step, kernel=whole.template)
+        alone = not node.rank and reduces(node.op.kernel)
+        return replace(step, way="whole") if alone else step
     if node in pool.wholes:
-        return replace(step, kernel="{out}[:1] = {0}", out=pool.wholes[node])
+        return replace(step, way="head", out=pool.wholes[node])
     if node in rows:
-        return replace(step, kernel=found.template, out=rows[node])
+        return replace(step, way=whole, out=rows[node])
     if node in held or not pool.fits(node.shape):
-        return replace(step, kernel=found.template)
+        return replace(step, way=whole)
     operand = _overwritten(node, order, found, dead, pool, roots)
     if operand is not None:
         base = pool.places.pop(operand)
@@ -223,14 +225,13 @@ def _step(
     else:
         base, out = pool.place(node.type.dtype, node.shape, order)
     pool.places[node], pool.orders[node] = base, order
-    left = found.template if operand is None else found.over or found.template
-    return replace(step, kernel=left, out=out)
+    return replace(step, way="onto" if found.onto and operand is not None else whole, out=out)
 
 
 def _overwritten(
     node: Node,
     order: tuple[int, ...],
-    found: Kernel,
+    found: Filling,
     dead: Owners,
     pool: _Pool,
     roots: dict[Node, Owners],
@@ -280,7 +281,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
             places[name] = place if whole is end else f"{place}[1:]"
             if whole is not end:
                 pool.wholes[whole] = place
-        if item in rows or item not in computed or item in returned or kernel(item) is None:
+        if item in rows or item not in computed or item in returned or filling(item) is None:
             continue
         if loop.limited:
             rows[item] = f"{name}[{position}]"
@@ -291,7 +292,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     turns = []
     for number, ((name, _), following) in enumerate(zip(step.carries, nexts, strict=True)):
         alone = following in computed and following not in rows and following not in returned
-        fits = kernel(following) is not None and pool.fits(following.shape)
+        fits = filling(following) is not None and pool.fits(following.shape)
         if alone and fits and _by_turns(step, number, inner):
             order = tuple(range(following.rank))
             own = pool.place(following.type.dtype, following.shape, order)[1]
@@ -341,7 +342,7 @@ def _block(
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
             places[name] = place
-        if inner in computed and inner not in rows and kernel(inner) is not None:
+        if inner in computed and inner not in rows and filling(inner) is not None:
             rows[inner] = f"{name}[{part}]"
             written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
@@ -16,9 +15,6 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.storage import owners_of_all
 from graphc.paths import is_family
 from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every_name
-
-PRODUCTS = "_products({0}, {1}, out and {out})"
-_CALL = re.compile(r"(np\.(?!copyto)[\w.]+|_products)\([^\n]*\)")
 
 
 def with_destinations(
@@ -52,7 +48,7 @@ def with_destinations(
             elif not is_family(wanted[step.node]):
                 steps.append(replace(step, given=place(step.node)))
             elif _is_row_by_row(step.node):
-                steps.append(replace(step, kernel=PRODUCTS, given=place(step.node)))
+                steps.append(replace(step, way="rows", given=place(step.node)))
             else:
                 steps.append(step)
         else:
@@ -68,7 +64,7 @@ def with_destinations(
 
 
 def _is_made(step: Step) -> bool:
-    return bool(step.kernel and step.node.rank and not step.out)
+    return bool(step.way and step.node.rank and not step.out)
 
 
 def _is_row_by_row(node: Node) -> bool:
@@ -89,14 +85,3 @@ def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
         for name, item, node in step.stacks:
             if name not in step.places:
                 yield name, node, name in step.written and item.rank > 0
-
-
-def takes_none(step: Step) -> bool:
-    """May the place of a step be None, so that NumPy makes an array, with the same bits?
-
-    It must be one call. Where a reduction leaves several axes, their order in memory has a say in
-    the order in which it adds.
-    """
-    adds = ".reduce(" in step.kernel and step.node.rank > 1
-    seen = "{out}." in step.kernel  # in another way
-    return not adds and not seen and _CALL.fullmatch(step.kernel) is not None

@@ -5,11 +5,12 @@ As NumPy does it: a large array without a name gives its memory to the operator 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Node, arguments_first
+from graphc.ir.kernel import Elementwise, Kernel
 from graphc.ir.types import product, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.fused import vdot
@@ -18,7 +19,6 @@ from graphc.ops.linear.diagonals import tril, triu
 from graphc.ops.linear.products import outer
 from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.optimise.memory.estimate import MEANWHILE
-from graphc.plan.naming import template
 
 AS_THE_ARGUMENT = {
     "scatter": 1, "recurrence": 2, "det": 1, "logdet": 1, "cofactors": 3, "moved_cofactors": 4,
@@ -31,9 +31,13 @@ ADDED_IN_PARTS = frozenset({"overlap", "added_up"})
 """Operations that add to parts of a whole, which NumPy reads and writes in two such pieces."""
 LARGE = 256 * 1024
 """From so many bytes on, NumPy computes an operator in the place of an operand without a name."""
-OPERATORS = {
-    "{0} + {1}": (0, 1), "{0} * {1}": (0, 1), "{0} - {1}": (0,), "{0} / {1}": (0,), "-{0}": (0,),
-}  # fmt: skip
+OPERATORS: Mapping[Kernel | None, tuple[int, ...]] = {
+    Elementwise("add"): (0, 1),
+    Elementwise("multiply"): (0, 1),
+    Elementwise("subtract"): (0,),
+    Elementwise("divide"): (0,),
+    Elementwise("negative"): (0,),
+}
 """The operators that do, and which of their operands may be overwritten."""
 NOTHING = Dim.of(0)
 
@@ -86,7 +90,7 @@ def _computed(
     if node.static or (not node.args and node.op in SOURCES):
         return Value(peak=peak)
     own = NOTHING if placed or node.op is accumulate else size
-    slots = OPERATORS.get(template(node), ())
+    slots = OPERATORS.get(node.op.kernel, ())
     if _is_large(size) and any(args[slot].new == size for slot in slots):
         own = NOTHING
     during = held + own + _meanwhile(node, size_of)

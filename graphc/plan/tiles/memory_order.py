@@ -27,7 +27,7 @@ from graphc.ops.shape.shaping import (
     reshape,
     transpose,
 )
-from graphc.plan.buffers.kernels import kernel
+from graphc.plan.buffers.kernels import filling
 from graphc.plan.tiles.axis_classes import Axis, Classes, heaviest
 
 Order = tuple[int, ...]
@@ -79,7 +79,7 @@ def orders(
 
 def _is_placed(node: Node) -> bool:
     """Is it computed where and as we like? The rest lies as NumPy makes it."""
-    return node.op is not in_rows and (kernel(node) is not None or _is_elementwise(node))
+    return node.op is not in_rows and (filling(node) is not None or _is_elementwise(node))
 
 
 def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:

@@ -13,6 +13,7 @@ from graphc.plan.tiles.lower import in_blocks
 from graphc.targets.numpy.functions.python_floats import planned
 from graphc.targets.numpy.lowering import settle
 from graphc.targets.numpy.module import text
+from graphc.targets.numpy.printing.expression import length
 from graphc.targets.target import Target
 
 
@@ -28,6 +29,7 @@ def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
 NUMPY = Target(
     "numpy",
     ".py",
+    length,
     lowering=(settle,),
     stages=(in_blocks, in_memory),
     small=in_python_floats,

@@ -275,7 +275,7 @@ def forward(
         # self_attention(heads, causal=…: s1 = where(arange(T)[:, _] >= arange(T)[_, :], s, -1e30)
         layer_att_s1 = np.where(h_m_greater, layer_att_s, -1e+30)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a_peak = np.maximum.reduce(layer_att_s1, axis=-1, keepdims=True, initial=-LARGEST, out=s11)
+        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s11, keepdims=True, initial=-LARGEST)
         layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s11)
         layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s10)
         layer_att_a_exp = np.exp(layer_att_a_difference, s10)
@@ -362,7 +362,7 @@ def forward(
         logits_matmul_part = logits_matmul[T * start_2:T * size_2 + T * start_2]
         loss_entries_part = loss_entries[T * start_2:T * size_2 + T * start_2]
         # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        loss_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), axis=-1, keepdims=True, initial=-LARGEST, out=s1_3)
+        loss_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), -1, out=s1_3, keepdims=True, initial=-LARGEST)
         loss_minimum = np.minimum(loss_peak, _C_LARGEST, out=s1_3)
         loss_difference = np.subtract(logits_matmul_part.reshape((size_2, T, 256)), loss_minimum, s2_3)
         loss_exp_part = np.exp(loss_difference, loss_exp[start_2:size_2 + start_2])
@@ -838,7 +838,7 @@ def grad_loss(
         # self_attention(heads, causal=…: s1 = where(arange(T)[:, _] >= arange(T)[_, :], s, -1e30)
         layer_att_s1 = np.where(h_m_greater, layer_att_s, -1e+30)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a_peak = np.maximum.reduce(layer_att_s1, axis=-1, keepdims=True, initial=-LARGEST, out=s26)
+        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s26, keepdims=True, initial=-LARGEST)
         layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s26)
         layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s25)
         layer_att_a_exp = np.exp(layer_att_a_difference, s25)
@@ -938,7 +938,7 @@ def grad_loss(
         s1_3, s2_3, s1_3_view, s4_2 = _scratch
         logits_matmul_part = logits_matmul[T * start_2:T * size_2 + T * start_2]
         # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        d_h_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), axis=-1, keepdims=True, initial=-LARGEST, out=s1_3)
+        d_h_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), -1, out=s1_3, keepdims=True, initial=-LARGEST)
         d_h_minimum = np.minimum(d_h_peak, _C_LARGEST, out=s1_3)
         d_h_difference = np.subtract(logits_matmul_part.reshape((size_2, T, 256)), d_h_minimum, s2_3)
         d_h_exp = np.exp(d_h_difference, s2_3)

@@ -273,7 +273,7 @@ def forward(
         # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
         layer_att_s1 = np.matmul(layer_att_s1_product, layer_att_s1_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1), s8)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a_peak = np.maximum.reduce(layer_att_s1, axis=-1, keepdims=True, initial=-LARGEST, out=s9)
+        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s9, keepdims=True, initial=-LARGEST)
         layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s9)
         layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s8)
         layer_att_a_exp = np.exp(layer_att_a_difference, s8)
@@ -747,7 +747,7 @@ def g(
         # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
         layer_att_s1 = np.matmul(layer_att_s1_product, layer_att_s1_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1), s23)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a_peak = np.maximum.reduce(layer_att_s1, axis=-1, keepdims=True, initial=-LARGEST, out=s24)
+        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s24, keepdims=True, initial=-LARGEST)
         layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s24)
         layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s23)
         layer_att_a_exp = np.exp(layer_att_a_difference, s23)

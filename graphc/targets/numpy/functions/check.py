@@ -9,8 +9,9 @@ from graphc.plan.lower import Program
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions.comparisons import comparison, known, slopes
 from graphc.targets.numpy.printing.body import body
-from graphc.targets.numpy.printing.expression import expression, show
+from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.printing.text import function, listed, unpacking
+from graphc.targets.numpy.printing.written import show
 
 
 def check(compiled: Compiled) -> str:

@@ -7,13 +7,13 @@ numbers are of double precision until they are packed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first
+from graphc.ir.kernel import functions
 from graphc.ir.results import ResultKey
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.python_floats import LAZY
@@ -23,10 +23,11 @@ from graphc.optimise.scalarise.cells import Grid, is_structural_zero
 from graphc.optimise.scalarise.python_floats import InNumbers
 from graphc.plan.lower import Program, made, plan
 from graphc.plan.module import Compiled, Derived, Numbers
-from graphc.plan.naming import template
 from graphc.plan.signature import Entry
-from graphc.targets.numpy.printing.expression import expression, show
+from graphc.targets.numpy.printing.expression import expression, length
+from graphc.targets.numpy.printing.kernels import MATH
 from graphc.targets.numpy.printing.text import listed, unpacking, width
+from graphc.targets.numpy.printing.written import show
 
 LARGEST = 64
 """Elements of an argument, at most."""
@@ -65,7 +66,8 @@ def _functions_of_math(one: Derived) -> set[str]:
     if one.numbers is None:
         return set()
     nodes = arguments_first(one.program.results.values())
-    return {name for node in nodes for name in re.findall(r"math_(\w+)", template(node))}
+    called = {name for node in nodes if node.op.numbers for name in functions(node.op.kernel)}
+    return {MATH[name] for name in called if name in MATH}
 
 
 # ---- the program -------------------------------------------------------------------------------
@@ -98,7 +100,7 @@ def planned(
             named = {place: scope.fresh(_spoken(variable, place)) for place in _places(node)}
             given |= {part: named[place] for place, part in parts[node].items()}
             patterns[variable] = _pattern(named, node)
-    program = plan(found.graph, given, (), scope.taken)
+    program = plan(found.graph, given, length, (), scope.taken)
     proved = _proved(program)
     first = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
     results, packed = _packed(found, program, scope)

@@ -14,8 +14,9 @@ from graphc.plan.module import Compiled
 from graphc.plan.signature import sort
 from graphc.source import Origin, Source, Span, excerpt
 from graphc.targets.numpy.printing.body import body
-from graphc.targets.numpy.printing.expression import expression, show
+from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.printing.text import function, listed, unpacking
+from graphc.targets.numpy.printing.written import show
 from graphc.targets.numpy.runtime import watching
 
 

@@ -20,19 +20,17 @@ from graphc.plan.lower import BlockStep, LoopStep, Program, Step
 from graphc.source import Origin
 from graphc.targets.numpy.printing.comments import place, term
 from graphc.targets.numpy.printing.expression import (
-    DTYPES,
-    FLOAT,
     NO_NUMBERS,
-    around,
     computed,
     expression,
-    show,
+    operand,
     typed_argument,
 )
 from graphc.targets.numpy.printing.literals import typed
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
 from graphc.targets.numpy.printing.text import WIDTH, beside, code, function, listed, width
+from graphc.targets.numpy.printing.written import ATOM, DTYPES, FLOAT, SUM, show
 
 
 def body(
@@ -198,7 +196,7 @@ def _block(step: BlockStep, program: Program) -> list[str]:
 
 def _calls(step: BlockStep) -> int:
     """How many calls of NumPy a block is made of."""
-    return sum(isinstance(one, Step) and bool(one.kernel) for one in step.body.steps)
+    return sum(isinstance(one, Step) and bool(one.way) for one in step.body.steps)
 
 
 def _bytes(step: BlockStep) -> Dim:
@@ -278,7 +276,7 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
     made = initial.op is full_array or (initial.args and initial.op is not RESULT)
     own = made and variables.get(initial) in (None, name)
     if grows and initial.rank and (not own or initial.op.view_of is not None):
-        return [f"{name} = {around('{0}.copy()', initial, variables)}"]
+        return [f"{name} = {operand(initial, variables).within(ATOM)}.copy()"]
     return [f"{name} = {start}"] if name != start else []
 
 
@@ -286,7 +284,7 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
     """The statement of an adjoint; where a node has several children, a line for each term."""
     first, *others = step.adjoints
     summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
-    if summed and not step.kernel:
+    if summed and not step.way:
         lines = _sum_over_children(step, first, program)
     else:
         written = computed(step, program.variables, numbers)
@@ -316,7 +314,7 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
             subtracted = bool(number) and arg.op is negative and arg not in program.variables
             text = expression(arg, program.variables)
             if subtracted:
-                text = around("total - {0}", arg.args[0], program.variables).partition(" - ")[2]
+                text = operand(arg.args[0], program.variables).within(SUM + 1)
             text = f"{FLOAT}({text})" if start + number == typed else text
             sign = "- " if subtracted else "+ " if number else ""
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
@@ -355,6 +353,6 @@ def returned(program: Program, taken: Iterable[Node] = ()) -> dict[ResultKey, Re
             number = f"{DTYPES[node.type.dtype]}({text})"
             found[key] = Returned(number, number, copied=False)
             continue
-        operand = around("{0}.copy()", node, program.variables).removesuffix(".copy()")
-        found[key] = Returned(text, operand, key in copies)
+        binding = operand(node, program.variables).within(ATOM)
+        found[key] = Returned(text, binding, key in copies)
     return found

@@ -5,24 +5,22 @@ A number of Python's costs NumPy more than such an array does, in every call of 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
-import numpy as np
-
 from graphc.ir.graph import CONSTANT, Node
+from graphc.ir.kernel import Elementwise
 from graphc.ops.fused import limit
+from graphc.plan.buffers.kernels import is_ufunc
 from graphc.plan.lower import Program, Step
-from graphc.targets.numpy.printing.expression import literal
+from graphc.targets.numpy.printing.written import literal
 
-_CALL = re.compile(r"np\.(\w+)\([^\n]*\)")
 RANGE = 1e30  # what float32 holds, and its inverse
 
 
 def typed(step: Step) -> dict[Node, str]:
     """The numbers that the ufuncs of a statement have as operands, each with its name."""
-    calls = [_CALL.fullmatch(line) for line in step.kernel.split("\n")]
-    if not all(call and isinstance(getattr(np, call[1], None), np.ufunc) for call in calls):
+    kernel = step.node.op.kernel
+    if not step.way or not (is_ufunc(kernel) or kernel == Elementwise("kept")):
         return {}
     return {arg: name for arg in step.node.args if (name := _name(arg))}
 

@@ -14,8 +14,9 @@ from graphc.ir.types import Dtype, Shape
 from graphc.plan.lower import Program, Scratch, Step
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.printing.comments import place
-from graphc.targets.numpy.printing.expression import DTYPES, computed, show
+from graphc.targets.numpy.printing.expression import computed
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, listed, width
+from graphc.targets.numpy.printing.written import DTYPES, show
 
 SEVERAL = 12  # names: more are unpacked in brackets
 

@@ -6,6 +6,7 @@ where another is taken.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -186,3 +187,16 @@ def _minors(x: Any, along: Any) -> Any:
         -others * np.swapaxes(inner, -1, -2),
     )
     return np.where(finite, u @ moved @ vt, np.nan)
+
+
+HELPERS: Mapping[str, Callable[..., Any]] = {
+    "erf": _erf,
+    "erfc": _erfc,
+    "lgamma": _lgamma,
+    "digamma": _digamma,
+    "polygamma": _polygamma,
+    "recurrence": _recurrence,
+    "cofactors": _cofactors,
+    "minors": _minors,
+}
+"""What kernels call that NumPy lacks, by their names for it."""
