@@ -15,7 +15,7 @@ import pytest
 from language_references import net321
 
 from graphc.compile.stages import Options, compile_text, load
-from graphc.ops.elementwise.python_floats import SCALAR
+from graphc.ops.elementwise.python_floats import ON_NUMBERS
 
 _numbers = itertools.count()
 
@@ -143,7 +143,7 @@ POINTS = (0.0, -0.0, 1.0, 2.0, -1.5, 0.3, 1e3, -1e3, 1e308, -1e308, 1e-320, math
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", SCALAR)
+@pytest.mark.parametrize("name", ON_NUMBERS)
 def test_operation_at_hard_points(name: str) -> None:
     """In both modes, at infinities and nan: what is not finite is so at -O0, and only there."""
     call = CALLED.get(name, f"{name}(a)")

@@ -16,12 +16,12 @@ from graphc.ir.kernel import Elementwise, X, Y
 LAZY = frozenset({"where", "and", "or", "not", "sign", "maximum", "minimum", "relu", "==", "!="})
 """What may leave an argument alone, whatever it is."""
 
-_AS_ON_ARRAYS = frozenset(
-    {"+", "-", "*", "/", "//", "%", "**", "negative", "==", "!=", "<", "<=", ">", ">=", "and", "or",
+_AS_ON_ARRAYS = (
+    "+", "-", "*", "/", "//", "%", "**", "negative", "==", "!=", "<", "<=", ">", ">=", "and", "or",
      "not", "where", "cast_float", "abs", "floor", "ceil", "trunc", "round", "exp", "expm1", "log",
      "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp2", "log2", "log10", "cbrt",
      "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "atan2", "hypot", "erf", "erfc",
-     "isfinite", "isnan", "isinf"}
+     "isfinite", "isnan", "isinf",
 )  # fmt: skip
 
 _X_IS_NAN = Elementwise("not_equal", X, X)
@@ -60,6 +60,9 @@ _OWN: Mapping[str, Elementwise] = {
 }
 _SQUARE = Elementwise("multiply", X, X)
 
+ON_NUMBERS = (*_AS_ON_ARRAYS, *_OWN)
+"""The operations that there are on numbers, by name."""
+
 
 def on_numbers(node: Node) -> Op | None:
     """A node's operation on Python's own floats, if there is one.
@@ -72,6 +75,6 @@ def on_numbers(node: Node) -> Op | None:
 
 @cache
 def _on_numbers(op: Op, own: Elementwise | None) -> Op | None:
-    if own is None and op.name not in _AS_ON_ARRAYS:
+    if op.name not in ON_NUMBERS:
         return None
     return replace(op, kernel=own or op.kernel, numbers=True)
