@@ -18,10 +18,10 @@ LAZY = frozenset({"where", "and", "or", "not", "sign", "maximum", "minimum", "re
 
 _AS_ON_ARRAYS = (
     "+", "-", "*", "/", "//", "%", "**", "negative", "==", "!=", "<", "<=", ">", ">=", "and", "or",
-     "not", "where", "cast_float", "abs", "floor", "ceil", "trunc", "round", "exp", "expm1", "log",
-     "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp2", "log2", "log10", "cbrt",
-     "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "atan2", "hypot", "erf", "erfc",
-     "isfinite", "isnan", "isinf",
+    "not", "where", "cast_float", "abs", "floor", "ceil", "trunc", "round", "exp", "expm1", "log",
+    "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp2", "log2", "log10", "cbrt",
+    "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh", "atan2", "hypot", "erf", "erfc",
+    "isfinite", "isnan", "isinf",
 )  # fmt: skip
 
 _X_IS_NAN = Elementwise("not_equal", X, X)

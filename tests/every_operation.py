@@ -1,0 +1,15 @@
+"""Every operation that the package makes, public or not."""
+
+from __future__ import annotations
+
+import gc
+
+import graphc.compile.stages  # which loads whatever makes one
+from graphc.ir.graph import Op
+
+
+def operations() -> list[Op]:
+    """By name; without those on Python's own floats, which are made from them."""
+    assert graphc.compile.stages
+    found = [one for one in gc.get_objects() if isinstance(one, Op) and not one.numbers]
+    return sorted(found, key=lambda op: op.name)
