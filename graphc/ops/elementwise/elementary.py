@@ -105,7 +105,6 @@ tanh: Op = elementwise(
 )
 log_sech_squared: Op = elementwise(
     "log_sech_squared",
-    numpy="",
     flops=80,
     partials=lambda y, x: (-2 * tanh(x),),
     lower=lambda x: where(
