@@ -47,7 +47,7 @@ class Kind:
 
     @property
     def base(self) -> Kind:
-        """The kind without values: what a table by kind has an entry for."""
+        """Return the kind without values: what a table by kind has an entry for."""
         return self.alone or self
 
     @property

@@ -11,7 +11,7 @@ GRAMMAR_FOLDERS = (PACKAGE / "grammar", PACKAGE.parent / "grammar")  # a wheel; 
 
 @cache
 def grammar_text(name: str) -> str:
-    """The text of `grammar/NAME`."""
+    """Return the text of `grammar/NAME`."""
     for folder in GRAMMAR_FOLDERS:
         path = folder / name
         if path.is_file():

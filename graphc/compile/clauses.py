@@ -57,17 +57,17 @@ class Made:
 
 
 def derivatives(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Made]:
-    """The graphs of one function by mode, after `PASSES`, and what they cost.
+    """Build the graphs of one function by mode, after `PASSES`, with their costs.
 
     Raises GraphError where its derivatives cannot be taken.
     """
-    graphs = differentiated(model, one, modes)
+    graphs = differentiate(model, one, modes)
     done = {mode: rewritten(graph, PASSES) for mode, graph in graphs.items()}
     return {mode: Made(graph, cost_of(graph)) for mode, graph in done.items()}
 
 
-def differentiated(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Graph]:
-    """The graphs of one function by mode as calculus makes them; "" is that of no choice.
+def differentiate(model: Model, one: Derivation, modes: Iterable[str]) -> dict[str, Graph]:
+    """Build the graphs of one function by mode, as differentiated; "" is that of no choice.
 
     Raises GraphError where its derivatives cannot be taken.
     """
@@ -98,7 +98,7 @@ def differentiated(model: Model, one: Derivation, modes: Iterable[str]) -> dict[
 def _with_positions(
     one: Derivation, per: Dim, model: Model
 ) -> tuple[Derivation, Mapping[Node, str]]:
-    """What is asked for, and the names, where steps along the axis are positions of arrays."""
+    """Turn steps along the axis into positions of arrays, in a request and the names."""
     new = vectorise_maps([node for _, node in one.outputs], per, [node for _, node in one.wrt])
     outputs = tuple((name, new[node]) for name, node in one.outputs)
     names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
@@ -106,7 +106,7 @@ def _with_positions(
 
 
 def cheapest(costs: Mapping[str, Cost]) -> str:
-    """The mode of least work, with a typical size for each dim that is not known."""
+    """Return the mode of least work, with a typical size for each dim that is not known."""
     return min(costs, key=lambda mode: costs[mode].typical())
 
 
@@ -115,7 +115,7 @@ MARGIN = 0.9
 
 
 def winners(costs: Mapping[str, Cost]) -> list[str]:
-    """The cheapest mode, and those that take less work by a margin at some sizes of the dims."""
+    """List the cheapest mode, and those that take clearly less work at some sizes of the dims."""
     names = sorted({name for one in costs.values() for name in one.work.symbols})
     alike = ((size,) * len(names) for size in SIZES)
     grid = product(SIZES, repeat=len(names)) if len(names) <= 3 else alike
@@ -132,7 +132,7 @@ def winners(costs: Mapping[str, Cost]) -> list[str]:
 
 
 def _graph(kind: Kind, asked: Request) -> Graph:
-    """The graph of a function, in its modes by path: all the same but where `per` says more."""
+    """Build the graph of a function, in its modes by path: equal but where `per` says more."""
     if asked.per is not None and kind.base in GRAPHS_PER:
         return GRAPHS_PER[kind.base](asked, asked.per)
     return GRAPHS[kind.base](asked)
@@ -162,6 +162,6 @@ def _cheapest_by_path(kind: Kind, asked: Request, dims: Mapping[str, int]) -> di
 
 
 def _with_values(graph: Graph, dims: Mapping[str, int]) -> Graph:
-    """The graph with the values of dims substituted."""
+    """Substitute the values of dims in a graph."""
     new = rebuild(graph.results.values(), lambda node, args: specialise(node, args, dims))
     return map_graph(graph, new)

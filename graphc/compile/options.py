@@ -40,17 +40,17 @@ class Options:
 
     @property
     def at(self) -> Level:
-        """The level, as a record."""
+        """Return the level, as a record."""
         return LEVELS[self.level]
 
     @property
     def to(self) -> Target:
-        """The target, as a record."""
+        """Return the target, as a record."""
         return TARGETS[self.target]
 
     @property
     def stated(self) -> dict[str, Any]:
-        """What is said beside the file and its level, in canonical spacing, in one order."""
+        """Return what is said beside the file and its level, in canonical spacing and order."""
         given: dict[str, Any] = {
             "dtype": self.dtype if self.dtype != "float64" else "",
             "dim": {name: self.dims[name] for name in sorted(self.dims)},
@@ -67,7 +67,7 @@ DEFAULTS = Options()
 
 
 def const_of(name: str, written: str) -> tree.Expr:
-    """The value of a `--const` option; raises GraphError."""
+    """Parse the value of a `--const` option; raises GraphError."""
     option = f"--const {name}"
     statements = parse(Source(option, f"{name}={written}")).statements
     statement = statements[0]
@@ -77,7 +77,7 @@ def const_of(name: str, written: str) -> tree.Expr:
 
 
 def clause_of(written: str) -> tree.Derive:
-    """The clause of a `--derive` option; raises GraphError."""
+    """Parse the clause of a `--derive` option; raises GraphError."""
     statements = parse(Source("--derive", f"derive {written}")).statements
     if len(statements) != 1 or not isinstance(statements[0], tree.Derive):
         raise GraphError([error("E217", f"--derive: `{written}` is not one clause", None)])

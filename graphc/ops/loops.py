@@ -13,7 +13,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ops.shape.shaping import index
 
 
-def rolled(
+def roll_steps(
     symbol: str,
     first: Dim,
     count: Dim,
@@ -22,7 +22,7 @@ def rolled(
     collected: Sequence[Node],
     until: Node | None = None,
 ) -> tuple[Loop, list[Node], dict[Node, Node]]:
-    """The loop of a step, the sources of its elements, and what became of the step's nodes.
+    """Build the loop of a step; returns it, the sources of its elements, and the mapping of nodes.
 
     `x[:, t, :]` of an unchanging x is an element: its derivative is stacked, where that of an x
     read otherwise is summed over the steps.
@@ -57,7 +57,7 @@ def rolled(
 
 
 def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int] | None:
-    """All that `node` reads in all steps, and its axis of steps; None where positions overlap."""
+    """Return what `node` reads in all steps, and its axis of steps; None where parts overlap."""
     items: list[tuple[str, Any]] = list(node.attrs["items"])
     moving = [i for i, (kind, value) in enumerate(items) if _mentions(kind, value, symbol)]
     if len(moving) != 1 or items[moving[0]][0] != "at":

@@ -1,4 +1,4 @@
-"""Whose memory a value lies in: views, and what loops hand on, see through to the owners."""
+"""Storage: the owners of a value's memory, through views and what loops hand on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Owners = frozenset[Node]
 
 
 def owners(node: Node, known: dict[Node, Owners]) -> Owners:
-    """The nodes whose memory a value may lie in, itself among them where it may be its own.
+    """Return the nodes whose memory a value may lie in, itself among them where it may be its own.
 
     Numbers have none. `known` is filled with what is found on the way.
     """
@@ -29,7 +29,7 @@ def owners(node: Node, known: dict[Node, Owners]) -> Owners:
         if one in known:
             pending.pop()
             continue
-        below = _seen(one)
+        below = _looked_through(one)
         missing = [n for n in below if n not in known]
         if missing:
             pending += missing
@@ -41,13 +41,13 @@ def owners(node: Node, known: dict[Node, Owners]) -> Owners:
 
 
 def owners_of_all(nodes: Iterable[Node]) -> Owners:
-    """The nodes whose memory one of these values may lie in."""
+    """Return the nodes whose memory one of these values may lie in."""
     known: dict[Node, Owners] = {}
     return frozenset[Node]().union(*(owners(node, known) for node in nodes))
 
 
-def _seen(node: Node) -> Collection[Node]:
-    """The nodes whose memory a node may be a view of, or be handed on."""
+def _looked_through(node: Node) -> Collection[Node]:
+    """Return the nodes whose memory a node may be a view of, or be handed on."""
     if node.op.view_of is not None:
         return [node.args[node.op.view_of]]
     if node.op is RESULT and 0 <= node.attrs["number"] < len(loop_of(node.args[0]).carried):
@@ -58,7 +58,7 @@ def _seen(node: Node) -> Collection[Node]:
 
 @memoised
 def _handed_on(node: Node) -> tuple[Owners, ...]:
-    """By carried value of a loop, the nodes outside whose memory it may end in.
+    """Return by carried value of a loop the nodes outside whose memory it may end in.
 
     That is what it starts from, where a step may hand that on or add to it, or none may be taken;
     a source of elements; what the body captures; and a stack, where an item is computed in its
@@ -95,12 +95,12 @@ def _handed_on(node: Node) -> tuple[Owners, ...]:
 
 
 def grows(carried: Node, following: Node) -> bool:
-    """Does a step only add to a carried value, which may be done in its place?"""
+    """True if a step only adds to a carried value, which may be done in its place."""
     return following.op is accumulate and following.args[0] is carried
 
 
 def is_new(node: Node, views: Collection[Op]) -> bool:
-    """Is the memory of a value made by the computation itself, and all of it the value's?
+    """True if the memory of a value is made by the computation itself, and all of it the value's.
 
     It may be seen through these `views`; what is handed on by a loop has to be new as well.
     """
@@ -122,8 +122,7 @@ def is_new(node: Node, views: Collection[Op]) -> bool:
 
 
 def copied(results: Mapping[ResultKey, Node], taken: Iterable[Node] = ()) -> set[ResultKey]:
-    """The results that are returned as copies: none has memory of an input, of what is `taken` or
-    of a result before it.
+    """Choose the results to copy: none has memory of inputs, `taken` nodes or earlier results.
 
     Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and
     Hessians also where their axes have changed places.

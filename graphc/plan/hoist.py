@@ -1,4 +1,4 @@
-"""What a graph computes of its dims alone: the same in every call with these, so computed once."""
+"""Hoisting: what a graph computes of its dims alone is computed once for all calls with these."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from graphc.ops.storage import owners_of_all
 
 
 def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
-    """The nodes that depend on dims and constants only, and that nothing writes to.
+    """Return the nodes that depend on dims and constants only, and that nothing writes to.
 
     What a function ends with is its own, and what a loop starts from may be added to.
     """
@@ -29,6 +29,6 @@ def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
 
 
 def handed_out(order: Sequence[Node], found: frozenset[Node]) -> list[Node]:
-    """Those of them that the rest of the graph reads, but for numbers that have a name."""
+    """List those of them that the rest of the graph reads, but for numbers that have a name."""
     read = {arg for node in order if node not in found for arg in node.args if arg in found}
     return [node for node in order if node in read and (node.rank or node.args)]

@@ -1,4 +1,4 @@
-"""What goes into a module: a model, how its functions begin, and their programs."""
+"""The plan of a module: a model, how its functions begin, and their programs."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class _Uses:
 def in_order(
     steps: Sequence[S], nodes: Sequence[Node], ends: Iterable[Node], variables: Mapping[Node, str]
 ) -> list[S]:
-    """The steps, each of which computes a node, in an order that keeps less alive."""
+    """Order steps, each of which computes a node, such that fewer elements are alive."""
     uses = _uses(nodes, ends, variables)
     best = list(range(len(nodes)))
     least = _peak(best, uses) * WORTH
@@ -84,7 +84,7 @@ def _uses(nodes: Sequence[Node], ends: Iterable[Node], variables: Mapping[Node, 
 def _needs(
     read: Iterable[Node], made: Mapping[Node, int], variables: Mapping[Node, str]
 ) -> list[int]:
-    """The steps whose values are read, also in what is written inside a statement."""
+    """List the steps whose values are read, also in what is written inside a statement."""
     found: set[int] = set()
     pending = list(read)
     while pending:
@@ -100,7 +100,7 @@ def _needs(
 def _arrays(
     below: Iterable[int], nodes: Sequence[Node], needs: Sequence[Sequence[int]]
 ) -> list[int]:
-    """The steps whose arrays these are: in the place of a view what it is of."""
+    """List the steps whose arrays these are: in the place of a view what it is of."""
     found: set[int] = set()
     pending = list(below)
     while pending:
@@ -113,7 +113,7 @@ def _arrays(
 
 
 def _peak(order: Sequence[int], uses: _Uses) -> int:
-    """The elements of the arrays that are needed, where one takes the place of another like it."""
+    """Return the elements alive at the peak, where one array takes the place of another like it."""
     left = [len(one) + (n in uses.kept) for n, one in enumerate(uses.readers)]
     alive: Counter[tuple[Dtype, Dim]] = Counter()
     most: dict[tuple[Dtype, Dim], int] = {}

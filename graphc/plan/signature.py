@@ -1,4 +1,4 @@
-"""What generated functions have in common: the names of arguments and results, bound dims."""
+"""Signatures of generated functions: the names of arguments and results, bound dims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Binding:
 
     @property
     def plain(self) -> bool:
-        """Is the dim the size itself?"""
+        """True if the dim is the size itself."""
         return self.factor == 1 and self.offset.constant == 0
 
 
@@ -46,7 +46,7 @@ class Entry:
 
     @property
     def taken(self) -> frozenset[str]:
-        """What no variable of a function is called: dims, and the records that functions make."""
+        """Return the names that no variable of a function has: dims, and records it makes."""
         return frozenset({*self.dims, *self.records.values()})
 
     @property
@@ -55,11 +55,11 @@ class Entry:
 
     @property
     def signature(self) -> str:
-        """The parameters of a Python function, with types."""
+        """Return the parameters of a Python function, with types."""
         return self.signature_with()
 
     def signature_with(self, *more: str) -> str:
-        """The same, with further parameters that are given by name."""
+        """Return the same, with further parameters that are given by name."""
         parts = ["params: Mapping[str, ArrayLike]"] if self.params else []
         parts += [f"{self.variables[d.name]}: ArrayLike" for d in self.inputs]
         named = [*(f"{dim}: int" for dim in self.keywords), *more]
@@ -67,14 +67,14 @@ class Entry:
 
     @property
     def arguments(self) -> str:
-        """The same, handed on."""
+        """Return the same, handed on."""
         parts = ["params"] if self.params else []
         parts += [self.variables[d.name] for d in self.inputs]
         return ", ".join([*parts, *(f"{dim}={dim}" for dim in self.keywords)])
 
     @property
     def values(self) -> tuple[str, ...]:
-        """What entry returns: inputs, parameters, dims."""
+        """Return what `_enter` returns: inputs, parameters, dims."""
         return (*(self.variables[d.name] for d in (*self.inputs, *self.params)), *self.dims)
 
 
@@ -109,7 +109,7 @@ def _record(function: str) -> str:
 
 
 def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) -> Binding | None:
-    """The first axis that is linear in one dim that nothing has bound yet."""
+    """Find the first axis that is linear in one dim that nothing has bound yet."""
     for declared, number, axis in axes:
         unbound = [name for name in sorted(axis.symbols) if name not in bound]
         linear = linear_in(axis, unbound[0]) if len(unbound) == 1 else None
@@ -119,11 +119,11 @@ def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) ->
     return None
 
 
-def described(declared: Declared, path: str = "") -> str:
-    """What messages call an argument, or a member of a family by its path."""
+def describe_argument(declared: Declared, path: str = "") -> str:
+    """Name an argument, or a member of a family by its path, for messages."""
     return f"{sort(declared)} `{path or declared.name}`"
 
 
 def sort(declared: Declared) -> str:
-    """What an argument is."""
+    """Say what an argument is."""
     return "parameter" if declared.initialiser else "input"

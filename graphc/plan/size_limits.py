@@ -16,22 +16,22 @@ from graphc.source import Diagnostic, Span, error
 def beyond_any_machine(
     programs: Iterable[tuple[Program, Span | None]], width: int
 ) -> Iterator[Diagnostic]:
-    """What is said of the arrays that programs make; views and parts of tiles are none.
+    """Report arrays that programs make and no machine holds; views and tiles are none.
 
     Beside each program stands what asks for it: the place of what no statement states.
     """
     pending = list(programs)
     while pending:
         program, asked = pending.pop()
-        for node in _made(program):
+        for node in _nodes_made(program):
             if not takes_nothing(node):
                 span = asked if node.origin is None else node.origin.outermost
                 yield from refused("an array", node.type, span, width)
         pending += [(step.body, asked) for step in program.steps if isinstance(step, LoopStep)]
 
 
-def _made(program: Program) -> Iterator[Node]:
-    """The nodes that are computed whole: by a statement of their own, or inside of one."""
+def _nodes_made(program: Program) -> Iterator[Node]:
+    """Yield the nodes that are computed whole: by a statement of their own, or inside of one."""
     for step in (*program.constants, *program.steps):
         if isinstance(step, LoopStep):
             yield from (end for _, _, end in step.stacks)
@@ -47,7 +47,7 @@ def _made(program: Program) -> Iterator[Node]:
 
 
 def refused(what: str, type: Type, span: Span | None, width: int) -> Iterator[Diagnostic]:
-    """That an array of this type is larger than any memory, if it is."""
+    """Report an array of this type if it is larger than any memory."""
     bytes = size_of(type, width).constant
     if bytes is not None and bytes > MEMORY:
         yield error(

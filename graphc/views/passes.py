@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from graphc.ad.functions import build_halves, cut
-from graphc.compile.clauses import differentiated, winners
+from graphc.compile.clauses import differentiate, winners
 from graphc.compile.functions import made_of, passes_of, wrt_of
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
@@ -69,7 +69,7 @@ def after_each(compilation: Compilation) -> Iterator[After]:
     for one in model.derivations:
         made = made_of(model, one, options)
         chosen = winners({mode: each.cost for mode, each in made.items()})
-        for mode, graph in differentiated(model, one, chosen).items():
+        for mode, graph in differentiate(model, one, chosen).items():
             passes = (*PASSES, *passes_of(options, options.at.derived))
             yield from _through((one.name,), mode, graph, passes)
 

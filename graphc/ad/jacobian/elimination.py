@@ -18,8 +18,8 @@ from graphc.ad.reverse import float_descendants
 from graphc.ir.graph import Node, topological, uses
 from graphc.ir.loop import LOOP
 from graphc.ir.types import product
-from graphc.ops.linear.contraction import contracted
-from graphc.ops.shape.members import family_of, of_family
+from graphc.ops.linear.contraction import contract
+from graphc.ops.shape.members import family_of, is_of_family
 
 LARGE = 4096
 
@@ -85,7 +85,7 @@ def _bottleneck(output: Node, by: Node, seeds: int) -> Node | None:
     above = dominators(output, whole, between)
     best, node = None, above[output]
     while node is not whole:
-        if node.op is not LOOP and not of_family(node):
+        if node.op is not LOOP and not is_of_family(node):
             pairs = aligned_pairs({"": node}, {"": by})["", ""]
             needed = _seeds(node, pairs)
             if needed < seeds:
@@ -137,7 +137,7 @@ def _chain(down: Pass, up: Pass, first: Mapping[int, int], second: Mapping[int, 
     both = {("of", k) for k, z in first.items() if z in second}
     labels = tuple(("both", axis[1]) if axis in both else axis for axis in axes)
     terms = [(down.value, _words(above)), (up.value, _words(below))]
-    return Pass(contracted(terms, _words(axes)), labels)
+    return Pass(contract(terms, _words(axes)), labels)
 
 
 def _words(labels: Iterable[Label]) -> tuple[str, ...]:

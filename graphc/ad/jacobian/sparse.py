@@ -24,7 +24,7 @@ from graphc.ir.types import Type, product
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
 from graphc.ops.select.indexing import gather, pick
-from graphc.ops.shape.members import of_family
+from graphc.ops.shape.members import is_of_family
 from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
@@ -53,7 +53,7 @@ def sparse_jacobian(asked: Request) -> Graph:
     selected twice occurs twice: a CSR matrix adds them up.
     """
     outputs, wrt, names = _with_plain_sources(asked.outputs, asked.wrt, asked.names)
-    families = {path for path, node in wrt.items() if of_family(node)}
+    families = {path for path, node in wrt.items() if is_of_family(node)}
     selected = {
         path: {node: True} if path in families else _frontier(node, [*outputs.values()])
         for path, node in wrt.items()

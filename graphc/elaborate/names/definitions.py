@@ -8,7 +8,7 @@ from graphc.elaborate.names.scope import Context, Entry, InstanceValue, Scope
 from graphc.ir.graph import SOURCES, Node, intern
 from graphc.ir.loop import BOUND, RESULT, RULED
 from graphc.ops.elementwise.arithmetic import identity
-from graphc.ops.shape.members import of_family
+from graphc.ops.shape.members import is_of_family
 from graphc.syntax import tree
 
 
@@ -63,7 +63,7 @@ def alias_node(scope: Scope, name: str, node: Node) -> Node:
 
 def _apart(context: Context, scope: Scope, name: str, node: Node) -> Node:
     """Return the node that is called so in this scope, and nothing else."""
-    if node in context.owned or node.op in (*SOURCES, BOUND) or of_family(node):
+    if node in context.owned or node.op in (*SOURCES, BOUND) or is_of_family(node):
         return alias_node(scope, name, node)
     if node.op in (RESULT, RULED):
         return node

@@ -27,7 +27,7 @@ from graphc.ir.loop import make_loop, result
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, shape_text
 from graphc.limits import COPIES
-from graphc.ops.loops import rolled
+from graphc.ops.loops import roll_steps
 from graphc.ops.shape.shaping import stack
 from graphc.paths import family
 from graphc.source import did_you_mean
@@ -168,7 +168,7 @@ def _roll(
                 steps.family.span,
                 _start_help(start, following.type, symbol),
             )
-    loop, sources, new = rolled(symbol, first, count, carried, nexts, items, inner.until)
+    loop, sources, new = roll_steps(symbol, first, count, carried, nexts, items, inner.until)
     context.rename(new, known)
     node = make_loop(loop, steps.starts, sources)
     if path is not None:

@@ -29,12 +29,12 @@ def _but_named(axis: Any, rank: int, left: int) -> tuple[int | None, ...]:
 
 
 def from_the_right(node: Node) -> AxisMap:
-    """Of what broadcasts: an axis that is stretched is no axis of the result."""
+    """Map the axes of what broadcasts: an axis that is stretched is no axis of the result."""
     return tuple(aligned(node, slot, 0, 0) for slot in range(len(node.args)))
 
 
 def batch_axes(*cores: int, result: int) -> AxisRule:
-    """All but the last `cores` axes of each argument, and the last `result` ones of the result."""
+    """Map all axes but the last `cores` of each argument, the last `result` of the result."""
 
     def rule(node: Node) -> AxisMap:
         return tuple(aligned(node, slot, core, result) for slot, core in enumerate(cores))
@@ -53,7 +53,7 @@ def per_window(before: int, after: int) -> AxisRule:
 
 
 def aligned(node: Node, slot: int, core: int, last: int) -> tuple[int | None, ...]:
-    """What broadcasting makes of an argument's axes but the last ones, in all but the last."""
+    """Map an argument's axes but the last ones, as they broadcast."""
     arg = node.args[slot]
     shift = (node.rank - last) - (arg.rank - core)
     return tuple(

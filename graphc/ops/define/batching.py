@@ -15,12 +15,12 @@ from graphc.ir.types import Shape, same_shape
 
 
 def over_elements(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
-    """Of what broadcasts: an argument without the leading axis stays as it is."""
+    """Batch what broadcasts: an argument without the leading axis stays as it is."""
     return node.op(*aligned(args, leads, node.shape), **node.attrs)
 
 
 def over_rows(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
-    """Of what speaks of axes by `axis`, `items` and `shape`, or only of the last ones.
+    """Batch what speaks of axes by `axis`, `items` and `shape`, or only of the last ones.
 
     Every argument gets the leading axis, which is a view.
     """
@@ -33,7 +33,7 @@ def over_rows(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size:
 
 
 def with_attrs(shift: Callable[..., dict[str, Any]]) -> BatchRule:
-    """Every argument gets the leading axis; `shift(size, x, …, **attrs)` gives the attributes."""
+    """Batch by attributes: `shift(size, x, …, **attrs)` gives them for the leading axis."""
 
     def rule(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
         return node.op(*repeated(args, leads, size), **shift(size, *node.args, **node.attrs))
@@ -45,7 +45,7 @@ def with_attrs(shift: Callable[..., dict[str, Any]]) -> BatchRule:
 
 
 def _axis(axis: Any, rank: int, size: Dim) -> Any:
-    """One axis, several, or None for all: those counted from the right stay."""
+    """Shift one axis, several, or None for all: those counted from the right stay."""
     if axis is None:
         return tuple(range(1, rank + 1))
     if isinstance(axis, tuple):
@@ -54,7 +54,7 @@ def _axis(axis: Any, rank: int, size: Dim) -> Any:
 
 
 def whole_axis(size: Dim) -> tuple[str, Any]:
-    """The item of a subscript that takes all of an axis."""
+    """Return the item of a subscript that takes all of an axis."""
     return "slice", (Dim.of(0), size, 1)
 
 
@@ -70,7 +70,7 @@ SHIFTED: dict[str, Callable[[Any, int, Dim], Any]] = {
 
 
 def repeated(args: Sequence[Node], leads: Sequence[bool], size: Dim) -> list[Node]:
-    """All with the leading axis."""
+    """Give all arguments the leading axis."""
     return [
         arg if led else OPERATORS["broadcast_to"](arg, shape=(size, *arg.shape))
         for arg, led in zip(args, leads, strict=True)
@@ -78,7 +78,7 @@ def repeated(args: Sequence[Node], leads: Sequence[bool], size: Dim) -> list[Nod
 
 
 def aligned(args: Sequence[Node], leads: Sequence[bool], shape: Shape, core: int = 0) -> list[Node]:
-    """Arguments that broadcast to `shape` and do so with the leading axis before it.
+    """Reshape arguments that broadcast to `shape` to do so with the leading axis before it.
 
     The last `core` axes of each are no part of that. Axes of length 1 come after the leading one.
     Where one of that rank is stretched, the others need that rank too, since types let only the
@@ -93,12 +93,12 @@ def aligned(args: Sequence[Node], leads: Sequence[bool], shape: Shape, core: int
 
 
 def ranked(x: Node, place: int, rank: int) -> Node:
-    """As many axes of length 1 from this place on as give the rank."""
+    """Insert as many axes of length 1 from this place on as give the rank."""
     missing = tuple(range(place, place + rank - x.rank))
     return OPERATORS["expand"](x, axes=missing) if missing else x
 
 
 def first(x: Node, axis: int) -> Node:
-    """An axis moved to the front."""
+    """Move an axis to the front."""
     rest = (i for i in range(x.rank) if i != axis)
     return OPERATORS["permute"](x, axes=(axis, *rest)) if axis else x

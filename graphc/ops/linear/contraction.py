@@ -22,12 +22,12 @@ Term = tuple[Node, Axes]
 TYPICAL = 32  # the size of a dim that is not known, where orders are compared
 
 
-def contracted(terms: Sequence[Term], result: Axes) -> Node:
-    """Σ of the product of the terms over every axis that the result lacks.
+def contract(terms: Sequence[Term], result: Axes) -> Node:
+    """Multiply the terms and sum over every axis that the result lacks.
 
     The cheapest pair is multiplied first (greedily, by multiply-adds), until one term is left.
     """
-    pending = [_reduced(_diagonal(term), result, terms) for term in terms]
+    pending = [_reduce(_diagonal(term), result, terms) for term in terms]
     while len(pending) > 1:
         one, other = min(
             combinations(range(len(pending)), 2),
@@ -41,7 +41,7 @@ def contracted(terms: Sequence[Term], result: Axes) -> Node:
     if rest:
         node = sum_(node, axis=rest, keepdims=False)
         axes = tuple(axis for axis in axes if axis in result)
-    return _ordered((node, axes), result)
+    return _order((node, axes), result)
 
 
 def _cost(one: Term, other: Term) -> tuple[int, int]:
@@ -53,7 +53,7 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
 
 
 def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
-    """A size with 32 for each dim that is not known."""
+    """Return a size with 32 for each dim that is not known."""
     if dim.constant is not None:
         return dim.constant
     if not known:
@@ -67,7 +67,7 @@ def _usual(dim: Dim) -> int:
 
 
 def _diagonal(term: Term) -> Term:
-    """An axis that occurs twice in one term is its diagonal."""
+    """Replace an axis that occurs twice in one term by its diagonal."""
     node, axes = term
     while len(set(axes)) < len(axes):
         twice = next(axis for axis, times in Counter(axes).items() if times > 1)
@@ -78,8 +78,8 @@ def _diagonal(term: Term) -> Term:
     return node, axes
 
 
-def _reduced(term: Term, result: Axes, terms: Sequence[Term]) -> Term:
-    """Summed over the axes that nothing else has."""
+def _reduce(term: Term, result: Axes, terms: Sequence[Term]) -> Term:
+    """Sum over the axes that nothing else has."""
     node, axes = term
     uses = Counter(axis for _, others in terms for axis in set(others))
     alone = [i for i, axis in enumerate(axes) if uses[axis] == 1 and axis not in result]
@@ -90,7 +90,7 @@ def _reduced(term: Term, result: Axes, terms: Sequence[Term]) -> Term:
 
 
 def _product(one: Term, other: Term, kept: set[str]) -> Term:
-    """The product of two terms, summed over the axes that are not kept.
+    """Multiply two terms, summed over the axes that are not kept.
 
     Axes of both that are kept are those of a batch of matrix products; axes that are summed are
     their inner one; the others are rows and columns.
@@ -102,9 +102,9 @@ def _product(one: Term, other: Term, kept: set[str]) -> Term:
     columns = tuple(axis for axis in b if axis not in a)
     sizes = dict(zip(a, x.shape, strict=True)) | dict(zip(b, y.shape, strict=True))
     if not inner or (batch and not rows and not columns):
-        return _summed_product(one, other, (*batch, *rows, *columns), inner)
-    left = _grouped(one, [*([axis] for axis in batch), rows, inner], sizes)
-    right = _grouped(other, [*([axis] for axis in batch), inner, columns], sizes)
+        return _elementwise_product(one, other, (*batch, *rows, *columns), inner)
+    left = _group(one, [*([axis] for axis in batch), rows, inner], sizes)
+    right = _group(other, [*([axis] for axis in batch), inner, columns], sizes)
     if not batch:  # vectors as they are
         left = left if rows else reshape(left, shape=left.shape[1:])
         right = right if columns else reshape(right, shape=right.shape[:1])
@@ -112,8 +112,8 @@ def _product(one: Term, other: Term, kept: set[str]) -> Term:
     return reshape(matmul(left, right), shape=tuple(sizes[axis] for axis in axes)), axes
 
 
-def _summed_product(one: Term, other: Term, axes: Axes, inner: Axes) -> Term:
-    """The product element by element, with axes of length 1 where a term lacks one."""
+def _elementwise_product(one: Term, other: Term, axes: Axes, inner: Axes) -> Term:
+    """Multiply element by element, with axes of length 1 where a term lacks one."""
     whole = (*axes, *inner)
     x, y = (_spread(term, whole) for term in (one, other))
     result = x * y
@@ -123,18 +123,18 @@ def _summed_product(one: Term, other: Term, axes: Axes, inner: Axes) -> Term:
 
 
 def _spread(term: Term, axes: Axes) -> Node:
-    node = _ordered(term, tuple(axis for axis in axes if axis in term[1]))
+    node = _order(term, tuple(axis for axis in axes if axis in term[1]))
     missing = tuple(i for i, axis in enumerate(axes) if axis not in term[1])
     return expand(node, axes=missing) if missing and node.rank else node
 
 
-def _ordered(term: Term, axes: Axes) -> Node:
+def _order(term: Term, axes: Axes) -> Node:
     node, found = term
     return in_order(node, [found.index(axis) for axis in axes])
 
 
-def _grouped(term: Term, groups: Sequence[Sequence[str]], sizes: dict[str, Dim]) -> Node:
-    """The term with one axis for each group."""
-    node = _ordered(term, tuple(axis for group in groups for axis in group))
+def _group(term: Term, groups: Sequence[Sequence[str]], sizes: dict[str, Dim]) -> Node:
+    """Reshape a term to one axis for each group."""
+    node = _order(term, tuple(axis for group in groups for axis in group))
     shape = tuple(product([sizes[axis] for axis in group]) for group in groups)
     return reshape(node, shape=shape)

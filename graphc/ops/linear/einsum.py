@@ -11,7 +11,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import Mismatch, known_facts, product, same
 from graphc.ops.define.families import composite
-from graphc.ops.linear.contraction import contracted
+from graphc.ops.linear.contraction import contract
 from graphc.ops.shape.shaping import reshape, transpose
 from graphc.source import did_you_mean
 
@@ -24,7 +24,7 @@ def _wrong(message: str, help: str | None = None) -> Mismatch:
 
 
 def _sides(pattern: str, what: str) -> tuple[str, str]:
-    """What stands on the two sides of the arrow."""
+    """Split a pattern at the arrow."""
     parts = pattern.split("->")
     if len(parts) != 2:
         help = "what is left stands behind it: `i k, k j -> i j`"
@@ -52,14 +52,14 @@ def einsum(*operands: Node, subscripts: str) -> Node:
     try:
         return _einsum(operands, subscripts)
     except Mismatch as wrong:
-        spaced = _spaced(subscripts)
+        spaced = _in_words(subscripts)
         if spaced is None:
             raise
         raise _wrong(wrong.message, f"indices are words: write `{spaced}`") from None
 
 
-def _spaced(pattern: str) -> str | None:
-    """NumPy's `ij,j->i` as words, `i j, j -> i`; None for what is no such text."""
+def _in_words(pattern: str) -> str | None:
+    """Rewrite NumPy's `ij,j->i` as words, `i j, j -> i`; None for what is no such text."""
     terms = re.fullmatch(r"([a-zA-Z]+)((?: *, *[a-zA-Z]+)*) *-> *([a-zA-Z]*)", pattern.strip())
     if terms is None:
         return None
@@ -76,7 +76,7 @@ def _einsum(operands: Sequence[Node], subscripts: str) -> Node:
     result = _words(right, "einsum")
     if len(terms) != len(operands):
         raise _wrong(f"einsum names {len(terms)} operands and gets {len(operands)}")
-    named = [_without_dots(term, x) for term, x in zip(terms, operands, strict=True)]
+    named = [_expand_dots(term, x) for term, x in zip(terms, operands, strict=True)]
     _check_einsum(terms, result)
     longest = max((len(_dots(term)) for term in named), default=0)
     result = _with_dots(result, longest)
@@ -87,11 +87,11 @@ def _einsum(operands: Sequence[Node], subscripts: str) -> Node:
             if not same(known, size):
                 shown = "..." if word.startswith(DOTS) else word
                 raise _wrong(f"einsum index `{shown}` is {known} and {size}")
-    return contracted(list(zip(operands, map(tuple, named), strict=True)), tuple(result))
+    return contract(list(zip(operands, map(tuple, named), strict=True)), tuple(result))
 
 
-def _without_dots(term: Sequence[str], x: Node) -> list[str]:
-    """The term with a word for each axis: those of `...` are numbered from the right."""
+def _expand_dots(term: Sequence[str], x: Node) -> list[str]:
+    """Write a term with a word for each axis: those of `...` are numbered from the right."""
     spare = x.rank - len(term) + (DOTS in term)
     if spare < 0 or (spare and DOTS not in term) or term.count(DOTS) > 1:
         count = f"{len(term) - (DOTS in term)} indices"
@@ -112,7 +112,7 @@ def _dots(term: Sequence[str]) -> list[str]:
 
 
 def _check_einsum(terms: Sequence[Sequence[str]], result: Sequence[str]) -> None:
-    """Every index of the result occurs on the left once; what is summed occurs at least twice."""
+    """Check that indices of the result occur on the left once, and summed ones at least twice."""
     uses = Counter(word for term in terms for word in term)
     for word, times in Counter(result).items():
         if times > 1:
@@ -188,7 +188,7 @@ def _check_rearrange(before: Sequence[str], after: Sequence[str], sizes: Mapping
 
 
 def _sizes(x: Node, left: Sequence[Group], given: Mapping[str, Dim]) -> dict[str, Dim]:
-    """The size of every index: given, or what is left of its axis."""
+    """Return the size of every index: given, or what is left of its axis."""
     sizes = dict(given)
     for group, size in zip(left, x.shape, strict=True):
         unknown = [word for word in group if word not in sizes]

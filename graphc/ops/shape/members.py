@@ -9,28 +9,28 @@ from graphc.ops.shape.shaping import index
 
 
 def family_node(path: str, count: Dim, type: Type) -> Node:
-    """A new family of so many members of a type."""
+    """Make a new family of so many members of a type."""
     return source(PARAMETER, path, type.with_shape((count, *type.shape)), family=True)
 
 
 def member_node(whole: Node, position: Dim) -> Node:
-    """One member of a family."""
+    """Take one member of a family."""
     rest = (("slice", (Dim.of(0), size, 1)) for size in whole.shape[1:])
     return index(whole, items=(("at", position), *rest))
 
 
 def family_of(node: Node) -> Node:
-    """The family that a parameter belongs to; every other node as it is."""
-    return node.args[0] if node.args and of_family(node) else node
+    """Return the family that a parameter belongs to; every other node as it is."""
+    return node.args[0] if node.args and is_of_family(node) else node
 
 
-def of_family(node: Node) -> bool:
-    """Is a node a family of parameters, or a member of one?"""
+def is_of_family(node: Node) -> bool:
+    """True for a family of parameters, and for a member of one."""
     return _is_family(node.args[0] if node.op is index else node)
 
 
-def within_family(node: Node) -> bool:
-    """Is a node a family of parameters, which a module holds as a list, or a part of that?"""
+def is_in_family(node: Node) -> bool:
+    """True for a family of parameters, which a module holds as a list, or a part of that."""
     while node.op is index:
         node = node.args[0]
     return _is_family(node)

@@ -16,7 +16,7 @@ from graphc.ir.types import known_facts, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative
 from graphc.ops.elementwise.arithmetic import total as added
-from graphc.ops.shape.members import within_family
+from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
 from graphc.optimise.loops.partition import Stages, is_free, is_zero
 from graphc.optimise.loops.step_sums import StepStacks, sum_over_steps
@@ -83,7 +83,7 @@ class _Parting:
         reads.update(loop.results)
         self.steps = StepStacks(self.stacks, reads, {*loop.bound, *nodes}, loop.count)
         for element, source in zip(loop.elements, self.sources, strict=True):
-            if not within_family(source):
+            if not is_in_family(source):
                 self.stacks[element.node] = first(source, element.axis)
         for number in stages.floats:
             if number.static:

@@ -18,7 +18,7 @@ from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of,
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
-from graphc.ops.shape.members import within_family
+from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import full_array, in_rows
 
 LARGE = 4096
@@ -62,7 +62,7 @@ def partition(loop: Loop, sources: Sequence[Node]) -> Stages:
         for arg in dict.fromkeys(node.args):
             users.setdefault(arg, []).append(node)
     sums = _sums(loop, inside)
-    lists = {e.node for e, of in zip(loop.elements, sources, strict=True) if within_family(of)}
+    lists = {e.node for e, of in zip(loop.elements, sources, strict=True) if is_in_family(of)}
     changes = {*inside, *loop.bound}
     found = _Placing(loop.index, follow, users, changes, {*sums.values()}, lists)
     order: list[Node] = []

@@ -59,7 +59,7 @@ class Live:
 
 
 def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
-    """The memory of a function whose floats have so many bytes; `kept` nodes it hands on besides.
+    """Report the memory of a function with so many bytes a float; `kept` nodes are handed on.
 
     A peak that depends on dims is that at a typical size of each.
     """
@@ -97,7 +97,7 @@ class _Walk:
         return self._bytes(node.type.dtype, node.type.size) if node.rank else NOTHING
 
     def scratch(self, program: Program) -> Iterator[tuple[Scratch, Dim]]:
-        """What a program and the blocks in it compute in, which is kept from call to call."""
+        """Yield what a program and the blocks in it compute in, which is kept from call to call."""
         pending: list[tuple[Program, str, tuple[Dim, ...]]] = [(program, "", (NOTHING,))]
         while pending:
             body, symbol, sizes = pending.pop()
@@ -138,11 +138,11 @@ class _Walk:
         return amount
 
     def value(self, root: Node, variables: Mapping[Node, str], out: str = "") -> Value:
-        """What it takes to compute a node from variables, into memory of its own unless `out`."""
+        """Evaluate a node from variables, into memory of its own unless `out`."""
         return evaluated(root, self._named(root, variables), self.size, bool(out))
 
     def _named(self, root: Node, variables: Mapping[Node, str]) -> Callable[[Node], Objects | None]:
-        """What the variables hold that a node is computed from."""
+        """Return a look-up of the objects that the variables of a node hold."""
 
         def named(node: Node) -> Objects | None:
             if node is root or node not in variables:
@@ -154,7 +154,7 @@ class _Walk:
     # -- statements -----------------------------------------------------------------------------
 
     def constants(self, program: Program) -> Iterator[Row]:
-        """What depends on the dims alone, of which only what is shared is kept."""
+        """Yield what depends on the dims alone, of which only what is shared is kept."""
         for step in program.constants:
             yield self._step(step, program, 0, dropping=False)
         for step in program.constants:
@@ -162,7 +162,7 @@ class _Walk:
                 self.drop(step.target)
 
     def steps(self, program: Program, depth: int, in_loop: bool = False) -> Iterator[Row]:
-        """The rows of a program, in the order in which it runs."""
+        """Yield the rows of a program, in the order in which it runs."""
         for step in program.steps:
             if isinstance(step, LoopStep):
                 yield from self._loop(step, program, depth)
@@ -188,12 +188,12 @@ class _Walk:
         )
 
     def _work(self, root: Node, variables: Mapping[Node, str], at: Mapping[str, Dim]) -> Dim:
-        """The multiply-adds of a statement, in the step that is told."""
+        """Return the multiply-adds of a statement, in the step that is told."""
         written = arguments_first([root], Where(self._named(root, variables)))
         return sum((n.op.flops(n) for n in written), NOTHING).substitute(at)
 
     def _loop(self, step: LoopStep, program: Program, depth: int) -> Iterator[Row]:
-        """A loop: what it starts from and stacks, and its second step, when the first is past."""
+        """Yield a loop: what it starts from and stacks, and its second step."""
         variables = program.variables
         loop = loop_of(step.node)
         start = self.live
@@ -230,7 +230,7 @@ class _Walk:
         yield from rows
 
     def _hand_on(self, step: LoopStep, loop: Loop) -> None:
-        """The next carried values, which are there before those of this step go."""
+        """Hand on the next carried values, which are there before those of this step go."""
         results = list(step.body.results.values())[: len(loop.carried)]
         following: dict[str, Objects] = {}
         new = NOTHING
@@ -288,7 +288,7 @@ class _Walk:
 
 
 def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
-    """How many positions of its axis a block has, and how many the last one has if it has fewer."""
+    """Return the positions of a block, and of the last one if it has fewer."""
     own = (one for one in step.body.scratch if not one.base)
     sizes = (product(one.shape) * (1 if one.dtype == "bool" else 8) for one in own)
     width = typical(sum(sizes, Dim.of(8)).substitute({step.size: 1}))
@@ -301,7 +301,7 @@ def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
 
 
 def left(step: LoopStep) -> list[str]:
-    """The arrays of a step that nothing has dropped when it has handed on and saved its results."""
+    """List the arrays of a step that nothing has dropped when its results are handed on."""
     program = step.body
     arrays = {name for node, name in program.variables.items() if node.rank}
     gone = {name for one in program.steps for name in one.frees} | {n for n, _ in step.carries}

@@ -1,4 +1,4 @@
-"""Axes that correspond one to one through a graph: which of them one block can run along."""
+"""Classes of axes that correspond one to one through a graph: what one block can run along."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Classes:
                 for axis in range(left.rank):
                     self._join((left, axis), (right, axis))
             if node.op is reshape:
-                merged += _merged(node)
+                merged += _reshape_merges(node)
         self._unite(merged)
         self._wholes: dict[Axis, list[tuple[Axis, Extent]]] = {}  # by part, what it is merged in
         self._parts: dict[Axis, dict[Axis, None]] = {}
@@ -61,7 +61,7 @@ class Classes:
             self._parts.setdefault(self.of(*whole), {})[self.of(*part)] = None
 
     def of(self, node: Node, axis: int) -> Axis:
-        """The axis that stands for all that this one is joined with."""
+        """Return the axis that stands for all that this one is joined with."""
         here: Axis = (node, axis)
         path = []
         while (up := self._parent.get(here, here)) != here:
@@ -87,7 +87,7 @@ class Classes:
                     changed = True
 
     def all(self, node: Node) -> tuple[Axis, ...]:
-        """The class of each axis of a node."""
+        """Return the class of each axis of a node."""
         found = self._of.get(node)
         if found is None:
             found = tuple(self.of(node, axis) for axis in range(node.rank))
@@ -95,20 +95,20 @@ class Classes:
         return found
 
     def parts(self, whole: Axis) -> list[Axis]:
-        """A class, and those of the axes that are merged in it."""
+        """List a class, and those of the axes that are merged in it."""
         return [whole, *self._parts.get(whole, ())]
 
     def axes(self, node: Node, chosen: Axis) -> list[int]:
-        """The axes of a node that are of a class, or made of parts of it."""
+        """List the axes of a node that are of a class, or made of parts of it."""
         extents = self.extents(chosen)
         return [axis for axis, one in enumerate(self.all(node)) if one in extents]
 
     def extent(self, node: Node, axis: int, chosen: Axis) -> Extent:
-        """How an axis is made of the positions of a class."""
+        """Return how an axis is made of the positions of a class."""
         return self.extents(chosen)[self.all(node)[axis]]
 
     def extents(self, chosen: Axis) -> Mapping[Axis, Extent]:
-        """The classes that are made of parts of one, and how; where that is one way only."""
+        """Map the classes that are made of parts of one to how, where that is one way only."""
         if chosen not in self._extents:
             found = {chosen: ALONE}
             unclear: set[Axis] = set()
@@ -129,8 +129,8 @@ class Classes:
         return self._extents[chosen]
 
 
-def _merged(node: Node) -> list[tuple[Axis, Axis, Extent]]:
-    """Where a reshape makes one axis of several, or several of one: whole, part, and how."""
+def _reshape_merges(node: Node) -> list[tuple[Axis, Axis, Extent]]:
+    """List where a reshape makes one axis of several, or several of one: whole, part, and how."""
     x = node.args[0]
     before = [axis for axis, n in enumerate(x.shape) if not is_one(n)]
     after = [axis for axis, n in enumerate(node.shape) if not is_one(n)]
@@ -163,12 +163,12 @@ def _groups(before: Shape | list[Dim], after: Shape | list[Dim]) -> list[tuple[r
 
 
 def outer(node: Node, axis: int, extent: Extent) -> Dim:
-    """How often the positions that an axis is made of are passed over, row by row."""
+    """Count how often the positions that an axis is made of are passed over, row by row."""
     return product(node.shape[:axis]) * extent.outer
 
 
 def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
-    """The one axis of a class along which a node is computed slice by slice, if there is one."""
+    """Return the one axis of a class along which a node is computed by slices, if there is one."""
     own = classes.axes(node, chosen)
     if len(own) != 1 or not node.args or node.op in (LOOP, RESULT):
         return None
@@ -192,7 +192,7 @@ def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
 
 
 def heaviest(weights: Mapping[Node, int], classes: Classes, least: int, number: int) -> list[Axis]:
-    """The classes whose nodes, at least so many, weigh most; of equals what was met first."""
+    """List the classes whose nodes, at least so many, weigh most; of equals what was met first."""
     total: dict[Axis, int] = {}
     count: dict[Axis, int] = {}
     for node, weight in weights.items():

@@ -88,7 +88,7 @@ class _Whole:
         self.size = {node: typical(node.type.size, known) for node in self.nodes}
 
     def moved(self) -> int:
-        """All elements that are read and written."""
+        """Count all elements that are read and written."""
         return sum(
             self.size[node] + sum(self.size[arg] for arg in self.reads[node] & self.computed)
             for node in self.computed
@@ -103,7 +103,7 @@ def regions(
     classes: Classes,
     outside: Collection[Node] = (),
 ) -> Regions:
-    """The regions that keep most values in the cache, over the choices of what most run along.
+    """Choose the regions that keep most values in the cache.
 
     Each choice is judged by sizes for which it is made: its axis is long. What has to be `outside`
     is in none.
@@ -114,8 +114,8 @@ def regions(
     for chosen, _ in candidates[:FIRST]:
         first = sorted(candidates, key=lambda one: one[0] != chosen)
         whole.stretch(chosen)
-        found = _formed(whole, *_assigned(first, whole))
-        saved = sum(_saved(whole, region) * _ease(whole, region) for region in found.regions)
+        found = _form(whole, *_assign(first, whole))
+        saved = sum(_count_saved(whole, region) * _ease(whole, region) for region in found.regions)
         saved /= whole.moved()
         if saved > most:
             best, most = found, saved
@@ -142,10 +142,10 @@ def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
     ]
 
 
-def _assigned(
+def _assign(
     candidates: Sequence[tuple[Axis, list[Node]]], whole: _Whole
 ) -> tuple[dict[Node, Axis], dict[Node, Axis]]:
-    """By node the class along which it runs, or that it sums over: the first that it can."""
+    """Assign to each node the first class along which it can run, and that which it sums over."""
     places: dict[Node, Axis] = {}
     totals: dict[Node, Axis] = {}
     for chosen, along_it in candidates:
@@ -161,7 +161,7 @@ def _assigned(
 
 
 def _heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
-    """A product with a matrix that every block would read again, for few rows of its own."""
+    """True for a product with a matrix that every block would read again, for few own rows."""
     if node.op is not matmul or min(arg.rank for arg in node.args) < 2 or node.rank > 2:
         return False
     again = [arg for arg in (*node.args, node) if not classes.axes(arg, chosen)]
@@ -171,13 +171,13 @@ def _heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
 # ---- which run together -------------------------------------------------------------------------
 
 
-def _formed(whole: _Whole, places: dict[Node, Axis], totals: dict[Node, Axis]) -> Regions:
-    """The regions of an assignment, without those that save little."""
+def _form(whole: _Whole, places: dict[Node, Axis], totals: dict[Node, Axis]) -> Regions:
+    """Form the regions of an assignment, without those that save little."""
     while True:
         levels = _levels(whole, places, totals)
         _sink(whole, places, totals, levels)
-        found = _grouped(whole, places, totals, levels)
-        saved = [_saved(whole, region) for region in found]
+        found = _group(whole, places, totals, levels)
+        saved = [_count_saved(whole, region) for region in found]
         dropped = [
             region
             for region, one in zip(found, saved, strict=True)
@@ -193,7 +193,7 @@ def _formed(whole: _Whole, places: dict[Node, Axis], totals: dict[Node, Axis]) -
 def _levels(
     whole: _Whole, places: Mapping[Node, Axis], totals: Mapping[Node, Axis]
 ) -> dict[Node, int]:
-    """When each node can run, counted in regions that must be through before."""
+    """Return when each node can run, counted in regions that must be through before."""
     levels: dict[Node, int] = dict.fromkeys(whole.given, 0)
     for node in whole.nodes:
         if node in whole.given:
@@ -217,13 +217,13 @@ def _sink(
     totals: Mapping[Node, Axis],
     levels: dict[Node, int],
 ) -> None:
-    """What only a later region reads runs there, unless more would have to be kept for it."""
+    """Move what only a later region reads there, unless more would have to be kept for it."""
 
     def region(node: Node) -> int:
         return levels[node] - (node in totals)
 
     def leaves(node: Node, level: int) -> bool:
-        """Is it read outside of the region at this level?"""
+        """True if a node is read outside of the region at this level."""
         return node in whole.ends or any(
             _own(user, places, totals) != places[node] or region(user) != level
             for user in whole.users[node]
@@ -248,7 +248,7 @@ def _sink(
 
 
 def _computed_behind(node: Node, whole: _Whole) -> set[Node]:
-    """The computed nodes that a node reads, also through views."""
+    """Return the computed nodes that a node reads, also through views."""
     found: set[Node] = set()
     pending = list(node.args)
     while pending:
@@ -260,13 +260,13 @@ def _computed_behind(node: Node, whole: _Whole) -> set[Node]:
     return found
 
 
-def _grouped(
+def _group(
     whole: _Whole,
     places: Mapping[Node, Axis],
     totals: Mapping[Node, Axis],
     levels: Mapping[Node, int],
 ) -> list[Region]:
-    """What runs at one level along one class, in the order of levels."""
+    """Group what runs at one level along one class, in the order of levels."""
     grouped: dict[tuple[int, Axis], list[Node]] = {}
     for node in whole.nodes:
         if node in places:
@@ -287,7 +287,7 @@ def _grouped(
 
 
 def _is_read_outside(node: Node, whole: _Whole, inside: Mapping[Node, tuple[int, Axis]]) -> bool:
-    """Does something outside of its region read a variable, also in what is written there?"""
+    """True if something outside of its region reads a variable, also in what is written there."""
     if node not in whole.variables:
         return False
     pending, own = [node], inside[node]
@@ -304,8 +304,8 @@ def _is_read_outside(node: Node, whole: _Whole, inside: Mapping[Node, tuple[int,
     return False
 
 
-def _saved(whole: _Whole, region: Region) -> int:
-    """The elements that need not go to memory and back: read in the region where it wrote them."""
+def _count_saved(whole: _Whole, region: Region) -> int:
+    """Count the elements that need not go to memory and back, being read where written."""
     members = {node for node in region.nodes if node in whole.computed}
     total = 0
     for node in members:
@@ -323,7 +323,7 @@ def _ease(whole: _Whole, region: Region) -> float:
 
 
 def _is_long(whole: _Whole, region: Region) -> bool:
-    """Is there enough to do, on arrays that may be too large for the cache?"""
+    """True if there is enough to do, on arrays that may be too large for the cache."""
     members = [node for node in region.nodes if node in whole.computed]
     known = [node.type.size.constant for node in members]
     elements = [size for size in known if size is not None]
@@ -331,7 +331,7 @@ def _is_long(whole: _Whole, region: Region) -> bool:
 
 
 def _is_total(node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Classes) -> bool:
-    """Does a node only sum over a class, so that it is the sum of what blocks of it give?"""
+    """True if a node only sums over a class, so that it is the sum of what its blocks give."""
     if classes.axes(node, chosen):
         return False
     if node.op is sum_:

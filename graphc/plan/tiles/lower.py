@@ -43,7 +43,7 @@ WHOLE: Mapping[int, Dim] = {}
 def in_blocks(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
-    """The program with its long chains in blocks; `kept` outlives the function."""
+    """Lower a program's long chains to blocks; `kept` outlives the function."""
     whole, program = program, _without_views(program, kept)
     own = dict.fromkeys(node for step in program.steps for node in made(step))
     given = set(program.variables) - set(own)
@@ -74,7 +74,7 @@ def in_blocks(
 
 
 def _without_views(program: Program, kept: Collection[Node]) -> Program:
-    """The program with arrays in another shape where that is read: outside of blocks too.
+    """Move changes of shape to where arrays are read: outside of blocks too.
 
     So a block computes the array itself where it is to lie, or its elements row by row.
     """
@@ -99,14 +99,14 @@ def _without_views(program: Program, kept: Collection[Node]) -> Program:
 
 
 def _is_view(node: Node) -> bool:
-    """Has it the elements of its argument as they lie, or those permuted?"""
+    """True if a node has the elements of its argument as they lie, or those permuted."""
     if node.op is reshape:
         return node.args[0].op is in_rows or node.args[0].op.view_of is None
     return node.op in (transpose, expand)
 
 
 def _read_by_loops(program: Program) -> set[Node]:
-    """What the bodies of loops call by name, and what that is a view of."""
+    """Collect what the bodies of loops call by name, and what that is a view of."""
     found: set[Node] = set()
     pending = [arg for s in program.steps if isinstance(s, LoopStep) for arg in s.node.args]
     while pending:
@@ -141,7 +141,7 @@ def _free(program: Program, kept: Collection[Node]) -> set[Node]:
 def _in_order(
     program: Program, found: Regions, built: Mapping[Region, Sequence[Step | BlockStep]]
 ) -> Iterable[AnyStep]:
-    """The steps by level; of one level what is in no region first."""
+    """Yield the steps by level; of one level what is in no region first."""
     inside = {node for region in built for node in region.nodes}
     numbered: list[tuple[int, int, int, AnyStep]] = []
     for number, step in enumerate(program.steps):
@@ -154,7 +154,7 @@ def _in_order(
 
 
 def _behind(nodes: Iterable[Node], variables: Container[Node]) -> Iterable[Node]:
-    """What statements read that read these nodes, also in what is written inside them."""
+    """Yield what statements read that read these nodes, also in what is written inside them."""
     pending = list(nodes)
     while pending:
         one = pending.pop()
@@ -185,7 +185,7 @@ class _Builder:
         self.own: list[Step] = []
 
     def resized(self) -> set[Node]:
-        """Makes the nodes of a block; those that cannot be made for a part of the axis."""
+        """Make the nodes of a block; returns those that cannot be made for a part of the axis."""
         failed: set[Node] = set()
         for node in self.region.nodes:
             try:
@@ -198,8 +198,7 @@ class _Builder:
         return failed
 
     def lie(self, free: Collection[Node], known: Mapping[Node, Order]) -> None:
-        """How the values lie in memory: `free` are results that may lie in any order, `known` the
-        orders of what is from outside."""
+        """Choose how values lie in memory: `free` results in any order, `known` ones as outside."""
         members = set(self.region.nodes)
         self.own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
         nodes = [step.node for step in self.own]
@@ -212,7 +211,7 @@ class _Builder:
             self.lying[node] = (*small, long) if node in free else tuple(range(node.rank))
 
     def steps(self) -> list[Step | BlockStep]:
-        """The function of a block, and what it needs before."""
+        """Return the function of a block, and what it needs before."""
         steps: list[Step] = []
         outputs: list[tuple[str, Node, Node, str]] = []
         totals: list[tuple[str, Node, Node]] = []
@@ -254,7 +253,7 @@ class _Builder:
         return {node for node in crossing if node.op is assemble and node not in here}
 
     def _components(self, name: str, node: Node) -> Iterable[tuple[str, Node, Node, str]]:
-        """Each component of an array as an output."""
+        """Yield each component of an array as an output."""
         long = node.attrs["block"]
         for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
             chosen: list[Item] = [("at", Dim.of(position)) for position in place]
@@ -271,7 +270,7 @@ class _Builder:
             self.new[node] = part_of(node, args, self._shape(node), starts)
 
     def _operand(self, arg: Node) -> Node:
-        """An argument: of the block, a part of an array from outside, or all of it."""
+        """Return an argument: of the block, a part of an array from outside, or all of it."""
         if arg in self.new:
             return self.new[arg]
         mine = self.classes.axes(arg, self.region.chosen)
@@ -298,14 +297,14 @@ class _Builder:
         return part
 
     def _shape(self, node: Node) -> tuple[Dim, ...]:
-        """The shape that a node has in a block."""
+        """Return the shape that a node has in a block."""
         return tuple(
             n if (extent := self._extent(node, axis)) is None else self._many(extent)
             for axis, n in enumerate(node.shape)
         )
 
     def _extent(self, node: Node, axis: int) -> Extent | None:
-        """How an axis is made of the positions of the block's axis, if it is."""
+        """Return how an axis is made of the positions of the block's axis, if it is."""
         if axis not in self.classes.axes(node, self.region.chosen):
             return None
         return self.classes.extent(node, axis, self.region.chosen)
@@ -314,7 +313,7 @@ class _Builder:
         return extent.outer * Dim.symbol(self.size) * extent.inner
 
     def _items(self, node: Node) -> tuple[Item, ...]:
-        """Which part of a whole array the block has."""
+        """Return the part of a whole array that the block has."""
         items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
         mine = self.classes.axes(node, self.region.chosen)
         if len(mine) > 1:
@@ -324,7 +323,7 @@ class _Builder:
         return tuple(items)
 
     def _start(self, node: Node, axis: int) -> Dim:
-        """The first position of an axis that the block has."""
+        """Return the first position of an axis that the block has."""
         extent = self.classes.extent(node, axis, self.region.chosen)
         if extent.outer.constant != 1:
             raise Mismatch("E301", "the positions of a block are not side by side")
@@ -334,7 +333,7 @@ class _Builder:
 def part_of(
     node: Node, args: tuple[Node, ...], shape: Shape, starts: Mapping[int, Dim] = WHOLE
 ) -> Node:
-    """The same operation on parts of its arguments, of which this shape comes.
+    """Make the same operation on parts of its arguments, of which this shape comes.
 
     `starts` are where its axes begin: a slice may depend on its position. Mismatch where the
     operation does not give this shape.
@@ -358,7 +357,7 @@ def part_of(
 
 
 def _all_of(item: Item, before: Dim, after: Dim) -> Item:
-    """The item that chooses all of a part of an axis, in place of one that chooses all of it."""
+    """Return the item that chooses all of a part of an axis, for one that chooses all of it."""
     kind, value = item
     if kind != "slice" or value[2] != 1 or not same(value[1], before):
         raise Mismatch("E301", "a part of the axis is chosen")

@@ -37,7 +37,7 @@ _WHERE_READ = {
 
 
 def text(compiled: Compiled) -> str:
-    """The module."""
+    """Write the module."""
     sections = [
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
@@ -59,7 +59,7 @@ def text(compiled: Compiled) -> str:
 
 
 def _head(compiled: Compiled, read: Collection[str]) -> str:
-    """What stands before the functions, which read these names."""
+    """Write what stands before the functions, which read these names."""
     model = compiled.model
     blocks = "_blocks" in read
     numbers = definitions(programs(compiled))
@@ -142,7 +142,7 @@ def _line(declared: Declared) -> str:
 
 @cache
 def ready_made() -> dict[str, str]:
-    """The ready-made functions, as text, in their own order."""
+    """Return the ready-made functions, as text, in their own order."""
     return {
         name: inspect.getsource(value).rstrip()
         for source in (parts, comparing, out, threads, special, watching)
@@ -152,7 +152,7 @@ def ready_made() -> dict[str, str]:
 
 
 def parts_for(read: Iterable[str]) -> list[str]:
-    """The ready-made functions that are called where these names are read, in their own order."""
+    """List the ready-made functions called where these names are read, in their own order."""
     sources = ready_made()
     needed: set[str] = set()
     pending = sources.keys() & read
@@ -165,5 +165,5 @@ def parts_for(read: Iterable[str]) -> list[str]:
 
 @cache
 def _examined_part(part: str) -> Names:
-    """The names of a ready-made function."""
+    """Return the names of a ready-made function."""
     return examined(ready_made()[part])

@@ -104,7 +104,7 @@ class Names:
 
 
 def examined(text: str) -> Names:
-    """The names of statements; raises Refused where they are not of the kind that graphc writes.
+    """Collect the names of statements; raises Refused for any kind that graphc does not write.
 
     A `.graph` file reaches the text as checked names and as literals only; this would notice
     if anything else did.
@@ -197,7 +197,7 @@ def _check_call(node: ast.Call) -> None:
 
 
 def _is_field(of: ast.expr, name: ast.expr) -> bool:
-    """Is this a field of a record by name, or the one function that not every system has?"""
+    """True for a field of a record by name, or the one function that not every system has."""
     module = isinstance(of, ast.Name) and of.id in IMPORTED
     if isinstance(name, ast.Constant):
         return module and name.value == "sched_getaffinity"

@@ -15,19 +15,19 @@ from graphc.targets.numpy.printing.text import listed
 
 
 def comparison(compiled: Compiled, one: Derived) -> list[str]:
-    """The comparison of a function; nothing where that is of no kind that can be compared."""
+    """Write the comparison of a function; nothing where its kind cannot be compared."""
     compare = COMPARISONS.get(one.kind.base)
     return compare(compiled, one) if compare else []
 
 
 def slopes(name: str, value: str, paths: str, slope: str) -> list[str]:
-    """The comparison along a direction `_way` of one `_path`, with what `_found` says of it."""
+    """Write the comparison along a direction `_way` of one `_path`, with what `_found` says."""
     call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
     return listed(f"_errors[{name!r}] = _slopes(", call, ")")
 
 
 def known(compiled: Compiled, dim: Dim) -> Dim:
-    """A dim of a declaration with its value, where it has one."""
+    """Return a dim of a declaration with its value, where it has one."""
     return dim.substitute({d.variable: d.fixed for d in compiled.model.dims if d.fixed is not None})
 
 
@@ -89,7 +89,7 @@ def _of_jacobian_matrix(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def _weighed(compiled: Compiled, one: Derived, paths: str, slope: str) -> list[str]:
-    """The comparison of what is of several outputs: with the slope of their weighed sum."""
+    """Write the comparison of what is of several outputs: with the slope of their weighed sum."""
     value = f"lambda _point: _weighed(_point, {_fields(compiled, one)!r})"
     return slopes(one.program.name, value, paths, slope)
 
@@ -127,7 +127,7 @@ def _of_hessian_matrix(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def _bends(compiled: Compiled, one: Derived, bend: str) -> list[str]:
-    """The comparison along two directions `_u` and `_v` of all paths."""
+    """Write the comparison along two directions `_u` and `_v` of all paths."""
     paths = _paths(compiled, one)
     arguments = [_of_one(compiled, one), "_at", paths, f"lambda _u, _v: float({bend})"]
     return listed(f"_errors[{one.program.name!r}] = _bends(", arguments, ")")
@@ -150,12 +150,12 @@ COMPARISONS: Mapping[Kind, Callable[[Compiled, Derived], list[str]]] = {
 
 
 def _of_one(compiled: Compiled, one: Derived) -> str:
-    """The scalar that a function is of, at a point."""
+    """Write the scalar that a function is of, at a point."""
     return f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
 
 
 def _found(compiled: Compiled, one: Derived, more: str = "") -> str:
-    """The statement that calls the function; of what it returns, the derivatives."""
+    """Write the statement that calls the function; of what it returns, the derivatives."""
     return f"_found = {_call(compiled, one, more)}{'[1]' if one.kind.has_values else ''}"
 
 
@@ -165,7 +165,7 @@ def _call(compiled: Compiled, one: Derived, more: str = "") -> str:
 
 
 def _fields(compiled: Compiled, one: Derived) -> tuple[str, ...]:
-    """The fields of the outputs that a function is of."""
+    """Return the fields of the outputs that a function is of."""
     return tuple(compiled.begin.fields[name] for name in one.outputs)
 
 
@@ -174,14 +174,14 @@ def _paths(compiled: Compiled, one: Derived) -> str:
 
 
 def _positions_first(axes: Mapping[str, int], way: str, path: str) -> str:
-    """A direction of a path with the axis that is kept apart in front, where it has that."""
+    """Write a direction of a path with the axis that is kept apart in front, where it has it."""
     if not axes:
         return way
     return f"(np.moveaxis({way}, {axes}[{path}], 0) if {path} in {axes} else {way})"
 
 
 def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
-    """Where paths have the axis that is kept apart."""
+    """Return where paths have the axis that is kept apart."""
     found: dict[str, int] = {}
     for d in differentiated(compiled, one):
         shape = [str(axis) for axis in d.type.shape]
@@ -191,18 +191,18 @@ def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
 
 
 def _axis(axes: Mapping[str, int], path: str = "_path") -> str:
-    """Where a path has the axis, as the source of an expression."""
+    """Write where a path has the axis, as the source of an expression."""
     return f"{axes}.get({path})" if axes else "None"
 
 
 def _place(compiled: Compiled, one: Derived, name: str) -> int:
-    """Where an output has the axis that is kept apart."""
+    """Return where an output has the axis that is kept apart."""
     (shape,) = (d.type.shape for d in compiled.model.outputs if d.name == name)
     return [str(axis) for axis in shape].index(one.per)
 
 
 def _sizes(compiled: Compiled, one: Derived) -> str:
-    """How many columns each path has, as the source of a dict."""
+    """Write how many columns each path has, as the source of a dict."""
 
     def size(d: Declared, _: str) -> str:
         axes = [known(compiled, axis) for axis in d.type.shape if str(axis) != one.per]

@@ -18,7 +18,7 @@ from graphc.targets.numpy.printing.text import function, listed, unpacking, widt
 
 
 def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
-    """The lines of a function after those that check its arguments and bind its dims."""
+    """List the lines of a function after those that check its arguments and bind its dims."""
     if one.numbers is not None:
         return python_floats.entered(compiled, one, one.numbers, lines)
     value = f"_enter({compiled.begin.arguments})"
@@ -27,7 +27,7 @@ def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
 
 
 def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> list[str]:
-    """The statements of a function, or of one branch of it beside others."""
+    """List the statements of a function, or of one branch of it beside others."""
     if one.numbers is not None:
         return [*body(one.program), *python_floats.packed(compiled, one)]
     programs = [other.program for other in others]
@@ -37,7 +37,7 @@ def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> l
 def gradients(
     compiled: Compiled, one: Derived, before: str = "", taken: Iterable[Node] = ()
 ) -> list[str]:
-    """The return statement of gradients by path, in their places in `out`."""
+    """Write the return statement of gradients by path, in their places in `out`."""
     rows = _by_path(compiled, one, "gradient", taken)
     if one.numbers is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
@@ -48,7 +48,7 @@ def gradients(
 def _by_path(
     compiled: Compiled, one: Derived, kind: ResultKind, taken: Iterable[Node] = ()
 ) -> list[str]:
-    """The rows of a dict of results by path; a member of a family is a position of the whole."""
+    """List the rows of a dict of results by path; a family's member is a position of all."""
     declared = differentiated(compiled, one)
     written = returned(one.program, taken)
 
@@ -61,7 +61,7 @@ def _by_path(
 
 
 def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
-    """What the function differentiates by; a node that is no parameter as one that is."""
+    """List what the function differentiates by; any node as if it were a parameter."""
     params = {d.name: d for d in compiled.model.params}
     span = compiled.model.span
     return [params.get(path) or Declared(path, node, node.type, span) for path, node in one.wrt]
@@ -82,7 +82,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
 
 
 def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[str]:
-    """The lines that return one value: of an array type checkers see no type in NumPy's calls."""
+    """List the lines that return one value, with a type that type checkers see."""
     if one.numbers is None and array:
         name = f"_{one.mode or 'result'}"
         return [f"{name}: {kind} = {value}", f"return {name}"]
@@ -90,7 +90,7 @@ def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[st
 
 
 def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple[str, str, str]:
-    """The type, what stands before the derivatives, and the description: perhaps with values."""
+    """Return type, what stands before the derivatives, and description: perhaps with values."""
     if not one.kind.has_values:
         return kind, "", f"{about[0].upper()}{about[1:]}."
     wanted, value = valued(compiled, one)
@@ -109,7 +109,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
 
 
 def _places(compiled: Compiled, one: Derived) -> list[str]:
-    """The lines that check where the gradients go: nowhere where something is read."""
+    """List the lines that check where the gradients go: nowhere where something is read."""
     begin = compiled.begin
     read = [begin.variables[d.name] for d in begin.inputs]
     read += ["*params.values()"] if begin.params else []
@@ -118,7 +118,7 @@ def _places(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def apart(one: Derived) -> str:
-    """What `per` adds to a description."""
+    """Say what `per` adds to a description."""
     return f", a row for each position of axis {one.per}" if one.per else ""
 
 
@@ -148,19 +148,19 @@ def _cotangents(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def _variables(one: Derived, op: Op) -> dict[str, str]:
-    """The variables of the cotangents or tangents that a function is given, by name."""
+    """Name the cotangents or tangents that a function is given."""
     pairs = one.program.variables.items()
     return {node.attrs["name"]: variable for node, variable in pairs if node.op is op}
 
 
 def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
-    """The expression that takes one cotangent or tangent out of what is passed in."""
+    """Write the expression that takes one cotangent or tangent out of what is passed in."""
     inside = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     return f"_cotangent({among}.get({key}), {f'the {what} of `{name}`'!r}, ({inside}))"
 
 
 def _tangents(compiled: Compiled, one: Derived) -> list[str]:
-    """The lines that check and take the tangents by path; those of a family as one array."""
+    """List the lines that check and take the tangents by path; those of a family as one array."""
     used = _variables(one, TANGENT)
     declared = differentiated(compiled, one)
     families = {d.name: d for d in declared if d.family is not None}
@@ -237,7 +237,7 @@ def named(one: Derived) -> str:
 
 
 def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
-    """The type of a function's values and the expression that returns them."""
+    """Write the type of a function's values and the expression that returns them."""
     written = returned(one.program)
     if len(one.outputs) == 1 and not always_record:
         (name,) = one.outputs

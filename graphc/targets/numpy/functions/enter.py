@@ -10,7 +10,7 @@ from graphc.elaborate.names.model import Condition, Declared
 from graphc.ir.dims import Dim
 from graphc.ir.types import Shape, shape_text
 from graphc.paths import member
-from graphc.plan.signature import Binding, Entry, described
+from graphc.plan.signature import Binding, Entry, describe_argument
 from graphc.targets.numpy.printing.families import INDEX, count, path, slices
 
 DTYPES = {"float": "_FLOAT", "int": "_INT", "bool": "_BOOL"}
@@ -19,7 +19,7 @@ MEMBER = "_one"  # of a family
 
 
 def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str]:
-    """The function that every other calls first.
+    """Write the function that every other calls first.
 
     What is right already passes one line of comparisons, since that line is most of what a call of
     a small graph costs; `_array` converts the rest, or says what is wrong.
@@ -43,7 +43,7 @@ def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str
 
 
 def _by_path(begin: Entry) -> list[str]:
-    """The parameters out of their dict, exactly those that there are."""
+    """Write the parameters out of their dict, exactly those that there are."""
     places = slices(begin.params)
     lines = [
         f"    if type(params) is not dict or len(params) != {count(begin.params)}:",
@@ -68,10 +68,10 @@ def _by_path(begin: Entry) -> list[str]:
 
 
 def _arrays(begin: Entry) -> list[str]:
-    """Each argument, as soon as its dims are known with its shape; else that once they are."""
+    """Write each argument once the dims of its shape are known."""
     lines: list[str] = []
     known = set(begin.keywords)
-    bound = {binding.dim: described(binding.source) for binding in begin.bindings}
+    bound = {binding.dim: describe_argument(binding.source) for binding in begin.bindings}
     bindings = deque(begin.bindings)
     taken: set[str] = set()
     waiting: list[Declared] = []
@@ -98,7 +98,7 @@ def _dims(shape: Shape) -> set[str]:
 
 
 def _checked(begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool) -> list[str]:
-    """The lines that leave an array as it is, convert it, or refuse it."""
+    """List the lines that leave an array as it is, convert it, or refuse it."""
     variable, dtype = begin.variables[declared.name], DTYPES[declared.type.dtype]
     one = MEMBER if declared.family else variable
     rank, shape = declared.type.rank, _tuple(declared.shape)
@@ -133,7 +133,7 @@ def _bind(begin: Entry, binding: Binding) -> str:
     if binding.plain:
         return f"{binding.dim} = {size}"
     length = Dim.symbol(binding.dim) * binding.factor + binding.offset
-    what = f"{described(binding.source)}, axis {binding.axis}, which has {length} elements"
+    what = f"{describe_argument(binding.source)}, axis {binding.axis}, which has {length} elements"
     return f"{binding.dim} = _solve({size}, {binding.factor}, {binding.offset}, {what!r})"
 
 
@@ -153,16 +153,16 @@ def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> 
 
 
 def _said(declared: Declared) -> str:
-    """What messages call an argument, as a Python expression."""
+    """Name an argument for messages, as a Python expression."""
     if declared.family is None:
-        return repr(described(declared))
+        return repr(describe_argument(declared))
     first = declared.family.start
     number = INDEX if first == 0 else f"{INDEX} + {first}"
-    return "f" + repr(described(declared, member(declared.name, f"{{{number}}}")))
+    return "f" + repr(describe_argument(declared, member(declared.name, f"{{{number}}}")))
 
 
 def _why(declared: Declared, bound: Mapping[str, str]) -> str:
-    """Where the dims of a shape come from, as a Python expression."""
+    """Say where the dims of a shape come from, as a Python expression."""
     values = ", ".join(
         f"{name} = {{{name}}}" + (f" from {bound[name]}" if name in bound else "")
         for name in sorted(_dims(declared.shape))

@@ -44,7 +44,7 @@ def forward(compiled: Compiled) -> str:
 
 
 def _held(variable: str, node: Node, compiled: Compiled) -> str:
-    """A cached value; inputs and parameters are copied, also where a loop only hands them on."""
+    """Write a cached value; inputs and parameters are copied, also where a loop hands them on."""
     if not any(owner.op in SOURCES for owner in owners_of_all([node])):
         return variable
     if any(d.family and d.node is node for d in compiled.model.params):

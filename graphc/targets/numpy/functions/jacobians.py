@@ -45,7 +45,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
 
 
 def _by_mode(compiled: Compiled, one: Derived, returning: Returning) -> list[str]:
-    """The lines of the mode that takes the least work at the dims, where they decide."""
+    """List the lines of the mode that takes the least work at the dims, where they decide."""
 
     def lines(each: Derived) -> list[str]:
         _, before, _ = with_value(compiled, each, "", "it")
@@ -69,7 +69,7 @@ def _modes(one: Derived) -> str:
 
 
 def _how(one: Derived) -> str:
-    """What the reader is told of the mode."""
+    """Tell the reader the mode."""
     if one.others:
         return f"Of the modes {_modes(one)} the dims choose."
     return {
@@ -80,7 +80,7 @@ def _how(one: Derived) -> str:
 
 
 def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
-    """The blocks of one output by path; the index of a family comes behind the output's axes."""
+    """List the blocks of one output by path; a family's index comes behind the output's axes."""
     written = returned(one.program)
     (rank,) = (d.node.rank for d in compiled.model.outputs if d.name == name)
 
@@ -94,7 +94,7 @@ def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
 
 
 def matrix_function(compiled: Compiled, one: Derived) -> str:
-    """One array of all blocks."""
+    """Write the function that returns one array of all blocks."""
     which = "Hessian" if one.kind.order == 2 else "Jacobian"
     about = f"the {which} of {named(one)} as one matrix{apart(one)}"
     kind, _, about = with_value(compiled, one, "Array", about)
@@ -116,7 +116,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
 
 
 def sparse_function(compiled: Compiled, one: Derived) -> str:
-    """A matrix in compressed rows, whose pattern follows from the graph and its index inputs."""
+    """Write the function of a CSR matrix, whose pattern follows from graph and index inputs."""
     about = f"the Jacobian of {named(one)} as one sparse matrix"
     kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
     declared = differentiated(compiled, one)
@@ -163,7 +163,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
 
 
 def _rows(compiled: Compiled, one: Derived) -> list[str]:
-    """A dict by path for each path."""
+    """List a dict by path for each path."""
     declared = differentiated(compiled, one)
     written = returned(one.program)
 

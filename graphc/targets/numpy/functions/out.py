@@ -26,7 +26,7 @@ def checked(
     read: str,
     known: Callable[[Dim], str] = str,
 ) -> list[str]:
-    """The lines that check `out`, and take the places out of it that the program writes into.
+    """List the lines that check `out`, and take the places out of it that the program writes into.
 
     `declared` is what the function differentiates by, `read` the source of all that it reads,
     `known` the source of a dim.
@@ -44,7 +44,7 @@ def checked(
 
 
 def _call(opening: str, rows: Sequence[str], closing: str) -> list[str]:
-    """A call of an expression, or of a dict of these rows: on one line where it fits."""
+    """Write a call of an expression, or of a dict of these rows: on one line where it fits."""
     if len(rows) == 1:
         return [f"{opening}{rows[0]}{closing}"]
     inside = " ".join(row.strip() for row in rows[1:-1]).removesuffix(",")
@@ -53,7 +53,7 @@ def _call(opening: str, rows: Sequence[str], closing: str) -> list[str]:
 
 
 def _positions(declared: Sequence[Declared]) -> dict[str, str]:
-    """Where the place of a path, or those of a family, stand in the list of all."""
+    """Return where the place of a path, or those of a family, stand in the list of all."""
     found = slices(declared)
     number = 0
     for one in declared:
@@ -65,7 +65,7 @@ def _positions(declared: Sequence[Declared]) -> dict[str, str]:
 def _shapes(
     compiled: Compiled, one: Derived, declared: Sequence[Declared], known: Callable[[Dim], str]
 ) -> list[str]:
-    """The shapes of the gradients by path: an expression, or the lines of a dict."""
+    """Write the shapes of the gradients by path: an expression, or the lines of a dict."""
     if not one.per and tuple(declared) == compiled.model.params:
         dims = sorted({name for d in declared for axis in d.shape for name in axis.symbols})
         return [f"_shapes({', '.join(f'{dim}={known(Dim.symbol(dim))}' for dim in dims)})"]

@@ -31,7 +31,7 @@ def init(compiled: Compiled) -> str:
 
 
 def _dims(compiled: Compiled) -> list[str]:
-    """The dims that the shapes of the parameters need."""
+    """List the dims that the shapes of the parameters need."""
     return sorted(
         {name for d in compiled.model.params for axis in d.shape for name in axis.symbols}
     )
@@ -59,7 +59,7 @@ def _initial(declared: Declared, path: str) -> str:
 
 
 def flatten(compiled: Compiled) -> str:
-    """`flatten` and `unflatten`."""
+    """Write `flatten` and `unflatten`."""
     dims = _dims(compiled)
     keywords = ", *, " + ", ".join(f"{dim}: int" for dim in dims) if dims else ""
     handed = ", ".join(f"{dim}={dim}" for dim in dims)

@@ -55,13 +55,13 @@ def graph_record(compiled: Compiled) -> list[str]:
 
 
 def _digest(sources: Iterable[Source]) -> str:
-    """One for these files, whatever their layout, their comments and the names of their folders."""
+    """Hash these files, whatever their layout, their comments and the names of their folders."""
     text = "\n".join(one_line_of(source.whole) for source in sources)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def said(options: Mapping[str, Any]) -> str:
-    """Options as they are written on the command line."""
+    """Write options as on the command line."""
     words: list[str] = []
     for name, value in options.items():
         for one in _values(value):
@@ -79,7 +79,7 @@ def _values(value: Any) -> list[str]:
 
 
 def _entry(key: str, value: Any) -> list[str]:
-    """The lines of an entry of a dict; of one that is a dict itself a line for each of its own."""
+    """List the lines of an entry of a dict; of a dict in it a line for each of its entries."""
     if not isinstance(value, dict) or not value:
         return [f"{key!r}: {value!r},"]
     inside = [line for name, item in value.items() for line in _entry(name, item)]
@@ -87,7 +87,7 @@ def _entry(key: str, value: Any) -> list[str]:
 
 
 def _planned(compiled: Compiled, functions: Iterable[Derived], width: int) -> dict[str, Any]:
-    """By function what it computes in, what it returns, and the most that is alive meanwhile."""
+    """Report by function what it computes in, what it returns, and the most that is alive."""
     found: dict[str, dict[str, int | str]] = {"scratch": {}, "results": {}, "peak": {}}
     for one in functions:
         handed_on = compiled.cached if one is compiled.forward and compiled.backward.wrt else ()
@@ -104,7 +104,7 @@ def _amount(dim: Dim) -> int | str:
 
 
 def bytes_of(nodes: Iterable[Node], width: int) -> Dim:
-    """The memory of these values; int is 8 bytes, bool 1."""
+    """Return the bytes of these values; int is 8 bytes, bool 1."""
     widths = {"float": width, "int": 8, "bool": 1}
     return sum((node.type.size * widths[node.type.dtype] for node in nodes), Dim.of(0))
 
@@ -142,24 +142,24 @@ def records(compiled: Compiled) -> list[str]:
 
 
 def _held(node: Node, family: bool) -> str:
-    """The type of a cached value; a family of parameters is a list of them."""
+    """Write the type of a cached value; a family of parameters is a list of them."""
     if family:
         return f"list[{annotation(Type(node.type.dtype, node.shape[1:]))}]"
     return annotation(node.type) if node.rank else "Any"
 
 
 def cached(compiled: Compiled) -> dict[str, Node]:
-    """The values that the cache holds, by variable."""
+    """Return the values that the cache holds, by variable."""
     return {compiled.forward.program.variables[node]: node for node in compiled.cached}
 
 
 def cache_fields(compiled: Compiled) -> dict[str, str]:
-    """The fields of the cache, by variable and dim."""
+    """Return the fields of the cache, by variable and dim."""
     return fields([*cached(compiled), *compiled.begin.dims])
 
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:
-    """Has a function values of its own kind: several, or always for products; not all outputs?"""
+    """True if a function's values need a record of its own: several, or not all outputs."""
     several = len(one.outputs) > 1 or one.kind in (VJP, JVP)
     return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
 

@@ -1,4 +1,4 @@
-"""Which function writes which kind of derived function."""
+"""The writer of each kind of derived function."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
 
 
 def derived(compiled: Compiled, one: Derived) -> str:
-    """One derived function; one of numbers with its form for arrays, which it falls back on."""
+    """Write one derived function; one of numbers with its form for arrays, its fallback."""
     write = WRITERS[one.kind.base]
     if one.numbers is None:
         return write(compiled, one)

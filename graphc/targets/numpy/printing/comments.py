@@ -27,7 +27,7 @@ def _quoted(span: Span, longest: int) -> str:
 
 
 def shortened(text: str, longest: int = LONGEST) -> str:
-    """Text from the source on one line of printable characters, fit for a comment."""
+    """Write text from the source on one line of printable characters, fit for a comment."""
     words = " ".join(text.split())
     plain = "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in words
@@ -36,7 +36,7 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 
 
 def term(one: Term, of: Node, program: Program) -> str:
-    """A term of the chain rule: `(∂z/∂W)ᵀ d_z`, `∂a/∂z ⊙ d_a`.
+    """Write a term of the chain rule: `(∂z/∂W)ᵀ d_z`, `∂a/∂z ⊙ d_a`.
 
     The Jacobian of an elementwise node is diagonal: it acts as a Hadamard product.
     """

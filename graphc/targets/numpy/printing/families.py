@@ -15,20 +15,20 @@ Render = Callable[[Declared, str], str]
 
 
 def path(declared: Declared, index: str = INDEX) -> str:
-    """The path of a parameter as a Python expression: of a family, at the index."""
+    """Write the path of a parameter as a Python expression: of a family, at the index."""
     if declared.family is None:
         return repr(declared.name)
     return "f" + repr(member(declared.name, f"{{{index}}}"))
 
 
 def over(declared: Declared, index: str = INDEX) -> str:
-    """The clause that runs over a family: `for _k in range(1, 5)`."""
+    """Write the clause that runs over a family: `for _k in range(1, 5)`."""
     assert declared.family is not None
     return f"for {index} in {declared.family}"
 
 
 def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> list[str]:
-    """The lines between the braces of a dict by path, in the order of PARAMETERS."""
+    """List the lines between the braces of a dict by path, in the order of PARAMETERS."""
     lines: list[str] = []
     for group in _groups(params):
         if group[0].family is None:
@@ -50,7 +50,7 @@ def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> 
 def zipped_rows(
     chosen: Sequence[Declared], params: Sequence[Declared], value: Callable[[Declared], str]
 ) -> list[str]:
-    """The same lines where `value` of a family is the array of all its members: quicker to run.
+    """List the same lines where `value` of a family is the array of all its members: quicker.
 
     Its members are paired with their paths as PARAMETERS has them, which stands for `params`.
     """
@@ -70,19 +70,19 @@ def zipped_rows(
 
 
 def at(declared: Declared) -> str:
-    """The subscript of a member in the array of all; nothing where there is no family."""
+    """Write the subscript of a member in the array of all; nothing where there is no family."""
     return "" if declared.family is None else f"[{position(declared)}]"
 
 
 def position(declared: Declared, index: str = INDEX) -> str:
-    """Where a member of a family stands in the array of all."""
+    """Write where a member of a family stands in the array of all."""
     assert declared.family is not None
     first = declared.family.start
     return index if first == 0 else f"{index} - {first}"
 
 
 def _together(params: Sequence[Declared]) -> dict[tuple[str, ...], str]:
-    """Where the paths of each group stand in such a tuple, by the names of the group."""
+    """Return where the paths of each group stand in such a tuple, by the names of the group."""
     found: dict[tuple[str, ...], str] = {}
     start = 0
     for group in _groups(params):
@@ -93,7 +93,7 @@ def _together(params: Sequence[Declared]) -> dict[tuple[str, ...], str]:
 
 
 def tuple_rows(params: Sequence[Declared]) -> list[str]:
-    """The lines between the brackets of a tuple of paths."""
+    """List the lines between the brackets of a tuple of paths."""
     lines: list[str] = []
     for group in _groups(params):
         if group[0].family is None:
@@ -105,12 +105,12 @@ def tuple_rows(params: Sequence[Declared]) -> list[str]:
 
 
 def count(params: Iterable[Declared]) -> int:
-    """How many paths there are, with each member of a family."""
+    """Count the paths, with each member of a family."""
     return sum(1 if d.family is None else len(d.family) for d in params)
 
 
 def slices(params: Sequence[Declared]) -> dict[str, str]:
-    """Where the paths of each family stand in such a tuple: `0:400:2`."""
+    """Return where the paths of each family stand in such a tuple: `0:400:2`."""
     found: dict[str, str] = {}
     start = 0
     for group in _groups(params):
@@ -131,7 +131,7 @@ def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
 
 
 def shown(declared: Declared) -> str:
-    """The path as documents show it: `layer.1..4.W`."""
+    """Write the path as documents show it: `layer.1..4.W`."""
     if declared.family is None:
         return declared.name
     return member(declared.name, f"{declared.family[0]}..{declared.family[-1]}")

@@ -1,4 +1,4 @@
-"""What loops over segments of steps say."""
+"""The comments of loops over segments of steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from graphc.targets.numpy.printing.comments import place
 
 
 def about(step: LoopStep) -> str:
-    """The statement of the graph; of a loop over segments of its steps also how long these are."""
+    """Write the statement of the graph; of a loop over segments of its steps also their length."""
     index = loop_of(step.node).index
     inner = [loop_of(one.node) for one in step.body.steps if isinstance(one, LoopStep)]
     lengths = [loop.count for loop in inner if index in loop.first.symbols]

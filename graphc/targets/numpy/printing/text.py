@@ -10,7 +10,7 @@ WIDTH = 96
 
 
 def docstring(content: str, indent: str) -> str:
-    """A docstring with exactly this content."""
+    """Write a docstring with exactly this content."""
     escaped = content.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     escaped = "".join(c if c.isprintable() or c in "\n" else f"\\u{ord(c):04x}" for c in escaped)
     if escaped.endswith('"'):
@@ -21,7 +21,7 @@ def docstring(content: str, indent: str) -> str:
 
 
 def function(head: str, about: str, lines: Sequence[str]) -> str:
-    """A function of these lines; a long head is broken after each parameter."""
+    """Write a function of these lines; a long head is broken after each parameter."""
     if len(head) > 100 and "()" not in head:
         opening, rest = head.split("(", 1)
         arguments, closing = rest.rsplit(") -> ", 1)
@@ -37,12 +37,12 @@ def function(head: str, about: str, lines: Sequence[str]) -> str:
 
 
 def _split_arguments(text: str) -> list[str]:
-    """`a: Mapping[str, x], b: y` at the commas outside brackets."""
+    """Split `a: Mapping[str, x], b: y` at the commas outside brackets."""
     return re.split(r", (?![^\[]*\])", text)
 
 
 def width(text: str) -> int:
-    """The length of a line with every number as one digit, so that sizes do not change lines."""
+    """Measure a line with every number as one digit, so that sizes do not change lines."""
     return len(re.sub(r"\d+", "0", text))
 
 
@@ -50,7 +50,7 @@ _SPOKEN = re.compile(r"""(?<!\w)(?:'[^'\\]*'|"[^"\\]*")|[fF](?:'[^'\\]*'|"[^"\\]
 
 
 def code(line: str) -> str:
-    """A line without its comment and its strings, but for the places in f-strings."""
+    """Return a line without its comment and its strings, but for the places in f-strings."""
 
     def places(found: re.Match[str]) -> str:
         return " ".join(re.findall(r"\{[^}]*\}", found[0])) if found[0][0] in "fF" else ""
@@ -71,7 +71,7 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
 
 
 def beside(lines: Sequence[str], comment: str) -> list[str]:
-    """A comment behind a statement, or above it where the line would be long."""
+    """Put a comment behind a statement, or above it where the line would be long."""
     if not comment:
         return list(lines)
     if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
@@ -80,7 +80,7 @@ def beside(lines: Sequence[str], comment: str) -> list[str]:
 
 
 def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
-    """Items between brackets, on one line where they fit."""
+    """Write items between brackets, on one line where they fit."""
     line = f"{opening}{', '.join(items)}{closing}"
     if width(line) <= WIDTH:
         return [line]
