@@ -144,7 +144,7 @@ def _apart(found: Names, given: Arguments, level: str) -> None:
         seen = [(path, one) for path, one in (given.inputs | given.params).items()]
         for path, one in arrays:
             for other, before in seen:
-                if isinstance(before, np.ndarray) and np.may_share_memory(one, before):
+                if isinstance(before, np.ndarray) and np.shares_memory(one, before):
                     raise Wrong(Finding("shared", f"{name}: {path} {level}", other))
             seen.append((path, one))
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from tests.fuzz.program import WORD, Axis, Program, Statement, Type, Value
+from tests.fuzz.program import WORD, Axis, Program, Statement, Type, Value, literal
 
 Variant = Callable[[Program, random.Random], Program | None]
 
@@ -117,8 +117,9 @@ def _written(one: Statement, name: str, text: str) -> Statement:
 def extracted(program: Program, draw: random.Random) -> Program | None:
     """The right side of an equation as a block of what it reads."""
     known = {one.name: one for one in program.typed()}
-    closed = {dim.name for dim in program.dims} | {one.text.split()[1] for one in program.statements
-                                                   if one.text.startswith("const ")}  # fmt: skip
+    unknown = {one.text.split()[0] for one in program.statements if not one.defines}
+    consts = {one.text.split()[1] for one in program.statements if one.text.startswith("const ")}
+    closed = unknown | consts | {dim.name for dim in program.dims}
     free = []
     for place, name, right in _equations(program):
         words = list(dict.fromkeys(WORD.findall(re.sub(r'"[^"]*"', "", right))))
@@ -187,16 +188,21 @@ def opened(program: Program, draw: random.Random) -> Program | None:
 
 def rolled(program: Program, draw: random.Random) -> Program | None:
     """An equation as what the last step of a loop collects, each of them the same."""
-    free = [one for one in _equations(program) if " as " not in one[2] and "[" not in one[2][:1]]
-    free = [one for one in free if program.statements[one[0]].defines[0].type.kind == "float"]
+    blocks = "|".join(["dense", *(one.text.split("(")[0].split()[1] for one in program.blocks)])
+    free = [
+        one for one in _equations(program)
+        if not re.search(rf" as |\b({blocks}|use\d+)\(", one[2])
+        and program.statements[one[0]].defines[0].type.kind == "float"
+    ]  # fmt: skip
     if not free:
         return None
     place, name, right = draw.choice(free)
     (value,) = program.statements[place].defines
-    steps = Statement(f"collect rows_{name} = {right}")
-    word = draw.choice(("scan", "repeat"))
+    step = Statement(f"collect rows_{name} = {right}")
+    word, count = draw.choice(("scan", "repeat")), literal(draw.choice((1, 2, 3)))
+    rows = Value(f"rows_{name}", Type((count, *value.shape)), value.bound, value.under)
     made = (
-        Statement(f"{word} again_{name}[k_{name} in {draw.choice((1, 2, 3))}]", (), (steps,)),
+        Statement(f"{word} again_{name}[k_{name} in {count}]", (rows,), (step,)),
         Statement(f"{name} = rows_{name}[-1]", (value,)),
     )
     statements = (*program.statements[:place], *made, *program.statements[place + 1 :])

@@ -22,18 +22,21 @@ def with_destinations(
 ) -> tuple[Program, Mapping[str, str]]:
     """The program, and by path the variable of the place of its gradient: an array, or None.
 
-    Of a family it is a list of these. It takes a statement that makes the gradient and nothing
-    else; of a family one that makes each member by itself, which nothing reads.
+    Of a family it is a list of these. It takes one statement that makes the gradient and nothing
+    else: zeros may be made wherever they are read. Of a family it is one that makes each member by
+    itself, which nothing reads.
     """
     results = program.results.values()
     behind = Counter(owner for node in results for owner in owners_of_all([node]))
     read = {arg for node in arguments_first(results) for arg in node.args}
+    makers = Counter(node for step in program.steps for node in _nodes_of(step))
     names = Identifiers({*every_name(program), *taken})
     asked: dict[str, str] = {}
     wanted: dict[Node, str] = {}
     for path in wrt:
         node = program.results[gradient_by(path)]
-        if behind[node] == 1 and not (is_family(path) and node in read):
+        alone = behind[node] == 1 and makers[node] == 1
+        if alone and not (is_family(path) and node in read):
             wanted[node] = path
 
     def place(node: Node) -> str:
@@ -61,6 +64,11 @@ def with_destinations(
     return replace(program, steps=tuple(steps)), {
         path: asked[path] for path in wrt if path in asked
     }
+
+
+def _nodes_of(step: AnyStep) -> list[Node]:
+    """The nodes that a step makes in arrays that a caller could give."""
+    return [step.node] if isinstance(step, Step) else [node for _, node, _ in _arrays(step)]
 
 
 def _is_made(step: Step) -> bool:

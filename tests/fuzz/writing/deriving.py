@@ -29,14 +29,15 @@ def setting_of(w: Writer, modes: Sequence[str]) -> Setting:
     memory = draw.choice(("", "85%", "60%")) if fixed else ""
     if any(not size for _, size in symbolic):
         symbolic, memory = (), ""
+    style = draw.choice(STYLES)
     return Setting(
-        dtype="float32" if draw.random() < 0.12 else "float64",
+        dtype="float32" if draw.random() < 0.12 and style != "large" else "float64",
         mode=modes[0] if modes else draw.choice(MODES) if draw.random() < 0.5 else "",
         cache=draw.choice((None, 64, 64, 256)),
         threads=draw.choice((1, 1, 1, 3)),
         by_option=draw.random() < 0.2,
         imported=draw.choice(("from", "as")) if w.blocks and draw.random() < 0.2 else "",
-        style=draw.choice(STYLES),
+        style=style,
         memory=memory,
         dims=symbolic if fixed else (),
         consts=tuple(one for one in w.consts if draw.random() < 0.3),

@@ -25,6 +25,8 @@ def gather(w: Writer) -> None:
 def take(w: Writer) -> None:
     x = w.floats(least=1)
     place = w.place(x)
+    if not x.shape[place].size:
+        return
     ids = _index(w, (w.axis(),), x.shape[place].size)
     text = f"take({x.name}, {ids.name}, axis={place})"
     w.add(text, Type(with_axis(x, place, ids.shape[0])), x.bound)
@@ -32,12 +34,16 @@ def take(w: Writer) -> None:
 
 def pick(w: Writer) -> None:
     x = w.floats(least=1)
+    if not x.shape[-1].size:
+        return
     label = _index(w, x.shape[:-1], x.shape[-1].size)
     w.add(f"pick({x.name}, {label.name})", Type(x.shape[:-1]), x.bound)
 
 
 def take_along(w: Writer) -> None:
     x = w.floats(least=1)
+    if not x.shape[-1].size:
+        return
     ids = _index(w, (*x.shape[:-1], literal(2)), x.shape[-1].size)
     w.add(f"take_along_axis({x.name}, {ids.name})", Type((*x.shape[:-1], literal(2))), x.bound)
 
@@ -70,6 +76,8 @@ def segments(w: Writer) -> None:
 def chosen_by_data(w: Writer) -> None:
     """An index that depends on what is differentiated."""
     x = w.floats(least=1)
+    if not x.shape[-1].size:
+        return
     y = w.of(x.shape)
     w.add(f"pick({x.name}, argmax({y.name}, axis=-1))", Type(x.shape[:-1]), x.bound, reads=x.name)
 
