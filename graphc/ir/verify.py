@@ -65,6 +65,11 @@ class Fault:
         return f"  {self.node!r}: {self.message}{made}"
 
 
+def is_verifying() -> bool:
+    """Is every graph to be verified?"""
+    return os.environ.get("GRAPHC_VERIFY") == "1"
+
+
 def verifying(
     graphs: Callable[[R], Iterable[Graph]],
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -74,7 +79,7 @@ def verifying(
         @wraps(make)
         def made(*args: P.args, **kwargs: P.kwargs) -> R:
             found = make(*args, **kwargs)
-            if os.environ.get("GRAPHC_VERIFY") == "1":
+            if is_verifying():
                 for graph in graphs(found):
                     verify(graph, make.__name__)
             return found

@@ -11,7 +11,7 @@ from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import same_shape
 from graphc.ir.use_counts import Once, Rule, Rules, reads_of
-from graphc.ir.verify import verified
+from graphc.ir.verify import is_verifying, verified
 from graphc.optimise.algebra.factors import SCALARS
 from graphc.optimise.algebra.matrices import SCALES
 from graphc.optimise.algebra.powers import POWERS
@@ -20,7 +20,7 @@ from graphc.optimise.exact.identities import RULES
 from graphc.optimise.exact.primitives import PRIMITIVES
 
 ROUNDS = 12
-"""Enough for rules that enable one another; more would only be spent on two that disagree."""
+"""So many rounds, and one for each node, are enough for rules that enable one another."""
 
 
 def joined(*tables: Rules) -> Rules:
@@ -42,13 +42,17 @@ def strengthen(graph: Graph) -> Graph:
     return applied_everywhere(graph, FAST_RULES)
 
 
-@verified
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
-    """The graph after every rule that applies, round by round until none does."""
-    for _ in range(ROUNDS):
+    """The graph after every rule that applies, until none does.
+
+    A round sees what the one before has made read only once; along a chain that may take as many
+    rounds as it has nodes.
+    """
+    for _ in range(ROUNDS + len(graph.nodes)):
         before, graph = graph, _round(graph, rules)
         if graph is before:
-            break
+            return graph
+    assert not is_verifying(), "rules that undo one another: there is no end to them"
     return graph
 
 
@@ -56,17 +60,19 @@ def _round(graph: Graph, rules: Rules) -> Graph:
     """Every node after the rules that apply to it; the same graph where none does.
 
     What takes a node's place is read as often as that was, so that one round carries a factor
-    all the way along a chain.
+    all the way along a chain; what a rule makes below it is rewritten first.
     """
     roots = graph.results.values()
     reads = reads_of(roots)
+    normal: dict[Node, Node] = {}
 
     def once(node: Node) -> bool:
         return reads[node] == 1
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
-        new = _applied(with_args(node, args), rules, once)
-        if new is not node:
+        same = with_args(node, args)
+        new = _normal(same, rules, once, normal)
+        if new is not same:
             reads[new] += reads[node]
         return new
 
@@ -74,20 +80,44 @@ def _round(graph: Graph, rules: Rules) -> Graph:
     return graph if all(new[node] is node for node in roots) else map_graph(graph, new)
 
 
-def _applied(node: Node, rules: Rules, once: Once) -> Node:
-    """A node after every rule that applies, the exact ones first, as long as one does."""
-    while True:
-        better = _by_exact_rules(node)
-        for rule in rules.get(better.op, ()):
-            found = rule(better, once)
-            if found is not None and found is not better:
-                better = found
-                break
-        if better is node:
-            return node
-        assert better.type.dtype == node.type.dtype, (node, better)
-        assert same_shape(better.shape, node.shape), (node, better)
-        node = better
+def _normal(node: Node, rules: Rules, once: Once, normal: dict[Node, Node]) -> Node:
+    """A node after the rules that apply to it, to what they make of it, and below that.
+
+    `normal` has what is known, and is filled.
+    """
+    made: dict[Node, Node] = {}  # by node, what a rule made of it
+    pending = [node]
+    while pending:
+        top = pending[-1]
+        if top in normal:
+            pending.pop()
+        elif top in made and made[top] in normal:
+            normal[top] = normal[made[top]]
+        elif top in made:
+            pending.append(made[top])
+        elif top is not node and (below := [arg for arg in top.args if arg not in normal]):
+            pending += below
+        else:
+            args = top.args if top is node else tuple(normal[arg] for arg in top.args)
+            same = with_args(top, args)
+            better = _rewritten(same, rules, once)
+            assert better not in made, ("rules that undo one another", same, better)
+            if better is same:
+                normal[top] = normal[same] = same
+            else:
+                made[top] = better
+    return normal[node]
+
+
+def _rewritten(node: Node, rules: Rules, once: Once) -> Node:
+    """A node after the first rule that applies, the exact ones before all."""
+    better = _by_exact_rules(node)
+    if better is node:
+        found = (rule(node, once) for rule in rules.get(node.op, ()))
+        better = next((one for one in found if one is not None and one is not node), node)
+    assert better.type.dtype == node.type.dtype, (node, better)
+    assert same_shape(better.shape, node.shape), (node, better)
+    return better
 
 
 @memoised

@@ -121,8 +121,8 @@ GRAPH: dict[str, Any] = {
         'cache': '64*B*T**2 + 22088*B*T + 920064',
         'scratch': {
             'forward': '32*B*T**2 + 5176*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 12384*B*T + T**2 + 8*B + 129287*T + 131584',
-            'grad_loss': '96*B*T**2 + 29824*B*T + T**2 + 8*B + 194767*T + 133632',
+            'backward': '32*B*T**2 + 11872*B*T + T**2 + 8*B + 129287*T + 131584',
+            'grad_loss': '96*B*T**2 + 29312*B*T + T**2 + 8*B + 194767*T + 133632',
         },
         'results': {
             'forward': '2048*B*T',
@@ -131,8 +131,8 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '128*B*T**2 + 61528*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 52320*B*T + T**2 + 8*B + 129287*T + 928256',
-            'grad_loss': '128*B*T**2 + 70784*B*T + T**2 + 8*B + 194767*T + 930304',
+            'backward': '32*B*T**2 + 51808*B*T + T**2 + 8*B + 129287*T + 928256',
+            'grad_loss': '128*B*T**2 + 70272*B*T + T**2 + 8*B + 194767*T + 930304',
         },
     },
 }
@@ -445,8 +445,8 @@ def backward(
     _scratch = _take(_backward_scratch, B, T)
     (
         d_emb_full, d_emb_greater, d_h_arange, d_h_bias_full, d_pos_full, s1, s2, s3, s4, s5, s6,
-        s7, s8, s6_view, s10, s5_view, s4_view, s13, s14, s15, s16, s17, s18, s16_view, s15_view,
-        s18_view, s22, s23, s24, s25, s26, s18_view_2, s28, s29, s30, s31,
+        s7, s8, s6_view, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view, s12_view,
+        s22, s14_view, s24, s16_view, s26, s16_view_2, s14_view_2, s26_view,
     ) = _scratch
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_h_quotient = d_loss / max(B * T, 1)
@@ -508,10 +508,10 @@ def backward(
         d_emb_vecdot = np.vecdot(h_product_2_part, d_h_matmul_part.reshape((size_2, T, 64)), s2_3)
         d_emb_product = np.multiply(h_quotient_part.reshape((size_2, T)), d_emb_vecdot, s2_3)
         d_emb_quotient = np.divide(d_emb_product[:, :, None], d_emb_product_2, s1_3)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_product_4 = np.multiply(_C_m0_03125, d_emb_quotient, s1_3)
         # ∂h/∂h_product_2 ⊙ d_h
         d_h_product_2 = np.multiply(h_quotient_part, d_h_matmul_part.reshape((size_2, T, 64)), s3_3)
+        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+        d_emb_product_4 = np.multiply(_C_m0_03125, d_emb_quotient, s1_3)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_h_gain_product = np.multiply(d_h_product_2, h_v_difference_part, s4_2)
         # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
@@ -573,145 +573,140 @@ def backward(
         d_layer_att_Wk[::-1], d_layer_att_Wq[::-1], d_layer_ln1_bias[::-1], d_layer_ln1_gain[::-1],
         d_layer_ff_head_W[::-1], strict=True,
     ):
-        # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum, s5_view)
-        d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
-        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s5_view)
-        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum, s4)
-        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s4)
-        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s4)
-        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum, d_layer_ff_h_sum_exp, s4)
-        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s4)
-        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s5_view)
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
-        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k.T, s4_view)
+        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
+        np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
+        # dense(h, widths[-1]): y = act(x @ W + b)
+        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k.T, s5)
         d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
+        np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
+        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product, layer_ln1_sqrt, s11)
+        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product, layer_ln2_sqrt, s12)
+        # dense(h, widths[k], act=act): y = act(x @ W + b)
+        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum, s4)
+        d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
+        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s4)
+        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum, s13)
+        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s13)
+        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s13)
+        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum, d_layer_ff_h_sum_exp, s13)
+        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s13)
+        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s4)
         # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
-        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s5_view)
+        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s4)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
-        np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k.T, s13)
+        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k.T, s14)
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product, layer_ln2_sqrt, s14)
-        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s15)
-        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_7_2, s16)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s16)
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
+        # (∂saved/∂layer_ln2_bias)ᵀ d_saved
+        np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
         # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
-        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt, s14)
+        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt, s15)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k, s17)
+        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference, s16)
+        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k, s15)
+        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
+        np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
+        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s17)
+        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_7_2, s18)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference, s18)
+        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s18)
+        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference, s12)
         # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
-        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s17)
+        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s15)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), d_emb_full, s16_view)
+        d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), d_emb_full, s18_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s15_view)
+        d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s17_view)
         # ∂layer_y/∂layer_att ⊙ d_layer_y
-        d_layer_att = s17
+        d_layer_att = s15
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k.T, s18_view)
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k.T, s12_view)
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
         # d_saved = d_saved_3
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s22)
+        # (∂saved/∂saved_permute)ᵀ d_saved
+        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_3, s14_view)
+        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
+        d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
+        # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
+        d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
+        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k.T, s12_view)
+        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
+        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s23)
+        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s24)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s22)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
         d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s22)
         # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
         d_layer_att_s = s22
         np.multiply(d_layer_att_s1.view(BITS), d_emb_greater, d_layer_att_s.view(BITS))
-        # self_attention(heads, causal=…: s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
-        d_layer_att_q_product = np.multiply(_C_0_25, d_emb_reshape_7.transpose(0, 2, 1, 3), s24)
-        # (∂layer_att_s_product/∂layer_att_q)ᵀ d_layer_att_s_product
-        d_layer_att_q = np.matmul(d_layer_att_s, d_layer_att_q_product, s25)
+        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
+        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s14_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product, s24)
-        # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_3, s26)
-        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
-        d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
-        # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
+        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product, s16_view)
         d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
+        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k.T, s26)
+        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
+        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s16_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_in_rows = s18_view_2
-        np.copyto(d_saved_4_in_rows, d_layer_att_q.transpose(0, 2, 1, 3))
-        d_saved_4_reshape_3 = d_saved_4_in_rows.reshape((B * T, 64))
-        # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k.T, s28)
-        # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k.T, s29)
-        # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k.T, s30)
+        d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
+        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k.T, s14)
+        # (∂step/∂layer_att_Wq_k)ᵀ d_step
+        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_4 = s31
+        d_saved_4 = s16
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
-        # (∂saved/∂layer_ln2_bias)ᵀ d_saved
-        np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference, s14)
-        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
-        np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
-        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
-        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
-        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
-        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
-        # (∂step/∂layer_att_Wq_k)ᵀ d_step
-        np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product, layer_ln1_sqrt, s18)
-        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s15)
         # (∂saved/∂layer_ln1_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
         # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
-        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt, s31)
+        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt, s14_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference, s18)
+        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference, s26_view)
+        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k, s14_view_2)
         # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k, s31)
-        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_8_2, s16)
+        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s17)
+        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_8_2, s18)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s16)
-        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference, s18)
+        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s18)
+        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference, s11)
         # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
-        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s31)
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
-        np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
+        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s14_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), d_emb_full, s16_view)
+        d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), d_emb_full, s18_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s15_view)
+        d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s17_view)
         # ∂layer_y/∂h ⊙ d_layer_y + (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m
         d_h_2 = d_h_result_spare
         np.add(d_layer_att, d_layer_ln1_v_difference, d_h_2)
         np.add(d_h_2, d_h_2_product, d_h_2)
-        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
-        np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
-        np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
         d_h_result_spare, d_h_result = d_h_result, d_h_2
     d_emb = d_h_result
     del (
@@ -771,8 +766,8 @@ def grad_loss(
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
         d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
-        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s33_view, s41,
-        s37_view, s43, s43_view, s45, s46, s26_view_2, s43_view_2, s45_view, s33_view_2, s51,
+        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s37_view, s41,
+        s42, s43, s41_view, s1_view, s26_view_2, s43_view, s48, s43_view_2, s1_view_2, s48_view,
     ) = _scratch
     emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
     h_m_sum = np.add(emb, pos, s1)  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
@@ -1037,18 +1032,10 @@ def grad_loss(
         d_layer_att_Wk[::-1], d_layer_att_Wq[::-1], d_layer_ln1_bias[::-1], d_layer_ln1_gain[::-1],
         d_layer_ff_head_W[::-1], strict=True,
     ):
-        # dense(h, widths[-1]): y = act(x @ W + b)
-        d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
-        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
-        np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
-        np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
-        # self_attention(heads, causal=…: s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
-        d_layer_att_q_product = np.multiply(_C_0_25, d_emb_reshape_7.transpose(0, 2, 1, 3), s33_view)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product_3, layer_ln1_sqrt_2, s1)
+        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product_3, layer_ln1_sqrt_2, s33)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product_3, layer_ln2_sqrt_2, s41)
+        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product_3, layer_ln2_sqrt_2, s1)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum_2, s31_view)
         d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
@@ -1060,69 +1047,70 @@ def grad_loss(
         d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s37)
         d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s31_view)
         # dense(h, widths[-1]): y = act(x @ W + b)
+        d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
+        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
+        np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
+        # dense(h, widths[-1]): y = act(x @ W + b)
         d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s37_view)
         d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
+        np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
         # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
         d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s31_view)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
-        np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k_2.T, s43)
+        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k_2.T, s41)
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s20_view)
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
         # (∂saved/∂layer_ln2_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
         # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
-        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt_2, s41)
+        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt_2, s42)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_2_2, s19_view)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s19_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference_2, s43_view)
+        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference_2, s43)
+        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k_2, s42)
         # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
         np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k_2, s41)
+        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s20_view)
+        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_2_2, s19_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference_2, s43_view)
+        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s19_view)
+        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference_2, s41_view)
         # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
-        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s41)
+        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s42)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s20)
         # ∂layer_y/∂layer_att ⊙ d_layer_y
-        d_layer_att = s41
+        d_layer_att = s42
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k_2.T, s41)
         # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
-        # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k_2.T, s43)
         # (∂step/∂saved)ᵀ d_step
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
         # d_saved = d_saved_3
+        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
+        d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s25)
         # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_saved_3, s45)
+        d_saved_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_saved_3, s1_view)
         # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
         d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
+        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k_2.T, s41)
         # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
-        # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k_2.T, s46)
-        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
-        d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s25)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient_2, s26_view_2)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s25)
@@ -1131,50 +1119,45 @@ def grad_loss(
         # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
         d_layer_att_s = s25
         np.multiply(d_layer_att_s1.view(BITS), h_m_greater, d_layer_att_s.view(BITS))
-        # (∂layer_att_s_product/∂layer_att_q)ᵀ d_layer_att_s_product
-        d_layer_att_q = np.matmul(d_layer_att_s, d_layer_att_q_product, s43_view_2)
+        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
+        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s1_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product_2, s33_view)
+        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product_2, s43_view)
         d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
+        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k_2.T, s48)
         # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
-        # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k_2.T, s45_view)
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s43_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_in_rows = s33_view_2
-        np.copyto(d_saved_4_in_rows, d_layer_att_q.transpose(0, 2, 1, 3))
-        d_saved_4_reshape_3 = d_saved_4_in_rows.reshape((B * T, 64))
+        d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
+        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k_2.T, s1_view_2)
         # (∂step/∂layer_att_Wq_k)ᵀ d_step
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
-        # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k_2.T, s51)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_4 = s33
+        d_saved_4 = s43
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s20_view)
         # (∂saved/∂layer_ln1_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
         # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
-        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt_2, s33)
+        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt_2, s1)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_3_2, s19_view)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s19_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference_2, s1)
+        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference_2, s48_view)
+        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k_2, s1)
         # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k_2, s33)
+        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s20_view)
+        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_3_2, s19_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference_2, s1)
+        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s19_view)
+        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference_2, s43)
         # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
-        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s33)
+        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s1)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
@@ -1392,31 +1375,29 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     s8 = np.empty((256, 64), FLOAT)
     s6_view = s6.reshape((B, T, 64))
     s10 = np.empty((B, T, 64), FLOAT)
-    s5_view = s5.reshape((B, T, 256))
-    s4_view = s4.reshape((B*T, 256))
-    s13 = np.empty((B*T, 64), FLOAT)
-    s14 = np.empty((B, T, 64), FLOAT)
-    s15 = np.empty((B, T), FLOAT)
-    s16 = np.empty((B, T, 1), FLOAT)
-    s17 = np.empty((B, T, 64), FLOAT)
-    s18 = np.empty((B, T, 64), FLOAT)
-    s16_view = s16.reshape((B*T,))
-    s15_view = s15.reshape((B, T, 1))
-    s18_view = s18.reshape((B*T, 64))
+    s11 = np.empty((B, T, 64), FLOAT)
+    s12 = np.empty((B, T, 64), FLOAT)
+    s13 = np.empty((B, T, 256), FLOAT)
+    s14 = np.empty((B*T, 64), FLOAT)
+    s15 = np.empty((B, T, 64), FLOAT)
+    s16 = np.empty((B, T, 64), FLOAT)
+    s17 = np.empty((B, T), FLOAT)
+    s18 = np.empty((B, T, 1), FLOAT)
+    s18_view = s18.reshape((B*T,))
+    s17_view = s17.reshape((B, T, 1))
+    s12_view = s12.reshape((B*T, 64))
     s22 = np.empty((B, 4, T, T), FLOAT)
-    s23 = np.empty((B, 4, T), FLOAT)
-    s24 = np.empty((B, 4, T, 16), FLOAT)
-    s25 = np.empty((B, 4, T, 16), FLOAT)
-    s26 = np.empty((B, 4, T, 16), FLOAT)
-    s18_view_2 = s18.reshape((B, T, 4, 16))
-    s28 = np.empty((B*T, 64), FLOAT)
-    s29 = np.empty((B*T, 64), FLOAT)
-    s30 = np.empty((B*T, 64), FLOAT)
-    s31 = np.empty((B, T, 64), FLOAT)
+    s14_view = s14.reshape((B, 4, T, 16))
+    s24 = np.empty((B, 4, T), FLOAT)
+    s16_view = s16.reshape((B, 4, T, 16))
+    s26 = np.empty((B*T, 64), FLOAT)
+    s16_view_2 = s16.reshape((B, T, 4, 16))
+    s14_view_2 = s14.reshape((B, T, 64))
+    s26_view = s26.reshape((B, T, 64))
     return (
         d_emb_full, d_emb_greater, d_h_arange, d_h_bias_full, d_pos_full, s1, s2, s3, s4, s5, s6,
-        s7, s8, s6_view, s10, s5_view, s4_view, s13, s14, s15, s16, s17, s18, s16_view, s15_view,
-        s18_view, s22, s23, s24, s25, s26, s18_view_2, s28, s29, s30, s31,
+        s7, s8, s6_view, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view, s12_view,
+        s22, s14_view, s24, s16_view, s26, s16_view_2, s14_view_2, s26_view,
     )
 
 
@@ -1498,24 +1479,24 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s37 = np.empty((B, T, 256), FLOAT)
     s38 = np.empty((B, T, 64), FLOAT)
     s39 = np.empty((256, 64), FLOAT)
-    s33_view = s33.reshape((B, 4, T, 16))
-    s41 = np.empty((B, T, 64), FLOAT)
     s37_view = s37.reshape((B*T, 256))
-    s43 = np.empty((B*T, 64), FLOAT)
-    s43_view = s43.reshape((B, T, 64))
-    s45 = np.empty((B, 4, T, 16), FLOAT)
-    s46 = np.empty((B*T, 64), FLOAT)
+    s41 = np.empty((B*T, 64), FLOAT)
+    s42 = np.empty((B, T, 64), FLOAT)
+    s43 = np.empty((B, T, 64), FLOAT)
+    s41_view = s41.reshape((B, T, 64))
+    s1_view = s1.reshape((B, 4, T, 16))
     s26_view_2 = s26.reshape((B, 4, T))
-    s43_view_2 = s43.reshape((B, 4, T, 16))
-    s45_view = s45.reshape((B*T, 64))
-    s33_view_2 = s33.reshape((B, T, 4, 16))
-    s51 = np.empty((B*T, 64), FLOAT)
+    s43_view = s43.reshape((B, 4, T, 16))
+    s48 = np.empty((B*T, 64), FLOAT)
+    s43_view_2 = s43.reshape((B, T, 4, 16))
+    s1_view_2 = s1.reshape((B*T, 64))
+    s48_view = s48.reshape((B, T, 64))
     return (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
         d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
-        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s33_view, s41,
-        s37_view, s43, s43_view, s45, s46, s26_view_2, s43_view_2, s45_view, s33_view_2, s51,
+        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s37_view, s41,
+        s42, s43, s41_view, s1_view, s26_view_2, s43_view, s48, s43_view_2, s1_view_2, s48_view,
     )
 
 

@@ -121,7 +121,7 @@ GRAPH: dict[str, Any] = {
         'cache': '96*B*T**2 + 4912*B*T + 448*B + 33536',
         'scratch': {
             'forward': '32*B*T**2 + 944*B*T + 64*B + 65288*T + 192',
-            'backward': '32*B*T**2 + 2312*B*T + 216*B + 65280*T + 2304',
+            'backward': '32*B*T**2 + 2184*B*T + 216*B + 65280*T + 2304',
             'g': '128*B*T**2 + 5944*B*T + 456*B + 65288*T + 2304',
         },
         'results': {
@@ -131,7 +131,7 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '128*B*T**2 + 6368*B*T + 520*B + 65288*T + 33728',
-            'backward': '32*B*T**2 + 2824*B*T + 224*B + 65280*T + 177728',
+            'backward': '32*B*T**2 + 2696*B*T + 224*B + 65280*T + 177728',
             'g': '128*B*T**2 + 6456*B*T + 456*B + 65288*T + 150592',
         },
     },
@@ -401,8 +401,9 @@ def backward(
     _scratch = _take(_backward_scratch, B, T)
     (
         d_layer_n1_gain_full, d_layer_n1_gain_full_2, d_a_b_full, s1, s2, s3, s4, s5, s6, s7, s8,
-        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s22_view,
-        s24_view, s23_view, s28, s29, s30, s31, s22_view_2, s28_view, s16_view, s35, s16_view_2,
+        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
+        s25_view, s24_view, s18_view, s29, s21_view, s31, s23_view, s33, s23_view_2, s21_view_2,
+        s33_view,
     ) = _scratch
     z = z_sum  # rules.log1pexp(y)
     # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
@@ -502,135 +503,121 @@ def backward(
         d_layer_n1_gain[::-1], strict=True,
     ):
         d_ff_h_reshape = d_y_2.reshape((B * T, 16))  # dense(h, widths[-1]): y = act(x @ W + b)
+        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s16)
+        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y_2
         d_ff_head_b_2 = np.dot(d_layer_n1_gain_full_2, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y_2
         # (∂ff_y/∂ff_head_W)ᵀ d_y_2
         d_ff_head_W_2 = np.dot(d_layer_n1_gain_reshape_3_2.T, d_ff_h_reshape)
-        # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
-        d_layer_att_q_product = np.multiply(_C_0_5, d_layer_n1_gain_reshape_7.transpose(0, 2, 1, 3), s16)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_v_difference_quotient = np.divide(layer_n1_product, layer_n1_sqrt, s17)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_v_difference_quotient = np.divide(layer_n2_product, layer_n2_sqrt, s18)
-        # dense(h, widths[-1]): y = act(x @ W + b)
-        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s19)
-        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y_2
-        d_saved_greater = np.greater(ff_h, 0, s20)  # dense(h, widths[k], act=act): y = act(x @ W + b)
+        d_saved_greater = np.greater(ff_h, 0, s19)  # dense(h, widths[k], act=act): y = act(x @ W + b)
         # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
-        d_ff_h_sum = s21
+        d_ff_h_sum = s20
         np.multiply(d_ff_h.view(BITS), d_saved_greater, d_ff_h_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_reshape = d_ff_h_sum.reshape((B * T, 32))
-        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
-        d_ff_layer_0_fc_W_2 = np.dot(d_layer_n1_gain_reshape_4_2.T, d_saved_reshape)
-        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
-        d_ff_layer_0_fc_b_2 = np.dot(d_layer_n1_gain_full_2, d_saved_reshape)
-        # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s22)
+        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s21)
         d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum
         # d_layer_n2_product = d_saved: (∂saved/∂layer_n2_product)ᵀ d_saved
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s23)
+        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
+        d_ff_layer_0_fc_W_2 = np.dot(d_layer_n1_gain_reshape_4_2.T, d_saved_reshape)
         # (∂saved/∂layer_n2_bias)ᵀ d_saved
         np.dot(d_layer_n1_gain_full_2, d_saved_matmul, d_layer_n2_bias_row)
         # (∂layer_n2_product/∂layer_n2_product_product)ᵀ d_layer_n2_product
-        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt, s18)
+        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt, s22)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_3, s24)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s24)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_gain_k_product = np.multiply(d_layer_n2_product_product, layer_n2_v_difference, s22_view)
+        d_layer_n2_gain_k_product = np.multiply(d_layer_n2_product_product, layer_n2_v_difference, s23)
+        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k, s22)
         # (∂layer_n2_product_product/∂layer_n2_gain_k)ᵀ d_layer_n2_product_product
         np.dot(d_layer_n1_gain_full_2, d_layer_n2_gain_k_product.reshape((B * T, 16)), d_layer_n2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k, s18)
+        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s24)
+        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_3, s25)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference, s22_view)
+        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s25)
+        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference, s18)
         # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step
-        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s18)
+        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s22)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s24_view)
+        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s25_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s23_view)
+        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s24_view)
         # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
-        d_layer_att = s18
+        d_layer_att = s22
         np.add(d_y_2, d_layer_n2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_2_reshape = d_layer_att.reshape((B * T, 16))
+        d_saved_2_matmul = np.dot(d_saved_2_reshape, layer_att_Wo_k.T, s18_view)
         # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
         np.dot(d_layer_n1_gain_reshape_5_2.T, d_saved_2_reshape, d_layer_att_Wo_row)
-        # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-        d_saved_2_matmul = np.dot(d_saved_2_reshape, layer_att_Wo_k.T, s22)
         # (∂step/∂saved)ᵀ d_step
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
         # d_saved = d_saved_2
+        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
+        d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s29)
         # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_2, s28)
+        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_2, s21_view)
         # (∂saved_permute/∂d_layer_n1_gain_reshape_2)ᵀ d_saved_permute
         d_d_layer_n1_gain_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape = np.ascontiguousarray(d_d_layer_n1_gain_reshape_2).reshape((B * T, 16))
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wv_k.T, s18_view)
         # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape, d_layer_att_Wv_row)
-        # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wv_k.T, s29)
-        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
-        d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s30)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s31)
-        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s30)
+        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s29)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
-        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s30)
-        # (∂layer_att_s1_product/∂layer_att_q)ᵀ d_layer_att_s1_product
-        d_layer_att_q = np.matmul(d_layer_att_s1, d_layer_att_q_product, s22_view_2)
+        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s29)
+        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
+        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_layer_n1_gain_reshape_7.transpose(0, 2, 1, 3), s21_view)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_layer_n1_gain_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product, s16)
+        d_d_layer_n1_gain_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product, s23_view)
         # (∂step/∂d_layer_n1_gain_reshape)ᵀ d_step
         d_d_layer_n1_gain_reshape = d_d_layer_n1_gain_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape_2 = np.ascontiguousarray(d_d_layer_n1_gain_reshape).reshape((B * T, 16))
+        d_saved_3_matmul_2 = np.dot(d_saved_3_reshape_2, layer_att_Wk_k.T, s33)
         # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_2, d_layer_att_Wk_row)
-        # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_saved_3_matmul_2 = np.dot(d_saved_3_reshape_2, layer_att_Wk_k.T, s28_view)
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        d_layer_att_q_reshape = np.multiply(_C_0_5, d_layer_att_s1_product.transpose(0, 2, 1, 3), s23_view_2)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_3_in_rows = s16_view
-        np.copyto(d_saved_3_in_rows, d_layer_att_q.transpose(0, 2, 1, 3))
-        d_saved_3_reshape_3 = d_saved_3_in_rows.reshape((B * T, 16))
+        d_saved_3_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 16))
+        d_saved_3_matmul_3 = np.dot(d_saved_3_reshape_3, layer_att_Wq_k.T, s21)
         # (∂step/∂layer_att_Wq_k)ᵀ d_step
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_3, d_layer_att_Wq_row)
-        # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_saved_3_matmul_3 = np.dot(d_saved_3_reshape_3, layer_att_Wq_k.T, s35)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_3 = s16_view_2
+        d_saved_3 = s23
         np.add(d_saved_3_matmul.reshape((B, T, 16)), d_saved_3_matmul_2.reshape((B, T, 16)), d_saved_3)
         np.add(d_saved_3, d_saved_3_matmul_3.reshape((B, T, 16)), d_saved_3)
         # d_layer_n1_product = d_saved_3: (∂saved/∂layer_n1_product)ᵀ d_saved
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_vecdot = np.vecdot(d_saved_3, d_layer_n1_v_difference_quotient, s23)
         # (∂saved/∂layer_n1_bias)ᵀ d_saved
         np.dot(d_layer_n1_gain_full_2, d_saved_3.reshape((B * T, 16)), d_layer_n1_bias_row)
         # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
-        d_layer_n1_product_product = np.divide(d_saved_3, layer_n1_sqrt, s16_view_2)
+        d_layer_n1_product_product = np.divide(d_saved_3, layer_n1_sqrt, s21_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_2_2, s24)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s24)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_gain_k_product = np.multiply(d_layer_n1_product_product, layer_n1_v_difference, s17)
+        d_layer_n1_gain_k_product = np.multiply(d_layer_n1_product_product, layer_n1_v_difference, s33_view)
+        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k, s21_view_2)
         # (∂layer_n1_product_product/∂layer_n1_gain_k)ᵀ d_layer_n1_product_product
         np.dot(d_layer_n1_gain_full_2, d_layer_n1_gain_k_product.reshape((B * T, 16)), d_layer_n1_gain_row)
+        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
+        d_ff_layer_0_fc_b_2 = np.dot(d_layer_n1_gain_full_2, d_saved_reshape)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k, s16_view_2)
+        d_layer_n1_v_difference_vecdot = np.vecdot(d_saved_3, d_layer_n1_v_difference_quotient, s24)
+        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_2_2, s25)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s25)
         d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference, s17)
         # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
-        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s16_view_2)
+        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s21_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s24_view)
+        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s25_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s23_view)
+        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s24_view)
         # ∂layer_h_next/∂h ⊙ d_layer_h_next + (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m
         d_h = d_y_2_spare
         np.add(d_layer_att, d_layer_n1_v_difference, d_h)
@@ -690,7 +677,7 @@ def g(
         s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view,
         s21, s22, s23, s24, s24_view, s21_view, s22_view, s28, s22_view_2, s28_view, s31, s32, s33,
         s34, s35, s36, s32_view, s38, s31_view, s40, s41, s17_view_2, s40_view, s18_view_2,
-        s24_view_2, s46, s47, s48, s48_view, s46_view, s51, s46_view_2, s51_view, s54, s55,
+        s24_view_2, s46, s47, s48, s48_view, s47_view, s51, s47_view_2, s47_view_3, s54, s55,
     ) = _scratch
     a_matmul = np.dot(u, a_W, s1)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     b_matmul = np.dot(v, a_W, s2)  # a(v): y = act(x @ W + b)
@@ -928,12 +915,10 @@ def g(
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s23)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
         d_layer_att_s1 = np.multiply(layer_att_a_quotient_2, d_layer_att_s1_difference, s23)
-        # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
-        d_layer_att_q_product = np.multiply(_C_0_5, d_ff_layer_0_fc_W_reshape_5.transpose(0, 2, 1, 3), s46)
-        # (∂layer_att_s1_product/∂layer_att_q)ᵀ d_layer_att_s1_product
-        d_layer_att_q = np.matmul(d_layer_att_s1, d_layer_att_q_product, s47)
+        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
+        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_ff_layer_0_fc_W_reshape_5.transpose(0, 2, 1, 3), s46)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_ff_layer_0_fc_W_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product_2, s46)
+        d_d_ff_layer_0_fc_W_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product_2, s47)
         # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
         d_ff_layer_0_fc_W_2 = np.dot(d_ff_layer_0_fc_W_reshape_4_2.T, d_saved_reshape)
         # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
@@ -951,27 +936,30 @@ def g(
         d_layer_n1_reshape_2 = np.ascontiguousarray(d_d_ff_layer_0_fc_W_reshape).reshape((B * T, 16))
         d_layer_n1_matmul_2 = np.dot(d_layer_n1_reshape_2, layer_att_Wk_k_2.T, s48_view)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_layer_n1_in_rows = s46_view
-        np.copyto(d_layer_n1_in_rows, d_layer_att_q.transpose(0, 2, 1, 3))
-        d_layer_n1_matmul_3 = np.dot(d_layer_n1_in_rows.reshape((B * T, 16)), layer_att_Wq_k_2.T, s51)
-        # (∂saved/∂layer_n1)ᵀ d_saved + (∂step/∂layer_n1)ᵀ d_step
-        d_layer_n1 = s46_view_2
+        d_layer_n1_in_rows = s47_view
+        np.copyto(d_layer_n1_in_rows, d_layer_att_s1_product.transpose(0, 2, 1, 3))
+        # (∂step/∂step_reshape)ᵀ d_step
+        d_step_reshape = np.multiply(_C_0_5, d_layer_n1_in_rows.reshape((B, T, 16)), s51)
+        # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
+        d_layer_n1_matmul_3 = np.dot(d_step_reshape.reshape((B * T, 16)), layer_att_Wq_k_2.T, s47_view_2)
+        # (∂saved/∂layer_n1)ᵀ d_saved + (∂step_reshape/∂layer_n1)ᵀ d_step_reshape
+        d_layer_n1 = s51
         np.add(d_layer_n1_matmul.reshape((B, T, 16)), d_layer_n1_matmul_2.reshape((B, T, 16)), d_layer_n1)
         np.add(d_layer_n1, d_layer_n1_matmul_3.reshape((B, T, 16)), d_layer_n1)
         # d_layer_n1_product = d_layer_n1: ∂layer_n1/∂layer_n1_product ⊙ d_layer_n1
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product_3, layer_n1_sqrt_2, s51_view)
+        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product_3, layer_n1_sqrt_2, s47_view_3)
         d_layer_n1_v_difference_vecdot = np.vecdot(d_layer_n1, d_layer_n1_v_difference_quotient, s17_view_2)
         # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
-        d_layer_n1_product_product = np.divide(d_layer_n1, layer_n1_sqrt_2, s46_view_2)
+        d_layer_n1_product_product = np.divide(d_layer_n1, layer_n1_sqrt_2, s51)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k_2, s46_view_2)
+        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k_2, s51)
         d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_ff_layer_0_fc_W_product_2_2, s18)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s18)
-        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference_2, s51_view)
+        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference_2, s47_view_3)
         # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
-        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s46_view_2)
+        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s51)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), y_full, s18_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
@@ -1171,31 +1159,32 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     s13 = np.empty((B, T, 16), FLOAT)
     s14 = np.empty((B, T, 16), FLOAT)
     s15 = np.empty((B, T, 16), FLOAT)
-    s16 = np.empty((B, 4, T, 4), FLOAT)
+    s16 = np.empty((B*T, 32), FLOAT)
     s17 = np.empty((B, T, 16), FLOAT)
     s18 = np.empty((B, T, 16), FLOAT)
-    s19 = np.empty((B*T, 32), FLOAT)
-    s20 = np.empty((B, T, 32), np.bool_)
-    s21 = np.empty((B, T, 32), FLOAT)
-    s22 = np.empty((B*T, 16), FLOAT)
-    s23 = np.empty((B, T), FLOAT)
-    s24 = np.empty((B, T, 1), FLOAT)
-    s22_view = s22.reshape((B, T, 16))
-    s24_view = s24.reshape((B*T,))
-    s23_view = s23.reshape((B, T, 1))
-    s28 = np.empty((B, 4, T, 4), FLOAT)
-    s29 = np.empty((B*T, 16), FLOAT)
-    s30 = np.empty((B, 4, T, T), FLOAT)
+    s19 = np.empty((B, T, 32), np.bool_)
+    s20 = np.empty((B, T, 32), FLOAT)
+    s21 = np.empty((B*T, 16), FLOAT)
+    s22 = np.empty((B, T, 16), FLOAT)
+    s23 = np.empty((B, T, 16), FLOAT)
+    s24 = np.empty((B, T), FLOAT)
+    s25 = np.empty((B, T, 1), FLOAT)
+    s25_view = s25.reshape((B*T,))
+    s24_view = s24.reshape((B, T, 1))
+    s18_view = s18.reshape((B*T, 16))
+    s29 = np.empty((B, 4, T, T), FLOAT)
+    s21_view = s21.reshape((B, 4, T, 4))
     s31 = np.empty((B, 4, T), FLOAT)
-    s22_view_2 = s22.reshape((B, 4, T, 4))
-    s28_view = s28.reshape((B*T, 16))
-    s16_view = s16.reshape((B, T, 4, 4))
-    s35 = np.empty((B*T, 16), FLOAT)
-    s16_view_2 = s16.reshape((B, T, 16))
+    s23_view = s23.reshape((B, 4, T, 4))
+    s33 = np.empty((B*T, 16), FLOAT)
+    s23_view_2 = s23.reshape((B, T, 4, 4))
+    s21_view_2 = s21.reshape((B, T, 16))
+    s33_view = s33.reshape((B, T, 16))
     return (
         d_layer_n1_gain_full, d_layer_n1_gain_full_2, d_a_b_full, s1, s2, s3, s4, s5, s6, s7, s8,
-        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s22_view,
-        s24_view, s23_view, s28, s29, s30, s31, s22_view_2, s28_view, s16_view, s35, s16_view_2,
+        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
+        s25_view, s24_view, s18_view, s29, s21_view, s31, s23_view, s33, s23_view_2, s21_view_2,
+        s33_view,
     )
 
 
@@ -1264,10 +1253,10 @@ def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
     s47 = np.empty((B, 4, T, 4), FLOAT)
     s48 = np.empty((B, 4, T, 4), FLOAT)
     s48_view = s48.reshape((B*T, 16))
-    s46_view = s46.reshape((B, T, 4, 4))
-    s51 = np.empty((B*T, 16), FLOAT)
-    s46_view_2 = s46.reshape((B, T, 16))
-    s51_view = s51.reshape((B, T, 16))
+    s47_view = s47.reshape((B, T, 4, 4))
+    s51 = np.empty((B, T, 16), FLOAT)
+    s47_view_2 = s47.reshape((B*T, 16))
+    s47_view_3 = s47.reshape((B, T, 16))
     s54 = np.empty((16, 8), FLOAT)
     s55 = np.empty((16, 8), FLOAT)
     return (
@@ -1275,7 +1264,7 @@ def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
         s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view,
         s21, s22, s23, s24, s24_view, s21_view, s22_view, s28, s22_view_2, s28_view, s31, s32, s33,
         s34, s35, s36, s32_view, s38, s31_view, s40, s41, s17_view_2, s40_view, s18_view_2,
-        s24_view_2, s46, s47, s48, s48_view, s46_view, s51, s46_view_2, s51_view, s54, s55,
+        s24_view_2, s46, s47, s48, s48_view, s47_view, s51, s47_view_2, s47_view_3, s54, s55,
     )
 
 

@@ -995,16 +995,16 @@ def hvp_loss(
     t_d_s_concatenate_2[:1] = t_z[None, :]
     t_d_s_index_2 = t_d_s_concatenate_2[:4]
     t_d_s_product_4 = np.multiply(t_d_s_index_2, t_d_s_cos, s5)  # next c = sin(c) * s + z
-    t_d_s_product_9 = np.multiply(t_d_s_index_2, t_d_s_sin, s4)
+    t_d_s_product_10 = np.multiply(t_d_s_index_2, t_d_s_sin, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_product_8 = np.multiply(2, t_d_s_index_2, s10)
     del t_d_s_index_2
-    t_d_s_product_12 = np.multiply(s, t_d_s_product_9, s4)  # next c = sin(c) * s + z
+    t_d_s_product_12 = np.multiply(s, t_d_s_product_10, s4)  # next c = sin(c) * s + z
     t_d_s_difference = np.subtract(t_d_s_product_11, t_d_s_product_12, s9)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_concatenate_3 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
     t_d_s_index_3 = t_d_s_concatenate_3[1:]
-    t_d_s_product_10 = np.multiply(t_d_s_product_4, t_d_s_index_3, s5)  # next c = sin(c) * s + z
+    t_d_s_product_9 = np.multiply(t_d_s_product_4, t_d_s_index_3, s5)  # next c = sin(c) * s + z
     t_d_s_product_13 = np.multiply(t_d_s_index_3, t_d_s_difference, s9)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_sum_3 = np.add(t_d_s_product_8, t_d_s_product_13, s10)
@@ -1028,7 +1028,7 @@ def hvp_loss(
     # next c = sin(c) * s + z
     t_d_s_product_14 = np.multiply(t_d_s_index_4, walk_c_next_sin_by_t, s10)
     del t_d_s_index_4
-    t_d_s_total_2 = np.add(t_d_s_product_14, t_d_s_product_10, s10)
+    t_d_s_total_2 = np.add(t_d_s_product_14, t_d_s_product_9, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_sum_4 = np.add.reduce(t_d_s_total_2, (0, 1))
     h_matmul = np.dot(x, W, s12)  # h = tanh(x @ W + z)
@@ -1852,9 +1852,9 @@ def hessian_loss(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_loss_scratch_reverse, B)
     (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s2_view,
-        s15, s16, s17, s18, s19, s17_view, s21, s22, s16_view, s24, s25, s26, s27, s28, s29, s30,
-        s31, s32, s33, s34, s35, s36, s37, s38, s39,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+        s16, s17, s18, s16_view, s20, s21, s15_view, s23, s24, s25, s26, s27, s28, s29, s30, s31,
+        s32, s33, s34, s35, s36, s37, s38,
     ) = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
@@ -1902,107 +1902,108 @@ def hessian_loss(
     H_z_z_product_3 = np.multiply(s, H_z_z_index, s12)  # next c = sin(c) * s + z
     H_z_z_sin = np.sin(c_by_t, s11)
     H_z_z_negative = np.negative(H_z_z_sin, s11)
-    H_z_z_product_4 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s2_view)
+    H_z_z_product_4 = np.multiply(0, H_z_z_index, s2)
+    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s14)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum = np.add(2, H_z_z_product_4, s2_view)
-    H_z_z_product_5 = np.multiply(0, H_z_z_index, s15)  # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s16)
+    H_z_z_sum = np.add(2, H_z_z_product_5, s14)
+    # next c = sin(c) * s + z
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s15)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_6 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s17)
-    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s18)
+    H_z_z_product_6 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s16)
+    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s17)
     d_d_c = d_d_z
-    step_sum_by_t_2 = s19[1:]
+    step_sum_by_t_2 = s18[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_11, H_z_z_sum_2_2, step_sum_row_2) in zip(
         H_z_z_product, H_z_z_sum_2, step_sum_by_t_2, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s17_view)
+        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s16_view)
         value_sum_2 = np.add(value_product_2, H_z_z_sum_2_2, step_sum_row_2)
         d_d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s19
+    H_z_z_concatenate_2 = s18
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s18)
-    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s21)  # next c = sin(c) * s + z
+    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s17)
+    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s20)  # next c = sin(c) * s + z
     del H_z_z_index_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_s_sum = np.add.reduce(H_z_s_product_3, (0, 2), out=s4)
     # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_5, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s21)
+    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s20)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s18)
+    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s17)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s21
+    step_sum_by_t_3 = s20
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_12, s15)
+        value_product_3 = np.multiply(d_c, H_z_z_product_12, s2)
         value_sum_3 = np.add(value_product_3, H_z_z_sum_3_2, step_sum_row_3)
         d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s19)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s18)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s15)
+    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s2)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s18)
+    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s17)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s22)
-    H_s_z_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s16_view)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s21)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s15_view)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s24[1:]
+    step_sum_by_t_4 = s23[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_13, H_s_z_sum_4, step_sum_row_4) in zip(
-        H_z_z_product, H_s_z_sum, step_sum_by_t_4, strict=True,
+    for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
+        H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s25)
-        value_sum_4 = np.add(value_product_4, H_s_z_sum_4, step_sum_row_4)
+        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s24)
+        value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
         d_d_c_2 = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_concatenate = s24
-    H_s_z_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
-    H_s_z_index = H_s_z_concatenate[:4]
-    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s12)
-    H_s_z_sum_2 = np.add(2, H_s_z_product, s12)
-    H_s_z_product_2 = np.multiply(H_s_z_index, H_s_z_sum_2, s12)
-    H_s_s_product = np.multiply(H_s_z_index, H_z_z_cos, s11)  # next c = sin(c) * s + z
-    del H_s_z_index
+    H_s_s_concatenate = s23
+    H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
+    H_s_s_index = H_s_s_concatenate[:4]
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s15_view)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s12)
+    H_s_z_sum = np.add(2, H_s_z_product, s12)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s12)
+    del H_s_s_index
     H_s_s_vdot = np.vdot(H_s_s_product, H_z_z_index)
     H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s9)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_3 = np.add(H_s_z_product_2, H_s_z_product_3, s12)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s12)
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_14, H_s_z_sum_3_2, step_sum_row_5) in zip(
-        H_z_z_product[::-1], H_s_z_sum_3[::-1], step_sum_by_t_5[::-1], strict=True,
+    for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
+        H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s25)
-        value_sum_5 = np.add(value_product_5, H_s_z_sum_3_2, step_sum_row_5)
+        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s24)
+        value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_5
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
-    H_s_s_index = H_s_s_concatenate[1:]
-    H_s_s_vdot_2 = np.vdot(H_s_s_index, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index, s25)
-    del H_s_s_index
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
+    H_s_s_index_2 = H_s_s_concatenate_2[1:]
+    H_s_s_vdot_2 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s24)
+    del H_s_s_index_2
     d_d_h_difference = s8
-    d_d_y = s26
-    d_y = s27
-    d_u = s28
-    d_h_difference = s29
-    d_d_h = s30
-    d_u_3 = s31
+    d_d_y = s25
+    d_y = s26
+    d_u = s27
+    d_h_difference = s28
+    d_d_h = s29
+    d_u_3 = s30
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_loss_scratch_reverse_block_reverse, size)
@@ -2032,45 +2033,45 @@ def hessian_loss(
         return (H_s_s_vdot_3_part,)
     H_s_s_vdot_3, = _blocks(block_reverse, B, 136, 9)
     d_u_8 = d_u
-    step_product_by_k = s32
+    step_product_by_k = s31
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
     ):
-        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s33)  # (∂saved/∂saved_product)ᵀ d_u_8
+        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s32)  # (∂saved/∂saved_product)ᵀ d_u_8
         # ∂saved_product/∂u ⊙ d_saved_product
         d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
         d_u_8 = d_u_9
     d_u_4 = d_u_8
     d_d_u = d_d_h
-    np.copyto(s35, d_d_u)
-    d_d_u, d_d_u_spare = s35, s36
-    step_product_by_k_2 = s34
+    np.copyto(s34, d_d_u)
+    d_d_u, d_d_u_spare = s34, s35
+    step_product_by_k_2 = s33
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
         layer_V, d_h_difference, step_product_by_k_2, strict=True,
     ):
         # ∂d_u/∂next_product ⊙ d_d_u
         d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s37)  # next u = tanh(u * V) + h
+        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s36)  # next u = tanh(u * V) + h
         # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
         d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
         d_d_u_spare, d_d_u = d_d_u, d_d_u_2
     d_u_14 = d_u_3
-    step_product_by_k_5 = s38
+    step_product_by_k_5 = s37
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_6, d_h_difference_6, step_product_row_3) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
     ):
-        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s33)  # (∂saved/∂saved_product_4)ᵀ d_u_14
+        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s32)  # (∂saved/∂saved_product_4)ᵀ d_u_14
         # ∂saved_product_4/∂u ⊙ d_saved_product_4
         d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_3)
         d_u_14 = d_u_15
     d_u_7 = d_u_14
     H_s_s = H_s_s_vdot + H_s_s_vdot_2 + 2 * H_s_s_vdot_3
-    d_h_sum = s33
-    d_h_2_product_3 = s39
-    d_u_2 = s30
+    d_h_sum = s32
+    d_h_2_product_3 = s38
+    d_u_2 = s29
     def block_reverse_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_hessian_loss_scratch_reverse_block_reverse_2, size_2)
@@ -2117,7 +2118,7 @@ def hessian_loss(
         return (H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_2_part)
     H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul_2 = _blocks(block_reverse_2, B, 328, 17)
     d_u_10 = np.full((4, B, 4), 0, FLOAT)
-    step_product_by_k_3 = s34
+    step_product_by_k_3 = s33
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (k, layer_V_k_4, d_h_difference_4, step_product_row_4) in zip(
         reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
@@ -2125,20 +2126,20 @@ def hessian_loss(
     ):
         d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
         # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-        d_saved = np.add(d_h_2_product_3_k, d_u_10, s37)
+        d_saved = np.add(d_h_2_product_3_k, d_u_10, s36)
         # (∂saved/∂saved_product_2)ᵀ d_saved
-        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s37)
+        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s36)
         # ∂saved_product_2/∂u ⊙ d_saved_product_2
         d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_4)
         d_u_10 = d_u_11
     d_u_5 = d_u_10
     d_u_12 = d_u_2
-    step_product_by_k_4 = s39
+    step_product_by_k_4 = s38
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_5, d_h_difference_5, step_product_row_5) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
     ):
-        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s37)  # (∂saved/∂saved_product_3)ᵀ d_u_12
+        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s36)  # (∂saved/∂saved_product_3)ᵀ d_u_12
         # ∂saved_product_3/∂u ⊙ d_saved_product_3
         d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_5)
         d_u_12 = d_u_13
@@ -2151,7 +2152,7 @@ def hessian_loss(
     np.add(d_c_2, H_s_z_matmul, H_s_z)
     np.add(H_s_z, H_s_z_matmul_2, H_s_z)
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    full_of_axis = s37
+    full_of_axis = s36
     full_of_axis.fill(0)
     def block_reverse_3(start_3: int, size_3: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_3` on."""
@@ -2260,14 +2261,14 @@ def curvature(
     H_s_s_concatenate = s6
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product_6 = np.multiply(H_s_s_index, H_s_s_sin, s7)  # next c = sin(c) * s + z
+    H_s_s_product_7 = np.multiply(H_s_s_index, H_s_s_sin, s7)  # next c = sin(c) * s + z
     H_s_s_product_3 = np.multiply(H_s_s_index, H_s_s_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_product_5 = np.multiply(2, H_s_s_index, s9)
     H_s_s_concatenate_2 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
-    H_s_s_product_7 = np.multiply(H_s_s_product_3, H_s_s_index_2, s5)  # next c = sin(c) * s + z
-    H_s_s_product_8 = np.multiply(H_s_s_index_2, H_s_s_product_6, s7)
+    H_s_s_product_6 = np.multiply(H_s_s_product_3, H_s_s_index_2, s5)  # next c = sin(c) * s + z
+    H_s_s_product_8 = np.multiply(H_s_s_index_2, H_s_s_product_7, s7)
     H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s9)
@@ -2298,7 +2299,7 @@ def curvature(
     H_s_s_concatenate_5 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
     # next c = sin(c) * s + z
     H_s_s_product_12 = np.multiply(H_s_s_concatenate_5[1:], walk_c_next_sin_by_t, s7)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_7, s7)
+    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     h_matmul = np.dot(x, W, s12)  # h = tanh(x @ W + z)
@@ -2335,8 +2336,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
     (
         d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s2_view, s14,
-        s15, s16, s17, s11_view, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31,
-        s32, s33, s34, s35, s36, s37, s38, s16_view, s40, s41,
+        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31, s32,
+        s33, s34, s35, s36, s37, s16_view, s39, s40,
     ) = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
@@ -2373,7 +2374,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_product_3 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s2_view)
     H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s14)
-    H_s_z_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s2)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s2)
     d_c_3 = np.full((4,), 0, FLOAT)
     step_sum_by_t = s15
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2403,23 +2404,23 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    # next c = sin(c) * s + z
-    H_z_z_product_5 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s11_view)
+    H_z_z_product_5 = np.multiply(0, H_z_z_index, s11)  # next c = sin(c) * s + z
+    H_z_z_product_6 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s18)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_2 = np.add(2, H_z_z_product_5, s11_view)
-    H_z_z_product_6 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s14)
-    H_z_z_product_7 = np.multiply(0, H_z_z_index, s11)  # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s19)
-    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s20)
+    H_z_z_sum_2 = np.add(2, H_z_z_product_6, s18)
+    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s14)
+    # next c = sin(c) * s + z
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s18)
+    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s19)
     del H_z_z_index_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_s_sum = np.add.reduce(H_z_s_product_2, (0, 2), out=s4)
     # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_7, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s20)
+    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_5, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s19)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_6, H_z_z_product_8, s14)
+    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s14)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s20
+    step_sum_by_t_3 = s19
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
@@ -2436,56 +2437,56 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s14)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s21)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s20)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s22[1:]
+    step_sum_by_t_4 = s21[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_13, H_s_z_sum_4, step_sum_row_4) in zip(
-        H_z_z_product, H_s_z_sum, step_sum_by_t_4, strict=True,
+    for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
+        H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s23)
-        value_sum_4 = np.add(value_product_4, H_s_z_sum_4, step_sum_row_4)
+        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s22)
+        value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
         d_d_c_2 = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_concatenate = s22
-    H_s_z_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
-    H_s_z_index = H_s_z_concatenate[:4]
-    H_s_z_product = np.multiply(H_z_z_product_4, H_z_z_negative, s15)
-    H_s_z_sum_2 = np.add(2, H_s_z_product, s15)
-    H_s_z_product_2 = np.multiply(H_s_z_index, H_s_z_sum_2, s15)
-    H_s_s_product = np.multiply(H_s_z_index, H_z_z_cos, s12)  # next c = sin(c) * s + z
-    del H_s_z_index
+    H_s_s_concatenate = s21
+    H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
+    H_s_s_index = H_s_s_concatenate[:4]
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s2)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_z_product = np.multiply(H_z_z_product_4, H_z_z_negative, s15)
+    H_s_z_sum = np.add(2, H_s_z_product, s15)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s15)
+    del H_s_s_index
     H_s_s_vdot_2 = np.vdot(H_s_s_product, H_z_z_index)
     H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s9)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_3 = np.add(H_s_z_product_2, H_s_z_product_3, s15)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s15)
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_14, H_s_z_sum_3_2, step_sum_row_5) in zip(
-        H_z_z_product[::-1], H_s_z_sum_3[::-1], step_sum_by_t_5[::-1], strict=True,
+    for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
+        H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s23)
-        value_sum_5 = np.add(value_product_5, H_s_z_sum_3_2, step_sum_row_5)
+        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s22)
+        value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_5
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s16)
-    H_s_s_index = H_s_s_concatenate[1:]
-    H_s_s_vdot_3 = np.vdot(H_s_s_index, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index, s23)
-    del H_s_s_index
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s16)
+    H_s_s_index_2 = H_s_s_concatenate_2[1:]
+    H_s_s_vdot_3 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s22)
+    del H_s_s_index_2
     d_d_h_difference = s8
-    d_d_y = s24
-    d_y = s25
-    d_u = s26
-    d_h_difference = s27
-    d_d_h = s28
-    d_u_2 = s29
+    d_d_y = s23
+    d_y = s24
+    d_u = s25
+    d_h_difference = s26
+    d_d_h = s27
+    d_u_2 = s28
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse, size)
@@ -2515,45 +2516,45 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         return (H_s_s_vdot_part,)
     H_s_s_vdot, = _blocks(block_reverse, B, 136, 9)
     d_u_8 = d_u
-    step_product_by_k = s30
+    step_product_by_k = s29
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
     ):
-        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s31)  # (∂saved/∂saved_product)ᵀ d_u_8
+        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s30)  # (∂saved/∂saved_product)ᵀ d_u_8
         # ∂saved_product/∂u ⊙ d_saved_product
         d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
         d_u_8 = d_u_9
     d_u_4 = d_u_8
     d_d_u = d_d_h
-    np.copyto(s33, d_d_u)
-    d_d_u, d_d_u_spare = s33, s34
-    step_product_by_k_2 = s32
+    np.copyto(s32, d_d_u)
+    d_d_u, d_d_u_spare = s32, s33
+    step_product_by_k_2 = s31
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
         layer_V, d_h_difference, step_product_by_k_2, strict=True,
     ):
         # ∂d_u/∂next_product ⊙ d_d_u
         d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s35)  # next u = tanh(u * V) + h
+        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s34)  # next u = tanh(u * V) + h
         # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
         d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
         d_d_u_spare, d_d_u = d_d_u, d_d_u_2
     d_u_14 = d_u_2
-    step_product_by_k_5 = s36
+    step_product_by_k_5 = s35
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_6, d_h_difference_6, step_product_row_3) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
     ):
-        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s31)  # (∂saved/∂saved_product_4)ᵀ d_u_14
+        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s30)  # (∂saved/∂saved_product_4)ᵀ d_u_14
         # ∂saved_product_4/∂u ⊙ d_saved_product_4
         d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_3)
         d_u_14 = d_u_15
     d_u_7 = d_u_14
     H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
-    d_h_sum = s31
-    d_h_2_product_3 = s37
-    d_u_3 = s28
+    d_h_sum = s30
+    d_h_2_product_3 = s36
+    d_u_3 = s27
     def block_reverse_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse_2, size_2)
@@ -2600,7 +2601,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         return (H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_2_part)
     H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul_2 = _blocks(block_reverse_2, B, 328, 17)
     d_u_10 = np.full((4, B, 4), 0, FLOAT)
-    step_product_by_k_3 = s32
+    step_product_by_k_3 = s31
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (k, layer_V_k_4, d_h_difference_4, step_product_row_4) in zip(
         reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
@@ -2608,20 +2609,20 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     ):
         d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
         # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-        d_saved = np.add(d_h_2_product_3_k, d_u_10, s35)
+        d_saved = np.add(d_h_2_product_3_k, d_u_10, s34)
         # (∂saved/∂saved_product_2)ᵀ d_saved
-        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s35)
+        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s34)
         # ∂saved_product_2/∂u ⊙ d_saved_product_2
         d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_4)
         d_u_10 = d_u_11
     d_u_5 = d_u_10
     d_u_12 = d_u_3
-    step_product_by_k_4 = s37
+    step_product_by_k_4 = s36
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for (layer_V_k_5, d_h_difference_5, step_product_row_5) in zip(
         layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
     ):
-        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s35)  # (∂saved/∂saved_product_3)ᵀ d_u_12
+        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s34)  # (∂saved/∂saved_product_3)ᵀ d_u_12
         # ∂saved_product_3/∂u ⊙ d_saved_product_3
         d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_5)
         d_u_12 = d_u_13
@@ -2630,12 +2631,12 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
-    H_s_z = s23
+    H_s_z = s22
     np.add(d_c_2, H_s_z_matmul, H_s_z)
     np.add(H_s_z, H_s_z_matmul_2, H_s_z)
-    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s38)
+    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s37)
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    full_of_axis = s35
+    full_of_axis = s34
     full_of_axis.fill(0)
     def block_reverse_3(start_3: int, size_3: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_3` on."""
@@ -2680,8 +2681,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
     H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s16_view)
-    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s40)
-    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s41)
+    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s39)
+    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s40)
     H = np.multiply(0.5, H_sum)
     _give(_scratch, _hessian_matrix_loss_scratch_reverse, B)
     _reverse: Array = H
@@ -3016,8 +3017,8 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     H_s_s_index_2 = H_s_s_concatenate_3[:4]
     H_s_s_concatenate_4 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
     H_s_s_index_3 = H_s_s_concatenate_4[1:]
-    H_s_s_product_6 = np.multiply(H_s_s_index_2, H_s_s_sin, s10)  # next c = sin(c) * s + z
-    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_6, s10)
+    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s10)  # next c = sin(c) * s + z
+    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s10)
     H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s12)
@@ -3036,7 +3037,7 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
         value_total_2 = np.add(value_sum_2, d_c_2, step_total_row_2)
         t_d_c = value_total_2
     H_s_s_product_4 = np.multiply(H_s_s_index_2, H_s_s_cos, s12)  # next c = sin(c) * s + z
-    H_s_s_product_7 = np.multiply(H_s_s_product_4, H_s_s_index_3, s12)
+    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s12)
     del H_s_s_index_3
     H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s9)
     H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s9)
@@ -3048,7 +3049,7 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
     # next c = sin(c) * s + z
     H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], walk_c_next_sin_by_t, s10)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_7, s10)
+    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     H_s_s = 2 * H_s_s_vdot + H_s_s_sum
@@ -3738,36 +3739,35 @@ def _hessian_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     s11 = np.empty((4, 4), FLOAT)
     s12 = np.empty((4, 4), FLOAT)
     s13 = np.empty((5, 4), FLOAT)
-    s2_view = s2.reshape((4, 1, 4))
-    s15 = np.empty((4, 4), FLOAT)
+    s14 = np.empty((4, 1, 4), FLOAT)
+    s15 = np.empty((4, 1, 4), FLOAT)
     s16 = np.empty((4, 1, 4), FLOAT)
-    s17 = np.empty((4, 1, 4), FLOAT)
-    s18 = np.empty((4, 4, 4), FLOAT)
-    s19 = np.empty((5, 4, 4), FLOAT)
-    s17_view = s17.reshape((4, 4))
-    s21 = np.empty((4, 4, 4), FLOAT)
-    s22 = np.empty((4,), FLOAT)
+    s17 = np.empty((4, 4, 4), FLOAT)
+    s18 = np.empty((5, 4, 4), FLOAT)
     s16_view = s16.reshape((4, 4))
-    s24 = np.empty((5, 4), FLOAT)
-    s25 = np.empty((4,), FLOAT)
+    s20 = np.empty((4, 4, 4), FLOAT)
+    s21 = np.empty((4,), FLOAT)
+    s15_view = s15.reshape((4, 4))
+    s23 = np.empty((5, 4), FLOAT)
+    s24 = np.empty((4,), FLOAT)
+    s25 = np.empty((B,), FLOAT)
     s26 = np.empty((B,), FLOAT)
-    s27 = np.empty((B,), FLOAT)
-    s28 = np.empty((B, 4), FLOAT)
-    s29 = np.empty((3, B, 4), FLOAT)
-    s30 = np.empty((4, B, 4), FLOAT)
-    s31 = np.empty((B, 4), FLOAT)
-    s32 = np.empty((3, B, 4), FLOAT)
-    s33 = np.empty((B, 4), FLOAT)
-    s34 = np.empty((3, 4, B, 4), FLOAT)
+    s27 = np.empty((B, 4), FLOAT)
+    s28 = np.empty((3, B, 4), FLOAT)
+    s29 = np.empty((4, B, 4), FLOAT)
+    s30 = np.empty((B, 4), FLOAT)
+    s31 = np.empty((3, B, 4), FLOAT)
+    s32 = np.empty((B, 4), FLOAT)
+    s33 = np.empty((3, 4, B, 4), FLOAT)
+    s34 = np.empty((4, B, 4), FLOAT)
     s35 = np.empty((4, B, 4), FLOAT)
     s36 = np.empty((4, B, 4), FLOAT)
-    s37 = np.empty((4, B, 4), FLOAT)
-    s38 = np.empty((3, B, 4), FLOAT)
-    s39 = np.empty((3, 4, B, 4), FLOAT)
+    s37 = np.empty((3, B, 4), FLOAT)
+    s38 = np.empty((3, 4, B, 4), FLOAT)
     return (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s2_view,
-        s15, s16, s17, s18, s19, s17_view, s21, s22, s16_view, s24, s25, s26, s27, s28, s29, s30,
-        s31, s32, s33, s34, s35, s36, s37, s38, s39,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+        s16, s17, s18, s16_view, s20, s21, s15_view, s23, s24, s25, s26, s27, s28, s29, s30, s31,
+        s32, s33, s34, s35, s36, s37, s38,
     )
 
 
@@ -3843,34 +3843,33 @@ def _hessian_matrix_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     s15 = np.empty((4, 4), FLOAT)
     s16 = np.empty((5, 4), FLOAT)
     s17 = np.empty((5, 4, 4), FLOAT)
-    s11_view = s11.reshape((4, 1, 4))
-    s19 = np.empty((4, 1, 4), FLOAT)
-    s20 = np.empty((4, 4, 4), FLOAT)
-    s21 = np.empty((4,), FLOAT)
-    s22 = np.empty((5, 4), FLOAT)
-    s23 = np.empty((4,), FLOAT)
+    s18 = np.empty((4, 1, 4), FLOAT)
+    s19 = np.empty((4, 4, 4), FLOAT)
+    s20 = np.empty((4,), FLOAT)
+    s21 = np.empty((5, 4), FLOAT)
+    s22 = np.empty((4,), FLOAT)
+    s23 = np.empty((B,), FLOAT)
     s24 = np.empty((B,), FLOAT)
-    s25 = np.empty((B,), FLOAT)
-    s26 = np.empty((B, 4), FLOAT)
-    s27 = np.empty((3, B, 4), FLOAT)
-    s28 = np.empty((4, B, 4), FLOAT)
-    s29 = np.empty((B, 4), FLOAT)
-    s30 = np.empty((3, B, 4), FLOAT)
-    s31 = np.empty((B, 4), FLOAT)
-    s32 = np.empty((3, 4, B, 4), FLOAT)
+    s25 = np.empty((B, 4), FLOAT)
+    s26 = np.empty((3, B, 4), FLOAT)
+    s27 = np.empty((4, B, 4), FLOAT)
+    s28 = np.empty((B, 4), FLOAT)
+    s29 = np.empty((3, B, 4), FLOAT)
+    s30 = np.empty((B, 4), FLOAT)
+    s31 = np.empty((3, 4, B, 4), FLOAT)
+    s32 = np.empty((4, B, 4), FLOAT)
     s33 = np.empty((4, B, 4), FLOAT)
     s34 = np.empty((4, B, 4), FLOAT)
-    s35 = np.empty((4, B, 4), FLOAT)
-    s36 = np.empty((3, B, 4), FLOAT)
-    s37 = np.empty((3, 4, B, 4), FLOAT)
-    s38 = np.empty((1, 5), FLOAT)
+    s35 = np.empty((3, B, 4), FLOAT)
+    s36 = np.empty((3, 4, B, 4), FLOAT)
+    s37 = np.empty((1, 5), FLOAT)
     s16_view = s16.reshape((4, 5))
+    s39 = np.empty((5, 5), FLOAT)
     s40 = np.empty((5, 5), FLOAT)
-    s41 = np.empty((5, 5), FLOAT)
     return (
         d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s2_view, s14,
-        s15, s16, s17, s11_view, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31,
-        s32, s33, s34, s35, s36, s37, s38, s16_view, s40, s41,
+        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31, s32,
+        s33, s34, s35, s36, s37, s16_view, s39, s40,
     )
 
 

@@ -256,25 +256,25 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         s1, s2, s3, s4, s5 = _scratch
         x_part = x[start:size + start]
         y_part = y[start:size + start]
-        t_d_r_product = np.multiply(-b2, x_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_d_r_exp = np.exp(t_d_r_product, s2)
-        t_r_expm1 = np.expm1(t_d_r_product, s1)
+        t_r_2_product = np.multiply(-b2, x_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
+        t_r_2_exp = np.exp(t_r_2_product, s2)
+        t_r_expm1 = np.expm1(t_r_2_product, s1)
         H_b1_b1_part = np.vdot(t_r_expm1, t_r_expm1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r = np.negative(t_r_expm1, s1)
         d_r_product = np.multiply(b1, t_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_r = np.subtract(d_r_product, y_part, s4)  # ∂S/∂r ⊙ d_S
         H_b2_b1_total = np.add(d_r_product, d_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        H_b2_b1_product = np.multiply(H_b2_b1_total, t_d_r_exp, s3)
+        H_b2_b1_product = np.multiply(H_b2_b1_total, t_r_2_exp, s3)
         H_b2_b1_part = np.vdot(H_b2_b1_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_d_r_product_2 = np.multiply(x_part, t_d_r_exp, s3)
-        t_d_r_product_3 = np.multiply(-1, t_d_r_product_2, s3)
-        t_d_r_negative = np.negative(t_d_r_product_3, s5)
-        H_b2_b2_product_3 = np.multiply(d_r, t_d_r_product_3, s3)
-        H_b1_b2_product = np.multiply(t_d_r_negative, d_r, s4)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_d_r = np.multiply(b1, t_d_r_negative, s5)
-        H_b1_b2_product_2 = np.multiply(t_d_r, t_r, s1)
+        t_r_2_product_2 = np.multiply(x_part, t_r_2_exp, s3)
+        t_r_2_product_3 = np.multiply(-1, t_r_2_product_2, s3)
+        t_r_2_negative = np.negative(t_r_2_product_3, s5)
+        H_b2_b2_product_3 = np.multiply(d_r, t_r_2_product_3, s3)
+        H_b1_b2_product = np.multiply(t_r_2_negative, d_r, s4)  # output r = b1 * (1 - exp(-b2 * x)) - y
+        t_r_2 = np.multiply(b1, t_r_2_negative, s5)
+        H_b1_b2_product_2 = np.multiply(t_r_2, t_r, s1)
         H_b1_b2_total = np.add(H_b1_b2_product_2, H_b1_b2_product, s1)
-        H_b2_b2_product = np.multiply(t_d_r, t_d_r_exp, s5)
+        H_b2_b2_product = np.multiply(t_r_2, t_r_2_exp, s5)
         H_b1_b2_part = np.add.reduce(H_b1_b2_total, 0)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b2_b2_product_2 = np.multiply(H_b2_b2_negative, H_b2_b2_product, s5)
         H_b2_b2_product_4 = np.multiply(H_b2_b2_negative, H_b2_b2_product_3, s3)

@@ -1,0 +1,118 @@
+"""The driver of rules ends where no rule applies any more, and tells of those without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.dims import Dim
+from graphc.ir.graph import INPUT, Graph, Node, building, source
+from graphc.ir.results import value_of
+from graphc.ir.types import Type
+from graphc.ir.use_counts import Once
+from graphc.ops.elementwise.arithmetic import times
+from graphc.ops.elementwise.elementary import cos, sin, tanh
+from graphc.ops.linear.products import matmul
+from graphc.ops.reduce.reduction import sum_
+from graphc.optimise import driver
+from graphc.optimise.driver import FAST_RULES, applied_everywhere
+from graphc.targets.numpy.lowering import LAST_RULES
+
+LENGTH = 40
+
+
+@pytest.fixture(autouse=True)
+def nodes() -> Iterator[None]:
+    with building():
+        yield
+
+
+def graph_of(*results: Node) -> Graph:
+    return Graph("chain", {value_of(str(place)): one for place, one in enumerate(results)}, {})
+
+
+def square_matrix() -> Node:
+    return source(INPUT, "w", Type("float", (Dim.of(5), Dim.of(5))))
+
+
+def transposed() -> Graph:
+    """The transpose of a product, whose factors are read once more, each."""
+    w = square_matrix()
+    chain = [w]
+    for _ in range(LENGTH):
+        chain.append(matmul(chain[-1], w))
+    result = chain[-1].T
+    for one in chain[-2::-1]:
+        result = matmul(one.T, result)
+    return graph_of(result)
+
+
+def summed() -> Graph:
+    w = square_matrix()
+    product = w
+    for _ in range(LENGTH):
+        product = matmul(product, w)
+    return graph_of(sum_(product, axis=(0,), keepdims=False))
+
+
+def powers() -> Graph:
+    x = source(INPUT, "x", Type("float", (Dim.of(5),)))
+    for _ in range(LENGTH):
+        x = (x * 2.0) ** 2.0
+    return graph_of(x)
+
+
+@pytest.mark.parametrize("chain", [transposed, summed, powers])
+def test_it_ends_where_no_rule_applies(chain: Callable[[], Graph]) -> None:
+    """However long a chain a rule has to go along."""
+    for rules in (FAST_RULES, *LAST_RULES):
+        once = applied_everywhere(chain(), rules)
+        assert applied_everywhere(once, rules) is once
+
+
+def test_a_sum_goes_all_the_way_down_a_chain_of_products() -> None:
+    """Each product is one of a vector with a matrix then."""
+    done = applied_everywhere(summed(), FAST_RULES)
+    products = [node for node in done.nodes if node.op is matmul]
+    assert len(products) == LENGTH
+    assert all(node.rank == 1 for node in products)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_a_long_chain_is_right(level: str) -> None:
+    text = f"input w: [3, 3]\noutput y = sum({' @ '.join(['w'] * LENGTH)}, axis=0)"
+    w = np.random.default_rng(0).normal(size=(3, 3)) / 2
+    found = load(compile_text(text, options=Options(level=level)).text, "chain").forward(w)[0].y
+    np.testing.assert_allclose(found, np.linalg.matrix_power(w, LENGTH).sum(axis=0), rtol=1e-9)
+
+
+def test_what_a_rule_makes_is_rewritten_in_the_same_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what it makes below itself."""
+
+    def to_sin(node: Node, once: Once) -> Node:
+        return times(sin(cos(node.args[0])), 3.0)
+
+    def from_cos(node: Node, once: Once) -> Node:
+        return times(node.args[0], 2.0)
+
+    x = source(INPUT, "x", Type("float", (Dim.of(5),)))
+    monkeypatch.setattr(driver, "ROUNDS", 0)  # as many as there are nodes
+    done = applied_everywhere(graph_of(tanh(x)), {tanh: (to_sin,), cos: (from_cos,)})
+    assert done.results == graph_of(times(sin(times(x, 2.0)), 3.0)).results
+
+
+def test_rules_that_undo_one_another_are_found_out() -> None:
+    """Else a compilation would not end."""
+
+    def to_cos(node: Node, once: Once) -> Node:
+        return cos(node.args[0])
+
+    def to_sin(node: Node, once: Once) -> Node:
+        return sin(node.args[0])
+
+    x = source(INPUT, "x", Type("float", (Dim.of(5),)))
+    with pytest.raises(AssertionError, match="undo one another"):
+        applied_everywhere(graph_of(sin(x)), {sin: (to_cos,), cos: (to_sin,)})
