@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 from graphc.ir.graph import TANGENT, Node
 from graphc.plan.lower import Program
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions.comparisons import comparison, known, slopes
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression
-from graphc.targets.numpy.printing.text import function, listed, unpacking
+from graphc.targets.numpy.printing.text import function, listed, names_in, unpacking
 from graphc.targets.numpy.printing.written import show
 
 
@@ -100,14 +98,12 @@ def _comparison(compiled: Compiled) -> str:
     for one in compiled.derived:
         lines += comparison(compiled, one)
     lines.append("return _errors")
-    unpacked = (
-        unpacking(begin.values, f"_enter({begin.arguments})", lines) if begin.bindings else []
-    )
-    used = [dim for dim in begin.dims if any(re.search(rf"\b{dim}\b", line) for line in lines)]
+    bound = names_in(lines).intersection(binding.dim for binding in begin.bindings)
+    entered = unpacking(begin.values, f"_enter({begin.arguments})", lines) if bound else []
     return function(
         f"def _comparison({begin.signature}) -> dict[str, dict[str, tuple[float, float, float]]]:",
         "The worst comparison of each function by path: gap, analytic and numerical derivative.",
-        [*(unpacked if set(used) - set(begin.keywords) else []), *lines],
+        [*entered, *lines],
     )
 
 

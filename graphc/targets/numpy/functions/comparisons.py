@@ -15,9 +15,8 @@ from graphc.targets.numpy.printing.text import listed
 
 
 def comparison(compiled: Compiled, one: Derived) -> list[str]:
-    """Write the comparison of a function; nothing where its kind cannot be compared."""
-    compare = COMPARISONS.get(one.kind.base)
-    return compare(compiled, one) if compare else []
+    """Compare what a function returns, if that is a derivative."""
+    return COMPARISONS[one.kind.base](compiled, one) if one.kind.order else []
 
 
 def slopes(name: str, value: str, paths: str, slope: str) -> list[str]:

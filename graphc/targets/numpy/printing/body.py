@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +28,7 @@ from graphc.targets.numpy.printing.expression import (
 from graphc.targets.numpy.printing.literals import typed
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
-from graphc.targets.numpy.printing.text import WIDTH, beside, code, function, listed, width
+from graphc.targets.numpy.printing.text import WIDTH, beside, function, listed, names_in, width
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, FLOAT, SUM, show
 
 
@@ -147,7 +146,7 @@ def _head(
 ) -> list[str]:
     """The `for` of a loop: over its index, and over what each step has a position of."""
     loop = loop_of(step.node)
-    read = {word for line in inside for word in re.findall(r"[^\W\d]\w*", code(line))}
+    read = names_in(inside)
     sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
     sources += step.rows
     if loop.backwards:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 WIDTH = 96
 
@@ -58,9 +58,14 @@ def code(line: str) -> str:
     return _SPOKEN.sub(places, line)
 
 
+def names_in(lines: Iterable[str]) -> set[str]:
+    """List the names that code has, not what strings and comments speak of."""
+    return {word for line in lines for word in re.findall(r"[^\W\d]\w*", code(line))}
+
+
 def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[str]:
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
-    read = {word for line in lines for word in re.findall(r"[^\W\d]\w*", code(line))}
+    read = names_in(lines)
     names = [name if name in read else "_" for name in names]
     if set(names) == {"_"}:
         return [value] if value.endswith(")") else []
