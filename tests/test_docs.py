@@ -8,6 +8,7 @@ is the module of the program before it.
 
 from __future__ import annotations
 
+import ast
 import doctest
 import inspect
 import re
@@ -15,7 +16,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,11 +26,13 @@ from test_architecture import FLOORS
 
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.build import standard
+from graphc.ir.print import text_of
 from graphc.kinds import ALONE, KINDS
 from graphc.optimise.passes import PASSES
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
+from graphc.views.passes import after_each
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -38,6 +40,7 @@ README = ROOT / "README.md"
 LANGUAGE = ROOT / "docs" / "language.md"
 CALCULUS = ROOT / "docs" / "calculus.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+INTERNALS = ROOT / "docs" / "internals.md"
 LINKED = [*DOCS, README, ROOT / "examples" / "README.md", *(ROOT / "docs").glob("*/*.md")]
 
 FENCE = re.compile(r"^```([^\n`]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -301,22 +304,61 @@ def test_every_kind_of_derivative_is_named() -> None:
 
 
 def test_layout_names_every_room() -> None:
-    """Each folder and each file beside the folders has its line, from the bottom up."""
-    named = first_cells(section(ARCHITECTURE, "## Layout"))
-    rooms = [name.removeprefix("graphc/").removesuffix(".py").rstrip("/") for name in named]
-    floors = iter(rooms)
-    assert [{*islice(floors, len(floor))} for floor in FLOORS] == [*FLOORS]
-    assert [*floors] == []
+    """Each folder below graphc/ has a row, which names the folders in it."""
+    rows = re.findall(r"^\| `graphc/(\w+)/` \| (.*) \|$", section(ARCHITECTURE, "## Layout"), re.M)
+    rooms = {room for floor in FLOORS for room in floor if (ROOT / "graphc" / room).is_dir()}
+    assert {name for name, _ in rows} == {room.partition("/")[0] for room in rooms}
+    for name, what in rows:
+        inside = {
+            part for room in rooms if room.startswith(f"{name}/") for part in room.split("/")[1:]
+        }
+        assert inside <= set(re.findall(r"`(\w+)`", what)), name
 
 
-def test_architecture_names_no_file_that_is_not_there() -> None:
-    text = ARCHITECTURE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("page", [ARCHITECTURE, INTERNALS], ids=lambda page: page.stem)
+def test_no_file_is_named_that_is_not_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
     named = re.findall(r"`((?:graphc|grammar|tests|docs|examples)/[\w./]+)`", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
-def test_architecture_names_the_passes_in_order() -> None:
-    shown = first_cells(section(ARCHITECTURE, "## The passes"))
+def shown_after_each_phase() -> Iterator[tuple[Fence, str]]:
+    """What the page on architecture shows of its program after a phase, and what it is."""
+    first, *rest = fences(ARCHITECTURE)[1:]
+    compilation = Compilation(Source("example.graph", first.text), Options(level="-O2"))
+    with compilation.open():
+        graphs = [*after_each(compilation)]
+        for fence in rest:
+            kind, _, name = fence.info.partition("=")
+            if kind == "text after":
+                graph = next(one.graph for one in graphs if one.made_by == name)
+                yield fence, text_of(graph)
+            elif kind == "text written":
+                yield fence, without_docstring(compilation.text, name)
+
+
+def without_docstring(module: str, function: str) -> str:
+    """The text of a function of a module, its first string left out."""
+    (found,) = (
+        node
+        for node in ast.walk(ast.parse(module))
+        if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    lines = module.splitlines(keepends=True)
+    head, body = found.body[0], found.body[1]
+    parts = (lines[found.lineno - 1 : head.lineno - 1], lines[body.lineno - 1 : found.end_lineno])
+    return "".join(line for part in parts for line in part)
+
+
+def test_architecture_shows_its_program_after_each_phase() -> None:
+    phases = [*shown_after_each_phase()]
+    assert len(phases) == 4
+    for fence, written in phases:
+        assert fence.text == written, fence.place
+
+
+def test_internals_name_the_passes_in_order() -> None:
+    shown = first_cells(section(INTERNALS, "## The passes"))
     assert shown == [one.__name__ for one in PASSES]
 
 
