@@ -41,7 +41,7 @@ def halves(model: Model, options: Options) -> Split:
 
 
 def passes_of(options: Options, passes: Sequence[Pass]) -> Sequence[Pass]:
-    """The passes of the level, and those of the target where it has its say."""
+    """Return the passes of the level, and those of the target where it has its say."""
     return (*passes, *options.to.lowering) if options.at.planned else passes
 
 
@@ -52,14 +52,14 @@ def _both(model: Model) -> Graph:
 
 
 def wrt_of(model: Model) -> dict[str, Node]:
-    """What `backward` differentiates by; nothing where no output has a derivative."""
+    """Return what `backward` differentiates by; nothing where no output has a derivative."""
     if not any(d.type.dtype == "float" for d in model.outputs):
         return {}
     return {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
 
 
 def compiled_of(model: Model, options: Options) -> Compiled:
-    """All functions of a module with their programs; raises GraphError."""
+    """Compile all functions of a module to programs; raises GraphError."""
     begin = begin_of(model)
     bounded = _bounded(model, options, begin) if options.memory else None
     split = bounded.halves if bounded else halves(model, options)
@@ -109,12 +109,12 @@ def _planned_halves(
 
 
 def _sources(model: Model, begin: Entry) -> dict[Node, str]:
-    """The variables of inputs and parameters."""
+    """Return the variables of inputs and parameters."""
     return {d.node: begin.variables[d.name] for d in (*model.inputs, *model.params)}
 
 
 def watched_programs(model: Model, target: Target) -> tuple[Program, ...]:
-    """The programs of all functions at the readable level, with a look at each value."""
+    """Plan all functions at the readable level, with a look at each value."""
     begin = begin_of(model)
     sources = _sources(model, begin)
     whole = _both(model)
@@ -128,8 +128,9 @@ def watched_programs(model: Model, target: Target) -> tuple[Program, ...]:
 
 
 def moved_program(model: Model, target: Target) -> Program | None:
-    """The program of the outputs with something added to each node on the way that is named after
-    `wrt`, if one is: how `check` finds the numerical derivatives by these."""
+    """Plan the outputs with something added to each node on the way that a path names.
+    By these `check` finds the numerical derivatives; None where `wrt` names no such node.
+    """
     chosen = {path for d in model.derivations for path, node in d.wrt if d.kind.order}
     ends = {d.name: d.node for d in model.outputs}
     computed = (n for n in arguments_first(ends.values()) if family_of(n).op not in SOURCES)
@@ -178,7 +179,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
     clauses = {one.name: one for one in model.derivations}
 
     def peaks(graph: Graph) -> dict[str, int]:
-        """The bytes at the peak of each function; the cache is backward's too."""
+        """Return the bytes at the peak of each function; the cache is backward's too."""
         if graph.role is Role.FUNCTION:
             one = _planned_function(clauses[graph.name], "", graph, model, begin, options)
             return {graph.name: live(one.program, width).peak.evaluate(sizes)}
@@ -205,7 +206,7 @@ def _bounded(model: Model, options: Options, begin: Entry) -> _Bounded:
 
 
 def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
-    """The graphs of a function by mode, in the mode asked for or in all."""
+    """Build the graphs of a function by mode, in the mode asked for or in all."""
     try:
         return derivatives(model, one, [options.mode] if options.mode else MODES)
     except Exceeded as much:
@@ -216,7 +217,7 @@ def made_of(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
 def _function(
     model: Model, one: Derivation, begin: Entry, options: Options, bounded: _Bounded | None
 ) -> Derived:
-    """A function that is asked for, in the mode asked for or the cheapest."""
+    """Plan a function that is asked for, in the mode asked for or the cheapest."""
     made = bounded.made[one.name] if bounded else made_of(model, one, options)
 
     def in_mode(mode: str) -> Derived:
@@ -236,7 +237,7 @@ def _function(
 def _planned_function(
     one: Derivation, mode: str, graph: Graph, model: Model, begin: Entry, options: Options
 ) -> Derived:
-    """A function that is asked for with its program."""
+    """Plan a function that is asked for from its graph."""
     sources = _sources(model, begin)
     given = {**_given(graph, {*begin.taken, *sources.values()}), **sources}
     found = _derived(
@@ -250,8 +251,9 @@ _GIVEN = {COTANGENT: "ct", TANGENT: "t"}
 
 
 def _given(graph: Graph, taken: Collection[str], whole: Collection[Node] = ()) -> dict[Node, str]:
-    """The variables of the cotangents and tangents of a graph: `ct_y`, or `d_y` where the cotangent
-    is the `whole` adjoint of y. They give way to what the user calls so."""
+    """Name cotangents and tangents: `ct_y`, or `d_y` where one is the `whole` adjoint of y.
+    They give way to what the user calls so.
+    """
     scope = Identifiers(
         {*taken, *indices(graph.results.values()), *map(flat, graph.names.values())}
     )
@@ -290,5 +292,5 @@ def _derived(
 
 
 def begin_of(model: Model) -> Entry:
-    """The arguments of the module's functions, and what binds the dims."""
+    """Return the arguments of the module's functions, and what binds the dims."""
     return entry(model, indices(d.node for d in model.outputs))

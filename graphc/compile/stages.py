@@ -39,29 +39,29 @@ class Compilation:
     def __init__(
         self, source: Source, options: Options = DEFAULTS, folder: Path | None = None
     ) -> None:
-        """Of a source whose imports are relative to `folder`."""
+        """Take a source whose imports are relative to `folder`."""
         self.source, self.options, self.folder = source, options, folder
         self._session = Session()
 
     def open(self) -> AbstractContextManager[None]:
-        """Where nodes of this compilation are made, and compared by what is known of dims."""
+        """Make nodes of this compilation inside, compared by what is known of its dims."""
         return self._session.open()
 
     @cached_property
     def parsed(self) -> Parsed:
-        """What can be read of the source, and its syntax mistakes."""
+        """Return what can be read of the source, and its syntax mistakes."""
         return parse_with_recovery(self.source)
 
     @property
     def tree(self) -> tree.File:
-        """The syntax tree of the whole source."""
+        """Return the syntax tree of the whole source."""
         if self.parsed.diagnostics:
             raise GraphError(self.parsed.diagnostics)
         return self.parsed.file
 
     @cached_property
     def elaborated(self) -> Elaborated:
-        """What can be made of what was read: a model, or mistakes; and what its names mean."""
+        """Return what was made of the tree: a model, or mistakes; and its names."""
         options = self.options
         with self.open():
             return elaborate(
@@ -76,14 +76,14 @@ class Compilation:
 
     @cached_property
     def stated(self) -> Model:
-        """The model as the file says it, in stable forms."""
+        """Return the model as the file says it, in stable forms."""
         _ = self.tree  # the mistakes of syntax come first, and alone
         with self.open():
             return stabilise(self.elaborated.sound)
 
     @cached_property
     def model(self) -> Model:
-        """The model in the forms that the level starts from."""
+        """Return the model in the forms that the level starts from."""
         model = self.stated
         with self.open():
             for before_ad in self.options.at.before_ad:
@@ -92,13 +92,13 @@ class Compilation:
 
     @cached_property
     def programs(self) -> Compiled:
-        """The programs of all functions of the module."""
+        """Return the programs of all functions of the module."""
         with self.open():
             return compiled_of(self.model, self.options)
 
     @cached_property
     def text(self) -> str:
-        """The module, verified."""
+        """Return the module, verified."""
         target = self.options.to
         with self.open():
             compiled = replace(
@@ -110,17 +110,17 @@ class Compilation:
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What there is to warn of, in the file and about a bound on memory."""
+        """Return what there is to warn of, in the file and about a bound on memory."""
         return self.stated.warnings + self.programs.warnings
 
     @property
     def planned(self) -> tuple[Planned, ...]:
-        """What a bound on memory came to, function by function."""
+        """Return what a bound on memory came to, function by function."""
         return self.programs.planned
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """The mistakes of the first stage that finds one; where none does, the warnings."""
+        """Return the mistakes of the first stage that finds one, else the warnings."""
         try:
             _ = self.text
         except GraphError as wrong:
@@ -148,7 +148,7 @@ def compile_source(
 
 
 def load(text: str, name: str) -> ModuleType:
-    """A generated module from its text, without a file; it hides no module of that name."""
+    """Load a generated module from its text, without a file; it hides no module of that name."""
     module = ModuleType(f"graphc.generated.{name}")
     sys.modules[module.__name__] = module  # NamedTuple looks its module up
     exec(compile(text, f"<{name}>", "exec"), module.__dict__)

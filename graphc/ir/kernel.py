@@ -151,7 +151,7 @@ SAME = View("same")
 
 
 def functions(kernel: Kernel | None) -> frozenset[str]:
-    """The names of the functions that a kernel consists of."""
+    """Return the names of the functions that a kernel consists of."""
     if not isinstance(kernel, Elementwise | Call):
         return frozenset()
     inner = (functions(one) for one in kernel.operands if isinstance(one, Elementwise))
@@ -159,7 +159,7 @@ def functions(kernel: Kernel | None) -> frozenset[str]:
 
 
 def reads(kernel: Kernel | None, count: int) -> Counter[int]:
-    """How often each of so many arguments is read where a kernel is written out."""
+    """Count how often each of so many arguments is read where a kernel is written out."""
     if kernel is None:
         return Counter()
     if isinstance(kernel, View):

@@ -24,7 +24,7 @@ ROUNDS = 12
 
 
 def joined(*tables: Rules) -> Rules:
-    """Rules by operation, those of the first table first."""
+    """Join rules by operation, those of the first table first."""
     joined: dict[Op, tuple[Rule, ...]] = {}
     for table in tables:
         for op, rules in table.items():
@@ -43,7 +43,7 @@ def strengthen(graph: Graph) -> Graph:
 
 
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
-    """The graph after every rule that applies, until none does.
+    """Apply every rule that applies, round by round until none does.
 
     A round sees what the one before has made read only once; along a chain that may take as many
     rounds as it has nodes.
@@ -57,7 +57,7 @@ def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
 
 
 def _round(graph: Graph, rules: Rules) -> Graph:
-    """Every node after the rules that apply to it; the same graph where none does.
+    """Apply rules to every node; returns the same graph where none applies.
 
     What takes a node's place is read as often as that was, so that one round carries a factor
     all the way along a chain; what a rule makes below it is rewritten first.

@@ -44,7 +44,7 @@ PASSES: tuple[Pass, ...] = (merge_loops, simplify, lower, unwrap, simplify, prun
 
 @verified
 def rewritten(graph: Graph, passes: Iterable[Pass]) -> Graph:
-    """A graph after these passes, one after the other."""
+    """Apply these passes to a graph, one after the other."""
     for rewrite in passes:
         graph = rewrite(graph)
     return graph

@@ -29,7 +29,7 @@ _GIVEN = (*SOURCES, CONSTANT, BOUND, LOOP, RESULT, full_array)
 
 @verified
 def watch(graph: Graph, first: int) -> Graph:
-    """The graph with a look at all floats that it computes, numbered from `first` on.
+    """Look at all floats that a graph computes, numbered from `first` on.
 
     Views compute nothing, and numbers that depend on dims alone are Python's.
     """
@@ -48,7 +48,7 @@ def watch(graph: Graph, first: int) -> Graph:
 
 
 def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:
-    """Every node with the indices of the loops around it, the outermost first."""
+    """Yield every node with the indices of the loops around it, the outermost first."""
     pending: list[tuple[Node, tuple[str, ...]]] = [(node, ()) for node in arguments_first(results)]
     while pending:
         node, around = pending.pop()

@@ -121,7 +121,7 @@ class BlockStep:
 
     @property
     def made(self) -> tuple[Node, ...]:
-        """The nodes that have a value afterwards."""
+        """Return the nodes that have a value afterwards."""
         filled, summed = ([one[1] for one in self.outputs], [one[1] for one in self.totals])
         return tuple(dict.fromkeys([*filled, *summed]))
 
@@ -171,7 +171,7 @@ class Program:
 
     @property
     def label(self) -> str:
-        """What tells the programs of a module apart."""
+        """Return what tells the programs of a module apart."""
         return "_".join((self.name, *self.part))
 
 
@@ -254,7 +254,7 @@ def _planned(
 
 
 def _named_arguments(node: Node) -> list[Node]:
-    """What a loop reads in every step, which therefore needs a variable; views are written out."""
+    """List what a loop reads in every step and so needs a variable; views are written out."""
     _, sources, outer = loop_arguments(node)
     steps = limit(node)
     rest = outer if steps is None else (*outer, steps)
@@ -271,7 +271,7 @@ def _loop_step(
     fast: bool,
     single: bool,
 ) -> LoopStep:
-    """A loop: variables for what it carries and stacks, then the plan of its body.
+    """Lower a loop: variables for what it carries and stacks, then its body.
 
     A carried value has its own name in the loop; going backwards it goes on under the name of
     what it starts from, if nothing else reads that.
@@ -332,19 +332,19 @@ def _loop_step(
 
 
 def _element(loop: Loop, element: Element, source: Node) -> Node:
-    """What an element is in a step: a position of its source."""
+    """Return what an element is in a step: a position of its source."""
     whole = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
     position = ("at", Dim.symbol(loop.index) - loop.first)
     return index(source, items=(*whole[: element.axis], position, *whole[element.axis + 1 :]))
 
 
 def _spoken_of(graph: Graph, adjoints: Sequence[Adjoint]) -> tuple[Adjoint, ...]:
-    """The adjoints of named nodes; where there are none, the first."""
+    """Return the adjoints of named nodes; where there are none, the first."""
     return tuple(a for a in adjoints if a.of in graph.names) or tuple(adjoints[:1])
 
 
 def _order(results: Iterable[Node], given: Mapping[Node, str]) -> list[Node]:
-    """What the results need beyond what is given: arguments first, else as made."""
+    """Order what the results need beyond what is given: arguments first, else as made."""
     return [node for node in topological(results, given) if node not in given]
 
 
@@ -358,7 +358,7 @@ def _by_value(adjoints: Iterable[Adjoint]) -> dict[Node, list[Adjoint]]:
 def with_frees(
     steps: Sequence[AnyStep], variables: Mapping[Node, str], held: Collection[str]
 ) -> tuple[AnyStep, ...]:
-    """Each step with the variables that die there: arrays that nobody else holds."""
+    """Add to each step the variables that die there: arrays that nobody else holds."""
     scalars = {name for node, name in variables.items() if not node.rank}
     last = {
         name: number for number, step in enumerate(steps) for name in _read(given(step), variables)
@@ -371,7 +371,7 @@ def with_frees(
 
 
 def every_name(program: Program) -> set[str]:
-    """The variables of a program, also those of its loops and blocks."""
+    """Collect the variables of a program, also those of its loops and blocks."""
     names: set[str] = set()
     pending = [program]
     while pending:
@@ -382,24 +382,24 @@ def every_name(program: Program) -> set[str]:
 
 
 def given(step: AnyStep) -> tuple[Node, ...]:
-    """What a step reads."""
+    """Return what a step reads."""
     return step.reads if isinstance(step, BlockStep) else step.node.args
 
 
 def made(step: AnyStep) -> tuple[Node, ...]:
-    """What a step computes."""
+    """Return what a step computes."""
     return step.made if isinstance(step, BlockStep) else (step.node,)
 
 
 def held_names(
     ends: Iterable[Node], given: Mapping[Node, str], variables: Mapping[Node, str]
 ) -> set[str]:
-    """The variables that outlive the statements: what the ends read, and what was given."""
+    """Collect the variables that outlive the statements: what the ends read, what was given."""
     return {*given.values(), *_read(ends, variables)}
 
 
 def _read(nodes: Iterable[Node], variables: Mapping[Node, str]) -> list[str]:
-    """The variables that the expressions of nodes read, also in what is written inside them."""
+    """List the variables that expressions of nodes read, also in what is written inside them."""
     found: dict[str, None] = {}
     pending = list(nodes)[::-1]
     while pending:

@@ -1,4 +1,4 @@
-"""What variables are called, which nodes get one, and what comments call the rest."""
+"""Names of variables: which nodes get one, and what comments call the rest."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WORDS = {
 
 
 def word(node: Node) -> str:
-    """What the result of an operation is called; a look at it changes nothing."""
+    """Name the result of an operation; a look at it changes nothing."""
     name = node.args[0].op.name if node.op is WATCHED else node.op.name
     return WORDS.get(name, name)
 
@@ -52,7 +52,7 @@ it takes statements."""
 
 
 def indices(roots: Iterable[Node]) -> set[str]:
-    """The indices of all loops, also of those inside: no variable can be called so."""
+    """Collect the indices of all loops, also of those inside: no variable can be called so."""
     return {loop_of(node).index for node in everywhere(roots) if node.op is LOOP}
 
 
@@ -74,7 +74,7 @@ def name_variables(
     terms: Collection[Node] = (),
     shared: Collection[Node] = (),
 ) -> dict[Node, str]:
-    """The nodes that get a variable: what the user named, adjoints of that, and what is used twice.
+    """Name nodes: what the user named, adjoints of that, and what is used twice.
 
     The rest is written inside its one use, while that stays short; where each array is to be
     made by a `single` statement, only views, numbers and these `terms` of sums are. What is
@@ -122,7 +122,7 @@ def _uses(
     order: Sequence[Node],
     variables: Mapping[Node, str],
 ) -> Counter[Node]:
-    """How often each node is read; what is written inside each of its uses reads as often."""
+    """Count the reads of each node; what is written inside each of its uses reads as often."""
     uses = Counter(graph.results.values())
     uses.update(arg for node in order if node.op is LOOP for arg in loop_arguments(node)[0])
     for node in reversed(order):
@@ -135,7 +135,7 @@ def _uses(
 def _temporary(
     graph: Graph, node: Node, adjoints: Mapping[Node, Sequence[Adjoint]], owners: Mapping[Node, str]
 ) -> str:
-    """A name for a value that the user has not named: by what it is a part of, and what it is."""
+    """Name a value that the user has not named: by what it is a part of, and what it is."""
     if node in adjoints:
         of = adjoints[node][0].of
         part = re.sub(r"\W+", "_", bare(graph.labels[of]))
@@ -144,7 +144,7 @@ def _temporary(
 
 
 def _end(graph: Graph, node: Node, inner: dict[Node, dict[Node, str]]) -> str:
-    """A name for what a loop ends with: as in its body, and for a stack with the index behind.
+    """Name what a loop ends with: as in its body, and for a stack with the index behind.
 
     An unnamed value is called by the named value of the step that it is a part of; `inner` keeps
     these by loop.
@@ -180,7 +180,7 @@ def _owners(order: Sequence[Node], variables: Mapping[Node, str]) -> dict[Node, 
 
 
 def element_name(graph: Graph, loop: Loop, element: Element, source: str | None) -> str:
-    """What a step calls an element: as the forward step called it, or `x_t` for x at t."""
+    """Name an element in a step: as the forward step called it, or `x_t` for x at t."""
     if element.of is not None:
         known = graph.names.get(element.of) or element.of.attrs.get("name")
         return str(known or (source or "saved").split(f"_by_{loop.index}")[0])
@@ -188,7 +188,7 @@ def element_name(graph: Graph, loop: Loop, element: Element, source: str | None)
 
 
 def labels_of(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
-    """What a differentiated node is called: its name, else what its adjoint's variable says."""
+    """Name differentiated nodes: by name, else by what the adjoint's variable says."""
     labels = {
         node: flat(label) if node.op is not LOOP else label for node, label in graph.labels.items()
     }
@@ -204,7 +204,7 @@ def labels_of(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
 
 
 def loop_labels(adjoints: Sequence[Adjoint], names: dict[Node, str]) -> dict[Node, str]:
-    """What the nodes of a step are called: by name, else by the named node that they go into.
+    """Name the nodes of a step: by name, else by the named node that they go into.
 
     A carried value or an element of the forward step has its name there.
     """

@@ -15,7 +15,7 @@ from graphc.plan.naming import Measure, indices
 def watched(
     graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str], measure: Measure
 ) -> tuple[Program, ...]:
-    """The programs of graphs on these inputs and parameters; each value of all has a number."""
+    """Plan graphs on these inputs and parameters; each value of all has a number."""
     programs: list[Program] = []
     first = 0
     for graph in graphs:

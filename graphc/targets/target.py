@@ -20,7 +20,7 @@ Small = Callable[[Derived, Graph, Entry], Derived]
 
 
 def as_it_is(one: Derived, graph: Graph, begin: Entry) -> Derived:
-    """The function itself: a target without another form for few numbers."""
+    """Return the function itself: a target without another form for few numbers."""
     return one
 
 

@@ -48,7 +48,7 @@ def elementwise(
     batch: BatchRule = over_elements,
     axes: AxisRule = from_the_right,
 ) -> Op:
-    """An operation on each element by itself: its Jacobian is diagonal.
+    """Declare an operation on each element by itself: its Jacobian is diagonal.
 
     `partials(y, x, …, **attrs)` gives ∂y/∂x for each argument, as a node, a number, or None for
     zero; it is None where nothing is differentiable. `result` is the dtype of the result: `promote`
@@ -106,7 +106,7 @@ def linear(
     axes: AxisRule = by_name,
     part: PartRule | None = None,
 ) -> Op:
-    """An operation that is linear in its arguments together.
+    """Declare an operation that is linear in its arguments together.
 
     `transpose(ct, x, …, **attrs)` gives the transposed map's value for each argument; `jvp` is
     the map itself, but for those that need no zeros in the place of missing tangents.
@@ -152,7 +152,7 @@ def bilinear(
     signature: str = "a, b",
     public: bool = True,
 ) -> Op:
-    """An operation that is linear in each of its two arguments.
+    """Declare an operation that is linear in each of its two arguments.
 
     `left(ct, x, y, **attrs)` and `right(…)` are the transposes in x (y fixed) and in y.
     """
@@ -191,7 +191,7 @@ def general(
     batch: BatchRule = over_rows,
     axes: AxisRule = by_name,
 ) -> Op:
-    """Any other differentiable operation: `vjp(ct, y, x, …, **attrs)`."""
+    """Declare any other differentiable operation: `vjp(ct, y, x, …, **attrs)`."""
 
     def rule(ct: Node, y: Node) -> Sequence[Node | None]:
         return vjp(ct, y, *y.args, **y.attrs)
@@ -212,7 +212,7 @@ def constant(
     batch: BatchRule = over_rows,
     axes: AxisRule = by_name,
 ) -> Op:
-    """An operation whose derivative is zero or that has none."""
+    """Declare an operation whose derivative is zero or that has none."""
     op = Op(
         name,
         infer,
@@ -228,7 +228,7 @@ def constant(
 
 
 def composite(name: str, signature: str, doc: str) -> Callable[[Build], Build]:
-    """A function that builds several nodes and needs no rule of its own."""
+    """Declare a function that builds several nodes and needs no rule of its own."""
 
     def declare(build: Build) -> Build:
         function(name, signature, build, doc)
@@ -244,7 +244,7 @@ def _declared(op: Op, signature: str, doc: str, public: bool) -> Op:
 
 
 def _moving(tangent: Node | None, arg: Node) -> Node:
-    """The tangent of an argument of a linear operation: none is zero, indices stay as they are."""
+    """Return the tangent of an argument of a linear operation, zeros for none; indices stay."""
     if tangent is not None or arg.type.dtype != "float":
         return arg if tangent is None else tangent
     zero = as_node(0.0)
@@ -256,7 +256,7 @@ def _no_flops(node: Node) -> Dim:
 
 
 def _scaled(ct: Node, partial: Partial) -> Node | None:
-    """The Hadamard product of a cotangent with a partial derivative.
+    """Multiply a cotangent with a partial derivative, element by element.
 
     A mask selects, so that no infinite cotangent meets a zero; ct * (1 / x) is ct / x.
     """
@@ -277,21 +277,21 @@ def _scaled(ct: Node, partial: Partial) -> Node | None:
 
 
 def to_float(node: Node) -> Node:
-    """The node as floats; a dim stays the Python integer that it is, which NumPy fits."""
+    """Convert a node to floats; a dim stays the Python integer that it is, which NumPy fits."""
     if node.type.dtype == "float" or node.op is DIM:
         return node
     return as_node(float(node.value)) if node.op is CONSTANT and node.rank == 0 else CAST(node)
 
 
 def to_int(node: Node) -> Node:
-    """A bool node as integers."""
+    """Convert a bool node to integers."""
     if node.type.dtype != "bool":
         return node
     return as_node(int(node.value)) if node.op is CONSTANT and node.rank == 0 else CAST_INT(node)
 
 
 def _to_floats(args: tuple[Node, ...]) -> tuple[Node, ...]:
-    """All to float; a mask beside a float array stays, since NumPy multiplies it as 0 and 1."""
+    """Convert all to float; a mask beside a float array stays: NumPy multiplies it as 0 and 1."""
     if any(arg.type.dtype == "float" and not arg.static for arg in args):
         return tuple(
             arg if arg.type.dtype == "bool" and not arg.static else to_float(arg) for arg in args
@@ -300,7 +300,7 @@ def _to_floats(args: tuple[Node, ...]) -> tuple[Node, ...]:
 
 
 def to_common(args: tuple[Node, ...]) -> tuple[Node, ...]:
-    """All to the smallest dtype that holds them, where bool counts as int."""
+    """Convert all to the smallest dtype that holds them, where bool counts as int."""
     if any(arg.type.dtype == "float" for arg in args):
         return _to_floats(args)
     return tuple(map(to_int, args))
@@ -353,7 +353,7 @@ CAST_INT = _cast("cast_int", "int")
 
 
 def normal_axis(axis: int, rank: int, what: str) -> int:
-    """An axis counted from the left."""
+    """Count an axis from the left."""
     if not -rank <= axis < rank:
         raise Mismatch("E305", f"`{what}` has no axis {axis}: its argument has rank {rank}")
     return axis % rank
@@ -370,7 +370,7 @@ def normal_axes(axes: tuple[int, ...] | None, rank: int, what: str) -> tuple[int
 
 
 def stretched_axes(narrow: Type, wide: Type) -> tuple[int, ...]:
-    """The axes of `wide` along which broadcasting repeats `narrow`."""
+    """Return the axes of `wide` along which broadcasting repeats `narrow`."""
     lead = wide.rank - narrow.rank
     inner = [
         lead + i

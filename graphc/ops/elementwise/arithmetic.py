@@ -192,7 +192,7 @@ logical_not: Op = elementwise(
 
 
 def _truth(condition: Node) -> Node:
-    """The condition, whose derivative rule selects by it and by its opposite."""
+    """Return the condition, whose derivative rule selects by it and by its opposite."""
     if condition.type.dtype != "bool":
         message = f"`where` takes a truth value first, found {condition.type}"
         raise Mismatch("E307", message, "compare it, as in `where(x != 0, a, b)`")
@@ -314,7 +314,7 @@ hold: Op = elementwise(
 
 
 def _whole_term(*types: Type) -> Type:
-    """The type of a term that all others stretch to."""
+    """Return the type of a term that all others stretch to."""
     for whole in types:
         if all(t is whole or t == whole or _stretches(t, whole) for t in types):
             return whole
@@ -355,7 +355,7 @@ accumulate: Op = linear(
 
 
 def total(terms: Sequence[Node]) -> Node:
-    """The sum of one or more terms of one type."""
+    """Sum one or more terms of one type."""
     return terms[0] if len(terms) == 1 else accumulate(*terms)
 
 

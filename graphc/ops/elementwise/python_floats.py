@@ -65,7 +65,7 @@ ON_NUMBERS = (*_AS_ON_ARRAYS, *_OWN)
 
 
 def on_numbers(node: Node) -> Op | None:
-    """A node's operation on Python's own floats, if there is one.
+    """Return a node's operation on Python's own floats, if there is one.
 
     A square is a product; Python's own `**` makes complex numbers of negative ones.
     """

@@ -40,7 +40,7 @@ heaviside = elementwise(
 
 
 def _clip_partials(y: Node, x: Node, low: Node, high: Node) -> tuple[Node, Node, Node]:
-    """What decides the result gets the derivative; at a bound that is x."""
+    """Give what decides the result the derivative; at a bound that is x."""
     x = broadcast_to(x, shape=y.shape)  # the bounds need not fit each other
     inside = logical_and(greater_equal(x, low), less_equal(x, high))
     raised = maximum(x, low)

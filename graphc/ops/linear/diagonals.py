@@ -29,7 +29,7 @@ def _offset(k: Dim | int, what: str) -> int:
 
 
 def _length(rows: Dim, columns: Dim, offset: int) -> Dim:
-    """How many elements a diagonal has."""
+    """Count the elements of a diagonal."""
     down, across = rows + min(offset, 0), columns - max(offset, 0)
     facts = known_facts()
     for one, other in ((down, across), (across, down)):
@@ -71,7 +71,7 @@ diagonal_matrix: Op = linear(
 
 
 def _lettered(node: Node) -> AxisMap:
-    """An axis of the part that is one axis of the whole."""
+    """Map an axis of the part that is one axis of the whole."""
     part, whole = node.attrs["part"], node.attrs["whole"]
     return (tuple(whole.index(a) if whole.count(a) == 1 else None for a in part),)
 
@@ -136,7 +136,7 @@ def _triangle(name: str, doc: str) -> Op:
         return x
 
     def part(node: Node, axis: int, start: Dim) -> dict[str, Any]:
-        """The diagonal begins further right where rows do, further left where columns do."""
+        """Shift the diagonal right by where rows start, left by where columns do."""
         sign = {node.rank - 2: 1, node.rank - 1: -1}.get(axis, 0)
         return {"k": Dim.of(node.attrs["k"]) + sign * start}
 

@@ -29,7 +29,7 @@ def _matmul_type(a: Type, b: Type) -> Type:
 
 
 def _rows(x: Node) -> Node:
-    """All leading axes as one."""
+    """Merge all leading axes."""
     return x if x.rank <= 2 else reshape(x, shape=(product(x.shape[:-1]), x.shape[-1]))
 
 
@@ -38,7 +38,7 @@ def _column(x: Node) -> Node:
 
 
 def _row(y: Node, rank: int) -> Node:
-    """A vector as the last axis of this many."""
+    """Reshape a vector to the last axis of this many."""
     return expand(y, axes=tuple(range(rank - 1)))
 
 
@@ -70,7 +70,7 @@ def _matmul_right(ct: Node, x: Node, y: Node) -> Node:
 
 
 def _matmul_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
-    """One product where the right operand is shared or the left one meets vectors.
+    """Multiply once where the right operand is shared or the left one meets vectors.
 
     NumPy takes many matrices from the left by one as fast as it can: that is not rearranged.
     """

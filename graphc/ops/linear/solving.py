@@ -33,7 +33,7 @@ def _scalar_type(name: str, x: Type) -> Type:
 
 
 def _per_matrix(x: Node) -> Node:
-    """A number for each matrix, with axes of length 1 for its sides."""
+    """Reshape a number for each matrix, with axes of length 1 for its sides."""
     return expand(x, axes=(x.rank, x.rank + 1)) if x.rank else x
 
 
@@ -141,7 +141,7 @@ def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
 
 
 def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
-    """A matrix that all share is factored once, for the columns of all."""
+    """Factor a matrix that all share once, for the columns of all."""
     a, b = args
     vector = node.rank == 1
     if not leads[0] and a.rank == 2 and vector:
@@ -157,7 +157,7 @@ def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], si
 
 
 def _solve_axes(node: Node) -> AxisMap:
-    """The batch axes, and the columns of the right-hand side."""
+    """Map the batch axes, and the columns of the right-hand side."""
     left, right = batch_axes(2, min(node.rank, 2), result=min(node.rank, 2))(node)
     return left, ((*right[:-1], node.rank - 1) if node.rank > 1 else right)
 

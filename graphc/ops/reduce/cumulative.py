@@ -167,7 +167,7 @@ def _others(x: Node) -> Node:
 
 
 def _prod_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    """Each element's derivative is the product of the others."""
+    """Multiply the others: the derivative by each element."""
     axes = normal_axes(axis, x.rank, "prod")
     kept = [i for i in range(x.rank) if i not in axes]
     order = (*kept, *axes)

@@ -34,14 +34,14 @@ def reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
 
 
 def reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
-    """A cotangent of a reduction with the reduced axes as 1; a scalar fits anything as it is."""
+    """Reinsert reduced axes as 1 in a cotangent; a scalar fits anything as it is."""
     if keepdims or not ct.rank:
         return ct
     return expand(ct, axes=normal_axes(axis, x.rank, "sum"))
 
 
 def count(x: Node, axis: Axes) -> Dim:
-    """How many elements each result of a reduction gathers."""
+    """Count the elements that each result of a reduction gathers."""
     return product([x.shape[i] for i in normal_axes(axis, x.rank, "mean")])
 
 
@@ -68,14 +68,14 @@ mean: Op = linear(
 
 
 def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    """The cotangent goes to the extreme elements, evenly where several are equal."""
+    """Send the cotangent to the extreme elements, evenly where several are equal."""
     chosen = CAST(equal(x, reinserted(y, x, axis, keepdims)))
     share = ct / sum_(chosen, axis=axis, keepdims=keepdims)
     return (reinserted(share, x, axis, keepdims) * chosen,)
 
 
 def _of_some(name: str) -> Callable[..., Type]:
-    """The type of a reduction that nothing has no value of."""
+    """Build the type rule of a reduction that has no value for no elements."""
 
     def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
         result = reduced(x, axis=axis, keepdims=keepdims, name=name)
@@ -135,7 +135,7 @@ def _logsumexp_lower(x: Node, axis: Axes, keepdims: bool) -> Node:
 
 
 def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
-    """A result with kept axes in the shape that the reduction of x has."""
+    """Reshape a result with kept axes to the shape that the reduction of x has."""
     return (
         y
         if keepdims
@@ -144,7 +144,7 @@ def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
 
 
 def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    """The softmax of x; the sum is at least 1, unless all of x is -inf, where the gradient is 0."""
+    """Multiply by the softmax of x; the sum is at least 1, unless all of x is -inf: then 0."""
     shifted, total, _ = _exponentials(x, axis)
     return (reinserted(ct, x, axis, keepdims) * (shifted / one_for_zero(total)),)
 
@@ -166,7 +166,7 @@ def _softmax_lower(x: Node, axis: tuple[int, ...]) -> Node:
 
 
 def _along(name: str) -> Callable[..., Type]:
-    """The shape rule of what keeps the shape of x and needs axes that x has."""
+    """Build the shape rule of what keeps the shape of x and needs axes that x has."""
 
     def infer(x: Type, *, axis: Axes) -> Type:
         normal_axes(axis, x.rank, name)

@@ -43,7 +43,7 @@ def _picked(x: Type, label: Type) -> Type:
 
 
 def _unpicked(ct: Type, label: Type, *, size: Dim) -> Type:
-    """A row for each label; of a scalar, every label gets the same."""
+    """Infer a row for each label; of a scalar, every label gets the same."""
     if ct.rank and not same_shape(ct.shape, label.shape):
         raise Mismatch("E301", f"shapes do not fit in `unpick`: {ct} and {label}")
     return ct.with_shape((*label.shape, size))
@@ -74,7 +74,7 @@ def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
 
 
 def _positions(indices: Node, size: Dim, length: Dim) -> Node:
-    """Each row's indices of an axis of this length, where all rows' axes are laid end to end.
+    """Number each row's indices in an axis on which all rows are laid end to end.
 
     Taking them from 0, 1, … counts them from the front, and an index outside is an error.
     """
@@ -188,7 +188,7 @@ def _in_range(indices: Node, x: Type, axis: int) -> None:
 
 
 def _numbers(value: Any) -> Iterator[int]:
-    """The numbers of a nested tuple."""
+    """Yield the numbers of a nested tuple."""
     if isinstance(value, tuple):
         for item in value:
             yield from _numbers(item)

@@ -28,7 +28,7 @@ def _small(node: Node) -> list[Dim]:
 
 
 def is_complete(node: Node) -> bool:
-    """Has an array of components one for each place?"""
+    """True if an array of components has one for each place."""
     return product(_small(node)) == Dim.of(len(node.attrs["places"]))
 
 

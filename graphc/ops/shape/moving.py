@@ -171,7 +171,7 @@ def _grown(shape: Shape, pads: Pads) -> Shape:
 
 
 def filled_around(x: Node, pads: Pads, value: float) -> Node:
-    """A number around the array."""
+    """Put a number around the array."""
     number = as_node(int(value) if x.type.dtype == "int" and value.is_integer() else value)
     for axis, pair in enumerate(pads):
         sizes = [(*x.shape[:axis], n, *x.shape[axis + 1 :]) for n in pair]
@@ -184,7 +184,7 @@ def filled_around(x: Node, pads: Pads, value: float) -> Node:
 
 
 def _continued(x: Node, pads: Pads, mode: str) -> Node:
-    """The array continued by its own elements, one axis after the other."""
+    """Continue the array by its own elements, one axis after the other."""
     for axis, (before, after) in enumerate(pads):
         size = x.shape[axis]
         for n in (before, after):
@@ -238,7 +238,7 @@ def full(fill_value: Node, shape: Sequence[Dim]) -> Node:
 
 
 def _linspace_transpose(ct: Node, start: Node, stop: Node, num: Dim | int) -> tuple[Node, Node]:
-    """Each point is start + t (stop - start), with t from 0 to 1."""
+    """Weigh by t from 0 to 1: each point is start + t (stop - start)."""
     late = vdot(ct, linspace(0.0, 1.0, num=num))
     return OPERATORS["sum"](ct, axis=None, keepdims=False) - late, late
 

@@ -80,12 +80,12 @@ in_rows: Op = linear(
 
 
 def in_order(x: Node, axes: Sequence[int]) -> Node:
-    """The axes in this order, if it is another."""
+    """Permute the axes to this order, if it is another."""
     return x if list(axes) == list(range(x.rank)) else transpose(x, axes=tuple(axes))
 
 
 def swapped(x: Node) -> Node:
-    """The last two axes exchanged."""
+    """Exchange the last two axes."""
     return transpose(x, axes=(*range(x.rank - 2), x.rank - 1, x.rank - 2))
 
 
@@ -176,7 +176,7 @@ broadcast_to: Op = linear(
 
 
 def unbroadcast(ct: Node, type: Type) -> Node:
-    """The transpose of broadcasting: summed along the axes that were stretched."""
+    """Transpose broadcasting: sum along the axes that were stretched."""
     axes = stretched_axes(type, ct.type)
     if not axes:
         return ct
@@ -196,7 +196,7 @@ def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
 
 
 def subscript(items: Sequence[Item], shape: Shape, say: Callable[[Dim], str] = str) -> str:
-    """The items as a Python subscript; whole axes at the end go without saying."""
+    """Write items as a Python subscript; whole axes at the end go without saying."""
     written = [_item(kind, value, n, say) for (kind, value), n in zip(items, shape, strict=True)]
     while len(written) > 1 and written[-1] == ":":
         written.pop()
@@ -369,7 +369,7 @@ full_array: Op = constant(
 
 
 def filled(value: float, shape: Shape) -> Node:
-    """A number everywhere, as an array that may be written to."""
+    """Make an array of one number that may be written to."""
     return full_array(shape=shape, value=value) if shape else as_node(value)
 
 

@@ -26,12 +26,12 @@ Dims = tuple[Dim, ...]
 
 
 def _extents(kernel: Dims, dilation: Dims) -> Dims:
-    """How far windows reach."""
+    """Return how far windows reach."""
     return tuple((k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True))
 
 
 def counts_of(sizes: Sequence[Dim], kernel: Dims, stride: Dims, dilation: Dims) -> Dims:
-    """How many windows there are along each axis."""
+    """Count the windows along each axis."""
     reaches = _extents(kernel, dilation)
     return tuple(
         known_facts().normal((size - reach) // step + 1)
@@ -74,7 +74,7 @@ overlap: Op = linear(
 
 
 def each(value: Any, rank: int, what: str, least: int = 1) -> Dims:
-    """A number for each axis, from one number or a list."""
+    """Return a number for each axis, from one number or a list."""
     values = value if isinstance(value, tuple) else (value,) * rank
     dims = tuple(Dim.of(n) for n in values if isinstance(n, Dim | int))
     if len(dims) != rank or len(values) != rank:
@@ -140,7 +140,7 @@ def _convolved(
 
 
 def _parts(groups: Dim) -> tuple[Callable[[Dim], Dim], Shape]:
-    """A group's share of channels, and the axis that counts groups where there are several."""
+    """Return a group's share of channels, and the axis that counts groups if there are several."""
     if groups == Dim.of(1):
         return (lambda size: size), ()
     return (lambda size: known_facts().normal(size // groups)), (groups,)

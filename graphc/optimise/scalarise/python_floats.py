@@ -31,7 +31,7 @@ class InNumbers:
 
 
 def by_number(graph: Graph) -> InNumbers | None:
-    """The graph in numbers, where all is tiny, and every operation known on numbers."""
+    """Rewrite a tiny graph in numbers, where every operation is known on numbers; else None."""
     nodes = graph.nodes
     if not all(map(_is_tiny, nodes)) or sum(map(operations, nodes)) > WHOLE * FEW:
         return None
@@ -60,7 +60,7 @@ def _is_tiny(node: Node) -> bool:
 
 
 def _is_given(node: Node) -> bool:
-    """A number that is known, a source, or a part of one."""
+    """True for a number that is known, a source, or a part of one."""
     part = node.op is index and node.args[0].op in SOURCES and not node.rank
     return not node.args or part
 

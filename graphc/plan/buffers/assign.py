@@ -38,7 +38,7 @@ NO_ROWS: Mapping[Node, str] = {}
 def in_memory(
     program: Program, kept: Collection[Node] = (), taken: Collection[str] = ()
 ) -> Program:
-    """The program with a place for each value; what is `kept` outlives the function."""
+    """Assign a place to each value; what is `kept` outlives the function."""
     names, indices = set(taken), set[str]()
     pending = [program]
     while pending:
@@ -63,7 +63,7 @@ def in_memory(
 
 
 def _freeing(program: Program, ends: Collection[Node]) -> tuple[AnyStep, ...]:
-    """The steps, which drop only arrays of their own: scratch stays."""
+    """Return the steps, which drop only arrays of their own: scratch stays."""
     of_steps = {step.target: step for step in program.steps if isinstance(step, Step)}
     new = {name for name, step in of_steps.items() if not step.out and not step.node.op.view_of}
     held = held_names(ends, {}, program.variables)
@@ -93,11 +93,11 @@ class _Pool:
     wholes: dict[Node, str] = field(default_factory=dict)  # the places of what they are part of
 
     def fits(self, shape: Shape) -> bool:
-        """Is the shape the same in every step of a loop?"""
+        """True if the shape is the same in every step of a loop."""
         return self.indices.isdisjoint(name for axis in shape for name in axis.symbols)
 
     def place(self, dtype: Dtype, shape: Shape, order: tuple[int, ...]) -> tuple[str, str]:
-        """A free array of this type as (its base, its name)."""
+        """Take a free array of this type as (its base, its name)."""
         size = known_facts().normal(product(shape))
         left = self.free.get((dtype, size))
         if left:
@@ -117,14 +117,14 @@ class _Pool:
         return self.views[key]
 
     def release(self, root: Node) -> None:
-        """What the root's value lay in is free."""
+        """Free what the root's value lay in."""
         base = self.places.pop(root, None)
         if base is not None:
             self.free.setdefault(self.kinds[base], []).append(base)
 
 
 def _joined(program: Program, held: Owners) -> dict[Node, Node]:
-    """The stacks of loops that are joined to an item before them: by stack, what it is part of."""
+    """Map the stacks of loops that are joined to an item before them to what they are part of."""
     ends = {
         end for step in program.steps if isinstance(step, LoopStep) for _, _, end in step.stacks
     }
@@ -149,7 +149,7 @@ def _placed(
     rows: Mapping[Node, str] = NO_ROWS,
     named: Collection[Node] = (),
 ) -> Program:
-    """The steps of a function or of a loop's body, each with its way and its place.
+    """Place the steps of a function or of a loop's body, each with its way and its place.
 
     `rows` are the places of what a loop's body stacks or a block fills; what nothing else reads
     needs no name, but for what is `named`.
@@ -185,7 +185,7 @@ def _placed(
 def _behind(
     nodes: Iterable[Node], variables: Mapping[Node, str], roots: dict[Node, Owners]
 ) -> Owners:
-    """The roots that the expressions of nodes read, also in what is written inside them."""
+    """Return the roots that the expressions of nodes read, also in what is written inside them."""
     found: set[Node] = set()
     pending = list(nodes)
     while pending:
@@ -236,7 +236,7 @@ def _overwritten(
     pool: _Pool,
     roots: dict[Node, Owners],
 ) -> Node | None:
-    """The operand that dies here and in whose place the node can be computed."""
+    """Find the operand that dies here and in whose place the node can be computed."""
     for arg in node.args:
         fits = arg.type.dtype == node.type.dtype and same_shape(arg.shape, node.shape)
         slots = {other for other, one in enumerate(node.args) if one is arg}
@@ -253,7 +253,7 @@ def _overwritten(
 
 
 def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
-    """A loop: its stacks are scratch, and what it stacks is computed where it is stacked.
+    """Place a loop: its stacks are scratch, and what it stacks is computed where it is stacked.
 
     What is carried on without being stacked is computed in two arrays by turns, since the value
     before is still read; where that cannot be proved to be safe it is new in each step.
@@ -317,7 +317,7 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
 
 
 def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
-    """Does nothing but a carried value itself hold on to its memory from step to step?"""
+    """True if only a carried value itself holds on to its memory from step to step."""
     loop = loop_of(step.node)
     results = list(step.body.results.values())
     others = [*results[:number], *results[number + 1 :]]
@@ -331,7 +331,7 @@ def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
 def _block(
     step: BlockStep, orders: Mapping[Node, tuple[int, ...]], held: Owners, pool: _Pool
 ) -> BlockStep:
-    """A block: its own scratch, and arrays that all blocks fill, which may be scratch around it."""
+    """Place a block: its own scratch, and arrays that all blocks fill."""
     places: dict[str, str] = {}
     rows: dict[Node, str] = {}
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}

@@ -20,7 +20,7 @@ from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every
 def with_destinations(
     program: Program, wrt: Collection[str], taken: Collection[str] = ()
 ) -> tuple[Program, Mapping[str, str]]:
-    """The program, and by path the variable of the place of its gradient: an array, or None.
+    """Compute gradients in the caller's arrays; returns their variables by path.
 
     Of a family it is a list of these. It takes one statement that makes the gradient and nothing
     else: zeros may be made wherever they are read. Of a family it is one that makes each member by
@@ -76,13 +76,13 @@ def _is_made(step: Step) -> bool:
 
 
 def _is_row_by_row(node: Node) -> bool:
-    """Is it a stack of products of the rows of two stacks?"""
+    """True for a stack of products of the rows of two stacks."""
     rows = [arg.rank == node.rank and same(arg.shape[0], node.shape[0]) for arg in node.args]
     return node.op is matmul and node.rank > 2 and all(rows)
 
 
 def _arrays(step: LoopStep | BlockStep) -> Iterator[tuple[str, Node, bool]]:
-    """The new arrays that a loop or blocks fill; are they filled by rows that are arrays?"""
+    """Yield the new arrays that a loop or blocks fill, and if they are filled by rows of arrays."""
     if isinstance(step, BlockStep):
         yield from (
             (name, node, False) for name, node, _, _ in step.outputs if name not in step.places

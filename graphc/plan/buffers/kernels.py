@@ -1,4 +1,4 @@
-"""Which nodes are computed into an array that is there already, and in place of which arguments."""
+"""Filling: how a node is computed into an array that is there already, by its kernel."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ANYWHERE, _BY_ELEMENT = Filling(), Filling(EVERY)
 
 
 def filling(node: Node) -> Filling | None:
-    """How a node is computed into an array; None where NumPy always makes a new one."""
+    """Return how a node is computed into an array; None where NumPy always makes a new one."""
     kernel = node.op.kernel
     if not node.rank or node.static or (node.op.view_of is not None and kernel != View("rows")):
         return None
@@ -57,13 +57,13 @@ def filling(node: Node) -> Filling | None:
 
 
 def reduces(kernel: Kernel | None) -> bool:
-    """Is it a reduction of a ufunc?"""
+    """True for a reduction of a ufunc."""
     return isinstance(kernel, Reduce) and kernel.name in REDUCTIONS
 
 
 @cache
 def is_ufunc(kernel: Kernel | None) -> bool:
-    """Is it one ufunc of NumPy, of arguments and numbers?"""
+    """True for one ufunc of NumPy, of arguments and numbers."""
     if not isinstance(kernel, Elementwise):
         return False
     plain = all(isinstance(one, Arg | int | float) for one in kernel.operands)

@@ -1,4 +1,4 @@
-"""The memory that it takes to evaluate an expression: new arrays, views, what is there meanwhile.
+"""Temporaries: the memory that it takes to evaluate an expression, and what lives meanwhile.
 
 As NumPy does it: a large array without a name gives its memory to the operator that reads it.
 """
@@ -59,7 +59,7 @@ def evaluated(
     size: Callable[[Node], Dim],
     placed: bool = False,
 ) -> Value:
-    """What it takes to compute a node, unless `placed` into memory of its own.
+    """Evaluate what it takes to compute a node, unless `placed` into memory of its own.
 
     `named` is the memory of what a variable holds; None where an expression computes it.
     """
@@ -73,7 +73,7 @@ def evaluated(
 def _computed(
     node: Node, args: Sequence[Value], size_of: Callable[[Node], Dim], placed: bool
 ) -> Value:
-    """One operation: its arguments are there one after the other, then together with its result."""
+    """Evaluate one operation: arguments one after the other, then together with the result."""
     size = size_of(node)
     held, peak = NOTHING, NOTHING
     for number, arg in enumerate(args):
@@ -98,7 +98,7 @@ def _computed(
 
 
 def _meanwhile(node: Node, size: Callable[[Node], Dim]) -> Dim:
-    """What an operation holds while it computes, beside its arguments and its result."""
+    """Return what an operation holds while it computes, beside its arguments and result."""
     total = size(node) * MEANWHILE.get(node.op.name, 0)
     if node.op.name in AS_THE_ARGUMENT:
         total += size(node.args[0]) * AS_THE_ARGUMENT[node.op.name] + 2 * BUFFER
@@ -126,7 +126,7 @@ def _pieces_of_parts(node: Node, size: Dim) -> Dim:
 
 
 def _piece(arg: Node, node: Node, size: Dim) -> Dim:
-    """The bytes of the piece in which an operand is copied."""
+    """Return the bytes of the piece in which an operand is copied."""
     elements, own, bytes = node.type.size.constant, arg.type.size.constant, size.constant
     if elements is None or not own or bytes is None:
         return Dim.of(BUFFER)
@@ -134,19 +134,19 @@ def _piece(arg: Node, node: Node, size: Dim) -> Dim:
 
 
 def _lies_alike(arg: Node, node: Node) -> bool:
-    """Has an operand the shape of the result, and its axes in their order?"""
+    """True if an operand has the shape of the result, and its axes in their order."""
     return same_shape(arg.shape, node.shape) and not _is_permuted(arg)
 
 
 def _is_permuted(node: Node) -> bool:
-    """Is it a view with its axes in another order, or of elements with others between them?"""
+    """True for a view with its axes in another order, or with other elements between its own."""
     while node.op in (expand, reshape):
         node = node.args[0]
     return node.op.view_of is not None and node.op is not in_rows
 
 
 def _seen_through(node: Node) -> Node | None:
-    """The argument whose memory a node is a view of."""
+    """Return the argument whose memory a node is a view of."""
     if node.op.view_of is None or node.op is in_rows:
         return None
     argument = node.args[node.op.view_of]
@@ -158,7 +158,7 @@ def _is_large(size: Dim) -> bool:
 
 
 def most(amounts: Iterable[Dim]) -> Dim:
-    """The largest, at a typical size of each dim."""
+    """Return the largest, at a typical size of each dim."""
     return max(amounts, key=typical)
 
 

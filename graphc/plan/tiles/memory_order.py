@@ -45,7 +45,7 @@ whose rows are multiplied with rows."""
 
 
 def rows(node: Node) -> Order:
-    """The order of rows: the last axis innermost."""
+    """Return the order of rows: the last axis innermost."""
     return tuple(range(node.rank))
 
 
@@ -56,7 +56,7 @@ def orders(
     known: Mapping[Node, Order],
     bound: Collection[Node] = (),
 ) -> dict[Node, Order]:
-    """How the values lie in memory that are computed together in blocks of an axis.
+    """Choose how values lie in memory that are computed together in blocks of an axis.
 
     `known` are those from outside that do not lie row by row; what is `bound` has to.
     """
@@ -78,12 +78,12 @@ def orders(
 
 
 def _is_placed(node: Node) -> bool:
-    """Is it computed where and as we like? The rest lies as NumPy makes it."""
+    """True for what is computed where and as we like; the rest lies as NumPy makes it."""
     return node.op is not in_rows and (filling(node) is not None or _is_elementwise(node))
 
 
 def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
-    """The axes of these classes in their order, the last innermost; the others outside of them."""
+    """Order the axes of these classes, the last innermost; the others outside of them."""
     ranks = {one: rank for rank, one in enumerate(permuted)}
     order = sorted(rows(node), key=lambda axis: ranks.get(classes.all(node)[axis], -1))
     long = [axis for axis in order if not is_one(node.shape[axis])]
@@ -127,7 +127,7 @@ class _Cost:
         return prod(self.sizes.lengths(node))
 
     def lies(self, node: Node) -> Order:
-        """The axes of a value as they lie in memory, without those of length 1 or repeated."""
+        """Return the axes of a value as they lie in memory, but those of length 1 or repeated."""
         chain = [node]
         while (one := chain[-1]) not in self._lies and self._is_view(one):
             chain.append(one.args[0])
@@ -161,7 +161,7 @@ class _Cost:
 
 
 def _positions(node: Node) -> tuple[int | None, ...]:
-    """Which axis of a part each axis of the whole becomes."""
+    """Return the axis of the whole that each axis of a part becomes."""
     kept = [kind == "slice" for kind, _ in node.attrs["items"]]
     return tuple(sum(kept[:axis]) if one else None for axis, one in enumerate(kept))
 
@@ -243,7 +243,7 @@ def _rows_of_products(node: Node, cost: _Cost) -> float:
 
 
 def _product(node: Node, cost: _Cost) -> float:
-    """What BLAS cannot take as it lies is copied; products of rows with rows are its slowest."""
+    """Estimate a product: what BLAS cannot take is copied, rows with rows are its slowest."""
     total = 0.0
     for one in (*node.args, node):
         lies = cost.lies(one)

@@ -18,7 +18,7 @@ from graphc.targets.target import Target
 
 
 def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
-    """The function in Python's own floats, where its graph is tiny and reads arguments only."""
+    """Plan the function in Python's own floats, where its graph is tiny and plain."""
     if one.kind.given:  # cotangents and tangents are dicts
         return one
     numbers = by_number(graph)

@@ -45,13 +45,13 @@ def check(compiled: Compiled) -> str:
 
 
 def tolerance(order: int, dtype: str) -> float:
-    """The largest gap to numerical derivatives of an order that rounding explains."""
+    """Return the largest gap to numerical derivatives of an order that rounding explains."""
     second = order == 2
     return (1e-4 if second else 1e-6) if dtype == "float64" else (2e-1 if second else 2e-2)
 
 
 def _comparison(compiled: Compiled) -> str:
-    """The function that compares each derivative, by function and path."""
+    """Write the function that compares each derivative, by function and path."""
     begin, model = compiled.begin, compiled.model
     floats = [d.name for d in model.inputs if d.type.dtype == "float"]
     shifts = _shifts(compiled.moved)
@@ -108,13 +108,13 @@ def _comparison(compiled: Compiled) -> str:
 
 
 def _shifts(program: Program | None) -> dict[str, Node]:
-    """What is added to which named node, by its name."""
+    """Return what is added to which named node, by its name."""
     nodes = program.variables if program else ()
     return {node.attrs["name"]: node for node in nodes if node.op is TANGENT}
 
 
 def _moved(compiled: Compiled, program: Program) -> str:
-    """The function of the outputs for values of intermediate nodes that are moved."""
+    """Write the function of the outputs for values of intermediate nodes that are moved."""
     begin = compiled.begin
     taken = [
         f"{program.variables[node]} = np.asarray(_moves[{name!r}], FLOAT)[()]"

@@ -42,12 +42,12 @@ Place = tuple[int, ...]
 
 
 def by_arrays(name: str) -> str:
-    """What the form of a function for arrays is called."""
+    """Name the form of a function for arrays."""
     return f"_{name}_arrays"
 
 
 def head(functions: Sequence[Derived], dtype: str) -> tuple[list[str], list[str]]:
-    """What the functions of numbers in a module need at its beginning: imports, and names."""
+    """List the imports and names that functions of numbers need at the module's beginning."""
     found = [one.numbers for one in functions if one.numbers is not None]
     if not found:
         return [], []
@@ -79,7 +79,7 @@ def planned(
     arrays: Program,
     taken: Collection[str],
 ) -> tuple[Program, Numbers] | None:
-    """The program of a graph of numbers; None where an argument is not to be unpacked.
+    """Plan a graph of numbers; None where an argument is not to be unpacked.
 
     `arrays` is the program of the same function for arrays.
     """
@@ -113,7 +113,7 @@ def planned(
 def _packed(
     found: InNumbers, program: Program, scope: Identifiers
 ) -> tuple[dict[ResultKey, Node], dict[ResultKey, str]]:
-    """The node of each result, and the variables of those that are arrays, each array once."""
+    """Return the node of each result, and the variables of those that are arrays, each once."""
     scope = Identifiers({*scope.taken, *program.variables.values()})
     results = {
         key: _array(grid) if grid.cells.ndim else grid.nodes[0]
@@ -146,7 +146,7 @@ def _size(n: Dim) -> int:
 
 
 def _parts(graph: Graph) -> dict[Node, dict[Place, Node]]:
-    """The numbers of each argument that are read, by place."""
+    """Return the numbers of each argument that are read, by place."""
     found: dict[Node, dict[Place, Node]] = {}
     for node in graph.nodes:
         if node.op is index:
@@ -156,7 +156,7 @@ def _parts(graph: Graph) -> dict[Node, dict[Place, Node]]:
 
 
 def _pattern(named: Mapping[Place, str], node: Node) -> str:
-    """The names in nested brackets, as the numbers of an array are nested."""
+    """Write the names in nested brackets, as the numbers of an array are nested."""
 
     def row(place: Place) -> str:
         if len(place) == node.rank:
@@ -168,7 +168,7 @@ def _pattern(named: Mapping[Place, str], node: Node) -> str:
 
 
 def _proved(program: Program) -> set[Node]:
-    """The numbers of arguments of which a statement would raise TypeError if they were lists.
+    """Collect numbers of arguments of which a statement would raise TypeError, were they lists.
 
     An argument of more axes than it should have is unpacked to lists. A list can be added to a
     list, but to no float; any other arithmetic has no lists at all.
@@ -186,7 +186,7 @@ def _proved(program: Program) -> set[Node]:
 
 
 def _evaluated(node: Node, program: Program) -> list[Node]:
-    """What the statement of a node surely evaluates, arguments first."""
+    """List what the statement of a node surely evaluates, arguments first."""
     found = [node]
     for one in found:
         if one.op.name not in LAZY:
@@ -195,7 +195,7 @@ def _evaluated(node: Node, program: Program) -> list[Node]:
 
 
 def _array(grid: Grid) -> Node:
-    """The node of a result: what is given back shares no memory with another."""
+    """Build the node of a result: what is given back shares no memory with another."""
     places = [p for p in product(*map(range, grid.cells.shape)) if not _is_zero(grid, p)]
     return assemble(
         *(grid.cells[place] for place in places),
@@ -214,7 +214,7 @@ def _is_zero(grid: Grid, place: Place) -> bool:
 
 
 def packed(compiled: Compiled, one: Derived) -> list[str]:
-    """The statements that make the arrays of the results."""
+    """List the statements that make the arrays of the results."""
     assert one.numbers is not None
     dtype = "" if compiled.model.dtype == "float64" else ", DTYPE"
     lines: list[str] = []
@@ -231,7 +231,7 @@ def packed(compiled: Compiled, one: Derived) -> list[str]:
 
 
 def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]) -> list[str]:
-    """The lines of a function of numbers, after its arguments have been unpacked."""
+    """List the lines of a function of numbers, after its arguments have been unpacked."""
     begin = compiled.begin
     plain = [d for d in (*begin.params, *begin.inputs) if not d.node.rank]
     inner = [f"{names} = {variable}.tolist()" for variable, names in numbers.unpacked.items()]
@@ -251,7 +251,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
 
 
 def _taken_out(begin: Entry) -> list[str]:
-    """The parameters out of a dict with just these; else they are None, of which `_enter` tells."""
+    """List the parameters out of a dict with just these; else None, of which `_enter` tells."""
     if not begin.params:
         return []
     variables = [begin.variables[d.name] for d in begin.params]
@@ -267,8 +267,9 @@ def _taken_out(begin: Entry) -> list[str]:
 
 
 def _converted(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
-    """What is not just what it should be is checked and converted; the shape of what is unpacked
-    shows then."""
+    """List the lines that check and convert what is not just what it should be.
+    The shape of what is unpacked shows then.
+    """
     begin = compiled.begin
     sources = (*begin.params, *begin.inputs)
     arrays = [begin.variables[d.name] for d in sources if d.node.rank]

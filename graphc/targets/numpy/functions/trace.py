@@ -21,7 +21,7 @@ from graphc.targets.numpy.runtime import watching
 
 
 def records() -> list[str]:
-    """The records that `trace` returns."""
+    """Write the records that `trace` returns."""
     return [inspect.getsource(one).rstrip() for one in (watching.Operand, watching.Trace)]
 
 
@@ -48,7 +48,7 @@ def trace(compiled: Compiled) -> str:
 
 
 def _walk(compiled: Compiled, program: Program) -> str:
-    """The statements of one function, each value looked at."""
+    """Write the statements of one function, each value looked at."""
     begin = compiled.begin
     seeds = [
         f"{variable} = np.ones({show(node.shape)}, FLOAT)[()]"
@@ -79,7 +79,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
 
 
 def tables(compiled: Compiled) -> list[str]:
-    """What is said of each value that is looked at, by its number, and the places in the graph."""
+    """Write what is said of each value looked at, by number, and the places in the graph."""
     rows: dict[int, str] = {}
     places: dict[tuple[str, str], int] = {}
     for program in compiled.watched:
@@ -106,7 +106,7 @@ def tables(compiled: Compiled) -> list[str]:
 
 
 def _looks(program: Program) -> Iterator[tuple[str, Node, Mapping[Node, str]]]:
-    """The values that are looked at: the variable, the node, and what is called how there."""
+    """Yield the values looked at: the variable, the node, and what is called how there."""
     for step in program.steps:
         if isinstance(step, LoopStep):
             yield from _looks(step.body)
@@ -115,7 +115,7 @@ def _looks(program: Program) -> Iterator[tuple[str, Node, Mapping[Node, str]]]:
 
 
 def _place(origin: Origin | None) -> tuple[str, str]:
-    """Where a node comes from, and the lines that show it: in the file, and then in the block."""
+    """Return where a node comes from, and the lines that show it: in file, then in block."""
     if origin is None:
         return "", ""
     outermost = _cited(origin.outermost)
@@ -126,6 +126,6 @@ def _place(origin: Origin | None) -> tuple[str, str]:
 
 
 def _cited(span: Span) -> Span:
-    """The span under the name of its file alone: no folder of this machine."""
+    """Return the span under the name of its file alone: no folder of this machine."""
     name = PurePath(span.source.name).name
     return Span(Source(name, span.source.text), span.start, span.end)

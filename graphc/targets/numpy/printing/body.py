@@ -38,7 +38,7 @@ def body(
     in_block: bool = False,
     others: Collection[Program] = (),
 ) -> list[str]:
-    """The statements of a program, each with its comment.
+    """Write the statements of a program, each with its comment.
 
     Inside a loop nothing is dropped, since the next step takes the variables again, unless the
     program is sparing. `others` are programs that stand in other branches of the same function.
@@ -69,7 +69,7 @@ def body(
 
 
 def _in_blocks(program: Program) -> set[str]:
-    """The variables that functions of blocks read or fill."""
+    """Collect the variables that functions of blocks read or fill."""
     blocks = [step for step in program.steps if isinstance(step, BlockStep)]
     reads = {program.variables[n] for step in blocks for n in step.reads if n in program.variables}
     return reads | {name for step in blocks for name, *_ in step.outputs}
@@ -89,7 +89,7 @@ def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
 
 
 def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
-    """A loop: what it starts from, its steps, and what it hands on and saves in each."""
+    """Write a loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop = loop_of(step.node)
     grown = _grown(step)
     lines = [
@@ -144,7 +144,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
 def _head(
     step: LoopStep, over: str, inside: Sequence[str], variables: Mapping[Node, str]
 ) -> list[str]:
-    """The `for` of a loop: over its index, and over what each step has a position of."""
+    """Write the `for` of a loop: over its index, and over what each step has a position of."""
     loop = loop_of(step.node)
     read = names_in(inside)
     sources = [(name, expression(one, variables)) for name, one in step.items if name in read]
@@ -164,7 +164,7 @@ def _head(
 
 
 def _block(step: BlockStep, program: Program) -> list[str]:
-    """The function of a block, and its calls one after the other along the axis."""
+    """Write the function of a block, and its calls one after the other along the axis."""
     lines = []
     for name, node in {name: node for name, node, _, _ in step.outputs}.items():
         order = program.orders.get(node, tuple(range(node.rank)))
@@ -194,12 +194,12 @@ def _block(step: BlockStep, program: Program) -> list[str]:
 
 
 def _calls(step: BlockStep) -> int:
-    """How many calls of NumPy a block is made of."""
+    """Count the calls of NumPy that a block is made of."""
     return sum(isinstance(one, Step) and bool(one.way) for one in step.body.steps)
 
 
 def _bytes(step: BlockStep) -> Dim:
-    """The scratch that one position takes."""
+    """Return the scratch that one position takes."""
     total = Dim.of(8)
     for scratch in step.body.scratch:
         if not scratch.base:
@@ -209,7 +209,7 @@ def _bytes(step: BlockStep) -> Dim:
 
 
 def _handed_on(step: LoopStep) -> list[str]:
-    """The next carried values: sums grow in place, the others change all at once."""
+    """Write the next carried values: sums grow in place, the others change all at once."""
     variables = step.body.variables
     grown = _grown(step)
     spare = {name: other for name, other, _, _ in step.turns}
@@ -228,7 +228,7 @@ def _handed_on(step: LoopStep) -> list[str]:
 
 
 def _grown(step: LoopStep) -> set[str]:
-    """The carried values to which each step only adds, and of which it hands on nothing else."""
+    """Collect carried values to which steps only add, and of which they hand on nothing else."""
     variables = step.body.variables
     nexts = {
         name: node
@@ -241,7 +241,7 @@ def _grown(step: LoopStep) -> set[str]:
     }
 
     def read(name: str) -> bool:
-        """Is it read once it has grown, or handed on as something else?"""
+        """True if a value is read once it has grown, or handed on as something else."""
         later = [*nexts[name].args[2:], *(node for other, node in nexts.items() if other != name)]
         return any(name in _mentioned(node, variables) for node in later)
 
@@ -249,7 +249,7 @@ def _grown(step: LoopStep) -> set[str]:
 
 
 def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
-    """The variables in the expression of a node, and those whose memory they may share."""
+    """Collect the variables in a node's expression, and those whose memory they may share."""
     found: set[str] = set()
     known: dict[Node, Owners] = {}
     pending = [node]
@@ -264,13 +264,13 @@ def _mentioned(node: Node, variables: Mapping[Node, str]) -> set[str]:
 
 
 def _carried(node: Node, variables: Mapping[Node, str]) -> str:
-    """What is carried: an array or a number of NumPy; one of Python has neither axes nor dtype."""
+    """Write what is carried: an array or a number of NumPy; a Python number has no dtype."""
     written = expression(node, variables)
     return f"{DTYPES[node.type.dtype]}({written})" if node.static else written
 
 
 def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str]) -> list[str]:
-    """What a carried value starts from; what grows in place has to be an array of its own."""
+    """Write what a carried value starts from; what grows in place is an array of its own."""
     start = _carried(initial, variables)
     made = initial.op is full_array or (initial.args and initial.op is not RESULT)
     own = made and variables.get(initial) in (None, name)
@@ -280,7 +280,7 @@ def _start(name: str, initial: Node, grows: bool, variables: Mapping[Node, str])
 
 
 def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[str]:
-    """The statement of an adjoint; where a node has several children, a line for each term."""
+    """Write the statement of an adjoint; a line for each term where a node has several children."""
     first, *others = step.adjoints
     summed = step.node.op is accumulate and len(first.terms) == len(step.node.args)
     if summed and not step.way:
@@ -322,7 +322,7 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
 
 
 def _said(adjoint: Adjoint, program: Program) -> str:
-    """The terms, each once: several ways through nodes without a name are told alike."""
+    """Write the terms, each once: several ways through nodes without a name are told alike."""
     said = (term(part, adjoint.of, program) for part in adjoint.terms)
     return " + ".join(dict.fromkeys(said))
 
@@ -337,13 +337,13 @@ class Returned:
     copied: bool
 
     def part(self, subscript: str = "") -> str:
-        """It or a part of it, as an array of its own."""
+        """Write it or a part of it, as an array of its own."""
         after = f"{subscript}{'.copy()' if self.copied else ''}"
         return f"{self.operand}{after}" if after else self.text
 
 
 def returned(program: Program, taken: Iterable[Node] = ()) -> dict[ResultKey, Returned]:
-    """The results, as copies where they are not the caller's alone."""
+    """Write the results, as copies where they are not the caller's alone."""
     copies = copied(program.results, taken)
     found: dict[ResultKey, Returned] = {}
     for key, node in program.results.items():

@@ -28,7 +28,7 @@ NO_NUMBERS: Mapping[Node, str] = {}
 
 
 def length(node: Node) -> int | None:
-    """The characters of an expression without its arguments; None where it takes statements."""
+    """Measure an expression without its arguments; None where it takes statements."""
     if node.op.kernel is None:
         return 0
     places = [Written(f"{{{slot}}}") for slot in range(len(node.args))]
@@ -37,7 +37,7 @@ def length(node: Node) -> int | None:
 
 
 def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[str]:
-    """The lines that give `target` the value of a node."""
+    """Write the lines that give `target` the value of a node."""
     known = _filled(node, variables)
     if known is not None:
         return [f"{target} = {known.text}"]
@@ -64,7 +64,7 @@ def _summed(target: str, terms: Sequence[Written]) -> list[str]:
 def computed(
     step: Step, variables: Mapping[Node, str], numbers: Mapping[Node, str] = NO_NUMBERS
 ) -> list[str]:
-    """The lines of a step: its node by itself, or into the place that it has.
+    """Write the lines of a step: its node by itself, or into the place that it has.
 
     Operands that are `numbers` have names there.
     """
@@ -89,12 +89,12 @@ def computed(
 
 
 def expression(node: Node, variables: Mapping[Node, str]) -> str:
-    """The expression of a node: its variable, or its kernel around those of its arguments."""
+    """Write a node: its variable, or its kernel around its arguments."""
     return operand(node, variables).text
 
 
 def operand(node: Node, variables: Mapping[Node, str]) -> Written:
-    """The same, with how tight it binds."""
+    """Write the same, with how tight it binds."""
     if node in variables:
         return Written(variables[node])
     found = _filled(node, variables)
@@ -103,7 +103,7 @@ def operand(node: Node, variables: Mapping[Node, str]) -> Written:
 
 
 def _filled(node: Node, variables: Mapping[Node, str]) -> Written | None:
-    """The kernel of a node around its arguments; None where it takes statements."""
+    """Write the kernel of a node around its arguments; None where it takes statements."""
     if node.op is CONSTANT:
         return _constant(node)
     if node.op is DIM:
@@ -119,12 +119,12 @@ def _constant(node: Node) -> Written:
 
 
 def _float(node: Node) -> Written:
-    """A constant as a float of Python, which it computes with faster than with a whole number."""
+    """Write a constant as a float of Python, which is faster than a whole number."""
     return number(repr(node.value) if math.isfinite(node.value) else literal(node.value))
 
 
 def _arguments(node: Node, variables: Mapping[Node, str]) -> list[Written]:
-    """The arguments of a node as its kernel takes them."""
+    """Write the arguments of a node as its kernel takes them."""
     arguments = [
         _float(arg) if node.op.numbers and isinstance(arg.value, float) else operand(arg, variables)
         for arg in node.args
@@ -137,7 +137,7 @@ def _arguments(node: Node, variables: Mapping[Node, str]) -> list[Written]:
 
 
 def typed_argument(node: Node) -> int | None:
-    """The argument that gets a dtype of NumPy, where an operation is NumPy's and would be Python's.
+    """Return the argument that gets a dtype of NumPy, as the operation would be Python's.
 
     Where all floats are Python's the result would not have the module's dtype, and an operator
     between Python's numbers makes one of them: `~True` is -2, and `True` has no `astype`.

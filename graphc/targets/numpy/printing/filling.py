@@ -16,7 +16,7 @@ BY_NAME = frozenset({"maximum", "minimum"})
 
 
 def call(step: Step, args: Args) -> Callable[[str], str] | None:
-    """The one call that fills an array, or makes one where its name is ""; None for statements."""
+    """Return the call that fills an array, or makes one named ""; None for statements."""
     kernel, texts = step.node.op.kernel, [arg.text for arg in args]
     if step.way == "rows":
         return lambda out: f"_products({', '.join(texts)}, out and {out})"
@@ -47,7 +47,7 @@ def _into(name: str, operands: list[str], keyword: str = "") -> Callable[[str], 
 
 
 def statements(step: Step, args: Args, out: str) -> list[str]:
-    """The statements that fill an array of this name."""
+    """Write the statements that fill an array of this name."""
     node, kernel = step.node, step.node.op.kernel
     if isinstance(kernel, Call) and kernel.name == "full":
         return [f"{out}.fill({spaced(node.attrs['value'])})"]

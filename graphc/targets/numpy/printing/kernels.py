@@ -93,7 +93,7 @@ _OF_PYTHON = frozenset({*_OF_ARRAYS, "negative", "logical_not", "cast", "prod", 
 
 
 def calls_numpy(kernel: Kernel | None) -> bool:
-    """Is an operation a call of a function: no operator, method or index of its operands?"""
+    """True for a call of a function: no operator, method or index of its operands."""
     match kernel:
         case Elementwise(name) | Reduce(name) | Call(name):
             return name not in _OF_PYTHON
@@ -103,7 +103,7 @@ def calls_numpy(kernel: Kernel | None) -> bool:
 
 
 def elementwise(kernel: Elementwise, node: Node, args: Args, words: Words) -> Written:
-    """A function of numbers, of arrays or of Python's own numbers."""
+    """Write a function of numbers, of arrays or of Python's own numbers."""
     operands = [
         args[one.slot]
         if isinstance(one, Arg)
@@ -170,7 +170,7 @@ def _called(name: str, operands: Args) -> Written:
 
 
 def function(name: str) -> str:
-    """What a function is called in a module: one of NumPy, or of the module itself."""
+    """Name a function in a module: one of NumPy, or of the module itself."""
     return HELPERS[name].__name__ if name in HELPERS else f"np.{name}"
 
 
@@ -197,7 +197,7 @@ def _reduced(kernel: Reduce, node: Node, x: Written, words: Words) -> Written:
 
 
 def along(kernel: Reduce, node: Node, out: str = "") -> list[str]:
-    """The further arguments of a ufunc that reduces."""
+    """Write the further arguments of a ufunc that reduces."""
     axis = node.attrs["axis"]
     said = "None" if axis is None else f"{axis[0] if len(axis) == 1 else axis}"
     found = [said, *([f"out={out}"] if out else [])]
@@ -271,7 +271,7 @@ STATEMENTS = frozenset({"watched"})
 
 
 def written(node: Node, args: Args, words: Words) -> Written | None:
-    """A node as an expression of its arguments; None where it takes statements."""
+    """Write a node as an expression of its arguments; None where it takes statements."""
     match node.op.kernel:
         case Elementwise(name) as kernel:
             if name == "add" and len(args) > LONGEST_SUM:

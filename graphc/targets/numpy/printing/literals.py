@@ -18,7 +18,7 @@ RANGE = 1e30  # what float32 holds, and its inverse
 
 
 def typed(step: Step) -> dict[Node, str]:
-    """The numbers that the ufuncs of a statement have as operands, each with its name."""
+    """Return the numbers that ufuncs of a statement have as operands, each with its name."""
     kernel = step.node.op.kernel
     if not step.way or not (is_ufunc(kernel) or kernel == Elementwise("kept")):
         return {}
@@ -26,7 +26,7 @@ def typed(step: Step) -> dict[Node, str]:
 
 
 def _name(node: Node) -> str:
-    """What the array of a number is called: `_C_0_5` for 0.5; "" where it has none."""
+    """Name the array of a number: `_C_0_5` for 0.5; "" where it has none."""
     if node.op is limit:
         return f"_C_{node.attrs['name']}"
     if node.op is not CONSTANT or node.rank or node.type.dtype != "float":
@@ -38,7 +38,7 @@ def _name(node: Node) -> str:
 
 
 def definitions(programs: Iterable[Program]) -> dict[str, str]:
-    """The statements that make them, by name: for all loops and blocks of these programs."""
+    """Write the statements that make them, by name: for all loops and blocks of programs."""
     found = {
         name: f"{name} = np.asarray({_value(node)}, FLOAT)"
         for step in _inside(programs)

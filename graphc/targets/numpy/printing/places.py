@@ -100,7 +100,7 @@ CALLED = frozenset({"rows", "repeated", "diagonal", "letters", "windows"})
 
 
 def viewed(place: Place, node: Node, args: Args, words: Words) -> Written:
-    """The elements at a place of the first argument."""
+    """Write the elements at a place of the first argument."""
     if place == "same":
         return args[0]
     called = place in CALLED or (place == "expanded" and not node.args[0].rank)
@@ -108,7 +108,7 @@ def viewed(place: Place, node: Node, args: Args, words: Words) -> Written:
 
 
 def taken(place: Place, node: Node, args: Args, words: Words) -> Written:
-    """The elements at a place of the first argument, as an array of their own."""
+    """Write the elements at a place of the first argument, as an array of their own."""
     x, *indices = args
     whole, first = x.within(ATOM), indices[0].text if indices else ""
     if place == "entries":
@@ -155,7 +155,7 @@ def put(kernel: Put, node: Node, args: Args, words: Words) -> Written | None:
 
 
 def filled(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
-    """The statements that make an array under a name, and put values into it."""
+    """Write the statements that make an array under a name, and put values into it."""
     if kernel.place == "diagonal":
         return _diagonal_filled(node, args, out)
     if kernel.place == "cells":
@@ -167,7 +167,7 @@ def filled(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
 
 
 def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
-    """The statements that put values into an array that is there."""
+    """Write the statements that put values into an array that is there."""
     value, *indices = (args[-1], *args[1:-1]) if kernel.onto else args
     first = indices[0].text if indices else ""
     becomes = "+=" if kernel.add else "="
@@ -196,7 +196,7 @@ def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
 
 
 def _grid(node: Node, indices: str) -> str:
-    """The index of each element that indices name along an axis of the node."""
+    """Write the index of each element that indices name along an axis of the node."""
     places = []
     for i, n in enumerate(node.shape):
         axes = ", ".join(":" if j == i else "None" for j in range(node.rank))
@@ -205,7 +205,7 @@ def _grid(node: Node, indices: str) -> str:
 
 
 def _diagonal_filled(node: Node, args: Args, out: str) -> list[str]:
-    """Every (columns + 1)-th element of the rows laid end to end."""
+    """Fill every (columns + 1)-th element of the rows laid end to end."""
     rows, columns = node.shape[-2:]
     offset = node.attrs["offset"]
     first = Dim.of(offset) if offset >= 0 else -offset * columns
@@ -219,7 +219,7 @@ def _diagonal_filled(node: Node, args: Args, out: str) -> list[str]:
 
 
 def _cells_filled(node: Node, args: Args, out: str) -> list[str]:
-    """The vectors one after the other in memory, whatever place the block axis has in the shape.
+    """Fill the vectors one after the other in memory, wherever the block axis is.
 
     Places that are not named are zeros.
     """
@@ -238,7 +238,7 @@ def _cells_filled(node: Node, args: Args, out: str) -> list[str]:
 
 
 def _nested(node: Node, args: Args) -> str:
-    """The numbers of an array without a block axis, in brackets."""
+    """Write the numbers of an array without a block axis, in brackets."""
     cells = dict(zip(node.attrs["places"], args, strict=True))
     sizes = [int(n.constant or 0) for n in node.shape]
 

@@ -22,7 +22,7 @@ SEVERAL = 12  # names: more are unpacked in brackets
 
 
 def within_scratch(program: Program, lines: list[str]) -> list[str]:
-    """The lines of a program between those that take its scratch and give it back."""
+    """Write a program's lines between those that take its scratch and give it back."""
     names = taken(program)
     if not names:
         return lines
@@ -38,17 +38,17 @@ def within_scratch(program: Program, lines: list[str]) -> list[str]:
 
 
 def taken(program: Program) -> list[str]:
-    """What a program takes: constants of its dims, and arrays to compute in."""
+    """List what a program takes: constants of its dims, and arrays to compute in."""
     return [*program.shared, *(scratch.name for scratch in program.scratch)]
 
 
 def scratch_functions(compiled: Compiled) -> list[str]:
-    """The functions that make scratch, one for each program that needs some."""
+    """Write the functions that make scratch, one for each program that needs some."""
     return [_function(program) for program in programs(compiled) if taken(program)]
 
 
 def programs(compiled: Compiled) -> Iterator[Program]:
-    """Every program of the module, in each of its modes, also those of loops and blocks."""
+    """Yield every program of the module, in each of its modes, also of loops and blocks."""
     functions: list[Derived] = [compiled.forward, compiled.backward, *compiled.derived]
     every = [each for one in functions for each in (one, *one.others)]
     by_arrays = [one.numbers.arrays for one in every if one.numbers is not None]
@@ -90,7 +90,7 @@ def _name(program: Program) -> str:
 
 
 def _dims(program: Program) -> list[str]:
-    """The dims that scratch and constants depend on."""
+    """List the dims that scratch and constants depend on."""
     nodes = list(arguments_first(step.node for step in program.constants))
     values: list[Any] = [one for node in nodes for one in (*node.attrs.values(), node.shape)]
     values += [scratch.shape for scratch in program.scratch]
@@ -116,7 +116,7 @@ def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
 
 
 def new_array(shape: Shape, dtype: Dtype, order: tuple[int, ...]) -> str:
-    """An expression for new memory whose axes lie in this order, the slowest first."""
+    """Write an expression for new memory whose axes lie in this order, the slowest first."""
     lying = show(tuple(shape[axis] for axis in order))
     return f"np.empty({lying}, {DTYPES[dtype]}){_back(order)}"
 

@@ -28,12 +28,12 @@ class Written:
     binds: int = ATOM
 
     def within(self, least: int) -> str:
-        """The text, in parentheses where it binds less tight than that."""
+        """Return the text, in parentheses where it binds less tight than that."""
         return self.text if self.binds >= least else f"({self.text})"
 
 
 def number(text: str) -> Written:
-    """A number, which may have a sign."""
+    """Write a number, which may have a sign."""
     return Written(text, SIGN if text.startswith("-") else ATOM)
 
 
@@ -41,7 +41,7 @@ def number(text: str) -> Written:
 
 
 def show(value: Any) -> str:
-    """An attribute as Python source."""
+    """Write an attribute as Python source."""
     if isinstance(value, tuple):
         items = ", ".join(map(show, value))
         return f"({items},)" if len(value) == 1 else f"({items})"
@@ -51,7 +51,7 @@ def show(value: Any) -> str:
 
 
 def spaced(value: Any) -> str:
-    """The same with spaces around the operators of dims, as in expressions."""
+    """Write the same with spaces around the operators of dims, as in expressions."""
     if isinstance(value, tuple):
         items = ", ".join(map(spaced, value))
         return f"({items},)" if len(value) == 1 else f"({items})"
@@ -60,7 +60,7 @@ def spaced(value: Any) -> str:
 
 @lru_cache(maxsize=1000)
 def size(dim: Dim) -> Written:
-    """A dim as an expression."""
+    """Write a dim as an expression."""
     if dim.constant is not None:
         return number(str(dim.constant))
     tree = ast.parse(str(dim), mode="eval").body
@@ -71,7 +71,7 @@ def size(dim: Dim) -> Written:
 
 
 def literal(value: float) -> str:
-    """A number as Python source; `2` for 2.0, of which an array makes the same."""
+    """Write a number as Python source; `2` for 2.0, of which an array makes the same."""
     if math.isnan(value):
         return "np.nan"
     if math.isinf(value):
@@ -82,7 +82,7 @@ def literal(value: float) -> str:
 
 
 def constant(value: Any) -> str:
-    """A number, or nested lists of numbers."""
+    """Write a number, or nested lists of numbers."""
     if isinstance(value, tuple):
         return "[" + ", ".join(map(constant, value)) + "]"
     return literal(value) if isinstance(value, float) else repr(value)
