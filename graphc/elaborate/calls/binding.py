@@ -34,6 +34,8 @@ from graphc.ops import Function
 from graphc.source import Origin, Span, did_you_mean
 from graphc.syntax import tree
 
+NAMED_WITHIN = "a node in mid-chain is named with `as`: `... as {} -> ...`"
+
 Given = tuple[tree.Ident | None, Any, tree.Argument]
 
 
@@ -50,7 +52,7 @@ def evaluate_call(
     `flow` comes before the arguments; `feeds` names a block that has no `as` name. A call with
     an `as` name defines it.
     """
-    callee = _callee(context, scope, expr)
+    callee = _callee(context, scope, expr, in_chain=bool(flow))
     positional = [Positional(value, expr.span, None) for value in flow]
     named: dict[str, tuple[Any, tree.Argument]] = {}
     misplaced: Span | None = None
@@ -78,7 +80,7 @@ def evaluate_call(
 
 
 def _callee(
-    context: Context, scope: Scope, expr: tree.Call
+    context: Context, scope: Scope, expr: tree.Call, in_chain: bool = False
 ) -> Function | BlockValue | InstanceValue:
     """Return what a call calls: an operation, a block, or a named use of a block once more."""
     function = expr.function
@@ -104,6 +106,8 @@ def _callee(
             close = name_remedy(function.text) or did_you_mean(
                 function.text, {*callable_names(context, scope), *scope.visible()}
             )
+            if in_chain and not expr.arguments:
+                close = close or NAMED_WITHIN.format(function.text)
             raise mistake(
                 "E200", f"unknown block or operation `{function.text}`", function.span, close
             )
@@ -117,7 +121,7 @@ def _callee(
     if isinstance(entry.value, Function | BlockValue | InstanceValue):
         return entry.value
     if isinstance(entry.value, Node):
-        help = f"a node in mid-chain is named with `as`: `... as {function.text} -> ...`"
+        help = NAMED_WITHIN.format(function.text)
         if expr.arguments:
             inside = ", ".join(argument.span.text for argument in expr.arguments)
             help = f"elements stand in square brackets: `{function.text}[{inside}]`"
@@ -171,6 +175,11 @@ def declare_instance(
     callee = _callee(context, scope, expr)
     if not isinstance(callee, BlockValue):
         raise mistake("E208", "an instance is made of a block", expr.span)
+    for _, value, argument in given:
+        if isinstance(value, Node):
+            help = f"tensors come where it is applied: `{name}(...)`"
+            message = f"an instance takes no tensors, found {describe_value(value)}"
+            raise mistake("E212", message, argument.span, help)
     positional = [Positional(v, a.span, a.value) for ident, v, a in given if ident is None]
     named = {ident.text: (v, a) for ident, v, a in given if ident is not None}
     with context.using(callee.tree, expr.span):

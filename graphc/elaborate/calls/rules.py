@@ -138,6 +138,9 @@ def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
         what = "result" if rule.kind.text == "jvp" else "tensor port"
         message = f"`{rule.name.text}` is not a {what} of this block"
         near = did_you_mean(rule.name.text, {*names} - {rule.name.text})
+        others = block.ports if rule.kind.text == "jvp" else block.results
+        if rule.name.text in [port.name.text for port in others]:
+            near = f"`{rule.kind.text}` is of a {what}: `rule {rule.kind.text} {names[0]} = ...`"
         raise mistake("E221", message, rule.name.span, near)
     return entry.value
 

@@ -26,7 +26,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node
 from graphc.ir.types import Mismatch
 from graphc.limits import LISTED, Exceeded
-from graphc.source import Span, did_you_mean
+from graphc.source import Span, near_or_all
 from graphc.syntax import tree
 
 Task = Generator[tree.Expr, Any, Any]
@@ -225,7 +225,8 @@ def _parameter(
     if len(below) == 1 and below[0] in context.names.values():  # what a loop ends with
         near: str | None = f"it is called `{below[0]}`"
     else:
-        near = did_you_mean(shown, known)
+        near = near_or_all(shown, known, "there are")
+        near = near or f"there is none before it is applied: `{root.text}(...)`"
     raise mistake("E210", f"no parameter `{shown}`", span, near)
 
 

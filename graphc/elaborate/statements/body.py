@@ -46,6 +46,8 @@ def run_body(context: Context, scope: Scope, statements: Sequence[tree.Statement
     In a file every mistake is kept and what depends on it is passed over; inside a block or a
     loop the first mistake stops it, and the use that it belongs to reports it.
     """
+    if scope.block or scope.outer:
+        _check_level(statements)
     chosen = _choose(context, scope, statements)
     _check_names(context, scope, chosen)
     rest = [s for s in chosen if not isinstance(s, _EARLY)]
@@ -86,9 +88,27 @@ def _choose(
                         statement.condition.span,
                         "for tensors use where(cond, a, b)",
                     )
-                following.extend(statement.body if holds else statement.orelse)
+                branch = statement.body if holds else statement.orelse
+                _check_level(branch)
+                following.extend(branch)
         pending = following
     return sorted(chosen, key=lambda s: s.span.start)
+
+
+_TOP_LEVEL = {
+    tree.Block: "blocks are",
+    tree.Derive: "`derive` clauses are",
+    tree.Import: "imports are",
+    tree.FromImport: "imports are",
+}
+
+
+def _check_level(statements: Iterable[tree.Statement]) -> None:
+    """Refuse in braces what only a file as a whole has."""
+    for statement in statements:
+        what = _TOP_LEVEL.get(statement.__class__)
+        if what is not None:
+            raise mistake("E216", f"{what} written at top level, not in braces", statement.span)
 
 
 _LATE = {tree.Input: "an input", tree.Param: "a parameter", tree.Instance: "an instance"}

@@ -43,6 +43,7 @@ def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Deriv
         message = f"`{word}` is no derivative: it takes no `wrt`"
         raise mistake("E403", message, clause.wrt[0].span, "write `grad` or `value_and_grad`")
     outputs = [_output(context, scope, name) for name in clause.outputs]
+    _check_once(clause.outputs)
     if kind.order:
         _check_outputs(kind.base, clause, outputs)
     wrt = _wrt(context, scope, clause)
@@ -55,6 +56,15 @@ def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Deriv
     place = clause.name.span if clause.name else clause.span
     _check_name(context, called, place)
     return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
+
+
+def _check_once(names: Sequence[tree.Ident]) -> None:
+    """Refuse an output that a clause names twice: results are by name."""
+    seen: set[str] = set()
+    for name in names:
+        if name.text in seen:
+            raise mistake("E403", f"`{name.text}` stands twice in this clause", name.span)
+        seen.add(name.text)
 
 
 def _check_name(context: Context, called: str, place: Span) -> None:

@@ -206,10 +206,11 @@ def _bound_of(context: Context, scope: Scope, expr: tree.Expr) -> int:
     known = context.known(value) if isinstance(value, Dim) else None
     if known is None:
         found = "a dim without a value" if isinstance(value, Dim) else describe_value(value)
-        raise mistake(
-            "E404", f"the range of a repeat is known at compile time, found {found}", expr.span,
-            "give the dim a value: `dim L = 4`, or --dim L=4; for a run-time length use `scan`",
-        )  # fmt: skip
+        help = "give the dim a value: `dim L = 4`, or --dim L=4; for a run-time length use `scan`"
+        if isinstance(value, tuple):
+            help = "by position: `k in len(list)`, and `list[k]` in the body"
+        message = f"the range of a repeat is known at compile time, found {found}"
+        raise mistake("E404", message, expr.span, help)
     return known
 
 

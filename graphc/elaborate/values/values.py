@@ -51,14 +51,18 @@ def describe_value(value: Any) -> str:
             return f"the number {value}"
         case str():
             return "a string"
+        case tuple() if value and all(isinstance(item, Node) for item in value):
+            return f"a list of {len(value)} tensors"
         case tuple():
             return f"the list {shape_text(value)}" if all(map(is_number, value)) else "a list"
         case Function():
             return f"the operation `{value.name}`"
         case BlockValue():
             return f"the block `{value.tree.name.text}`"
-        case InstanceValue() | FamilyValue():
+        case InstanceValue():
             return "an instance"
+        case FamilyValue():
+            return "a loop"
     return "nothing"
 
 
@@ -70,6 +74,11 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
         try:
             return as_node(value)
         except ValueError:
+            if not span.text.startswith("[") and isinstance(value[0], Node):
+                names = "name each: `a, b = ...`"
+                raise mistake(
+                    "E214", f"{len(value)} values, where one stands", span, names
+                ) from None
             if any(isinstance(item, Node) for item in value):
                 raise mistake(
                     "E310",
@@ -78,7 +87,12 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
                     "join tensors with concat(a, b) or stack(a, b)",
                 ) from None
             raise mistake("E310", "the rows of this list differ in length or kind", span) from None
-    help = f"apply it: `{value.name}(...)`" if isinstance(value, Function) else None
+    help = None
+    if isinstance(value, Function | BlockValue | InstanceValue):
+        name = value.name if isinstance(value, Function) else span.text
+        help = f"apply it: `{name}(...)`" if name.isidentifier() else None
+    elif isinstance(value, FamilyValue):
+        help = "what a loop ends with has the names of `carry` and `collect`"
     raise mistake("E211", f"{taker} a tensor, found {describe_value(value)}", span, help)
 
 

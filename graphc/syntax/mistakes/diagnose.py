@@ -285,6 +285,8 @@ def unnamed_value(place: ErrorSite) -> Diagnostic | None:
     if place.found.type not in ENDS or not {"EQUAL", "ARROW"} <= set(place.accepted):
         return None
     help = NAME_IT
+    if place.at == place.first + 1 and place.head.value in ("break", "continue", "pass"):
+        help = "a scan ends by `until cond`; its other steps are all taken"
     second = place.tokens[place.first + 1]
     if place.head.type == "NAME" and second.type == "CMP" and second.value == "==":
         help = f"a definition is written with one `=`: `{place.head.value} = ...`"
@@ -360,7 +362,9 @@ def unexpected(place: ErrorSite) -> Diagnostic:
 
 def _form(place: ErrorSite) -> str | None:
     """Say how the statement is written, where that is what is wrong, and not its value."""
-    return None if _in_value(place) else FORMS_HELP.get(place.head.type)
+    previous = place.previous.type if place.previous is not None else ""
+    form = FORMS_HELP.get(previous) or FORMS_HELP.get(place.head.type)
+    return None if _in_value(place) else form
 
 
 def _in_value(place: ErrorSite) -> bool:
