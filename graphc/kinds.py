@@ -1,4 +1,4 @@
-"""The kinds of functions that `derive` clauses ask for, as data: a row for each.
+"""The kinds of functions that `derive` clauses ask for, and of rules, as data: a row for each.
 
 Its graph is found by kind in `graphc/compile/clauses.py`, what writes it and what compares it with
 numerical derivatives in a target.
@@ -88,3 +88,27 @@ KINDS: Mapping[str, Kind] = {
 FORWARD = Kind("forward", 0, "values")
 BACKWARD = Kind("backward", 1, "gradients", given="cotangents")
 """The two functions that every module has, for which no clause asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleKind:
+    """A kind of derivative that a block states: of what, and what it may call.
+
+    A `surrogate` is meant to differ from the true one.
+    """
+
+    name: str
+    of: Literal["port", "result"]
+    given: Literal["cotangent", "tangent"]
+    surrogate: bool = False
+
+
+RULES: Mapping[str, RuleKind] = {
+    kind.name: kind
+    for kind in (
+        RuleKind("vjp", "port", "cotangent"),
+        RuleKind("jvp", "result", "tangent"),
+        RuleKind("surrogate", "port", "cotangent", surrogate=True),
+    )
+}
+"""All of them by the word behind `rule`."""

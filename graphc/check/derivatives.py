@@ -183,7 +183,7 @@ def _wrong_rules(
 ) -> Iterator[Diagnostic]:
     """Report the rules that are wrong: each is tried alone, so that both modes take it."""
     for rule in model.rules:
-        if rule.kind == "surrogate":
+        if rule.kind.surrogate:
             continue
         alone = replace(options, level=LEVELS[0], rule=str(rule.span), memory="", derive=())
         result = compile_source(source, alone, folder)
@@ -194,11 +194,11 @@ def _wrong_rules(
 
 
 def _wrong_rule(rule: StatedRule, worst: Compared) -> Diagnostic:
-    what = "result" if rule.kind == "jvp" else "port"
-    message = f"the rule `{rule.kind} {rule.port}` of block `{rule.block}` is no derivative"
+    message = f"the rule `{rule.kind.name} {rule.port}` of block `{rule.block}` is no derivative"
     note = (
-        f"with this rule alone, of the {what} `{rule.port}`, `{worst.function}` by `{worst.path}` "
-        f"is {worst.analytic:.6g}, numerically {worst.numerical:.6g}"
+        f"with this rule alone, of the {rule.kind.of} `{rule.port}`, "
+        f"`{worst.function}` by `{worst.path}` is {worst.analytic:.6g}, "
+        f"numerically {worst.numerical:.6g}"
     )
     help = "one that is meant to differ is a `rule surrogate`"
     return error("E421", message, rule.span, help=help, notes=[note])

@@ -13,13 +13,13 @@ from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import Rule, attach_rule, bound
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, same_shape
+from graphc.kinds import RULES, RuleKind
 from graphc.ops import Function, Parameter
 from graphc.ops.elementwise.arithmetic import hold
 from graphc.ops.shape.shaping import filled
 from graphc.source import did_you_mean, near_or_all
 from graphc.syntax import tree
 
-KINDS = ("vjp", "jvp", "surrogate")
 MEANT = {
     **dict.fromkeys(("backward", "grad", "gradient", "reverse", "pullback", "adjoint"), "vjp"),
     **dict.fromkeys(("forward", "tangent", "pushforward"), "jvp"),
@@ -35,12 +35,13 @@ def apply_rules(
     A port with a rule is held constant in the value itself, so that the rule alone carries its
     derivative; ports without one keep their own. A jvp rule of a result speaks for all ports.
     """
-    rules: list[tree.Rule] = []
+    rules: list[tuple[tree.Rule, RuleKind]] = []
     for rule in (s for s in block.body if isinstance(s, tree.Rule)):
-        stated = StatedRule(block.name.text, rule.kind.text, rule.name.text, rule.span)
+        kind = _kind_of(rule)
+        stated = StatedRule(block.name.text, kind, rule.name.text, rule.span)
         context.rules[str(rule.span)] = stated
         if context.only_rule in ("", str(rule.span)):
-            rules.append(rule)
+            rules.append((rule, kind))
     if not rules:
         return results
     cotangents = {result: bound("cotangent", result.type) for result in results}
@@ -55,18 +56,18 @@ def apply_rules(
             label(scope, tangents[floats[port.name.text]], port.type)
     pulled: dict[str, Node] = {}
     pushed: dict[Node, Node] = {}
-    for rule in rules:
-        of = _port_of(scope, block, rule)
-        functions = {"tangent": tangents} if rule.kind.text == "jvp" else {"cotangent": cotangents}
-        value = _evaluate(context, scope, rule, functions)
+    given = {"cotangent": cotangents, "tangent": tangents}
+    for rule, kind in rules:
+        of = _port_of(scope, block, rule, kind)
+        value = _evaluate(context, scope, rule, kind.given, given[kind.given])
         _check_type(rule, value, of)
-        if (of in pushed) if rule.kind.text == "jvp" else (rule.name.text in pulled):
+        if of in pushed if kind.of == "result" else rule.name.text in pulled:
             raise mistake("E221", f"`{rule.name.text}` has two rules", rule.name.span)
-        if rule.kind.text == "jvp":
+        if kind.of == "result":
             pushed[of] = value
         else:
             pulled[rule.name.text] = value
-    surrogate = any(rule.kind.text == "surrogate" for rule in rules)
+    surrogate = any(kind.surrogate for _, kind in rules)
     context.surrogate = context.surrogate or surrogate
     told = _Stated(results, cotangents, pulled, tangents, pushed, surrogate)
     return tuple(
@@ -123,19 +124,23 @@ def _attach_rule(result: Node, ports: Mapping[str, Node], stated: _Stated) -> No
     return attach_rule(held, list(ports.values()), rule)
 
 
-def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
-    """Return the port that a rule is for; a jvp rule names a result instead."""
-    if rule.kind.text not in KINDS:
-        near = (
-            f"did you mean `{MEANT[rule.kind.text]}`?"
-            if rule.kind.text in MEANT
-            else (near_or_all(rule.kind.text, KINDS, "the rules"))
-        )
-        raise mistake("E221", f"unknown rule `{rule.kind.text}`", rule.kind.span, near)
-    names = [p.name.text for p in (block.results if rule.kind.text == "jvp" else block.ports)]
+def _kind_of(rule: tree.Rule) -> RuleKind:
+    """Return the kind that a rule's word names."""
+    word = rule.kind.text
+    if word not in RULES:
+        meant = f"did you mean `{MEANT[word]}`?" if word in MEANT else None
+        near = meant or near_or_all(word, RULES, "the rules")
+        raise mistake("E221", f"unknown rule `{word}`", rule.kind.span, near)
+    return RULES[word]
+
+
+def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule, kind: RuleKind) -> Node:
+    """Return the port that a rule is for, or the result."""
+    of_result = kind.of == "result"
+    names = [p.name.text for p in (block.results if of_result else block.ports)]
     entry = scope.entries.get(rule.name.text)
     if rule.name.text not in names or entry is None or not isinstance(entry.value, Node):
-        what = "result" if rule.kind.text == "jvp" else "tensor port"
+        what = "result" if of_result else "tensor port"
         message = f"`{rule.name.text}` is not a {what} of this block"
         near = did_you_mean(rule.name.text, {*names} - {rule.name.text})
         others = block.ports if rule.kind.text == "jvp" else block.results
@@ -146,12 +151,11 @@ def _port_of(scope: Scope, block: tree.Block, rule: tree.Rule) -> Node:
 
 
 def _evaluate(
-    context: Context, scope: Scope, rule: tree.Rule, functions: Mapping[str, Mapping[Node, Node]]
+    context: Context, scope: Scope, rule: tree.Rule, given: str, table: Mapping[Node, Node]
 ) -> Node:
     """Evaluate a rule's expression, in which `cotangent(y)` or `tangent(x)` may be called."""
     inner = Scope(scope.path, scope.space, scope, reusing=scope.reusing, unnamed=scope.unnamed)
-    for name, table in functions.items():
-        inner.entries[name] = Entry(_lookup(name, table), rule.span)
+    inner.entries[given] = Entry(_lookup(given, table), rule.span)
     return to_node(context.evaluate(context, inner, rule.value), rule.value.span)
 
 

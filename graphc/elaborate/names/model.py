@@ -10,7 +10,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.results import result_number, value_of
 from graphc.ir.types import Shape, Type
 from graphc.ir.verify import verifying
-from graphc.kinds import Kind
+from graphc.kinds import Kind, RuleKind
 from graphc.paths import members
 from graphc.source import Diagnostic, Source, Span
 
@@ -159,7 +159,7 @@ class StatedRule:
     """A derivative that a block states: of `kind` vjp, jvp or surrogate, for a port or a result."""
 
     block: str
-    kind: str
+    kind: RuleKind
     port: str
     span: Span
 
