@@ -49,6 +49,7 @@ FLOORS = (
     {"targets/numpy"},
     {"compile"},
     {"sample", "views", "views/reference"},
+    {"views/explain"},
     {"check"},
     {"cli", "highlight"},
     {"__main__"},

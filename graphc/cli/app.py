@@ -11,6 +11,7 @@ from graphc import __version__
 from graphc.cli.check import check
 from graphc.cli.compile import compile_
 from graphc.cli.cost import cost
+from graphc.cli.explain import explain
 from graphc.cli.fmt import fmt
 from graphc.cli.ops import ops
 from graphc.cli.show import show_
@@ -25,6 +26,7 @@ app = typer.Typer(
 app.command("compile")(compile_)
 app.command("check")(check)
 app.command("cost")(cost)
+app.command("explain")(explain)
 app.command("fmt")(fmt)
 app.command("ops")(ops)
 app.command("show")(show_)

@@ -143,10 +143,14 @@ def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     )
 
 
-def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    """Multiply by the softmax of x; the sum is at least 1, unless all of x is -inf: then 0."""
+def slope_of_logsumexp(x: Node, axis: Axes) -> Node:
+    """Return the softmax of x; the sum is at least 1, unless all of x is -inf, where the slope is 0."""
     shifted, total, _ = _exponentials(x, axis)
-    return (reinserted(ct, x, axis, keepdims) * (shifted / one_for_zero(total)),)
+    return shifted / one_for_zero(total)
+
+
+def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
+    return (reinserted(ct, x, axis, keepdims) * slope_of_logsumexp(x, axis),)
 
 
 logsumexp: Op = general(

@@ -1,0 +1,148 @@
+"""What is told of derivatives: the terms of each, the form that these become, and the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphc.views.explain.derivation import (
+    AdjointStep,
+    Derivation,
+    LoopPart,
+    Part,
+    Step,
+)
+from graphc.views.explain.document import Block as Piece
+from graphc.views.explain.document import (
+    Code,
+    Equation,
+    Inlines,
+    Inside,
+    Items,
+    Paragraph,
+)
+from graphc.views.explain.expression import Expression, added
+from graphc.views.explain.marks import Mark
+from graphc.views.explain.notation import notation
+from graphc.views.explain.values import (
+    equation_of,
+    index_mark,
+)
+from graphc.views.explain.wanted import REASONS, Wanted
+from graphc.views.explain.words import forms
+
+
+def tell_backward(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
+    numerator = derivation.layout == "numerator"
+    yield Paragraph(
+        ("The derivative by a value is the sum of what comes back from its children, the values "
+         "that are computed of it: of each, its own derivative ",
+         "times the Jacobian." if numerator else "behind the Jacobian.")
+    )  # fmt: skip
+    yield from tell_adjoints(derivation.adjoints, derivation, wanted, {})
+
+
+def tell_adjoints(
+    adjoints: Sequence[AdjointStep], derivation: Derivation, wanted: Wanted, reasons: Reasons
+) -> Iterator[Piece]:
+    loops = _loops(derivation)
+    told: list[LoopPart] = []
+    for one in adjoints:
+        for part in one.parts:
+            loop = _loop_of(part, loops)
+            if loop is not None and not any(loop[0] is one for one in told):
+                told.append(loop[0])
+                yield _loop_backward(loop, derivation, wanted, reasons)
+        yield from tell_adjoint(one, derivation, wanted, reasons)
+
+
+def _loops(derivation: Derivation) -> list[tuple[LoopPart, Step]]:
+    return [(step.loop, step) for step in derivation.every_step() if step.loop is not None]
+
+
+def _loop_of(part: Part, loops: Sequence[tuple[LoopPart, Step]]) -> tuple[LoopPart, Step] | None:
+    """The loop that a part comes back through."""
+    if part.jacobian is None or part.product is not None:
+        return None
+    for loop, step in loops:
+        inside = {s for s, _ in loop.carried} | {e for e, *_ in loop.elements} | {*loop.shared}
+        if part.child in inside:
+            return loop, step
+    return None
+
+
+def _loop_backward(
+    found: tuple[LoopPart, Step], derivation: Derivation, wanted: Wanted, reasons: Reasons
+) -> Inside:
+    loop, step = found
+    order = "first to the last" if loop.backwards else "last to the first"
+    inner: list[Piece] = [Paragraph((f"The steps go from the {order}; after the last one comes",))]
+    inner.append(Items(tuple((equation_of(end, value),) for end, value in loop.ends)))
+    inner += tell_adjoints(loop.adjoints, derivation, wanted, reasons)
+    return Inside(("Backward through the loop, a step ", index_mark(loop.steps_index), ": ",
+                   Code(step.place)), tuple(inner))  # fmt: skip
+
+
+Reasons = dict[str, Expression]
+"""The reasons that were given, and for which derivative."""
+
+
+def tell_adjoint(
+    one: AdjointStep, derivation: Derivation, wanted: Wanted, reasons: Reasons
+) -> Iterator[Piece]:
+    rights: list[tuple[Mark, Inlines]] = []
+    products = [part.product for part in one.parts if part.product is not None]
+    whole = len(products) == len(one.parts)
+    if products and whole:
+        rights.append((notation(added(products)), ("the chain rule",)))
+    values = added([part.value for part in one.parts]) if one.parts else None
+    if values is not None:
+        rights.append((notation(values), ()))
+    yield Equation(notation(one.symbol), tuple(rights), shape=_laid(one, derivation))
+    if wanted.level < REASONS:
+        return
+    items: list[Inlines] = [
+        _part(part, derivation, reasons, one, len(one.parts) > 1) for part in one.parts
+    ]
+    if len(one.parts) > 1:
+        items.append((f"{len(one.parts)} terms, one for each way out of ", notation(one.of),
+                      _shared(one, derivation)))  # fmt: skip
+    yield Items(tuple(items))
+
+
+def _shared(one: AdjointStep, derivation: Derivation) -> str:
+    if any(s.symbol == one.of and s.role == "parameter" for s in derivation.every_step()):
+        return ": a shared parameter gets the sum"
+    return ": what comes back adds up"
+
+
+def _laid(one: AdjointStep, derivation: Derivation) -> str:
+    """The shape of a derivative, as the layout has it."""
+    axes = [str(axis) for axis in one.symbol.shape]
+    if not axes:
+        return "a number"
+    if one.type.rank == 1:
+        return f"[{one.type.shape[0]}], a {'row' if derivation.layout == 'numerator' else 'column'}"
+    return f"[{', '.join(axes)}]"
+
+
+def _part(
+    part: Part, derivation: Derivation, reasons: Reasons, one: AdjointStep, several: bool
+) -> Inlines:
+    """What is said of a term; a reason that was given already is not said again."""
+    if part.child is None:
+        if part.value.kind == "number":
+            return ("the derivative of the result by itself",)
+        if part.value.kind == "seed":
+            return ("given: the derivative by this output",)
+        return ("from the step after, or from what is collected: ", notation(part.value))
+    assert part.jacobian is not None
+    name, reason = forms(part.jacobian.factors, derivation.layout)
+    if part.skip:
+        name = "the skip edge, as it is"
+    start: Inlines = ("from ", notation(part.child), ": ") if part.product is not None else ()
+    shown: Inlines = (notation(part.value), ": ") if several or part.product is None else ()
+    known = reasons.get(reason)
+    if known is not None:
+        return (*start, *shown, f"{name}, as for ", notation(known), ".")
+    reasons[reason] = one.symbol
+    return (*start, *shown, f"{name}, since {reason}.")

@@ -1,0 +1,93 @@
+"""J_θ f as a row of blocks: for each path the products of Jacobians along all ways to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graphc.ir.graph import PARAMETER, Node
+from graphc.views.explain.derivation import Block, Edge
+from graphc.views.explain.expression import Expression, derivative
+from graphc.views.explain.setting import Region, Setting
+
+MOST_WAYS = 4
+"""Ways from an output to a path that are written out."""
+LONGEST = 12
+"""Factors of one."""
+
+
+def blocks(
+    setting: Setting, outputs: Iterable[Node], paths: Iterable[Node], found: Region
+) -> tuple[Block, ...]:
+    """A block for each output and each path that it depends on."""
+    made = []
+    paths = list(dict.fromkeys(paths))
+    for output in outputs:
+        reached = _reached(output, found.edges)
+        for path in paths:
+            if path not in reached or path is output:
+                continue
+            ways, more = _ways(output, path, found.edges)
+            rows, columns = output.type.size, path.type.size
+            shape = (rows, columns) if setting.layout == "numerator" else (columns, rows)
+            of, by = found.symbols[output], found.symbols[path]
+            turned = setting.layout == "denominator"
+            made.append(
+                Block(
+                    derivative("total", of, by, shape),
+                    path.op is PARAMETER,
+                    tuple(tuple(reversed(way)) if turned else way for way in ways),
+                    more,
+                )
+            )
+    return tuple(made)
+
+
+def _reached(output: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Node]:
+    seen = {output}
+    pending = [output]
+    while pending:
+        for parent in edges.get(pending.pop(), {}):
+            if parent not in seen:
+                seen.add(parent)
+                pending.append(parent)
+    return seen
+
+
+def _ways(
+    output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]
+) -> tuple[list[tuple[Expression, ...]], bool]:
+    """The ways down from an output to a path, each as its Jacobians; and whether there are more."""
+    reaching = _reaching(output, path, edges)
+    found: list[tuple[Expression, ...]] = []
+    pending: list[tuple[Node, tuple[Expression, ...]]] = [(output, ())]
+    while pending:
+        node, way = pending.pop()
+        if node is path:
+            found.append(way)
+            if len(found) > MOST_WAYS:
+                return found[:MOST_WAYS], True
+            continue
+        if len(way) > LONGEST:
+            return found, True
+        pending.extend(
+            (parent, (*way, edge.symbol))
+            for parent, edge in edges.get(node, {}).items()
+            if parent in reaching
+        )
+    return found, False
+
+
+def _reaching(output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Node]:
+    """What lies on a way from the output to the path."""
+    children: dict[Node, list[Node]] = {}
+    for child, parents in edges.items():
+        for parent in parents:
+            children.setdefault(parent, []).append(child)
+    found = {path}
+    pending = [path]
+    while pending:
+        for child in children.get(pending.pop(), ()):
+            if child not in found:
+                found.add(child)
+                pending.append(child)
+    return found

@@ -1,0 +1,184 @@
+"""A document as one page of HTML, its formulas in MathML: no script, nothing from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from graphc.views.explain.document import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Heading,
+    Inlines,
+    Inside,
+    Items,
+    Paragraph,
+    Table,
+)
+from graphc.views.explain.marks import Mark
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #57606a;
+  --line: #d0d7de; --tint: #f6f8fa; --mark: #0a58a8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9aa4af;
+  --line: #30363d; --tint: #161b22; --mark: #79b8ff; } }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 60rem; padding: 1rem 1.2rem 4rem; color: var(--ink);
+  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; line-height: 1.25; }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; padding-top: .8rem;
+  border-top: 1px solid var(--line); }
+math { font-size: 1.08em; }
+.equation { overflow-x: auto; padding: .5rem .8rem; margin: .9rem 0 .3rem; background: var(--tint);
+  border-left: 3px solid var(--mark); border-radius: 3px; }
+.equation table { border-collapse: collapse; margin: 0; }
+.equation td { padding: .12rem .3rem; border: 0; vertical-align: baseline; white-space: nowrap; }
+.equation td:first-child { text-align: right; padding-left: 0; }
+.equation small, .shape { color: var(--soft); font-size: .82rem; white-space: nowrap;
+  padding-left: .9rem; }
+.equation .place { display: block; padding: .15rem 0 0; white-space: normal; }
+ul { margin: .3rem 0 1rem; padding-left: 1.3rem; }
+li { margin: .2rem 0; overflow-x: auto; overflow-y: hidden; }
+code { font: .88em ui-monospace, monospace; background: var(--tint); padding: .05em .3em;
+  border-radius: 3px; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
+.wide table { border-collapse: collapse; margin: .6rem 0 1rem; }
+.wide th, .wide td { text-align: left; padding: .25rem .9rem .25rem 0; font-weight: 400;
+  border-bottom: 1px solid var(--line); white-space: nowrap; }
+.wide th { color: var(--soft); font-size: .88rem; }
+details { margin: 1rem 0; padding: .3rem .9rem .6rem; border: 1px solid var(--line);
+  border-radius: 6px; }
+summary { cursor: pointer; color: var(--soft); }
+@media (max-width: 40rem) { body { padding: .6rem .7rem 3rem; } .equation { padding: .4rem .5rem; }
+  details { padding: .2rem .5rem; } }
+@media print { body { max-width: none; } .equation, details { break-inside: avoid; } }
+"""
+
+
+def page(document: Document) -> str:
+    """The document as a page of its own."""
+    title = escape(document.title)
+    body = "\n".join(_blocks(document.blocks))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        match block:
+            case Heading(depth, words):
+                yield f"<h{depth}>{_words(words)}</h{depth}>"
+            case Paragraph(words):
+                yield f"<p>{_words(words)}</p>"
+            case Items(items):
+                yield "<ul>"
+                yield from (f"<li>{_words(item)}</li>" for item in items)
+                yield "</ul>"
+            case Equation():
+                yield _equation(block)
+            case Table():
+                head = "".join(f"<th>{_words(cell)}</th>" for cell in block.head)
+                yield f'<div class="wide"><table><tr>{head}</tr>'
+                for one in block.rows:
+                    yield f"<tr>{''.join(f'<td>{_words(cell)}</td>' for cell in one)}</tr>"
+                yield "</table></div>"
+            case Inside(title, inner):
+                yield f"<details open><summary>{_words(title)}</summary>"
+                yield from _blocks(inner)
+                yield "</details>"
+
+
+def _equation(block: Equation) -> str:
+    shape = f'<span class="shape">{escape(block.shape)}</span>' if block.shape else ""
+    rows, places = [], []
+    for place, (right, remark) in enumerate(block.rights):
+        left = _formula(block.left) if not place else ""
+        note = "" if any(isinstance(one, Code) for one in remark) or not remark else (
+            f"<small>{_words(remark)}</small>"
+        )  # fmt: skip
+        if remark and not note:
+            places.append(f'<small class="place">{_words(remark)}</small>')
+        sign = _formula(Mark("row", "", (Mark("operator", "="), right)), display=True)
+        rows.append(f"<tr><td>{left}</td><td>{sign}{shape if not place else ''}{note}</td></tr>")
+    if not rows:
+        rows = [f"<tr><td>{_formula(block.left)}{shape}</td></tr>"]
+    return f'<div class="equation"><table>{"".join(rows)}</table>{"".join(places)}</div>'
+
+
+def _words(words: Inlines) -> str:
+    found = []
+    for word in words:
+        if isinstance(word, str):
+            found.append(escape(word))
+        elif isinstance(word, Code):
+            found.append(f"<code>{escape(word.text)}</code>")
+        else:
+            found.append(_formula(word))
+    return "".join(found)
+
+
+def _formula(mark: Mark, display: bool = False) -> str:
+    style = ' displaystyle="true"' if display else ""
+    return f"<math{style}>{mathml(mark)}</math>"
+
+
+# ---- MathML -------------------------------------------------------------------------------------
+
+
+def mathml(mark: Mark) -> str:
+    """A formula in MathML Core."""
+    parts = mark.parts
+    match mark.kind:
+        case "name":
+            return f"<mi>{escape(mark.text)}</mi>"
+        case "upright":
+            return f'<mi mathvariant="normal">{escape(mark.text)}</mi>'
+        case "number":
+            return _number(mark.text)
+        case "operator":
+            return _operator(mark.text)
+        case "bold":
+            return f"<mi>{'𝟏' if mark.text == '1' else escape(mark.text)}</mi>"
+        case "row":
+            return f"<mrow>{''.join(map(mathml, parts))}</mrow>"
+        case "above" | "derivative":
+            return f"<mfrac>{mathml(parts[0])}{mathml(parts[1])}</mfrac>"
+        case "raised":
+            return f"<msup>{mathml(parts[0])}{mathml(parts[1])}</msup>"
+        case "lowered":
+            if parts[0] == Mark("operator", "Σ"):
+                return f'<munder><mo movablelimits="false">∑</mo>{mathml(parts[1])}</munder>'
+            return f"<msub>{mathml(parts[0])}{mathml(parts[1])}</msub>"
+        case "root" if len(parts) > 1:
+            return f"<mroot>{mathml(parts[0])}{mathml(parts[1])}</mroot>"
+        case "root":
+            return f"<msqrt>{mathml(parts[0])}</msqrt>"
+        case "soft":
+            return mathml(parts[0])
+        case "bar":
+            return f'<mover accent="true">{mathml(parts[0])}<mo stretchy="true">¯</mo></mover>'
+        case _:
+            first, last = escape(mark.text[0]), escape(mark.text[-1])
+            return f"<mrow><mo>{first}</mo>{mathml(parts[0])}<mo>{last}</mo></mrow>"
+
+
+def _operator(sign: str) -> str:
+    if not sign:
+        return '<mspace width="0.17em"/>'
+    if sign == "T":
+        return "<mi>⊤</mi>"
+    shown = {"Σ": "∑", "Π": "∏"}.get(sign, sign)
+    return f"<mo>{escape(shown)}</mo>"
+
+
+def _number(text: str) -> str:
+    mantissa, e, exponent = text.partition("e")
+    if not e:
+        return f"<mn>{text}</mn>"
+    power = exponent.lstrip("+").replace("-0", "-").lstrip("0").replace("-", "−")
+    return f"<mrow><mn>{mantissa}</mn><mo>·</mo><msup><mn>10</mn><mn>{power}</mn></msup></mrow>"

@@ -1,0 +1,208 @@
+"""Formulas and documents in LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from graphc.views.explain.document import (
+    Block,
+    Code,
+    Document,
+    Equation,
+    Heading,
+    Inlines,
+    Inside,
+    Items,
+    Paragraph,
+    Table,
+)
+from graphc.views.explain.marks import Mark
+
+OPERATORS = {
+    "": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "×": r"\times ", "−": "-", "≤": r"\le ",
+    "≥": r"\ge ", "<": "<", ">": ">", "≠": r"\ne ", "∨": r"\lor ", "∧": r"\land ", "¬": r"\lnot ",
+    "T": r"\top ", "·": r"\cdot ", "Σ": r"\sum ", "Π": r"\prod ", "mod": r"\bmod ", "…": r"\dots ",
+    "|": r"\mid ",
+}  # fmt: skip
+LOWER = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+upsilon varphi chi psi omega"""
+UPPER = "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+GREEK = {
+    **dict(zip("αβγδεζηθικλμνξπρστυφχψω", LOWER.split(), strict=True)),
+    **dict(zip("ΓΔΘΛΞΠΣΥΦΨΩ", UPPER.split(), strict=True)),
+    "∞": "infty",
+}
+FUNCTIONS = {
+    "ln", "log", "max", "min", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos",
+    "arctan", "det", "exp",
+}  # fmt: skip
+FENCES = {"|": r"\lvert |\rvert", "‖": r"\lVert |\rVert", "⌊": r"\lfloor |\rfloor",
+          "⌈": r"\lceil |\rceil"}  # fmt: skip
+ESCAPED = {"_": r"\_", "*": "*", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$", "{": r"\{",
+           "}": r"\}", "~": r"\sim ", "^": r"\hat{}", "\\": r"\backslash "}  # fmt: skip
+
+
+def latex(mark: Mark) -> str:
+    """A formula in LaTeX's mathematics."""
+    return re.sub(r" +", " ", _math(mark)).strip()
+
+
+def _math(mark: Mark) -> str:
+    parts = mark.parts
+    match mark.kind:
+        case "name":
+            return _name(mark.text)
+        case "upright":
+            return _upright(mark.text)
+        case "number":
+            return _number(mark.text)
+        case "operator":
+            return OPERATORS.get(mark.text, mark.text)
+        case "bold":
+            return rf"\mathbf {mark.text}"
+        case "row":
+            return "".join(_spaced(_math(part)) for part in parts)
+        case "above" | "derivative":
+            return rf"\frac{{{_math(parts[0])}}}{{{_math(parts[1])}}}"
+        case "raised":
+            return f"{_base(parts[0])}^{{{_math(parts[1]).strip()}}}"
+        case "lowered":
+            return f"{_math(parts[0])}_{{{_math(parts[1]).strip()}}}"
+        case "root":
+            degree = f"[{_math(parts[1])}]" if len(parts) > 1 else ""
+            return rf"\sqrt{degree}{{{_math(parts[0])}}}"
+        case "soft":
+            return _math(parts[0])
+        case "bar":
+            return rf"\overline{{{_math(parts[0])}}}"
+        case _:
+            first, last = FENCES.get(mark.text[0], f"{mark.text[0]}|{mark.text[-1]}").split("|", 1)
+            return rf"\left{first}{_math(parts[0])}\right{last}"
+
+
+def _base(mark: Mark) -> str:
+    """What gets a superscript: a double one needs braces."""
+    return f"{{{_math(mark)}}}" if mark.kind == "raised" else _math(mark)
+
+
+def _spaced(text: str) -> str:
+    """A command ends before a letter."""
+    return f"{text} " if re.search(r"\\[a-zA-Z]+$", text) else text
+
+
+def _name(text: str) -> str:
+    if len(text) == 1:
+        return rf"\{GREEK[text]} " if text in GREEK else ESCAPED.get(text, text)
+    inner = "".join(
+        rf"\{GREEK[one]} "
+        if one in GREEK
+        else ESCAPED.get(one, one.replace("−", "-").replace("·", r"\cdot "))
+        for one in text
+    )
+    return rf"\mathit{{{inner}}}"
+
+
+def _upright(text: str) -> str:
+    if text == "∂":
+        return r"\partial "
+    if text == "d":
+        return r"\mathrm d"
+    if text in FUNCTIONS:
+        return rf"\{text}"
+    inner = "".join(ESCAPED.get(one, one.replace("−", "-")) for one in text)
+    return rf"\operatorname{{{inner}}}"
+
+
+def _number(text: str) -> str:
+    mantissa, e, exponent = text.partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else text
+
+
+# ---- documents ----------------------------------------------------------------------------------
+
+PREAMBLE = r"""\documentclass[a4paper,fleqn]{article}
+\usepackage[T1]{fontenc}
+\usepackage[utf8]{inputenc}
+\usepackage[margin=22mm]{geometry}
+\usepackage{amsmath,amssymb}
+\setlength{\parindent}{0pt}
+\setlength{\parskip}{4pt}
+\allowdisplaybreaks
+\sloppy
+"""
+
+SECTIONS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
+
+
+def paper(document: Document) -> str:
+    """A document as a file that a TeX engine reads."""
+    body = "\n".join(_blocks(document.blocks))
+    return f"{PREAMBLE}\\begin{{document}}\n{body}\n\\end{{document}}\n"
+
+
+def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        match block:
+            case Heading(depth, words):
+                yield rf"\{SECTIONS[depth]}{{{_words(words)}}}"
+            case Paragraph(words):
+                yield f"{_words(words)}\n"
+            case Items(items):
+                yield r"\begin{itemize}"
+                yield from (rf"\item {_words(item)}" for item in items)
+                yield r"\end{itemize}"
+            case Equation():
+                yield from _equation(block)
+            case Table():
+                yield rf"\begin{{tabular}}{{{'l' * len(block.head)}}}"
+                for one in (block.head, *block.rows):
+                    yield f"{' & '.join(map(_words, one))} \\\\"
+                yield "\\end{tabular}\n"
+            case Inside(title, inner):
+                yield f"{_words(title)}\n"
+                yield r"\begin{quote}"
+                yield from _blocks(inner)
+                yield r"\end{quote}"
+
+
+def _equation(block: Equation) -> Iterator[str]:
+    shape = rf"\quad\text{{\small {text(block.shape)}}}" if block.shape else ""
+    rows = []
+    for place, (right, remark) in enumerate(block.rights):
+        left = latex(block.left) if not place else ""
+        note = rf"\quad\text{{\small {_words(remark)}}}" if remark else ""
+        rows.append(f"{left} &= {latex(right)}{shape if not place else ''}{note}")
+    if not rows:
+        rows = [f"& {latex(block.left)}{shape}"]
+    yield r"\begin{align*}"
+    yield " \\\\\n".join(rows)
+    yield r"\end{align*}"
+
+
+def _words(words: Inlines) -> str:
+    found = []
+    for word in words:
+        if isinstance(word, str):
+            found.append(text(word))
+        else:
+            found.append(
+                rf"\texttt{{{text(word.text)}}}" if isinstance(word, Code) else f"${latex(word)}$"
+            )
+    return "".join(found)
+
+
+SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&", "∂": r"$\partial$",
+    "⊙": r"$\odot$", "ᵀ": r"$^{\top}$", "×": r"$\times$", "·": r"$\cdot$", "…": r"\dots{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''",
+    **{sign: f"$^{digit}$" for digit, sign in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{letter: rf"$\{name}$" for letter, name in GREEK.items()},
+}  # fmt: skip
+
+
+def text(words: str) -> str:
+    """Words outside of formulas; what pdfTeX has no letter for is a question mark."""
+    found = (SIGNS.get(one, one) for one in words)
+    return "".join(one if len(one) > 1 or ord(one) < 0x180 else "?" for one in found)

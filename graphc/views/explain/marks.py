@@ -1,0 +1,80 @@
+"""Formulas as they look: names, rows, fractions, scripts; printers turn them into text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A part of a formula on paper.
+
+    name      an identifier, `text`; upright: one that is a word, such as a function
+    number    `text` in digits
+    operator  `text` between its neighbours; `text` is "" between the factors of a product
+    bold      a symbol in bold
+    row       its parts side by side
+    above     a fraction; derivative: one of two differentials, which a line of text writes with /
+    raised    the second part as a superscript of the first; lowered: as a subscript
+    root      of its first part, of a degree that is its second
+    fence     its part between the two characters of `text`; soft: only in a line of text
+    bar       its part under a bar
+    """
+
+    kind: str
+    text: str = ""
+    parts: tuple[Mark, ...] = ()
+
+
+def name(text: str) -> Mark:
+    return Mark("name", text)
+
+
+def upright(text: str) -> Mark:
+    return Mark("upright", text)
+
+
+def digits(text: str) -> Mark:
+    return Mark("number", text)
+
+
+def operator(text: str) -> Mark:
+    return Mark("operator", text)
+
+
+def row(parts: Iterable[Mark]) -> Mark:
+    made = tuple(parts)
+    return made[0] if len(made) == 1 else Mark("row", "", made)
+
+
+def joined(parts: Iterable[Mark], between: str) -> Mark:
+    """Parts with an operator between them."""
+    made: list[Mark] = []
+    for part in parts:
+        made.extend([operator(between), part] if made else [part])
+    return row(made)
+
+
+def above(top: Mark, bottom: Mark) -> Mark:
+    return Mark("above", "", (top, bottom))
+
+
+def raised(base: Mark, script: Mark) -> Mark:
+    return Mark("raised", "", (base, script))
+
+
+def lowered(base: Mark, script: Mark) -> Mark:
+    return Mark("lowered", "", (base, script))
+
+
+def fenced(inner: Mark, characters: str = "()") -> Mark:
+    return Mark("fence", characters, (inner,))
+
+
+def softly(inner: Mark) -> Mark:
+    """In parentheses where all stands on one line."""
+    return Mark("soft", "()", (inner,))
+
+
+TRANSPOSE = operator("T")

@@ -1,0 +1,237 @@
+"""The steps and adjoints of a graph, and of one step of each of its loops."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from graphc.ad.reverse import float_descendants
+from graphc.ir.graph import INPUT, PARAMETER, Node, uses
+from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, result_type
+from graphc.views.explain.derivation import AdjointStep, Edge, LoopPart, Part, Step
+from graphc.views.explain.expression import (
+    Expression,
+    column,
+    symbol,
+)
+from graphc.views.explain.jacobians import Factor, Jacobian
+from graphc.views.explain.local import Local, local
+from graphc.views.explain.loops import derive_loop, indices
+from graphc.views.explain.setting import Region, Seed, Setting
+from graphc.views.explain.stations import below, stations
+from graphc.views.explain.words import place
+
+
+def region(
+    setting: Setting,
+    roots: Sequence[Node],
+    seeds: Sequence[Seed],
+    wrt: Collection[Node],
+    given: Mapping[Node, Expression],
+    index: str = "",
+) -> Region:
+    """The derivation of what leads to the roots, in terms of what is given.
+
+    Inside of a loop `index` is its own, and what is given comes from outside of the step.
+    """
+    labels = setting.labels
+    order = stations(roots, given, labels)
+    steps = frozenset(order)
+    active = float_descendants(uses(roots, given=set(given)), wrt)
+    active |= {node for node in order if node.op is LOOP and any(a in active for a in node.args)}
+    symbols = dict(given)
+    for node in order:
+        if node not in symbols:
+            symbols[node] = symbol(labels.name(node), column(node.shape), index)
+    adjoint = {node: setting.total(setting.target, symbols[node]) for node in order}
+    known = {one.node: one.formula for one in seeds if one.formula.kind == "number"}
+    parents: dict[Node, tuple[Node, ...]] = {}
+    locals_: dict[Node, Local] = {}
+    edges: dict[Node, dict[Node, Edge]] = {}
+    for node in order:
+        if node.op in (LOOP, RESULT) or node in given or not node.args:
+            continue
+        parents[node] = below(node, steps)
+        if not setting.wants(symbols[one] for one in (node, *parents[node])):
+            continue
+        found = local(
+            node,
+            parents[node],
+            active,
+            symbols,
+            setting.laid(adjoint[node]) if node not in known else known[node],
+            {one: setting.moving(setting.moved(symbols[one])) for one in parents[node]},
+        )
+        locals_[node] = found
+        edges[node] = {
+            parent: setting.partial(
+                symbols[node], symbols[parent], jacobian, (node.type.size, parent.type.size)
+            )
+            for parent, jacobian in found.jacobians.items()
+        }
+    for node in order:
+        if node.op is RESULT and node.attrs["number"] != STEPS:
+            edges[node] = _through(setting, node, symbols, active, order)
+    skips = _skips(edges, parents)
+    adjoints, loops = _adjoints(
+        setting, order, seeds, active, symbols, locals_, edges, skips, index
+    )
+    told = [_step(setting, node, symbols, locals_, edges, loops, active, given) for node in order]
+    return Region(tuple(one for one in told if one is not None), adjoints, edges, symbols)
+
+
+def _through(
+    setting: Setting,
+    node: Node,
+    symbols: Mapping[Node, Expression],
+    active: Collection[Node],
+    order: Sequence[Node],
+) -> dict[Node, Edge]:
+    """The edges of a result of a loop: to all that the loop reads."""
+    made = {}
+    for parent in below(node.args[0], order):
+        if parent in active and node in active:
+            unknown = Jacobian(None, (Factor("loop", node.args[0].attrs["loop"].index),))
+            sizes = (node.type.size, parent.type.size)
+            made[parent] = setting.partial(symbols[node], symbols[parent], unknown, sizes)
+    return made
+
+
+# ---- adjoints -----------------------------------------------------------------------------------
+
+
+def _adjoints(
+    setting: Setting,
+    order: Sequence[Node],
+    seeds: Sequence[Seed],
+    active: Collection[Node],
+    symbols: Mapping[Node, Expression],
+    locals_: Mapping[Node, Local],
+    edges: Mapping[Node, Mapping[Node, Edge]],
+    skips: Collection[tuple[Node, Node]],
+    index: str,
+) -> tuple[tuple[AdjointStep, ...], dict[Node, LoopPart]]:
+    """The adjoints in the order in which they are known, and what loops do in a step."""
+    parts: dict[Node, list[Part]] = {}
+    for seed in seeds:
+        parts.setdefault(seed.node, []).append(Part(None, None, seed.formula, None))
+    made: list[AdjointStep] = []
+    loops: dict[Node, LoopPart] = {}
+    for node in reversed(order):
+        if node.op is LOOP:
+            loops[node], back = derive_loop(
+                setting, region, node, order, symbols, active, parts, index
+            )
+            for parent, part in back:
+                parts.setdefault(parent, []).append(part)
+            continue
+        if node not in active or (node not in parts and setting.only is None):
+            continue
+        if node not in parts:
+            parts[node] = []
+        made.append(
+            AdjointStep(
+                setting.total(setting.target, symbols[node]),
+                symbols[node],
+                node.type,
+                tuple(parts[node]),
+                node in setting.asked,
+            )
+        )
+        if node in locals_:
+            for parent, value in sorted(
+                locals_[node].pulled.items(), key=lambda item: item[0].index
+            ):
+                edge = edges[node][parent]
+                part = Part(
+                    symbols[node],
+                    setting.chained(symbols[node], edge),
+                    setting.laid(value),
+                    edge.jacobian,
+                    (parent, node) in skips,
+                )
+                parts.setdefault(parent, []).append(part)
+    return tuple(made), loops
+
+
+def _skips(
+    edges: Mapping[Node, Mapping[Node, Edge]], parents: Mapping[Node, Sequence[Node]]
+) -> set[tuple[Node, Node]]:
+    """Edges that hand a value on as it is, past a branch that leads to the same place."""
+    children: dict[Node, list[Node]] = {}
+    for child, below_ in parents.items():
+        for parent in below_:
+            children.setdefault(parent, []).append(child)
+    return {
+        (parent, child)
+        for child, below_ in edges.items()
+        for parent, edge in below_.items()
+        if all((f.kind, f.operation) == ("identity", "+") for f in edge.jacobian.factors)
+        and any(
+            child in _above(other, children) for other in children[parent] if other is not child
+        )
+    }
+
+
+def _above(node: Node, children: Mapping[Node, Sequence[Node]]) -> set[Node]:
+    """What is computed of a node, and of that in turn."""
+    found: set[Node] = set()
+    pending = [node]
+    while pending:
+        for child in children.get(pending.pop(), ()):
+            if child not in found:
+                found.add(child)
+                pending.append(child)
+    return found
+
+
+# ---- steps --------------------------------------------------------------------------------------
+
+
+def _step(
+    setting: Setting,
+    node: Node,
+    symbols: Mapping[Node, Expression],
+    locals_: Mapping[Node, Local],
+    edges: Mapping[Node, Mapping[Node, Edge]],
+    loops: Mapping[Node, LoopPart],
+    active: Collection[Node],
+    given: Collection[Node],
+) -> Step | None:
+    """A node as a step; what is given is none."""
+    if node in given:
+        return None
+    role = {INPUT: "input", PARAMETER: "parameter", LOOP: "loop", RULED: "rule"}.get(
+        node.op, "value"
+    )
+    value = locals_[node].value if node in locals_ else None
+    if node.op is RESULT:
+        value = _ended(setting, node)
+    found = edges.get(node, {}) if node.op is not RESULT else {}
+    pushed = locals_[node].pushed if node in locals_ else {}
+    return Step(
+        symbols[node],
+        node.type,
+        role,
+        value,
+        tuple(found.values()),
+        setting.moved(symbols[node]),
+        tuple((symbols[p], setting.moving(v)) for p, v in pushed.items()),
+        place(node),
+        node in active,
+        loops.get(node),
+    )
+
+
+def _ended(setting: Setting, node: Node) -> Expression:
+    """A result of a loop: a carried value after the last step, or a stack of all steps."""
+    loop: Loop = node.args[0].attrs["loop"]
+    number = node.attrs["number"]
+    if number == STEPS:
+        return Expression("taken", (), (), loop.index)
+    now, _, _, last = indices(loop, "")
+    if number < len(loop.carried):
+        carried = loop.carried[number]
+        return symbol(str(carried.attrs["name"]), column(carried.shape), last)
+    shape = result_type(loop, number).shape
+    item = symbol(setting.labels.name(node), column(shape[1:]), now)
+    return Expression("stack", (item,), column(shape), (now, 0, len(shape) - 1))

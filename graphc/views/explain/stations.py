@@ -1,0 +1,97 @@
+"""Which nodes of a graph are steps of a derivation, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from graphc.ir.graph import SOURCES, Node, reaches_source, topological
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED
+
+LONGEST = 8
+"""Operations of one step; what has more is taken apart, as every step is at the finest level."""
+
+
+@dataclass(slots=True)
+class Labels:
+    """The names that nodes go by; those without one get `v1`, `v2`, … as they come."""
+
+    names: Mapping[Node, str]
+    fine: bool
+    taken: set[str] = field(default_factory=set)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _found: dict[Node, str] = field(default_factory=dict)
+
+    def name(self, node: Node) -> str:
+        if node.op is LOOP:
+            return f"loop over {node.attrs['loop'].index}"
+        known = self.names.get(node) or self._found.get(node)
+        if known is None:
+            known = next(n for i in self._numbers if (n := f"v{i}") not in self.taken)
+            self._found[node] = known
+        return known
+
+
+def stations(roots: Sequence[Node], given: Collection[Node], labels: Labels) -> tuple[Node, ...]:
+    """The nodes that are steps, arguments first: what has a name, what is shared, what is long.
+
+    Loops are one, and so is each of their results; numbers that are known when compiling, and what
+    is made of them alone, are written where they are read.
+    """
+    order = [node for node in topological(roots, set(given)) if not node.static]
+    readers = _readers(order, given)
+    varies: set[Node] = set()
+    found: dict[Node, None] = {}
+    weights: dict[Node, int] = {}
+    ends = set(roots) | {a for n in order if n.op is LOOP for a in n.args if reaches_source(a)}
+    for node in order:
+        if node.op in (*SOURCES, BOUND) or node in given or any(a in varies for a in node.args):
+            varies.add(node)
+        weight = _weight(node) + sum(weights[a] for a in node.args if a in weights)
+        shared = readers.get(node, 0) > 1 and _weight(node) > 0
+        long = weight > LONGEST or (labels.fine and _weight(node) > 0)
+        if (
+            node in given
+            or node in ends
+            or node in labels.names
+            or node.op in (*SOURCES, BOUND, LOOP, RESULT, RULED)
+            or (node in varies and node.args and (shared or long))
+        ):
+            found[node] = None
+            weight = 0
+        if node in varies:
+            weights[node] = weight
+    return tuple(found)
+
+
+def _readers(order: Iterable[Node], given: Collection[Node]) -> dict[Node, int]:
+    """How many nodes read a node."""
+    readers: dict[Node, int] = {}
+    for node in order:
+        for arg in () if node in given else set(node.args):
+            readers[arg] = readers.get(arg, 0) + 1
+    return readers
+
+
+def _weight(node: Node) -> int:
+    """What an operation adds to the length of a formula: nothing, where it shows in none."""
+    plain = node.op.view_of is not None or node.op.name in ("cast_float", "stop", "held")
+    return 0 if not node.args or plain else 1
+
+
+def below(node: Node, steps: Collection[Node]) -> tuple[Node, ...]:
+    """The steps that a step is computed of, in the order of their making."""
+    found: dict[Node, None] = {}
+    pending = list(node.args)
+    seen: set[Node] = set()
+    while pending:
+        one = pending.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one in steps:
+            found[one] = None
+        else:
+            pending.extend(one.args)
+    return tuple(sorted(found, key=lambda one: one.index))

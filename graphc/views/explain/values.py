@@ -1,0 +1,131 @@
+"""What is told of values: their formulas, and the Jacobians by their operands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphc.ir.types import Type
+from graphc.views.explain.derivation import (
+    Derivation,
+    Edge,
+    LoopPart,
+    Step,
+)
+from graphc.views.explain.document import Block as Piece
+from graphc.views.explain.document import (
+    Code,
+    Equation,
+    Inline,
+    Inlines,
+    Inside,
+    Items,
+    Paragraph,
+    Table,
+)
+from graphc.views.explain.expression import Expression
+from graphc.views.explain.marks import Mark, operator, row
+from graphc.views.explain.notation import notation, size_mark
+from graphc.views.explain.wanted import REASONS, Wanted
+from graphc.views.explain.words import structure
+
+
+def tell_steps(steps: Sequence[Step], derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
+    sources = [step for step in steps if step.role in ("input", "parameter")]
+    if sources:
+        yield Table(
+            (("given",), ("shape",), ("",)),
+            tuple(
+                ((notation(step.symbol),), (shape(step.type),), (step.role,)) for step in sources
+            ),
+        )
+    for step in steps:
+        if step.role not in ("input", "parameter"):
+            yield from tell_step(step, derivation, wanted)
+
+
+def shape(type: Type) -> str:
+    return str(type) if type.rank else "a number" if type.dtype == "float" else str(type)
+
+
+def tell_step(step: Step, derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
+    if step.loop is not None:
+        yield from _loop_forward(step.loop, step, derivation, wanted)
+        return
+    if step.value is None:
+        return
+    words: Inlines = (Code(step.place),) if step.place else ()
+    yield Equation(notation(step.symbol), ((notation(step.value), words),), shape=shape(step.type))
+    if wanted.level < REASONS:
+        return
+    notes = []
+    if step.role == "rule":
+        notes.append("The graph states the derivative of this value itself, by a rule.")
+    if _has(step.value, "stop"):
+        notes.append("What stands in stop(…) counts as constant: nothing flows back through it.")
+    if not step.active and step.type.dtype == "float":
+        notes.append("It does not depend on what the derivative is by.")
+    if notes:
+        yield Paragraph((" ".join(notes),))
+    if step.edges:
+        yield Items(tuple(_edge(edge) for edge in step.edges))
+
+
+def _edge(edge: Edge) -> Inlines:
+    size = row([size_mark(edge.rows), operator("×"), size_mark(edge.columns)])
+    left = notation(edge.symbol)
+    words = structure(edge.jacobian.factors)
+    if edge.jacobian.matrix is None:
+        return (left, ", ", size, f": {words}")
+    return (row([left, operator("="), notation(edge.jacobian.matrix)]), ", ", size, f": {words}")
+
+
+def _has(of: Expression, name: str) -> bool:
+    return (of.kind == "call" and of.data.name == name) or any(_has(a, name) for a in of.args)
+
+
+def _loop_forward(
+    loop: LoopPart, step: Step, derivation: Derivation, wanted: Wanted
+) -> Iterator[Piece]:
+    inner: list[Piece] = []
+    starts = [equation_of(start, value) for start, value in loop.carried]
+    if starts:
+        inner.append(Items(tuple(("before the first step ", mark) for mark in starts)))
+    for item, source, axis, _ in loop.elements:
+        inner.append(
+            Paragraph(
+                (notation(item), " is position ", index_mark(loop.steps_index), " of ",
+                 notation(source), f" on axis {axis}.")
+            )
+        )  # fmt: skip
+    inner += tell_steps(loop.steps, derivation, wanted)
+    ends = [equation_of(name, value) for name, value in (*loop.nexts, *loop.collected)]
+    if ends:
+        inner.append(Items(tuple((mark,) for mark in ends)))
+    yield Inside(loop_title(loop, step), tuple(inner))
+
+
+def index_mark(index: str) -> Mark:
+    return Mark("name", index.rpartition(",")[2])
+
+
+def loop_title(loop: LoopPart, step: Step) -> Inlines:
+    last = loop.first + loop.count - 1
+    order = (
+        f"from {last} down to {loop.first}" if loop.backwards else f"from {loop.first} to {last}"
+    )
+    more = ", until its condition holds" if loop.until else ""
+    return ("One step of the loop, ", index_mark(loop.steps_index), f" {order}{more}: ",
+            Code(step.place))  # fmt: skip
+
+
+def equation_of(left: Expression, right: Expression) -> Mark:
+    return row([notation(left), operator("="), notation(right)])
+
+
+def listed(values: Sequence[Expression]) -> Inlines:
+    found: list[Inline] = []
+    for place, value in enumerate(values):
+        if place:
+            found.append(" and " if place == len(values) - 1 else ", ")
+        found.append(notation(value))
+    return tuple(found)
