@@ -144,7 +144,7 @@ def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
 
 
 def slope_of_logsumexp(x: Node, axis: Axes) -> Node:
-    """Return the softmax of x; the sum is at least 1, unless all of x is -inf, where the slope is 0."""
+    """Return the softmax of x; the sum is at least 1, unless all of x is -inf: then 0."""
     shifted, total, _ = _exponentials(x, axis)
     return shifted / one_for_zero(total)
 
