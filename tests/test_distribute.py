@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -296,3 +296,37 @@ def test_one_graph_for_one_input() -> None:
             found.append([(node.op.name, [place[arg] for arg in node.args]) for node in nodes])
             found[-1].append((str([*graph.names.values()]), []))
     assert found[0] == found[1] == found[2]
+
+
+HANDED = "scan k[u in 2] carry g = h, i = f { next g = g; next i = i }"
+HANDED_ON: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "one": (
+        "scan l[t in 3] carry h = a {\n    scan k[u in 1] carry g = h { next g = g }\n"
+        "    next h = g\n    collect c = s[t]\n}\noutput y = sum(c) + sum(h)",
+        lambda a, s: 1 + 0 * a,
+    ),
+    "one of two": (
+        "scan l[t in 3] carry h = a, f = a {\n"
+        "    scan k[u in 2] carry g = h { scan j[v in 2] carry e = g { next e = e }; next g = e }\n"
+        "    next h = g; next f = f * g\n    collect c = s[t] * f\n}\n"
+        "output y = sum(c) + sum(h * f)",
+        lambda a, s: s[0] + 2 * s[1] * a + 3 * s[2] * a**2 + 5 * a**4,
+    ),
+    "both, exchanged": (
+        f"scan l[t in 3] carry h = a, f = 2 * a {{\n    {HANDED}\n    next h = i; next f = g\n"
+        "    collect c = s[t] * f * h**2\n}\noutput y = sum(c) + sum(h * f**2)",
+        lambda a, s: 3 * a**2 * (2 * s[0] + 4 * s[1] + 2 * s[2] + 2),
+    ),
+}
+
+
+@pytest.mark.levels
+@pytest.mark.parametrize("case", HANDED_ON)
+def test_a_loop_in_a_step_may_only_hand_on_what_it_is_given(case: str, level: str) -> None:
+    """Then the step hands it on, too; derivatives by a = sin(x) on paper."""
+    text, slope = HANDED_ON[case]
+    text = f"input x: [2]\ninput s: [3]\na = sin(x)\n{text}\nderive grad y wrt x as G\n"
+    made = module(text, level)
+    x, s = np.array([0.5, 0.3]), np.array([0.5, 0.3, 0.2])
+    expected = slope(np.sin(x), s) * np.cos(x)
+    np.testing.assert_allclose(made.G(x, s)["x"], expected, rtol=1e-13)

@@ -124,7 +124,9 @@ def extracted(program: Program, draw: random.Random) -> Program | None:
     for place, name, right in _equations(program):
         words = list(dict.fromkeys(WORD.findall(re.sub(r'"[^"]*"', "", right))))
         read = [word for word in words if word in known]
-        usable = not re.search(r" as |grad\(|\w\.[A-Za-z]", right) and not closed & set(words)
+        usable = not re.search(r" as |grad\(|use\d+\(|\w\.[A-Za-z]", right) and not closed & set(
+            words
+        )
         if read and usable and not any(re.search(rf"\b{word}[.(]", right) for word in read):
             free.append((place, name, right, read))
     if not free:

@@ -63,8 +63,15 @@ def _ends(
     starts = dict(zip(old.carried, (new[n] for n in initials), strict=True))
     follow = old.follow
     fixed = [c for c, following in follow.items() if following is c and not open_ended]
-    inside = {n: n for n in old.bound} | {n: new[n] for n in outer} | {c: starts[c] for c in fixed}
-    moved = _distribute(old.roots, inside, names, stacked)
+    while True:
+        kept = {c: starts[c] for c in fixed}
+        inside = {n: n for n in old.bound} | {n: new[n] for n in outer} | kept
+        moved = _distribute(old.roots, inside, names, stacked)
+        # A loop in the body may have turned out to hand on what it is given.
+        handed = [c for c, one in follow.items() if moved[one] is c and not open_ended]
+        if not handed:
+            break
+        fixed += handed
     carried = tuple(c for c in old.carried if c not in fixed)
     loop = replace(
         old.map_roots(moved),

@@ -75,7 +75,7 @@ def _said(diagnostics: Iterable[Diagnostic], text: str, length: int) -> Finding 
 def _drawn(init: object, model: Model, level: str) -> Finding | None:
     """Parameters can be drawn, at sizes that are a few and fit."""
     assert callable(init)
-    sizes = {d.symbol.names[0]: 2 for d in model.dims if d.fixed is None}
+    sizes = {next(iter(d.symbol.symbols)): 2 for d in model.dims if d.fixed is None}
     needed = {name for d in model.params for axis in d.node.shape for name in axis.symbols}
     try:
         counts = [d.node.type.size.evaluate(sizes) for d in model.params]
