@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from conftest import LEVELS
 
-from graphc.compile import functions
+from graphc.compile import graphs, programs
 from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.sample import choose_sizes, random_arguments
@@ -51,7 +51,7 @@ def at_levels(
     model = compilation.model
     with compilation.open(), _derived_once():
         for level in levels:
-            compiled = functions.compiled_of(model, replace(options, level=level))
+            compiled = programs.plan_module(model, replace(options, level=level))
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
                 modules[level, dtype] = load(written, f"levels_{next(_numbers)}")
@@ -62,7 +62,7 @@ def at_levels(
 def _derived_once() -> Iterator[None]:
     """Inside, derivatives are taken once for each clause: that is most of a compilation."""
     taken: dict[tuple[str, tuple[str, ...]], Any] = {}
-    take = functions.derivatives
+    take = graphs.derivatives
 
     def once(model: Model, one: Derivation, modes: Any) -> Any:
         key = one.name, tuple(modes)
@@ -70,11 +70,11 @@ def _derived_once() -> Iterator[None]:
             taken[key] = take(model, one, modes)
         return taken[key]
 
-    functions.derivatives = once
+    graphs.derivatives = once
     try:
         yield
     finally:
-        functions.derivatives = take
+        graphs.derivatives = take
 
 
 # ---- calls -------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
         return rng.normal(size=[axis.evaluate(chosen) for axis in node.shape])
 
     found = {"forward": shared}
-    if functions.wrt_of(model):
+    if graphs.wrt_of(model):
         floats = [d for d in model.outputs if d.type.dtype == "float"]
         found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
     for one in model.derivations:

@@ -229,7 +229,7 @@ def test_a_broken_pass_is_named_as_it_is_run(monkeypatch: pytest.MonkeyPatch) ->
     def flattening(graph: Graph) -> Graph:
         return with_result(graph, retyped(next(iter(graph.results.values())), 2, 2))
 
-    monkeypatch.setattr("graphc.compile.functions.PASSES", (*PASSES, flattening))
+    monkeypatch.setattr("graphc.compile.graphs.PASSES", (*PASSES, flattening))
     with pytest.raises(Broken, match="after `flattening` the graph of both halves"):
         compile_text("input x: [3]\noutput y = sum(tanh(x))")
 

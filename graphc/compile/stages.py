@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
-from graphc.compile.functions import compiled_of, moved_program, watched_programs
 from graphc.compile.options import DEFAULTS, clause_of, const_of
 from graphc.compile.options import Options as Options
+from graphc.compile.programs import plan_module, plan_perturbed, plan_watched
 from graphc.elaborate.build import Elaborated, elaborate
 from graphc.elaborate.names.model import Model
 from graphc.files import read
@@ -94,7 +94,7 @@ class Compilation:
     def programs(self) -> Compiled:
         """Return the programs of all functions of the module."""
         with self.open():
-            return compiled_of(self.model, self.options)
+            return plan_module(self.model, self.options)
 
     @cached_property
     def text(self) -> str:
@@ -103,8 +103,8 @@ class Compilation:
         with self.open():
             compiled = replace(
                 self.programs,
-                moved=moved_program(self.stated, target),
-                watched=watched_programs(self.stated, target) if self.options.trace else (),
+                moved=plan_perturbed(self.stated, target),
+                watched=plan_watched(self.stated, target) if self.options.trace else (),
             )
             return target.write(compiled)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ad.cost import Cost, cost_of
 from graphc.compile.clauses import cheapest
-from graphc.compile.functions import halves, made_of
+from graphc.compile.graphs import candidates, split_halves
 from graphc.compile.stages import Compilation
 
 
@@ -27,13 +27,14 @@ def price(compilation: Compilation) -> tuple[Priced, ...]:
     """Estimate the functions of a module in each mode; raises GraphError."""
     model, options = compilation.model, compilation.options
     with compilation.open():
-        split = halves(model, options)
+        split = split_halves(model, options)
         forward, backward = (
             Priced(g.name, {"": cost_of(g)}) for g in (split.forward, split.backward)
         )
         derived = [
             Priced(
-                one.name, {mode: made.cost for mode, made in made_of(model, one, options).items()}
+                one.name,
+                {mode: made.cost for mode, made in candidates(model, one, options).items()},
             )
             for one in model.derivations
         ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ad.functions import build_halves, cut
 from graphc.compile.clauses import differentiate, winners
-from graphc.compile.functions import made_of, passes_of, wrt_of
+from graphc.compile.graphs import candidates, passes_of, wrt_of
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph, Node
@@ -67,7 +67,7 @@ def after_each(compilation: Compilation) -> Iterator[After]:
     for name, (half, cached) in zip(names, pairs, strict=False):
         yield After((name,), "", "cut", 1, half, cached)
     for one in model.derivations:
-        made = made_of(model, one, options)
+        made = candidates(model, one, options)
         chosen = winners({mode: each.cost for mode, each in made.items()})
         for mode, graph in differentiate(model, one, chosen).items():
             passes = (*PASSES, *passes_of(options, options.at.derived))

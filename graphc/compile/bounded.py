@@ -1,0 +1,83 @@
+"""The graphs of a module within a bound on its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.ad.functions import Split, cut
+from graphc.compile.clauses import Made, winners
+from graphc.compile.functions import plan_function, plan_halves
+from graphc.compile.graphs import both_halves, candidates, passes_of
+from graphc.compile.options import Options
+from graphc.elaborate.names.model import Model
+from graphc.ir.graph import Graph
+from graphc.ir.results import Role
+from graphc.ir.types import FLOAT_BYTES
+from graphc.optimise.memory.bound import Bound, Planned
+from graphc.optimise.memory.budget import budget
+from graphc.optimise.memory.estimate import Sizes, size_of
+from graphc.optimise.passes import rewritten
+from graphc.plan.buffers.report import live
+from graphc.plan.signature import Entry
+from graphc.source import Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """The graphs of a module within a bound on its memory, and what that came to.
+
+    `made` are those of derived functions by mode before that, `graphs` after it.
+    """
+
+    halves: Split
+    made: Mapping[str, Mapping[str, Made]]
+    graphs: Mapping[tuple[str, str], Graph]
+    planned: tuple[Planned, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+def within_bound(model: Model, options: Options, begin: Entry) -> Bounded:
+    """Compute as much again as it takes to keep within `options.memory`; raises GraphError."""
+    whole = both_halves(model)
+    made = {one.name: candidates(model, one, options) for one in model.derivations}
+    modes = [
+        (name, mode)
+        for name, by_mode in made.items()
+        for mode in winners({mode: each.cost for mode, each in by_mode.items()})
+    ]
+
+    def finish(graph: Graph) -> Graph:
+        level = options.at
+        whole = graph.role is Role.HALVES
+        return rewritten(graph, passes_of(options, level.halves if whole else level.derived))
+
+    sizes = {d.variable: d.fixed for d in model.dims if d.fixed is not None}
+    width = FLOAT_BYTES[model.dtype]
+    clauses = {one.name: one for one in model.derivations}
+
+    def peaks(graph: Graph) -> dict[str, int]:
+        """Return the bytes at the peak of each function; the cache is backward's too."""
+        if graph.role is Role.FUNCTION:
+            one = plan_function(clauses[graph.name], "", graph, model, begin, options)
+            return {graph.name: live(one.program, width).peak.evaluate(sizes)}
+        split = cut(graph)
+        forward, backward = plan_halves(model, split, begin, options)
+        found = {forward.name: live(forward.program, width, split.cached).peak.evaluate(sizes)}
+        if split.backward.results:
+            held = sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)
+            found[backward.name] = live(backward.program, width).peak.evaluate(sizes) + held
+        return found
+
+    bound = Bound(
+        Sizes(sizes, width, options.at.planned),
+        begin.taken.union(begin.values),
+        [d.name for d in model.dims if d.fixed is None],
+        peaks,
+        finish if options.at.planned else None,
+    )
+    parts = [whole, *(made[name][mode].graph for name, mode in modes)]
+    found = bound.within(parts, budget(options.memory))
+    first, *rest = found.graphs
+    graphs = dict(zip(modes, rest, strict=True))
+    return Bounded(cut(first), made, graphs, found.planned, found.warnings)

@@ -1,0 +1,47 @@
+"""The graphs of the functions of a module, as every level has them, and in each mode."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from graphc.ad.functions import Split, build_halves, cut
+from graphc.compile.clauses import Made, derivatives
+from graphc.compile.options import Options
+from graphc.elaborate.names.model import Derivation, Model
+from graphc.ir.graph import Graph, Node
+from graphc.kinds import MODES
+from graphc.limits import Exceeded
+from graphc.optimise.passes import PASSES, Pass, rewritten
+
+
+def passes_of(options: Options, passes: Sequence[Pass]) -> Sequence[Pass]:
+    """Add the passes of the target to those of the level, where the target has its say."""
+    return (*passes, *options.to.lowering) if options.at.planned else passes
+
+
+def wrt_of(model: Model) -> dict[str, Node]:
+    """Find what `backward` differentiates by: nothing where no output has a derivative."""
+    if not any(d.type.dtype == "float" for d in model.outputs):
+        return {}
+    return {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
+
+
+def both_halves(model: Model) -> Graph:
+    """Build forward and backward as one graph, as every level has it."""
+    outputs = {d.name: d.node for d in model.outputs}
+    return rewritten(build_halves(outputs, wrt_of(model), model.names), PASSES)
+
+
+def split_halves(model: Model, options: Options) -> Split:
+    """Optimise forward and backward as one graph at the level asked for, and cut it in two."""
+    whole = rewritten(both_halves(model), passes_of(options, options.at.halves))
+    return cut(whole, options.at.planned)
+
+
+def candidates(model: Model, one: Derivation, options: Options) -> dict[str, Made]:
+    """Build the graphs of a derived function by mode: in the mode asked for, or in all."""
+    try:
+        return derivatives(model, one, [options.mode] if options.mode else MODES)
+    except Exceeded as much:
+        much.span = one.span or much.span
+        raise
