@@ -13,7 +13,7 @@ from test_kinds_and_paths import GRAPH as MEMBERS
 
 from graphc.compile.stages import Options, compile_file, compile_text
 from graphc.targets.numpy.module import parts_for, ready_made
-from graphc.targets.numpy.verify import examined
+from graphc.targets.numpy.verify import examine
 
 NAMES = [f"{graph.stem}{level}" for graph, level in CASES]
 
@@ -42,7 +42,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("modules")
     for path in FOLDER.glob("*.py"):
         own = path.read_text(encoding="utf-8")
-        parts = [ready_made()[part] for part in parts_for(examined(own).read)]
+        parts = [ready_made()[part] for part in parts_for(examine(own).read)]
         (folder / path.name).write_text("\n\n\n".join([own.rstrip("\n"), *parts]) + "\n", "utf-8")
     traced = compile_file(FOLDER / "kinds.graph", Options(level="-O2", trace=True)).text
     (folder / "traced.py").write_text(traced, encoding="utf-8")

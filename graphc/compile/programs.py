@@ -21,8 +21,8 @@ from graphc.plan.lower import Program, plan
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import indices
 from graphc.plan.signature import Entry
-from graphc.plan.size_limits import beyond_any_machine, refused
-from graphc.plan.watched import watched
+from graphc.plan.size_limits import beyond_any_machine, report_size
+from graphc.plan.watched import lower_watched
 from graphc.source import GraphError
 from graphc.targets.target import Target
 
@@ -69,7 +69,7 @@ def _check_sizes(compiled: Compiled) -> None:
     model = compiled.model
     width = FLOAT_BYTES[model.dtype]
     declared = [("an input", d) for d in model.inputs] + [("a parameter", d) for d in model.params]
-    found = [x for what, d in declared for x in refused(what, d.node.type, d.span, width)]
+    found = [x for what, d in declared for x in report_size(what, d.node.type, d.span, width)]
     halves = [(one.program, model.outputs[0].span) for one in (compiled.forward, compiled.backward)]
     asked = [clause.span for clause in model.derivations]
     derived = zip((one.program for one in compiled.derived), asked, strict=True)
@@ -89,7 +89,7 @@ def plan_watched(model: Model, target: Target) -> tuple[Program, ...]:
     for one in model.derivations:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
-    return watched(graphs, sources, begin.taken, target.measure)
+    return lower_watched(graphs, sources, begin.taken, target.measure)
 
 
 def plan_perturbed(model: Model, target: Target) -> Program | None:

@@ -29,7 +29,7 @@ def owners(node: Node, known: dict[Node, Owners]) -> Owners:
         if one in known:
             pending.pop()
             continue
-        below = _looked_through(one)
+        below = _memory_sources(one)
         missing = [n for n in below if n not in known]
         if missing:
             pending += missing
@@ -46,18 +46,18 @@ def owners_of_all(nodes: Iterable[Node]) -> Owners:
     return frozenset[Node]().union(*(owners(node, known) for node in nodes))
 
 
-def _looked_through(node: Node) -> Collection[Node]:
+def _memory_sources(node: Node) -> Collection[Node]:
     """Return the nodes whose memory a node may be a view of, or be handed on."""
     if node.op.view_of is not None:
         return [node.args[node.op.view_of]]
     if node.op is RESULT and 0 <= node.attrs["number"] < len(loop_of(node.args[0]).carried):
         number: int = node.attrs["number"]
-        return _handed_on(node.args[0])[number]
+        return _carried_owners(node.args[0])[number]
     return ()
 
 
 @memoised
-def _handed_on(node: Node) -> tuple[Owners, ...]:
+def _carried_owners(node: Node) -> tuple[Owners, ...]:
     """Return by carried value of a loop the nodes outside whose memory it may end in.
 
     That is what it starts from, where a step may hand that on or add to it, or none may be taken;
@@ -121,7 +121,9 @@ def is_new(node: Node, views: Collection[Op]) -> bool:
     return True
 
 
-def copied(results: Mapping[ResultKey, Node], taken: Iterable[Node] = ()) -> set[ResultKey]:
+def results_to_copy(
+    results: Mapping[ResultKey, Node], taken: Iterable[Node] = ()
+) -> set[ResultKey]:
     """Choose the results to copy: none has memory of inputs, `taken` nodes or earlier results.
 
     Views of all of an array that nobody else has are returned as they are; blocks of Jacobians and

@@ -28,7 +28,7 @@ def constants(order: Sequence[Node], ends: Iterable[Node]) -> frozenset[Node]:
     return frozenset(found)
 
 
-def handed_out(order: Sequence[Node], found: frozenset[Node]) -> list[Node]:
+def constants_read(order: Sequence[Node], found: frozenset[Node]) -> list[Node]:
     """List those of them that the rest of the graph reads, but for numbers that have a name."""
     read = {arg for node in order if node not in found for arg in node.args if arg in found}
     return [node for node in order if node in read and (node.rank or node.args)]

@@ -29,8 +29,15 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import index
 from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
-from graphc.plan.hoist import constants, handed_out
-from graphc.plan.naming import Measure, element_name, labels_of, loop_labels, name_variables, viewed
+from graphc.plan.hoist import constants, constants_read
+from graphc.plan.naming import (
+    Measure,
+    element_name,
+    labels_of,
+    look_through,
+    loop_labels,
+    name_variables,
+)
 from graphc.plan.order import in_order
 
 Way = Literal[
@@ -195,7 +202,7 @@ def plan(
     apart = constants(order, [*graph.results.values(), *kept]) if fast else frozenset[Node]()
     if not any(node.rank for node in order):
         apart = frozenset()  # a function of numbers only takes no scratch
-    shared = handed_out(order, apart)
+    shared = constants_read(order, apart)
     scope = Identifiers({*given.values(), *taken})
     program = _planned(graph, given, kept, scope, measure, fast, single or fast, shared)
     steps = [s for s in program.steps if not isinstance(s, Step) or s.node not in apart]
@@ -258,7 +265,7 @@ def _named_arguments(node: Node) -> list[Node]:
     _, sources, outer = loop_arguments(node)
     steps = limit(node)
     rest = outer if steps is None else (*outer, steps)
-    return [arg for arg in map(viewed, (*sources, *rest)) if arg.op not in SOURCES]
+    return [arg for arg in map(look_through, (*sources, *rest)) if arg.op not in SOURCES]
 
 
 def _loop_step(
@@ -296,7 +303,7 @@ def _loop_step(
     items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = _element(loop, element, source)
-        called = element_name(graph, loop, element, variables.get(viewed(source)))
+        called = element_name(graph, loop, element, variables.get(look_through(source)))
         names.setdefault(read, called)
         if fast and not loop.limited and not element.axis and read not in inside:
             inside[read] = scope.fresh(flat(called))

@@ -56,7 +56,7 @@ def indices(roots: Iterable[Node]) -> set[str]:
     return {loop_of(node).index for node in everywhere(roots) if node.op is LOOP}
 
 
-def viewed(node: Node) -> Node:
+def look_through(node: Node) -> Node:
     while node.op.name in VIEWS:
         node = node.args[0]
     return node

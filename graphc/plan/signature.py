@@ -121,9 +121,9 @@ def _next_binding(axes: Sequence[tuple[Declared, int, Dim]], bound: set[str]) ->
 
 def describe_argument(declared: Declared, path: str = "") -> str:
     """Name an argument, or a member of a family by its path, for messages."""
-    return f"{sort(declared)} `{path or declared.name}`"
+    return f"{kind_of_argument(declared)} `{path or declared.name}`"
 
 
-def sort(declared: Declared) -> str:
+def kind_of_argument(declared: Declared) -> str:
     """Say what an argument is."""
     return "parameter" if declared.initialiser else "input"

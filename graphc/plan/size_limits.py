@@ -26,7 +26,7 @@ def beyond_any_machine(
         for node in _nodes_made(program):
             if not takes_nothing(node):
                 span = asked if node.origin is None else node.origin.outermost
-                yield from refused("an array", node.type, span, width)
+                yield from report_size("an array", node.type, span, width)
         pending += [(step.body, asked) for step in program.steps if isinstance(step, LoopStep)]
 
 
@@ -46,7 +46,7 @@ def _nodes_made(program: Program) -> Iterator[Node]:
     yield from arguments_first(program.results.values(), program.variables)
 
 
-def refused(what: str, type: Type, span: Span | None, width: int) -> Iterator[Diagnostic]:
+def report_size(what: str, type: Type, span: Span | None, width: int) -> Iterator[Diagnostic]:
     """Report an array of this type if it is larger than any memory."""
     bytes = size_of(type, width).constant
     if bytes is not None and bytes > MEMORY:

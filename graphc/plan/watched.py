@@ -12,7 +12,7 @@ from graphc.plan.lower import Program, plan
 from graphc.plan.naming import Measure, indices
 
 
-def watched(
+def lower_watched(
     graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str], measure: Measure
 ) -> tuple[Program, ...]:
     """Plan graphs on these inputs and parameters; each value of all has a number."""

@@ -30,14 +30,14 @@ def _but_named(axis: Any, rank: int, left: int) -> tuple[int | None, ...]:
 
 def from_the_right(node: Node) -> AxisMap:
     """Map the axes of what broadcasts: an axis that is stretched is no axis of the result."""
-    return tuple(aligned(node, slot, 0, 0) for slot in range(len(node.args)))
+    return tuple(broadcast_axes(node, slot, 0, 0) for slot in range(len(node.args)))
 
 
 def batch_axes(*cores: int, result: int) -> AxisRule:
     """Map all axes but the last `cores` of each argument, the last `result` of the result."""
 
     def rule(node: Node) -> AxisMap:
-        return tuple(aligned(node, slot, core, result) for slot, core in enumerate(cores))
+        return tuple(broadcast_axes(node, slot, core, result) for slot, core in enumerate(cores))
 
     return rule
 
@@ -52,7 +52,7 @@ def per_window(before: int, after: int) -> AxisRule:
     return rule
 
 
-def aligned(node: Node, slot: int, core: int, last: int) -> tuple[int | None, ...]:
+def broadcast_axes(node: Node, slot: int, core: int, last: int) -> tuple[int | None, ...]:
     """Map an argument's axes but the last ones, as they broadcast."""
     arg = node.args[slot]
     shift = (node.rank - last) - (arg.rank - core)

@@ -16,7 +16,7 @@ from graphc.ir.types import Shape, same_shape
 
 def over_elements(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
     """Batch what broadcasts: an argument without the leading axis stays as it is."""
-    return node.op(*aligned(args, leads, node.shape), **node.attrs)
+    return node.op(*align_operands(args, leads, node.shape), **node.attrs)
 
 
 def over_rows(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
@@ -29,14 +29,14 @@ def over_rows(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size:
         name: SHIFTED[name](value, rank, size) if name in SHIFTED else value
         for name, value in node.attrs.items()
     }
-    return node.op(*repeated(args, leads, size), **attrs)
+    return node.op(*lead_all(args, leads, size), **attrs)
 
 
 def with_attrs(shift: Callable[..., dict[str, Any]]) -> BatchRule:
     """Batch by attributes: `shift(size, x, …, **attrs)` gives them for the leading axis."""
 
     def rule(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
-        return node.op(*repeated(args, leads, size), **shift(size, *node.args, **node.attrs))
+        return node.op(*lead_all(args, leads, size), **shift(size, *node.args, **node.attrs))
 
     return rule
 
@@ -69,7 +69,7 @@ SHIFTED: dict[str, Callable[[Any, int, Dim], Any]] = {
 # ---- arguments -------------------------------------------------------------------------------
 
 
-def repeated(args: Sequence[Node], leads: Sequence[bool], size: Dim) -> list[Node]:
+def lead_all(args: Sequence[Node], leads: Sequence[bool], size: Dim) -> list[Node]:
     """Give all arguments the leading axis."""
     return [
         arg if led else OPERATORS["broadcast_to"](arg, shape=(size, *arg.shape))
@@ -77,7 +77,9 @@ def repeated(args: Sequence[Node], leads: Sequence[bool], size: Dim) -> list[Nod
     ]
 
 
-def aligned(args: Sequence[Node], leads: Sequence[bool], shape: Shape, core: int = 0) -> list[Node]:
+def align_operands(
+    args: Sequence[Node], leads: Sequence[bool], shape: Shape, core: int = 0
+) -> list[Node]:
     """Reshape arguments that broadcast to `shape` to do so with the leading axis before it.
 
     The last `core` axes of each are no part of that. Axes of length 1 come after the leading one.
@@ -85,14 +87,14 @@ def aligned(args: Sequence[Node], leads: Sequence[bool], shape: Shape, core: int
     lower of two ranks stretch.
     """
     rank = len(shape) + 1 + core
-    full = [ranked(arg, 1, rank) if led else arg for arg, led in zip(args, leads, strict=True)]
+    full = [pad_rank(arg, 1, rank) if led else arg for arg, led in zip(args, leads, strict=True)]
     batches = [arg.shape[1 : rank - core] for arg, led in zip(full, leads, strict=True) if led]
     if all(same_shape(batch, shape) for batch in batches):
         return full
-    return [ranked(arg, 0, rank) if arg.rank > core else arg for arg in full]
+    return [pad_rank(arg, 0, rank) if arg.rank > core else arg for arg in full]
 
 
-def ranked(x: Node, place: int, rank: int) -> Node:
+def pad_rank(x: Node, place: int, rank: int) -> Node:
     """Insert as many axes of length 1 from this place on as give the rank."""
     missing = tuple(range(place, place + rank - x.rank))
     return OPERATORS["expand"](x, axes=missing) if missing else x

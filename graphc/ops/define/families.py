@@ -57,18 +57,18 @@ def elementwise(
 
     def infer(*types: Type, **attrs: Any) -> Type:
         shape = broadcast([t.shape for t in types], name)
-        return Type(_joined(types, result) if result == "promote" else result, shape)
+        return Type(_join_dtypes(types, result) if result == "promote" else result, shape)
 
     def vjp(ct: Node, y: Node) -> Sequence[Node | None]:
         if partials is None:
             return (None,) * len(y.args)
-        return [_scaled(ct, partial) for partial in partials(y, *y.args, **y.attrs)]
+        return [_scale(ct, partial) for partial in partials(y, *y.args, **y.attrs)]
 
     def jvp(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
         if partials is None:
             return ()
         pairs = zip(tangents, partials(y, *y.args, **y.attrs), strict=True)
-        scaled = [_scaled(tangent, partial) for tangent, partial in pairs if tangent is not None]
+        scaled = [_scale(tangent, partial) for tangent, partial in pairs if tangent is not None]
         return [term for term in scaled if term is not None]
 
     op = Op(
@@ -85,7 +85,7 @@ def elementwise(
         batch=batch,
         axes=axes,
     )
-    return _declared(op, signature if "/" in signature else signature + ", /", doc, public)
+    return _declare(op, signature if "/" in signature else signature + ", /", doc, public)
 
 
 def linear(
@@ -116,7 +116,7 @@ def linear(
         value = transpose(ct, *y.args, **y.attrs)
         return value if isinstance(value, tuple) else (value,)
 
-    def moved(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
+    def push(tangents: Sequence[Node | None], y: Node) -> Sequence[Node]:
         return [op(*map(_moving, tangents, y.args), **y.attrs)]
 
     prepared = prepare or _as_they_are
@@ -130,12 +130,12 @@ def linear(
         view_of,
         prepared,
         lower,
-        jvp or moved,
+        jvp or push,
         batch,
         axes,
         part=part,
     )
-    return _declared(op, signature, doc, public)
+    return _declare(op, signature, doc, public)
 
 
 def bilinear(
@@ -173,7 +173,7 @@ def bilinear(
         name, infer, kernel, vjp, "bilinear", flops,
         prepare=to_common, jvp=jvp, batch=batch, axes=axes,
     )  # fmt: skip
-    return _declared(op, signature, doc, public)
+    return _declare(op, signature, doc, public)
 
 
 def general(
@@ -198,7 +198,7 @@ def general(
 
     prepare = prepare or first_to_float
     op = Op(name, infer, kernel, rule, "general", flops, None, prepare, lower, None, batch, axes)
-    return _declared(op, signature, doc, public)
+    return _declare(op, signature, doc, public)
 
 
 def constant(
@@ -224,7 +224,7 @@ def constant(
         batch=batch,
         axes=axes,
     )
-    return _declared(op, signature, doc, public)
+    return _declare(op, signature, doc, public)
 
 
 def composite(name: str, signature: str, doc: str) -> Callable[[Build], Build]:
@@ -237,7 +237,7 @@ def composite(name: str, signature: str, doc: str) -> Callable[[Build], Build]:
     return declare
 
 
-def _declared(op: Op, signature: str, doc: str, public: bool) -> Op:
+def _declare(op: Op, signature: str, doc: str, public: bool) -> Op:
     if public:
         function(op.name, signature, op, doc, op)
     return op
@@ -255,7 +255,7 @@ def _no_flops(node: Node) -> Dim:
     return Dim.of(0)
 
 
-def _scaled(ct: Node, partial: Partial) -> Node | None:
+def _scale(ct: Node, partial: Partial) -> Node | None:
     """Multiply a cotangent with a partial derivative, element by element.
 
     A mask selects, so that no infinite cotangent meets a zero; ct * (1 / x) is ct / x.
@@ -318,7 +318,7 @@ def _as_they_are(args: tuple[Node, ...]) -> tuple[Node, ...]:
     return args
 
 
-def _joined(types: Sequence[Type], result: Result) -> Dtype:
+def _join_dtypes(types: Sequence[Type], result: Result) -> Dtype:
     joined = promote([t.dtype for t in types])
     return "int" if joined == "bool" else joined
 

@@ -10,7 +10,7 @@ from graphc.ir.graph import OPERATORS, Node, Op
 from graphc.ir.kernel import SAME, Elementwise
 from graphc.ir.types import Mismatch, Type, is_one, same
 from graphc.ops.define.axis_maps import from_the_right
-from graphc.ops.define.batching import aligned, over_rows, repeated
+from graphc.ops.define.batching import align_operands, lead_all, over_rows
 from graphc.ops.define.families import CAST, Partial, composite, elementwise, linear, to_common
 
 BINARY = "a, b"
@@ -74,7 +74,7 @@ def _power_partials(y: Node, base: Node, exponent: Node) -> tuple[Partial, Parti
     return held * base**lowered, y * OPERATORS["log"](where(vanishing, 1, base))
 
 
-def _powered(args: tuple[Node, ...]) -> tuple[Node, ...]:
+def _power_operands(args: tuple[Node, ...]) -> tuple[Node, ...]:
     """Both of one kind; NumPy has no integers to a negative power."""
     base, exponent = to_common(args)
     number = exponent.value if exponent.rank == 0 else None
@@ -89,7 +89,7 @@ power: Op = elementwise(
     kernel=Elementwise("power"),
     partials=_power_partials,
     result="promote",
-    prepare=_powered,
+    prepare=_power_operands,
     signature=BINARY,
     flops=8,
     doc="Power.",
@@ -260,7 +260,7 @@ def one_for_zero(x: Node) -> Node:
     return where(equal(x, 0), 1, x)
 
 
-def divided(a: Node, b: Node) -> Node:
+def divide_or_zero(a: Node, b: Node) -> Node:
     """a / b; where b is 0 it is 0, and constant."""
     return where(equal(b, 0), 0, a / one_for_zero(b))
 
@@ -335,8 +335,8 @@ def _accumulate_batch(
     whole = [arg.type == node.type for arg in node.args]
     if all(whole):
         return over_rows(node, args, leads, size)
-    rows = repeated(args, leads, size)
-    terms = aligned(args, leads, node.shape)
+    rows = lead_all(args, leads, size)
+    terms = align_operands(args, leads, node.shape)
     return accumulate(*(rows[i] if whole[i] else term for i, term in enumerate(terms)))
 
 
@@ -359,7 +359,7 @@ def total(terms: Sequence[Node]) -> Node:
     return terms[0] if len(terms) == 1 else accumulate(*terms)
 
 
-def _joined(name: str, operator: str, doc: str) -> None:
+def _declare_logic(name: str, operator: str, doc: str) -> None:
     @composite(name, "*xs", doc)
     def build(*xs: Node) -> Node:
         if not xs:
@@ -367,8 +367,8 @@ def _joined(name: str, operator: str, doc: str) -> None:
         return reduce(OPERATORS[operator], xs)
 
 
-_joined("add", "+", "The sum of its arguments: where branches meet.")
-_joined("mul", "*", "The elementwise product of its arguments.")
+_declare_logic("add", "+", "The sum of its arguments: where branches meet.")
+_declare_logic("mul", "*", "The elementwise product of its arguments.")
 
 OPERATORS.update(
     {

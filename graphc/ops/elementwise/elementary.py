@@ -10,7 +10,7 @@ from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.define.functions import alias
 from graphc.ops.elementwise.arithmetic import (
     absolute,
-    divided,
+    divide_or_zero,
     equal,
     maximum,
     minimum,
@@ -189,7 +189,9 @@ arctanh: Op = elementwise(
 
 def _angle_partials(angle: Node, y: Node, x: Node) -> tuple[Node, Node]:
     radius = hypot(x, y)
-    return divided(divided(x, radius), radius), -divided(divided(y, radius), radius)
+    return divide_or_zero(divide_or_zero(x, radius), radius), -divide_or_zero(
+        divide_or_zero(y, radius), radius
+    )
 
 
 atan2: Op = elementwise(
@@ -205,7 +207,7 @@ hypot: Op = elementwise(
     "hypot",
     kernel=Elementwise("hypot"),
     flops=8,
-    partials=lambda y, a, b: (divided(a, y), divided(b, y)),
+    partials=lambda y, a, b: (divide_or_zero(a, y), divide_or_zero(b, y)),
     signature="a, b",
     prepare=all_to_float,
     doc="sqrt(a*a + b*b) without overflow; the derivatives at (0, 0) are 0.",

@@ -32,7 +32,7 @@ def _exp(x: Elementwise) -> Elementwise:
     return Elementwise("exp", x)
 
 
-def _chosen(comparison: str) -> Elementwise:
+def _choose(comparison: str) -> Elementwise:
     """x where it compares so with y, or is nan, else y."""
     wins = Elementwise("logical_or", Elementwise(comparison, X, Y), _X_IS_NAN)
     return Elementwise("where", wins, X, Y)
@@ -45,8 +45,8 @@ _OWN: Mapping[str, Elementwise] = {
         X,
         Elementwise("cast", Elementwise("subtract", _POSITIVE, Elementwise("less", X, 0.0))),
     ),
-    "maximum": _chosen("greater_equal"),
-    "minimum": _chosen("less_equal"),
+    "maximum": _choose("greater_equal"),
+    "minimum": _choose("less_equal"),
     "sigmoid": Elementwise(
         "divide", 1.0, Elementwise("add", 1.0, _exp(Elementwise("negative", X)))
     ),

@@ -70,7 +70,7 @@ diagonal_matrix: Op = linear(
 # ---- diagonals of any axes ------------------------------------------------------------------
 
 
-def _lettered(node: Node) -> AxisMap:
+def _letter_axes(node: Node) -> AxisMap:
     """Map an axis of the part that is one axis of the whole."""
     part, whole = node.attrs["part"], node.attrs["whole"]
     return (tuple(whole.index(a) if whole.count(a) == 1 else None for a in part),)
@@ -93,7 +93,7 @@ on_diagonals: Op = linear(
     ),
     public=False,
     batch=with_attrs(_under_a_letter),
-    axes=_lettered,
+    axes=_letter_axes,
     doc="Zeros, but where axes of one letter have one index: `part` and `whole` name the axes.",
 )
 of_diagonals: Op = linear(
@@ -161,7 +161,7 @@ triu = _triangle("triu", "Matrices with zeros below diagonal k.")
 # ---- the strict lower triangle, by columns ---------------------------------------------------
 
 
-def _filled(v: Type, *, n: Dim) -> Type:
+def _fill_type(v: Type, *, n: Dim) -> Type:
     wanted = known_facts().normal(n * (n - 1) // 2)
     if not v.rank or not same(v.shape[-1], wanted):
         raise Mismatch(
@@ -173,7 +173,7 @@ def _filled(v: Type, *, n: Dim) -> Type:
 
 fill_tril: Op = linear(
     "fill_tril",
-    infer=_filled,
+    infer=_fill_type,
     kernel=Put("triangle"),
     transpose=lambda ct, v, n: _tril_entries(ct, n=n),
     signature="v, n: int",

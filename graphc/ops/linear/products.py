@@ -6,10 +6,10 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op
 from graphc.ir.kernel import Call
 from graphc.ir.types import Dtype, Mismatch, Shape, Type, broadcast, product, same, same_shape
-from graphc.ops.define.axis_maps import aligned as aligned_axes
-from graphc.ops.define.batching import aligned, first
+from graphc.ops.define.axis_maps import broadcast_axes as aligned_axes
+from graphc.ops.define.batching import align_operands, first
 from graphc.ops.define.families import bilinear
-from graphc.ops.shape.shaping import expand, reshape, swapped
+from graphc.ops.shape.shaping import expand, reshape, swap_last
 
 _MATMUL_HELP = (
     "`*` is elementwise; "
@@ -50,7 +50,7 @@ def _matmul_left(ct: Node, x: Node, y: Node) -> Node:
         return y @ ct if y.rank == 2 else squeeze_last(y @ _column(ct))
     if y.rank == 1:
         return outer(ct, y) if ct.rank == 1 else _column(ct) * _row(y, ct.rank + 1)
-    return ct @ swapped(y)
+    return ct @ swap_last(y)
 
 
 def _matmul_right(ct: Node, x: Node, y: Node) -> Node:
@@ -66,7 +66,7 @@ def _matmul_right(ct: Node, x: Node, y: Node) -> Node:
         return _rows(x).T @ reshape(ct, shape=(product(ct.shape),)) if x.rank > 2 else x.T @ ct
     if y.rank == 2:
         return _rows(x).T @ _rows(ct)
-    return swapped(x) @ ct
+    return swap_last(x) @ ct
 
 
 def _matmul_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
@@ -77,21 +77,21 @@ def _matmul_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], s
     x, y = args
     left, right = (arg.rank for arg in node.args)
     if not leads[1] and right <= 2:
-        return _shaped(_rows(x) @ y, (size, *node.shape))
+        return _reshape_to(_rows(x) @ y, (size, *node.shape))
     if not leads[1] and left == 1:
         return first(x @ y, node.rank - 1)
     if not leads[0] and right == 1:
-        return _shaped(y @ _rows(x).T if left > 1 else y @ x, (size, *node.shape))
+        return _reshape_to(y @ _rows(x).T if left > 1 else y @ x, (size, *node.shape))
     if not leads[0] and left == 1:
         return x @ y
     rows = expand(x, axes=(x.rank - 1,)) if left == 1 else x
     columns = _column(y) if right == 1 else y
     batch = node.shape[: node.rank - (left > 1) - (right > 1)]
-    product_ = matmul(*aligned((rows, columns), leads, batch, core=2))
-    return _shaped(product_, (size, *node.shape))
+    product_ = matmul(*align_operands((rows, columns), leads, batch, core=2))
+    return _reshape_to(product_, (size, *node.shape))
 
 
-def _shaped(x: Node, shape: Shape) -> Node:
+def _reshape_to(x: Node, shape: Shape) -> Node:
     return x if same_shape(x.shape, shape) else reshape(x, shape=shape)
 
 
@@ -132,7 +132,7 @@ def _outer_type(a: Type, b: Type) -> Type:
 
 def _outer_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
     x, y = _column(args[0]), expand(args[1], axes=(args[1].rank - 1,))
-    return OPERATORS["*"](*aligned((x, y), leads, node.shape))
+    return OPERATORS["*"](*align_operands((x, y), leads, node.shape))
 
 
 outer: Op = bilinear(

@@ -11,11 +11,11 @@ from graphc.ir.graph import OPERATORS, AxisMap, Node, Op
 from graphc.ir.kernel import Call
 from graphc.ir.types import Mismatch, Type, broadcast, same
 from graphc.ops.define.axis_maps import batch_axes
-from graphc.ops.define.batching import aligned, over_elements
+from graphc.ops.define.batching import align_operands, over_elements
 from graphc.ops.define.families import all_to_float, bilinear, composite, general, to_float
 from graphc.ops.linear.diagonals import eye, tril, triu
 from graphc.ops.linear.products import outer, squeeze_last
-from graphc.ops.shape.shaping import broadcast_to, expand, reshape, swapped, transpose
+from graphc.ops.shape.shaping import broadcast_to, expand, reshape, swap_last, transpose
 
 
 def _square(x: Type, what: str) -> None:
@@ -46,7 +46,7 @@ inv: Op = general(
     "inv",
     infer=lambda x: _same_square("inv", x),
     kernel=Call("linalg.inv"),
-    vjp=lambda ct, y, x: (-(swapped(y) @ ct @ swapped(y)),),
+    vjp=lambda ct, y, x: (-(swap_last(y) @ ct @ swap_last(y)),),
     flops=_cube,
     axes=batch_axes(2, result=2),
     doc="Inverse matrices.",
@@ -70,10 +70,10 @@ def _moved_cofactors_vjp(ct: Node, y: Node, x: Node, along: Node) -> tuple[Node,
     YX) x⁻¹, transposed: Jacobi's formula twice more. Written in cofactors it divides by det² x.
     """
     cofactors = _cofactors(x)
-    one = cofactors @ swapped(along) @ cofactors
-    other = cofactors @ swapped(ct) @ cofactors
+    one = cofactors @ swap_last(along) @ cofactors
+    other = cofactors @ swap_last(ct) @ cofactors
     first, second = _inner(cofactors, along), _inner(cofactors, ct)
-    both = one @ swapped(ct) @ cofactors + other @ swapped(along) @ cofactors
+    both = one @ swap_last(ct) @ cofactors + other @ swap_last(along) @ cofactors
     scaled = (first * second - _inner(one, ct)) * cofactors - second * one - first * other + both
     return scaled / _per_matrix(det(x)) ** 2, _moved_cofactors(x, ct)
 
@@ -113,7 +113,7 @@ logdet: Op = general(
     "logdet",
     infer=lambda x: _scalar_type("logdet", x),
     kernel=Call("logdet"),
-    vjp=lambda ct, y, x: (_per_matrix(ct) * swapped(inv(x)),),
+    vjp=lambda ct, y, x: (_per_matrix(ct) * swap_last(inv(x)),),
     flops=_cube,
     axes=batch_axes(2, result=0),
     doc="log|det x| of matrices, without overflow.",
@@ -122,7 +122,7 @@ logdet: Op = general(
 # ---- systems -------------------------------------------------------------------------------
 
 
-def _solved(a: Type, b: Type) -> Type:
+def _solve_type(a: Type, b: Type) -> Type:
     _square(a, "solve")
     rows = b.shape[-1] if b.rank == 1 else b.shape[-2] if b.rank else Dim.of(1)
     if not b.rank or not same(rows, a.shape[-1]):
@@ -134,10 +134,10 @@ def _solved(a: Type, b: Type) -> Type:
 
 def _solve_vjp(ct: Node, y: Node, a: Node, b: Node) -> tuple[Node, Node]:
     """λ = a⁻ᵀ ct is the derivative by b, and -λ yᵀ that by a."""
-    adjoint = _solve(swapped(a), ct)
+    adjoint = _solve(swap_last(a), ct)
     if y.rank == 1:
         return -outer(adjoint, y), adjoint
-    return -(adjoint @ swapped(y)), adjoint
+    return -(adjoint @ swap_last(y)), adjoint
 
 
 def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
@@ -145,15 +145,15 @@ def _solve_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], si
     a, b = args
     vector = node.rank == 1
     if not leads[0] and a.rank == 2 and vector:
-        return swapped(_solve(a, swapped(b)))
+        return swap_last(_solve(a, swap_last(b)))
     if not leads[0] and a.rank == 2 and node.rank == 2:
         columns = transpose(b, axes=(1, 0, 2))
         solved = _solve(a, reshape(columns, shape=(b.shape[1], size * b.shape[2])))
         return transpose(reshape(solved, shape=columns.shape), axes=(1, 0, 2))
     if vector:
-        solved = _solve(*aligned((a, expand(b, axes=(b.rank,))), leads, (), core=2))
+        solved = _solve(*align_operands((a, expand(b, axes=(b.rank,))), leads, (), core=2))
         return squeeze_last(solved)
-    return _solve(*aligned((a, b), leads, node.shape[:-2], core=2))
+    return _solve(*align_operands((a, b), leads, node.shape[:-2], core=2))
 
 
 def _solve_axes(node: Node) -> AxisMap:
@@ -164,7 +164,7 @@ def _solve_axes(node: Node) -> AxisMap:
 
 _solve: Op = general(
     "solution",
-    infer=_solved,
+    infer=_solve_type,
     kernel=Call("linalg.solve"),
     vjp=_solve_vjp,
     prepare=lambda args: (to_float(args[0]), to_float(args[1])),
@@ -196,10 +196,10 @@ def triangular_solve(a: Node, b: Node, lower: bool = True) -> Node:
 def _cholesky_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
     """y⁻ᵀ Φ(yᵀ ct) y⁻¹, where Φ takes the lower triangle and half the diagonal (Giles §4.1, Murray
     2016, §3.2), here transposed, which the symmetric part that was decomposed does not notice."""
-    upper = swapped(y)
+    upper = swap_last(y)
     product = upper @ ct
     triangle = 0.5 * (tril(product, k=0) + tril(product, k=-1))
-    return (_solve(upper, swapped(_solve(upper, triangle))),)
+    return (_solve(upper, swap_last(_solve(upper, triangle))),)
 
 
 _cholesky: Op = general(
@@ -221,7 +221,7 @@ _cholesky: Op = general(
 )
 def cholesky(x: Node) -> Node:
     _square(x.type, "cholesky")
-    return _cholesky(0.5 * (x + swapped(x)))
+    return _cholesky(0.5 * (x + swap_last(x)))
 
 
 # ---- products ------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from graphc.ops.define.families import (
 )
 from graphc.ops.elementwise.arithmetic import equal, isfinite, minimum, where
 from graphc.ops.elementwise.elementary import exp
-from graphc.ops.reduce.reduction import REDUCTION, Axes, reduced, reinserted
+from graphc.ops.reduce.reduction import REDUCTION, Axes, reduce_type, reinsert_axes
 from graphc.ops.shape.moving import flip
 from graphc.ops.shape.shaping import concat, flatten, ones, part_of, reshape, transpose, zeros
 
@@ -35,9 +35,9 @@ def _recurrence_type(a: Type, b: Type, *, axis: int) -> Type:
 
 def _recurrence_vjp(ct: Node, y: Node, a: Node, b: Node, axis: int) -> tuple[Node, Node]:
     """λ[t] = ct[t] + a[t+1] λ[t+1]; it is the derivative by b[t], and times y[t-1] that by a[t]."""
-    after = flip(_shifted_back(a, axis), (axis,))
+    after = flip(_shift_back(a, axis), (axis,))
     adjoint = flip(_recurrence(after, flip(ct, (axis,)), axis=axis), (axis,))
-    return adjoint * _shifted(y, axis), adjoint
+    return adjoint * _shift(y, axis), adjoint
 
 
 _recurrence: Op = general(
@@ -56,13 +56,13 @@ def _edge(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node]) -> Node:
     return made((*x.shape[:axis], Dim.of(1), *x.shape[axis + 1 :]))
 
 
-def _shifted(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
+def _shift(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
     """x[t - 1] at t, and zeros (or ones) at the start."""
     joined = concat(_edge(x, axis, made), x, axis=axis)
     return part_of(joined, axis, Dim.of(0), x.shape[axis])
 
 
-def _shifted_back(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
+def _shift_back(x: Node, axis: int, made: Callable[[tuple[Dim, ...]], Node] = zeros) -> Node:
     """x[t + 1] at t, and zeros (or ones) at the end."""
     joined = concat(x, _edge(x, axis, made), axis=axis)
     return part_of(joined, axis, Dim.of(1), x.shape[axis])
@@ -93,7 +93,7 @@ _cumsum: Op = linear(
 
 def _cumprod_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
     """Σ_{k≥j} ct[k] Π_{i≤k, i≠j} x[i]: what comes before j, times a recurrence from the end."""
-    after = flip(_shifted_back(x, axis), (axis,))
+    after = flip(_shift_back(x, axis), (axis,))
     total = flip(_recurrence(after, flip(ct, (axis,)), axis=axis), (axis,))
     return (total * _products_before(x, axis),)
 
@@ -112,18 +112,18 @@ _cumprod: Op = general(
 
 def _products_before(x: Node, axis: int) -> Node:
     """Π_{i<j} x[i]."""
-    return _cumprod(_shifted(x, axis, ones), axis=axis)
+    return _cumprod(_shift(x, axis, ones), axis=axis)
 
 
 def _products_after(x: Node, axis: int) -> Node:
     """Π_{i>j} x[i]."""
-    shifted = flip(_shifted_back(x, axis, ones), (axis,))
+    shifted = flip(_shift_back(x, axis, ones), (axis,))
     return flip(_cumprod(shifted, axis=axis), (axis,))
 
 
 def _logcumsumexp_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
     """Σ_{k≥j} ct[k] exp(x[j] - y[k]), by a recurrence whose factors exp(y[k] - y[k+1]) are ≤ 1."""
-    following = _shifted_back(y, axis)
+    following = _shift_back(y, axis)
     ratio = exp(where(equal(y, following), 0, minimum(y - following, 0)))
     total = flip(_recurrence(flip(ratio, (axis,)), flip(ct, (axis,)), axis=axis), (axis,))
     return (total * exp(x - where(isfinite(y), y, 0)),)
@@ -175,12 +175,12 @@ def _prod_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[N
     rows = reshape(moved, shape=(*(x.shape[i] for i in kept), product([x.shape[i] for i in axes])))
     others = reshape(_others(rows), shape=moved.shape)
     back = transpose(others, axes=tuple(order.index(i) for i in range(x.rank)))
-    return (reinserted(ct, x, axis, keepdims) * back,)
+    return (reinsert_axes(ct, x, axis, keepdims) * back,)
 
 
 prod = general(
     "prod",
-    infer=partial(reduced, name="prod"),
+    infer=partial(reduce_type, name="prod"),
     kernel=Reduce("prod"),
     vjp=_prod_vjp,
     prepare=lambda args: (to_int(args[0]),),

@@ -27,13 +27,13 @@ Axes = tuple[int, ...] | None
 REDUCTION = "x, axis: axes = none, keepdims: bool = false"
 
 
-def reduced(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
+def reduce_type(x: Type, *, axis: Axes, keepdims: bool, name: str = "sum") -> Type:
     axes = normal_axes(axis, x.rank, name)
     kept = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
     return x.with_shape(kept)
 
 
-def reinserted(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+def reinsert_axes(ct: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     """Reinsert reduced axes as 1 in a cotangent; a scalar fits anything as it is."""
     if keepdims or not ct.rank:
         return ct
@@ -47,9 +47,9 @@ def count(x: Node, axis: Axes) -> Dim:
 
 sum_: Op = linear(
     "sum",
-    infer=reduced,
+    infer=reduce_type,
     kernel=Reduce("sum"),
-    transpose=lambda ct, x, axis, keepdims: reinserted(ct, x, axis, keepdims),
+    transpose=lambda ct, x, axis, keepdims: reinsert_axes(ct, x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
     prepare=lambda args: tuple(map(to_int, args)),
@@ -57,9 +57,9 @@ sum_: Op = linear(
 )
 mean: Op = linear(
     "mean",
-    infer=partial(reduced, name="mean"),
+    infer=partial(reduce_type, name="mean"),
     kernel=Reduce("mean"),
-    transpose=lambda ct, x, axis, keepdims: reinserted(ct / count(x, axis), x, axis, keepdims),
+    transpose=lambda ct, x, axis, keepdims: reinsert_axes(ct / count(x, axis), x, axis, keepdims),
     signature=REDUCTION,
     flops=lambda node: node.args[0].type.size,
     prepare=first_to_float,
@@ -69,16 +69,16 @@ mean: Op = linear(
 
 def _extreme_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """Send the cotangent to the extreme elements, evenly where several are equal."""
-    chosen = CAST(equal(x, reinserted(y, x, axis, keepdims)))
+    chosen = CAST(equal(x, reinsert_axes(y, x, axis, keepdims)))
     share = ct / sum_(chosen, axis=axis, keepdims=keepdims)
-    return (reinserted(share, x, axis, keepdims) * chosen,)
+    return (reinsert_axes(share, x, axis, keepdims) * chosen,)
 
 
 def _of_some(name: str) -> Callable[..., Type]:
     """Build the type rule of a reduction that has no value for no elements."""
 
     def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
-        result = reduced(x, axis=axis, keepdims=keepdims, name=name)
+        result = reduce_type(x, axis=axis, keepdims=keepdims, name=name)
         for place in normal_axes(axis, x.rank, name):
             size = x.shape[place]
             demand(size - 1, Mismatch("E301", f"`{name}` of no elements: axis {place} of {x}"))
@@ -109,7 +109,7 @@ min_: Op = general(
 
 largest: Op = constant(
     "largest",
-    infer=partial(reduced, name="largest"),
+    infer=partial(reduce_type, name="largest"),
     kernel=Reduce("max", initial=-math.inf),
     signature="",
     public=False,
@@ -131,15 +131,15 @@ def _exponentials(x: Node, axis: Axes) -> tuple[Node, Node, Node]:
 
 def _logsumexp_lower(x: Node, axis: Axes, keepdims: bool) -> Node:
     _, total, shift = _exponentials(x, axis)
-    return squeezed(log(total) + shift, x, axis, keepdims)
+    return squeeze_axes(log(total) + shift, x, axis, keepdims)
 
 
-def squeezed(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
+def squeeze_axes(y: Node, x: Node, axis: Axes, keepdims: bool) -> Node:
     """Reshape a result with kept axes to the shape that the reduction of x has."""
     return (
         y
         if keepdims
-        else OPERATORS["reshape"](y, shape=reduced(x.type, axis=axis, keepdims=False).shape)
+        else OPERATORS["reshape"](y, shape=reduce_type(x.type, axis=axis, keepdims=False).shape)
     )
 
 
@@ -150,12 +150,12 @@ def slope_of_logsumexp(x: Node, axis: Axes) -> Node:
 
 
 def _logsumexp_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
-    return (reinserted(ct, x, axis, keepdims) * slope_of_logsumexp(x, axis),)
+    return (reinsert_axes(ct, x, axis, keepdims) * slope_of_logsumexp(x, axis),)
 
 
 logsumexp: Op = general(
     "logsumexp",
-    infer=partial(reduced, name="logsumexp"),
+    infer=partial(reduce_type, name="logsumexp"),
     vjp=_logsumexp_vjp,
     lower=_logsumexp_lower,
     signature=REDUCTION,

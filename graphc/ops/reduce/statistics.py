@@ -10,7 +10,7 @@ from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import Reduce, Reduction
 from graphc.ir.types import Mismatch, Type, demand
 from graphc.ops.define.families import composite, constant, general, normal_axis, to_float, to_int
-from graphc.ops.elementwise.arithmetic import absolute, divided, not_equal
+from graphc.ops.elementwise.arithmetic import absolute, divide_or_zero, not_equal
 from graphc.ops.elementwise.elementary import sqrt
 from graphc.ops.reduce.reduction import (
     REDUCTION,
@@ -19,8 +19,8 @@ from graphc.ops.reduce.reduction import (
     largest,
     max_,
     mean,
-    reduced,
-    reinserted,
+    reduce_type,
+    reinsert_axes,
     sum_,
 )
 from graphc.ops.shape.shaping import flatten
@@ -30,12 +30,12 @@ from graphc.ops.shape.shaping import flatten
 
 def _norm_vjp(ct: Node, y: Node, x: Node, axis: Axes, keepdims: bool) -> tuple[Node]:
     """x / |x|, and 0 at 0."""
-    return (reinserted(divided(ct, y), x, axis, keepdims) * x,)
+    return (reinsert_axes(divide_or_zero(ct, y), x, axis, keepdims) * x,)
 
 
 euclidean_norm: Op = general(
     "euclidean_norm",
-    infer=partial(reduced, name="norm"),
+    infer=partial(reduce_type, name="norm"),
     vjp=_norm_vjp,
     lower=lambda x, axis, keepdims: sqrt(sum_(x * x, axis=axis, keepdims=keepdims)),
     flops=lambda node: 2 * node.args[0].type.size,
@@ -63,7 +63,7 @@ def norm(x: Node, ord: float = 2.0, axis: Axes = None, keepdims: bool = False) -
 # ---- variances -------------------------------------------------------------------------------
 
 
-def _centred(x: Node, axis: Axes) -> Node:
+def _centre(x: Node, axis: Axes) -> Node:
     return x - mean(x, axis=axis, keepdims=True)
 
 
@@ -73,7 +73,7 @@ def _from_largest(x: Node, axis: Axes) -> Node:
 
 
 def _variance(x: Node, axis: Axes, ddof: int, keepdims: bool) -> Node:
-    centred = _centred(x, axis)
+    centred = _centre(x, axis)
     if not ddof:
         return mean(centred * centred, axis=axis, keepdims=keepdims)
     total = sum_(centred * centred, axis=axis, keepdims=keepdims)
@@ -87,17 +87,17 @@ def _std_lower(x: Node, axis: Axes, ddof: int, keepdims: bool) -> Node:
 def _var_vjp(ct: Node, y: Node, x: Node, axis: Axes, ddof: int, keepdims: bool) -> tuple[Node]:
     """2 (x - mean) / n: the mean itself contributes nothing, since the deviations sum to 0."""
     share = ct * 2 / (count(x, axis) - ddof)
-    return (reinserted(share, x, axis, keepdims) * _centred(x, axis),)
+    return (reinsert_axes(share, x, axis, keepdims) * _centre(x, axis),)
 
 
 def _std_vjp(ct: Node, y: Node, x: Node, axis: Axes, ddof: int, keepdims: bool) -> tuple[Node]:
     """(x - mean) / (n std), and 0 where all are equal."""
-    share = divided(ct, y) / (count(x, axis) - ddof)
-    return (reinserted(share, x, axis, keepdims) * _centred(_from_largest(x, axis), axis),)
+    share = divide_or_zero(ct, y) / (count(x, axis) - ddof)
+    return (reinsert_axes(share, x, axis, keepdims) * _centre(_from_largest(x, axis), axis),)
 
 
 def _spread_type(x: Type, *, axis: Axes, ddof: int, keepdims: bool) -> Type:
-    return reduced(x, axis=axis, keepdims=keepdims, name="var")
+    return reduce_type(x, axis=axis, keepdims=keepdims, name="var")
 
 
 variance: Op = general(
@@ -141,7 +141,7 @@ def _place(name: Reduction, doc: str) -> None:
     def infer(x: Type, *, axis: int, keepdims: bool) -> Type:
         none = Mismatch("E301", f"`{name}` of no elements: axis {axis} of {x}")
         demand(x.shape[axis] - 1, none)
-        return Type("int", reduced(x, axis=(axis,), keepdims=keepdims).shape)
+        return Type("int", reduce_type(x, axis=(axis,), keepdims=keepdims).shape)
 
     op: Op = constant(
         name,
@@ -167,7 +167,7 @@ _place("argmin", "The index of the smallest element along an axis, or of all; th
 
 def _truth(name: Reduction, doc: str) -> None:
     def infer(x: Type, *, axis: Axes, keepdims: bool) -> Type:
-        return Type("bool", reduced(x, axis=axis, keepdims=keepdims, name=name).shape)
+        return Type("bool", reduce_type(x, axis=axis, keepdims=keepdims, name=name).shape)
 
     constant(name, infer=infer, kernel=Reduce(name), signature=REDUCTION, doc=doc)
 

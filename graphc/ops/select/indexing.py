@@ -10,7 +10,7 @@ from graphc.ir.graph import AxisMap, Node, Op
 from graphc.ir.kernel import AXIS, Call, Put, Take, X
 from graphc.ir.types import Mismatch, Type, demand, same, same_shape, shape_text
 from graphc.ops.define.axis_maps import batch_axes, by_name
-from graphc.ops.define.batching import first, ranked, repeated
+from graphc.ops.define.batching import first, lead_all, pad_rank
 from graphc.ops.define.families import (
     CAST,
     composite,
@@ -34,7 +34,7 @@ from graphc.ops.shape.shaping import (
 # ---- positions of one axis ----------------------------------------------------------------------
 
 
-def _picked(x: Type, label: Type) -> Type:
+def _pick_type(x: Type, label: Type) -> Type:
     if x.rank < 1 or label.dtype != "int" or len(label.shape) != x.rank - 1:
         raise Mismatch("E301", f"`pick` takes [..., C] and int[...], found {x} and {label}")
     if not all(map(same, x.shape[:-1], label.shape)):
@@ -42,7 +42,7 @@ def _picked(x: Type, label: Type) -> Type:
     return x.with_shape(x.shape[:-1])
 
 
-def _unpicked(ct: Type, label: Type, *, size: Dim) -> Type:
+def _unpick_type(ct: Type, label: Type, *, size: Dim) -> Type:
     """Infer a row for each label; of a scalar, every label gets the same."""
     if ct.rank and not same_shape(ct.shape, label.shape):
         raise Mismatch("E301", f"shapes do not fit in `unpick`: {ct} and {label}")
@@ -51,7 +51,7 @@ def _unpicked(ct: Type, label: Type, *, size: Dim) -> Type:
 
 pick: Op = linear(
     "pick",
-    infer=_picked,
+    infer=_pick_type,
     kernel=Take("label"),
     transpose=lambda ct, x, label: (unpick(ct, label, size=x.shape[-1]), None),
     signature="x, label",
@@ -60,7 +60,7 @@ pick: Op = linear(
 )
 unpick: Op = linear(
     "unpick",
-    infer=_unpicked,
+    infer=_unpick_type,
     kernel=Put("label"),
     transpose=lambda ct, x, label, size: (pick(ct, label), None),
     public=False,
@@ -69,7 +69,7 @@ unpick: Op = linear(
 )
 
 
-def _gathered(x: Type, indices: Type, *, axis: int) -> Type:
+def _gather_type(x: Type, indices: Type, *, axis: int) -> Type:
     return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
@@ -79,10 +79,10 @@ def _positions(indices: Node, size: Dim, length: Dim) -> Node:
     Taking them from 0, 1, … counts them from the front, and an index outside is an error.
     """
     inside = gather(arange(n=length), indices, axis=0)
-    return inside + ranked(arange(n=size) * length, 1, indices.rank)
+    return inside + pad_rank(arange(n=size) * length, 1, indices.rank)
 
 
-def _moved(x: Node, start: int, count: int, to: int) -> Node:
+def _move_axes(x: Node, start: int, count: int, to: int) -> Node:
     """So many axes moved to another place."""
     rest = [i for i in range(x.rank) if not start <= i < start + count]
     rest[to:to] = range(start, start + count)
@@ -96,11 +96,11 @@ def _gather_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], s
         return gather(x, indices, axis=axis + 1)
     if not leads[0]:
         return first(gather(x, indices, axis=axis), axis)
-    rows = _moved(x, axis + 1, 1, 1)
+    rows = _move_axes(x, axis + 1, 1, 1)
     length = rows.shape[1]
     rows = reshape(rows, shape=(size * length, *rows.shape[2:]))
     found = gather(rows, _positions(indices, size, length), axis=0)
-    return _moved(found, 1, indices.rank - 1, axis + 1)
+    return _move_axes(found, 1, indices.rank - 1, axis + 1)
 
 
 def _gather_axes(node: Node) -> AxisMap:
@@ -116,7 +116,7 @@ def _gather_axes(node: Node) -> AxisMap:
 
 gather: Op = linear(
     "gather",
-    infer=_gathered,
+    infer=_gather_type,
     kernel=Take("axis"),
     transpose=lambda ct, x, indices, axis: (
         scatter(ct, indices, axis=axis, size=x.shape[axis]),
@@ -129,7 +129,7 @@ gather: Op = linear(
 )
 
 
-def _scattered(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
+def _scatter_type(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
     return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
 
 
@@ -138,11 +138,11 @@ def _scatter_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], 
     axis, length = node.attrs["axis"], node.attrs["size"]
     if not leads[1]:
         return scatter(ct, indices, axis=axis + 1, size=length)
-    (ct,) = repeated((ct,), leads[:1], size)
-    rows = _moved(ct, axis + 1, indices.rank - 1, 1)
+    (ct,) = lead_all((ct,), leads[:1], size)
+    rows = _move_axes(ct, axis + 1, indices.rank - 1, 1)
     total = scatter(rows, _positions(indices, size, length), axis=0, size=size * length)
     parted = reshape(total, shape=(size, length, *total.shape[1:]))
-    return _moved(parted, 1, 1, axis + 1)
+    return _move_axes(parted, 1, 1, axis + 1)
 
 
 def _scatter_axes(node: Node) -> AxisMap:
@@ -158,7 +158,7 @@ def _scatter_axes(node: Node) -> AxisMap:
 
 scatter: Op = linear(
     "scatter",
-    infer=_scattered,
+    infer=_scatter_type,
     kernel=Put("axis", add=True),
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     prepare=lambda args: (to_int(args[0]), args[1]),
@@ -261,13 +261,13 @@ _take_along: Op = linear(
 )
 
 
-def _added_along(ct: Type, indices: Type, *, axis: int, unique: bool, size: Dim) -> Type:
+def _add_along_type(ct: Type, indices: Type, *, axis: int, unique: bool, size: Dim) -> Type:
     return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + 1 :]))
 
 
 _add_along: Op = linear(
     "add_along",
-    infer=_added_along,
+    infer=_add_along_type,
     kernel=Put("along", add=True, unless="unique"),
     transpose=lambda ct, x, indices, axis, unique, size: (
         _take_along(ct, indices, axis=axis, unique=unique),

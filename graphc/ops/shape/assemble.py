@@ -19,7 +19,9 @@ def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
     raise AssertionError("what is made after calculus is not differentiated")
 
 
-def _assembled(*cells: Type, dtype: str, shape: Shape, block: int | None, places: object) -> Type:
+def _assemble_type(
+    *cells: Type, dtype: str, shape: Shape, block: int | None, places: object
+) -> Type:
     return Type(dtype, shape)  # type: ignore[arg-type]
 
 
@@ -32,18 +34,18 @@ def is_complete(node: Node) -> bool:
     return product(_small(node)) == Dim.of(len(node.attrs["places"]))
 
 
-def _assembled_axes(node: Node) -> AxisMap:
+def _assemble_axes(node: Node) -> AxisMap:
     return tuple((node.attrs["block"],) * arg.rank for arg in node.args)
 
 
 assemble = Op(
     "assemble",
-    _assembled,
+    _assemble_type,
     Put("cells"),
     _no_rule,
     "linear",
     lambda node: Dim.of(0),
-    axes=_assembled_axes,
+    axes=_assemble_axes,
 )
 """An array of its components: vectors along its block axis, or numbers; what is missing is 0."""
 

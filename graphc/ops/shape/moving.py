@@ -9,7 +9,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, Node, Op, as_node
 from graphc.ir.kernel import AXIS, DTYPE, Attr, Call, X, Y
 from graphc.ir.types import Mismatch, Shape, Type, demand, is_one, known_facts
-from graphc.ops.define.batching import repeated
+from graphc.ops.define.batching import lead_all
 from graphc.ops.define.families import all_to_float, composite, linear, normal_axes, normal_axis
 from graphc.ops.shape.shaping import (
     broadcast_to,
@@ -18,7 +18,7 @@ from graphc.ops.shape.shaping import (
     flatten,
     index,
     part_of,
-    permuted,
+    permute_axes,
     reshape,
     unindex,
 )
@@ -49,7 +49,7 @@ def swapaxes(x: Node, axis1: int, axis2: int) -> Node:
     one, other = (normal_axis(axis, x.rank, "swapaxes") for axis in (axis1, axis2))
     order = list(range(x.rank))
     order[one], order[other] = other, one
-    return permuted(x, tuple(map(Dim.of, order)))
+    return permute_axes(x, tuple(map(Dim.of, order)))
 
 
 @composite("moveaxis", "x, source: axis, destination: axis", "One axis moved to another place.")
@@ -57,7 +57,7 @@ def moveaxis(x: Node, source: int, destination: int) -> Node:
     start, end = (normal_axis(axis, x.rank, "moveaxis") for axis in (source, destination))
     order = [axis for axis in range(x.rank) if axis != start]
     order.insert(end, start)
-    return permuted(x, tuple(map(Dim.of, order)))
+    return permute_axes(x, tuple(map(Dim.of, order)))
 
 
 # ---- along axes ------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def _pads(width: Any, rank: int) -> Pads:
     return found
 
 
-def padded(x: Node, pads: Pads) -> Node:
+def pad_zeros(x: Node, pads: Pads) -> Node:
     """Zeros around the array."""
     if all(n.constant == 0 for pair in pads for n in pair):
         return x
@@ -170,7 +170,7 @@ def _grown(shape: Shape, pads: Pads) -> Shape:
     return tuple(map(known_facts().normal, sizes))
 
 
-def filled_around(x: Node, pads: Pads, value: float) -> Node:
+def pad_with(x: Node, pads: Pads, value: float) -> Node:
     """Put a number around the array."""
     number = as_node(int(value) if x.type.dtype == "int" and value.is_integer() else value)
     for axis, pair in enumerate(pads):
@@ -183,7 +183,7 @@ def filled_around(x: Node, pads: Pads, value: float) -> Node:
     return x
 
 
-def _continued(x: Node, pads: Pads, mode: str) -> Node:
+def _extend(x: Node, pads: Pads, mode: str) -> Node:
     """Continue the array by its own elements, one axis after the other."""
     for axis, (before, after) in enumerate(pads):
         size = x.shape[axis]
@@ -223,8 +223,8 @@ def pad(x: Node, pad_width: Any, mode: str = "constant", constant_values: float 
         raise Mismatch("E209", f"`pad` has no mode `{mode}`", f"it has {', '.join(MODES)}")
     pads = _pads(pad_width, x.rank)
     if mode != "constant":
-        return _continued(x, pads, mode)
-    return padded(x, pads) if constant_values == 0 else filled_around(x, pads, constant_values)
+        return _extend(x, pads, mode)
+    return pad_zeros(x, pads) if constant_values == 0 else pad_with(x, pads, constant_values)
 
 
 # ---- made from nothing -------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def _linspace_type(start: Type, stop: Type, *, num: Dim | int) -> Type:
 
 def _linspace_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
     """start + t (stop - start) for each pair, with t from 0 to 1."""
-    start, stop = (expand(x, axes=(1,)) for x in repeated(args, leads, size))
+    start, stop = (expand(x, axes=(1,)) for x in lead_all(args, leads, size))
     late = expand(linspace(0.0, 1.0, **node.attrs), axes=(0,))
     return start + late * (stop - start)
 

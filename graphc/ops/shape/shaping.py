@@ -22,7 +22,7 @@ from graphc.ir.types import (
 )
 from graphc.limits import PARTS
 from graphc.ops.define.axis_maps import from_the_right, reshape_help
-from graphc.ops.define.batching import ranked, with_attrs
+from graphc.ops.define.batching import pad_rank, with_attrs
 from graphc.ops.define.families import (
     composite,
     constant,
@@ -35,13 +35,13 @@ from graphc.ops.define.families import (
 # ---- axes --------------------------------------------------------------------------------
 
 
-def _transposed(x: Type, *, axes: tuple[int, ...]) -> Type:
+def _transpose_type(x: Type, *, axes: tuple[int, ...]) -> Type:
     return x.with_shape([x.shape[axis] for axis in axes])
 
 
 transpose: Op = linear(
     "permute",
-    infer=_transposed,
+    infer=_transpose_type,
     kernel=View("permuted"),
     transpose=lambda ct, x, axes: transpose(
         ct, axes=tuple(axes.index(i) for i in range(len(axes)))
@@ -55,7 +55,7 @@ transpose: Op = linear(
 
 
 @composite("transpose", "x, axes: ints = none", "The axes in another order; by default reversed.")
-def permuted(x: Node, axes: Sequence[Dim] | None = None) -> Node:
+def permute_axes(x: Node, axes: Sequence[Dim] | None = None) -> Node:
     wanted = range(x.rank - 1, -1, -1) if axes is None else [axis.constant or 0 for axis in axes]
     order = tuple(normal_axis(axis, x.rank, "transpose") for axis in wanted)
     if sorted(order) != list(range(x.rank)):
@@ -84,19 +84,19 @@ def in_order(x: Node, axes: Sequence[int]) -> Node:
     return x if list(axes) == list(range(x.rank)) else transpose(x, axes=tuple(axes))
 
 
-def swapped(x: Node) -> Node:
+def swap_last(x: Node) -> Node:
     """Exchange the last two axes."""
     return transpose(x, axes=(*range(x.rank - 2), x.rank - 1, x.rank - 2))
 
 
-def _expanded(x: Type, *, axes: tuple[int, ...]) -> Type:
+def _expand_type(x: Type, *, axes: tuple[int, ...]) -> Type:
     rest = iter(x.shape)
     return x.with_shape([1 if i in axes else next(rest) for i in range(x.rank + len(axes))])
 
 
 expand: Op = linear(
     "expand",
-    infer=_expanded,
+    infer=_expand_type,
     kernel=View("expanded"),
     transpose=lambda ct, x, axes: reshape(ct, shape=x.shape),
     view_of=0,
@@ -109,7 +109,7 @@ expand: Op = linear(
 # ---- shapes -------------------------------------------------------------------------------
 
 
-def _reshaped(x: Type, *, shape: Shape) -> Type:
+def _reshape_type(x: Type, *, shape: Shape) -> Type:
     if not same(x.size, product(shape)):
         raise Mismatch(
             "E302",
@@ -141,7 +141,7 @@ def _reshape_axes(node: Node) -> AxisMap:
 
 reshape: Op = linear(
     "reshape",
-    infer=_reshaped,
+    infer=_reshape_type,
     kernel=View("reshaped"),
     transpose=lambda ct, x, shape: reshape(ct, shape=x.shape),
     signature="x, shape: shape",
@@ -168,7 +168,7 @@ broadcast_to: Op = linear(
     signature="x, shape: shape",
     view_of=0,
     batch=lambda node, args, leads, size: broadcast_to(
-        ranked(args[0], 1, node.rank + 1), shape=(size, *node.shape)
+        pad_rank(args[0], 1, node.rank + 1), shape=(size, *node.shape)
     ),
     axes=from_the_right,
     doc="Repeated along new and length-1 axes to this shape.",
@@ -191,7 +191,7 @@ def unbroadcast(ct: Node, type: Type) -> Node:
 Item = tuple[str, Any]  # ("at", index) or ("slice", (start, length, step)), one for each axis
 
 
-def _indexed(x: Type, *, items: tuple[Item, ...]) -> Type:
+def _index_type(x: Type, *, items: tuple[Item, ...]) -> Type:
     return x.with_shape([value[1] for kind, value in items if kind == "slice"])
 
 
@@ -237,7 +237,7 @@ def _index_axes(node: Node) -> AxisMap:
 
 index: Op = linear(
     "index",
-    infer=_indexed,
+    infer=_index_type,
     kernel=View("items"),
     transpose=lambda ct, x, items: unindex(ct, items=items, shape=x.shape),
     view_of=0,
@@ -256,7 +256,7 @@ unindex: Op = linear(
 )
 
 
-def _concatenated(*types: Type, axis: int) -> Type:
+def _concatenate_type(*types: Type, axis: int) -> Type:
     first = types[0]
     for other in types[1:]:
         rest = [
@@ -273,7 +273,7 @@ def _concatenated(*types: Type, axis: int) -> Type:
     return Type(promote([t.dtype for t in types]), first.with_shape(shape).shape)
 
 
-def _unconcatenated(ct: Node, *parts: Node, axis: int) -> tuple[Node, ...]:
+def _unconcatenate(ct: Node, *parts: Node, axis: int) -> tuple[Node, ...]:
     sizes = [part.shape[axis] for part in parts]
     starts = running(sizes, initial=Dim.of(0))
     return tuple(part_of(ct, axis, start, size) for start, size in zip(starts, sizes, strict=False))
@@ -288,9 +288,9 @@ def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:
 
 concatenate: Op = linear(
     "concatenate",
-    infer=_concatenated,
+    infer=_concatenate_type,
     kernel=Call("concatenate", Rest(0), axis=AXIS),
-    transpose=_unconcatenated,
+    transpose=_unconcatenate,
     prepare=lambda args: (
         tuple(map(to_float, args)) if any(a.type.dtype == "float" for a in args) else args
     ),
@@ -397,5 +397,5 @@ arange: Op = constant(
 )
 
 OPERATORS.update(
-    T=permuted, reshape=reshape, permute=transpose, expand=expand, broadcast_to=broadcast_to
+    T=permute_axes, reshape=reshape, permute=transpose, expand=expand, broadcast_to=broadcast_to
 )

@@ -16,7 +16,7 @@ from graphc.ir.kernel import Put, View
 from graphc.ir.types import Mismatch, Shape, Type, demand, known_facts, product, same, shape_text
 from graphc.ops.define.axis_maps import per_window
 from graphc.ops.define.families import composite, linear, to_float
-from graphc.ops.shape.moving import Pads, padded
+from graphc.ops.shape.moving import Pads, pad_zeros
 from graphc.ops.shape.shaping import index, reshape, transpose
 
 Dims = tuple[Dim, ...]
@@ -118,7 +118,7 @@ def _ranks(x: Type, w: Type, rank: int, what: str) -> None:
 # ---- convolutions --------------------------------------------------------------------------
 
 
-def _convolved(
+def _convolve(
     x: Node, w: Node, rank: int, what: str, stride: Any, pad: Any, dilation: Any, groups: Dim
 ) -> Node:
     _ranks(x.type, w.type, rank, what)
@@ -127,7 +127,7 @@ def _convolved(
         raise Mismatch("E302", f"`{what}` cannot part {w.shape[0]} kernels into {groups} groups")
     steps, spread = each(stride, rank, "`stride`"), each(dilation, rank, "`dilation`")
     kernel = w.shape[2:]
-    x = padded(to_float(x), margins(pad, rank, 2))
+    x = pad_zeros(to_float(x), margins(pad, rank, 2))
     fits(x.shape[2:], kernel, spread, what)
     taken = windows(x, kernel=kernel, stride=steps, dilation=spread)
     counts = taken.shape[2 : 2 + rank]
@@ -146,7 +146,7 @@ def _parts(groups: Dim) -> tuple[Callable[[Dim], Dim], Shape]:
     return (lambda size: known_facts().normal(size // groups)), (groups,)
 
 
-def _transposed(
+def _convolve_transposed(
     x: Node, w: Node, rank: int, what: str, stride: Any, pad: Any, more: Any, dilation: Any,
     groups: Dim,
 ) -> Node:  # fmt: skip
@@ -180,10 +180,10 @@ def _transposed(
         stride=steps,
         dilation=spread,
     )
-    return _cropped(whole, pads)
+    return _crop(whole, pads)
 
 
-def _cropped(x: Node, pads: Pads) -> Node:
+def _crop(x: Node, pads: Pads) -> Node:
     """Without the margins: the transpose of padding."""
     if all(n.constant == 0 for pair in pads for n in pair):
         return x
@@ -217,7 +217,7 @@ def _convolution(rank: int) -> None:
         dilation: Any = 1,
         groups: Dim | int = 1,
     ) -> Node:
-        return _convolved(x, w, rank, name, stride, pad, dilation, Dim.of(groups))
+        return _convolve(x, w, rank, name, stride, pad, dilation, Dim.of(groups))
 
     @composite(
         other,
@@ -233,7 +233,9 @@ def _convolution(rank: int) -> None:
         dilation: Any = 1,
         groups: Dim | int = 1,
     ) -> Node:
-        return _transposed(x, w, rank, other, stride, pad, output_padding, dilation, Dim.of(groups))
+        return _convolve_transposed(
+            x, w, rank, other, stride, pad, output_padding, dilation, Dim.of(groups)
+        )
 
 
 for _rank in (1, 2, 3):

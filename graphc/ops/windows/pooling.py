@@ -20,7 +20,7 @@ from graphc.ops.define.batching import whole_axis, with_attrs
 from graphc.ops.define.families import CAST, composite, general, linear, to_float
 from graphc.ops.elementwise.arithmetic import equal, maximum, plus
 from graphc.ops.reduce.reduction import max_, sum_
-from graphc.ops.shape.moving import filled_around, padded
+from graphc.ops.shape.moving import pad_with, pad_zeros
 from graphc.ops.shape.shaping import Item, broadcast_to, expand, index, whole_axes
 from graphc.ops.windows.convolution import (
     Dims,
@@ -39,7 +39,7 @@ UNROLLED = 16
 Items = tuple[Item, ...]
 
 
-def _pooled(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
+def _pool_type(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
     taken = windows_type(x, kernel=kernel, stride=stride, dilation=dilation)
     return x.with_shape(taken.shape[: x.rank])
 
@@ -114,7 +114,7 @@ def _max_vjp(ct: Node, y: Node, x: Node, kernel: Dims, stride: Dims, dilation: D
 
 _maxpool: Op = general(
     "pooled_max",
-    infer=_pooled,
+    infer=_pool_type,
     vjp=_max_vjp,
     lower=_max_lower,
     flops=lambda node: node.type.size * product(node.attrs["kernel"]),
@@ -136,7 +136,7 @@ def _sum_lower(x: Node, kernel: Dims, stride: Dims, dilation: Dims) -> Node:
 
 _sumpool: Op = linear(
     "pooled_sum",
-    infer=_pooled,
+    infer=_pool_type,
     transpose=lambda ct, x, kernel, stride, dilation: _spread(
         ct, kernel=kernel, stride=stride, dilation=dilation, sides=x.shape
     ),
@@ -192,7 +192,7 @@ def _arguments(
 def maxpool(x: Node, size: Any, stride: Any = None, pad: Any = 0, dilation: Any = 1) -> Node:
     kernel, steps, spread = _arguments(x, "maxpool", size, stride, dilation)
     rank = len(kernel)
-    x = filled_around(to_float(x), margins(pad, rank, x.rank - rank), -inf)
+    x = pad_with(to_float(x), margins(pad, rank, x.rank - rank), -inf)
     fits(x.shape[x.rank - rank :], kernel, spread, "maxpool")
     return _maxpool(x, kernel=kernel, stride=steps, dilation=spread)
 
@@ -205,6 +205,6 @@ def maxpool(x: Node, size: Any, stride: Any = None, pad: Any = 0, dilation: Any 
 def avgpool(x: Node, size: Any, stride: Any = None, pad: Any = 0) -> Node:
     kernel, steps, spread = _arguments(x, "avgpool", size, stride, 1)
     rank = len(kernel)
-    x = padded(to_float(x), margins(pad, rank, x.rank - rank))
+    x = pad_zeros(to_float(x), margins(pad, rank, x.rank - rank))
     fits(x.shape[x.rank - rank :], kernel, spread, "avgpool")
     return _sumpool(x, kernel=kernel, stride=steps, dilation=spread) / product(kernel)

@@ -11,7 +11,7 @@ from functools import partial, reduce
 from graphc.ir.graph import Node, Op, as_node
 from graphc.ir.types import fit_together, same_shape
 from graphc.ir.use_counts import Once, Rules
-from graphc.ops.define.batching import ranked
+from graphc.ops.define.batching import pad_rank
 from graphc.ops.elementwise.arithmetic import (
     accumulate,
     minus,
@@ -267,7 +267,7 @@ def _join_ranks(op: Op, one: Node, other: Node) -> Node:
     """
     if not fit_together((one.shape, other.shape)):
         rank = max(one.rank, other.rank)
-        one, other = ranked(one, 0, rank), ranked(other, 0, rank)
+        one, other = pad_rank(one, 0, rank), pad_rank(other, 0, rank)
     return op(one, other)
 
 

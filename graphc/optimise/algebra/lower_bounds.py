@@ -76,13 +76,13 @@ def never_tiny(node: Node) -> bool:
         return bool(abs(node.value) >= TINY)
     if node.op in (DIM, sqrt):
         return True
-    guarded = _guarded(node)
+    guarded = _match_guard(node)
     if guarded is not None:  # a sum of nothing, too, is something else than 0 then
         return never_tiny(node.args[1]) and (never_tiny(guarded) or _is_total_of_shifted(guarded))
     return at_least(node) >= TINY or (_is_total_of_shifted(node) and _sums_something(node))
 
 
-def _guarded(node: Node) -> Node | None:
+def _match_guard(node: Node) -> Node | None:
     """Match where(x == 0, other, x); returns x."""
     if node.op is not where or node.args[0].op is not equal:
         return None

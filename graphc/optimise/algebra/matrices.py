@@ -9,7 +9,7 @@ from graphc.ir.use_counts import Once, Rules
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.shaping import expand, in_rows, reshape, swapped, transpose
+from graphc.ops.shape.shaping import expand, in_rows, reshape, swap_last, transpose
 from graphc.optimise.algebra.empty import may_stand_outside
 from graphc.optimise.algebra.permutations import permute
 
@@ -58,7 +58,7 @@ def transpose_of_product(node: Node, once: Once) -> Node | None:
     rows, columns = x.rank - 2, x.rank - 1
     if axes.index(rows) < axes.index(columns):
         return None
-    other = matmul(swapped(x.args[1]), swapped(x.args[0]))
+    other = matmul(swap_last(x.args[1]), swap_last(x.args[0]))
     exchange = {rows: columns, columns: rows}
     order = tuple(exchange.get(axis, axis) for axis in axes)
     return other if order == tuple(range(x.rank)) else transpose(other, axes=order)

@@ -27,13 +27,13 @@ _LINEAR = (times, over, negative, broadcast_to, expand, reshape)
 def share_finitely(graph: Graph) -> Graph:
     """x / D -> x / max(D, 1) in what has no elements where D is 0. Exact."""
 
-    def replaced(node: Node, args: tuple[Node, ...]) -> Node:
+    def guard(node: Node, args: tuple[Node, ...]) -> Node:
         new = with_args(node, args)
         dims = new.type.size.constant is None and new.op is not RESULT
         return _make_finite(new, new.type.size, DEPTH) if dims else new
 
     roots = graph.results.values()
-    new = rebuild(roots, replaced)
+    new = rebuild(roots, guard)
     return graph if all(new[node] is node for node in roots) else map_graph(graph, new)
 
 

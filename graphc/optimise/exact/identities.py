@@ -72,7 +72,7 @@ def repeated_scalar(node: Node) -> Node | None:
     """Compute with a repeated number before it is repeated."""
     if node.op in (expand, reshape) and node.args[0].static and node.rank:
         return broadcast_to(node.args[0], shape=node.shape)  # a number of Python has no axes
-    inner = [_unrepeated(arg) for arg in node.args]
+    inner = [_repeated_number(arg) for arg in node.args]
     if not inner or not any(arg.op is broadcast_to for arg in node.args):
         return None
     if node.op in (expand, reshape):
@@ -85,7 +85,7 @@ def repeated_scalar(node: Node) -> Node | None:
     return None
 
 
-def _unrepeated(node: Node) -> Node | None:
+def _repeated_number(node: Node) -> Node | None:
     """Return the number that a node repeats or is."""
     if node.op is broadcast_to and not node.args[0].rank:
         return node.args[0]
@@ -115,7 +115,7 @@ def parts_of_a_whole(node: Node) -> Node | None:
     """
     if node.op is not accumulate or any(term.op is not unindex for term in node.args):
         return None
-    axes = {axis for term in node.args for axis in _narrowed(term)}
+    axes = {axis for term in node.args for axis in _narrow_axes(term)}
     if len(axes) != 1:
         return None
     axis = axes.pop()
@@ -133,7 +133,7 @@ def parts_of_a_whole(node: Node) -> Node | None:
     return concat(*ordered, axis=axis) if position == node.shape[axis] else None
 
 
-def _narrowed(term: Node) -> list[int]:
+def _narrow_axes(term: Node) -> list[int]:
     """List the axes along which an `unindex` is not whole; several where it takes other steps."""
     items = term.attrs["items"]
     if any(kind == "slice" and value[2] != 1 for kind, value in items):

@@ -15,8 +15,8 @@ from graphc.ir.loop import Loop, loop_of
 from graphc.ir.types import product, same
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
-from graphc.ops.storage import copied
-from graphc.plan.buffers.temporaries import NOTHING, Objects, Value, Where, evaluated, most
+from graphc.ops.storage import results_to_copy
+from graphc.plan.buffers.temporaries import NOTHING, Objects, Value, Where, evaluate, most
 from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Scratch, Step
 from graphc.plan.lower import made as made_by
 
@@ -73,7 +73,7 @@ def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
     walk.live += sum((size for _, size in scratch), NOTHING)
     stays = walk.notice(walk.live) - before
     rows += walk.steps(program, 0)
-    copies = [walk.size(program.results[name]) for name in copied(program.results, kept)]
+    copies = [walk.size(program.results[name]) for name in results_to_copy(program.results, kept)]
     copies += [walk.size(node) for node in kept if not node.args]
     walk.notice(walk.live + sum(copies, NOTHING))
     return Live(tuple(rows), scratch, walk.peak, stays)
@@ -139,7 +139,7 @@ class _Walk:
 
     def value(self, root: Node, variables: Mapping[Node, str], out: str = "") -> Value:
         """Evaluate a node from variables, into memory of its own unless `out`."""
-        return evaluated(root, self._named(root, variables), self.size, bool(out))
+        return evaluate(root, self._named(root, variables), self.size, bool(out))
 
     def _named(self, root: Node, variables: Mapping[Node, str]) -> Callable[[Node], Objects | None]:
         """Return a look-up of the objects that the variables of a node hold."""

@@ -53,7 +53,7 @@ class Value:
     peak: Dim = NOTHING
 
 
-def evaluated(
+def evaluate(
     root: Node,
     named: Callable[[Node], Objects | None],
     size: Callable[[Node], Dim],
@@ -66,11 +66,11 @@ def evaluated(
     known: dict[Node, Value] = {}
     for node in arguments_first([root], Where(named)):
         args = [known.get(arg) or Value(named(arg) or frozenset()) for arg in node.args]
-        known[node] = _computed(node, args, size, placed and node is root)
+        known[node] = _compute(node, args, size, placed and node is root)
     return known[root]
 
 
-def _computed(
+def _compute(
     node: Node, args: Sequence[Value], size_of: Callable[[Node], Dim], placed: bool
 ) -> Value:
     """Evaluate one operation: arguments one after the other, then together with the result."""
@@ -83,7 +83,7 @@ def _computed(
             partial = number > 1 or size in (args[0].new, arg.new)
             peak = most((peak, held if partial and _is_large(size) else held + size))
             held = size
-    seen = _seen_through(node)
+    seen = _look_through(node)
     if seen is not None:
         of = args[node.args.index(seen)]
         return Value(of.objects, of.new, peak)
@@ -145,7 +145,7 @@ def _is_permuted(node: Node) -> bool:
     return node.op.view_of is not None and node.op is not in_rows
 
 
-def _seen_through(node: Node) -> Node | None:
+def _look_through(node: Node) -> Node | None:
     """Return the argument whose memory a node is a view of."""
     if node.op.view_of is None or node.op is in_rows:
         return None

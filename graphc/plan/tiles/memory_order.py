@@ -68,7 +68,7 @@ def orders(
     least = MARGIN * _cost(computed, best, sizes, known) if weights else 0.0
     for permuted in permutations(ranked) if weights else ():
         found = {
-            node: _sorted(node, permuted, classes) if node in movable else rows(node)
+            node: _sort(node, permuted, classes) if node in movable else rows(node)
             for node in computed
         }
         cost = _cost(computed, found, sizes, known)
@@ -82,7 +82,7 @@ def _is_placed(node: Node) -> bool:
     return node.op is not in_rows and (filling(node) is not None or _is_elementwise(node))
 
 
-def _sorted(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
+def _sort(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
     """Order the axes of these classes, the last innermost; the others outside of them."""
     ranks = {one: rank for rank, one in enumerate(permuted)}
     order = sorted(rows(node), key=lambda axis: ranks.get(classes.all(node)[axis], -1))
@@ -258,7 +258,7 @@ def _product(node: Node, cost: _Cost) -> float:
     return total
 
 
-def _joined(node: Node, cost: _Cost) -> float:
+def _cost_of_joining(node: Node, cost: _Cost) -> float:
     """Copies of parts, in runs along the axes inside of the one that they are joined along."""
     own = cost.orders[node]
     length = 1
@@ -279,5 +279,5 @@ _KINDS: Mapping[str, Callable[[Node, _Cost], float]] = {
     "peak": _reduction,
     "vecdot": _rows_of_products,
     matmul.name: _product,
-    concatenate.name: _joined,
+    concatenate.name: _cost_of_joining,
 }

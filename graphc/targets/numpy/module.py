@@ -16,16 +16,16 @@ from graphc.targets.numpy.functions.check import check
 from graphc.targets.numpy.functions.enter import enter
 from graphc.targets.numpy.functions.halves import backward, forward
 from graphc.targets.numpy.functions.parameters import flatten, init
-from graphc.targets.numpy.functions.record import graph_record, records, said
+from graphc.targets.numpy.functions.record import command_line, graph_record, records
 from graphc.targets.numpy.functions.trace import records as trace_records
 from graphc.targets.numpy.functions.trace import tables, trace
-from graphc.targets.numpy.functions.writers import derived
-from graphc.targets.numpy.printing.families import shown, tuple_rows
+from graphc.targets.numpy.functions.writers import write_derived
+from graphc.targets.numpy.printing.families import show_path, tuple_rows
 from graphc.targets.numpy.printing.literals import definitions
-from graphc.targets.numpy.printing.scratch import programs, scratch_functions, taken
+from graphc.targets.numpy.printing.scratch import programs, scratch_functions, take_scratch
 from graphc.targets.numpy.printing.text import docstring
 from graphc.targets.numpy.runtime import comparing, out, parts, special, threads, watching
-from graphc.targets.numpy.verify import Names, examined, refuse_unknown
+from graphc.targets.numpy.verify import Names, examine, refuse_unknown
 
 _WHERE_READ = {
     "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
@@ -41,7 +41,7 @@ def text(compiled: Compiled) -> str:
     sections = [
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
-        [derived(compiled, one) for one in compiled.derived],
+        [write_derived(compiled, one) for one in compiled.derived],
         [check(compiled)] if compiled.backward.wrt else [],
         [trace(compiled)] if compiled.watched else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
@@ -50,11 +50,11 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    names = examined("\n".join(functions))
+    names = examine("\n".join(functions))
     parts = parts_for(names.read)
-    inside = [names, *map(_examined_part, parts)]
+    inside = [names, *map(_examine_part, parts)]
     head = _head(compiled, {name for part in inside for name in part.read})
-    refuse_unknown([examined(head), *inside])
+    refuse_unknown([examine(head), *inside])
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
 
 
@@ -69,7 +69,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
         f" from {model.name}.graph; do not edit."
     )
     if compiled.options:
-        about.append(f"Options: {said(compiled.options)}")
+        about.append(f"Options: {command_line(compiled.options)}")
     about.append("")
     for title, declared in (
         ("Inputs", model.inputs),
@@ -120,7 +120,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
             f"CACHE = 2**{CACHE.bit_length() - 1}  # bytes that a block computes in",
             f"LONG = {threads.LONG}  # seconds of a call of NumPy that are worth a thread",
         ]
-    if any(map(taken, programs(compiled))):
+    if any(map(take_scratch, programs(compiled))):
         lines += [
             "",
             "_SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now",
@@ -135,7 +135,7 @@ def _is_sparse(compiled: Compiled) -> bool:
 def _line(declared: Declared) -> str:
     doc = " ".join(declared.doc.split())
     kind = "" if declared.type.dtype == "float" else declared.type.dtype + " "
-    return f"{shown(declared)}: {kind}{shape_text(declared.type.shape)}" + (
+    return f"{show_path(declared)}: {kind}{shape_text(declared.type.shape)}" + (
         f"  {doc}" if doc else ""
     )
 
@@ -158,12 +158,12 @@ def parts_for(read: Iterable[str]) -> list[str]:
     pending = sources.keys() & read
     while pending:
         needed |= pending
-        pending = sources.keys() & {name for part in pending for name in _examined_part(part).read}
+        pending = sources.keys() & {name for part in pending for name in _examine_part(part).read}
         pending -= needed
     return [name for name in sources if name in needed]
 
 
 @cache
-def _examined_part(part: str) -> Names:
+def _examine_part(part: str) -> Names:
     """Return the names of a ready-made function."""
-    return examined(ready_made()[part])
+    return examine(ready_made()[part])

@@ -10,7 +10,7 @@ from graphc.plan.buffers.assign import in_memory
 from graphc.plan.module import Derived
 from graphc.plan.signature import Entry
 from graphc.plan.tiles.lower import in_blocks
-from graphc.targets.numpy.functions.python_floats import planned
+from graphc.targets.numpy.functions.python_floats import plan_numbers
 from graphc.targets.numpy.lowering import settle
 from graphc.targets.numpy.module import text
 from graphc.targets.numpy.printing.expression import length
@@ -22,7 +22,7 @@ def in_python_floats(one: Derived, graph: Graph, begin: Entry) -> Derived:
     if one.kind.given:  # cotangents and tangents are dicts
         return one
     numbers = by_number(graph)
-    found = numbers and planned(numbers, begin, one.program, begin.taken)
+    found = numbers and plan_numbers(numbers, begin, one.program, begin.taken)
     return replace(one, program=found[0], numbers=found[1]) if found else one
 
 

@@ -103,7 +103,7 @@ class Names:
     read: Mapping[str, int]
 
 
-def examined(text: str) -> Names:
+def examine(text: str) -> Names:
     """Collect the names of statements; raises Refused for any kind that graphc does not write.
 
     A `.graph` file reaches the text as checked names and as literals only; this would notice
@@ -148,7 +148,7 @@ def examined(text: str) -> Names:
 
 def verify(text: str) -> None:
     """Raise Refused where a module is not of the kind that graphc writes."""
-    refuse_unknown([examined(text)])
+    refuse_unknown([examine(text)])
 
 
 def refuse_unknown(parts: Iterable[Names]) -> None:

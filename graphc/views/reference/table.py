@@ -207,7 +207,7 @@ def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     steps: dict[bool, list[AnyStep]] = {True: [], False: []}
     for step in program.steps:
         steps[not forward.isdisjoint(made(step))].append(replace(step, frees=()))
-    value, pullback = (_written(replace(program, steps=tuple(some))) for some in steps.values())
+    value, pullback = (_print(replace(program, steps=tuple(some))) for some in steps.values())
     for key, found in returned(program).items():
         name = f"d_{key.by}" if key.kind == "gradient" else key.of
         if found.text != name:
@@ -215,6 +215,6 @@ def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(value), tuple(pullback)
 
 
-def _written(program: Program) -> list[str]:
+def _print(program: Program) -> list[str]:
     """Print the statements of a program, without their comments."""
     return [ast.unparse(statement) for statement in ast.parse("\n".join(body(program))).body]

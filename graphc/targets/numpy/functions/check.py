@@ -5,10 +5,10 @@ from __future__ import annotations
 from graphc.ir.graph import TANGENT, Node
 from graphc.plan.lower import Program
 from graphc.plan.module import Compiled
-from graphc.targets.numpy.functions.comparisons import comparison, known, slopes
+from graphc.targets.numpy.functions.comparisons import comparison, fix_dim, slopes
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression
-from graphc.targets.numpy.printing.text import function, listed, names_in, unpacking
+from graphc.targets.numpy.printing.text import function, names_in, unpacking, write_list
 from graphc.targets.numpy.printing.written import show
 
 
@@ -34,14 +34,16 @@ def check(compiled: Compiled) -> str:
         f"{first:.0e}{f', of second derivatives {second:.0e}' if curved else ''}. "
         "It is nan where there is nothing to compare with.\n"
     )
-    lines = listed("_limits = {", [f"{name!r}: {limit}" for name, limit in limits.items()], "}")
+    lines = write_list("_limits = {", [f"{name!r}: {limit}" for name, limit in limits.items()], "}")
     checked = function(
         f"def check({begin.signature}) -> dict[str, float]:",
         about,
         [*lines, f"return _report(_comparison({begin.arguments}), _limits)"],
     )
     parts = [checked, _comparison(compiled)]
-    return "\n\n\n".join([*parts, _moved(compiled, compiled.moved)] if compiled.moved else parts)
+    return "\n\n\n".join(
+        [*parts, _write_perturbed(compiled, compiled.moved)] if compiled.moved else parts
+    )
 
 
 def tolerance(order: int, dtype: str) -> float:
@@ -60,7 +62,7 @@ def _comparison(compiled: Compiled) -> str:
         *(f"{n!r}: {begin.variables[n]}" for n in floats),
     ]
     at += [
-        f"{name!r}: np.zeros({show(tuple(known(compiled, axis) for axis in node.shape))})"
+        f"{name!r}: np.zeros({show(tuple(fix_dim(compiled, axis) for axis in node.shape))})"
         for name, node in shifts.items()
     ]
     arguments = ["{_path: _point[_path] for _path in PARAMETERS}"] if model.params else []
@@ -75,7 +77,7 @@ def _comparison(compiled: Compiled) -> str:
         f"        return _moved({', '.join([*arguments, *dims, '_moves=_moves'])})",
     ]
     lines = [
-        *listed("_at: dict[str, Any] = {", at, "}"),
+        *write_list("_at: dict[str, Any] = {", at, "}"),
         "",
         "def _outputs(_point: Mapping[str, Any]) -> Outputs:",
         *(moved if shifts else []),
@@ -113,7 +115,7 @@ def _shifts(program: Program | None) -> dict[str, Node]:
     return {node.attrs["name"]: node for node in nodes if node.op is TANGENT}
 
 
-def _moved(compiled: Compiled, program: Program) -> str:
+def _write_perturbed(compiled: Compiled, program: Program) -> str:
     """Write the function of the outputs for values of intermediate nodes that are moved."""
     begin = compiled.begin
     taken = [
@@ -124,7 +126,7 @@ def _moved(compiled: Compiled, program: Program) -> str:
         f"{begin.fields[key.of]}={expression(node, program.variables)}"
         for key, node in program.results.items()
     ]
-    lines = [*taken, *body(program), *listed("return Outputs(", outputs, ")")]
+    lines = [*taken, *body(program), *write_list("return Outputs(", outputs, ")")]
     return function(
         f"def _moved({begin.signature_with('_moves: Mapping[str, Any]')}) -> Outputs:",
         "The outputs where this is added to nodes on the way, as each of them is computed.",

@@ -9,9 +9,9 @@ from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
 from graphc.kinds import Kind
 from graphc.plan.module import Compiled, Derived
-from graphc.targets.numpy.functions.derived import differentiated
+from graphc.targets.numpy.functions.derived import declared_wrt
 from graphc.targets.numpy.printing.families import dict_rows, tuple_rows
-from graphc.targets.numpy.printing.text import listed
+from graphc.targets.numpy.printing.text import write_list
 
 
 def comparison(compiled: Compiled, one: Derived) -> list[str]:
@@ -22,10 +22,10 @@ def comparison(compiled: Compiled, one: Derived) -> list[str]:
 def slopes(name: str, value: str, paths: str, slope: str) -> list[str]:
     """Write the comparison along a direction `_way` of one `_path`, with what `_found` says."""
     call = [value, "_at", paths, f"lambda _path, _way: float({slope})"]
-    return listed(f"_errors[{name!r}] = _slopes(", call, ")")
+    return write_list(f"_errors[{name!r}] = _slopes(", call, ")")
 
 
-def known(compiled: Compiled, dim: Dim) -> Dim:
+def fix_dim(compiled: Compiled, dim: Dim) -> Dim:
     """Return a dim of a declaration with its value, where it has one."""
     return dim.substitute({d.variable: d.fixed for d in compiled.model.dims if d.fixed is not None})
 
@@ -36,7 +36,7 @@ def known(compiled: Compiled, dim: Dim) -> Dim:
 def _of_gradient(compiled: Compiled, one: Derived) -> list[str]:
     axes = _axes(compiled, one) if one.per else {}
     slope = f"np.sum(_found[_path] * {_positions_first(axes, '_way', '_path')})"
-    found = _found(compiled, one)
+    found = _call_function(compiled, one)
     return [found, *slopes(one.program.name, _of_one(compiled, one), "_found", slope)]
 
 
@@ -44,14 +44,14 @@ def _of_vjp(compiled: Compiled, one: Derived) -> list[str]:
     cotangents = ", ".join(
         f"{name!r}: _weights[{compiled.begin.fields[name]!r}]" for name in one.outputs
     )
-    found = _found(compiled, one, f"cotangents={{{cotangents}}}")
-    return [found, *_weighed(compiled, one, "_found", "np.sum(_found[_path] * _way)")]
+    found = _call_function(compiled, one, f"cotangents={{{cotangents}}}")
+    return [found, *_weigh(compiled, one, "_found", "np.sum(_found[_path] * _way)")]
 
 
 def _of_jvp(compiled: Compiled, one: Derived) -> list[str]:
     pushed = _call(compiled, one, "tangents={_path: _way}") + "[1]"
     slope = f"_weigh({pushed}, _weights, {_fields(compiled, one)!r})"
-    return _weighed(compiled, one, _paths(compiled, one), slope)
+    return _weigh(compiled, one, _paths(compiled, one), slope)
 
 
 def _of_jacobian(compiled: Compiled, one: Derived) -> list[str]:
@@ -65,14 +65,14 @@ def _of_jacobian(compiled: Compiled, one: Derived) -> list[str]:
             moved = f"_apart(_found[{name!r}][_path], _way, {_axis(axes)})"
         terms.append(f"np.sum({weight} * {moved})")
     paths = f"_found[{one.outputs[0]!r}]"
-    return [_found(compiled, one), *_weighed(compiled, one, paths, " + ".join(terms))]
+    return [_call_function(compiled, one), *_weigh(compiled, one, paths, " + ".join(terms))]
 
 
 def _of_jacobian_matrix(compiled: Compiled, one: Derived) -> list[str]:
     moved = "{_path: _way}"
     if one.per:
         axes = _axes(compiled, one)
-        rows = known(compiled, Dim.symbol(one.per))
+        rows = fix_dim(compiled, Dim.symbol(one.per))
         columns = f"_columns({_sizes(compiled, one)}, {moved}, {rows}, {axes})"
         parts = [
             f"np.moveaxis(_weights[{field!r}], {_place(compiled, one, name)}, 0)"
@@ -84,10 +84,10 @@ def _of_jacobian_matrix(compiled: Compiled, one: Derived) -> list[str]:
     else:
         weights = f"np.concatenate([np.ravel(_weights[_n]) for _n in {_fields(compiled, one)!r}])"
         slope = f"np.sum({weights} * (_found @ _columns({_sizes(compiled, one)}, {moved})[0]))"
-    return [_found(compiled, one), *_weighed(compiled, one, _paths(compiled, one), slope)]
+    return [_call_function(compiled, one), *_weigh(compiled, one, _paths(compiled, one), slope)]
 
 
-def _weighed(compiled: Compiled, one: Derived, paths: str, slope: str) -> list[str]:
+def _weigh(compiled: Compiled, one: Derived, paths: str, slope: str) -> list[str]:
     """Write the comparison of what is of several outputs: with the slope of their weighed sum."""
     value = f"lambda _point: _weighed(_point, {_fields(compiled, one)!r})"
     return slopes(one.program.name, value, paths, slope)
@@ -111,25 +111,25 @@ def _of_hessian(compiled: Compiled, one: Derived) -> list[str]:
         moved = f"_apart(_found[_a][_b], _v[_b], {_axis(axes, '_b')})"
     way = _positions_first(axes, "_u[_a]", "_a")
     bend = f"sum(np.sum({way} * {moved}) for _a in _u for _b in _v)"
-    return [_found(compiled, one), *_bends(compiled, one, bend)]
+    return [_call_function(compiled, one), *_bends(compiled, one, bend)]
 
 
 def _of_hessian_matrix(compiled: Compiled, one: Derived) -> list[str]:
     sizes = _sizes(compiled, one)
     if one.per:
-        apart = f"{known(compiled, Dim.symbol(one.per))}, {_axes(compiled, one)}"
+        apart = f"{fix_dim(compiled, Dim.symbol(one.per))}, {_axes(compiled, one)}"
         u, v = (f"_columns({sizes}, {way}, {apart})" for way in ("_u", "_v"))
         bend = f"np.einsum('pr,prc,pc->', {u}, _found, {v})"
     else:
         bend = f"np.sum(_columns({sizes}, _u)[0] @ _found @ _columns({sizes}, _v)[0])"
-    return [_found(compiled, one), *_bends(compiled, one, bend)]
+    return [_call_function(compiled, one), *_bends(compiled, one, bend)]
 
 
 def _bends(compiled: Compiled, one: Derived, bend: str) -> list[str]:
     """Write the comparison along two directions `_u` and `_v` of all paths."""
     paths = _paths(compiled, one)
     arguments = [_of_one(compiled, one), "_at", paths, f"lambda _u, _v: float({bend})"]
-    return listed(f"_errors[{one.program.name!r}] = _bends(", arguments, ")")
+    return write_list(f"_errors[{one.program.name!r}] = _bends(", arguments, ")")
 
 
 COMPARISONS: Mapping[Kind, Callable[[Compiled, Derived], list[str]]] = {
@@ -153,7 +153,7 @@ def _of_one(compiled: Compiled, one: Derived) -> str:
     return f"lambda _point: float(_outputs(_point).{compiled.begin.fields[one.outputs[0]]})"
 
 
-def _found(compiled: Compiled, one: Derived, more: str = "") -> str:
+def _call_function(compiled: Compiled, one: Derived, more: str = "") -> str:
     """Write the statement that calls the function; of what it returns, the derivatives."""
     return f"_found = {_call(compiled, one, more)}{'[1]' if one.kind.has_values else ''}"
 
@@ -169,7 +169,7 @@ def _fields(compiled: Compiled, one: Derived) -> tuple[str, ...]:
 
 
 def _paths(compiled: Compiled, one: Derived) -> str:
-    return " ".join(["(", *(row.strip() for row in tuple_rows(differentiated(compiled, one))), ")"])
+    return " ".join(["(", *(row.strip() for row in tuple_rows(declared_wrt(compiled, one))), ")"])
 
 
 def _positions_first(axes: Mapping[str, int], way: str, path: str) -> str:
@@ -182,7 +182,7 @@ def _positions_first(axes: Mapping[str, int], way: str, path: str) -> str:
 def _axes(compiled: Compiled, one: Derived) -> dict[str, int]:
     """Return where paths have the axis that is kept apart."""
     found: dict[str, int] = {}
-    for d in differentiated(compiled, one):
+    for d in declared_wrt(compiled, one):
         shape = [str(axis) for axis in d.type.shape]
         if one.per in shape:
             found |= dict.fromkeys(d.paths, shape.index(one.per))
@@ -204,8 +204,8 @@ def _sizes(compiled: Compiled, one: Derived) -> str:
     """Write how many columns each path has, as the source of a dict."""
 
     def size(d: Declared, _: str) -> str:
-        axes = [known(compiled, axis) for axis in d.type.shape if str(axis) != one.per]
+        axes = [fix_dim(compiled, axis) for axis in d.type.shape if str(axis) != one.per]
         return " * ".join(f"({axis})" for axis in axes) or "1"
 
-    rows = dict_rows(differentiated(compiled, one), size)
+    rows = dict_rows(declared_wrt(compiled, one), size)
     return "{" + " ".join(row.strip() for row in rows) + "}"

@@ -12,15 +12,15 @@ from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.record import annotation, needs_record
 from graphc.targets.numpy.printing.body import body, returned
-from graphc.targets.numpy.printing.families import at, dict_rows, over, path, zipped_rows
+from graphc.targets.numpy.printing.families import at, dict_rows, over, path, zip_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
-from graphc.targets.numpy.printing.text import function, listed, unpacking, width
+from graphc.targets.numpy.printing.text import function, unpacking, width, write_list
 
 
-def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
+def enter_lines(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
     """List the lines of a function after those that check its arguments and bind its dims."""
     if one.numbers is not None:
-        return python_floats.entered(compiled, one, one.numbers, lines)
+        return python_floats.unpack_lines(compiled, one, one.numbers, lines)
     value = f"_enter({compiled.begin.arguments})"
     values = compiled.begin.values
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
@@ -29,7 +29,7 @@ def entered(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
 def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> list[str]:
     """List the statements of a function, or of one branch of it beside others."""
     if one.numbers is not None:
-        return [*body(one.program), *python_floats.packed(compiled, one)]
+        return [*body(one.program), *python_floats.pack_lines(compiled, one)]
     programs = [other.program for other in others]
     return within_scratch(one.program, body(one.program, others=programs))
 
@@ -49,7 +49,7 @@ def _by_path(
     compiled: Compiled, one: Derived, kind: ResultKind, taken: Iterable[Node] = ()
 ) -> list[str]:
     """List the rows of a dict of results by path; a family's member is a position of all."""
-    declared = differentiated(compiled, one)
+    declared = declared_wrt(compiled, one)
     written = returned(one.program, taken)
 
     def render(d: Declared, subscript: str = "") -> str:
@@ -57,10 +57,10 @@ def _by_path(
 
     if not compiled.level.planned:  # each path stands there as it is
         return dict_rows(declared, lambda d, _: render(d, at(d)))
-    return zipped_rows(declared, compiled.model.params, render)
+    return zip_rows(declared, compiled.model.params, render)
 
 
-def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
+def declared_wrt(compiled: Compiled, one: Derived) -> list[Declared]:
     """List what the function differentiates by; any node as if it were a parameter."""
     params = {d.name: d for d in compiled.model.params}
     span = compiled.model.span
@@ -71,13 +71,13 @@ def differentiated(compiled: Compiled, one: Derived) -> list[Declared]:
 
 
 def value_function(compiled: Compiled, one: Derived) -> str:
-    kind, values = valued(compiled, one)
+    kind, values = return_values(compiled, one)
     (first, *others) = one.program.results.values()
     lines = typed_return(one, kind, values, array=first.rank > 0 and not others)
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        entered(compiled, one, [*steps(compiled, one), *lines]),
+        enter_lines(compiled, one, [*steps(compiled, one), *lines]),
     )
 
 
@@ -93,7 +93,7 @@ def with_value(compiled: Compiled, one: Derived, kind: str, about: str) -> tuple
     """Return type, what stands before the derivatives, and description: perhaps with values."""
     if not one.kind.has_values:
         return kind, "", f"{about[0].upper()}{about[1:]}."
-    wanted, value = valued(compiled, one)
+    wanted, value = return_values(compiled, one)
     return f"tuple[{wanted}, {kind}]", f"{value}, ", f"{named(one)}, and {about}."
 
 
@@ -104,7 +104,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
-        entered(compiled, one, [*_places(compiled, one), *lines]),
+        enter_lines(compiled, one, [*_places(compiled, one), *lines]),
     )
 
 
@@ -113,8 +113,8 @@ def _places(compiled: Compiled, one: Derived) -> list[str]:
     begin = compiled.begin
     read = [begin.variables[d.name] for d in begin.inputs]
     read += ["*params.values()"] if begin.params else []
-    declared = differentiated(compiled, one)
-    return out.checked(compiled, one, declared, f"[{', '.join(read)}]")
+    declared = declared_wrt(compiled, one)
+    return out.check_out(compiled, one, declared, f"[{', '.join(read)}]")
 
 
 def apart(one: Derived) -> str:
@@ -127,7 +127,7 @@ def apart(one: Derived) -> str:
 
 def vjp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
-    record, values = valued(compiled, one, always_record=True)
+    record, values = return_values(compiled, one, always_record=True)
     given = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
@@ -135,14 +135,14 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
-        entered(compiled, one, [*given, *_places(compiled, one), *lines]),
+        enter_lines(compiled, one, [*given, *_places(compiled, one), *lines]),
     )
 
 
 def _cotangents(compiled: Compiled, one: Derived) -> list[str]:
     shapes = {d.name: d.node.shape for d in compiled.model.outputs}
     return [
-        f"{variable} = {_given('cotangent', 'cotangents', name, repr(name), shapes[name])}"
+        f"{variable} = {_take_direction('cotangent', 'cotangents', name, repr(name), shapes[name])}"
         for name, variable in _variables(one, COTANGENT).items()
     ]
 
@@ -153,7 +153,7 @@ def _variables(one: Derived, op: Op) -> dict[str, str]:
     return {node.attrs["name"]: variable for node, variable in pairs if node.op is op}
 
 
-def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
+def _take_direction(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
     """Write the expression that takes one cotangent or tangent out of what is passed in."""
     inside = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
     return f"_cotangent({among}.get({key}), {f'the {what} of `{name}`'!r}, ({inside}))"
@@ -162,12 +162,12 @@ def _given(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> 
 def _tangents(compiled: Compiled, one: Derived) -> list[str]:
     """List the lines that check and take the tangents by path; those of a family as one array."""
     used = _variables(one, TANGENT)
-    declared = differentiated(compiled, one)
+    declared = declared_wrt(compiled, one)
     families = {d.name: d for d in declared if d.family is not None}
     names = ", ".join(repr(d.name) if d.family is None else _members(d) for d in declared)
     line = f"_expected(tangents, ({names},), 'tangents')"
     short = width(line) <= 96
-    lines = [line] if short else listed("_expected(tangents, (", [names], "), 'tangents')")
+    lines = [line] if short else write_list("_expected(tangents, (", [names], "), 'tangents')")
     shapes = {n.attrs["name"]: n.shape for n in one.program.variables if n.op is TANGENT}
     for node_path, _ in one.wrt:
         if node_path not in used:
@@ -175,10 +175,10 @@ def _tangents(compiled: Compiled, one: Derived) -> list[str]:
         shape = shapes[node_path]
         if node_path in families:
             d = families[node_path]
-            taken = _given("tangent", "tangents", d.name, path(d), shape[1:])
+            taken = _take_direction("tangent", "tangents", d.name, path(d), shape[1:])
             lines.append(f"{used[node_path]} = np.stack([{taken} {over(d)}])")
         else:
-            taken = _given("tangent", "tangents", node_path, repr(node_path), shape)
+            taken = _take_direction("tangent", "tangents", node_path, repr(node_path), shape)
             lines.append(f"{used[node_path]} = {taken}")
     return lines
 
@@ -189,7 +189,7 @@ def _members(declared: Declared) -> str:
 
 def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
-    record, values = valued(compiled, one, always_record=True)
+    record, values = return_values(compiled, one, always_record=True)
     written = returned(one.program)
     called = compiled.begin.fields
     fields = ", ".join(
@@ -200,7 +200,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[{record}, {record}]:",
         f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
         "A tangent is given by path; what is left out is 0.\n",
-        entered(
+        enter_lines(
             compiled,
             one,
             [
@@ -220,7 +220,7 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
         f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",
-        entered(
+        enter_lines(
             compiled,
             one,
             [
@@ -236,7 +236,7 @@ def named(one: Derived) -> str:
     return ", ".join(f"`{name}`" for name in one.outputs)
 
 
-def valued(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
+def return_values(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
     """Write the type of a function's values and the expression that returns them."""
     written = returned(one.program)
     if len(one.outputs) == 1 and not always_record:

@@ -78,7 +78,7 @@ def _arrays(begin: Entry) -> list[str]:
     for declared in (*begin.inputs, *begin.params):
         taken.add(declared.name)
         whole = _dims(declared.shape) <= known
-        lines += _checked(begin, declared, bound, whole)
+        lines += _check_lines(begin, declared, bound, whole)
         if whole:
             continue
         waiting.append(declared)
@@ -97,13 +97,15 @@ def _dims(shape: Shape) -> set[str]:
     return {name for axis in shape for name in axis.symbols}
 
 
-def _checked(begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool) -> list[str]:
+def _check_lines(
+    begin: Entry, declared: Declared, bound: Mapping[str, str], whole: bool
+) -> list[str]:
     """List the lines that leave an array as it is, convert it, or refuse it."""
     variable, dtype = begin.variables[declared.name], DTYPES[declared.type.dtype]
     one = MEMBER if declared.family else variable
     rank, shape = declared.type.rank, _tuple(declared.shape)
     expected = f"{declared.type.dtype}{shape_text(declared.type.shape)}"
-    given = [one, _said(declared), repr(expected), dtype, shape if whole else str(rank)]
+    given = [one, _name_argument(declared), repr(expected), dtype, shape if whole else str(rank)]
     if whole and _dims(declared.shape):
         given.append(_why(declared, bound))
     call = f"_array({', '.join(given)})"
@@ -144,7 +146,7 @@ def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> 
         return []
     one = MEMBER if declared.family else begin.variables[declared.name]
     shape, expected = _tuple(declared.shape), shape_text(declared.type.shape)
-    given = [one, _said(declared), repr(expected), shape, _why(declared, bound)]
+    given = [one, _name_argument(declared), repr(expected), shape, _why(declared, bound)]
     lines = [f"    if {one}.shape != {shape}:", f"        raise _misfit({', '.join(given)})"]
     if declared.family is None:
         return lines
@@ -152,7 +154,7 @@ def _shape_check(begin: Entry, declared: Declared, bound: Mapping[str, str]) -> 
     return [over, *(f"    {line}" for line in lines)]
 
 
-def _said(declared: Declared) -> str:
+def _name_argument(declared: Declared) -> str:
     """Name an argument for messages, as a Python expression."""
     if declared.family is None:
         return repr(describe_argument(declared))

@@ -6,44 +6,47 @@ from graphc.ir.graph import COTANGENT, SOURCES, Node
 from graphc.ops.storage import owners_of_all
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions import out
-from graphc.targets.numpy.functions.derived import differentiated, entered, gradients, steps
-from graphc.targets.numpy.functions.record import cache_fields, cached
+from graphc.targets.numpy.functions.derived import declared_wrt, enter_lines, gradients, steps
+from graphc.targets.numpy.functions.record import cache_fields, cache_variables
 from graphc.targets.numpy.printing.body import returned
-from graphc.targets.numpy.printing.text import function, listed, unpacking
+from graphc.targets.numpy.printing.text import function, unpacking, write_list
 
 
 def forward(compiled: Compiled) -> str:
     one = compiled.forward
-    written = returned(one.program, cached(compiled).values())
+    written = returned(one.program, cache_variables(compiled).values())
     called = compiled.begin.fields
     outputs = ", ".join(f"{called[key.of]}={result.part()}" for key, result in written.items())
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
             "The outputs of the graph.",
-            entered(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
+            enter_lines(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
         )
     kept = cache_fields(compiled)
-    held = [f"{kept[v]}={_held(v, node, compiled)}" for v, node in cached(compiled).items()]
+    held = [
+        f"{kept[v]}={_cache_value(v, node, compiled)}"
+        for v, node in cache_variables(compiled).items()
+    ]
     held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
         "The outputs of the graph, and what `backward` reads of it.\n\n"
         "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
         "between `forward` and `backward` does not change the gradient.\n",
-        entered(
+        enter_lines(
             compiled,
             one,
             [
                 *steps(compiled, one),
-                *listed("cache = Cache(", held, ")"),
+                *write_list("cache = Cache(", held, ")"),
                 f"return Outputs({outputs}), cache",
             ],
         ),
     )
 
 
-def _held(variable: str, node: Node, compiled: Compiled) -> str:
+def _cache_value(variable: str, node: Node, compiled: Compiled) -> str:
     """Write a cached value; inputs and parameters are copied, also where a loop hands them on."""
     if not any(owner.op in SOURCES for owner in owners_of_all([node])):
         return variable
@@ -75,7 +78,7 @@ def backward(compiled: Compiled) -> str:
         f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
     ]
     given = {n.attrs["name"]: v for n, v in one.program.variables.items() if n.op is COTANGENT}
-    held = [*cached(compiled), *compiled.begin.dims]
+    held = [*cache_variables(compiled), *compiled.begin.dims]
     kept = cache_fields(compiled)
     dims = {dim: f"cache.{kept[dim]}" for dim in compiled.begin.dims}
     lines = []
@@ -87,9 +90,12 @@ def backward(compiled: Compiled) -> str:
             lines.append(
                 f"{given[declared.name]} = _cotangent({names[declared.name]}, {what!r}, {shape})"
             )
-    rest = [*steps(compiled, one), *gradients(compiled, one, taken=cached(compiled).values())]
-    wrt = differentiated(compiled, one)
-    lines += out.checked(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
+    rest = [
+        *steps(compiled, one),
+        *gradients(compiled, one, taken=cache_variables(compiled).values()),
+    ]
+    wrt = declared_wrt(compiled, one)
+    lines += out.check_out(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
     lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
     about = (
         "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"

@@ -11,8 +11,8 @@ from graphc.ir.types import product
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
     apart,
-    differentiated,
-    entered,
+    declared_wrt,
+    enter_lines,
     named,
     steps,
     typed_return,
@@ -20,7 +20,7 @@ from graphc.targets.numpy.functions.derived import (
 )
 from graphc.targets.numpy.printing.body import returned
 from graphc.targets.numpy.printing.families import OTHER_INDEX, dict_rows, position
-from graphc.targets.numpy.printing.text import function, listed
+from graphc.targets.numpy.printing.text import function, write_list
 
 Returning = Callable[[Derived, str], list[str]]
 
@@ -40,7 +40,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, lines)),
+        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -90,7 +90,7 @@ def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
             return result.part()
         return result.part(f"[{':, ' * rank}{position(d)}]")
 
-    return dict_rows(differentiated(compiled, one), block)
+    return dict_rows(declared_wrt(compiled, one), block)
 
 
 def matrix_function(compiled: Compiled, one: Derived) -> str:
@@ -99,7 +99,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     about = f"the {which} of {named(one)} as one matrix{apart(one)}"
     kind, _, about = with_value(compiled, one, "Array", about)
     rows = "a row for each element of the outputs" if which == "Jacobian" else "a row"
-    paths = ", ".join(d.name for d in differentiated(compiled, one))
+    paths = ", ".join(d.name for d in declared_wrt(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
         matrix = returned(each.program)[WHOLE].part()
@@ -111,7 +111,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, lines)),
+        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -119,7 +119,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     """Write the function of a CSR matrix, whose pattern follows from graph and index inputs."""
     about = f"the Jacobian of {named(one)} as one sparse matrix"
     kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
-    declared = differentiated(compiled, one)
+    declared = declared_wrt(compiled, one)
     paths = ", ".join(d.name for d in declared)
     sizes = {d.name: d.node.shape for d in compiled.model.outputs}
     rows = _sum([product(sizes[name]) for name in one.outputs])
@@ -128,7 +128,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     def lines(each: Derived, before: str) -> list[str]:
         written = returned(each.program)
         parts = [written[key].part() for key in (DATA, INDICES, INDPTR)]
-        return listed(
+        return write_list(
             f"return {before}sparse.csr_array(",
             [f"({', '.join(parts)})", f"shape=({rows}, {columns})"],
             ")",
@@ -138,7 +138,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, lines)),
+        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -158,13 +158,13 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
-        entered(compiled, one, _by_mode(compiled, one, lines)),
+        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
 def _rows(compiled: Compiled, one: Derived) -> list[str]:
     """List a dict by path for each path."""
-    declared = differentiated(compiled, one)
+    declared = declared_wrt(compiled, one)
     written = returned(one.program)
 
     def block(a: Declared, b: Declared) -> str:

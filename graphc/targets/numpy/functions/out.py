@@ -19,7 +19,7 @@ ABOUT = (
 PLACES = "_places"
 
 
-def checked(
+def check_out(
     compiled: Compiled,
     one: Derived,
     declared: Sequence[Declared],

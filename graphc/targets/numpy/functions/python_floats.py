@@ -26,7 +26,7 @@ from graphc.plan.module import Compiled, Derived, Numbers
 from graphc.plan.signature import Entry
 from graphc.targets.numpy.printing.expression import expression, length
 from graphc.targets.numpy.printing.kernels import MATH
-from graphc.targets.numpy.printing.text import listed, unpacking, width
+from graphc.targets.numpy.printing.text import unpacking, width, write_list
 from graphc.targets.numpy.printing.written import show
 
 LARGEST = 64
@@ -73,7 +73,7 @@ def _functions_of_math(one: Derived) -> set[str]:
 # ---- the program -------------------------------------------------------------------------------
 
 
-def planned(
+def plan_numbers(
     found: InNumbers,
     begin: Entry,
     arrays: Program,
@@ -97,20 +97,20 @@ def planned(
         if not node.rank:
             given[node] = variable
         elif node in parts:
-            named = {place: scope.fresh(_spoken(variable, place)) for place in _places(node)}
+            named = {place: scope.fresh(_name_number(variable, place)) for place in _places(node)}
             given |= {part: named[place] for place, part in parts[node].items()}
             patterns[variable] = _pattern(named, node)
     program = plan(found.graph, given, length, (), scope.taken)
-    proved = _proved(program)
+    proved = _provable(program)
     first = [next(iter(p.values())) for p in parts.values() if proved.isdisjoint(p.values())]
-    results, packed = _packed(found, program, scope)
+    results, packed = _pack_results(found, program, scope)
     variables = {**program.variables, **{results[key]: v for key, v in packed.items()}}
     whole = replace(program, name=arrays.name, variables=variables, results=results)
     filled = tuple((variable, found.arrays[key]) for key, variable in packed.items())
     return whole, Numbers(patterns, tuple(given[node] for node in first), filled, arrays)
 
 
-def _packed(
+def _pack_results(
     found: InNumbers, program: Program, scope: Identifiers
 ) -> tuple[dict[ResultKey, Node], dict[ResultKey, str]]:
     """Return the node of each result, and the variables of those that are arrays, each once."""
@@ -128,7 +128,7 @@ def _packed(
     return results, packed
 
 
-def _spoken(variable: str, place: Place) -> str:
+def _name_number(variable: str, place: Place) -> str:
     return "_".join([variable, *map(str, place)])
 
 
@@ -167,7 +167,7 @@ def _pattern(named: Mapping[Place, str], node: Node) -> str:
     return row(())[1:-1]
 
 
-def _proved(program: Program) -> set[Node]:
+def _provable(program: Program) -> set[Node]:
     """Collect numbers of arguments of which a statement would raise TypeError, were they lists.
 
     An argument of more axes than it should have is unpacked to lists. A list can be added to a
@@ -177,7 +177,7 @@ def _proved(program: Program) -> set[Node]:
     proved: set[Node] = set()
     given = {node for node in program.variables if not node.op.numbers}
     for step in program.steps:
-        for node in [n for one in made(step) for n in _evaluated(one, program)]:
+        for node in [n for one in made(step) for n in _evaluates(one, program)]:
             sure = node.op.name != "+" or any(a in floats or a.static for a in node.args)
             if sure:
                 floats.add(node)
@@ -185,7 +185,7 @@ def _proved(program: Program) -> set[Node]:
     return proved
 
 
-def _evaluated(node: Node, program: Program) -> list[Node]:
+def _evaluates(node: Node, program: Program) -> list[Node]:
     """List what the statement of a node surely evaluates, arguments first."""
     found = [node]
     for one in found:
@@ -213,7 +213,7 @@ def _is_zero(grid: Grid, place: Place) -> bool:
 # ---- the text ----------------------------------------------------------------------------------
 
 
-def packed(compiled: Compiled, one: Derived) -> list[str]:
+def pack_lines(compiled: Compiled, one: Derived) -> list[str]:
     """List the statements that make the arrays of the results."""
     assert one.numbers is not None
     dtype = "" if compiled.model.dtype == "float64" else ", DTYPE"
@@ -223,14 +223,14 @@ def packed(compiled: Compiled, one: Derived) -> list[str]:
         lines.append(f"{variable} = np_empty({shape[0] if len(shape) == 1 else shape}{dtype})")
         written = [expression(node, one.program.variables) for node in grid.nodes]
         if len(written) > ONE_BY_ONE:
-            lines += listed(f"_pack_{len(written)}({variable}, 0, ", written, ")")
+            lines += write_list(f"_pack_{len(written)}({variable}, 0, ", written, ")")
             continue
         for place, number in zip(product(*map(range, shape)), written, strict=True):
             lines.append(f"{variable}[{', '.join(map(str, place))}] = {number}")
     return lines
 
 
-def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]) -> list[str]:
+def unpack_lines(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]) -> list[str]:
     """List the lines of a function of numbers, after its arguments have been unpacked."""
     begin = compiled.begin
     plain = [d for d in (*begin.params, *begin.inputs) if not d.node.rank]
@@ -241,8 +241,8 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     place = ", out=out" if one.kind.returns == "gradients" else ""
     refused = "a wrong shape, or what `math` refuses"
     return [
-        *_taken_out(begin),
-        *_converted(compiled, numbers, inner),
+        *_take_out(begin),
+        *_convert_lines(compiled, numbers, inner),
         "try:",
         *(f"    {line}" for line in (*inner, *lines)),
         f"except (ArithmeticError, TypeError, ValueError):  # {refused}",
@@ -250,7 +250,7 @@ def entered(compiled: Compiled, one: Derived, numbers: Numbers, lines: list[str]
     ]
 
 
-def _taken_out(begin: Entry) -> list[str]:
+def _take_out(begin: Entry) -> list[str]:
     """List the parameters out of a dict with just these; else None, of which `_enter` tells."""
     if not begin.params:
         return []
@@ -266,7 +266,7 @@ def _taken_out(begin: Entry) -> list[str]:
     ]
 
 
-def _converted(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
+def _convert_lines(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
     """List the lines that check and convert what is not just what it should be.
     The shape of what is unpacked shows then.
     """

@@ -16,7 +16,7 @@ from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
 from graphc.source import Source
 from graphc.syntax.format.canonical import one_line_of
-from graphc.targets.numpy.printing.families import shown
+from graphc.targets.numpy.printing.families import show_path
 
 
 def graph_record(compiled: Compiled) -> list[str]:
@@ -37,13 +37,13 @@ def graph_record(compiled: Compiled) -> list[str]:
         "dtype": model.dtype,
         "dims": {d.name: d.fixed for d in model.dims},
         "inputs": {d.name: str(d.type) for d in model.inputs},
-        "params": {shown(d): str(d.type) for d in model.params},
+        "params": {show_path(d): str(d.type) for d in model.params},
         "outputs": {d.name: str(d.type) for d in model.outputs},
         "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
         "bytes": {
             "params": _amount(bytes_of((d.node for d in model.params), width)),
             "cache": _amount(bytes_of(compiled.cached, width)),
-            **(_planned(compiled, functions, width) if compiled.level.planned else {}),
+            **(_report_functions(compiled, functions, width) if compiled.level.planned else {}),
         },
     }
     if compiled.planned:
@@ -60,7 +60,7 @@ def _digest(sources: Iterable[Source]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def said(options: Mapping[str, Any]) -> str:
+def command_line(options: Mapping[str, Any]) -> str:
     """Write options as on the command line."""
     words: list[str] = []
     for name, value in options.items():
@@ -86,7 +86,9 @@ def _entry(key: str, value: Any) -> list[str]:
     return [f"{key!r}: {{", *(f"    {line}" for line in inside), "},"]
 
 
-def _planned(compiled: Compiled, functions: Iterable[Derived], width: int) -> dict[str, Any]:
+def _report_functions(
+    compiled: Compiled, functions: Iterable[Derived], width: int
+) -> dict[str, Any]:
     """Report by function what it computes in, what it returns, and the most that is alive."""
     found: dict[str, dict[str, int | str]] = {"scratch": {}, "results": {}, "peak": {}}
     for one in functions:
@@ -121,8 +123,8 @@ def records(compiled: Compiled) -> list[str]:
         families = {d.node for d in model.params if d.family}
         kept = cache_fields(compiled)
         values = [
-            f"    {kept[name]}: {_held(node, node in families)}"
-            for name, node in cached(compiled).items()
+            f"    {kept[name]}: {_cache_type(node, node in families)}"
+            for name, node in cache_variables(compiled).items()
         ]
         dims = [f"    {kept[dim]}: int" for dim in compiled.begin.dims]
         empty = [] if values or dims else ["    pass"]
@@ -141,21 +143,21 @@ def records(compiled: Compiled) -> list[str]:
     return records
 
 
-def _held(node: Node, family: bool) -> str:
+def _cache_type(node: Node, family: bool) -> str:
     """Write the type of a cached value; a family of parameters is a list of them."""
     if family:
         return f"list[{annotation(Type(node.type.dtype, node.shape[1:]))}]"
     return annotation(node.type) if node.rank else "Any"
 
 
-def cached(compiled: Compiled) -> dict[str, Node]:
+def cache_variables(compiled: Compiled) -> dict[str, Node]:
     """Return the values that the cache holds, by variable."""
     return {compiled.forward.program.variables[node]: node for node in compiled.cached}
 
 
 def cache_fields(compiled: Compiled) -> dict[str, str]:
     """Return the fields of the cache, by variable and dim."""
-    return fields([*cached(compiled), *compiled.begin.dims])
+    return fields([*cache_variables(compiled), *compiled.begin.dims])
 
 
 def needs_record(compiled: Compiled, one: Derived) -> bool:

@@ -11,11 +11,11 @@ from graphc.ir.loop import everywhere
 from graphc.optimise.watch import WATCHED
 from graphc.plan.lower import LoopStep, Program, Step
 from graphc.plan.module import Compiled
-from graphc.plan.signature import sort
+from graphc.plan.signature import kind_of_argument
 from graphc.source import Origin, Source, Span, excerpt
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression
-from graphc.targets.numpy.printing.text import function, listed, unpacking
+from graphc.targets.numpy.printing.text import function, unpacking, write_list
 from graphc.targets.numpy.printing.written import show
 from graphc.targets.numpy.runtime import watching
 
@@ -57,7 +57,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
     ]
     read = set(everywhere(program.results.values()))
     floats = [
-        f"    {(sort(d), d.name)!r}: {begin.variables[d.name]},"
+        f"    {(kind_of_argument(d), d.name)!r}: {begin.variables[d.name]},"
         for d in (*begin.inputs, *begin.params)
         if d.type.dtype == "float" and d.node in read
     ]
@@ -69,7 +69,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
         "}",
         f"_given({program.name!r}, _arguments)",
         *body(program),
-        *listed(f"_ended({program.name!r}, _arguments, [", results, "])"),
+        *write_list(f"_ended({program.name!r}, _arguments, [", results, "])"),
     ]
     return function(
         f"def _{program.name}_trace({begin.signature}) -> None:",
@@ -118,14 +118,14 @@ def _place(origin: Origin | None) -> tuple[str, str]:
     """Return where a node comes from, and the lines that show it: in file, then in block."""
     if origin is None:
         return "", ""
-    outermost = _cited(origin.outermost)
+    outermost = _cite(origin.outermost)
     lines = excerpt(outermost)
     if origin.used is not None:
-        lines += ["  in the block:", *excerpt(_cited(origin.span))]
+        lines += ["  in the block:", *excerpt(_cite(origin.span))]
     return str(outermost), "\n".join(lines)
 
 
-def _cited(span: Span) -> Span:
+def _cite(span: Span) -> Span:
     """Return the span under the name of its file alone: no folder of this machine."""
     name = PurePath(span.source.name).name
     return Span(Source(name, span.source.text), span.start, span.end)

@@ -37,7 +37,7 @@ WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
 }
 
 
-def derived(compiled: Compiled, one: Derived) -> str:
+def write_derived(compiled: Compiled, one: Derived) -> str:
     """Write one derived function; one of numbers with its form for arrays, its fallback."""
     write = WRITERS[one.kind.base]
     if one.numbers is None:

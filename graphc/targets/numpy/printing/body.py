@@ -13,7 +13,7 @@ from graphc.ir.types import product
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
 from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
-from graphc.ops.storage import Owners, copied, owners
+from graphc.ops.storage import Owners, owners, results_to_copy
 from graphc.plan.buffers.report import left
 from graphc.plan.lower import BlockStep, LoopStep, Program, Step
 from graphc.source import Origin
@@ -25,10 +25,10 @@ from graphc.targets.numpy.printing.expression import (
     operand,
     typed_argument,
 )
-from graphc.targets.numpy.printing.literals import typed
+from graphc.targets.numpy.printing.literals import literals_of
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
-from graphc.targets.numpy.printing.text import WIDTH, beside, function, listed, names_in, width
+from graphc.targets.numpy.printing.text import WIDTH, beside, function, names_in, width, write_list
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, FLOAT, SUM, show
 
 
@@ -56,7 +56,7 @@ def body(
             lines += _block(step, program)
             lines += _dropped(step.frees, shared)
             continue
-        numbers = typed(step) if in_loop or in_block else NO_NUMBERS
+        numbers = literals_of(step) if in_loop or in_block else NO_NUMBERS
         if step.adjoints:
             lines += _adjoint(step, program, numbers)
         else:
@@ -85,7 +85,7 @@ def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
     line = f"del {', '.join(names)}"
     if not names or width(line) <= WIDTH:
         return [*([line] if names else []), *kept]
-    return [*listed("del (", names, ")"), *kept]
+    return [*write_list("del (", names, ")"), *kept]
 
 
 def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
@@ -159,8 +159,8 @@ def _head(
     line = f"for {', '.join(names)} in zip({', '.join(taken)}, strict=True):"
     if width(line) <= WIDTH:
         return [line]
-    first = listed("for (", names, ") in zip(")
-    return [*first[:-1], *listed(first[-1], [*taken, "strict=True"], "):")]
+    first = write_list("for (", names, ") in zip(")
+    return [*first[:-1], *write_list(first[-1], [*taken, "strict=True"], "):")]
 
 
 def _block(step: BlockStep, program: Program) -> list[str]:
@@ -181,7 +181,7 @@ def _block(step: BlockStep, program: Program) -> list[str]:
             inside.append(f"{name}[{part}] = {written}")
     inside = within_scratch(step.body, inside)
     returned = [expression(node, step.body.variables) for _, _, node in step.totals]
-    inside += listed("return (", returned, ",)" if len(returned) == 1 else ")")
+    inside += write_list("return (", returned, ",)" if len(returned) == 1 else ")")
     lines += function(
         f"def {step.name}({step.start}: int, {step.size}: int) -> tuple[Any, ...]:",
         f"So many positions of an axis of {step.length}, from `{step.start}` on.",
@@ -344,7 +344,7 @@ class Returned:
 
 def returned(program: Program, taken: Iterable[Node] = ()) -> dict[ResultKey, Returned]:
     """Write the results, as copies where they are not the caller's alone."""
-    copies = copied(program.results, taken)
+    copies = results_to_copy(program.results, taken)
     found: dict[ResultKey, Returned] = {}
     for key, node in program.results.items():
         text = expression(node, program.variables)

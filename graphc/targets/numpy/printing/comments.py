@@ -18,15 +18,15 @@ def place(node: Node) -> str:
     origin = node.origin
     if origin is None:
         return ""
-    text = _quoted(origin.span, LONGEST)
-    return text if origin.used is None else f"{_quoted(origin.used.span, LONGEST_USE)}: {text}"
+    text = _quote(origin.span, LONGEST)
+    return text if origin.used is None else f"{_quote(origin.used.span, LONGEST_USE)}: {text}"
 
 
-def _quoted(span: Span, longest: int) -> str:
-    return shortened(one_line_of(span, longest), longest)
+def _quote(span: Span, longest: int) -> str:
+    return shorten(one_line_of(span, longest), longest)
 
 
-def shortened(text: str, longest: int = LONGEST) -> str:
+def shorten(text: str, longest: int = LONGEST) -> str:
     """Write text from the source on one line of printable characters, fit for a comment."""
     words = " ".join(text.split())
     plain = "".join(

@@ -21,7 +21,7 @@ from graphc.targets.numpy.printing.written import (
     number,
     show,
     size,
-    spaced,
+    with_spaces,
 )
 
 NO_NUMBERS: Mapping[Node, str] = {}
@@ -47,8 +47,8 @@ def statements(target: str, node: Node, variables: Mapping[Node, str]) -> list[s
     if isinstance(kernel, Elementwise):
         return _summed(target, args)
     value, *operands = args
-    said = f"{value.text}, {spaced(node.attrs['number'])}, {together(operands)}"
-    return [f"{target} = _watched({said}, {spaced(node.attrs['steps'])})"]
+    said = f"{value.text}, {with_spaces(node.attrs['number'])}, {together(operands)}"
+    return [f"{target} = _watched({said}, {with_spaces(node.attrs['steps'])})"]
 
 
 def _summed(target: str, terms: Sequence[Written]) -> list[str]:

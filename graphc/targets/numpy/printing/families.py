@@ -47,7 +47,7 @@ def dict_rows(params: Sequence[Declared], value: Render, index: str = INDEX) -> 
     return lines
 
 
-def zipped_rows(
+def zip_rows(
     chosen: Sequence[Declared], params: Sequence[Declared], value: Callable[[Declared], str]
 ) -> list[str]:
     """List the same lines where `value` of a family is the array of all its members: quicker.
@@ -130,7 +130,7 @@ def _groups(params: Sequence[Declared]) -> list[list[Declared]]:
     return [[by_name[name] for name in group] for group in group_by_index(tuple(by_name))]
 
 
-def shown(declared: Declared) -> str:
+def show_path(declared: Declared) -> str:
     """Write the path as documents show it: `layer.1..4.W`."""
     if declared.family is None:
         return declared.name

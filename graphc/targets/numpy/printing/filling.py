@@ -9,7 +9,7 @@ from graphc.plan.buffers.kernels import REDUCTIONS, is_ufunc
 from graphc.plan.lower import Step
 from graphc.targets.numpy.printing.kernels import along, together
 from graphc.targets.numpy.printing.places import Args, written_into
-from graphc.targets.numpy.printing.written import ATOM, spaced
+from graphc.targets.numpy.printing.written import ATOM, with_spaces
 
 BY_NAME = frozenset({"maximum", "minimum"})
 """Ufuncs of which NumPy wants the place of the result by its name."""
@@ -50,7 +50,7 @@ def statements(step: Step, args: Args, out: str) -> list[str]:
     """Write the statements that fill an array of this name."""
     node, kernel = step.node, step.node.op.kernel
     if isinstance(kernel, Call) and kernel.name == "full":
-        return [f"{out}.fill({spaced(node.attrs['value'])})"]
+        return [f"{out}.fill({with_spaces(node.attrs['value'])})"]
     first, *others = args
     if step.way == "head":  # the rest is there
         return [f"{out}[:1] = {first.text}"]

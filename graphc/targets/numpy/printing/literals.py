@@ -17,7 +17,7 @@ from graphc.targets.numpy.printing.written import literal
 RANGE = 1e30  # what float32 holds, and its inverse
 
 
-def typed(step: Step) -> dict[Node, str]:
+def literals_of(step: Step) -> dict[Node, str]:
     """Return the numbers that ufuncs of a statement have as operands, each with its name."""
     kernel = step.node.op.kernel
     if not step.way or not (is_ufunc(kernel) or kernel == Elementwise("kept")):
@@ -42,7 +42,7 @@ def definitions(programs: Iterable[Program]) -> dict[str, str]:
     found = {
         name: f"{name} = np.asarray({_value(node)}, FLOAT)"
         for step in _inside(programs)
-        for node, name in typed(step).items()
+        for node, name in literals_of(step).items()
     }
     return dict(sorted(found.items()))
 

@@ -10,7 +10,7 @@ from graphc.ir.graph import Node
 from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
 from graphc.ops.shape.shaping import subscript
-from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, spaced
+from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
 
 
 class Words(NamedTuple):
@@ -22,15 +22,15 @@ class Words(NamedTuple):
 
 def _attribute(node: Node, name: str) -> str:
     if name == "shape":
-        return spaced(node.shape)
-    return DTYPES[node.type.dtype] if name == "dtype" else spaced(node.attrs[name])
+        return with_spaces(node.shape)
+    return DTYPES[node.type.dtype] if name == "dtype" else with_spaces(node.attrs[name])
 
 
 def _marked(node: Node, name: str) -> str:
     return f"{{{node.type.dtype if name == 'dtype' else name}}}"
 
 
-WRITTEN = Words(_attribute, spaced)
+WRITTEN = Words(_attribute, with_spaces)
 MEASURED = Words(_marked, show)
 """For the length of an expression, in which an attribute counts as long as its name."""
 
@@ -162,7 +162,7 @@ def filled(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
         return _cells_filled(node, args, out)
     dtype = DTYPES[node.type.dtype]
     start = f"{args[0].within(ATOM)}.copy()" if kernel.onto else ""
-    start = start or f"np.zeros({spaced(node.shape)}, {dtype})"
+    start = start or f"np.zeros({with_spaces(node.shape)}, {dtype})"
     return [f"{out} = {start}", *written_into(kernel, node, args, out)]
 
 
@@ -172,10 +172,10 @@ def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
     first = indices[0].text if indices else ""
     becomes = "+=" if kernel.add else "="
     if kernel.place == "items":
-        return [f"{out}[{subscript(node.attrs['items'], node.shape, spaced)}] = {value.text}"]
+        return [f"{out}[{subscript(node.attrs['items'], node.shape, with_spaces)}] = {value.text}"]
     if kernel.place == "parts":
         parts = zip(node.attrs["items"], args, strict=True)
-        return [f"{out}[{subscript(one, node.shape, spaced)}] += {x.text}" for one, x in parts]
+        return [f"{out}[{subscript(one, node.shape, with_spaces)}] += {x.text}" for one, x in parts]
     if kernel.place == "letters":
         return [f"{_letters(node, out)}[...] = {value.text}"]
     if kernel.place == "triangle":
@@ -200,7 +200,9 @@ def _grid(node: Node, indices: str) -> str:
     places = []
     for i, n in enumerate(node.shape):
         axes = ", ".join(":" if j == i else "None" for j in range(node.rank))
-        places.append(indices if i == node.attrs["axis"] else f"np.arange({spaced(n)})[{axes}]")
+        places.append(
+            indices if i == node.attrs["axis"] else f"np.arange({with_spaces(n)})[{axes}]"
+        )
     return ", ".join(places) + ("," if len(places) == 1 else "")
 
 
@@ -209,12 +211,13 @@ def _diagonal_filled(node: Node, args: Args, out: str) -> list[str]:
     rows, columns = node.shape[-2:]
     offset = node.attrs["offset"]
     first = Dim.of(offset) if offset >= 0 else -offset * columns
-    flat = spaced((*node.shape[:-2], rows * columns))
-    length = spaced(node.args[0].shape[-1])
+    flat = with_spaces((*node.shape[:-2], rows * columns))
+    length = with_spaces(node.args[0].shape[-1])
+    places = f"{with_spaces(first)}::{with_spaces(columns + 1)}"
     return [
         f"{out} = np.zeros({flat}, {DTYPES[node.type.dtype]})",
-        f"{out}[..., {spaced(first)}::{spaced(columns + 1)}][..., :{length}] = {args[0].text}",
-        f"{out} = {out}.reshape({spaced(node.shape)})",
+        f"{out}[..., {places}][..., :{length}] = {args[0].text}",
+        f"{out} = {out}.reshape({with_spaces(node.shape)})",
     ]
 
 
@@ -226,7 +229,7 @@ def _cells_filled(node: Node, args: Args, out: str) -> list[str]:
     block = node.attrs["block"]
     small = tuple(n for axis, n in enumerate(node.shape) if axis != block)
     make = "empty" if is_complete(node) else "zeros"
-    memory = spaced((*small, node.shape[block]))
+    memory = with_spaces((*small, node.shape[block]))
     lines = [f"{out} = np.{make}({memory}, {DTYPES[node.type.dtype]})"]
     for place, cell in zip(node.attrs["places"], args, strict=True):
         lines.append(f"{out}[{', '.join(map(str, place)) or '...'}] = {cell.text}")

@@ -15,7 +15,7 @@ from graphc.plan.lower import Program, Scratch, Step
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.printing.comments import place
 from graphc.targets.numpy.printing.expression import computed
-from graphc.targets.numpy.printing.text import WIDTH, beside, function, listed, width
+from graphc.targets.numpy.printing.text import WIDTH, beside, function, width, write_list
 from graphc.targets.numpy.printing.written import DTYPES, show
 
 SEVERAL = 12  # names: more are unpacked in brackets
@@ -23,7 +23,7 @@ SEVERAL = 12  # names: more are unpacked in brackets
 
 def within_scratch(program: Program, lines: list[str]) -> list[str]:
     """Write a program's lines between those that take its scratch and give it back."""
-    names = taken(program)
+    names = take_scratch(program)
     if not names:
         return lines
     arguments = ", ".join([_name(program), *_dims(program)])
@@ -31,20 +31,20 @@ def within_scratch(program: Program, lines: list[str]) -> list[str]:
     opening, closing = ("(", ") = _scratch") if long else ("", " = _scratch")
     return [
         f"_scratch = _take({arguments})",
-        *([f"{names[0]}, = _scratch"] if len(names) == 1 else listed(opening, names, closing)),
+        *([f"{names[0]}, = _scratch"] if len(names) == 1 else write_list(opening, names, closing)),
         *lines,
         f"_give(_scratch, {arguments})",
     ]
 
 
-def taken(program: Program) -> list[str]:
+def take_scratch(program: Program) -> list[str]:
     """List what a program takes: constants of its dims, and arrays to compute in."""
     return [*program.shared, *(scratch.name for scratch in program.scratch)]
 
 
 def scratch_functions(compiled: Compiled) -> list[str]:
     """Write the functions that make scratch, one for each program that needs some."""
-    return [_function(program) for program in programs(compiled) if taken(program)]
+    return [_function(program) for program in programs(compiled) if take_scratch(program)]
 
 
 def programs(compiled: Compiled) -> Iterator[Program]:
@@ -65,7 +65,7 @@ def _within(outer: Iterable[Program]) -> Iterator[Program]:
 
 def _function(program: Program) -> str:
     made = program.scratch
-    names = taken(program)
+    names = take_scratch(program)
     orders = {scratch.name: scratch.order for scratch in made}
     return function(
         f"def {_name(program)}({', '.join(f'{dim}: int' for dim in _dims(program))})"
@@ -78,8 +78,8 @@ def _function(program: Program) -> str:
                 for step in program.constants
                 for line in beside(computed(step, program.variables), place(step.node))
             ),
-            *(f"{scratch.name} = {_made(scratch, orders)}" for scratch in made),
-            *listed("return (", names, ",)" if len(names) == 1 else ")"),
+            *(f"{scratch.name} = {_make_array(scratch, orders)}" for scratch in made),
+            *write_list("return (", names, ",)" if len(names) == 1 else ")"),
         ],
     )
 
@@ -104,7 +104,7 @@ def _dims(program: Program) -> list[str]:
     return sorted(found)
 
 
-def _made(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
+def _make_array(scratch: Scratch, orders: Mapping[str, tuple[int, ...]]) -> str:
     """New memory, or that of the base in another shape, with its axes in their places."""
     shape = tuple(scratch.shape[axis] for axis in scratch.order)
     if not scratch.base:

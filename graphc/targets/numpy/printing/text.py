@@ -72,7 +72,7 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
     line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
     if width(line) <= WIDTH:
         return [line]
-    return listed("(", names, f") = {value}")
+    return write_list("(", names, f") = {value}")
 
 
 def beside(lines: Sequence[str], comment: str) -> list[str]:
@@ -84,7 +84,7 @@ def beside(lines: Sequence[str], comment: str) -> list[str]:
     return [f"# {comment}", *lines]
 
 
-def listed(opening: str, items: Sequence[str], closing: str) -> list[str]:
+def write_list(opening: str, items: Sequence[str], closing: str) -> list[str]:
     """Write items between brackets, on one line where they fit."""
     line = f"{opening}{', '.join(items)}{closing}"
     if width(line) <= WIDTH:

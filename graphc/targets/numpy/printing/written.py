@@ -50,10 +50,10 @@ def show(value: Any) -> str:
     return literal(value) if isinstance(value, float) else repr(value)
 
 
-def spaced(value: Any) -> str:
+def with_spaces(value: Any) -> str:
     """Write the same with spaces around the operators of dims, as in expressions."""
     if isinstance(value, tuple):
-        items = ", ".join(map(spaced, value))
+        items = ", ".join(map(with_spaces, value))
         return f"({items},)" if len(value) == 1 else f"({items})"
     return size(value).text if isinstance(value, Dim) else show(value)
 
