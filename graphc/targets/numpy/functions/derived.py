@@ -10,7 +10,7 @@ from graphc.ir.graph import COTANGENT, TANGENT, Node, Op
 from graphc.ir.results import ResultKey, ResultKind, value_of
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
-from graphc.targets.numpy.functions.record import annotation, needs_record
+from graphc.targets.numpy.functions.record import annotation, has_record, needs_record
 from graphc.targets.numpy.printing.body import body, returned
 from graphc.targets.numpy.printing.families import at, dict_rows, over, path, zip_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
@@ -127,7 +127,7 @@ def apart(one: Derived) -> str:
 
 def vjp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
-    record, values = return_values(compiled, one, always_record=True)
+    record, values = return_values(compiled, one)
     given = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
@@ -189,7 +189,7 @@ def _members(declared: Declared) -> str:
 
 def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
-    record, values = return_values(compiled, one, always_record=True)
+    record, values = return_values(compiled, one)
     written = returned(one.program)
     called = compiled.begin.fields
     fields = ", ".join(
@@ -236,10 +236,10 @@ def named(one: Derived) -> str:
     return ", ".join(f"`{name}`" for name in one.outputs)
 
 
-def return_values(compiled: Compiled, one: Derived, always_record: bool = False) -> tuple[str, str]:
+def return_values(compiled: Compiled, one: Derived) -> tuple[str, str]:
     """Write the type of a function's values and the expression that returns them."""
     written = returned(one.program)
-    if len(one.outputs) == 1 and not always_record:
+    if not has_record(one):
         (name,) = one.outputs
         return annotation(one.program.results[value_of(name)].type), written[value_of(name)].part()
     begin = compiled.begin

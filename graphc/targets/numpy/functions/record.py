@@ -10,7 +10,6 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import FLOAT_BYTES, Type
-from graphc.kinds import JVP, VJP
 from graphc.names import fields
 from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
@@ -160,10 +159,14 @@ def cache_fields(compiled: Compiled) -> dict[str, str]:
     return fields([*cache_variables(compiled), *compiled.begin.dims])
 
 
+def has_record(one: Derived) -> bool:
+    """True if the values of a function are a record: several, or those beside products."""
+    return len(one.outputs) > 1 or bool(one.kind.given and one.kind.has_values)
+
+
 def needs_record(compiled: Compiled, one: Derived) -> bool:
-    """True if a function's values need a record of its own: several, or not all outputs."""
-    several = len(one.outputs) > 1 or one.kind in (VJP, JVP)
-    return several and one.outputs != tuple(d.name for d in compiled.model.outputs)
+    """True if a function's values need a record of its own: they are not all outputs."""
+    return has_record(one) and one.outputs != tuple(d.name for d in compiled.model.outputs)
 
 
 def annotation(type: Type) -> str:
