@@ -166,7 +166,7 @@ def test_derived_functions(program: Program) -> None:
             return values(moved)[name]
 
         found = getattr(made, one.name)
-        match one.kind:
+        match one.kind.name:
             case "grad":
                 compare_blocks(found(**given), jax.jit(jax.grad(scalar))(moving), single)
             case "jacobian":
