@@ -330,3 +330,25 @@ def test_a_loop_in_a_step_may_only_hand_on_what_it_is_given(case: str, level: st
     x, s = np.array([0.5, 0.3]), np.array([0.5, 0.3, 0.2])
     expected = slope(np.sin(x), s) * np.cos(x)
     np.testing.assert_allclose(made.G(x, s)["x"], expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_an_inner_loop_that_adds_to_what_the_outer_carries(level: str) -> None:
+    """Going back, no step of the outer loop changes the cotangent that it hands on."""
+    text = """
+        input x: [4]
+        param w: [3]
+        scan s[t in 3] carry total = 0.5 {
+            scan r[k in 4] carry inner = total { next inner = inner + sin(x[k] * w[t]) }
+            next total = inner
+        }
+        output y = total
+        derive grad y wrt w, x
+    """
+    made = load(compile_text(text, options=Options(level=level)).text, "inner")
+    w, x = np.array([0.3, -0.7, 0.2]), np.array([0.1, 0.5, -0.3, 0.8])
+    angles = np.outer(w, x)
+    found = made.grad_y({"w": w}, x)
+    assert made.forward({"w": w}, x)[0].y == pytest.approx(0.5 + np.sin(angles).sum(), rel=1e-14)
+    np.testing.assert_allclose(found["w"], np.cos(angles) @ x, rtol=1e-13)
+    np.testing.assert_allclose(found["x"], w @ np.cos(angles), rtol=1e-13)

@@ -261,7 +261,7 @@ REVERSED = "y = x @ w\nblock back(x: []) -> y: [] { y = 1 * x; rule vjp x = -cot
 MIXED = [
     ("y = batchnorm(x * w)", "loss = mean(y**2)", "mean", "m = mean(x, axis=0)"),
     ("y = softmax(x @ w, axis=0)", "loss = mean(y**2)", "softmax", "y = softmax(x @ w, axis=0)"),
-    (f"z = x @ w\n{SCAN}", "loss = h", "loop", SCAN),
+    (f"z = x @ w\n{SCAN}", "loss = h", "what a loop carries", SCAN),
     ("y = cumsum(x @ w, axis=0)", "loss = mean(y**2)", "running_sum", "y = cumsum(x @ w, axis=0)"),
     ("y = x @ w\nz = y - mean(y)", "loss = mean(z**2)", "mean", "z = y - mean(y)"),
     ("y = x @ w\nz = sum(x)", "loss = mean(y**2) + z", "+", "output loss = mean(y**2) + z"),
@@ -283,7 +283,7 @@ def test_what_mixes_the_axis_is_named(line: str, last: str, operation: str, plac
     assert diagnostic.code == "E408"
     shown = str(diagnostic)
     assert f"  = help: {HELP}" in shown
-    named = operation if operation == "a rule" else f"`{operation}`"
+    named = operation if " " in operation else f"`{operation}`"
     assert diagnostic.message == (
         f"axis B cannot be kept apart: {named} mixes its positions, here: `{place}`"
     )
@@ -354,3 +354,71 @@ def test_what_a_block_requires_in_a_loop_holds_in_its_derivatives() -> None:
     outer = np.tanh(inner * second)
     found = made.G({"layer.1.g.W": first, "layer.2.g.W": second}, x)["layer.2.g.W"]
     close(found, 2 * outer * (1 - outer**2) * inner)
+
+
+CARRIED = {
+    "a total": "scan s[t in 4] carry total = 0.0 {\n"
+    "next total = total + sum((x[:, t] * w[t])**2) }\nloss = 3 * total + sum(sin(x @ w))",
+    "one that decays": "scan s[t in 4] carry total = 0.0 {\n"
+    "next total = sum((x[:, t] * w[t])**2) - total / 2 }\nloss = total",
+    "one that starts from a sum": "scan s[t in 4] carry total = sum(x[:, 0] * w[0]) {\n"
+    "next total = total + sum((x[:, t] * w[t])**2) }\nloss = total",
+    "one beside a state": "scan s[t in 4] carry h = zeros([B]), total = 0.0 {\n"
+    "g = tanh(h * w[t] + x[:, t])\nnext h, total = g, total + sum(g**2) }\nloss = total",
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+def test_sums_that_a_loop_carries(name: str) -> None:
+    """Value, gradients, Hessian and product of each position as in a call for it alone."""
+    body = CARRIED[name].replace("next h, total = g,", "next h = g\nnext total =")
+    text = f"dim B\ninput x: [B, 4]\nparam w: [4]\n{body}\noutput l = loss\n"
+    asked = ("value_and_grad l wrt w, x{} as g", "hessian l wrt w{} as H", "hvp l wrt w{} as p")
+    each, whole = (
+        module(text + "\n".join("derive " + one.format(per) for one in asked))
+        for per in (" per B", "")
+    )
+    rng = np.random.default_rng(0)
+    params, x, way = {"w": rng.normal(size=4)}, rng.normal(size=(3, 4)), {"w": rng.normal(size=4)}
+    losses, gradients = each.g(params, x)
+    bends = each.H(params, x)["w"]["w"]
+    slopes, products = each.p(params, x, tangents=way)
+    np.testing.assert_allclose(losses.sum(), whole.g(params, x)[0], rtol=1e-12)
+    for b in range(3):
+        alone = params, x[b : b + 1]
+        loss, gradient = whole.g(*alone)
+        slope, product = whole.p(*alone, tangents=way)
+        np.testing.assert_allclose(losses[b], loss, rtol=1e-12)
+        np.testing.assert_allclose(gradients["w"][b], gradient["w"], rtol=1e-11)
+        np.testing.assert_allclose(gradients["x"][b], gradient["x"][0], rtol=1e-11)
+        np.testing.assert_allclose(bends[b], whole.H(*alone)["w"]["w"], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(slopes["w"][b], slope["w"], rtol=1e-11)
+        np.testing.assert_allclose(products["w"][b], product["w"], rtol=1e-10, atol=1e-12)
+
+
+STARTS = "let the loop start from 0.0, and add what it starts from behind it"
+NOT_CARRIED = {
+    "carry total = 2.0 { next total = total + sum((x[:, t] * w[t])**2) }": (
+        "what a loop carries", STARTS
+    ),
+    "carry total = 0.0 { next total = total * total + sum((x[:, t] * w[t])**2) }": ("`*`", HELP),
+    "carry total = 0.0 { next total = total + sum((x[:, t] * w[t])**2) + w[t]**2 }": ("`+`", HELP),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", NOT_CARRIED)
+def test_what_a_loop_carries_may_mix_the_axis(body: str) -> None:
+    what, help = NOT_CARRIED[body]
+    text = f"dim B\ninput x: [B, 4]\nparam w: [4]\nscan s[t in 4] {body}\noutput l = total\n"
+    with pytest.raises(GraphError) as wrong:
+        module(f"{text}derive grad l wrt w per B")
+    (diagnostic,) = wrong.value.diagnostics
+    assert diagnostic.message.startswith(f"axis B cannot be kept apart: {what} mixes")
+    assert f"  = help: {help}" in str(diagnostic)
+
+
+def test_a_loop_over_the_axis_is_no_sum_over_it() -> None:
+    text = "dim B\ninput x: [B]\nparam w\nscan s[b in B] carry total = 0.0 {\n"
+    text += "next total = total + (x[b] * w)**2 }\noutput l = total\nderive grad l wrt w per B"
+    with pytest.raises(GraphError, match="what a loop carries mixes its positions"):
+        module(text)

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, arguments_first, as_node, topological, uses
-from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
 from graphc.ir.types import Mismatch, product, same
 from graphc.ops.define.batching import first
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import (
     accumulate,
     hold,
+    identity,
     minus,
     negative,
     over,
@@ -33,6 +34,10 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import count, mean, sum_
 from graphc.ops.select.indexing import scatter
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, reshape
+
+WORDS = {RULED: "a rule", hold: "a rule", LOOP: "what a loop carries"}
+"""How what mixes positions is called where it is no operation of the language."""
+LONGEST = 60  # characters of a statement that a refusal cites
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +71,24 @@ class AxisTrace:
         """Return what each position contributes to a node, with the positions first."""
         if node in self.apart:
             return _first(node, self.apart[node], self.per)
-        if node not in self.summed:
+        carried = (n for n in arguments_first([node], self.contributions) if n.op is BOUND)
+        if node not in self.summed or any(n in self.summed for n in carried):
             raise mixing_error(node, self.per)
         return batch([node], self.contributions, self.per, among=self.summed)[node]
 
 
-def mixing_error(node: Node, per: Dim) -> Mismatch:
+def mixing_error(node: Node, per: Dim, instead: str | None = None) -> Mismatch:
     """Build the refusal, which names the operation that mixes the axis."""
-    what = "a rule" if node.op in (RULED, hold) else f"`{node.op.name}`"
-    where_ = "" if node.origin is None else f", here: `{' '.join(node.origin.span.text.split())}`"
+    while node.op in (identity, RESULT):
+        node = node.args[0]
+    what = WORDS.get(node.op, f"`{node.op.name}`")
+    text = "" if node.origin is None else " ".join(node.origin.span.text.split())
+    cited = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    place = cited and f", here: `{cited}`"
     return Mismatch(
         "E408",
-        f"axis {per} cannot be kept apart: {what} mixes its positions{where_}",
-        f"leave out `per {per}`, or let each position be computed without the others",
+        f"axis {per} cannot be kept apart: {what} mixes its positions{place}",
+        instead or f"leave out `per {per}`, or let each position be computed without the others",
     )
 
 
@@ -117,7 +127,8 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
         found.moving.add(node)
     if any(arg in found.summed for arg in moving):
         if not found.linear and node.op in (plus, minus):
-            found.contributions[node] = _share(found, node)
+            if not all(arg in found.summed for arg in node.args):
+                found.contributions[node] = _share(found, node)
         elif not found.linear and not _linear_in(node, moving, found.summed):
             raise mixing_error(_mixer(found, node), found.per)
         for arg in moving:
@@ -265,7 +276,8 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
             if one in found.apart:  # each position alone, zeros elsewhere
                 found.contributions[one] = _spread(one, found.apart[one], found.per)
             elif one not in found.summed and not (found.linear or _is_zero(one)):
-                raise mixing_error(node, found.per)
+                add = "let the loop start from 0.0, and add what it starts from behind it"
+                raise mixing_error(node, found.per, add)
 
 
 def _is_zero(node: Node) -> bool:
