@@ -50,9 +50,9 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    names = examine("\n".join(functions))
-    parts = parts_for(names.read)
-    inside = [names, *map(_examine_part, parts)]
+    own = [examine(one) for one in functions]  # one by one: their trees take much memory
+    parts = parts_for({name for one in own for name in one.read})
+    inside = [*own, *map(_examine_part, parts)]
     head = _head(compiled, {name for part in inside for name in part.read})
     refuse_unknown([examine(head), *inside])
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
