@@ -113,7 +113,7 @@ class Node:
 
     @property
     def rank(self) -> int:
-        return self.type.rank
+        return len(self.type.shape)
 
     @property
     def value(self) -> Any:

@@ -10,19 +10,11 @@ from graphc.ir.rebuild import map_adjoints
 
 
 def map_graph(graph: Graph, new: Mapping[Node, Node]) -> Graph:
-    """Replace a graph's nodes; what it says of nodes that are gone is dropped.
-
-    It is the same graph where that changes nothing.
-    """
+    """Replace a graph's nodes; what it says of nodes that are gone is dropped."""
     names = {new[node]: name for node, name in reversed(list(graph.names.items())) if node in new}
-    alike = all(new[node] is node for node in graph.results.values()) and names == graph.names
-    if alike and all(adjoint.value in new for adjoint in graph.adjoints):
-        return graph
     labels = {new.get(node, node): label for node, label in reversed(list(graph.labels.items()))}
-    return replace(
-        graph,
-        results={key: new[node] for key, node in graph.results.items()},
-        names=names,
-        adjoints=map_adjoints(graph.adjoints, new),
-        labels=labels,
-    )
+    results = {key: new[node] for key, node in graph.results.items()}
+    alike = all(new[node] is node for node in graph.results.values())
+    kept = alike and all(adjoint.value in new for adjoint in graph.adjoints)
+    adjoints = graph.adjoints if kept else map_adjoints(graph.adjoints, new)
+    return replace(graph, results=results, names=names, adjoints=adjoints, labels=labels)

@@ -20,9 +20,11 @@ def memoised(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
         if current is None:
             return function(argument)
         key = function, argument
-        if key not in current.memo:
-            current.memo[key] = function(argument)
-        return cast("Found", current.memo[key])
+        try:
+            found: Found = current.memo[key]
+        except KeyError:
+            found = current.memo[key] = function(argument)
+        return found
 
     return memo
 

@@ -5,7 +5,7 @@ Each rule sees one node, and may ask whether an argument is read only once.
 
 from __future__ import annotations
 
-from graphc.ir.graph import Graph, Node, Op, with_args
+from graphc.ir.graph import Graph, Node, Op, table, with_args
 from graphc.ir.mapping import map_graph
 from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
@@ -26,8 +26,8 @@ ROUNDS = 12
 def joined(*tables: Rules) -> Rules:
     """Join rules by operation, those of the first table first."""
     joined: dict[Op, tuple[Rule, ...]] = {}
-    for table in tables:
-        for op, rules in table.items():
+    for rules_of in tables:
+        for op, rules in rules_of.items():
             joined[op] = (*joined.get(op, ()), *rules)
     return joined
 
@@ -48,10 +48,14 @@ def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
     A round sees what the one before has made read only once; along a chain that may take as many
     rounds as it has nodes.
     """
+    at_rest: set[tuple[Node, ...]] = table.get().memo.setdefault((_round, id(rules)), set())
     for _ in range(ROUNDS + len(graph.nodes)):
+        roots = tuple(graph.results.values())
+        if roots in at_rest:
+            return graph
         before, graph = graph, _round(graph, rules)
         if graph is before:
-            return graph
+            at_rest.add(roots)
     assert not is_verifying(), "rules that undo one another: there is no end to them"
     return graph
 
