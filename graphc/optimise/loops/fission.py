@@ -197,9 +197,6 @@ class _Parting:
         After the last step it is what is one step further, also where there are no steps.
         """
         count, backwards = self.loop.count, self.loop.backwards
-        if self.follow[carried] is carried:  # no step changes it
-            start = self.starts[carried]
-            return broadcast_to(start, shape=(count, *carried.shape)), start
         start, stack = self.starts[carried], self.stack(self.follow[carried])
         edge = broadcast_to(start, shape=(Dim.of(1),)) if start.static else expand(start, axes=(0,))
         joined = concat(*((stack, edge) if backwards else (edge, stack)), axis=0)
