@@ -1,4 +1,4 @@
-"""What single rules of the fast module buy: the same expression with each rule and without it.
+"""What single rules of the fast module buy, and the order of axes in tiles: with each and without.
 
     python -m benchmarks.rules [RULE ...]
 
@@ -18,8 +18,11 @@ from typing import Any
 import numpy as np
 
 from graphc.compile.stages import Options, compile_text, load
+from graphc.ir.graph import Node
 from graphc.optimise import driver, passes
 from graphc.optimise.exact.identities import RULES
+from graphc.plan.tiles import lower as tiles
+from graphc.plan.tiles import memory_order
 from graphc.targets.numpy import lowering
 
 HEAD = """
@@ -30,6 +33,7 @@ input x, y: [n]
 input A, B: [rows, columns]
 input W: [columns, columns]
 input few: [columns, 3]
+input points: [n, 3]
 """
 SIZES = ((40, 8, 5), (3_000, 60, 50), (300_000, 3_000, 100))
 """Of n, rows and columns."""
@@ -42,6 +46,13 @@ CASES = {
     "sum_of_row_products": "output z = sum(A * B, axis=1)\nderive value z as f",
     "scalar_of_matmul": "output z = mean((A @ W - B)**2)\nderive value_and_grad z wrt W as f",
     "product_with_unit_columns": "output z = W @ few\nderive jacobian z wrt few as f",
+    "orders": """
+        c = cos(x)
+        P = points * c[:, _] + tanh(points * c[:, _]) * sin(x)[:, _]
+        Q = P * exp(-x)[:, _] + exp(-P * c[:, _]) * c[:, _]
+        output z: [n, 3] = tanh(Q * x[:, _]) + Q * c[:, _]
+        derive value_and_jacobian z wrt points, x per n as f
+        """,
 }
 RUNS = 15
 SECONDS = 0.02  # that a run takes, or more
@@ -55,19 +66,25 @@ def without(name: str) -> Iterator[None]:
         kept = {op: tuple(r for r in rs if r.__name__ != name) for op, rs in rules.items()}
         return {op: rules for op, rules in kept.items() if rules}
 
-    before = driver.FAST_RULES, lowering.LAST_RULES, RULES
+    before = driver.FAST_RULES, lowering.LAST_RULES, RULES, memory_order.orders
     exact = tuple(rule for rule in RULES if rule.__name__ != name)
-    _set(left(driver.FAST_RULES), tuple(map(left, lowering.LAST_RULES)), exact)
+    orders = _rows_of_all if name == "orders" else memory_order.orders
+    _set(left(driver.FAST_RULES), tuple(map(left, lowering.LAST_RULES)), exact, orders)
     try:
         yield
     finally:
         _set(*before)
 
 
-def _set(fast: Any, last: Any, exact: Any) -> None:
+def _rows_of_all(computed: Sequence[Node], *_: Any) -> dict[Node, tuple[int, ...]]:
+    return {node: memory_order.rows(node) for node in computed}
+
+
+def _set(fast: Any, last: Any, exact: Any, orders: Any) -> None:
     vars(driver).update(FAST_RULES=fast, RULES=exact)
     vars(lowering).update(LAST_RULES=last)
     vars(passes).update(RULES=exact)
+    vars(tiles).update(orders=orders)
 
 
 def text(name: str, sizes: Sequence[int]) -> str:
@@ -90,7 +107,12 @@ def measured(name: str, sizes: Sequence[int]) -> tuple[float, float]:
         plain = load(text(name, sizes), "plain").f
     ruled = load(text(name, sizes), "ruled").f
     n, rows, columns = sizes
-    shapes: dict[str, tuple[int, ...]] = {"x": (n,), "y": (n,), "few": (columns, 3)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "x": (n,),
+        "y": (n,),
+        "few": (columns, 3),
+        "points": (n, 3),
+    }
     shapes |= {"A": (rows, columns), "B": (rows, columns), "W": (columns, columns)}
     rng = np.random.default_rng(0)
     known = {name: rng.normal(size=shape) for name, shape in shapes.items()}
