@@ -85,7 +85,7 @@ def explain(
 
 
 def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node: str) -> Document:
-    """What is said of a graph, or of one of its values."""
+    """Build the document of a graph, or of one of its values."""
     from graphc.views.explain.explained import Unknown, crowded, explained
     from graphc.views.explain.telling import crowd, document
     from graphc.views.explain.wanted import EVERYTHING, Wanted
@@ -103,7 +103,7 @@ def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node:
 
 
 def printed(told: Document, kind: str) -> str:
-    """A document in a format."""
+    """Print a document in a format."""
     from rich.console import Console
 
     from graphc.views.explain.html import page

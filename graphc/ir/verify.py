@@ -66,7 +66,7 @@ class Fault:
 
 
 def is_verifying() -> bool:
-    """Is every graph to be verified?"""
+    """True if every graph is to be verified."""
     return os.environ.get("GRAPHC_VERIFY") == "1"
 
 

@@ -85,7 +85,7 @@ def _round(graph: Graph, rules: Rules) -> Graph:
 
 
 def _normal(node: Node, rules: Rules, once: Once, normal: dict[Node, Node]) -> Node:
-    """A node after the rules that apply to it, to what they make of it, and below that.
+    """Apply rules to a node, to what they make of it, and below that, until none applies.
 
     `normal` has what is known, and is filled.
     """
@@ -114,7 +114,7 @@ def _normal(node: Node, rules: Rules, once: Once, normal: dict[Node, Node]) -> N
 
 
 def _rewritten(node: Node, rules: Rules, once: Once) -> Node:
-    """A node after the first rule that applies, the exact ones before all."""
+    """Apply the first rule that applies to a node, the exact ones before all."""
     better = _by_exact_rules(node)
     if better is node:
         found = (rule(node, once) for rule in rules.get(node.op, ()))

@@ -68,6 +68,7 @@ def sum_of_signed(node: Node, once: Once) -> Node | None:
 
 def sum_of_view(node: Node, once: Once) -> Node | None:
     """Sum an array along its own axes rather than a view of it.
+
     Exact where the terms are added in the same order.
     """
     view, axes = node.args[0], _axes(node)
@@ -88,6 +89,7 @@ def sum_of_view(node: Node, once: Once) -> Node | None:
 
 def of_permuted(node: Node, once: Once) -> Node | None:
     """Reduce an array along its own axes rather than a permutation of it.
+
     Exact where it is not a sum, or one of terms in the same order.
     """
     view = node.args[0]

@@ -67,7 +67,7 @@ def with_destinations(
 
 
 def _nodes_of(step: AnyStep) -> list[Node]:
-    """The nodes that a step makes in arrays that a caller could give."""
+    """List the nodes that a step makes in arrays that a caller could give."""
     return [step.node] if isinstance(step, Step) else [node for _, node, _ in _arrays(step)]
 
 

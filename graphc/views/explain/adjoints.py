@@ -60,7 +60,7 @@ def _loops(derivation: Derivation) -> list[tuple[LoopPart, Step]]:
 
 
 def _loop_of(part: Part, loops: Sequence[tuple[LoopPart, Step]]) -> tuple[LoopPart, Step] | None:
-    """The loop that a part comes back through."""
+    """Return the loop that a part comes back through, with its step."""
     if part.jacobian is None or part.product is not None:
         return None
     for loop, step in loops:
@@ -116,7 +116,7 @@ def _shared(one: AdjointStep, derivation: Derivation) -> str:
 
 
 def _laid(one: AdjointStep, derivation: Derivation) -> str:
-    """The shape of a derivative, as the layout has it."""
+    """Write the shape of a derivative, as the layout has it."""
     axes = [str(axis) for axis in one.symbol.shape]
     if not axes:
         return "a number"
@@ -128,7 +128,7 @@ def _laid(one: AdjointStep, derivation: Derivation) -> str:
 def _part(
     part: Part, derivation: Derivation, reasons: Reasons, one: AdjointStep, several: bool
 ) -> Inlines:
-    """What is said of a term; a reason that was given already is not said again."""
+    """Write what is said of a term; a reason that was given already is not said again."""
     if part.child is None:
         if part.value.kind == "number":
             return ("the derivative of the result by itself",)

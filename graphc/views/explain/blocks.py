@@ -18,7 +18,7 @@ LONGEST = 12
 def blocks(
     setting: Setting, outputs: Iterable[Node], paths: Iterable[Node], found: Region
 ) -> tuple[Block, ...]:
-    """A block for each output and each path that it depends on."""
+    """Return a block for each output and each path that it depends on."""
     made = []
     paths = list(dict.fromkeys(paths))
     for output in outputs:
@@ -56,7 +56,7 @@ def _reached(output: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Nod
 def _ways(
     output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]
 ) -> tuple[list[tuple[Expression, ...]], bool]:
-    """The ways down from an output to a path, each as its Jacobians; and whether there are more."""
+    """Return the ways down from an output to a path, as Jacobians; and if there are more."""
     reaching = _reaching(output, path, edges)
     found: list[tuple[Expression, ...]] = []
     pending: list[tuple[Node, tuple[Expression, ...]]] = [(output, ())]
@@ -78,7 +78,7 @@ def _ways(
 
 
 def _reaching(output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Node]:
-    """What lies on a way from the output to the path."""
+    """Collect what lies on a way from the output to the path."""
     children: dict[Node, list[Node]] = {}
     for child, parents in edges.items():
         for parent in parents:

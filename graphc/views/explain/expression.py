@@ -51,7 +51,7 @@ class Expression:
 
     @property
     def is_number(self) -> bool:
-        """Is it one number?"""
+        """True for one number."""
         return not self.shape
 
 
@@ -87,17 +87,17 @@ def identity(count: Dim) -> Expression:
 
 
 def turned(shape: Shape) -> Shape:
-    """The shape of the transpose."""
+    """Return the shape of the transpose."""
     return (*shape[:-2], shape[-1], shape[-2]) if shape else ()
 
 
 def column(shape: Shape) -> Shape:
-    """The shape in which an array stands in formulas: a vector is a column."""
+    """Return the shape in which an array stands in formulas: a vector is a column."""
     return (shape[0], Dim.of(1)) if len(shape) == 1 else shape
 
 
 def added(terms: Sequence[Expression]) -> Expression:
-    """The sum of terms of one shape."""
+    """Build the sum of terms of one shape."""
     flat: list[Expression] = []
     for term in terms:
         flat.extend(term.args if term.kind == "sum" else (term,))
@@ -112,7 +112,7 @@ def negative(of: Expression) -> Expression:
 
 
 def product(*factors: Expression) -> Expression:
-    """The product of matrices, where numbers stand for multiples; identities go."""
+    """Build a product of matrices, where numbers stand for multiples; identities go."""
     flat: list[Expression] = []
     sign = False
     for factor in factors:
@@ -132,7 +132,7 @@ def product(*factors: Expression) -> Expression:
 
 
 def dot(row: Expression, column: Expression) -> Expression:
-    """The product of a row with a column, which is a number."""
+    """Build the product of a row with a column, which is a number."""
     return Expression("product", (row, column), ())
 
 
@@ -175,7 +175,7 @@ def _product_shape(one: Shape, other: Shape) -> Shape:
 
 
 def hadamard(*factors: Expression) -> Expression:
-    """The product element by element; what is a number is a multiple."""
+    """Build a product element by element; what is a number is a multiple."""
     flat: list[Expression] = []
     for factor in factors:
         flat.extend(factor.args if factor.kind == "hadamard" else (factor,))
@@ -192,7 +192,7 @@ def hadamard(*factors: Expression) -> Expression:
 
 
 def transposed(of: Expression) -> Expression:
-    """The transpose, as far inside as it goes: that of a product is the product turned round."""
+    """Transpose as far inside as it goes: of a product the product turned round."""
     args, shape = of.args, turned(of.shape)
     match of.kind:
         case _ if not of.shape or of.kind in ("identity", "diagonal"):
@@ -214,12 +214,12 @@ def transposed(of: Expression) -> Expression:
 
 
 def _turns(of: Expression) -> int:
-    """How many transposes a formula has."""
+    """Count the transposes in a formula."""
     return (of.kind == "transpose") + sum(map(_turns, of.args))
 
 
 def kronecker(one: Expression, other: Expression) -> Expression:
-    """The Kronecker product; a factor that is the number 1 goes."""
+    """Build a Kronecker product; a factor that is the number 1 goes."""
     if all(same(axis, 1) for axis in one.shape) and one.kind in ("identity", "ones"):
         return other
     if all(same(axis, 1) for axis in other.shape) and other.kind in ("identity", "ones"):
@@ -233,5 +233,5 @@ def kronecker(one: Expression, other: Expression) -> Expression:
 
 
 def derivative(kind: str, of: Expression, by: Expression, shape: Shape) -> Expression:
-    """A derivative as a symbol, partial or total."""
+    """Build a derivative as a symbol, partial or total."""
     return Expression(kind, (of, by), shape)

@@ -41,7 +41,7 @@ def local(
     adjoint: Expression,
     tangents: Mapping[Node, Expression],
 ) -> Local:
-    """A step in terms of the steps below it, as if these were given.
+    """Derive a step in terms of the steps below it, as if these were given.
 
     `adjoint` is the derivative by the step, `tangents` are those of the steps below; what moves
     with what is asked for is `active`.
@@ -83,8 +83,10 @@ def local(
 
 
 def _by_name(root: Node) -> dict[Node, Node]:
-    """What derivatives are written with, as the function that it is: the slope of a logsumexp is a
-    softmax."""
+    """Name what derivatives are written with, as the function that it is.
+
+    So the slope of a logsumexp is a softmax.
+    """
     found = {}
     for node in arguments_first([root]):
         if node.op is logsumexp:
@@ -95,5 +97,5 @@ def _by_name(root: Node) -> dict[Node, Node]:
 
 
 def _plain(node: Node) -> Node:
-    """A node without what leaves no trace in a formula, such as a product with 1."""
+    """Remove from a node what leaves no trace in a formula, such as a product with 1."""
     return simplify(Graph("", {result_number(0): node}, {})).results[result_number(0)]

@@ -30,7 +30,7 @@ def derive_loop(
     parts: Mapping[Node, list[Part]],
     outer_index: str,
 ) -> tuple[LoopPart, list[tuple[Node, Part]]]:
-    """A loop as one step, and what flows back to what it reads."""
+    """Derive a loop as one step, and what flows back to what it reads."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = loop_arguments(node)
     now, before, first, last = indices(loop, outer_index)
@@ -123,7 +123,7 @@ def _back(
     starting: Sequence[Expression],
     reached: Collection[Expression],
 ) -> list[tuple[Node, Part]]:
-    """What flows back out of a loop: to its start, what steps read apart and what they share."""
+    """Return what flows back out of a loop: to its start, to elements, to what steps share."""
     looped = Jacobian(None, (Factor("loop", loop.index),))
     back: list[tuple[Node, Part]] = []
     for initial, start, carried in zip(initials, starting, loop.carried, strict=True):
@@ -152,7 +152,7 @@ def _end(
     parts: Mapping[Node, list[Part]],
     symbols: Mapping[Node, Expression],
 ) -> Expression:
-    """What comes back to a carried value after the last step: nothing, if nobody reads it."""
+    """Return what comes back to a carried value after the last step: nothing if unread."""
     if result is None or result not in parts:
         return Expression("zero")
     return setting.total(setting.target, symbols[result])
@@ -161,7 +161,7 @@ def _end(
 def _shared_in_step(
     one: AdjointStep, shared: Sequence[Node], inside: Mapping[Node, Expression], now: str
 ) -> AdjointStep:
-    """The adjoint of what all steps share is, in a step, what this step contributes."""
+    """Return in a step what this step contributes to the adjoint of what all share."""
     if any(inside[each] == one.of for each in shared):
         share = Expression("share", (one.symbol,), one.symbol.shape, now)
         return replace(one, symbol=share, asked=False)
@@ -169,7 +169,7 @@ def _shared_in_step(
 
 
 def indices(loop: Loop, outer: str) -> tuple[str, str, str, str]:
-    """How a step of a loop is told: this one, the one before, before the first, the last."""
+    """Name the steps of a loop: this one, the one before, before the first, the last."""
     lead = f"{outer}," if outer else ""
     first, end = loop.first - 1, loop.first + loop.count - 1
     if loop.backwards:
@@ -179,5 +179,5 @@ def indices(loop: Loop, outer: str) -> tuple[str, str, str, str]:
 
 
 def symbol_of(node: Node, symbols: Mapping[Node, Expression]) -> Expression:
-    """The symbol of what a loop reads; what is known when compiling is no step, but a formula."""
+    """Return the symbol of what a loop reads; what is known when compiling is a formula."""
     return symbols[node] if node in symbols else written(node, symbols)

@@ -21,7 +21,7 @@ from graphc.views.explain.latex import latex, text
 
 
 def markdown(document: Document) -> str:
-    """The document as Markdown reads it on the pages of repositories."""
+    """Write the document as Markdown reads it on the pages of repositories."""
     return "\n".join(_blocks(document.blocks)).strip("\n") + "\n"
 
 

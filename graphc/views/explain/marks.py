@@ -73,7 +73,7 @@ def fenced(inner: Mark, characters: str = "()") -> Mark:
 
 
 def softly(inner: Mark) -> Mark:
-    """In parentheses where all stands on one line."""
+    """Put in parentheses where all stands on one line."""
     return Mark("soft", "()", (inner,))
 
 

@@ -24,7 +24,7 @@ WIDTH = 100
 
 
 def plain(document: Document, width: int = WIDTH) -> str:
-    """The document as lines of text."""
+    """Write the document as lines of text."""
     lines = [*_blocks(document.blocks, width)]
     return "\n".join(one.rstrip() for one in lines).strip("\n") + "\n"
 
@@ -64,7 +64,7 @@ def _words(words: Inlines) -> str:
 
 
 def _equation(block: Equation, width: int) -> Iterator[str]:
-    """The left side once, the right sides below each other; a remark behind, if it fits."""
+    """Yield the left side once, the right sides below each other; a remark behind, if it fits."""
     left = line(block.left)
     indent = " " * _wide(left)
     shape = f"   {block.shape}" if block.shape else ""
@@ -100,5 +100,5 @@ def _table(block: Table) -> Iterator[str]:
 
 
 def _wide(text: str) -> int:
-    """The columns of a terminal that a text takes."""
+    """Count the columns of a terminal that a text takes."""
     return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)

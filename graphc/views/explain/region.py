@@ -29,7 +29,7 @@ def region(
     given: Mapping[Node, Expression],
     index: str = "",
 ) -> Region:
-    """The derivation of what leads to the roots, in terms of what is given.
+    """Derive what leads to the roots, in terms of what is given.
 
     Inside of a loop `index` is its own, and what is given comes from outside of the step.
     """
@@ -86,7 +86,7 @@ def _through(
     active: Collection[Node],
     order: Sequence[Node],
 ) -> dict[Node, Edge]:
-    """The edges of a result of a loop: to all that the loop reads."""
+    """Return the edges of a result of a loop: to all that the loop reads."""
     made = {}
     for parent in below(node.args[0], order):
         if parent in active and node in active:
@@ -110,7 +110,7 @@ def _adjoints(
     skips: Collection[tuple[Node, Node]],
     index: str,
 ) -> tuple[tuple[AdjointStep, ...], dict[Node, LoopPart]]:
-    """The adjoints in the order in which they are known, and what loops do in a step."""
+    """Return the adjoints in the order in which they are known, and what loops do in a step."""
     parts: dict[Node, list[Part]] = {}
     for seed in seeds:
         parts.setdefault(seed.node, []).append(Part(None, None, seed.formula, None))
@@ -173,7 +173,7 @@ def _skips(
 
 
 def _above(node: Node, children: Mapping[Node, Sequence[Node]]) -> set[Node]:
-    """What is computed of a node, and of that in turn."""
+    """Collect what is computed of a node, and of that in turn."""
     found: set[Node] = set()
     pending = [node]
     while pending:
@@ -197,7 +197,7 @@ def _step(
     active: Collection[Node],
     given: Collection[Node],
 ) -> Step | None:
-    """A node as a step; what is given is none."""
+    """Return a node as a step; what is given is none."""
     if node in given:
         return None
     role = {INPUT: "input", PARAMETER: "parameter", LOOP: "loop", RULED: "rule"}.get(
@@ -223,7 +223,7 @@ def _step(
 
 
 def _ended(setting: Setting, node: Node) -> Expression:
-    """A result of a loop: a carried value after the last step, or a stack of all steps."""
+    """Return a result of a loop: a carried value after the last step, or a stack of all steps."""
     loop: Loop = node.args[0].attrs["loop"]
     number = node.attrs["number"]
     if number == STEPS:

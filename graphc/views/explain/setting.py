@@ -30,25 +30,25 @@ class Setting:
     only: frozenset[str] | None = None
 
     def wants(self, symbols: Iterable[Expression]) -> bool:
-        """Is one of these among what is asked about?"""
+        """True if one of these is among what is asked about."""
         return self.only is None or any(one.data[0] in self.only for one in symbols)
 
     def total(self, of: Expression, by: Expression) -> Expression:
-        """A total derivative of one number, as a symbol."""
+        """Return a total derivative of one number, as a symbol."""
         shape = by.shape if self.layout == "denominator" else turned(by.shape)
         return derivative("total", of, by, shape)
 
     def moved(self, value: Expression) -> Expression:
-        """The tangent of a value: its total derivative by one number, as a symbol."""
+        """Return the tangent of a value: its total derivative by one number, as a symbol."""
         shape = value.shape if self.layout == "numerator" else turned(value.shape)
         return derivative("total", value, self.direction, shape)
 
     def laid(self, formula: Expression) -> Expression:
-        """A derivative by an array, in the shape of this array, as the layout has it."""
+        """Lay a derivative by an array out in the shape of this array."""
         return formula if self.layout == "denominator" else transposed(formula)
 
     def moving(self, formula: Expression) -> Expression:
-        """A derivative of an array, in the shape of this array, as the layout has it."""
+        """Lay a derivative of an array out in the shape of this array."""
         return formula if self.layout == "numerator" else transposed(formula)
 
     def partial(self, of: Expression, by: Expression, jacobian: Jacobian, sizes: Sizes) -> Edge:
@@ -60,7 +60,7 @@ class Setting:
         return Edge(by, named, replace(jacobian, matrix=matrix), rows, columns)
 
     def chained(self, child: Expression, edge: Edge) -> Expression:
-        """The product of the chain rule, in the order of the layout; arrays as long vectors."""
+        """Multiply by the chain rule, in the order of the layout; arrays as long vectors."""
         adjoint = self.total(self.target, child)
         pair = (edge.symbol, adjoint) if self.layout == "denominator" else (adjoint, edge.symbol)
         shape = adjoint.shape

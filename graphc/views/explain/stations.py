@@ -34,7 +34,7 @@ class Labels:
 
 
 def stations(roots: Sequence[Node], given: Collection[Node], labels: Labels) -> tuple[Node, ...]:
-    """The nodes that are steps, arguments first: what has a name, what is shared, what is long.
+    """Return the nodes that are steps: what has a name, what is shared, what is long.
 
     Loops are one, and so is each of their results; numbers that are known when compiling, and what
     is made of them alone, are written where they are read.
@@ -66,7 +66,7 @@ def stations(roots: Sequence[Node], given: Collection[Node], labels: Labels) -> 
 
 
 def _readers(order: Iterable[Node], given: Collection[Node]) -> dict[Node, int]:
-    """How many nodes read a node."""
+    """Count the nodes that read each node."""
     readers: dict[Node, int] = {}
     for node in order:
         for arg in () if node in given else set(node.args):
@@ -75,13 +75,13 @@ def _readers(order: Iterable[Node], given: Collection[Node]) -> dict[Node, int]:
 
 
 def _weight(node: Node) -> int:
-    """What an operation adds to the length of a formula: nothing, where it shows in none."""
+    """Return what an operation adds to the length of a formula: nothing, where it shows in none."""
     plain = node.op.view_of is not None or node.op.name in ("cast_float", "stop", "held")
     return 0 if not node.args or plain else 1
 
 
 def below(node: Node, steps: Collection[Node]) -> tuple[Node, ...]:
-    """The steps that a step is computed of, in the order of their making."""
+    """Return the steps that a step is computed of, by index."""
     found: dict[Node, None] = {}
     pending = list(node.args)
     seen: set[Node] = set()

@@ -38,7 +38,7 @@ LISTED = 20
 
 
 def document(derivation: Derivation, wanted: Wanted) -> Document:
-    """The document of a derivation."""
+    """Build the document of a derivation."""
     title = f"The derivation of {derivation.name}"
     pieces: list[Piece] = [Heading(1, (title,))]
     if wanted.level == SENTENCE:
@@ -64,7 +64,7 @@ def document(derivation: Derivation, wanted: Wanted) -> Document:
 
 
 def crowd(name: str, names: Sequence[str]) -> Document:
-    """What is said of a graph that is too large to be told as a whole."""
+    """Build the document of a graph that is too large to be told as a whole."""
     title = f"The derivation of {name}"
     shown: list[Inline] = []
     for one in names[:LISTED]:

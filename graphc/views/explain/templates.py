@@ -37,7 +37,7 @@ Place = Callable[[int, str], Mark]
 
 
 def marked(template: str, place: Place) -> Mark:
-    """A template with its arguments in their places."""
+    """Fill a template with its arguments."""
     tokens = [t for t in TOKEN.findall(template) if not t.isspace() and t not in SKIPPED]
     return _row(iter(tokens), place, "")
 

@@ -35,7 +35,7 @@ class Written:
 
 
 def written(root: Node, symbols: Mapping[Node, Expression]) -> Expression:
-    """The formula of a node in terms of the nodes that have a symbol."""
+    """Write the formula of a node in terms of the nodes that have a symbol."""
     found: dict[Node, Written] = {}
     for node in arguments_first([root], symbols):
         found[node] = Written(_formula(node, found, symbols), node.shape, node)
@@ -60,12 +60,12 @@ def _formula(
 
 
 def called(node: Node, args: Sequence[Expression]) -> Expression:
-    """An operation by its name."""
+    """Write an operation by its name."""
     return Expression("call", tuple(args), column(node.shape), call_of(node))
 
 
 def call_of(node: Node) -> Call:
-    """What an operation is called with, its arguments apart."""
+    """Return what an operation is called with, its arguments apart."""
     shapes = tuple(arg.shape for arg in node.args)
     return Call(node.op.name, tuple(sorted(node.attrs.items())), shapes, node.shape)
 
@@ -74,7 +74,7 @@ def call_of(node: Node) -> Call:
 
 
 def stretched(arg: Written, shape: Shape) -> Expression:
-    """An operand in the shape of the result: ones say along which axis it is repeated.
+    """Write an operand in the shape of the result: ones say along which axis it is repeated.
 
     A number fits everything as it is.
     """
@@ -100,7 +100,7 @@ def _grows(axis: Dim, to: Dim) -> bool:
 
 
 def _filled(arg: Written, shape: Shape) -> Expression:
-    """A number or an array repeated to a shape, also a number."""
+    """Write a number or an array repeated to a shape, also a number."""
     if arg.shape or not shape:
         return stretched(arg, shape)
     if len(shape) > 2:
@@ -141,7 +141,7 @@ def _times(node: Node, args: Sequence[Written]) -> Expression | None:
 
 
 def _where(node: Node, args: Sequence[Written]) -> Expression | None:
-    """A choice between something and nothing is a product with 1 or 0."""
+    """Write a choice between something and nothing as a product with 1 or 0."""
     chosen = node.args[1]
     if node.args[2].value != 0:
         return None

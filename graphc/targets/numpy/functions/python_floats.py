@@ -268,6 +268,7 @@ def _take_out(begin: Entry) -> list[str]:
 
 def _convert_lines(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -> list[str]:
     """List the lines that check and convert what is not just what it should be.
+
     The shape of what is unpacked shows then.
     """
     begin = compiled.begin
