@@ -55,10 +55,10 @@ def _by_path(begin: Entry) -> list[str]:
         if declared.family is None:
             lines.append(f"        {variable} = params[{path(declared)}]")
             continue
-        first, last = declared.paths[0], declared.paths[-1]
+        first, last = (member(declared.name, declared.family[end]) for end in (0, -1))
         said = first if first == last else f"{first} … {last}"
-        member = f"params[_path] for _path in PARAMETERS[{places[declared.name]}]"
-        lines.append(f"        {variable} = [{member}]  # {said}")
+        values = f"params[_path] for _path in PARAMETERS[{places[declared.name]}]"
+        lines.append(f"        {variable} = [{values}]  # {said}")
     return [
         *lines,
         "    except KeyError:",
