@@ -18,6 +18,8 @@ LISTED = 100_000
 """Numbers in a list that is known at compile time."""
 COPIES = 10_000
 """Steps of a loop that are written out one after the other; nested loops multiply theirs."""
+MEMBERS = 1_000_000
+"""Parameters of loops, those of each step counted: a module has the names of all."""
 EXPANDED = 20_000
 """Statements in blocks, each time that one is used, and in steps that are written out."""
 PARTS = 10_000

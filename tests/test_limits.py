@@ -108,6 +108,12 @@ REFUSED = {
         f"blocks and steps are written out to more than {EXPANDED} statements",
         "3:5",
     ),
+    "more parameters than a module can name": (
+        "input x: [3]\nrepeat a[i in 1..2147483648] carry h = x {\n"
+        "    param w: [3]\n    next h = h * w\n}\noutput h",
+        "2147483648 parameters in loops, each iteration's counted; at most 1000000",
+        "2:8",
+    ),
     "more parts than an axis should have": (
         "input x: [1000000]\na = split(x, 1000000)\noutput y = x",
         f"`split` makes from 1 to {PARTS} parts, found 1000000",

@@ -184,7 +184,8 @@ class Context:
     given it a name, by its number. `file_names` are those that the file
     defines at top level, which a block does not see. `rolling` is (index, first, count) inside a
     repeat that is a loop, where a parameter exists once for each index; `copies` is how often
-    what is at hand is written out by the repeats around it. `rules` are those met, by their place,
+    what is at hand is written out by the repeats around it, and `members` counts the parameters of
+    all indices so far. `rules` are those met, by their place,
     of which `only_rule` counts alone where it is one.
     `occurrences` are the names in the text, by place, and what each stood for when last met.
     `expanded` counts the statements of blocks and steps so far, each as often as it is used.
@@ -213,6 +214,7 @@ class Context:
     rules: dict[str, StatedRule] = field(default_factory=dict)
     rolling: tuple[str, Dim, Dim] | None = None
     copies: int = 1
+    members: int = 0
     expanded: int = 0
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)

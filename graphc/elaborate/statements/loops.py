@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from graphc.elaborate.calls.axis_labels import inherit
 from graphc.elaborate.names.definitions import define
@@ -26,7 +27,7 @@ from graphc.ir.loop import bound as bound_value
 from graphc.ir.loop import make_loop, result
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch, Type, known_facts, learn, same_shape, shape_text
-from graphc.limits import COPIES
+from graphc.limits import COPIES, MEMBERS
 from graphc.ops.loops import roll_steps
 from graphc.ops.shape.shaping import stack
 from graphc.paths import family
@@ -64,10 +65,12 @@ def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[N
             ends = _roll(
                 context, scope, steps, Dim.of(first), Dim.of(last - first + 1), path, not nested
             )
-            if not nested or len(context.params) == declared:
-                return ends
         except (Mistake, Mismatch, Silent):
             pass
+        else:
+            if not nested or len(context.params) == declared:
+                _count_members(context, steps.family, declared)
+                return ends
         context.restore(before)
     carried = list(steps.starts)
     collected: list[list[Node]] = []
@@ -84,6 +87,16 @@ def run_steps(context: Context, scope: Scope, steps: Repetition) -> tuple[list[N
     if path is not None:
         scope.entries[steps.family.name.text] = Entry(FamilyValue(path), steps.family.name.span)
     return carried, [stack(*items) for items in zip(*collected, strict=True)]
+
+
+def _count_members(context: Context, family: tree.Family, declared: int) -> None:
+    """Count the parameters of a loop, those of each index, and refuse too many."""
+    for one in islice(context.params.values(), declared, None):
+        context.members += len(one.family or ())
+    if context.members > MEMBERS:
+        message = f"{context.members} parameters in loops, each iteration's counted"
+        help = "an array of a parameter's own, with an axis more, is one parameter"
+        raise mistake("E503", f"{message}; at most {MEMBERS}", family.span, help)
 
 
 def _run_closed(
