@@ -277,6 +277,15 @@ def test_scalars_move_by_amounts_of_their_own(dtype: str, monkeypatch: pytest.Mo
             made.check(0.0, 0.0)
 
 
+def test_a_function_that_is_called_as_what_looks_at_values() -> None:
+    """What looks for nan is known by the functions that it looks at, not by its own name."""
+    clauses = "derive vjp y wrt x as my_trace\nderive jvp y wrt x as a_trace\n"
+    found = checked(f"input x: [3]\noutput y = sum(log(x))\n{clauses}")
+    assert found.mistakes == ()
+    assert {one.function for one in found.compared} == {"backward", "my_trace", "a_trace"}
+    assert all(one.gap <= one.limit for one in found.compared)
+
+
 def test_derivatives_by_nodes_on_the_way() -> None:
     text = """
 dim B

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.targets.numpy.functions.trace import walk_name
+
 Score = tuple[int, int, int, int]
 """What is wrong with a point, worst first: it raises an error, after how many values (negative);
 how many elements are made nan or infinite, and how many lie near a kink."""
@@ -138,7 +140,7 @@ def _scorer(module: ModuleType) -> Callable[[Mapping[str, Any]], Point]:
         return None
 
     vars(module).update(_watched=look, _given=passed, _ended=passed)
-    walks = [f for name, f in vars(module).items() if name.endswith("_trace")]
+    walks = [getattr(module, walk_name(function)) for function in module.GRAPH["multiply_adds"]]
 
     def score(arguments: Mapping[str, Any]) -> Point:
         counts[:] = [0, 0, 0]

@@ -30,7 +30,7 @@ def trace(compiled: Compiled) -> str:
     begin = compiled.begin
     lines = [
         "try:",
-        *(f"    _{program.name}_trace({begin.arguments})" for program in compiled.watched),
+        *(f"    {walk_name(program.name)}({begin.arguments})" for program in compiled.watched),
         "except FloatingPointError as _found:",
         "    _first: Trace = _found.args[0]",
         "    return _first",
@@ -45,6 +45,11 @@ def trace(compiled: Compiled) -> str:
     traced = function(f"def trace({begin.signature}) -> Trace | None:", about, lines)
     walks = (_walk(compiled, program) for program in compiled.watched)
     return "\n\n\n".join([f'@np.errstate(all="ignore")\n{traced}', *walks])
+
+
+def walk_name(function: str) -> str:
+    """Name the function that looks at each value of another."""
+    return f"_{function}_trace"
 
 
 def _walk(compiled: Compiled, program: Program) -> str:
@@ -72,7 +77,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
         *write_list(f"_ended({program.name!r}, _arguments, [", results, "])"),
     ]
     return function(
-        f"def _{program.name}_trace({begin.signature}) -> None:",
+        f"def {walk_name(program.name)}({begin.signature}) -> None:",
         "Raises FloatingPointError with a Trace.",
         [*unpacking(begin.values, f"_enter({begin.arguments})", lines), *lines],
     )
