@@ -5,12 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from graphc.ir.dims import Dim, FloorDiv
+from graphc.ir.dims import Dim, FloorDiv, map_atoms
 from graphc.ir.facts import Facts, linear_in
 from graphc.limits import Exceeded
 
@@ -398,3 +399,40 @@ def test_floor_divisions_are_compared_by_value() -> None:
     assert FloorDiv(D, heads) == FloorDiv(D, heads)
     assert FloorDiv(D, heads) != FloorDiv(D, T)
     assert (D // heads).atoms == (FloorDiv(D, heads),)
+
+
+def test_many_facts_are_learnt_in_time_that_grows_with_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls = 0
+
+    def counted(*args: Any) -> Dim:
+        nonlocal calls
+        calls += 1
+        return map_atoms(*args)
+
+    def learn(count: int) -> int:
+        nonlocal calls
+        calls, facts = 0, Facts.empty
+        pairs = [(Dim.symbol(f"a{i}"), Dim.symbol(f"b{i}")) for i in range(count)]
+        for double, single in pairs:
+            facts = facts.with_zero(double - 2 * single)
+        taken = calls
+        assert all(facts.equal(double, 2 * single) for double, single in pairs)
+        assert not facts.equal(pairs[0][0], pairs[1][0])
+        return taken
+
+    monkeypatch.setattr("graphc.ir.facts.map_atoms", counted)
+    assert learn(40) <= 2 * learn(20)
+
+
+def test_a_fact_is_put_into_what_is_solved_already() -> None:
+    """A = 2 B, then B = 3 C: A is 6 C, in either order."""
+    a, b, c = (Dim.symbol(name) for name in "ABC")
+    stated = [a - 2 * b, b - 3 * c]
+    for first, second in (stated, stated[::-1]):
+        facts = Facts.empty.with_zero(first).with_zero(second)
+        assert facts.equal(a, 6 * c)
+        assert facts.equal(a - b, 3 * c)
+        with pytest.raises(ValueError, match="never hold together"):
+            facts.with_zero(a - 6 * c - 1)

@@ -52,7 +52,9 @@ class Facts:
         if not dim.terms or dim in self.zeros:
             return self
         zeros = (*self.zeros, dim)
-        return Facts(zeros, self.nonnegatives, *_solve(zeros))
+        # What is solved for symbols alone stays so; rules are reduced by one another anew.
+        found = _solve(zeros) if self.rules else _solve([dim], self.solved)
+        return Facts(zeros, self.nonnegatives, *found)
 
     def without(self, name: str) -> Facts:
         """Return the facts that do not speak of a name."""
@@ -227,18 +229,23 @@ class _Rewriter:
         return None
 
 
-def _solve(zeros: Iterable[Dim]) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim, ...]]:
-    """Turn zero facts into solved symbols and inter-reduced rules."""
-    solved: dict[str, Dim] = {}
-    rules = [_orient(zero) for zero in zeros]
+def _solve(
+    zeros: Iterable[Dim], known: Iterable[tuple[str, Dim]] = ()
+) -> tuple[tuple[tuple[str, Dim], ...], tuple[Dim, ...]]:
+    """Turn zero facts into solved symbols, beside those known, and inter-reduced rules."""
+    solved = dict(known)
+    rules = [_orient(_Rewriter(solved, ()).rewrite(zero)) for zero in zeros]
     for _ in range(SOLVE_ROUNDS):
         rules = [rule for rule in dict.fromkeys(rules) if rule.terms]
         solution = next(filter(None, map(_solve_symbol, rules)), None)
         if solution is not None:
+            symbol, _ = solution
             step = _Rewriter(dict([solution]), ())
-            solved = {name: step.rewrite(value) for name, value in solved.items()}
+            for name, value in solved.items():
+                if symbol in value.symbols:
+                    solved[name] = step.rewrite(value)
             solved |= [solution]
-            rules = [_orient(step.rewrite(rule)) for rule in rules]
+            rules = [_orient(step.rewrite(r)) if symbol in r.symbols else r for r in rules]
             continue
         for index, rule in enumerate(rules):
             others = (*rules[:index], *rules[index + 1 :])
