@@ -25,10 +25,11 @@ class Kind:
     returns     gradients are by path, and may go into arrays of the caller; tangents by output;
                 products with the Hessian by path, beside the gradients; blocks by output and path,
                 or the whole as one array, perhaps a sparse one
+    meaning     what it returns, told to a reader
     given       what the function takes beside the arguments of the graph
     of_scalar   is it of one output, a scalar?
     instead     the kind for outputs that are none
-    per         can an axis be kept apart?
+    per         can an axis be kept apart? If not, `instead_of_per` tells what there is
     modes       those that it can be computed in, where there is a choice
     values      do values of the outputs come first: never, in a kind of its own, or always?
     alone       of a kind with values that without
@@ -37,10 +38,12 @@ class Kind:
     name: str
     order: int
     returns: Returns
+    meaning: str = ""
     given: Literal["", "cotangents", "tangents"] = ""
     of_scalar: bool = False
     instead: str = ""
     per: bool = False
+    instead_of_per: str = ""
     modes: tuple[str, ...] = ()
     values: Literal["never", "apart", "always"] = "never"
     alone: Kind | None = None
@@ -55,18 +58,49 @@ class Kind:
         return self.values == "always"
 
 
-VALUE = Kind("value", 0, "values")
-GRAD = Kind("grad", 1, "gradients", of_scalar=True, instead="jacobian", per=True, values="apart")
-JACOBIAN = Kind("jacobian", 1, "blocks", per=True, modes=MODES, values="apart")
-JACOBIAN_MATRIX = Kind("jacobian_matrix", 1, "whole", per=True, modes=MODES, values="apart")
-SPARSE_JACOBIAN = Kind("sparse_jacobian", 1, "sparse", modes=MODES, values="apart")
-VJP = Kind("vjp", 1, "gradients", given="cotangents", values="always")
-JVP = Kind("jvp", 1, "tangents", given="tangents", values="always")
-HVP = Kind("hvp", 2, "products", given="tangents", of_scalar=True, per=True)
-HESSIAN = Kind("hessian", 2, "blocks", of_scalar=True, per=True, modes=MODES, values="apart")
+VALUE = Kind(
+    "value", 0, "values", "the values alone",
+    instead_of_per="leave it out: outputs with the axis have it",
+)  # fmt: skip
+GRAD = Kind(
+    "grad", 1, "gradients", "the gradient: one reverse pass, whatever the number of parameters",
+    of_scalar=True, instead="jacobian", per=True, values="apart",
+)  # fmt: skip
+JACOBIAN = Kind(
+    "jacobian", 1, "blocks", "J, a block for each output and path",
+    per=True, modes=MODES, values="apart",
+)  # fmt: skip
+JACOBIAN_MATRIX = Kind(
+    "jacobian_matrix", 1, "whole", "J as one matrix, in numerator layout",
+    per=True, modes=MODES, values="apart",
+)  # fmt: skip
+SPARSE_JACOBIAN = Kind(
+    "sparse_jacobian", 1, "sparse", "J as a sparse matrix",
+    instead_of_per="`jacobian ... per` has the block of each position",
+    modes=MODES, values="apart",
+)  # fmt: skip
+VJP = Kind(
+    "vjp", 1, "gradients", "Jᵀ v for a cotangent v: one reverse pass, and no matrix",
+    given="cotangents", values="always",
+    instead_of_per="leave it out: paths with the axis have it; for others use `jacobian ... per`",
+)  # fmt: skip
+JVP = Kind(
+    "jvp", 1, "tangents", "J u for a tangent u: one forward pass, and no matrix",
+    given="tangents", values="always",
+    instead_of_per="leave it out: outputs with the axis have it",
+)  # fmt: skip
+HVP = Kind(
+    "hvp", 2, "products", "the gradient and the Hessian times a tangent: forward over reverse",
+    given="tangents", of_scalar=True, per=True,
+)  # fmt: skip
+HESSIAN = Kind(
+    "hessian", 2, "blocks", "the second derivatives, a block for every two paths",
+    of_scalar=True, per=True, modes=MODES, values="apart",
+)  # fmt: skip
 HESSIAN_MATRIX = Kind(
-    "hessian_matrix", 2, "whole", of_scalar=True, per=True, modes=MODES, values="apart"
-)
+    "hessian_matrix", 2, "whole", "the second derivatives as one symmetric matrix",
+    of_scalar=True, per=True, modes=MODES, values="apart",
+)  # fmt: skip
 
 ALONE = (
     VALUE, GRAD, JACOBIAN, JACOBIAN_MATRIX, SPARSE_JACOBIAN, VJP, JVP, HVP, HESSIAN, HESSIAN_MATRIX,

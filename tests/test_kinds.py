@@ -24,6 +24,8 @@ def test_every_kind_has_a_graph_a_writer_and_a_comparison() -> None:
     assert set(GRAPHS) == set(WRITERS) == set(ALONE)
     assert set(COMPARISONS) == {kind for kind in ALONE if kind.order}
     assert set(GRAPHS_PER) <= {kind for kind in ALONE if kind.per}
+    assert all(kind.meaning for kind in ALONE)
+    assert all(bool(kind.instead_of_per) != kind.per for kind in ALONE)
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)

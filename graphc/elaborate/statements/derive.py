@@ -30,13 +30,6 @@ WITH_VALUES = {
 }
 GROUPS = {"params": "parameters", "inputs": "float inputs"}
 WITH_PER = tuple(kind.name for kind in ALONE if kind.per)
-INSTEAD_OF_PER = {
-    "value": "leave it out: outputs with the axis have it",
-    "vjp": "leave it out: paths with the axis have it; for others use `jacobian ... per`",
-    "jvp": "leave it out: outputs with the axis have it",
-    "sparse_jacobian": "`jacobian ... per` has the block of each position",
-}
-"""What there is where `per` does not go with a kind."""
 
 
 def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
@@ -118,7 +111,7 @@ def _per(
     """Return the dim whose axis is kept apart; outputs that are not scalars have it once."""
     if not kind.per:
         message = f"`per` goes with {', '.join(WITH_PER)}, not with `{kind.name}`"
-        raise mistake("E408", message, ident.span, INSTEAD_OF_PER.get(kind.name))
+        raise mistake("E408", message, ident.span, kind.instead_of_per)
     symbols = {info.name: info.symbol for info in context.dims.values()}
     if ident.text not in symbols:
         near = near_or_all(ident.text, symbols, "the dims of this file")

@@ -22,7 +22,6 @@ from graphc.views.explain.lines import counted
 from graphc.views.explain.marks import Mark, fenced, joined, row
 from graphc.views.explain.notation import notation
 from graphc.views.explain.wanted import EVERYTHING, Wanted
-from graphc.views.explain.words import ASKED
 
 LONGEST_ROW = 8
 """Blocks of J that are written side by side."""
@@ -90,8 +89,7 @@ def tell_clauses(derivation: Derivation) -> Iterator[Piece]:
         paths = ", ".join(path for path, _ in clause.wrt)
         paths = f" wrt {paths}" if len(paths) <= 60 else f" wrt {len(clause.wrt)} paths"
         text = f"{clause.kind.name} {outputs}{paths if clause.wrt else ''}"
-        meaning = ASKED[clause.kind.base.name]
         first = "the values first, then " if clause.kind.has_values else ""
         per = f"; axis {clause.per} is kept apart" if clause.per is not None else ""
-        lines.append((Code(text), f": {first}{meaning}{per}."))
+        lines.append((Code(text), f": {first}{clause.kind.meaning}{per}."))
     yield Items(tuple(lines))

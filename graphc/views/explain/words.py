@@ -212,19 +212,3 @@ def _form(kind: str, factors: Sequence[Factor], layout: str) -> tuple[str, str]:
         "Jacobian": "Jacobians are" if several else "Jacobian is",
     }
     return name.format(**found), reason.format(**found)
-
-
-# ---- clauses ------------------------------------------------------------------------------------
-
-ASKED: Mapping[str, str] = {
-    "value": "the values alone",
-    "grad": "the gradient: one reverse pass, whatever the number of parameters",
-    "vjp": "Jᵀ v for a cotangent v: one reverse pass, and no matrix",
-    "jvp": "J u for a tangent u: one forward pass, and no matrix",
-    "jacobian": "J, a block for each output and path",
-    "jacobian_matrix": "J as one matrix, in numerator layout",
-    "sparse_jacobian": "J as a sparse matrix",
-    "hvp": "the gradient and the Hessian times a tangent: forward over reverse",
-    "hessian": "the second derivatives, a block for every two paths",
-    "hessian_matrix": "the second derivatives as one symmetric matrix",
-}
