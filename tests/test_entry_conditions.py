@@ -223,3 +223,14 @@ def test_an_equality_that_is_not_linear_in_the_index_is_checked_in_every_step() 
     assert made.forward(np.ones(6))[0].h == 6 + 3 + 2
     with pytest.raises(ValueError, match="T = 4"):
         made.forward(np.ones(4))
+
+
+@pytest.mark.parametrize(("condition", "refused"), [("N != 3", 3), ("N != M and M > 1", 2)])
+def test_what_dims_must_not_be_is_checked(condition: str, refused: int) -> None:
+    made = module(f"dim N, M\ninput a: [N]\ninput b: [M]\nrequire {condition}\noutput y = sum(a)")
+    for size in (2, 3, 4):
+        if size == refused:
+            with pytest.raises(ValueError, match=re.escape(f"the dims do not fit: `{condition}`")):
+                made.forward(np.ones(size), np.ones(2))
+        else:
+            assert made.forward(np.ones(size), np.ones(2))[0].y == size

@@ -22,7 +22,7 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import quotient_remedy
-from graphc.elaborate.values.values import compare, describe_value, to_node
+from graphc.elaborate.values.values import COMPARISON, compare, describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, PARAMETER, Node, reaches_source, source
 from graphc.ir.types import Type, known_facts, learn, same_shape
@@ -309,6 +309,8 @@ def require(context: Context, scope: Scope, statement: tree.Require) -> None:
                     "`require` takes comparisons known at compile time or of dims",
                     condition.span,
                 )
+        elif condition.op not in COMPARISON:
+            raise mistake("E404", "`require` takes comparisons of dims", condition.span)
         else:
             holds = compare(context, condition.op, left, right)
             _learn(context, condition, left, right, holds, said)
@@ -328,9 +330,8 @@ def _learn(
         "<": -difference - 1,
         ">=": difference,
         ">": difference - 1,
+        "!=": difference * difference - 1,
     }
-    if condition.op not in dim:
-        return
     fact = dim[condition.op]
     if fact.constant is None:
         facts = known_facts()

@@ -61,7 +61,7 @@ def _in_chain(place: ErrorSite) -> bool:
 def several_values(place: ErrorSite) -> Diagnostic | None:
     """Recognise `a, b = x, y` and `(a, b) = ...`."""
     between = [token.type for token in place.tokens[place.first : place.at]]
-    if place.found.type != "COMMA" or place.head.type in ("DERIVE", "BLOCK", "DIM"):
+    if not between or place.found.type != "COMMA" or place.head.type in ("DERIVE", "BLOCK", "DIM"):
         return None
     span = place.span(place.found)
     if between[0] == "LPAR" and between.count("LPAR") == 1 and set(between[1:]) == {"NAME"}:
