@@ -133,7 +133,7 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
             raise mixing_error(_mixer(found, node), found.per)
         for arg in moving:
             if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
-                found.contributions[arg] = _spread(arg, found.apart[arg], found.per)
+                found.contributions[arg] = _spread_rows(arg, found.apart[arg], found.per)
         found.summed.add(node)
         return
     places = {
@@ -157,7 +157,7 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
         found.contributions[node] = _SUMS[node.op](found, node)
     elif found.linear or node.op.structure == "linear":
         for arg in whole:
-            found.contributions[arg] = _spread(arg, found.apart[arg], found.per)
+            found.contributions[arg] = _spread_rows(arg, found.apart[arg], found.per)
     else:
         raise mixing_error(node, found.per)
     found.summed.add(node)
@@ -274,7 +274,7 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
     for carried, initial in zip(loop.carried, initials, strict=True):
         for one in (initial, loop.follow[carried]) if carried in found.summed else ():
             if one in found.apart:  # each position alone, zeros elsewhere
-                found.contributions[one] = _spread(one, found.apart[one], found.per)
+                found.contributions[one] = _spread_rows(one, found.apart[one], found.per)
             elif one not in found.summed and not (found.linear or _is_zero(one)):
                 add = "let the loop start from 0.0, and add what it starts from behind it"
                 raise mixing_error(node, found.per, add)
@@ -328,7 +328,7 @@ def _slices(x: Node, place: Apart, per: Dim) -> Node:
     return reshape(front, shape=(per, *shape[:axis], rest, *shape[axis + 1 :]))
 
 
-def _spread(x: Node, place: Apart, per: Dim) -> Node:
+def _spread_rows(x: Node, place: Apart, per: Dim) -> Node:
     """Return [P, *shape]: position p of x in row p, and zeros elsewhere."""
     axis, shape = place.axis, x.shape
     parted = (*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :])

@@ -47,7 +47,7 @@ def _one(name: str, format: str) -> None:
     from graphc.ops import FUNCTIONS
     from graphc.source import did_you_mean
     from graphc.views.reference.latex import formulas
-    from graphc.views.reference.markdown import entry
+    from graphc.views.reference.markdown import function_entry
     from graphc.views.reference.table import FAMILIES, details
 
     if name not in FUNCTIONS:
@@ -71,7 +71,7 @@ def _one(name: str, format: str) -> None:
         typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
     if format == "markdown":
-        typer.echo("\n".join(entry(FUNCTIONS[name])), nl=False)
+        typer.echo("\n".join(function_entry(FUNCTIONS[name])), nl=False)
         return
     typer.echo(f"{told.row.signature}\n    {told.row.doc}\n")
     typer.echo(f"family: {FAMILIES[told.row.family]}")

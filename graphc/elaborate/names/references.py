@@ -62,17 +62,17 @@ def used_names(statement: tree.Statement) -> set[str]:
     if isinstance(statement, LOOPS):
         inner = {name.text for s in statement.body for name in defined_names(s)}
         inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
-        outside = names_in([statement.family, *(carry.start for carry in statement.carries)])
+        outside = names_read([statement.family, *(carry.start for carry in statement.carries)])
         return outside | ({name for s in statement.body for name in used_names(s)} - inner)
     if isinstance(statement, tree.If):
         branches = {name for inner in _branches(statement) for name in used_names(inner)}
         conditions = [s.condition for s in walk([statement]) if isinstance(s, tree.If)]
-        return branches | names_in(conditions)
+        return branches | names_read(conditions)
     if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
         return set()
     if isinstance(statement, tree.Output) and statement.value is None:
-        return {name.text for name in statement.names} | names_in([statement.type])
-    return names_in([statement]) - {name.text for name in _as_names([statement])}
+        return {name.text for name in statement.names} | names_read([statement.type])
+    return names_read([statement]) - {name.text for name in _as_names([statement])}
 
 
 @cache
@@ -92,14 +92,14 @@ def walk(roots: Iterable[Any]) -> Iterator[Any]:
             pending.extend(reversed([getattr(item, part) for part in _parts(item.__class__)]))
 
 
-def names_in(roots: Iterable[Any]) -> set[str]:
+def names_read(roots: Iterable[Any]) -> set[str]:
     """Collect the names that stand as values below these."""
     return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
 
 
 def takes_gradients(roots: Iterable[Any]) -> bool:
     """True if `grad` stands below these."""
-    return "grad" in names_in(roots)
+    return "grad" in names_read(roots)
 
 
 def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:

@@ -11,7 +11,7 @@ from graphc.elaborate.calls.ports import check_type
 from graphc.elaborate.calls.rules import run_rule
 from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.references import Cycle, defined_names, names_in, order_by_use, walk
+from graphc.elaborate.names.references import Cycle, defined_names, names_read, order_by_use, walk
 from graphc.elaborate.names.scope import (
     Context,
     InstanceValue,
@@ -76,7 +76,7 @@ def _choose(
                 chosen.append(statement)
                 continue
             with _guard(context, scope, statement):
-                needed = names_in([statement.condition]) - scope.entries.keys()
+                needed = names_read([statement.condition]) - scope.entries.keys()
                 known = late.isdisjoint(needed)
                 holds = evaluate(context, scope, statement.condition) if known else None
                 if not isinstance(holds, bool):

@@ -92,7 +92,7 @@ def _translate(node: Node, new: dict[Node, Node]) -> Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class LinearForm:
     """Σ base * factor + term: a factor None is 1, a term None is 0; neither waits for a step."""
 
     factors: Mapping[Node, Node | None]
@@ -118,23 +118,23 @@ class Form:
         ]
         return reduce(plus, parts if self.term is None else [*parts, self.term])
 
-    def times(self, factor: Node) -> Form:
+    def times(self, factor: Node) -> LinearForm:
         factors = {b: factor if f is None else f * factor for b, f in self.factors.items()}
-        return Form(factors, None if self.term is None else self.term * factor)
+        return LinearForm(factors, None if self.term is None else self.term * factor)
 
-    def plus(self, other: Form) -> Form:
+    def plus(self, other: LinearForm) -> LinearForm:
         factors = dict(self.factors)
         for base, factor in other.factors.items():
             one = as_node(1.0)
             factors[base] = (factors[base] or one) + (factor or one) if base in factors else factor
         terms = [term for term in (self.term, other.term) if term is not None]
-        return Form(factors, reduce(plus, terms) if terms else None)
+        return LinearForm(factors, reduce(plus, terms) if terms else None)
 
-    def with_base(self, base: Node, form: Form) -> Form:
+    def with_base(self, base: Node, form: LinearForm) -> LinearForm:
         """Substitute another form for a base."""
         factors = dict(self.factors)
         factor = factors.pop(base)
-        return Form(factors, self.term).plus(form if factor is None else form.times(factor))
+        return LinearForm(factors, self.term).plus(form if factor is None else form.times(factor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,22 +147,22 @@ class Forms:
     and `read` is what they read beside values of the step.
     """
 
-    roots: Mapping[Node, Form]
+    roots: Mapping[Node, LinearForm]
     kept: Collection[Node]
     operations: int
     read: Collection[Node]
 
 
 def _forms(loop: Loop, stages: Stages) -> Forms:
-    found: dict[Node, Form] = {}
+    found: dict[Node, LinearForm] = {}
     bases: set[Node] = set()
     kept: set[Node] = set()
     follow = loop.follow
 
-    def form(arg: Node, inside: Collection[Node]) -> Form:
+    def form(arg: Node, inside: Collection[Node]) -> LinearForm:
         if arg not in inside:
-            return Form({}, arg)
-        return found[arg] if arg in found and arg not in bases else Form({arg: None})
+            return LinearForm({}, arg)
+        return found[arg] if arg in found and arg not in bases else LinearForm({arg: None})
 
     for members in stages.loops.values():
         inside = set(members)
@@ -199,7 +199,7 @@ def _linear(node: Node, inside: Collection[Node], stages: Stages) -> bool:
     )
 
 
-def _form(node: Node, parts: Sequence[Form]) -> Form:
+def _form(node: Node, parts: Sequence[LinearForm]) -> LinearForm:
     with stamped(node.origin, node.index[0]):
         if node.op is negative:
             return parts[0].times(as_node(-1.0))
@@ -209,7 +209,7 @@ def _form(node: Node, parts: Sequence[Form]) -> Form:
             return stepped.times(free.term)
         if node.op is minus:
             return parts[0].plus(parts[1].times(as_node(-1.0)))
-        return reduce(Form.plus, parts)
+        return reduce(LinearForm.plus, parts)
 
 
 # ---- states ------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ class _Price:
     changes: Collection[Node]
     outer: Collection[Node]
 
-    def of(self, roots: Mapping[Node, Form]) -> float:
+    def of(self, roots: Mapping[Node, LinearForm]) -> float:
         read = {n for form in roots.values() for n in (*form.factors.values(), form.term) if n}
         return sum(form.operations for form in roots.values()) + self.of_reading(read)
 
@@ -251,7 +251,7 @@ class _Price:
 
 def _fewer_states(
     loop: Loop, starts: Mapping[Node, Node], forms: Forms, price: _Price
-) -> tuple[dict[Node, Form], list[Delay]]:
+) -> tuple[dict[Node, LinearForm], list[Delay]]:
     """Replace carried values that are multiples of one value by that, where this pays."""
     roots, follow = dict(forms.roots), loop.follow
     delays: list[Delay] = []
@@ -266,7 +266,7 @@ def _fewer_states(
         kept = {n for c, n in follow.items() if c not in states}
         gone = {follow[c] for c in states} - kept
         before = _delay(base, filled(0.0, base.shape), str(states[0].attrs["name"]), made)
-        instead: dict[Node, Form] = {}
+        instead: dict[Node, LinearForm] = {}
         for state in states:
             name, one = str(state.attrs["name"]), roots[follow[state]]
             factor, term = one.factors[base], one.term
@@ -277,8 +277,8 @@ def _fewer_states(
                 if not same_shape(term.shape, state.shape):
                     term = broadcast_to(term, shape=state.shape)
                 term = _delay(term, starts[state], f"{name}_term", made)
-            instead[state] = Form({before: factor}, term)
-        put: dict[Node, Form] = {}
+            instead[state] = LinearForm({before: factor}, term)
+        put: dict[Node, LinearForm] = {}
         for node, form in roots.items():
             with stamped(node.origin, node.index[0]):
                 for state in states:

@@ -52,7 +52,7 @@ def is_structural_zero(node: Node) -> bool:
     return node.salt == _STRUCTURAL
 
 
-def zeros(shape: tuple[int, ...]) -> Cells:
+def zero_cells(shape: tuple[int, ...]) -> Cells:
     """Structural zeros everywhere."""
     cells: Cells = np.empty(shape, object)
     cells.fill(structural_zero())
@@ -76,7 +76,7 @@ def box(value: Any) -> Cells:
     return cells
 
 
-def each(function: Callable[..., Node], *cells: Cells) -> Cells:
+def map_cells(function: Callable[..., Node], *cells: Cells) -> Cells:
     """Apply a function to every cell, of several cells as they broadcast."""
     return box(np.frompyfunc(function, len(cells), 1)(*cells))
 

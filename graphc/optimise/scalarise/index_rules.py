@@ -18,10 +18,10 @@ from graphc.optimise.scalarise.cells import (
     Grid,
     box,
     cells_shape,
-    each,
     is_structural_zero,
+    map_cells,
     repeat,
-    zeros,
+    zero_cells,
 )
 
 # ---- by position -------------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def index_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells |
     if grid.block is None or _is_whole(items[grid.block], node.args[0].shape[grid.block]):
         return cells
     item = items[grid.block]
-    return each(lambda cell: index(cell, items=(item,)) if cell.rank else cell, cells)
+    return map_cells(lambda cell: index(cell, items=(item,)) if cell.rank else cell, cells)
 
 
 def _is_whole(item: Any, length: Dim) -> bool:
@@ -88,8 +88,8 @@ def unindex_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells
             part = cell if length is None else repeat(cell, length)
             return unindex(part, items=(items[block],), shape=(shape[block],))
 
-        cells = each(widened, cells)
-    found = zeros(cells_shape(shape, block))
+        cells = map_cells(widened, cells)
+    found = zero_cells(cells_shape(shape, block))
     kept = [np.atleast_1d(one) for one in subscripts]
     found[np.ix_(*kept)] = cells.reshape(tuple(len(one) for one in kept))
     return found
@@ -105,7 +105,7 @@ def diagonal_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cell
 def diagonal_matrix_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
     if block is not None and block >= node.rank - 2:
         return None
-    found = zeros(cells_shape(node.shape, block))
+    found = zero_cells(cells_shape(node.shape, block))
     offset, cells = node.attrs["offset"], grids[0].cells
     for i in range(cells.shape[-1]):
         found[..., i + max(-offset, 0), i + max(offset, 0)] = cells[..., i]
@@ -113,7 +113,7 @@ def diagonal_matrix_cells(node: Node, grids: Sequence[Grid], block: int | None) 
 
 
 def on_diagonals_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
-    found = zeros(cells_shape(node.shape, block))
+    found = zero_cells(cells_shape(node.shape, block))
     for place, cell in np.ndenumerate(grids[0].cells):
         found[_lettered(node, place)] = cell
     return found
@@ -138,7 +138,7 @@ def triangle_cells(keep: Any, node: Node, grids: Sequence[Grid], block: int | No
     if offset is None or (block is not None and block >= node.rank - 2):
         return None
     kept = np.broadcast_to(keep(np.ones(grid.cells.shape[-2:], bool), offset), grid.cells.shape)
-    found = zeros(grid.cells.shape)
+    found = zero_cells(grid.cells.shape)
     found[kept] = grid.cells[kept]
     return found
 
@@ -155,7 +155,7 @@ def gather_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells 
         return None
     columns = table.cells.squeeze(axis)  # an array of no axes, where only one column is left
     spread = columns.reshape(*columns.shape[:axis], *(1,) * chosen.ndim, *columns.shape[axis:])
-    return each(_take, spread, chosen.reshape(*chosen.shape, *(1,) * (columns.ndim - axis)))
+    return map_cells(_take, spread, chosen.reshape(*chosen.shape, *(1,) * (columns.ndim - axis)))
 
 
 def _take(column: Node, indices: Node) -> Node:
@@ -197,4 +197,4 @@ def scatter_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells
             else bin_vector(repeat(cell, length), rows, size=Dim.of(size))
         )
 
-    return each(added, ct.cells)
+    return map_cells(added, ct.cells)

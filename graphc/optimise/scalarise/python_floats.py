@@ -12,7 +12,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey
 from graphc.ops.elementwise.python_floats import on_numbers
 from graphc.ops.shape.shaping import index
-from graphc.optimise.scalarise.cells import Grid, each
+from graphc.optimise.scalarise.cells import Grid, map_cells
 from graphc.optimise.scalarise.small_axes import LONG, MOST_AXES, Expansion, operations
 
 FEW = 400
@@ -50,7 +50,7 @@ def by_number(graph: Graph) -> InNumbers | None:
     if len(computed) > FEW or not all(map(on_numbers, computed)):
         return None
     new = rebuild(cells.values(), _on_numbers)
-    moved = {key: Grid(each(new.__getitem__, grid.cells), None) for key, grid in grids.items()}
+    moved = {key: Grid(map_cells(new.__getitem__, grid.cells), None) for key, grid in grids.items()}
     return InNumbers(map_graph(flat, new), moved)
 
 

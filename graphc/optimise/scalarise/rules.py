@@ -25,14 +25,14 @@ from graphc.optimise.scalarise.cells import (
     cells_shape,
     combine,
     divide,
-    each,
     is_structural_zero,
     join_along,
+    map_cells,
     multiply,
     repeat,
     structural_zero,
     subtract,
-    zeros,
+    zero_cells,
 )
 
 Rule = Callable[[Node, Sequence[Grid], int | None], Cells | None]
@@ -40,13 +40,13 @@ Rule = Callable[[Node, Sequence[Grid], int | None], Cells | None]
 
 
 def elementwise(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
-    return each(lambda *args: combine(node, args), *(grid.cells for grid in grids))
+    return map_cells(lambda *args: combine(node, args), *(grid.cells for grid in grids))
 
 
 def _accumulate(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
     total = grids[0].cells
     for grid in grids[1:]:
-        total = each(add, total, grid.cells)
+        total = map_cells(add, total, grid.cells)
     return total
 
 
@@ -64,7 +64,7 @@ def _reduction(
         found = join_along(grid.cells, axes, join, nothing())
         if grid.block in axes:
             length = node.args[0].shape[grid.block]
-            found = each(lambda cell: _along(node, cell, length), found)
+            found = map_cells(lambda cell: _along(node, cell, length), found)
         return found.reshape(cells_shape(node.shape, block))
 
     return rule
@@ -84,7 +84,7 @@ def _mean(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
     size = count(x, node.attrs["axis"])
     gathered = as_node(size if size.constant is None else float(size.constant))
     total = _sum(sum_(x, **node.attrs), grids, block)
-    return each(lambda cell: divide(cell, gathered), total)
+    return map_cells(lambda cell: divide(cell, gathered), total)
 
 
 # ---- products ----------------------------------------------------------------------------------
@@ -97,14 +97,14 @@ def _matmul(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | Non
         return None
     left = x[None] if x.ndim == 1 else x
     right = y[:, None] if y.ndim == 1 else y
-    terms = each(multiply, left[..., :, :, None], right[..., None, :, :])
+    terms = map_cells(multiply, left[..., :, :, None], right[..., None, :, :])
     return join_along(terms, [terms.ndim - 2], add, as_node(0.0)).reshape(
         cells_shape(node.shape, block)
     )
 
 
 def _outer(node: Node, grids: Sequence[Grid], block: int | None) -> Cells:
-    return each(multiply, grids[0].cells[:, None], grids[1].cells[None, :])
+    return map_cells(multiply, grids[0].cells[:, None], grids[1].cells[None, :])
 
 
 def _cross(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
@@ -112,7 +112,10 @@ def _cross(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None
         return None
     (a0, a1, a2), (b0, b1, b2) = ([grid.cells[..., i : i + 1] for i in range(3)] for grid in grids)
     pairs = ((a1, b2, a2, b1), (a2, b0, a0, b2), (a0, b1, a1, b0))
-    minors = [each(subtract, each(multiply, a, b), each(multiply, c, d)) for a, b, c, d in pairs]
+    minors = [
+        map_cells(subtract, map_cells(multiply, a, b), map_cells(multiply, c, d))
+        for a, b, c, d in pairs
+    ]
     return np.concatenate(minors, axis=-1)
 
 
@@ -154,7 +157,7 @@ def _concatenate(node: Node, grids: Sequence[Grid], block: int | None) -> Cells 
             return structural_zero()
         return concat(*map(repeat, cells, lengths), axis=0)
 
-    return each(laid, *(grid.cells for grid in grids))
+    return map_cells(laid, *(grid.cells for grid in grids))
 
 
 # ---- made from nothing ---------------------------------------------------------------------------
@@ -164,7 +167,7 @@ def _identity(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | N
     offset = Dim.of(node.attrs["k"]).constant
     if offset is None or block is not None:
         return None
-    found = zeros(cells_shape(node.shape, block))
+    found = zero_cells(cells_shape(node.shape, block))
     found[np.eye(found.shape[0], found.shape[1], offset) == 1] = as_node(1.0)
     return found
 
@@ -191,7 +194,7 @@ def _constant(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | N
 def _arange(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
     if block is not None:
         return None
-    return each(as_node, np.array(range(int(node.shape[0].constant or 0)), object))
+    return map_cells(as_node, np.array(range(int(node.shape[0].constant or 0)), object))
 
 
 RULES: dict[str, Rule] = {

@@ -13,14 +13,14 @@ from graphc.syntax.parse.parser import tokens_of
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class SourceWords:
     """The tokens of a source: where each begins, and its text with the blank before it."""
 
     starts: tuple[int, ...]
     texts: tuple[str, ...]
 
 
-_WORDS: WeakKeyDictionary[Source, Words] = WeakKeyDictionary()
+_WORDS: WeakKeyDictionary[Source, SourceWords] = WeakKeyDictionary()
 """Each source is read once, however many statements are quoted from it."""
 
 
@@ -39,12 +39,12 @@ def one_line_of(span: Span, longest: int | None = None) -> str:
     return "".join(words.texts[first:last]).lstrip()
 
 
-def _words(source: Source) -> Words:
+def _words(source: Source) -> SourceWords:
     if source not in _WORDS:
         tokens = tokens_of(source)
         texts = [
             "; " if token.type == SEPARATOR else " " * blank + token.value.replace("\r\n", "\n")
             for token, blank in zip(tokens, blanks(tokens), strict=True)
         ]
-        _WORDS[source] = Words(tuple(token.start_pos or 0 for token in tokens), tuple(texts))
+        _WORDS[source] = SourceWords(tuple(token.start_pos or 0 for token in tokens), tuple(texts))
     return _WORDS[source]

@@ -42,7 +42,7 @@ def floating(span: Span, token: Token) -> tree.Number:
     return tree.Number(span, value)
 
 
-def text(span: Span, token: Token | None) -> Any:
+def string(span: Span, token: Token | None) -> Any:
     """Build the Text of a string token, None of none; triple-quoted text stands as written."""
     if token is None:
         return None

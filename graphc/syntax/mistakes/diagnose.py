@@ -38,7 +38,7 @@ from graphc.syntax.mistakes.operators import (
 )
 
 
-def explain(place: ErrorSite) -> Diagnostic:
+def diagnose(place: ErrorSite) -> Diagnostic:
     """Return the diagnostic of the first recogniser that knows the mistake."""
     for recognise in RECOGNISERS:
         diagnostic = recognise(place)

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.source import Diagnostic, GraphError, Source, Span, error
 from graphc.syntax import tree
-from graphc.syntax.lexing.literals import floating, integer, number_ends_in_point, text
+from graphc.syntax.lexing.literals import floating, integer, number_ends_in_point, string
 from graphc.syntax.lexing.tokens import Token, token_span
 from graphc.syntax.mistakes.error_site import NAME_IT, UNNAMED
 
@@ -200,7 +200,7 @@ def chain(span: Span, sources: tuple[tree.Expr, ...], *rest: Any) -> tree.Chain 
                     )
                 ]
             )
-        return tree.Chain(span, sources, (*stages, last), (), None, text(span, doc))
+        return tree.Chain(span, sources, (*stages, last), (), None, string(span, doc))
     if isinstance(last, tree.Name):  # stands in for a stage with a mistake
         return last
     plain = isinstance(last, tree.Call) and not last.parentheses and last.name is None
@@ -208,7 +208,7 @@ def chain(span: Span, sources: tuple[tree.Expr, ...], *rest: Any) -> tree.Chain 
         raise GraphError([error("E106", UNNAMED, last.span, help=NAME_IT)])
     target = tree.Ident(last.span, last.function.text)
     targets = (target, *(names or ()))
-    return tree.Chain(span, sources, tuple(stages), targets, type_, text(span, doc))
+    return tree.Chain(span, sources, tuple(stages), targets, type_, string(span, doc))
 
 
 # ---- statements ---------------------------------------------------------------------
@@ -234,17 +234,17 @@ def equation(span: Span, left: tuple[Any, ...], type_: Any, value: Any, doc: Any
     if mistakes:
         raise GraphError(mistakes)
     targets = tuple(tree.Ident(target.span, target.text) for target in left)
-    return tree.Equation(span, targets, type_, value, text(span, doc))
+    return tree.Equation(span, targets, type_, value, string(span, doc))
 
 
 def dims(span: Span, _dim: Token, *rest: Any) -> tree.DimDeclaration:
     return tree.DimDeclaration(
-        span, tuple(c for c in rest if isinstance(c, tuple)), text(span, rest[-1])
+        span, tuple(c for c in rest if isinstance(c, tuple)), string(span, rest[-1])
     )
 
 
 def import_from(span: Span, _from: Token, path: Token, *rest: Any) -> tree.FromImport:
-    return tree.FromImport(span, text(span, path), nodes(rest))
+    return tree.FromImport(span, string(span, path), nodes(rest))
 
 
 def carries(span: Span, word: Token, *rest: Any) -> tuple[tree.Carry, ...]:
@@ -263,28 +263,28 @@ def path(span: Span, *words: Any) -> tree.Path:
 RULES: dict[str, Callable[..., Any]] = {
     "start": lambda span, statements: statements,
     "stmts": lambda span, *children: nodes(children),
-    "doc": lambda span, token: tree.Doc(span, text(span, token).value),
+    "doc": lambda span, token: tree.Doc(span, string(span, token).value),
     "import_as": lambda span, _1, file, _2, name: tree.Import(
-        span, text(span, file), ident(span, name)
+        span, string(span, file), ident(span, name)
     ),
     "import_from": import_from,
     "alias": lambda span, name, alias: (ident(span, name), alias or ident(span, name)),
     "dims": dims,
     "dimdef": lambda span, name, value: (ident(span, name), value),
     "const": lambda span, _, name, type_, value, doc: tree.Const(
-        span, ident(span, name), type_, value, text(span, doc)
+        span, ident(span, name), type_, value, string(span, doc)
     ),
-    "input": lambda span, _, names, type_, doc: tree.Input(span, names, type_, text(span, doc)),
+    "input": lambda span, _, names, type_, doc: tree.Input(span, names, type_, string(span, doc)),
     "param": lambda span, _1, names, type_, _2, value, doc: tree.Param(
-        span, names, type_, value, text(span, doc)
+        span, names, type_, value, string(span, doc)
     ),
     "output": lambda span, _, names, type_, value, doc: tree.Output(
-        span, names, type_, value, text(span, doc)
+        span, names, type_, value, string(span, doc)
     ),
     "instance": lambda span, _, name, value, doc: tree.Instance(
-        span, ident(span, name), value, text(span, doc)
+        span, ident(span, name), value, string(span, doc)
     ),
-    "require": lambda span, _, condition, doc: tree.Require(span, condition, text(span, doc)),
+    "require": lambda span, _, condition, doc: tree.Require(span, condition, string(span, doc)),
     "equation": equation,
     "chain": chain,
     "next": lambda span, _1, names, _2, values: tree.Next(span, names, values),
@@ -299,7 +299,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "outs": lambda span, *children: nodes(children),
     "ports": lambda span, *children: nodes(children),
     "port": lambda span, name, type_, default, doc: tree.Port(
-        span, ident(span, name), type_, default, text(span, doc)
+        span, ident(span, name), type_, default, string(span, doc)
     ),
     "repeat": lambda span, _, family, carries, body: tree.Repeat(span, family, carries or (), body),
     "scan": lambda span, _, family, carries, body: tree.Scan(span, family, carries or (), body),
@@ -345,7 +345,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "name": lambda span, token: tree.Name(span, token.value),
     "int": integer,
     "float": floating,
-    "string": lambda span, token: tree.Text(span, text(span, token).value),
+    "string": lambda span, token: tree.Text(span, string(span, token).value),
     "true": lambda span, token: tree.Truth(span, True),
     "false": lambda span, token: tree.Truth(span, False),
     "group": lambda span, _1, inner, _2: inner,

@@ -17,7 +17,7 @@ from graphc.syntax.lexing.characters import (
     read_source,
 )
 from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, NewlineRule
-from graphc.syntax.mistakes.diagnose import explain
+from graphc.syntax.mistakes.diagnose import diagnose
 from graphc.syntax.mistakes.error_site import ErrorSite
 from graphc.syntax.parse.build import Draft
 
@@ -160,7 +160,7 @@ def _recover(
             parser = rewind()
             place = ErrorSite(draft.source, tokens, first, at, parser.accepts(), any(bodies))  # type: ignore[no-untyped-call]
             del draft.mistakes[known:]
-            diagnostic = explain(place)
+            diagnostic = diagnose(place)
             # A name that is a reserved word is one mistake, however often it is used.
             if diagnostic.code != "E104" or all(d.message != diagnostic.message for d in found):
                 found.append(diagnostic)

@@ -35,10 +35,10 @@ def _sections() -> Iterator[str]:
         if about:
             yield " ".join(about.split("\n\n")[0].split()) + "\n"
         for function in group:
-            yield from entry(function)
+            yield from function_entry(function)
 
 
-def entry(function: Function) -> Iterator[str]:
+def function_entry(function: Function) -> Iterator[str]:
     """Yield the lines on one operation."""
     told = details(function)
     value, back = formulas(function)
