@@ -64,7 +64,7 @@ def several_values(place: ErrorSite) -> Diagnostic | None:
     if not between or place.found.type != "COMMA" or place.head.type in ("DERIVE", "BLOCK", "DIM"):
         return None
     span = place.span(place.found)
-    if between[0] == "LPAR" and between.count("LPAR") == 1 and set(between[1:]) == {"NAME"}:
+    if place.head.type == "LPAR" and between.count("LPAR") == 1 and set(between[1:]) == {"NAME"}:
         message = "names that are defined stand without parentheses"
         return error("E101", message, place.span(place.head), help="write `a, b = ...`")
     if "EQUAL" in between and not place.openers() and place.operand_complete():
