@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import LEVELS
 
+from graphc.ad.batch import batch
 from graphc.compile.stages import Options, compile_text, load
 from graphc.elaborate.build import elaborate
 from graphc.ir.dims import Dim
@@ -28,14 +29,16 @@ from graphc.ir.graph import (
 )
 from graphc.ir.loop import LOOP, RULED, Element, bound, everywhere, loop_of, rule_of
 from graphc.ir.results import value_of
-from graphc.ir.types import Dtype, Type
+from graphc.ir.types import Dtype, Mismatch, Type
 from graphc.ir.verify import Broken, faults, verified, verify
+from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.elementwise.elementary import tanh
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.optimise.passes import PASSES
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
+from tests.passes.evaluate import computed
 
 GRAPHC = Path(__file__).resolve().parent.parent / "graphc"
 TEXT = """dim N
@@ -298,3 +301,38 @@ def test_a_number_that_goes_to_each_picked_element(level: str) -> None:
     label = np.array([4, 0, 2])
     _, cache = generated.forward(np.ones((3, 5)), label)
     np.testing.assert_array_equal(generated.backward(cache, y=2.0)["x"], 2.0 * np.eye(5)[label])
+
+
+def test_a_sum_has_the_type_of_a_term_that_all_others_stretch_to() -> None:
+    with building():
+        number, row, matrix = (
+            source(INPUT, name, Type("float", tuple(map(Dim.of, shape))))
+            for name, shape in (("n", ()), ("r", (3,)), ("m", (2, 3)))
+        )
+        column = source(INPUT, "c", Type("float", (Dim.of(2), Dim.of(1))))
+        assert accumulate(number, matrix, row, column).type == matrix.type
+        with pytest.raises(Mismatch, match="no term of the sum has the shape of the others"):
+            accumulate(row, column)
+
+
+@pytest.mark.parametrize("moving", ["m", "r"])
+def test_terms_that_are_stretched_get_a_leading_axis(moving: str) -> None:
+    """Row after row, whichever of the terms differ from row to row."""
+    n = Dim.symbol("N")
+    with building():
+        nodes = {
+            name: source(INPUT, name, Type("float", tuple(map(Dim.of, shape))))
+            for name, shape in (("m", (2, 3)), ("r", (3,)))
+        }
+        total = accumulate(*nodes.values())
+        rows = source(INPUT, "rows", Type("float", (n, *nodes[moving].shape)))
+        batched = batch([total], {nodes[moving]: rows}, n)[total]
+        results = {value_of("total"): batched, value_of("rows"): rows}
+        results |= {value_of(name): node for name, node in nodes.items()}
+        graph = Graph("batched", results, {})
+        assert list(faults(graph)) == []
+        found = computed(graph, {"N": 4})
+    given = {name: found[value_of(name)] for name in nodes} | {moving: found[value_of("rows")]}
+    lead = given["m"] if moving == "m" else given["m"][None]
+    row = given["r"] if moving == "m" else given["r"][:, None]
+    np.testing.assert_array_equal(found[value_of("total")], lead + row)
