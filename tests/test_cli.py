@@ -665,3 +665,37 @@ def test_watch(graph: Path, watching: tuple[subprocess.Popen[bytes], Path]) -> N
     said = messages.read_text(encoding="utf-8")
     assert "Traceback" not in said
     assert "net.graph:2:16" in said
+
+
+BAD_TEXTS: dict[str, tuple[bytes, int]] = {
+    "syntax": (b"input x: [3\noutput y = x +\nz = 2x\n", 2),
+    "no text": (b"input x\noutput y = \xed\xa0\x80\n", 1),
+    "UTF-16": ("input x\noutput y = x\n".encode("utf-16"), 1),
+    "an invisible letter": ("input x\noutput y = x\u200b\n".encode(), 1),
+    "a separator of lines": ("input x\u2028output y = x\n".encode(), 1),
+    "DELETE": (b"input x\noutput y = x\x7f\n", 1),
+    "no output": (b"# nothing\n", 1),
+    "names and shapes": (
+        b"input x: [3]\na = x + ones([4])\nb = nope\noutput c = sum(x, axis=3)\noutput c = b\n", 4
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_TEXTS)
+@pytest.mark.parametrize("command", ["compile", "check", "show", "cost", "fmt"])
+def test_every_command_tells_all_mistakes_and_leaves_all_as_it_was(
+    command: str, name: str, tmp_path: Path
+) -> None:
+    text, count = BAD_TEXTS[name]
+    path = tmp_path / "net.graph"
+    path.write_bytes(text)
+    (tmp_path / "net.py").write_text("kept = True\n")
+    done = run(command, path)
+    layout_only = command == "fmt" and name in ("no output", "names and shapes")
+    assert done.exit_code == (0 if layout_only else 1)
+    assert isinstance(done.exception, SystemExit | None)
+    assert done.stdout == ""
+    assert done.stderr.count("error[E") == (0 if layout_only else count)
+    assert path.read_bytes() == text
+    assert (tmp_path / "net.py").read_text() == "kept = True\n"
+    assert listing(tmp_path) == ["net.graph", "net.py"]
