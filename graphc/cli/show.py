@@ -150,6 +150,7 @@ def function_record(compiled: Compiled, one: Derived) -> dict[str, Any]:
 
 def _statement(row: Row, one: Derived) -> dict[str, Any]:
     from graphc.plan.lower import BlockStep, LoopStep
+    from graphc.targets.numpy.printing.places import name_storage
 
     step = row.step
     told: dict[str, Any] = {"depth": row.depth, "variable": row.target}
@@ -164,7 +165,7 @@ def _statement(row: Row, one: Derived) -> dict[str, Any]:
         told |= {"operation": step.node.op.name, "written": written, "type": str(step.node.type)}
     return told | {
         "bytes": number_or_text(row.bytes),
-        "buffer": row.out,
+        "buffer": "" if row.out is None else name_storage(row.out),
         "multiply_adds": number_or_text(row.multiply_adds),
         "frees": list(row.frees),
         "during": number_or_text(row.during),

@@ -26,7 +26,7 @@ from graphc.ir.results import ResultKey, Role, result_number
 from graphc.ir.types import Dtype, Shape
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.shaping import index
+from graphc.ops.shape.shaping import Item, index
 from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, constants_read
@@ -52,6 +52,24 @@ Way = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """An array by its variable, or a part of it: an item for each axis of the array's shape."""
+
+    array: str
+    items: tuple[Item, ...] = ()
+    shape: Shape = ()
+
+    @property
+    def strided(self) -> bool:
+        """True if its elements do not lie row by row: it is a part along another axis than the
+        first."""
+        if not self.items:
+            return False
+        kind, value = self.items[0]
+        return kind == "slice" and value[0].constant == 0
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One statement, `target = node`.
 
@@ -66,7 +84,7 @@ class Step:
     adjoints: tuple[Adjoint, ...] = ()
     frees: tuple[str, ...] = ()
     way: Way = ""
-    out: str = ""
+    out: Storage | None = None
     given: str = ""
 
 
@@ -93,7 +111,7 @@ class LoopStep:
     until: Node | None = None
     steps: str | None = None
     frees: tuple[str, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, Storage] = field(default_factory=dict)
     written: frozenset[str] = frozenset()
     given: Mapping[str, str] = field(default_factory=dict)
     items: tuple[tuple[str, Node], ...] = ()
@@ -101,16 +119,19 @@ class LoopStep:
     turns: tuple[tuple[str, str, str, str], ...] = ()
 
 
+Output = tuple[str, Node, Node, tuple[Item, ...]]
+"""A variable, the node whose array it is, and the node of a block that fills these items of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class BlockStep:
     """Statements that run block by block along an axis of this length, as a function of their own.
 
     The block's symbols `start` and `size` say which positions it has. `reads` are nodes from
-    outside. `outputs` are (variable, node, node of the block, subscript): arrays that the blocks
-    fill part by part, one of components at several subscripts; `totals` are (variable, node, node
+    outside. `outputs` are arrays that the blocks fill part by part, one of components at several
+    places; `totals` are (variable, node, node
     of the block): sums of what the blocks return, which are the results of the body. `places` and
-    `given` are as those of a LoopStep, `written` what is computed where it stands,
-    `variable[subscript]`.
+    `given` are as those of a LoopStep, `written` what is computed where it stands.
     """
 
     name: str
@@ -119,11 +140,11 @@ class BlockStep:
     size: str
     body: Program
     reads: tuple[Node, ...]
-    outputs: tuple[tuple[str, Node, Node, str], ...]
+    outputs: tuple[Output, ...]
     totals: tuple[tuple[str, Node, Node], ...]
     frees: tuple[str, ...] = ()
-    places: Mapping[str, str] = field(default_factory=dict)
-    written: frozenset[str] = frozenset()
+    places: Mapping[str, Storage] = field(default_factory=dict)
+    written: frozenset[Storage] = frozenset()
     given: Mapping[str, str] = field(default_factory=dict)
 
     @property

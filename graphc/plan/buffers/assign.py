@@ -15,7 +15,7 @@ from graphc.ir.loop import RESULT, loop_of
 from graphc.ir.results import result_number
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Identifiers
-from graphc.ops.shape.shaping import concatenate
+from graphc.ops.shape.shaping import Item, concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Filling, filling, reduces
 from graphc.plan.lower import (
@@ -25,6 +25,7 @@ from graphc.plan.lower import (
     Program,
     Scratch,
     Step,
+    Storage,
     Way,
     given,
     held_names,
@@ -32,7 +33,7 @@ from graphc.plan.lower import (
     with_frees,
 )
 
-NO_ROWS: Mapping[Node, str] = {}
+NO_ROWS: Mapping[Node, Storage] = {}
 
 
 def in_memory(
@@ -146,7 +147,7 @@ def _placed(
     held: Owners,
     pool: _Pool,
     roots: dict[Node, Owners],
-    rows: Mapping[Node, str] = NO_ROWS,
+    rows: Mapping[Node, Storage] = NO_ROWS,
     named: Collection[Node] = (),
 ) -> Program:
     """Place the steps of a function or of a loop's body, each with its way and its place.
@@ -203,17 +204,17 @@ def _step(
     dead: Owners,
     pool: _Pool,
     roots: dict[Node, Owners],
-    rows: Mapping[Node, str],
+    rows: Mapping[Node, Storage],
 ) -> Step:
     node = step.node
-    in_rows = order == tuple(range(node.rank)) and not rows.get(node, "").count("[:")
-    whole: Way = "whole" if in_rows else "strided"
+    strided = order != tuple(range(node.rank)) or (node in rows and rows[node].strided)
+    whole: Way = "strided" if strided else "whole"
     found = filling(node)
     if found is None:
         alone = not node.rank and reduces(node.op.kernel)
         return replace(step, way="whole") if alone else step
     if node in pool.wholes:
-        return replace(step, way="head", out=pool.wholes[node])
+        return replace(step, way="head", out=Storage(pool.wholes[node]))
     if node in rows:
         return replace(step, way=whole, out=rows[node])
     if node in held or not pool.fits(node.shape):
@@ -225,7 +226,8 @@ def _step(
     else:
         base, out = pool.place(node.type.dtype, node.shape, order)
     pool.places[node], pool.orders[node] = base, order
-    return replace(step, way="onto" if found.onto and operand is not None else whole, out=out)
+    onto = found.onto and operand is not None
+    return replace(step, way="onto" if onto else whole, out=Storage(out))
 
 
 def _overwritten(
@@ -260,8 +262,8 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     """
     loop = loop_of(step.node)
     position = Dim.symbol(loop.index) - loop.first
-    places: dict[str, str] = {}
-    rows: dict[Node, str] = {}
+    places: dict[str, Storage] = {}
+    rows: dict[Node, Storage] = {}
     over: list[tuple[str, str]] = []
     written: set[str] = set()
     nexts = list(step.body.results.values())[: len(loop.carried)]
@@ -278,16 +280,18 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
             whole = pool.joined.get(end, end)
             base, place = pool.place(end.type.dtype, whole.shape, tuple(range(end.rank)))
             pool.places[end] = base
-            places[name] = place if whole is end else f"{place}[1:]"
+            after = _items(whole, ("slice", (Dim.of(1), end.shape[0], 1)))
+            places[name] = Storage(place) if whole is end else Storage(place, after, whole.shape)
             if whole is not end:
                 pool.wholes[whole] = place
         if item in rows or item not in computed or item in returned or filling(item) is None:
             continue
         if loop.limited:
-            rows[item] = f"{name}[{position}]"
+            rows[item] = Storage(name, _items(end, ("at", position)), end.shape)
         else:
-            rows[item] = pool.scope.fresh(f"{name.split('_by_')[0]}_row")
-            over.append((rows[item], name))
+            row = pool.scope.fresh(f"{name.split('_by_')[0]}_row")
+            rows[item] = Storage(row)
+            over.append((row, name))
         written.add(name)
     turns = []
     for number, ((name, _), following) in enumerate(zip(step.carries, nexts, strict=True)):
@@ -297,7 +301,8 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
             order = tuple(range(following.rank))
             own = pool.place(following.type.dtype, following.shape, order)[1]
             other = pool.place(following.type.dtype, following.shape, order)[1]
-            rows[following] = spare = pool.scope.fresh(f"{name}_spare")
+            spare = pool.scope.fresh(f"{name}_spare")
+            rows[following] = Storage(spare)
             turns.append((name, spare, own, other))
     kept = [n for n in step.body.results.values() if n not in rows]
     if step.until is not None:
@@ -316,6 +321,11 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     )
 
 
+def _items(array: Node, first: Item) -> tuple[Item, ...]:
+    """Choose of the first axis what an item says, and all of the others."""
+    return (first, *(("slice", (Dim.of(0), n, 1)) for n in array.shape[1:]))
+
+
 def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
     """True if only a carried value itself holds on to its memory from step to step."""
     loop = loop_of(step.node)
@@ -332,23 +342,27 @@ def _block(
     step: BlockStep, orders: Mapping[Node, tuple[int, ...]], held: Owners, pool: _Pool
 ) -> BlockStep:
     """Place a block: its own scratch, and arrays that all blocks fill."""
-    places: dict[str, str] = {}
-    rows: dict[Node, str] = {}
+    places: dict[str, Storage] = {}
+    rows: dict[Node, Storage] = {}
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
-    written: set[str] = set()
-    for name, node, inner, part in step.outputs:
+    written: set[Storage] = set()
+    for name, node, inner, items in step.outputs:
         if node not in held and name not in places:
             order = orders.get(node, tuple(range(node.rank)))
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
-            places[name] = place
+            places[name] = Storage(place)
         if inner in computed and inner not in rows and filling(inner) is not None:
-            rows[inner] = f"{name}[{part}]"
+            rows[inner] = Storage(name, items, node.shape)
             written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Owners] = {}
     outlives = _behind(kept, step.body.variables, roots)
-    again = {n for name, _, n, part in step.outputs if rows.get(n, "") != f"{name}[{part}]"}
+    again = {
+        inner
+        for name, node, inner, items in step.outputs
+        if rows.get(inner) != Storage(name, items, node.shape)
+    }
     body = replace(_placed(step.body, outlives, own, roots, rows, again), scratch=tuple(own.made))
     return replace(step, body=body, places=places, written=frozenset(written))

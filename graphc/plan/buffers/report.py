@@ -17,7 +17,7 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import results_to_copy
 from graphc.plan.buffers.temporaries import NOTHING, Objects, Value, Where, evaluate, most
-from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Scratch, Step
+from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 from graphc.plan.lower import made as made_by
 
 CACHE = 2**21
@@ -39,7 +39,7 @@ class Row:
     step: AnyStep
     multiply_adds: Dim
     bytes: Dim
-    out: str
+    out: Storage | None
     frees: tuple[str, ...]
     during: Dim
     live: Dim
@@ -137,9 +137,9 @@ class _Walk:
         self.peak = most((self.peak, amount))
         return amount
 
-    def value(self, root: Node, variables: Mapping[Node, str], out: str = "") -> Value:
-        """Evaluate a node from variables, into memory of its own unless `out`."""
-        return evaluate(root, self._named(root, variables), self.size, bool(out))
+    def value(self, root: Node, variables: Mapping[Node, str], placed: bool = False) -> Value:
+        """Evaluate a node from variables, into memory of its own unless that is `placed`."""
+        return evaluate(root, self._named(root, variables), self.size, placed)
 
     def _named(self, root: Node, variables: Mapping[Node, str]) -> Callable[[Node], Objects | None]:
         """Return a look-up of the objects that the variables of a node hold."""
@@ -173,11 +173,11 @@ class _Walk:
 
     def _step(self, step: Step, program: Program, depth: int, dropping: bool) -> Row:
         variables = program.variables
-        found = self.value(step.node, variables, step.out)
+        found = self.value(step.node, variables, step.out is not None)
         during = self.notice(self.live + found.peak)
         before = self.live
-        name = step.target or step.out
-        self.bind(name, found.objects | self.new(found.new))
+        if step.target:
+            self.bind(step.target, found.objects | self.new(found.new))
         made = self.live - before if found.new.terms else NOTHING
         frees = step.frees if dropping else ()
         for one in frees:
@@ -226,7 +226,7 @@ class _Walk:
             name for name, _ in (*step.carries, *((n, e) for n, _, e in step.stacks))
         )
         flops = step.node.op.flops(step.node).substitute(self.last)
-        yield Row(depth, program, targets, step, flops, made, "", step.frees, during, self.live)
+        yield Row(depth, program, targets, step, flops, made, None, step.frees, during, self.live)
         yield from rows
 
     def _hand_on(self, step: LoopStep, loop: Loop) -> None:
@@ -283,7 +283,7 @@ class _Walk:
         targets = ", ".join(
             [*{name: None for name, *_ in step.outputs}, *(name for name, *_ in step.totals)]
         )
-        yield Row(depth, program, targets, step, flops, made, "", step.frees, during, self.live)
+        yield Row(depth, program, targets, step, flops, made, None, step.frees, during, self.live)
         yield from rows
 
 

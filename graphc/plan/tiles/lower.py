@@ -24,11 +24,10 @@ from graphc.ops.shape.shaping import (
     in_rows,
     index,
     reshape,
-    subscript,
     transpose,
     unindex,
 )
-from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every_name, made
+from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Output, Program, Step, every_name, made
 from graphc.plan.tiles.axis_classes import Classes, Extent
 from graphc.plan.tiles.groups import Region, Regions, regions
 from graphc.plan.tiles.memory_order import Order, orders
@@ -213,7 +212,7 @@ class _Builder:
     def steps(self) -> list[Step | BlockStep]:
         """Return the function of a block, and what it needs before."""
         steps: list[Step] = []
-        outputs: list[tuple[str, Node, Node, str]] = []
+        outputs: list[Output] = []
         totals: list[tuple[str, Node, Node]] = []
         by_place = self._by_place()
         for step in self.own:
@@ -228,7 +227,7 @@ class _Builder:
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
-                outputs.append((name, node, new, subscript(self._items(node), node.shape)))
+                outputs.append((name, node, new, self._items(node)))
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))
         results = {result_number(place): new for place, (_, _, new) in enumerate(totals)}
@@ -252,13 +251,13 @@ class _Builder:
         crossing = self.region.read - self.region.totals
         return {node for node in crossing if node.op is assemble and node not in here}
 
-    def _components(self, name: str, node: Node) -> Iterable[tuple[str, Node, Node, str]]:
+    def _components(self, name: str, node: Node) -> Iterable[Output]:
         """Yield each component of an array as an output."""
         long = node.attrs["block"]
         for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
             chosen: list[Item] = [("at", Dim.of(position)) for position in place]
             chosen.insert(long, self._items(node)[long])
-            yield name, node, component, subscript(chosen, node.shape)
+            yield name, node, component, tuple(chosen)
 
     def _resize(self, node: Node) -> None:
         if node.op is assemble and node.attrs["block"] is None:

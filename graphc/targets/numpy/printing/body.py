@@ -15,7 +15,7 @@ from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, owners, results_to_copy
 from graphc.plan.buffers.report import left
-from graphc.plan.lower import BlockStep, LoopStep, Program, Step
+from graphc.plan.lower import BlockStep, LoopStep, Program, Step, Storage
 from graphc.source import Origin
 from graphc.targets.numpy.printing.comments import place, term
 from graphc.targets.numpy.printing.expression import (
@@ -26,6 +26,7 @@ from graphc.targets.numpy.printing.expression import (
     typed_argument,
 )
 from graphc.targets.numpy.printing.literals import literals_of
+from graphc.targets.numpy.printing.places import name_storage
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, names_in, width, write_list
@@ -101,7 +102,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         lines += [f"np.copyto({own}, {name})", f"{name}, {spare} = {own}, {other}"]
     for name, item, stacked in step.stacks:
         if name in step.places:
-            lines.append(f"{name} = {step.places[name]}")
+            lines.append(f"{name} = {name_storage(step.places[name])}")
             if loop.limited or loop.until is not None:
                 lines.append(f"{name}.fill(0)")
             continue
@@ -171,14 +172,15 @@ def _block(step: BlockStep, program: Program) -> list[str]:
         made = new_array(node.shape, node.type.dtype, order)
         if name in step.given:
             made += f" if {step.given[name]} is None else {step.given[name]}"
-        lines.append(f"{name} = {step.places.get(name, made)}")
+        lines.append(f"{name} = {name_storage(step.places[name]) if name in step.places else made}")
         if node.op is assemble and not is_complete(node):
             lines.append(f"{name}.fill(0)")
     inside = body(step.body, in_block=True)
-    for name, _, node, part in step.outputs:
-        if f"{name}[{part}]" not in step.written:
+    for name, whole, node, items in step.outputs:
+        part = Storage(name, items, whole.shape)
+        if part not in step.written:
             written = expression(node, step.body.variables)
-            inside.append(f"{name}[{part}] = {written}")
+            inside.append(f"{name_storage(part)} = {written}")
     inside = within_scratch(step.body, inside)
     returned = [expression(node, step.body.variables) for _, _, node in step.totals]
     inside += write_list("return (", returned, ",)" if len(returned) == 1 else ")")

@@ -11,7 +11,7 @@ from graphc.ops.elementwise.arithmetic import LONGEST_SUM
 from graphc.plan.lower import Step
 from graphc.targets.numpy.printing import filling
 from graphc.targets.numpy.printing.kernels import calls_numpy, together, written
-from graphc.targets.numpy.printing.places import MEASURED, WRITTEN, filled
+from graphc.targets.numpy.printing.places import MEASURED, WRITTEN, filled, name_storage
 from graphc.targets.numpy.printing.written import (
     DTYPES,
     SUM,
@@ -76,11 +76,12 @@ def computed(
         Written(numbers[arg]) if arg in numbers else one
         for arg, one in zip(node.args, args, strict=True)
     ]
+    place = "" if step.out is None else name_storage(step.out)
     call = filling.call(step, args)
     if call is not None and (not step.given or filling.takes_none(step)):
-        text = call(step.given or step.out)
+        text = call(step.given or place)
         return [f"{target} = {text}"] if target else [text]  # a call's value is its array
-    place = step.out or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
+    place = place or f"np.empty({show(node.shape)}, {DTYPES[node.type.dtype]})"
     if step.given:
         place = f"{place} if {step.given} is None else {step.given}"
     out = target or place

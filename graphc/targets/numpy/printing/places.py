@@ -10,6 +10,7 @@ from graphc.ir.graph import Node
 from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
 from graphc.ops.shape.shaping import subscript
+from graphc.plan.lower import Storage
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
 
 
@@ -128,6 +129,13 @@ def taken(place: Place, node: Node, args: Args, words: Words) -> Written:
             return Written(f"np.take({x.text}, {first}, {words.attribute(node, 'axis')})")
         return Written(f"{whole}[{':, ' * axis}{first}]")
     return viewed(place, node, args, words)
+
+
+def name_storage(place: Storage) -> str:
+    """Name an array, or a part of it, as statements do."""
+    if not place.items:
+        return place.array
+    return f"{place.array}[{subscript(place.items, place.shape)}]"
 
 
 # ---- what is put there ---------------------------------------------------------------------------
