@@ -17,8 +17,8 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, DIM, SOURCES, Node
 from graphc.ir.kernel import Attr, Call, Elementwise, Put, Reduce, Running, Take, View
 from graphc.ir.types import Shape, is_one, product
-from graphc.plan.lower import Program, Step
 from graphc.plan.module import Compiled
+from graphc.plan.program import Program, Step
 from graphc.targets.target import Target, as_it_is
 
 Index = tuple[str, ...]

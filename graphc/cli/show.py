@@ -149,7 +149,7 @@ def function_record(compiled: Compiled, one: Derived) -> dict[str, Any]:
 
 
 def _statement(row: Row, one: Derived) -> dict[str, Any]:
-    from graphc.plan.lower import BlockStep, LoopStep
+    from graphc.plan.program import BlockStep, LoopStep
     from graphc.targets.numpy.printing.places import name_storage
 
     step = row.step

@@ -17,9 +17,10 @@ from graphc.ir.types import FLOAT_BYTES
 from graphc.kinds import BACKWARD, FORWARD, MODES
 from graphc.ops.shape.members import family_of
 from graphc.optimise.passes import PASSES, rewritten
-from graphc.plan.lower import Program, plan
+from graphc.plan.lower import plan
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import indices
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.plan.size_limits import beyond_any_machine, report_size
 from graphc.plan.watched import lower_watched

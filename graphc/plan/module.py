@@ -13,7 +13,7 @@ from graphc.kinds import Kind
 from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
 from graphc.optimise.scalarise.cells import Grid
-from graphc.plan.lower import Program
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.source import Diagnostic
 

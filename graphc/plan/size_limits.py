@@ -9,7 +9,7 @@ from graphc.ir.types import Type
 from graphc.limits import MEMORY
 from graphc.optimise.memory.budget import amount
 from graphc.optimise.memory.estimate import size_of, takes_nothing
-from graphc.plan.lower import BlockStep, LoopStep, Program
+from graphc.plan.program import BlockStep, LoopStep, Program
 from graphc.source import Diagnostic, Span, error
 
 

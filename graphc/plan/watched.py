@@ -8,8 +8,9 @@ from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
 from graphc.ir.loop import everywhere
 from graphc.names import Identifiers, flat
 from graphc.optimise.watch import WATCHED, watch
-from graphc.plan.lower import Program, plan
+from graphc.plan.lower import plan
 from graphc.plan.naming import Measure, indices
+from graphc.plan.program import Program
 
 
 def lower_watched(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from graphc.ir.graph import Graph, Node
 from graphc.optimise.passes import Pass
-from graphc.plan.lower import Program
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import Measure
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 
 Stage = Callable[[Program, Collection[Node], Collection[str]], Program]

@@ -18,20 +18,8 @@ from graphc.names import Identifiers
 from graphc.ops.shape.shaping import Item, concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Filling, filling, reduces
-from graphc.plan.lower import (
-    AnyStep,
-    BlockStep,
-    LoopStep,
-    Program,
-    Scratch,
-    Step,
-    Storage,
-    Way,
-    given,
-    held_names,
-    made,
-    with_frees,
-)
+from graphc.plan.lower import given, held_names, made, with_frees
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage, Way
 
 NO_ROWS: Mapping[Node, Storage] = {}
 

@@ -14,7 +14,8 @@ from graphc.names import Identifiers, flat
 from graphc.ops.linear.products import matmul
 from graphc.ops.storage import owners_of_all
 from graphc.paths import is_family
-from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Step, every_name
+from graphc.plan.lower import every_name
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
 
 
 def with_destinations(

@@ -17,8 +17,8 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import results_to_copy
 from graphc.plan.buffers.temporaries import NOTHING, Objects, Value, Where, evaluate, most
-from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 from graphc.plan.lower import made as made_by
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 
 CACHE = 2**21
 """The bytes that a block computes in, at most about: what a core's own cache often holds."""

@@ -11,7 +11,7 @@ from graphc.ops.fused import vdot
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
-from graphc.plan.lower import Program, Step
+from graphc.plan.program import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest
 
 LEAST_STEPS = 4

@@ -27,7 +27,8 @@ from graphc.ops.shape.shaping import (
     transpose,
     unindex,
 )
-from graphc.plan.lower import AnyStep, BlockStep, LoopStep, Output, Program, Step, every_name, made
+from graphc.plan.lower import every_name, made
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step
 from graphc.plan.tiles.axis_classes import Classes, Extent
 from graphc.plan.tiles.groups import Region, Regions, regions
 from graphc.plan.tiles.memory_order import Order, orders

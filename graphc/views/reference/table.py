@@ -13,7 +13,8 @@ from graphc import ops
 from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.ir.graph import arguments_first
 from graphc.ops import FUNCTIONS, Function
-from graphc.plan.lower import AnyStep, Program, made
+from graphc.plan.lower import made
+from graphc.plan.program import AnyStep, Program
 from graphc.source import GraphError
 from graphc.targets.numpy.functions.record import bytes_of
 from graphc.targets.numpy.printing.body import body, returned

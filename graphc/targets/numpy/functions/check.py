@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from graphc.ir.graph import TANGENT, Node
-from graphc.plan.lower import Program
 from graphc.plan.module import Compiled
+from graphc.plan.program import Program
 from graphc.targets.numpy.functions.comparisons import comparison, fix_dim, slopes
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression

@@ -21,8 +21,9 @@ from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, is_structural_zero
 from graphc.optimise.scalarise.python_floats import InNumbers
-from graphc.plan.lower import Program, made, plan
+from graphc.plan.lower import made, plan
 from graphc.plan.module import Compiled, Derived, Numbers
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.targets.numpy.printing.expression import expression, length
 from graphc.targets.numpy.printing.kernels import MATH

@@ -9,8 +9,8 @@ from pathlib import PurePath
 from graphc.ir.graph import COTANGENT, TANGENT, Node
 from graphc.ir.loop import everywhere
 from graphc.optimise.watch import WATCHED
-from graphc.plan.lower import LoopStep, Program, Step
 from graphc.plan.module import Compiled
+from graphc.plan.program import LoopStep, Program, Step
 from graphc.plan.signature import kind_of_argument
 from graphc.source import Origin, Source, Span, excerpt
 from graphc.targets.numpy.printing.body import body

@@ -15,7 +15,7 @@ from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, owners, results_to_copy
 from graphc.plan.buffers.report import left
-from graphc.plan.lower import BlockStep, LoopStep, Program, Step, Storage
+from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.source import Origin
 from graphc.targets.numpy.printing.comments import place, term
 from graphc.targets.numpy.printing.expression import (

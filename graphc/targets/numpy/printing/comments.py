@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.graph import COTANGENT, Node, Term
 from graphc.ir.loop import BOUND, LOOP
-from graphc.plan.lower import Program
+from graphc.plan.program import Program
 from graphc.source import Span
 from graphc.syntax.format.canonical import one_line_of
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from graphc.ir.graph import CONSTANT, DIM, Node
 from graphc.ir.kernel import Elementwise, Put
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM
-from graphc.plan.lower import Step
+from graphc.plan.program import Step
 from graphc.targets.numpy.printing import filling
 from graphc.targets.numpy.printing.kernels import calls_numpy, together, written
 from graphc.targets.numpy.printing.places import MEASURED, WRITTEN, filled, name_storage

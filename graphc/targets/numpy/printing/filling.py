@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from graphc.ir.kernel import Arg, Call, Elementwise, Put, Reduce
 from graphc.plan.buffers.kernels import REDUCTIONS, is_ufunc
-from graphc.plan.lower import Step
+from graphc.plan.program import Step
 from graphc.targets.numpy.printing.kernels import along, together
 from graphc.targets.numpy.printing.places import Args, written_into
 from graphc.targets.numpy.printing.written import ATOM, with_spaces

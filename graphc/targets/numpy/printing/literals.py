@@ -11,7 +11,7 @@ from graphc.ir.graph import CONSTANT, Node
 from graphc.ir.kernel import Elementwise
 from graphc.ops.fused import limit
 from graphc.plan.buffers.kernels import is_ufunc
-from graphc.plan.lower import Program, Step
+from graphc.plan.program import Program, Step
 from graphc.targets.numpy.printing.written import literal
 
 RANGE = 1e30  # what float32 holds, and its inverse

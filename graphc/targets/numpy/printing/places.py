@@ -10,7 +10,7 @@ from graphc.ir.graph import Node
 from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
 from graphc.ops.shape.shaping import subscript
-from graphc.plan.lower import Storage
+from graphc.plan.program import Storage
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
 
 

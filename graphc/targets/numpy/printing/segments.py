@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.loop import loop_of
-from graphc.plan.lower import LoopStep
+from graphc.plan.program import LoopStep
 from graphc.targets.numpy.printing.comments import place
 
 
