@@ -200,14 +200,15 @@ class Numbers:
         for symbol, start in loop.carried:
             self.values[self.key(symbol)] = self.of(start)
         for t in order[::-1] if loop.backwards else order:
-            self.at = {**self.at, loop.index: t}
+            self.at = {**self.at, loop.index: t, loop.named: t}
             for item, source, axis, rank in loop.elements:
                 whole = _array(self.of(source), rank + 1)
                 self.values[self.key(item)] = _column(np.take(whole, t - first, axis))
             self._forward(loop.steps)
             for symbol, value in (*loop.nexts, *loop.collected):
                 self.values[self.key(symbol)] = self.of(value)
-        self.at = {name: value for name, value in self.at.items() if name != loop.index}
+        inside = {loop.index, loop.named}
+        self.at = {name: value for name, value in self.at.items() if name not in inside}
 
     # ---- derivatives ------------------------------------------------------------------------
 
@@ -225,7 +226,7 @@ class Numbers:
         pending = [step.loop for step in steps if step.loop is not None][::-1]
         for one in adjoints:
             starts = {p.child for p in one.parts if p.child is not None and p.product is None}
-            for loop in [loop for loop in pending if starts & _entries(loop)]:
+            for loop in [loop for loop in pending if starts & set(loop.entries)]:
                 pending.remove(loop)
                 self._loop_backward(loop)
             value = sum(self.of(part.value) for part in one.parts)
@@ -242,7 +243,7 @@ class Numbers:
             self.totals[self.key(end.args[1])] = zero + self.of(value)
         order = self.ranges[loop.index]
         for t in order if loop.backwards else order[::-1]:
-            self.at = {**self.at, loop.index: t}
+            self.at = {**self.at, loop.index: t, loop.named: t}
             for symbol, _ in loop.carried:
                 name = symbol.data[0]
                 step = -1 if not loop.backwards else 1
@@ -259,7 +260,8 @@ class Numbers:
                     item = _array(stack, rank + 1)[t - order[0]]
                     self.totals[self.key(symbol)] = self.laid(_column(item))
             self._adjoints(loop.adjoints, loop.steps)
-        self.at = {name: value for name, value in self.at.items() if name != loop.index}
+        inside = {loop.index, loop.named}
+        self.at = {name: value for name, value in self.at.items() if name not in inside}
 
     def _outside(self, symbol: Expression) -> tuple[int, ...]:
         return self.index(symbol.data[1])[:-1]
@@ -283,10 +285,6 @@ class Numbers:
 
     def moving(self, array: Any) -> Any:
         return array if self.numerator or not np.ndim(array) else np.swapaxes(array, -1, -2)
-
-
-def _entries(loop: LoopPart) -> set[Expression]:
-    return {s for s, _ in loop.carried} | {e for e, *_ in loop.elements} | set(loop.shared)
 
 
 def _rank_of_item(symbol: Expression, stack: Any) -> int:

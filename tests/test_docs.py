@@ -2,8 +2,9 @@
 
 A fence marked `graph` is a program; `graph file=NAME` is a file beside it; `graph error` must fail
 with the message in the `text` fence behind it. `text` behind a program is what it is warned of;
-`graph --trace-nan` is compiled with that option. A `pycon` fence is run as a doctest, where `net`
-is the module of the program before it.
+`graph --trace-nan` is compiled with that option. `explain OPTIONS` is a part of what `graphc
+explain` prints of the program before it. A `pycon` fence is run as a doctest, where `net` is the
+module of the program before it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from typing import Any
 import numpy as np
 import pytest
 from test_architecture import FLOORS
+from typer.testing import CliRunner
 
+from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.build import standard
 from graphc.ir.print import text_of
@@ -90,6 +93,7 @@ def following(fence: Fence) -> str | None:
 
 
 PROGRAMS = [fence for fence in all_fences() if fence.is_program]
+EXPLAINED = [fence for fence in all_fences() if fence.info.split()[:1] == ["explain"]]
 BROKEN = [fence for fence in all_fences() if fence.info == "graph error"]
 
 
@@ -202,6 +206,17 @@ def test_broken_program_gets_the_message_shown(fence: Fence) -> None:
     with pytest.raises(GraphError) as wrong:
         compiled(fence)
     assert str(wrong.value) == shown
+
+
+@pytest.mark.parametrize("fence", EXPLAINED, ids=place)
+def test_what_is_explained_is_said(fence: Fence) -> None:
+    """`explain OPTIONS` is a part of what that prints of the program before it."""
+    own = fences(fence.document)
+    program = [one for one in own[: own.index(fence)] if one.is_program][-1]
+    options = fence.info.split()[1:]
+    said = CliRunner().invoke(app, ["explain", "-", *options], input=program.text)
+    assert said.exit_code == 0, said.output
+    assert fence.text.rstrip() in said.stdout
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=place)

@@ -183,6 +183,40 @@ def test_programs_of_the_language(name: str, layout: str) -> None:
     check_derivatives(case(LANGUAGE / f"{name}.graph"), layout, fine=layout == "numerator")
 
 
+LOOPS = {
+    "nested": """dim T, K
+input x: [T, K, 2]; param W: [2, 2]; param h0: [2]
+scan steps[t in T] carry h = h0 {
+    scan inner[k in K] carry g = h { next g = tanh(W @ g + x[t, k]); collect gs = sum(g**2) }
+    next h = g
+    collect hs = g * sum(gs)
+}
+output L = sum(h**2) + sum(sin(hs))
+derive grad L wrt W, h0, x
+""",
+    "two that share": """dim T
+input x: [T, 3]; param W: [3, 3]
+scan one[t in T] carry h = zeros([3]) { next h = tanh(W @ h + x[t]) }
+scan two[t in T] carry g = 2 * h { next g = tanh(W @ g) * x[t] }
+output L = sum(g**2) + sum(W)
+derive grad L wrt W, x
+""",
+    "of rows and of matrices": """dim T, B
+input x: [B, T, 3]; param W: [3, 4]
+scan one[t in T] { collect ys = tanh(x[:, t] @ W) }
+output y = ys[1:] - ys[:-1]
+output z = sum(ys, axis=0)
+derive vjp y, z wrt W, x
+""",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops(name: str, layout: str) -> None:
+    check_derivatives(case(LOOPS[name]), layout)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", ["net321", "residual", "dense_column", "three_layers"])
 def test_forward_and_backward_agree(name: str, layout: str) -> None:

@@ -38,46 +38,33 @@ def tell_backward(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
          "that are computed of it: of each, its own derivative ",
          "times the Jacobian." if numerator else "behind the Jacobian.")
     )  # fmt: skip
-    yield from tell_adjoints(derivation.adjoints, derivation, wanted, {})
+    yield from tell_adjoints(derivation.adjoints, derivation.steps, derivation, wanted, {})
 
 
 def tell_adjoints(
-    adjoints: Sequence[AdjointStep], derivation: Derivation, wanted: Wanted, reasons: Reasons
+    adjoints: Sequence[AdjointStep],
+    steps: Sequence[Step],
+    derivation: Derivation,
+    wanted: Wanted,
+    reasons: Reasons,
 ) -> Iterator[Piece]:
-    loops = _loops(derivation)
-    told: list[LoopPart] = []
+    """Tell derivatives in their order, and loops among these steps where they are come back to."""
+    loops = [(step.loop, step) for step in reversed(steps) if step.loop is not None]
     for one in adjoints:
-        for part in one.parts:
-            loop = _loop_of(part, loops)
-            if loop is not None and not any(loop[0] is one for one in told):
-                told.append(loop[0])
-                yield _loop_backward(loop, derivation, wanted, reasons)
+        back = {part.child for part in one.parts if part.product is None}
+        for loop, step in [each for each in loops if back & set(each[0].entries)]:
+            loops.remove((loop, step))
+            yield _loop_backward(loop, step, derivation, wanted, reasons)
         yield from tell_adjoint(one, derivation, wanted, reasons)
 
 
-def _loops(derivation: Derivation) -> list[tuple[LoopPart, Step]]:
-    return [(step.loop, step) for step in derivation.every_step() if step.loop is not None]
-
-
-def _loop_of(part: Part, loops: Sequence[tuple[LoopPart, Step]]) -> tuple[LoopPart, Step] | None:
-    """Return the loop that a part comes back through, with its step."""
-    if part.jacobian is None or part.product is not None:
-        return None
-    for loop, step in loops:
-        inside = {s for s, _ in loop.carried} | {e for e, *_ in loop.elements} | {*loop.shared}
-        if part.child in inside:
-            return loop, step
-    return None
-
-
 def _loop_backward(
-    found: tuple[LoopPart, Step], derivation: Derivation, wanted: Wanted, reasons: Reasons
+    loop: LoopPart, step: Step, derivation: Derivation, wanted: Wanted, reasons: Reasons
 ) -> Inside:
-    loop, step = found
     order = "first to the last" if loop.backwards else "last to the first"
     inner: list[Piece] = [Paragraph((f"The steps go from the {order}; after the last one comes",))]
     inner.append(Items(tuple((equation_of(end, value),) for end, value in loop.ends)))
-    inner += tell_adjoints(loop.adjoints, derivation, wanted, reasons)
+    inner += tell_adjoints(loop.adjoints, loop.steps, derivation, wanted, reasons)
     return Inside(("Backward through the loop, a step ", index_mark(loop.steps_index), ": ",
                    Code(step.place)), tuple(inner))  # fmt: skip
 

@@ -80,10 +80,12 @@ class LoopPart:
     `carried` gives each carried value before the first step, `nexts` what it becomes in a step,
     `elements` what is read of a source, along which axis, and how many axes it has, `collected`
     what is stacked, `shared` what every step reads, `ends` what comes back after the last;
-    `adjoints` are those of one step. `steps_index` is the index with those of the loops around it.
+    `adjoints` are those of one step. `index` is what its index goes by, `named` its name in the
+    file, `steps_index` it with those of the loops around.
     """
 
     index: str
+    named: str
     steps_index: str
     first: Dim
     count: Dim
@@ -97,6 +99,12 @@ class LoopPart:
     ends: tuple[tuple[Expression, Expression], ...]
     steps: tuple[Step, ...]
     adjoints: tuple[AdjointStep, ...]
+
+    @property
+    def entries(self) -> tuple[Expression, ...]:
+        """What comes back out of it is of these: first values, what steps read, what they share."""
+        carried = (start for start, _ in self.carried)
+        return (*carried, *(item for item, *_ in self.elements), *self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +138,8 @@ class Derivation:
     """What `explain` says of a graph.
 
     Everything is differentiated of `target`, one number: the output where that is `scalar`, else
-    whatever is made of the outputs. `asked` are the clauses of the file.
+    whatever is made of the outputs. `asked` are the clauses of the file,
+    `gradients` the values that `grad` makes in it.
     """
 
     name: str
@@ -144,6 +153,7 @@ class Derivation:
     blocks: tuple[Block, ...]
     counts: tuple[Count, ...]
     asked: tuple[Clause, ...]
+    gradients: frozenset[str] = frozenset()
 
     def every_step(self) -> Iterator[Step]:
         """The steps, those of loops too."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 
 from graphc.ad.cost import cost_of
 from graphc.ad.functions import products, value
@@ -18,6 +18,8 @@ from graphc.ir.types import Mismatch
 from graphc.kinds import VALUE
 from graphc.ops.shape.members import family_of
 from graphc.optimise.passes import PASSES, rewritten
+from graphc.source import Span
+from graphc.syntax import terms, tree
 from graphc.views.explain.blocks import blocks
 from graphc.views.explain.derivation import Count, Derivation, Layout
 from graphc.views.explain.expression import Expression, column, number, symbol
@@ -59,10 +61,37 @@ def explained(
     model = compilation.stated
     with compilation.open():
         found = _derivation(model, layout, fine, node)
+    found = replace(found, gradients=gradients_of(compilation.tree))
     names = {one.symbol.data[0] for one in found.every_step() if one.loop is None}
     if node and node not in names:
         raise Unknown(names)
     return found
+
+
+def gradients_of(file: tree.File) -> frozenset[str]:
+    """Return the names of the file's values in which `grad` differentiates."""
+    found: set[str] = set()
+    for statement in file.statements:
+        match statement:
+            case tree.Equation(targets=names, value=value) | tree.Output(names=names, value=value):
+                if value is not None and _calls(value, "grad"):
+                    found |= {name.text for name in names}
+    return frozenset(found)
+
+
+def _calls(term: object, function: str) -> bool:
+    """Is a function of this name called in an expression?"""
+    pending = [term]
+    while pending:
+        one = pending.pop()
+        match one:
+            case terms.Call(function=terms.Name(text=text)) if text == function:
+                return True
+            case tuple():
+                pending.extend(one)
+        if is_dataclass(one) and not isinstance(one, Span):
+            pending.extend(getattr(one, each.name) for each in fields(one))
+    return False
 
 
 def crowded(compilation: Compilation) -> bool:

@@ -39,8 +39,9 @@ math { font-size: 1.08em; }
 .equation small, .shape { color: var(--soft); font-size: .82rem; white-space: nowrap;
   padding-left: .9rem; }
 .equation .place { display: block; padding: .15rem 0 0; white-space: normal; }
-ul { margin: .3rem 0 1rem; padding-left: 1.3rem; }
-li { margin: .2rem 0; overflow-x: auto; overflow-y: hidden; }
+ul { margin: .3rem 0 1rem; padding-left: 1.3rem; overflow-x: auto; overflow-y: hidden; }
+li { margin: .25rem 0; }
+li math { font-size: 1.2em; }
 code { font: .88em ui-monospace, monospace; background: var(--tint); padding: .05em .3em;
   border-radius: 3px; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
@@ -88,7 +89,7 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
                     yield f"<tr>{''.join(f'<td>{_words(cell)}</td>' for cell in one)}</tr>"
                 yield "</table></div>"
             case Inside(title, inner):
-                yield f"<details open><summary>{_words(title)}</summary>"
+                yield f'<details open=""><summary>{_words(title)}</summary>'
                 yield from _blocks(inner)
                 yield "</details>"
 
@@ -97,7 +98,7 @@ def _equation(block: Equation) -> str:
     shape = f'<span class="shape">{escape(block.shape)}</span>' if block.shape else ""
     rows, places = [], []
     for place, (right, remark) in enumerate(block.rights):
-        left = _formula(block.left) if not place else ""
+        left = _formula(block.left, display=True) if not place else ""
         note = "" if any(isinstance(one, Code) for one in remark) or not remark else (
             f"<small>{_words(remark)}</small>"
         )  # fmt: skip

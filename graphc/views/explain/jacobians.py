@@ -82,6 +82,8 @@ def _elementwise(node: Node, slot: int, write: Write) -> Jacobian:
             Expression("zero", (), stretch.shape), (Factor("zero", node.op.name), *more)
         )
     slope = write(partial)
+    if not node.rank and _constant(slope) is None:
+        return Jacobian(times(slope, stretch), (Factor("slope", node.op.name), *more))
     if slope.is_number:
         known = _constant(slope)
         kind = "identity" if known == 1 else "negative" if known == -1 else "multiple"

@@ -23,7 +23,7 @@ OPERATORS = {
     "": r"\,", "⊙": r"\odot ", "⊗": r"\otimes ", "×": r"\times ", "−": "-", "≤": r"\le ",
     "≥": r"\ge ", "<": "<", ">": ">", "≠": r"\ne ", "∨": r"\lor ", "∧": r"\land ", "¬": r"\lnot ",
     "T": r"\top ", "·": r"\cdot ", "Σ": r"\sum ", "Π": r"\prod ", "mod": r"\bmod ", "…": r"\dots ",
-    "|": r"\mid ",
+    "|": r"\mid ", "//": r"\mathbin{/\!/}",
 }  # fmt: skip
 LOWER = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
 upsilon varphi chi psi omega"""
@@ -68,7 +68,7 @@ def _math(mark: Mark) -> str:
         case "raised":
             return f"{_base(parts[0])}^{{{_math(parts[1]).strip()}}}"
         case "lowered":
-            return f"{_math(parts[0])}_{{{_math(parts[1]).strip()}}}"
+            return f"{_base(parts[0])}_{{{_math(parts[1]).strip()}}}"
         case "root":
             degree = f"[{_math(parts[1])}]" if len(parts) > 1 else ""
             return rf"\sqrt{degree}{{{_math(parts[0])}}}"
@@ -82,8 +82,8 @@ def _math(mark: Mark) -> str:
 
 
 def _base(mark: Mark) -> str:
-    """What gets a superscript: a double one needs braces."""
-    return f"{{{_math(mark)}}}" if mark.kind == "raised" else _math(mark)
+    """What gets a script: what has one already needs braces."""
+    return f"{{{_math(mark)}}}" if mark.kind in ("raised", "lowered") else _math(mark)
 
 
 def _spaced(text: str) -> str:

@@ -8,6 +8,7 @@ from graphc.ir.dims import Dim
 from graphc.views.explain.marks import Mark
 
 RAISED = str.maketrans("0123456789+-−nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿᵀ")
+TIGHT = {",": ", ", "·": "·", "(": "(", ")": ")", "//": "//"}
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -21,8 +22,8 @@ def _line(mark: Mark) -> str:
     parts = mark.parts
     match mark.kind:
         case "operator":
-            if mark.text in (",",):
-                return ", "
+            if mark.text in TIGHT:
+                return TIGHT[mark.text]
             return " " if not mark.text else f" {mark.text} "
         case "bold":
             return "𝟏" if mark.text == "1" else mark.text
@@ -91,6 +92,7 @@ def _lowered(script: Mark) -> str:
     text = _line(script).strip()
     if text.isdigit():
         return text.translate(LOWERED)
+    text = text.replace(" − ", "−").replace(" + ", "+")
     if text.startswith("["):
         return text
     if script.kind == "name" and len(text) == 1:

@@ -33,8 +33,9 @@ def derive_loop(
     """Derive a loop as one step, and what flows back to what it reads."""
     loop: Loop = node.attrs["loop"]
     initials, sources, outer = loop_arguments(node)
-    now, before, first, last = indices(loop, outer_index)
-    names = [str(one.attrs["name"]) for one in loop.carried]
+    label = setting.labels.index(node)
+    now, before, first, last = indices(loop, label, outer_index)
+    names = setting.labels.carried(node)
     shapes = [column(one.shape) for one in loop.carried]
     carried = [symbol(n, s, before) for n, s in zip(names, shapes, strict=True)]
     following = [symbol(n, s, now) for n, s in zip(names, shapes, strict=True)]
@@ -42,7 +43,8 @@ def derive_loop(
     ending = [symbol(n, s, last) for n, s in zip(names, shapes, strict=True)]
     inside: dict[Node, Expression] = dict(zip(loop.carried, carried, strict=True))
     for element, source in zip(loop.elements, sources, strict=True):
-        name = setting.labels.name(source)
+        known = symbols.get(source)
+        name = setting.labels.name(source) if known is None else known.data[0]
         inside[element.node] = symbol(name, column(element.node.shape), now)
     inside |= {one: symbols[one] if one in symbols else written(one, symbols) for one in outer}
     results = {
@@ -77,6 +79,7 @@ def derive_loop(
     found = region(setting, loop.roots, seeds if node in active else [], wrt, inside, now)
     adjoints = [_shared_in_step(one, shared, inside, now) for one in found.adjoints]
     part = LoopPart(
+        label,
         loop.index,
         now,
         loop.first,
@@ -168,14 +171,14 @@ def _shared_in_step(
     return one
 
 
-def indices(loop: Loop, outer: str) -> tuple[str, str, str, str]:
+def indices(loop: Loop, label: str, outer: str) -> tuple[str, str, str, str]:
     """Name the steps of a loop: this one, the one before, before the first, the last."""
     lead = f"{outer}," if outer else ""
     first, end = loop.first - 1, loop.first + loop.count - 1
     if loop.backwards:
         first, end = loop.first + loop.count, loop.first
-    before = f"{loop.index}+1" if loop.backwards else f"{loop.index}-1"
-    return f"{lead}{loop.index}", f"{lead}{before}", f"{lead}{first}", f"{lead}{end}"
+    before = f"{label}+1" if loop.backwards else f"{label}-1"
+    return f"{lead}{label}", f"{lead}{before}", f"{lead}{first}", f"{lead}{end}"
 
 
 def symbol_of(node: Node, symbols: Mapping[Node, Expression]) -> Expression:

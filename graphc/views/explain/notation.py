@@ -8,7 +8,6 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.views.explain.expression import Call, Expression
-from graphc.views.explain.lines import counted
 from graphc.views.explain.marks import (
     TRANSPOSE,
     Mark,
@@ -31,6 +30,9 @@ SUM, HADAMARD, PRODUCT, FRACTION, ATOM = range(5)
 """How tightly a formula holds together."""
 LEVELS = {formulas.SUM: SUM, formulas.PRODUCT: PRODUCT, formulas.ATOM: ATOM}
 PLACES = {"": SUM, "*": PRODUCT, "^": ATOM}
+
+CALLED_BY_NAME = ("sum", "mean", "expand", "broadcast_to", "stop")
+"""What is told by its name, though it has a notation: its axes matter, or that it is there."""
 
 Shown = tuple[Mark, int]
 
@@ -67,7 +69,13 @@ def _factor(of: Expression) -> Mark:
 def _symbol(of: Expression) -> Shown:
     called, index = of.data
     base = named(called)
-    return (lowered(base, name(index.replace("-", "−"))) if index else base), ATOM
+    if not index:
+        return base, ATOM
+    step = arithmetic(index)
+    if base.kind == "lowered":  # one index for both
+        letter, number = base.parts
+        return lowered(letter, joined([number, step], ",")), ATOM
+    return lowered(base, step), ATOM
 
 
 def named(called: str) -> Mark:
@@ -92,7 +100,7 @@ def _apart(of: Expression, sign: str) -> list[Mark]:
 
 
 def _share(of: Expression) -> Shown:
-    return lowered(fenced(_shown(of.args[0])[0]), name(of.data)), ATOM
+    return lowered(fenced(_shown(of.args[0])[0]), arithmetic(of.data)), ATOM
 
 
 def _seed(of: Expression) -> Shown:
@@ -119,8 +127,23 @@ def _no_place(slot: int, tightly: str) -> Mark:
 
 
 def size_mark(dim: Dim) -> Mark:
-    shown = counted(dim)
-    return digits(shown) if shown.isdigit() else name(shown)
+    return arithmetic(str(dim))
+
+
+def arithmetic(text: str) -> Mark:
+    """What Python's arithmetic of integers and names looks like."""
+    parts: list[Mark] = []
+    tokens = iter(re.findall(r"\*\*|//|\w+|[^\w\s]", text))
+    for token in tokens:
+        if token == "**":
+            parts.append(raised(parts.pop(), digits(next(tokens))))
+        elif token.isdigit():
+            parts.append(digits(token))
+        elif token[0].isalpha() or token[0] == "_":
+            parts.append(named(token))
+        else:
+            parts.append(operator({"*": "·", "-": "−"}.get(token, token)))
+    return row(parts)
 
 
 def _size(of: Expression) -> Shown:
@@ -230,7 +253,7 @@ def _call(of: Expression) -> Shown:
     call: Call = of.data
     if call.name == "index":
         return lowered(fenced_atom(of.args[0]), name(f"[{', '.join(told(call))}]")), ATOM
-    if call.name in OPERATIONS and call.name not in ("sum", "mean", "expand", "broadcast_to"):
+    if call.name in OPERATIONS and call.name not in CALLED_BY_NAME:
         level, template = OPERATIONS[call.name]
         for key, value in call.attributes:
             template = template.replace(f"{{{key}}}", f"{value:.6g}" if isinstance(value, float)

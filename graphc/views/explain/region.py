@@ -75,7 +75,9 @@ def region(
     adjoints, loops = _adjoints(
         setting, order, seeds, active, symbols, locals_, edges, skips, index
     )
-    told = [_step(setting, node, symbols, locals_, edges, loops, active, given) for node in order]
+    told = [
+        _step(setting, node, symbols, locals_, edges, loops, active, given, index) for node in order
+    ]
     return Region(tuple(one for one in told if one is not None), adjoints, edges, symbols)
 
 
@@ -196,6 +198,7 @@ def _step(
     loops: Mapping[Node, LoopPart],
     active: Collection[Node],
     given: Collection[Node],
+    index: str,
 ) -> Step | None:
     """Return a node as a step; what is given is none."""
     if node in given:
@@ -205,7 +208,7 @@ def _step(
     )
     value = locals_[node].value if node in locals_ else None
     if node.op is RESULT:
-        value = _ended(setting, node)
+        value = _ended(setting, node, index)
     found = edges.get(node, {}) if node.op is not RESULT else {}
     pushed = locals_[node].pushed if node in locals_ else {}
     return Step(
@@ -222,16 +225,16 @@ def _step(
     )
 
 
-def _ended(setting: Setting, node: Node) -> Expression:
+def _ended(setting: Setting, node: Node, index: str) -> Expression:
     """Return a result of a loop: a carried value after the last step, or a stack of all steps."""
     loop: Loop = node.args[0].attrs["loop"]
     number = node.attrs["number"]
     if number == STEPS:
         return Expression("taken", (), (), loop.index)
-    now, _, _, last = indices(loop, "")
+    now, _, _, last = indices(loop, setting.labels.index(node.args[0]), index)
     if number < len(loop.carried):
-        carried = loop.carried[number]
-        return symbol(str(carried.attrs["name"]), column(carried.shape), last)
+        name = setting.labels.carried(node.args[0])[number]
+        return symbol(name, column(loop.carried[number].shape), last)
     shape = result_type(loop, number).shape
     item = symbol(setting.labels.name(node), column(shape[1:]), now)
     return Expression("stack", (item,), column(shape), (now, 0, len(shape) - 1))

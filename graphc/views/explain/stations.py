@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from graphc.ir.graph import SOURCES, Node, reaches_source, topological
-from graphc.ir.loop import BOUND, LOOP, RESULT, RULED
+from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, loop_of
 
 LONGEST = 8
 """Operations of one step; what has more is taken apart, as every step is at the finest level."""
@@ -22,6 +22,25 @@ class Labels:
     taken: set[str] = field(default_factory=set)
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
     _found: dict[Node, str] = field(default_factory=dict)
+    _inside: dict[tuple[Node, int | str], str] = field(default_factory=dict)
+
+    def index(self, loop: Node) -> str:
+        """Return what the index of a loop goes by: its own name, if no other loop has that."""
+        return self._apart((loop, "index"), loop_of(loop).index)
+
+    def carried(self, loop: Node) -> list[str]:
+        """Return what the carried values of a loop go by, unlike those of others."""
+        names = [str(one.attrs["name"]) for one in loop_of(loop).carried]
+        return [self._apart((loop, place), own) for place, own in enumerate(names)]
+
+    def _apart(self, key: tuple[Node, int | str], own: str) -> str:
+        """Return a name that nothing else in a loop has, its own if it can be."""
+        if key not in self._inside:
+            others = (f"{own}_{number}" for number in count(2))
+            known = set(self._inside.values())
+            free = (one for one in others if one not in known and one not in self.taken)
+            self._inside[key] = own if own not in known else next(free)
+        return self._inside[key]
 
     def name(self, node: Node) -> str:
         if node.op is LOOP:

@@ -24,7 +24,7 @@ from graphc.views.explain.document import (
 )
 from graphc.views.explain.expression import Expression
 from graphc.views.explain.marks import Mark, operator, row
-from graphc.views.explain.notation import notation, size_mark
+from graphc.views.explain.notation import arithmetic, notation, size_mark
 from graphc.views.explain.wanted import REASONS, Wanted
 from graphc.views.explain.words import structure
 
@@ -62,6 +62,8 @@ def tell_step(step: Step, derivation: Derivation, wanted: Wanted) -> Iterator[Pi
         notes.append("The graph states the derivative of this value itself, by a rule.")
     if _has(step.value, "stop"):
         notes.append("What stands in stop(…) counts as constant: nothing flows back through it.")
+    if step.symbol.data[0] in derivation.gradients:
+        notes.append("It has a gradient in it, by grad: its derivative is a second derivative.")
     if not step.active and step.type.dtype == "float":
         notes.append("It does not depend on what the derivative is by.")
     if notes:
@@ -105,7 +107,7 @@ def _loop_forward(
 
 
 def index_mark(index: str) -> Mark:
-    return Mark("name", index.rpartition(",")[2])
+    return arithmetic(index.rpartition(",")[2])
 
 
 def loop_title(loop: LoopPart, step: Step) -> Inlines:

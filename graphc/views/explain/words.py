@@ -34,6 +34,7 @@ STRUCTURES: Mapping[str, str] = {
     "negative": "minus the identity",
     "multiple": "a multiple of the identity",
     "diagonal": "diagonal",
+    "slope": "a number, the slope",
     "zero": "zero",
     "reshape": "the identity: the same elements in another shape",
     "stretch": "copies along {axes}",
@@ -86,6 +87,7 @@ BOTH: Mapping[str, tuple[str, str]] = {
         "{operation} {works} element by element, so {its} {Jacobian} diagonal, and to multiply by "
         "a diagonal matrix is to multiply element by element",
     ),
+    "slope": ("a product with the slope", "of a number the Jacobian is the slope of {operation}"),
     "zero": ("nothing", "it counts as constant"),
     "reshape": ("its old shape", "only the shape changed"),
     "stretch": (

@@ -1,0 +1,254 @@
+"""`graphc explain`: what it says, in which form, and what it does with what is wrong."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from latex_formulas import opened, read
+from test_explain_numbers import EXAMPLES, LANGUAGE, LAYOUTS, case, close
+from typer.testing import CliRunner, Result
+
+from graphc.cli.app import app
+from graphc.cli.explain import printed
+from graphc.compile.stages import Compilation, Options
+from graphc.syntax.parse.parser import read_source
+from graphc.views.explain.explained import explained
+from graphc.views.explain.expression import Expression
+from graphc.views.explain.latex import latex
+from graphc.views.explain.notation import notation
+from graphc.views.explain.telling import document
+from graphc.views.explain.wanted import Wanted
+
+FORMATS = ("text", "markdown", "latex", "html")
+CHAIN = """input x: [3]; input y: [2]
+param W: [4, 3]; param b: [4]; param V: [2, 4]
+z = W @ x + b
+h = sigmoid(z)
+u = V @ h
+output C = sum((u - y)**2) / 2
+derive grad C wrt params
+"""
+
+
+def run(*arguments: str | Path, input: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["explain", *map(str, arguments)], input=input)
+
+
+def said(*arguments: str | Path, input: str | None = None) -> str:
+    result = run(*arguments, input=input)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+# ---- what is said ------------------------------------------------------------------------------
+
+
+def test_back_through_a_layer_in_both_layouts() -> None:
+    """Where the transpose comes from: the textbook's δ = (Vᵀ δ_next) ⊙ σ'(z), and its row."""
+    column = said("-", "--level", "formulas", input=CHAIN)
+    row = said("-", "--level", "2", "--layout", "numerator", input=CHAIN)
+    assert "dC/dh = (∂u/∂h) (dC/du)   [4], a column" in column
+    assert "      = Vᵀ (dC/du)" in column
+    assert "      = (dC/dh) ⊙ h ⊙ (1 − h)" in column
+    assert "      = (dC/dz) xᵀ" in column
+    assert "dC/dh = (dC/du) (∂u/∂h)   [4], a row" in row
+    assert "      = (dC/du) V" in row
+    assert "      = (dC/dh) ⊙ hᵀ ⊙ (1 − hᵀ)" in row
+    assert "      = x (dC/dz)" in row
+
+
+def test_shapes_turn_with_the_layout() -> None:
+    assert "dC/dW = (∂z/∂W) (dC/dz)   [4, 3]" in said("-", "--node", "W", input=CHAIN)
+    numerator = said("-", "--node", "W", "--layout", "numerator", input=CHAIN)
+    assert "dC/dW = (dC/dz) (∂z/∂W)   [3, 4]" in numerator
+    assert "∂z/∂W = I₄ ⊗ x, 12 × 4" in said("-", "--node", "z", input=CHAIN)
+    assert "∂z/∂W = I₄ ⊗ xᵀ, 4 × 12" in said(
+        "-", "--node", "z", "--layout", "numerator", input=CHAIN
+    )
+
+
+def test_levels_from_a_sentence_to_every_operation() -> None:
+    lengths = [len(said("-", "--level", level, input=CHAIN)) for level in "1234"]
+    assert lengths == sorted(lengths)
+    assert "dC/dW says how much C grows with W: what it does to z, times what that does to C." in (
+        " ".join(said("-", "--level", "sentence", input=CHAIN).split())
+    )
+    assert "since" not in said("-", "--level", "formulas", input=CHAIN)
+    assert "v₁ = W x" in said("-", "--level", "everything", input=CHAIN)
+
+
+def test_a_skip_edge_and_a_shared_parameter_are_told() -> None:
+    graph = "input x: [3]\nparam W: [3, 3]\nh = tanh(W @ x)\nf = tanh(W @ h)\nr = h + f\n"
+    graph += "output L = sum(r**2)\nderive grad L wrt params"
+    assert "the skip edge, as it is" in said("-", "--node", "h", input=graph)
+    assert "2 terms, one for each way out of W: a shared parameter gets the sum" in said(
+        "-", "--node", "W", input=graph
+    )
+    assert "skip" not in said("-", "--node", "z", input=CHAIN)
+
+
+def test_what_counts_as_constant_is_told() -> None:
+    graph = "input x: [3]\ny = x * stop(x)\noutput L = sum(y)\nderive grad L wrt x"
+    told = said("-", "--node", "y", input=graph)
+    assert "counts as constant" in told
+    assert "∂y/∂x = diag(stop(x))" in told
+
+
+def test_second_derivatives_are_told_as_such() -> None:
+    graph = "input x: [3]\ns = sum(x**3)\ng = grad(s, x)\noutput n = sum(g**2)\nderive grad n wrt x"
+    assert "a second derivative" in said("-", "--node", "g", input=graph)
+    assert "a second derivative" not in said("-", "--node", "n", input=graph)
+
+
+def test_a_rule_is_told_and_its_derivative_is_the_stated_one() -> None:
+    told = said(LANGUAGE / "11_rules.graph", "--node", "x")
+    assert "(dL/da) ⊙ σ(x)" in told
+    assert "the graph states this derivative itself" in told
+
+
+def test_names_of_the_file_stay_its_own() -> None:
+    """Neither `L`, the result, nor `v1`, a value without a name, takes a name of the file."""
+    graph = (
+        "input L: [3]\ninput v1: [3]\noutput loss = sum(exp(L * v1))\nderive grad loss wrt L, v1"
+    )
+    told = said("-", "--level", "4", input=graph)
+    assert "L₀ = loss" in told
+    assert "v₂ = L ⊙ v₁" in told
+
+
+def test_one_loop_inside_another() -> None:
+    graph = """dim T, K
+input x: [T, K, 2]; param W: [2, 2]
+scan steps[t in T] carry h = zeros([2]) {
+    scan inner[k in K] carry g = h { next g = tanh(W @ g + x[t, k]) }
+    next h = g
+}
+output L = sum(h**2)
+derive grad L wrt W
+"""
+    told = said("-", input=graph)
+    assert "(dL/dW)[t, k]" in told or "(dL/dW)_" in told
+    assert "Σ_k" in told
+    assert "Σ_t" in told
+
+
+def test_the_ending_of_a_file_chooses_its_format(tmp_path: Path) -> None:
+    for format, ending in zip(FORMATS, ("txt", "md", "tex", "html"), strict=True):
+        out = tmp_path / f"out.{ending}"
+        assert said("-", "-o", out, input=CHAIN) == ""
+        assert out.read_text(encoding="utf-8") == said("-", "--format", format, input=CHAIN)
+
+
+# ---- formats -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", [EXAMPLES / "net321.graph", EXAMPLES / "three_layers.graph",
+             LANGUAGE / "05_lstm.graph", LANGUAGE / "07_transformer.graph"],
+    ids=lambda path: path.stem,
+)  # fmt: skip
+def test_formats_are_well_formed(path: Path) -> None:
+    compilation = Compilation(read_source(path.name, path.read_bytes()), Options(), path.parent)
+    told = document(explained(compilation, "denominator"), Wanted(mode="both"))
+    _, markdown, paper, page = (printed(told, kind) for kind in FORMATS)
+    assert "<script" not in page
+    assert re.findall(r"https?://|src=|href=", page) == []
+    assert 'name="viewport"' in page
+    assert "prefers-color-scheme: dark" in page
+    body = page[page.index("<body>") : page.index("</body>") + len("</body>")]
+    formulas = list(ElementTree.fromstring(body).iter("math"))
+    assert len(formulas) > 20
+    scripts = {"mfrac": 2, "msup": 2, "msub": 2, "munder": 2, "mroot": 2, "mover": 2}
+    for formula in formulas:
+        assert all(len(part) == scripts.get(part.tag, len(part)) for part in formula.iter())
+    assert opened(paper) == []
+    assert paper.isascii() or all(ord(one) < 0x180 for one in paper)
+    assert not re.search(r"_\{[^{}]*\}_|\^\{[^{}]*\}\^", paper)  # a double script is an error
+    assert markdown.replace(r"\$", "").count("$") % 2 == 0
+
+
+def test_what_a_file_says_is_no_markup() -> None:
+    graph = 'input x: [3] "<b>&"\noutput y = sum(x)  # <script>\nderive grad y wrt x'
+    assert "<script" not in said("-", "--format", "html", input=graph)
+    graph = "input x_1: [3]\noutput loss_of_all = sum(exp(x_1) < 2)\noutput y = sum(x_1)\n"
+    graph += "derive grad y wrt x_1"
+    page = said("-", "--format", "html", input=graph)
+    ElementTree.fromstring(page[page.index("<body>") : page.index("</html>")])
+    assert opened(said("-", "--format", "latex", input=graph)) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["net321", "residual", "dense_column", "three_layers"])
+def test_latex_read_back_says_the_same(name: str, layout: Any) -> None:
+    """Every formula that is printed, read from its LaTeX alone, has the value of its record."""
+    numbers = case(EXAMPLES / f"{name}.graph").numbers(layout).back()
+    derivation = numbers.derivation
+    symbols: dict[str, Any] = {}
+    for step in derivation.steps:
+        symbols[latex(notation(step.symbol))] = numbers.values[numbers.key(step.symbol)]
+    for one in derivation.adjoints:
+        symbols[latex(notation(one.symbol))] = numbers.totals[numbers.key(one.of)]
+    formulas: list[Expression] = []
+    for step in derivation.steps:
+        formulas += [step.value] if step.value is not None else []
+        formulas += [e.jacobian.matrix for e in step.edges if e.jacobian.matrix is not None]
+    formulas += [part.value for one in derivation.adjoints for part in one.parts]
+    assert len(formulas) > 15
+    for formula in formulas:
+        found = read(latex(notation(formula)), symbols, numbers.dims)
+        expected = numbers.of(formula)
+        assert np.size(found) == np.size(expected), latex(notation(formula))
+        assert close(np.reshape(found, np.shape(expected)), expected), latex(notation(formula))
+
+
+# ---- what is wrong -----------------------------------------------------------------------------
+
+
+def test_a_name_that_there_is_not_is_told_by_the_nearest() -> None:
+    result = run("-", "--node", "hh", input=CHAIN)
+    assert result.exit_code == 2
+    assert "no value `hh`; did you mean `h`?" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "told"),
+    [
+        ("--layout", "numerater", "did you mean `numerator`?"),
+        ("--mode", "backward", "is not reverse, forward or both"),
+        ("--level", "5", "there is no level `5`; there are 1 (sentence)"),
+        ("--format", "pdf", "is not text, markdown, latex or html"),
+    ],
+)
+def test_wrong_options_are_told(option: str, given: str, told: str) -> None:
+    result = run("-", option, given, input=CHAIN)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_mistakes_in_a_graph_are_told_as_everywhere() -> None:
+    result = run("-", input="input x: [3]\noutput y = x @ z")
+    assert result.exit_code == 1
+    assert "error[E201]" in result.output or "error[E" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_graphs_without_derivatives_are_told() -> None:
+    told = said("-", input="input x: int[3]\noutput y = x + 1")
+    assert "y = x + 1" in told
+    assert run("-", input="").exit_code in (0, 1)
+
+
+def test_a_large_graph_is_a_note_and_one_of_its_values_is_told_soon() -> None:
+    lines = ["input x0: [3]", *(f"x{i} = sin(x{i - 1}) + x{i - 1}" for i in range(1, 3001))]
+    graph = "\n".join([*lines, "output y = sum(x3000)", "derive grad y wrt x0"])
+    note = said("-", input=graph)
+    assert "--node NAME" in " ".join(note.split())
+    assert "x3000" in note
+    assert len(note) < 2000
+    told = said("-", "--node", "x1500", input=graph)
+    assert "cos" in told
