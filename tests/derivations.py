@@ -30,8 +30,9 @@ class Numbers:
         self.values: dict[Key, Any] = {
             (name, ()): _column(np.asarray(x)) for name, x in given.items()
         }
-        self.totals: dict[Key, Any] = {}
-        self.shares: dict[Key, Any] = {}
+        self.totals: dict[Any, Any] = {}
+        self.shares: dict[Any, Any] = {}
+        self.read: set[Expression] = set()  # what steps of loops read by position
         self.moves: dict[Key, Any] = {}
         self.seeds: dict[str, Any] = {}
         self.numerator = derivation.layout == "numerator"
@@ -41,6 +42,10 @@ class Numbers:
     def key(self, of: Expression) -> Key:
         name, index = of.data
         return name, self.index(index)
+
+    def total_key(self, of: Expression) -> Any:
+        """Of what two loops read by position each has a derivative of its own."""
+        return (of.data, self.key(of)) if of in self.read else self.key(of)
 
     def index(self, text: str) -> tuple[int, ...]:
         names = {**self.dims, **self.at}
@@ -68,9 +73,9 @@ class Numbers:
             case "total":
                 if e.args[1].data[0] == self.direction:
                     return self.moves[self.key(args[0])]
-                return self.totals[self.key(args[1])]
+                return self.totals[self.total_key(args[1])]
             case "share":
-                return self.shares[args[0].args[1].data[0], self.index(e.data)]
+                return self.shares[args[0].args[1].data[0], e.data, self.index(e.data)]
             case "seed":
                 return self.seeds[args[0].data[0]]
             case "number":
@@ -202,6 +207,7 @@ class Numbers:
         for t in order[::-1] if loop.backwards else order:
             self.at = {**self.at, loop.index: t, loop.named: t}
             for item, source, axis, rank in loop.elements:
+                self.read.add(item)
                 whole = _array(self.of(source), rank + 1)
                 self.values[self.key(item)] = _column(np.take(whole, t - first, axis))
             self._forward(loop.steps)
@@ -233,9 +239,10 @@ class Numbers:
             shape = self.shape(one.symbol.shape)
             value = np.broadcast_to(value, shape)
             if one.symbol.kind == "share":
-                self.shares[one.of.data[0], self.index(one.symbol.data)] = value
+                index = one.symbol.data
+                self.shares[one.of.data[0], index, self.index(index)] = value
             else:
-                self.totals[self.key(one.of)] = value
+                self.totals[self.total_key(one.of)] = value
 
     def _loop_backward(self, loop: LoopPart) -> None:
         for end, value in loop.ends:
