@@ -152,5 +152,9 @@ def typed_argument(node: Node) -> int | None:
         typed = any(arg.type.dtype == "float" and not arg.static for arg in node.args)
     else:
         typed = calls_numpy(kernel) or not all(arg.static for arg in node.args)
-    slots = reversed(range(len(node.args)))
-    return None if typed else next((slot for slot in slots if node.args[slot].static), None)
+    slots = [slot for slot, arg in enumerate(node.args) if arg.static]
+    if typed or not slots:
+        return None
+    if not isinstance(kernel, Elementwise):  # where an index is no part of the value
+        slots = [s for s in slots if node.args[s].type.dtype == node.type.dtype] or slots
+    return slots[-1]
