@@ -94,7 +94,7 @@ def _improve(best: Trial, ways: Callable[[Trial, Aim], Iterator[Trial]], aim: Ai
 
 
 def _dearer(best: Trial, aim: Aim) -> Trial:
-    """Each round take the cheapest trial that fits, else the one with the lowest peak."""
+    """Take each round the cheapest trial that fits, else the one with the lowest peak."""
     for _ in range(ROUNDS):
         if best.fits(aim):
             break
