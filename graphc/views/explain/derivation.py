@@ -102,7 +102,7 @@ class LoopPart:
 
     @property
     def entries(self) -> tuple[Expression, ...]:
-        """What comes back out of it is of these: first values, what steps read, what they share."""
+        """Return what the parts that come back are of: first values, elements, captures."""
         carried = (start for start, _ in self.carried)
         return (*carried, *(item for item, *_ in self.elements), *self.shared)
 
@@ -156,7 +156,7 @@ class Derivation:
     gradients: frozenset[str] = frozenset()
 
     def every_step(self) -> Iterator[Step]:
-        """The steps, those of loops too."""
+        """Yield the steps, those of loops too."""
         pending = [*reversed(self.steps)]
         while pending:
             one = pending.pop()
@@ -165,7 +165,7 @@ class Derivation:
                 pending.extend(reversed(one.loop.steps))
 
     def every_adjoint(self) -> Iterator[AdjointStep]:
-        """The adjoints, those of loops too."""
+        """Yield the adjoints, those of loops too."""
         yield from self.adjoints
         for step in self.every_step():
             if step.loop is not None:

@@ -54,7 +54,7 @@ class Unknown(Exception):
 def explained(
     compilation: Compilation, layout: Layout, fine: bool = False, node: str = ""
 ) -> Derivation:
-    """The derivation of the graph of a compilation, or of one `node` and what it touches.
+    """Derive the graph of a compilation, or one `node` and what it touches.
 
     Raises GraphError where the graph has mistakes, Unknown where it has no such node.
     """
@@ -80,7 +80,7 @@ def gradients_of(file: tree.File) -> frozenset[str]:
 
 
 def _calls(term: object, function: str) -> bool:
-    """Is a function of this name called in an expression?"""
+    """True if a function of this name is called in an expression."""
     pending = [term]
     while pending:
         one = pending.pop()
@@ -95,15 +95,17 @@ def _calls(term: object, function: str) -> bool:
 
 
 def crowded(compilation: Compilation) -> bool:
-    """Has a graph more values than anybody reads?"""
+    """True if a graph has more values than anybody reads."""
     model = compilation.stated
     with compilation.open():
         return len(everywhere(one.node for one in model.outputs)) > MOST
 
 
 def question(model: Model) -> Question:
-    """The scalar that a clause takes derivatives of, else all float outputs; by the parameters, and
-    by what clauses ask for; by the float inputs where there is neither."""
+    """Return the scalar that a clause differentiates, else all float outputs; by the parameters.
+
+    Also by what clauses ask for; by the float inputs where there is neither.
+    """
     outputs = {d.name: d.node for d in model.outputs if d.type.dtype == "float"}
     asking = [one for one in model.derivations if one.kind is not VALUE and one.wrt]
     scalars = [
@@ -158,7 +160,7 @@ def _symbol(found: Region, node: Node, labels: Labels) -> Expression:
 
 
 def _target(asked: Question, labels: Labels) -> Expression:
-    """The number that everything is differentiated of: the output, or one that comes after all."""
+    """Return the number that is differentiated: the output, or one that comes after all."""
     if asked.scalar:
         (output,) = asked.outputs.values()
         name = labels.name(output)
@@ -167,7 +169,7 @@ def _target(asked: Question, labels: Labels) -> Expression:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name, or one like it that the graph has not taken."""
+    """Return the name, or one like it that the graph has not taken."""
     options = (name, *(f"{name}{i}" for i in range(len(taken) + 1)))
     return next(one for one in options if one not in taken)
 
@@ -184,7 +186,7 @@ def _seed(asked: Question, node: Node, labels: Labels, setting: Setting) -> Expr
 
 
 def counts(asked: Question, model: Model) -> tuple[Count, ...]:
-    """The passes and multiply-adds for J in forward and in reverse mode."""
+    """Count the passes and multiply-adds for J in forward and in reverse mode."""
     request = Request("", asked.outputs, asked.paths, model.names, "values", False, {})
     rows = sum_dims([node.type.size for node in asked.outputs.values()])
     columns = sum_dims([node.type.size for node in asked.paths.values()])

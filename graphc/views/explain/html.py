@@ -59,7 +59,7 @@ summary { cursor: pointer; color: var(--soft); }
 
 
 def page(document: Document) -> str:
-    """The document as a page of its own."""
+    """Write the document as a page of its own."""
     title = escape(document.title)
     body = "\n".join(_blocks(document.blocks))
     return (
@@ -132,7 +132,7 @@ def _formula(mark: Mark, display: bool = False) -> str:
 
 
 def mathml(mark: Mark) -> str:
-    """A formula in MathML Core."""
+    """Write a formula in MathML Core."""
     parts = mark.parts
     match mark.kind:
         case "name":

@@ -52,7 +52,7 @@ class Factor:
 
 
 def local(node: Node, slot: int, write: Write) -> Jacobian:
-    """The Jacobian of an operation by the operand in this slot."""
+    """Return the Jacobian of an operation by the operand in this slot."""
     rule = RULES.get(node.op.name)
     if node.op.structure == "elementwise":
         return _elementwise(node, slot, write)
@@ -63,7 +63,7 @@ def local(node: Node, slot: int, write: Write) -> Jacobian:
 
 
 def _kept(node: Node, slot: int) -> tuple[str, ...]:
-    """The axes along which slices of the operand become slices of the result."""
+    """Return the axes along which slices of the operand become slices of the result."""
     arg = node.args[slot]
     found = [arg.shape[i] for i, to in enumerate(node.op.axes(node)[slot]) if to is not None]
     return tuple(str(axis) for axis in found if not is_one(axis))
@@ -103,7 +103,7 @@ def _constant(slope: Expression) -> float | None:
 
 
 def stretching(narrow: Shape, wide: Shape) -> Expression:
-    """The matrix that repeats an array along the axes that it lacks."""
+    """Build the matrix that repeats an array along the axes that it lacks."""
     if not wide:
         return identity(Dim.of(1))
     lead = len(wide) - len(narrow)
@@ -277,7 +277,7 @@ MOST_WAYS = 3
 
 
 def along(root: Node, leaf: Node, write: Write) -> Jacobian:
-    """The Jacobian of a node by one below it: the sum over all ways of the products of theirs."""
+    """Return the Jacobian of a node by one below it: all ways summed, along each the product."""
     ways = ways_between(root, leaf)
     if any(node.op is RULED and slot for way in ways for node, slot in way):
         return Jacobian(None, (Factor("rule", root.op.name),))
@@ -296,7 +296,7 @@ def along(root: Node, leaf: Node, write: Write) -> Jacobian:
 
 
 def _chained(parts: Sequence[Jacobian], leaf: Node) -> Jacobian:
-    """The product of Jacobians; of what only hands on, one is told."""
+    """Multiply Jacobians; of what only hands on, one is told."""
     if not parts:
         return Jacobian(identity(leaf.type.size), (Factor("identity", "id"),))
     every = tuple(factor for part in parts for factor in part.factors)
@@ -314,7 +314,7 @@ def _chained(parts: Sequence[Jacobian], leaf: Node) -> Jacobian:
 
 
 def ways_between(root: Node, leaf: Node) -> list[tuple[tuple[Node, int], ...]]:
-    """All ways down from a node to a leaf, as (node, slot) from the top; at most a few."""
+    """List all ways down from a node to a leaf, as (node, slot) from the top; at most a few."""
     pending: list[tuple[Node, tuple[tuple[Node, int], ...]]] = [(root, ())]
     found: list[tuple[tuple[Node, int], ...]] = []
     reaching = _reaching(root, leaf)

@@ -44,7 +44,7 @@ ESCAPED = {"_": r"\_", "*": "*", "#": r"\#", "%": r"\%", "&": r"\&", "$": r"\$",
 
 
 def latex(mark: Mark) -> str:
-    """A formula in LaTeX's mathematics."""
+    """Write a formula in LaTeX's mathematics."""
     return re.sub(r" +", " ", _math(mark)).strip()
 
 
@@ -82,12 +82,12 @@ def _math(mark: Mark) -> str:
 
 
 def _base(mark: Mark) -> str:
-    """What gets a script: what has one already needs braces."""
+    """Write what gets a superscript: a double one needs braces."""
     return f"{{{_math(mark)}}}" if mark.kind in ("raised", "lowered") else _math(mark)
 
 
 def _spaced(text: str) -> str:
-    """A command ends before a letter."""
+    """End a command before a letter."""
     return f"{text} " if re.search(r"\\[a-zA-Z]+$", text) else text
 
 
@@ -136,7 +136,7 @@ SECTIONS = {1: "section*", 2: "subsection*", 3: "subsubsection*"}
 
 
 def paper(document: Document) -> str:
-    """A document as a file that a TeX engine reads."""
+    """Write a document as a file that a TeX engine reads."""
     body = "\n".join(_blocks(document.blocks))
     return f"{PREAMBLE}\\begin{{document}}\n{body}\n\\end{{document}}\n"
 

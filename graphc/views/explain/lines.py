@@ -13,7 +13,7 @@ LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 def line(mark: Mark) -> str:
-    """A formula as a line of text."""
+    """Write a formula as a line of text."""
     text = _line(mark)
     return " ".join(text.split())
 
@@ -52,7 +52,7 @@ def _line(mark: Mark) -> str:
 
 
 def _row(parts: tuple[Mark, ...]) -> str:
-    """A sign in front belongs to what follows it; words stand apart from names."""
+    """Join parts: a sign in front belongs to what follows it; words stand apart from names."""
     text = ""
     for place, part in enumerate(parts):
         shown = _line(part)
@@ -101,6 +101,6 @@ def _lowered(script: Mark) -> str:
 
 
 def counted(dim: Dim) -> str:
-    """How many, as a formula on a line of text."""
+    """Write how many, as a formula on a line of text."""
     raised = re.sub(r"\*\*(\d+)", lambda m: m[1].translate(RAISED), str(dim))
     return raised.replace("*", "·")

@@ -86,6 +86,8 @@ def _by_name(root: Node) -> dict[Node, Node]:
     """Name what derivatives are written with, as the function that it is.
 
     So the slope of a logsumexp is a softmax.
+
+    So the slope of a logsumexp is a softmax.
     """
     found = {}
     for node in arguments_first([root]):

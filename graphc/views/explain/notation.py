@@ -38,7 +38,7 @@ Shown = tuple[Mark, int]
 
 
 def notation(formula: Expression) -> Mark:
-    """A formula as it is printed."""
+    """Set a formula as it is printed."""
     return _shown(formula)[0]
 
 
@@ -47,7 +47,7 @@ def _shown(of: Expression) -> Shown:
 
 
 def _held(of: Expression, level: int) -> Mark:
-    """A part of a formula that holds at least so tightly, in parentheses where it does not."""
+    """Set a part of a formula that binds at least so tightly, else in parentheses."""
     mark, found = _shown(of)
     if found >= level:
         return mark
@@ -79,7 +79,7 @@ def _symbol(of: Expression) -> Shown:
 
 
 def named(called: str) -> Mark:
-    """A name; digits behind one letter are its index."""
+    """Set a name; digits behind one letter are its index."""
     indexed = re.fullmatch(r"([^\W\d_])_?(\d+)", called)
     return lowered(name(indexed[1]), digits(indexed[2])) if indexed else name(called)
 
@@ -93,7 +93,7 @@ def _differential(sign: str) -> Callable[[Expression], Shown]:
 
 
 def _apart(of: Expression, sign: str) -> list[Mark]:
-    """A space before a word."""
+    """Put a space before a word."""
     mark = _shown(of)[0]
     mark = mark.parts[0] if mark.kind == "lowered" else mark
     return [operator("")] if sign == "d" and len(mark.text) > 1 else []
@@ -108,7 +108,7 @@ def _seed(of: Expression) -> Shown:
 
 
 def number_mark(value: Any) -> Shown:
-    """A number, some by the name that it has."""
+    """Set a number, some by the name that they have."""
     if not isinstance(value, int | float):
         return upright(str(value).replace("-", "−")), ATOM
     if isinstance(value, bool):
@@ -131,7 +131,7 @@ def size_mark(dim: Dim) -> Mark:
 
 
 def arithmetic(text: str) -> Mark:
-    """What Python's arithmetic of integers and names looks like."""
+    """Set Python's arithmetic of integers and names."""
     parts: list[Mark] = []
     tokens = iter(re.findall(r"\*\*|//|\w+|[^\w\s]", text))
     for token in tokens:
@@ -152,7 +152,7 @@ def _size(of: Expression) -> Shown:
 
 
 def _lettered(letter: Mark) -> Callable[[Expression], Shown]:
-    """A matrix that is known by its size."""
+    """Return the setter of a matrix that is known by its size."""
 
     def way(of: Expression) -> Shown:
         return lowered(letter, size_mark(of.shape[0])), ATOM
@@ -200,7 +200,7 @@ def _quotient(of: Expression) -> Shown:
 
 
 def _line(one: Shown) -> Mark:
-    """What stands over or under a line; in a line of text it needs parentheses."""
+    """Set what stands over or under a line; in a line of text it needs parentheses."""
     mark, level = one
     return mark if level == ATOM else softly(mark)
 
@@ -271,7 +271,7 @@ def fenced_atom(of: Expression) -> Mark:
 
 
 def told(call: Call) -> list[str]:
-    """What an operation is told beside its arguments."""
+    """List what an operation is told beside its arguments."""
     found = dict(call.attributes)
     items = found.get("items")
     if items is not None:

@@ -13,7 +13,7 @@ LONGEST = 72
 
 
 def place(node: Node) -> str:
-    """The statement that makes a node, that of a block behind its use; its line is not told."""
+    """Write the statement that makes a node, that of a block behind its use; without its line."""
     origin = node.origin
     if origin is None:
         return ""
@@ -58,7 +58,7 @@ STRUCTURES: Mapping[str, str] = {
 
 
 def structure(factors: Sequence[Factor]) -> str:
-    """What a Jacobian looks like."""
+    """Say what a Jacobian looks like."""
     if factors and factors[0].kind == "ways":
         return f"a sum over {factors[0].operation} ways"
     told = [_structure(factor) for factor in factors]
@@ -185,7 +185,7 @@ CALLED = {"*": "the product ⊙", "/": "division", "**": "a power", "where": "a 
 
 
 def forms(factors: Sequence[Factor], layout: str) -> tuple[str, str]:
-    """What a term becomes, operation by operation, and the reasons."""
+    """Return what a term becomes, operation by operation, and the reasons."""
     told = [_form(kind, alike, layout) for kind, alike in _by_kind(factors).items()]
     names = list(dict.fromkeys(name for name, _ in told))
     reasons = list(dict.fromkeys(reason for _, reason in told))
