@@ -276,3 +276,10 @@ def test_a_sum_of_very_many_terms() -> None:
     exec("\n".join(lines), scope)
     assert scope["y"] == 3000 * 3001 // 2
     assert all(line.startswith("y = ") for line in lines)
+
+
+def test_a_graph_of_nothing_given(level: str) -> None:
+    """There is nothing to convert where a function has no arguments."""
+    assert traced("output y = 1 / ones([2])", level).trace() is None
+    found = traced("output y = log(zeros([2]))", level).trace()
+    assert (found.operation, found.made) == ("log", -np.inf)

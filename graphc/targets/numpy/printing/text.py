@@ -67,7 +67,7 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
     """`a, _, b = value`, with `_` for what no line reads; over several lines where it is long."""
     read = names_in(lines)
     names = [name if name in read else "_" for name in names]
-    if set(names) == {"_"}:
+    if set(names) <= {"_"}:
         return [value] if value.endswith(")") else []
     line = f"{', '.join(names)}{',' if len(names) == 1 else ''} = {value}"
     if width(line) <= WIDTH:
