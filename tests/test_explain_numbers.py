@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from derivations import Numbers, slope
 
+from graphc.cli.explain import printed
 from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Model
 from graphc.ops import FUNCTIONS, Function
@@ -20,6 +21,8 @@ from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
 from graphc.views.explain.derivation import Derivation
 from graphc.views.explain.explained import explained, question
+from graphc.views.explain.telling import document
+from graphc.views.explain.wanted import Wanted
 from graphc.views.reference.samples import sample
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -176,7 +179,7 @@ def test_examples(path: Path, layout: str) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(
-    "name", ["02_scalar", "04_resmlp", "05_lstm", "06_gmm", "07_transformer", "10_linreg",
+    "name", ["02_scalar", "04_resmlp", "05_lstm", "06_gmm", "07_transformer", "08_cnn", "10_linreg",
              "11_rules", "12_sharing"]
 )  # fmt: skip
 def test_programs_of_the_language(name: str, layout: str) -> None:
@@ -251,6 +254,8 @@ def test_every_operation(function: Function) -> None:
         return
     for layout in LAYOUTS:
         derivation = explained(compilation, layout)
+        told = document(derivation, Wanted(mode="both"))
+        assert all(len(printed(told, kind)) > 100 for kind in ("text", "markdown", "latex", "html"))
         numbers = Numbers(derivation, given, dims).run()
         rng = np.random.default_rng(5)
         seeds = {

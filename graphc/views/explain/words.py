@@ -69,6 +69,8 @@ def _structure(factor: Factor) -> str:
     told = STRUCTURES[factor.kind].format(axes=_axes(factor))
     if factor.kind == "dense" and factor.axes:
         return f"block diagonal along {_axes(factor)}, dense inside"
+    if factor.kind in ("matrix left", "matrix right") and factor.axes:
+        return f"block diagonal along {_axes(factor)}, where each has its own matrices"
     return told
 
 
