@@ -40,7 +40,13 @@ def merge_loops(graph: Graph) -> Graph:
     The forward loop, the same with what the backward one reads, and the same with tangents
     beside its values are such loops. Those of one body are merged after the loops around them.
     """
+    if not _has_loops(graph):
+        return map_graph(graph, {node: node for node in graph.nodes})
     return map_graph(graph, _merge(graph.results.values()))
+
+
+def _has_loops(graph: Graph) -> bool:
+    return any(node.op is LOOP for node in graph.nodes)
 
 
 def _merge(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, Node]:
@@ -187,7 +193,7 @@ def _parts(node: Node) -> set[Any]:
 @verified
 def prune_loops(graph: Graph) -> Graph:
     """Drop what a loop carries or collects and nothing reads."""
-    while True:
+    while _has_loops(graph):
         read: dict[Node, set[int]] = {}
         for node in inside_first(graph.results.values()):
             if node.op is RESULT:
@@ -202,6 +208,7 @@ def prune_loops(graph: Graph) -> Graph:
         if not smaller:
             return graph
         graph = _replace_loops(graph, smaller, partial(_position, kept))
+    return graph
 
 
 def _position(kept: Mapping[Node, Sequence[int]], node: Node, number: int) -> int:
