@@ -231,6 +231,24 @@ def test_every_file_begins_with_what_it_is_for() -> None:
     assert silent == []
 
 
+NO_VERB = re.compile(
+    r"(What|Where|When|Why|How|Which|Who|Whose|Whether|The|A|An|Each|Every|All|Is|Are|Does|Do|Has|Can)\b"
+)
+COPIED = "targets/numpy/runtime"  # written for readers of modules
+
+
+def test_docstrings_of_functions_begin_with_a_verb() -> None:
+    """What is returned or done, or `True if`: no question, no name of the result alone."""
+    found = [
+        f"{file}:{node.lineno} {node.name}"
+        for file in PYTHON_FILES
+        if room_of(file) != COPIED
+        for node in ast.walk(tree_of(file))
+        if isinstance(node, ast.FunctionDef) and NO_VERB.match(ast.get_docstring(node) or "")
+    ]
+    assert found == []
+
+
 def test_grammar_holds_the_language_and_nothing_else() -> None:
     assert {path.suffix for path in files_under(ROOT / "grammar")} == {".lark", ".graph"}
 
