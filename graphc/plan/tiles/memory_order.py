@@ -268,7 +268,7 @@ def _cost_of_joining(node: Node, cost: _Cost) -> float:
             break
     against = sum(cost.lies(arg)[-1:] != own[-1:] for arg in node.args)
     size = cost.size(node)
-    return size * (ELEMENT + MIXED * against / len(node.args)) + size / length * LOOP
+    return size * (ELEMENT + MIXED * against / len(node.args)) + size / max(length, 1) * LOOP
 
 
 _KINDS: Mapping[str, Callable[[Node, _Cost], float]] = {
