@@ -232,7 +232,7 @@ def _reduction(node: Node, cost: _Cost) -> float:
         if (axis in gone) != (lies[-1] in gone):
             break
         length *= cost.length(x, axis)
-    return size * ELEMENT / 2 + size / length * ROW
+    return size * ELEMENT / 2 + size / max(length, 1) * ROW
 
 
 def _rows_of_products(node: Node, cost: _Cost) -> float:
