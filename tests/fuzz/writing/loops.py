@@ -152,7 +152,8 @@ def _numbers(over: str) -> list[int]:
 def _nodes_inside(w: Writer, family: str, over: str) -> None:
     """Nodes of an iteration have paths where it is written out, as by an `if` that asks which."""
     if any(one.text.startswith("if k") for one in w.body.statements):
-        names = [v.name for one in w.body.statements for v in one.defines if one.body is None]
+        made = [v for one in w.body.statements for v in one.defines if one.body is None]
+        names = [value.name for value in made if value.type.kind == "float"]
         number = w.draw.choice(_numbers(over))
         w.paths += [(f"{family}.{number}.{name}", frozenset()) for name in names if name[0] == "n"]
         w.features.add("node of an iteration")
