@@ -47,6 +47,10 @@ class Compilation:
         """Make nodes of this compilation inside, compared by what is known of its dims."""
         return self._session.open()
 
+    def forget(self) -> None:
+        """Let go of all that the stages do not hold: for a compilation that makes nothing more."""
+        self._session.forget()
+
     @cached_property
     def parsed(self) -> Parsed:
         """Return what can be read of the source, and its syntax mistakes."""
@@ -144,6 +148,7 @@ def compile_source(
     """Compile a source whose imports are relative to `folder`, all stages; raises GraphError."""
     compilation = Compilation(source, options, folder)
     _ = compilation.text
+    compilation.forget()
     return compilation
 
 

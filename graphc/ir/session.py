@@ -20,6 +20,10 @@ class Session:
         self._table = Table()
         self._facts = Facts.empty
 
+    def forget(self) -> None:
+        """Let go of nodes that no stage holds, and of memos: nothing will be made any more."""
+        self._table = Table(numbers=self._table.numbers)
+
     @contextmanager
     def open(self) -> Iterator[None]:
         """Intern nodes in this session inside, where passing a limit is a GraphError.
