@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -132,6 +133,25 @@ DERIVED = [
         "y, z = f(a)\noutput s = y + z",
         "y",
         1,
+    ),
+    (
+        "a node whose derivative in the file is written by its value",
+        "y = exp(a)\noutput s = grad(y, a) * y",
+        "y",
+        math.exp(3),
+    ),
+    (
+        "such a node on the way to another",
+        "z = exp(a)\ny = z * z\noutput s = grad(y, a) + z",
+        "z",
+        1 + 2 * math.exp(3),
+    ),
+    (
+        "such a node whose derivative a block states by its value",
+        "block f(x: []) -> y: [] {\n    y = exp(x)\n    rule vjp x = cotangent(y) * y\n}\n"
+        "y = f(a)\noutput s = grad(y, a) * y",
+        "y",
+        math.exp(3),
     ),
     ("numbers", "c = 2.0\nd = 2.0\noutput s = c * d * a", "c", 6),
     ("arrays of ones", "c = ones([3])\nd = ones([3])\noutput s = sum(c * d * a)", "c", [3, 3, 3]),

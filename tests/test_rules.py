@@ -141,11 +141,13 @@ WRITTEN = {
     "log(sigmoid(x))": "log(sigmoid(a))",
     "log(1 + exp(x))": "log(1 + exp(a))",
     "log(sum(exp(x)))": "log(sum(exp(m), axis=1))",
+    "1 / (1 + exp(-x))": "1 / (1 + exp(-a))",
     "exp(x) - 1": "exp(a) - 1",
     "1 - exp(x)": "1 - exp(a)",
     "1 - sigmoid(x)": "1 - sigmoid(a)",
     "1 - erf(x)": "1 - erf(a / 4)",
     "log(1 - exp(x))": "log(-expm1(-a))",  # as another form leaves it
+    "log(1 - tanh(x)**2)": "log(1 - tanh(a)**2)",
     "log(1 + x)": "log(1 + a)",
     "sqrt(sum(x**2))": "sqrt(sum(m * m, axis=0))",
     "sqrt(var(x))": "sqrt(var(m, axis=1))",

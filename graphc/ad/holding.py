@@ -123,7 +123,7 @@ def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> No
                 pulled=tuple(None if one is None else next(stated) for one in rule.pulled),
                 pushed=None if rule.pushed is None else next(stated),
             )
-            return attach_rule(parts[0], parts[1 : 1 + len(rule.places)], moved)
+            return attach_rule(parts[0], parts[1 : 1 + len(rule.places)], moved, node.salt)
         return with_args(node, tuple(parts))
 
 

@@ -14,6 +14,7 @@ from graphc.ir.graph import (
     Term,
     Uses,
     as_node,
+    intern,
     stamped,
     topological,
     uses,
@@ -29,7 +30,11 @@ from graphc.ops.shape.shaping import broadcast_to, unbroadcast
 
 
 def pullback(
-    seeds: Sequence[tuple[Node, Node]], wrt: Collection[Node], given: Collection[Node] = ()
+    seeds: Sequence[tuple[Node, Node]],
+    wrt: Collection[Node],
+    given: Collection[Node] = (),
+    *,
+    apart: bool = False,
 ) -> dict[Node, Adjoint]:
     """Build the adjoint of every node between `wrt` and the seeded outputs, seeds first.
 
@@ -40,7 +45,8 @@ def pullback(
     (Griewank and Walther 2008, §3.2), where the children are the out-edges of the DAG: an
     operand that occurs twice is two edges. A node that no seeded output depends on, or only
     through what has no derivative, is left out: its adjoint is zero. What is `given` is not
-    looked behind: inside a loop, that is what comes from outside.
+    looked behind: inside a loop, that is what comes from outside. Where what is built may be
+    differentiated by nodes between, rules are kept `apart` from the values that they are of.
     """
     outputs = [output for output, _ in seeds]
     readers = uses(outputs, given=set(given))
@@ -67,12 +73,24 @@ def pullback(
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
                 if node.op is not RESULT and node not in given:
-                    pulled[node] = _pull(adjoints[node].value, node)
+                    value_of = _value_apart(node) if apart else node
+                    pulled[node] = _pull(adjoints[node].value, value_of)
     if any(node.op is RULED for node in active):
         new = release_holds(adjoint.value for adjoint in adjoints.values())
         moved = map_adjoints(adjoints.values(), new) if new else ()
         adjoints |= zip(adjoints, moved, strict=False)
     return adjoints
+
+
+def _value_apart(node: Node) -> Node:
+    """Return a node of its own with the value of this one, for the derivative rule of it.
+
+    The rule of tanh is written in terms of its value, 1 - y²; a derivative by y moves y for its
+    children, and not for the derivative of y itself.
+    """
+    if not node.args:
+        return node
+    return intern(node.op, node.args, node.attrs, node.type, f"{node.salt}'")
 
 
 def _pull(ct: Node, node: Node) -> Sequence[Node | None]:
@@ -117,7 +135,7 @@ def gradient_node(y: Node, x: Node) -> Node:
     whole = family_of(x)
     readers = uses([y])
     y = use_stable_forms(y, whole, readers.keys() - float_descendants(readers, [whole]))
-    adjoint = pullback([(y, as_node(1.0))], [whole]).get(whole)
+    adjoint = pullback([(y, as_node(1.0))], [whole], apart=True).get(whole)
     if adjoint is None:
         raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")
     return adjoint.value if whole is x else with_args(x, (adjoint.value,))

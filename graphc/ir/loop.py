@@ -344,9 +344,9 @@ def ruled_arguments(node: Node) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     return node.args[1:end], node.args[end:]
 
 
-def attach_rule(value: Node, arguments: Sequence[Node], rule: Rule) -> Node:
+def attach_rule(value: Node, arguments: Sequence[Node], rule: Rule, salt: str = "") -> Node:
     """Give a value this rule for these arguments."""
     changes = changing(rule.stated, rule.bound, "")
     read = {arg for node in changes for arg in node.args} | set(rule.stated)
     rest = tuple(sorted((n for n in read - changes if not n.static), key=lambda n: n.index))
-    return intern(RULED, (value, *arguments, *rest), {"rule": rule}, value.type)
+    return intern(RULED, (value, *arguments, *rest), {"rule": rule}, value.type, salt)

@@ -120,7 +120,7 @@ def _rebuild_rule(
         rule.surrogate,
     )
     covered, _ = ruled_arguments(node)
-    return attach_rule(new[node.args[0]], [new[n] for n in covered], moved)
+    return attach_rule(new[node.args[0]], [new[n] for n in covered], moved, node.salt)
 
 
 def _map_dim(dim: Dim, replace_: Replace) -> Dim:
