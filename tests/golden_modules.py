@@ -2,7 +2,7 @@
 
 `python -m tests.golden_modules` shows what is written otherwise than tests/golden/modules has it;
 with `--update` that becomes what it has. The parts that are the same in every module are left out:
-they are copied from files of graphc/emit as these stand.
+they are copied from files of graphc/targets/numpy/runtime as these stand.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Stable forms: what is written naively and loses digits or overflows becomes its own operation.
 
 These are equal in exact arithmetic, not bit for bit. They are applied to what the user wrote,
-before it is differentiated: by `grad` in a file, and by what a module derives (`rewrite.stable`).
+before it is differentiated: by `grad` in a file, and by what a module derives
+(`graphc/optimise/before_ad/stabilise.py`).
 """
 
 from __future__ import annotations
