@@ -230,7 +230,9 @@ def notes(text: str) -> list[str]:
 
 
 def test_what_has_a_name_is_read_by_a_gradient_in_the_file() -> None:
-    """g = s / (1 + s) moves with s, though log1p(exp(x)) does not need s."""
+    """g is 1 / (1 + s) times the derivative of s: the first moves with s, though log1p(exp(x)) does
+    not need s, and the second does not, though it is s in value.
+    """
     text = """
         input x
         s = exp(x)
@@ -242,9 +244,8 @@ def test_what_has_a_name_is_read_by_a_gradient_in_the_file() -> None:
     """
     made, x = module(text), 0.3
     s = math.exp(x)
-    slope = s * (2 + s) / (1 + s) ** 2
-    assert made.grad_loss(x)["s"] == pytest.approx(slope, rel=1e-14)
-    assert made.by_x(x)["x"] == pytest.approx(slope * s, rel=1e-14)
+    assert made.grad_loss(x)["s"] == pytest.approx(s / (1 + s) ** 2, rel=1e-14)
+    assert made.by_x(x)["x"] == pytest.approx(s**2 * (2 + s) / (1 + s) ** 2, rel=1e-14)
 
 
 @pytest.mark.readable
