@@ -108,7 +108,7 @@ def _count(given: int | str) -> str:
 def with_prefix(number: int) -> str:
     """Write three digits and a prefix, with a blank before it.
 
-    >>> scaled(999), scaled(12345), scaled(7_000_000)
+    >>> with_prefix(999), with_prefix(12345), with_prefix(7_000_000)
     ('999 ', '12.3 k', '7 M')
     """
     amount, prefixes = float(number), iter(["", "k", "M", "G", "T", "P"])
