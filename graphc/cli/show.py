@@ -190,7 +190,7 @@ def number_or_text(dim: Dim) -> int | str:
 
 def _graph(compiled: Compiled) -> dict[str, Any]:
     """Describe the graph itself: its dims, inputs and parameters."""
-    from graphc.ir.types import FLOAT_BYTES
+    from graphc.ir.types import FLOAT_BYTES, type_bytes
 
     model = compiled.model
     width = FLOAT_BYTES[model.dtype]
@@ -206,9 +206,7 @@ def _graph(compiled: Compiled) -> dict[str, Any]:
             {
                 "name": one.name,
                 "type": str(one.type),
-                "bytes": number_or_text(
-                    one.node.type.size * {"int": 8, "bool": 1}.get(one.type.dtype, width)
-                ),
+                "bytes": number_or_text(type_bytes(one.node.type, width)),
             }
             for one in declared
         ]

@@ -13,10 +13,10 @@ from graphc.compile.options import Options
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph
 from graphc.ir.results import Role
-from graphc.ir.types import FLOAT_BYTES
+from graphc.ir.types import FLOAT_BYTES, type_bytes
 from graphc.optimise.memory.bound import Bound, Planned
 from graphc.optimise.memory.budget import budget
-from graphc.optimise.memory.estimate import Sizes, size_of
+from graphc.optimise.memory.estimate import Sizes
 from graphc.optimise.passes import rewritten
 from graphc.plan.buffers.report import live
 from graphc.plan.signature import Entry
@@ -65,7 +65,7 @@ def within_bound(model: Model, options: Options, begin: Entry) -> Bounded:
         forward, backward = plan_halves(model, split, begin, options)
         found = {forward.name: live(forward.program, width, split.cached).peak.evaluate(sizes)}
         if split.backward.results:
-            held = sum(size_of(node.type, width).evaluate(sizes) for node in split.cached)
+            held = sum(type_bytes(node.type, width).evaluate(sizes) for node in split.cached)
             found[backward.name] = live(backward.program, width).peak.evaluate(sizes) + held
         return found
 

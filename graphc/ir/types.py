@@ -68,6 +68,19 @@ class Mismatch(Exception):
 FLOAT_BYTES = {"float64": 8, "float32": 4}
 """The size of a float of a module, by its dtype."""
 
+_BYTES = {"int": 8, "bool": 1}
+
+
+def element_bytes(dtype: str, width: int) -> int:
+    """Return the bytes of an element; a float has `width`."""
+    return _BYTES.get(dtype, width)
+
+
+def type_bytes(type: Type, width: int) -> Dim:
+    """Return the bytes of an array of this type, whose floats have `width`."""
+    return type.size * element_bytes(type.dtype, width)
+
+
 _facts: ContextVar[Facts] = ContextVar("facts", default=Facts.empty)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from graphc.ir.graph import Node, arguments_first
-from graphc.ir.types import Type
+from graphc.ir.types import Type, type_bytes
 from graphc.limits import MEMORY
 from graphc.optimise.memory.budget import amount
-from graphc.optimise.memory.estimate import size_of, takes_nothing
+from graphc.optimise.memory.estimate import takes_nothing
 from graphc.plan.program import BlockStep, LoopStep, Program
 from graphc.source import Diagnostic, Span, error
 
@@ -48,7 +48,7 @@ def _nodes_made(program: Program) -> Iterator[Node]:
 
 def report_size(what: str, type: Type, span: Span | None, width: int) -> Iterator[Diagnostic]:
     """Report an array of this type if it is larger than any memory."""
-    bytes = size_of(type, width).constant
+    bytes = type_bytes(type, width).constant
     if bytes is not None and bytes > MEMORY:
         yield error(
             "E703",

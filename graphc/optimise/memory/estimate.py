@@ -9,12 +9,9 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, topological
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, loop_arguments, loop_of
-from graphc.ir.types import Type
+from graphc.ir.types import Type, type_bytes
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
-
-WIDTHS = {"int": 8, "bool": 1}
-"""Bytes of an element; a float has those of the module's dtype."""
 
 MEANWHILE = {
     "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
@@ -50,7 +47,7 @@ class Sizes:
         """Return the bytes of an array of this type."""
         known = self.found.get(type)
         if known is None:
-            known = size_of(type, self.width).evaluate(self.dims)
+            known = type_bytes(type, self.width).evaluate(self.dims)
             self.found[type] = known
         return known
 
@@ -103,12 +100,7 @@ def takes_nothing(node: Node) -> bool:
 
 def bytes_of(node: Node, width: int) -> Dim:
     """Return the bytes that making a node takes, in the dims."""
-    return Dim.of(0) if takes_nothing(node) else size_of(node.type, width)
-
-
-def size_of(type: Type, width: int) -> Dim:
-    """Return the bytes of an array of this type."""
-    return type.size * WIDTHS.get(type.dtype, width)
+    return Dim.of(0) if takes_nothing(node) else type_bytes(node.type, width)
 
 
 def shares(node: Node) -> Node | None:

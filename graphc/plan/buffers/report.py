@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, TANGENT, Node, arguments_first
 from graphc.ir.loop import Loop, loop_of
-from graphc.ir.types import product, same
+from graphc.ir.types import element_bytes, product, same
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import results_to_copy
@@ -112,7 +112,7 @@ class _Walk:
                     pending.append((step.body, symbol, sizes))
 
     def _bytes(self, dtype: str, count: Dim) -> Dim:
-        return (count * {"int": 8, "bool": 1}.get(dtype, self.width)).substitute(self.last)
+        return (count * element_bytes(dtype, self.width)).substitute(self.last)
 
     def new(self, size: Dim) -> Objects:
         if not size.terms:

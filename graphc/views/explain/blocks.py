@@ -8,6 +8,7 @@ from graphc.ir.graph import PARAMETER, Node
 from graphc.views.explain.derivation import Block, Edge
 from graphc.views.explain.expression import Expression, derivative
 from graphc.views.explain.setting import Region, Setting
+from graphc.views.explain.stations import children_of, reached
 
 MOST_WAYS = 4
 """Ways from an output to a path that are written out."""
@@ -22,9 +23,9 @@ def blocks(
     made = []
     paths = list(dict.fromkeys(paths))
     for output in outputs:
-        reached = _reached(output, found.edges)
+        below = reached(output, found.edges)
         for path in paths:
-            if path not in reached or path is output:
+            if path not in below or path is output:
                 continue
             ways, more = _ways(output, path, found.edges)
             rows, columns = output.type.size, path.type.size
@@ -42,22 +43,11 @@ def blocks(
     return tuple(made)
 
 
-def _reached(output: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Node]:
-    seen = {output}
-    pending = [output]
-    while pending:
-        for parent in edges.get(pending.pop(), {}):
-            if parent not in seen:
-                seen.add(parent)
-                pending.append(parent)
-    return seen
-
-
 def _ways(
     output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]
 ) -> tuple[list[tuple[Expression, ...]], bool]:
     """Return the ways down from an output to a path, as Jacobians; and if there are more."""
-    reaching = _reaching(output, path, edges)
+    reaching = reached(path, children_of(edges))
     found: list[tuple[Expression, ...]] = []
     pending: list[tuple[Node, tuple[Expression, ...]]] = [(output, ())]
     while pending:
@@ -75,19 +65,3 @@ def _ways(
             if parent in reaching
         )
     return found, False
-
-
-def _reaching(output: Node, path: Node, edges: Mapping[Node, Mapping[Node, Edge]]) -> set[Node]:
-    """Collect what lies on a way from the output to the path."""
-    children: dict[Node, list[Node]] = {}
-    for child, parents in edges.items():
-        for parent in parents:
-            children.setdefault(parent, []).append(child)
-    found = {path}
-    pending = [path]
-    while pending:
-        for child in children.get(pending.pop(), ()):
-            if child not in found:
-                found.add(child)
-                pending.append(child)
-    return found

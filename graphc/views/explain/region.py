@@ -17,7 +17,7 @@ from graphc.views.explain.jacobians import Factor, Jacobian
 from graphc.views.explain.local import Local, local
 from graphc.views.explain.loops import derive_loop, indices
 from graphc.views.explain.setting import Region, Seed, Setting
-from graphc.views.explain.stations import below, stations
+from graphc.views.explain.stations import below, children_of, reached, stations
 from graphc.views.explain.words import place
 
 
@@ -159,31 +159,16 @@ def _skips(
     edges: Mapping[Node, Mapping[Node, Edge]], parents: Mapping[Node, Sequence[Node]]
 ) -> set[tuple[Node, Node]]:
     """Edges that hand a value on as it is, past a branch that leads to the same place."""
-    children: dict[Node, list[Node]] = {}
-    for child, below_ in parents.items():
-        for parent in below_:
-            children.setdefault(parent, []).append(child)
+    children = children_of(parents)
     return {
         (parent, child)
         for child, below_ in edges.items()
         for parent, edge in below_.items()
         if all((f.kind, f.operation) == ("identity", "+") for f in edge.jacobian.factors)
         and any(
-            child in _above(other, children) for other in children[parent] if other is not child
+            child in reached(other, children) for other in children[parent] if other is not child
         )
     }
-
-
-def _above(node: Node, children: Mapping[Node, Sequence[Node]]) -> set[Node]:
-    """Collect what is computed of a node, and of that in turn."""
-    found: set[Node] = set()
-    pending = [node]
-    while pending:
-        for child in children.get(pending.pop(), ()):
-            if child not in found:
-                found.add(child)
-                pending.append(child)
-    return found
 
 
 # ---- steps --------------------------------------------------------------------------------------

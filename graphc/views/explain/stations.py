@@ -114,3 +114,24 @@ def below(node: Node, steps: Collection[Node]) -> tuple[Node, ...]:
         else:
             pending.extend(one.args)
     return tuple(sorted(found, key=lambda one: one.index))
+
+
+def children_of(parents: Mapping[Node, Iterable[Node]]) -> dict[Node, list[Node]]:
+    """Turn each edge from a node to what it is computed of around."""
+    children: dict[Node, list[Node]] = {}
+    for child, below_ in parents.items():
+        for parent in below_:
+            children.setdefault(parent, []).append(child)
+    return children
+
+
+def reached(start: Node, onward: Mapping[Node, Iterable[Node]]) -> set[Node]:
+    """Collect what edges lead to from a node, and that node."""
+    found = {start}
+    pending = [start]
+    while pending:
+        for one in onward.get(pending.pop(), ()):
+            if one not in found:
+                found.add(one)
+                pending.append(one)
+    return found

@@ -117,6 +117,15 @@ BOTH: Mapping[str, tuple[str, str]] = {
         "{operation} {mixes} elements: each depends on all along its axis",
     ),
     "rule": ("what the rule states", "the graph states this derivative itself"),
+    "outer left": (
+        "an outer product",
+        "row i of the matrix reaches element i alone, with slope x",
+    ),
+    "outer right": (
+        "an outer product",
+        "column j of the matrix reaches element j alone, with slope x",
+    ),
+    "outer": ("a product with the other vector", "each element meets all of the other"),
     "loop": ("back through the loop", "the steps go from the last to the first"),
 }
 
@@ -141,15 +150,6 @@ BY_LAYOUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "every row contributes a product of its derivative and its row of X, and the product "
             "of the matrices adds them up",
         ),
-        "outer left": (
-            "an outer product",
-            "row i of the matrix reaches element i alone, with slope x",
-        ),
-        "outer right": (
-            "an outer product",
-            "column j of the matrix reaches element j alone, with slope x",
-        ),
-        "outer": ("a product with the other vector", "each element meets all of the other"),
     },
     "denominator": {
         "matrix": (
@@ -170,15 +170,6 @@ BY_LAYOUT: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "every row contributes an outer product of its row of X and its derivative, and the "
             "product of the matrices adds them up",
         ),
-        "outer left": (
-            "an outer product",
-            "row i of the matrix reaches element i alone, with slope x",
-        ),
-        "outer right": (
-            "an outer product",
-            "column j of the matrix reaches element j alone, with slope x",
-        ),
-        "outer": ("a product with the other vector", "each element meets all of the other"),
     },
 }
 

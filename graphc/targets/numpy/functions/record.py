@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import FLOAT_BYTES, Type
+from graphc.ir.types import FLOAT_BYTES, Type, type_bytes
 from graphc.names import fields
 from graphc.plan.buffers.report import live
 from graphc.plan.module import Compiled, Derived
@@ -106,8 +106,7 @@ def _amount(dim: Dim) -> int | str:
 
 def bytes_of(nodes: Iterable[Node], width: int) -> Dim:
     """Return the bytes of these values; int is 8 bytes, bool 1."""
-    widths = {"float": width, "int": 8, "bool": 1}
-    return sum((node.type.size * widths[node.type.dtype] for node in nodes), Dim.of(0))
+    return sum((type_bytes(node.type, width) for node in nodes), Dim.of(0))
 
 
 def records(compiled: Compiled) -> list[str]:
