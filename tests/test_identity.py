@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import module
 
+from graphc.compile.stages import Options, compile_text, load
 from graphc.source import GraphError
 
 pytestmark = pytest.mark.levels
@@ -283,3 +284,33 @@ def test_gradients_of_gradients(text: str) -> None:
     params = {path: 0.5 + n / 5 for n, path in enumerate(getattr(made, "PARAMETERS", ()))}
     errors = made.check(params, 0.7) if params else made.check(0.7)
     assert max(errors.values()) < 1e-6
+
+
+KINDS = ("grad", "vjp", "jvp", "jacobian", "hvp", "hessian")
+BY_A_NODE = "\n".join(f"derive {kind} s wrt y as by_{kind}" for kind in KINDS)
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "mixed"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "y = exp(a)",
+        "block f(x: []) -> y: [] {\n    y = exp(x)\n    rule vjp x = cotangent(y) * y\n}\ny = f(a)",
+    ],
+    ids=["operation", "rule"],
+)
+def test_every_kind_moves_a_node_and_not_its_own_derivative(
+    stated: str, dtype: str, mode: str, level: str
+) -> None:
+    """s = y' y² with y' = eᵃ held: by y it is 2 eᵃ y, and by y twice 2 eᵃ."""
+    text = f"input a: []\n{stated}\noutput s = grad(y, a) * y**2\n{BY_A_NODE}"
+    e, close = math.exp(0.5), 1e-12 if dtype == "float64" else 1e-5
+    options = Options(level=level, dtype=dtype, mode=mode)
+    made = load(compile_text(text, options=options).text, "moved")
+    assert made.by_grad(0.5)["y"] == pytest.approx(2 * e * e, rel=close)
+    assert made.by_vjp(0.5, cotangents={"s": 3.0})[1]["y"] == pytest.approx(6 * e * e, rel=close)
+    assert made.by_jvp(0.5, tangents={"y": 3.0})[1].s == pytest.approx(6 * e * e, rel=close)
+    assert made.by_jacobian(0.5)["s"]["y"] == pytest.approx(2 * e * e, rel=close)
+    assert made.by_hvp(0.5, tangents={"y": 3.0})[1]["y"] == pytest.approx(6 * e, rel=close)
+    assert made.by_hessian(0.5)["y"]["y"] == pytest.approx(2 * e, rel=close)
