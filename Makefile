@@ -1,5 +1,5 @@
 # Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
-#   make demo    make test    make fuzz    make bench    make bench only=d    make clean
+#   make demo    make test    make test-all    make fuzz    make bench    make bench only=d    make clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -12,11 +12,12 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test fuzz bench clean
+.PHONY: help demo test test-all fuzz bench clean
 
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
-	@echo 'make test            ruff, mypy --strict and all the tests'
+	@echo 'make test            ruff, mypy --strict and the tests'
+	@echo 'make test-all        the long tests, too'
 	@echo 'make fuzz            programs and texts by chance: programs=20000 texts=100000 seed=0 processes=2'
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
@@ -27,7 +28,9 @@ help:
 demo: $(VENV)/ready.examples
 	@$(RUN) examples/demo.py
 
-test: $(VENV)/ready.test
+test: tests = not long
+test-all: tests = long or not long
+test test-all: $(VENV)/ready.test
 	@echo '── ruff check'
 	@$(RUN) -m ruff check
 	@echo '── ruff format --check'
@@ -36,7 +39,7 @@ test: $(VENV)/ready.test
 	@$(RUN) -m mypy --strict graphc
 	@echo '── pytest'
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal
+	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal -m '$(tests)'
 
 programs  ?= 20000
 texts     ?= 100000
