@@ -47,6 +47,7 @@ FLOORS = (
     {"targets/numpy/printing"},
     {"targets/numpy/functions"},
     {"targets/numpy"},
+    {"targets/c"},
     {"compile"},
     {"sample", "views", "views/reference"},
     {"views/explain"},
