@@ -132,6 +132,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_f = _cotangent(f, 'the cotangent of `f`', ())
     d_g = _cotangent(g, 'the cotangent of `g`', ())
     if out is not None:

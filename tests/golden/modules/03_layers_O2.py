@@ -177,6 +177,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_u = _cotangent(u, 'the cotangent of `u`', (cache.B, 16))
     ct_v = _cotangent(v, 'the cotangent of `v`', (cache.B, 16))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
@@ -491,7 +493,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

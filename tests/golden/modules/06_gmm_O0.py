@@ -153,6 +153,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_err = _cotangent(err, 'the cotangent of `err`', ())
     if out is not None:
         _destinations(out, {

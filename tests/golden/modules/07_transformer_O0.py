@@ -341,6 +341,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, cache.T, 256))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
     if out is not None:
@@ -1062,7 +1064,28 @@ def _shapes(*, T: int) -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, {
+        'pos': ('T', 64),
+        'emb.E': (256, 64),
+        **{
+            _path: _value for _k in range(1, 3) for _path, _value in (
+                (f'layer.{_k}.ln1.gain', (64,)),
+                (f'layer.{_k}.ln1.bias', (64,)),
+                (f'layer.{_k}.att.Wq', (64, 64)),
+                (f'layer.{_k}.att.Wk', (64, 64)),
+                (f'layer.{_k}.att.Wv', (64, 64)),
+                (f'layer.{_k}.att.Wo', (64, 64)),
+                (f'layer.{_k}.ln2.gain', (64,)),
+                (f'layer.{_k}.ln2.bias', (64,)),
+                (f'layer.{_k}.ff.layer.0.fc.W', (64, 256)),
+                (f'layer.{_k}.ff.layer.0.fc.b', (256,)),
+                (f'layer.{_k}.ff.head.W', (256, 64)),
+                (f'layer.{_k}.ff.head.b', (64,)),
+            )
+        },
+        'h.gain': (64,),
+        'h.bias': (64,),
+    })
 
 
 def unflatten(vector: ArrayLike, *, T: int) -> dict[str, Any]:

@@ -179,6 +179,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_e = _cotangent(e, 'the cotangent of `e`', (cache.P, 2))
     d_ew = _cotangent(ew, 'the cotangent of `ew`', (cache.P,))
     if out is not None:

@@ -151,6 +151,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_q = _cotangent(q, 'the cotangent of `q`', (cache.B,))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
     _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'x': (cache.B,)}, cache)

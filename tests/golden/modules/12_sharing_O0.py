@@ -307,6 +307,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_dist = _cotangent(dist, 'the cotangent of `dist`', (cache.B,))
     ct_y = _cotangent(y, 'the cotangent of `y`', (cache.B, cache.T, 16))
     ct_z = _cotangent(z, 'the cotangent of `z`', (cache.B, cache.T, 16))
@@ -893,7 +895,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

@@ -139,6 +139,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_x2 = _cotangent(x2, 'the cotangent of `x2`', (3,))
     ct_x3 = _cotangent(x3, 'the cotangent of `x3`', (3,))
     d_f = _cotangent(f, 'the cotangent of `f`', (2,))
@@ -494,7 +496,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

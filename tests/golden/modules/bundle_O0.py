@@ -176,6 +176,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_e = _cotangent(e, 'the cotangent of `e`', (cache.P, 2))
     if out is not None:
         _destinations(out, {'cams': (cache.C, 11), 'pts': (cache.M, 3), 'feat': (cache.P, 2)}, cache)

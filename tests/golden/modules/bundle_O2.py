@@ -252,6 +252,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_e = _cotangent(e, 'the cotangent of `e`', (cache.P, 2))
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
         'cams': (cache.C, 11),

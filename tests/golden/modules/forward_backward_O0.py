@@ -135,6 +135,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_x1 = _cotangent(x1, 'the cotangent of `x1`', (cache.D1,))
     ct_x2 = _cotangent(x2, 'the cotangent of `x2`', (cache.D2,))
     d_f = _cotangent(f, 'the cotangent of `f`', (cache.D3,))
@@ -420,7 +422,11 @@ def _shapes(*, D0: int, D1: int, D2: int, D3: int) -> dict[str, tuple[int, ...]]
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, {
+        'W1': ('D1', 'D0'),
+        'W2': ('D2', 'D1'),
+        'W3': ('D3', 'D2'),
+    })
 
 
 def unflatten(vector: ArrayLike, *, D0: int, D1: int, D2: int, D3: int) -> dict[str, Any]:

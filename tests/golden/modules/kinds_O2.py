@@ -311,6 +311,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_y = _cotangent(y, 'the cotangent of `y`', (cache.B,))
     d_v = _cotangent(v, 'the cotangent of `v`', (4,))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
@@ -3239,7 +3241,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

@@ -190,6 +190,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_h = _cotangent(h, 'the cotangent of `h`', (2,))
     ct_z = _cotangent(z, 'the cotangent of `z`', (2,))
     ct_u = _cotangent(u, 'the cotangent of `u`', ())
@@ -1068,7 +1070,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

@@ -169,6 +169,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     ct_r = _cotangent(r, 'the cotangent of `r`', (cache.N,))
     d_S = _cotangent(S, 'the cotangent of `S`', ())
     if out is not None:
@@ -471,7 +473,7 @@ def _shapes() -> dict[str, tuple[int, ...]]:
 
 def flatten(params: Mapping[str, ArrayLike]) -> Array:
     """Parameters or gradients as one vector, in the order of PARAMETERS."""
-    return np.concatenate([np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])
+    return _join(params, _shapes())
 
 
 def unflatten(vector: ArrayLike) -> dict[str, Any]:

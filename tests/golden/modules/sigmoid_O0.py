@@ -95,6 +95,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_f = _cotangent(f, 'the cotangent of `f`', (cache.N,))
     if out is not None:
         _destinations(out, {'θ': (cache.N,)}, cache)

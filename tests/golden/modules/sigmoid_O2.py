@@ -140,6 +140,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_f = _cotangent(f, 'the cotangent of `f`', (cache.N,))
     _places: list[Any] = [None] * 1 if out is None else _destinations(out, {'θ': (cache.N,)}, cache)
     out_θ = _places[0]

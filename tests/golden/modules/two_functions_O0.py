@@ -104,6 +104,8 @@ def backward(
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
     """
+    if type(cache) is not Cache:
+        raise _no_cache(cache)
     d_f = _cotangent(f, 'the cotangent of `f`', ())
     d_g = _cotangent(g, 'the cotangent of `g`', ())
     if out is not None:
@@ -237,8 +239,8 @@ def pull(
     """
     x, y = _enter(x, y)
     _expected(cotangents, ('f', 'g'), 'cotangents')
-    ct_g = _cotangent(cotangents.get('g'), 'the cotangent of `g`', ())
     ct_f = _cotangent(cotangents.get('f'), 'the cotangent of `f`', ())
+    ct_g = _cotangent(cotangents.get('g'), 'the cotangent of `g`', ())
     if out is not None:
         _destinations(out, {'x': (), 'y': ()}, [x, y])
     f_product = 3 * x ** 2  # output f = 3 * x**2 * y

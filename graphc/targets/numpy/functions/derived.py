@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from graphc.elaborate.names.model import Declared
-from graphc.ir.dims import Dim
-from graphc.ir.graph import COTANGENT, TANGENT, Node, Op
+from graphc.ir.graph import Node
 from graphc.ir.results import ResultKey, ResultKind, value_of
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions import out, python_floats
+from graphc.targets.numpy.functions.directions import take_cotangents, take_tangents
 from graphc.targets.numpy.functions.record import annotation, has_record, needs_record
 from graphc.targets.numpy.printing.body import body, returned
-from graphc.targets.numpy.printing.families import at, dict_rows, over, path, zip_rows
+from graphc.targets.numpy.printing.families import at, dict_rows, zip_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
-from graphc.targets.numpy.printing.text import function, unpacking, width, write_list
+from graphc.targets.numpy.printing.text import function, unpacking
 
 
 def enter_lines(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
@@ -128,7 +128,7 @@ def apart(one: Derived) -> str:
 def vjp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and cotangents pulled back; what is left out of the dict counts as zero."""
     record, values = return_values(compiled, one)
-    given = [f"_expected(cotangents, {one.outputs!r}, 'cotangents')", *_cotangents(compiled, one)]
+    given = take_cotangents(one, compiled.model.outputs)
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
     return function(
@@ -137,54 +137,6 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
         enter_lines(compiled, one, [*given, *_places(compiled, one), *lines]),
     )
-
-
-def _cotangents(compiled: Compiled, one: Derived) -> list[str]:
-    shapes = {d.name: d.node.shape for d in compiled.model.outputs}
-    return [
-        f"{variable} = {_take_direction('cotangent', 'cotangents', name, repr(name), shapes[name])}"
-        for name, variable in _variables(one, COTANGENT).items()
-    ]
-
-
-def _variables(one: Derived, op: Op) -> dict[str, str]:
-    """Name the cotangents or tangents that a function is given."""
-    pairs = one.program.variables.items()
-    return {node.attrs["name"]: variable for node, variable in pairs if node.op is op}
-
-
-def _take_direction(what: str, among: str, name: str, key: str, shape: Sequence[Dim]) -> str:
-    """Write the expression that takes one cotangent or tangent out of what is passed in."""
-    inside = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-    return f"_cotangent({among}.get({key}), {f'the {what} of `{name}`'!r}, ({inside}))"
-
-
-def _tangents(compiled: Compiled, one: Derived) -> list[str]:
-    """List the lines that check and take the tangents by path; those of a family as one array."""
-    used = _variables(one, TANGENT)
-    declared = declared_wrt(compiled, one)
-    families = {d.name: d for d in declared if d.family is not None}
-    names = ", ".join(repr(d.name) if d.family is None else _members(d) for d in declared)
-    line = f"_expected(tangents, ({names},), 'tangents')"
-    short = width(line) <= 96
-    lines = [line] if short else write_list("_expected(tangents, (", [names], "), 'tangents')")
-    shapes = {n.attrs["name"]: n.shape for n in one.program.variables if n.op is TANGENT}
-    for node_path, _ in one.wrt:
-        if node_path not in used:
-            continue
-        shape = shapes[node_path]
-        if node_path in families:
-            d = families[node_path]
-            taken = _take_direction("tangent", "tangents", d.name, path(d), shape[1:])
-            lines.append(f"{used[node_path]} = np.stack([{taken} {over(d)}])")
-        else:
-            taken = _take_direction("tangent", "tangents", node_path, repr(node_path), shape)
-            lines.append(f"{used[node_path]} = {taken}")
-    return lines
-
-
-def _members(declared: Declared) -> str:
-    return f"*({path(declared)} {over(declared)})"
 
 
 def jvp_function(compiled: Compiled, one: Derived) -> str:
@@ -204,7 +156,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
             compiled,
             one,
             [
-                *_tangents(compiled, one),
+                *take_tangents(one, declared_wrt(compiled, one)),
                 *steps(compiled, one),
                 f"return {values}, {record}({fields})",
             ],
@@ -224,7 +176,7 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
             compiled,
             one,
             [
-                *_tangents(compiled, one),
+                *take_tangents(one, declared_wrt(compiled, one)),
                 *steps(compiled, one),
                 *("return {", *first, "}, {", *second, "}"),
             ],

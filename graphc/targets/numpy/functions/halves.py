@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import COTANGENT, SOURCES, Node
+from graphc.ir.graph import SOURCES, Node
 from graphc.ops.storage import owners_of_all
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions import out
 from graphc.targets.numpy.functions.derived import declared_wrt, enter_lines, gradients, steps
+from graphc.targets.numpy.functions.directions import check_cotangents
 from graphc.targets.numpy.functions.record import cache_fields, cache_variables
 from graphc.targets.numpy.printing.body import returned
 from graphc.targets.numpy.printing.text import function, unpacking, write_list
@@ -77,19 +78,15 @@ def backward(compiled: Compiled) -> str:
     keywords = [
         f"{names[d.name]}: ArrayLike = {'1.0' if d.name == one_default else 'None'}" for d in floats
     ]
-    given = {n.attrs["name"]: v for n, v in one.program.variables.items() if n.op is COTANGENT}
     held = [*cache_variables(compiled), *compiled.begin.dims]
     kept = cache_fields(compiled)
     dims = {dim: f"cache.{kept[dim]}" for dim in compiled.begin.dims}
-    lines = []
-    for declared in floats:
-        if declared.name in given:
-            sizes = ", ".join(axis.python(dims) for axis in declared.node.shape)
-            shape = f"({sizes}{',' if declared.node.rank == 1 else ''})"
-            what = f"the cotangent of `{declared.name}`"
-            lines.append(
-                f"{given[declared.name]} = _cotangent({names[declared.name]}, {what!r}, {shape})"
-            )
+    given = [(names[d.name], d) for d in floats]
+    lines = [
+        "if type(cache) is not Cache:",
+        "    raise _no_cache(cache)",
+        *check_cotangents(one, given, lambda axis: axis.python(dims)),
+    ]
     rest = [
         *steps(compiled, one),
         *gradients(compiled, one, taken=cache_variables(compiled).values()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from graphc.elaborate.names.model import Declared, Initialiser
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.printing.families import dict_rows
@@ -37,8 +39,10 @@ def _dims(compiled: Compiled) -> list[str]:
     )
 
 
-def _shape(declared: Declared) -> str:
-    inside = ", ".join(map(str, declared.shape))
+def _shape(declared: Declared, symbolic: Callable[[str], str] = str) -> str:
+    """Write the shape of a parameter; `symbolic` is how an axis of no known size is written."""
+    axes = [str(n) if n.constant is not None else symbolic(str(n)) for n in declared.shape]
+    inside = ", ".join(axes)
     return f"({inside}{',' if len(declared.shape) == 1 else ''})"
 
 
@@ -63,15 +67,16 @@ def flatten(compiled: Compiled) -> str:
     dims = _dims(compiled)
     keywords = ", *, " + ", ".join(f"{dim}: int" for dim in dims) if dims else ""
     handed = ", ".join(f"{dim}={dim}" for dim in dims)
+    shapes = ["return _join(params, _shapes())"]
+    if dims:
+        rows = dict_rows(compiled.model.params, lambda one, _: _shape(one, repr))
+        shapes = ["return _join(params, {", *rows, "})"]
     return "\n\n\n".join(
         [
             function(
                 "def flatten(params: Mapping[str, ArrayLike]) -> Array:",
                 "Parameters or gradients as one vector, in the order of PARAMETERS.",
-                [
-                    "return np.concatenate("
-                    "[np.ravel(np.asarray(params[_path], FLOAT)) for _path in PARAMETERS])"
-                ],
+                shapes,
             ),
             function(
                 f"def unflatten(vector: ArrayLike{keywords}) -> dict[str, Any]:",

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 FLOAT = np.float64
+Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}
 
@@ -77,6 +79,12 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
         raise ValueError(f"parameters: {'; '.join(found)}")
 
 
+def _no_cache(found: Any) -> TypeError:
+    """The error that `backward` is given something else than a cache."""
+    what = "the Cache that `forward` of this module returns second"
+    return TypeError(f"cache: expected {what}, found {type(found)}")
+
+
 def _cotangent(value: ArrayLike, what: str, shape: tuple[int, ...]) -> Any:
     """The cotangent of an output: an array of its shape; zeros where it is left out."""
     if value is None:
@@ -122,6 +130,25 @@ def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims:
 def _stream(seed: int, path: str) -> np.random.Generator:
     """Random numbers for one parameter: another parameter more or less does not change them."""
     return np.random.default_rng([seed, *path.encode()])
+
+
+def _join(params: Mapping[str, ArrayLike], shapes: Mapping[str, tuple[Any, ...]]) -> Array:
+    """Parameters in these shapes as one vector; an axis that is a name may have any size."""
+    _names(params, tuple(shapes))
+    arrays = {path: np.asarray(params[path]) for path in shapes}
+    for path, shape in shapes.items():
+        array = arrays[path]
+        sizes = tuple(
+            found if type(size) is str else size
+            for size, found in zip(shape, array.shape, strict=False)
+        )
+        if array.dtype.kind not in "fiub" or array.ndim != len(shape) or array.shape != sizes:
+            expected = ", ".join(f"{size}" for size in shape)
+            raise ValueError(
+                f"parameter `{path}` is {array.dtype} of shape {array.shape}, "
+                f"expected float[{expected}]"
+            )
+    return np.concatenate([np.ravel(array.astype(FLOAT, copy=False)) for array in arrays.values()])
 
 
 def _split(vector: ArrayLike, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
