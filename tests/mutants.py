@@ -33,7 +33,7 @@ STORE = ROOT / ".mutants"
 FOLDERS = ("ad", "ops", "optimise", "plan")
 UNLIKE_A_MISTAKE = ("Variable", "Exception", "RemoveDecorator", "RShift", "LShift")
 """Operators of which nearly all mutants fail at the first import, or are never written."""
-PRELOADED = ("numpy", "scipy", "lark", "networkx", "typer", "pytest", "jax")
+PRELOADED = ("numpy", "scipy", "lark", "networkx", "click", "pytest", "jax")
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ FLOORS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
-RUN_TIME_PACKAGES = {"networkx", "numpy", "lark", "typer", "rich"}
+RUN_TIME_PACKAGES = {"click", "numpy", "lark", "rich"}
 LARK_ROOM = "syntax/parse"
 PYGMENTS_FILES = {"graphc/highlight.py"}  # Pygments comes with rich
 FACADE = "graphc/__init__.py"
@@ -208,13 +208,13 @@ def test_only_the_parser_knows_lark() -> None:
 
 
 def test_imports_stand_at_the_top() -> None:
-    """But in the commands, which load what they need; lark and networkx are loaded late, too."""
+    """But in the commands, which load what they need; lark is loaded late, too."""
     late = [
         f"{file}:{line} imports {name} inside a function"
         for file in PYTHON_FILES
         if file != FACADE and room_of(file) != "cli"
         for line, name in imports_in_functions(file, tree_of(file))
-        if name.partition(".")[0] not in ("lark", "networkx")
+        if name.partition(".")[0] != "lark"
     ]
     assert late == []
 

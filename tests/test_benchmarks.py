@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from benchmarks import generated, harness, picture, rules
 from benchmarks.harness import Case, Contestant, Disagreement, Effort, Workload

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from conftest import module
-from typer.testing import CliRunner, Result
 
 from graphc.check import derivatives
 from graphc.check.derivatives import Checked, Start, check_derivatives

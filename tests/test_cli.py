@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import click
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 import graphc
-from graphc.cli.app import app
+from graphc.cli.app import COMMANDS, app
+from graphc.cli.command import Command
 from graphc.cli.compile import write
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -545,15 +547,70 @@ def test_an_error_without_a_place_has_the_same_fields(graph: Path) -> None:
 # ---- the process -------------------------------------------------------------------------------
 
 
-def test_help_is_fast() -> None:
-    """In processor time, which other processes on the machine do not stretch."""
-    for arguments in (["--help"], ["compile", "--help"]):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = start(*arguments)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
-        assert done.returncode == 0
-        assert b"Usage:" in done.stdout
+def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
+    """What takes long to import is for commands that run, so that help is there at once."""
+    code = (
+        "import sys; from graphc.cli.app import app\n"
+        "app(['--help'], standalone_mode=False)\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(), timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert not {b"numpy", b"lark", b"rich", b"pygments", b"asyncio"} & {*done.stderr.split()}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_that_it_understands(name: str) -> None:
+    command = app.get_command(click.Context(app), name)
+    assert isinstance(command, Command)
+    assert command.examples
+    shown = run(name, "--help").stdout
+    for example in command.examples:
+        assert f"  {example}\n" in shown
+        words = [re.sub(r"[()$]", "", word) for word in shlex.split(example, comments=True)]
+        words = shlex.split(words[1]) if words[0] == "eval" else words
+        words = words[: words.index(">")] if ">" in words else words
+        assert words[:2] == ["graphc", name]
+        command.make_context(name, words[2:])
+
+
+def test_help_of_all_commands_is_in_whole_sentences() -> None:
+    shown = " ".join(run("--help").stdout.split())
+    assert "..." not in shown.removeprefix("Usage: graphc [OPTIONS] COMMAND [ARGS]...")
+    for name in COMMANDS:
+        assert f" {name} " in shown
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_get_a_script_for_completion(shell: str) -> None:
+    result = run("completion", shell)
+    plain(result, 0)
+    assert f"_GRAPHC_COMPLETE={shell}_complete" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("graphc co", {"compile", "completion", "cost"}),
+        ("graphc compile --dt", {"--dtype"}),
+        ("graphc compile --dtype ", {"float64", "float32"}),
+        ("graphc explain --layout n", {"numerator"}),
+    ],
+)
+def test_words_are_completed(typed: str, offered: set[str]) -> None:
+    """As bash asks: the words typed so far, and the place of the one to complete."""
+    asked = {"_GRAPHC_COMPLETE": "bash_complete", "COMP_WORDS": typed}
+    asked["COMP_CWORD"] = str(len(typed.split(" ")) - 1)
+    done = subprocess.run(
+        [sys.executable, "-m", "graphc"],
+        capture_output=True,
+        env=environment() | asked,
+        timeout=30,
+        text=True,
+    )
+    assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
 
 
 def test_version() -> None:

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from test_architecture import FLOORS
-from typer.testing import CliRunner
 
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options, compile_source, load

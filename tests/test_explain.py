@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from latex_formulas import opened, read
 from test_explain_numbers import EXAMPLES, LANGUAGE, LAYOUTS, case, close
-from typer.testing import CliRunner, Result
 
 from graphc.cli.app import app
 from graphc.cli.explain import printed

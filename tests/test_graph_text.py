@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from conftest import LEVELS
-from typer.testing import CliRunner, Result
 
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options

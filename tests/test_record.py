@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_file, compile_text, load

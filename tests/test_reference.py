@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from test_hard_points import EMPTY, POINTS
-from typer.testing import CliRunner
 
 from graphc.cli.app import app
 from graphc.ir.dims import Dim

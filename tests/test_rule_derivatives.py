@@ -9,9 +9,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import module
 from derivative_checks import Names, by_jax, clauses, compare
-from typer.testing import CliRunner
 
 from graphc.cli.app import app
 from graphc.source import GraphError

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 from calling import given
+from click.testing import CliRunner, Result
 from conftest import LEVELS
-from typer.testing import CliRunner, Result
 
 from graphc.cli.app import app
 from graphc.cli.tables import with_prefix
@@ -208,7 +208,7 @@ def test_numbers_have_prefixes(number: int, expected: str) -> None:
         (["-", "--function", "forwards"], 2, ["no function `forwards`", "`forward`?"]),
         (["-", "--function", "q"], 2, ["no function `q`", "forward, backward"]),
         (["-", "--derive", "grad q wrt x"], 1, ["error[", "q"]),
-        (["-", "--mode", "sideways"], 2, ["forward, reverse or mixed"]),
+        (["-", "--mode", "sideways"], 2, ["reverse, forward or mixed"]),
     ],
     ids=lambda one: " ".join(one) if isinstance(one, list) else None,
 )

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from conftest import compiled, module
-from typer.testing import CliRunner
 
 from graphc.ad import stable_forms
 from graphc.cli.app import app

@@ -8,24 +8,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
-from graphc.cli.arrays import arrays_of
+from graphc.cli.command import Converted, command
 from graphc.cli.options import (
     CONST,
     DERIVE,
     DIM,
     DTYPE,
+    FORMAT,
+    LEVELS,
     MEMORY,
     MODE,
+    PATH,
     TRACE,
-    check_dtype,
-    check_memory,
-    check_mode,
     folder_of,
-    level_of,
-    parse_dims,
-    parse_pairs,
     print_diagnostics,
     read_bytes,
 )
@@ -36,57 +34,79 @@ if TYPE_CHECKING:
     from graphc.compile.stages import Options
 
 
+def levels_of(given: str) -> tuple[str, ...]:
+    """Return the levels that a word names; raises ValueError where it names none."""
+    if given == "all":
+        return (*LEVELS.values(),)
+    if given not in LEVELS:
+        raise ValueError(f"`{given}` is not {', '.join(LEVELS)} or all")
+    return (LEVELS[given],)
+
+
+@command(
+    "check",
+    "graphc check net.graph",
+    "graphc check --grad --level all net.graph",
+    "graphc check --grad --at trained.npz net.graph",
+)
+@click.argument(
+    "files",
+    metavar="FILE…",
+    type=PATH,
+    nargs=-1,
+    required=True,
+    help="The .graph files; - is standard input.",
+)
+@click.option("--grad", is_flag=True, help="Compare every derivative with numerical ones.")
+@click.option(
+    "--at",
+    metavar="FILE.npz",
+    default="",
+    help="Compare at these inputs and parameters, by name. Others are drawn.",
+)
+@click.option(
+    "--seed",
+    metavar="INT",
+    type=click.IntRange(min=0),
+    help="Of the point that is drawn. Default: 0.",
+)
+@FORMAT
+@DIM
+@CONST
+@DTYPE
+@DERIVE
+@MODE
+@click.option(
+    "-O",
+    "--level",
+    "levels",
+    metavar="LEVEL",
+    type=Converted(levels_of),
+    default="2",
+    show_default=True,
+    help="Of the module that is checked: 0, 2, or all.",
+)
+@MEMORY
+@TRACE
 def check(
-    files: list[str] = typer.Argument(
-        ..., metavar="FILE…", help="The .graph files; - is standard input."
-    ),
-    grad: bool = typer.Option(
-        False, "--grad", help="Compare every derivative with numerical ones."
-    ),
-    at: str = typer.Option(
-        "",
-        "--at",
-        metavar="FILE.npz",
-        help="Compare at these inputs and parameters, by name. Others are drawn.",
-    ),
-    seed: int | None = typer.Option(
-        None, "--seed", min=0, metavar="INT", help="Of the point that is drawn. Default: 0."
-    ),
-    format: str = typer.Option(
-        "text", "--format", metavar="FORMAT", help="text, or json for editors."
-    ),
-    dim: list[str] = DIM,
-    const: list[str] = CONST,
-    dtype: str = DTYPE,
-    derive: list[str] = DERIVE,
-    mode: str = MODE,
-    level: str = typer.Option(
-        "2", "-O", "--level", metavar="LEVEL", help="Of the module that is checked: 0, 2, or all."
-    ),
-    within: str = MEMORY,
-    trace: bool = TRACE,
+    files: Sequence[str],
+    grad: bool,
+    at: str,
+    seed: int | None,
+    format: str,
+    levels: Sequence[str],
+    **given: Any,
 ) -> None:
     """Check FILEs without writing anything; with --grad the very modules that compile writes."""
-    from graphc.check.derivatives import LEVELS, Start
+    from graphc.check.derivatives import Start
     from graphc.compile.stages import Options
 
-    if format not in ("text", "json"):
-        raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
     if at and len(files) > 1:
-        raise typer.BadParameter("values are for one file", param_hint="--at")
+        raise click.BadParameter("values are for one file", param_hint="--at")
     if not grad and (at or seed is not None):
         hint = "--at" if at else "--seed"
-        raise typer.BadParameter("it says where to compare: add --grad", param_hint=hint)
-    options = Options(
-        parse_dims(dim),
-        parse_pairs(const, "--const"),
-        check_dtype(dtype),
-        derive,
-        mode=check_mode(mode),
-        memory=check_memory(within),
-        trace=trace,
-    )
-    levels = LEVELS if level == "all" else (_level(level),)
+        raise click.BadParameter("it says where to compare: add --grad", param_hint=hint)
+    options = Options(**given)
     place = Start(seed or 0) if grad else None
     found: list[dict[str, Any]] = []
     wrong = False
@@ -95,24 +115,18 @@ def check(
         wrong = wrong or failed
         if format == "text":
             if found and diagnostics:
-                typer.echo("", err=True)
+                click.echo("", err=True)
             print_diagnostics(diagnostics)
             if not failed:
-                typer.echo(f"{file}: ok")
+                click.echo(f"{file}: ok")
             for line in _lines(checked):
-                typer.echo(f"  {line}")
+                click.echo(f"  {line}")
         found += [record(diagnostic) for diagnostic in diagnostics]
         if grad and checked is not None:
             found.append(_summary(file, checked))
     if format == "json":
-        typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
-    raise typer.Exit(int(wrong))
-
-
-def _level(given: str) -> str:
-    if given not in ("0", "2"):
-        raise typer.BadParameter(f"`{given}` is not 0, 2 or all", param_hint="-O")
-    return level_of(int(given))
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2))
+    raise Exit(int(wrong))
 
 
 def _check_file(
@@ -120,6 +134,7 @@ def _check_file(
 ) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
     """Check a file: what was compared, what there is to say, and whether anything is wrong."""
     from graphc.check.derivatives import check_derivatives
+    from graphc.cli.arrays import arrays_of
     from graphc.compile.stages import compile_source
     from graphc.syntax.parse.parser import read_source
 

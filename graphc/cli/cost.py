@@ -6,17 +6,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
+from graphc.cli.command import command
 from graphc.cli.options import (
     CONST,
     DERIVE,
     DIM,
     DTYPE,
-    check_dtype,
+    FILE,
+    FORMAT,
     folder_of,
-    parse_dims,
-    parse_pairs,
     print_diagnostics,
     read_bytes,
 )
@@ -25,38 +26,36 @@ from graphc.source import GraphError
 FARTHEST = 1 << 40  # no dim is looked at beyond this
 
 
-def cost(
-    file: str = typer.Argument(..., metavar="FILE", help="The .graph file; - is standard input."),
-    format: str = typer.Option("text", "--format", metavar="FORMAT", help="text or json."),
-    dim: list[str] = DIM,
-    const: list[str] = CONST,
-    dtype: str = DTYPE,
-    derive: list[str] = DERIVE,
-) -> None:
+@command("cost", "graphc cost net.graph", "graphc cost --dim B=256 --format json net.graph")
+@FILE
+@FORMAT
+@DIM
+@CONST
+@DTYPE
+@DERIVE
+def cost(file: str, format: str, **given: Any) -> None:
     """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""
     from graphc.compile.stages import Compilation, Options
     from graphc.ir.types import FLOAT_BYTES
     from graphc.syntax.parse.parser import read_source
     from graphc.views.cost import price
 
-    if format not in ("text", "json"):
-        raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(parse_dims(dim), parse_pairs(const, "--const"), check_dtype(dtype), derive)
+    options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         priced = price(compilation)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
-        raise typer.Exit(1) from None
+        raise Exit(1) from None
     rows = [row for one in priced for row in _rows(one, FLOAT_BYTES[options.dtype])]
     crossings = {one.name: found for one in priced if (found := crossovers(one.costs))}
     if format == "json":
-        typer.echo(json.dumps({"functions": rows, "crossovers": crossings}, indent=2))
+        click.echo(json.dumps({"functions": rows, "crossovers": crossings}, indent=2))
         return
     _print(rows)
     for name, lines in crossings.items():
         for line in lines:
-            typer.echo(f"{name}: {line}")
+            click.echo(f"{name}: {line}")
 
 
 def _rows(priced: Any, width: int) -> list[dict[str, Any]]:
@@ -86,7 +85,7 @@ def _print(rows: Sequence[Mapping[str, Any]]) -> None:
         before = row["function"]
     Console(soft_wrap=True, highlight=False).print(table)
     if any(row["chosen"] and row["mode"] != "-" for row in rows):
-        typer.echo("* the mode that is taken: the least work, where a dim is not known for 32")
+        click.echo("* the mode that is taken: the least work, where a dim is not known for 32")
 
 
 def crossovers(costs: Mapping[str, Any]) -> list[str]:

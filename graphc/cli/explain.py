@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
+from graphc.cli.command import Converted, Words, command
 from graphc.cli.options import (
     CONST,
     DIM,
     DTYPE,
-    check_dtype,
+    FILE,
     folder_of,
-    parse_dims,
-    parse_pairs,
     print_diagnostics,
     read_bytes,
 )
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from graphc.views.explain.derivation import Layout
     from graphc.views.explain.document import Document
 
-Word = TypeVar("Word", bound=str)
-
 LAYOUTS: tuple[Layout, ...] = ("numerator", "denominator")
 MODES = ("reverse", "forward", "both")
 LEVELS = {"sentence": 1, "formulas": 2, "reasons": 3, "everything": 4}
@@ -36,52 +33,85 @@ FORMATS = ("text", "markdown", "latex", "html")
 ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html"}
 
 
-def explain(
-    file: str = typer.Argument(..., metavar="FILE", help="The .graph file; - is standard input."),
-    node: str = typer.Option("", "--node", metavar="NAME", help="This value alone."),
-    layout: str = typer.Option(
-        "denominator", "--layout", metavar="LAYOUT", help="numerator or denominator, throughout."
-    ),
-    mode: str = typer.Option("reverse", "--mode", metavar="MODE", help="reverse, forward or both."),
-    level: str = typer.Option(
-        "reasons",
-        "--level",
-        metavar="LEVEL",
-        help="1 or sentence, 2 or formulas, 3 or reasons, 4 or everything.",
-    ),
-    format: str = typer.Option(
-        "",
-        "--format",
-        metavar="FORMAT",
-        help="text, markdown, latex or html. Default: as OUT ends.",
-    ),
-    out: str = typer.Option("", "-o", metavar="OUT", help="Write to this file."),
-    dim: list[str] = DIM,
-    const: list[str] = CONST,
-    dtype: str = DTYPE,
-) -> None:
-    """Tell how the derivatives of FILE come about: Jacobians, the chain rule, forms, reasons.
+def detail_of(given: str) -> int:
+    """Return the level of detail that a word or a number names; raises ValueError."""
+    if given in LEVELS:
+        return LEVELS[given]
+    if given in map(str, LEVELS.values()):
+        return int(given)
+    words = ", ".join(f"{number} ({word})" for word, number in LEVELS.items())
+    raise ValueError(f"there is no level `{given}`; there are {words}")
 
-    Example: graphc explain examples/net321.graph --node h --layout numerator
-    """
+
+@command(
+    "explain",
+    "graphc explain net.graph",
+    "graphc explain net.graph --node h --layout numerator",
+    "graphc explain net.graph -o net.html",
+)
+@FILE
+@click.option("--node", metavar="NAME", default="", help="This value alone.")
+@click.option(
+    "--layout",
+    metavar="LAYOUT",
+    type=Words(*LAYOUTS),
+    default="denominator",
+    show_default=True,
+    help="numerator or denominator, throughout.",
+)
+@click.option(
+    "--mode",
+    "direction",
+    metavar="MODE",
+    type=Words(*MODES),
+    default="reverse",
+    show_default=True,
+    help="reverse, forward or both.",
+)
+@click.option(
+    "--level",
+    metavar="LEVEL",
+    type=Converted(detail_of),
+    default="reasons",
+    show_default=True,
+    help="1 or sentence, 2 or formulas, 3 or reasons, 4 or everything.",
+)
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words(*FORMATS),
+    help="text, markdown, latex or html. Default: as OUT ends.",
+)
+@click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
+@DIM
+@CONST
+@DTYPE
+def explain(
+    file: str,
+    node: str,
+    layout: Layout,
+    direction: str,
+    level: int,
+    format: str | None,
+    out: str,
+    **given: Any,
+) -> None:
+    """Tell how the derivatives of FILE come about: Jacobians, the chain rule, forms, reasons."""
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
 
-    chosen = _one_of(layout, LAYOUTS, "--layout")
-    kind = _one_of(format, FORMATS, "--format") if format else _by_ending(out)
-    asked = _level(level), _one_of(mode, MODES, "--mode"), node
-    options = Options(parse_dims(dim), parse_pairs(const, "--const"), check_dtype(dtype))
+    options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
-        told = _told(compilation, chosen, *asked)
+        told = _told(compilation, layout, level, direction, node)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
-        raise typer.Exit(1) from None
-    text = printed(told, kind)
+        raise Exit(1) from None
+    text = printed(told, format or ENDINGS.get(Path(out).suffix, "text"))
     if out:
         replace(Path(out), text)
     else:
-        typer.echo(text, nl=False)
+        click.echo(text, nl=False)
 
 
 def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node: str) -> Document:
@@ -98,7 +128,7 @@ def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node:
     except Unknown as unknown:
         near = did_you_mean(node, unknown.names)
         why = f"no value `{node}`"
-        raise typer.BadParameter(f"{why}; {near}" if near else why, param_hint="--node") from None
+        raise click.BadParameter(f"{why}; {near}" if near else why, param_hint="--node") from None
     return document(found, Wanted(level, mode, node))
 
 
@@ -115,27 +145,3 @@ def printed(told: Document, kind: str) -> str:
         console = Console()
         return plain(told, max(40, console.width) if console.is_terminal else WIDTH)
     return {"markdown": markdown, "latex": paper, "html": page}[kind](told)
-
-
-def _one_of(given: str, words: Sequence[Word], option: str) -> Word:
-    for word in words:
-        if word == given:
-            return word
-    near = did_you_mean(given, words)
-    why = f"`{given}` is not {', '.join(words[:-1])} or {words[-1]}"
-    raise typer.BadParameter(f"{why}; {near}" if near else why, param_hint=option)
-
-
-def _by_ending(out: str) -> str:
-    return ENDINGS.get(Path(out).suffix, "text")
-
-
-def _level(given: str) -> int:
-    if given in LEVELS:
-        return LEVELS[given]
-    if given in map(str, LEVELS.values()):
-        return int(given)
-    words = ", ".join(f"{number} ({word})" for word, number in LEVELS.items())
-    raise typer.BadParameter(
-        f"there is no level `{given}`; there are {words}", param_hint="--level"
-    )

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-import typer
+import click
+from click.exceptions import Exit
 
-from graphc.cli.options import STANDARD, fail, print_diagnostics, read_bytes
+from graphc.cli.command import command
+from graphc.cli.options import PATH, STANDARD, fail, print_diagnostics, read_bytes
 from graphc.cli.write import replace
 from graphc.source import GraphError
 
 
-def fmt(
-    files: list[str] = typer.Argument(
-        ..., metavar="FILE…", help="The .graph files; - is standard input, to standard output."
-    ),
-    check: bool = typer.Option(
-        False, "--check", help="Write nothing; list the files that would change, and exit with 1."
-    ),
-    diff: bool = typer.Option(False, "--diff", help="Write nothing; show what would change."),
-) -> None:
+@command("fmt", "graphc fmt net.graph", "graphc fmt --check examples/*.graph")
+@click.argument(
+    "files",
+    metavar="FILE…",
+    type=PATH,
+    nargs=-1,
+    required=True,
+    help="The .graph files; - is standard input, to standard output.",
+)
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Write nothing; list the files that would change, and exit with 1.",
+)
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+def fmt(files: Sequence[str], check: bool, diff: bool) -> None:
     """Rewrite FILEs in their canonical form: only white space changes."""
     from graphc.syntax.format.formatter import format_source
     from graphc.syntax.parse.parser import read_source
@@ -39,14 +49,14 @@ def fmt(
         if check or diff:
             wrong = wrong or (check and changed)
             if check and changed:
-                typer.echo(name)
+                click.echo(name)
             if diff and changed:
-                typer.echo(_difference(name, data.decode(), written), nl=False)
+                click.echo(_difference(name, data.decode(), written), nl=False)
         elif file == STANDARD:
-            typer.get_binary_stream("stdout").write(written.encode())
+            click.echo(written.encode(), nl=False)
         elif changed:
             _rewrite(Path(file), written)
-    raise typer.Exit(int(wrong))
+    raise Exit(int(wrong))
 
 
 def _rewrite(file: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from graphc.compile.stages import Compilation
@@ -37,15 +37,15 @@ def show_after(compilation: Compilation, name: str, functions: Sequence[str], fo
         ]
         if format == "json":
             told = {"graphs": [*map(_describe, chosen)]}
-            typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+            click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         else:
-            typer.echo(_write(chosen, only_changes=name == ALL), nl=False)
+            click.echo(_write(chosen, only_changes=name == ALL), nl=False)
 
 
 def _check_known(name: str, names: Sequence[str], what: str, option: str) -> None:
     if name not in names:
         there = f"no {what} `{name}`; there are {', '.join(names)}"
-        raise typer.BadParameter(there, param_hint=option)
+        raise click.BadParameter(there, param_hint=option)
 
 
 def _describe(step: After) -> dict[str, Any]:

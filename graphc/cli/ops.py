@@ -6,24 +6,30 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-import typer
+import click
 
+from graphc.cli.command import Words, command
 from graphc.cli.options import fail
 
 
-def ops(
-    name: str = typer.Argument("", metavar="[NAME]", help="Tell everything about one operation."),
-    format: str = typer.Option("text", "--format", metavar="FORMAT", help="text, json, markdown."),
-) -> None:
+@command("ops", "graphc ops", "graphc ops softmax", "graphc ops einsum --format markdown")
+@click.argument("name", metavar="[NAME]", default="", help="Tell everything about one operation.")
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words("text", "json", "markdown"),
+    default="text",
+    show_default=True,
+    help="text, json, markdown.",
+)
+def ops(name: str, format: str) -> None:
     """List the operations, or show what one of them computes and prints."""
-    if format not in ("text", "json", "markdown"):
-        raise typer.BadParameter(f"`{format}` is not text, json or markdown", param_hint="--format")
     if name:
         _one(name, format)
     elif format == "markdown":
         from graphc.views.reference.markdown import markdown
 
-        typer.echo(markdown(), nl=False)
+        click.echo(markdown(), nl=False)
     else:
         _all(format)
 
@@ -33,14 +39,14 @@ def _all(format: str) -> None:
 
     found = rows()
     if format == "json":
-        typer.echo(json.dumps([asdict(row) for row in found], ensure_ascii=False, indent=2))
+        click.echo(json.dumps([asdict(row) for row in found], ensure_ascii=False, indent=2))
         return
     module = ""
     for row in sorted(found, key=lambda row: row.module):
         if row.module != module:
-            typer.echo(f"{chr(10) if module else ''}{row.module}:")
+            click.echo(f"{chr(10) if module else ''}{row.module}:")
             module = row.module
-        typer.echo(f"  {row.signature}\n      {row.doc}")
+        click.echo(f"  {row.signature}\n      {row.doc}")
 
 
 def _one(name: str, format: str) -> None:
@@ -68,21 +74,21 @@ def _one(name: str, format: str) -> None:
             "multiply_adds": told.multiply_adds,
             "bytes": told.bytes,
         }
-        typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
     if format == "markdown":
-        typer.echo("\n".join(function_entry(FUNCTIONS[name])), nl=False)
+        click.echo("\n".join(function_entry(FUNCTIONS[name])), nl=False)
         return
-    typer.echo(f"{told.row.signature}\n    {told.row.doc}\n")
-    typer.echo(f"family: {FAMILIES[told.row.family]}")
+    click.echo(f"{told.row.signature}\n    {told.row.doc}\n")
+    click.echo(f"family: {FAMILIES[told.row.family]}")
     if told.shapes:
-        typer.echo(f"shapes: {told.shapes}")
+        click.echo(f"shapes: {told.shapes}")
     if told.conventions:
-        typer.echo(f"conventions: {told.conventions}")
-    typer.echo(f"\n{told.sample.call}, for {told.types}:" if told.types else told.sample.call)
-    typer.echo("".join(f"    {line}\n" for line in told.value), nl=False)
+        click.echo(f"conventions: {told.conventions}")
+    click.echo(f"\n{told.sample.call}, for {told.types}:" if told.types else told.sample.call)
+    click.echo("".join(f"    {line}\n" for line in told.value), nl=False)
     if told.pullback:
-        typer.echo("pulled back:")
-        typer.echo("".join(f"    {line}\n" for line in told.pullback), nl=False)
-    typer.echo(f"multiply-adds: {told.multiply_adds}")
-    typer.echo(f"bytes in and out: {told.bytes}")
+        click.echo("pulled back:")
+        click.echo("".join(f"    {line}\n" for line in told.pullback), nl=False)
+    click.echo(f"multiply-adds: {told.multiply_adds}")
+    click.echo(f"bytes in and out: {told.bytes}")

@@ -2,53 +2,142 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-import typer
+import click
+from click.exceptions import Exit
 
+from graphc.cli.command import Converted, Words
 from graphc.files import read, read_standard_input
 from graphc.kinds import MODES
 from graphc.source import Diagnostic, GraphError, error
 
 STANDARD = "-"
-COLOURS = {
-    "error": typer.colors.RED,
-    "warning": typer.colors.YELLOW,
-    "note": typer.colors.CYAN,
-}
+COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+LEVELS = {"0": "-O0", "2": "-O2"}
 
-DIM = typer.Option([], "--dim", metavar="NAME=INT", help="Fix a dim. Repeatable.")
-CONST = typer.Option([], "--const", metavar="NAME=VALUE", help="Override a const. Repeatable.")
-DTYPE = typer.Option("float64", "--dtype", metavar="DTYPE", help="float64 or float32.")
-DERIVE = typer.Option(
-    [],
+
+def level_of(given: str) -> str:
+    """Return the level that a number names; raises ValueError where it names none."""
+    if given not in LEVELS:
+        raise ValueError(f"there is no level {given}; 0 is the readable one, 2 the fast one")
+    return LEVELS[given]
+
+
+def pair_of(given: str) -> tuple[str, str]:
+    """Parse `NAME=VALUE`; raises ValueError where it is not of that form."""
+    name, equals, value = given.partition("=")
+    if not equals or not name:
+        raise ValueError(f"`{given}` is not NAME=VALUE")
+    return name.strip(), value.strip()
+
+
+def dim_of(given: str) -> tuple[str, int]:
+    """Parse `NAME=INT`; raises ValueError where the number is not positive, or none."""
+    name, value = pair_of(given)
+    if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
+        raise ValueError(f"`{value}` is not a positive integer")
+    return name, int(value)
+
+
+def memory_of(given: str) -> str:
+    """Return a bound on memory as it is; raises ValueError where it is none."""
+    from graphc.optimise.memory.budget import budget
+
+    if given:
+        budget(given)
+    return given
+
+
+def _mapping(ctx: click.Context, param: click.Parameter, pairs: Iterable[tuple[str, Any]]) -> Any:
+    return dict(pairs)
+
+
+PATH = click.Path(allow_dash=True)  # shells complete it; what cannot be read is told when reading
+FILE = click.argument(
+    "file", metavar="FILE", type=PATH, help="The .graph file; - is standard input."
+)
+
+# The names of these are those of the fields of Options: a command takes them as `**given`.
+
+DIM = click.option(
+    "--dim",
+    "dims",
+    metavar="NAME=INT",
+    type=Converted(dim_of),
+    multiple=True,
+    callback=_mapping,
+    help="Fix a dim. Repeatable.",
+)
+
+CONST = click.option(
+    "--const",
+    "consts",
+    metavar="NAME=VALUE",
+    type=Converted(pair_of),
+    multiple=True,
+    callback=_mapping,
+    help="Override a const. Repeatable.",
+)
+
+DTYPE = click.option(
+    "--dtype",
+    metavar="DTYPE",
+    type=Words("float64", "float32"),
+    default="float64",
+    show_default=True,
+    help="float64 or float32.",
+)
+
+DERIVE = click.option(
     "--derive",
     metavar='"KIND OUT wrt …"',
+    multiple=True,
     help="Derive this instead of what the file says. Repeatable.",
 )
 
-MODE = typer.Option(
-    "",
+MODE = click.option(
     "--mode",
     metavar="MODE",
+    type=Words(*MODES),
+    callback=lambda ctx, param, word: word or "",
     help="forward, reverse or mixed, for Jacobians and Hessians. Default: the cheapest.",
 )
 
-LEVEL = typer.Option(2, "-O", metavar="LEVEL", help="0: one readable statement a node; 2: fast.")
+LEVEL = click.option(
+    "-O",
+    "level",
+    metavar="LEVEL",
+    type=Converted(level_of),
+    default="2",
+    show_default=True,
+    help="0: one readable statement a node; 2: fast.",
+)
 
-
-MEMORY = typer.Option(
-    "",
+MEMORY = click.option(
     "--memory",
     metavar="BYTES",
+    type=Converted(memory_of),
+    default="",
     help="At most this for each function, as 256MB or 50%: the rest is computed again.",
 )
 
-TRACE = typer.Option(
-    False,
+TRACE = click.option(
     "--trace-nan",
+    "trace",
+    is_flag=True,
     help="Add `trace`, which names the first node that makes nan or an infinity.",
+)
+
+FORMAT = click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words("text", "json"),
+    default="text",
+    show_default=True,
+    help="text or json.",
 )
 
 
@@ -76,66 +165,15 @@ def reason_of(why: OSError | ValueError) -> str:
     return str(getattr(why, "strerror", None) or why)
 
 
-def check_dtype(given: str) -> str:
-    if given not in ("float64", "float32"):
-        raise typer.BadParameter(f"`{given}` is not float64 or float32", param_hint="--dtype")
-    return given
-
-
-def check_mode(given: str) -> str:
-    if given not in ("", *MODES):
-        raise typer.BadParameter(f"`{given}` is not forward, reverse or mixed", param_hint="--mode")
-    return given
-
-
-def check_memory(given: str) -> str:
-    from graphc.optimise.memory.budget import budget
-
-    if given:
-        try:
-            budget(given)
-        except ValueError as wrong:
-            raise typer.BadParameter(str(wrong), param_hint="--memory") from None
-    return given
-
-
-def level_of(given: int) -> str:
-    if given not in (0, 2):
-        raise typer.BadParameter(
-            f"there is no level {given}; 0 is the readable one, 2 the fast one", param_hint="-O"
-        )
-    return f"-O{given}"
-
-
 def folder_of(path: str) -> Path:
     """Return the folder for imports of a file: its own; for standard input the working one."""
     return Path() if path == STANDARD else Path(path).parent
 
 
-def parse_pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    """Parse `NAME=VALUE` options; wrong usage where one is not of that form."""
-    parsed = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise typer.BadParameter(f"`{one}` is not NAME=VALUE", param_hint=option)
-        parsed[name.strip()] = value.strip()
-    return parsed
-
-
-def parse_dims(given: Sequence[str]) -> dict[str, int]:
-    found = {}
-    for name, value in parse_pairs(given, "--dim").items():
-        if not (value.isascii() and value.isdigit() and len(value) < 19 and int(value) > 0):
-            raise typer.BadParameter(f"`{value}` is not a positive integer", param_hint="--dim")
-        found[name] = int(value)
-    return found
-
-
-def fail(message: str, code: int = 1) -> typer.Exit:
+def fail(message: str, code: int = 1) -> Exit:
     """Print one line of error; returns the exit to raise."""
-    typer.echo(f"graphc: {message}", err=True)
-    return typer.Exit(code)
+    click.echo(f"graphc: {message}", err=True)
+    return Exit(code)
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
@@ -144,9 +182,9 @@ def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
         head, *rest = str(diagnostic).split("\n")
         colour = COLOURS[diagnostic.severity]
         if number:
-            typer.echo("", err=True)
-        typer.secho(head, err=True, fg=colour, bold=True)
+            click.echo("", err=True)
+        click.secho(head, err=True, fg=colour, bold=True)
         for line in rest:
-            typer.secho(
+            click.secho(
                 line, err=True, fg=colour if set(line) <= set(" |^") and "^" in line else None
             )

@@ -6,26 +6,23 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
+from click.exceptions import Exit
 
-from graphc.cli.graphs import show_after
+from graphc.cli.command import command
 from graphc.cli.options import (
     CONST,
     DERIVE,
     DIM,
     DTYPE,
+    FILE,
+    FORMAT,
     LEVEL,
     MODE,
-    check_dtype,
-    check_mode,
     folder_of,
-    level_of,
-    parse_dims,
-    parse_pairs,
     print_diagnostics,
     read_bytes,
 )
-from graphc.ir.loop import loop_of
 from graphc.source import GraphError
 
 if TYPE_CHECKING:
@@ -37,25 +34,33 @@ if TYPE_CHECKING:
 WIDTH = 100  # of what is written to a file or a pipe
 
 
-def show_(
-    file: str = typer.Argument(..., metavar="FILE", help="The .graph file; - is standard input."),
-    function: list[str] = typer.Option(
-        [], "--function", metavar="NAME", help="Only this function. Repeatable."
-    ),
-    after: str = typer.Option(
-        "",
-        "--after",
-        metavar="PASS",
-        help="The graph of each function after this pass instead; all: after each that changes it.",
-    ),
-    format: str = typer.Option("text", "--format", metavar="FORMAT", help="text or json."),
-    dim: list[str] = DIM,
-    const: list[str] = CONST,
-    dtype: str = DTYPE,
-    derive: list[str] = DERIVE,
-    mode: str = MODE,
-    level: int = LEVEL,
-) -> None:
+@command(
+    "show",
+    "graphc show net.graph",
+    "graphc show net.graph --function backward",
+    "graphc show net.graph --after simplify",
+)
+@FILE
+@click.option(
+    "--function",
+    metavar="NAME",
+    multiple=True,
+    help="Only this function. Repeatable.",
+)
+@click.option(
+    "--after",
+    metavar="PASS",
+    default="",
+    help="The graph of each function after this pass instead; all: after each that changes it.",
+)
+@FORMAT
+@DIM
+@CONST
+@DTYPE
+@DERIVE
+@MODE
+@LEVEL
+def show_(file: str, function: Sequence[str], after: str, format: str, **given: Any) -> None:
     """Print the statements of each function of FILE in order: types, memory and multiply-adds.
 
     With --after, print the graphs that become these functions, as passes leave them.
@@ -63,19 +68,12 @@ def show_(
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
 
-    if format not in ("text", "json"):
-        raise typer.BadParameter(f"`{format}` is not text or json", param_hint="--format")
-    options = Options(
-        parse_dims(dim),
-        parse_pairs(const, "--const"),
-        check_dtype(dtype),
-        derive,
-        level=level_of(level),
-        mode=check_mode(mode),
-    )
+    options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         if after:
+            from graphc.cli.graphs import show_after
+
             show_after(compilation, after, function, format)
             return
         compiled = compilation.programs
@@ -84,10 +82,10 @@ def show_(
             graph = _graph(compiled)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
-        raise typer.Exit(1) from None
+        raise Exit(1) from None
     if format == "json":
         told = {"graph": graph, "functions": functions}
-        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     from rich.console import Console
 
@@ -101,7 +99,7 @@ def show_(
         print_function(console, one)
     symbolic = any(isinstance(one["peak"], str) for one in functions)
     why = ", with 32 for each dim that is not known" if symbolic else ""
-    typer.echo(f"\n* the peak is while this runs{why}; arguments do not count")
+    click.echo(f"\n* the peak is while this runs{why}; arguments do not count")
 
 
 def _select(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
@@ -115,7 +113,7 @@ def _select(compiled: Compiled, names: Sequence[str]) -> list[Derived]:
     for name in names:
         if name not in known:
             near = did_you_mean(name, known) or f"there are {', '.join(known)}"
-            raise typer.BadParameter(f"no function `{name}`; {near}", param_hint="--function")
+            raise click.BadParameter(f"no function `{name}`; {near}", param_hint="--function")
     return [one for one in all_of_them if not names or one.program.name in names]
 
 
@@ -149,6 +147,7 @@ def function_record(compiled: Compiled, one: Derived) -> dict[str, Any]:
 
 
 def _statement(row: Row, one: Derived) -> dict[str, Any]:
+    from graphc.ir.loop import loop_of
     from graphc.plan.program import BlockStep, LoopStep
     from graphc.targets.numpy.printing.places import name_storage
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from heapq import heappop, heappush
 from typing import Any
 
+from graphc.ir.components import components
 from graphc.ir.memo import memoised_by_identity
 from graphc.syntax import tree
 
@@ -155,12 +157,20 @@ def order_by_use(statements: Sequence[tree.Statement]) -> list[int]:
     return order
 
 
-def _cycle(users: Iterable[Iterable[int]]) -> list[int]:
-    """Return the cycle that begins first."""
-    import networkx as nx
-
-    graph = nx.DiGraph((one, i) for one, after in enumerate(users) for i in after)
-    components = nx.strongly_connected_components(graph)
-    rings = (c for c in components if len(c) > 1 or any(graph.has_edge(i, i) for i in c))
-    component = min(rings, key=min)
-    return [edge[0] for edge in nx.find_cycle(graph.subgraph(component), min(component))]
+def _cycle(users: Sequence[Collection[int]]) -> list[int]:
+    """Return the shortest cycle through the first statement that is in one."""
+    groups = components({one: sorted(after) for one, after in enumerate(users)})
+    rings = (ring for ring in groups if len(ring) > 1 or ring[0] in users[ring[0]])
+    inside = {*min(rings, key=min)}
+    start = min(inside)
+    before: dict[int, int] = {}
+    pending = deque([start])
+    while start not in before:
+        one = pending.popleft()
+        for after in sorted({*users[one]} & inside - before.keys()):
+            before[after] = one
+            pending.append(after)
+    backwards = [before[start]]
+    while backwards[-1] != start:
+        backwards.append(before[backwards[-1]])
+    return backwards[::-1]
