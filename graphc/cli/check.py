@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import Converted, command
+from graphc.cli.command import Converted, File, command
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -21,7 +21,6 @@ from graphc.cli.options import (
     LEVELS,
     MEMORY,
     MODE,
-    PATH,
     TRACE,
     folder_of,
     print_diagnostics,
@@ -52,7 +51,7 @@ def levels_of(given: str) -> tuple[str, ...]:
 @click.argument(
     "files",
     metavar="FILE…",
-    type=PATH,
+    type=File(),
     nargs=-1,
     required=True,
     help="The .graph files; - is standard input.",

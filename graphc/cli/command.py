@@ -77,6 +77,17 @@ class Words(click.ParamType[str]):
         return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
 
 
+class File(click.ParamType[str]):
+    """A path, which shells complete; what cannot be read is told when it is read."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
 class Converted(click.ParamType[Any]):
     """What a function makes of a text; a ValueError tells the user what is wrong with it."""
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import command
-from graphc.cli.options import PATH, STANDARD, fail, print_diagnostics, read_bytes
+from graphc.cli.command import File, command
+from graphc.cli.options import STANDARD, fail, print_diagnostics, read_bytes
 from graphc.cli.write import replace
 from graphc.source import GraphError
 
@@ -20,7 +20,7 @@ from graphc.source import GraphError
 @click.argument(
     "files",
     metavar="FILE…",
-    type=PATH,
+    type=File(),
     nargs=-1,
     required=True,
     help="The .graph files; - is standard input, to standard output.",

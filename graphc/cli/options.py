@@ -9,7 +9,7 @@ from typing import Any
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import Converted, Words
+from graphc.cli.command import Converted, File, Words
 from graphc.files import read, read_standard_input
 from graphc.kinds import MODES
 from graphc.source import Diagnostic, GraphError, error
@@ -55,9 +55,8 @@ def _mapping(ctx: click.Context, param: click.Parameter, pairs: Iterable[tuple[s
     return dict(pairs)
 
 
-PATH = click.Path(allow_dash=True)  # shells complete it; what cannot be read is told when reading
 FILE = click.argument(
-    "file", metavar="FILE", type=PATH, help="The .graph file; - is standard input."
+    "file", metavar="FILE", type=File(), help="The .graph file; - is standard input."
 )
 
 # The names of these are those of the fields of Options: a command takes them as `**given`.
