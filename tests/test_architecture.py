@@ -52,6 +52,7 @@ FLOORS = (
     {"sample", "views", "views/reference"},
     {"views/explain"},
     {"check"},
+    {"views/numbers"},
     {"cli", "highlight"},
     {"__main__"},
 )

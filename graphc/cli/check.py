@@ -13,6 +13,7 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Converted, File, command
 from graphc.cli.options import (
+    AT,
     CONST,
     DERIVE,
     DIM,
@@ -21,6 +22,7 @@ from graphc.cli.options import (
     LEVELS,
     MEMORY,
     MODE,
+    SEED,
     TRACE,
     folder_of,
     print_diagnostics,
@@ -29,7 +31,8 @@ from graphc.cli.options import (
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:
-    from graphc.check.derivatives import Checked, Compared, Start
+    from graphc.check.derivatives import Checked, Compared
+    from graphc.check.point import Start
     from graphc.compile.stages import Options
 
 
@@ -57,18 +60,8 @@ def levels_of(given: str) -> tuple[str, ...]:
     help="The .graph files; - is standard input.",
 )
 @click.option("--grad", is_flag=True, help="Compare every derivative with numerical ones.")
-@click.option(
-    "--at",
-    metavar="FILE.npz",
-    default="",
-    help="Compare at these inputs and parameters, by name. Others are drawn.",
-)
-@click.option(
-    "--seed",
-    metavar="INT",
-    type=click.IntRange(min=0),
-    help="Of the point that is drawn. Default: 0.",
-)
+@AT
+@SEED
 @FORMAT
 @DIM
 @CONST
@@ -97,7 +90,7 @@ def check(
     **given: Any,
 ) -> None:
     """Check FILEs without writing anything; with --grad the very modules that compile writes."""
-    from graphc.check.derivatives import Start
+    from graphc.check.point import Start
     from graphc.compile.stages import Options
 
     if at and len(files) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +11,17 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Converted, Words, command
 from graphc.cli.options import (
+    AT,
     CONST,
     DIM,
     DTYPE,
     FILE,
+    SEED,
     folder_of,
     print_diagnostics,
     read_bytes,
 )
-from graphc.cli.write import replace
+from graphc.cli.write import replace as replace_file
 from graphc.source import GraphError, did_you_mean
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ def detail_of(given: str) -> int:
     "graphc explain net.graph",
     "graphc explain net.graph --node h --layout numerator",
     "graphc explain net.graph -o net.html",
+    "graphc explain net.graph --at trained.npz",
 )
 @FILE
 @click.option("--node", metavar="NAME", default="", help="This value alone.")
@@ -83,6 +87,8 @@ def detail_of(given: str) -> int:
     help="text, markdown, latex or html. Default: as OUT ends.",
 )
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
+@AT
+@SEED
 @DIM
 @CONST
 @DTYPE
@@ -94,6 +100,8 @@ def explain(
     level: int,
     format: str | None,
     out: str,
+    at: str,
+    seed: int | None,
     **given: Any,
 ) -> None:
     """Tell how the derivatives of FILE come about: Jacobians, the chain rule, forms, reasons."""
@@ -104,12 +112,14 @@ def explain(
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         told = _told(compilation, layout, level, direction, node)
+        if at or seed is not None:
+            told = _with_numbers(told, compilation, at, seed, node)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     text = printed(told, format or ENDINGS.get(Path(out).suffix, "text"))
     if out:
-        replace(Path(out), text)
+        replace_file(Path(out), text)
     else:
         click.echo(text, nl=False)
 
@@ -130,6 +140,20 @@ def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node:
         why = f"no value `{node}`"
         raise click.BadParameter(f"{why}; {near}" if near else why, param_hint="--node") from None
     return document(found, Wanted(level, mode, node))
+
+
+def _with_numbers(
+    told: Document, compilation: Compilation, at: str, seed: int | None, node: str
+) -> Document:
+    """Add the numbers at a point to what is told."""
+    from graphc.check.point import Start
+    from graphc.cli.arrays import arrays_of
+    from graphc.views.numbers.looking import look
+    from graphc.views.numbers.telling import tell_numbers
+
+    found = look(compilation, Start(seed or 0, arrays_of(at) if at else None))
+    where = at or f"a point that was drawn (seed {seed})"
+    return replace(told, blocks=(*told.blocks, *tell_numbers(found, where, node)))
 
 
 def printed(told: Document, kind: str) -> str:

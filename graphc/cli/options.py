@@ -59,6 +59,21 @@ FILE = click.argument(
     "file", metavar="FILE", type=File(), help="The .graph file; - is standard input."
 )
 
+AT = click.option(
+    "--at",
+    metavar="FILE.npz",
+    type=File(),
+    default="",
+    help="At these inputs and parameters, by name. Others are drawn.",
+)
+
+SEED = click.option(
+    "--seed",
+    metavar="INT",
+    type=click.IntRange(min=0),
+    help="Of the point that is drawn. Default: 0.",
+)
+
 # The names of these are those of the fields of Options: a command takes them as `**given`.
 
 DIM = click.option(

@@ -12,11 +12,12 @@ from graphc.compile.functions import begin_of, given_of, plan_function, plan_hal
 from graphc.compile.graphs import both_halves, candidates, passes_of, split_halves
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.ir.graph import SOURCES, arguments_first
+from graphc.ir.graph import SOURCES, Graph, arguments_first
 from graphc.ir.types import FLOAT_BYTES
 from graphc.kinds import BACKWARD, FORWARD, MODES
 from graphc.ops.shape.members import family_of
 from graphc.optimise.passes import PASSES, rewritten
+from graphc.optimise.watch import watch_all
 from graphc.plan.lower import plan
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import indices
@@ -82,7 +83,12 @@ def _check_sizes(compiled: Compiled) -> None:
 def plan_watched(model: Model, target: Target) -> tuple[Program, ...]:
     """Plan all functions at the readable level, with a look at each value."""
     begin = begin_of(model)
-    sources = sources_of(model, begin)
+    graphs = watch_all(readable_graphs(model))
+    return lower_watched(graphs, sources_of(model, begin), begin.taken, target.measure)
+
+
+def readable_graphs(model: Model) -> list[Graph]:
+    """Build the graphs of all functions at the readable level: backward with forward in it."""
     whole = both_halves(model)
     first = {key: node for key, node in whole.results.items() if key.kind == "value"}
     graphs = [replace(whole, name=FORWARD.name, results=first, adjoints=())]
@@ -90,7 +96,7 @@ def plan_watched(model: Model, target: Target) -> tuple[Program, ...]:
     for one in model.derivations:
         made = derivatives(model, one, MODES)
         graphs.append(made[cheapest({mode: each.cost for mode, each in made.items()})].graph)
-    return lower_watched(graphs, sources, begin.taken, target.measure)
+    return graphs
 
 
 def plan_perturbed(model: Model, target: Target) -> Program | None:

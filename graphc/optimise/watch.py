@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import count
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, Op, arguments_first, intern, with_args
 from graphc.ir.kernel import Attr, Call, Rest, X
-from graphc.ir.loop import BOUND, LOOP, RESULT, body, loop_of
+from graphc.ir.loop import BOUND, LOOP, RESULT, body, everywhere, loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
@@ -27,11 +27,24 @@ WATCHED = Op(
 _GIVEN = (*SOURCES, CONSTANT, BOUND, LOOP, RESULT, full_array)
 
 
+def watch_all(graphs: Iterable[Graph], also: Collection[Node] = ()) -> Iterator[Graph]:
+    """Watch graphs one after the other: each value that is looked at in any has its own number."""
+    first = 0
+    for graph in graphs:
+        looked = watch(graph, first, also)
+        numbers = (
+            n.attrs["number"] for n in everywhere(looked.results.values()) if n.op is WATCHED
+        )
+        first = max(numbers, default=first - 1) + 1
+        yield looked
+
+
 @verified
-def watch(graph: Graph, first: int) -> Graph:
+def watch(graph: Graph, first: int, also: Collection[Node] = ()) -> Graph:
     """Look at all floats that a graph computes, numbered from `first` on.
 
-    Views compute nothing, and numbers that depend on dims alone are Python's.
+    Views compute nothing, and numbers that depend on dims alone are Python's; those of them that
+    are to be looked at all the same are in `also`.
     """
     around = dict(_steps(graph.results.values()))
     numbers = count(first)
@@ -39,7 +52,7 @@ def watch(graph: Graph, first: int) -> Graph:
     def seen(node: Node, args: tuple[Node, ...]) -> Node:
         value = with_args(node, args)
         given = node.static or node.op in _GIVEN or node.op.view_of is not None
-        if given or node.type.dtype != "float":
+        if (given or node.type.dtype != "float") and node not in also:
             return value
         steps = tuple(map(Dim.symbol, around.get(node, ())))
         return intern(WATCHED, (value, *args), {"number": next(numbers), "steps": steps}, node.type)

@@ -1,4 +1,4 @@
-"""Graphs to programs that look at each value: what `trace` walks through."""
+"""Watched graphs -> programs that look at each value: what `trace` walks through."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from graphc.ir.graph import COTANGENT, TANGENT, Graph, Node
 from graphc.ir.loop import everywhere
 from graphc.names import Identifiers, flat
-from graphc.optimise.watch import WATCHED, watch
 from graphc.plan.lower import plan
 from graphc.plan.naming import Measure, indices
 from graphc.plan.program import Program
@@ -16,13 +15,10 @@ from graphc.plan.program import Program
 def lower_watched(
     graphs: Iterable[Graph], sources: Mapping[Node, str], taken: Collection[str], measure: Measure
 ) -> tuple[Program, ...]:
-    """Plan graphs on these inputs and parameters; each value of all has a number."""
+    """Plan watched graphs on these inputs and parameters."""
     programs: list[Program] = []
-    first = 0
-    for graph in graphs:
-        looked = watch(graph, first)
-        nodes = list(everywhere(looked.results.values()))
-        first = max((n.attrs["number"] + 1 for n in nodes if n.op is WATCHED), default=first)
+    for looked in graphs:
+        nodes = everywhere(looked.results.values())
         reserved = {*taken, *indices(looked.results.values())}
         scope = Identifiers({*reserved, *sources.values()})
         seeds = [node for node in nodes if node.op in (COTANGENT, TANGENT)]
