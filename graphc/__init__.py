@@ -1,3 +1,62 @@
-"""graphc: declarative computation graphs, compiled to plain NumPy with their derivatives."""
+"""graphc: declarative computation graphs, compiled to plain NumPy with their derivatives.
+
+>>> import graphc
+>>> net = graphc.compile_text("input x: [2]\\noutput y = sum(x * x)").module()
+>>> float(net.forward([3.0, 4.0])[0].y)
+25.0
+
+`load` and `compile_file` take a file, `check` and `explain` a file or what was compiled. What is
+named here is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes longer than all else here
+if TYPE_CHECKING:
+    from typing import Any
+
+    from graphc.api.checking import CheckResult as CheckResult
+    from graphc.api.checking import check as check
+    from graphc.api.compiling import CompiledGraph as CompiledGraph
+    from graphc.api.compiling import compile_file as compile_file
+    from graphc.api.compiling import compile_text as compile_text
+    from graphc.api.explaining import Explanation as Explanation
+    from graphc.api.explaining import explain as explain
+    from graphc.api.loading import GraphWarning as GraphWarning
+    from graphc.api.loading import load as load
+    from graphc.source import Diagnostic as Diagnostic
+    from graphc.source import GraphError as GraphError
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "CheckResult": "graphc.api.checking",
+    "check": "graphc.api.checking",
+    "CompiledGraph": "graphc.api.compiling",
+    "compile_file": "graphc.api.compiling",
+    "compile_text": "graphc.api.compiling",
+    "Explanation": "graphc.api.explaining",
+    "explain": "graphc.api.explaining",
+    "GraphWarning": "graphc.api.loading",
+    "load": "graphc.api.loading",
+    "Diagnostic": "graphc.source",
+    "GraphError": "graphc.source",
+}
+"""Where what is public is defined."""
+
+__all__ = [*_PLACES]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is public when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'graphc' has no attribute {name!r}")
+    found = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PLACES})

@@ -1,4 +1,4 @@
-"""Reading files of bounded size; imports only regular ones inside their folder, through no link."""
+"""Files read within bounds, imports only inside their folder; files written whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from graphc.limits import FILE
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 # A pipe that nobody writes to is opened at once, and refused.
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -57,3 +58,30 @@ def _bounded(stream: BinaryIO) -> bytes:
     if len(content) > FILE:
         raise OSError(errno.EFBIG, f"it has more than {FILE >> 20} MiB")
     return content
+
+
+def replace(target: Path, text: str) -> None:
+    """Put a text in a file in one step: written beside it, synced, renamed. Keeps its mode.
+
+    Raises OSError.
+    """
+    name = target.parent / f".{target.name}.{os.urandom(6).hex()}.tmp"
+    handle = os.open(name, _NEW, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())
+        os.replace(name, target)
+    except BaseException:
+        # An interruption may come when the file has its new name already.
+        name.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """Read the process's mask for the modes of new files, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -140,12 +140,18 @@ def excerpt(span: Span) -> list[str]:
 class GraphError(Exception):
     """A `.graph` file is wrong; carries every diagnostic found, in the order of the text."""
 
+    __module__ = "graphc"  # where users find it, as tracebacks say
+
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
         super().__init__(self.diagnostics)
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.diagnostics))
+
+    def _render_traceback_(self) -> list[str]:
+        """Show IPython the mistakes alone, and not where the compiler found them."""
+        return str(self).split("\n")
 
 
 def error(

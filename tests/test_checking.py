@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import module
 
-from graphc.check import derivatives
-from graphc.check.derivatives import Checked, check_derivatives
-from graphc.check.point import Start
+from graphc.checking import derivatives
+from graphc.checking.derivatives import Checked, check_derivatives
+from graphc.checking.point import Start
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_source, compile_text, load
 from graphc.source import GraphError, Source

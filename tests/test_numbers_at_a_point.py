@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from graphc.check.point import Start
+from graphc.checking.point import Start
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source

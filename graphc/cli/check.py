@@ -31,8 +31,8 @@ from graphc.cli.options import (
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:
-    from graphc.check.derivatives import Checked, Compared
-    from graphc.check.point import Start
+    from graphc.api.checking import CheckResult
+    from graphc.checking.point import Start
     from graphc.compile.stages import Options
 
 
@@ -90,7 +90,7 @@ def check(
     **given: Any,
 ) -> None:
     """Check FILEs without writing anything; with --grad the very modules that compile writes."""
-    from graphc.check.point import Start
+    from graphc.checking.point import Start
     from graphc.compile.stages import Options
 
     if at and len(files) > 1:
@@ -103,18 +103,18 @@ def check(
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
-        checked, diagnostics, failed = _check_file(file, options, levels, place, at)
-        wrong = wrong or failed
+        checked = _check_file(file, options, levels, place, at)
+        wrong = wrong or not checked.ok
         if format == "text":
-            if found and diagnostics:
+            if found and checked.diagnostics:
                 click.echo("", err=True)
-            print_diagnostics(diagnostics)
-            if not failed:
+            print_diagnostics(checked.diagnostics)
+            if checked.ok:
                 click.echo(f"{file}: ok")
-            for line in _lines(checked):
+            for line in checked.lines():
                 click.echo(f"  {line}")
-        found += [record(diagnostic) for diagnostic in diagnostics]
-        if grad and checked is not None:
+        found += [record(diagnostic) for diagnostic in checked.diagnostics]
+        if checked.source is not None and grad:
             found.append(_summary(file, checked))
     if format == "json":
         click.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -123,64 +123,34 @@ def check(
 
 def _check_file(
     file: str, options: Options, levels: Sequence[str], place: Start | None, at: str
-) -> tuple[Checked | None, tuple[Diagnostic, ...], bool]:
-    """Check a file: what was compared, what there is to say, and whether anything is wrong."""
-    from graphc.check.derivatives import check_derivatives
+) -> CheckResult:
+    """Check a file, which may not be there, at what another holds."""
+    from graphc.api.checking import CheckResult, check_source
     from graphc.cli.arrays import arrays_of
-    from graphc.compile.stages import compile_source
     from graphc.syntax.parse.parser import read_source
 
     try:
         source = read_source(*read_bytes(file))
-        if place is None:
-            results = [
-                compile_source(source, replace(options, level=level), folder_of(file))
-                for level in levels
-            ]
-            return None, (*results[0].warnings, *results[0].model.notes), False
-        place = replace(place, given=arrays_of(at) if at else None)
-        checked = check_derivatives(source, options, folder_of(file), levels, place)
-    except GraphError as error:
-        return None, error.diagnostics, True
-    first = checked.results[0]
-    told = (*first.warnings, *first.model.notes, *checked.mistakes)
-    return checked, told, bool(checked.mistakes)
+        given = arrays_of(at) if at else None
+    except GraphError as wrong:
+        return CheckResult(file, wrong.diagnostics)
+    place = replace(place, given=given) if place else None
+    return check_source(source, folder_of(file), options, levels, place)
 
 
-def _lines(checked: Checked | None) -> list[str]:
-    """Write the worst path by function and level; a path that could not be compared is said."""
-    lines = []
-    by_function: dict[tuple[str, str], list[Compared]] = {}
-    for one in checked.compared if checked else ():
-        by_function.setdefault((one.level, one.function), []).append(one)
-    several = checked is not None and len(checked.results) > 1
-    if checked is not None and not checked.compared and not checked.mistakes:
-        meant = "a surrogate or `stop` differs from the true derivative on purpose"
-        surrogate = checked.results[0].model.surrogate
-        lines.append(f"nothing compared: {meant if surrogate else 'there are no derivatives'}")
-    for (level, name), paths in by_function.items():
-        called = f"{level} {name}" if several else name
-        gaps = [one.gap for one in paths if not math.isnan(one.gap)]
-        if gaps:
-            lines.append(f"{called}: largest error against numerical derivatives {max(gaps):.1e}")
-        lines += [
-            f"{called}: not compared by `{one.path}`: {one.why_not}" for one in paths if one.why_not
-        ]
-    return lines
-
-
-def _summary(file: str, checked: Checked) -> dict[str, Any]:
+def _summary(file: str, checked: CheckResult) -> dict[str, Any]:
     """Build a record of all comparisons, to stand beside the diagnostics; without nan, for JSON."""
-    count = len(checked.compared)
-    message = f"{count} derivatives compared, {sum(one.wrong for one in checked.compared)} wrong"
-    whole = record(Diagnostic("N420", message, checked.results[0].model.span))
+    count, wrong = len(checked.derivatives), sum(one.wrong for one in checked.derivatives)
+    message = f"{count} derivatives compared, {wrong} wrong"
+    place = checked.source.whole if checked.source else None
+    whole = record(Diagnostic("N420", message, place))
     derivatives = [
         {
             name: value if not isinstance(value, float) or math.isfinite(value) else str(value)
             for name, value in asdict(one).items()
         }
         | {"wrong": one.wrong, "why_not": one.why_not}
-        for one in checked.compared
+        for one in checked.derivatives
     ]
     return whole | {"file": file, "derivatives": derivatives}
 

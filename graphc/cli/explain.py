@@ -22,28 +22,14 @@ from graphc.cli.options import (
     read_bytes,
 )
 from graphc.cli.write import replace as replace_file
-from graphc.source import GraphError, did_you_mean
+from graphc.source import GraphError
+from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of
 
 if TYPE_CHECKING:
-    from graphc.compile.stages import Compilation
-    from graphc.views.explain.derivation import Layout
     from graphc.views.explain.document import Document
 
-LAYOUTS: tuple[Layout, ...] = ("numerator", "denominator")
-MODES = ("reverse", "forward", "both")
-LEVELS = {"sentence": 1, "formulas": 2, "reasons": 3, "everything": 4}
 FORMATS = ("text", "markdown", "latex", "html")
 ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html"}
-
-
-def detail_of(given: str) -> int:
-    """Return the level of detail that a word or a number names; raises ValueError."""
-    if given in LEVELS:
-        return LEVELS[given]
-    if given in map(str, LEVELS.values()):
-        return int(given)
-    words = ", ".join(f"{number} ({word})" for word, number in LEVELS.items())
-    raise ValueError(f"there is no level `{given}`; there are {words}")
 
 
 @command(
@@ -107,46 +93,32 @@ def explain(
     """Tell how the derivatives of FILE come about: Jacobians, the chain rule, forms, reasons."""
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
+    from graphc.views.explain.asked import NoSuchValue, told
+    from graphc.views.explain.wanted import Wanted
 
     options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
-        told = _told(compilation, layout, level, direction, node)
+        found = told(compilation, layout, Wanted(level, direction, node))
         if at or seed is not None:
-            told = _with_numbers(told, compilation, at, seed, node)
+            found = _with_numbers(found, compilation, at, seed, node)
+    except NoSuchValue as wrong:
+        raise click.BadParameter(str(wrong), param_hint="--node") from None
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
-    text = printed(told, format or ENDINGS.get(Path(out).suffix, "text"))
+    text = printed(found, format or ENDINGS.get(Path(out).suffix, "text"))
     if out:
         replace_file(Path(out), text)
     else:
         click.echo(text, nl=False)
 
 
-def _told(compilation: Compilation, layout: Layout, level: int, mode: str, node: str) -> Document:
-    """Build the document of a graph, or of one of its values."""
-    from graphc.views.explain.explained import Unknown, crowded, explained
-    from graphc.views.explain.telling import crowd, document
-    from graphc.views.explain.wanted import EVERYTHING, Wanted
-
-    if not node and crowded(compilation):
-        names = list(dict.fromkeys(compilation.stated.names.values()))
-        return crowd(compilation.stated.name, names[::-1])
-    try:
-        found = explained(compilation, layout, level == EVERYTHING, node)
-    except Unknown as unknown:
-        near = did_you_mean(node, unknown.names)
-        why = f"no value `{node}`"
-        raise click.BadParameter(f"{why}; {near}" if near else why, param_hint="--node") from None
-    return document(found, Wanted(level, mode, node))
-
-
 def _with_numbers(
     told: Document, compilation: Compilation, at: str, seed: int | None, node: str
 ) -> Document:
     """Add the numbers at a point to what is told."""
-    from graphc.check.point import Start
+    from graphc.checking.point import Start
     from graphc.cli.arrays import arrays_of
     from graphc.views.numbers.looking import look
     from graphc.views.numbers.telling import tell_numbers

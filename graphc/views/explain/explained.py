@@ -21,7 +21,8 @@ from graphc.optimise.passes import PASSES, rewritten
 from graphc.source import Span
 from graphc.syntax import terms, tree
 from graphc.views.explain.blocks import blocks
-from graphc.views.explain.derivation import Count, Derivation, Layout
+from graphc.views.explain.choices import Layout
+from graphc.views.explain.derivation import Count, Derivation
 from graphc.views.explain.expression import Expression, column, number, symbol
 from graphc.views.explain.region import region
 from graphc.views.explain.setting import Region, Seed, Setting

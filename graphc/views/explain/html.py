@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -67,6 +68,13 @@ def page(document: Document) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )
+
+
+def fragment(document: Document) -> str:
+    """Write the document as a part of a page, whose style it leaves alone: for notebooks."""
+    style = re.sub(r":root|\bbody(?= \{)", "&", STYLE)  # rules inside of another's
+    inside = "\n".join(_blocks(document.blocks))
+    return f'<div class="graphc">\n<style>\n.graphc {{{style}}}\n</style>\n{inside}\n</div>\n'
 
 
 def _blocks(blocks: Sequence[Block]) -> Iterator[str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.views.explain.derivation import AdjointStep, Edge, Layout, Step
+from graphc.views.explain.choices import Layout
+from graphc.views.explain.derivation import AdjointStep, Edge, Step
 from graphc.views.explain.expression import (
     Expression,
     derivative,

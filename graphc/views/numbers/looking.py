@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.check.domain import FAILURES
-from graphc.check.point import Start, choose_point
+from graphc.checking.domain import FAILURES
+from graphc.checking.point import Start, choose_point
 from graphc.compile.stages import Compilation, load
 from graphc.elaborate.names.model import Model
 from graphc.source import GraphError, error

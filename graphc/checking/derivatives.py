@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.check.domain import FAILURES
-from graphc.check.point import Start, choose_point
+from graphc.checking.domain import FAILURES
+from graphc.checking.point import Start, choose_point
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
 from graphc.source import Diagnostic, Source, Span, error
@@ -60,7 +60,7 @@ class Checked:
 
 
 def check_derivatives(
-    source: Source, options: Options, folder: Path, levels: Sequence[str], place: Start
+    source: Source, options: Options, folder: Path | None, levels: Sequence[str], place: Start
 ) -> Checked:
     """Compare every derivative of what `compile` writes at these levels; raises GraphError."""
     at_level = [replace(options, level=level) for level in levels]
@@ -121,7 +121,7 @@ def _differs(model: Model, one: Compared, explained: bool) -> Diagnostic:
 
 
 def _wrong_rules(
-    source: Source, options: Options, folder: Path, model: Model, at: Mapping[str, Any]
+    source: Source, options: Options, folder: Path | None, model: Model, at: Mapping[str, Any]
 ) -> Iterator[Diagnostic]:
     """Report the rules that are wrong: each is tried alone, so that both modes take it."""
     for rule in model.rules:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.check.domain import PARAMETER, PERFECT, find_point
+from graphc.checking.domain import PARAMETER, PERFECT, find_point
 from graphc.compile.functions import begin_of
 from graphc.elaborate.names.model import Model
 from graphc.sample import choose_sizes, random_arguments

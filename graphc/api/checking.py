@@ -1,0 +1,162 @@
+"""`check`: what is wrong with a graph, and whether its derivatives are right, as a record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from graphc.api.compiling import CompiledGraph, source_of
+from graphc.api.options import CompileOptions, canonical, options_of
+from graphc.api.showing import fenced, frame, listed
+from graphc.source import Diagnostic, GraphError, Source
+
+if TYPE_CHECKING:
+    from graphc.checking.derivatives import Checked, Compared, Start
+    from graphc.compile.options import Options
+
+MEANT = "a surrogate or `stop` differs from the true derivative on purpose"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class CheckResult:
+    """What was found in a graph: true where nothing is wrong.
+
+    `derivatives` are those that were compared with numerical ones, by level, function and path.
+    `remark` says why there are none, where they were asked for. `source` is the graph, where it
+    compiles.
+    """
+
+    name: str
+    diagnostics: tuple[Diagnostic, ...]
+    derivatives: tuple[Compared, ...] = ()
+    remark: str = ""
+    source: Source | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not any(one.severity == "error" for one in self.diagnostics)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def lines(self) -> list[str]:
+        """Write the largest error by function and level, and what could not be compared."""
+        return [*([self.remark] if self.remark else []), *_told(self.derivatives)]
+
+    def __str__(self) -> str:
+        said = [*(f"{one}\n" for one in self.diagnostics)]
+        head = f"{self.name}: {'ok' if self.ok else 'not ok'}"
+        return "\n".join([*said, head, *(f"  {line}" for line in self.lines())])
+
+    def __repr__(self) -> str:
+        count = len(self.derivatives)
+        of = f", {count} derivatives compared" if count else ""
+        return f"<check of {self.name}: {'ok' if self.ok else 'not ok'}{of}>"
+
+    def _repr_html_(self) -> str:
+        return frame(
+            f"<b>{fenced(self.name)}</b>: {'ok' if self.ok else 'not ok'}",
+            *(f"<pre>{fenced(str(one))}</pre>" for one in self.diagnostics),
+            listed([(fenced(line), "") for line in self.lines()]),
+        )
+
+    def _repr_markdown_(self) -> str:
+        said = "".join(f"```text\n{one}\n```\n\n" for one in self.diagnostics)
+        rows = "".join(f"- {line}\n" for line in self.lines())
+        return f"{said}**{self.name}**: {'ok' if self.ok else 'not ok'}\n\n{rows}"
+
+
+def _told(compared: Sequence[Compared]) -> Iterator[str]:
+    several = len({one.level for one in compared}) > 1
+    for (level, name), group in groupby(compared, lambda one: (one.level, one.function)):
+        paths = [*group]
+        called = f"{level} {name}" if several else name
+        gaps = [one.gap for one in paths if not isnan(one.gap)]
+        if gaps:
+            yield f"{called}: largest error against numerical derivatives {max(gaps):.1e}"
+        for one in paths:
+            if one.why_not:
+                yield f"{called}: not compared by `{one.path}`: {one.why_not}"
+
+
+def check(
+    graph: str | os.PathLike[str] | CompiledGraph,
+    *,
+    grad: bool = False,
+    at: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    all_levels: bool = False,
+    **options: Unpack[CompileOptions],
+) -> CheckResult:
+    """Check a `.graph` file, or what was compiled; with `grad` its derivatives, too.
+
+    grad        compares every derivative with numerical ones
+    at          inputs and parameters by name, at which to compare; others are drawn
+    seed        of the point that is drawn
+    all_levels  compares the modules of all levels, which must agree
+
+    The options are those of the command, with its defaults: see `CompileOptions`. Mistakes are in
+    the result, and not raised; an OSError is, where the file cannot be read.
+    """
+    from graphc.checking.derivatives import LEVELS, Start
+
+    if not grad and (at is not None or seed):
+        raise ValueError(f"{'seed' if at is None else 'at'} says where to compare: add grad=True")
+    try:
+        source, folder, made = asked_of(graph, options)
+    except GraphError as wrong:
+        return CheckResult(str(graph), wrong.diagnostics)
+    place = Start(seed, at) if grad else None
+    return check_source(source, folder, made, LEVELS if all_levels else (made.level,), place)
+
+
+def check_source(
+    source: Source,
+    folder: Path | None,
+    options: Options,
+    levels: Sequence[str],
+    place: Start | None,
+) -> CheckResult:
+    """Check the modules of a source at these levels; where a place is given their derivatives."""
+    from graphc.checking.derivatives import check_derivatives
+    from graphc.compile.stages import compile_source
+
+    try:
+        if place is not None:
+            found = check_derivatives(source, options, folder, levels, place)
+            model, *_ = (one.model for one in found.results)
+            told = (*found.results[0].warnings, *model.notes, *found.mistakes)
+            return CheckResult(source.name, told, found.compared, _why_none(found), source)
+        first, *_ = [
+            compile_source(source, replace(options, level=level), folder) for level in levels
+        ]
+        return CheckResult(source.name, (*first.warnings, *first.model.notes), source=source)
+    except GraphError as wrong:
+        return CheckResult(source.name, wrong.diagnostics)
+
+
+def _why_none(found: Checked) -> str:
+    """Say why nothing was compared, where it is no mistake."""
+    if found.compared or found.mistakes:
+        return ""
+    surrogate = found.results[0].model.surrogate
+    return f"nothing compared: {MEANT if surrogate else 'there are no derivatives'}"
+
+
+def asked_of(
+    graph: str | os.PathLike[str] | CompiledGraph, options: Mapping[str, Any]
+) -> tuple[Source, Path | None, Options]:
+    """Return the source of a file or of what was compiled, its folder, and the options.
+
+    What was compiled has its own options where no others are given.
+    """
+    if isinstance(graph, CompiledGraph):
+        given = {**graph.options, **{name: value for name, value in options.items() if value}}
+        return graph.source, graph.folder, options_of(canonical(given))
+    file = Path(graph)
+    return source_of(file), file.parent, options_of(canonical(options))

@@ -1,0 +1,92 @@
+"""`explain`: the derivation of a graph, as a record that prints and shows itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphc.api.checking import asked_of
+from graphc.api.compiling import CompiledGraph
+from graphc.views.explain.choices import LAYOUTS, MODES, detail_of
+
+if TYPE_CHECKING:
+    from graphc.views.explain.document import Document
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explanation:
+    """How the derivatives of a graph come about; it prints as text, and shows itself as HTML."""
+
+    document: Document
+
+    def text(self, width: int = 100) -> str:
+        from graphc.views.explain.plain import plain
+
+        return plain(self.document, width)
+
+    def markdown(self) -> str:
+        from graphc.views.explain.markdown import markdown
+
+        return markdown(self.document)
+
+    def latex(self) -> str:
+        """Return a whole document for LaTeX."""
+        from graphc.views.explain.latex import paper
+
+        return paper(self.document)
+
+    def html(self) -> str:
+        """Return a whole page."""
+        from graphc.views.explain.html import page
+
+        return page(self.document)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"<explanation: {self.document.title}>"
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()
+
+    def _repr_html_(self) -> str:
+        from graphc.views.explain.html import fragment
+
+        return fragment(self.document)
+
+
+def explain(
+    graph: str | os.PathLike[str] | CompiledGraph,
+    node: str = "",
+    *,
+    layout: str = "denominator",
+    mode: str = "reverse",
+    level: int | str = "reasons",
+    dim: Mapping[str, int] | None = None,
+    const: Mapping[str, Any] | None = None,
+    dtype: str = "float64",
+) -> Explanation:
+    """Tell how the derivatives of a graph come about, or those of one `node`.
+
+    layout     "numerator" or "denominator", throughout
+    mode       "reverse", "forward" or "both"
+    level      1 or "sentence", 2 or "formulas", 3 or "reasons", 4 or "everything"
+
+    Raises GraphError with every mistake of the graph, ValueError where there is no such node.
+    """
+    from graphc.compile.stages import Compilation
+    from graphc.views.explain.asked import told
+    from graphc.views.explain.wanted import Wanted
+
+    chosen = next((one for one in LAYOUTS if one == layout), None)
+    if chosen is None or mode not in MODES:
+        option, given, words = ("mode", mode, MODES) if chosen else ("layout", layout, LAYOUTS)
+        raise ValueError(f"{option}: {given!r} is not {', '.join(words[:-1])} or {words[-1]}")
+    wanted = Wanted(detail_of(level), mode, node)
+    source, folder, options = asked_of(
+        graph, {"dim": dim or {}, "const": const or {}, "dtype": dtype}
+    )
+    return Explanation(told(Compilation(source, options, folder), *wanted))

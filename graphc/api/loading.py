@@ -1,0 +1,69 @@
+"""`load`: a `.graph` file to its imported module, compiled only where something has changed."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Unpack
+
+from graphc import files
+from graphc.api import cache
+from graphc.api.options import CompileOptions, canonical
+
+
+class GraphWarning(UserWarning):
+    """There is something to say of a graph that compiles."""
+
+
+def load(path: str | os.PathLike[str], **options: Unpack[CompileOptions]) -> ModuleType:
+    """Compile a `.graph` file and import its module; where nothing has changed, import it again.
+
+    A change of the file, of a file that it imports, of the options or of graphc is seen. Without
+    one the same module is returned. It is kept in the folder that `GRAPHC_CACHE` names, by default
+    in that of the system for caches.
+
+    The options are those of the command, with its defaults: see `CompileOptions`.
+
+    Parameters are read by the module itself.
+
+    Raises GraphError with every mistake, OSError where the file cannot be read; warns of what the
+    command warns of when it compiles.
+    """
+    return cache.imported(kept_module(Path(path), canonical(options)))
+
+
+def kept_module(path: Path, said: dict[str, Any]) -> Path:
+    """Return the module of a graph in the cache, compiled where something has changed."""
+    key = cache.key_of([os.path.abspath(path), said])
+    found = cache.recall(key)
+    if found is not None and (module := _unchanged(found)):
+        return module
+    from graphc.api.compiling import compiled, source_of
+
+    made = compiled(source_of(path), path.parent, said)
+    for one in made.warnings:
+        warnings.warn(f"{path}\n{one}", GraphWarning, stacklevel=3)
+    module = made.keep()
+    sources = (made.source, *made.imported)
+    read = {os.path.abspath(one.name): cache.digest(one.text.encode()) for one in sources}
+    record = {"module": module.name, "content": cache.digest(made.text.encode()), "read": read}
+    cache.remember(key, record)
+    return module
+
+
+def _unchanged(record: dict[str, Any]) -> Path | None:
+    """Return the module of a record, if it and all that was read for it are as they were."""
+    try:
+        module = cache.folder() / str(record["module"])
+        wanted = {str(module): record["content"], **record["read"]}
+        same = all(cache.digest(_text(one)) == content for one, content in wanted.items())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return module if same else None
+
+
+def _text(path: str) -> bytes:
+    return files.read(Path(path)).removeprefix(codecs.BOM_UTF8)
