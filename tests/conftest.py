@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +21,7 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+os.environ["GRAPHC_CACHE"] = tempfile.mkdtemp(prefix="graphc-tests-")
 
 from graphc.compile.stages import Compilation, Options, compile_file, compile_text, load
 
@@ -30,6 +34,7 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("fixed")
+atexit.register(shutil.rmtree, os.environ["GRAPHC_CACHE"], ignore_errors=True)
 gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to be found
 
 collect_ignore = ["fuzz"]  # a package, which tests import: its files are called as others are

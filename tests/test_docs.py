@@ -4,7 +4,7 @@ A fence marked `graph` is a program; `graph file=NAME` is a file beside it; `gra
 with the message in the `text` fence behind it. `text` behind a program is what it is warned of;
 `graph --trace-nan` is compiled with that option. `explain OPTIONS` is a part of what `graphc
 explain` prints of the program before it. A `pycon` fence is run as a doctest, where `net` is the
-module of the program before it.
+module of the program before it, and `net.graph` in its folder that program.
 """
 
 from __future__ import annotations
@@ -225,6 +225,7 @@ def test_session_prints_what_is_shown(
 ) -> None:
     program, parts = session
     module = load(compiled(program).text, "documented")
+    Path("net.graph").write_text(program.text, encoding="utf-8")
     monkeypatch.setitem(sys.modules, "net", module)
     known: dict[str, Any] = {"np": np, "net": module}
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

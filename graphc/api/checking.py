@@ -16,7 +16,8 @@ from graphc.api.showing import fenced, frame, listed
 from graphc.source import Diagnostic, GraphError, Source
 
 if TYPE_CHECKING:
-    from graphc.checking.derivatives import Checked, Compared, Start
+    from graphc.checking.derivatives import Checked, Compared
+    from graphc.checking.point import Start
     from graphc.compile.options import Options
 
 MEANT = "a surrogate or `stop` differs from the true derivative on purpose"
@@ -103,7 +104,8 @@ def check(
     The options are those of the command, with its defaults: see `CompileOptions`. Mistakes are in
     the result, and not raised; an OSError is, where the file cannot be read.
     """
-    from graphc.checking.derivatives import LEVELS, Start
+    from graphc.checking.derivatives import LEVELS
+    from graphc.checking.point import Start
 
     if not grad and (at is not None or seed):
         raise ValueError(f"{'seed' if at is None else 'at'} says where to compare: add grad=True")

@@ -16,7 +16,7 @@ from graphc.api import cache as kept
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import details, fenced, frame, listed, python
 from graphc.names import identifier
-from graphc.source import Diagnostic, Source
+from graphc.source import Diagnostic, GraphError, Source
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -130,7 +130,10 @@ def compiled(source: Source, folder: Path | None, said: dict[str, Any]) -> Compi
     """Compile a source with canonical options; raises GraphError."""
     from graphc.compile.stages import compile_source
 
-    found = compile_source(source, options_of(said), folder)
+    try:
+        found = compile_source(source, options_of(said), folder)
+    except GraphError as wrong:  # where the compiler found it is no matter of the user's
+        raise wrong.with_traceback(None) from None
     model = found.model
     return CompiledGraph(
         model.name,

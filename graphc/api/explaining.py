@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.api.checking import asked_of
 from graphc.api.compiling import CompiledGraph
+from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, detail_of
 
 if TYPE_CHECKING:
@@ -89,4 +90,7 @@ def explain(
     source, folder, options = asked_of(
         graph, {"dim": dim or {}, "const": const or {}, "dtype": dtype}
     )
-    return Explanation(told(Compilation(source, options, folder), *wanted))
+    try:
+        return Explanation(told(Compilation(source, options, folder), *wanted))
+    except GraphError as wrong:
+        raise wrong.with_traceback(None) from None

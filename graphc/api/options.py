@@ -77,7 +77,10 @@ def options_of(said: Mapping[str, Any]) -> Options:
     from graphc.optimise.memory.budget import budget
 
     if said["memory"]:
-        budget(said["memory"])
+        try:
+            budget(said["memory"])
+        except ValueError as why:
+            raise ValueError(f"memory: {why}") from None
     return Options(
         dims=said["dim"],
         consts=said["const"],

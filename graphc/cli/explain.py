@@ -26,6 +26,7 @@ from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of
 
 if TYPE_CHECKING:
+    from graphc.compile.stages import Compilation
     from graphc.views.explain.document import Document
 
 FORMATS = ("text", "markdown", "latex", "html")
