@@ -91,6 +91,6 @@ def explain(
         graph, {"dim": dim or {}, "const": const or {}, "dtype": dtype}
     )
     try:
-        return Explanation(told(Compilation(source, options, folder), *wanted))
+        return Explanation(told(Compilation(source, options, folder), chosen, wanted))
     except GraphError as wrong:
         raise wrong.with_traceback(None) from None
