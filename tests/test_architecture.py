@@ -212,13 +212,12 @@ def test_only_the_parser_knows_lark() -> None:
 
 
 def test_imports_stand_at_the_top() -> None:
-    """But in commands and functions of `graphc`, which load what they need; lark, too."""
+    """But in commands and functions of `graphc`, which load what they need."""
     late = [
         f"{file}:{line} imports {name} inside a function"
         for file in PYTHON_FILES
         if file != FACADE and room_of(file) not in LATE
         for line, name in imports_in_functions(file, tree_of(file))
-        if name.partition(".")[0] != "lark"
     ]
     assert late == []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 import time
@@ -18,7 +19,8 @@ from graphc.source import Diagnostic, GraphError, Source, Span
 from graphc.syntax import tree
 from graphc.syntax.lexing.tokens import NewlineRule
 from graphc.syntax.mistakes.error_site import KEYWORD_TYPES, SIGNS
-from graphc.syntax.parse.build import RULES
+from graphc.syntax.parse import tables
+from graphc.syntax.parse.build import RULES, Draft
 from graphc.syntax.parse.parser import _parser, parse, read_source
 
 LANGUAGE = Path(__file__).parent / "language"
@@ -87,6 +89,44 @@ def test_the_grammar_has_no_conflicts() -> None:
         "atom",
     }
     assert {rule for rule in rules if not rule.startswith("_")} - passed_on == set(RULES)
+
+
+def test_the_tables_of_the_parser_are_those_of_its_grammar() -> None:
+    """What is kept beside the grammar is what lark builds of it, but for the numbers of states."""
+    kept = json.loads(tables.FILE.read_text(encoding="utf-8"))
+    built = json.loads(tables.tables())
+    remedy = "the grammar has changed: run python -m graphc.syntax.parse.tables"
+    assert kept["of"] == built["of"], remedy
+    assert kept["rules"] == built["rules"], remedy
+    assert kept["tables"]["options"] == built["tables"]["options"], remedy
+    one, other = (of["tables"]["parser"]["parser"] for of in (kept, built))
+    same: dict[str, str] = {}
+    pending = [(one["start_states"]["start"], other["start_states"]["start"])]
+    while pending:
+        mine, yours = map(str, pending.pop())
+        if same.setdefault(mine, yours) != yours or mine not in one["states"]:
+            raise AssertionError(remedy)
+        actions, expected = (
+            {table["tokens"][token]: act for token, act in table["states"][state].items()}
+            for table, state in ((one, mine), (other, yours))
+        )
+        assert actions.keys() == expected.keys(), remedy
+        for token, (act, argument) in actions.items():
+            assert act == expected[token][0], remedy
+            if isinstance(argument, int):  # the next state
+                following = (argument, expected[token][1])
+                if same.get(str(argument)) != str(following[1]):
+                    pending.append(following)
+            else:
+                assert argument == expected[token][1], remedy
+    assert len(same) == len(one["states"]) == len(other["states"])
+
+
+def test_tables_of_another_grammar_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "_identity", lambda: ["of another", "0.1"])
+    source = Source("test.graph", "input x: [3]\noutput y = x @ x  # a product\n")
+    read = tables.parser_of(Draft(source, []).callbacks()).parse(source.text)
+    assert read.value == parse(source).statements
 
 
 def test_the_keywords_of_the_messages_are_those_of_the_grammar() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 
@@ -21,6 +22,9 @@ COMMANDS = {
     "show": "graphc.cli.show:show_",
 }
 
+GARBAGE = 100_000
+"""New objects before the first search for cycles: most commands end before they make so many."""
+
 
 @click.group("graphc", cls=Commands, places=COMMANDS)
 @click.version_option(__version__, message="graphc %(version)s")
@@ -30,6 +34,7 @@ def app() -> None:
 
 def main() -> None:
     """Run the command line; what escapes a command is a bug of graphc, and says so."""
+    gc.set_threshold(GARBAGE)
     try:
         app(prog_name="graphc")
     except Exception:

@@ -7,7 +7,9 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from graphc.resources import grammar_text
+from lark import Lark, Token
+from lark.exceptions import UnexpectedInput, UnexpectedToken
+
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.lexing.characters import (
@@ -16,13 +18,13 @@ from graphc.syntax.lexing.characters import (
     foreign_characters,
     read_source,
 )
-from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR, NewlineRule
+from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR
 from graphc.syntax.mistakes.diagnose import diagnose
 from graphc.syntax.mistakes.error_site import ErrorSite
 from graphc.syntax.parse.build import Draft
+from graphc.syntax.parse.tables import parser_of
 
 if TYPE_CHECKING:
-    from lark import Lark, Token
     from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 __all__ = ["Parsed", "parse", "parse_with_recovery", "read_source"]
@@ -57,8 +59,6 @@ def parse_with_recovery(source: Source) -> Parsed:
     >>> [statement.span.text for statement in found.file.statements], len(found.diagnostics)
     (['z = x'], 1)
     """
-    from lark.exceptions import UnexpectedInput
-
     mistakes = forbidden_characters(source)
     text = blank_forbidden(source.text)
     with _LOCK:
@@ -85,20 +85,9 @@ _NOWHERE = Source("", "")
 
 @cache
 def _parser() -> tuple[Lark, Draft]:
-    """Build the parser of the language and the draft that it fills; a tenth of a second, once."""
-    from lark import Lark
-
+    """Make the parser of the language and the draft that it fills, once."""
     draft = Draft(_NOWHERE, [])
-    parser = Lark(
-        grammar_text("graph.lark"),
-        parser="lalr",
-        lexer="basic",
-        postlex=NewlineRule(),
-        keep_all_tokens=True,
-        maybe_placeholders=True,
-        transformer=draft.callbacks(),
-    )
-    return parser, draft
+    return parser_of(draft.callbacks()), draft
 
 
 def tokens_of(source: Source) -> list[Token]:
@@ -117,9 +106,6 @@ def _recover(
     there, takes a doc string in place of the statement, and goes on behind it; where the mistake
     is in the head of a block or loop, it takes `if true` for the head and goes on in the braces.
     """
-    from lark import Token
-    from lark.exceptions import UnexpectedToken
-
     parser = lark.parse_interactive(text)
     tokens = [*parser.lexer_thread.lex(parser.parser_state)]  # type: ignore[no-untyped-call]
     tokens.append(Token("$END", "", len(text), end_pos=len(text)))
@@ -211,9 +197,6 @@ def _recover(
 
 def _close_braces(parser: InteractiveParser, end: Token, braces: int) -> Any:
     """Return what was read once the open braces are closed; None where that does not help."""
-    from lark import Token
-    from lark.exceptions import UnexpectedToken
-
     try:
         for _ in range(braces):
             parser.feed_token(Token("RBRACE", "}", end.start_pos, end_pos=end.end_pos))

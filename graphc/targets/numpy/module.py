@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
+from types import ModuleType
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.types import shape_text
@@ -144,11 +146,20 @@ def _line(declared: Declared) -> str:
 def ready_made() -> dict[str, str]:
     """Return the ready-made functions, as text, in their own order."""
     return {
-        name: inspect.getsource(value).rstrip()
+        name: text
         for source in (parts, comparing, out, threads, special, watching)
-        for name, value in vars(source).items()
-        if inspect.isfunction(value) and value.__module__ == source.__name__
+        for name, text in _functions(source)
     }
+
+
+def _functions(source: ModuleType) -> Iterator[tuple[str, str]]:
+    """Yield the functions of a module, each with its text."""
+    whole = inspect.getsource(source)
+    lines = whole.splitlines()
+    for one in ast.parse(whole).body:
+        if isinstance(one, ast.FunctionDef):
+            first = min([one.lineno, *(above.lineno for above in one.decorator_list)])
+            yield one.name, "\n".join(lines[first - 1 : one.end_lineno])
 
 
 def parts_for(read: Iterable[str]) -> list[str]:
