@@ -33,9 +33,10 @@ def parser_of(callbacks: Any) -> lark.Lark:
     parser["states"] = {
         number: _by_number(actions) for number, actions in _by_number(parser["states"]).items()
     }
-    return lark.Lark._load_from_dict(
+    made: lark.Lark = lark.Lark._load_from_dict(  # type: ignore[no-untyped-call]
         kept["tables"], _by_number(kept["rules"]), transformer=callbacks, postlex=NewlineRule()
     )
+    return made
 
 
 def _built(callbacks: Any = None) -> lark.Lark:
