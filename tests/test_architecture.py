@@ -48,6 +48,7 @@ FLOORS = (
     {"targets/numpy/functions"},
     {"targets/numpy"},
     {"targets/c"},
+    {"targets/c/runtime", "build"},
     {"compile"},
     {"sample", "views", "views/reference"},
     {"views/explain"},
