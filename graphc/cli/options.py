@@ -145,6 +145,15 @@ TRACE = click.option(
     help="Add `trace`, which names the first node that makes nan or an infinity.",
 )
 
+TARGET = click.option(
+    "--target",
+    metavar="TARGET",
+    type=Words("numpy", "c"),
+    default="numpy",
+    show_default=True,
+    help="numpy: a Python module; c: a file of C99 and its header.",
+)
+
 FORMAT = click.option(
     "--format",
     metavar="FORMAT",

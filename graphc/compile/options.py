@@ -11,10 +11,11 @@ from graphc.source import GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
 from graphc.syntax.parse.parser import parse
+from graphc.targets.c.functions.target import C
 from graphc.targets.numpy.target import NUMPY
 from graphc.targets.target import Target
 
-TARGETS = {target.name: target for target in (NUMPY,)}
+TARGETS = {target.name: target for target in (NUMPY, C)}
 
 
 @dataclass(frozen=True, slots=True)

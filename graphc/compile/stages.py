@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
@@ -111,6 +112,12 @@ class Compilation:
                 watched=plan_watched(self.stated, target) if self.options.trace else (),
             )
             return target.write(compiled)
+
+    @cached_property
+    def beside(self) -> Mapping[str, str]:
+        """Return the files that stand beside the module, by suffix."""
+        with self.open():
+            return {end: write(self.programs) for end, write in self.options.to.beside.items()}
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:

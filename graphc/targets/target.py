@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph, Node
 from graphc.optimise.passes import Pass
@@ -31,7 +31,8 @@ class Target:
     `measure` says how long expressions are, which decides what gets a variable. `lowering` are the
     passes that this target alone likes, after those of the level; `stages` plan tiles and buffers;
     `small` gives functions of few numbers another form. These three are for levels that plan.
-    `write` makes the text of a module, and raises where that is not what may be written.
+    `write` makes the text of a module, and raises where that is not what may be written; `beside`
+    that of further files, by suffix.
     """
 
     name: str
@@ -41,3 +42,4 @@ class Target:
     stages: tuple[Stage, ...]
     small: Small
     write: Callable[[Compiled], str]
+    beside: Mapping[str, Callable[[Compiled], str]] = field(default_factory=dict)

@@ -1,5 +1,5 @@
 """The C target: one C99 file and its header, which need a compiler and libm.
 
-`target` is what it is, `contract` how its functions are called, as data. What they are called with
-stands in docs/c.md.
+`contract` says as data how its functions are called, which docs/c.md tells; `functions` writes them,
+`printing` loop nests, `runtime` has what they call.
 """

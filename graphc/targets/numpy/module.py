@@ -13,12 +13,13 @@ from graphc.ir.types import shape_text
 from graphc.ops.fused import LIMITS
 from graphc.plan.buffers.report import CACHE
 from graphc.plan.module import Compiled
+from graphc.targets.command_line import command_line
 from graphc.targets.numpy.functions import python_floats
 from graphc.targets.numpy.functions.check import check
 from graphc.targets.numpy.functions.enter import enter
 from graphc.targets.numpy.functions.halves import backward, forward
 from graphc.targets.numpy.functions.parameters import flatten, init
-from graphc.targets.numpy.functions.record import command_line, graph_record, records
+from graphc.targets.numpy.functions.record import graph_record, records
 from graphc.targets.numpy.functions.trace import records as trace_records
 from graphc.targets.numpy.functions.trace import tables, trace
 from graphc.targets.numpy.functions.writers import write_derived

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from graphc.ir.dims import Dim
@@ -57,24 +56,6 @@ def _digest(sources: Iterable[Source]) -> str:
     """Hash these files, whatever their layout, their comments and the names of their folders."""
     text = "\n".join(one_line_of(source.whole) for source in sources)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def command_line(options: Mapping[str, Any]) -> str:
-    """Write options as on the command line."""
-    words: list[str] = []
-    for name, value in options.items():
-        for one in _values(value):
-            words += [f"--{name}", *([shlex.quote(one)] if one else [])]
-    return " ".join(words)
-
-
-def _values(value: Any) -> list[str]:
-    match value:
-        case dict():
-            return [f"{name}={one}" for name, one in value.items()]
-        case list():
-            return [str(one) for one in value]
-    return ["" if value is True else str(value)]
 
 
 def _entry(key: str, value: Any) -> list[str]:

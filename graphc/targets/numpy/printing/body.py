@@ -17,7 +17,7 @@ from graphc.ops.storage import Owners, owners, results_to_copy
 from graphc.plan.buffers.report import left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.source import Origin
-from graphc.targets.numpy.printing.comments import place, term
+from graphc.targets.comments import place, term, terms
 from graphc.targets.numpy.printing.expression import (
     NO_NUMBERS,
     computed,
@@ -289,13 +289,13 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
         lines = _sum_over_children(step, first, program)
     else:
         written = computed(step, program.variables, numbers)
-        lines = beside(written, _said(first, program))
+        lines = beside(written, terms(first, program))
     more: dict[str, None] = {}
     for other in others:
         label = program.labels[other.of]
         through = any(t.child is None or program.labels[t.child] != label for t in other.terms)
         if f"d_{label}" != step.target:
-            said = f": {_said(other, program)}" if through else ""
+            said = f": {terms(other, program)}" if through else ""
             more[f"# d_{label} = {step.target}{said}"] = None
     lines += more
     return lines
@@ -321,12 +321,6 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
             lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
         lines.append(")")
     return lines
-
-
-def _said(adjoint: Adjoint, program: Program) -> str:
-    """Write the terms, each once: several ways through nodes without a name are told alike."""
-    said = (term(part, adjoint.of, program) for part in adjoint.terms)
-    return " + ".join(dict.fromkeys(said))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from graphc.ir.graph import arguments_first
 from graphc.ir.types import Dtype, Shape
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program, Scratch, Step
-from graphc.targets.numpy.printing.comments import place
+from graphc.targets.comments import place
 from graphc.targets.numpy.printing.expression import computed
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, width, write_list
 from graphc.targets.numpy.printing.written import DTYPES, show

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.loop import loop_of
 from graphc.plan.program import LoopStep
-from graphc.targets.numpy.printing.comments import place
+from graphc.targets.comments import place
 
 
 def about(step: LoopStep) -> str:

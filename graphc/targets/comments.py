@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import COTANGENT, Node, Term
+from graphc.ir.graph import COTANGENT, Adjoint, Node, Term
 from graphc.ir.loop import BOUND, LOOP
-from graphc.plan.program import Program
+from graphc.plan.program import Program, Step
 from graphc.source import Span
 from graphc.syntax.format.canonical import one_line_of
 
@@ -54,3 +54,14 @@ def term(one: Term, of: Node, program: Program) -> str:
     if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
         return f"∂{child}/∂{parent} ⊙ {adjoint}"
     return f"(∂{child}/∂{parent})ᵀ {adjoint}"
+
+
+def terms(adjoint: Adjoint, program: Program) -> str:
+    """Write the terms, each once: several ways through nodes without a name are told alike."""
+    said = (term(part, adjoint.of, program) for part in adjoint.terms)
+    return " + ".join(dict.fromkeys(said))
+
+
+def beside(step: Step, program: Program) -> str:
+    """Write what stands beside a statement: the terms of an adjoint, or what it comes from."""
+    return terms(step.adjoints[0], program) if step.adjoints else place(step.node)

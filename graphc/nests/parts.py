@@ -1,0 +1,112 @@
+"""Parts of arrays put together, as works: what is there first, and each part at its place."""
+
+from __future__ import annotations
+
+from itertools import accumulate as running
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.kernel import Put
+from graphc.ir.types import Shape
+from graphc.nests.expressions import Writer, apply
+from graphc.nests.nest import Apply, Assign, Expr, Index, Number, Size, Value, cast
+from graphc.nests.places import PLACES, Part, items, stretched
+from graphc.nests.works import SAME, Works, axes_of
+from graphc.ops.shape.assemble import is_complete
+
+
+def put(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> None:
+    if kernel.onto:
+        first, *indices, put = node.args
+        works.copied(value, first)
+    else:
+        put, *indices = node.args
+        zero = cast(Number(0, "int"), node.type.dtype)
+        if not (kernel.place == "cells" and is_complete(node)):
+            works.each(node.shape, value, SAME, lambda *_: zero)
+    if kernel.place == "triangle":
+        triangle(works, value, node, comment, put=True)
+    elif kernel.place in ("parts", "cells"):
+        put_each(works, value, kernel, node, comment)
+    else:
+        named = kernel.place in ("label", "entries", "along", "vector")
+        shape = indices[0].shape if named else put.shape
+        put_one(works, value, kernel, node, put, list(indices), shape, comment)
+
+
+def put_one(
+    works: Works,
+    value: Value,
+    kernel: Put,
+    node: Node,
+    put: Node,
+    indices: list[Node],
+    shape: Shape,
+    comment: str,
+) -> None:
+    axes, at = axes_of(shape)
+    writer = works.writer()
+    part = Part(node, node.shape, shape, writer.position_by(indices))
+    element: Expr = cast(writer.element(put, stretched(at, put.shape)), value.dtype)
+    place = PLACES[kernel.place](part, at)
+    if kernel.add and not (kernel.unless and node.attrs[kernel.unless]):
+        before = writer.read(value, place)
+        element = Apply("add", (before, element), value.dtype, value.dtype)
+    works.finish(axes, writer, Assign(writer.assign(value, place), element, comment))
+
+
+def put_each(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> None:
+    """Add a work for each argument, which goes to a place of its own."""
+    block = node.attrs.get("block")
+    wheres = node.attrs["items"] if kernel.place == "parts" else node.attrs["places"]
+    for x, where in zip(node.args, wheres, strict=True):
+
+        def place(_: Writer, at: Index, where: object = where) -> Index:
+            if kernel.place == "parts":
+                return items(where, at)  # type: ignore[arg-type]
+            fixed = [Dim.of(one) for one in where]  # type: ignore[attr-defined]
+            return tuple(fixed if block is None else [*fixed[:block], *at, *fixed[block:]])
+
+        def element(writer: Writer, at: Index, x: Node = x, place: object = place) -> Expr:
+            found = writer.element(x, stretched(at, x.shape))
+            if not kernel.add:
+                return found
+            before = writer.read(value, place(writer, at))  # type: ignore[operator]
+            return apply("add", [before, found], node.type.dtype)
+
+        shape = x.shape
+        if kernel.place == "cells" and block is not None:
+            shape = (node.shape[block],)
+        elif kernel.place == "parts":
+            shape = tuple(v[1] for k, v in where if k == "slice")
+        works.each(shape, value, place, element, comment)
+        comment = ""
+
+
+def triangle(works: Works, value: Value, node: Node, comment: str, *, put: bool) -> None:
+    """Below the diagonal of matrices of side n, column by column: [i, j] for j < i."""
+    (x,) = node.args
+    n = Dim.of(node.attrs["n"])
+    lead = node.shape[:-2] if put else node.shape[:-1]
+    axes, at = axes_of((*lead, n, n))
+    column, row = at[-2:]
+    entry = column * n - column * (column + 1) // 2 + row - column - 1
+    vector, matrix = (*at[:-2], entry), (*at[:-2], row, column)
+    writer = works.writer()
+    source, target = (vector, matrix) if put else (matrix, vector)
+    below = Apply("less", (Size(column), Size(row)), "bool", "int")
+    element = cast(writer.element(x, source), value.dtype)
+    to = writer.assign(value, target)
+    works.finish(axes, writer, Assign(to, element, comment, where=below))
+
+
+def joined(works: Works, value: Value, node: Node, comment: str) -> None:
+    axis = node.attrs["axis"]
+    starts = running((part.shape[axis] for part in node.args), initial=Dim.of(0))
+    for part, start in zip(node.args, starts, strict=False):
+
+        def place(_: Writer, at: Index, start: Dim = start) -> Index:
+            return (*at[:axis], at[axis] + start, *at[axis + 1 :])
+
+        works.copied(value, part, comment, place)
+        comment = ""

@@ -1,0 +1,254 @@
+"""Products of matrices and what is computed of whole matrices, as works.
+
+Small products are loops among others; large ones, and what is no sum of products, are functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.ir.dims import Dim
+from graphc.ir.graph import Node
+from graphc.ir.types import product
+from graphc.nests.expressions import Writer, apply
+from graphc.nests.nest import (
+    Access,
+    Element,
+    Expr,
+    Index,
+    Invoke,
+    Number,
+    Size,
+    Value,
+    counter,
+)
+from graphc.nests.places import stretched
+from graphc.nests.works import SAME, Works, axes_of
+
+SMALL = 4096
+"""Products of numbers up to which a product of matrices is written as loops."""
+
+
+def matmul(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Σ over the last axis of the left and the second-last of the right."""
+    size = (node.type.size * node.args[0].shape[-1]).constant
+    if node.type.dtype != "float" or (size is not None and size <= SMALL):
+        _looped(works, value, node, comment)
+    else:
+        _called(works, value, node, comment)
+
+
+def _looped(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Add the loops of a product: along rows of the right operand, so that these lie together."""
+    x, y = node.args
+    rows, columns = x.rank > 1, y.rank > 1
+    batch = node.rank - rows - columns
+    zero = Number(0.0, "float") if node.type.dtype == "float" else Number(0, "int")
+    works.each(node.shape, value, SAME, lambda *_: zero)
+    shape = (*node.shape, x.shape[-1])
+    whole, rank = list(range(len(shape))), node.rank
+    order = [*whole[: batch + rows], rank, *whole[batch + rows : rank]]
+    if not columns:
+        order = whole
+
+    def element(writer: Writer, at: Index) -> Expr:
+        k = at[-1]
+        row = at[batch : batch + rows]
+        left = (*stretched(at[:batch], x.shape[: x.rank - 1 - rows]), *row, k)
+        right = (*stretched(at[:batch], y.shape[: y.rank - 1 - columns]), k)
+        right = (*right, at[rank - 1]) if columns else right
+        both = [writer.element(x, left), writer.element(y, right)]
+        return apply("multiply", both, node.type.dtype)
+
+    works.folded(value, "add", shape, lambda at: at[:-1], element, comment, order)
+
+
+# ---- functions of whole matrices -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Where a matrix is: its first element at a place of the batch, and the step of each axis."""
+
+    value: Value
+    first: Index
+    row: Dim
+    column: Dim
+
+
+def in_memory(works: Works, node: Node) -> Value:
+    """Return a value that holds all elements of a node row by row: a copy where there is none."""
+    value = works.context.values.get(node)
+    if value is not None and not value.members and value.dtype == node.type.dtype:
+        return value
+    made = Value(works.context.fresh("copy"), node.type.dtype, node.shape)
+    works.copied(made, node)
+    return made
+
+
+def _matrix(works: Works, node: Node, at: Index) -> Matrix:
+    """Return where the matrix of a node is at a place of the batch.
+
+    A view of a value is read where it lies, if its elements lie in even steps.
+    """
+    symbols = [Dim.symbol("<row>"), Dim.symbol("<column>")]
+    writer = works.writer()
+    inner = symbols[2 - min(node.rank, 2) :] if node.rank > 1 else symbols[1:]
+    index = (*stretched(at, node.shape[: node.rank - len(inner)]), *inner)
+    found = writer.element(node, index) if not writer.statements else None
+    if isinstance(found, Element) and not writer.statements:
+        steps = _steps(found, symbols)
+        if steps is not None:
+            first, row, column = steps
+            return Matrix(found.value, first, row, column)
+    copy = in_memory(works, node)
+    first = tuple(Dim.of(0) if one in symbols else one for one in index)
+    return Matrix(copy, first, node.shape[-1], Dim.of(1))
+
+
+def _steps(found: Element, symbols: Sequence[Dim]) -> tuple[Index, Dim, Dim] | None:
+    """Return the first element and the steps in memory from row to row and column to column."""
+    value, index = found.value, found.index
+    names = [str(one) for one in symbols]
+    zero = dict.fromkeys(names, 0)
+    if value.members and (index[0].symbols & set(names)):
+        return None
+    shape = value.shape[1:] if value.members else value.shape
+    inner = index[1:] if value.members else index
+    if value.dtype != "float":
+        return None
+    lies = Dim.of(0)
+    for one, n in zip(inner, shape, strict=True):
+        lies = lies * n + one
+    base = lies.substitute(zero)
+    steps = [lies.substitute({**zero, name: 1}) - base for name in names]
+    total = base
+    for symbol, step in zip(symbols, steps, strict=True):
+        if step.symbols & set(names):
+            return None
+        total = total + symbol * step
+    if total != lies:
+        return None
+    return tuple(one.substitute(zero) for one in index), steps[0], steps[1]
+
+
+def _called(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Add the calls of a product, one for each place of the batch."""
+    x, y = node.args
+    rows, columns = x.rank > 1, y.rank > 1
+    batch = node.shape[: node.rank - rows - columns]
+    axes, at = axes_of(batch)
+    a, b = (_matrix(works, one, at) for one in (x, y))
+    m = node.shape[len(batch)] if rows else Dim.of(1)
+    n = node.shape[-1] if columns else Dim.of(1)
+    k = x.shape[-1]
+    if not rows:
+        a = Matrix(a.value, a.first, Dim.of(0), a.column)
+    if not columns:  # a vector on the right is a column
+        b = Matrix(b.value, b.first, b.column, Dim.of(0))
+    writer = works.writer()
+    for one in (a, b):
+        whole = _whole_index(one.first, len(one.value.shape), len(at))
+        writer.touches.append(Access(one.value, whole, writes=False))
+    to = (*at, *(Dim.of(0) for _ in range(rows + columns)))
+    writer.touches.append(Access(value, (*at, *(None,) * (rows + columns)), writes=True))
+    row = n
+    call = Invoke(
+        "gc_matmul",
+        (
+            Size(m), Size(n), Size(k), Element(a.value, a.first), Size(a.row), Size(a.column),
+            Element(b.value, b.first), Size(b.row), Size(b.column), Element(value, to), Size(row),
+        ),
+        (value,),
+        comment=comment,
+    )  # fmt: skip
+    works.finish(axes, writer, call)
+
+
+def _whole_index(first: Index, rank: int, depth: int) -> tuple[Dim | None, ...]:
+    """Return what of a value a matrix at a place is: its batch axes by position, else all."""
+    counters = {counter(d) for d in range(depth)}
+    return tuple(one if one in counters else None for one in first)
+
+
+# ---- factorisations, and order -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of square matrices in C: what it returns, and how much it computes in."""
+
+    name: str
+    scratch: Callable[[Dim], Dim] | None = None
+    of_status: bool = False
+    number: bool = False
+
+
+MATRICES: Mapping[str, Function] = {
+    "linalg.cholesky": Function("gc_cholesky", None, of_status=True),
+    "linalg.inv": Function("gc_inv", lambda n: n * n, of_status=True),
+    "linalg.solve": Function("gc_solve", lambda n: n * n, of_status=True),
+    "linalg.det": Function("gc_det", lambda n: n * n, number=True),
+    "logdet": Function("gc_logdet", lambda n: n * n, number=True),
+    "cofactors": Function("gc_cofactors", lambda n: n * n + 2 * n),
+    "minors": Function("gc_minors", lambda n: 2 * n * n + 2 * n),
+}
+
+
+def of_matrices(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Add the calls of a function of matrices, one for each place of the batch."""
+    kernel = node.op.kernel
+    function = MATRICES[kernel.name]  # type: ignore[union-attr]
+    n = node.args[0].shape[-1]
+    vectors = kernel.name == "linalg.solve" and node.args[1].rank == 1  # type: ignore[union-attr]
+    core = 0 if function.number else 1 if vectors else 2
+    batch = node.shape[: node.rank - core]
+    held = [in_memory(works, arg) for arg in node.args]
+    axes, at = axes_of(batch)
+    writer = works.writer()
+    operands: list[Element | Size] = [Size(n)]
+    if kernel.name == "linalg.solve":  # type: ignore[union-attr]
+        operands.append(Size(Dim.of(1) if vectors else node.shape[-1]))
+    for arg, one in zip(node.args, held, strict=True):
+        own = min(arg.rank, 2) if not (vectors and arg is node.args[1]) else 1
+        place = stretched(at, arg.shape[: arg.rank - own])
+        writer.touches.append(Access(one, (*place, *(None,) * own), writes=False))
+        operands.append(Element(one, (*place, *(Dim.of(0),) * own)))
+    to = Element(value, (*at, *(Dim.of(0),) * core))
+    writer.touches.append(Access(value, (*at, *(None,) * core), writes=True))
+    if not function.number:
+        operands.append(to)
+    writes = [value]
+    if function.scratch is not None:
+        scratch = Value(works.context.fresh("scratch"), "float", (function.scratch(n),))
+        writer.touches.append(Access(scratch, (None,), writes=True))
+        operands.append(Element(scratch, (Dim.of(0),)))
+        writes.append(scratch)
+    call = Invoke(
+        function.name, tuple(operands), tuple(writes), function.of_status,
+        to if function.number else None, comment,
+    )  # fmt: skip
+    works.finish(axes, writer, call)
+
+
+def argsort(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Add the calls that order the elements along an axis."""
+    (x,) = node.args
+    axis = node.attrs["axis"] % x.rank
+    held = in_memory(works, x)
+    rest = (*node.shape[:axis], *node.shape[axis + 1 :])
+    axes, at = axes_of(rest)
+    n, step = node.shape[axis], product(node.shape[axis + 1 :])
+    writer = works.writer()
+    place = (*at[:axis], Dim.of(0), *at[axis:])
+    whole = (*at[:axis], None, *at[axis:])
+    writer.touches += [Access(held, whole, writes=False), Access(value, whole, writes=True)]
+    scratch = Value(works.context.fresh("scratch"), "int", (2 * n,))
+    writer.touches.append(Access(scratch, (None,), writes=True))
+    function = "gc_argsort_int" if x.type.dtype == "int" else "gc_argsort"
+    operands = (
+        Size(n), Element(held, place), Size(step), Element(value, place), Size(step),
+        Element(scratch, (Dim.of(0),)),
+    )  # fmt: skip
+    works.finish(axes, writer, Invoke(function, operands, (value, scratch), comment=comment))

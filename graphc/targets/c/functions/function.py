@@ -1,0 +1,153 @@
+"""One function of a module: its program as loop nests, and the text of it in C."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from graphc.ir.graph import COTANGENT, INPUT, PARAMETER, TANGENT, Node
+from graphc.ir.loop import LOOP, everywhere, loop_of
+from graphc.nests.expressions import Context
+from graphc.nests.fuse import fuse
+from graphc.nests.live import without_dead
+from graphc.nests.nest import Number, Value, counter_name
+from graphc.nests.statements import statements
+from graphc.nests.storage import Buffer, assign
+from graphc.nests.works import Works
+from graphc.plan.module import Compiled, Derived
+from graphc.plan.program import Program
+from graphc.source import GraphError, error
+from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule
+from graphc.targets.c.names import Scope, c_name
+from graphc.targets.c.printing.elements import Words
+from graphc.targets.c.printing.nests import Printer, placed
+from graphc.targets.comments import beside
+
+COUNTERS = "ijklmnopqrsuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The body of a function, what its arrays take, and the functions that it calls."""
+
+    lines: tuple[str, ...]
+    buffers: tuple[Buffer, ...]
+    tables: tuple[str, ...]
+    called: frozenset[str]
+    read: frozenset[str]
+
+
+def refusal(node: Node) -> GraphError:
+    """Return the error for an operation that has no form in C yet."""
+    origin = node.origin
+    message = f"`{node.op.name}` has no form in C yet: the NumPy target has it"
+    return GraphError([error("E430", message, None if origin is None else origin.outermost)])
+
+
+def written(module: CModule, one: CFunction, derived: Derived, compiled: Compiled) -> Written:
+    """Write the body of a function, of the program of one of its modes."""
+    program = derived.program
+    argued = {argument.name for argument in one.arguments}
+    scope = Scope({*argued, *module.dims.values(), CACHE, WORK, "status", "room"})
+    names = {**module.dims}
+    for index in sorted(_indices(program)):
+        names[index] = scope.fresh(index)
+    context = Context({}, scope.fresh, refusal)
+    _given(context, module, one, program, compiled)
+    pins, copies = _pins(module, one, program, compiled)
+    works = Works(context)
+    statements(program, works, pins, beside)
+    for value, node in copies:
+        if context.values.get(node) is not value:
+            works.copied(value, node)
+    trees = fuse(without_dead(works.made))
+    storage = assign(trees)
+    for depth in range(12):
+        names[counter_name(depth)] = scope.fresh(COUNTERS[depth])
+    words = Words(module.dtype, names, lambda element: placed(storage, words, element))
+    printer = Printer(storage, words)
+    printer.trees(trees)
+    tables = [line for value in context.tables.values() for line in _table(value, words)]
+    text = "\n".join(printer.lines)
+    return Written(
+        tuple(printer.lines),
+        tuple(storage.buffers),
+        tuple(tables),
+        frozenset(words.called),
+        frozenset(_words_in(text)),
+    )
+
+
+def _words_in(text: str) -> Iterable[str]:
+    return re.findall(r"[A-Za-z_]\w*", re.sub(r"/\*.*?\*/", "", text))
+
+
+def _indices(program: Program) -> set[str]:
+    roots = [*program.results.values(), *program.variables]
+    return {loop_of(node).index for node in everywhere(roots) if node.op is LOOP}
+
+
+def _given(
+    context: Context, module: CModule, one: CFunction, program: Program, compiled: Compiled
+) -> None:
+    """Give the sources of a program their values."""
+    arguments = {(a.role, a.of): a for a in one.given}
+    roles = {INPUT: "input", PARAMETER: "parameter", COTANGENT: "cotangent", TANGENT: "tangent"}
+    if one.cache == "read":
+        for node, part in zip(compiled.cached, module.cache, strict=True):
+            context.values[node] = Value(
+                context.fresh(part.variable), node.type.dtype, node.shape, given=True
+            )
+    nodes = [d.node for d in (*compiled.model.inputs, *compiled.model.params)]
+    for node in dict.fromkeys([*nodes, *program.variables]):
+        if node in context.values or node.op not in roles:
+            continue
+        argument = arguments.get((roles[node.op], str(node.attrs["name"])))  # type: ignore[arg-type]
+        if argument is not None:
+            context.values[node] = value_of(argument, node)
+
+
+def value_of(argument: Argument, node: Node) -> Value:
+    """Return the value that an argument is."""
+    return Value(
+        argument.name, argument.dtype, node.shape, given=True, members=argument.members > 0
+    )
+
+
+def _pins(
+    module: CModule, one: CFunction, program: Program, compiled: Compiled
+) -> tuple[dict[Node, Value], list[tuple[Value, Node]]]:
+    """Return where results and what is cached are computed, and all that must end up there."""
+    pins: dict[Node, Value] = {}
+    ends: list[tuple[Value, Node]] = []
+    by_key = {argument.key: argument for argument in one.results}
+    for key, node in program.results.items():
+        value = value_of(by_key[key], node)
+        ends.append((value, node))
+        pins.setdefault(node, value)
+    if one.cache == "made":
+        for node, part in zip(compiled.cached, module.cache, strict=True):
+            value = Value(f"{CACHE}_{c_name(part.variable)}", part.dtype, part.shape, given=True)
+            ends.append((value, node))
+            pins.setdefault(node, value)
+    return pins, ends
+
+
+def _table(value: Value, words: Words) -> list[str]:
+    """Write the numbers of the file that an array is made of."""
+
+    def numbers(one: object) -> Iterable[str]:
+        if isinstance(one, tuple):
+            for each in one:
+                yield from numbers(each)
+        else:
+            yield words.number(Number(one, value.dtype))  # type: ignore[arg-type]
+
+    size = 1
+    for n in value.shape:
+        size *= int(n.constant or 0)
+    inside = ", ".join(numbers(value.constant)) or "0"
+    return [
+        f"static const {words.type_of(value.dtype)} {value.name}[{max(size, 1)}] = {{{inside}}};"
+    ]

@@ -1,0 +1,1 @@
+"""Loop nests in C: dims, expressions, statements, and the comments beside them."""

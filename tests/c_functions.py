@@ -1,0 +1,272 @@
+"""Functions of the C target, compiled and called: with the arguments of the NumPy module."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from calling import PLAIN, call, given
+
+from graphc.compile.stages import Compilation, Options, load
+from graphc.elaborate.names.model import Model
+from graphc.ir.results import ResultKey
+from graphc.source import Source
+from graphc.targets.c.contract import Argument, CFunction, CModule, contract
+
+STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
+TYPES = {"int": np.int64, "bool": np.uint8}
+
+
+@functools.cache
+def compiler() -> tuple[str, ...]:
+    """The command of a C compiler: that of the machine, or the one that a wheel brings."""
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found:
+        return (found,)
+    assert find_spec("ziglang"), "no C compiler: install the wheel `ziglang`"
+    return (sys.executable, "-m", "ziglang", "cc")
+
+
+@dataclass(frozen=True)
+class Library:
+    """The functions of a graph in C, as a shared library; how they are called, and its model."""
+
+    module: CModule
+    model: Model
+    loaded: ctypes.CDLL
+    text: str
+    fields: Mapping[str, str]
+    folder: Any
+
+    def call(self, name: str, arguments: Mapping[str, Any], dims: Mapping[str, int]) -> Any:
+        """The status of a function, and its results by key."""
+        (one,) = (f for f in self.module.functions if f.function == name)
+        sizes = [dims[dim] for dim in self.module.dims]
+        cache: list[Any] = []
+        if one.cache == "read":
+            cache = [self._forward(arguments, dims)]
+        elif one.cache == "made":
+            cache = [block(self._size(self.module.sizes, sizes))]
+        made = {a.key: self._empty(a, dims) for a in one.results}
+        given = [
+            made[a.key] if a.written else self._given(a, arguments, dims) for a in one.arguments
+        ]
+        work = block(self._size(one.workspace, sizes))
+        function = getattr(self.loaded, one.name)
+        passed = [pointers(a, x) for a, x in zip(one.arguments, given, strict=True)]
+        status = function(
+            *(ctypes.c_ssize_t(n) for n in sizes),
+            *(x[0] for x in passed),
+            *(address(x) for x in (*cache, work)),
+        )
+        assert untouched(work), f"{name} writes behind its workspace"
+        if one.cache == "made" and status == 0:
+            assert untouched(cache[0]), f"{name} writes behind its cache"
+        return status, made, cache
+
+    def _forward(self, arguments: Mapping[str, Any], dims: Mapping[str, int]) -> Any:
+        rest = {k: v for k, v in arguments.items() if k != "cotangents"}
+        status, _, cache = self.call("forward", rest, dims)
+        assert status == 0
+        return cache[0]
+
+    def _size(self, name: str, sizes: Sequence[int]) -> int:
+        function = getattr(self.loaded, name)
+        function.restype = ctypes.c_size_t
+        return int(function(*map(ctypes.c_ssize_t, sizes)))
+
+    def _dtype(self, argument: Argument) -> Any:
+        return TYPES.get(argument.dtype, np.dtype(self.module.dtype))
+
+    def _shape(self, argument: Argument, dims: Mapping[str, int]) -> tuple[int, ...]:
+        return tuple(axis.evaluate(dims) for axis in argument.shape)
+
+    def _empty(self, argument: Argument, dims: Mapping[str, int]) -> Any:
+        def one() -> Any:
+            return np.full(self._shape(argument, dims), 77, self._dtype(argument))
+
+        return [one() for _ in range(argument.members)] if argument.members else one()
+
+    def _given(self, argument: Argument, arguments: Mapping[str, Any], dims: Any) -> Any:
+        if argument.role == "input":
+            begin = {d.name: name for d, name in self._variables()}
+            found = arguments[begin[argument.of]]
+        elif argument.role == "parameter":
+            declared = {d.name: d for d in self.model.params}[argument.of]
+            members = [arguments["params"][path] for path in declared.paths]
+            found = members if argument.members else members[0]
+        else:
+            among = arguments[f"{argument.role}s"]
+            if argument.members:
+                declared = {d.name: d for d in self.model.params}[argument.of]
+                found = [among[path] for path in declared.paths]
+            else:
+                found = among[argument.of]
+        dtype = self._dtype(argument)
+        if argument.members:
+            return [np.ascontiguousarray(one, dtype) for one in found]
+        return np.ascontiguousarray(found, dtype)
+
+    def _variables(self) -> list[tuple[Any, str]]:
+        return [(d, self.fields[d.name]) for d in self.model.inputs]
+
+
+GUARD = 64
+
+
+def block(size: int) -> Any:
+    """So many bytes that hold something, with more behind them that nobody may touch."""
+    return np.full(size + GUARD, 0xA5, np.uint8)
+
+
+def untouched(made: Any) -> bool:
+    return bool(np.all(made[-GUARD:] == 0xA5))
+
+
+def address(array: Any) -> Any:
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def pointers(argument: Argument, array: Any) -> tuple[Any, Any]:
+    """What is passed for an array, or for those of a family; and what must outlive the call."""
+    if not argument.members:
+        return address(array), array
+    table = (ctypes.c_void_p * len(array))(*(one.ctypes.data for one in array))
+    return table, array
+
+
+def compiled(
+    graph: str | Path, options: Options, folder: Path | None = None, flags: Sequence[str] = ()
+) -> Library:
+    """Compile a graph to C, and that to a library."""
+    if isinstance(graph, Path):
+        source, folder = Source("graph", graph.read_text(encoding="utf-8")), graph.parent
+    else:
+        source = Source("graph", graph)
+    compilation = Compilation(source, replace(options, target="c"), folder)
+    text, header = compilation.text, compilation.beside[".h"]
+    with compilation.open():
+        module = contract(compilation.programs)
+    place = tempfile.TemporaryDirectory()
+    path = Path(place.name)
+    (path / f"{compilation.model.name}.c").write_text(text, encoding="utf-8")
+    (path / f"{compilation.model.name}.h").write_text(header, encoding="utf-8")
+    library = path / "library.so"
+    command = [*compiler(), *STRICT, "-O1", "-shared", "-fPIC", *flags]
+    command += ["-include", str(path / f"{compilation.model.name}.h")]
+    command += [str(path / f"{compilation.model.name}.c"), "-o", str(library), "-lm"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert ran.returncode == 0, f"{ran.stderr[:3000]}\n{text}"
+    variables = compilation.programs.begin.variables
+    return Library(module, compilation.model, ctypes.CDLL(str(library)), text, variables, place)
+
+
+def by_key(model: Model, one: CFunction, returned: Any, fields: Mapping[str, str]) -> Any:
+    """What a function of the NumPy module returns, by the keys of results."""
+    kind = one.kind
+    if one.function == "forward":
+        record = returned[0] if len(model_wrt(model)) else returned
+        return {k: getattr(record, fields[k.of]) for k in keys(one)}
+    if one.function == "backward":
+        return {k: _path(model, returned[2], k.by) for k in keys(one)}
+    values, rest = returned if kind.has_values else (None, returned)
+    if kind.returns == "values":
+        values = returned
+    found = {}
+    for key in keys(one):
+        if key.kind == "value":
+            found[key] = getattr(values, fields[key.of]) if hasattr(values, "_fields") else values
+        elif key.kind == "gradient":
+            found[key] = _path(model, rest[0] if kind.returns == "products" else rest, key.by)
+        elif key.kind == "product":
+            found[key] = _path(model, rest[1], key.by)
+        elif key.kind == "tangent":
+            found[key] = getattr(rest, fields[key.of])
+        elif key.kind in ("jacobian", "hessian"):
+            found[key] = _blocks(model, rest, key, one)
+        elif key.kind == "whole":
+            found[key] = rest
+        else:
+            found[key] = getattr(rest, key.kind)
+    return found
+
+
+def model_wrt(model: Model) -> dict[str, Any]:
+    from graphc.compile.graphs import wrt_of
+
+    return wrt_of(model)
+
+
+def keys(one: CFunction) -> list[ResultKey]:
+    return [a.key for a in one.results if a.key is not None]
+
+
+def _path(model: Model, among: Mapping[str, Any], path: str) -> Any:
+    families = {d.name: d for d in model.params if d.family is not None}
+    return [among[p] for p in families[path].paths] if path in families else among[path]
+
+
+def _blocks(model: Model, among: Any, key: ResultKey, one: CFunction) -> Any:
+    """A block; of families those of the members, along their axes."""
+    families = {d.name: d for d in model.params if d.family is not None}
+    rows = families[key.of].paths if key.of in families else [key.of]
+    columns = families[key.by].paths if key.by in families else [key.by]
+    return [[among[a][b] for b in columns] for a in rows]
+
+
+def compare(graph: str | Path, options: Options = PLAIN, seed: int = 0, **more: Any) -> Library:
+    """Hold that all functions of a graph compute in C what they do in NumPy."""
+    library = compiled(graph, options, **more)
+    folder = graph.parent if isinstance(graph, Path) else None
+    source = graph.read_text(encoding="utf-8") if isinstance(graph, Path) else graph
+    numpy = Compilation(Source("graph", source), options, folder)
+    module = load(numpy.text, "by_numpy")
+    fields = numpy.programs.begin.fields
+    from graphc.sample import choose_sizes
+
+    dims = choose_sizes(numpy.model)
+    arguments = given(numpy.model, seed, dims)
+    for one in library.module.functions:
+        name = one.function
+        status, made, _ = library.call(name, arguments[name], dims)
+        assert status == 0, (name, status)
+        with np.errstate(all="ignore"):
+            returned = call(module, name, arguments[name])
+        expected = by_key(numpy.model, one, returned, fields)
+        for key, value in expected.items():
+            close(made[key], value, library.module.dtype, f"{name}: {key}")
+    return library
+
+
+def close(made: Any, expected: Any, dtype: str, what: str) -> None:
+    """Hold that numbers agree, relative to the largest of them."""
+    if isinstance(expected, list):
+        flat = np.concatenate([np.ravel(np.asarray(x, float)) for x in _leaves(expected)])
+        own = np.concatenate([np.ravel(np.asarray(x, float)) for x in _leaves(made)])
+        expected, made = np.sort(flat), np.sort(own)
+    expected, made = np.asarray(expected, float), np.asarray(made, float)
+    assert expected.shape == made.shape, (what, expected.shape, made.shape)
+    bound = 1e-13 if dtype == "float64" else 1e-5
+    finite = np.isfinite(expected)
+    assert np.array_equal(expected[~finite], made[~finite], equal_nan=True), what
+    scale = np.max(np.abs(expected[finite]), initial=1.0)
+    worst = np.max(np.abs(made - expected)[finite], initial=0.0) / scale
+    assert worst <= bound, f"{what}: {worst:.2g} apart\n{made}\n{expected}"
+
+
+def _leaves(value: Any) -> Any:
+    if isinstance(value, list):
+        for one in value:
+            yield from _leaves(one)
+    else:
+        yield value
