@@ -284,7 +284,7 @@ def _outer(writer: Writer, node: Node, at: Index) -> Expr:
 
 
 def _roll(writer: Writer, node: Node, at: Index) -> Expr:
-    """An element comes from so many places before, around the end."""
+    """Return the element from so many places before, around the end."""
     shifts, axes = node.attrs["shift"], node.attrs["axis"]
     if axes is None:  # in row-major order
         size = node.type.size
