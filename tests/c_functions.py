@@ -46,7 +46,6 @@ class Library:
     loaded: ctypes.CDLL
     text: str
     fields: Mapping[str, str]
-    folder: Any
 
     def call(self, name: str, arguments: Mapping[str, Any], dims: Mapping[str, int]) -> Any:
         """The status of a function, and its results by key."""
@@ -157,18 +156,20 @@ def compiled(
     text, header = compilation.text, compilation.beside[".h"]
     with compilation.open():
         module = contract(compilation.programs)
-    place = tempfile.TemporaryDirectory()
-    path = Path(place.name)
-    (path / f"{compilation.model.name}.c").write_text(text, encoding="utf-8")
-    (path / f"{compilation.model.name}.h").write_text(header, encoding="utf-8")
-    library = path / "library.so"
-    command = [*compiler(), *STRICT, "-O1", "-shared", "-fPIC", *flags]
-    command += ["-include", str(path / f"{compilation.model.name}.h")]
-    command += [str(path / f"{compilation.model.name}.c"), "-o", str(library), "-lm"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, f"{ran.stderr[:3000]}\n{text}"
+    name = compilation.model.name
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / f"{name}.c").write_text(text, encoding="utf-8")
+        (folder / f"{name}.h").write_text(header, encoding="utf-8")
+        library = folder / "library.so"
+        command = [*compiler(), *STRICT, "-O1", "-shared", "-fPIC", *flags]
+        command += ["-include", str(folder / f"{name}.h"), str(folder / f"{name}.c")]
+        command += ["-o", str(library), "-lm"]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert ran.returncode == 0, f"{ran.stderr[:3000]}\n{text}"
+        loaded = ctypes.CDLL(str(library))
     variables = compilation.programs.begin.variables
-    return Library(module, compilation.model, ctypes.CDLL(str(library)), text, variables, place)
+    return Library(module, compilation.model, loaded, text, variables)
 
 
 def by_key(model: Model, one: CFunction, returned: Any, fields: Mapping[str, str]) -> Any:
