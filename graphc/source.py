@@ -10,17 +10,19 @@ from difflib import get_close_matches
 from typing import Literal
 
 LISTED = 8  # names that a remedy lists
+BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Source:
-    """A text and the name under which messages cite it."""
+    """A text and the name under which messages cite it; a byte order mark is no part of it."""
 
     name: str
     text: str
     line_starts: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "text", self.text.removeprefix(BYTE_ORDER_MARK))
         starts = [0, *(i + 1 for i, character in enumerate(self.text) if character == "\n")]
         object.__setattr__(self, "line_starts", tuple(starts))
 

@@ -314,3 +314,22 @@ def test_inputs_with_names_that_the_entry_uses(name: str) -> None:
     """
     params = {"layer.1.w": np.full(3, 2.0), "layer.2.w": [1.0, 2.0, 3.0]}
     assert module(text).forward(params, np.array([1.0, 10.0, 100.0]))[0].y == 2 * 321
+
+
+def test_a_dim_that_nothing_reads_is_no_argument() -> None:
+    """Where something reads it, be it a condition alone or a count of steps, it is one."""
+    unread = module("dim T, U\ninput x: [2]\noutput y = sum(x**2)\nderive grad y wrt x")
+    assert unread.forward([1.0, 2.0])[0].y == 5.0
+    assert unread.grad_y([1.0, 2.0])["x"].tolist() == [2.0, 4.0]
+    with pytest.raises(TypeError, match="unexpected keyword argument"):
+        unread.forward([1.0, 2.0], T=3)
+    for read in (
+        "require T > 1\noutput y = sum(x)",
+        "output y = sum(x) / T",
+        "output y = sum(zeros([T])) + sum(x)",
+        "scan s[t in 1..T] carry h = 0.0 { next h = h + sum(x) }\noutput y = h",
+    ):
+        made = module(f"dim T\ninput x: [2]\n{read}")
+        made.forward([1.0, 2.0], T=3)
+        with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'T'"):
+            made.forward([1.0, 2.0])

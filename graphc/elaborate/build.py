@@ -177,7 +177,9 @@ def _model(
         doc=docs[0] if docs else "",
         source=source,
         dtype=context.dtype,
-        dims=tuple(context.dims.values()),
+        dims=tuple(
+            d for d in context.dims.values() if d.fixed is not None or d.name in context.read
+        ),
         inputs=substitute(context.inputs.values()),
         params=substitute(context.params.values()),
         outputs=substitute(outputs),

@@ -34,7 +34,7 @@ def _unused_names(context: Context, file: tree.File) -> Iterable[Diagnostic]:
     # A named use of a block in mid-chain is used by the chain; its name holds parameters.
     holders = {holder for holder, dot, _ in (p.partition(".") for p in context.params) if dot}
     for statement in file.statements:
-        if isinstance(statement, tree.Output | tree.DimDeclaration | tree.Repeat | tree.Scan):
+        if isinstance(statement, tree.Output | tree.Repeat | tree.Scan):
             continue
         for name in defined_names(statement):
             if name.text not in mentioned and name.text not in holders:

@@ -90,6 +90,7 @@ def _is_free(space: Namespace, name: tree.Ident, loader: Loader) -> bool:
     if name.text in FUNCTIONS:
         message = f"`{name.text}` is an operation and cannot be defined"
         loader.diagnostics.append(error("E203", message, name.span, help=f"call it `{name.text}_`"))
+        space.broken.add(name.text)
         return False
     if name.text in space.places:
         notes = [f"first defined at {space.places[name.text]}"]

@@ -60,7 +60,7 @@ class BlockValue:
 class Namespace:
     """The blocks of a file, those that it imports, and the files that it imports as a whole.
 
-    What is `broken` was to be imported and could not.
+    What is `broken` was to be a block or an import and could not.
     """
 
     source: Source
@@ -362,7 +362,12 @@ def _declaration_help(context: Context, scope: Scope, name: str, in_shape: bool)
 
 
 def find_callable(context: Context, scope: Scope, name: str) -> Function | BlockValue | None:
-    """Find a block of the file, a standard block or an operation, by name."""
+    """Find a block of the file, a standard block or an operation, by name.
+
+    Raises Silent for one that was to be here and could not.
+    """
+    if name in scope.space.broken:
+        raise Silent
     return scope.space.blocks.get(name) or context.standard.get(name) or FUNCTIONS.get(name)
 
 

@@ -116,6 +116,7 @@ def _per(
     if ident.text not in symbols:
         near = near_or_all(ident.text, symbols, "the dims of this file")
         raise mistake("E408", f"no dim `{ident.text}`", ident.span, near)
+    context.read.add(ident.text)
     dim = symbols[ident.text]
     for name, node in zip(clause.outputs, outputs, strict=True):
         times = sum(axis == dim for axis in node.shape)

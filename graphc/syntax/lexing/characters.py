@@ -13,12 +13,11 @@ from graphc.syntax.lexing.tokens import BAD, Token
 def read_source(name: str, data: bytes) -> Source:
     """Decode the text of a file; raises GraphError where it is not UTF-8."""
     try:
-        return Source(name, data.decode("utf-8-sig"))
+        return Source(name, data.decode())
     except UnicodeDecodeError as problem:
-        # The decoder counts from behind the byte order mark.
-        offset = problem.start + (len(data) - len(problem.object))
-        source = Source(name, data.decode("utf-8-sig", errors="replace"))
-        start = len(problem.object[: problem.start].decode("utf-8"))
+        offset = problem.start
+        source = Source(name, data.decode(errors="replace"))
+        start = len(Source(name, data[:offset].decode()).text)
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         raise GraphError(
             [
@@ -57,8 +56,7 @@ def forbidden_characters(source: Source) -> list[Diagnostic]:
 
 def blank_forbidden(text: str) -> str:
     """Replace each character that is allowed nowhere by a blank; the length stays."""
-    text = FORBIDDEN.sub(" ", text)
-    return " " + text[1:] if text.startswith("\N{ZERO WIDTH NO-BREAK SPACE}") else text
+    return FORBIDDEN.sub(" ", text)
 
 
 CONTROL_NAMES = {"\0": "NUL", "\b": "BACKSPACE", "\v": "VERTICAL TAB", "\f": "FORM FEED"}

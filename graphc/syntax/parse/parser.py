@@ -20,6 +20,7 @@ from graphc.syntax.lexing.characters import (
 )
 from graphc.syntax.lexing.tokens import HEADS_BODY, SEPARATOR
 from graphc.syntax.mistakes.diagnose import diagnose
+from graphc.syntax.mistakes.doc_strings import misplaced_docs
 from graphc.syntax.mistakes.error_site import ErrorSite
 from graphc.syntax.parse.build import Draft
 from graphc.syntax.parse.tables import parser_of
@@ -67,7 +68,7 @@ def parse_with_recovery(source: Source) -> Parsed:
         try:
             read: Any = parser.parse(text)
             statements: tuple[tree.Statement, ...] = read.value
-            mistakes += draft.mistakes
+            mistakes += draft.mistakes + misplaced_docs(statements)
         except UnexpectedInput:
             draft.mistakes = []
             # A line with a character that was taken for a blank says no more than that.
