@@ -23,11 +23,11 @@ def alignment(source: Node, results: Iterable[Node]) -> dict[Node, Axes]:
 
 
 def mixing(source: Node, size: Dim, output: Node) -> Node:
-    """Find the first operation before the output that mixes the axis of this size of the source."""
+    """Find the first operation before the output that mixes the axes of this size of the source."""
     found = alignment(source, [output])
-    axis = source.shape.index(size)
+    axes = [axis for axis, length in enumerate(source.shape) if length == size]
     for node in topological([output]):
-        if node in found and found[node][axis] is None:
+        if node in found and all(found[node][axis] is None for axis in axes):
             return node
     return output
 

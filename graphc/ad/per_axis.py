@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ad.batch import batch
+from graphc.ad.positions import Apart, axis_in_reshape, positions_first, slices_of, spread_rows
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, Op, arguments_first, as_node, topological, uses
+from graphc.ir.graph import SOURCES, Node, Op, arguments_first, as_node, topological, uses
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
-from graphc.ir.types import Mismatch, product, same
-from graphc.ops.define.batching import first
+from graphc.ir.types import Mismatch
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import (
     accumulate,
@@ -29,7 +29,6 @@ from graphc.ops.elementwise.arithmetic import (
     times,
     where,
 )
-from graphc.ops.linear.diagonals import eye
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import count, mean, sum_
 from graphc.ops.select.indexing import scatter
@@ -40,24 +39,14 @@ WORDS = {RULED: "a rule", hold: "a rule", LOOP: "what a loop carries"}
 LONGEST = 60  # characters of a statement that a refusal cites
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
-    """Where a node has the axis: axis `axis` is outer × P × inner, row by row."""
-
-    axis: int
-    outer: Dim = field(default_factory=lambda: Dim.of(1))
-    inner: Dim = field(default_factory=lambda: Dim.of(1))
-
-    def at(self, axis: int) -> Apart:
-        return Apart(axis, self.outer, self.inner)
-
-
 @dataclass(slots=True)
 class AxisTrace:
     """What is known of a graph's nodes: who is apart, who moves, and who is a sum of positions.
 
     `moving` are the nodes whose contributions are asked for; others are data. `contributions` has
-    for nodes that sum over the axis what each position contributes, with a leading axis.
+    for nodes that sum over the axis what each position contributes, with a leading axis. What is
+    `open` moves, has the axis more than once, and may be apart along each of these: which one it is
+    shows where it meets what is apart, or where all others are summed over.
     """
 
     per: Dim
@@ -66,15 +55,29 @@ class AxisTrace:
     moving: set[Node] = field(default_factory=set)
     summed: set[Node] = field(default_factory=set)
     contributions: dict[Node, Node] = field(default_factory=dict)
+    open: dict[Node, frozenset[Apart]] = field(default_factory=dict)
 
     def rows(self, node: Node) -> Node:
         """Return what each position contributes to a node, with the positions first."""
         if node in self.apart:
-            return _first(node, self.apart[node], self.per)
+            return positions_first(node, self.apart[node], self.per)
         carried = (n for n in arguments_first([node], self.contributions) if n.op is BOUND)
         if node not in self.summed or any(n in self.summed for n in carried):
-            raise mixing_error(node, self.per)
+            raise self.doubt(node) if node in self.open else mixing_error(node, self.per)
         return batch([node], self.contributions, self.per, among=self.summed)[node]
+
+    def doubt(self, node: Node) -> Mismatch:
+        """Build the refusal that nothing says which axis of an open node is meant."""
+        while any(arg in self.open for arg in node.args):
+            node = next(arg for arg in node.args if arg in self.open)
+        times = sum(axis == self.per for axis in node.shape)
+        named = "" if node.op not in SOURCES else f"`{node.attrs['name']}`: "
+        return Mismatch(
+            "E408",
+            f"axis {self.per} cannot be kept apart: {named}{node.type} has {times} axes {self.per},"
+            f" and nothing says which of them is meant{_cite(node)}",
+            "give one of them a dim of its own",
+        )
 
 
 def mixing_error(node: Node, per: Dim, instead: str | None = None) -> Mismatch:
@@ -82,14 +85,18 @@ def mixing_error(node: Node, per: Dim, instead: str | None = None) -> Mismatch:
     while node.op in (identity, RESULT):
         node = node.args[0]
     what = WORDS.get(node.op, f"`{node.op.name}`")
-    text = "" if node.origin is None else " ".join(node.origin.span.text.split())
-    cited = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    place = cited and f", here: `{cited}`"
     return Mismatch(
         "E408",
-        f"axis {per} cannot be kept apart: {what} mixes its positions{place}",
+        f"axis {per} cannot be kept apart: {what} mixes its positions{_cite(node)}",
         instead or f"leave out `per {per}`, or let each position be computed without the others",
     )
+
+
+def _cite(node: Node) -> str:
+    """Cite the statement that a node comes from."""
+    text = "" if node.origin is None else " ".join(node.origin.span.text.split())
+    cited = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return cited and f", here: `{cited}`"
 
 
 def follow_axis(found: AxisTrace, results: Iterable[Node], given: Collection[Node] = ()) -> None:
@@ -114,6 +121,8 @@ def follow_axis(found: AxisTrace, results: Iterable[Node], given: Collection[Nod
 def _copy(found: AxisTrace, old: Node, new: Node) -> None:
     if old in found.apart:
         found.apart[new] = found.apart[old]
+    if old in found.open:
+        found.open[new] = found.open[old]
     for group in (found.moving, found.summed):
         if old in group:
             group.add(new)
@@ -133,7 +142,7 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
             raise mixing_error(_mixer(found, node), found.per)
         for arg in moving:
             if arg in found.apart:  # beside a sum: each position alone, zeros elsewhere
-                found.contributions[arg] = _spread_rows(arg, found.apart[arg], found.per)
+                found.contributions[arg] = spread_rows(arg, found.apart[arg], found.per)
         found.summed.add(node)
         return
     places = {
@@ -141,15 +150,22 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
         for slot, arg in enumerate(node.args)
         if arg in found.apart and (arg in moving or not found.linear)
     }
+    undecided = [
+        {_axis_in_result(node, slot, place, found.per) for place in found.open[arg]} - {None}
+        for slot, arg in enumerate(node.args)
+        if arg in moving and arg in found.open
+    ]
     agreed = set(places.values())
     if len(agreed) == 1 and None not in agreed:
+        if not all(agreed <= may for may in undecided):
+            raise mixing_error(node, found.per)
         found.apart[node] = next(place for place in agreed if place is not None)
         return
     if not moving or not places:
-        own = [axis for axis, size in enumerate(node.shape) if size == found.per]
-        if own and not any(found.per in arg.shape for arg in moving):
-            found.apart[node] = Apart(own[0])
+        _trace_own(found, node, moving, undecided)
         return
+    if undecided:
+        raise found.doubt(node)
     whole = [arg for arg in moving if arg in found.apart]
     if not whole or any(places[node.args.index(arg)] is not None for arg in whole):
         raise mixing_error(node, found.per)
@@ -157,10 +173,28 @@ def _trace_node(found: AxisTrace, node: Node) -> None:
         found.contributions[node] = _SUMS[node.op](found, node)
     elif found.linear or node.op.structure == "linear":
         for arg in whole:
-            found.contributions[arg] = _spread_rows(arg, found.apart[arg], found.per)
+            found.contributions[arg] = spread_rows(arg, found.apart[arg], found.per)
     else:
         raise mixing_error(node, found.per)
     found.summed.add(node)
+
+
+def _trace_own(
+    found: AxisTrace, node: Node, moving: Collection[Node], undecided: Sequence[set[Apart | None]]
+) -> None:
+    """Trace a node that has the axis of itself, or of what is open (`undecided`: its places)."""
+    may: set[Apart | None] = {Apart(a) for a, size in enumerate(node.shape) if size == found.per}
+    if undecided:
+        has, may = bool(may), set.intersection(*undecided)
+        if not may:
+            raise mixing_error(node, found.per) if has else found.doubt(node)
+    elif any(found.per in arg.shape for arg in moving):
+        return
+    places = frozenset(place for place in may if place is not None)
+    if len(places) == 1:
+        (found.apart[node],) = places
+    elif places and node in found.moving:
+        found.open[node] = places
 
 
 def _share(found: AxisTrace, node: Node) -> Node:
@@ -207,29 +241,9 @@ def _linear_in(node: Node, moving: Collection[Node], summed: Collection[Node]) -
 def _axis_in_result(node: Node, slot: int, place: Apart, per: Dim) -> Apart | None:
     """Return the place in the result of an argument's axis, None where it is mixed."""
     if node.op is reshape:
-        return _axis_in_reshape(node, place, per)
+        return axis_in_reshape(node, place, per)
     axis = node.op.axes(node)[slot][place.axis]
     return None if axis is None else place.at(axis)
-
-
-def _axis_in_reshape(node: Node, place: Apart, per: Dim) -> Apart | None:
-    """Return the axis of the result in which the positions lie, whatever else lies in it."""
-    before = product(node.args[0].shape[: place.axis]) * place.outer
-    for axis, size in enumerate(node.shape):
-        lead = product(node.shape[:axis])
-        outer = _quotient(before, lead)
-        inner = None if outer is None else _quotient(size, outer * per)
-        if outer is not None and inner is not None:
-            return Apart(axis, outer, inner)
-    return None
-
-
-def _quotient(size: Dim, by: Dim) -> Dim | None:
-    """Return size / by where that is whole, else None."""
-    if by.constant == 0:
-        return None
-    quotient = size // by
-    return quotient if same(quotient * by, size) else None
 
 
 # ---- loops --------------------------------------------------------------------------------------
@@ -240,6 +254,8 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
     loop = loop_of(node)
     initials, sources, outer = loop_arguments(node)
     for element, source in zip(loop.elements, sources, strict=True):
+        if source in found.open:
+            raise found.doubt(source)
         if source in found.apart:
             place = found.apart[source]
             if place.axis == element.axis:
@@ -259,9 +275,13 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
         for n in set(inside) - set(loop.bound):
             found.apart.pop(n, None)
             found.contributions.pop(n, None)
+            found.open.pop(n, None)
             found.moving.discard(n)
             found.summed.discard(n)
         follow_axis(found, loop.results, given={*outer, *loop.bound})
+        for one in (*initials, *loop.results):
+            if one in found.open:
+                raise found.doubt(one)
         for carried, following in zip(loop.carried, loop.nexts, strict=True):
             places = {found.apart[n] for n in (carried, following) if n in found.apart}
             if len(places) > 1:
@@ -274,7 +294,7 @@ def _trace_loop(found: AxisTrace, node: Node) -> None:
     for carried, initial in zip(loop.carried, initials, strict=True):
         for one in (initial, loop.follow[carried]) if carried in found.summed else ():
             if one in found.apart:  # each position alone, zeros elsewhere
-                found.contributions[one] = _spread_rows(one, found.apart[one], found.per)
+                found.contributions[one] = spread_rows(one, found.apart[one], found.per)
             elif one not in found.summed and not (found.linear or _is_zero(one)):
                 add = "let the loop start from 0.0, and add what it starts from behind it"
                 raise mixing_error(node, found.per, add)
@@ -307,43 +327,10 @@ def _trace_end(found: AxisTrace, node: Node) -> None:
 # ---- contributions ------------------------------------------------------------------------------
 
 
-def _first(x: Node, place: Apart, per: Dim) -> Node:
-    """Return [P, …]: the positions first; what else lies in their axis stays in its place."""
-    sliced = _slices(x, place, per)
-    if place.outer.constant == 1 and place.inner.constant == 1:
-        shape = tuple(n for i, n in enumerate(x.shape) if i != place.axis)
-        return reshape(sliced, shape=(per, *shape))
-    return sliced
-
-
-def _slices(x: Node, place: Apart, per: Dim) -> Node:
-    """Return [P, *shape], in which the axis is only what lies in it beside the positions."""
-    axis, shape = place.axis, x.shape
-    if place.outer.constant == 1 and place.inner.constant == 1:
-        front = first(x, axis)
-        return expand(front, axes=(axis + 1,))
-    parted = reshape(x, shape=(*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :]))
-    front = first(parted, axis + 1)
-    rest = place.outer * place.inner
-    return reshape(front, shape=(per, *shape[:axis], rest, *shape[axis + 1 :]))
-
-
-def _spread_rows(x: Node, place: Apart, per: Dim) -> Node:
-    """Return [P, *shape]: position p of x in row p, and zeros elsewhere."""
-    axis, shape = place.axis, x.shape
-    parted = (*shape[:axis], place.outer, per, place.inner, *shape[axis + 1 :])
-    mask = reshape(
-        eye(per),
-        shape=(per, *(per if i == axis + 1 else Dim.of(1) for i in range(len(parted)))),
-    )
-    rows = where(mask > 0, expand(reshape(x, shape=parted), axes=(0,)), 0.0)
-    return reshape(broadcast_to(rows, shape=(per, *parted)), shape=(per, *shape))
-
-
 def _apply_apart(found: AxisTrace, node: Node, axes: Mapping[int, Apart]) -> Node:
     """Apply a node's operation to each position alone; `axes` are where its arguments have them."""
     slices = [
-        _slices(arg, axes[slot], found.per) if slot in axes else arg
+        slices_of(arg, axes[slot], found.per) if slot in axes else arg
         for slot, arg in enumerate(node.args)
     ]
     parts = [
@@ -362,9 +349,9 @@ def _sum_apart(found: AxisTrace, node: Node) -> Node:
     x = node.args[0]
     place = found.apart[x]
     rest = [a for a in normal_axes(node.attrs["axis"], x.rank, "sum") if a != place.axis]
-    rows = _slices(x, place, found.per)
+    rows = slices_of(x, place, found.per)
     if place == Apart(place.axis):
-        rows = _first(x, place, found.per)
+        rows = positions_first(x, place, found.per)
         axes = [a + (a < place.axis) for a in rest]
     else:
         axes = [a + 1 for a in sorted([*rest, place.axis])]
@@ -386,7 +373,7 @@ def _product_apart(found: AxisTrace, node: Node) -> Node:
         if arg in found.moving and arg in found.apart and found.apart[arg] != place.at(inner[slot]):
             raise mixing_error(node, found.per)
     if place == Apart(place.axis) and max(x.rank, y.rank) <= 2:
-        rows = [_first(n, place.at(inner[i]), found.per) for i, n in enumerate(node.args)]
+        rows = [positions_first(n, place.at(inner[i]), found.per) for i, n in enumerate(node.args)]
         return _outer_products(found, node, rows)
     return _apply_apart(found, node, {slot: place.at(axis) for slot, axis in inner.items()})
 

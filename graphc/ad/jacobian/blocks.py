@@ -75,10 +75,9 @@ def build_blocks_per(
         if path not in along:
             axes.pop(of, None)
             continue
-        place = by.shape.index(per)
         if node not in float_descendants(uses([node]), [family_of(by)]):
-            axes[of] = place  # zeros, which nothing mixes
-        elif axes.get(of) != place:
+            axes[of] = by.shape.index(per)  # zeros, which nothing mixes
+        elif of not in axes:
             raise mixing_error(mixing(by, per, node), per)
     passes: Passes = {}
     for mode, find in PASSES.items():

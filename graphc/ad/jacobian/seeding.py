@@ -9,7 +9,8 @@ from graphc.ad.align import alignment
 from graphc.ad.batch import batch
 from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of
-from graphc.ad.per_axis import Apart, AxisTrace, follow_axis
+from graphc.ad.per_axis import AxisTrace, follow_axis
+from graphc.ad.positions import Apart
 from graphc.ad.products import adjoint_names, embed_tangent, tangent_names
 from graphc.ad.reverse import pullback
 from graphc.ir.dims import Dim
