@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "graphc.cli.check:check",
     "completion": "graphc.cli.completion:completion",
     "cost": "graphc.cli.cost:cost",
+    "draw": "graphc.cli.draw:draw",
     "explain": "graphc.cli.explain:explain",
     "fmt": "graphc.cli.fmt:fmt",
     "ops": "graphc.cli.ops:ops",

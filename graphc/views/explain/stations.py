@@ -67,9 +67,9 @@ def stations(roots: Sequence[Node], given: Collection[Node], labels: Labels) -> 
     for node in order:
         if node.op in (*SOURCES, BOUND) or node in given or any(a in varies for a in node.args):
             varies.add(node)
-        weight = _weight(node) + sum(weights[a] for a in node.args if a in weights)
-        shared = readers.get(node, 0) > 1 and _weight(node) > 0
-        long = weight > LONGEST or (labels.fine and _weight(node) > 0)
+        weight = weight_of(node) + sum(weights[a] for a in node.args if a in weights)
+        shared = readers.get(node, 0) > 1 and weight_of(node) > 0
+        long = weight > LONGEST or (labels.fine and weight_of(node) > 0)
         if (
             node in given
             or node in ends
@@ -93,7 +93,7 @@ def _readers(order: Iterable[Node], given: Collection[Node]) -> dict[Node, int]:
     return readers
 
 
-def _weight(node: Node) -> int:
+def weight_of(node: Node) -> int:
     """Return what an operation adds to the length of a formula: nothing, where it shows in none."""
     plain = node.op.view_of is not None or node.op.name in ("cast_float", "stop", "held")
     return 0 if not node.args or plain else 1

@@ -1,0 +1,117 @@
+"""`graphc draw`: the graph as a picture, forward or backward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.exceptions import Exit
+
+from graphc.cli.command import Words, command
+from graphc.cli.options import (
+    CONST,
+    DIM,
+    DTYPE,
+    FILE,
+    folder_of,
+    print_diagnostics,
+    read_bytes,
+)
+from graphc.cli.write import replace
+from graphc.source import GraphError
+
+if TYPE_CHECKING:
+    from graphc.views.draw.records.picture import Picture
+
+
+@command(
+    "draw",
+    "graphc draw net.graph -o net.svg",
+    "graphc draw net.graph --pass backward -o back.svg",
+    "graphc draw net.graph --depth 1 --fold att -o net.svg",
+    "graphc draw net.graph --focus h --near 3 -o h.svg",
+)
+@FILE
+@click.option(
+    "--pass",
+    "direction",
+    metavar="PASS",
+    type=Words("forward", "backward"),
+    default="forward",
+    show_default=True,
+    help="forward, or backward: what flows back.",
+)
+@click.option("--focus", metavar="NAME", default="", help="This value and what is near.")
+@click.option(
+    "--near",
+    metavar="STEPS",
+    type=click.IntRange(min=0),
+    default=2,
+    show_default=True,
+    help="How many edges near is.",
+)
+@click.option(
+    "--fold", metavar="PATH", multiple=True, help="A block or loop as one box. Repeatable."
+)
+@click.option(
+    "--depth",
+    metavar="N",
+    type=click.IntRange(min=0),
+    help="Fold what lies in more than N blocks and loops.",
+)
+@click.option("--detail", is_flag=True, help="Every operation is a box of its own.")
+@click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
+@DIM
+@CONST
+@DTYPE
+def draw(
+    file: str,
+    direction: str,
+    focus: str,
+    near: int,
+    fold: Sequence[str],
+    depth: int | None,
+    detail: bool,
+    out: str,
+    **given: Any,
+) -> None:
+    """Draw the graph of FILE: its values, blocks and loops, and the shapes along its edges."""
+    from graphc.compile.stages import Compilation, Options
+    from graphc.syntax.parse.parser import read_source
+    from graphc.views.draw.backward import backward
+    from graphc.views.draw.depict import picture_of
+    from graphc.views.draw.drawing import draw_svg
+    from graphc.views.draw.fold import fold_below, fold_crowd
+
+    options = Options(**given)
+    try:
+        compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
+        picture = picture_of(compilation, detail)
+    except GraphError as wrong:
+        print_diagnostics(wrong.diagnostics)
+        raise Exit(1) from None
+    picture = _part(picture, focus, near, fold)
+    if depth is not None:
+        picture = fold_below(picture, depth)
+    picture = fold_crowd(picture)
+    text = draw_svg(backward(picture) if direction == "backward" else picture)
+    if out:
+        replace(Path(out), text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _part(picture: Picture, name: str, near: int, paths: Sequence[str]) -> Picture:
+    """Return what is near a value, with groups folded; BadParameter where there is none."""
+    from graphc.views.draw.fold import focus, fold_paths
+
+    option = "--focus"
+    try:
+        if name:
+            picture = focus(picture, name, near)
+        option = "--fold"
+        return fold_paths(picture, paths) if paths else picture
+    except ValueError as wrong:
+        raise click.BadParameter(str(wrong), param_hint=option) from None

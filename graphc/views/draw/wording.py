@@ -1,0 +1,163 @@
+"""What is written in the boxes of a picture and on its edges, in the words of a derivation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+
+from graphc.ir.graph import INPUT, PARAMETER, Node
+from graphc.ir.loop import RESULT, STEPS, loop_of
+from graphc.ir.types import Type
+from graphc.views.draw.records.measure import SMALL, width, wrap
+from graphc.views.draw.values import Values, is_chain
+from graphc.views.explain.expression import Expression, column, symbol
+from graphc.views.explain.lines import line
+from graphc.views.explain.local import Local, local
+from graphc.views.explain.notation import named, notation
+from graphc.views.explain.words import place
+from graphc.views.explain.writing import written
+
+LONGEST = 40
+"""Operations in a formula that is written out."""
+WIDEST = 210
+"""Pixels of a line in a box."""
+BACK = "δ"
+"""What has come back to a box, in the formulas of what it hands on."""
+
+
+def type_text(type: Type) -> str:
+    """Write a type as an edge has it.
+
+    >>> type_text(Type("float"))
+    'number'
+    """
+    if type.rank:
+        return str(type)
+    return "number" if type.dtype == "float" else type.dtype
+
+
+@dataclass(slots=True)
+class Wording:
+    """The names and formulas of boxes; those without a name of the file get `v1`, `v2`, …"""
+
+    values: Values
+    names: Mapping[Node, str]
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _labels: dict[Node, str] = field(default_factory=dict)
+
+    def label(self, box: Node) -> str:
+        """Return what a box is called in its group."""
+        if box not in self._labels:
+            self._labels[box] = self._label(box)
+        return self._labels[box]
+
+    def _label(self, box: Node) -> str:
+        if box in self.values.starts:
+            return str(box.attrs["name"])
+        path = self.names.get(box)
+        if path is None:
+            taken = set(self.names.values())
+            return next(name for i in self._numbers if (name := f"v{i}") not in taken)
+        word = path.split(".")[-1]
+        if box in self.values.returns.values():
+            return f"next {word.removesuffix('_next')}" if word.endswith("_next") else word
+        return word
+
+    def symbol(self, operand: Node) -> Expression:
+        """Return the symbol of an operand in a formula; of an element that of what it is of."""
+        shape = column(operand.shape)
+        if operand in self.values.boxes:
+            return symbol(self.label(operand).replace("next ", ""), shape)
+        (first, *_) = self.values.behind(operand) or (operand,)
+        name = self.label(first) if first in self.values.boxes else "v"
+        return symbol(name.replace("next ", ""), shape)
+
+    def local(self, box: Node, active: Collection[Node]) -> Local | None:
+        """Derive a box in terms of its operands; None where its formula is too long to be read."""
+        operands = self.values.operands(box)
+        box = self.values.starts.get(box, box)
+        handed = box.op is RESULT or box in operands
+        if handed or not box.args or _operations(box, operands) > LONGEST:
+            return None
+        symbols = {one: self.symbol(one) for one in (box, *operands)}
+        back = symbol(BACK, column(box.shape))
+        tangents = {one: symbol("τ", column(one.shape)) for one in operands}
+        return local(box, operands, active, symbols, back, tangents)
+
+    def formula(self, box: Node, found: Local | None) -> tuple[str, ...]:
+        """Write what a box is: a formula, else its statement, whichever is short enough."""
+        if box.op in (INPUT, PARAMETER):
+            return ()
+        if box in self.values.starts:
+            return self._start(box, found)
+        if box.op is RESULT:
+            return (self._ended(box),)
+        if found is not None:
+            formula = wrap(line(notation(found.value)), SMALL, WIDEST, 2)
+            if formula is not None:
+                return formula
+        text = "" if box.origin is None else box.origin.span.text
+        right = "" if is_chain(text) else " ".join(text.partition("=")[2].split())
+        if right:
+            statement = wrap(right, SMALL, WIDEST, 3)
+            if statement is not None:
+                return statement
+        number = _operations(box, self.values.operands(box))
+        return (f"{number} operations" if number <= LONGEST else f"more than {LONGEST} operations",)
+
+    def _start(self, box: Node, found: Local | None) -> tuple[str, ...]:
+        """Say what a carried value is before the first step."""
+        start = self.values.starts[box]
+        if found is not None:
+            return wrap(f"starts as {line(notation(found.value))}", SMALL, WIDEST, 2) or ()
+        if start in self.values.boxes:
+            return (f"starts as {line(notation(self.symbol(start)))}",)
+        if start.static:
+            return wrap(f"starts as {line(notation(written(start, {})))}", SMALL, WIDEST, 2) or ()
+        return ()
+
+    def pulled(self, box: Node, operand: Node, found: Local) -> str:
+        """Write what comes back to an operand, as a product with the Jacobian where it is long."""
+        formula = line(notation(found.pulled[operand]))
+        if width(formula, SMALL) <= WIDEST:
+            return formula
+        of, by = (line(notation(self.symbol(one))) for one in (box, operand))
+        return f"(∂{of}/∂{by}) {BACK}"
+
+    def _ended(self, box: Node) -> str:
+        loop, number = loop_of(box.args[0]), box.attrs["number"]
+        if number == STEPS:
+            return "the number of steps"
+        if number < len(loop.carried):
+            return "after the last step"
+        return f"of every {loop.index}"
+
+
+def _operations(box: Node, operands: Collection[Node]) -> int:
+    """Count the operations of a box that its operands have not done, up to a few too many."""
+    seen = {box}
+    pending = [box]
+    while pending and len(seen) <= LONGEST:
+        for arg in pending.pop().args:
+            if arg not in seen and arg not in operands and not arg.static:
+                seen.add(arg)
+                pending.append(arg)
+    return len(seen)
+
+
+def told_of(box: Node, path: str) -> str:
+    """Say of a box what it is, at length."""
+    head = f"{path}: {type_text(box.type)}" if path else type_text(box.type)
+    written = place(box)
+    return f"{head}\n{written}" if written else head
+
+
+def adjoint_name(target: str, label: str) -> str:
+    """Write the name of a derivative.
+
+    >>> adjoint_name("L", "x1")
+    'dL/dx₁'
+    """
+    word = line(named(label))
+    return f"d{target}/d{word}" if len(label) == 1 or label[1:].isdigit() else f"d{target}/d {word}"

@@ -1,0 +1,216 @@
+"""Pictures: what is in them, and that nothing in them overlaps, is crossed, small or cut off."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from graphc.compile.stages import Compilation
+from graphc.source import Source
+from graphc.views.draw.backward import backward
+from graphc.views.draw.depict import picture_of
+from graphc.views.draw.drawing import draw_svg
+from graphc.views.draw.fold import focus, fold_below, fold_crowd, fold_paths
+from graphc.views.draw.records.picture import Edge, Node, Picture
+from tests.pictures import faults
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("examples", "benchmarks/workloads", "tests/language/examples")
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in FOLDERS
+    for path in sorted((ROOT / folder).glob("*.graph"))
+]
+
+
+def depicted(text: str, every: bool = False) -> Picture:
+    """The picture of a text."""
+    return picture_of(Compilation(Source("graph", text)), every)
+
+
+@cache
+def depicted_file(name: str) -> Picture:
+    path = ROOT / name
+    source = Source(path.name, path.read_text(encoding="utf-8"))
+    return picture_of(Compilation(source, folder=path.parent))
+
+
+def chain_of(length: int) -> str:
+    """A graph of so many values, each made of the two before it."""
+    lines = ["input x0: [3]", "input x1: [3]"]
+    lines += [f"x{i} = sin(x{i - 1}) * x{i - 2} + x{i // 2}" for i in range(2, length)]
+    return "\n".join([*lines, f"output y = sum(x{length - 1})"])
+
+
+# ---- what is in a picture -----------------------------------------------------------------------
+
+
+def edges_of(picture: Picture) -> dict[tuple[str, str], Edge]:
+    """Edges by the names of what they join."""
+    label = {node.id: node.name or node.label for node in picture.nodes}
+    return {(label[edge.tail], label[edge.head]): edge for edge in picture.edges}
+
+
+def node_of(picture: Picture, name: str) -> Node:
+    return next(node for node in picture.nodes if name in (node.name, node.label))
+
+
+RESIDUAL = """dim B
+input x: [B, 4]
+x -> dense(4, act=tanh) -> h
+h -> residual { dense(4, act=relu) as f } -> r
+output L = mean(r**2)
+derive grad L wrt params
+"""
+
+
+def test_named_values_are_boxes_and_what_they_read_are_edges() -> None:
+    picture = depicted(RESIDUAL)
+    assert [node.name for node in picture.nodes if node.kind == "value"] == ["h", "f", "r"]
+    assert {*edges_of(picture)} == {
+        ("x", "h"), ("h.W", "h"), ("h.b", "h"), ("h", "f"), ("f.W", "f"), ("f.b", "f"),
+        ("h", "r"), ("f", "r"), ("r", "L"),
+    }  # fmt: skip
+
+
+def test_the_edge_past_a_branch_is_residual_and_no_other() -> None:
+    roles = {pair: edge.role for pair, edge in edges_of(depicted(RESIDUAL)).items()}
+    assert {pair for pair, role in roles.items() if role == "residual"} == {("h", "r")}
+    assert {pair for pair, role in roles.items() if role == "parameter"} == {
+        ("h.W", "h"), ("h.b", "h"), ("f.W", "f"), ("f.b", "f"),
+    }  # fmt: skip
+
+
+def test_edges_say_the_shape_of_what_they_carry() -> None:
+    edges = edges_of(depicted(RESIDUAL))
+    assert edges["x", "h"].label == "[B, 4]"
+    assert edges["h.W", "h"].label == ""  # the box of a parameter says it
+    assert node_of(depicted(RESIDUAL), "L").shape == "number"
+
+
+def test_boxes_know_their_line_and_their_block() -> None:
+    picture = depicted(RESIDUAL)
+    assert node_of(picture, "r").line == 4
+    assert picture.group[node_of(picture, "f.W").group].title == "f = dense(4, act=relu)"
+    assert node_of(picture, "f").group == node_of(picture, "f.W").group
+
+
+def test_what_flows_back_is_multiplied_by_the_jacobian() -> None:
+    edges = edges_of(depicted(RESIDUAL))
+    assert edges["h", "r"].pulled == "δ"
+    assert edges["h", "f"].pulled == "(δ ⊙ [f > 0]) Wᵀ"
+    assert edges["x", "h"].pulled == ""  # nothing asks for it
+    back = edges_of(backward(depicted(RESIDUAL)))
+    assert (back["h", "f"].label, back["h", "f"].against) == ("(δ ⊙ [f > 0]) Wᵀ", True)
+    assert back["x", "h"].role == "idle"
+    assert node_of(backward(depicted(RESIDUAL)), "h").lines == ("dL/dh", "the sum of 2")
+
+
+SCAN = """dim B, T
+input x: [T, B, 3]; input h0: [B, 4]
+param W: [3, 4]; param U: [4, 4]
+scan step[t in T] carry h = h0 {
+    next h = tanh(x[t] @ W + h @ U)
+    collect hs = h
+}
+output L = sum(h**2) + sum(hs)
+derive grad L wrt params
+"""
+
+
+def test_a_loop_is_a_group_whose_carried_values_return() -> None:
+    picture = depicted(SCAN)
+    (group,) = picture.groups
+    assert (group.kind, group.path) == ("loop", "step")
+    assert group.title.endswith("× T")
+    carried = [edge for edge in picture.edges if edge.role == "carried"]
+    assert len(carried) == 1
+    edges = edges_of(picture)
+    assert edges["h0", "h"].role == "data"
+    assert edges["x", "step.h_next"].label == "[B, 3] each t"
+    assert edges["h0", "h"].pulled == ""
+
+
+def test_every_operation_is_a_box_of_its_own_if_asked() -> None:
+    text = "input x: [3]\noutput y = sum(tanh(x) * x)"
+    assert len(depicted(text).nodes) == 2
+    assert len(depicted(text, every=True).nodes) == 4
+
+
+# ---- folding ------------------------------------------------------------------------------------
+
+
+def test_a_folded_group_is_one_box_that_says_what_is_in_it() -> None:
+    picture = fold_paths(depicted(RESIDUAL), ["f"])
+    box = node_of(picture, "f")
+    assert (box.kind, box.lines) == ("folded", ("1 value, 2 parameters",))
+    assert {*edges_of(picture)} == {
+        ("x", "h"), ("h.W", "h"), ("h.b", "h"), ("h", "f"), ("h", "r"), ("f", "r"), ("r", "L")
+    }  # fmt: skip
+    assert [group.path for group in picture.groups] == ["h"]
+
+
+def test_folding_an_unknown_group_says_what_there_is() -> None:
+    with pytest.raises(ValueError, match=r"no group `g`; there are `f`, `h`"):
+        fold_paths(depicted(RESIDUAL), ["g"])
+
+
+def test_depth_folds_what_lies_deeper() -> None:
+    picture = depicted_file("benchmarks/workloads/resblocks.graph")
+    assert [node.label for node in fold_below(picture, 0).nodes if node.kind == "folded"] == [
+        "repeat layer[k in 1..16]  × 16"
+    ]
+    assert {node.name for node in fold_below(picture, 1).nodes if node.kind == "folded"} == {
+        "layer.*.up", "layer.*.down"
+    }  # fmt: skip
+
+
+def test_focus_leaves_what_is_near() -> None:
+    picture = focus(depicted(chain_of(40)), "x20", 1)
+    assert {node.name for node in picture.nodes} == {"x20", "x19", "x18", "x10", "x21", "x22"}
+    assert picture.notes == ("35 values farther from x20 not shown.",)
+
+
+@pytest.mark.parametrize("length", [1000, pytest.param(10_000, marks=pytest.mark.long)])
+def test_a_crowd_is_folded_and_a_note_says_so(length: int) -> None:
+    picture = fold_crowd(depicted(chain_of(length)))
+    assert 10 < len(picture.nodes) < 60
+    assert f"{length + 1} values are folded" in picture.notes[0]
+    assert faults(draw_svg(picture, "own")) == []
+
+
+# ---- how it looks -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_overlaps_is_crossed_small_or_cut_off(file: str) -> None:
+    assert faults(draw_svg(depicted_file(file), "own")) == []
+    assert faults(draw_svg(backward(depicted_file(file)), "own")) == []
+
+
+@pytest.mark.parametrize("length", [100, pytest.param(300, marks=pytest.mark.long)])
+def test_hundreds_of_values_are_drawn_whole(length: int) -> None:
+    text = draw_svg(fold_crowd(depicted(chain_of(length))), "own")
+    assert text.count('class="node value"') == length - 2
+    assert 'class="node reference"' in text
+    assert faults(text) == []
+
+
+def test_faults_are_found() -> None:
+    text = draw_svg(depicted(RESIDUAL), "own")
+    first, second = (re.search(rf'id="{id}".*?<rect (x="\S+" y="\S+")', text, re.DOTALL)
+                     for id in ("n1", "n2"))  # fmt: skip
+    assert first is not None
+    assert second is not None
+    assert "boxes n1 and n2 overlap" in faults(text.replace(second[1], first[1]))
+    label = re.search(r'<text (x="\S+" y="\S+")>\[B, 4\]', text)
+    edge = re.search(r'd="M(\S+) ([\d.]+)', text)
+    assert label is not None
+    assert edge is not None
+    on_it = f'x="{float(edge[1]) - 10}" y="{float(edge[2]) + 8}"'
+    assert any("is crossed by" in one for one in faults(text.replace(label[1], on_it)))
+    assert any("is cut off" in one for one in faults(text.replace(label[1], 'x="-40" y="9"')))
+    assert "text of 8.0 px" in faults(text.replace("font-size: 11px", "font-size: 8px"))
