@@ -41,7 +41,7 @@ def depicted_file(name: str) -> Picture:
 def chain_of(length: int) -> str:
     """A graph of so many values, each made of the two before it."""
     lines = ["input x0: [3]", "input x1: [3]"]
-    lines += [f"x{i} = sin(x{i - 1}) * x{i - 2} + x{i // 2}" for i in range(2, length)]
+    lines += [f"x{i} = sin(x{i - 1}) * x{i // 2} + x{i - 2}" for i in range(2, length)]
     return "\n".join([*lines, f"output y = sum(x{length - 1})"])
 
 
