@@ -23,7 +23,7 @@ STEPS = 12
 """Points of a Bézier curve that are looked at."""
 
 
-STRETCH = 100
+STRETCH = 40
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,11 @@ class Curve:
     head: str
     points: tuple[tuple[float, float], ...]
     role: str = ""
+
+    @cached_property
+    def heights(self) -> tuple[float, float]:
+        down = [y for _, y in self.points]
+        return min(down), max(down)
 
     @cached_property
     def pieces(self) -> dict[int, list[tuple[float, float, float, float]]]:
@@ -173,6 +178,9 @@ def points_of(path: str) -> Iterator[tuple[float, float]]:
 def crosses(curve: Curve, box: Rectangle, by: float = 1.0) -> bool:
     """True if a piece of a curve goes through a rectangle, its border apart."""
     left, top, right, bottom = box.left + by, box.top + by, box.right - by, box.bottom - by
+    highest, lowest = curve.heights
+    if lowest < top or bottom < highest:
+        return False
     stretches = range(int(top // STRETCH), int(bottom // STRETCH) + 1)
     near = {piece for one in stretches for piece in curve.pieces.get(one, ())}
     for x0, y0, x1, y1 in near:
