@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from graphc.api.compiling import compile_text as compile_text
     from graphc.api.explaining import Explanation as Explanation
     from graphc.api.explaining import explain as explain
+    from graphc.api.importing import install_import_hook as install_import_hook
+    from graphc.api.importing import remove_import_hook as remove_import_hook
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
+    from graphc.notebook import load_ipython_extension as load_ipython_extension
     from graphc.source import Diagnostic as Diagnostic
     from graphc.source import GraphError as GraphError
 
@@ -39,8 +42,11 @@ _PLACES = {
     "compile_text": "graphc.api.compiling",
     "Explanation": "graphc.api.explaining",
     "explain": "graphc.api.explaining",
+    "install_import_hook": "graphc.api.importing",
+    "remove_import_hook": "graphc.api.importing",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
+    "load_ipython_extension": "graphc.notebook",
     "Diagnostic": "graphc.source",
     "GraphError": "graphc.source",
 }

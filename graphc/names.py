@@ -11,6 +11,7 @@ import builtins
 import keyword
 import math
 import re
+import sys
 from collections.abc import Iterable
 
 from graphc.paths import bare
@@ -47,6 +48,11 @@ def identifier(word: str) -> str:
     """
     reserved = re.sub(r"_+\Z", "", word) in RESERVED or word.startswith("_")
     return word + "_" if reserved else word
+
+
+def hides_a_library(module: str) -> bool:
+    """True if a module of this name would stand in for one of Python, NumPy or SciPy."""
+    return module in {"numpy", "scipy", *sys.stdlib_module_names}
 
 
 class Identifiers:

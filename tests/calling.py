@@ -20,6 +20,7 @@ from graphc.elaborate.names.model import Derivation, Model
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
+from graphc.targets.marks import without_marks
 from graphc.targets.numpy.module import text as module_text
 
 Names = dict[str, Any]
@@ -54,7 +55,7 @@ def at_levels(
             compiled = programs.plan_module(model, replace(options, level=level))
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
-                modules[level, dtype] = load(written, f"levels_{next(_numbers)}")
+                modules[level, dtype] = load(without_marks(written)[0], f"levels_{next(_numbers)}")
     return Levels(model, modules)
 
 

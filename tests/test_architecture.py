@@ -18,7 +18,7 @@ PACKAGE = ROOT / "graphc"
 # From the bottom up: the rooms of a floor, a line each. A room is a folder, or a file that lies
 # beside the folders. A file imports from the floors below its own, or from its own room.
 FLOORS = (
-    {"source", "resources", "kinds", "paths"},
+    {"source", "resources", "kinds", "paths", "provenance"},
     {"limits", "names", "syntax"},
     {"files", "ir", "syntax/lexing"},
     {"ops/define", "syntax/mistakes"},
@@ -61,7 +61,7 @@ FLOORS = (
     {"api"},
     {"generated"},
     {"cli", "highlight"},
-    {"__main__"},
+    {"__main__", "notebook"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -69,10 +69,10 @@ RUN_TIME_PACKAGES = {"click", "numpy", "lark", "rich"}
 LARK_ROOM = "syntax/parse"
 PYGMENTS_FILES = {"graphc/highlight.py", "graphc/api/showing.py"}  # Pygments comes with rich
 FACADE = "graphc/__init__.py"
-FACADE_SHOWS = {"api", "source"}  # what `graphc` itself hands out, lazily
+FACADE_SHOWS = {"api", "notebook", "source"}  # what `graphc` itself hands out, lazily
 PACKAGE_CONSTANTS = {"__version__"}  # what may be asked of `graphc` itself
 VAGUE_NAMES = {"utils", "core", "common", "helpers"}
-LATE = {"cli", "api"}
+LATE = {"cli", "api", "notebook"}
 LONGEST_FILE = 400
 
 # Where somebody's machine shows through; spelt so that this file does not match itself.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, Unpack
 
 from graphc import files
 from graphc.api import cache as kept
+from graphc.api.noting import noted, remember
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import details, fenced, frame, listed, python
 from graphc.names import identifier
@@ -24,7 +25,8 @@ class CompiledGraph:
     """A graph that was compiled: the text of its module, and what there is to say of it.
 
     It prints as that text, and shows itself in a notebook. `source` is the graph, `folder` that of
-    its imports, `options` what was asked for; `imported` are the files that it takes blocks from.
+    its imports, `options` what was asked for; `imported` are the files that it takes blocks from,
+    `places` the places in the graph that lines of the module come from, as `net.graph:3`.
     """
 
     name: str
@@ -35,10 +37,13 @@ class CompiledGraph:
     folder: Path | None
     options: dict[str, Any] = field(hash=False)
     imported: tuple[Source, ...] = ()
+    places: Mapping[int, str] = field(default_factory=dict, hash=False)
 
     def module(self) -> ModuleType:
         """Import the module, from the cache; twice it is the same object."""
-        return kept.imported(self.keep())
+        if not Path(self.source.name).is_file():
+            remember(self.source.name, self.source.text)
+        return noted(kept.imported(self.keep()), self.places)
 
     def keep(self) -> Path:
         """Write the module into the cache; returns its file."""
@@ -144,4 +149,5 @@ def compiled(source: Source, folder: Path | None, said: dict[str, Any]) -> Compi
         folder,
         said,
         model.imported,
+        found.places,
     )

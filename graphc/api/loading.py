@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 from graphc import files
 from graphc.api import cache
+from graphc.api.noting import noted
 from graphc.api.options import CompileOptions, canonical
 
 
@@ -32,15 +33,19 @@ def load(path: str | os.PathLike[str], **options: Unpack[CompileOptions]) -> Mod
     Raises GraphError with every mistake, OSError where the file cannot be read; warns of what the
     command warns of when it compiles.
     """
-    return cache.imported(kept_module(Path(path), canonical(options)))
+    module, places = kept_module(Path(path), canonical(options))
+    return noted(cache.imported(module), places)
 
 
-def kept_module(path: Path, said: dict[str, Any]) -> Path:
-    """Return the module of a graph in the cache, compiled where something has changed."""
+def kept_module(path: Path, said: dict[str, Any]) -> tuple[Path, dict[int, str]]:
+    """Return the module of a graph in the cache, and the places that its lines come from.
+
+    It is compiled where something has changed.
+    """
     key = cache.key_of([os.path.abspath(path), said])
     found = cache.recall(key)
-    if found is not None and (module := _unchanged(found)):
-        return module
+    if found is not None and (unchanged := _unchanged(found)):
+        return unchanged
     from graphc.api.compiling import compiled, source_of
 
     made = compiled(source_of(path), path.parent, said)
@@ -50,19 +55,20 @@ def kept_module(path: Path, said: dict[str, Any]) -> Path:
     sources = (made.source, *made.imported)
     read = {os.path.abspath(one.name): cache.digest(one.text.encode()) for one in sources}
     record = {"module": module.name, "content": cache.digest(made.text.encode()), "read": read}
-    cache.remember(key, record)
-    return module
+    cache.remember(key, {**record, "places": made.places})
+    return module, dict(made.places)
 
 
-def _unchanged(record: dict[str, Any]) -> Path | None:
-    """Return the module of a record, if it and all that was read for it are as they were."""
+def _unchanged(record: dict[str, Any]) -> tuple[Path, dict[int, str]] | None:
+    """Return what a record is of, if the module and all that was read for it are as they were."""
     try:
         module = cache.folder() / str(record["module"])
         wanted = {str(module): record["content"], **record["read"]}
         same = all(cache.digest(_text(one)) == content for one, content in wanted.items())
-    except (OSError, ValueError, KeyError, TypeError):
+        places = {int(line): str(place) for line, place in record["places"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return module if same else None
+    return (module, places) if same else None
 
 
 def _text(path: str) -> bytes:

@@ -23,6 +23,7 @@ from graphc.plan.module import Compiled
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source
+from graphc.targets.marks import without_marks
 
 
 class Compilation:
@@ -101,9 +102,19 @@ class Compilation:
         with self.open():
             return plan_module(self.model, self.options)
 
-    @cached_property
+    @property
     def text(self) -> str:
         """Return the module, verified."""
+        return self.written[0]
+
+    @property
+    def places(self) -> Mapping[int, str]:
+        """Return the place in the graph that a line of the module comes from, `net.graph:3`."""
+        return self.written[1]
+
+    @cached_property
+    def written(self) -> tuple[str, Mapping[int, str]]:
+        """Return the module, verified, and the places that its lines come from."""
         target = self.options.to
         with self.open():
             compiled = replace(
@@ -111,7 +122,7 @@ class Compilation:
                 moved=plan_perturbed(self.stated, target),
                 watched=plan_watched(self.stated, target) if self.options.trace else (),
             )
-            return target.write(compiled)
+            return without_marks(target.write(compiled))
 
     @cached_property
     def beside(self) -> Mapping[str, str]:

@@ -31,8 +31,8 @@ class Target:
     `measure` says how long expressions are, which decides what gets a variable. `lowering` are the
     passes that this target alone likes, after those of the level; `stages` plan tiles and buffers;
     `small` gives functions of few numbers another form. These three are for levels that plan.
-    `write` makes the text of a module, and raises where that is not what may be written; `beside`
-    that of further files, by suffix.
+    `write` makes the text of a module, with marks of where statements come from, and raises where
+    that is not what may be written; `beside` that of further files, by suffix.
     """
 
     name: str

@@ -18,6 +18,7 @@ from graphc.plan.buffers.report import left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.source import Origin
 from graphc.targets.comments import place, term, terms
+from graphc.targets.marks import mark
 from graphc.targets.numpy.printing.expression import (
     NO_NUMBERS,
     computed,
@@ -63,7 +64,7 @@ def body(
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += beside(computed(step, program.variables, numbers), said)
+            lines += beside(computed(step, program.variables, numbers), said, mark(step.node))
         if program.sparing or not in_loop:
             lines += _dropped(step.frees, shared)
     return lines
@@ -135,7 +136,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         inside.append(f"{step.steps} += 1")
     if step.until is not None:
         inside += ["if _done:", "    break"]
-    lines += beside(_head(step, over, inside, variables), about(step))
+    lines += beside(_head(step, over, inside, variables), about(step), mark(step.node))
     ends = [f"{name} = {carried}" for name, carried in step.ends]
     if step.body.sparing:
         ends += _dropped([name for name, _ in step.carries if name not in variables.values()])
@@ -289,7 +290,8 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
         lines = _sum_over_children(step, first, program)
     else:
         written = computed(step, program.variables, numbers)
-        lines = beside(written, terms(first, program))
+        source = first.terms[0].child or first.of
+        lines = beside(written, terms(first, program), mark(source))
     more: dict[str, None] = {}
     for other in others:
         label = program.labels[other.of]
@@ -318,7 +320,8 @@ def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[s
                 text = operand(arg.args[0], program.variables).within(SUM + 1)
             text = f"{FLOAT}({text})" if start + number == typed else text
             sign = "- " if subtracted else "+ " if number else ""
-            lines.append(f"    {sign}{text}  # {term(part, adjoint.of, program)}")
+            said = term(part, adjoint.of, program)
+            lines.append(f"    {sign}{text}  # {said}{mark(part.child or adjoint.of)}")
         lines.append(")")
     return lines
 

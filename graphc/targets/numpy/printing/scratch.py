@@ -14,6 +14,7 @@ from graphc.ir.types import Dtype, Shape
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program, Scratch, Step
 from graphc.targets.comments import place
+from graphc.targets.marks import mark
 from graphc.targets.numpy.printing.expression import computed
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, width, write_list
 from graphc.targets.numpy.printing.written import DTYPES, show
@@ -76,7 +77,9 @@ def _function(program: Program) -> str:
             *(
                 line
                 for step in program.constants
-                for line in beside(computed(step, program.variables), place(step.node))
+                for line in beside(
+                    computed(step, program.variables), place(step.node), mark(step.node)
+                )
             ),
             *(f"{scratch.name} = {_make_array(scratch, orders)}" for scratch in made),
             *write_list("return (", names, ",)" if len(names) == 1 else ")"),

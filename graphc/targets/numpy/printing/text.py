@@ -75,13 +75,13 @@ def unpacking(names: Sequence[str], value: str, lines: Sequence[str]) -> list[st
     return write_list("(", names, f") = {value}")
 
 
-def beside(lines: Sequence[str], comment: str) -> list[str]:
-    """Put a comment behind a statement, or above it where the line would be long."""
+def beside(lines: Sequence[str], comment: str, mark: str = "") -> list[str]:
+    """Put a comment behind a statement, or above it where the line would be long; its mark too."""
     if not comment:
-        return list(lines)
+        return [f"{lines[0]}  #{mark}", *lines[1:]] if mark and lines else list(lines)
     if len(lines) == 1 and width(lines[0]) + width(comment) + 4 <= WIDTH:
-        return [f"{lines[0]}  # {comment}"]
-    return [f"# {comment}", *lines]
+        return [f"{lines[0]}  # {comment}{mark}"]
+    return [f"# {comment}{mark}", *lines]
 
 
 def write_list(opening: str, items: Sequence[str], closing: str) -> list[str]:
