@@ -82,7 +82,8 @@ MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:(?:work|root)/|tmp/venv\b)")
 def files_under(folder: Path) -> Iterator[Path]:
     """All files of the repository below a folder; not what .gitignore names, not .git."""
     for path in sorted(folder.iterdir()):
-        if path.name in ignored_names() or path.is_symlink():
+        anchored = f"/{path.name}" if path.parent == ROOT else path.name  # as git reads it
+        if not {path.name, anchored}.isdisjoint(ignored_names()) or path.is_symlink():
             continue
         if path.is_dir():
             yield from files_under(path)
