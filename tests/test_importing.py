@@ -153,6 +153,18 @@ derive grad z wrt A
     assert failed.value.__notes__[0].endswith("line 9: output z = sum(log(A))")
 
 
+def test_a_module_knows_its_graph(folder: Path) -> None:
+    path = written(folder / "hooked.graph")
+    graphc.install_import_hook(level=0)
+    module = importlib.import_module("hooked")
+    assert str(graphc.explain(module)) == str(graphc.explain(path))
+    for one in (module, graphc.load(path, level=0), graphc.compile_file(path, level=0)):
+        found = graphc.check(one, grad=True, at={"ids": np.array([0, 1])})
+        assert {compared.level for compared in found.derivatives} == {"-O0"}
+    with pytest.raises(TypeError, match="give the path of its graph"):
+        graphc.check(np)
+
+
 def test_functions_stay_what_they_are(folder: Path) -> None:
     import inspect
     import pickle

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from math import isnan
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphc.api.compiling import CompiledGraph, source_of
+from graphc.api.noting import MADE, Made
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import fenced, frame, listed
 from graphc.source import Diagnostic, GraphError, Source
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from graphc.checking.derivatives import Checked, Compared
     from graphc.checking.point import Start
     from graphc.compile.options import Options
+
+Graph = str | os.PathLike[str] | CompiledGraph | ModuleType
+"""A file, what was compiled, or a module that was imported here."""
 
 MEANT = "a surrogate or `stop` differs from the true derivative on purpose"
 
@@ -86,7 +91,7 @@ def _told(compared: Sequence[Compared]) -> Iterator[str]:
 
 
 def check(
-    graph: str | os.PathLike[str] | CompiledGraph,
+    graph: Graph,
     *,
     grad: bool = False,
     at: Mapping[str, Any] | None = None,
@@ -94,7 +99,7 @@ def check(
     all_levels: bool = False,
     **options: Unpack[CompileOptions],
 ) -> CheckResult:
-    """Check a `.graph` file, or what was compiled; with `grad` its derivatives, too.
+    """Check a graph: its file, what was compiled, or its module; with `grad` its derivatives, too.
 
     grad        compares every derivative with numerical ones
     at          inputs and parameters by name, at which to compare; others are drawn
@@ -150,15 +155,26 @@ def _why_none(found: Checked) -> str:
     return f"nothing compared: {MEANT if surrogate else 'there are no derivatives'}"
 
 
-def asked_of(
-    graph: str | os.PathLike[str] | CompiledGraph, options: Mapping[str, Any]
-) -> tuple[Source, Path | None, Options]:
-    """Return the source of a file or of what was compiled, its folder, and the options.
+def asked_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | None, Options]:
+    """Return the source of a graph, its folder, and the options.
 
-    What was compiled has its own options where no others are given.
+    What was compiled has its own options where no others are given. Raises TypeError where a module
+    does not come from here.
     """
+    made = _made_of(graph)
+    said = canonical({**made.options, **{name: value for name, value in options.items() if value}})
+    source = source_of(made.graph) if isinstance(made.graph, Path) else made.graph
+    return source, made.folder, options_of(said)
+
+
+def _made_of(graph: Graph) -> Made:
     if isinstance(graph, CompiledGraph):
-        given = {**graph.options, **{name: value for name, value in options.items() if value}}
-        return graph.source, graph.folder, options_of(canonical(given))
-    file = Path(graph)
-    return source_of(file), file.parent, options_of(canonical(options))
+        return Made(graph.source, graph.folder, graph.options)
+    if not isinstance(graph, ModuleType):
+        return Made(Path(graph), Path(graph).parent, {})
+    if graph.__name__ in MADE:
+        return MADE[graph.__name__]
+    raise TypeError(
+        f"graphc did not import the module `{graph.__name__}` itself, by `graphc.load`, the import "
+        "hook or a cell: give the path of its graph"
+    )

@@ -13,7 +13,7 @@ from typing import Any, Unpack
 
 from graphc import files
 from graphc.api import cache as kept
-from graphc.api.noting import noted, remember
+from graphc.api.noting import Made, noted, remember
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import details, fenced, frame, listed, python
 from graphc.names import identifier
@@ -43,7 +43,8 @@ class CompiledGraph:
         """Import the module, from the cache; twice it is the same object."""
         if not Path(self.source.name).is_file():
             remember(self.source.name, self.source.text)
-        return noted(kept.imported(self.keep()), self.places)
+        made = Made(self.source, self.folder, self.options)
+        return noted(kept.imported(self.keep()), self.places, made)
 
     def keep(self) -> Path:
         """Write the module into the cache; returns its file."""

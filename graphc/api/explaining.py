@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphc.api.checking import asked_of
-from graphc.api.compiling import CompiledGraph
+from graphc.api.checking import Graph, asked_of
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, detail_of
 
@@ -60,7 +58,7 @@ class Explanation:
 
 
 def explain(
-    graph: str | os.PathLike[str] | CompiledGraph,
+    graph: Graph,
     node: str = "",
     *,
     layout: str = "denominator",

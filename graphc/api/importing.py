@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, Unpack
 
 from graphc.api.loading import kept_module
-from graphc.api.noting import noted
+from graphc.api.noting import Made, noted
 from graphc.api.options import CompileOptions, canonical
 from graphc.names import hides_a_library
 from graphc.provenance import is_generated
@@ -22,13 +22,13 @@ from graphc.provenance import is_generated
 class GraphLoader(SourceFileLoader):
     """Loads a module of the cache under the name of its graph."""
 
-    def __init__(self, name: str, path: str, places: Mapping[int, str]) -> None:
+    def __init__(self, name: str, path: str, places: Mapping[int, str], made: Made) -> None:
         super().__init__(name, path)
-        self.places = places
+        self.places, self.made = places, made
 
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        noted(module, self.places)
+        noted(module, self.places, self.made)
 
 
 class GraphFinder(MetaPathFinder):
@@ -56,8 +56,9 @@ class GraphFinder(MetaPathFinder):
         other = PathFinder.find_spec(fullname, [*folders[: last + 1]])
         if other is not None and other.origin and not _is_made(other.origin):
             return None
-        module, places = kept_module(Path(folders[last] or ".", f"{name}.graph"), self.said)
-        loader = GraphLoader(fullname, str(module), places)
+        file = Path(folders[last] or ".", f"{name}.graph")
+        module, places = kept_module(file, self.said)
+        loader = GraphLoader(fullname, str(module), places, Made(file, file.parent, self.said))
         return importlib.util.spec_from_file_location(fullname, module, loader=loader)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 
 from graphc import files
 from graphc.api import cache
-from graphc.api.noting import noted
+from graphc.api.noting import Made, noted
 from graphc.api.options import CompileOptions, canonical
 
 
@@ -33,8 +33,9 @@ def load(path: str | os.PathLike[str], **options: Unpack[CompileOptions]) -> Mod
     Raises GraphError with every mistake, OSError where the file cannot be read; warns of what the
     command warns of when it compiles.
     """
-    module, places = kept_module(Path(path), canonical(options))
-    return noted(cache.imported(module), places)
+    file, said = Path(path), canonical(options)
+    module, places = kept_module(file, said)
+    return noted(cache.imported(module), places, Made(file, file.parent, said))
 
 
 def kept_module(path: Path, said: dict[str, Any]) -> tuple[Path, dict[int, str]]:

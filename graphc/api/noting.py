@@ -1,4 +1,4 @@
-"""Exceptions in a generated module get a note: the line of the graph that the statement is of."""
+"""Generated modules that know their graph: exceptions in them note the line of their statement."""
 
 from __future__ import annotations
 
@@ -6,15 +6,33 @@ import functools
 import inspect
 import linecache
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from graphc.source import Source
 
-def noted(module: ModuleType, places: Mapping[int, str]) -> ModuleType:
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a module was made of: a graph, or its file; the folder of its imports; the options."""
+
+    graph: Source | Path
+    folder: Path | None
+    options: Mapping[str, Any]
+
+
+MADE: dict[str, Made] = {}
+"""What the modules of this process were made of, by the names that they were imported under."""
+
+
+def noted(module: ModuleType, places: Mapping[int, str], made: Made) -> ModuleType:
     """Let the public functions of a module note where in its graph they fail; returns it.
 
     `places` are those of lines, as `net.graph:3`. Nothing is looked up unless a function raises.
     """
+    MADE[module.__name__] = made
     for name, one in vars(module).items():
         own = inspect.isfunction(one) and one.__module__ == module.__name__
         if own and not name.startswith("_") and not hasattr(one, "__wrapped__"):
