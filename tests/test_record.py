@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from conftest import module
 
 from graphc.cli.app import app
 from graphc.compile.stages import Options, compile_file, compile_text, load
@@ -139,3 +140,24 @@ def test_no_declaration_is_quoted_beside_a_statement(level: str) -> None:
     assert "# y = " in text.replace("output ", "")
     assert "# param" not in text
     assert "# input" not in text
+
+
+@pytest.mark.levels
+def test_derived_functions_are_described() -> None:
+    text = """dim B
+input x: [B, 3]
+repeat layer[i in 1..2] carry g = x { next g = dense(g, 3) as d }
+h = 2 * g
+output loss = mean(h**2)
+output y = sum(h, axis=1)
+derive value_and_grad loss wrt params
+derive jacobian y wrt layer.*, h per B as J
+derive value loss, y
+"""
+    found = module(text).GRAPH["derived"]
+    assert found["value_and_grad_loss"] == {
+        "kind": "value_and_grad", "outputs": ["loss"], "wrt": "params",
+    }  # fmt: skip
+    assert found["J"]["per"] == "B"
+    assert found["J"]["wrt"] == ["layer.1..2.d.W", "layer.1..2.d.b", "h"]
+    assert found["value_loss_y"] == {"kind": "value", "outputs": ["loss", "y"], "wrt": []}

@@ -58,6 +58,18 @@ GRAPH: dict[str, Any] = {
         'a2': '[1]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'jacobian_a2': {
+            'kind': 'jacobian',
+            'outputs': ['a2'],
+            'wrt': ['x'],
+        },
+    },
     'multiply_adds': {
         'forward': 157,
         'backward': 23,

@@ -66,6 +66,18 @@ GRAPH: dict[str, Any] = {
         'a2': '[1]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'jacobian_a2': {
+            'kind': 'jacobian',
+            'outputs': ['a2'],
+            'wrt': ['x'],
+        },
+    },
     'multiply_adds': {
         'forward': 83,
         'backward': 23,

@@ -41,6 +41,18 @@ GRAPH: dict[str, Any] = {
         'f': '[]',
         'g': '[]',
     },
+    'derived': {
+        'J': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+        'hvp_f': {
+            'kind': 'hvp',
+            'outputs': ['f'],
+            'wrt': ['x', 'y'],
+        },
+    },
     'multiply_adds': {
         'forward': 20,
         'backward': 17,

@@ -47,6 +47,18 @@ GRAPH: dict[str, Any] = {
         'f': '[]',
         'g': '[]',
     },
+    'derived': {
+        'J': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+        'hvp_f': {
+            'kind': 'hvp',
+            'outputs': ['f'],
+            'wrt': ['x', 'y'],
+        },
+    },
     'multiply_adds': {
         'forward': 8,
         'backward': 11,

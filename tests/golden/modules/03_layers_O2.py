@@ -62,6 +62,18 @@ GRAPH: dict[str, Any] = {
         'v': '[B, D]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'g_left': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['layer.1..4.W', 'layer.1..4.b', 'x'],
+        },
+    },
     'multiply_adds': {
         'forward': '4768*B + 1',
         'backward': '4656*B + 2',

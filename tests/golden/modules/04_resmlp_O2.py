@@ -120,6 +120,13 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '26706*B + 1',
         'backward': '47841*B + 2',

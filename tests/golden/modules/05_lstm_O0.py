@@ -74,6 +74,13 @@ GRAPH: dict[str, Any] = {
         'h_last': '[B, H]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['step.cell.W', 'step.cell.U', 'step.cell.b', 'step.readout.W', 'step.readout.b', 'h0', 'c0'],
+        },
+    },
     'multiply_adds': {
         'forward': '12474*B*T',
         'backward': '11800*B*T + 6478*T + 1',

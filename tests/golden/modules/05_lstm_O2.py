@@ -81,6 +81,13 @@ GRAPH: dict[str, Any] = {
         'h_last': '[B, H]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['step.cell.W', 'step.cell.U', 'step.cell.b', 'step.readout.W', 'step.readout.b', 'h0', 'c0'],
+        },
+    },
     'multiply_adds': {
         'forward': '10250*B*T + 1',
         'backward': '11786*B*T + 6016*T + 2',

@@ -49,6 +49,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'err': '[]',
     },
+    'derived': {
+        'grad_err': {
+            'kind': 'grad',
+            'outputs': ['err'],
+            'wrt': ['alpha', 'mu', 'icf'],
+        },
+    },
     'multiply_adds': {
         'forward': 'D**2*K*N + 12*D*K*N + 31*D*K + 24*K*N + 9*K*((D**2 - D)//2) + 123*D + 23*K + 24*N + 125',
         'backward': '2*D**2*K*N + 9*D*K*N + 6*D*K + 5*K*N + 3*K*((D**2 - D)//2) + 3*K + 2*N + 6',

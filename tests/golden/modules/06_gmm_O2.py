@@ -57,6 +57,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'err': '[]',
     },
+    'derived': {
+        'grad_err': {
+            'kind': 'grad',
+            'outputs': ['err'],
+            'wrt': ['alpha', 'mu', 'icf'],
+        },
+    },
     'multiply_adds': {
         'forward': 'D**2*K*N + D**2*K + 3*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
         'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 3*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',

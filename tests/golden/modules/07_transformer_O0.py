@@ -92,6 +92,13 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, T, V]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '456*B*T**2 + 168322*B*T + T**2 + 4',
         'backward': '560*B*T**2 + 291798*B*T + 16386',

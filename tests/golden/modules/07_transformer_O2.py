@@ -111,6 +111,13 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, T, V]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '448*B*T**2 + 165896*B*T + T**2 + 1',
         'backward': '544*B*T**2 + 290072*B*T + T**2 + 16386',

@@ -81,6 +81,13 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '373439*B',
         'backward': '728020*B + 2',

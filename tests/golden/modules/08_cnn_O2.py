@@ -87,6 +87,13 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '373438*B + 1',
         'backward': '728001*B + 2',

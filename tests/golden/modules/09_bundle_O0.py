@@ -54,6 +54,20 @@ GRAPH: dict[str, Any] = {
         'e': '[P, 2]',
         'ew': '[P]',
     },
+    'derived': {
+        'Je': {
+            'kind': 'jacobian',
+            'outputs': ['e'],
+            'wrt': ['cam', 'pt', 'wt'],
+            'per': 'P',
+        },
+        'Jw': {
+            'kind': 'jacobian',
+            'outputs': ['ew'],
+            'wrt': ['wt'],
+            'per': 'P',
+        },
+    },
     'multiply_adds': {
         'forward': '171*P',
         'backward': '185*P',

@@ -62,6 +62,20 @@ GRAPH: dict[str, Any] = {
         'e': '[P, 2]',
         'ew': '[P]',
     },
+    'derived': {
+        'Je': {
+            'kind': 'jacobian',
+            'outputs': ['e'],
+            'wrt': ['cam', 'pt', 'wt'],
+            'per': 'P',
+        },
+        'Jw': {
+            'kind': 'jacobian',
+            'outputs': ['ew'],
+            'wrt': ['wt'],
+            'per': 'P',
+        },
+    },
     'multiply_adds': {
         'forward': '123*P',
         'backward': '172*P',

@@ -57,6 +57,23 @@ GRAPH: dict[str, Any] = {
         'yhat': '[N]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'hessian_loss': {
+            'kind': 'hessian',
+            'outputs': ['loss'],
+            'wrt': ['w'],
+        },
+        'hvp_loss': {
+            'kind': 'hvp',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '16*N + 47',
         'backward': '9*N + 17',

@@ -61,6 +61,23 @@ GRAPH: dict[str, Any] = {
         'yhat': '[N]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'hessian_loss': {
+            'kind': 'hessian',
+            'outputs': ['loss'],
+            'wrt': ['w'],
+        },
+        'hvp_loss': {
+            'kind': 'hvp',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '8*N + 8',
         'backward': '8*N + 13',

@@ -43,6 +43,13 @@ GRAPH: dict[str, Any] = {
         'q': '[B]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['x'],
+        },
+    },
     'multiply_adds': {
         'forward': '57*B',
         'backward': '51*B',

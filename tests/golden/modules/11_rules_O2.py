@@ -51,6 +51,13 @@ GRAPH: dict[str, Any] = {
         'q': '[B]',
         'loss': '[]',
     },
+    'derived': {
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['x'],
+        },
+    },
     'multiply_adds': {
         'forward': '49*B',
         'backward': '26*B + 1',

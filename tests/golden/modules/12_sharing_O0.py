@@ -94,6 +94,13 @@ GRAPH: dict[str, Any] = {
         'z': '[B, T, D]',
         'loss': '[]',
     },
+    'derived': {
+        'g': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['ff.layer.0.fc.W', 'ff.layer.0.fc.b', 'ff.head.W', 'ff.head.b', 'a.W', 'a.b'],
+        },
+    },
     'multiply_adds': {
         'forward': '384*B*T**2 + 8726*B*T + 673*B + 5',
         'backward': '252*B*T**2 + 15080*B*T + 345*B + 3354',

@@ -111,6 +111,13 @@ GRAPH: dict[str, Any] = {
         'z': '[B, T, D]',
         'loss': '[]',
     },
+    'derived': {
+        'g': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['ff.layer.0.fc.W', 'ff.layer.0.fc.b', 'ff.head.W', 'ff.head.b', 'a.W', 'a.b'],
+        },
+    },
     'multiply_adds': {
         'forward': '372*B*T**2 + 7884*B*T + 617*B + 3',
         'backward': '228*B*T**2 + 14376*B*T + 338*B + 3355',

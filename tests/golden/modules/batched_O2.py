@@ -71,6 +71,23 @@ GRAPH: dict[str, Any] = {
         'average': '[]',
         'total_columns': '[]',
     },
+    'derived': {
+        'grad_total': {
+            'kind': 'grad',
+            'outputs': ['total'],
+            'wrt': ['W', 'b'],
+        },
+        'grad_average': {
+            'kind': 'grad',
+            'outputs': ['average'],
+            'wrt': ['W', 'b'],
+        },
+        'grad_total_columns': {
+            'kind': 'grad',
+            'outputs': ['total_columns'],
+            'wrt': ['V', 'c'],
+        },
+    },
     'multiply_adds': {
         'forward': '168*B + 3',
         'backward': '60*B + 6',

@@ -63,6 +63,48 @@ GRAPH: dict[str, Any] = {
         'x3': '[N2]',
         'f': '[N4]',
     },
+    'derived': {
+        'J_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': 'params',
+        },
+        'blocks': {
+            'kind': 'jacobian',
+            'outputs': ['f'],
+            'wrt': 'params',
+        },
+        'L1_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x2'],
+            'wrt': ['θ1'],
+        },
+        'L2_x': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x3'],
+            'wrt': ['x2'],
+        },
+        'L2_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x3'],
+            'wrt': ['θ2'],
+        },
+        'L3_x': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': ['x3'],
+        },
+        'L3_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': ['θ3'],
+        },
+        'pull': {
+            'kind': 'vjp',
+            'outputs': ['f'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': 168,
         'backward': 117,

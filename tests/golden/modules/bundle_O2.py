@@ -61,6 +61,19 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'e': '[P, 2]',
     },
+    'derived': {
+        'residuals': {
+            'kind': 'value_and_jacobian',
+            'outputs': ['e'],
+            'wrt': ['cam', 'pt'],
+            'per': 'P',
+        },
+        'J': {
+            'kind': 'sparse_jacobian',
+            'outputs': ['e'],
+            'wrt': ['cams', 'pts'],
+        },
+    },
     'multiply_adds': {
         'forward': '121*P',
         'backward': '170*P',

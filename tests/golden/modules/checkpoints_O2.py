@@ -66,6 +66,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': ['k', 'c', 'u'],
+        },
+    },
     'multiply_adds': {
         'forward': 11062786,
         'backward': 4916548,

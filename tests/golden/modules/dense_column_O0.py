@@ -71,6 +71,18 @@ GRAPH: dict[str, Any] = {
         'a3': '[N3]',
         'C': '[]',
     },
+    'derived': {
+        'deltas': {
+            'kind': 'grad',
+            'outputs': ['C'],
+            'wrt': ['z3', 'z2', 'z1'],
+        },
+        'grad_C': {
+            'kind': 'grad',
+            'outputs': ['C'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': 645,
         'backward': 140,

@@ -84,6 +84,18 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'value_logits': {
+            'kind': 'value',
+            'outputs': ['logits'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '30414*B',
         'backward': '42304*B + 2',

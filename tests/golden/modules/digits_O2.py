@@ -99,6 +99,18 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'value_logits': {
+            'kind': 'value',
+            'outputs': ['logits'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '26070*B + 1',
         'backward': '41456*B + 2',

@@ -62,6 +62,38 @@ GRAPH: dict[str, Any] = {
         'x2': '[D2]',
         'f': '[D3]',
     },
+    'derived': {
+        'J_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': 'params',
+        },
+        'L1_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x1'],
+            'wrt': ['W1'],
+        },
+        'L2_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x2'],
+            'wrt': ['W2'],
+        },
+        'L2_x': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['x2'],
+            'wrt': ['x1'],
+        },
+        'L3_θ': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': ['W3'],
+        },
+        'L3_x': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': ['x2'],
+        },
+    },
     'multiply_adds': {
         'forward': 'D0*D1 + D1*D2 + D2*D3 + 20*D1 + 20*D2 + 20*D3',
         'backward': 'D0*D1 + 2*D1*D2 + 2*D2*D3 + 4*D1 + 4*D2 + 3*D3',

@@ -59,6 +59,43 @@ GRAPH: dict[str, Any] = {
         'z_next': '[M]',
         'C': '[]',
     },
+    'derived': {
+        'gradients': {
+            'kind': 'grad',
+            'outputs': ['C'],
+            'wrt': ['z_next', 'a', 'z'],
+        },
+        'row': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['C'],
+            'wrt': ['z'],
+        },
+        'A': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['C'],
+            'wrt': ['z_next'],
+        },
+        'B': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['z_next'],
+            'wrt': ['a'],
+        },
+        'S': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['a'],
+            'wrt': ['z'],
+        },
+        'pull_B': {
+            'kind': 'vjp',
+            'outputs': ['z_next'],
+            'wrt': ['a'],
+        },
+        'pull_S': {
+            'kind': 'vjp',
+            'outputs': ['a'],
+            'wrt': ['z'],
+        },
+    },
     'multiply_adds': {
         'forward': 286,
         'backward': 31,

@@ -72,6 +72,116 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'rows': '[]',
     },
+    'derived': {
+        'values': {
+            'kind': 'value',
+            'outputs': ['loss', 'y'],
+            'wrt': 'params',
+        },
+        'value_y': {
+            'kind': 'value',
+            'outputs': ['y'],
+            'wrt': 'params',
+        },
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['W', 's'],
+        },
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'each': {
+            'kind': 'grad',
+            'outputs': ['rows'],
+            'wrt': ['s'],
+            'per': 'B',
+        },
+        'vjp_y': {
+            'kind': 'vjp',
+            'outputs': ['y'],
+            'wrt': ['x'],
+        },
+        'jvp_y_v': {
+            'kind': 'jvp',
+            'outputs': ['y', 'v'],
+            'wrt': ['z'],
+        },
+        'hvp_loss': {
+            'kind': 'hvp',
+            'outputs': ['loss'],
+            'wrt': ['s', 'z'],
+        },
+        'jacobian_y': {
+            'kind': 'jacobian',
+            'outputs': ['y'],
+            'wrt': ['z'],
+        },
+        'apart': {
+            'kind': 'jacobian',
+            'outputs': ['y'],
+            'wrt': ['s', 'x'],
+            'per': 'B',
+        },
+        'blocks': {
+            'kind': 'value_and_jacobian',
+            'outputs': ['y', 'v'],
+            'wrt': ['z', 'W'],
+        },
+        'jacobian_matrix_v': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['v'],
+            'wrt': ['z', 's'],
+        },
+        'whole': {
+            'kind': 'value_and_jacobian_matrix',
+            'outputs': ['v'],
+            'wrt': ['z'],
+        },
+        'wholes': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['y'],
+            'wrt': ['s', 'x'],
+            'per': 'B',
+        },
+        'sparse_jacobian_v': {
+            'kind': 'sparse_jacobian',
+            'outputs': ['v'],
+            'wrt': ['z'],
+        },
+        'thin': {
+            'kind': 'value_and_sparse_jacobian',
+            'outputs': ['v'],
+            'wrt': ['z'],
+        },
+        'hessian_loss': {
+            'kind': 'hessian',
+            'outputs': ['loss'],
+            'wrt': ['z', 's'],
+        },
+        'curvature': {
+            'kind': 'value_and_hessian',
+            'outputs': ['loss'],
+            'wrt': ['s'],
+        },
+        'hessian_matrix_loss': {
+            'kind': 'hessian_matrix',
+            'outputs': ['loss'],
+            'wrt': ['z', 's'],
+        },
+        'curvatures': {
+            'kind': 'value_and_hessian_matrix',
+            'outputs': ['loss'],
+            'wrt': ['z'],
+        },
+        'sole': {
+            'kind': 'hessian_matrix',
+            'outputs': ['loss'],
+            'wrt': ['s'],
+        },
+    },
     'multiply_adds': {
         'forward': '366*B + 377',
         'backward': '118*B + 416',

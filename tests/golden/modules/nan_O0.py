@@ -49,6 +49,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': ['x', 'gain'],
+        },
+    },
     'multiply_adds': {
         'forward': '44*B + 1',
         'backward': 1,

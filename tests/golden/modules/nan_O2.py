@@ -56,6 +56,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': ['x', 'gain'],
+        },
+    },
     'multiply_adds': {
         'forward': '18*B + 1',
         'backward': 1,

@@ -60,6 +60,53 @@ GRAPH: dict[str, Any] = {
         'u': '[]',
         'y': '[]',
     },
+    'derived': {
+        'chain': {
+            'kind': 'grad',
+            'outputs': ['y'],
+            'wrt': ['u', 'z', 'h', 'x'],
+        },
+        'grad_y': {
+            'kind': 'grad',
+            'outputs': ['y'],
+            'wrt': 'params',
+        },
+        'dy_du': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['y'],
+            'wrt': ['u'],
+        },
+        'du_dz': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['u'],
+            'wrt': ['z'],
+        },
+        'dz_dh': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['z'],
+            'wrt': ['h'],
+        },
+        'dh_dx': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['h'],
+            'wrt': ['x'],
+        },
+        'dy_dz': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['y'],
+            'wrt': ['z'],
+        },
+        'dz_dx': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['z'],
+            'wrt': ['x'],
+        },
+        'dy_dx': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['y'],
+            'wrt': ['x'],
+        },
+    },
     'multiply_adds': {
         'forward': 146,
         'backward': 24,

@@ -56,6 +56,28 @@ GRAPH: dict[str, Any] = {
         'r': '[N]',
         'S': '[]',
     },
+    'derived': {
+        'grad_S': {
+            'kind': 'grad',
+            'outputs': ['S'],
+            'wrt': 'params',
+        },
+        'H': {
+            'kind': 'hessian_matrix',
+            'outputs': ['S'],
+            'wrt': 'params',
+        },
+        'hvp_S': {
+            'kind': 'hvp',
+            'outputs': ['S'],
+            'wrt': 'params',
+        },
+        'residuals': {
+            'kind': 'value_and_jacobian_matrix',
+            'outputs': ['r'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '33*N + 2',
         'backward': '30*N + 2',

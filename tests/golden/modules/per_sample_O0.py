@@ -67,6 +67,30 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'average': '[]',
     },
+    'derived': {
+        'value_and_grad_loss': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+        'per_sample': {
+            'kind': 'value_and_grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+            'per': 'B',
+        },
+        'shares': {
+            'kind': 'grad',
+            'outputs': ['average'],
+            'wrt': 'params',
+            'per': 'B',
+        },
+        'J': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['losses'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '273*B',
         'backward': '108*B + 1',

@@ -72,6 +72,18 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'derived': {
+        'adjoints': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': ['h3', 'h2', 'h1'],
+        },
+        'grad_loss': {
+            'kind': 'grad',
+            'outputs': ['loss'],
+            'wrt': 'params',
+        },
+    },
     'multiply_adds': {
         'forward': '316*B + 1',
         'backward': '140*B + 2',

@@ -48,6 +48,24 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'f': '[N]',
     },
+    'derived': {
+        'J': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f'],
+            'wrt': ['θ'],
+        },
+        'diagonal': {
+            'kind': 'jacobian',
+            'outputs': ['f'],
+            'wrt': ['θ'],
+            'per': 'N',
+        },
+        'pull': {
+            'kind': 'vjp',
+            'outputs': ['f'],
+            'wrt': ['θ'],
+        },
+    },
     'multiply_adds': {
         'forward': '23*N',
         'backward': '3*N',

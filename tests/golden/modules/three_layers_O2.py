@@ -71,6 +71,13 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'L': '[]',
     },
+    'derived': {
+        'grad_L': {
+            'kind': 'grad',
+            'outputs': ['L'],
+            'wrt': ['x3', 'θ3', 'x2', 'θ2', 'x1', 'θ1'],
+        },
+    },
     'multiply_adds': {
         'forward': 229,
         'backward': 198,

@@ -47,6 +47,38 @@ GRAPH: dict[str, Any] = {
         'f': '[]',
         'g': '[]',
     },
+    'derived': {
+        'blocks': {
+            'kind': 'jacobian',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+        'J': {
+            'kind': 'jacobian_matrix',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+        'grad_f': {
+            'kind': 'grad',
+            'outputs': ['f'],
+            'wrt': ['x', 'y'],
+        },
+        'grad_g': {
+            'kind': 'grad',
+            'outputs': ['g'],
+            'wrt': ['x', 'y'],
+        },
+        'push': {
+            'kind': 'jvp',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+        'pull': {
+            'kind': 'vjp',
+            'outputs': ['f', 'g'],
+            'wrt': ['x', 'y'],
+        },
+    },
     'multiply_adds': {
         'forward': 8,
         'backward': 11,

@@ -37,6 +37,7 @@ def graph_record(compiled: Compiled) -> list[str]:
         "inputs": {d.name: str(d.type) for d in model.inputs},
         "params": {show_path(d): str(d.type) for d in model.params},
         "outputs": {d.name: str(d.type) for d in model.outputs},
+        "derived": {f.name: _derived(f, compiled) for f in compiled.derived},
         "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
         "bytes": {
             "params": _amount(bytes_of((d.node for d in model.params), width)),
@@ -50,6 +51,18 @@ def graph_record(compiled: Compiled) -> list[str]:
     for key, value in record.items():
         lines += [f"    {line}" for line in _entry(key, value)]
     return [*lines, "}"]
+
+
+def _derived(one: Derived, compiled: Compiled) -> dict[str, Any]:
+    """Describe a derived function: what it is of, and by which paths."""
+    params = {d.name: show_path(d) for d in compiled.model.params}
+    paths = [path for path, _ in one.wrt] if one.kind.order else []
+    record: dict[str, Any] = {
+        "kind": one.kind.name,
+        "outputs": [*one.outputs],
+        "wrt": "params" if paths and paths == [*params] else [params.get(p, p) for p in paths],
+    }
+    return {**record, "per": one.per} if one.per else record
 
 
 def _digest(sources: Iterable[Source]) -> str:
