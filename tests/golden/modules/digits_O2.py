@@ -108,7 +108,7 @@ GRAPH: dict[str, Any] = {
         'value_logits': {
             'kind': 'value',
             'outputs': ['logits'],
-            'wrt': 'params',
+            'wrt': [],
         },
     },
     'multiply_adds': {

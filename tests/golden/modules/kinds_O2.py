@@ -76,12 +76,12 @@ GRAPH: dict[str, Any] = {
         'values': {
             'kind': 'value',
             'outputs': ['loss', 'y'],
-            'wrt': 'params',
+            'wrt': [],
         },
         'value_y': {
             'kind': 'value',
             'outputs': ['y'],
-            'wrt': 'params',
+            'wrt': [],
         },
         'grad_loss': {
             'kind': 'grad',
