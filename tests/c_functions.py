@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from calling import PLAIN, call, given
 
+from graphc.compile.graphs import wrt_of
 from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Model
 from graphc.ir.results import ResultKey
+from graphc.sample import choose_sizes
 from graphc.source import Source
 from graphc.targets.c.contract import Argument, CFunction, CModule, contract
 
@@ -203,8 +205,6 @@ def by_key(model: Model, one: CFunction, returned: Any, fields: Mapping[str, str
 
 
 def model_wrt(model: Model) -> dict[str, Any]:
-    from graphc.compile.graphs import wrt_of
-
     return wrt_of(model)
 
 
@@ -225,28 +225,45 @@ def _blocks(model: Model, among: Any, key: ResultKey, one: CFunction) -> Any:
     return [[among[a][b] for b in columns] for a in rows]
 
 
-def compare(graph: str | Path, options: Options = PLAIN, seed: int = 0, **more: Any) -> Library:
-    """Hold that all functions of a graph compute in C what they do in NumPy."""
+def compare(
+    graph: str | Path,
+    options: Options = PLAIN,
+    seed: int = 0,
+    dims: Mapping[str, int] | None = None,
+    values: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> Library:
+    """Hold that all functions of a graph compute in C what they do in NumPy.
+
+    Arguments are drawn, but for the `values` by what the module calls them.
+    """
     library = compiled(graph, options, **more)
     folder = graph.parent if isinstance(graph, Path) else None
     source = graph.read_text(encoding="utf-8") if isinstance(graph, Path) else graph
     numpy = Compilation(Source("graph", source), options, folder)
     module = load(numpy.text, "by_numpy")
     fields = numpy.programs.begin.fields
-    from graphc.sample import choose_sizes
-
-    dims = choose_sizes(numpy.model)
-    arguments = given(numpy.model, seed, dims)
+    dims = choose_sizes(numpy.model) if dims is None else dims
+    drawn = given(numpy.model, seed, dims)
     for one in library.module.functions:
         name = one.function
-        status, made, _ = library.call(name, arguments[name], dims)
-        assert status == 0, (name, status)
+        arguments = drawn[name] | (values or {})
         with np.errstate(all="ignore"):
-            returned = call(module, name, arguments[name])
+            returned = _call(module, name, arguments, fields)
+        status, made, _ = library.call(name, arguments, dims)
+        assert status == 0, (name, status)
         expected = by_key(numpy.model, one, returned, fields)
         for key, value in expected.items():
             close(made[key], value, library.module.dtype, f"{name}: {key}")
     return library
+
+
+def _call(module: Any, name: str, arguments: Mapping[str, Any], fields: Mapping[str, str]) -> Any:
+    """What a function returns; cotangents of `backward` have the names of fields."""
+    given = dict(arguments)
+    if name == "backward":
+        given["cotangents"] = {fields[of]: ct for of, ct in given["cotangents"].items()}
+    return call(module, name, given)
 
 
 def close(made: Any, expected: Any, dtype: str, what: str) -> None:

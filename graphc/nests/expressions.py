@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, DIM, Node
 from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Take, View
-from graphc.ir.types import promote
+from graphc.ir.types import is_one, promote
 from graphc.nests.nest import (
     Access,
     Apply,
@@ -145,7 +145,9 @@ class Writer:
             self.touches.append(Access(token, (), writes=False))
         found = self.element(indices, at)
         place = exact(found)
-        if place is None:
+        if place is None and is_one(size):
+            place = Dim.of(0)
+        elif place is None:
             symbol = self.context.fresh("at")
             self.statements.append(
                 Define(symbol, Apply("from_the_front", (found, Size(size)), "int", "int"))

@@ -178,6 +178,8 @@ def _body(
         inner.each((), counted, SAME, one_more)
     if done is not None:
         writer = inner.writer()
+        for kept in (*holds.values(), *stacks, *([counted] if counted else [])):
+            writer.touches.append(Access(kept, (None,) * len(kept.shape), writes=True))
         inner.finish((), writer, Leave(writer.read(done, ())))
     return inner.made
 

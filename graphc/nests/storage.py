@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.types import is_one, product
-from graphc.nests.nest import Access, Element, For, Index, Invoke, Kind, Tree, Turns, Value, counter
+from graphc.nests.nest import (
+    Access,
+    Element,
+    For,
+    Index,
+    Invoke,
+    Kind,
+    Tree,
+    Turns,
+    Value,
+    counter,
+    elements_in,
+)
 from graphc.nests.places import offset
 
 STACK = 64
@@ -136,6 +148,9 @@ def _visit(
             continue
         for one in tree.statements:
             if isinstance(one, Turns):
+                for element in elements_in(one.count):
+                    access = Access(element.value, element.index, writes=False)
+                    _touch(element.value, access, here, lives, 0)
                 for value in one.holds:
                     _touch(value, Access(value, (None,) * len(value.shape), True), here, lives, 2)
                 _visit(one.body, here, -1, lives)

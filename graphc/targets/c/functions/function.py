@@ -75,11 +75,12 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
         tuple(storage.buffers),
         tuple(tables),
         frozenset(words.called),
-        frozenset(_words_in(text)),
+        frozenset(names_in(text)),
     )
 
 
-def _words_in(text: str) -> Iterable[str]:
+def names_in(text: str) -> Iterable[str]:
+    """List the names in a text, but for its comments."""
     return re.findall(r"[A-Za-z_]\w*", re.sub(r"/\*.*?\*/", "", text))
 
 

@@ -21,7 +21,7 @@ from graphc.targets.c.contract import (
     CModule,
     contract,
 )
-from graphc.targets.c.functions.function import Written, written
+from graphc.targets.c.functions.function import Written, names_in, written
 from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.comments import comment, comment_text
 from graphc.targets.c.printing.dims import bound, factor, integer
@@ -192,7 +192,7 @@ def _head(module: CModule, one: CFunction, opening: str) -> list[str]:
 
 def _unused(module: CModule, one: CFunction, body: Written, checks: str = "") -> list[str]:
     """Name the arguments that a function has, and does not need."""
-    read = {*body.read, *re.findall(r"\w+", checks)}
+    read = {*body.read, *names_in(checks)}
     read |= {WORK} if any(not b.stack for b in body.buffers) else set()
     read |= {CACHE} if one.cache else set()
     rooms = " ".join(_room(module, buffer) for buffer in body.buffers)
