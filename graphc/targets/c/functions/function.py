@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc.ir.graph import COTANGENT, INPUT, PARAMETER, TANGENT, Node
@@ -19,7 +19,7 @@ from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program
 from graphc.source import GraphError, error
 from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule
-from graphc.targets.c.names import Scope, c_name
+from graphc.targets.c.names import Scope
 from graphc.targets.c.printing.elements import Words
 from graphc.targets.c.printing.nests import Printer, placed
 from graphc.targets.comments import beside
@@ -29,11 +29,13 @@ COUNTERS = "ijklmnopqrsuvwxyz"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The body of a function, what its arrays take, and the functions that it calls."""
+    """The body of a function, its arrays, its tables, what it calls parts of the cache, the
+    functions that it calls, and all names that it reads."""
 
     lines: tuple[str, ...]
     buffers: tuple[Buffer, ...]
     tables: tuple[str, ...]
+    parts: tuple[str, ...]
     called: frozenset[str]
     read: frozenset[str]
 
@@ -49,13 +51,19 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
     """Write the body of a function, of the program of one of its modes."""
     program = derived.program
     argued = {argument.name for argument in one.arguments}
-    scope = Scope({*argued, *module.dims.values(), CACHE, WORK, "status", "room"})
+    scope = Scope({*argued, *module.dims.values(), CACHE, WORK})
     names = {**module.dims}
     for index in sorted(_indices(program)):
         names[index] = scope.fresh(index)
     context = Context({}, scope.fresh, refusal)
-    _given(context, module, one, program, compiled)
-    pins, copies = _pins(module, one, program, compiled)
+    made = f"{CACHE}_" if one.cache == "made" else ""
+    parts = [
+        Value(scope.fresh(f"{made}{part.variable}"), part.dtype, part.shape, given=True)
+        for part in (module.cache if one.cache else ())
+    ]
+    cached = dict(zip(compiled.cached, parts, strict=True)) if parts else {}
+    _given(context, one, program, compiled, cached if one.cache == "read" else {})
+    pins, copies = _pins(one, program, cached if one.cache == "made" else {})
     works = Works(context)
     statements(program, works, pins, beside)
     for value, node in copies:
@@ -74,6 +82,7 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
         tuple(printer.lines),
         tuple(storage.buffers),
         tuple(tables),
+        tuple(value.name for value in parts),
         frozenset(words.called),
         frozenset(names_in(text)),
     )
@@ -90,16 +99,16 @@ def _indices(program: Program) -> set[str]:
 
 
 def _given(
-    context: Context, module: CModule, one: CFunction, program: Program, compiled: Compiled
+    context: Context,
+    one: CFunction,
+    program: Program,
+    compiled: Compiled,
+    cached: Mapping[Node, Value],
 ) -> None:
-    """Give the sources of a program their values."""
+    """Give the sources of a program their values, and what is cached."""
+    context.values.update(cached)
     arguments = {(a.role, a.of): a for a in one.given}
     roles = {INPUT: "input", PARAMETER: "parameter", COTANGENT: "cotangent", TANGENT: "tangent"}
-    if one.cache == "read":
-        for node, part in zip(compiled.cached, module.cache, strict=True):
-            context.values[node] = Value(
-                context.fresh(part.variable), node.type.dtype, node.shape, given=True
-            )
     nodes = [d.node for d in (*compiled.model.inputs, *compiled.model.params)]
     for node in dict.fromkeys([*nodes, *program.variables]):
         if node in context.values or node.op not in roles:
@@ -117,21 +126,15 @@ def value_of(argument: Argument, node: Node) -> Value:
 
 
 def _pins(
-    module: CModule, one: CFunction, program: Program, compiled: Compiled
+    one: CFunction, program: Program, cached: Mapping[Node, Value]
 ) -> tuple[dict[Node, Value], list[tuple[Value, Node]]]:
     """Return where results and what is cached are computed, and all that must end up there."""
     pins: dict[Node, Value] = {}
-    ends: list[tuple[Value, Node]] = []
     by_key = {argument.key: argument for argument in one.results}
-    for key, node in program.results.items():
-        value = value_of(by_key[key], node)
-        ends.append((value, node))
+    ends = [(value_of(by_key[key], node), node) for key, node in program.results.items()]
+    ends += [(value, node) for node, value in cached.items()]
+    for value, node in ends:
         pins.setdefault(node, value)
-    if one.cache == "made":
-        for node, part in zip(compiled.cached, module.cache, strict=True):
-            value = Value(f"{CACHE}_{c_name(part.variable)}", part.dtype, part.shape, given=True)
-            ends.append((value, node))
-            pins.setdefault(node, value)
     return pins, ends
 
 

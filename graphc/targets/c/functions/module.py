@@ -22,7 +22,6 @@ from graphc.targets.c.contract import (
     contract,
 )
 from graphc.targets.c.functions.function import Written, names_in, written
-from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.comments import comment, comment_text
 from graphc.targets.c.printing.dims import bound, factor, integer
 from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS
@@ -214,12 +213,12 @@ def _body_lines(module: CModule, one: CFunction, body: Written) -> list[str]:
         if buffer.stack:
             lines.append(f"    {kind} {buffer.name}[{max(buffer.size.constant or 0, 1)}];")
     if workspace:
-        lines.append(f"    char *room = {WORK};")
+        lines.append(f"    char *gc_next = {WORK};")
     for number, buffer in enumerate(workspace):
         kind = _type(module, buffer)
-        lines.append(f"    {kind} *restrict {buffer.name} = ({kind} *)(void *)room;")
+        lines.append(f"    {kind} *restrict {buffer.name} = ({kind} *)(void *)gc_next;")
         if number < len(workspace) - 1:
-            lines.append(f"    room += {_room(module, buffer)};")
+            lines.append(f"    gc_next += {_room(module, buffer)};")
     return [*lines, *body.lines]
 
 
@@ -237,16 +236,15 @@ def _cache_parts(module: CModule, one: CFunction, body: Written) -> list[str]:
     if not one.cache or not module.cache:
         return []
     const = "const " if one.cache == "read" else ""
-    lines = [f"    {const}char *part = {CACHE};"]
-    for number, part in enumerate(module.cache):
+    lines = [f"    {const}char *gc_here = {CACHE};"]
+    for number, (part, name) in enumerate(zip(module.cache, body.parts, strict=True)):
         kind = module.type_of(part.dtype)
-        name = c_name(part.variable) if one.cache == "read" else f"{CACHE}_{c_name(part.variable)}"
         if name in body.read:
-            pointer = f"({const}{kind} *)({const}void *)part"
+            pointer = f"({const}{kind} *)({const}void *)gc_here"
             lines.append(f"    {const}{kind} *restrict {name} = {pointer};")
         if number < len(module.cache) - 1:
             size = factor(product(part.shape), module.dims)
-            lines.append(f"    part += gc_room({size}*(ptrdiff_t)sizeof({kind}));")
+            lines.append(f"    gc_here += gc_room({size}*(ptrdiff_t)sizeof({kind}));")
     return lines
 
 
@@ -299,7 +297,7 @@ def _condition(module: CModule, condition: Condition, status: int) -> list[str]:
     lines: list[str] = []
     indent = "    "
     for number, step in enumerate(condition.steps):
-        t = names[step.index] = f"step_{number + 1}"
+        t = names[step.index] = f"gc_step_{number + 1}"
         first, count = integer(step.first, names), integer(step.count, names)
         by = f"{t} += {count} > 1 ? {count} - 1 : 1" if step.ends else f"{t}++"
         end = f"{first} + {count}"

@@ -145,8 +145,8 @@ class Printer:
         called = self.words.call(one.function, *operands)
         if one.of_status:
             self.say("{", one.comment)
-            self.say(f"{INDENT}const int status = {called};")
-            self.say(f"{INDENT}if (status) return status;")
+            self.say(f"{INDENT}const int gc_status = {called};")
+            self.say(f"{INDENT}if (gc_status) return gc_status;")
             self.say("}")
         elif one.into is not None:
             expr = self.words.place(one.into)
