@@ -55,8 +55,14 @@ _PLACES = {
 __all__ = [*_PLACES]
 
 
+_BRIDGES = frozenset({"jax", "optimisers", "scipy", "sklearn", "torch"})
+"""Modules of other libraries' users, imported when they are first named."""
+
+
 def __getattr__(name: str) -> Any:
     """Load what is public when it is first asked for."""
+    if name in _BRIDGES:
+        return import_module(f"graphc.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module 'graphc' has no attribute {name!r}")
     found = getattr(import_module(_PLACES[name]), name)
@@ -65,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_PLACES, *_BRIDGES})

@@ -1,0 +1,131 @@
+"""A generated module as it describes itself: its arguments, its outputs, what is derived in it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from graphc.kinds import BACKWARD, KINDS, Kind
+
+_FAMILY = re.compile(r"(.*)\b(\d+)\.\.(\d+)\b(.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A derived function: what it is of, by which paths, and how it is called."""
+
+    name: str
+    kind: Kind
+    outputs: tuple[str, ...]
+    wrt: tuple[str, ...]
+    per: str
+    call: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A module, with the Python names of inputs and outputs by the names in the graph."""
+
+    module: ModuleType
+    paths: tuple[str, ...]
+    inputs: Mapping[str, str]
+    keywords: tuple[str, ...]
+    outputs: Mapping[str, str]
+    functions: tuple[Function, ...]
+
+    @property
+    def types(self) -> Mapping[str, str]:
+        """Return the types of inputs, parameters and outputs, as text."""
+        graph = self.module.GRAPH
+        params = {p: kind for path, kind in graph["params"].items() for p in members(path)}
+        return {**graph["inputs"], **params, **graph["outputs"]}
+
+    def of(self, name: str) -> Function:
+        """Return the derived function of this name; raises TypeError where there is none."""
+        for one in self.functions:
+            if one.name == name:
+                return one
+        there = ", ".join(one.name for one in self.functions) or "none"
+        raise TypeError(f"{self.module.GRAPH['name']} has no derived function `{name}`: {there}")
+
+    def find(
+        self, kinds: Collection[str], outputs: Sequence[str], wrt: Collection[str]
+    ) -> Function | None:
+        """Return the first function of such a kind, of these outputs by just these paths."""
+        for one in self.functions:
+            right = one.kind.name in kinds and not one.per
+            if right and one.outputs == tuple(outputs) and set(one.wrt) == set(wrt):
+                return one
+        return None
+
+
+def described(module: ModuleType) -> Described:
+    """Describe a generated module; raises TypeError where it is none."""
+    graph = getattr(module, "GRAPH", None)
+    if not isinstance(graph, dict) or "derived" not in graph:
+        raise TypeError(f"{module!r} is no module that this version of graphc makes")
+    parameters = inspect.signature(module.forward).parameters.values()
+    names = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    paths = tuple(getattr(module, "PARAMETERS", ()))
+    found = []
+    for name, one in graph["derived"].items():
+        wrt = paths if one["wrt"] == "params" else [p for path in one["wrt"] for p in members(path)]
+        kind = KINDS[one["kind"]]
+        outputs = tuple(one["outputs"])
+        call = getattr(module, name)
+        found.append(Function(name, kind, outputs, tuple(wrt), one.get("per", ""), call))
+    return Described(
+        module,
+        paths,
+        dict(zip(graph["inputs"], names[1:] if paths else names, strict=True)),
+        tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY),
+        dict(zip(graph["outputs"], module.Outputs._fields, strict=True)),
+        tuple(found),
+    )
+
+
+def members(path: str) -> list[str]:
+    """Return the paths that `layer.1..3.W` stands for.
+
+    >>> members("layer.1..2.W"), members("W")
+    (['layer.1.W', 'layer.2.W'], ['W'])
+    """
+    found = _FAMILY.fullmatch(path)
+    if found is None:
+        return [path]
+    before, first, last, after = found.groups()
+    return [f"{before}{number}{after}" for number in range(int(first), int(last) + 1)]
+
+
+def by_backward(graph: Described, output: str) -> Function | None:
+    """Return the gradient of a scalar output that every module has: of `forward`, then `backward`.
+
+    It is by the parameters, or where there are none by the float inputs.
+    """
+    module = graph.module
+    if not hasattr(module, "backward") or module.GRAPH["outputs"][output] != "[]":
+        return None
+    cotangents = {
+        field: float(name == output)
+        for name, field in graph.outputs.items()
+        if module.GRAPH["outputs"][name] == "[]"
+    }
+
+    def call(*arguments: Any, **dims: Any) -> Any:
+        out, cache = module.forward(*arguments, **dims)
+        rest = {
+            field: np.zeros(np.shape(getattr(out, field)))
+            for name, field in graph.outputs.items()
+            if field not in cotangents and not re.match("int|bool", module.GRAPH["outputs"][name])
+        }
+        return getattr(out, graph.outputs[output]), module.backward(cache, **cotangents, **rest)
+
+    floats = [name for name, kind in module.GRAPH["inputs"].items() if kind.startswith("[")]
+    wrt = graph.paths or tuple(floats)
+    return Function(BACKWARD.name, KINDS["value_and_grad"], (output,), wrt, "", call)
