@@ -126,7 +126,7 @@ def _read(element: ElementTree.Element, dx: float, dy: float, seen: Seen) -> Non
             points = tuple((x + dx, y + dy) for x, y in points_of(path.attrib["d"]))
             ends = one.attrib["data-from"], one.attrib["data-to"]
             seen.curves.append(Curve(*ends, points, kind[1]))
-        elif one.tag == f"{SVG}g":
+        elif one.tag == f"{SVG}g" and "cover" not in kind:
             moved = re.fullmatch(r"translate\(([\d.-]+) ([\d.-]+)\)", one.attrib["transform"])
             assert moved is not None
             _read(one, dx + float(moved[1]), dy + float(moved[2]), seen)
@@ -217,6 +217,11 @@ def faults(text: str) -> list[str]:
         if one.overlaps(other):
             found.append(f"labels `{one.what}` and `{other.what}` overlap")
     for label in seen.labels:
+        found += [
+            f"`{label.what}` lies on the border of {frame.what}"
+            for frame in seen.frames.values()
+            if frame.overlaps(label) and not frame.contains(label)
+        ]
         found += [
             f"`{label.what}` lies on {b.what}" for b in seen.boxes.values() if b.overlaps(label)
         ]

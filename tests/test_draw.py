@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import pygraphviz
 import pytest
+from click.testing import CliRunner, Result
 
+from graphc.cli.app import app
 from graphc.compile.stages import Compilation
 from graphc.source import Source
 from graphc.views.draw.backward import backward
 from graphc.views.draw.depict import picture_of
+from graphc.views.draw.dot import dot
 from graphc.views.draw.drawing import draw_svg
 from graphc.views.draw.fold import focus, fold_below, fold_crowd, fold_paths
+from graphc.views.draw.mermaid import mermaid
+from graphc.views.draw.mistaken import picture_of_known
 from graphc.views.draw.records.picture import Edge, Node, Picture
 from tests.pictures import faults
 
@@ -24,6 +35,15 @@ FILES = [
     for folder in FOLDERS
     for path in sorted((ROOT / folder).glob("*.graph"))
 ]
+
+
+SOME = (
+    "examples/residual.graph",
+    "tests/language/examples/05_lstm.graph",
+    "tests/language/examples/07_transformer.graph",
+    "benchmarks/workloads/bundle.graph",
+)
+GRAPHVIZ = (*SOME, "benchmarks/workloads/lstm.graph", "benchmarks/workloads/resblocks.graph")
 
 
 def depicted(text: str, every: bool = False) -> Picture:
@@ -174,7 +194,7 @@ def test_focus_leaves_what_is_near() -> None:
     assert picture.notes == ("35 values farther from x20 not shown.",)
 
 
-@pytest.mark.parametrize("length", [1000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("length", [500, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_crowd_is_folded_and_a_note_says_so(length: int) -> None:
     picture = fold_crowd(depicted(chain_of(length)))
     assert 10 < len(picture.nodes) < 60
@@ -214,3 +234,152 @@ def test_faults_are_found() -> None:
     assert any("is crossed by" in one for one in faults(text.replace(label[1], on_it)))
     assert any("is cut off" in one for one in faults(text.replace(label[1], 'x="-40" y="9"')))
     assert "text of 8.0 px" in faults(text.replace("font-size: 11px", "font-size: 8px"))
+
+
+def test_edges_of_graphviz_are_as_clear() -> None:
+    for file in GRAPHVIZ:
+        assert faults(draw_svg(depicted_file(file), "dot")) == [], file
+        assert faults(draw_svg(backward(depicted_file(file)), "dot")) == [], file
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+    file = ROOT / "tests/language/examples/05_lstm.graph"
+    made = {
+        subprocess.run(
+            [sys.executable, "-m", "graphc", "draw", str(file), "--pass", "backward"],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            cwd=ROOT,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(made) == 1
+
+
+# ---- other formats ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", SOME)
+def test_graphviz_reads_what_is_printed_for_it(file: str) -> None:
+    picture = depicted_file(file)
+    for shown in (picture, backward(picture)):
+        read = pygraphviz.AGraph(string=dot(shown))
+        assert {*read.nodes()} == {node.id for node in picture.nodes}
+        assert [*map(tuple, read.edges())].sort() == [
+            (e.tail, e.head) for e in picture.edges
+        ].sort()
+        titles = {one.graph_attr["label"] for one in _clusters(read)}
+        assert titles == {group.title for group in picture.groups}
+        for node in shown.nodes:
+            assert str(read.get_node(node.id).attr["label"]).startswith(node.label)
+
+
+def _clusters(graph: Any) -> Iterator[Any]:
+    for one in graph.subgraphs():
+        yield one
+        yield from _clusters(one)
+
+
+TEXT = r'"(?P<text>[^"<>]*(?:(?:<b>|</b>|<br/>)[^"<>]*)*)"'
+LINES = {
+    "note": r"%% .*",
+    "start": r"flowchart (TB|BT)",
+    "begin": rf" +subgraph \w+\[{TEXT}\]",
+    "end": r" +end",
+    "node": rf" +(?P<id>\w+)(\[|\(\[|\[\[|\(|\{{\{{){TEXT}(\]|\]\)|\]\]|\)|\}}\}})",
+    "edge": rf" +(?P<tail>\w+) (-->|==>|-\.->|---)(\|{TEXT}\|)? (?P<head>\w+)",
+    "style": r" +classDef \w+ [\w#:, -]+",
+    "class": r" +class [\w,]+ \w+",
+}
+
+
+@pytest.mark.parametrize("file", SOME)
+def test_lines_of_mermaid_are_well_formed(file: str) -> None:
+    picture = depicted_file(file)
+    for shown in (picture, backward(picture)):
+        found = [
+            (kind, match)
+            for line in mermaid(shown).splitlines()
+            for kind, match in [_kind_of(line)]
+        ]
+        kinds = [kind for kind, _ in found]
+        assert {m["id"] for kind, m in found if kind == "node"} == {n.id for n in picture.nodes}
+        assert kinds.count("edge") == len(picture.edges)
+        assert kinds.count("begin") == kinds.count("end") == len(picture.groups)
+
+
+def _kind_of(line: str) -> tuple[str, re.Match[str]]:
+    found = [
+        (kind, match)
+        for kind, pattern in LINES.items()
+        if (match := re.fullmatch(pattern, line)) is not None
+    ]
+    assert len(found) == 1, line
+    return found[0]
+
+
+# ---- mistakes -----------------------------------------------------------------------------------
+
+WRONG = """dim B
+input x: [B, 3]
+h = tanh(x)
+z = h @ x
+q = z + 1
+repeat layer[k in 1..3] carry g = h { next g = dense(g, 6) }
+output fine = sum(h)
+derive grad lossy wrt x
+"""
+
+
+def test_a_graph_with_mistakes_is_drawn_as_far_as_it_is_known() -> None:
+    picture = picture_of_known(Compilation(Source("graph", WRONG)))
+    kinds = {node.label: node.kind for node in picture.nodes}
+    assert kinds == {
+        "x": "input", "h": "value", "fine": "output", "z": "mistake", "q": "unknown",
+        "layer, g": "mistake", "line 8": "mistake",
+    }  # fmt: skip
+    assert node_of(picture, "z").lines == ("shapes do not fit in @: [B, 3] and [B, 3]",)
+    assert {("h", "z"), ("x", "z"), ("z", "q"), ("h", "layer, g")} <= {*edges_of(picture)}
+    assert faults(draw_svg(picture)) == []
+
+
+def test_a_line_that_cannot_be_read_is_marked() -> None:
+    text = "input x: [3]\ny = = 3\noutput z = sum(x)\n"
+    picture = picture_of_known(Compilation(Source("graph", text)))
+    assert node_of(picture, "line 2").kind == "mistake"
+    assert node_of(picture, "z").kind == "output"
+
+
+# ---- the command --------------------------------------------------------------------------------
+
+
+def run(*arguments: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["draw", *arguments], input=input)
+
+
+def test_the_ending_of_a_file_says_its_format(tmp_path: Path) -> None:
+    for name, start in (("a.svg", "<svg"), ("a.dot", "digraph"), ("a.mmd", "flowchart TB")):
+        assert run("-", "-o", str(tmp_path / name), input=RESIDUAL).exit_code == 0
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+def test_what_there_is_not_is_said_with_what_there_is() -> None:
+    result = run("-", "--focus", "hh", input=RESIDUAL)
+    assert result.exit_code == 2
+    assert "there is no value `hh`; did you mean `h`?" in result.output
+
+
+def test_mistakes_are_printed_beside_the_picture() -> None:
+    result = run("-", input=WRONG)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("<svg")
+    assert "error[E301]" in result.stderr
+
+
+def test_without_graphviz_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", "")
+    result = run("-", "--layout", "dot", input=RESIDUAL)
+    assert result.exit_code == 1
+    assert "pip install 'graphc[draw]'" in result.stderr

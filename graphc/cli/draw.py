@@ -15,12 +15,14 @@ from graphc.cli.options import (
     DIM,
     DTYPE,
     FILE,
+    fail,
     folder_of,
     print_diagnostics,
     read_bytes,
 )
 from graphc.cli.write import replace
-from graphc.source import GraphError
+from graphc.source import Diagnostic, GraphError
+from graphc.views.draw.choices import ENDINGS, FORMATS, LAYOUTERS, Format, Layouter
 
 if TYPE_CHECKING:
     from graphc.views.draw.records.picture import Picture
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     "graphc draw net.graph --pass backward -o back.svg",
     "graphc draw net.graph --depth 1 --fold att -o net.svg",
     "graphc draw net.graph --focus h --near 3 -o h.svg",
+    "graphc draw net.graph -o net.mmd",
 )
 @FILE
 @click.option(
@@ -62,6 +65,20 @@ if TYPE_CHECKING:
     help="Fold what lies in more than N blocks and loops.",
 )
 @click.option("--detail", is_flag=True, help="Every operation is a box of its own.")
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words(*FORMATS),
+    help="svg, dot or mermaid. Default: as OUT ends, else svg.",
+)
+@click.option(
+    "--layout",
+    metavar="LAYOUT",
+    type=Words(*LAYOUTERS),
+    default="own",
+    show_default=True,
+    help="own, the same on every machine; or dot, which Graphviz does.",
+)
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
 @DIM
 @CONST
@@ -74,33 +91,52 @@ def draw(
     fold: Sequence[str],
     depth: int | None,
     detail: bool,
+    format: Format | None,
+    layout: Layouter,
     out: str,
     **given: Any,
 ) -> None:
-    """Draw the graph of FILE: its values, blocks and loops, and the shapes along its edges."""
+    """Draw the graph of FILE: its values, blocks and loops, and the shapes along its edges.
+
+    A file with mistakes is drawn as far as it is known, with their places marked.
+    """
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
     from graphc.views.draw.backward import backward
     from graphc.views.draw.depict import picture_of
-    from graphc.views.draw.drawing import draw_svg
+    from graphc.views.draw.drawing import drawn
     from graphc.views.draw.fold import fold_below, fold_crowd
+    from graphc.views.draw.graphviz import NoGraphviz
+    from graphc.views.draw.mistaken import picture_of_known
 
     options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
-        picture = picture_of(compilation, detail)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
+    mistakes: Sequence[Diagnostic] = ()
+    try:
+        picture = picture_of(compilation, detail)
+    except GraphError as wrong:
+        mistakes = wrong.diagnostics
+        picture = picture_of_known(compilation, detail)
     picture = _part(picture, focus, near, fold)
     if depth is not None:
         picture = fold_below(picture, depth)
     picture = fold_crowd(picture)
-    text = draw_svg(backward(picture) if direction == "backward" else picture)
+    picture = backward(picture) if direction == "backward" else picture
+    try:
+        text = drawn(picture, format or ENDINGS.get(Path(out).suffix, "svg"), layout)
+    except NoGraphviz as wrong:
+        raise fail(str(wrong)) from None
     if out:
         replace(Path(out), text)
     else:
         click.echo(text, nl=False)
+    if mistakes:
+        print_diagnostics(mistakes)
+        raise Exit(1)
 
 
 def _part(picture: Picture, name: str, near: int, paths: Sequence[str]) -> Picture:

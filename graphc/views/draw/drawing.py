@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from graphc.views.draw.choices import Format, Layouter
+from graphc.views.draw.clearing import cleared
+from graphc.views.draw.dot import dot
+from graphc.views.draw.graphviz import arrange_by_dot
 from graphc.views.draw.layered.arrange import arrange
+from graphc.views.draw.mermaid import mermaid
 from graphc.views.draw.records.layout import Layout
 from graphc.views.draw.records.picture import Picture
 from graphc.views.draw.references import shorten
 from graphc.views.draw.svg import svg
 
-Layouter = Literal["auto", "own", "dot"]
+
+def drawn(picture: Picture, format: Format, by: Layouter = "own") -> str:
+    """Draw a picture in a format; raises NoGraphviz where that is to lay it out, and not there."""
+    if format == "svg":
+        return draw_svg(picture, by)
+    return dot(picture) if format == "dot" else mermaid(picture)
 
 
-def lay_out(picture: Picture, by: Layouter = "auto") -> Layout:
-    """Give everything its place, by Graphviz where that is there, or as asked."""
-    return arrange(shorten(picture))
+def lay_out(picture: Picture, by: Layouter = "own") -> Layout:
+    """Give everything its place; raises NoGraphviz where it is asked for and not there."""
+    shown = shorten(picture)
+    return cleared(arrange_by_dot(shown)) if by == "dot" else arrange(shown)
 
 
-def draw_svg(picture: Picture, by: Layouter = "auto", prefix: str = "") -> str:
-    """Draw a picture as SVG; ids begin with `prefix`, where several are in one page."""
-    return svg(lay_out(picture, by), prefix)
+def draw_svg(picture: Picture, by: Layouter = "own", prefix: str = "", script: bool = True) -> str:
+    """Draw a picture as SVG; ids begin with `prefix`, where several are in one page.
+
+    Its own script folds groups; without it whoever gives a cover the class `shut` does.
+    """
+    return svg(lay_out(picture, by), prefix, script)

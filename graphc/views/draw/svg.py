@@ -43,6 +43,7 @@ STYLE = """
 .graphc-picture .mistake > rect { fill: var(--mistake); stroke: var(--mistake-rim);
   stroke-width: 2; }
 .graphc-picture .reference > rect { stroke: var(--rim); stroke-dasharray: 2 3; }
+.graphc-picture .unknown > rect { stroke: var(--mistake-rim); stroke-dasharray: 2 3; }
 .graphc-picture .folded > rect { fill: var(--group); stroke: var(--rim); stroke-width: 2.5; }
 .graphc-picture .group > .frame { fill: var(--group); stroke: var(--rim); }
 .graphc-picture .loop > .frame { fill: var(--loop); stroke: var(--loop-rim);
@@ -63,14 +64,39 @@ STYLE = """
 .graphc-picture .adjoint text { fill: var(--back); }
 .graphc-picture .idle path { stroke: var(--rim); }
 .graphc-picture .idle polygon { fill: var(--rim); }
+.graphc-picture .title, .graphc-picture .cover { cursor: pointer; }
+.graphc-picture .title:focus { outline: 2px solid var(--soft); outline-offset: 2px; }
 .graphc-picture .cover { display: none; }
-.graphc-picture [data-group]:focus { outline: none; }
-.graphc-picture [data-group]:focus > .frame { stroke: var(--ink); stroke-width: 2; }
+.graphc-picture .cover.shut { display: inline; }
+.graphc-picture .cover > rect { fill: var(--group); stroke: var(--rim); stroke-width: 2.5; }
+.graphc-picture .cover text { font-weight: bold; }
 """.replace("FONT", FONT)
 
 
-def svg(layout: Layout, prefix: str = "") -> str:
-    """Print a picture as a file; ids begin with `prefix`, where several are in one page."""
+SCRIPT = """
+(() => {
+  const root = document.currentScript.ownerSVGElement;
+  for (const title of root.querySelectorAll('.title')) {
+    const cover = root.querySelector(`[data-cover="${title.parentNode.id}"]`);
+    const turn = event => {
+      if (event.type === 'keydown' ? !['Enter', ' '].includes(event.key) : false) return;
+      event.preventDefault();
+      title.setAttribute('aria-expanded', String(!cover.classList.toggle('shut')));
+    };
+    title.addEventListener('click', turn);
+    title.addEventListener('keydown', turn);
+    cover.addEventListener('click', turn);
+  }
+})();
+"""
+"""Folds a group where it stands, by its title: it is covered, and edges end at its border."""
+
+
+def svg(layout: Layout, prefix: str = "", script: bool = True) -> str:
+    """Print a picture as a file; ids begin with `prefix`, where several are in one page.
+
+    Without the `script` covers are shown by whoever gives them the class `shut`.
+    """
     picture = layout.picture
     legend = [*picture.notes]
     wide = max([layout.width, *(width(note, SMALL) for note in legend)]) + 2 * EDGE
@@ -86,11 +112,14 @@ def svg(layout: Layout, prefix: str = "") -> str:
         *_groups(layout, prefix),
         *(_edge(route, prefix) for route in layout.routes),
         *(_node(node, layout.boxes[node.id], prefix) for node in picture.nodes),
+        *_covers(layout, prefix),
         "</g>",
     ]
     for number, note in enumerate(legend):
         y = layout.height + 2 * EDGE + 12 + 16 * number
         parts.append(f'<text class="note" x="{EDGE}" y="{_n(y)}">{escape(note)}</text>')
+    if script and layout.frames:
+        parts.append(f"<script>{SCRIPT}</script>")
     parts.append("</svg>")
     return "\n".join(parts) + "\n"
 
@@ -100,12 +129,31 @@ def _groups(layout: Layout, prefix: str) -> Iterator[str]:
     picture = layout.picture
     shown = [group for group in picture.groups if group.id in layout.frames]
     for group in sorted(shown, key=lambda one: len(picture.around(one.id))):
-        box = layout.frames[group.id]
+        box, title = layout.frames[group.id], layout.titles[group.id]
         yield (
             f'<g class="group {group.kind}" id="{prefix}{group.id}"{_data(group)}>'
             f'<rect class="frame" x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" '
             f'height="{_n(box.height)}" rx="8"/>'
-            f'<text x="{_n(box.x + 14)}" y="{_n(box.y + 18)}">{escape(group.title)}</text></g>'
+            f'<g class="title" tabindex="0" role="button" aria-expanded="true">'
+            f'<text x="{_n(title.x + 3)}" y="{_n(title.y + 13)}">{escape(group.title)}</text>'
+            "</g></g>"
+        )
+
+
+def _covers(layout: Layout, prefix: str) -> Iterator[str]:
+    """Yield what covers groups that are folded, inner ones first."""
+    picture = layout.picture
+    shown = [group for group in picture.groups if group.id in layout.frames]
+    for group in sorted(shown, key=lambda one: len(picture.around(one.id)), reverse=True):
+        box = layout.frames[group.id]
+        x, y = box.middle
+        inside = sum(group.id in picture.around(node.group) for node in picture.nodes)
+        yield (
+            f'<g class="cover {group.kind}" data-cover="{prefix}{group.id}">'
+            f'<rect x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" '
+            f'height="{_n(box.height)}" rx="8"/>'
+            f'<text x="{_n(x)}" y="{_n(y - 2)}" text-anchor="middle">{escape(group.title)}</text>'
+            f'<text x="{_n(x)}" y="{_n(y + 14)}" text-anchor="middle">{inside} boxes</text></g>'
         )
 
 

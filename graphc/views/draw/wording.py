@@ -86,23 +86,26 @@ class Wording:
         return local(box, operands, active, symbols, back, tangents)
 
     def formula(self, box: Node, found: Local | None) -> tuple[str, ...]:
-        """Write what a box is: a formula, else its statement, whichever is short enough."""
+        """Write what a box is: its formula or its statement, whichever is shorter and fits.
+
+        A statement of a block is in the names of its ports, and so comes after the formula.
+        """
         if box.op in (INPUT, PARAMETER):
             return ()
         if box in self.values.starts:
             return self._start(box, found)
         if box.op is RESULT:
             return (self._ended(box),)
-        if found is not None:
-            formula = wrap(line(notation(found.value)), SMALL, WIDEST, 2)
-            if formula is not None:
-                return formula
-        text = "" if box.origin is None else box.origin.span.text
-        right = "" if is_chain(text) else " ".join(text.partition("=")[2].split())
-        if right:
-            statement = wrap(right, SMALL, WIDEST, 3)
-            if statement is not None:
-                return statement
+        statement = _right_side(box)
+        formula = "" if found is None else line(notation(found.value))
+        of_file = box.origin is not None and box.origin.used is None
+        first, second = formula, statement
+        if not formula or (of_file and statement and len(statement) <= len(formula)):
+            first, second = statement, formula
+        for text, most in ((first, 2), (second, 3)):
+            lines = wrap(text, SMALL, WIDEST, most) if text else None
+            if lines is not None:
+                return lines
         number = _operations(box, self.values.operands(box))
         return (f"{number} operations" if number <= LONGEST else f"more than {LONGEST} operations",)
 
@@ -132,6 +135,12 @@ class Wording:
         if number < len(loop.carried):
             return "after the last step"
         return f"of every {loop.index}"
+
+
+def _right_side(box: Node) -> str:
+    """Return what the statement of a box has behind its `=`; nothing of a chain."""
+    text = "" if box.origin is None else box.origin.span.text
+    return "" if is_chain(text) else " ".join(text.partition("=")[2].split())
 
 
 def _operations(box: Node, operands: Collection[Node]) -> int:

@@ -71,6 +71,7 @@ def _layout(
     """Move everything to its place in the picture, and join the pieces of edges."""
     boxes: dict[str, Box] = {}
     frames: dict[str, Box] = {}
+    titles: dict[str, Box] = {}
     pieces: dict[int, list[tuple[int, tuple[Point, ...]]]] = {}
     labels: dict[int, Box] = {}
     pending = [("", 0.0, 0.0, 1)]
@@ -81,6 +82,8 @@ def _layout(
             at = box.moved(x, y)
             if unit in picture.group:
                 frames[unit] = at
+                wide = title_width(picture.group[unit])
+                titles[unit] = Box(at.x + MARGIN, at.y + ABOVE, wide, TITLE - 4)
                 pending.append((unit, at.x + MARGIN, at.y + ABOVE, depth + 1))
             else:
                 boxes[unit] = at
@@ -95,7 +98,7 @@ def _layout(
         for number, edge in enumerate(picture.edges)
     )
     whole = placed[""]
-    return Layout(picture, whole.width, whole.height, boxes, frames, routes)
+    return Layout(picture, whole.width, whole.height, boxes, frames, titles, routes)
 
 
 def _joined(pieces: list[tuple[int, tuple[Point, ...]]]) -> tuple[Point, ...]:

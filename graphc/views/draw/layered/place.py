@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.views.draw.layered.ranks import Item, Ranks
 from graphc.views.draw.layered.regions import Region, Unit
 from graphc.views.draw.layered.spread import spread
+from graphc.views.draw.layered.straighten import straighten
 from graphc.views.draw.records.layout import Box, Point
 
 ROUNDS = 24
@@ -44,6 +45,7 @@ def place(ranks: Ranks, region: Region) -> Placed:
     """Give each item its place, and each piece of an edge its curve."""
     _meet(ranks, region)
     _align(ranks.rows)
+    straighten(ranks)
     left = min((item.x - item.width / 2 for row in ranks.rows for item in row), default=0.0)
     for row in ranks.rows:
         for item in row:
@@ -157,17 +159,18 @@ def _bands(ranks: Ranks, region: Region) -> tuple[Bands, float]:
     y = float(extra[0] * LANE)
     for number, row in enumerate(ranks.rows):
         if number:
-            y += _gap(ranks.rows[number - 1]) + extra[number] * LANE
+            y += _gap(ranks.rows[number - 1], row) + extra[number] * LANE
         height = max((item.height for item in row), default=0.0)
         bands.append((y, y + height))
         y += height
     return bands, y + extra[-1] * LANE
 
 
-def _gap(row: list[Item]) -> float:
+def _gap(row: list[Item], lower: list[Item]) -> float:
     """Return the distance to the rank below: larger where edges go far aside."""
+    flat = not any(item.height for item in row) or not any(item.height for item in lower)
     aside = max((abs(item.x - other.x) for item in row for _, other in item.below), default=0.0)
-    return DOWN + min(26, round(aside / 14))
+    return (DOWN // 2 if flat else DOWN) + min(26, round(aside / 14))
 
 
 def _top(item: Item, bands: Bands) -> float:

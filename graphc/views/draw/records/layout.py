@@ -61,13 +61,14 @@ class Route:
 
 @dataclass(frozen=True)
 class Layout:
-    """A picture with the place of each box and group by id, and the way of each edge."""
+    """A picture with the place of each box, group and title by id, and the way of each edge."""
 
     picture: Picture
     width: float
     height: float
     boxes: Mapping[str, Box]
     frames: Mapping[str, Box]
+    titles: Mapping[str, Box]
     routes: Sequence[Route]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Kind = Literal["input", "parameter", "value", "output", "carried", "folded", "reference", "mistake"]
+Kind = Literal[
+    "input", "parameter", "value", "output", "carried", "folded", "reference", "mistake", "unknown"
+]
 """What a box stands for; `carried` is what a step of a loop has from the one before, a `reference`
-stands for a box that is far away."""
+stands for a box that is far away. An `unknown` one waits for a `mistake`."""
 
 Role = Literal["data", "residual", "parameter", "carried", "adjoint", "idle"]
 """What goes along an edge; in a backward picture nothing goes along one that is `idle`."""
@@ -97,3 +99,22 @@ class Picture:
             found.append(group)
             group = self.group[group].parent
         return tuple(reversed(found))
+
+    def outline(self) -> Iterator[tuple[int, Node | Group, bool]]:
+        """Yield boxes and groups in the order of a text, with their depth; a group also at its end.
+
+        The last part is True where a group ends.
+        """
+        inside: dict[str, list[Node | Group]] = {}
+        for group in self.groups:
+            inside.setdefault(group.parent, []).append(group)
+        for node in self.nodes:
+            inside.setdefault(node.group, []).append(node)
+        outermost = reversed(inside.get("", []))
+        pending: list[tuple[int, Node | Group, bool]] = [(0, one, False) for one in outermost]
+        while pending:
+            depth, one, ends = pending.pop()
+            yield depth, one, ends
+            if isinstance(one, Group) and not ends:
+                pending.append((depth, one, True))
+                pending += [(depth + 1, each, False) for each in reversed(inside.get(one.id, []))]
