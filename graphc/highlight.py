@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar, Literal
 
 from pygments.lexer import RegexLexer, bygroups, words
+from pygments.lexers.python import PythonLexer
 from pygments.token import (
     Comment,
     Keyword,
@@ -100,3 +101,20 @@ class GraphLexer(RegexLexer):  # type: ignore[misc]  # Pygments has no type info
             (r"[()\[\]{},:;.]", Punctuation),
         ],
     }
+
+
+Colour = Literal["", "keyword", "function", "type", "number", "text", "comment"]
+"""What a token is to a reader: so many colours has a page."""
+
+_COLOURS: tuple[tuple[Any, Colour], ...] = (
+    (Comment, "comment"), (String, "text"), (Number, "number"), (Operator.Word, "keyword"),
+    (Keyword.Type, "type"), (Keyword.Constant, "number"), (Keyword, "keyword"),
+    (Name.Function, "function"), (Name.Class, "function"), (Name.Constant, "number"),
+)  # fmt: skip
+
+
+def coloured(text: str, python: bool = False) -> Iterator[tuple[int, str, Colour]]:
+    """Yield the tokens of a `.graph` file, or of Python, each with its offset and colour."""
+    lexer = PythonLexer() if python else GraphLexer()
+    for offset, kind, token in lexer.get_tokens_unprocessed(text):
+        yield offset, token, next((colour for of, colour in _COLOURS if kind in of), "")

@@ -55,7 +55,9 @@ def at_levels(
             compiled = programs.plan_module(model, replace(options, level=level))
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
-                modules[level, dtype] = load(without_marks(written)[0], f"levels_{next(_numbers)}")
+                modules[level, dtype] = load(
+                    without_marks(written).text, f"levels_{next(_numbers)}"
+                )
     return Levels(model, modules)
 
 

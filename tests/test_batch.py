@@ -47,6 +47,7 @@ from graphc.plan.lower import plan
 from graphc.plan.tiles.lower import part_of
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
+from graphc.targets.marks import without_statements
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression, length
 from graphc.targets.numpy.runtime import parts, special
@@ -105,7 +106,7 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
 
     space = {"np": np, "FLOAT": np.float64, **vars(parts), **vars(special)}
-    exec(text, space)
+    exec(without_statements(text), space)
 
     def run(*values: Any, **dims: int) -> list[np.ndarray]:
         space.update(dims)

@@ -20,6 +20,7 @@ COMMANDS = {
     "explain": "graphc.cli.explain:explain",
     "fmt": "graphc.cli.fmt:fmt",
     "ops": "graphc.cli.ops:ops",
+    "report": "graphc.cli.report:report",
     "show": "graphc.cli.show:show_",
 }
 

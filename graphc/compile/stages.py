@@ -23,7 +23,7 @@ from graphc.plan.module import Compiled
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source
-from graphc.targets.marks import without_marks
+from graphc.targets.marks import Written, without_marks
 
 
 class Compilation:
@@ -105,16 +105,16 @@ class Compilation:
     @property
     def text(self) -> str:
         """Return the module, verified."""
-        return self.written[0]
+        return self.written.text
 
     @property
     def places(self) -> Mapping[int, str]:
         """Return the place in the graph that a line of the module comes from, `net.graph:3`."""
-        return self.written[1]
+        return self.written.places
 
     @cached_property
-    def written(self) -> tuple[str, Mapping[int, str]]:
-        """Return the module, verified, and the places that its lines come from."""
+    def written(self) -> Written:
+        """Return the module, verified, and what its lines are of."""
         target = self.options.to
         with self.open():
             compiled = replace(

@@ -1,18 +1,20 @@
-"""Marks at the ends of lines: the place in the graph that a statement comes from.
+"""Marks at the ends of lines: the statement that a line is of, and its place in the graph.
 
-They stand in comments while a module is written, and are taken out when it is whole. So each line
-keeps its place however it is laid out. No text of a user has their characters: what is not
+They stand there while a module is written, places in comments, and are taken out when it is whole.
+So each line keeps them however it is laid out. No text of a user has their characters: what is not
 printable is replaced or escaped.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from graphc.ir.graph import Node
+from graphc.plan.program import AnyStep, BlockStep
 
-_OPEN, _CLOSE = "\ue000", "\ue001"
+_OPEN, _CLOSE, _STATEMENT = "\ue000", "\ue001", "\ue002"
 _MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 _ALONE = re.compile(f"  #({_MARK.pattern})$")
 
@@ -20,8 +22,8 @@ _ALONE = re.compile(f"  #({_MARK.pattern})$")
 def mark(node: Node | None) -> str:
     """Return the mark of the statement in the user's own file that made a node; "" of none.
 
-    >>> without_marks(f"y = x  # twice{_OPEN}net.graph:3{_CLOSE}\\nz = y")
-    ('y = x  # twice\\nz = y', {1: 'net.graph:3'})
+    >>> without_marks(f"y = x  # twice{_OPEN}net.graph:3{_CLOSE}\\nz = y{_STATEMENT}7")
+    Written(text='y = x  # twice\\nz = y', places={1: 'net.graph:3'}, statements={2: 7})
     """
     if node is None or node.origin is None:
         return ""
@@ -30,15 +32,47 @@ def mark(node: Node | None) -> str:
     return f"{_OPEN}{name}:{span.line}{_CLOSE}" if name.isprintable() else ""
 
 
-def without_marks(text: str) -> tuple[str, Mapping[int, str]]:
-    """Return the text without its marks, and what they said by line, counted from 1."""
-    if _OPEN not in text:
-        return text, {}
-    lines, places = text.split("\n"), {}
-    for number, line in enumerate(lines):
+def of_statement(lines: Sequence[str], step: AnyStep) -> list[str]:
+    """Mark the lines of a statement, but for those that one inside of it has marked."""
+    mine = f"{_STATEMENT}{number_of(step)}"
+    return [line if _STATEMENT in line else f"{line}{mine}" for line in lines]
+
+
+def number_of(step: AnyStep) -> int:
+    """Return the number of a statement: no other node of a compilation has that of its node."""
+    return (step.made[0] if isinstance(step, BlockStep) else step.node).index[1]
+
+
+def without_statements(text: str) -> str:
+    """Return a text without the marks of statements: what is left is Python, or C."""
+    return re.sub(rf"{_STATEMENT}\d+", "", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A text without marks, and what they said by line, counted from 1.
+
+    `places` are those in the graph, as `net.graph:3`, `statements` the numbers of statements.
+    """
+
+    text: str
+    places: Mapping[int, str]
+    statements: Mapping[int, int]
+
+
+def without_marks(text: str) -> Written:
+    """Take the marks out of a text."""
+    lines = text.split("\n")
+    places: dict[int, str] = {}
+    statements: dict[int, int] = {}
+    for number, marked in enumerate(lines, 1):
+        line, statement, said = marked.partition(_STATEMENT)
+        if statement:
+            statements[number] = int(said)
         if _OPEN in line:
             found = _MARK.search(line)
             assert found is not None
-            places[number + 1] = found[1]
-            lines[number] = _MARK.sub("", _ALONE.sub("", line))
-    return "\n".join(lines), places
+            places[number] = found[1]
+            line = _MARK.sub("", _ALONE.sub("", line))
+        lines[number - 1] = line
+    return Written("\n".join(lines), places, statements)

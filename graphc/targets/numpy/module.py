@@ -15,6 +15,7 @@ from graphc.plan.buffers.report import CACHE
 from graphc.plan.module import Compiled
 from graphc.provenance import MARK
 from graphc.targets.command_line import command_line
+from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions import python_floats
 from graphc.targets.numpy.functions.check import check
 from graphc.targets.numpy.functions.enter import enter
@@ -54,7 +55,9 @@ def text(compiled: Compiled) -> str:
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
-    own = [examine(one) for one in functions]  # one by one: their trees take much memory
+    own = [
+        examine(without_statements(one)) for one in functions
+    ]  # one by one: their trees take much memory
     parts = parts_for({name for one in own for name in one.read})
     inside = [*own, *map(_examine_part, parts)]
     head = _head(compiled, {name for part in inside for name in part.read})

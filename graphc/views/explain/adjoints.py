@@ -11,8 +11,8 @@ from graphc.views.explain.derivation import (
     Part,
     Step,
 )
-from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.document import (
+    About,
     Code,
     Equation,
     Inlines,
@@ -20,6 +20,7 @@ from graphc.views.explain.document import (
     Items,
     Paragraph,
 )
+from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.expression import Expression, added
 from graphc.views.explain.marks import Mark
 from graphc.views.explain.notation import notation
@@ -55,7 +56,7 @@ def tell_adjoints(
         for loop, step in [each for each in loops if back & set(each[0].entries)]:
             loops.remove((loop, step))
             yield _loop_backward(loop, step, derivation, wanted, reasons)
-        yield from tell_adjoint(one, derivation, wanted, reasons)
+        yield tell_adjoint(one, derivation, wanted, reasons)
 
 
 def _loop_backward(
@@ -74,6 +75,12 @@ Reasons = dict[str, Expression]
 
 
 def tell_adjoint(
+    one: AdjointStep, derivation: Derivation, wanted: Wanted, reasons: Reasons
+) -> About:
+    return About(one.of.data[0], True, tuple(_tell_terms(one, derivation, wanted, reasons)))
+
+
+def _tell_terms(
     one: AdjointStep, derivation: Derivation, wanted: Wanted, reasons: Reasons
 ) -> Iterator[Piece]:
     rights: list[tuple[Mark, Inlines]] = []

@@ -49,8 +49,11 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """A table; where its rows are of values of the graph, `names` are those, row by row."""
+
     head: tuple[Inlines, ...]
     rows: tuple[tuple[Inlines, ...], ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,16 @@ class Inside:
     blocks: tuple[Block, ...]
 
 
-Block = Heading | Paragraph | Equation | Items | Table | Inside
+@dataclass(frozen=True, slots=True)
+class About:
+    """What is said of one value of the graph, or of the `derivative` by it."""
+
+    name: str
+    derivative: bool
+    blocks: tuple[Block, ...]
+
+
+Block = Heading | Paragraph | Equation | Items | Table | Inside | About
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from graphc.views.explain.document import (
+    About,
     Block,
     Code,
     Document,
@@ -62,7 +63,7 @@ summary { cursor: pointer; color: var(--soft); }
 def page(document: Document) -> str:
     """Write the document as a page of its own."""
     title = escape(document.title)
-    body = "\n".join(_blocks(document.blocks))
+    body = "\n".join(write_blocks(document.blocks))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -73,11 +74,12 @@ def page(document: Document) -> str:
 def fragment(document: Document) -> str:
     """Write the document as a part of a page, whose style it leaves alone: for notebooks."""
     style = re.sub(r":root|\bbody(?= \{)", "&", STYLE)  # rules inside of another's
-    inside = "\n".join(_blocks(document.blocks))
+    inside = "\n".join(write_blocks(document.blocks))
     return f'<div class="graphc">\n<style>\n.graphc {{{style}}}\n</style>\n{inside}\n</div>\n'
 
 
-def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
+def write_blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    """Write blocks; those about a value of the graph, or the derivative by it, say which."""
     for block in blocks:
         match block:
             case Heading(depth, words):
@@ -93,13 +95,23 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
             case Table():
                 head = "".join(f"<th>{_words(cell)}</th>" for cell in block.head)
                 yield f'<div class="wide"><table><tr>{head}</tr>'
-                for one in block.rows:
-                    yield f"<tr>{''.join(f'<td>{_words(cell)}</td>' for cell in one)}</tr>"
+                for place, one in enumerate(block.rows):
+                    about = _about("node", block.names[place]) if block.names else ""
+                    yield f"<tr{about}>{''.join(f'<td>{_words(cell)}</td>' for cell in one)}</tr>"
                 yield "</table></div>"
             case Inside(title, inner):
                 yield f'<details open=""><summary>{_words(title)}</summary>'
-                yield from _blocks(inner)
+                yield from write_blocks(inner)
                 yield "</details>"
+            case About(name, derivative, inner):
+                yield f"<div{_about('derivative' if derivative else 'node', name)}>"
+                yield from write_blocks(inner)
+                yield "</div>"
+
+
+def _about(what: str, name: str) -> str:
+    """Write the attribute that says of what an element is: a value, or the derivative by it."""
+    return f' data-{what}="{escape(name)}"'
 
 
 def _equation(block: Equation) -> str:
@@ -139,6 +151,10 @@ def _formula(mark: Mark, display: bool = False) -> str:
 # ---- MathML -------------------------------------------------------------------------------------
 
 
+NORMAL = ' mathvariant="normal"'
+"""Names of several characters are upright as they are."""
+
+
 def mathml(mark: Mark) -> str:
     """Write a formula in MathML Core."""
     parts = mark.parts
@@ -146,7 +162,7 @@ def mathml(mark: Mark) -> str:
         case "name":
             return f"<mi>{escape(mark.text)}</mi>"
         case "upright":
-            return f'<mi mathvariant="normal">{escape(mark.text)}</mi>'
+            return f"<mi{NORMAL if len(mark.text) == 1 else ''}>{escape(mark.text)}</mi>"
         case "number":
             return _number(mark.text)
         case "operator":

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graphc.views.explain.document import (
+    About,
     Block,
     Code,
     Document,
@@ -159,6 +160,8 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
                 for one in (block.head, *block.rows):
                     yield f"{' & '.join(map(_words, one))} \\\\"
                 yield "\\end{tabular}\n"
+            case About(_, _, inner):
+                yield from _blocks(inner)
             case Inside(title, inner):
                 yield f"{_words(title)}\n"
                 yield r"\begin{quote}"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from graphc.views.explain.document import (
+    About,
     Block,
     Code,
     Document,
@@ -42,6 +43,8 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
                 yield f"|{' --- |' * len(block.head)}"
                 yield from (f"| {' | '.join(map(_cell, one))} |" for one in block.rows)
                 yield ""
+            case About(_, _, inner):
+                yield from _blocks(inner)
             case Inside(title, inner):
                 yield f"{_words(title)}\n"
                 for lines in _blocks(inner):

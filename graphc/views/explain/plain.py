@@ -7,6 +7,7 @@ from textwrap import wrap
 from unicodedata import combining, east_asian_width
 
 from graphc.views.explain.document import (
+    About,
     Block,
     Code,
     Document,
@@ -47,6 +48,8 @@ def _blocks(blocks: Sequence[Block], width: int) -> Iterator[str]:
                 yield from _equation(block, width)
             case Table():
                 yield from _table(block)
+            case About(_, _, inner):
+                yield from _blocks(inner, width)
             case Inside(title, inner):
                 yield from wrap(_words(title), width, break_long_words=False)
                 yield from (f"│ {one}" for one in _blocks(inner, max(width - 2, 20)))

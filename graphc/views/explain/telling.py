@@ -9,8 +9,8 @@ from graphc.views.explain.derivation import (
     Derivation,
     Step,
 )
-from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.document import (
+    About,
     Code,
     Document,
     Equation,
@@ -21,6 +21,7 @@ from graphc.views.explain.document import (
     Items,
     Paragraph,
 )
+from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.expression import added
 from graphc.views.explain.notation import notation
 from graphc.views.explain.summary import tell_blocks, tell_clauses, tell_counts
@@ -144,7 +145,8 @@ def tell_moves(steps: Sequence[Step]) -> Iterator[Piece]:
         if step.tangents:
             terms = [value for _, value in step.tangents]
             left = step.moved
-            yield Equation(notation(left), ((notation(added(terms)), ()),))
+            equation = Equation(notation(left), ((notation(added(terms)), ()),))
+            yield About(step.symbol.data[0], True, (equation,))
 
 
 # ---- one node -----------------------------------------------------------------------------------
@@ -163,7 +165,7 @@ def _one_node(derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
     if wanted.reverse:
         for one in derivation.every_adjoint():
             if wanted.of(one.of):
-                yield from tell_adjoint(one, derivation, wanted, {})
+                yield tell_adjoint(one, derivation, wanted, {})
 
 
 # ---- sentences ----------------------------------------------------------------------------------

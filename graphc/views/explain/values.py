@@ -11,8 +11,8 @@ from graphc.views.explain.derivation import (
     LoopPart,
     Step,
 )
-from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.document import (
+    About,
     Code,
     Equation,
     Inline,
@@ -22,6 +22,7 @@ from graphc.views.explain.document import (
     Paragraph,
     Table,
 )
+from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.expression import Expression
 from graphc.views.explain.marks import Mark, operator, row
 from graphc.views.explain.notation import arithmetic, notation, size_mark
@@ -37,6 +38,7 @@ def tell_steps(steps: Sequence[Step], derivation: Derivation, wanted: Wanted) ->
             tuple(
                 ((notation(step.symbol),), (shape(step.type),), (step.role,)) for step in sources
             ),
+            tuple(step.symbol.data[0] for step in sources),
         )
     for step in steps:
         if step.role not in ("input", "parameter"):
@@ -50,17 +52,22 @@ def shape(type: Type) -> str:
 def tell_step(step: Step, derivation: Derivation, wanted: Wanted) -> Iterator[Piece]:
     if step.loop is not None:
         yield from _loop_forward(step.loop, step, derivation, wanted)
-        return
-    if step.value is None:
-        return
+    elif step.value is not None:
+        told = tuple(_tell_value(step, step.value, derivation, wanted))
+        yield About(step.symbol.data[0], False, told)
+
+
+def _tell_value(
+    step: Step, value: Expression, derivation: Derivation, wanted: Wanted
+) -> Iterator[Piece]:
     words: Inlines = (Code(step.place),) if step.place else ()
-    yield Equation(notation(step.symbol), ((notation(step.value), words),), shape=shape(step.type))
+    yield Equation(notation(step.symbol), ((notation(value), words),), shape=shape(step.type))
     if wanted.level < REASONS:
         return
     notes = []
     if step.role == "rule":
         notes.append("The graph states the derivative of this value itself, by a rule.")
-    if _has(step.value, "stop"):
+    if _has(value, "stop"):
         notes.append("What stands in stop(…) counts as constant: nothing flows back through it.")
     if step.symbol.data[0] in derivation.gradients:
         notes.append("It has a gradient in it, by grad: its derivative is a second derivative.")

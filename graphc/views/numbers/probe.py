@@ -18,6 +18,7 @@ from graphc.optimise.levels import READABLE
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.optimise.watch import WATCHED, watch_all
 from graphc.plan.watched import lower_watched
+from graphc.targets.marks import without_marks
 
 NUMBERS = "numbers"
 
@@ -66,7 +67,8 @@ def build_probe(
     watched = lower_watched(graphs, sources_of(model, begin), begin.taken, readable.to.measure)
     compiled = replace(plan_module(plain, readable), watched=watched)
     steps = tuple(_looks_in_loops(graphs[-1]))
-    return Probe(readable.to.write(compiled), looked, steps, tuple(outputs))
+    text = without_marks(readable.to.write(compiled)).text
+    return Probe(text, looked, steps, tuple(outputs))
 
 
 def _graph(

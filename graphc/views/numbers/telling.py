@@ -38,6 +38,7 @@ def tell_numbers(numbers: Numbers, where: str, node: str = "") -> Iterator[Block
     yield Table(
         (("",), ("shape",), ("least",), ("most",), ("norm",), ("derivative",), ("factor",), ("",)),
         tuple(tuple((cell,) for cell in _row(one)) for one in known),
+        tuple(one.name for one in known),
     )
     looped = [one for one in known if len(one.steps) > 1 or len(one.adjoint_steps) > 1]
     if looped:

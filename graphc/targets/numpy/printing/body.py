@@ -18,7 +18,7 @@ from graphc.plan.buffers.report import left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.source import Origin
 from graphc.targets.comments import place, term, terms
-from graphc.targets.marks import mark
+from graphc.targets.marks import mark, of_statement
 from graphc.targets.numpy.printing.expression import (
     NO_NUMBERS,
     computed,
@@ -40,7 +40,7 @@ def body(
     in_block: bool = False,
     others: Collection[Program] = (),
 ) -> list[str]:
-    """Write the statements of a program, each with its comment.
+    """Write the statements of a program, each with its comment, marked.
 
     Inside a loop nothing is dropped, since the next step takes the variables again, unless the
     program is sparing. `others` are programs that stand in other branches of the same function.
@@ -51,20 +51,21 @@ def body(
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += _loop(step, program.variables)
+            lines += of_statement(_loop(step, program.variables), step)
             lines += _dropped(step.frees, shared)
             continue
         if isinstance(step, BlockStep):
-            lines += _block(step, program)
+            lines += of_statement(_block(step, program), step)
             lines += _dropped(step.frees, shared)
             continue
         numbers = literals_of(step) if in_loop or in_block else NO_NUMBERS
         if step.adjoints:
-            lines += _adjoint(step, program, numbers)
+            written = _adjoint(step, program, numbers)
         else:
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
-            lines += beside(computed(step, program.variables, numbers), said, mark(step.node))
+            written = beside(computed(step, program.variables, numbers), said, mark(step.node))
+        lines += of_statement(written, step)
         if program.sparing or not in_loop:
             lines += _dropped(step.frees, shared)
     return lines

@@ -14,7 +14,7 @@ from graphc.ir.types import Dtype, Shape
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program, Scratch, Step
 from graphc.targets.comments import place
-from graphc.targets.marks import mark
+from graphc.targets.marks import mark, of_statement
 from graphc.targets.numpy.printing.expression import computed
 from graphc.targets.numpy.printing.text import WIDTH, beside, function, width, write_list
 from graphc.targets.numpy.printing.written import DTYPES, show
@@ -77,14 +77,16 @@ def _function(program: Program) -> str:
             *(
                 line
                 for step in program.constants
-                for line in beside(
-                    computed(step, program.variables), place(step.node), mark(step.node)
-                )
+                for line in of_statement(_written(step, program), step)
             ),
             *(f"{scratch.name} = {_make_array(scratch, orders)}" for scratch in made),
             *write_list("return (", names, ",)" if len(names) == 1 else ")"),
         ],
     )
+
+
+def _written(step: Step, program: Program) -> list[str]:
+    return beside(computed(step, program.variables), place(step.node), mark(step.node))
 
 
 def _name(program: Program) -> str:

@@ -1,0 +1,98 @@
+"""`graphc report`: all views of a graph as one page, linked, without a network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.exceptions import Exit
+
+from graphc.cli.command import Words, command
+from graphc.cli.options import (
+    AT,
+    CONST,
+    DERIVE,
+    DIM,
+    DTYPE,
+    FILE,
+    LEVEL,
+    MODE,
+    SEED,
+    STANDARD,
+    fail,
+    folder_of,
+    print_diagnostics,
+    read_bytes,
+)
+from graphc.cli.write import replace
+from graphc.source import GraphError
+
+if TYPE_CHECKING:
+    from graphc.views.explain.choices import Layout
+
+
+@command(
+    "report",
+    "graphc report net.graph",
+    "graphc report net.graph --at trained.npz -o net.html",
+    "graphc report -O0 net.graph --layout numerator -o -",
+)
+@FILE
+@click.option(
+    "-o", "out", metavar="OUT", default="", help="Write this page. Default: FILE.html beside FILE."
+)
+@AT
+@SEED
+@click.option(
+    "--layout",
+    metavar="LAYOUT",
+    type=Words("numerator", "denominator"),
+    default="denominator",
+    show_default=True,
+    help="numerator or denominator, of the derivation.",
+)
+@click.option("--no-check", "unchecked", is_flag=True, help="Without the gradient check.")
+@DIM
+@CONST
+@DTYPE
+@DERIVE
+@MODE
+@LEVEL
+def report(
+    file: str,
+    out: str,
+    at: str,
+    seed: int | None,
+    layout: Layout,
+    unchecked: bool,
+    **given: Any,
+) -> None:
+    """Write a page on FILE: picture, source, derivation, code, schedule, cost, gradient check.
+
+    A graph with mistakes gets a page as far as it is known, and status 1.
+    """
+    from graphc.checking.point import Start
+    from graphc.cli.arrays import arrays_of
+    from graphc.compile.stages import Compilation, Options
+    from graphc.syntax.parse.parser import read_source
+    from graphc.views.report.reported import Wish, reported
+
+    target = out or (STANDARD if file == STANDARD else str(Path(file).with_suffix(".html")))
+    if target != STANDARD and Path(target).resolve() == Path(file).resolve():
+        raise fail(f"{target} is the graph itself")
+    try:
+        place = Start(seed or 0, arrays_of(at) if at else None)
+        source = read_source(*read_bytes(file))
+    except GraphError as wrong:
+        print_diagnostics(wrong.diagnostics)
+        raise Exit(1) from None
+    where = at or f"a point that was drawn (seed {seed or 0})"
+    compilation = Compilation(source, Options(**given), folder_of(file))
+    found = reported(compilation, Wish(place, where, layout, check=not unchecked))
+    if target == STANDARD:
+        click.echo(found.text, nl=False)
+    else:
+        replace(Path(target), found.text)
+    print_diagnostics(found.mistakes)
+    raise Exit(int(bool(found.mistakes)))

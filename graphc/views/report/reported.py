@@ -1,0 +1,179 @@
+"""A compilation -> its page: every panel as far as the graph is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+
+from graphc.checking.derivatives import LEVELS, check_derivatives
+from graphc.checking.point import Start
+from graphc.compile.stages import Compilation
+from graphc.ir.graph import Node
+from graphc.ir.types import FLOAT_BYTES
+from graphc.source import Diagnostic, GraphError
+from graphc.views.cost import price
+from graphc.views.explain.choices import Layout
+from graphc.views.explain.derivation import Derivation
+from graphc.views.explain.document import Heading
+from graphc.views.explain.explained import crowded, explained
+from graphc.views.explain.html import write_blocks
+from graphc.views.explain.telling import document
+from graphc.views.explain.wanted import REASONS, STEPS, Wanted
+from graphc.views.numbers.looking import look
+from graphc.views.report.checks import tell_checked, tell_costs
+from graphc.views.report.code import tell_code
+from graphc.views.report.links import links_of, statements_of
+from graphc.views.report.markup import Markup, joined
+from graphc.views.report.page import Panel, note, page
+from graphc.views.report.schedule import tell_schedule
+from graphc.views.report.source import Spans, tell_diagnostics, tell_source
+from graphc.views.report.values import paths_of, tell_point, tell_values
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a page is to show: at which point, in which layout, and whether derivatives are checked.
+
+    `where` is what the point is called.
+    """
+
+    place: Start
+    where: str
+    layout: Layout = "denominator"
+    check: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """The text of a page, and the mistakes that the graph has."""
+
+    text: str
+    mistakes: tuple[Diagnostic, ...]
+
+
+def reported(compilation: Compilation, wish: Wish) -> Reported:
+    """Write the page of a compilation; of a source with mistakes as far as it is known."""
+    mistakes: dict[Diagnostic, None] = {}
+    made: list[Panel] = []
+    for tell in (_values, _derivation, _module, _cost, _check):
+        try:
+            made += tell(compilation, wish)
+        except GraphError as wrong:
+            mistakes |= dict.fromkeys(wrong.diagnostics)
+            if compilation.elaborated.model is None:
+                break
+    panels = [Panel("source", "Source", _source(compilation, [*mistakes]), beside=True)]
+    if mistakes:
+        panels.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
+    return Reported(page(_title(compilation), _about(compilation), panels + made), tuple(mistakes))
+
+
+def _title(compilation: Compilation) -> str:
+    model = compilation.elaborated.model
+    return PurePath(compilation.source.name).stem if model is None else model.name
+
+
+def _about(compilation: Compilation) -> str:
+    options, model = compilation.options, compilation.elaborated.model
+    if model is None:
+        return "This graph has mistakes: they are marked in the source."
+    doc = " ".join(model.doc.split())
+    return f"{doc}{' · ' if doc else ''}{options.level}, {options.dtype}"
+
+
+def _source(compilation: Compilation, mistakes: Sequence[Diagnostic]) -> Markup:
+    """Tell the source with all that is said of it."""
+    model = compilation.elaborated.model
+    if model is None:
+        return tell_source(compilation.source, None, _written(compilation), mistakes)
+    with compilation.open():
+        links = links_of(model)
+    said = [*mistakes, *model.warnings, *model.notes]
+    return tell_source(model.source, links, _written(compilation), said)
+
+
+def _written(compilation: Compilation) -> Spans:
+    """Return the names of the graph where they are written in the source."""
+    found = {}
+    model = compilation.elaborated.model
+    names = {} if model is None else model.names
+    for span, entry in compilation.elaborated.occurrences.items():
+        if span.source is compilation.source and isinstance(entry.value, Node):
+            name = names.get(entry.value)
+            if name is not None:
+                found[span.start, span.end] = name
+    return found
+
+
+def _values(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+    model = compilation.stated
+    with compilation.open():
+        links = links_of(model)
+    if crowded(compilation):
+        declared = {d.name for d in (*model.inputs, *model.params, *model.outputs)}
+        some = replace(links, names=tuple(name for name in links.names if name in declared))
+        left = len(links.names) - len(some.names)
+        said = note(f"And {left} values more: `graphc show --after elaborate` prints them all.")
+        yield Panel("values", "Values", joined([tell_values(model, some, None), said]))
+        return
+    numbers = look(compilation, wish.place)
+    told = tell_point(numbers, wish.where)
+    yield Panel("values", "Values", joined([told, tell_values(model, links, numbers)]))
+
+
+def _derivation(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+    if crowded(compilation):
+        told = note("The graph has more values than a derivation can show as a whole: "
+                    "`graphc explain --node NAME` tells one of them.")  # fmt: skip
+    else:
+        found = explained(compilation, wish.layout)
+        told = _document(found, REASONS)
+        if len(told) > LARGEST:
+            short = _document(found, STEPS)
+            said = note("The formulas alone: `graphc explain --node NAME` gives the reasons.")
+            told = joined([said, short])
+    yield Panel("derivation", "Derivation", told)
+
+
+LARGEST = 700_000
+"""Characters of a derivation that is told with reasons."""
+
+
+def _document(found: Derivation, level: int) -> Markup:
+    told = document(found, Wanted(level))
+    blocks = [one for one in told.blocks if not (isinstance(one, Heading) and one.depth == 1)]
+    return Markup("\n".join(write_blocks(blocks)))
+
+
+def _module(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+    """Tell the module and its schedule."""
+    if crowded(compilation):
+        yield Panel("code", "Code", note("The graph is large: `graphc compile` writes its module."))
+        yield Panel("schedule", "Schedule", note("`graphc show` prints the schedule."))
+        return
+    compiled = compilation.programs
+    with compilation.open():
+        statements = statements_of(compiled, links_of(compilation.stated))
+        schedule = tell_schedule(compiled, statements)
+    code = tell_code(compilation.written, statements)
+    yield Panel("code", "Code", code)
+    yield Panel("schedule", "Schedule", schedule)
+
+
+def _cost(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+    width = FLOAT_BYTES[compilation.stated.dtype]
+    yield Panel("cost", "Cost", tell_costs(price(compilation), width))
+
+
+def _check(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+    if crowded(compilation):
+        told = note("The graph is large: `graphc check --grad` compares its derivatives.")
+    elif not wish.check:
+        told = note("`graphc check --grad` compares the derivatives with numerical ones.")
+    else:
+        folder = compilation.folder or Path()
+        source, options = compilation.source, compilation.options
+        checked = check_derivatives(source, options, folder, LEVELS, wish.place)
+        told = tell_checked(checked, paths_of(compilation.stated))
+    yield Panel("check", "Gradient check", told)

@@ -1,0 +1,136 @@
+"""The panel of the values: each that has a name, its type, its line, and its numbers at a point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from graphc.elaborate.names.model import Model
+from graphc.views.numbers.looking import Known, Numbers
+from graphc.views.numbers.telling import remark, short
+from graphc.views.report.links import Links
+from graphc.views.report.markup import Markup, element, joined
+
+
+def tell_values(model: Model, links: Links, numbers: Numbers | None) -> Markup:
+    """Write a row for each named value; the first cell selects it."""
+    kinds = {d.name: "output" for d in model.outputs}
+    kinds |= {d.name: "input" for d in model.inputs} | {d.name: "parameter" for d in model.params}
+    known = numbers.known if numbers else {}
+    head = ["name", "is", "type", "line"]
+    head += ["least", "most", "norm", "derivative", "factor", ""] if numbers else []
+    children = children_of(links)
+    scale = _scale([one.adjoint.norm for one in known.values() if one.adjoint])
+    rows = []
+    for name in links.names:
+        type = links.nodes[name].type
+        lines = links.lines[name]
+        cells = [
+            element("th", element("button", name, type="button", class_="node"), scope="row"),
+            element("td", kinds.get(name, "value")),
+            element("td", str(type)),
+            element("td", str(lines[-1]) if lines else "", class_="amount"),
+        ]
+        if numbers:
+            cells += _cells(known.get(name), scale)
+        rows.append(
+            element(
+                "tr",
+                *cells,
+                data_node=name,
+                data_parents=" ".join(links.parents.get(name, ())) or None,
+                data_children=" ".join(children.get(name, ())) or None,
+                class_=_flow(known.get(name)),
+            )
+        )
+    columns = [
+        element("th", one, scope="col", class_="amount" if one in AMOUNTS else None) for one in head
+    ]
+    table = element(
+        "table", element("thead", element("tr", *columns)), element("tbody", *rows), id="values-of"
+    )
+    return element("div", table, class_="wide")
+
+
+def _flow(one: Known | None) -> str | None:
+    return one.flow.kind if one is not None and one.flow is not None else None
+
+
+AMOUNTS = ("line", "least", "most", "norm", "derivative", "factor")
+
+
+def children_of(links: Links) -> dict[str, list[str]]:
+    """Turn the parents of all names round."""
+    found: dict[str, list[str]] = {}
+    for name in links.names:
+        for parent in links.parents.get(name, ()):
+            found.setdefault(parent, []).append(name)
+    return found
+
+
+def _cells(one: Known | None, scale: tuple[float, float]) -> list[Markup]:
+    if one is None:
+        return [element("td", "") for _ in range(6)]
+    value, adjoint = one.value, one.adjoint
+    said = [f"{count} {what}" for count, what in ((value.nans, "nan"),
+            (value.infinities, "infinite")) if count]  # fmt: skip
+    if adjoint is not None and adjoint.nans + adjoint.infinities:
+        said.append("derivative not finite")
+    if one.flow is not None:
+        said.append(f"{remark(one.flow)}" if one.flow.first else one.flow.kind)
+    back = Markup("")
+    if adjoint is not None:
+        back = joined([_bar(adjoint.norm, scale), short(adjoint.norm)])
+    finite = value.finite
+    return [
+        element("td", short(value.least) if finite else "", class_="amount"),
+        element("td", short(value.most) if finite else "", class_="amount"),
+        element("td", short(value.norm) if finite else "", class_="amount"),
+        element("td", back, class_="amount back"),
+        element("td", "" if one.gain is None else f"× {short(one.gain)}", class_="amount"),
+        element("td", "; ".join(said), class_="remark"),
+    ]
+
+
+def _scale(norms: Sequence[float]) -> tuple[float, float]:
+    """Return the exponents between which bars grow: at least three powers of ten apart."""
+    exponents = [math.log10(one) for one in norms if one]
+    if not exponents:
+        return 0.0, 1.0
+    return min(*exponents, max(exponents) - 3), max(exponents)
+
+
+def _bar(norm: float, scale: tuple[float, float]) -> Markup:
+    least, most = scale
+    part = (math.log10(norm) - least) / (most - least) if norm else 0.0
+    return element("span", class_="size", style=f"width:{0.2 + 3 * part:.2f}em", aria_hidden="true")
+
+
+def tell_point(numbers: Numbers, where: str) -> Markup:
+    """Say at which point the numbers are, and what a derivative is of."""
+    sizes = ", ".join(f"{name} = {size}" for name, size in numbers.sizes.items())
+    of = ", ".join(numbers.outputs)
+    total = "the sum of the elements of " if len(numbers.outputs) > 1 else ""
+    said = [
+        f"At {where}{f', {sizes}' if sizes else ''}. Norms are roots of sums of squares; the "
+        f"derivative is the norm of that of {total}{of}, its factor relative to the largest that "
+        "it comes from. Bars grow by powers of ten."
+    ]
+    born = numbers.born
+    lines: list[str] = []
+    if born is not None:
+        steps = "".join(f", in step {name} = {step}" for name, step in born.steps.items())
+        place = f", at {born.place}" if born.place else ""
+        kind = "nan" if math.isnan(born.made) else "infinity"
+        lines = [f"The first {kind} is {born.variable}, made by {born.operation}{steps}{place}."]
+        lines += born.values
+    elif not numbers.finite:
+        lines = ["No point was found at which every value is finite."]
+    notes = [element("p", one, class_="note") for one in said]
+    notes += [element("p", one, class_="warning") for one in lines]
+    return joined(notes)
+
+
+def paths_of(model: Model) -> Mapping[str, str]:
+    """Map the paths of parameters to the names of the graph: those of a family have one."""
+    return {path: d.name for d in model.params for path in d.paths}

@@ -1,0 +1,211 @@
+"""The page on a graph in a browser: selecting, folding, searching, keys, widths, printing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import PROGRAM, Browser, browser
+
+from graphc.checking.point import Start
+from graphc.compile.stages import Compilation, Options
+from graphc.source import Source
+from graphc.views.report.reported import Wish, reported
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
+
+NET = """dim B
+input x: [B, 4]
+h = tanh(dense(x, 8) as up)
+repeat layer[i in 0..5] carry z = h { next z = z + sin(z) }
+output loss = mean(z**2)  # </script>
+derive value_and_grad loss wrt params
+"""
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("report") / "net.html"
+    wish = Wish(Start(0), "a point that was drawn", check=False)
+    compilation = Compilation(Source("net.graph", NET), Options(level="-O2"))
+    place.write_text(reported(compilation, wish).text, encoding="utf-8")
+    return place
+
+
+@pytest.fixture
+def shown(chromium: Browser, file: Path) -> Iterator[Browser]:
+    chromium.open(file)
+    yield chromium
+    assert chromium.errors == []
+
+
+def panels_lit(page: Browser) -> set[str]:
+    return set(page.ask(
+        "[...document.querySelectorAll('details.panel')]"
+        ".filter(p => p.querySelector('.lit, .lit-back')).map(p => p.id)"
+    ))  # fmt: skip
+
+
+def selected(page: Browser) -> Any:
+    return page.ask("document.querySelector('#selected b')?.textContent || ''")
+
+
+def visible(page: Browser, selector: str) -> Any:
+    """Whether the middle of what a selector finds is what is seen at its place."""
+    return page.ask(
+        f"(e => {{ const b = e.getBoundingClientRect(); const s = "
+        "document.elementFromPoint(b.left + 5, b.top + b.height / 2);"
+        f" return !!s && (e.contains(s) || s.contains(e)) }})(document.querySelector('{selector}'))"
+    )
+
+
+def test_a_click_selects_in_all_views(shown: Browser) -> None:
+    assert selected(shown) == ""
+    shown.click("#values button.node")
+    assert selected(shown) == "x"
+    shown.click("#source #line-3 a[data-node='h']")
+    assert selected(shown) == "h"
+    assert panels_lit(shown) >= {"source", "values", "derivation", "code", "schedule"}
+    assert shown.ask("location.hash") == "#node=h"
+    assert shown.ask("[...document.querySelectorAll('.lit')].every(e => e.dataset.node)")
+    back = "[...document.querySelectorAll('.lit-back')].map(e => e.dataset.derivative.split(' '))"
+    assert all("h" in one for one in shown.ask(back))
+
+
+def test_what_is_selected_is_scrolled_to(shown: Browser) -> None:
+    shown.press("n")
+    for _ in range(4):
+        shown.press("n")
+    shown.click("#values tr[data-node='loss'] button")
+    assert shown.ask(
+        "(() => { const e = document.querySelector('#derivation .lit').getBoundingClientRect();"
+        " const a = document.querySelector('#derivation .scroll').getBoundingClientRect();"
+        " return e.top >= a.top - 1 && e.top < a.bottom })()"
+    )
+
+
+def test_an_address_selects(chromium: Browser, file: Path) -> None:
+    chromium.open(file, "#node=layer.*.z_next")
+    assert selected(chromium) == "layer.*.z_next"
+    chromium.open(file, "#node=nobody%3Cimg%20src%3Dx%3E")
+    assert selected(chromium) == ""
+    assert chromium.errors == []
+
+
+def test_keys(shown: Browser) -> None:
+    order = shown.ask("[...document.querySelectorAll('#values tbody tr')].map(r => r.dataset.node)")
+    shown.press("n")
+    assert selected(shown) == order[0]
+    shown.press("n", "n", "p")
+    assert selected(shown) == order[1]
+    shown.click("#values tr[data-node='loss'] button")
+    shown.press("u")
+    assert selected(shown) == "z"
+    shown.press("d")
+    assert selected(shown) == "loss"
+    shown.press("Escape")
+    assert selected(shown) == ""
+    assert panels_lit(shown) == set()
+    shown.press("4")
+    assert shown.ask("document.activeElement.closest('details').id") == "code"
+    assert visible(shown, "#code summary")
+
+
+def test_search(shown: Browser) -> None:
+    shown.press("/")
+    assert shown.ask("document.activeElement.id") == "search"
+    shown.press(*"loss")
+    assert shown.ask("document.querySelector('#search').getAttribute('aria-expanded')") == "true"
+    assert shown.ask("document.querySelector('#found li').textContent") == "loss output []"
+    shown.press("Enter")
+    assert selected(shown) == "loss"
+    assert shown.ask("document.querySelector('#found').hidden")
+    shown.press("/")
+    shown.ask("document.querySelector('#search').value = ''")
+    shown.press(*"repeat", "ArrowDown", "ArrowUp")
+    assert "line 4" in shown.ask(
+        "document.querySelector('#found [aria-selected=true]').textContent"
+    )
+    shown.click("#found li")
+    assert selected(shown) == "z"
+    shown.press("/", *"nothing of this name")
+    assert shown.ask("document.querySelector('#found').hidden")
+    shown.press("Escape")
+    assert shown.ask("document.activeElement.id") != "search"
+
+
+def test_panels_fold(shown: Browser) -> None:
+    shown.click("#schedule > summary")
+    assert not shown.ask("document.querySelector('#schedule').open")
+    shown.click("#values tr[data-node='h'] button")
+    assert not shown.ask("document.querySelector('#schedule').open")
+    shown.click("nav a[href='#schedule']")
+    assert shown.ask("document.querySelector('#schedule').open")
+
+
+def test_the_footer_leads_to_neighbours_and_panels(shown: Browser) -> None:
+    shown.click("#values tr[data-node='h'] button")
+    shown.click("#selected button[data-go='up']")
+    assert selected(shown) == "up"
+    shown.click("#selected button[data-panel='code']")
+    assert shown.ask("document.activeElement.closest('details').id") == "code"
+    assert shown.ask("!!document.querySelector('#code .lit')")
+
+
+@pytest.mark.parametrize("width", [1300, 800, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_widths_and_themes(chromium: Browser, file: Path, width: int, theme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": theme}]
+    chromium.call("Emulation.setEmulatedMedia", features=features)
+    chromium.open(file, "#node=h", width=width, height=800)
+    assert chromium.ask("document.documentElement.scrollWidth") <= width
+    boxes = chromium.ask(
+        "[...document.querySelectorAll('details.panel')].map(p => p.getBoundingClientRect())"
+        ".map(b => [b.left, b.top, b.right, b.bottom])"
+    )
+    for place, (left, top, right, bottom) in enumerate(boxes):
+        assert left >= 0
+        assert right <= width
+        for other in boxes[:place]:
+            apart = left >= other[2] or right <= other[0] or top >= other[3] or bottom <= other[1]
+            assert apart, (boxes[place], other)
+    paper = chromium.ask("getComputedStyle(document.body).backgroundColor")
+    assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[theme]
+    chromium.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_printing_shows_all(shown: Browser) -> None:
+    shown.click("#code > summary")
+    shown.call("Emulation.setEmulatedMedia", media="print")
+    shown.ask("dispatchEvent(new Event('beforeprint'))")
+    assert shown.ask("[...document.querySelectorAll('details.panel')].every(p => p.open)")
+    assert shown.ask(
+        "[...document.querySelectorAll('.scroll')].every(e => e.scrollHeight <= e.clientHeight + 1)"
+    )
+    assert shown.ask("getComputedStyle(document.querySelector('footer')).display") == "none"
+    shown.call("Emulation.setEmulatedMedia", media="")
+
+
+def test_selecting_among_many_is_quick(chromium: Browser, tmp_path: Path) -> None:
+    steps = "\n".join(f"h{n} = sin(h{n - 1})" for n in range(1, 150))
+    text = f"input x: [3]\nh0 = x\n{steps}\noutput y = sum(h149)\n"
+    compilation = Compilation(Source("net.graph", text), Options())
+    found = reported(compilation, Wish(Start(0), "", check=False))
+    (tmp_path / "many.html").write_text(found.text, encoding="utf-8")
+    chromium.open(tmp_path / "many.html")
+    chromium.press("n")
+    taken = chromium.ask(
+        "(() => { const start = performance.now();"
+        " document.querySelector(`#values tr[data-node=h100] button`).click();"
+        " document.body.getBoundingClientRect(); return performance.now() - start })()"
+    )
+    assert selected(chromium) == "h100"
+    assert taken < 300
