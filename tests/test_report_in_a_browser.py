@@ -12,7 +12,11 @@ from browser import PROGRAM, Browser, browser
 from graphc.checking.point import Start
 from graphc.compile.stages import Compilation, Options
 from graphc.source import Source
+from graphc.views.report.links import links_of
+from graphc.views.report.page import Panel, page
+from graphc.views.report.picture import tell_picture
 from graphc.views.report.reported import Wish, reported
+from graphc.views.report.values import tell_values
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
 
@@ -73,9 +77,11 @@ def test_a_click_selects_in_all_views(shown: Browser) -> None:
     assert selected(shown) == "x"
     shown.click("#source #line-3 a[data-node='h']")
     assert selected(shown) == "h"
-    assert panels_lit(shown) >= {"source", "values", "derivation", "code", "schedule"}
+    assert panels_lit(shown) >= {"picture", "source", "values", "derivation", "code", "schedule"}
     assert shown.ask("location.hash") == "#node=h"
     assert shown.ask("[...document.querySelectorAll('.lit')].every(e => e.dataset.node)")
+    edges = "document.querySelectorAll('.drawn.forward .edge.near').length"
+    assert shown.ask(edges) == 2  # from `up`, and into the loop
     back = "[...document.querySelectorAll('.lit-back')].map(e => e.dataset.derivative.split(' '))"
     assert all("h" in one for one in shown.ask(back))
 
@@ -114,7 +120,7 @@ def test_keys(shown: Browser) -> None:
     shown.press("Escape")
     assert selected(shown) == ""
     assert panels_lit(shown) == set()
-    shown.press("4")
+    shown.press("5")
     assert shown.ask("document.activeElement.closest('details').id") == "code"
     assert visible(shown, "#code summary")
 
@@ -194,18 +200,69 @@ def test_printing_shows_all(shown: Browser) -> None:
     shown.call("Emulation.setEmulatedMedia", media="")
 
 
-def test_selecting_among_many_is_quick(chromium: Browser, tmp_path: Path) -> None:
-    steps = "\n".join(f"h{n} = sin(h{n - 1})" for n in range(1, 150))
-    text = f"input x: [3]\nh0 = x\n{steps}\noutput y = sum(h149)\n"
-    compilation = Compilation(Source("net.graph", text), Options())
-    found = reported(compilation, Wish(Start(0), "", check=False))
-    (tmp_path / "many.html").write_text(found.text, encoding="utf-8")
-    chromium.open(tmp_path / "many.html")
-    chromium.press("n")
-    taken = chromium.ask(
-        "(() => { const start = performance.now();"
-        " document.querySelector(`#values tr[data-node=h100] button`).click();"
-        " document.body.getBoundingClientRect(); return performance.now() - start })()"
+def boxes(page: Browser, selector: str) -> list[bool]:
+    """Which of the boxes that a selector finds are seen, and not covered."""
+    found = page.ask(
+        "(() => [...document.querySelectorAll(" + repr(selector) + ")].map(e => {"
+        " e.scrollIntoView({block: 'center', inline: 'center'});"
+        " const b = e.querySelector('rect').getBoundingClientRect();"
+        " const s = document.elementFromPoint(b.left + b.width / 2, b.top + b.height / 2);"
+        " return e.contains(s) }))()"
     )
-    assert selected(chromium) == "h100"
-    assert taken < 300
+    return [bool(one) for one in found]
+
+
+def test_groups_of_the_picture_fold(shown: Browser) -> None:
+    inside = ".drawn.forward .node[data-node='layer.*.z_next']"
+    title = ".drawn.forward .loop .title"
+    assert boxes(shown, inside) == [True]
+    shown.click(title)
+    assert boxes(shown, inside) == [False]
+    assert shown.ask(f"document.querySelector('{title}').getAttribute('aria-expanded')") == "false"
+    shown.ask(f"document.querySelector('{title}').focus()")
+    shown.press("Enter")
+    assert boxes(shown, inside) == [True]
+    shown.ask("[...document.querySelectorAll('.tools button')].at(-3).click()")  # fold all
+    assert boxes(shown, inside) == [False]
+    shown.click("#values tr[data-node='layer.*.z_next'] button")  # what is selected is shown
+    assert boxes(shown, inside) == [True]
+
+
+def test_the_picture_backward(shown: Browser) -> None:
+    visible = "[...document.querySelectorAll('.drawn')].map(e => getComputedStyle(e).display)"
+    assert shown.ask(visible) == ["block", "none"]
+    shown.click(".tools [data-show=backward]")
+    assert shown.ask(visible) == ["none", "block"]
+    shown.click(".drawn.backward .node[data-node='h']")
+    assert selected(shown) == "h"
+    rim = "getComputedStyle(document.querySelector('.drawn.backward .node.lit > rect')).stroke"
+    assert shown.ask(rim) == "rgb(188, 76, 0)"
+
+
+def test_selecting_and_folding_among_three_hundred_is_quick(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    steps = "\n".join(f"h{n} = dense(h{n - 1}, 3)" for n in range(1, 100))
+    text = f"input x: [3]\nh0 = x\n{steps}\noutput y = sum(h99)\n"
+    compilation = Compilation(Source("net.graph", text), Options())
+    panel = Panel("picture", "Picture", tell_picture(compilation))
+    with compilation.open():
+        rows = tell_values(compilation.stated, links_of(compilation.stated), None)
+    written = page("net", "", [panel, Panel("values", "Values", rows)])
+    (tmp_path / "many.html").write_text(written, encoding="utf-8")
+    chromium.open(tmp_path / "many.html")
+    assert chromium.ask("document.querySelectorAll('.drawn.forward .node').length") > 290
+    took = (
+        "(act => { const start = performance.now(); act(); document.body.getBoundingClientRect();"
+        " return performance.now() - start })"
+    )
+    row = "document.querySelector(`#values tr[data-node=h60] button`).click()"
+    assert chromium.ask(f"{took}(() => {row})") < 300
+    assert selected(chromium) == "h60"
+    fold = "[...document.querySelectorAll('.tools button')].at(-3).click()"
+    assert chromium.ask(f"{took}(() => {fold})") < 300
+    assert chromium.ask("document.querySelectorAll('.forward .cover.shut').length") == 99
+    click = "dispatchEvent(new Event('click', {bubbles: true}))"
+    title = f"document.querySelector('.forward .title').{click}"
+    assert chromium.ask(f"{took}(() => {title})") < 300
+    assert chromium.errors == []

@@ -51,8 +51,32 @@
     }
   };
 
+  // In a picture the edges of what is selected light up, and what covers it is taken away.
+  const trace = (element) => {
+    const picture = element.closest(".graphc-picture");
+    if (!picture || !element.id) return;
+    const id = CSS.escape(element.id);
+    light(picture.querySelectorAll(`[data-from="${id}"], [data-to="${id}"]`), "near");
+    const inside = element.getBBox();
+    for (const cover of picture.querySelectorAll(".cover.shut")) {
+      const box = cover.getBBox();
+      const within = inside.x >= box.x && inside.y >= box.y &&
+        inside.x + inside.width <= box.x + box.width &&
+        inside.y + inside.height <= box.y + box.height;
+      if (within) fold(cover, false);
+    }
+  };
+
+  const fold = (cover, shut) => {
+    cover.classList.toggle("shut", shut);
+    const group = document.getElementById(cover.dataset.cover);
+    group.querySelector(".title").setAttribute("aria-expanded", String(!shut));
+  };
+
   const firstIn = (panel) => {
-    const found = lit.map(([element]) => element).filter((element) => panel.contains(element));
+    const found = lit
+      .map(([element]) => element)
+      .filter((element) => panel.contains(element) && !element.closest("[hidden], .edge"));
     return found.find((element) => !element.matches("a.name, .bar")) || found[0];
   };
 
@@ -62,6 +86,7 @@
     selected = values.has(name) || derivatives.has(name) ? name : "";
     light(values.get(selected), "lit");
     light(derivatives.get(selected), "lit-back");
+    for (const [element] of lit.slice()) trace(element);
     for (const panel of panels) {
       const first = panel === from || !panel.open ? null : firstIn(panel);
       if (first) show(first);
@@ -138,6 +163,62 @@
     const next = names[(names.indexOf(selected) + 1) % names.length];
     select(next, element.closest("details.panel"));
   });
+
+  // ---- pictures --------------------------------------------------------------------------------
+
+  const drawn = [...document.querySelectorAll(".drawn")];
+  const covers = [...document.querySelectorAll(".cover")];
+  const tools = document.querySelector(".tools");
+
+  const turn = (title) => {
+    const shut = title.getAttribute("aria-expanded") === "true";
+    const id = title.parentNode.id;
+    for (const cover of covers) if (cover.dataset.cover === id) fold(cover, shut);
+  };
+
+  const turnTo = (which) => {
+    for (const figure of drawn) figure.hidden = !figure.classList.contains(which);
+    for (const button of tools.querySelectorAll("[data-show]")) {
+      button.setAttribute("aria-pressed", String(button.dataset.show === which));
+    }
+  };
+
+  const tool = (text, act, shows) => {
+    const button = made("button", text, { type: "button" });
+    if (shows) button.dataset.show = shows;
+    button.addEventListener("click", () => act(button));
+    tools.append(button);
+  };
+
+  if (tools) {
+    if (drawn.length > 1) {
+      tool("Forward", () => turnTo("forward"), "forward");
+      tool("Backward", () => turnTo("backward"), "backward");
+    }
+    if (covers.length) {
+      tool("Fold all", () => covers.forEach((cover) => fold(cover, true)));
+      tool("Unfold all", () => covers.forEach((cover) => fold(cover, false)));
+    }
+    tool("Fit", (button) => {
+      const fit = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(fit));
+      for (const figure of drawn) figure.classList.toggle("fit", fit);
+    });
+    turnTo("forward");
+    document.addEventListener("click", (event) => {
+      if (!(event.target instanceof Element)) return;
+      const title = event.target.closest(".graphc-picture .title");
+      const cover = event.target.closest(".graphc-picture .cover");
+      if (title) turn(title);
+      else if (cover) fold(cover, false);
+    });
+    document.addEventListener("keydown", (event) => {
+      const title = event.target instanceof Element && event.target.closest(".graphc-picture .title");
+      if (!title || !["Enter", " "].includes(event.key)) return;
+      event.preventDefault();
+      turn(title);
+    });
+  }
 
   // ---- searching -------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from graphc.views.report.code import tell_code
 from graphc.views.report.links import links_of, statements_of
 from graphc.views.report.markup import Markup, joined
 from graphc.views.report.page import Panel, note, page
+from graphc.views.report.picture import tell_picture
 from graphc.views.report.schedule import tell_schedule
 from graphc.views.report.source import Spans, tell_diagnostics, tell_source
 from graphc.views.report.values import paths_of, tell_point, tell_values
@@ -63,7 +64,9 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
             mistakes |= dict.fromkeys(wrong.diagnostics)
             if compilation.elaborated.model is None:
                 break
-    panels = [Panel("source", "Source", _source(compilation, [*mistakes]), beside=True)]
+    source = _source(compilation, [*mistakes])
+    panels = [Panel("picture", "Picture", tell_picture(compilation), beside=True)]
+    panels.append(Panel("source", "Source", source, beside=True))
     if mistakes:
         panels.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
     return Reported(page(_title(compilation), _about(compilation), panels + made), tuple(mistakes))

@@ -1,0 +1,29 @@
+"""The panel of the picture: the graph forward, and what flows back along its edges."""
+
+from __future__ import annotations
+
+from graphc.compile.stages import Compilation
+from graphc.views.draw.backward import backward
+from graphc.views.draw.depict import picture_of
+from graphc.views.draw.drawing import draw_svg
+from graphc.views.draw.fold import fold_crowd
+from graphc.views.draw.mistaken import picture_of_known
+from graphc.views.draw.records.picture import Picture
+from graphc.views.report.markup import Markup, element, joined
+
+
+def tell_picture(compilation: Compilation) -> Markup:
+    """Draw a graph forward and backward; of one with mistakes what is known."""
+    tools = element("div", class_="tools", role="toolbar", aria_label="The picture")
+    if compilation.elaborated.model is None:
+        return joined([tools, _drawn(picture_of_known(compilation), "forward")])
+    picture = fold_crowd(picture_of(compilation))
+    figures = [_drawn(picture, "forward")]
+    if picture.adjoints:
+        figures.append(_drawn(backward(picture), "backward"))
+    return joined([tools, *figures])
+
+
+def _drawn(picture: Picture, direction: str) -> Markup:
+    written = draw_svg(picture, prefix=f"{direction}-", script=False)
+    return element("figure", Markup(written), class_=f"drawn {direction}")
