@@ -157,12 +157,7 @@ class _Bridge:
     def shapes(self, arguments: Sequence[Any]) -> list[jax.ShapeDtypeStruct]:
         """Return shapes and dtypes of the outputs."""
         found = shapes_of(self.graph, arguments, self.dims)
-        words = {"int": np.int64, "bool": np.bool_}
-        kinds = [self.graph.types[name].partition("[")[0] for name in self.one.outputs]
-        return [
-            _struct(found[name], words.get(kind, self.graph.module.FLOAT))
-            for name, kind in zip(self.one.outputs, kinds, strict=True)
-        ]
+        return [_struct(found[name], self.graph.module.FLOAT) for name in self.one.outputs]
 
     def gradients(self, arguments: Sequence[Any]) -> dict[str, jax.ShapeDtypeStruct]:
         """Return shapes and dtypes of gradients by path."""

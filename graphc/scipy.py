@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -22,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, sparse
 
-from graphc.bridges.described import Described, Function, by_backward, described
+from graphc.bridges.described import Described, Function, by_backward, described, drawn
 
 Vector = npt.NDArray[np.float64]
 GRADIENTS = ("value_and_grad", "grad")
@@ -246,10 +245,7 @@ def problem(
     dims = {name: arguments.pop(name) for name in graph.keywords if name in arguments}
     if unknown := [name for name in arguments if name not in graph.inputs]:
         raise TypeError(f"no input {', '.join(unknown)}; there are {', '.join(graph.inputs)}")
-    if graph.paths and params is None:
-        wanted = inspect.signature(module.init).parameters
-        params = module.init(**{name: size for name, size in dims.items() if name in wanted})
-    values = {**(params or {}), **arguments}
+    values = {**(drawn(graph, dims) if params is None else params), **arguments}
     needed = (*graph.inputs, *graph.keywords)
     if missing := [name for name in needed if name not in {*values, *dims}]:
         raise TypeError(f"missing: {', '.join(missing)}")

@@ -90,6 +90,13 @@ def described(module: ModuleType) -> Described:
     )
 
 
+def drawn(graph: Described, dims: Mapping[str, int], seed: int = 0) -> dict[str, Any]:
+    """Draw the parameters by the module's `init`; `dims` may have others than it needs."""
+    wanted = inspect.signature(graph.module.init).parameters if graph.paths else {}
+    sizes = {name: size for name, size in dims.items() if name in wanted}
+    return dict(graph.module.init(seed, **sizes)) if graph.paths else {}
+
+
 def members(path: str) -> list[str]:
     """Return the paths that `layer.1..3.W` stands for.
 
