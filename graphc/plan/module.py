@@ -9,6 +9,7 @@ from typing import Any
 from graphc.elaborate.names.model import Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.results import ResultKey
 from graphc.kinds import Kind
 from graphc.optimise.levels import Level
 from graphc.optimise.memory.bound import Planned
@@ -35,6 +36,22 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """How a function is called whose statements stand elsewhere, in another language.
+
+    `quick` takes arguments as they are given, and returns None where one of them is to be converted
+    or refused; there may be none. `checked` takes them as they have been checked. Both return a
+    tuple of `names`. `results` are those of the results by key, `cached` those of what is cached.
+    """
+
+    quick: str
+    checked: str
+    names: tuple[str, ...]
+    results: Mapping[ResultKey, str]
+    cached: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Derived:
     """A function of the module: what it is of, by which nodes, apart along which axis, how.
 
@@ -57,6 +74,7 @@ class Derived:
     destinations: Mapping[str, str] = field(default_factory=dict)
     numbers: Numbers | None = None
     called: str = ""
+    elsewhere: Elsewhere | None = None
 
     @property
     def name(self) -> str:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.graph import Node
 from graphc.ir.results import ResultKey, ResultKind, value_of
-from graphc.plan.module import Compiled, Derived
+from graphc.plan.module import Compiled, Derived, Elsewhere
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.directions import take_cotangents, take_tangents
 from graphc.targets.numpy.functions.record import annotation, has_record, needs_record
-from graphc.targets.numpy.printing.body import body, returned
+from graphc.targets.numpy.printing.body import Returned, body, returned
 from graphc.targets.numpy.printing.families import at, dict_rows, zip_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
 from graphc.targets.numpy.printing.text import function, unpacking
 
 
-def enter_lines(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]:
-    """List the lines of a function after those that check its arguments and bind its dims."""
+def whole_body(
+    compiled: Compiled, one: Derived, lines: list[str], given: Sequence[str] = ()
+) -> list[str]:
+    """List all lines of a function: those that check its arguments and bind its dims, those that
+    check what else is `given`, and its own."""
+    if one.elsewhere is not None:
+        return _call_elsewhere(compiled, one, one.elsewhere, lines, given)
+    lines = [*given, *lines]
     if one.numbers is not None:
         return python_floats.unpack_lines(compiled, one, one.numbers, lines)
     value = f"_enter({compiled.begin.arguments})"
@@ -26,12 +32,41 @@ def enter_lines(compiled: Compiled, one: Derived, lines: list[str]) -> list[str]
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
 
+def _call_elsewhere(
+    compiled: Compiled, one: Derived, other: Elsewhere, lines: list[str], given: Sequence[str]
+) -> list[str]:
+    """List the lines of a function that is computed elsewhere: at once where all arguments are as
+    they should be, else when they have been checked."""
+    begin = compiled.begin
+    checked = [f"_given = _enter({begin.arguments})"]
+    checked += [*(unpacking(begin.values, "_given", given) if begin.values else []), *given]
+    checked.append(f"_found = {other.checked}")
+    if other.quick:
+        place = "None if out is not None else " if one.kind.returns == "gradients" else ""
+        checked = [
+            f"_found = {place}{other.quick}",
+            "if _found is None:  # an argument is converted, or refused",
+            *(f"    {line}" for line in checked),
+        ]
+    return [*checked, *unpacking(other.names, "_found", lines), *lines]
+
+
 def steps(compiled: Compiled, one: Derived, others: Iterable[Derived] = ()) -> list[str]:
     """List the statements of a function, or of one branch of it beside others."""
+    if one.elsewhere is not None:
+        return []
     if one.numbers is not None:
         return [*body(one.program), *python_floats.pack_lines(compiled, one)]
     programs = [other.program for other in others]
     return within_scratch(one.program, body(one.program, others=programs))
+
+
+def results_of(one: Derived, taken: Iterable[Node] = ()) -> dict[ResultKey, Returned]:
+    """Write the results of a function as it returns them."""
+    if one.elsewhere is None:
+        return returned(one.program, taken)
+    names = one.elsewhere.results.items()
+    return {key: Returned(name, name, copied=False) for key, name in names}
 
 
 def gradients(
@@ -39,7 +74,7 @@ def gradients(
 ) -> list[str]:
     """Write the return statement of gradients by path, in their places in `out`."""
     rows = _by_path(compiled, one, "gradient", taken)
-    if one.numbers is None:
+    if one.numbers is None and one.elsewhere is None:
         return [f"return {before}_into(out, {{", *rows, "})"]
     returned = "_gradients if out is None else _into(out, _gradients)"
     return ["_gradients = {", *rows, "}", f"return {before}{returned}"]
@@ -50,7 +85,7 @@ def _by_path(
 ) -> list[str]:
     """List the rows of a dict of results by path; a family's member is a position of all."""
     declared = declared_wrt(compiled, one)
-    written = returned(one.program, taken)
+    written = results_of(one, taken)
 
     def render(d: Declared, subscript: str = "") -> str:
         return written[ResultKey(kind, by=d.name)].part(subscript)
@@ -77,13 +112,13 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
-        enter_lines(compiled, one, [*steps(compiled, one), *lines]),
+        whole_body(compiled, one, [*steps(compiled, one), *lines]),
     )
 
 
 def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[str]:
     """List the lines that return one value, with a type that type checkers see."""
-    if one.numbers is None and array:
+    if one.numbers is None and one.elsewhere is None and array:
         name = f"_{one.mode or 'result'}"
         return [f"{name}: {kind} = {value}", f"return {name}"]
     return [f"return {value}"]
@@ -104,7 +139,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
-        enter_lines(compiled, one, [*_places(compiled, one), *lines]),
+        whole_body(compiled, one, lines, _places(compiled, one)),
     )
 
 
@@ -135,14 +170,14 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
-        enter_lines(compiled, one, [*given, *_places(compiled, one), *lines]),
+        whole_body(compiled, one, lines, [*given, *_places(compiled, one)]),
     )
 
 
 def jvp_function(compiled: Compiled, one: Derived) -> str:
     """Values, and tangents pushed forward."""
     record, values = return_values(compiled, one)
-    written = returned(one.program)
+    written = results_of(one)
     called = compiled.begin.fields
     fields = ", ".join(
         f"{called[name]}={written[ResultKey('tangent', name)].part()}" for name in one.outputs
@@ -152,14 +187,11 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[{record}, {record}]:",
         f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
         "A tangent is given by path; what is left out is 0.\n",
-        enter_lines(
+        whole_body(
             compiled,
             one,
-            [
-                *take_tangents(one, declared_wrt(compiled, one)),
-                *steps(compiled, one),
-                f"return {values}, {record}({fields})",
-            ],
+            [*steps(compiled, one), f"return {values}, {record}({fields})"],
+            take_tangents(one, declared_wrt(compiled, one)),
         ),
     )
 
@@ -172,14 +204,11 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
         f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",
-        enter_lines(
+        whole_body(
             compiled,
             one,
-            [
-                *take_tangents(one, declared_wrt(compiled, one)),
-                *steps(compiled, one),
-                *("return {", *first, "}, {", *second, "}"),
-            ],
+            [*steps(compiled, one), "return {", *first, "}, {", *second, "}"],
+            take_tangents(one, declared_wrt(compiled, one)),
         ),
     )
 
@@ -190,7 +219,7 @@ def named(one: Derived) -> str:
 
 def return_values(compiled: Compiled, one: Derived) -> tuple[str, str]:
     """Write the type of a function's values and the expression that returns them."""
-    written = returned(one.program)
+    written = results_of(one)
     if not has_record(one):
         (name,) = one.outputs
         return annotation(one.program.results[value_of(name)].type), written[value_of(name)].part()

@@ -6,36 +6,41 @@ from graphc.ir.graph import SOURCES, Node
 from graphc.ops.storage import owners_of_all
 from graphc.plan.module import Compiled
 from graphc.targets.numpy.functions import out
-from graphc.targets.numpy.functions.derived import declared_wrt, enter_lines, gradients, steps
+from graphc.targets.numpy.functions.derived import (
+    declared_wrt,
+    gradients,
+    results_of,
+    steps,
+    whole_body,
+)
 from graphc.targets.numpy.functions.directions import check_cotangents
 from graphc.targets.numpy.functions.record import cache_fields, cache_variables
-from graphc.targets.numpy.printing.body import returned
 from graphc.targets.numpy.printing.text import function, unpacking, write_list
 
 
 def forward(compiled: Compiled) -> str:
     one = compiled.forward
-    written = returned(one.program, cache_variables(compiled).values())
+    written = results_of(one, cache_variables(compiled).values())
     called = compiled.begin.fields
     outputs = ", ".join(f"{called[key.of]}={result.part()}" for key, result in written.items())
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
             "The outputs of the graph.",
-            enter_lines(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
+            whole_body(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
         )
     kept = cache_fields(compiled)
-    held = [
-        f"{kept[v]}={_cache_value(v, node, compiled)}"
-        for v, node in cache_variables(compiled).items()
-    ]
+    variables = cache_variables(compiled)
+    values = [_cache_value(v, node, compiled) for v, node in variables.items()]
+    values = values if one.elsewhere is None else [*one.elsewhere.cached]
+    held = [f"{kept[v]}={value}" for v, value in zip(variables, values, strict=True)]
     held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
         "The outputs of the graph, and what `backward` reads of it.\n\n"
         "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
         "between `forward` and `backward` does not change the gradient.\n",
-        enter_lines(
+        whole_body(
             compiled,
             one,
             [
@@ -93,7 +98,11 @@ def backward(compiled: Compiled) -> str:
     ]
     wrt = declared_wrt(compiled, one)
     lines += out.check_out(compiled, one, wrt, "cache", lambda axis: axis.python(dims))
-    lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
+    if one.elsewhere is not None:
+        lines.append(f"_found = {one.elsewhere.checked}")
+        lines += [*unpacking(one.elsewhere.names, "_found", rest), *rest]
+    else:
+        lines += [*(unpacking(held, "cache", rest) if held else []), *rest]
     about = (
         "The gradients of Σ ⟨cotangent, output⟩, by path.\n\n"
         "A cotangent is given by the name of its output; "

@@ -12,13 +12,13 @@ from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
     apart,
     declared_wrt,
-    enter_lines,
     named,
+    results_of,
     steps,
     typed_return,
+    whole_body,
     with_value,
 )
-from graphc.targets.numpy.printing.body import returned
 from graphc.targets.numpy.printing.families import OTHER_INDEX, dict_rows, position
 from graphc.targets.numpy.printing.text import function, write_list
 
@@ -40,7 +40,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     return function(
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
-        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
+        whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -81,7 +81,7 @@ def _how(one: Derived) -> str:
 
 def _blocks(compiled: Compiled, one: Derived, name: str) -> list[str]:
     """List the blocks of one output by path; a family's index comes behind the output's axes."""
-    written = returned(one.program)
+    written = results_of(one)
     (rank,) = (d.node.rank for d in compiled.model.outputs if d.name == name)
 
     def block(d: Declared, _: str) -> str:
@@ -102,7 +102,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     paths = ", ".join(d.name for d in declared_wrt(compiled, one))
 
     def lines(each: Derived, before: str) -> list[str]:
-        matrix = returned(each.program)[WHOLE].part()
+        matrix = results_of(each)[WHOLE].part()
         if before:
             return [f"return {before}{matrix}"]
         return typed_return(each, "Array", matrix, array=True)
@@ -111,7 +111,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
-        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
+        whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -126,7 +126,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     columns = _sum([d.node.type.size for d in declared])
 
     def lines(each: Derived, before: str) -> list[str]:
-        written = returned(each.program)
+        written = results_of(each)
         parts = [written[key].part() for key in (DATA, INDICES, INDPTR)]
         return write_list(
             f"return {before}sparse.csr_array(",
@@ -138,7 +138,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
-        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
+        whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
@@ -158,14 +158,14 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
-        enter_lines(compiled, one, _by_mode(compiled, one, lines)),
+        whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
 
 
 def _rows(compiled: Compiled, one: Derived) -> list[str]:
     """List a dict by path for each path."""
     declared = declared_wrt(compiled, one)
-    written = returned(one.program)
+    written = results_of(one)
 
     def block(a: Declared, b: Declared) -> str:
         result = written[ResultKey("hessian", a.name, b.name)]
