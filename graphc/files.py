@@ -60,16 +60,16 @@ def _bounded(stream: BinaryIO) -> bytes:
     return content
 
 
-def replace(target: Path, text: str) -> None:
-    """Put a text in a file in one step: written beside it, synced, renamed. Keeps its mode.
+def replace(target: Path, content: str | bytes) -> None:
+    """Fill a file in one step: what it gets is written beside it, synced, renamed. Keeps its mode.
 
     Raises OSError.
     """
     name = target.parent / f".{target.name}.{os.urandom(6).hex()}.tmp"
     handle = os.open(name, _NEW, 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask())

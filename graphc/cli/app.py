@@ -12,6 +12,7 @@ from graphc import __version__
 from graphc.cli.command import Commands
 
 COMMANDS = {
+    "build": "graphc.cli.build:build",
     "compile": "graphc.cli.compile:compile_",
     "check": "graphc.cli.check:check",
     "completion": "graphc.cli.completion:completion",

@@ -79,9 +79,9 @@ def compile_(file: str, out: str, watch: bool, **given: Any) -> None:
         raise click.BadParameter(
             "standard input and output cannot be watched", param_hint="--watch"
         )
-    target = _target(file, out, options.to.suffix)
+    target = target_of(file, out, options.to.suffix)
     if target is not None and options.to.suffix == ".py" and target.suffix == ".py":
-        _check_name(target)
+        check_name(target)
     if not watch:
         raise Exit(_compile(file, target, options))
     seen = None
@@ -104,7 +104,7 @@ def _check_options(options: Options) -> None:
             raise click.BadParameter("it is of the target numpy alone", param_hint=option)
 
 
-def _target(file: str, out: str, suffix: str) -> Path | None:
+def target_of(file: str, out: str, suffix: str) -> Path | None:
     """Choose the file to write; None is standard output."""
     if out == STANDARD or (file == STANDARD and not out):
         return None
@@ -130,7 +130,7 @@ def _check_target(file: str, out: str, stem: str, suffix: str) -> Path:
     return target
 
 
-def _check_name(target: Path) -> None:
+def check_name(target: Path) -> None:
     """Refuse a module that hides another; warn where `import` cannot say its name."""
     name = target.stem
     inside = (target.parent / "__init__.py").exists()  # a package, whose modules hide nothing

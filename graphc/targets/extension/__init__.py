@@ -1,3 +1,4 @@
-"""A Python module over compiled C: its text, which is that of the NumPy module but for what computes,
-and the extension that it calls.
+"""A Python module over compiled C: its text is that of the NumPy module but for what computes.
+
+The extension that it calls, as text in C.
 """

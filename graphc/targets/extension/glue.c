@@ -44,6 +44,11 @@ static const void *converted(PyObject *one, int type, PyObject *kept) {
     return failed ? NULL : PyArray_DATA((PyArrayObject *)array);
 }
 
+/* A quotient rounded down. */
+static inline npy_intp gc_floor(npy_intp a, npy_intp b) {
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+}
+
 /* The length of an axis. */
 static inline npy_intp length(PyObject *array, int axis) {
     return PyArray_DIM((PyArrayObject *)array, axis);

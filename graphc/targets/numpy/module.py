@@ -41,8 +41,8 @@ _WHERE_READ = {
 """Names that a module has where it uses them."""
 
 
-def text(compiled: Compiled) -> str:
-    """Write the module, with marks."""
+def text(compiled: Compiled, known: Collection[str] = ()) -> str:
+    """Write the module, with marks; these names are defined in what will be added to it."""
     sections = [
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
@@ -61,7 +61,7 @@ def text(compiled: Compiled) -> str:
     parts = parts_for({name for one in own for name in one.read})
     inside = [*own, *map(_examine_part, parts)]
     head = _head(compiled, {name for part in inside for name in part.read})
-    refuse_unknown([examine(head), *inside])
+    refuse_unknown([Names(frozenset(known), {}), examine(head), *inside])
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
 
 

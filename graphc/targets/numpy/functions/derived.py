@@ -38,8 +38,8 @@ def _call_elsewhere(
     """List the lines of a function that is computed elsewhere: at once where all arguments are as
     they should be, else when they have been checked."""
     begin = compiled.begin
-    checked = [f"_given = _enter({begin.arguments})"]
-    checked += [*(unpacking(begin.values, "_given", given) if begin.values else []), *given]
+    checked = [f"_entered = _enter({begin.arguments})"]
+    checked += [*(unpacking(begin.values, "_entered", given) if begin.values else []), *given]
     checked.append(f"_found = {other.checked}")
     if other.quick:
         place = "None if out is not None else " if one.kind.returns == "gradients" else ""

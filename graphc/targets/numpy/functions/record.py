@@ -42,7 +42,7 @@ def graph_record(compiled: Compiled) -> list[str]:
         "bytes": {
             "params": _amount(bytes_of((d.node for d in model.params), width)),
             "cache": _amount(bytes_of(compiled.cached, width)),
-            **(_report_functions(compiled, functions, width) if compiled.level.planned else {}),
+            **(_report_functions(compiled, functions, width) if _plans(compiled) else {}),
         },
     }
     if compiled.planned:
@@ -63,6 +63,11 @@ def _derived(one: Derived, compiled: Compiled) -> dict[str, Any]:
         "wrt": "params" if paths and paths == [*params] else [params.get(p, p) for p in paths],
     }
     return {**record, "per": one.per} if one.per else record
+
+
+def _plans(compiled: Compiled) -> bool:
+    """True if the module's own statements compute in memory that is planned."""
+    return compiled.level.planned and compiled.forward.elsewhere is None
 
 
 def _digest(sources: Iterable[Source]) -> str:
