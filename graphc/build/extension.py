@@ -109,7 +109,7 @@ WIDER = ("-mavx2", "-mfma", "-ffp-contract=fast")
 
 
 _NO_MASKED_LOADS = ("-fno-tree-loop-if-convert",)
-"""GCC 12 makes `condition ? x[i] : 0` a masked load and gets it wrong in the rest of a short loop."""
+"""GCC 12 makes `c ? x[i] : 0` a masked load, and is wrong in the rest of a short loop."""
 
 
 def _jobs(compiler: Compiler, wide: bool, more: Sequence[str]) -> tuple[list[list[str]], list[str]]:
