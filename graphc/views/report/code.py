@@ -10,16 +10,16 @@ from graphc.views.report.links import Of
 from graphc.views.report.markup import Markup, element, joined
 from graphc.views.report.source import COLOURED, Token, line_of, listing, split_lines
 
-LARGEST = 500_000
-"""Characters of HTML that the panel takes, at most about: what comes later is left out."""
+
+def tell_code(written: Written, statements: Mapping[int, Of], room: int) -> Markup:
+    """Write a module; parts without statements of the graph are folded.
+
+    There is `room` for so many bytes: parts that come later are left out.
+    """
+    return joined([*_parts(written, statements, room)])
 
 
-def tell_code(written: Written, statements: Mapping[int, Of]) -> Markup:
-    """Write a module; parts without statements of the graph are folded."""
-    return joined([*_parts(written, statements)])
-
-
-def _parts(written: Written, statements: Mapping[int, Of]) -> Iterator[Markup]:
+def _parts(written: Written, statements: Mapping[int, Of], room: int) -> Iterator[Markup]:
     lines = written.text.rstrip("\n").split("\n")
     contents = _contents(written.text, plain=len(lines) > COLOURED)
     size, start = 0, 1
@@ -31,9 +31,9 @@ def _parts(written: Written, statements: Mapping[int, Of]) -> Iterator[Markup]:
             line_of(contents[number - 1], statements.get(written.statements.get(number, -1), Of()))
             for number in numbers
         ]
-        size += sum(map(len, rows))
-        if size > LARGEST:
-            left = len(lines) - first
+        size += sum(len(row.encode()) for row in rows)
+        if size > room:
+            left = len(lines) - first + 1
             yield from _fold(folded, start)
             yield element("p", f"… and {left} lines more: `graphc compile` writes all.",
                           class_="note")  # fmt: skip

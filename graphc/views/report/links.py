@@ -64,9 +64,12 @@ class Links:
         return ()
 
     def of_step(self, step: AnyStep, program: Program, value: bool) -> Of:
-        """Return what a statement computes: values where it is one, or derivatives by them."""
+        """Return what a statement computes: values where it is one, or derivatives by them.
+
+        Blocks are of nothing themselves: the statements in them are.
+        """
         if isinstance(step, BlockStep):
-            return union(self.of_step(one, step.body, value) for one in step.body.steps)
+            return Of()
         if isinstance(step, Step) and step.adjoints:
             labels = (program.labels.get(one.of, "") for one in step.adjoints)
             known = tuple(dict.fromkeys(name for name in labels if name in self.nodes))

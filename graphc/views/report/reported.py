@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
@@ -56,20 +56,34 @@ class Reported:
 def reported(compilation: Compilation, wish: Wish) -> Reported:
     """Write the page of a compilation; of a source with mistakes as far as it is known."""
     mistakes: dict[Diagnostic, None] = {}
-    made: list[Panel] = []
-    for tell in (_values, _derivation, _module, _cost, _check):
+    made: dict[str, Panel] = {}
+    for tell in (_values, _derivation, _schedule, _cost, _check):
         try:
-            made += tell(compilation, wish)
+            panel = tell(compilation, wish)
+            made[panel.id] = panel
         except GraphError as wrong:
             mistakes |= dict.fromkeys(wrong.diagnostics)
             if compilation.elaborated.model is None:
                 break
-    source = _source(compilation, [*mistakes])
-    panels = [Panel("picture", "Picture", tell_picture(compilation), beside=True)]
-    panels.append(Panel("source", "Source", source, beside=True))
+    beside = [
+        Panel("picture", "Picture", tell_picture(compilation), beside=True),
+        Panel("source", "Source", _source(compilation, [*mistakes]), beside=True),
+    ]
     if mistakes:
-        panels.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
-    return Reported(page(_title(compilation), _about(compilation), panels + made), tuple(mistakes))
+        beside.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
+    if "schedule" in made:
+        taken = sum(len(one.body.encode()) for one in (*beside, *made.values()))
+        made["code"] = _code(compilation, LARGEST - taken)
+    others = [made[id] for id in ORDER if id in made]
+    text = page(_title(compilation), _about(compilation), [*beside, *others])
+    return Reported(text, tuple(mistakes))
+
+
+ORDER = ("values", "derivation", "code", "schedule", "cost", "check")
+"""The panels beside picture and source; code is made last, of the room that others leave."""
+
+LARGEST = 1_900_000
+"""Bytes of all panels."""
 
 
 def _title(compilation: Compilation) -> str:
@@ -109,7 +123,7 @@ def _written(compilation: Compilation) -> Spans:
     return found
 
 
-def _values(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+def _values(compilation: Compilation, wish: Wish) -> Panel:
     model = compilation.stated
     with compilation.open():
         links = links_of(model)
@@ -118,28 +132,27 @@ def _values(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
         some = replace(links, names=tuple(name for name in links.names if name in declared))
         left = len(links.names) - len(some.names)
         said = note(f"And {left} values more: `graphc show --after elaborate` prints them all.")
-        yield Panel("values", "Values", joined([tell_values(model, some, None), said]))
-        return
+        return Panel("values", "Values", joined([tell_values(model, some, None), said]))
     numbers = look(compilation, wish.place)
     told = tell_point(numbers, wish.where)
-    yield Panel("values", "Values", joined([told, tell_values(model, links, numbers)]))
+    return Panel("values", "Values", joined([told, tell_values(model, links, numbers)]))
 
 
-def _derivation(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+def _derivation(compilation: Compilation, wish: Wish) -> Panel:
     if crowded(compilation):
         told = note("The graph has more values than a derivation can show as a whole: "
                     "`graphc explain --node NAME` tells one of them.")  # fmt: skip
     else:
         found = explained(compilation, wish.layout)
         told = _document(found, REASONS)
-        if len(told) > LARGEST:
+        if len(told) > LONGEST:
             short = _document(found, STEPS)
             said = note("The formulas alone: `graphc explain --node NAME` gives the reasons.")
             told = joined([said, short])
-    yield Panel("derivation", "Derivation", told)
+    return Panel("derivation", "Derivation", told)
 
 
-LARGEST = 700_000
+LONGEST = 600_000
 """Characters of a derivation that is told with reasons."""
 
 
@@ -149,27 +162,33 @@ def _document(found: Derivation, level: int) -> Markup:
     return Markup("\n".join(write_blocks(blocks)))
 
 
-def _module(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
-    """Tell the module and its schedule."""
+def _schedule(compilation: Compilation, wish: Wish) -> Panel:
     if crowded(compilation):
-        yield Panel("code", "Code", note("The graph is large: `graphc compile` writes its module."))
-        yield Panel("schedule", "Schedule", note("`graphc show` prints the schedule."))
-        return
-    compiled = compilation.programs
-    with compilation.open():
-        statements = statements_of(compiled, links_of(compilation.stated))
-        schedule = tell_schedule(compiled, statements)
-    code = tell_code(compilation.written, statements)
-    yield Panel("code", "Code", code)
-    yield Panel("schedule", "Schedule", schedule)
+        told = note("The graph is large: `graphc show` prints the schedule.")
+    else:
+        compiled = compilation.programs
+        with compilation.open():
+            told = tell_schedule(compiled, statements_of(compiled, links_of(compilation.stated)))
+    return Panel("schedule", "Schedule", told)
 
 
-def _cost(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+def _code(compilation: Compilation, room: int) -> Panel:
+    if crowded(compilation):
+        told = note("The graph is large: `graphc compile` writes its module.")
+    else:
+        with compilation.open():
+            links = links_of(compilation.stated)
+            statements = statements_of(compilation.programs, links)
+        told = tell_code(compilation.written, statements, room)
+    return Panel("code", "Code", told)
+
+
+def _cost(compilation: Compilation, wish: Wish) -> Panel:
     width = FLOAT_BYTES[compilation.stated.dtype]
-    yield Panel("cost", "Cost", tell_costs(price(compilation), width))
+    return Panel("cost", "Cost", tell_costs(price(compilation), width))
 
 
-def _check(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
+def _check(compilation: Compilation, wish: Wish) -> Panel:
     if crowded(compilation):
         told = note("The graph is large: `graphc check --grad` compares its derivatives.")
     elif not wish.check:
@@ -179,4 +198,4 @@ def _check(compilation: Compilation, wish: Wish) -> Iterator[Panel]:
         source, options = compilation.source, compilation.options
         checked = check_derivatives(source, options, folder, LEVELS, wish.place)
         told = tell_checked(checked, paths_of(compilation.stated))
-    yield Panel("check", "Gradient check", told)
+    return Panel("check", "Gradient check", told)
