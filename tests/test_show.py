@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,13 @@ import pytest
 from calling import given
 from click.testing import CliRunner, Result
 from conftest import LEVELS
+from rich.console import Console
 
 from graphc.cli.app import app
-from graphc.cli.tables import with_prefix
-from graphc.compile.stages import Options, compile_file, load
+from graphc.cli.cost import print_costs
+from graphc.cli.show import function_record
+from graphc.cli.tables import print_function, with_prefix
+from graphc.compile.stages import Options, compile_file, compile_text, load
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -235,3 +240,86 @@ def test_shapes_in_float64_and_float32_take_twice_and_once() -> None:
     )
     for name in ("forward", "backward", "value_and_grad_y"):
         assert np.isclose(wide[name]["peak"], 2 * narrow[name]["peak"])
+
+
+# ---- in terminals --------------------------------------------------------------------------------
+
+WIDTHS = (60, 72, 80, 99, 100, 120, 160, 200)
+LONG = """dim B, T
+input x: [B, T, 64]
+param first_of_the_weights: [64, 64]
+a_value_with_a_long_name = tanh(x @ first_of_the_weights)
+another_value_with_a_long_name = a_value_with_a_long_name * 2 + x
+scan step[t in T] carry s = zeros([B, 64]) {
+    next s = s * 0.5 + another_value_with_a_long_name[:, t] * a_value_with_a_long_name[:, t]
+}
+output total_of_everything = sum(s**2) + sum(another_value_with_a_long_name)
+derive jacobian total_of_everything wrt first_of_the_weights as jacobian_of_the_total
+"""
+
+
+def laid_out(width: int, level: str, text: str = LONG) -> tuple[list[dict[str, Any]], str]:
+    """The records of all functions, and what is printed of them in a terminal so wide."""
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, highlight=False, markup=False)
+    compiled = compile_text(text, "net", Options(level=level)).programs
+    functions = [compiled.forward, compiled.backward, *compiled.derived]
+    records = [function_record(compiled, one) for one in functions]
+    for one in records:
+        print_function(console, one)
+    return records, stream.getvalue()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_schedule_fits_the_terminal(width: int, level: str) -> None:
+    records, said = laid_out(width, level)
+    assert max(len(line.rstrip()) for line in said.splitlines()) <= width
+    bare = re.sub(r"\s", "", said)
+    for one in records:
+        assert one["function"] in said
+        for told in one["statements"]:
+            start = (told["variable"] if "type" in told else told["written"])[:20]
+            assert start in said
+            assert told.get("type", "").replace(" ", "") in bare
+            if isinstance(told["live"], str):
+                assert told["live"].replace(" ", "") in bare
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_nothing_is_cut_where_there_is_room(width: int, level: str) -> None:
+    records, said = laid_out(width, level, GRAPH)
+    bare = re.sub(r"\s", "", said)
+    for one in records:
+        for told in one["statements"]:
+            assert re.sub(r"\s", "", told["written"]) in bare
+            assert re.sub(r"\s", "", told["buffer"]) in bare
+            if told["frees"] and width != 200:
+                assert f"free{','.join(told['frees'])}" in bare
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_costs_fit_the_terminal(width: int) -> None:
+    stream = io.StringIO()
+    rows = [
+        {"function": f"a_function_of_name_{n}", "mode": mode, "chosen": mode == "reverse",
+         "multiply_adds": "123456*B*T**2 + 98765*B*T + 4321*B + 1", "bytes": 10**15 + n}
+        for n in range(2) for mode in ("forward", "reverse", "mixed")
+    ]  # fmt: skip
+    print_costs(Console(file=stream, width=width, highlight=False, markup=False), rows)
+    lines = stream.getvalue().splitlines()
+    assert max(len(line.rstrip()) for line in lines) <= width
+    assert sum("reverse*" in line for line in lines) == 2
+    said = re.sub(r"\s", "", stream.getvalue())
+    assert said.count("1000000000000") == 6
+    if width >= 100:
+        assert stream.getvalue().count("123456*B*T**2 + 98765*B*T + 4321*B + 1") == 6
+
+
+def test_costs_as_json_are_numbers_where_they_are_known() -> None:
+    text = "dim B\ninput x: [4]\ninput z: [B]\noutput y = sum(x * x)\noutput w = sum(z)"
+    said = CliRunner().invoke(app, ["cost", "--format", "json", "-"], input=text)
+    rows = {row["function"]: row for row in json.loads(said.stdout)["functions"]}
+    assert rows["forward"]["multiply_adds"] == "B + 8"
+    fixed = CliRunner().invoke(app, ["cost", "--format", "json", "--dim", "B=5", "-"], input=text)
+    rows = {row["function"]: row for row in json.loads(fixed.stdout)["functions"]}
+    assert rows["forward"]["multiply_adds"] == 13

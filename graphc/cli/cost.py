@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
@@ -22,6 +22,11 @@ from graphc.cli.options import (
     read_bytes,
 )
 from graphc.source import GraphError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from graphc.views.cost import Priced
 
 FARTHEST = 1 << 40  # no dim is looked at beyond this
 
@@ -52,40 +57,51 @@ def cost(file: str, format: str, **given: Any) -> None:
     if format == "json":
         click.echo(json.dumps({"functions": rows, "crossovers": crossings}, indent=2))
         return
-    _print(rows)
+    from graphc.cli.tables import terminal
+
+    print_costs(terminal(), rows)
     for name, lines in crossings.items():
         for line in lines:
             click.echo(f"{name}: {line}")
 
 
-def _rows(priced: Any, width: int) -> list[dict[str, Any]]:
+def _rows(priced: Priced, width: int) -> list[dict[str, Any]]:
+    from graphc.cli.show import number_or_text
+
     return [
         {
             "function": priced.name,
             "mode": mode or "-",
-            "multiply_adds": str(found.multiply_adds),
-            "bytes": str(found.written * width),
+            "multiply_adds": number_or_text(found.multiply_adds),
+            "bytes": number_or_text(found.written * width),
             "chosen": mode == priced.chosen,
         }
         for mode, found in priced.costs.items()
     ]
 
 
-def _print(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print the table, with the mode that is taken marked where there is a choice."""
-    from rich.console import Console
+def print_costs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print the table, with the mode that is taken marked where there is a choice.
+
+    What is too long for the terminal goes on below, in its column.
+    """
     from rich.table import Table
 
-    table = Table("function", "mode", "multiply-adds", "bytes written", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("function", "mode"):
+        table.add_column(name, overflow="fold", no_wrap=name == "mode")
+    for name in ("multiply-adds", "bytes written"):
+        table.add_column(name, overflow="fold", justify="right")
     before = ""
     for row in rows:
         choice = "*" if row["chosen"] and row["mode"] != "-" else ""
         name = "" if row["function"] == before else row["function"]
-        table.add_row(name, row["mode"] + choice, row["multiply_adds"], row["bytes"])
+        amounts = (str(row[key]) for key in ("multiply_adds", "bytes"))
+        table.add_row(name, row["mode"] + choice, *amounts)
         before = row["function"]
-    Console(soft_wrap=True, highlight=False).print(table)
+    console.print(table)
     if any(row["chosen"] and row["mode"] != "-" for row in rows):
-        click.echo("* the mode that is taken: the least work, where a dim is not known for 32")
+        console.print("* the mode that is taken: the least work, where a dim is not known for 32")
 
 
 def crossovers(costs: Mapping[str, Any]) -> list[str]:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from graphc.plan.buffers.report import Row
     from graphc.plan.module import Compiled, Derived
 
-WIDTH = 100  # of what is written to a file or a pipe
-
 
 @command(
     "show",
@@ -87,13 +85,9 @@ def show_(file: str, function: Sequence[str], after: str, format: str, **given: 
         told = {"graph": graph, "functions": functions}
         click.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
-    from rich.console import Console
+    from graphc.cli.tables import print_function, print_graph, terminal
 
-    from graphc.cli.tables import print_function, print_graph
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, markup=False, width=WIDTH)
+    console = terminal()
     print_graph(console, graph)
     for one in functions:
         print_function(console, one)
