@@ -29,7 +29,16 @@ MACHINES = {
     ),
     "aarch64-linux": Machine(("-target", "aarch64-linux-gnu", "-fPIC", "-shared"), "lib{}.so"),
     "cortex-m4": Machine(
-        ("-target", "thumb-linux-musleabihf", "-mcpu=cortex_m4", "-ffunction-sections", "-c"),
+        (
+            "-target",
+            "thumb-linux-musleabihf",
+            "-mcpu=cortex_m4",
+            "-ffunction-sections",
+            "-fno-exceptions",
+            "-fno-unwind-tables",
+            "-fno-asynchronous-unwind-tables",
+            "-c",
+        ),
         "{}.o",
     ),
 }
