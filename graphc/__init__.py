@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
     from graphc.notebook import load_ipython_extension as load_ipython_extension
+    from graphc.parameters import load_parameters as load_parameters
+    from graphc.parameters import save_parameters as save_parameters
     from graphc.source import Diagnostic as Diagnostic
     from graphc.source import GraphError as GraphError
+    from graphc.state_dicts import correspondence as correspondence
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,9 @@ _PLACES = {
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
     "load_ipython_extension": "graphc.notebook",
+    "correspondence": "graphc.state_dicts",
+    "load_parameters": "graphc.parameters",
+    "save_parameters": "graphc.parameters",
     "Diagnostic": "graphc.source",
     "GraphError": "graphc.source",
 }

@@ -21,7 +21,7 @@ FLOORS = (
     {"source", "resources", "kinds", "paths", "provenance"},
     {"limits", "names", "syntax"},
     {"files", "ir", "syntax/lexing"},
-    {"ops/define", "syntax/mistakes"},
+    {"ops/define", "syntax/mistakes", "parameters", "state_dicts"},
     {"ops/shape", "syntax/parse"},
     {"ops/elementwise", "syntax/format"},
     {"ops/reduce", "ops/select"},
@@ -78,7 +78,8 @@ BRIDGES = {
     "graphc/sklearn.py": {"scipy", "sklearn"},
 }
 FACADE = "graphc/__init__.py"
-FACADE_SHOWS = {"api", "notebook", "source"}  # what `graphc` itself hands out, lazily
+# What `graphc` itself hands out, lazily.
+FACADE_SHOWS = {"api", "notebook", "parameters", "source", "state_dicts"}
 PACKAGE_CONSTANTS = {"__version__"}  # what may be asked of `graphc` itself
 VAGUE_NAMES = {"utils", "core", "common", "helpers"}
 LATE = {"cli", "api", "notebook"}

@@ -28,7 +28,7 @@ def load(path: str | os.PathLike[str], **options: Unpack[CompileOptions]) -> Mod
 
     The options are those of the command, with its defaults: see `CompileOptions`.
 
-    Parameters are read by the module itself.
+    `load_parameters` reads the parameters.
 
     Raises GraphError with every mistake, OSError where the file cannot be read; warns of what the
     command warns of when it compiles.
