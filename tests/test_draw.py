@@ -160,6 +160,28 @@ def test_every_operation_is_a_box_of_its_own_if_asked() -> None:
     assert len(depicted(text, every=True).nodes) == 4
 
 
+def test_what_a_step_leaves_as_it_is_has_no_edge_to_itself() -> None:
+    text = """
+input x: [3]
+scan loop[t in 2] carry a = x, b = sin(x) {
+    next a = a
+    next b = a * b
+}
+output y = sum(a) + sum(b)
+"""
+    picture = depicted(text)
+    assert not [edge for edge in picture.edges if edge.tail == edge.head]
+    assert [edge.role for edge in picture.edges if edge.returns] == ["carried"]
+    for shown in (picture, backward(picture), fold_below(backward(picture), 0)):
+        assert faults(draw_svg(shown)) == []
+
+
+def test_a_loop_that_nothing_flows_back_through_returns_all_the_same() -> None:
+    text = SCAN.replace("wrt params", "wrt h0").replace("sum(h**2) + sum(hs)", "sum(h0 * h0)")
+    picture = backward(depicted(text.replace("collect hs = h", "collect hs = h * 2")))
+    assert faults(draw_svg(picture)) == []
+
+
 # ---- folding ------------------------------------------------------------------------------------
 
 
@@ -209,6 +231,20 @@ def test_a_crowd_is_folded_and_a_note_says_so(length: int) -> None:
 def test_nothing_overlaps_is_crossed_small_or_cut_off(file: str) -> None:
     assert faults(draw_svg(depicted_file(file), "own")) == []
     assert faults(draw_svg(backward(depicted_file(file)), "own")) == []
+
+
+ODD = sorted((ROOT / "tests/fuzz/corpus").glob("*.graph"))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [pytest.param(one, marks=pytest.mark.long if i % 4 else ()) for i, one in enumerate(ODD)],
+    ids=lambda file: file.stem,
+)
+def test_pictures_of_odd_programs_are_as_clear(file: Path) -> None:
+    picture = depicted_file(file.relative_to(ROOT).as_posix())
+    for shown in (picture, backward(picture), fold_below(picture, 0)):
+        assert faults(draw_svg(shown)) == []
 
 
 @pytest.mark.parametrize("length", [100, pytest.param(300, marks=pytest.mark.long)])
@@ -341,6 +377,14 @@ def test_a_graph_with_mistakes_is_drawn_as_far_as_it_is_known() -> None:
     }  # fmt: skip
     assert node_of(picture, "z").lines == ("shapes do not fit in @: [B, 3] and [B, 3]",)
     assert {("h", "z"), ("x", "z"), ("z", "q"), ("h", "layer, g")} <= {*edges_of(picture)}
+    assert faults(draw_svg(picture)) == []
+
+
+def test_a_circle_of_names_returns() -> None:
+    text = "input x: [2]\na = tanh(x + b)\nb = 2 * a\noutput y = sum(x)\n"
+    picture = picture_of_known(Compilation(Source("graph", text)))
+    assert node_of(picture, "a").kind == "mistake"
+    assert [pair for pair, edge in edges_of(picture).items() if edge.returns] == [("b", "a")]
     assert faults(draw_svg(picture)) == []
 
 

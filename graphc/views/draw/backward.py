@@ -32,5 +32,5 @@ def _edge(edge: Edge) -> Edge:
     if not edge.pulled:
         return replace(edge, role="idle", label="")
     role = edge.role if edge.role in ("residual", "carried") else "adjoint"
-    label = "" if edge.role == "carried" else edge.pulled
+    label = "" if edge.returns else edge.pulled
     return replace(edge, role=role, label=label, against=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import INPUT, PARAMETER, Node
 from graphc.views.draw.grouping import grouping
+from graphc.views.draw.layered.regions import untangled
 from graphc.views.draw.records.picture import Adjoint, Edge, Kind, Picture, Role
 from graphc.views.draw.records.picture import Node as Box
 from graphc.views.draw.skips import skips_of
@@ -84,12 +85,12 @@ def depict(subject: Subject, every: bool) -> Picture:
     for box in values.boxes:
         for parent, edge in _edges(values, wording, box, found[box], skips, ids):
             flows = box in active and parent in active
-            edge = edge if flows or not edge.pulled else _idle(edge)
+            edge = edge if flows else replace(edge, pulled="")
             edges.setdefault((parent, box), edge)
     terms = dict.fromkeys(active, 0)
     for (parent, box), edge in edges.items():
         terms[parent] = terms.get(parent, 0) + bool(box in active and edge.pulled)
-    return Picture(
+    picture = Picture(
         subject.title,
         tuple(
             _box(box, ids[box], wording, groups.of[box], found[box], subject)
@@ -106,10 +107,7 @@ def depict(subject: Subject, every: bool) -> Picture:
             if box in active
         },
     )
-
-
-def _idle(edge: Edge) -> Edge:
-    return Edge(edge.tail, edge.head, edge.role, edge.label, "", edge.told)
+    return untangled(picture)
 
 
 def _parents(values: Values, box: Node) -> tuple[Node, ...]:
@@ -180,10 +178,12 @@ def _edges(
             yield parent, Edge(ids[parent], ids[box], role, label, pulled, told)
     if box in values.returns:
         for parent in values.behind(values.returns[box]):
+            if parent is box:
+                continue
             inside = values.loops[parent][: len(values.loops[box])] == values.loops[box]
-            role = "carried" if inside else "data"
-            label = type_text(box.type)
-            yield parent, Edge(ids[parent], ids[box], role, label, BACK, "to the next step")
+            role, label = ("carried", "") if inside else ("data", type_text(box.type))
+            told = "to the next step"
+            yield parent, Edge(ids[parent], ids[box], role, label, BACK, told, returns=inside)
 
 
 def _box(
@@ -198,7 +198,7 @@ def _box(
         kind = "parameter"
     elif box in subject.outputs:
         kind = "output"
-    path = subject.names.get(box, "")
+    path = "" if box in wording.values.starts else subject.names.get(box, "")
     return Box(
         id,
         path,

@@ -24,7 +24,7 @@ EDGES: Mapping[Role, str] = {
     "data": "",
     "residual": 'color="#b8327a", penwidth=2.4',
     "parameter": 'color="#b7791f"',
-    "carried": 'color="#9a84cf", style=dashed, constraint=false',
+    "carried": 'color="#9a84cf", style=dashed',
     "adjoint": 'color="#b4510a", fontcolor="#b4510a"',
     "idle": 'color="#c6ccd3"',
 }
@@ -46,7 +46,10 @@ def dot(picture: Picture) -> str:
 
 
 def sized_dot(picture: Picture) -> str:
-    """Print a picture with the sizes of its boxes and labels and no text, to be laid out."""
+    """Print a picture with the sizes of its boxes and labels and no text, to be laid out.
+
+    Edges that return are turned around: so they are led past boxes, as others are.
+    """
     lines = [
         "digraph {",
         "  graph [rankdir=TB, nodesep=0.3, ranksep=0.32, nslimit=4, nslimit1=4, mclimit=2];",
@@ -59,10 +62,9 @@ def sized_dot(picture: Picture) -> str:
     ]
     for number, edge in enumerate(picture.edges):
         wide, high = label_size(edge.label)
-        label = f", label={_blank(wide, high)}" if edge.label and edge.role != "carried" else ""
-        free = ", constraint=false" if edge.role == "carried" else ""
-        ends = f"{quoted(edge.tail)} -> {quoted(edge.head)}"
-        lines.append(f'  {ends} [number="{number}"{label}{free}];')
+        label = f", label={_blank(wide, high)}" if edge.label else ""
+        upper, lower = (edge.head, edge.tail) if edge.returns else (edge.tail, edge.head)
+        lines.append(f'  {quoted(upper)} -> {quoted(lower)} [number="{number}"{label}];')
     return "\n".join([*lines, "}"]) + "\n"
 
 
@@ -89,7 +91,9 @@ def _written(node: Node) -> str:
 
 def _edge(edge: Edge) -> str:
     attributes = [EDGES[edge.role]] if EDGES[edge.role] else []
-    if edge.label and edge.role != "carried":
+    if edge.returns:
+        attributes.append("constraint=false")
+    if edge.label:
         attributes.append(f"label={quoted(edge.label)}")
     if edge.against:
         attributes.append("dir=back")
@@ -119,7 +123,7 @@ def _first(picture: Picture) -> Iterator[Node]:
     later = {
         edge.head
         for edge in picture.edges
-        if edge.role != "carried" and group[edge.tail] == group[edge.head]
+        if not edge.returns and group[edge.tail] == group[edge.head]
     }
     return (node for node in picture.nodes if node.group and node.id not in later)
 

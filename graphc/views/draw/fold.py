@@ -98,6 +98,7 @@ def _one(edges: list[Edge]) -> Edge:
         label=labels[0] if len(labels) == 1 else f"{len(labels)} values" if labels else "",
         pulled=pulled[0] if len(pulled) == 1 else "Σ" if pulled else "",
         told="",
+        returns=all(edge.returns for edge in edges),
     )
 
 
@@ -161,7 +162,7 @@ def _in_stretches(picture: Picture) -> Picture:
 def _sources_late(picture: Picture) -> list[Node]:
     """Return the boxes, what is made of nothing just before what reads it first."""
     place = {node.id: number for number, node in enumerate(picture.nodes)}
-    made = {edge.head for edge in picture.edges if edge.role != "carried"}
+    made = {edge.head for edge in picture.edges if not edge.returns}
     first: dict[str, int] = {}
     for edge in picture.edges:
         if edge.tail not in made:

@@ -93,7 +93,8 @@ def _layout(picture: Picture, found: Mapping[str, Any]) -> Layout:
             x, y = _point(one["lp"])
             wide, high = label_size(edge.label)
             label = Box(round(x - wide / 2) + 3, round(height - y - high / 2), wide - 6, high)
-        routes.append(Route(edge, _curve(one["pos"], height), label))
+        points = _curve(one["pos"], height)
+        routes.append(Route(edge, points[::-1] if edge.returns else points, label))
     return Layout(picture, round(width), round(height), boxes, frames, titles, tuple(routes))
 
 

@@ -79,7 +79,7 @@ def _box(node: Node) -> str:
 def _edge(edge: Edge, back: bool) -> str:
     ends = (name_of(edge.tail), name_of(edge.head))
     tail, head = reversed(ends) if back else ends
-    label = f'|"{escaped(edge.label)}"|' if edge.label and edge.role != "carried" else ""
+    label = f'|"{escaped(edge.label)}"|' if edge.label else ""
     return f"{tail} {ARROWS[edge.role]}{label} {head}"
 
 

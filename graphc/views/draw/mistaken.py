@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from graphc.compile.stages import Compilation
@@ -72,8 +72,9 @@ def _marked(picture: Picture, file: tree.File, mistakes: Sequence[Diagnostic]) -
         for number, one in enumerate(others, 1)
         if one.span is not None
     ]
+    order = {box.id: place for place, box in enumerate(boxes)}
     edges = [
-        Edge(ids[name], id, "data", shapes.get(ids[name], ""))
+        _edge(ids[name], id, order, shapes.get(ids[name], ""))
         for id, names in reads
         for name in sorted(names)
         if name in ids and ids[name] != id
@@ -98,6 +99,13 @@ def _lies_in(span: Span | None, whole: Span) -> bool:
         and whole.start <= span.start
         and span.start <= whole.end
     )
+
+
+def _edge(tail: str, head: str, order: Mapping[str, int], shape: str) -> Edge:
+    """Make an edge to a mark; in a circle of names one returns."""
+    if order.get(tail, -1) >= order[head]:
+        return Edge(tail, head, "carried", returns=True)
+    return Edge(tail, head, "data", shape)
 
 
 def _mark(id: str, label: str, wrong: Sequence[Diagnostic], span: Span) -> Box:

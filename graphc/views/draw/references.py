@@ -18,7 +18,7 @@ def shorten(picture: Picture) -> Picture:
     edges: list[Edge] = []
     for edge in picture.edges:
         far = FAR * 3 if edge.role == "residual" else FAR
-        if edge.role == "carried" or layer[edge.head] - layer[edge.tail] <= far:
+        if edge.returns or layer[edge.head] - layer[edge.tail] <= far:
             edges.append(edge)
             continue
         tail, head = node[edge.tail], node[edge.head]
@@ -41,7 +41,7 @@ def _layers(picture: Picture) -> dict[str, int]:
     """Count for each box the most edges that lead to it, one behind the other."""
     above: dict[str, list[str]] = {node.id: [] for node in picture.nodes}
     for edge in picture.edges:
-        if edge.role != "carried":
+        if not edge.returns:
             above[edge.head].append(edge.tail)
     layer: dict[str, int] = {}
     pending = [node.id for node in reversed(picture.nodes)]
@@ -55,6 +55,6 @@ def _layers(picture: Picture) -> dict[str, int]:
             pending += missing
     read: dict[str, int] = {}
     for edge in picture.edges:
-        if not above[edge.tail] and edge.role != "carried":
+        if not above[edge.tail] and not edge.returns:
             read[edge.tail] = min(read.get(edge.tail, layer[edge.head]), layer[edge.head])
     return layer | {id: first - 1 for id, first in read.items()}

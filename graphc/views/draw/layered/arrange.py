@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphc.views.draw.layered.order import put_in_order
 from graphc.views.draw.layered.place import Placed, place
 from graphc.views.draw.layered.ranks import ranked
-from graphc.views.draw.layered.regions import Region, regions_of, untangled
+from graphc.views.draw.layered.regions import Region, regions_of
 from graphc.views.draw.records.layout import (
     MARGIN,
     TITLE,
@@ -27,8 +27,7 @@ ABOVE = 6
 
 
 def arrange(picture: Picture) -> Layout:
-    """Lay a picture out in layers."""
-    picture = untangled(picture)
+    """Lay a picture out in layers; its groups are such that each can be one box."""
     regions = regions_of(picture)
     sizes: dict[str, tuple[float, float]] = {n.id: node_size(n) for n in picture.nodes}
     ports: dict[str, tuple[Mapping[int, float], Mapping[int, float]]] = {}

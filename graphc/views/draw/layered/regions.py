@@ -42,7 +42,7 @@ def regions_of(picture: Picture) -> dict[str, Region]:
             i for i, pair in enumerate(zip(tail, head, strict=False)) if pair[0] != pair[1]
         )
         common = found[tail[shared - 1]]
-        pieces = common.back if edge.role == "carried" else common.inner
+        pieces = common.back if edge.returns else common.inner
         pieces[number] = (tail[shared], head[shared])
         for outer, unit in zip(tail[shared:], tail[shared + 1 :], strict=False):
             found[outer].leaving[number] = unit

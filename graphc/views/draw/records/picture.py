@@ -40,6 +40,7 @@ class Node:
 class Edge:
     """From the box with the id `tail` to that with the id `head`, in the order computed.
 
+    One that `returns` leads to the next step of a loop, against that order.
     `against` says that the arrow points at the tail: what flows back. `pulled` is what comes back
     along it, as a formula in δ, which is what has come to the head; empty where nothing does.
     """
@@ -51,6 +52,7 @@ class Edge:
     pulled: str = ""
     told: str = ""
     against: bool = False
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
