@@ -49,26 +49,31 @@ def at_levels(
         source, folder = Source("graph", graph), None
     modules = {}
     compilation = Compilation(source, options, folder)
-    model = compilation.model
     with compilation.open(), _derived_once():
         for level in levels:
-            compiled = programs.plan_module(model, replace(options, level=level))
+            at, model = replace(options, level=level), compilation.stated
+            for before_ad in at.at.before_ad:
+                model = before_ad(model)
+            compiled = programs.plan_module(model, at)
             for dtype in dtypes:
                 written = module_text(replace(compiled, model=replace(model, dtype=dtype)))
                 modules[level, dtype] = load(
                     without_marks(written).text, f"levels_{next(_numbers)}"
                 )
-    return Levels(model, modules)
+    return Levels(compilation.stated, modules)
 
 
 @contextmanager
 def _derived_once() -> Iterator[None]:
-    """Inside, derivatives are taken once for each clause: that is most of a compilation."""
-    taken: dict[tuple[str, tuple[str, ...]], Any] = {}
+    """Inside, derivatives are taken once for each clause: that is most of a compilation.
+
+    What forms before calculus change is another clause: its outputs are other nodes.
+    """
+    taken: dict[Any, Any] = {}
     take = graphs.derivatives
 
     def once(model: Model, one: Derivation, modes: Any) -> Any:
-        key = one.name, tuple(modes)
+        key = one.name, one.nodes, tuple(model.names), tuple(modes)
         if key not in taken:
             taken[key] = take(model, one, modes)
         return taken[key]

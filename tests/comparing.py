@@ -179,11 +179,18 @@ class _Watching(ast.NodeTransformer):
         return node
 
 
+HALVES = ("forward", "backward")
+
+
 def watched(text: str, name: str, dtype: str) -> tuple[ModuleType, set[str]]:
-    """A generated module, and what it will have computed in another floating dtype."""
+    """A generated module, and what both halves will have computed in another floating dtype."""
     tree = ast.parse(text)
+    derived = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+    derived = {name for name in derived if name not in HALVES and not name.startswith("_")}
     tree.body = [
-        _Watching().visit(one) if isinstance(one, ast.FunctionDef) else one for one in tree.body
+        _Watching().visit(one) if isinstance(one, ast.FunctionDef) else one
+        for one in tree.body
+        if not (isinstance(one, ast.FunctionDef) and one.name in derived)
     ]
     module = load("", name)
     lines = text.splitlines()

@@ -10,8 +10,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import hypothesis
 import pytest
@@ -39,10 +41,16 @@ gc.set_threshold(100_000, 50, 1000)  # the modules that are kept leave little to
 
 collect_ignore = ["fuzz"]  # a package, which tests import: its files are called as others are
 LEVELS = ("-O0", "-O2")
+PLAIN = Options()
 Pairs = tuple[tuple[str, int], ...]
 
 _numbers = itertools.count()
 _level = LEVELS[0]
+
+
+def long(value: Any, **given: Any) -> Any:
+    """A parameter of a test that `make test-all` alone runs, beside others that are always run."""
+    return pytest.param(value, marks=pytest.mark.long, **given)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -102,10 +110,22 @@ def _compiled(
     consts: tuple[tuple[str, str], ...],
     level: str,
 ) -> Compilation:
+    if dtype != PLAIN.dtype:
+        return in_precision(_compiled(text, PLAIN.dtype, derive, dims, consts, level), dtype)
     options = Options(dict(dims), dict(consts), dtype, derive, level)
     if isinstance(text, Path):
         return compile_file(text, options)
     return compile_text(text, options=options)
+
+
+def in_precision(made: Compilation, dtype: str) -> Compilation:
+    """The same in another precision, planned only once: nothing but what is written knows of it."""
+    options = replace(made.options, dtype=dtype)
+    other = Compilation(made.source, options, made.folder)
+    stated, model = (replace(one, dtype=dtype) for one in (made.stated, made.model))
+    programs = replace(made.programs, model=model, options=options.stated)
+    vars(other).update(parsed=made.parsed, stated=stated, model=model, programs=programs)
+    return other
 
 
 @functools.cache

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 
 import graphc.compile.stages  # which loads whatever makes one
 from graphc.ir.graph import Op
 
 
-def operations() -> list[Op]:
+@functools.cache
+def operations() -> tuple[Op, ...]:
     """By name; without those on Python's own floats, which are made from them."""
     assert graphc.compile.stages
     found = [one for one in gc.get_objects() if isinstance(one, Op) and not one.numbers]
-    return sorted(found, key=lambda op: op.name)
+    return tuple(sorted(found, key=lambda op: op.name))

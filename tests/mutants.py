@@ -2,10 +2,13 @@
 
     python -m tests.mutants measure                     which test file runs which lines, once
     python -m tests.mutants --count 200 --seed 1        a sample, with what survived
+    python -m tests.mutants listed                      those of mutants.diff, which all must die
+    python -m tests.mutants list --count 60 --seed 12   draw that list anew
 
 The mistakes are those of cosmic-ray's operators. A mutant is compiled in the memory of a forked
 process and no file is touched, so that several run at a time; the test files that run its line are
-tried from the shortest on, until one fails. Wants `pip install -e '.[test,mutants]'`.
+tried from the shortest on, until one fails. Of the list each mutant names the file that noticed it,
+which is tried before all others. Wants `pip install -e '.[test,mutants]'`, but for `listed`.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ import importlib
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -34,6 +38,10 @@ FOLDERS = ("ad", "ops", "optimise", "plan")
 UNLIKE_A_MISTAKE = ("Variable", "Exception", "RemoveDecorator", "RShift", "LShift")
 """Operators of which nearly all mutants fail at the first import, or are never written."""
 PRELOADED = ("numpy", "scipy", "lark", "networkx", "click", "pytest", "jax")
+LIST = ROOT / "tests" / "mutants.diff"
+LISTED = re.compile(r"@@ (\S+):(\d+) (\S+) noticed by (.+)\n((?:[-+].*\n)+)")
+EVERY_MODULE = "tests/test_golden_modules.py"
+"""Where most mistakes are noticed: what is written for the examples is another text."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,11 @@ class Mutant:
     line: int
     operator: str
     text: str
+    noticed: str = ""  # by this file, as far as is known
+
+    @property
+    def place(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line}"
 
     @property
     def module(self) -> str:
@@ -52,7 +65,7 @@ class Mutant:
     def diff(self) -> str:
         before = self.path.read_text(encoding="utf-8").splitlines()
         lines = difflib.unified_diff(before, self.text.splitlines(), lineterm="", n=0)
-        return "\n".join([*lines][3:])
+        return "\n".join([line for line in [*lines][3:] if not line.startswith("@@")])
 
 
 def sample(count: int, seed: int) -> list[Mutant]:
@@ -124,6 +137,26 @@ def _meaning(text: str) -> str | None:
         return None
 
 
+def listed() -> tuple[list[Mutant], list[str]]:
+    """Read the list: its mutants, and the places of those whose lines are no longer there."""
+    found: list[Mutant] = []
+    gone: list[str] = []
+    for name, line, operator, noticed, diff in LISTED.findall(LIST.read_text(encoding="utf-8")):
+        path, lines = ROOT / name, diff.splitlines()
+        before = "\n".join(text[1:] for text in lines if text[0] == "-")
+        after = "\n".join(text[1:] for text in lines if text[0] == "+")
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        starts = [one.start() for one in re.finditer(f"^{re.escape(before)}$", text, re.MULTILINE)]
+        if not starts:
+            gone.append(f"{name}:{line}")
+            continue
+        number = {start: text.count("\n", 0, start) + 1 for start in starts}
+        start = min(starts, key=lambda one: abs(number[one] - int(line)))
+        wrong = f"{text[:start]}{after}{text[start + len(before) :]}"
+        found.append(Mutant(path, number[start], operator, wrong, noticed))
+    return found, gone
+
+
 # ---- processes ----------------------------------------------------------------------------------
 
 
@@ -156,7 +189,11 @@ def _started(work: Callable[[], int], log: Path) -> int:
 def _tested(files: Sequence[str]) -> int:
     import pytest
 
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", *files]))
+    return int(
+        pytest.main(
+            ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not long", *files]
+        )
+    )
 
 
 def _mutated(mutant: Mutant, files: Sequence[str]) -> int:
@@ -237,33 +274,65 @@ def _tests_of(mutant: Mutant) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
-def test(count: int, seed: int, processes: int, seconds: float) -> int:
-    """Run a sample of mutants and print which survive; the number of these."""
-    mutants = {f"mutant-{seed}-{k}": mutant for k, mutant in enumerate(sample(count, seed))}
-    files = {name: _tests_of(mutant) for name, mutant in mutants.items()}
+def test(
+    mutants: Sequence[Mutant], files: Mapping[Mutant, Sequence[str]], processes: int, seconds: float
+) -> dict[Mutant, str]:
+    """Run test files on mutants, and print what became of each; by mutant, who noticed it.
+
+    That is a file, "time" where there was not enough of it, or "" for a survivor.
+    """
+    by_name = {f"mutant-{k}": mutant for k, mutant in enumerate(mutants)}
     tasks = [
-        (name, lambda name=name: _mutated(mutants[name], files[name]))
-        for name in mutants
-        if files[name]
+        (name, lambda mutant=mutant: _mutated(mutant, files[mutant]))
+        for name, mutant in by_name.items()
+        if files[mutant]
     ]
-    survivors = [name for name in mutants if not files[name]]
+    found = dict.fromkeys(mutants, "")
     for number, (name, code) in enumerate(in_turn(tasks, processes, seconds), 1):
-        said = {0: "survives", None: "hangs or takes too long"}.get(code, "killed")
-        where = f"{mutants[name].path.relative_to(ROOT)}:{mutants[name].line}"
-        print(f"{number}/{len(tasks)} {where} {mutants[name].operator}: {said}", flush=True)
-        if code == 0:
-            survivors.append(name)
-    for name in survivors:
-        mutant = mutants[name]
-        unread = "" if files[name] else ", a line that no test runs"
-        print(f"\n{name}: {mutant.path.relative_to(ROOT)}:{mutant.line}{unread}\n{mutant.diff()}")
-    print(f"\n{len(mutants) - len(survivors)} of {len(mutants)} mutants were noticed")
-    return len(survivors)
+        mutant = by_name[name]
+        if code != 0:
+            said = _NOTICED.findall((STORE / f"{name}.log").read_text(encoding="utf-8"))
+            found[mutant] = "time" if code is None else said[0] if said else files[mutant][0]
+        what = f"noticed by {found[mutant]}" if found[mutant] else "survives"
+        print(f"{number}/{len(tasks)} {mutant.place} {mutant.operator}: {what}", flush=True)
+    for mutant in mutants:
+        if not found[mutant]:
+            unread = "" if files[mutant] else ", a line that no test runs"
+            print(f"\n{mutant.place}{unread}\n{mutant.diff()}")
+    print(f"\n{sum(map(bool, found.values()))} of {len(mutants)} mutants were noticed")
+    return found
+
+
+_NOTICED = re.compile(r"^(?:FAILED|ERROR) (tests/[^:\s]+)", re.MULTILINE)
+
+
+def write_list(found: Mapping[Mutant, str]) -> None:
+    """Write the mutants with who noticed them."""
+    parts = [
+        f"@@ {mutant.place} {mutant.operator} noticed by {noticed or 'nobody'}\n{mutant.diff()}\n"
+        for mutant, noticed in found.items()
+    ]
+    LIST.write_text("".join(parts), encoding="utf-8")
+
+
+def replay(processes: int, seconds: float) -> int:
+    """Run the list: each mutant against the file that noticed it, then against all.
+
+    Returns how many survive.
+    """
+    mutants, gone = listed()
+    for place in gone:
+        print(f"{place}: no longer there")
+    everything = sorted(str(one.relative_to(ROOT)) for one in (ROOT / "tests").glob("test_*.py"))
+    files = {one: [one.noticed, *[f for f in everything if f != one.noticed]] for one in mutants}
+    found = test(mutants, files, processes, seconds)
+    return sum(not noticed for noticed in found.values())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=["measure", "test"], default="test")
+    choices = ["measure", "test", "listed", "list"]
+    parser.add_argument("what", nargs="?", choices=choices, default="test")
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -276,10 +345,19 @@ def main() -> None:
     sys.dont_write_bytecode = True
     for name in PRELOADED:
         importlib.import_module(name)
-    if given.what == "measure":
-        measure(given.processes)
-    else:
-        sys.exit(bool(test(given.count, given.seed, given.processes, given.seconds)))
+    match given.what:
+        case "measure":
+            measure(given.processes)
+        case "listed":
+            sys.exit(bool(replay(given.processes, given.seconds)))
+        case _:
+            mutants = sample(given.count, given.seed)
+            first = [EVERY_MODULE] if given.what == "list" else []
+            files = {one: [*first, *_tests_of(one)] for one in mutants}
+            found = test(mutants, files, given.processes, given.seconds)
+            if given.what == "list":
+                write_list(found)
+            sys.exit(not all(found.values()))
 
 
 if __name__ == "__main__":

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from conftest import compiled, in_precision
 from sampling import DTYPES
 
-from graphc.compile.stages import Options, compile_file, compile_text, load
+from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.ir.use_counts import Rule
 from graphc.optimise import driver, levels
 from graphc.optimise.before_ad import canonical
-from graphc.sample import random_arguments
 from graphc.targets.numpy import lowering
 
-ROOT = Path(__file__).resolve().parent.parent
-GRAPHS = sorted(
-    path
-    for folder in ("benchmarks/workloads", "examples", "tests/language/examples")
-    for path in (ROOT / folder).glob("*.graph")
-)
 TOLERANCE = {"float64": 1e-13, "float32": 1e-5}
 HARD = (0.0, -0.0, 1.5, -2.25, math.inf, -math.inf, math.nan, 1e-320)
 HUGE = (1e3, -1e3, 90.0, -90.0, 720.0, -720.0, 3e-40, 0.25)
@@ -171,6 +165,19 @@ def with_rules(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     monkeypatch.setitem(levels.LEVELS, "-O2", replace(levels.FAST, halves=(driver.strengthen,)))
 
 
+@functools.cache
+def _ruled(text: str, names: tuple[str, ...]) -> Compilation:
+    with pytest.MonkeyPatch.context() as patch:
+        with_rules(patch, *names)
+        return compile_text(text, options=Options(level="-O2"))
+
+
+def ruled(text: str, names: Sequence[str], dtype: str) -> str:
+    """The module of a text at -O2, where only these rules apply."""
+    made = _ruled(text, tuple(names))
+    return made.text if dtype == made.options.dtype else in_precision(made, dtype).text
+
+
 def given(point: str, n: int) -> list[Any]:
     rng = np.random.default_rng(7)
     if point == "random":
@@ -216,10 +223,6 @@ def largest(arrays: list[np.ndarray]) -> float:
     return max((float(np.abs(a[np.isfinite(a)]).max(initial=0)) for a in arrays), default=0.0)
 
 
-def without_level(text: str) -> str:
-    return text.replace("(-O2)", "").replace("(-O0)", "")
-
-
 def test_every_rule_has_samples() -> None:
     assert {*FAST, *EARLY} == {*SAMPLES}
     assert EXACT.isdisjoint(FINITE)
@@ -228,17 +231,12 @@ def test_every_rule_has_samples() -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", SAMPLES)
-def test_both_sides_agree(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_sides_agree(name: str, dtype: str) -> None:
     for expression in SAMPLES[name]:
         text = f"{HEAD}\noutput y = {expression}\nderive value y as alone"
-        sides = [compile_text(text, options=Options(dtype=dtype)).text]
-        with monkeypatch.context() as patch:
-            with_rules(patch, *NEEDS.get(name, ()))
-            sides.append(compile_text(text, options=Options(dtype=dtype, level="-O2")).text)
-        with monkeypatch.context() as patch:
-            with_rules(patch, name, *NEEDS.get(name, ()))
-            sides.append(compile_text(text, options=Options(dtype=dtype, level="-O2")).text)
-        plain, before, after = map(without_level, sides)
+        plain = compiled(text, dtype=dtype).text
+        before = ruled(text, NEEDS.get(name, ()), dtype)
+        after = ruled(text, (name, *NEEDS.get(name, ())), dtype)
         assert before != after, f"{name} does not apply to {expression}"
         points = ("random",) if name in FINITE else ("random", "hard", "huge")
         for point in points:
@@ -352,35 +350,3 @@ def test_work_is_not_moved_into_loops() -> None:
     scaled = re.compile(r"\b3( \*|,) a\b")  # as an operator, or as a call
     assert scaled.search(before)
     assert not any(scaled.search(line.split("#")[0]) for line in body.splitlines())
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
-def test_levels_agree(path: Path, dtype: str) -> None:
-    """Values and gradients of the workloads and of the examples."""
-    results = []
-    for level in ("-O0", "-O2"):
-        made = compile_file(path, Options(dtype=dtype, level=level))
-        generated = load(made.text, "level")
-        result = generated.forward(**random_arguments(made.model))
-        if hasattr(generated, "backward"):
-            out, cache = result
-            seeds = {
-                name: np.random.default_rng(2).normal(size=np.shape(value))
-                for name, value in out._asdict().items()
-                if np.asarray(value).dtype.kind == "f"
-            }
-            results.append([*out, *leaves(generated.backward(cache, **seeds))])
-        else:
-            results.append([*result])
-    left, right = ([np.asarray(one) for one in side] for side in results)
-    for one, other in zip(left, right, strict=True):
-        close(one, other, TOLERANCE[dtype], largest(left))
-
-
-def leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        for one in value.values():
-            yield from leaves(one)
-    else:
-        yield value

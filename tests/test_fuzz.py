@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import long
 
 from graphc.ops import FUNCTIONS
 from tests.fuzz import corpus
@@ -28,7 +29,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # of values that no array hol
 
 PROGRAMS = 300
 CHUNK = 10
-VERIFIED = 60
+SHORT = 80
+"""The functions of so many are checked by `make test`, of all by `make test-all`."""
+VERIFIED = 30
 """Of so many programs every graph on the way is verified."""
 
 
@@ -43,7 +46,13 @@ def right(one: Program) -> None:
     assert not isinstance(found, Finding), corpus.written(one, found)
 
 
-@pytest.mark.parametrize("first", range(0, PROGRAMS, CHUNK))
+@pytest.mark.parametrize(
+    "first",
+    [
+        *range(0, SHORT, CHUNK),
+        *map(long, range(SHORT, PROGRAMS, CHUNK)),
+    ],
+)
 def test_programs(first: int, monkeypatch: pytest.MonkeyPatch) -> None:
     if first < VERIFIED:
         monkeypatch.setenv("GRAPHC_VERIFY", "1")
@@ -78,7 +87,7 @@ def test_a_program_is_read_as_it_was_written() -> None:
         assert again.setting == one.setting
 
 
-@pytest.mark.parametrize("seed", range(0, 120, 6))
+@pytest.mark.parametrize("seed", range(0, 90, 9))
 def test_less_memory_keeps_the_bits(seed: int) -> None:
     """At the readable level: what is computed again is computed as it was."""
     one = program(seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import tracemalloc
 from collections.abc import Callable, Mapping
@@ -39,10 +40,35 @@ def compare(
 
     By `forward` and `backward` and by a derived `vjp`, on random arguments, which are returned.
     """
-    model = compiled(text).model
-    outputs = [d.name for d in model.outputs if d.type.dtype == "float"]
+    pairs = None if dims is None else tuple(dims.items())
+    given, outputs, cotangents, (expected, by_params, by_inputs) = expected_of(
+        text, reference, pairs
+    )
     made = module(f"{text}\nderive vjp {', '.join(outputs)} wrt params, inputs as pulled")
-    given = random_arguments(model, 0, dims)
+    found, cache = made.forward(**given)
+    values, pulled = made.pulled(**given, cotangents=cotangents)
+    for name, value in expected.items():
+        agree(getattr(found, name), value)
+    for name in outputs:
+        agree(getattr(values, name), expected[name])
+    for path, gradient in {**by_params, **by_inputs}.items():
+        agree(pulled[path], gradient)
+    for path, gradient in made.backward(cache, **cotangents).items():
+        agree(gradient, pulled[path])
+    return given
+
+
+@functools.cache
+def expected_of(
+    text: str, reference: Callable[[Names, Names], Values], dims: tuple[tuple[str, int], ...] | None
+) -> tuple[Values, list[str], Values, Any]:
+    """Arguments, the outputs that are derived, their cotangents, and all of them by JAX.
+
+    Once for all levels.
+    """
+    model = compiled(text, level="-O0").model
+    outputs = [d.name for d in model.outputs if d.type.dtype == "float"]
+    given = random_arguments(model, 0, None if dims is None else dict(dims))
     params = given.get("params", {})
     inputs = {name: value for name, value in given.items() if name != "params"}
     moving = {name: value for name, value in inputs.items() if np.asarray(value).dtype.kind == "f"}
@@ -59,18 +85,7 @@ def compare(
     shapes, _ = jax.eval_shape(run, params, moving)
     rng = np.random.default_rng(1)
     cotangents = {name: rng.normal(size=shapes[name].shape) for name in outputs}
-    expected, by_params, by_inputs = both(params, moving, cotangents)
-    found, cache = made.forward(**given)
-    values, pulled = made.pulled(**given, cotangents=cotangents)
-    for name, value in expected.items():
-        agree(getattr(found, name), value)
-    for name in outputs:
-        agree(getattr(values, name), expected[name])
-    for path, gradient in {**by_params, **by_inputs}.items():
-        agree(pulled[path], gradient)
-    for path, gradient in made.backward(cache, **cotangents).items():
-        agree(gradient, pulled[path])
-    return given
+    return given, outputs, cotangents, both(params, moving, cotangents)
 
 
 # ---- what a loop can do -------------------------------------------------------------------------

@@ -293,8 +293,14 @@ def batches(program: str, kind: str, seed: int) -> Iterator[dict[str, str]]:
     return renamings(program, generated(program), FEW, seed)
 
 
-@pytest.mark.parametrize("kind", ["fixed", "generated"])
-@pytest.mark.parametrize("program", PROGRAMS)
+SETS = [(program, kind) for program in PROGRAMS for kind in ("fixed", "generated")]
+LONGEST = ("loops", "fixed")
+
+
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [pytest.param(*one, marks=pytest.mark.long) if one == LONGEST else one for one in SETS],
+)
 def test_names_change_nothing(program: str, kind: str) -> None:
     """In each run the same ones: those that any module has in many places, others in a few."""
     for variant, names in zip(("plain", "traced"), batches(program, kind, seed=2), strict=False):

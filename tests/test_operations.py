@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from comparing import close
-from conftest import module
+from conftest import long, module
 from operation_references import CALLS
 from sampling import DTYPES, NAMES, Call
 
@@ -20,14 +21,21 @@ pytestmark = pytest.mark.levels
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def differentiable() -> list[Call]:
+def some(calls: Sequence[Call]) -> list[Any]:
+    """The second call, and the fourth in long tests; the only one, where there is no second."""
+    if len(calls) < 2:
+        return [*calls]
+    return [calls[1], *map(long, calls[3:4])]
+
+
+def differentiable() -> list[Any]:
     """Some calls of each operation, of float arrays only."""
     found = []
     for name, calls in CALLS.items():
         if name in FUNCTIONS:
             floats = [c for c in calls if len(c.floats) == len(c.types) and 0 not in shapes(c)]
             bound = [c for c in floats if not c.symbolic or any("N" in type for type in c.types)]
-            found += bound[1:5:2] or bound[:1]
+            found += some(bound)
     return found
 
 

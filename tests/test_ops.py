@@ -119,7 +119,10 @@ def weights_of(call: Call, values: Sequence[np.ndarray]) -> list[np.ndarray | No
 
 
 class Sample:
-    """All calls of a bundle at one size: arguments, cotangents, and what the references give."""
+    """All calls of a bundle at one size: arguments, cotangents, and what the references give.
+
+    `numerical` and `steps` are the gradients of a call by differences and by complex steps.
+    """
 
     def __init__(self, bundle: Bundle, size: int) -> None:
         self.bundle, self.size = bundle, size
@@ -131,6 +134,16 @@ class Sample:
         self.weights = [
             weights_of(call, values) for call, values in zip(bundle.calls, self.values, strict=True)
         ]
+
+    @functools.cache  # noqa: B019
+    def numerical(self, number: int) -> dict[int, np.ndarray]:
+        call = self.bundle.calls[number]
+        return numerical(call, self.arguments[number], self.size, self.weights[number])
+
+    @functools.cache  # noqa: B019
+    def steps(self, number: int) -> dict[int, np.ndarray] | None:
+        call = self.bundle.calls[number]
+        return complex_steps(call, self.arguments[number], self.size, self.weights[number])
 
     @property
     def dims(self) -> dict[str, int]:
@@ -150,6 +163,14 @@ class Sample:
             for i, w in enumerate(weights)
             if w is not None
         }
+
+
+@functools.cache
+def sample_of(bundle: Bundle, size: int) -> Sample:
+    """A sample, drawn once for all levels and precisions; what the references warn of is known."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the mean of nothing, the logarithm of 0
+        return Sample(bundle, size)
 
 
 # ---- one module at one size ------------------------------------------------------------------
@@ -194,8 +215,8 @@ def test_operation(name: str) -> None:
     for bundle in bundles(name):
         for size, numbers in sampled(bundle):
             with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the mean of nothing, the logarithm of 0
-                sample = Sample(bundle, size)
+                warnings.simplefilter("ignore")
+                sample = sample_of(bundle, size)
                 exactly = check(sample, numbers, "float64", {}, wrong, stepped)
                 check(sample, numbers, "float32", exactly, wrong, stepped)
     assert not wrong, "\n".join(wrong)
@@ -223,7 +244,7 @@ def check(
     assert all(np.array_equal(a, b) for a, b in zip(flat, before, strict=True))
     gradients: dict[tuple[int, int], np.ndarray] = {}
     for k in numbers:
-        call, weights = sample.bundle.calls[k], sample.weights[k]
+        call = sample.bundle.calls[k]
         given = cast(sample.arguments[k], dtype)
         try:
             for i, value in enumerate(sample.values[k]):
@@ -235,8 +256,7 @@ def check(
                 check_transposes(generated, sample, k, dtype, found)
             whole = {slot: found.gradients[f"{NAMES[slot]}{k}"] for slot in call.floats}
             if dtype == "float64":
-                expected = numerical(call, sample.arguments[k], sample.size, weights)
-                steps = complex_steps(call, sample.arguments[k], sample.size, weights)
+                expected, steps = sample.numerical(k), sample.steps(k)
                 stepped.add(steps is not None)
                 for slot, gradient in (steps or {}).items():
                     close(whole[slot], gradient, ANALYTIC)
@@ -311,7 +331,7 @@ def check_transposes(
 def test_layouts_of_memory(name: str) -> None:
     """However an array lies in memory, the results have the same bits, and it is not written to."""
     for bundle in bundles(name):
-        sample = Sample(bundle, bundle.sizes[0])
+        sample = sample_of(bundle, bundle.sizes[0])
         for dtype in DTYPES:
             generated = module(bundle.graph, dtype=dtype)
             flat = cast(sample.flat, dtype)
@@ -330,7 +350,7 @@ def test_layouts_of_memory(name: str) -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_every_intermediate_value_is_float32(name: str) -> None:
     for bundle in bundles(name):
-        sample = Sample(bundle, bundle.sizes[0])
+        sample = sample_of(bundle, bundle.sizes[0])
         generated, wrong = watched(
             compiled(bundle.graph, dtype="float32").text, "watched", "float32"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -284,7 +285,19 @@ SWEEPS = [*elementwise(), *reductions(), *shapes(), *matrices()]
 @pytest.mark.parametrize("sweep", SWEEPS, ids=str)
 def test_gradients_agree_with_jax(sweep: Sweep, dtype: str) -> None:
     """Of a random cotangent: each element of each gradient, against JAX in float64."""
+    arguments, cotangent, expected, gradients = expected_of(sweep, dtype)
     generated = module(sweep.graph, dtype=dtype)
+    out, cache = generated.forward(*arguments)
+    found = generated.backward(cache, y=cotangent)
+    tolerance = TOLERANCE[dtype]
+    close(out.y, expected, tolerance)
+    for name, gradient in gradients.items():
+        close(found[name], gradient, tolerance)
+
+
+@functools.cache
+def expected_of(sweep: Sweep, dtype: str) -> tuple[Any, Any, Any, dict[str, Any]]:
+    """Arguments and a cotangent, and what JAX computes of them: once for all levels."""
     arguments = list(sweep.arguments(dtype))
     floats = [place for place, one in enumerate(arguments) if one.dtype.kind == "f"]
     exact = [one.astype(np.float64) if one.dtype.kind == "f" else one for one in arguments]
@@ -295,14 +308,11 @@ def test_gradients_agree_with_jax(sweep: Sweep, dtype: str) -> None:
             given[place] = one
         return sweep.value(*given)
 
-    out, cache = generated.forward(*arguments)
     expected, pull = jax.vjp(value, *(exact[place] for place in floats))
     cotangent = np.random.default_rng(5).normal(size=np.shape(expected)).astype(dtype)
-    found = generated.backward(cache, y=cotangent)
-    tolerance = TOLERANCE[dtype]
-    close(out.y, expected, tolerance)
-    for place, gradient in zip(floats, pull(jnp.asarray(cotangent, jnp.float64)), strict=True):
-        close(found[NAMES[place]], gradient, tolerance)
+    slopes = pull(jnp.asarray(cotangent, jnp.float64))
+    gradients = {NAMES[place]: np.asarray(one) for place, one in zip(floats, slopes, strict=True)}
+    return arguments, cotangent, np.asarray(expected), gradients
 
 
 def close(found: Any, expected: Any, tolerance: float) -> None:

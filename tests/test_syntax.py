@@ -516,7 +516,7 @@ def test_random_changes(text: str, changes: list[tuple[float, int, str]]) -> Non
     check(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.binary(max_size=40))
 def test_random_bytes(data: bytes) -> None:
     try:
