@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import pytest
+from conftest import compiled
 
 from graphc.compile.options import LEVELS, TARGETS
-from graphc.compile.stages import Compilation, Options, compile_text
+from graphc.compile.stages import Compilation, Options, compile_file, compile_text
 from graphc.ir.graph import Node
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
@@ -32,6 +34,21 @@ def test_stages_are_made_once_in_any_order(level: str) -> None:
     assert first.model is first.model
     assert first.programs is first.programs
     assert first.text == last.text == compile_text(NET, "net", Options(level=level)).text
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_both_precisions_have_one_plan(level: str) -> None:
+    """On which other tests rely: they plan a text once, and write it in both."""
+    kinds = Path(__file__).parent / "golden" / "modules" / "kinds.graph"
+    for text in (NET, kinds):
+        assert (
+            compiled(text, dtype="float32", level=level).text
+            == (
+                compile_file(text, Options(dtype="float32", level=level))
+                if isinstance(text, Path)
+                else compile_text(text, options=Options(dtype="float32", level=level))
+            ).text
+        )
 
 
 def test_what_elaboration_learnt_of_dims_holds_in_later_stages() -> None:
