@@ -49,25 +49,35 @@ class Library:
     text: str
     fields: Mapping[str, str]
 
-    def call(self, name: str, arguments: Mapping[str, Any], dims: Mapping[str, int]) -> Any:
-        """The status of a function, and its results by key."""
+    def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        dims: Mapping[str, int],
+        passed: Mapping[str, int] | None = None,
+    ) -> Any:
+        """The status of a function, its results by key, and its cache.
+
+        Arrays are made for the dims, which may not be those that are `passed`.
+        """
         (one,) = (f for f in self.module.functions if f.function == name)
         sizes = [dims[dim] for dim in self.module.dims]
         cache: list[Any] = []
         if one.cache == "read":
             cache = [self._forward(arguments, dims)]
         elif one.cache == "made":
-            cache = [block(self._size(self.module.sizes, sizes))]
+            cache = [block(self.size(self.module.sizes, sizes))]
         made = {a.key: self._empty(a, dims) for a in one.results}
         given = [
             made[a.key] if a.written else self._given(a, arguments, dims) for a in one.arguments
         ]
-        work = block(self._size(one.workspace, sizes))
+        work = block(self.size(one.workspace, sizes))
         function = getattr(self.loaded, one.name)
-        passed = [pointers(a, x) for a, x in zip(one.arguments, given, strict=True)]
+        told = [(dims if passed is None else passed)[dim] for dim in self.module.dims]
+        arrays = [pointers(a, x) for a, x in zip(one.arguments, given, strict=True)]
         status = function(
-            *(ctypes.c_ssize_t(n) for n in sizes),
-            *(x[0] for x in passed),
+            *(ctypes.c_ssize_t(n) for n in told),
+            *(x[0] for x in arrays),
             *(address(x) for x in (*cache, work)),
         )
         assert untouched(work), f"{name} writes behind its workspace"
@@ -81,10 +91,16 @@ class Library:
         assert status == 0
         return cache[0]
 
-    def _size(self, name: str, sizes: Sequence[int]) -> int:
+    def size(self, name: str, sizes: Sequence[int]) -> int:
         function = getattr(self.loaded, name)
         function.restype = ctypes.c_size_t
         return int(function(*map(ctypes.c_ssize_t, sizes)))
+
+    def why(self, status: int) -> str:
+        """The text of a status."""
+        function = getattr(self.loaded, self.module.why)
+        function.restype = ctypes.c_char_p
+        return bytes(function(status)).decode()
 
     def _dtype(self, argument: Argument) -> Any:
         return TYPES.get(argument.dtype, np.dtype(self.module.dtype))
@@ -231,6 +247,7 @@ def compare(
     seed: int = 0,
     dims: Mapping[str, int] | None = None,
     values: Mapping[str, Any] | None = None,
+    tolerance: float | None = None,
     **more: Any,
 ) -> Library:
     """Hold that all functions of a graph compute in C what they do in NumPy.
@@ -254,7 +271,8 @@ def compare(
         assert status == 0, (name, status)
         expected = by_key(numpy.model, one, returned, fields)
         for key, value in expected.items():
-            close(made[key], value, library.module.dtype, f"{name}: {key}")
+            bound = tolerance or (1e-13 if library.module.dtype == "float64" else 1e-5)
+            close(made[key], value, bound, f"{name}: {key}")
     return library
 
 
@@ -266,7 +284,7 @@ def _call(module: Any, name: str, arguments: Mapping[str, Any], fields: Mapping[
     return call(module, name, given)
 
 
-def close(made: Any, expected: Any, dtype: str, what: str) -> None:
+def close(made: Any, expected: Any, bound: float, what: str) -> None:
     """Hold that numbers agree, relative to the largest of them."""
     if isinstance(expected, list):
         flat = np.concatenate([np.ravel(np.asarray(x, float)) for x in _leaves(expected)])
@@ -274,7 +292,6 @@ def close(made: Any, expected: Any, dtype: str, what: str) -> None:
         expected, made = np.sort(flat), np.sort(own)
     expected, made = np.asarray(expected, float), np.asarray(made, float)
     assert expected.shape == made.shape, (what, expected.shape, made.shape)
-    bound = 1e-13 if dtype == "float64" else 1e-5
     finite = np.isfinite(expected)
     assert np.array_equal(expected[~finite], made[~finite], equal_nan=True), what
     scale = np.max(np.abs(expected[finite]), initial=1.0)

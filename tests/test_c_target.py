@@ -1,13 +1,28 @@
-"""The C target computes what the NumPy module computes, and C compilers have nothing to say."""
+"""The C target computes what the NumPy module computes, refuses what that refuses, and C compilers
+have nothing to say."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
-from c_functions import compare
+from c_functions import Library, compare, compiled, compiler
+from calling import given
+from every_operation import operations
 
-from graphc.compile.stages import Options
+from graphc.compile.options import TARGETS
+from graphc.compile.stages import Compilation, Options, compile_text
+from graphc.ir.kernel import Call, Elementwise, Put, Running, Take, View, functions
+from graphc.nests.expressions import APPLIED, MADE
+from graphc.nests.places import PLACES
+from graphc.nests.products import MATRICES
+from graphc.nests.statements import CALLED, PUT
+from graphc.source import Source
+from graphc.targets.c.printing.elements import FORMS
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.graph"))
@@ -16,6 +31,9 @@ LANGUAGE = sorted((ROOT / "tests" / "language" / "examples").glob("*.graph"))
 
 def named(path: Path) -> str:
     return path.stem
+
+
+# ---- the same numbers ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["net321", "residual", "digits"])
@@ -29,3 +47,281 @@ def test_examples_agree(name: str) -> None:
 @pytest.mark.parametrize("path", [*EXAMPLES, *LANGUAGE], ids=named)
 def test_every_example_agrees(path: Path, level: str, dtype: str) -> None:
     compare(path, Options(level=level, dtype=dtype))
+
+
+LOOPS = """
+dim T, D
+input x: [T, D]
+input h0: [D]
+param A: [D, D]
+param w: [3, D]
+scan steps[t in T] carry h = h0, c = h0 {
+    next h = tanh(c @ A + x[t])
+    next c = 0.5 * h[::-1]
+    collect hs = h * c
+}
+scan more[n in 6] carry e = c {
+    next e = 1.5 * e
+    until sum(e**2) > 5
+}
+repeat layer[k in 1..3] carry z = h {
+    param W: [D, D]
+    next z = tanh(z @ W + w[k - 1])
+}
+output y = sum(hs**2) + sum(z**3) + sum(e)
+output last = z
+derive value_and_grad y wrt x, params
+derive jvp last wrt h0, layer.* as pushed
+derive hvp y wrt h0, A as curved
+derive jacobian last wrt h0, w as J
+derive hessian_matrix y wrt h0 as H
+"""
+PLACES_OF = """
+dim N, M, J
+input x: [N, M]
+input k: int[J]
+input at: int[N]
+require N >= 2
+a = x[1:, 2] * x[0, 2] + x[:N - 1, 0]
+b = x.T[::2, :] @ x
+c = take(x, k, axis=0)
+d = sort(x, axis=1) * cumsum(x, axis=1) + cumprod(x, axis=0)
+e = concat(x, roll(x, 1, axis=0)[::-1, :], axis=1)
+f = logsumexp(x, axis=1) - pick(x, at)
+g = diag(f) @ tril(x @ x.T) + outer(f, f) + eye(N)
+output y = sum(a**2) + sum(b / 2) + sum(c**2) + sum(d) + sum(e**3) + sum(f) + trace(g) + max(x)
+output best = argmax(x, axis=1)
+derive value_and_grad y wrt x
+derive hvp y wrt x as curved
+"""
+MATRICES_OF = """
+dim B, N
+input x: [B, N, N]
+input v: [B, N]
+input u: [N]
+S = x @ swapaxes(x, -1, -2) + 2 * eye(N)
+L = cholesky(S)
+output y = sum(solve(S[0], u)**2) + sum(inv(S)) + sum(logdet(S)) + sum(det(x)) + sum(L**2)
+output w = (S @ v[:, :, _])[:, :, 0]
+derive value_and_grad y wrt x, u
+derive vjp w wrt x, v as pulled
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("graph", [LOOPS, PLACES_OF], ids=["loops", "places"])
+def test_loops_and_places_agree(graph: str, level: str) -> None:
+    compare(graph, Options(level=level))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_matrices_agree(dtype: str) -> None:
+    compare(
+        MATRICES_OF, Options(level="-O2", dtype=dtype), tolerance=1e-11 if "64" in dtype else 2e-4
+    )
+
+
+def test_the_dims_choose_the_mode() -> None:
+    graph = """
+    dim N, M
+    input x: [N]
+    input A: [M, 4]
+    input C: [4, N]
+    output y = sin(A @ tanh(C @ sin(x)))
+    derive jacobian_matrix y wrt x as J
+    """
+    for dims in ({"N": 2, "M": 5}, {"N": 5, "M": 2}):
+        library = compare(graph, Options(level="-O0"), dims=dims)
+    assert "graph_J_forward(" in library.text
+    assert "graph_J_reverse(" in library.text
+
+
+def test_every_operation_has_a_form() -> None:
+    """What no kernel is made of that has no form in C."""
+    lacking = set()
+    for op in operations():
+        match op.kernel:
+            case Elementwise() as kernel:
+                lacking |= functions(kernel) - FORMS - APPLIED
+            case Running(name):
+                lacking |= {name} - FORMS
+            case Call(name):
+                lacking |= {name} - {*MADE, *MATRICES, *CALLED}
+            case View(place) | Take(place) | Put(place):
+                lacking |= {place} - {*PLACES, *PUT}
+    assert lacking == {"watched"}  # of `--trace-nan`, which is of the NumPy target
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+PICKED = """
+dim B, C
+input x: [B, C]
+input label: int[B]
+require C >= 2 "two \\"classes\\" ??/ */ or more"
+output y = sum(pick(x, label)**2)
+derive value_and_grad y wrt x
+"""
+
+
+@pytest.fixture(scope="module")
+def picked() -> Library:
+    return compare(PICKED, Options(level="-O2"))
+
+
+@pytest.mark.parametrize(
+    ("label", "status"), [([0, 2, 1], 0), ([-1, 2, -3], 0), ([0, 3, 1], 3), ([0, -4, 1], 3),
+                          ([0, 1, 2**62], 3)],
+)  # fmt: skip
+def test_an_index_out_of_range_is_refused(picked: Library, label: list[int], status: int) -> None:
+    dims = {"B": 3, "C": 3}
+    x = np.arange(9.0).reshape(3, 3)
+    found, made, _ = picked.call("value_and_grad_y", {"x": x, "label": label}, dims)
+    assert found == status
+    if not status:
+        expected = np.sum(x[range(3), label] ** 2)
+        assert next(iter(made.values()))[()] == expected
+
+
+@pytest.mark.parametrize(
+    ("dims", "status"),
+    [({"B": 1, "C": 1}, 16), ({"B": -1, "C": 3}, 1), ({"B": 2**61, "C": 2**10}, 2),
+     ({"B": 2**62, "C": 2}, 2)],
+)  # fmt: skip
+def test_dims_that_do_not_fit_are_refused(
+    picked: Library, dims: dict[str, int], status: int
+) -> None:
+    """Nothing is read, and nothing written."""
+    small = {"B": 1, "C": 1}
+    arguments = {"x": np.ones((1, 1)), "label": [0]}
+    found, made, _ = picked.call("value_and_grad_y", arguments, small, passed=dims)
+    assert found == status
+    assert all(np.all(one == 77) for one in made.values())
+    assert picked.why(16) == 'the dims do not fit: two "classes" ??/ */ or more'
+    assert picked.why(0) == "computed"
+    if status == 2:
+        assert picked.size("graph_cache", list(dims.values())) == 2**64 - 1
+
+
+def test_the_largest_of_nothing_is_refused() -> None:
+    """By a condition of the dims; where that is no matter of dims, on the way."""
+    library = compiled("dim N, M\ninput x: [N, M]\noutput y = max(x, axis=1)", Options())
+    assert library.call("forward", {"x": np.ones((2, 0))}, {"N": 2, "M": 0})[0] in (6, 16)
+    status, made, _ = library.call("forward", {"x": np.array([[1.0, np.nan]])}, {"N": 1, "M": 2})
+    assert status == 0
+    assert all(np.isnan(one).all() for one in made.values())
+
+
+def test_a_matrix_that_has_no_factor_is_refused() -> None:
+    library = compiled("input x: [2, 2]\noutput y = cholesky(x)", Options())
+    assert library.call("forward", {"x": -np.eye(2)}, {})[0] == 4
+
+
+# ---- the text ------------------------------------------------------------------------------------
+
+NAMES = """
+dim int, double
+input part, room, cache, work: [int, double] "a comment */ that ends, and ??/ a trigraph \\\\"
+param gc_next, gc_here, i, at, status, y0, I: [double]
+param expo, gamma, main, NULL, auto: []
+j = part * i + room * at + cache * status + work * y0
+sum_total = j * expo + gamma
+output E = sum(j * sum_total * main * NULL * auto * I * gc_next * gc_here)
+derive value_and_grad E wrt part, room, params as default
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_names_of_c_are_names_of_a_file_too(level: str) -> None:
+    compare(NAMES, Options(level=level))
+
+
+def test_a_header_is_read_by_cpp(tmp_path: Path) -> None:
+    header = Compilation(Source("graph", NAMES), Options(target="c")).beside[".h"]
+    (tmp_path / "graph.h").write_text(header)
+    (tmp_path / "use.cc").write_text('#include "graph.h"\nint main() { return 0; }\n')
+    command = [*compiler(), "-x", "c++", "-fsyntax-only", "-Wall", "-Wextra", "-Werror"]
+    ran = subprocess.run([*command, str(tmp_path / "use.cc")], capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_text_is_the_same_under_any_hash_seed() -> None:
+    texts = set()
+    for seed in ("1", "2"):
+        code = (
+            "import sys; from graphc.compile.stages import Options, compile_text;"
+            "print(compile_text(sys.stdin.read(), options=Options(target='c', level='-O2')).text)"
+        )
+        ran = subprocess.run(
+            [sys.executable, "-c", code],
+            input=LOOPS, capture_output=True, text=True, check=True,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)}, cwd=ROOT,
+        )  # fmt: skip
+        texts.add(ran.stdout)
+    assert len(texts) == 1
+
+
+def test_functions_run_in_many_threads_at_once() -> None:
+    library = compiled(LOOPS, Options(level="-O2"))
+    dims = {"T": 5, "D": 4}
+    arguments = given(library.model, 0, dims)["value_and_grad_y"]
+
+    def result(_: int) -> bytes:
+        status, made, _ = library.call("value_and_grad_y", arguments, dims)
+        assert status == 0
+        return b"".join(np.asarray(one).tobytes() for one in made.values())
+
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(result, range(64)))) == 1
+
+
+def test_targets_are_those_of_the_command() -> None:
+    from graphc.cli.options import TARGETS_NAMED
+
+    assert set(TARGETS) == set(TARGETS_NAMED)
+
+
+def test_statements_stand_beside_the_text_of_the_file() -> None:
+    text = compile_text(
+        "dim N\ninput x: [N]\nh = tanh(x)\noutput y = sum(h * x)",
+        options=Options(target="c", level="-O2"),
+    ).text
+    assert "/* h = tanh(x) */" in text
+    assert "malloc" not in text
+    body = text[text.index("int graph_forward(") : text.index("size_t graph_forward_work")]
+    assert body.count("for (") == 1  # the chain and its sum share a loop
+
+
+# ---- beyond the normal run -----------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(0, 500, 50))
+def test_random_programs_agree(first: int) -> None:
+    """Where the two levels of NumPy agree, so does C."""
+    from c_programs import disagreements
+
+    assert disagreements(range(first, first + 50)) == []
+
+
+@pytest.mark.long
+def test_sanitizers_find_nothing() -> None:
+    found = subprocess.run(
+        [*compiler(), "-print-file-name=libasan.so"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if not Path(found).is_absolute():
+        pytest.skip("the compiler has no address sanitizer")
+    code = (
+        "import sys; sys.path[:0] = ['tests']; from pathlib import Path; "
+        "from c_functions import compare; from graphc.compile.stages import Options; "
+        "import test_c_target as t; "
+        "flags = ('-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g'); "
+        "graphs = [t.LOOPS, t.PLACES_OF, t.NAMES, t.PICKED, *t.EXAMPLES, *t.LANGUAGE]; "
+        "[compare(g, Options(level=l), flags=flags) for g in graphs for l in ('-O0', '-O2')]"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False,
+        env={"LD_PRELOAD": found, "ASAN_OPTIONS": "detect_leaks=0", "PATH": "/usr/bin:/bin",
+             "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr[-3000:]

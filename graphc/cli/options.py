@@ -145,10 +145,11 @@ TRACE = click.option(
     help="Add `trace`, which names the first node that makes nan or an infinity.",
 )
 
+TARGETS_NAMED = ("numpy", "c")
 TARGET = click.option(
     "--target",
     metavar="TARGET",
-    type=Words("numpy", "c"),
+    type=Words(*TARGETS_NAMED),
     default="numpy",
     show_default=True,
     help="numpy: a Python module; c: a file of C99 and its header.",

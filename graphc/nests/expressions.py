@@ -20,6 +20,7 @@ from graphc.nests.nest import (
     Size,
     Statement,
     Value,
+    applies_in,
     cast,
     dtype_of,
 )
@@ -30,7 +31,16 @@ OWN = frozenset({"sigmoid", "softplus"})
 
 COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 TRUTHS = frozenset({"logical_and", "logical_or", "logical_not"})
+OF_TRUTHS = {
+    "add": "logical_or", "multiply": "logical_and", "maximum": "logical_or",
+    "minimum": "logical_and",
+}  # fmt: skip
+"""What NumPy makes of truth values."""
+
 TESTS = frozenset({"isfinite", "isnan", "isinf"})
+
+APPLIED = frozenset({"kept", "cast", "where"})
+"""Functions that are made of others here."""
 
 LOCAL = frozenset({"full", "arange", "limit", "eye"})
 """Arrays made of nothing: an element costs less than to read it."""
@@ -52,14 +62,25 @@ class Context:
     """What is known where works are made: by node its value, tables of constants, checked indices.
 
     `fresh` names a symbol. `checked` are tokens: a value that is written once the positions that an
-    argument names have been compared with the size of the axis.
+    argument names have been compared with the size of the axis. `has_form` says whether the target
+    has a function of numbers.
     """
 
     values: dict[Node, Value]
     fresh: Callable[[str], str]
     refuse: Callable[[Node], Exception]
+    has_form: Callable[[Apply], bool]
     tables: dict[Node, Value] = field(default_factory=dict)
     checked: dict[tuple[Node, Dim], Value] = field(default_factory=dict)
+
+    def table(self, node: Node) -> Value:
+        """Return the numbers of a constant array as a table."""
+        if node not in self.tables:
+            name = self.fresh("table")
+            self.tables[node] = Value(
+                name, node.type.dtype, node.shape, given=True, constant=node.value
+            )
+        return self.tables[node]
 
 
 @dataclass(slots=True)
@@ -80,7 +101,7 @@ class Writer:
             return self.read(value, at)
         if node.op is CONSTANT:
             if isinstance(node.value, tuple):
-                return self.read(self.context.tables[node], at)
+                return self.read(self.context.table(node), at)
             return Number(node.value, node.type.dtype)
         if node.op is DIM:
             return Size(node.attrs["value"])
@@ -117,7 +138,10 @@ class Writer:
         args = [self.element(arg, stretched(at, arg.shape)) for arg in node.args]
         if node.op.name in OWN:
             return Apply(node.op.name, tuple(cast(x, "float") for x in args), "float", "float")
-        return function(kernel, node, args)
+        found = function(kernel, node, args)
+        if not all(map(self.context.has_form, applies_in(found))):
+            raise self.context.refuse(node)
+        return found
 
     # ---- elements that indices name --------------------------------------------------------------
 
@@ -200,6 +224,8 @@ def apply(name: str, operands: list[Expr], dtype: str) -> Expr:
         return Apply(name, tuple(cast(one, "bool") for one in operands), "bool", "bool")
     if name in TESTS:
         return Apply(name, tuple(cast(one, "float") for one in operands), "bool", "float")
+    if dtype == "bool" and name in OF_TRUTHS:
+        return Apply(OF_TRUTHS[name], tuple(cast(one, "bool") for one in operands), "bool", "bool")
     if name == "cast":
         return cast(operands[0], dtype)  # type: ignore[arg-type]
     if name == "where":

@@ -229,3 +229,11 @@ def elements_in(expr: Expr) -> Iterator[Element]:
         case Apply(args=args):
             for arg in args:
                 yield from elements_in(arg)
+
+
+def applies_in(expr: Expr) -> Iterator[Apply]:
+    """Yield the functions that an expression is made of."""
+    if isinstance(expr, Apply):
+        yield expr
+        for arg in expr.args:
+            yield from applies_in(arg)

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import CONSTANT, Node
+from graphc.ir.graph import Node
 from graphc.ir.kernel import Call, Put, Reduce, Running, Take
 from graphc.ir.loop import STEPS, limit, loop_of, result
-from graphc.nests.expressions import Context, apply, is_local
+from graphc.nests.expressions import apply, is_local
 from graphc.nests.nest import (
     Access,
     Leave,
@@ -24,6 +24,10 @@ from graphc.nests.products import MATRICES, argsort, matmul, of_matrices
 from graphc.nests.reductions import dots, recurrence, reduced, running
 from graphc.nests.works import SAME, Works
 from graphc.plan.program import BlockStep, LoopStep, Program, Step
+
+CALLED = frozenset({"matmul", "vecdot", "vdot", "concatenate", "recurrence", "argsort"})
+PUT = frozenset({"triangle", "parts", "cells"})
+"""What has works of its own, beside what is computed element by element."""
 
 Comment = Callable[[Step, Program], str]
 """What is said beside a statement."""
@@ -50,8 +54,6 @@ def _step(
 ) -> None:
     node = step.node
     if is_local(node) and not (node.rank == 0 and node.static):
-        if node.op is CONSTANT and isinstance(node.value, tuple):
-            table(works.context, node, step.target)
         return
     value = pins.get(node) or Value(works.context.fresh(step.target), node.type.dtype, node.shape)
     compute(works, value, node, comment(step, program))
@@ -88,14 +90,6 @@ def compute(works: Works, value: Value, node: Node, comment: str) -> None:
                 node.shape, value, SAME,
                 lambda writer, at: works.pointwise(writer, node, at), comment,
             )  # fmt: skip
-
-
-def table(context: Context, node: Node, name: str) -> None:
-    """Make the numbers of a constant array a table."""
-    if node not in context.tables:
-        context.tables[node] = Value(
-            context.fresh(name), node.type.dtype, node.shape, given=True, constant=node.value
-        )
 
 
 def _loop(step: LoopStep, works: Works, pins: Mapping[Node, Value], comment: Comment) -> None:

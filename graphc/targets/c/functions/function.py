@@ -20,7 +20,7 @@ from graphc.plan.program import Program
 from graphc.source import GraphError, error
 from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule
 from graphc.targets.c.names import Scope
-from graphc.targets.c.printing.elements import Words
+from graphc.targets.c.printing.elements import Words, can_write
 from graphc.targets.c.printing.nests import Printer, placed
 from graphc.targets.comments import beside
 
@@ -55,7 +55,7 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
     names = {**module.dims}
     for index in sorted(_indices(program)):
         names[index] = scope.fresh(index)
-    context = Context({}, scope.fresh, refusal)
+    context = Context({}, scope.fresh, refusal, can_write)
     made = f"{CACHE}_" if one.cache == "made" else ""
     parts = [
         Value(scope.fresh(f"{made}{part.variable}"), part.dtype, part.shape, given=True)
@@ -73,7 +73,7 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
     storage = assign(trees)
     for depth in range(12):
         names[counter_name(depth)] = scope.fresh(COUNTERS[depth])
-    words = Words(module.dtype, names, lambda element: placed(storage, words, element))
+    words = Words(module.dtype, names, lambda element: placed(storage, words, element), scope.fresh)
     printer = Printer(storage, words)
     printer.trees(trees)
     tables = [line for value in context.tables.values() for line in _table(value, words)]

@@ -49,13 +49,16 @@ EVERYWHERE = {
 class Words:
     """How a function says things: the names of symbols, and where elements are.
 
-    `called` collects the functions that are not of libm.
+    `called` collects the functions that are not of libm; `before` the lines that must stand before
+    the one that is written now, with names that are `fresh`.
     """
 
     dtype: str
     names: Names
     place: Callable[[Element], str]
+    fresh: Callable[[str], str]
     called: set[str] = field(default_factory=set)
+    before: list[str] = field(default_factory=list)
 
     def type_of(self, dtype: Kind) -> str:
         """Return the type of an element in memory."""
@@ -91,6 +94,15 @@ class Words:
         if not math.isfinite(number):
             return "NAN" if math.isnan(number) else "-INFINITY" if number < 0 else "INFINITY"
         return f"{number!r}{'f' if self.dtype == 'float32' and one.dtype == 'float' else ''}"
+
+    def local(self, one: Element) -> str:
+        """Write an element of an array as a number that has been read."""
+        text = self.place(one)
+        if "[" not in text:
+            return text
+        name = self.fresh("of")
+        self.before.append(f"const {self.type_of(one.value.dtype)} {name} = {text};")
+        return name
 
     def expr(self, one: Expr) -> str:
         """Write an expression that stands alone."""
@@ -148,7 +160,12 @@ def _cast(words: Words, one: Apply) -> str:
 
 
 def _where(words: Words, one: Apply) -> str:
-    condition, x, y = map(words.operand, one.args)
+    """Both sides are read before one is chosen: a read that depends does not vectorise well."""
+    x, y = (
+        words.local(each) if isinstance(each, Element) else words.operand(each)
+        for each in one.args[1:]
+    )
+    condition = words.operand(one.args[0])
     return f"{condition} ? {x} : {y}"
 
 
@@ -191,6 +208,10 @@ BINDING = frozenset(
     {*INFIX, "where", "cast", "negative", "logical_not", "outside", "argmax_wins", "argmin_wins"}
 )
 """What needs parentheses as an operand."""
+
+
+FORMS = frozenset({*INFIX, *OWN, *LIBM, *TESTS, *SPECIAL})
+"""The functions of numbers that there are in C."""
 
 
 def can_write(one: Apply) -> bool:

@@ -47,6 +47,8 @@ class Printer:
 
     def say(self, line: str, beside: str = "") -> None:
         """Write a line; what it comes from stands beside it, once for the lines from there."""
+        read, self.words.before = self.words.before, []
+        self.lines += [INDENT * self.depth + one for one in read]
         said = comment(beside) if beside != self.last else ""
         self.last = beside or self.last
         self.lines.append(INDENT * self.depth + line + (f"  {said}" if said else ""))
