@@ -32,7 +32,18 @@ def shapes_of(
     """
     inputs = arguments[1:] if graph.paths else arguments
     given = dict(zip(graph.inputs, inputs, strict=True))
-    given |= dict(arguments[0]) if graph.paths else {}
+    sizes = sizes_of(graph, {**given, **(dict(arguments[0]) if graph.paths else {})}, dims)
+    try:
+        return {
+            name: tuple(evaluated(axis, sizes) for axis in axes(graph.types[name]))
+            for name in graph.outputs
+        }
+    except KeyError as unknown:
+        raise TypeError(f"the arguments do not say what {unknown} is") from None
+
+
+def sizes_of(graph: Described, given: Mapping[str, Any], dims: Mapping[str, int]) -> dict[str, int]:
+    """Return the dims that have a value, or get one from the shapes of arguments by name."""
     sizes = {name: size for name, size in graph.module.GRAPH["dims"].items() if size is not None}
     sizes |= dims
     pairs = [
@@ -43,13 +54,7 @@ def shapes_of(
     ]
     while found := dict(_bound(pairs, sizes)):
         sizes |= found
-    try:
-        return {
-            name: tuple(evaluated(axis, sizes) for axis in axes(graph.types[name]))
-            for name in graph.outputs
-        }
-    except KeyError as unknown:
-        raise TypeError(f"the arguments do not say what {unknown} is") from None
+    return sizes
 
 
 def axes(kind: str) -> list[str]:
