@@ -62,7 +62,8 @@ FLOORS = (
     {"views/report"},
     {"api"},
     {"generated", "bridges"},
-    {"scipy", "jax", "torch", "sklearn", "optimisers"},
+    {"scipy", "jax", "torch", "optimisers"},
+    {"sklearn"},
     {"cli"},
     {"__main__", "notebook"},
 )
