@@ -104,6 +104,44 @@ def test_the_edge_past_a_branch_is_residual_and_no_other() -> None:
     }  # fmt: skip
 
 
+def test_a_residual_edge_may_end_under_a_function_of_the_sum() -> None:
+    picture = depicted("input h: [3]\nf = tanh(h)\nr = relu(h + f)\noutput y = sum(r * h)")
+    roles = {pair for pair, edge in edges_of(picture).items() if edge.role == "residual"}
+    assert roles == {("h", "r")}
+
+
+def titles_around(picture: Picture, name: str) -> list[str]:
+    return [picture.group[one].title for one in picture.around(node_of(picture, name).group)]
+
+
+def test_results_of_a_block_lie_in_it_whatever_they_are_called() -> None:
+    picture = depicted_file("tests/language/examples/05_lstm.graph")
+    for name in ("step.cell.W", "step.cell.f", "step.c1", "step.h1"):
+        assert titles_around(picture, name)[1:] == ["cell = lstm_cell(x[:, t, :], h, c)"]
+
+
+def test_a_sum_between_stages_lies_in_the_block_of_its_chain() -> None:
+    text = """
+dim B
+block part(x: [B, 4]) -> y: [B, 4] {
+    x -> residual { dense(4) as a } -> residual { dense(4) as b } -> y
+}
+input x: [B, 4]
+x -> part as one -> r
+output y = sum(r)
+"""
+    picture = depicted(text)
+    (between,) = (node for node in picture.nodes if not node.name)
+    assert between.lines == ("x + a",)
+    assert titles_around(picture, between.label) == ["one = part"]
+
+
+def test_what_a_loop_shares_is_outside_of_it() -> None:
+    picture = depicted_file("tests/language/examples/12_sharing.graph")
+    assert titles_around(picture, "ff.head.W")[0] == "ff"
+    assert titles_around(picture, "ff.head")[0].startswith("repeat layer")
+
+
 def test_edges_say_the_shape_of_what_they_carry() -> None:
     edges = edges_of(depicted(RESIDUAL))
     assert edges["x", "h"].label == "[B, 4]"

@@ -12,12 +12,13 @@ LEGEND = "δ: what has come back to the box that an edge comes from."
 
 def backward(picture: Picture) -> Picture:
     """Return the picture with derivatives in the boxes, and edges along which they flow back."""
-    adjoints = picture.adjoints or {}
+    adjoints = picture.adjoints
+    legend = tuple(filter(None, (LEGEND, picture.target))) if adjoints else (NOTHING,)
     return replace(
         picture,
         nodes=tuple(_node(node, adjoints.get(node.id)) for node in picture.nodes),
         edges=tuple(_edge(edge) for edge in picture.edges),
-        notes=(LEGEND if adjoints else NOTHING, *picture.notes),
+        notes=(*legend, *picture.notes),
     )
 
 

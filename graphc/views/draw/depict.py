@@ -73,8 +73,8 @@ def depict(subject: Subject, every: bool) -> Picture:
     """Depict what is given; call it where its nodes can be made."""
     values = values_of(subject.roots, subject.names, every)
     wording = Wording(values, subject.names)
-    groups = grouping(values, subject.names)
     parents = {box: _parents(values, box) for box in values.boxes}
+    groups = grouping(values, subject.names, parents)
     active = _active(values, parents, subject)
     few = len(values.boxes) <= MOST_WORDED
     found = {box: wording.local(box, _moving(values, active)) if few else None
@@ -106,8 +106,19 @@ def depict(subject: Subject, every: bool) -> Picture:
             for box in values.boxes
             if box in active
         },
+        _target(subject),
     )
     return untangled(picture)
+
+
+def _target(subject: Subject) -> str:
+    """Say what is differentiated, where it does not go by its own name."""
+    names = [subject.names[one] for one in subject.ends]
+    if names == [subject.target] or not names:
+        return ""
+    if len(names) == 1 and not subject.ends[0].rank:
+        return f"L: {names[0]}."
+    return f"L: any number that is made of {', '.join(names)}."
 
 
 def _parents(values: Values, box: Node) -> tuple[Node, ...]:

@@ -33,7 +33,6 @@ def fold(picture: Picture, groups: Collection[str]) -> Picture:
             boxes[id] = node
         elif id not in boxes:
             boxes[id] = _folded(picture.group[id], members[id])
-    adjoints = picture.adjoints or {}
     return replace(
         picture,
         nodes=tuple(boxes.values()),
@@ -43,7 +42,7 @@ def fold(picture: Picture, groups: Collection[str]) -> Picture:
             for group in picture.groups
             if group.id not in groups and not _inside(group.id, groups, parents)
         ),
-        adjoints={id: one for id, one in adjoints.items() if id in boxes},
+        adjoints={id: one for id, one in picture.adjoints.items() if id in boxes},
     )
 
 

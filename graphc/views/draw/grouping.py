@@ -27,10 +27,6 @@ class Grouping:
     made: dict[Key, Group] = field(default_factory=dict)
     of: dict[Node, str] = field(default_factory=dict)
 
-    def within(self, box: Node) -> str:
-        """Return the path of the innermost group of a box, empty outside of all."""
-        return next((g.path for g in self.made.values() if g.id == self.of.get(box)), "")
-
 
 def prefixes(path: str) -> Iterator[str]:
     """Yield the paths around a path, the outermost first; an index belongs to what it is of.
@@ -44,32 +40,107 @@ def prefixes(path: str) -> Iterator[str]:
             yield ".".join(words[:end])
 
 
-def grouping(values: Values, names: Mapping[Node, str]) -> Grouping:
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The paths of boxes: those around each, and which of these are of uses of blocks."""
+
+    names: Mapping[Node, str]
+    scopes: frozenset[str]
+    blocks: frozenset[str]
+
+    def around(self, box: Node) -> list[str]:
+        """Return the paths around a box; the result of a block lies in it."""
+        path = self.names.get(box, "")
+        return [*prefixes(path), *([path] if path in self.scopes else [])]
+
+    def uses(self, box: Node) -> dict[str, Span]:
+        """Return the uses of the blocks around a box that have a path; the inner ones match."""
+        blocks = [path for path in self.around(box) if path in self.blocks]
+        return dict(zip(reversed(blocks), reversed(uses_of(box)), strict=False))
+
+    def use_without_path(self, box: Node) -> Key:
+        """Return the use of a block that a box comes from, if no block around it has a path."""
+        around, uses = self.around(box), uses_of(box)
+        if box not in self.names or not uses or any(path in self.blocks for path in around):
+            return ()
+        return ("use", around[-1] if around else "", uses[0])
+
+
+def grouping(
+    values: Values, names: Mapping[Node, str], parents: Mapping[Node, Sequence[Node]]
+) -> Grouping:
     """Find the groups of all boxes: by their paths, their loops, and the uses of their blocks."""
-    found = Grouping()
-    around = {names[box]: [*prefixes(names[box])] for box in values.boxes if box in names}
-    scopes = {path for paths in around.values() for path in paths}
+    scopes = {path for box in values.boxes if box in names for path in prefixes(names[box])}
     loops = _loops(values, names)
     blocks = scopes - {str(key[1]) for key in loops.values() if key[0] == "path"}
     blocks -= {path for path in scopes if path.split(".")[-1].isdigit()}
-    uses = {box: _unnamed_use(box, names, blocks) for box in values.boxes}
-    crowded = {use for use, number in Counter(uses.values()).items() if use and number > 1}
+    paths = Paths(names, frozenset(scopes), frozenset(blocks))
+    crowds = Counter(map(paths.use_without_path, values.boxes))
+    named = _named_uses(values, paths)
+    keys: dict[Node, list[Key]] = {}
     for box in values.boxes:
-        keys: list[Key] = [("path", path) for path in around.get(names.get(box, ""), ())]
-        if names.get(box) in scopes:  # the result of a block lies in it
-            keys.append(("path", names[box]))
-        if uses[box] in crowded:
-            keys.append(uses[box])
-        keys = _with_loops(keys, [loops[one] for one in values.loops[box]])
+        if box in names:
+            keys[box] = [("path", path) for path in paths.around(box)]
+            use = paths.use_without_path(box)
+            if use and (use in named or crowds[use] > 1):
+                keys[box].append(named.get(use, use))
+    _place_nameless(values, parents, keys, set(loops.values()))
+    return _made(values, paths, keys, loops)
+
+
+def _place_nameless(
+    values: Values,
+    parents: Mapping[Node, Sequence[Node]],
+    keys: dict[Node, list[Key]],
+    loops: Collection[Key],
+) -> None:
+    """Put a box without a name where all that read it are, no deeper than its statement is."""
+    readers: dict[Node, list[Node]] = {}
+    for box, above in parents.items():
+        for parent in above:
+            readers.setdefault(parent, []).append(box)
+    for box in reversed(values.boxes):
+        if box in keys:
+            continue
+        known = [keys[one] for one in readers.get(box, ()) if one in keys]
+        depth = len(uses_of(box))
+        found: list[Key] = []
+        for common in zip(*known, strict=False):
+            in_block = common[0] not in loops
+            if any(key != common[0] for key in common) or (in_block and not depth):
+                break
+            depth -= in_block
+            found.append(common[0])
+        keys[box] = found if box not in values.starts else []
+
+
+def _made(
+    values: Values, paths: Paths, keys: Mapping[Node, Sequence[Key]], loops: Mapping[Node, Key]
+) -> Grouping:
+    """Make the groups, numbered in the order of the boxes."""
+    found = Grouping()
+    of_key = {key: node for node, key in loops.items()}
+    for box in values.boxes:
+        chain = _with_loops(keys[box], [loops[one] for one in values.loops[box]])
         parent = ""
-        for key in keys:
-            if key not in found.made:
-                found.made[key] = _group(key, f"g{len(found.made) + 1}", parent, box)
-            parent = found.made[key].id
+        for end, key in enumerate(chain, 1):
+            whole = tuple(chain[:end])  # a block outside of a loop and inside of it are two
+            if whole not in found.made:
+                group = _group(key, f"g{len(found.made) + 1}", parent, box, paths)
+                found.made[whole] = _of_loop(group, of_key[key]) if key in of_key else group
+            parent = found.made[whole].id
         found.of[box] = parent
-    for node, key in loops.items():
-        if key in found.made:
-            found.made[key] = _of_loop(found.made[key], node)
+    return found
+
+
+def _named_uses(values: Values, paths: Paths) -> dict[Key, Key]:
+    """Map uses of blocks, as boxes without a path have them, to the groups of those with one."""
+    found: dict[Key, Key] = {}
+    for box in values.boxes:
+        around = ["", *paths.around(box)]
+        for path, use in paths.uses(box).items():
+            scope = around[around.index(path) - 1]
+            found.setdefault(("use", scope, use), ("path", path))
     return found
 
 
@@ -108,7 +179,7 @@ def _written(loop: Node) -> re.Match[str] | None:
     return None if loop.origin is None else _LOOP.search(loop.origin.span.text)
 
 
-def _uses(box: Node) -> tuple[Span, ...]:
+def uses_of(box: Node) -> tuple[Span, ...]:
     """Return the uses of blocks that a box comes from, the outermost first."""
     found: list[Span] = []
     origin = box.origin if box.op is PARAMETER or box.origin is None else box.origin.used
@@ -118,27 +189,20 @@ def _uses(box: Node) -> tuple[Span, ...]:
     return tuple(reversed(found))
 
 
-def _unnamed_use(box: Node, names: Mapping[Node, str], blocks: Collection[str]) -> Key:
-    """Return the use of a block that a box comes from, if the block has no path; empty if none."""
-    path = names.get(box, "")
-    around = [*prefixes(path)]
-    uses = _uses(box)
-    if not path or not uses or path in blocks or any(one in blocks for one in around):
-        return ()
-    return ("use", around[-1] if around else "", uses[0])
-
-
-def _group(key: Key, id: str, parent: str, member: Node) -> Group:
+def _group(key: Key, id: str, parent: str, member: Node, paths: Paths) -> Group:
     """Make the group of a block by one of its members."""
-    uses = _uses(member)
+    uses = uses_of(member)
     line = uses[0].line if uses else member.origin.outermost.line if member.origin else None
     if key[0] == "use":
         return Group(id, "", call_of(uses[0]), "block", parent, line)
     path = str(key[1]) if key[0] == "path" else ""
-    label = path.removesuffix(".*").split(".")[-1]
-    depth = [*prefixes(path), path].index(path) if path else 0
-    use = uses[min(depth, len(uses) - 1)] if uses else None
-    return Group(id, path, f"{label} = {call_of(use)}" if use else label, "block", parent, line)
+    words = path.removesuffix(".*").split(".")
+    use = paths.uses(member).get(path)
+    if words[-1].isdigit():
+        return Group(id, path, f"{words[-2]}[{words[-1]}]", "block", parent, line)
+    called = words[-1] if use is None else call_of(use)
+    title = called if called == words[-1] else f"{words[-1]} = {called}"
+    return Group(id, path, title, "block", parent, line)
 
 
 def call_of(use: Span) -> str:

@@ -31,10 +31,19 @@ def skips_of(values: Values, parents: Mapping[Node, Sequence[Node]]) -> set[tupl
 
 
 def _terms(values: Values, box: Node) -> list[Node]:
-    """Return the operands that are added up in a box, each as it is."""
+    """Return the operands that are added up in a box, each as it is.
+
+    A function of the sum, as `relu(h + f)`, may be over it.
+    """
     operands = set(values.operands(box))
+    root = box
+    while root.op.name != "+" and root.op.structure == "elementwise":
+        varying = [arg for arg in root.args if not arg.static]
+        if len(varying) != 1 or varying[0] in operands:
+            break
+        root = varying[0]
     found = []
-    pending = [box] if box.op.name == "+" else []
+    pending = [root] if root.op.name == "+" else []
     while pending:
         for arg in pending.pop().args:
             if arg in operands:

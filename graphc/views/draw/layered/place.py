@@ -20,6 +20,7 @@ LANE = 12
 """Pixels between edges that return."""
 BESIDE = 6
 """Pixels from an edge to its label."""
+FAR = 1e4
 PORT = 14
 """Pixels between edges that meet a box."""
 
@@ -133,8 +134,8 @@ def _wanted(item: Item, by_above: bool, by_below: bool) -> tuple[float, float]:
             pull = _pull(item, other)
             total += pull * (other.x + other.tops.get(number, 0) - item.bottoms.get(number, 0))
             weight += pull
-    if not weight:
-        return item.x, 0.01
+    if not weight:  # a title keeps near to what enters to the right of it
+        return (item.x + FAR, 1e-9) if item.title else (item.x, 0.01)
     return total / weight, weight
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -79,7 +79,8 @@ class Adjoint:
 class Picture:
     """A graph as it is drawn: boxes in an order in which they can be computed.
 
-    `notes` say what is not shown. `adjoints` are those of boxes, by id.
+    `notes` say what is not shown. `adjoints` are those of boxes, by id; `target` says what is
+    differentiated.
     """
 
     title: str
@@ -87,7 +88,8 @@ class Picture:
     edges: tuple[Edge, ...]
     groups: tuple[Group, ...] = ()
     notes: tuple[str, ...] = ()
-    adjoints: Mapping[str, Adjoint] | None = None
+    adjoints: Mapping[str, Adjoint] = field(default_factory=dict)
+    target: str = ""
 
     @cached_property
     def group(self) -> Mapping[str, Group]:
