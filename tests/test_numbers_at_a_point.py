@@ -13,7 +13,10 @@ from graphc.checking.point import Start
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source
+from graphc.views.draw.backward import backward
+from graphc.views.draw.depict import picture_of
 from graphc.views.numbers.looking import Known, Numbers, look
+from graphc.views.numbers.picturing import with_numbers
 from graphc.views.numbers.summary import summarise, together
 
 RNG = np.random.default_rng(0)
@@ -210,6 +213,62 @@ def test_several_outputs_are_differentiated_as_a_sum() -> None:
     assert found.outputs == ("a", "b")
     assert found.known["x"].adjoint is not None
     assert found.known["x"].adjoint.norm == pytest.approx(np.hypot(5, 7))
+
+
+RESIDUAL = """input x: [4]
+h = sin(x)
+f = exp(h)
+y = h + f
+output loss = sum(y**2) + sum(h * 3)
+"""
+
+
+def test_what_comes_back_along_each_edge() -> None:
+    """By name and child: through the branch, past it, and along two ways at once."""
+    x = RNG.normal(size=4)
+    h = np.sin(x)
+    d_y = 2 * (h + np.exp(h))
+    flowing = numbers(RESIDUAL, x=x).flowing
+    expected = {
+        ("y", "loss"): d_y, ("f", "y"): d_y, ("h", "y"): d_y, ("h", "f"): d_y * np.exp(h),
+        ("h", "loss"): 3 * np.ones(4), ("x", "h"): (d_y + d_y * np.exp(h) + 3) * np.cos(x),
+    }  # fmt: skip
+    assert flowing.keys() == expected.keys()
+    for edge, value in expected.items():
+        assert flowing[edge].norm == pytest.approx(np.linalg.norm(value)), edge
+    twice = numbers("input x: [4]\noutput y = sum(x * 2) + sum(x**3)", x=x).flowing
+    assert twice["x", "y"].norm == pytest.approx(np.linalg.norm(2 + 3 * x**2))
+
+
+def test_numbers_in_a_picture() -> None:
+    compilation = Compilation(Source("net.graph", RESIDUAL), Options())
+    found = look(compilation, Start(0, {"x": np.array([0.0, 0.5, 0.0, 0.0])}))
+    picture = picture_of(compilation)
+    values = with_numbers(picture, found, back=False)
+    lines = {node.name: node.lines for node in values.nodes}
+    assert lines["x"][-1] == "0 … 0.5"
+    assert lines["h"][-1] == "0 … 0.479"
+    names = {node.id: node.name for node in picture.nodes}
+    labels = {(names[one.tail], names[one.head]): one.label for one in values.edges}
+    assert labels["x", "h"] == "[4], norm 0.5"
+    back = with_numbers(backward(picture), found, back=True)
+    labels = {(names[one.tail], names[one.head]): one.label for one in back.edges}
+    d_y = 2 * (np.sin([0, 0.5, 0, 0]) + np.exp(np.sin([0, 0.5, 0, 0])))
+    assert labels["h", "y"].endswith(f", norm {np.linalg.norm(d_y):.3g}")
+    assert {node.name: node.lines for node in back.nodes}["y"][-1] == (
+        f"norm {np.linalg.norm(d_y):.3g}"
+    )
+
+
+def test_a_picture_says_where_a_gradient_vanishes(tmp_path: Path) -> None:
+    text = "input x: [1]\nh = 1e-9 * x\noutput y = sum(h)"
+    compilation = Compilation(Source("net.graph", text), Options())
+    back = with_numbers(backward(picture_of(compilation)), look(compilation, Start(0)), back=True)
+    assert {node.name: node.lines[-1] for node in back.nodes}["x"] == "norm 1e-9, vanishes"
+    (tmp_path / "net.graph").write_text(text, encoding="utf-8")
+    arguments = ["draw", str(tmp_path / "net.graph"), "--pass", "backward", "--seed", "0"]
+    assert "norm 1e-9, vanishes" in CliRunner().invoke(app, arguments).stdout
+    assert "norm" not in CliRunner().invoke(app, arguments[:-2]).stdout
 
 
 # ---- the command --------------------------------------------------------------------------------

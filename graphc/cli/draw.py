@@ -11,10 +11,12 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Words, command
 from graphc.cli.options import (
+    AT,
     CONST,
     DIM,
     DTYPE,
     FILE,
+    SEED,
     fail,
     folder_of,
     print_diagnostics,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     "graphc draw net.graph --depth 1 --fold att -o net.svg",
     "graphc draw net.graph --focus h --near 3 -o h.svg",
     "graphc draw net.graph -o net.mmd",
+    "graphc draw net.graph --pass backward --at trained.npz -o back.svg",
 )
 @FILE
 @click.option(
@@ -80,6 +83,8 @@ if TYPE_CHECKING:
     help="own, the same on every machine; or dot, which Graphviz does.",
 )
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
+@AT
+@SEED
 @DIM
 @CONST
 @DTYPE
@@ -94,12 +99,16 @@ def draw(
     format: Format | None,
     layout: Layouter,
     out: str,
+    at: str,
+    seed: int | None,
     **given: Any,
 ) -> None:
     """Draw the graph of FILE: its values, blocks and loops, and the shapes along its edges.
 
     A file with mistakes is drawn as far as it is known, with their places marked.
     """
+    from graphc.checking.point import Start
+    from graphc.cli.arrays import arrays_of
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
     from graphc.views.draw.backward import backward
@@ -108,6 +117,8 @@ def draw(
     from graphc.views.draw.fold import fold_below, fold_crowd
     from graphc.views.draw.graphviz import NoGraphviz
     from graphc.views.draw.mistaken import picture_of_known
+    from graphc.views.numbers.looking import look
+    from graphc.views.numbers.picturing import with_numbers
 
     options = Options(**given)
     try:
@@ -116,8 +127,11 @@ def draw(
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     mistakes: Sequence[Diagnostic] = ()
+    numbers = None
     try:
         picture = picture_of(compilation, detail)
+        if at or seed is not None:
+            numbers = look(compilation, Start(seed or 0, arrays_of(at) if at else None))
     except GraphError as wrong:
         mistakes = wrong.diagnostics
         picture = picture_of_known(compilation, detail)
@@ -126,6 +140,8 @@ def draw(
         picture = fold_below(picture, depth)
     picture = fold_crowd(picture)
     picture = backward(picture) if direction == "backward" else picture
+    if numbers is not None:
+        picture = with_numbers(picture, numbers, direction == "backward")
     try:
         text = drawn(picture, format or ENDINGS.get(Path(out).suffix, "svg"), layout)
     except NoGraphviz as wrong:

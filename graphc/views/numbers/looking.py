@@ -18,7 +18,7 @@ from graphc.source import GraphError, error
 from graphc.targets.numpy.functions.trace import walk_name
 from graphc.views.explain.explained import question
 from graphc.views.numbers.flow import Flow, flow_of
-from graphc.views.numbers.probe import NUMBERS, Looked, Place, Probe, build_probe
+from graphc.views.numbers.probe import NUMBERS, Flowing, Looked, Place, Probe, build_probe
 from graphc.views.numbers.summary import Summary, summarise, together
 
 
@@ -60,12 +60,15 @@ class Born:
 class Numbers:
     """The numbers of a graph at a point, by name, in the order of the file.
 
+    `flowing` is what comes back to a value from one that is computed of it, by these two names.
+
     `outputs` are differentiated, as a sum of all their elements. `sizes` are those of the dims.
     `born` is the first nan or infinity; `finite` is false where a point without these was looked
     for, and not found.
     """
 
     known: Mapping[str, Known]
+    flowing: Mapping[tuple[str, str], Summary]
     outputs: tuple[str, ...]
     sizes: Mapping[str, int]
     born: Born | None
@@ -94,6 +97,11 @@ def look(compilation: Compilation, place: Start) -> Numbers:
     known = {name: found[name] for name in sorted(found, key=lambda one: places[one])}
     return Numbers(
         known,
+        {
+            (looked.parent, looked.child): summary
+            for looked, summary in zip(probe.results, values, strict=True)
+            if isinstance(looked, Flowing)
+        },
         probe.outputs,
         _sizes(model, known, at),
         None if first is None else _born(first),
@@ -140,7 +148,8 @@ def _run(module: ModuleType, at: Mapping[str, Any], probe: Probe) -> tuple[list[
 def _known(probe: Probe, values: list[Summary], seen: Seen) -> dict[str, Known]:
     """Put what was seen of each name together."""
     seen_of: list[tuple[Looked, tuple[Summary, ...]]]
-    seen_of = [(looked, (one,)) for looked, one in zip(probe.results, values, strict=True)]
+    pairs = zip(probe.results, values, strict=True)
+    seen_of = [(looked, (one,)) for looked, one in pairs if isinstance(looked, Looked)]
     seen_of += [(looked, tuple(seen[at].values())) for at, looked in probe.steps if at in seen]
     forward = {looked.name: parts for looked, parts in seen_of if not looked.adjoint}
     back = {looked.name: (looked, parts) for looked, parts in seen_of if looked.adjoint}

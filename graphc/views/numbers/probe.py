@@ -13,6 +13,7 @@ from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Adjoint, Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, body, everywhere, loop_of
 from graphc.ir.results import result_number
+from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.members import family_of
 from graphc.optimise.levels import READABLE
 from graphc.optimise.passes import PASSES, rewritten
@@ -39,6 +40,14 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class Flowing:
+    """What comes back to a named value along the ways from one that is computed of it."""
+
+    parent: str
+    child: str
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """The text of a module whose function NUMBERS computes `results`, and looks at `steps`.
 
@@ -46,7 +55,7 @@ class Probe:
     """
 
     text: str
-    results: tuple[Looked, ...]
+    results: tuple[Looked | Flowing, ...]
     steps: tuple[tuple[Place, Looked], ...]
     outputs: tuple[str, ...]
 
@@ -73,20 +82,22 @@ def build_probe(
 
 def _graph(
     model: Model, outputs: Mapping[str, Node], wrt: Mapping[str, Node]
-) -> tuple[Graph, tuple[Looked, ...]]:
-    """Build the graph whose results are the named values and the adjoints of them."""
+) -> tuple[Graph, tuple[Looked | Flowing, ...]]:
+    """Build the graph whose results are the named values, their adjoints, and what these sum up."""
     floats = {d.name: d.node for d in (*model.inputs, *model.params) if d.type.dtype == "float"}
     floats |= {path: family_of(node) for path, node in wrt.items()}
     whole = build_halves(outputs, floats, model.names)
     ends = [d.node for d in model.outputs]
     values = {node: model.names[node] for node in arguments_first(ends) if node in model.names}
-    found = [(node, Looked(name, False)) for node, name in values.items()]
+    found: list[tuple[Node, Looked | Flowing]] = []
+    found += [(node, Looked(name, False)) for node, name in values.items()]
     children = _children(whole.adjoints, model.names)
     found += [
         (one.value, Looked(values[one.of], True, children[one.of]))
         for one in whole.adjoints
         if one.of in values
     ]
+    found += _flowing(whole.adjoints, values)
     results = {result_number(place): node for place, (node, _) in enumerate(found)}
     graph = replace(whole, name=NUMBERS, results=results)
     return rewritten(graph, PASSES), tuple(one for _, one in found)
@@ -119,6 +130,31 @@ def _children(
                 named = {names[one.of]: None} if one.of in names else mine
                 ends.setdefault(arg, {}).update(named)
     return {node: tuple(mine) for node, mine in found.items()}
+
+
+def _flowing(
+    adjoints: Iterable[Adjoint], names: Mapping[Node, str]
+) -> Iterator[tuple[Node, Flowing]]:
+    """Yield what comes back to each named value from each other one, where that is told apart."""
+    reached: dict[Node, set[str]] = {}  # by node, the named values that it goes into
+    for one in adjoints:
+        parts: dict[str, list[Node]] = {}
+        mine: set[str] = set()
+        for term in one.terms:
+            if term.child is None:
+                continue
+            child = names.get(term.child)
+            ends = {child} if child is not None else reached.get(term.child, set())
+            mine |= ends
+            if len(ends) == 1:
+                parts.setdefault(next(iter(ends)), []).append(term.value)
+            else:
+                mine.add("")  # what comes along this way is of several
+        reached[one.of] = mine
+        if one.of in names and "" not in mine:
+            for child, terms in parts.items():
+                whole = terms[0] if len(terms) == 1 else accumulate(*terms)
+                yield whole, Flowing(names[one.of], child)
 
 
 # ---- inside of loops ----------------------------------------------------------------------------

@@ -112,9 +112,14 @@ def _row(one: Known) -> Sequence[str]:
 
 
 def _not_finite(what: str, one: Summary) -> str:
-    counts = [(one.nans, "nan"), (one.infinities, "infinite")]
-    found = ", ".join(f"{count} {kind}" for count, kind in counts if count)
+    found = counted(one)
     return f"{what}{found}" if found else ""
+
+
+def counted(one: Summary) -> str:
+    """Say how many elements are not finite; empty where all are."""
+    counts = [(one.nans, "nan"), (one.infinities, "infinite")]
+    return ", ".join(f"{count} {kind}" for count, kind in counts if count)
 
 
 def _steps(one: Known) -> Inlines:

@@ -20,7 +20,7 @@ from graphc.views.explain.explained import crowded, explained
 from graphc.views.explain.html import write_blocks
 from graphc.views.explain.telling import document
 from graphc.views.explain.wanted import REASONS, STEPS, Wanted
-from graphc.views.numbers.looking import look
+from graphc.views.numbers.looking import Numbers, look
 from graphc.views.report.checks import tell_checked, tell_costs
 from graphc.views.report.code import tell_code
 from graphc.views.report.links import links_of, statements_of
@@ -57,7 +57,12 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
     """Write the page of a compilation; of a source with mistakes as far as it is known."""
     mistakes: dict[Diagnostic, None] = {}
     made: dict[str, Panel] = {}
-    for tell in (_values, _derivation, _schedule, _cost, _check):
+    numbers: Numbers | None = None
+    try:
+        numbers = None if crowded(compilation) else look(compilation, wish.place)
+    except GraphError as wrong:
+        mistakes |= dict.fromkeys(wrong.diagnostics)
+    for tell in (_derivation, _schedule, _cost, _check):
         try:
             panel = tell(compilation, wish)
             made[panel.id] = panel
@@ -65,8 +70,10 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
             mistakes |= dict.fromkeys(wrong.diagnostics)
             if compilation.elaborated.model is None:
                 break
+    if compilation.elaborated.model is not None:
+        made["values"] = _values(compilation, wish, numbers)
     beside = [
-        Panel("picture", "Picture", tell_picture(compilation), beside=True),
+        Panel("picture", "Picture", tell_picture(compilation, numbers), beside=True),
         Panel("source", "Source", _source(compilation, [*mistakes]), beside=True),
     ]
     if mistakes:
@@ -123,7 +130,7 @@ def _written(compilation: Compilation) -> Spans:
     return found
 
 
-def _values(compilation: Compilation, wish: Wish) -> Panel:
+def _values(compilation: Compilation, wish: Wish, numbers: Numbers | None) -> Panel:
     model = compilation.stated
     with compilation.open():
         links = links_of(model)
@@ -133,9 +140,8 @@ def _values(compilation: Compilation, wish: Wish) -> Panel:
         left = len(links.names) - len(some.names)
         said = note(f"And {left} values more: `graphc show --after elaborate` prints them all.")
         return Panel("values", "Values", joined([tell_values(model, some, None), said]))
-    numbers = look(compilation, wish.place)
-    told = tell_point(numbers, wish.where)
-    return Panel("values", "Values", joined([told, tell_values(model, links, numbers)]))
+    told = [] if numbers is None else [tell_point(numbers, wish.where)]
+    return Panel("values", "Values", joined([*told, tell_values(model, links, numbers)]))
 
 
 def _derivation(compilation: Compilation, wish: Wish) -> Panel:

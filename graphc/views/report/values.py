@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from graphc.elaborate.names.model import Model
 from graphc.views.numbers.looking import Known, Numbers
-from graphc.views.numbers.telling import remark, short
+from graphc.views.numbers.telling import counted, remark, short
 from graphc.views.report.links import Links
 from graphc.views.report.markup import Markup, element, joined
 
@@ -72,8 +72,7 @@ def _cells(one: Known | None, scale: tuple[float, float]) -> list[Markup]:
     if one is None:
         return [element("td", "") for _ in range(6)]
     value, adjoint = one.value, one.adjoint
-    said = [f"{count} {what}" for count, what in ((value.nans, "nan"),
-            (value.infinities, "infinite")) if count]  # fmt: skip
+    said = [counted(value)] if counted(value) else []
     if adjoint is not None and adjoint.nans + adjoint.infinities:
         said.append("derivative not finite")
     if one.flow is not None:
