@@ -20,6 +20,7 @@ from graphc.checking.point import Start
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options, load
 from graphc.source import Source
+from graphc.views.report import derivation
 from graphc.views.report.reported import Wish, reported
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -231,6 +232,8 @@ def test_mistakes_are_marked_where_they_are() -> None:
         assert "".join(f"{line}\n" for _, line in lines) == wrong
         assert [n for n, (one, _) in enumerate(lines, 1) if "wrong" in one["class"]] == [place]
         assert any("E" in text for _, text in tree.within("mistakes", "li"))
+        underlined = [text for one, text in tree.within("source", "i") if one["class"] == "wr"]
+        assert underlined == ["hh"] if place == 5 else underlined
         assert "a/net.graph" not in found.text
 
 
@@ -260,6 +263,20 @@ def test_a_graph_that_nobody_reads_gets_a_folded_page() -> None:
 def test_a_page_on_three_hundred_nodes_is_under_two_megabytes() -> None:
     few, more = (len(page(chain(count))) for count in (20, 40))
     assert more + (300 - 40) / 20 * (more - few) < 2_000_000
+
+
+def test_many_formulas_are_lines_of_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = chain(6)
+    typeset = page(text)
+    monkeypatch.setattr(derivation, "LONGEST", 1000)
+    lines = reported(Compilation(Source("net.graph", text), Options()), WISH).text
+    assert "<mi>sin</mi>" in typeset
+    assert "<mi>sin</mi>" not in lines
+    blocks = [(one, text) for one, text in Tree(lines).within("derivation", "pre")]
+    (value,) = (text for one, text in blocks if names(one) == ["h3"])
+    (adjoint,) = (text for one, text in blocks if names(one, "derivative") == ["h3"])
+    assert value.startswith("h₃ = sin(h₂)   [3]")
+    assert adjoint.startswith("dy/dh₃ = ")
 
 
 @pytest.mark.long

@@ -126,8 +126,13 @@ def _equation(block: Equation) -> str:
             places.append(f'<small class="place">{_words(remark)}</small>')
         sign = _formula(Mark("row", "", (Mark("operator", "="), right)), display=True)
         rows.append(f"<tr><td>{left}</td><td>{sign}{shape if not place else ''}{note}</td></tr>")
-    if not rows:
-        rows = [f"<tr><td>{_formula(block.left)}{shape}</td></tr>"]
+    if len(rows) < 2:  # nothing to align
+        equal = [part for right, _ in block.rights for part in (Mark("operator", "="), right)]
+        whole = _formula(Mark("row", "", (block.left, *equal)), display=True)
+        remarks = "" if places else "".join(
+            f"<small>{_words(remark)}</small>" for _, remark in block.rights if remark
+        )  # fmt: skip
+        return f'<div class="equation">{whole}{shape}{remarks}{"".join(places)}</div>'
     return f'<div class="equation"><table>{"".join(rows)}</table>{"".join(places)}</div>'
 
 

@@ -14,15 +14,13 @@ from graphc.ir.types import FLOAT_BYTES
 from graphc.source import Diagnostic, GraphError
 from graphc.views.cost import price
 from graphc.views.explain.choices import Layout
-from graphc.views.explain.derivation import Derivation
-from graphc.views.explain.document import Heading
 from graphc.views.explain.explained import crowded, explained
-from graphc.views.explain.html import write_blocks
 from graphc.views.explain.telling import document
-from graphc.views.explain.wanted import REASONS, STEPS, Wanted
+from graphc.views.explain.wanted import Wanted
 from graphc.views.numbers.looking import Numbers, look
 from graphc.views.report.checks import tell_checked, tell_costs
 from graphc.views.report.code import tell_code
+from graphc.views.report.derivation import tell_derivation
 from graphc.views.report.links import links_of, statements_of
 from graphc.views.report.markup import Markup, joined
 from graphc.views.report.page import Panel, note, page
@@ -78,12 +76,18 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
     ]
     if mistakes:
         beside.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
+    if _size(*beside, *made.values()) > LARGEST:
+        said = note("The derivation is longer than a page holds: `graphc explain` tells it.")
+        made["derivation"] = Panel("derivation", "Derivation", said)
     if "schedule" in made:
-        taken = sum(len(one.body.encode()) for one in (*beside, *made.values()))
-        made["code"] = _code(compilation, LARGEST - taken)
+        made["code"] = _code(compilation, LARGEST - _size(*beside, *made.values()))
     others = [made[id] for id in ORDER if id in made]
     text = page(_title(compilation), _about(compilation), [*beside, *others])
     return Reported(text, tuple(mistakes))
+
+
+def _size(*panels: Panel) -> int:
+    return sum(len(one.body.encode()) for one in panels)
 
 
 ORDER = ("values", "derivation", "code", "schedule", "cost", "check")
@@ -149,23 +153,8 @@ def _derivation(compilation: Compilation, wish: Wish) -> Panel:
         told = note("The graph has more values than a derivation can show as a whole: "
                     "`graphc explain --node NAME` tells one of them.")  # fmt: skip
     else:
-        found = explained(compilation, wish.layout)
-        told = _document(found, REASONS)
-        if len(told) > LONGEST:
-            short = _document(found, STEPS)
-            said = note("The formulas alone: `graphc explain --node NAME` gives the reasons.")
-            told = joined([said, short])
+        told = tell_derivation(document(explained(compilation, wish.layout), Wanted()))
     return Panel("derivation", "Derivation", told)
-
-
-LONGEST = 600_000
-"""Characters of a derivation that is told with reasons."""
-
-
-def _document(found: Derivation, level: int) -> Markup:
-    told = document(found, Wanted(level))
-    blocks = [one for one in told.blocks if not (isinstance(one, Heading) and one.depth == 1)]
-    return Markup("\n".join(write_blocks(blocks)))
 
 
 def _schedule(compilation: Compilation, wish: Wish) -> Panel:

@@ -19,6 +19,9 @@ from graphc.views.report.markup import Markup, element, joined
 LONGEST = 1500
 """Statements of a function that a page shows."""
 
+NAMED = 300
+"""Bars of a curve that say of what they are, at most."""
+
 WIDTH, HEIGHT = 1000, 120
 """Of a curve, in its own units."""
 
@@ -73,13 +76,14 @@ def _curve(found: Live, of_rows: Sequence[Of]) -> Markup:
     rects = []
     for place, ((during, alive), of) in enumerate(zip(bars, of_rows, strict=True)):
         x = place * each
-        title = element("title", f"{found.rows[place].target or '-'}: {during:,} bytes")
+        called = f"{found.rows[place].target or '-'}: {during:,} bytes"
+        tip = [element("title", called)] if len(bars) <= NAMED else []
         parts = [
             element("rect", x=_px(x), y=_px(HEIGHT - h), width=_px(max(each - GAP, each * 0.8)),
                     height=_px(h), class_=kind)
             for kind, h in (("during", HEIGHT * during / most), ("alive", HEIGHT * alive / most))
         ]  # fmt: skip
-        rects.append(element("g", title, *parts, class_="bar", **of.attributes))
+        rects.append(element("g", *tip, *parts, class_="bar", **of.attributes))
     label = f"bytes alive over the {len(bars)} statements, at most {most:,}"
     svg = element(
         "svg", *rects, viewBox=f"0 0 {WIDTH} {HEIGHT}", preserveAspectRatio="none", role="img",

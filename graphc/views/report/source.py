@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import PurePath
 
 from graphc.highlight import coloured
-from graphc.source import Diagnostic, Source
+from graphc.source import Diagnostic, Source, Span
 from graphc.views.report.links import Links, Of
 from graphc.views.report.markup import Markup, element, joined
 
@@ -29,14 +30,16 @@ def tell_source(
         for line in lines:
             defined.setdefault(line, {})[name] = None
     wrong: dict[int, list[Diagnostic]] = {}
+    spans = []
     for one in diagnostics:
         if one.span is not None and one.span.source is source:
             wrong.setdefault(one.span.line, []).append(one)
+            spans += [one.span] if one.severity == "error" else []
     rows = []
     plain = source.text.count("\n") > COLOURED
     tokens = [(0, source.text, "")] if plain else coloured(source.text)
-    named = ((text, colour, written.get((at, at + len(text)))) for at, text, colour in tokens)
-    for number, content in enumerate(split_lines(named), 1):
+    named = ((at, text, colour, written.get((at, at + len(text)))) for at, text, colour in tokens)
+    for number, content in enumerate(split_lines(_underlined(named, spans)), 1):
         of = Of(tuple(reversed(defined.get(number, ()))))  # what it ends in comes first
         marked = " wrong" if number in wrong else ""
         rows.append(line_of(content, of, marked, f"line-{number}"))
@@ -46,6 +49,21 @@ def tell_source(
 
 Token = tuple[str, str, str | None]
 """A text, its colour, and the name of the graph that it is."""
+
+WRONG = "wrong"
+"""The colour of what a mistake is about."""
+
+
+def _underlined(
+    tokens: Iterable[tuple[int, str, str, str | None]], spans: Sequence[Span]
+) -> Iterator[Token]:
+    """Yield tokens, cut where spans begin and end, with what lies in one as WRONG."""
+    ends = sorted({end for one in spans for end in (one.start, max(one.end, one.start + 1))})
+    for at, text, colour, name in tokens:
+        cuts = [at, *(end for end in ends if at < end < at + len(text)), at + len(text)]
+        for start, stop in pairwise(cuts):
+            inside = any(one.start <= start < max(one.end, one.start + 1) for one in spans)
+            yield text[start - at : stop - at], WRONG if inside else colour, name
 
 
 def split_lines(tokens: Iterable[Token]) -> list[list[Token]]:
