@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.views.draw.layered.ranks import Item, Ranks
 from graphc.views.draw.layered.regions import Region, Unit
 from graphc.views.draw.layered.spread import spread
-from graphc.views.draw.layered.straighten import straighten
+from graphc.views.draw.layered.straighten import plumb, straighten
 from graphc.views.draw.records.layout import Box, Point
 
 ROUNDS = 24
@@ -51,6 +51,7 @@ def place(ranks: Ranks, region: Region) -> Placed:
     for row in ranks.rows:
         for item in row:
             item.x = round(item.x - left) if not item.title else item.width / 2
+    plumb(ranks)
     right = max((item.x + item.width / 2 for row in ranks.rows for item in row), default=0.0)
     bands, bottom = _bands(ranks, region)
     boxes = {

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.views.draw.layered.ranks import Item, Ranks
 
 APART = 8
 """Pixels that an edge keeps from what is beside it."""
+JOG = 14
+"""Pixels of a bend that is worth a move of where an edge meets a box."""
 
 
 def straighten(ranks: Ranks) -> None:
@@ -75,3 +77,27 @@ def _chosen(mean: float, low: float, high: float, start: float | None, end: floa
         if wanted is not None and low <= wanted <= high:
             return wanted
     return min(max(mean, low), high)
+
+
+def plumb(ranks: Ranks) -> None:
+    """Move where edges meet boxes, a little, so that they need not bend."""
+    for item in ranks.units.values():
+        if not item.fixed:
+            above = {n: other.x + other.bottoms.get(n, 0.0) for n, other in item.above}
+            below = {n: other.x + other.tops.get(n, 0.0) for n, other in item.below}
+            _hang(item, item.tops, above)
+            _hang(item, item.bottoms, below)
+
+
+def _hang(item: Item, ports: dict[int, float], wanted: Mapping[int, float]) -> None:
+    """Move the ports of one side to what is wanted, in their order, where there is room."""
+    order = sorted(ports, key=ports.__getitem__)
+    widest = item.width / 2 - APART
+    for place, number in enumerate(order):
+        if number not in wanted:
+            continue
+        there = wanted[number] - item.x
+        low = ports[order[place - 1]] + APART if place else -widest
+        high = ports[order[place + 1]] - APART if place + 1 < len(order) else widest
+        if abs(there - ports[number]) <= JOG and low <= there <= high:
+            ports[number] = there
