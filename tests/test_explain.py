@@ -72,6 +72,31 @@ def test_shapes_turn_with_the_layout() -> None:
     )
 
 
+def test_a_derivative_apart_along_an_axis_is_told_of_the_one_graph() -> None:
+    """Nodes of a clause with `per` have other dims under the same names: nothing is told twice."""
+    text = """dim B, n = 3, m = 2
+input x: [B, n]
+param W: [n, m]
+h = tanh(x @ W)
+output y = h * h
+derive jacobian y wrt h as J
+derive jacobian y wrt h per B as J_each
+"""
+    found = said("-", "--level", "2", input=text)
+    lines = [line for line in found.splitlines() if line.startswith(("h = ", "y = "))]
+    assert lines == [
+        "h = tanh(x W)   [B, 2]   `h = tanh(x @ W)`",
+        "y = h²   [B, 2]   `output y = h * h`",
+    ]
+    assert found.count("dL/dh = ") == 1
+    assert len(re.findall(r"^  W +\[", found, re.M)) == 1
+
+
+@pytest.mark.parametrize("text", ["output y = 3.0 * 2", "input x\noutput y = x\noutput z = 2.0"])
+def test_an_output_that_depends_on_nothing_is_no_mistake(text: str) -> None:
+    assert "The derivation of graph" in said("-", input=text)
+
+
 def test_levels_from_a_sentence_to_every_operation() -> None:
     lengths = [len(said("-", "--level", level, input=CHAIN)) for level in "1234"]
     assert lengths == sorted(lengths)

@@ -203,6 +203,45 @@ def test_summaries_of_parts_are_that_of_the_whole() -> None:
         assert getattr(joined, name) == pytest.approx(getattr(whole, name)), name
 
 
+X = np.array([0.5, -1.0, 2.0])
+ODD: dict[str, tuple[str, Any]] = {
+    "stop": ("h = stop(x * x)\noutput y = sum(h * x)", X**2),
+    "a rule": ("z = bent(x)\noutput y = sum(z)", 5 * X),
+    "a gradient": ("g = grad(sum(x**3), x)\noutput y = sum(g * g)", 36 * X**3),
+    "until": (
+        "scan s[t in 10] carry h = x { next h = h * 0.5\n until sum(h * h) < 0.4 }\n"
+        "output y = sum(h)",
+        np.full(3, 0.125),  # the third step begins with h below
+    ),
+    "loops in loops": (
+        "repeat a[i in 0..2] carry h = x {\n"
+        "    repeat b[j in 0..1] carry g = h { next g = 3 * g }\n    next h = g + h\n}\n"
+        "output y = sum(h)",
+        np.full(3, 1000.0),
+    ),
+    "a loop of one step": (
+        "repeat a[i in 0..0] carry h = x { next h = sin(h) }\noutput y = sum(h)",
+        np.cos(X),
+    ),
+    "an alias": ("a = x\nb = a\noutput y = sum(b)", np.ones(3)),
+    "what is computed twice": ("a = x + 1\nb = x + 1\noutput y = sum(a * b)", 2 * (X + 1)),
+    "names of the module": ("_watched = x * 2\nseed_y = _watched\noutput y = sum(seed_y)",
+                            np.full(3, 2.0)),
+    "per": ("output y = x * x\nderive jacobian y wrt x\nderive jacobian y wrt x per B as J",
+            2 * X),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("case", ODD)
+def test_under_every_other_feature(case: str, dtype: str) -> None:
+    text, gradient = ODD[case]
+    block = "block bent(x: [B]) -> y: [B] { y = x * x\n rule vjp x = 5 * x * cotangent(y) }\n"
+    found = known(f"dim B\n{block}input x: [B]\n{text}", dtype, x=X)["x"]
+    assert found.adjoint is not None
+    assert found.adjoint.norm == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
+
+
 @pytest.mark.parametrize("text", ["input x: [0]\noutput y = sum(x)", "output y = 3.0"])
 def test_nothing_to_look_at_is_no_mistake(text: str) -> None:
     assert numbers(text).known["y"].value.size == 1

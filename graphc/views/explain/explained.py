@@ -105,8 +105,12 @@ def crowded(compilation: Compilation) -> bool:
 def question(model: Model) -> Question:
     """Return the scalar that a clause differentiates, else all float outputs; by the parameters.
 
-    Also by what clauses ask for; by the float inputs where there is neither.
+    Also by what clauses ask for; by the float inputs where there is neither. All are nodes of the
+    graph of the outputs: those of a clause with `per` have other dims, though the same names.
     """
+    graph = everywhere([d.node for d in model.outputs])
+    named = {model.names[node]: node for node in graph if node in model.names}
+    named |= {d.name: d.node for d in (*model.inputs, *model.params, *model.outputs)}
     outputs = {d.name: d.node for d in model.outputs if d.type.dtype == "float"}
     asking = [one for one in model.derivations if one.kind is not VALUE and one.wrt]
     scalars = [
@@ -118,8 +122,9 @@ def question(model: Model) -> Question:
         outputs = {name: node for one in asking for name, node in one.outputs}
     elif sum(not node.rank for node in outputs.values()) == 1:
         outputs = {name: node for name, node in outputs.items() if not node.rank}
+    outputs = {name: named.get(name, node) for name, node in outputs.items()}
     paths = {d.name: d.node for d in model.params if d.type.dtype == "float"}
-    paths |= {path: node for one in asking for path, node in one.wrt}
+    paths |= {path: named.get(path, node) for one in asking for path, node in one.wrt}
     if not paths:
         paths = {d.name: d.node for d in model.inputs if d.type.dtype == "float"}
     return Question(outputs, paths)
@@ -139,7 +144,7 @@ def _derivation(model: Model, layout: Layout, fine: bool, node: str) -> Derivati
     roots += [one for one in asked.outputs.values() if one not in roots]
     seeds = [Seed(one, _seed(asked, one, labels, setting)) for one in asked.outputs.values()]
     found = region(setting, roots, seeds, list(wrt.values()), {})
-    ends = [found.symbols[one] for one in asked.outputs.values()]
+    ends = [_symbol(found, one, labels) for one in asked.outputs.values()]
     return Derivation(
         model.name,
         layout,

@@ -74,6 +74,11 @@ class Numbers:
     born: Born | None
     finite: bool
 
+    @property
+    def scalar(self) -> bool:
+        """Return whether one number is differentiated."""
+        return len(self.outputs) == 1 and not self.known[self.outputs[0]].value.shape
+
 
 def look(compilation: Compilation, place: Start) -> Numbers:
     """Compute the numbers of a graph; raises GraphError, also where the point does not fit."""

@@ -53,7 +53,7 @@ def _about(numbers: Numbers) -> Inlines:
     of: list[Inline] = []
     for name in numbers.outputs:
         of += [", " if of else "", Code(name)]
-    summed = "the sum of the elements of " if len(of) > 2 else ""
+    summed = "" if numbers.scalar else "the sum of the elements of "
     sizes = ", ".join(f"{name} = {size}" for name, size in numbers.sizes.items())
     return (
         f"{sizes}. " if sizes else "",

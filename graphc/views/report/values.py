@@ -109,7 +109,7 @@ def tell_point(numbers: Numbers, where: str) -> Markup:
     """Say at which point the numbers are, and what a derivative is of."""
     sizes = ", ".join(f"{name} = {size}" for name, size in numbers.sizes.items())
     of = ", ".join(numbers.outputs)
-    total = "the sum of the elements of " if len(numbers.outputs) > 1 else ""
+    total = "" if numbers.scalar else "the sum of the elements of "
     said = [
         f"At {where}{f', {sizes}' if sizes else ''}. Norms are roots of sums of squares; the "
         f"derivative is the norm of that of {total}{of}, its factor relative to the largest that "
