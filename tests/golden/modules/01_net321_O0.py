@@ -99,12 +99,17 @@ class Cache(NamedTuple):
     a2: npt.NDArray[FLOAT]
     loss_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [3], t: [1] -> a2: [1], loss: [].
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     z1 = W1 @ x + b1  # z1 = W1 @ x + b1
@@ -175,6 +180,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3], t: [1] -> loss: [].
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     if out is not None:
@@ -212,6 +219,8 @@ def jacobian_a2(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3], t: [1] -> a2: [1].
     """
     x, _, W1, b1, W2, b2 = _enter(params, x, t)
     z1 = W1 @ x + b1  # z1 = W1 @ x + b1

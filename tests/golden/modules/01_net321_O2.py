@@ -127,12 +127,17 @@ class Cache(NamedTuple):
     a2: npt.NDArray[FLOAT]
     loss_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [3], t: [1] -> a2: [1], loss: [].
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     _scratch = _take(_forward_scratch)
@@ -220,6 +225,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3], t: [1] -> loss: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -298,6 +305,8 @@ def _grad_loss_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3], t: [1] -> loss: [].
     """
     x, t, W1, b1, W2, b2 = _enter(params, x, t)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, t, *params.values()])
@@ -349,6 +358,8 @@ def jacobian_a2(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3], t: [1] -> a2: [1].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -407,6 +418,8 @@ def _jacobian_a2_arrays(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3], t: [1] -> a2: [1].
     """
     x, _, W1, b1, W2, b2 = _enter(params, x, t)
     _scratch = _take(_jacobian_a2_scratch_reverse)

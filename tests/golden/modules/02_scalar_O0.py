@@ -80,12 +80,17 @@ class Cache(NamedTuple):
     f_product: Any
     g_product: Any
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(x: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     f_product = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -141,6 +146,8 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x, y,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -163,6 +170,8 @@ def hvp_f(
     """The gradients of `f`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: x: [], y: [] -> f: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')

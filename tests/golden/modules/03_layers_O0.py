@@ -109,12 +109,17 @@ class Cache(NamedTuple):
     layer_h_next_by_k: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, D] -> u: [B, D], v: [B, D], loss: [].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     h_2 = x
@@ -244,6 +249,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D] -> loss: [].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     if out is not None:
@@ -329,6 +336,8 @@ def g_left(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D] -> loss: [].
     """
     x, layer_W, layer_b, edge_W, edge_b, B = _enter(params, x)
     if out is not None:

@@ -165,12 +165,17 @@ class Cache(NamedTuple):
     loss_sum: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, D], t: int[B] -> logits: [B, 10], loss: [].
     """
     (
         x, t, a1_W, a1_b, a2_W, a2_b, f2_layer_0_fc_W, f2_layer_0_fc_b, f2_head_W, f2_head_b,
@@ -369,6 +374,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], t: int[B] -> loss: [].
     """
     (
         x, t, a1_W, a1_b, a2_W, a2_b, f2_layer_0_fc_W, f2_layer_0_fc_b, f2_head_W, f2_head_b,

@@ -119,6 +119,9 @@ class Cache(NamedTuple):
     B: int
     T: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -129,8 +132,11 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I] -> pred: [B, T,
+    I], h_last: [B, H], loss: [].
     """
     (
         x, h0, c0, target, step_cell_W, step_cell_U, step_cell_b, step_readout_W, step_readout_b, B,
@@ -309,6 +315,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I] -> loss: [].
     """
     (
         x, h0, c0, target, step_cell_W, step_cell_U, step_cell_b, step_readout_W, step_readout_b, B,

@@ -90,12 +90,17 @@ class Cache(NamedTuple):
     D: int
     K: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(x: ArrayLike, alpha: ArrayLike, mu: ArrayLike, icf: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [].
     """
     x, alpha, mu, icf, N, D, K = _enter(x, alpha, mu, icf)
     logdiag = icf[:, :D]  # logdiag = icf[:, 0:D]
@@ -241,6 +246,8 @@ def grad_err(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [].
     """
     x, alpha, mu, icf, N, D, K = _enter(x, alpha, mu, icf)
     if out is not None:

@@ -163,6 +163,9 @@ class Cache(NamedTuple):
     B: int
     T: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -171,8 +174,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, ids: int[B, T], labels: int[B, T] -> logits: [B, T, V], loss: [].
     """
     (
         ids, labels, pos, emb_E, layer_ln1_gain, layer_ln1_bias, layer_att_Wq, layer_att_Wk,
@@ -602,6 +607,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [].
     """
     (
         ids, labels, pos, emb_E, layer_ln1_gain, layer_ln1_bias, layer_att_Wq, layer_att_Wk,

@@ -128,6 +128,9 @@ class Cache(NamedTuple):
     loss_sum: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -136,8 +139,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, image: [B, 1, 28, 28], label: int[B] -> logits: [B, 10], loss: [].
     """
     (
         image, label, c1_W, c1_b, r1_W, r1_b, r2_W, r2_b, c2_W, c2_b, logits_W, logits_b, B,
@@ -365,6 +370,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, image: [B, 1, 28, 28], label: int[B] -> loss: [].
     """
     (
         image, label, c1_W, c1_b, r1_W, r1_b, r2_W, r2_b, c2_W, c2_b, logits_W, logits_b, B,

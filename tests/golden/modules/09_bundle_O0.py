@@ -115,6 +115,9 @@ class Cache(NamedTuple):
     M: int
     P: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     cams: ArrayLike,
@@ -125,8 +128,11 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2],
+    ew: [P].
     """
     cams, pts, wt, obs, feat, C, M, P = _enter(cams, pts, wt, obs, feat)
     cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
@@ -303,6 +309,8 @@ def Je(
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
     cams, pts, wt, obs, feat, _, _, P = _enter(cams, pts, wt, obs, feat)
     cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
@@ -417,6 +425,8 @@ def Jw(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P].
     """
     _, _, wt, _, _, _, _, _ = _enter(cams, pts, wt, obs, feat)
     d_wt = -1 * (2 * wt)  # output ew: [P] = 1 - wt**2

@@ -103,12 +103,17 @@ class Cache(NamedTuple):
     loss_difference: npt.NDArray[FLOAT]
     N: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], X: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, X: [N, D], y: [N] -> yhat: [N], loss: [].
     """
     X, y, w, b, N = _enter(params, X, y)
     yhat = X @ w + b  # output yhat = X @ w + b
@@ -170,6 +175,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, X: [N, D], y: [N] -> loss: [].
     """
     X, y, w, b, N = _enter(params, X, y)
     if out is not None:
@@ -199,6 +206,8 @@ def hessian_loss(
 
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, X: [N, D], y: [N] -> loss: [].
     """
     X, _, _, _, N = _enter(params, X, y)
     d_d_yhat = X.T  # output yhat = X @ w + b
@@ -222,6 +231,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, X: [N, D], y: [N] -> loss: [].
     """
     X, y, w, b, N = _enter(params, X, y)
     _expected(tangents, ('w', 'b',), 'tangents')

@@ -76,12 +76,17 @@ class Cache(NamedTuple):
     q: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: x: [B] -> q: [B], loss: [].
     """
     x, B = _enter(x)
     # log1pexp(x): y = log1p(exp(-abs(x))) + maximum(x, 0)
@@ -138,6 +143,8 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: x: [B] -> loss: [].
     """
     x, B = _enter(x)
     if out is not None:

@@ -160,6 +160,9 @@ class Cache(NamedTuple):
     B: int
     T: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -169,8 +172,11 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, u: [B, D], v: [B, D], x: [B, T, D] -> dist: [B], y: [B, T, D], z: [B, T,
+    D], loss: [].
     """
     (
         u, v, x, a_W, a_b, layer_n1_gain, layer_n1_bias, layer_att_Wq, layer_att_Wk, layer_att_Wv,
@@ -549,6 +555,8 @@ def g(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, u: [B, D], v: [B, D], x: [B, T, D] -> loss: [].
     """
     (
         u, v, x, a_W, a_b, layer_n1_gain, layer_n1_bias, layer_att_Wq, layer_att_Wk, layer_att_Wv,

@@ -115,12 +115,17 @@ class Cache(NamedTuple):
     total_columns_difference: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], X: ArrayLike, T: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, X: [B, D], T: [B, K] -> total: [], average: [], total_columns: [].
     """
     X, T, W, b, V, c, B = _enter(params, X, T)
     Y = np.tanh(X @ W + b)  # Y = tanh(X @ W + b)
@@ -201,6 +206,8 @@ def grad_total(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, X: [B, D], T: [B, K] -> total: [].
     """
     X, T, W, b, _, _, _ = _enter(params, X, T)
     if out is not None:
@@ -229,6 +236,8 @@ def grad_average(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, X: [B, D], T: [B, K] -> average: [].
     """
     X, T, W, b, _, _, B = _enter(params, X, T)
     if out is not None:
@@ -257,6 +266,8 @@ def grad_total_columns(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, X: [B, D], T: [B, K] -> total_columns: [].
     """
     X, T, _, _, V, c, _ = _enter(params, X, T)
     if out is not None:

@@ -142,6 +142,9 @@ class Cache(NamedTuple):
     x3: npt.NDArray[FLOAT]
     f_sin: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class PullValues(NamedTuple):
     """The values of `pull`."""
@@ -152,8 +155,10 @@ class PullValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], x1: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x1: [N1] -> x2: [N2], x3: [N2], f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -218,6 +223,8 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1, θ2, θ3,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -250,6 +257,8 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -286,6 +295,8 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x2: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -306,6 +317,8 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -324,6 +337,8 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     d_θ2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -340,6 +355,8 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -357,6 +374,8 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     x2 = np.tanh(θ1 @ x1)  # output x2 = tanh(θ1 @ x1)
@@ -386,6 +405,8 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _expected(cotangents, ('f',), 'cotangents')

@@ -194,6 +194,9 @@ class Cache(NamedTuple):
     x3: npt.NDArray[FLOAT]
     f_sin: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class PullValues(NamedTuple):
     """The values of `pull`."""
@@ -204,8 +207,10 @@ class PullValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], x1: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x1: [N1] -> x2: [N2], x3: [N2], f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_forward_scratch)
@@ -280,6 +285,8 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1, θ2, θ3,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -385,6 +392,8 @@ def _J_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1, θ2, θ3,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_J_θ_scratch_mixed)
@@ -420,6 +429,8 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -532,6 +543,8 @@ def _blocks_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, 
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_blocks_scratch_mixed)
@@ -572,6 +585,8 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x2: [N2].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -629,6 +644,8 @@ def _L1_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x2: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     _scratch = _take(_L1_θ_scratch_reverse)
@@ -654,6 +671,8 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -695,6 +714,8 @@ def _L2_x_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     _scratch = _take(_L2_x_scratch_reverse)
@@ -717,6 +738,8 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -755,6 +778,8 @@ def _L2_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> x3: [N2].
     """
     x1, θ1, _, _ = _enter(params, x1)
     _scratch = _take(_L2_θ_scratch_reverse)
@@ -775,6 +800,8 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -825,6 +852,8 @@ def _L3_x_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _scratch = _take(_L3_x_scratch_reverse)
@@ -847,6 +876,8 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -891,6 +922,8 @@ def _L3_θ_arrays(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, _ = _enter(params, x1)
     _scratch = _take(_L3_θ_scratch_reverse)
@@ -924,6 +957,8 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x1: [N1] -> f: [N4].
     """
     x1, θ1, θ2, θ3 = _enter(params, x1)
     _expected(cotangents, ('f',), 'cotangents')

@@ -142,6 +142,9 @@ class Cache(NamedTuple):
     M: int
     P: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     cams: ArrayLike,
@@ -151,8 +154,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
     cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
     _scratch = _take(_forward_scratch)
@@ -445,6 +450,8 @@ def residuals(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
     cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
     _scratch = _take(_residuals_scratch_reverse, C, M)
@@ -1014,6 +1021,8 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     It has a row for each element of the outputs and a column for each element of cams, pts,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
     cams, pts, obs, _, C, M, P = _enter(cams, pts, obs, feat)
     _scratch = _take(_J_scratch_reverse, C, M, P)

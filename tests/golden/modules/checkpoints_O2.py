@@ -121,6 +121,9 @@ class Cache(NamedTuple):
     step_flow_by_t: npt.NDArray[FLOAT]
     step_v_next_tanh_by_t: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -129,8 +132,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, u: [B, N], seen: [B, N] -> loss: [].
     """
     u, seen, k, c = _enter(params, u, seen)
     _scratch = _take(_forward_scratch)
@@ -282,6 +287,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, u: [B, N], seen: [B, N] -> loss: [].
     """
     u, seen, k, c = _enter(params, u, seen)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {

@@ -114,12 +114,17 @@ class Cache(NamedTuple):
     a3: npt.NDArray[FLOAT]
     C_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [N0], y: [N3] -> a3: [N3], C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     z1 = W1 @ x + b1  # z1 = W1 @ x + b1
@@ -202,6 +207,8 @@ def deltas(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     if out is not None:
@@ -242,6 +249,8 @@ def grad_C(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     if out is not None:

@@ -146,12 +146,17 @@ class Cache(NamedTuple):
     a3: npt.NDArray[FLOAT]
     C_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [N0], y: [N3] -> a3: [N3], C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     _scratch = _take(_forward_scratch)
@@ -256,6 +261,8 @@ def deltas(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     try:
         if type(params) is not dict or len(params) != 6:
@@ -387,6 +394,8 @@ def _deltas_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -448,6 +457,8 @@ def grad_C(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     try:
         if type(params) is not dict or len(params) != 6:
@@ -662,6 +673,8 @@ def _grad_C_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N0], y: [N3] -> C: [].
     """
     x, y, W1, W2, W3, b1, b2, b3 = _enter(params, x, y)
     _places: list[Any] = [None] * 6 if out is None else _destinations(out, _shapes(), [x, y, *params.values()])

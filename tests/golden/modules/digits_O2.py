@@ -180,6 +180,9 @@ class Cache(NamedTuple):
     layer_up_by_k: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -188,8 +191,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, pixels: [B, 64], label: int[B] -> logits: [B, 10], loss: [].
     """
     (
         pixels, label, stem_W, stem_b, layer_norm_gain, layer_norm_bias, layer_up_W, layer_up_b,
@@ -522,6 +527,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, pixels: [B, 64], label: int[B] -> loss: [].
     """
     (
         pixels, label, stem_W, stem_b, layer_norm_gain, layer_norm_bias, layer_up_W, layer_up_b,
@@ -801,7 +808,10 @@ def value_logits(
     pixels: ArrayLike,
     label: ArrayLike,
 ) -> npt.NDArray[FLOAT]:
-    """The value of `logits`."""
+    """The value of `logits`.
+
+    Shapes: params, pixels: [B, 64], label: int[B] -> logits: [B, 10].
+    """
     (
         pixels, _, stem_W, stem_b, layer_norm_gain, layer_norm_bias, layer_up_W, layer_up_b,
         layer_down_W, layer_down_b, last_gain, last_bias, logits_W, logits_b, B,

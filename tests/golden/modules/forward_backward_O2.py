@@ -165,12 +165,17 @@ class Cache(NamedTuple):
     D2: int
     D3: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [D0] -> x1: [D1], x2: [D2], f: [D3].
     """
     x, W1, W2, W3, D0, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_forward_scratch, D1, D2, D3)
@@ -251,6 +256,8 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W1, W2, W3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> f: [D3].
     """
     x, W1, W2, W3, D0, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_J_θ_scratch_reverse, D0, D1, D2, D3)
@@ -289,6 +296,8 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> x1: [D1].
     """
     x, W1, _, _, D0, D1, _, _ = _enter(params, x)
     _scratch = _take(_L1_θ_scratch_reverse, D0, D1)
@@ -314,6 +323,8 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> x2: [D2].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     _scratch = _take(_L2_θ_scratch_reverse, D1, D2)
@@ -341,6 +352,8 @@ def L2_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> x2: [D2].
     """
     x, W1, W2, _, _, D1, D2, _ = _enter(params, x)
     _scratch = _take(_L2_x_scratch_reverse, D1, D2)
@@ -363,6 +376,8 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> f: [D3].
     """
     x, W1, W2, W3, _, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_L3_θ_scratch_reverse, D1, D2, D3)
@@ -392,6 +407,8 @@ def L3_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [D0] -> f: [D3].
     """
     x, W1, W2, W3, _, D1, D2, D3 = _enter(params, x)
     _scratch = _take(_L3_x_scratch_reverse, D1, D2, D3)

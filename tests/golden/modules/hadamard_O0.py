@@ -129,6 +129,9 @@ class Cache(NamedTuple):
     C_tanh: npt.NDArray[FLOAT]
     C_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class PullBValues(NamedTuple):
     """The values of `pull_B`."""
@@ -145,8 +148,10 @@ class PullSValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, z: [N], t: [M] -> a: [N], z_next: [M], C: [].
     """
     z, t, W, b = _enter(params, z, t)
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
@@ -210,6 +215,8 @@ def gradients(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     if out is not None:
@@ -237,6 +244,8 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
@@ -261,6 +270,8 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z_next,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
@@ -282,6 +293,8 @@ def B(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of a,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
     _, _, W, _ = _enter(params, z, t)
     _reverse: Array = W.copy()
@@ -294,6 +307,8 @@ def S(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> a: [N].
     """
     z, _, _, _ = _enter(params, z, t)
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
@@ -319,6 +334,8 @@ def pull_B(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
     z, t, W, b = _enter(params, z, t)
     _expected(cotangents, ('z_next',), 'cotangents')
@@ -347,6 +364,8 @@ def pull_S(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> a: [N].
     """
     z, t, _, _ = _enter(params, z, t)
     _expected(cotangents, ('a',), 'cotangents')

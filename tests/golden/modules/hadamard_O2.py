@@ -175,6 +175,9 @@ class Cache(NamedTuple):
     C_tanh: npt.NDArray[FLOAT]
     C_difference: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class PullBValues(NamedTuple):
     """The values of `pull_B`."""
@@ -191,8 +194,10 @@ class PullSValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, z: [N], t: [M] -> a: [N], z_next: [M], C: [].
     """
     z, t, W, b = _enter(params, z, t)
     _scratch = _take(_forward_scratch)
@@ -266,6 +271,8 @@ def gradients(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -338,6 +345,8 @@ def _gradients_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -381,6 +390,8 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -437,6 +448,8 @@ def _row_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> 
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     _scratch = _take(_row_scratch_reverse)
@@ -469,6 +482,8 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z_next,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -516,6 +531,8 @@ def _A_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     It has a row for each element of the outputs and a column for each element of z_next,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> C: [].
     """
     z, t, W, b = _enter(params, z, t)
     _scratch = _take(_A_scratch_reverse)
@@ -544,6 +561,8 @@ def B(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of a,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -579,6 +598,8 @@ def _B_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     It has a row for each element of the outputs and a column for each element of a,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
     _, _, W, _ = _enter(params, z, t)
     _reverse: Array = W.copy()
@@ -591,6 +612,8 @@ def S(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> a: [N].
     """
     try:
         if type(params) is not dict or len(params) != 2:
@@ -630,6 +653,8 @@ def _S_arrays(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Ar
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, z: [N], t: [M] -> a: [N].
     """
     z, _, _, _ = _enter(params, z, t)
     _scratch = _take(_S_scratch_reverse)
@@ -661,6 +686,8 @@ def pull_B(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
     z, t, W, b = _enter(params, z, t)
     _expected(cotangents, ('z_next',), 'cotangents')
@@ -697,6 +724,8 @@ def pull_S(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, z: [N], t: [M] -> a: [N].
     """
     z, t, _, _ = _enter(params, z, t)
     _expected(cotangents, ('a',), 'cotangents')

@@ -233,6 +233,9 @@ class Cache(NamedTuple):
     layer_u_next_tanh_by_k: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class ValuesValues(NamedTuple):
     """The values of `values`."""
@@ -264,8 +267,10 @@ class BlocksValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4], loss: [], rows: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -409,7 +414,10 @@ def backward(
 
 
 def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> ValuesValues:
-    """The value of `loss`, `y`."""
+    """The value of `loss`, `y`.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [], y: [B].
+    """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     u = h
@@ -432,7 +440,10 @@ def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Value
 
 
 def value_y(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> npt.NDArray[FLOAT]:
-    """The value of `y`."""
+    """The value of `y`.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     u = h
@@ -458,6 +469,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -548,6 +561,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -654,6 +669,8 @@ def each(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> rows: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -690,6 +707,8 @@ def vjp_y(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(cotangents, ('y',), 'cotangents')
@@ -743,6 +762,8 @@ def jvp_y_v(
     """The values of `y`, `v`, and tangents pushed forward to them.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     _expected(tangents, ('z',), 'tangents')
@@ -784,6 +805,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('s', 'z',), 'tangents')
@@ -925,6 +948,8 @@ def jacobian_y(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -992,6 +1017,8 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1039,6 +1066,8 @@ def blocks(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1180,6 +1209,8 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     It has a row for each element of the outputs and a column for each element of z, s,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     d_c = z * s  # output v = z * s * c
@@ -1223,6 +1254,8 @@ def whole(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     v_product = z * s  # output v = z * s * c
@@ -1248,6 +1281,8 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     It has a row for each element of the outputs and a column for each element of s, x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1294,6 +1329,8 @@ def sparse_jacobian_v(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     t_z = np.broadcast_to(FLOAT(1), (4,))
@@ -1322,6 +1359,8 @@ def thin(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     v_product = z * s  # output v = z * s * c
@@ -1351,6 +1390,8 @@ def hessian_loss(
 
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1646,6 +1687,8 @@ def curvature(
 
     A block has the shape of the first path, then that of the second.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -1713,6 +1756,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     It has a row and a column for each element of z, s,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -2011,6 +2056,8 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     It has a row and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
@@ -2195,6 +2242,8 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     It has a row and a column for each element of s,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, _ = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)

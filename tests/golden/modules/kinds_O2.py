@@ -320,6 +320,9 @@ class Cache(NamedTuple):
     layer_u_next_tanh_by_k: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 class ValuesValues(NamedTuple):
     """The values of `values`."""
@@ -351,8 +354,10 @@ class BlocksValues(NamedTuple):
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4], loss: [], rows: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_forward_scratch, B)
@@ -531,7 +536,10 @@ def backward(
 
 
 def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> ValuesValues:
-    """The value of `loss`, `y`."""
+    """The value of `loss`, `y`.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [], y: [B].
+    """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_values_scratch, B)
     y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9 = _scratch
@@ -566,7 +574,10 @@ def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Value
 
 
 def value_y(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> npt.NDArray[FLOAT]:
-    """The value of `y`."""
+    """The value of `y`.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
+    """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_value_y_scratch, B)
     y_full, s1, s2, s3, s4, s5 = _scratch
@@ -599,6 +610,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -707,6 +720,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
@@ -842,6 +857,8 @@ def each(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> rows: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _places: list[Any] = [None] * 1 if out is None else _destinations(out, {
@@ -883,6 +900,8 @@ def vjp_y(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(cotangents, ('y',), 'cotangents')
@@ -971,6 +990,8 @@ def jvp_y_v(
     """The values of `y`, `v`, and tangents pushed forward to them.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('z',), 'tangents')
@@ -1048,6 +1069,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('s', 'z',), 'tangents')
@@ -1324,6 +1347,8 @@ def jacobian_y(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1430,6 +1455,8 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_apart_scratch_reverse, B)
@@ -1501,6 +1528,8 @@ def blocks(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     # work in multiply-adds: forward, reverse
@@ -1708,6 +1737,8 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     It has a row for each element of the outputs and a column for each element of z, s,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_jacobian_matrix_v_scratch_mixed)
@@ -1769,6 +1800,8 @@ def whole(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_whole_scratch_forward)
@@ -1808,6 +1841,8 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     It has a row for each element of the outputs and a column for each element of s, x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_wholes_scratch_reverse, B)
@@ -1878,6 +1913,8 @@ def sparse_jacobian_v(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_sparse_jacobian_v_scratch_forward)
@@ -1919,6 +1956,8 @@ def thin(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
     _, z, _, s, _, _ = _enter(params, x, z)
     _scratch = _take(_thin_scratch_forward)
@@ -1960,6 +1999,8 @@ def hessian_loss(
 
     A block has the shape of the first path, then that of the second.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_loss_scratch_reverse, B)
@@ -2324,6 +2365,8 @@ def curvature(
 
     A block has the shape of the first path, then that of the second.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvature_scratch_forward, B)
@@ -2443,6 +2486,8 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     It has a row and a column for each element of z, s,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
@@ -2807,6 +2852,8 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     It has a row and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvatures_scratch_reverse, B)
@@ -3063,6 +3110,8 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     It has a row and a column for each element of s,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_sole_scratch_forward, B)

@@ -107,12 +107,17 @@ class Cache(NamedTuple):
     loss_sum: Any
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, 3] -> loss: [].
     """
     x, gain, B = _enter(params, x)
     _scratch = _take(_forward_scratch)
@@ -177,6 +182,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, 3] -> loss: [].
     """
     x, gain, B = _enter(params, x)
     _places: list[Any] = [None] * 2 if out is None else _destinations(out, {

@@ -144,12 +144,17 @@ class Cache(NamedTuple):
     z: npt.NDArray[FLOAT]
     y: Any
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [3] -> h: [2], z: [2], u: [], y: [].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -225,6 +230,8 @@ def chain(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     if out is not None:
@@ -257,6 +264,8 @@ def grad_y(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     if out is not None:
@@ -288,6 +297,8 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of u,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -308,6 +319,8 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> u: [].
     """
     _, _, _, v, _ = _enter(params, x)
     J = v.reshape((1, 2))
@@ -321,6 +334,8 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -341,6 +356,8 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> h: [2].
     """
     _, W, _, _, _ = _enter(params, x)
     _reverse: Array = W.copy()
@@ -353,6 +370,8 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -375,6 +394,8 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b
@@ -392,6 +413,8 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     h = W @ x + b  # output h = W @ x + b

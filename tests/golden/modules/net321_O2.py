@@ -194,12 +194,17 @@ class Cache(NamedTuple):
     z: npt.NDArray[FLOAT]
     y: Any
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [3] -> h: [2], z: [2], u: [], y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_forward_scratch)
@@ -284,6 +289,8 @@ def chain(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -353,6 +360,8 @@ def _chain_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -401,6 +410,8 @@ def grad_y(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -476,6 +487,8 @@ def _grad_y_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, _shapes(), [x, *params.values()])
@@ -518,6 +531,8 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of u,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -562,6 +577,8 @@ def _dy_du_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of u,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_du_scratch_reverse)
@@ -589,6 +606,8 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> u: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -627,6 +646,8 @@ def _du_dz_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> u: [].
     """
     _, _, _, v, _ = _enter(params, x)
     J = v.reshape((1, 2))
@@ -640,6 +661,8 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -683,6 +706,8 @@ def _dz_dh_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     _scratch = _take(_dz_dh_scratch_reverse)
@@ -709,6 +734,8 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> h: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -746,6 +773,8 @@ def _dh_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> h: [2].
     """
     _, W, _, _, _ = _enter(params, x)
     _reverse: Array = W.copy()
@@ -758,6 +787,8 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -805,6 +836,8 @@ def _dy_dz_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_dz_scratch_reverse)
@@ -832,6 +865,8 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -881,6 +916,8 @@ def _dz_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> z: [2].
     """
     x, W, b, _, _ = _enter(params, x)
     _scratch = _take(_dz_dx_scratch_reverse)
@@ -905,6 +942,8 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     try:
         if type(params) is not dict or len(params) != 4:
@@ -956,6 +995,8 @@ def _dy_dx_arrays(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: params, x: [3] -> y: [].
     """
     x, W, b, v, c = _enter(params, x)
     _scratch = _take(_dy_dx_scratch_reverse)

@@ -143,12 +143,17 @@ class Cache(NamedTuple):
     r_negative: npt.NDArray[FLOAT]
     N: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [N], y: [N] -> r: [N], S: [].
     """
     x, y, b1, b2, N = _enter(params, x, y)
     r_product = np.empty((N,), FLOAT)
@@ -234,6 +239,8 @@ def grad_S(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [N], y: [N] -> S: [].
     """
     x, y, b1, b2, N = _enter(params, x, y)
     if out is not None:
@@ -269,6 +276,8 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     It has a row and a column for each element of b1, b2,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [N], y: [N] -> S: [].
     """
     x, y, b1, b2, N = _enter(params, x, y)
     _scratch = _take(_H_scratch_forward)
@@ -328,6 +337,8 @@ def hvp_S(
     """The gradients of `S`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: params, x: [N], y: [N] -> S: [].
     """
     x, y, b1, b2, N = _enter(params, x, y)
     _expected(tangents, ('b1', 'b2',), 'tangents')
@@ -390,6 +401,8 @@ def residuals(
     It has a row for each element of the outputs and a column for each element of b1, b2,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+
+    Shapes: params, x: [N], y: [N] -> r: [N].
     """
     x, y, b1, b2, N = _enter(params, x, y)
     r = np.empty((N,), FLOAT)

@@ -125,6 +125,9 @@ class Cache(NamedTuple):
     losses_sum: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -133,8 +136,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B], loss: [], average: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     h = np.tanh(x @ h_W + h_b)  # dense(x, 6, act=tanh): y = act(x @ W + b)
@@ -229,6 +234,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -287,6 +294,8 @@ def per_sample(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -342,6 +351,8 @@ def shares(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> average: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -387,6 +398,8 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h.W, h.b, logits.W, logits.b,
     in this order, elements row by row.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     # work in multiply-adds: forward, reverse

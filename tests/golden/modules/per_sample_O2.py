@@ -162,6 +162,9 @@ class Cache(NamedTuple):
     losses_matmul: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(
     params: Mapping[str, ArrayLike],
@@ -170,8 +173,10 @@ def forward(
 ) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B], loss: [], average: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     _scratch = _take(_forward_scratch, B)
@@ -303,6 +308,8 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     if out is not None:
@@ -381,6 +388,8 @@ def per_sample(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -467,6 +476,8 @@ def shares(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], label: int[B] -> average: [].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     _places: list[Any] = [None] * 4 if out is None else _destinations(out, {
@@ -539,6 +550,8 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h.W, h.b, logits.W, logits.b,
     in this order, elements row by row.
     Of the modes forward, reverse the dims choose.
+
+    Shapes: params, x: [B, D], label: int[B] -> losses: [B].
     """
     x, label, h_W, h_b, logits_W, logits_b, B = _enter(params, x, label)
     # work in multiply-adds: forward, reverse

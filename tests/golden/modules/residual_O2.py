@@ -139,12 +139,17 @@ class Cache(NamedTuple):
     loss_difference: npt.NDArray[FLOAT]
     B: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [B, D], t: [B, D] -> loss: [].
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
     h1 = np.empty((B, 4), FLOAT)
@@ -264,6 +269,8 @@ def adjoints(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], t: [B, D] -> loss: [].
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
     _places: list[Any] = [None] * 3 if out is None else _destinations(out, {
@@ -335,6 +342,8 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [B, D], t: [B, D] -> loss: [].
     """
     x, t, h1_W, h1_b, f1_W, f1_b, f2_W, f2_b, B = _enter(params, x, t)
     if out is not None:

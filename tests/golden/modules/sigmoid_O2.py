@@ -118,12 +118,17 @@ class Cache(NamedTuple):
     f: npt.NDArray[FLOAT]
     N: int
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(θ: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: θ: [N] -> f: [N].
     """
     θ, N = _enter(θ)
     f = np.empty((N,), FLOAT)
@@ -181,6 +186,8 @@ def J(θ: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: θ: [N] -> f: [N].
     """
     θ, N = _enter(θ)
     _scratch = _take(_J_scratch_reverse, N)
@@ -204,6 +211,8 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: θ: [N] -> f: [N].
     """
     θ, N = _enter(θ)
     d_θ = np.empty((N,), FLOAT)
@@ -239,6 +248,8 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: θ: [N] -> f: [N].
     """
     θ, N = _enter(θ)
     _expected(cotangents, ('f',), 'cotangents')

@@ -96,12 +96,17 @@ class Cache(NamedTuple):
     x3_matmul: npt.NDArray[FLOAT]
     x3: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [D0] -> L: [].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     x1 = np.tanh(θ1 @ x)  # x1 = tanh(θ1 @ x)
@@ -171,6 +176,8 @@ def grad_L(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [D0] -> L: [].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     if out is not None:

@@ -125,12 +125,17 @@ class Cache(NamedTuple):
     x3_matmul: npt.NDArray[FLOAT]
     x3: npt.NDArray[FLOAT]
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(params: Mapping[str, ArrayLike], x: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: params, x: [D0] -> L: [].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     _scratch = _take(_forward_scratch)
@@ -209,6 +214,8 @@ def grad_L(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [D0] -> L: [].
     """
     try:
         if type(params) is not dict or len(params) != 3:
@@ -418,6 +425,8 @@ def _grad_L_arrays(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: params, x: [D0] -> L: [].
     """
     x, θ1, θ2, θ3 = _enter(params, x)
     _places: list[Any] = [None] * 6 if out is None else _destinations(out, {

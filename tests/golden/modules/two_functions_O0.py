@@ -104,12 +104,17 @@ class Cache(NamedTuple):
     f_product: Any
     g_product: Any
 
+    def __repr__(self) -> str:
+        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'
+
 
 def forward(x: ArrayLike, y: ArrayLike) -> tuple[Outputs, Cache]:
     """The outputs of the graph, and what `backward` reads of it.
 
-    The cache holds copies of the inputs and parameters that it needs: writing into yours
-    between `forward` and `backward` does not change the gradient.
+    The cache holds copies of the inputs and parameters that it needs: writing into
+    yours between `forward` and `backward` does not change the gradient.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     f_product = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -164,6 +169,8 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -187,6 +194,8 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x, y,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     J_f_y = 3 * x ** 2  # output f = 3 * x**2 * y
@@ -205,6 +214,8 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: x: [], y: [] -> f: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -222,6 +233,8 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: x: [], y: [] -> g: [].
     """
     x, y = _enter(x, y)
     if out is not None:
@@ -242,6 +255,8 @@ def push(
     """The values of `f`, `g`, and tangents pushed forward to them.
 
     A tangent is given by path; what is left out is 0.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     _expected(tangents, ('x', 'y',), 'tangents')
@@ -268,6 +283,8 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+
+    Shapes: x: [], y: [] -> f: [], g: [].
     """
     x, y = _enter(x, y)
     _expected(cotangents, ('f', 'g'), 'cotangents')

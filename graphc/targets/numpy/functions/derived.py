@@ -10,7 +10,12 @@ from graphc.ir.results import ResultKey, ResultKind, value_of
 from graphc.plan.module import Compiled, Derived, Elsewhere
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.directions import take_cotangents, take_tangents
-from graphc.targets.numpy.functions.record import annotation, has_record, needs_record
+from graphc.targets.numpy.functions.record import (
+    annotation,
+    has_record,
+    needs_record,
+    with_shapes,
+)
 from graphc.targets.numpy.printing.body import Returned, body, returned
 from graphc.targets.numpy.printing.families import at, dict_rows, zip_rows
 from graphc.targets.numpy.printing.scratch import within_scratch
@@ -102,6 +107,13 @@ def declared_wrt(compiled: Compiled, one: Derived) -> list[Declared]:
     return [params.get(path) or Declared(path, node, node.type, span) for path, node in one.wrt]
 
 
+def derived_function(
+    compiled: Compiled, one: Derived, head: str, about: str, lines: Sequence[str]
+) -> str:
+    """Write a derived function of these lines."""
+    return function(head, with_shapes(about, compiled, one.outputs), lines)
+
+
 # ---- values and gradients -----------------------------------------------------------------------
 
 
@@ -109,7 +121,9 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     kind, values = return_values(compiled, one)
     (first, *others) = one.program.results.values()
     lines = typed_return(one, kind, values, array=first.rank > 0 and not others)
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"The value of {named(one)}.",
         whole_body(compiled, one, [*steps(compiled, one), *lines]),
@@ -136,7 +150,9 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     about = f"the gradients of {named(one)} by path{apart(one)}"
     kind, before, about = with_value(compiled, one, "dict[str, Any]", about)
     lines = [*steps(compiled, one), *gradients(compiled, one, before)]
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
         whole_body(compiled, one, lines, _places(compiled, one)),
@@ -166,7 +182,9 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
     given = take_cotangents(one, compiled.model.outputs)
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
     signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({signature}) -> tuple[{record}, dict[str, Any]]:",
         f"The values of {named(one)}, and their cotangents pulled back, by path.\n\n"
         f"A cotangent is given by the name of its output; what is left out is 0.\n{out.ABOUT}",
@@ -183,7 +201,9 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
         f"{called[name]}={written[ResultKey('tangent', name)].part()}" for name in one.outputs
     )
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({signature}) -> tuple[{record}, {record}]:",
         f"The values of {named(one)}, and tangents pushed forward to them.\n\n"
         "A tangent is given by path; what is left out is 0.\n",
@@ -200,7 +220,9 @@ def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
     signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
     first, second = _by_path(compiled, one, "gradient"), _by_path(compiled, one, "product")
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({signature}) -> tuple[dict[str, Any], dict[str, Any]]:",
         f"The gradients of {named(one)}, and the products of its Hessian with tangents, by path"
         f"{apart(one)}.\n\nA tangent is given by path; what is left out is 0.\n",

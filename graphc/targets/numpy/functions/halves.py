@@ -14,7 +14,7 @@ from graphc.targets.numpy.functions.derived import (
     whole_body,
 )
 from graphc.targets.numpy.functions.directions import check_cotangents
-from graphc.targets.numpy.functions.record import cache_fields, cache_variables
+from graphc.targets.numpy.functions.record import cache_fields, cache_variables, with_shapes
 from graphc.targets.numpy.printing.text import function, unpacking, write_list
 
 
@@ -26,7 +26,7 @@ def forward(compiled: Compiled) -> str:
     if not compiled.backward.wrt:
         return function(
             f"def forward({compiled.begin.signature}) -> Outputs:",
-            "The outputs of the graph.",
+            with_shapes("The outputs of the graph.", compiled, one.outputs),
             whole_body(compiled, one, [*steps(compiled, one), f"return Outputs({outputs})"]),
         )
     kept = cache_fields(compiled)
@@ -37,9 +37,13 @@ def forward(compiled: Compiled) -> str:
     held += [f"{kept[dim]}={dim}" for dim in compiled.begin.dims]
     return function(
         f"def forward({compiled.begin.signature}) -> tuple[Outputs, Cache]:",
-        "The outputs of the graph, and what `backward` reads of it.\n\n"
-        "The cache holds copies of the inputs and parameters that it needs: writing into yours\n"
-        "between `forward` and `backward` does not change the gradient.\n",
+        with_shapes(
+            "The outputs of the graph, and what `backward` reads of it.\n\n"
+            "The cache holds copies of the inputs and parameters that it needs: writing into\n"
+            "yours between `forward` and `backward` does not change the gradient.",
+            compiled,
+            one.outputs,
+        ),
         whole_body(
             compiled,
             one,

@@ -12,6 +12,7 @@ from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
     apart,
     declared_wrt,
+    derived_function,
     named,
     results_of,
     steps,
@@ -20,7 +21,7 @@ from graphc.targets.numpy.functions.derived import (
     with_value,
 )
 from graphc.targets.numpy.printing.families import OTHER_INDEX, dict_rows, position
-from graphc.targets.numpy.printing.text import function, write_list
+from graphc.targets.numpy.printing.text import write_list
 
 Returning = Callable[[Derived, str], list[str]]
 
@@ -37,7 +38,9 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
             written += [f"    {name!r}: {{", *(f"    {row}" for row in rows), "    },"]
         return [*written, "}"]
 
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
@@ -107,7 +110,9 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
             return [f"return {before}{matrix}"]
         return typed_return(each, "Array", matrix, array=True)
 
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
@@ -134,7 +139,9 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
             ")",
         )
 
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
@@ -154,7 +161,9 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
     def lines(each: Derived, before: str) -> list[str]:
         return [f"return {before}{{", *_rows(compiled, each), "}"]
 
-    return function(
+    return derived_function(
+        compiled,
+        one,
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",

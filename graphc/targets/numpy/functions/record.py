@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import textwrap
 from collections.abc import Iterable
 from typing import Any
 
@@ -124,9 +125,19 @@ def records(compiled: Compiled) -> list[str]:
             for name, node in cache_variables(compiled).items()
         ]
         dims = [f"    {kept[dim]}: int" for dim in compiled.begin.dims]
-        empty = [] if values or dims else ["    pass"]
         records.append(
-            "\n".join(["class Cache(NamedTuple):", f'    """{what}"""', "", *values, *dims, *empty])
+            "\n".join(
+                [
+                    "class Cache(NamedTuple):",
+                    f'    """{what}"""',
+                    "",
+                    *values,
+                    *dims,
+                    "",
+                    "    def __repr__(self) -> str:",
+                    "        return f'<Cache: {len(self)} values, {_bytes_of(self):,} bytes>'",
+                ]
+            )
         )
     for one in compiled.derived:
         if needs_record(compiled, one):
@@ -138,6 +149,18 @@ def records(compiled: Compiled) -> list[str]:
                 "\n".join([f"class {record}(NamedTuple):", f'    """{what}"""', "", *lines])
             )
     return records
+
+
+def with_shapes(about: str, compiled: Compiled, outputs: Iterable[str]) -> str:
+    """Add to a docstring the shapes of what a function takes, and of what it is of."""
+    model, named = compiled.model, compiled.begin.variables
+    given = [f"{named[d.name]}: {d.type}" for d in model.inputs]
+    types = {d.name: d.type for d in model.outputs}
+    told = [f"{compiled.begin.fields[name]}: {types[name]}" for name in outputs]
+    words = f"Shapes: {', '.join([*(['params'] if model.params else []), *given]) or '()'}"
+    line = f"{words} -> {', '.join(told)}."
+    wrapped = textwrap.wrap(line, 90, break_long_words=False, break_on_hyphens=False)
+    return "\n".join([about.rstrip(), "", *wrapped, ""])
 
 
 def _cache_type(node: Node, family: bool) -> str:

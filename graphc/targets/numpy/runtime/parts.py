@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,8 @@ def _array(
     except ValueError as why:
         raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
     if array.dtype.kind not in {"f": "fiub", "i": "iu", "b": "b"}[dtype.kind]:
-        raise TypeError(f"{what} has dtype {array.dtype}, expected {expected}")
+        found = "is None" if value is None else f"has dtype {array.dtype}"
+        raise TypeError(f"{what} {found}, expected {expected}")
     if array.ndim != (shape if isinstance(shape, int) else len(shape)):
         raise ValueError(f"{what} has shape {array.shape}, expected {expected}")
     if dtype.kind == "i" and array.dtype == np.uint64 and np.any(array > np.iinfo(dtype).max):
@@ -61,7 +62,7 @@ def _solve(size: int, factor: int, offset: int, what: str) -> int:
 
 def _whole(value: int, name: str) -> int:
     """A dim that is given by name."""
-    if not isinstance(value, (int, np.integer)) or value < 0:
+    if not isinstance(value, (int, np.integer)) or type(value) is bool or value < 0:
         raise ValueError(f"dim {name} is a whole number of at least 0, found {value!r}")
     return int(value)
 
@@ -76,6 +77,8 @@ def _names(params: Mapping[str, ArrayLike], expected: tuple[str, ...]) -> None:
         extra = sorted(str(name) for name in params if name not in known)
         found = [f"missing {', '.join(missing)}"] if missing else []
         found += [f"unknown {', '.join(extra)}"] if extra else []
+        nested = any(isinstance(params[name], Mapping) for name in params)
+        found += [f"paths are flat, as '{expected[0]}'"] if nested else []
         raise ValueError(f"parameters: {'; '.join(found)}")
 
 
@@ -129,7 +132,16 @@ def _give(scratch: tuple[Any, ...], make: Callable[..., tuple[Any, ...]], *dims:
 
 def _stream(seed: int, path: str) -> np.random.Generator:
     """Random numbers for one parameter: another parameter more or less does not change them."""
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise TypeError(f"seed: expected an integer of at least 0, found {seed!r}")
     return np.random.default_rng([seed, *path.encode()])
+
+
+def _bytes_of(values: Iterable[Any]) -> int:
+    """The bytes that arrays, numbers and lists of them take."""
+    return sum(
+        _bytes_of(one) if isinstance(one, list) else np.asarray(one).nbytes for one in values
+    )
 
 
 def _join(params: Mapping[str, ArrayLike], shapes: Mapping[str, tuple[Any, ...]]) -> Array:

@@ -1,0 +1,94 @@
+"""What a module says at a prompt: shapes in docstrings, caches, what is wrong with a call."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import module
+
+NET = """dim B
+input x: [B, 3]
+input t: int[B]
+param W: [3, 2]
+h = tanh(x @ W)
+output y = h * 2
+output loss = sum(h**2)
+output c = t * 2
+derive value y
+derive grad loss wrt x
+derive value_and_grad loss wrt params as both
+derive vjp y, loss wrt x as pull
+derive jvp y wrt x as push
+derive jacobian y wrt W as J
+derive jacobian_matrix y wrt x as M
+derive sparse_jacobian y wrt x as S
+derive hvp loss wrt W as twice
+derive hessian loss wrt W as H
+derive hessian_matrix loss wrt W as HM
+"""
+X, T = np.ones((4, 3)), np.zeros(4, int)
+
+
+@pytest.mark.levels
+def test_each_function_says_its_shapes() -> None:
+    net = module(NET)
+    given = "Shapes: params, x: [B, 3], t: int[B] -> "
+    of = {"forward": "y: [B, 2], loss: [], c: int[B].", "pull": "y: [B, 2], loss: []."}
+    of |= dict.fromkeys(["grad_loss", "both", "twice", "H", "HM"], "loss: [].")
+    of |= dict.fromkeys(["value_y", "push", "J", "M", "S"], "y: [B, 2].")
+    for name, told in of.items():
+        lines = (inspect.getdoc(getattr(net, name)) or "").splitlines()
+        assert lines[-1] == given + told, name
+        assert lines[-2] == "", name
+
+
+def test_long_ones_are_broken_between_arguments() -> None:
+    names = [f"a_long_name_{number}" for number in range(12)]
+    text = "\n".join([*(f"input {n}: [3]" for n in names), f"output y = {' + '.join(names)}"])
+    lines = (inspect.getdoc(module(text).forward) or "").splitlines()
+    assert all(len(line) <= 100 for line in lines)
+    assert sum(line.count("[3]") for line in lines) == 13
+
+
+@pytest.mark.levels
+def test_a_cache_prints_in_a_line() -> None:
+    net = module(NET)
+    _, cache = net.forward({"W": np.ones((3, 2))}, X, T)
+    size = sum(np.asarray(one).nbytes for one in cache)
+    assert repr(cache) == f"<Cache: {len(cache)} values, {size:,} bytes>"
+    assert cache == net.Cache(*cache)
+    layers = module(
+        "input x: [3]\nrepeat layer[i in 1..3] carry g = x { next g = dense(g, 3) as d }\n"
+        "output y = sum(g)\n"
+    )
+    _, cache = layers.forward(layers.init(), np.ones(3))
+    flat = [one for value in cache for one in (value if isinstance(value, list) else [value])]
+    assert f"{sum(np.asarray(one).nbytes for one in flat):,} bytes" in repr(cache)
+
+
+@pytest.mark.levels
+@pytest.mark.parametrize(
+    ("call", "kind", "said"),
+    [
+        (lambda net: net.init(None), TypeError, "seed: expected an integer of at least 0, found N"),
+        (lambda net: net.init(-1), TypeError, "seed: expected an integer of at least 0, found -1"),
+        (lambda net: net.init(1.5), TypeError, "seed: expected an integer of at least 0, found 1."),
+        (lambda net: net.forward(net.init(), None, T), TypeError, "input `x` is None, expected"),
+        (lambda net: net.forward({"W": None}, X, T), TypeError, "parameter `W` is None, expected"),
+        (lambda net: net.forward({"h": {"W": 1}}, X, T), ValueError, "h; paths are flat, as 'W'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_call(call: Any, kind: type[Exception], said: str) -> None:
+    with pytest.raises(kind) as caught:
+        call(module(NET))
+    assert said in str(caught.value)
+
+
+def test_a_truth_is_no_size() -> None:
+    net = module("dim T\ninput x\noutput y = arange(T) * x\n")
+    with pytest.raises(ValueError, match="dim T is a whole number of at least 0, found True"):
+        net.forward(1.0, T=True)
+    np.testing.assert_array_equal(module(NET).init(np.int64(3))["W"], module(NET).init(3)["W"])
