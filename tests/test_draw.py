@@ -293,6 +293,16 @@ def test_hundreds_of_values_are_drawn_whole(length: int) -> None:
     assert faults(text) == []
 
 
+def test_a_deep_network_goes_straight_down() -> None:
+    def width(depth: int) -> float:
+        lines = ["dim B", "input x0: [B, 16]"]
+        lines += [f"x{i} = x{i - 1} + dense(x{i - 1}, 16) as f{i}" for i in range(1, depth)]
+        text = "\n".join([*lines, f"output y = mean(x{depth - 1}**2)"])
+        return read_svg(draw_svg(fold_below(depicted(text), 0))).page.right
+
+    assert width(24) < 1.5 * width(4)
+
+
 def test_faults_are_found() -> None:
     text = draw_svg(depicted(RESIDUAL), "own")
     first, second = (re.search(rf'id="{id}".*?<rect (x="\S+" y="\S+")', text, re.DOTALL)

@@ -110,11 +110,10 @@ def _align(rows: list[list[Item]]) -> None:
             item.x = middle
     for turn in range(ROUNDS):
         down = turn % 2 == 0
-        both = turn >= ROUNDS - 4
         for row in rows if down else reversed(rows):
             wanted, weights = [], []
             for item in row:
-                want, weight = _wanted(item, down or both, not down or both)
+                want, weight = _wanted(item)
                 wanted.append(want)
                 weights.append(weight)
             middles = spread(wanted, weights, [item.width for item in row], BETWEEN)
@@ -122,19 +121,20 @@ def _align(rows: list[list[Item]]) -> None:
                 item.x = middle
 
 
-def _wanted(item: Item, by_above: bool, by_below: bool) -> tuple[float, float]:
-    """Return where an item wants to be, and how much."""
+def _wanted(item: Item) -> tuple[float, float]:
+    """Return where an item wants to be, by what it meets above and below, and how much.
+
+    By one side alone a small pull would add up from layer to layer.
+    """
     total = weight = 0.0
-    if by_above:
-        for number, other in item.above:
-            pull = _pull(item, other)
-            total += pull * (other.x + other.bottoms.get(number, 0) - item.tops.get(number, 0))
-            weight += pull
-    if by_below:
-        for number, other in item.below:
-            pull = _pull(item, other)
-            total += pull * (other.x + other.tops.get(number, 0) - item.bottoms.get(number, 0))
-            weight += pull
+    for number, other in item.above:
+        pull = _pull(item, other)
+        total += pull * (other.x + other.bottoms.get(number, 0) - item.tops.get(number, 0))
+        weight += pull
+    for number, other in item.below:
+        pull = _pull(item, other)
+        total += pull * (other.x + other.tops.get(number, 0) - item.bottoms.get(number, 0))
+        weight += pull
     if not weight:  # a title keeps near to what enters to the right of it
         return (item.x + FAR, 1e-9) if item.title else (item.x, 0.01)
     return total / weight, weight
