@@ -26,7 +26,7 @@ from graphc.views.draw.fold import focus, fold_below, fold_crowd, fold_paths
 from graphc.views.draw.mermaid import mermaid
 from graphc.views.draw.mistaken import picture_of_known
 from graphc.views.draw.records.picture import Edge, Node, Picture
-from tests.pictures import faults
+from tests.pictures import faults, read_svg
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("examples", "benchmarks/workloads", "tests/language/examples")
