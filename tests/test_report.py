@@ -113,6 +113,24 @@ def test_a_name_is_linked_with_its_line_and_statements() -> None:
     assert names(code["import numpy as np"]) == []
 
 
+def test_what_is_of_a_value_and_what_of_a_derivative_in_blocks() -> None:
+    """Of a function that computes both in the same blocks."""
+    text = """dim B
+input x: [B, 4]
+h = tanh(3 * x)
+f = sin(h)
+output loss = sum(f * h)
+derive value_and_grad loss wrt x
+"""
+    lines = [(line.strip(), one) for one, line in Tree(page(text, "-O2")).lines("code")]
+    start = next(n for n, (line, _) in enumerate(lines) if "def value_and_grad" in line)
+    found = {line.partition(" = ")[0]: one for line, one in lines[start:] if "np." in line}
+    assert (names(found["f"]), names(found["f"], "derivative")) == (["f"], [])
+    assert (names(found["h"]), names(found["h"], "derivative")) == (["h"], ["f"])  # d_f = h
+    assert (names(found["d_h"]), names(found["d_h"], "derivative")) == ([], ["h"])
+    assert (names(found["loss_part"]), names(found["loss_part"], "derivative")) == (["loss"], [])
+
+
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
 def test_every_name_is_in_every_view(level: str) -> None:
     tree = Tree(page(NET, level))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from graphc.elaborate.names.model import Model
@@ -10,7 +10,7 @@ from graphc.ir.graph import Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, STEPS, everywhere, loop_arguments, loop_of
 from graphc.plan.lower import made
 from graphc.plan.module import Compiled
-from graphc.plan.program import AnyStep, BlockStep, Program, Step
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
 from graphc.source import Origin, Source, Span
 from graphc.targets.marks import number_of
 
@@ -64,47 +64,52 @@ class Links:
         return ()
 
     def of_step(self, step: AnyStep, program: Program, value: bool) -> Of:
-        """Return what a statement computes: values where it is one, or derivatives by them.
+        """Return what a statement computes: values where it is one, and derivatives.
 
-        Blocks are of nothing themselves: the statements in them are.
+        A value can be a derivative, too, by another. Blocks are of nothing themselves: the
+        statements in them are.
         """
         if isinstance(step, BlockStep):
             return Of()
-        if isinstance(step, Step) and step.adjoints:
-            labels = (program.labels.get(one.of, "") for one in step.adjoints)
-            known = tuple(dict.fromkeys(name for name in labels if name in self.nodes))
-            if known:
-                return Of((), known)
+        adjoints = step.adjoints if isinstance(step, Step) else ()
+        labels = (program.labels.get(one.of, "") for one in adjoints)
+        known = tuple(dict.fromkeys(name for name in labels if name in self.nodes))
         names = self.of_origin(step.node.origin)
-        return Of(names) if value else Of((), names)
+        return Of(names, known) if value else Of((), known or names)
 
 
 def statements_of(compiled: Compiled, links: Links) -> dict[int, Of]:
     """Map the statements of a module, by number, to what they are of.
 
-    A statement computes a value where a value that is returned needs it, else a derivative.
+    All of `forward` are of values, all of `backward` of derivatives; of what is derived, those of
+    values that the returned values need.
     """
-    functions = [compiled.forward, compiled.backward, *compiled.derived]
     found: dict[int, Of] = {}
-    forward = {*arguments_first(compiled.forward.program.results.values())}
-    for one in [each for function in functions for each in (function, *function.others)]:
-        ends = (node for key, node in one.program.results.items() if key.kind == "value")
-        values = {*forward, *arguments_first(ends)}
-        pending: list[tuple[AnyStep, Program, bool | None]]
-        pending = [(step, one.program, None) for step in _steps(one.program)]
-        while pending:
-            step, program, inside = pending.pop()
-            value = values.issuperset(made(step)) if inside is None else inside
+
+    def note(program: Program, values: Collection[Node] | bool) -> None:
+        for step in (*program.constants, *program.steps):
+            value = values if isinstance(values, bool) else all(n in values for n in made(step))
             of = links.of_step(step, program, value)
             number = number_of(step)
             found[number] = union([found[number], of]) if number in found else of
-            if not isinstance(step, Step):
-                pending += [(inner, step.body, value) for inner in _steps(step.body)]
+            if isinstance(step, BlockStep):
+                note(step.body, values if isinstance(values, bool) else _values_in(step, values))
+            elif isinstance(step, LoopStep):
+                note(step.body, value)
+
+    note(compiled.forward.program, True)
+    note(compiled.backward.program, False)
+    for one in [each for function in compiled.derived for each in (function, *function.others)]:
+        ends = (node for key, node in one.program.results.items() if key.kind == "value")
+        note(one.program, {*arguments_first(ends)})
     return found
 
 
-def _steps(program: Program) -> tuple[AnyStep, ...]:
-    return (*program.constants, *program.steps)
+def _values_in(step: BlockStep, values: Collection[Node]) -> set[Node]:
+    """Return the nodes of blocks that values are computed of."""
+    ends = [inner for _, whole, inner, _ in step.outputs if whole in values]
+    ends += [inner for _, whole, inner in step.totals if whole in values]
+    return {*arguments_first(ends)}
 
 
 def links_of(model: Model) -> Links:
