@@ -17,7 +17,8 @@ from benchmarks.processes import ROOT, Failed, run
 
 EXAMPLES = ROOT / "examples"
 WORKLOADS = Path(__file__).resolve().parent / "workloads"
-LEVELS = ("-O2", "-O0")  # of optimisation: a contestant each
+LEVELS = {"-O2": ("compile", "-O2"), "-O0": ("compile", "-O0"), "C": ("build", "-O2")}
+"""The modules of a graph, a contestant each, and how the command makes them."""
 UNKNOWN = "error[E500]"  # what graphc says of a `derive` clause that it cannot do yet
 
 Shape = Callable[..., Result]  # from what the functions of a module return
@@ -35,11 +36,11 @@ def module_path(source: Source, case: Case, level: str) -> Path:
     """Where the module for a case is written."""
     stem = "_".join([source.path.stem, *(clause.split()[-1] for clause in source.derive)])
     dims = "".join(f"_{name}{size}" for name, size in case.dims.items())
-    return case.modules / f"{stem}{dims}_{case.dtype}{level.replace('-', '_')}.py"
+    return case.modules / f"{stem}{dims}_{case.dtype}_{level.removeprefix('-')}.py"
 
 
 def build(source: Source, cases: Sequence[Case]) -> None:
-    """Compile a graph as a user does, at each level, once for all cases that share a module.
+    """Compile a graph as a user does, in each way, once for all cases that share a module.
 
     A clause that graphc cannot derive yet leaves no module: that contestant is missing.
     """
@@ -48,9 +49,10 @@ def build(source: Source, cases: Sequence[Case]) -> None:
         path.unlink(missing_ok=True)
         fixed = [word for name, size in case.dims.items() for word in ("--dim", f"{name}={size}")]
         derived = [word for clause in source.derive for word in ("--derive", clause)]
-        options = ["-o", str(path), "--dtype", case.dtype, level, *fixed, *derived]
+        command, *how = LEVELS[level]
+        options = ["-o", str(path), "--dtype", case.dtype, *how, *fixed, *derived]
         try:
-            run([sys.executable, "-m", "graphc", "compile", str(source.path), *options])
+            run([sys.executable, "-m", "graphc", command, str(source.path), *options])
         except Failed as failed:
             if UNKNOWN not in str(failed):
                 raise

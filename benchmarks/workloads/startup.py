@@ -19,7 +19,7 @@ def measure(modules: Path, effort: Effort, say: Say) -> list[Table]:
     """Time and peak memory of new processes that import one thing."""
     case = small(modules)[0]
     build(GRAPH, [case])
-    path = module_path(GRAPH, case, LEVELS[0])
+    path = module_path(GRAPH, case, next(iter(LEVELS)))
     here = f"import sys; sys.path.insert(0, {str(modules)!r}); "
     codes = {
         "import digits": f"{here}import {path.stem}",

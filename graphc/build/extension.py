@@ -21,7 +21,7 @@ from graphc.compile.stages import Compilation
 from graphc.files import replace as replace_file
 from graphc.targets.c.contract import contract
 from graphc.targets.c.functions.target import C
-from graphc.targets.extension.glue import NAME, WIDE, calls_header, glue, variant
+from graphc.targets.extension.glue import NAME, WIDE, WIDER, calls_header, glue, variant
 from graphc.targets.extension.module import python_text
 from graphc.targets.numpy.target import NUMPY
 
@@ -51,7 +51,7 @@ def texts_of(compilation: Compilation) -> Texts:
             "net.c": compilation.text,
             "calls.h": calls_header(module),
             "plain.c": variant(module, "plain"),
-            "wide.c": variant(module, "wide"),
+            **{f"{name}.c": variant(module, name) for name in WIDER},
             "glue.c": glue(compilation.programs, module),
         }
     return Texts(files, compilation)
@@ -104,10 +104,6 @@ def _is_wide(compiler: Compiler) -> bool:
     return compiler.family != "msvc" and machine in ("x86_64", "amd64")
 
 
-WIDER = ("-mavx2", "-mfma", "-ffp-contract=fast")
-"""Options of the functions for wider vectors: those that most machines have since 2015."""
-
-
 _NO_MASKED_LOADS = ("-fno-tree-loop-if-convert",)
 """GCC 12 makes `c ? x[i] : 0` a masked load, and is wrong in the rest of a short loop."""
 
@@ -115,7 +111,7 @@ _NO_MASKED_LOADS = ("-fno-tree-loop-if-convert",)
 def _jobs(compiler: Compiler, wide: bool, more: Sequence[str]) -> tuple[list[list[str]], list[str]]:
     """List the options of what compiles each file, with `more`, and of what links them."""
     places = [f"-I{sysconfig.get_path('include')}", f"-I{np.get_include()}"]
-    files = ["glue", "plain", *(["wide"] if wide else [])]
+    files = ["glue", "plain", *(WIDER if wide else [])]
     if compiler.family == "msvc":
         libraries = Path(sys.base_prefix, "libs")
         objects = [
@@ -125,7 +121,9 @@ def _jobs(compiler: Compiler, wide: bool, more: Sequence[str]) -> tuple[list[lis
         return objects, [*linked, "/link", f"/LIBPATH:{libraries}"]
     exact = [*FAST, *(_NO_MASKED_LOADS if compiler.family == "gcc" else [])]
     own = {"glue": ["-O2", *places, *([f"-D{WIDE}"] if wide else [])], "plain": ["-O3", *exact]}
-    own["wide"] = ["-O3", *exact, *WIDER]
+    for name, needs in WIDER.items():
+        extra = ["-mprefer-vector-width=512"] if name == "widest" else []
+        own[name] = ["-O3", *exact, "-ffp-contract=fast", *(f"-m{one}" for one in needs), *extra]
     common = ["-std=c99", "-w", "-fPIC", "-fvisibility=hidden", "-c"]
     objects = [[*common, *own[one], *more, f"{one}.c", "-o", f"{one}.o"] for one in files]
     shared = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +15,13 @@ NAME = "GC_MODULE"
 """What stands for the name of the extension."""
 
 WIDE = "GC_WIDE"
-"""The macro that is defined where functions are also compiled for wider vectors."""
+"""The macro that is defined where functions are also compiled for wider vectors of x86-64."""
+
+WIDER = {
+    "wide": ("avx2", "fma"),
+    "widest": ("avx2", "fma", "avx512f", "avx512vl", "avx512bw", "avx512dq"),
+}
+"""What these need of the machine, the best last."""
 
 _ERRORS = {"ValueError": 0, "IndexError": 1, "LinAlgError": 2}
 _NUMPY_SAYS = {
@@ -80,7 +87,7 @@ def glue(compiled: Compiled, module: CModule) -> str:
         "",
         "extern const Calls gc_plain;",
         f"#ifdef {WIDE}",
-        "extern const Calls gc_wide;",
+        *(f"extern const Calls gc_{name};" for name in WIDER),
         "#endif",
         "static const Calls *calls = &gc_plain;",
         "",
@@ -118,6 +125,11 @@ def _refusal(module: CModule) -> list[str]:
     ]
 
 
+def _if_supported(name: str, needs: Sequence[str]) -> list[str]:
+    tests = " && ".join(f'__builtin_cpu_supports("{one}")' for one in needs)
+    return [f"    if ({tests})", f"        calls = &gc_{name};"]
+
+
 def _initialisation(compiled: Compiled, module: CModule) -> list[str]:
     """Write the table of methods and what makes the module."""
     rows = []
@@ -151,8 +163,7 @@ def _initialisation(compiled: Compiled, module: CModule) -> list[str]:
         "    import_array();",
         f"#ifdef {WIDE}",
         "    __builtin_cpu_init();",
-        '    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))',
-        "        calls = &gc_wide;",
+        *(line for name, needs in WIDER.items() for line in _if_supported(name, needs)),
         "#endif",
         "    return PyModule_Create(&definition);",
         "}",
