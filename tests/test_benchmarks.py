@@ -46,6 +46,10 @@ def compiled_here(command: Sequence[str]) -> str:
 Small = Callable[[str], Sequence[Case]]
 
 
+COMPILED = {"a", "digits"}
+"""Workloads whose C is compiled here, which takes seconds for each."""
+
+
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
     """The small cases of a workload by its name, their modules compiled once."""
@@ -54,7 +58,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
 
     def cases(name: str) -> Sequence[Case]:
         if name not in found:
-            found[name] = GRADIENTS[name].small(folder)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("CFLAGS", "-O0")  # soon compiled; how fast they are is not asked here
+                if name not in COMPILED:
+                    rest = {way: how for way, how in generated.LEVELS.items() if way != "C"}
+                    patch.setattr(generated, "LEVELS", rest)
+                found[name] = GRADIENTS[name].small(folder)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(generated, "run", compiled_here)
                 GRADIENTS[name].build(found[name])
@@ -241,7 +250,7 @@ def test_a_clause_that_cannot_be_derived_yet_leaves_no_module(
 ) -> None:
     """Its contestant is missing; any other error of the compiler is one here too."""
     case = Case("one", "float64", {}, {}, tmp_path)
-    graphc, _ = generated.graphc(source := generated.Source(tmp_path / "some.graph"), "grad_loss")
+    graphc, *_ = generated.graphc(source := generated.Source(tmp_path / "some.graph"), "grad_loss")
 
     def refused(code: str) -> Callable[[Sequence[str]], str]:
         def run(command: Sequence[str]) -> str:
