@@ -415,6 +415,6 @@ def test_the_command_on_a_graph_with_mistakes(tmp_path: Path) -> None:
     said = run(file)
     assert said.exit_code == 1
     assert "unknown name `hh`" in said.stderr
-    assert "unknown name `hh`" in (tmp_path / "net.html").read_text(encoding="utf-8")
+    assert "unknown name <code>hh</code>" in (tmp_path / "net.html").read_text(encoding="utf-8")
     assert run(tmp_path / "none.graph").exit_code == 1
     assert run(file, "--at", tmp_path / "none.npz").exit_code == 1

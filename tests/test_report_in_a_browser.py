@@ -101,8 +101,9 @@ def test_what_is_selected_is_scrolled_to(shown: Browser) -> None:
 def test_an_address_selects(chromium: Browser, file: Path) -> None:
     chromium.open(file, "#node=layer.*.z_next")
     assert selected(chromium) == "layer.*.z_next"
-    chromium.open(file, "#node=nobody%3Cimg%20src%3Dx%3E")
-    assert selected(chromium) == ""
+    for hash in ("#node=nobody%3Cimg%20src%3Dx%3E", "#node=%", "#node=", "#else"):
+        chromium.open(file, hash)
+        assert selected(chromium) == ""
     assert chromium.errors == []
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphc.highlight import coloured
 from graphc.targets.marks import Written
 from graphc.views.report.links import Of
-from graphc.views.report.markup import Markup, element, joined
+from graphc.views.report.markup import Markup, element, joined, quoting
 from graphc.views.report.source import COLOURED, Token, line_of, listing, split_lines
 
 
@@ -35,8 +35,8 @@ def _parts(written: Written, statements: Mapping[int, Of], room: int) -> Iterato
         if size > room:
             left = len(lines) - first + 1
             yield from _fold(folded, start)
-            yield element("p", f"… and {left} lines more: `graphc compile` writes all.",
-                          class_="note")  # fmt: skip
+            said = quoting(f"… and {left} lines more: `graphc compile` writes all.")
+            yield element("p", said, class_="note")
             return
         if of_graph:
             yield from _fold(folded, start)

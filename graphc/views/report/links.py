@@ -91,7 +91,9 @@ def statements_of(compiled: Compiled, links: Links) -> dict[int, Of]:
             value = values if isinstance(values, bool) else all(n in values for n in made(step))
             of = links.of_step(step, program, value)
             number = number_of(step)
-            found[number] = union([found[number], of]) if number in found else of
+            known = found.get(number, Of())
+            if value or _adjoint(step) or not known.values:  # else a value is computed again
+                found[number] = union([known, of])
             if isinstance(step, BlockStep):
                 note(step.body, values if isinstance(values, bool) else _values_in(step, values))
             elif isinstance(step, LoopStep):
@@ -103,6 +105,10 @@ def statements_of(compiled: Compiled, links: Links) -> dict[int, Of]:
         ends = (node for key, node in one.program.results.items() if key.kind == "value")
         note(one.program, {*arguments_first(ends)})
     return found
+
+
+def _adjoint(step: AnyStep) -> bool:
+    return isinstance(step, Step) and bool(step.adjoints)
 
 
 def _values_in(step: BlockStep, values: Collection[Node]) -> set[Node]:

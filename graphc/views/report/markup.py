@@ -35,3 +35,13 @@ def joined(children: Iterable[str]) -> Markup:
     return Markup(
         "".join(one if isinstance(one, Markup) else escape(one, quote=False) for one in children)
     )
+
+
+def quoting(text: str) -> Markup:
+    """Write words whose quotes from the language, between backticks, are code.
+
+    >>> quoting("no `x < y`")
+    'no <code>x &lt; y</code>'
+    """
+    parts = text.split("`")
+    return joined(element("code", one) if place % 2 else one for place, one in enumerate(parts))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from graphc.views.report.markup import Markup, element, joined
+from graphc.views.report.markup import Markup, element, quoting
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +115,4 @@ def _inspector() -> Markup:
 
 def note(text: str) -> Markup:
     """Write a remark."""
-    return element("p", text, class_="note")
-
-
-def together(parts: Sequence[str]) -> Markup:
-    """Join the parts of a panel."""
-    return joined([*parts])
+    return element("p", quoting(text), class_="note")

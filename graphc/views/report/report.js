@@ -345,7 +345,7 @@
     for (const panel of panels) panel.open = true;
   });
 
-  const asked = decodeURIComponent((location.hash.match(/^#node=(.*)$/) || ["", ""])[1]);
+  const asked = new URLSearchParams(location.hash.slice(1)).get("node");
   if (asked) select(asked, null);
   else describe();
 })();

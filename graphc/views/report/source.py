@@ -9,7 +9,7 @@ from pathlib import PurePath
 from graphc.highlight import coloured
 from graphc.source import Diagnostic, Source, Span
 from graphc.views.report.links import Links, Of
-from graphc.views.report.markup import Markup, element, joined
+from graphc.views.report.markup import Markup, element, joined, quoting
 
 COLOURED = 3000
 """Lines of a text that are coloured, at most."""
@@ -107,10 +107,10 @@ def _diagnostic(one: Diagnostic) -> Markup:
     )
 
 
-def _cited(said: str, one: Diagnostic) -> str:
-    """Cite the source by the name of its file alone: no folder of this machine."""
+def _cited(said: str, one: Diagnostic) -> Markup:
+    """Write what is said; a source by the name of its file alone: no folder of this machine."""
     name = one.span.source.name if one.span is not None else ""
-    return said.replace(name, PurePath(name).name) if name else said
+    return quoting(said.replace(name, PurePath(name).name) if name else said)
 
 
 def tell_diagnostics(diagnostics: Sequence[Diagnostic]) -> Markup:
