@@ -262,6 +262,35 @@ def test_derivatives_check(modules: tuple[ModuleType, ModuleType]) -> None:
     assert [*errors] == ["backward", "value_and_grad_loss", "pull", "push", "J"]
 
 
+NAMES = """
+dim size
+dim count
+input given: [size, count]
+input found: [count]
+param args: [count]
+param calls: [size]
+output results = sum((given * args + found)**2) + sum(calls**2)
+output more = given * 2
+output status = found + args
+derive value_and_grad results wrt params as at
+derive vjp more, status wrt given, found as work
+derive value more, status as kept_0
+derive hessian results wrt args, calls as λ
+"""
+
+
+def test_names_of_a_file_and_those_of_the_extension_are_apart() -> None:
+    compare(NAMES, Options(level="-O2"))
+
+
+def test_an_empty_workspace_and_no_arguments() -> None:
+    made = compare(
+        "param w: [3]\nparam s: []\noutput y = sum(w * s)\nderive value_and_grad y wrt params",
+        Options(level="-O2"),
+    )
+    assert made.value_and_grad_y({"w": [1, 2, 3], "s": 2})[0] == 12
+
+
 # ---- compilers -----------------------------------------------------------------------------------
 
 

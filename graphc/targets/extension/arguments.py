@@ -17,6 +17,11 @@ def element_type(dtype: Dtype) -> str:
     return {"float": "GC_FLOAT", "int": "NPY_INT64", "bool": "NPY_BOOL"}[dtype]
 
 
+def dim_names(module: CModule) -> dict[str, str]:
+    """Name the dims apart from all that an extension has of its own."""
+    return {symbol: f"dim_{number}" for number, symbol in enumerate(module.dims)}
+
+
 def argument_readers(compiled: Compiled, module: CModule) -> list[str]:
     """Write what reads the arguments that all functions but `backward` have."""
     begin = compiled.begin
@@ -110,7 +115,7 @@ def _places(params: Sequence[Declared]) -> dict[str, tuple[int, int]]:
 def _bind_dims(compiled: Compiled, module: CModule, declared: Sequence[Declared]) -> list[str]:
     """Write how dims are found: by name, or from the length of an axis."""
     begin = compiled.begin
-    names = module.dims
+    names = dim_names(module)
     numbers = {one.name: number for number, one in enumerate(declared)}
     lines = []
     place = int(bool(begin.params)) + len(begin.inputs)
@@ -147,12 +152,12 @@ def _fits(compiled: Compiled, module: CModule, number: int, one: Declared, first
     array = f"array_{number}"
     if one.family is None:
         tests = [
-            f"length({array}, {axis}) != {integer(size, module.dims)}"
+            f"length({array}, {axis}) != {integer(size, dim_names(module))}"
             for axis, size in axes
             if axis not in own
         ]
         return [f"    if ({' || '.join(tests)})", "        return 0;"] if tests else []
-    tests = [f"length(member, {axis}) != {integer(size, module.dims)}" for axis, size in axes]
+    tests = [f"length(member, {axis}) != {integer(size, dim_names(module))}" for axis, size in axes]
     if not tests:
         return []
     return [

@@ -8,7 +8,7 @@ from graphc.ir.types import Dtype, Shape
 from graphc.plan.module import Compiled
 from graphc.targets.c.contract import DIM, SIZE, Argument, CFunction, CModule
 from graphc.targets.c.printing.dims import bound, integer
-from graphc.targets.extension.arguments import element_type, read_dims
+from graphc.targets.extension.arguments import dim_names, element_type, read_dims
 from graphc.targets.numpy.printing.families import count
 
 QUICK = 50_000
@@ -39,7 +39,7 @@ class _Kinds:
         self.inside = self.numbers = 0
         for dtype, shape, members in shapes:
             rows.append(f"{{{element_type(dtype)}, {len(shape)}, {members}, {len(sizes)}}}")
-            sizes += [integer(axis, module.dims) for axis in shape]
+            sizes += [integer(axis, dim_names(module)) for axis in shape]
             self.count += 1
             self.inside += members
             self.numbers += 0 if shape else max(members, 1)
@@ -56,7 +56,7 @@ def function_text(compiled: Compiled, module: CModule, number: int, one: CFuncti
     more = [a for a in one.given if a.role in ("cotangent", "tangent")]
     tangents = sum(a.members for a in more)
     results = _Kinds("results", module, ((a.dtype, a.shape, a.members) for a in one.results))
-    dims = list(module.dims.values())
+    dims = list(dim_names(module).values())
     lines = [
         f"/* ---- {one.function} {'-' * (92 - len(one.function))} */",
         "",
@@ -177,7 +177,7 @@ def _unlocked(
     compiled: Compiled, module: CModule, one: CFunction, call: str, backward: bool
 ) -> list[str]:
     """Write a call: a long one without the interpreter's lock, its arguments kept alive."""
-    work = bound(one.derived.flops, module.dims)
+    work = bound(one.derived.flops, dim_names(module))
     lines = [
         f"    const int is_long = {work} > {QUICK}.0;",
         "    PyThreadState *state = NULL;",
