@@ -121,6 +121,20 @@ def test_matrices_agree(dtype: str) -> None:
     )
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_sums_of_many_are_those_of_few(dtype: str) -> None:
+    """Long loops fold in lanes, and what is left over one by one; nan is the largest."""
+    graph = "dim N\ninput x: [N]\n" + "\n".join(
+        f"output {name}_of = {name}(x * 0.5)" for name in ("sum", "mean", "max", "min", "prod")
+    )
+    library = compare(graph, Options(level="-O2", dtype=dtype), dims={"N": 103})
+    assert "_lanes[8]" in library.text
+    x = np.ones(103)
+    x[17] = np.nan
+    _, made, _ = library.call("forward", {"x": x}, {"N": 103})
+    assert all(np.isnan(one) for one in made.values())
+
+
 def test_the_dims_choose_the_mode() -> None:
     graph = """
     dim N, M

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
-from graphc.nests.nest import Apply, Element, Expr, Kind, Number, Size
+from graphc.nests.nest import Apply, Element, Expr, Kind, Number, Size, Value
 from graphc.targets.c.printing.dims import Names, factor, integer, whole
 
 INFIX = {
@@ -50,7 +50,8 @@ class Words:
     """How a function says things: the names of symbols, and where elements are.
 
     `called` collects the functions that are not of libm; `before` the lines that must stand before
-    the one that is written now, with names that are `fresh`.
+    the one that is written now, with names that are `fresh`; `lanes` are what registers are called
+    in a loop that has several of each.
     """
 
     dtype: str
@@ -59,6 +60,7 @@ class Words:
     fresh: Callable[[str], str]
     called: set[str] = field(default_factory=set)
     before: list[str] = field(default_factory=list)
+    lanes: Mapping[Value, str] = field(default_factory=dict)
 
     def type_of(self, dtype: Kind) -> str:
         """Return the type of an element in memory."""
@@ -85,7 +87,7 @@ class Words:
     def number(self, one: Number) -> str:
         value = one.value
         if isinstance(value, str):
-            return NAMED[self.dtype].get(value) or EVERYWHERE[value]
+            return NAMED[self.dtype].get(value) or EVERYWHERE.get(value, value)
         if isinstance(value, bool):
             return str(int(value))
         if isinstance(value, int) and one.dtype == "int":

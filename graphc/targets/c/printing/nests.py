@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
@@ -15,6 +16,7 @@ from graphc.nests.nest import (
     Invoke,
     Kind,
     Leave,
+    Number,
     Refuse,
     Size,
     Statement,
@@ -31,6 +33,10 @@ from graphc.targets.c.printing.dims import integer
 from graphc.targets.c.printing.elements import Words
 
 INDENT = "    "
+LANES, SHORTEST, LONGEST = 8, 32, 10
+"""Lanes that a sum is made in, the shortest loop that has them, the most statements in it."""
+
+FOLDS = frozenset({"add", "maximum", "minimum"})
 GROWING = {"add": "+=", "multiply": "*="}
 
 
@@ -74,10 +80,47 @@ class Printer:
                     self.statement(one)
 
     def loop(self, tree: For) -> None:
+        folds = folds_of(tree, self.declared, self.storage)
+        if folds:
+            self.in_lanes(tree, folds)
+            return
         i = self.words.names[counter_name(tree.depth)]
         n = self.words.integer(tree.count)
         self.say(f"for (ptrdiff_t {i} = 0; {i} < {n}; {i}++) {{")
         self.inside(tree.body)
+
+    def in_lanes(self, tree: For, folds: Mapping[Value, str]) -> None:
+        """Write a loop whose sums are made in lanes: each addition need not wait for the last."""
+        symbol = counter_name(tree.depth)
+        i, n = self.words.names[symbol], self.words.integer(tree.count)
+        lane = self.words.fresh("lane")
+        over = f"for (int {lane} = 0; {lane} < {LANES}; {lane}++)"
+        self.say("{")
+        self.depth += 1
+        lanes: dict[Value, str] = {}
+        for value, name in folds.items():
+            lanes[value] = made = self.words.fresh(f"{value.name}_lanes")
+            kind = self.words.type_of(value.dtype)
+            self.say(f"{kind} {made}[{LANES}]{' = {0}' if name == 'add' else ''};")
+            if name != "add":
+                self.say(f"{over} {made}[{lane}] = {value.name};")
+        self.say(f"ptrdiff_t {i} = 0;")
+        self.say(f"for (; {i} + {LANES} <= {n}; {i} += {LANES}) {over} {{")
+        declared = {*self.declared}
+        self.words.lanes = {value: f"{made}[{lane}]" for value, made in lanes.items()}
+        self.words.names = {**self.words.names, symbol: f"({i} + {lane})"}
+        self.inside(tree.body)
+        self.words.lanes, self.declared = {}, declared
+        self.words.names = {**self.words.names, symbol: i}
+        self.say(f"for (; {i} < {n}; {i}++) {{")
+        self.inside(tree.body)
+        for value, name in folds.items():
+            kind = value.dtype
+            made = f"{lanes[value]}[{lane}]"
+            one = Apply(name, (Element(value), Number(made, kind)), kind, kind)
+            self.say(f"{over} {value.name} = {self.words.expr(one)};")
+        self.depth -= 1
+        self.say("}")
 
     def inside(self, body: list[Tree]) -> None:
         self.depth += 1
@@ -168,6 +211,27 @@ class Printer:
         return array if lies.constant == 0 else f"{array} + {self.words.integer(lies)}"
 
 
+def folds_of(tree: For, declared: Collection[Value], storage: Storage) -> dict[Value, str]:
+    """Return the numbers that a long and simple innermost loop folds all elements into, and how."""
+    works = [one for one in tree.body if isinstance(one, Work)]
+    statements = [one for work in works for one in work.statements]
+    short = tree.count.constant is not None and tree.count.constant < SHORTEST
+    if short or len(works) < len(tree.body) or len(statements) > LONGEST:
+        return {}
+    if not all(isinstance(one, Assign | Define) for one in statements):
+        return {}
+    found: dict[Value, str] = {}
+    touched: Counter[Value] = Counter(one.value for work in works for one in work.touches)
+    for one in statements:
+        if isinstance(one, Assign) and isinstance(one.expr, Apply) and one.where is None:
+            value, expr = one.to.value, one.expr
+            register = isinstance(storage.places[value], Register) and value in declared
+            folds = expr.name in FOLDS and expr.args[0] == one.to and expr.of in ("float", "wide")
+            if register and folds and touched[value] == 2:
+                found[value] = expr.name
+    return found
+
+
 def _assigned(tree: Tree) -> set[Value]:
     """Return the values that a work assigns itself, whatever else is so."""
     statements = tree.statements if isinstance(tree, Work) else ()
@@ -190,7 +254,7 @@ def placed(storage: Storage, words: Words, one: Element) -> str:
     """Write an element: a register, or an element of an array."""
     place = storage.places[one.value]
     if isinstance(place, Register):
-        return place.value.name
+        return words.lanes.get(one.value) or place.value.name
     array, lies = array_of(one, place, words)
     return f"{array}[{words.integer(lies)}]"
 
