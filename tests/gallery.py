@@ -36,6 +36,13 @@ def readme_program() -> str:
     return next(one for one in re.findall(r"```\n(.*?)```", text, re.S) if "\noutput " in one)
 
 
+def course_programs() -> dict[str, str]:
+    """The first program of each section of the course, by the name of its picture."""
+    text = (ROOT / "docs" / "course.md").read_text(encoding="utf-8")
+    found = re.findall(r"^## (\d+)\..*?```graph\n(.*?)```", text, re.S | re.M)
+    return {f"course_{number}": program for number, program in found}
+
+
 def drawn() -> dict[Path, str]:
     """Every picture by its file, and the page."""
     found = {PAGE: page()}
@@ -45,9 +52,10 @@ def drawn() -> dict[Path, str]:
         found[PICTURES / f"{graph.stem}.svg"] = draw_svg(picture)
         if graph.stem in FLOWS_BACK:
             found[PICTURES / f"{graph.stem}_back.svg"] = draw_svg(backward(picture))
-    picture = picture_of(Compilation(Source("net.graph", readme_program())))
-    found[PICTURES / "net.svg"] = draw_svg(picture)
-    found[PICTURES / "net_back.svg"] = draw_svg(backward(picture))
+    for name, text in {"net": readme_program(), **course_programs()}.items():
+        picture = picture_of(Compilation(Source("net.graph", text)))
+        found[PICTURES / f"{name}.svg"] = draw_svg(picture)
+        found[PICTURES / f"{name}_back.svg"] = draw_svg(backward(picture))
     return found
 
 

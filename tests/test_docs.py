@@ -94,6 +94,7 @@ def following(fence: Fence) -> str | None:
 
 PROGRAMS = [fence for fence in all_fences() if fence.is_program]
 EXPLAINED = [fence for fence in all_fences() if fence.info.split()[:1] == ["explain"]]
+WRONG = [fence for fence in all_fences() if fence.info == "graph wrong"]
 BROKEN = [fence for fence in all_fences() if fence.info == "graph error"]
 
 
@@ -208,6 +209,16 @@ def test_broken_program_gets_the_message_shown(fence: Fence) -> None:
     with pytest.raises(GraphError) as wrong:
         compiled(fence)
     assert str(wrong.value) == shown
+
+
+@pytest.mark.parametrize("fence", WRONG, ids=place)
+def test_wrong_derivative_gets_the_message_shown(fence: Fence) -> None:
+    Path("answer.graph").write_text(fence.text, encoding="utf-8")
+    said = CliRunner().invoke(app, ["check", "--grad", "answer.graph"])
+    assert said.exit_code == 1
+    shown = following(fence)
+    assert shown is not None, "a wrong derivative is followed by its message"
+    assert shown in said.stderr
 
 
 @pytest.mark.parametrize("fence", EXPLAINED, ids=place)

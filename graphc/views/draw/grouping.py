@@ -216,7 +216,8 @@ def _of_loop(group: Group, node: Node) -> Group:
     """Make a group that of a loop."""
     loop = loop_of(node)
     written = _written(node)
-    times = "until" if loop.until is not None else f"× {loop.count}"
+    count = str(loop.count)
+    times = "until" if loop.until is not None else f"× ({count})" if " " in count else f"× {count}"
     over = f"{loop.index} in {loop.first}..{loop.first + loop.count - 1}"
     word = f"{written[1]} {written[2] or ''}".strip() if written else "loop"
     line = node.origin.outermost.line if node.origin else None

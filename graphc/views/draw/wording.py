@@ -22,6 +22,8 @@ LONGEST = 40
 """Operations in a formula that is written out."""
 WIDEST = 210
 """Pixels of a line in a box."""
+NEXT = "′"
+"""Behind the name of what a carried value becomes in a step."""
 BACK = "δ"
 """What has come back to a box, in the formulas of what it hands on."""
 
@@ -60,18 +62,17 @@ class Wording:
             taken = set(self.names.values())
             return next(name for i in self._numbers if (name := f"v{i}") not in taken)
         word = path.split(".")[-1]
-        if box in self.values.returns.values():
-            return f"next {word.removesuffix('_next')}" if word.endswith("_next") else word
-        return word
+        following = word.endswith("_next") and box in self.values.returns.values()
+        return f"{word.removesuffix('_next')}{NEXT}" if following else word
 
     def symbol(self, operand: Node) -> Expression:
         """Return the symbol of an operand in a formula; of an element that of what it is of."""
         shape = column(operand.shape)
         if operand in self.values.boxes:
-            return symbol(self.label(operand).replace("next ", ""), shape)
+            return symbol(self.label(operand), shape)
         (first, *_) = self.values.behind(operand) or (operand,)
         name = self.label(first) if first in self.values.boxes else "v"
-        return symbol(name.replace("next ", ""), shape)
+        return symbol(name, shape, self.values.indices.get(operand, ""))
 
     def local(self, box: Node, active: Collection[Node]) -> Local | None:
         """Derive a box in terms of its operands; None where its formula is too long to be read."""
@@ -169,4 +170,5 @@ def adjoint_name(target: str, label: str) -> str:
     'dL/dx₁'
     """
     word = line(named(label))
-    return f"d{target}/d{word}" if len(label) == 1 or label[1:].isdigit() else f"d{target}/d {word}"
+    short = len(label.removesuffix(NEXT)) == 1 or label[1:].isdigit()
+    return f"d{target}/d{word}" if short else f"d{target}/d {word}"
