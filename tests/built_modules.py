@@ -23,6 +23,8 @@ from graphc.source import Source
 from graphc.syntax.parse.parser import read_source
 
 _numbers = itertools.count()
+QUICK = "-O1"
+"""What most tests compile with: how fast a module is they do not ask."""
 
 
 @functools.cache
@@ -33,11 +35,11 @@ def folder() -> Path:
     return Path(made.name)
 
 
-def built(graph: str | Path, options: Options = PLAIN) -> ModuleType:
+def built(graph: str | Path, options: Options = PLAIN, flags: str = QUICK) -> ModuleType:
     """The module over compiled C of a text or a file."""
     compilation = compilation_of(graph, replace(options, target="c"))
     texts = texts_of(compilation)
-    made = build(texts, os.environ | {"CFLAGS": os.environ.get("TEST_CFLAGS", "-O1")}, folder())
+    made = build(texts, os.environ | {"CFLAGS": flags}, folder())
     path = folder() / f"built_{next(_numbers)}.py"
     path.write_text(texts.python(made.name), encoding="utf-8")
     spec = importlib.util.spec_from_file_location(path.stem, path)
@@ -56,10 +58,12 @@ def compilation_of(graph: str | Path, options: Options) -> Compilation:
     return Compilation(Source("graph", graph), options)
 
 
-def compare(graph: str | Path, options: Options = PLAIN, seed: int = 0) -> ModuleType:
+def compare(
+    graph: str | Path, options: Options = PLAIN, seed: int = 0, flags: str = QUICK
+) -> ModuleType:
     """Hold that every function of both modules returns the same, called alike."""
     plain = compilation_of(graph, options)
-    numpy, made = load(plain.text, f"beside_{next(_numbers)}"), built(graph, options)
+    numpy, made = load(plain.text, f"beside_{next(_numbers)}"), built(graph, options, flags)
     for name, arguments in given(plain.model, seed).items():
         with np.errstate(all="ignore"):
             expected = call(numpy, name, arguments)

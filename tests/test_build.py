@@ -283,6 +283,13 @@ def test_names_of_a_file_and_those_of_the_extension_are_apart() -> None:
     compare(NAMES, Options(level="-O2"))
 
 
+def test_what_is_chosen_in_a_short_loop_is_right_with_wide_vectors() -> None:
+    """GCC 12 gets a masked load wrong there, where it makes one of the choice."""
+    graph = "input c: [3, 16, 8, 8]\ninput x: [3, 16, 7, 7]\n"
+    graph += "output y = where(c[:, :, 1:, 1:] > 0, x, 0)\n"
+    compare(f"{graph}derive value y", Options(level="-O2"), flags="-O3")
+
+
 def test_an_empty_workspace_and_no_arguments() -> None:
     made = compare(
         "param w: [3]\nparam s: []\noutput y = sum(w * s)\nderive value_and_grad y wrt params",

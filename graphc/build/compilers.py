@@ -50,8 +50,8 @@ def find_compiler(environment: Mapping[str, str]) -> Compiler:
         program = shutil.which(named[0], path=path)
         if program is None:
             raise NoCompilerError(f"CC names `{named[0]}`, which is no program on the PATH")
-        stem = Path(program).stem.lower()
-        family: Family = "msvc" if stem == "cl" else "zig" if stem == "zig" else "gcc"
+        stems = {Path(word).stem.lower() for word in named}
+        family: Family = "msvc" if "cl" in stems else "zig" if stems & {"zig", "ziglang"} else "gcc"
         return Compiler((program, *named[1:]), family)
     for name, family in _ON_THE_PATH:
         program = shutil.which(name, path=path)

@@ -104,10 +104,6 @@ def _is_wide(compiler: Compiler) -> bool:
     return compiler.family != "msvc" and machine in ("x86_64", "amd64")
 
 
-_NO_MASKED_LOADS = ("-fno-tree-loop-if-convert",)
-"""GCC 12 makes `c ? x[i] : 0` a masked load, and is wrong in the rest of a short loop."""
-
-
 def _jobs(compiler: Compiler, wide: bool, more: Sequence[str]) -> tuple[list[list[str]], list[str]]:
     """List the options of what compiles each file, with `more`, and of what links them."""
     places = [f"-I{sysconfig.get_path('include')}", f"-I{np.get_include()}"]
@@ -119,11 +115,10 @@ def _jobs(compiler: Compiler, wide: bool, more: Sequence[str]) -> tuple[list[lis
         ]
         linked = ["/nologo", "/LD", *(f"{one}.obj" for one in files), "/Fe:net.so"]
         return objects, [*linked, "/link", f"/LIBPATH:{libraries}"]
-    exact = [*FAST, *(_NO_MASKED_LOADS if compiler.family == "gcc" else [])]
-    own = {"glue": ["-O2", *places, *([f"-D{WIDE}"] if wide else [])], "plain": ["-O3", *exact]}
+    own = {"glue": ["-O2", *places, *([f"-D{WIDE}"] if wide else [])], "plain": ["-O3", *FAST]}
     for name, needs in WIDER.items():
         extra = ["-mprefer-vector-width=512"] if name == "widest" else []
-        own[name] = ["-O3", *exact, "-ffp-contract=fast", *(f"-m{one}" for one in needs), *extra]
+        own[name] = ["-O3", *FAST, "-ffp-contract=fast", *(f"-m{one}" for one in needs), *extra]
     common = ["-std=c99", "-w", "-fPIC", "-fvisibility=hidden", "-c"]
     objects = [[*common, *own[one], *more, f"{one}.c", "-o", f"{one}.o"] for one in files]
     shared = (

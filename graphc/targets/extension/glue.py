@@ -50,6 +50,14 @@ def calls_header(module: CModule) -> str:
     return "\n".join([*lines, "    const char *(*why)(int);", "} Calls;", ""])
 
 
+_NO_MASKED_LOADS = """\
+/* GCC 12 makes `c ? x[i] : 0` a masked load, and is wrong in the rest of a short loop. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-tree-loop-if-convert")
+#endif
+"""
+
+
 def variant(module: CModule, suffix: str) -> str:
     """Write a file that compiles all functions under names with a suffix, and has their table."""
     names = [name for one in module.functions for name in (one.name, one.workspace)]
@@ -57,6 +65,7 @@ def variant(module: CModule, suffix: str) -> str:
     names.append(module.why)
     return "\n".join(
         [
+            _NO_MASKED_LOADS,
             *(f"#define {name} {name}_{suffix}" for name in names),
             '#include "net.c"',
             '#include "calls.h"',
