@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
+from graphc import files
 from graphc.api.compiling import CompiledGraph, source_of
 from graphc.api.noting import MADE, Made
 from graphc.api.options import CompileOptions, canonical, options_of
@@ -97,6 +98,7 @@ def check(
     at: Mapping[str, Any] | None = None,
     seed: int = 0,
     all_levels: bool = False,
+    module: str | os.PathLike[str] | None = None,
     **options: Unpack[CompileOptions],
 ) -> CheckResult:
     """Check a graph: its file, what was compiled, or its module; with `grad` its derivatives, too.
@@ -105,6 +107,8 @@ def check(
     at          inputs and parameters by name, at which to compare; others are drawn
     seed        of the point that is drawn
     all_levels  compares the modules of all levels, which must agree
+    module      the file of a module that was edited or written by hand, which is run and compared
+                with what the graph computes
 
     The options are those of the command, with its defaults: see `CompileOptions`. Mistakes are in
     the result, and not raised; an OSError is, where the file cannot be read.
@@ -119,6 +123,8 @@ def check(
     except GraphError as wrong:
         return CheckResult(str(graph), wrong.diagnostics)
     place = Start(seed, at) if grad else None
+    if module is not None:
+        return check_module(source, folder, made, Path(module))
     return check_source(source, folder, made, LEVELS if all_levels else (made.level,), place)
 
 
@@ -145,6 +151,18 @@ def check_source(
         return CheckResult(source.name, (*first.warnings, *first.model.notes), source=source)
     except GraphError as wrong:
         return CheckResult(source.name, wrong.diagnostics)
+
+
+def check_module(source: Source, folder: Path | None, options: Options, file: Path) -> CheckResult:
+    """Run a module, and compare it with what its graph computes; raises OSError."""
+    from graphc.checking.edited import check_edited
+
+    text = files.read(file).decode("utf-8", "replace")
+    try:
+        found = check_edited(source, options, folder, file, text)
+    except GraphError as wrong:
+        return CheckResult(source.name, wrong.diagnostics)
+    return CheckResult(str(file), tuple(found), source=source)
 
 
 def _why_none(found: Checked) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -50,6 +51,7 @@ def levels_of(given: str) -> tuple[str, ...]:
     "graphc check net.graph",
     "graphc check --grad --level all net.graph",
     "graphc check --grad --at trained.npz net.graph",
+    "graphc check --module edited.py net.graph",
 )
 @click.argument(
     "files",
@@ -62,6 +64,14 @@ def levels_of(given: str) -> tuple[str, ...]:
 @click.option("--grad", is_flag=True, help="Compare every derivative with numerical ones.")
 @AT
 @SEED
+@click.option(
+    "--module",
+    "edited",
+    metavar="FILE.py",
+    type=File(),
+    default="",
+    help="Run this module, edited or written by hand, and compare it with what FILE computes.",
+)
 @FORMAT
 @DIM
 @CONST
@@ -85,6 +95,7 @@ def check(
     grad: bool,
     at: str,
     seed: int | None,
+    edited: str,
     format: str,
     levels: Sequence[str],
     **given: Any,
@@ -95,6 +106,8 @@ def check(
 
     if at and len(files) > 1:
         raise click.BadParameter("values are for one file", param_hint="--at")
+    if edited and (len(files) > 1 or grad):
+        raise click.BadParameter("it is of one file, and without --grad", param_hint="--module")
     if not grad and (at or seed is not None):
         hint = "--at" if at else "--seed"
         raise click.BadParameter("it says where to compare: add --grad", param_hint=hint)
@@ -103,7 +116,7 @@ def check(
     found: list[dict[str, Any]] = []
     wrong = False
     for file in files:
-        checked = _check_file(file, options, levels, place, at)
+        checked = _check_file(file, options, levels, place, at, edited)
         wrong = wrong or not checked.ok
         if format == "text":
             if found and checked.diagnostics:
@@ -122,16 +135,24 @@ def check(
 
 
 def _check_file(
-    file: str, options: Options, levels: Sequence[str], place: Start | None, at: str
+    file: str,
+    options: Options,
+    levels: Sequence[str],
+    place: Start | None,
+    at: str,
+    edited: str,
 ) -> CheckResult:
     """Check a file, which may not be there, at what another holds."""
-    from graphc.api.checking import CheckResult, check_source
+    from graphc.api.checking import CheckResult, check_module, check_source
     from graphc.cli.arrays import arrays_of
     from graphc.syntax.parse.parser import read_source
 
     try:
         source = read_source(*read_bytes(file))
         given = arrays_of(at) if at else None
+        if edited:
+            read_bytes(edited)
+            return check_module(source, folder_of(file), options, Path(edited))
     except GraphError as wrong:
         return CheckResult(file, wrong.diagnostics)
     place = replace(place, given=given) if place else None
