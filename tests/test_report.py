@@ -255,6 +255,15 @@ def test_mistakes_are_marked_where_they_are() -> None:
         assert "a/net.graph" not in found.text
 
 
+@pytest.mark.parametrize(
+    "text", ["input x: [3]\noutput y = sum(x)\nz = = 3\n", "output y = 3 +\n", "\n", "ø\n", ")\n"]
+)
+def test_mistakes_of_syntax_beside_what_can_be_read(text: str) -> None:
+    found = reported(Compilation(Source("net.graph", text), Options()), WISH)
+    assert found.mistakes
+    assert [*Tree(found.text).within("mistakes", "li")]
+
+
 def test_what_fails_late_leaves_the_other_panels() -> None:
     wish = Wish(Start(0, {"unknown": np.ones(3)}), "data.npz", check=False)
     found = reported(Compilation(Source("net.graph", NET), Options()), wish)

@@ -80,6 +80,11 @@ class Compilation:
                 only_rule=options.rule,
             )
 
+    @property
+    def sound(self) -> bool:
+        """True if there is a model: no mistake of syntax, none in what the file means."""
+        return not self.parsed.diagnostics and self.elaborated.model is not None
+
     @cached_property
     def stated(self) -> Model:
         """Return the model as the file says it, in stable forms."""

@@ -14,7 +14,7 @@ from graphc.views.report.markup import Markup, element, quoting
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A part of the page; `wide` ones take a column of their own."""
+    """A part of the page; those `beside` the others stay where they are while these scroll."""
 
     id: str
     title: str

@@ -17,7 +17,7 @@ from graphc.views.report.markup import Markup, element, joined
 def tell_picture(compilation: Compilation, numbers: Numbers | None = None) -> Markup:
     """Draw a graph forward and backward, with its numbers; of one with mistakes what is known."""
     tools = element("div", class_="tools", role="toolbar", aria_label="The picture")
-    if compilation.elaborated.model is None:
+    if not compilation.sound:
         return joined([tools, _drawn(picture_of_known(compilation), "forward")])
     picture = fold_crowd(picture_of(compilation))
     figures = [_drawn(picture, "forward", numbers)]

@@ -66,9 +66,9 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
             made[panel.id] = panel
         except GraphError as wrong:
             mistakes |= dict.fromkeys(wrong.diagnostics)
-            if compilation.elaborated.model is None:
+            if not compilation.sound:
                 break
-    if compilation.elaborated.model is not None:
+    if compilation.sound:
         made["values"] = _values(compilation, wish, numbers)
     beside = [
         Panel("picture", "Picture", tell_picture(compilation, numbers), beside=True),
@@ -98,23 +98,22 @@ LARGEST = 1_900_000
 
 
 def _title(compilation: Compilation) -> str:
-    model = compilation.elaborated.model
-    return PurePath(compilation.source.name).stem if model is None else model.name
+    return compilation.stated.name if compilation.sound else PurePath(compilation.source.name).stem
 
 
 def _about(compilation: Compilation) -> str:
-    options, model = compilation.options, compilation.elaborated.model
-    if model is None:
+    if not compilation.sound:
         return "This graph has mistakes: they are marked in the source."
-    doc = " ".join(model.doc.split())
+    options = compilation.options
+    doc = " ".join(compilation.stated.doc.split())
     return f"{doc}{' · ' if doc else ''}{options.level}, {options.dtype}"
 
 
 def _source(compilation: Compilation, mistakes: Sequence[Diagnostic]) -> Markup:
     """Tell the source with all that is said of it."""
-    model = compilation.elaborated.model
-    if model is None:
+    if not compilation.sound:
         return tell_source(compilation.source, None, _written(compilation), mistakes)
+    model = compilation.stated
     with compilation.open():
         links = links_of(model)
     said = [*mistakes, *model.warnings, *model.notes]
@@ -124,8 +123,7 @@ def _source(compilation: Compilation, mistakes: Sequence[Diagnostic]) -> Markup:
 def _written(compilation: Compilation) -> Spans:
     """Return the names of the graph where they are written in the source."""
     found = {}
-    model = compilation.elaborated.model
-    names = {} if model is None else model.names
+    names = compilation.stated.names if compilation.sound else {}
     for span, entry in compilation.elaborated.occurrences.items():
         if span.source is compilation.source and isinstance(entry.value, Node):
             name = names.get(entry.value)
