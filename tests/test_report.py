@@ -354,6 +354,12 @@ def test_what_the_file_says_stays_text() -> None:
     assert "alert" not in script
 
 
+def test_control_characters_are_shown_as_lost() -> None:
+    text = "input x: [3]\noutput y = sum(x)  # \u202e turned \x00 \x1b[31m \ud800 thin\u2009space\n"
+    lines = [line for _, line in Tree(page(text)).lines("source")]
+    assert lines[1] == "output y = sum(x)  # \ufffd turned \ufffd \ufffd[31m \ufffd thin\u2009space"
+
+
 def test_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
     file = tmp_path / "net.graph"
     file.write_text(NET, encoding="utf-8")

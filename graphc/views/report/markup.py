@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from unicodedata import category
 
 VOID = frozenset({"meta", "input", "br"})
 
@@ -21,7 +22,7 @@ def element(tag: str, /, *children: str, **attributes: str | int | None) -> Mark
     '<p class="x">a &lt; b<br></p>'
     """
     said = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(visible(str(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -32,9 +33,26 @@ def element(tag: str, /, *children: str, **attributes: str | int | None) -> Mark
 
 def joined(children: Iterable[str]) -> Markup:
     """Join what goes into an element."""
-    return Markup(
-        "".join(one if isinstance(one, Markup) else escape(one, quote=False) for one in children)
+    parts = (
+        one if isinstance(one, Markup) else escape(visible(one), quote=False) for one in children
     )
+    return Markup("".join(parts))
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters are replaced: none turns the text round, or is lost.
+
+    >>> visible("a\\u202eb\\0\\n") == "a\\ufffdb\\ufffd\\n"
+    True
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" or category(c) == "Zs" else LOST for c in text
+    )
+
+
+LOST = "\N{REPLACEMENT CHARACTER}"
 
 
 def quoting(text: str) -> Markup:
