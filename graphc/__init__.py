@@ -5,8 +5,8 @@
 >>> float(net.forward([3.0, 4.0])[0].y)
 25.0
 
-`load` and `compile_file` take a file, `check` and `explain` a file or what was compiled. What is
-named here is loaded when it is first used.
+`load` and `compile_file` take a file, `check`, `draw` and `explain` a file or what was compiled.
+What is named here is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from graphc.api.compiling import CompiledGraph as CompiledGraph
     from graphc.api.compiling import compile_file as compile_file
     from graphc.api.compiling import compile_text as compile_text
+    from graphc.api.drawing import Drawing as Drawing
+    from graphc.api.drawing import draw as draw
     from graphc.api.explaining import Explanation as Explanation
     from graphc.api.explaining import explain as explain
     from graphc.api.importing import install_import_hook as install_import_hook
@@ -43,6 +45,8 @@ _PLACES = {
     "CompiledGraph": "graphc.api.compiling",
     "compile_file": "graphc.api.compiling",
     "compile_text": "graphc.api.compiling",
+    "Drawing": "graphc.api.drawing",
+    "draw": "graphc.api.drawing",
     "Explanation": "graphc.api.explaining",
     "explain": "graphc.api.explaining",
     "install_import_hook": "graphc.api.importing",

@@ -123,7 +123,7 @@ def test_a_dtype_is_also_one_of_numpys(net: Path, dtype: Any) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    for ask in (graphc.load, graphc.compile_file, graphc.check, graphc.explain):
+    for ask in (graphc.load, graphc.compile_file, graphc.check, graphc.draw, graphc.explain):
         with pytest.raises(FileNotFoundError):
             ask(tmp_path / "none.graph")
 
@@ -235,7 +235,7 @@ def test_a_mistake_shows_its_caret_and_where_it_was_asked_for(net: Path) -> None
     assert str(again) == str(caught.value)
 
 
-@pytest.mark.parametrize("ask", [graphc.compile_file, graphc.explain, graphc.load])
+@pytest.mark.parametrize("ask", [graphc.compile_file, graphc.draw, graphc.explain, graphc.load])
 def test_all_mistakes_are_raised_at_once(net: Path, ask: Any) -> None:
     net.write_text(TWO_MISTAKES, encoding="utf-8")
     with pytest.raises(graphc.GraphError) as caught:
@@ -272,6 +272,21 @@ def test_a_wrong_rule_is_found() -> None:
     found = graphc.check(graphc.compile_text(text), grad=True)
     assert "E421" in {one.code for one in found.diagnostics}
     assert not found
+
+
+def test_a_drawing_is_what_the_command_draws(net: Path, tmp_path: Path) -> None:
+    drawing = graphc.draw(net, direction="backward")
+    said = CliRunner().invoke(app, ["draw", str(net), "--pass", "backward"])
+    assert drawing._repr_svg_() == drawing.svg() == said.stdout
+    assert drawing.write(tmp_path / "net.mmd").read_text(encoding="utf-8") == drawing.mermaid()
+    assert drawing.dot().startswith("digraph")
+    assert graphc.draw(graphc.compile_file(net), direction="backward").svg() == said.stdout
+    with pytest.raises(ValueError, match="there is no value `zz`"):
+        graphc.draw(net, "zz")
+    with pytest.raises(ValueError, match="direction: 'back' is not forward or backward"):
+        graphc.draw(net, direction="back")
+    with pytest.raises(ValueError, match="layout: 'neato' is not own or dot"):
+        drawing.svg("neato")
 
 
 def test_explain_is_what_the_command_prints(net: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.exceptions import Exit
@@ -24,10 +24,15 @@ from graphc.cli.options import (
 )
 from graphc.cli.write import replace
 from graphc.source import Diagnostic, GraphError
-from graphc.views.draw.choices import ENDINGS, FORMATS, LAYOUTERS, Format, Layouter
-
-if TYPE_CHECKING:
-    from graphc.views.draw.records.picture import Picture
+from graphc.views.draw.choices import (
+    DIRECTIONS,
+    ENDINGS,
+    FORMATS,
+    LAYOUTERS,
+    Direction,
+    Format,
+    Layouter,
+)
 
 
 @command(
@@ -44,7 +49,7 @@ if TYPE_CHECKING:
     "--pass",
     "direction",
     metavar="PASS",
-    type=Words("forward", "backward"),
+    type=Words(*DIRECTIONS),
     default="forward",
     show_default=True,
     help="forward, or backward: what flows back.",
@@ -90,10 +95,10 @@ if TYPE_CHECKING:
 @DTYPE
 def draw(
     file: str,
-    direction: str,
+    direction: Direction,
     focus: str,
     near: int,
-    fold: Sequence[str],
+    fold: tuple[str, ...],
     depth: int | None,
     detail: bool,
     format: Format | None,
@@ -111,10 +116,9 @@ def draw(
     from graphc.cli.arrays import arrays_of
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
-    from graphc.views.draw.backward import backward
+    from graphc.views.draw.asked import NoSuchPart, Wanted, part_of
     from graphc.views.draw.depict import picture_of
     from graphc.views.draw.drawing import drawn
-    from graphc.views.draw.fold import fold_below, fold_crowd
     from graphc.views.draw.graphviz import NoGraphviz
     from graphc.views.draw.mistaken import picture_of_known
     from graphc.views.numbers.looking import look
@@ -135,11 +139,10 @@ def draw(
     except GraphError as wrong:
         mistakes = wrong.diagnostics
         picture = picture_of_known(compilation, detail)
-    picture = _part(picture, focus, near, fold)
-    if depth is not None:
-        picture = fold_below(picture, depth)
-    picture = fold_crowd(picture)
-    picture = backward(picture) if direction == "backward" else picture
+    try:
+        picture = part_of(picture, Wanted(direction, focus, near, fold, depth))
+    except NoSuchPart as wrong:
+        raise click.BadParameter(str(wrong), param_hint=f"--{wrong.option}") from None
     if numbers is not None:
         picture = with_numbers(picture, numbers, direction == "backward")
     try:
@@ -153,17 +156,3 @@ def draw(
     if mistakes:
         print_diagnostics(mistakes)
         raise Exit(1)
-
-
-def _part(picture: Picture, name: str, near: int, paths: Sequence[str]) -> Picture:
-    """Return what is near a value, with groups folded; BadParameter where there is none."""
-    from graphc.views.draw.fold import focus, fold_paths
-
-    option = "--focus"
-    try:
-        if name:
-            picture = focus(picture, name, near)
-        option = "--fold"
-        return fold_paths(picture, paths) if paths else picture
-    except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint=option) from None

@@ -12,6 +12,10 @@ ENDINGS: dict[str, Format] = {
 }  # fmt: skip
 """The format of a file by how its name ends."""
 
+Direction = Literal["forward", "backward"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
+"""What is shown: how values are computed, or what flows back."""
+
 Layouter = Literal["own", "dot"]
 LAYOUTERS: tuple[Layouter, ...] = get_args(Layouter)
 """Who gives everything its place: graphc, the same everywhere; or Graphviz, as it is installed."""
