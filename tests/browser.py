@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
+PATIENCE = 60  # seconds
 KEYS = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}
 
 
@@ -79,8 +81,9 @@ class Browser:
         )  # fmt: skip
         self.call("Page.navigate", url="about:blank")
         self.call("Page.navigate", url=f"{file.as_uri()}{hash}")
+        start = time.monotonic()
         while self.ask("document.readyState + location.protocol") != "completefile:":
-            pass
+            assert time.monotonic() - start < PATIENCE, f"{file} is not loaded"
 
     def ask(self, expression: str) -> Any:
         """Return the value of an expression of JavaScript."""
@@ -120,10 +123,12 @@ def browser() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         arguments = [PROGRAM, *QUIET, f"--user-data-dir={profile}"]
         process = os.posix_spawn(PROGRAM, arguments, os.environ, file_actions=wiring)
+        for each in (ours[0], theirs[1], commands, answers):  # so that its end is noticed
+            os.close(each)
         try:
             yield Browser(ours[1], theirs[0])
         finally:
             os.kill(process, signal.SIGTERM)
             os.waitpid(process, 0)
-            for each in (*ours, *theirs, commands, answers):
-                os.close(each)
+            os.close(ours[1])
+            os.close(theirs[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from graphc.compile.stages import Compilation, Options
 from graphc.source import GraphError, Source
 from graphc.views.draw.backward import backward
 from graphc.views.draw.depict import picture_of
+from graphc.views.explain.document import Document
+from graphc.views.explain.plain import plain
 from graphc.views.numbers.looking import Known, Numbers, look
 from graphc.views.numbers.picturing import with_numbers
 from graphc.views.numbers.summary import summarise, together
+from graphc.views.numbers.telling import tell_numbers
 
 RNG = np.random.default_rng(0)
 LAYER = """dim B
@@ -358,3 +362,12 @@ def test_data_that_does_not_fit_is_named(
 def test_a_file_with_mistakes_raises_them() -> None:
     with pytest.raises(GraphError, match="E20"):
         numbers("output y = sum(z)")
+
+
+@pytest.mark.parametrize("width", [50, 60, 80, 100, 140])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    found = numbers(STEPS.replace("NEXT", "8 * h"), x=np.full((1, 4), 1.0))
+    said = plain(Document("", tuple(tell_numbers(found, "data.npz"))), width)
+    assert max(map(len, said.splitlines())) <= width
+    assert re.search(r"layer.\*.h_next\s+(shape )?\[1, 4\] × 20", said)
+    assert "explodes" in said

@@ -47,7 +47,7 @@ def _blocks(blocks: Sequence[Block], width: int) -> Iterator[str]:
             case Equation():
                 yield from _equation(block, width)
             case Table():
-                yield from _table(block)
+                yield from _table(block, width)
             case About(_, _, inner):
                 yield from _blocks(inner, width)
             case Inside(title, inner):
@@ -92,13 +92,21 @@ def _folded(text: str, indent: int, width: int) -> list[str]:
                 break_long_words=False)  # fmt: skip
 
 
-def _table(block: Table) -> Iterator[str]:
-    rows = [[_words(cell) for cell in one] for one in (block.head, *block.rows)]
-    widths = [max(_wide(one[i]) for one in rows) for i in range(len(block.head))]
-    for one in rows:
-        yield "  " + "  ".join(
-            cell + " " * (size - _wide(cell)) for cell, size in zip(one, widths, strict=True)
-        )
+def _table(block: Table, width: int) -> Iterator[str]:
+    """Yield the rows of a table; where that is too wide, each as a line and what follows it."""
+    head, *rows = [[_words(cell) for cell in one] for one in (block.head, *block.rows)]
+    widths = [max(map(_wide, column)) for column in zip(head, *rows, strict=True)]
+    if sum(widths) + 2 * len(widths) > width:
+        for first, *others in rows:
+            pairs = zip(head[1:], others, strict=True)
+            said = ", ".join(f"{name} {cell}".strip() for name, cell in pairs if cell)
+            yield f"  {first}"
+            yield from wrap(said, width, initial_indent="    ", subsequent_indent="    ")
+    else:
+        for one in (head, *rows):
+            yield "  " + "  ".join(
+                cell + " " * (size - _wide(cell)) for cell, size in zip(one, widths, strict=True)
+            )
     yield ""
 
 
