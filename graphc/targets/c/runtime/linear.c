@@ -30,13 +30,13 @@ enum { gc_lane = sizeof(gc_lanes) / sizeof(real), gc_width = 3 * gc_lane, gc_dep
 
 /* A tile of the product onto c: up to 4 rows of a, and of b a strip of columns that lie together. */
 static inline void gc_matmul_tile(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k, const real *a,
-                                  ptrdiff_t a_row, ptrdiff_t a_column, const real *strip, real *c,
-                                  ptrdiff_t c_row, int first) {
+                                  ptrdiff_t a_row, ptrdiff_t a_column, const real *strip,
+                                  ptrdiff_t strip_row, real *c, ptrdiff_t c_row, int first) {
     const real *a0 = a, *a1 = rows > 1 ? a0 + a_row : a0;
     const real *a2 = rows > 2 ? a1 + a_row : a1, *a3 = rows > 3 ? a2 + a_row : a2;
     gc_lanes s00 = {0}, s01 = {0}, s02 = {0}, s10 = {0}, s11 = {0}, s12 = {0};
     gc_lanes s20 = {0}, s21 = {0}, s22 = {0}, s30 = {0}, s31 = {0}, s32 = {0};
-    for (ptrdiff_t p = 0; p < k; p++, strip += gc_width) {
+    for (ptrdiff_t p = 0; p < k; p++, strip += strip_row) {
         gc_lanes y0, y1, y2;
         memcpy(&y0, strip, sizeof y0);
         memcpy(&y1, strip + gc_lane, sizeof y1);
@@ -53,22 +53,57 @@ static inline void gc_matmul_tile(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k
     gc_lanes sums[12] = {s00, s01, s02, s10, s11, s12, s20, s21, s22, s30, s31, s32};
     real found[4 * gc_width];
     memcpy(found, sums, sizeof found);
+    if (first && columns == gc_width) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            memcpy(c + i * c_row, found + i * gc_width, gc_width * sizeof(real));
+        return;
+    }
     for (ptrdiff_t i = 0; i < rows; i++)
         for (ptrdiff_t j = 0; j < columns; j++)
             c[i * c_row + j] = (first ? R(0.0) : c[i * c_row + j]) + found[i * gc_width + j];
 }
 
-/* Copy a strip of b, columns at equal distances, to lie together; zeros in the place of further ones. */
-static inline void gc_matmul_strip(ptrdiff_t columns, ptrdiff_t k, const real *b, ptrdiff_t b_row,
-                                   ptrdiff_t b_column, real *strip) {
-    if (columns == gc_width && b_column == 1) {
-        for (ptrdiff_t p = 0; p < k; p++)
-            memcpy(strip + p * gc_width, b + p * b_row, gc_width * sizeof(real));
-        return;
+/* The same of up to 8 rows and one register of columns, where few are left. */
+static inline void gc_matmul_edge(ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t k, const real *a,
+                                  ptrdiff_t a_row, ptrdiff_t a_column, const real *strip,
+                                  ptrdiff_t strip_row, real *c, ptrdiff_t c_row, int first) {
+    const real *a0 = a, *a1 = rows > 1 ? a0 + a_row : a0;
+    const real *a2 = rows > 2 ? a1 + a_row : a1, *a3 = rows > 3 ? a2 + a_row : a2;
+    const real *a4 = rows > 4 ? a3 + a_row : a3, *a5 = rows > 5 ? a4 + a_row : a4;
+    const real *a6 = rows > 6 ? a5 + a_row : a5, *a7 = rows > 7 ? a6 + a_row : a6;
+    gc_lanes s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, s4 = {0}, s5 = {0}, s6 = {0}, s7 = {0};
+    for (ptrdiff_t p = 0; p < k; p++, strip += strip_row) {
+        gc_lanes y;
+        memcpy(&y, strip, sizeof y);
+        s0 += a0[p * a_column] * y, s1 += a1[p * a_column] * y;
+        s2 += a2[p * a_column] * y, s3 += a3[p * a_column] * y;
+        s4 += a4[p * a_column] * y, s5 += a5[p * a_column] * y;
+        s6 += a6[p * a_column] * y, s7 += a7[p * a_column] * y;
     }
-    for (ptrdiff_t p = 0; p < k; p++)
-        for (ptrdiff_t j = 0; j < gc_width; j++)
-            strip[p * gc_width + j] = j < columns ? b[p * b_row + j * b_column] : R(0.0);
+    gc_lanes sums[8] = {s0, s1, s2, s3, s4, s5, s6, s7};
+    real found[8 * gc_lane];
+    memcpy(found, sums, sizeof found);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < columns; j++)
+            c[i * c_row + j] = (first ? R(0.0) : c[i * c_row + j]) + found[i * gc_lane + j];
+}
+
+/* Copy a strip of b, columns at equal distances, to lie together; zeros in the place of further ones. */
+static inline void gc_matmul_strip(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t k, const real *b,
+                                   ptrdiff_t b_row, ptrdiff_t b_column, real *strip) {
+    if (columns < width)
+        memset(strip, 0, (size_t)(k * width) * sizeof(real));
+    if (b_column == 1 && columns == gc_width)
+        for (ptrdiff_t p = 0; p < k; p++)
+            memcpy(strip + p * width, b + p * b_row, gc_width * sizeof(real));
+    else if (b_column == 1)
+        for (ptrdiff_t p = 0; p < k; p++)
+            for (ptrdiff_t j = 0; j < columns; j++)
+                strip[p * width + j] = b[p * b_row + j];
+    else
+        for (ptrdiff_t j = 0; j < columns; j++)
+            for (ptrdiff_t p = 0; p < k; p++)
+                strip[p * width + j] = b[p * b_row + j * b_column];
 }
 
 /* c = a b for m rows, n columns and k terms: tiles that stay in registers, over a strip of b that is
@@ -94,14 +129,26 @@ static void gc_matmul(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrd
     }
     for (ptrdiff_t start = 0; start < k; start += gc_depth) {
         ptrdiff_t depth = k - start < gc_depth ? k - start : gc_depth;
-        for (ptrdiff_t j = 0; j < n; j += gc_width) {
-            ptrdiff_t columns = n - j < gc_width ? n - j : gc_width;
+        for (ptrdiff_t j = 0, width; j < n; j += width) {
+            width = n - j > 2 * gc_lane ? gc_width : gc_lane;
+            ptrdiff_t columns = n - j < width ? n - j : width, high = width == gc_width ? 4 : 8;
             const real *from = b + start * b_row + j * b_column;
-            gc_matmul_strip(columns, depth, from, b_row, b_column, strip);
-            for (ptrdiff_t i = 0; i < m; i += 4)
-                gc_matmul_tile(m - i < 4 ? m - i : 4, columns, depth,
-                               a + i * a_row + start * a_column, a_row, a_column, strip,
-                               c + i * c_row + j, c_row, start == 0);
+            int together = b_column == 1 && columns == width && m <= 16;
+            const real *used = together ? from : strip;
+            ptrdiff_t used_row = together ? b_row : width;
+            if (!together)
+                gc_matmul_strip(width, columns, depth, from, b_row, b_column, strip);
+            for (ptrdiff_t i = 0; i < m; i += high) {
+                ptrdiff_t rows = m - i < high ? m - i : high;
+                const real *left = a + i * a_row + start * a_column;
+                real *to = c + i * c_row + j;
+                if (width == gc_width)
+                    gc_matmul_tile(rows, columns, depth, left, a_row, a_column, used, used_row, to,
+                                   c_row, start == 0);
+                else
+                    gc_matmul_edge(rows, columns, depth, left, a_row, a_column, used, used_row, to,
+                                   c_row, start == 0);
+            }
         }
     }
 }
