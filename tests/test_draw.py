@@ -192,6 +192,14 @@ def test_a_loop_is_a_group_whose_carried_values_return() -> None:
     assert edges["h0", "h"].pulled == ""
 
 
+def test_what_all_steps_share_gets_the_sum_over_the_steps() -> None:
+    edges = edges_of(depicted(SCAN))
+    assert edges["W", "step.h_next"].pulled == "Σ_t x_tᵀ (δ ⊙ (1 − h′²))"
+    assert edges["step.h_next", "h"].pulled == "δ"
+    layers = edges_of(depicted_file("benchmarks/workloads/resblocks.graph"))
+    assert layers["layer.*.down.W", "layer.*.down"].pulled == "upᵀ δ"  # each step has its own
+
+
 def test_every_operation_is_a_box_of_its_own_if_asked() -> None:
     text = "input x: [3]\noutput y = sum(tanh(x) * x)"
     assert len(depicted(text).nodes) == 2
@@ -217,6 +225,20 @@ output y = sum(a) + sum(b)
 def test_a_loop_that_nothing_flows_back_through_returns_all_the_same() -> None:
     text = SCAN.replace("wrt params", "wrt h0").replace("sum(h**2) + sum(hs)", "sum(h0 * h0)")
     picture = backward(depicted(text.replace("collect hs = h", "collect hs = h * 2")))
+    assert faults(draw_svg(picture)) == []
+
+
+@pytest.mark.parametrize("text", ["output y = 3.0", "dim N\noutput y = N * 2", "output y = pi"])
+def test_an_output_that_is_a_constant_is_a_box(text: str) -> None:
+    (box,) = depicted(text).nodes
+    assert (box.name, box.kind) == ("y", "output")
+    assert faults(draw_svg(backward(depicted(text)))) == []
+
+
+def test_a_constant_that_a_loop_collects_is_a_box() -> None:
+    text = "input x: [3]\nscan s[t in 3] carry a = x { next a = a\n collect c = 2.0 }\n"
+    picture = depicted(text + "output y = sum(a) * sum(c)")
+    assert "c" in {node.label for node in picture.nodes}
     assert faults(draw_svg(picture)) == []
 
 
@@ -251,7 +273,7 @@ def test_depth_folds_what_lies_deeper() -> None:
 def test_focus_leaves_what_is_near() -> None:
     picture = focus(depicted(chain_of(40)), "x20", 1)
     assert {node.name for node in picture.nodes} == {"x20", "x19", "x18", "x10", "x21", "x22"}
-    assert picture.notes == ("35 values farther from x20 not shown.",)
+    assert picture.notes == ("35 values farther from x20 are not shown.",)
 
 
 @pytest.mark.parametrize("length", [500, pytest.param(10_000, marks=pytest.mark.long)])

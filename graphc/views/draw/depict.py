@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import INPUT, PARAMETER, Node
+from graphc.ir.loop import loop_of
 from graphc.views.draw.grouping import grouping
 from graphc.views.draw.layered.regions import untangled
 from graphc.views.draw.records.picture import Adjoint, Edge, Kind, Picture, Role
 from graphc.views.draw.records.picture import Node as Box
 from graphc.views.draw.skips import skips_of
 from graphc.views.draw.values import Values, values_of
-from graphc.views.draw.wording import BACK, Wording, adjoint_name, told_of, type_text
+from graphc.views.draw.wording import BACK, Wording, adjoint_name, summed, told_of, type_text
 from graphc.views.explain.explained import question
 from graphc.views.explain.local import Local
 from graphc.views.explain.words import structure
@@ -180,13 +181,14 @@ def _edges(
             pulled = wording.pulled(box, operand, found)
             told = structure(found.jacobians[operand].factors)
         for parent in values.behind(operand):
+            back = summed(pulled, _steps_that_share(values, parent, box, operand))
             role: Role = "residual" if (parent, box) in skips else "data"
             label = type_text(operand.type)
             if operand in values.elements:
                 label += f" each {values.indices[operand]}"
             if parent.op is PARAMETER:
                 role, label = "parameter", ""
-            yield parent, Edge(ids[parent], ids[box], role, label, pulled, told)
+            yield parent, Edge(ids[parent], ids[box], role, label, back, told)
     if box in values.returns:
         for parent in values.behind(values.returns[box]):
             if parent is box:
@@ -195,6 +197,14 @@ def _edges(
             role, label = ("carried", "") if inside else ("data", type_text(box.type))
             told = "to the next step"
             yield parent, Edge(ids[parent], ids[box], role, label, BACK, told, returns=inside)
+
+
+def _steps_that_share(values: Values, parent: Node, box: Node, operand: Node) -> tuple[str, ...]:
+    """Return the indices of the loops whose every step reads the same parent."""
+    if operand in values.elements or box in values.starts or box in values.results:
+        return ()
+    inner = values.loops[box][len(values.loops[parent]) :]
+    return tuple(str(loop_of(loop).index) for loop in inner)
 
 
 def _box(

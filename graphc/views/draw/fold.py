@@ -192,7 +192,9 @@ def focus(picture: Picture, name: str, steps: int) -> Picture:
     left = len(picture.nodes) - len(kept)
     nodes = tuple(node for node in picture.nodes if node.id in kept)
     used = {id for node in nodes for id in picture.around(node.group)}
-    notes = (f"{_many(left, 'value')} farther from {name} not shown.",) if left else ()
+    are = "is" if left == 1 else "are"
+    note = f"{_many(left, 'value')} farther from {name} {are} not shown."
+    notes = (note,) if left else ()
     return replace(
         picture,
         nodes=nodes,

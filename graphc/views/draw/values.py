@@ -56,7 +56,7 @@ class Values:
         pending = list(nodes)
         while pending:
             one = pending.pop()
-            if one in seen or one.static:
+            if one in seen or (one.static and one not in self.boxes):
                 continue
             seen.add(one)
             if one in self.boxes or one in self.elements or one in self.results:
@@ -98,10 +98,10 @@ def _region(
         if (
             node in names
             or node.op in SOURCES
-            or (node in ends and node.args and (weight_of(node) or node.op is RESULT))
+            or (node in ends and (weight_of(node) or node.op is RESULT or node.static))
             or (every and weight_of(node) and node.op is not RESULT)
             or _is_stage(node, readers.get(node, ()))
-        ) and not node.static:
+        ) and (node in ends or not node.static):
             found.boxes[node] = None
             found.loops[node] = around
 

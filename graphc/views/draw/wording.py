@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -161,6 +161,25 @@ def told_of(box: Node, path: str) -> str:
     head = f"{path}: {type_text(box.type)}" if path else type_text(box.type)
     written = place(box)
     return f"{head}\n{written}" if written else head
+
+
+def summed(formula: str, indices: Sequence[str]) -> str:
+    """Write the sum of a formula over the steps of loops.
+
+    >>> summed("δ x_t", ["t"]), summed("a + b", ["t"])
+    ('Σ_t δ x_t', 'Σ_t (a + b)')
+    """
+    if not indices or not formula:
+        return formula
+    depth = [0]
+    for character in formula:
+        depth.append(depth[-1] + (character in "([") - (character in ")]"))
+    loose = any(
+        not depth[place] and formula.startswith((" + ", " − "), place)
+        for place in range(len(formula))
+    )
+    signs = " ".join(f"Σ_{index}" for index in indices)
+    return f"{signs} ({formula})" if loose else f"{signs} {formula}"
 
 
 def adjoint_name(target: str, label: str) -> str:

@@ -21,6 +21,7 @@ LANE = 12
 BESIDE = 6
 """Pixels from an edge to its label."""
 FAR = 1e4
+"""Pixels, more than any picture has."""
 PORT = 14
 """Pixels between edges that meet a box."""
 
