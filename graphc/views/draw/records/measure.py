@@ -38,7 +38,7 @@ def width(text: str, size: float, bold: bool = False) -> int:
     """Return how wide a text is in pixels, rounded up.
 
     >>> width("[B, 4]", 10)
-    28
+    29
     """
     hundredths = sum(_WIDTH.get(character, _WIDEST) for character in text)
     return -int(-hundredths * size * (_BOLD if bold else 1) // 100)
