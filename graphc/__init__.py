@@ -5,7 +5,8 @@
 >>> float(net.forward([3.0, 4.0])[0].y)
 25.0
 
-`load` and `compile_file` take a file, `check`, `draw` and `explain` a file or what was compiled.
+`load` and `compile_file` take a file, `check`, `draw`, `explain` and `report` a file or what was
+compiled.
 What is named here is loaded when it is first used.
 """
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from graphc.api.importing import remove_import_hook as remove_import_hook
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
+    from graphc.api.reporting import Report as Report
+    from graphc.api.reporting import report as report
     from graphc.notebook import load_ipython_extension as load_ipython_extension
     from graphc.parameters import load_parameters as load_parameters
     from graphc.parameters import save_parameters as save_parameters
@@ -53,6 +56,8 @@ _PLACES = {
     "remove_import_hook": "graphc.api.importing",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
+    "Report": "graphc.api.reporting",
+    "report": "graphc.api.reporting",
     "load_ipython_extension": "graphc.notebook",
     "correspondence": "graphc.state_dicts",
     "load_parameters": "graphc.parameters",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import traceback
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -123,7 +125,8 @@ def test_a_dtype_is_also_one_of_numpys(net: Path, dtype: Any) -> None:
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    for ask in (graphc.load, graphc.compile_file, graphc.check, graphc.draw, graphc.explain):
+    asks = (graphc.load, graphc.compile_file, graphc.check, graphc.draw, graphc.explain)
+    for ask in (*asks, graphc.report):
         with pytest.raises(FileNotFoundError):
             ask(tmp_path / "none.graph")
 
@@ -287,6 +290,21 @@ def test_a_drawing_is_what_the_command_draws(net: Path, tmp_path: Path) -> None:
         graphc.draw(net, direction="back")
     with pytest.raises(ValueError, match="layout: 'neato' is not own or dot"):
         drawing.svg("neato")
+
+
+def test_a_report_is_what_the_command_writes(net: Path, tmp_path: Path) -> None:
+    found = graphc.report(net, seed=3, check=False)
+    said = CliRunner().invoke(app, ["report", str(net), "--seed", "3", "--no-check", "-o", "-"])
+    assert (found.page, found.diagnostics) == (said.stdout, ())
+    assert found.write(tmp_path / "net.html").read_text(encoding="utf-8") == found.page
+    inside = re.fullmatch(r'<iframe srcdoc="([^"]*)" style="[^"]*"></iframe>', found._repr_html_())
+    assert inside is not None
+    assert unescape(inside[1]) == found.page
+    assert "At the point that was given" in graphc.report(net, at={"x": X}, check=False).page
+    net.write_text(TWO_MISTAKES, encoding="utf-8")
+    assert [one.code for one in graphc.report(net).diagnostics] == ["E200", "E200"]
+    with pytest.raises(ValueError, match="layout: 'row' is not numerator or denominator"):
+        graphc.report(net, layout="row")
 
 
 def test_explain_is_what_the_command_prints(net: Path) -> None:

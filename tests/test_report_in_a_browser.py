@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from browser import PROGRAM, Browser, browser
 
+import graphc
 from graphc.checking.point import Start
 from graphc.compile.stages import Compilation, Options
 from graphc.source import Source
@@ -187,6 +188,20 @@ def test_widths_and_themes(chromium: Browser, file: Path, width: int, theme: str
     paper = chromium.ask("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(13, 17, 23)"}[theme]
     chromium.call("Emulation.setEmulatedMedia", features=[])
+
+
+def test_a_notebook_shows_it_in_a_frame(chromium: Browser, tmp_path: Path) -> None:
+    frame = graphc.report(
+        graphc.compile_text("input x\noutput y = x * x"), check=False
+    )._repr_html_()
+    (tmp_path / "cell.html").write_text(f"<!doctype html>{frame}", encoding="utf-8")
+    chromium.open(tmp_path / "cell.html")
+    inside = "document.querySelector('iframe').contentDocument.querySelector"
+    while chromium.ask(f"!{inside}('#selected span')"):
+        pass
+    chromium.ask(f"{inside}('button.node').click()")
+    assert chromium.ask(f"{inside}('#selected b').textContent") == "x"
+    assert chromium.errors == []
 
 
 def test_printing_shows_all(shown: Browser) -> None:

@@ -93,6 +93,7 @@
     }
     describe();
     const hash = selected ? `#node=${encodeURIComponent(selected)}` : " ";
+    if (location.protocol === "about:") return; // in the frame of a notebook
     history.replaceState(null, "", selected ? hash : location.pathname + location.search);
   };
 
