@@ -200,6 +200,17 @@ def test_what_all_steps_share_gets_the_sum_over_the_steps() -> None:
     assert layers["layer.*.down.W", "layer.*.down"].pulled == "upᵀ δ"  # each step has its own
 
 
+def test_what_is_read_in_two_ways_gets_both_terms() -> None:
+    text = """
+input x: [4]
+scan loop[t in 1..3] carry s = 0.0 { next s = s + 2 * x[t] + 3 * x[t - 1] }
+output y = s
+"""
+    edges = edges_of(depicted(text))
+    pulled = edges["x", "loop.s_next"].pulled
+    assert sorted(pulled.split(" + ")) == ["2 δ", "3 δ"]
+
+
 def test_every_operation_is_a_box_of_its_own_if_asked() -> None:
     text = "input x: [3]\noutput y = sum(tanh(x) * x)"
     assert len(depicted(text).nodes) == 2
@@ -489,6 +500,36 @@ def test_mistakes_are_printed_beside_the_picture() -> None:
     assert result.exit_code == 1
     assert result.stdout.startswith("<svg")
     assert "error[E301]" in result.stderr
+
+
+def a_program_called_dot(folder: Path, text: str) -> None:
+    file = folder / "dot"
+    file.write_text(f"#!{sys.executable}\n{text}\n", encoding="utf-8")
+    file.chmod(0o755)
+
+
+def test_graphviz_may_be_a_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_package = run("-", "--layout", "dot", input=RESIDUAL).stdout
+    a_program_called_dot(
+        tmp_path,
+        "import sys, pygraphviz\n"
+        "assert sys.argv[1:] == ['-Tjson0']\n"
+        "graph = pygraphviz.AGraph(string=sys.stdin.read())\n"
+        "sys.stdout.buffer.write(graph.draw(format='json0', prog='dot'))",
+    )
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run("-", "--layout", "dot", input=RESIDUAL).stdout == by_package
+
+
+def test_a_graphviz_that_fails_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_program_called_dot(tmp_path, "raise SystemExit(3)")
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("-", "--layout", "dot", input=RESIDUAL)
+    assert result.exit_code == 1
+    assert "`dot` failed" in result.stderr
+    assert "--layout own" in result.stderr
 
 
 def test_without_graphviz_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -77,20 +78,12 @@ def depict(subject: Subject, every: bool) -> Picture:
     parents = {box: _parents(values, box) for box in values.boxes}
     groups = grouping(values, subject.names, parents)
     active = _active(values, parents, subject)
+    moving = _moving(values, active)
     few = len(values.boxes) <= MOST_WORDED
-    found = {box: wording.local(box, _moving(values, active)) if few else None
-             for box in values.boxes}  # fmt: skip
+    found = {box: wording.local(box, moving) if few else None for box in values.boxes}
     ids = {box: f"n{number}" for number, box in enumerate(values.boxes, 1)}
-    skips = skips_of(values, parents)
-    edges: dict[tuple[Node, Node], Edge] = {}
-    for box in values.boxes:
-        for parent, edge in _edges(values, wording, box, found[box], skips, ids):
-            flows = box in active and parent in active
-            edge = edge if flows else replace(edge, pulled="")
-            edges.setdefault((parent, box), edge)
-    terms = dict.fromkeys(active, 0)
-    for (parent, box), edge in edges.items():
-        terms[parent] = terms.get(parent, 0) + bool(box in active and edge.pulled)
+    edges = _joined(values, wording, found, skips_of(values, parents), ids, active)
+    terms = Counter(parent for (parent, _, _), edge in edges.items() if edge.pulled)
     picture = Picture(
         subject.title,
         tuple(
@@ -110,6 +103,36 @@ def depict(subject: Subject, every: bool) -> Picture:
         _target(subject),
     )
     return untangled(picture)
+
+
+Ends = tuple[Node, Node, bool]
+"""Where an edge comes from, where it leads to, and whether it returns."""
+
+
+def _joined(
+    values: Values,
+    wording: Wording,
+    found: Mapping[Node, Local | None],
+    skips: Collection[tuple[Node, Node]],
+    ids: Mapping[Node, str],
+    active: Collection[Node],
+) -> dict[Ends, Edge]:
+    """Return the edges between boxes; one for all operands that a box reads of another one."""
+    edges: dict[Ends, Edge] = {}
+    for box in values.boxes:
+        for parent, edge in _edges(values, wording, box, found[box], skips, ids):
+            ends = parent, box, edge.returns
+            flows = box in active and parent in active
+            edge = edge if flows else replace(edge, pulled="")
+            edges[ends] = _both(edges[ends], edge) if ends in edges else edge
+    return edges
+
+
+def _both(one: Edge, other: Edge) -> Edge:
+    """Return an edge for two operands; what comes back through them adds up."""
+    labels = dict.fromkeys(filter(None, (one.label, other.label)))
+    pulled = [edge.pulled for edge in (one, other) if edge.pulled]
+    return replace(one, label=", ".join(labels), pulled=" + ".join(pulled))
 
 
 def _target(subject: Subject) -> str:
