@@ -292,6 +292,22 @@ def test_a_drawing_is_what_the_command_draws(net: Path, tmp_path: Path) -> None:
         drawing.svg("neato")
 
 
+def test_numbers_at_a_point(net: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", x=X)
+    told = graphc.explain(net, at={"x": X}, level=1).text()
+    words = ["explain", str(net), "--level", "1", "--at", str(tmp_path / "data.npz")]
+    said = CliRunner().invoke(app, words).stdout
+    assert told.partition("A norm")[2] == said.partition("A norm")[2] != ""
+    drawing = graphc.draw(net, direction="backward", seed=2)
+    words = ["draw", str(net), "--pass", "backward", "--seed", "2"]
+    assert drawing.svg() == CliRunner().invoke(app, words).stdout
+    for ask in (graphc.explain, graphc.draw):
+        with pytest.raises(graphc.GraphError, match="unknown"):
+            ask(net, at={"unknown": X})
+    words = ["draw", str(net), "--at", str(tmp_path / "none.npz")]
+    assert CliRunner().invoke(app, words).exit_code == 1
+
+
 def test_a_report_is_what_the_command_writes(net: Path, tmp_path: Path) -> None:
     found = graphc.report(net, seed=3, check=False)
     said = CliRunner().invoke(app, ["report", str(net), "--seed", "3", "--no-check", "-o", "-"])

@@ -173,6 +173,11 @@ def _why_none(found: Checked) -> str:
     return f"nothing compared: {MEANT if surrogate else 'there are no derivatives'}"
 
 
+def point_of(at: Mapping[str, Any] | None, seed: int | None) -> str:
+    """Say at which point something is shown."""
+    return "the point that was given" if at is not None else f"a point that was drawn (seed {seed})"
+
+
 def asked_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | None, Options]:
     """Return the source of a graph, its folder, and the options.
 

@@ -68,6 +68,8 @@ def draw(
     fold: Sequence[str] = (),
     depth: int | None = None,
     detail: bool = False,
+    at: Mapping[str, Any] | None = None,
+    seed: int | None = None,
     dim: Mapping[str, int] | None = None,
     const: Mapping[str, Any] | None = None,
     dtype: str = "float64",
@@ -78,12 +80,17 @@ def draw(
     fold       paths of blocks and loops that are one box each
     depth      what lies in more than so many blocks and loops is folded
     detail     every operation is a box of its own
+    at         inputs and parameters by name: adds the numbers there; others are drawn
+    seed       of the point that is drawn; adds the numbers there
 
     Raises GraphError with every mistake of the graph, ValueError where there is no such value.
     """
+    from graphc.checking.point import Start
     from graphc.compile.stages import Compilation
     from graphc.views.draw.asked import Wanted, part_of
     from graphc.views.draw.depict import picture_of
+    from graphc.views.numbers.looking import look
+    from graphc.views.numbers.picturing import with_numbers
 
     chosen = next((one for one in DIRECTIONS if one == direction), None)
     if chosen is None:
@@ -92,8 +99,13 @@ def draw(
     source, folder, options = asked_of(
         graph, {"dim": dim or {}, "const": const or {}, "dtype": dtype}
     )
+    compilation = Compilation(source, options, folder)
     try:
-        picture = picture_of(Compilation(source, options, folder), detail)
+        picture = picture_of(compilation, detail)
+        picture = part_of(picture, Wanted(chosen, focus, near, paths, depth))
+        if at is not None or seed is not None:
+            numbers = look(compilation, Start(seed or 0, at))
+            picture = with_numbers(picture, numbers, chosen == "backward")
     except GraphError as wrong:
         raise wrong.with_traceback(None) from None
-    return Drawing(part_of(picture, Wanted(chosen, focus, near, paths, depth)))
+    return Drawing(picture)

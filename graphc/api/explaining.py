@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphc.api.checking import Graph, asked_of
+from graphc.api.checking import Graph, asked_of, point_of
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, detail_of
 
@@ -64,6 +64,8 @@ def explain(
     layout: str = "denominator",
     mode: str = "reverse",
     level: int | str = "reasons",
+    at: Mapping[str, Any] | None = None,
+    seed: int | None = None,
     dim: Mapping[str, int] | None = None,
     const: Mapping[str, Any] | None = None,
     dtype: str = "float64",
@@ -73,12 +75,17 @@ def explain(
     layout     "numerator" or "denominator", throughout
     mode       "reverse", "forward" or "both"
     level      1 or "sentence", 2 or "formulas", 3 or "reasons", 4 or "everything"
+    at         inputs and parameters by name: adds the numbers there; others are drawn
+    seed       of the point that is drawn; adds the numbers there
 
     Raises GraphError with every mistake of the graph, ValueError where there is no such node.
     """
+    from graphc.checking.point import Start
     from graphc.compile.stages import Compilation
     from graphc.views.explain.asked import told
     from graphc.views.explain.wanted import Wanted
+    from graphc.views.numbers.looking import look
+    from graphc.views.numbers.telling import add_numbers
 
     chosen = next((one for one in LAYOUTS if one == layout), None)
     if chosen is None or mode not in MODES:
@@ -88,7 +95,12 @@ def explain(
     source, folder, options = asked_of(
         graph, {"dim": dim or {}, "const": const or {}, "dtype": dtype}
     )
+    compilation = Compilation(source, options, folder)
     try:
-        return Explanation(told(Compilation(source, options, folder), chosen, wanted))
+        document = told(compilation, chosen, wanted)
+        if at is not None or seed is not None:
+            place = Start(seed or 0, at)
+            document = add_numbers(document, look(compilation, place), point_of(at, seed), node)
+        return Explanation(document)
     except GraphError as wrong:
         raise wrong.with_traceback(None) from None

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from graphc.api.checking import Graph, asked_of
+from graphc.api.checking import Graph, asked_of, point_of
 from graphc.api.options import CompileOptions
 from graphc.views.explain.choices import LAYOUTS
 
@@ -68,9 +68,6 @@ def report(
     if chosen is None:
         raise ValueError(f"layout: {layout!r} is not {' or '.join(LAYOUTS)}")
     source, folder, said = asked_of(graph, options)
-    where = (
-        "the point that was given" if at is not None else f"a point that was drawn (seed {seed})"
-    )
-    wish = Wish(Start(seed, at), where, chosen, check)
+    wish = Wish(Start(seed, at), point_of(at, seed), chosen, check)
     found = reported(Compilation(source, said, folder), wish)
     return Report(found.text, found.mistakes)

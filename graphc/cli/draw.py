@@ -131,11 +131,8 @@ def draw(
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     mistakes: Sequence[Diagnostic] = ()
-    numbers = None
     try:
         picture = picture_of(compilation, detail)
-        if at or seed is not None:
-            numbers = look(compilation, Start(seed or 0, arrays_of(at) if at else None))
     except GraphError as wrong:
         mistakes = wrong.diagnostics
         picture = picture_of_known(compilation, detail)
@@ -143,8 +140,13 @@ def draw(
         picture = part_of(picture, Wanted(direction, focus, near, fold, depth))
     except NoSuchPart as wrong:
         raise click.BadParameter(str(wrong), param_hint=f"--{wrong.option}") from None
-    if numbers is not None:
-        picture = with_numbers(picture, numbers, direction == "backward")
+    try:
+        if not mistakes and (at or seed is not None):
+            numbers = look(compilation, Start(seed or 0, arrays_of(at) if at else None))
+            picture = with_numbers(picture, numbers, direction == "backward")
+    except GraphError as wrong:
+        print_diagnostics(wrong.diagnostics)
+        raise Exit(1) from None
     try:
         text = drawn(picture, format or ENDINGS.get(Path(out).suffix, "svg"), layout)
     except NoGraphviz as wrong:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,11 @@ from graphc.cli.options import (
     print_diagnostics,
     read_bytes,
 )
-from graphc.cli.write import replace as replace_file
+from graphc.cli.write import replace
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of
 
 if TYPE_CHECKING:
-    from graphc.compile.stages import Compilation
     from graphc.views.explain.document import Document
 
 FORMATS = ("text", "markdown", "latex", "html")
@@ -92,17 +90,23 @@ def explain(
     **given: Any,
 ) -> None:
     """Tell how the derivatives of FILE come about: Jacobians, the chain rule, forms, reasons."""
+    from graphc.checking.point import Start
+    from graphc.cli.arrays import arrays_of
     from graphc.compile.stages import Compilation, Options
     from graphc.syntax.parse.parser import read_source
     from graphc.views.explain.asked import NoSuchValue, told
     from graphc.views.explain.wanted import Wanted
+    from graphc.views.numbers.looking import look
+    from graphc.views.numbers.telling import add_numbers
 
     options = Options(**given)
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         found = told(compilation, layout, Wanted(level, direction, node))
         if at or seed is not None:
-            found = _with_numbers(found, compilation, at, seed, node)
+            place = Start(seed or 0, arrays_of(at) if at else None)
+            where = at or f"a point that was drawn (seed {seed})"
+            found = add_numbers(found, look(compilation, place), where, node)
     except NoSuchValue as wrong:
         raise click.BadParameter(str(wrong), param_hint="--node") from None
     except GraphError as wrong:
@@ -110,23 +114,9 @@ def explain(
         raise Exit(1) from None
     text = printed(found, format or ENDINGS.get(Path(out).suffix, "text"))
     if out:
-        replace_file(Path(out), text)
+        replace(Path(out), text)
     else:
         click.echo(text, nl=False)
-
-
-def _with_numbers(
-    told: Document, compilation: Compilation, at: str, seed: int | None, node: str
-) -> Document:
-    """Add the numbers at a point to what is told."""
-    from graphc.checking.point import Start
-    from graphc.cli.arrays import arrays_of
-    from graphc.views.numbers.looking import look
-    from graphc.views.numbers.telling import tell_numbers
-
-    found = look(compilation, Start(seed or 0, arrays_of(at) if at else None))
-    where = at or f"a point that was drawn (seed {seed})"
-    return replace(told, blocks=(*told.blocks, *tell_numbers(found, where, node)))
 
 
 def printed(told: Document, kind: str) -> str:

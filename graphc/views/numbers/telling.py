@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from graphc.views.explain.document import (
     Block,
     Code,
+    Document,
     Heading,
     Inline,
     Inlines,
@@ -21,6 +23,11 @@ from graphc.views.numbers.summary import Summary
 
 SHOWN = 8
 """Steps of a loop of which numbers are written side by side."""
+
+
+def add_numbers(told: Document, numbers: Numbers, where: str, node: str = "") -> Document:
+    """Add to a document the numbers at a point that is called `where`, or those of one value."""
+    return replace(told, blocks=(*told.blocks, *tell_numbers(numbers, where, node)))
 
 
 def tell_numbers(numbers: Numbers, where: str, node: str = "") -> Iterator[Block]:
