@@ -6,6 +6,7 @@ import copy
 import inspect
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -296,6 +297,69 @@ def test_an_empty_workspace_and_no_arguments() -> None:
         Options(level="-O2"),
     )
     assert made.value_and_grad_y({"w": [1, 2, 3], "s": 2})[0] == 12
+
+
+@pytest.mark.parametrize(
+    "tool",
+    [
+        ["ruff", "check", "--isolated", "--no-cache"],
+        pytest.param(["mypy", "--strict", "--config-file="], marks=pytest.mark.long),
+    ],
+    ids=lambda tool: tool[0],
+)
+def test_linters_accept_the_module(
+    modules: tuple[ModuleType, ModuleType], tool: list[str], tmp_path: Path
+) -> None:
+    made, _ = modules
+    path = tmp_path / "net.py"
+    path.write_text(Path(str(made.__file__)).read_text(encoding="utf-8"), encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", *tool, "net.py"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+SANITISED = """
+from built_modules import compare
+from graphc.compile.stages import Options
+import pickle, test_build
+made = compare(test_build.NET, Options(level="-O2"), flags="-fsanitize=address,undefined -O1")
+given = test_build.arguments(made)
+_, cache = made.forward(**given)
+made.backward(pickle.loads(pickle.dumps(cache)))
+for what in ("shape", "missing", "shape of a member", "out of range"):
+    try:
+        made.value_and_grad_loss(**test_build.spoilt(made, what))
+    except (ValueError, IndexError):
+        pass
+print("clean")
+"""
+
+
+@pytest.mark.long
+@pytest.mark.skipif(
+    shutil.which("gcc") is None or sys.platform != "linux",
+    reason="the sanitisers of another compiler are not loaded into Python in this way",
+)
+def test_memory_is_used_as_c_allows() -> None:
+    libraries = [
+        subprocess.run(
+            ["gcc", f"-print-file-name={name}.so"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("libasan", "libubsan")
+    ]
+    environment = os.environ | {
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "halt_on_error=1",
+        "PYTHONMALLOC": "malloc",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+        "CC": "gcc",
+    }
+    ran = subprocess.run(
+        [sys.executable, "-c", SANITISED], env=environment, capture_output=True, text=True
+    )
+    assert ran.stdout == "clean\n", ran.stderr[-3000:]
 
 
 # ---- compilers -----------------------------------------------------------------------------------

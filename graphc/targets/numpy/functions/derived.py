@@ -132,7 +132,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
 
 def typed_return(one: Derived, kind: str, value: str, *, array: bool) -> list[str]:
     """List the lines that return one value, with a type that type checkers see."""
-    if one.numbers is None and one.elsewhere is None and array:
+    if one.numbers is None and array:
         name = f"_{one.mode or 'result'}"
         return [f"{name}: {kind} = {value}", f"return {name}"]
     return [f"return {value}"]
