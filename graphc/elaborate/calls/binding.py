@@ -30,7 +30,7 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.graph import Node, stamped
-from graphc.ops import Function
+from graphc.ops import FUNCTIONS, Function
 from graphc.source import Origin, Span, did_you_mean
 from graphc.syntax import tree
 
@@ -100,7 +100,7 @@ def _callee(
             method_remedy(expr, known),
         )
     entry = scope.find(function.text)
-    if entry is None:
+    if entry is None or (function.text in FUNCTIONS and not _is_callable(entry)):
         found = find_callable(context, scope, function.text)
         if found is None:
             close = name_remedy(function.text) or did_you_mean(
@@ -129,6 +129,12 @@ def _callee(
     raise mistake(
         "E208", f"`{function.text}` is {describe_value(entry.value)}, not an operation", expr.span
     )
+
+
+def _is_callable(entry: Entry) -> bool:
+    """True if a name stands for a function itself: a node that is named as an operation does not,
+    though it may come from a block that can be used again."""
+    return isinstance(entry.value, Function | BlockValue | InstanceValue)
 
 
 def _block_of(module: Namespace, function: tree.Member) -> BlockValue:

@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.ir.components import components
 from graphc.ir.memo import memoised_by_identity
+from graphc.ops import FUNCTIONS
 from graphc.syntax import tree
 
 LOOPS = (tree.Repeat, tree.Scan)
@@ -64,17 +65,17 @@ def used_names(statement: tree.Statement) -> set[str]:
     if isinstance(statement, LOOPS):
         inner = {name.text for s in statement.body for name in defined_names(s)}
         inner |= {statement.family.index.text, *(carry.name.text for carry in statement.carries)}
-        outside = names_read([statement.family, *(carry.start for carry in statement.carries)])
+        outside = names_used([statement.family, *(carry.start for carry in statement.carries)])
         return outside | ({name for s in statement.body for name in used_names(s)} - inner)
     if isinstance(statement, tree.If):
         branches = {name for inner in _branches(statement) for name in used_names(inner)}
         conditions = [s.condition for s in walk([statement]) if isinstance(s, tree.If)]
-        return branches | names_read(conditions)
+        return branches | names_used(conditions)
     if isinstance(statement, tree.Block | tree.Derive | tree.Doc):
         return set()
     if isinstance(statement, tree.Output) and statement.value is None:
-        return {name.text for name in statement.names} | names_read([statement.type])
-    return names_read([statement]) - {name.text for name in _as_names([statement])}
+        return {name.text for name in statement.names} | names_used([statement.type])
+    return names_used([statement]) - {name.text for name in _as_names([statement])}
 
 
 @cache
@@ -97,6 +98,17 @@ def walk(roots: Iterable[Any]) -> Iterator[Any]:
 def names_read(roots: Iterable[Any]) -> set[str]:
     """Collect the names that stand as values below these."""
     return {item.text for item in walk(roots) if isinstance(item, tree.Name)}
+
+
+def names_used(roots: Iterable[Any]) -> set[str]:
+    """Collect the same without operations that are called: a node may have their names, too."""
+    pending = [*walk(roots)]
+    called = {id(item.function) for item in pending if isinstance(item, tree.Call)}
+    return {
+        item.text
+        for item in pending
+        if isinstance(item, tree.Name) and not (id(item) in called and item.text in FUNCTIONS)
+    }
 
 
 def takes_gradients(roots: Iterable[Any]) -> bool:

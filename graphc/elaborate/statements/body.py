@@ -11,7 +11,7 @@ from graphc.elaborate.calls.ports import check_type
 from graphc.elaborate.calls.rules import run_rule
 from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.references import Cycle, defined_names, names_read, order_by_use, walk
+from graphc.elaborate.names.references import Cycle, defined_names, names_used, order_by_use, walk
 from graphc.elaborate.names.scope import (
     Context,
     InstanceValue,
@@ -76,7 +76,7 @@ def _choose(
                 chosen.append(statement)
                 continue
             with _guard(context, scope, statement):
-                needed = names_read([statement.condition]) - scope.entries.keys()
+                needed = names_used([statement.condition]) - scope.entries.keys()
                 known = late.isdisjoint(needed)
                 holds = evaluate(context, scope, statement.condition) if known else None
                 if not isinstance(holds, bool):
@@ -163,7 +163,7 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     place = first[name.text].span
                     raise Mistake(again.diagnostic.with_note(f"first defined at {place}"))
                 first[name.text] = name
-                if name.text in FUNCTIONS:
+                if name.text in FUNCTIONS and _may_be_called(statement, name):
                     raise _operation_name(context, statement, name)
                 if name.text.startswith("__"):
                     raise mistake(
@@ -173,6 +173,13 @@ def _check_names(context: Context, scope: Scope, statements: Sequence[tree.State
                     raise mistake(
                         "E201", f"`{name.text}` is already a port of this block", name.span
                     )
+
+
+def _may_be_called(statement: tree.Statement, name: tree.Ident) -> bool:
+    """True if a name would be called as the operation is, or stands where that is called."""
+    if isinstance(statement, tree.Chain):
+        return name in statement.targets
+    return isinstance(statement, tree.Instance | tree.Const)
 
 
 def _operation_name(context: Context, statement: tree.Statement, name: tree.Ident) -> Mistake:
