@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.exceptions import Exit
 
 from graphc.cli.command import Words, command
+from graphc.cli.compile import target_of, write
 from graphc.cli.options import (
     AT,
     CONST,
@@ -19,13 +19,10 @@ from graphc.cli.options import (
     LEVEL,
     MODE,
     SEED,
-    STANDARD,
-    fail,
     folder_of,
     print_diagnostics,
     read_bytes,
 )
-from graphc.cli.write import replace
 from graphc.source import GraphError
 
 if TYPE_CHECKING:
@@ -40,7 +37,11 @@ if TYPE_CHECKING:
 )
 @FILE
 @click.option(
-    "-o", "out", metavar="OUT", default="", help="Write this page. Default: FILE.html beside FILE."
+    "-o",
+    "out",
+    metavar="OUT",
+    default="",
+    help="File or folder; - is standard output. Default: FILE.html beside FILE.",
 )
 @AT
 @SEED
@@ -78,9 +79,7 @@ def report(
     from graphc.syntax.parse.parser import read_source
     from graphc.views.report.reported import Wish, reported
 
-    target = out or (STANDARD if file == STANDARD else str(Path(file).with_suffix(".html")))
-    if target != STANDARD and Path(target).resolve() == Path(file).resolve():
-        raise fail(f"{target} is the graph itself")
+    target = target_of(file, out, ".html")
     try:
         place = Start(seed or 0, arrays_of(at) if at else None)
         source = read_source(*read_bytes(file))
@@ -90,9 +89,9 @@ def report(
     where = at or f"a point that was drawn (seed {seed or 0})"
     compilation = Compilation(source, Options(**given), folder_of(file))
     found = reported(compilation, Wish(place, where, layout, check=not unchecked))
-    if target == STANDARD:
+    if target is None:
         click.echo(found.text, nl=False)
     else:
-        replace(Path(target), found.text)
+        write(target, found.text)
     print_diagnostics(found.mistakes)
     raise Exit(int(bool(found.mistakes)))

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from graphc import __version__
+from graphc.provenance import MARK
 from graphc.views.report.markup import Markup, element, quoting
 
 
@@ -43,7 +45,8 @@ def page(title: str, about: str, panels: Sequence[Panel]) -> str:
     body = element(
         "body", _bar(title, about, panels), main, _inspector(), element("script", script)
     )
-    return f"<!doctype html>\n{element('html', head, body, lang='en')}\n"
+    by = f"<!-- {MARK}{__version__} -->"
+    return f"<!doctype html>\n{by}\n{element('html', head, body, lang='en')}\n"
 
 
 def _policy(script: str) -> str:
