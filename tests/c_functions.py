@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import shutil
 import subprocess
 import sys
@@ -183,7 +184,10 @@ def compiled(
         command = [*compiler(), *STRICT, "-O1", "-shared", "-fPIC", *flags]
         command += ["-include", str(folder / f"{name}.h"), str(folder / f"{name}.c")]
         command += ["-o", str(library), "-lm"]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        plain = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=300, check=False, env=plain
+        )
         assert ran.returncode == 0, f"{ran.stderr[:3000]}\n{text}"
         loaded = ctypes.CDLL(str(library))
     variables = compilation.programs.begin.variables

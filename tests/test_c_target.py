@@ -3,6 +3,7 @@ have nothing to say."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -304,6 +305,24 @@ def test_statements_stand_beside_the_text_of_the_file() -> None:
     assert "malloc" not in text
     body = text[text.index("int graph_forward(") : text.index("size_t graph_forward_work")]
     assert body.count("for (") == 1  # the chain and its sum share a loop
+
+
+def test_the_stack_is_small() -> None:
+    """However many small arrays there are, those on the stack take 8 kB."""
+    layers = "\n".join(f"h{k} = tanh(A @ h{k - 1})" for k in range(1, 41))
+    graph = f"input h0: [50]\nparam A: [50, 50]\n{layers}\noutput y = sum(h40)\n"
+    text = compile_text(
+        f"{graph}derive grad y wrt A", options=Options(target="c", level="-O0")
+    ).text
+    body = text[text.index("int graph_grad_y(") :].partition("\n}\n")[0]
+    sizes = [int(size) for size in re.findall(r"^    double \w+\[(\d+)\];", body, re.MULTILINE)]
+    assert 0 < sum(sizes) <= 1024
+    assert "gc_next" in body
+
+
+def test_axes_may_be_many() -> None:
+    ones = "[" + ", ".join(["2"] * 14) + "]"
+    compiled(f"input x: {ones}\noutput y = exp(x)", Options(level="-O0"))
 
 
 # ---- beyond the normal run -----------------------------------------------------------------------

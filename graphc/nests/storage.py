@@ -25,8 +25,9 @@ from graphc.nests.nest import (
 )
 from graphc.nests.places import offset
 
-STACK = 64
-"""The elements of an array that a function has on its stack rather than in its workspace."""
+STACK, STACKED = 64, 1024
+"""The elements of an array that a function has on its stack rather than in its workspace, and those
+of all such arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Storage:
     places: dict[Value, Place] = field(default_factory=dict)
     buffers: list[Buffer] = field(default_factory=list)
     registers: dict[tuple[int, int], list[Value]] = field(default_factory=dict)
+    stacked: int = 0
 
 
 @dataclass(slots=True)
@@ -226,7 +228,9 @@ def _buffer(
     kept = free.get((value.dtype, size))
     if kept:
         return kept.pop()
-    small = size.constant is not None and size.constant <= STACK
+    elements = size.constant
+    small = elements is not None and elements <= STACK and storage.stacked + elements <= STACKED
+    storage.stacked += (elements or 0) if small else 0
     buffer = Buffer(value.name, value.dtype, size, small)
     storage.buffers.append(buffer)
     return buffer

@@ -24,7 +24,8 @@ from graphc.targets.c.printing.elements import Words, can_write
 from graphc.targets.c.printing.nests import Printer, placed
 from graphc.targets.comments import beside
 
-COUNTERS = "ijklmnopqrsuvwxyz"
+COUNTERS, DEEPEST = "ijklmnopqrsuvwxyz", 64
+"""What positions in loops are called, from the outermost on, and how many there may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ def written(module: CModule, one: CFunction, derived: Derived, compiled: Compile
             works.copied(value, node)
     trees = fuse(without_dead(works.made))
     storage = assign(trees)
-    for depth in range(12):
-        names[counter_name(depth)] = scope.fresh(COUNTERS[depth])
+    for depth in range(DEEPEST):
+        letter = COUNTERS[depth] if depth < len(COUNTERS) else f"i{depth}"
+        names[counter_name(depth)] = scope.fresh(letter)
     words = Words(module.dtype, names, lambda element: placed(storage, words, element), scope.fresh)
     printer = Printer(storage, words)
     printer.trees(trees)
