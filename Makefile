@@ -1,5 +1,6 @@
 # Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
-#   make demo    make test    make test-all    make fuzz    make bench    make bench only=d    make clean
+#   make demo    make test    make test-all    make fuzz    make bench    make bench only=d
+#   make site    make clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -12,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all fuzz bench clean
+.PHONY: help demo test test-all fuzz bench site clean
 
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
@@ -21,6 +22,7 @@ help:
 	@echo 'make fuzz            programs and texts by chance: programs=20000 texts=100000 seed=0 processes=2'
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
+	@echo 'make site            write the documents as a site, out/site/index.html'
 	@echo 'make clean           remove .venv, caches and builds'
 	@echo
 	@echo 'The first run installs into .venv. Another Python: make PYTHON=python3.12 test'
@@ -57,6 +59,10 @@ fuzz: $(VENV)/ready.test
 bench: $(VENV)/ready.bench
 	@$(RUN) -m benchmarks $(only)
 
+site: $(VENV)/ready.docs
+	@$(VENV)/bin/mkdocs build --strict --quiet
+	@echo 'out/site/index.html'
+
 clean:
 	@echo '── removing .venv, caches and builds'
 	@rm -rf $(VENV) build dist out .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -65,6 +71,7 @@ clean:
 # One stamp for each extra: nothing is installed again until pyproject.toml changes.
 $(VENV)/ready.examples: takes = under a minute
 $(VENV)/ready.test:     takes = about a minute
+$(VENV)/ready.docs:     takes = a few seconds
 $(VENV)/ready.bench:    takes = a few minutes; PyTorch is large
 
 $(VENV)/ready.%: pyproject.toml $(VENV)/ready

@@ -1,0 +1,73 @@
+"""What makes a site of these pages: their links, fences and formulas as MkDocs takes them.
+
+Pages link to files beside `docs/`, as they do in the repository; the site has copies of these.
+Formulas become MathML, which browsers show without scripts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = "docs/"
+LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)\s#:]+)(#[^)\s]*)?\)")
+FENCE = re.compile(r"^(\s*)```(\w+)[^\n`]*$", re.M)
+QUOTED_FORMULA = re.compile(r"\$`(.+?)`\$")
+FORMULA = re.compile(r"\$([^$\n]+?)\$")
+CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
+
+
+def on_files(files: Files, config: Any) -> Files:
+    """Add what pages link to outside of their folder, and what that links to."""
+    known = {file.src_uri for file in files}
+    pending = [DOCS + name for name in sorted(known) if name.endswith(".md")]
+    while pending:
+        page = pending.pop()
+        for _, link, _ in LINK.findall((ROOT / page).read_text(encoding="utf-8")):
+            target = target_of(page, link)
+            name = site_name(target)
+            if name in known or not (ROOT / target).is_file():
+                continue
+            known.add(name)
+            files.append(File.generated(config, name, content=(ROOT / target).read_bytes()))
+            if name.endswith(".md"):
+                pending.append(target)
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> str:
+    """Rewrite a page: links as they are in the site, fences by their language, formulas."""
+    here = page.file.src_uri
+    written = DOCS + here if (ROOT / DOCS / here).exists() else here
+
+    def linked(found: re.Match[str]) -> str:
+        name = site_name(target_of(written, found[2]))
+        if files.get_file_from_path(name) is None:
+            return found[1].strip("![]")
+        near = posixpath.relpath(name, posixpath.dirname(here) or ".")
+        return f"{found[1]}({near}{found[3] or ''})"
+
+    markdown = markdown.replace("<details>", '<details markdown="1">')
+    parts = CODE.split(QUOTED_FORMULA.sub(_formula, markdown))
+    parts[::2] = [FORMULA.sub(_formula, LINK.sub(linked, part)) for part in parts[::2]]
+    return FENCE.sub(r"\1```\2", "".join(parts))
+
+
+def target_of(page: str, link: str) -> str:
+    """Return the path in the repository of what a page links to."""
+    return posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
+
+
+def site_name(path: str) -> str:
+    """Return where the site has a file of the repository."""
+    return path.removeprefix(DOCS)
+
+
+def _formula(found: re.Match[str]) -> str:
+    return convert(found[1])
