@@ -6,8 +6,9 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,19 @@ _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+_instead: ContextVar[Mapping[str, str] | None] = ContextVar("_instead", default=None)
+
+
+@contextmanager
+def reading_instead(texts: Mapping[str, str]) -> Iterator[None]:
+    """Read these texts, by absolute path, instead of what the files of imports hold."""
+    token = _instead.set(texts)
+    try:
+        yield
+    finally:
+        _instead.reset(token)
 
 
 def read(path: Path) -> bytes:
@@ -38,6 +52,9 @@ def read_inside(folder: Path, parts: Sequence[str]) -> bytes:
     between a look at it and its use. Where the system cannot do that, the path is read as it is.
     Raises OSError.
     """
+    given = (_instead.get() or {}).get(os.path.abspath(folder.joinpath(*parts)))
+    if given is not None:
+        return given.encode("utf-8", "surrogatepass")
     if os.open not in os.supports_dir_fd or not _NO_LINK:
         return read(folder.joinpath(*parts))
     with ExitStack() as opened:

@@ -12,8 +12,12 @@ GRAMMAR_FOLDERS = (PACKAGE / "grammar", PACKAGE.parent / "grammar")  # a wheel; 
 @cache
 def grammar_text(name: str) -> str:
     """Return the text of `grammar/NAME`."""
+    return grammar_path(name).read_text(encoding="utf-8")
+
+
+def grammar_path(name: str) -> Path:
+    """Return where `grammar/NAME` is."""
     for folder in GRAMMAR_FOLDERS:
-        path = folder / name
-        if path.is_file():
-            return path.read_text(encoding="utf-8")
+        if (folder / name).is_file():
+            return folder / name
     raise FileNotFoundError(f"graphc is not installed completely: grammar/{name} is missing")

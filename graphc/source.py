@@ -85,11 +85,42 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """What mends a text: in the place of its diagnostic, `old` becomes `new`."""
+
+    old: str
+    new: str
+
+
+class Remedy(str):
+    """A remedy in words, with what it changes in the text."""
+
+    fix: Fix
+
+
+def remedy(words: str, old: str, new: str) -> str:
+    """Say in words that `old` should be `new`, for readers and for editors."""
+    said = Remedy(words)
+    said.fix = Fix(old, new)
+    return said
+
+
+def written(old: str, new: str) -> str:
+    """Say that `new` is to be written for `old`."""
+    return remedy(f"write `{new}`", old, new)
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A line below a diagnostic: `help` says how to mend it, `note` what else matters."""
 
     kind: Literal["help", "note"]
     message: str
+
+    @property
+    def fix(self) -> Fix | None:
+        """Return what the remedy changes in the text, where that can be said."""
+        return self.message.fix if isinstance(self.message, Remedy) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +206,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     cased = [other for other in names if other.lower() == name.lower()]
     below = [other for other in names if other.endswith(f".{name}")]
     close = cased or below or get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean `{close[0]}`?" if close else None
+    return remedy(f"did you mean `{close[0]}`?", name, close[0]) if close else None
 
 
 def near_or_all(name: str, known: Iterable[str], what: str) -> str | None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "draw": "graphc.cli.draw:draw",
     "explain": "graphc.cli.explain:explain",
     "fmt": "graphc.cli.fmt:fmt",
+    "lsp": "graphc.cli.lsp:lsp",
     "ops": "graphc.cli.ops:ops",
     "report": "graphc.cli.report:report",
     "show": "graphc.cli.show:show_",

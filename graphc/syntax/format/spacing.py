@@ -41,7 +41,7 @@ def blanks(tokens: Sequence[Token]) -> list[bool]:
             blank = False
         elif token.type == "DOT" and previous == "INT":
             # `a.3 .4` names a member of a member; `3.4` would be one number.
-            blank = tokens[at + 1].type == "INT"
+            blank = at + 1 < len(tokens) and tokens[at + 1].type == "INT"
         elif previous == "COMMA":
             blank = token.type not in ("RPAR", "RSQB")
         elif at in tight or at - 1 in tight or at - 1 in signs or token.type in TIGHT_BEFORE:
@@ -67,7 +67,7 @@ def _tight(tokens: Sequence[Token]) -> tuple[set[int], set[int]]:
     for at, token in enumerate(tokens):
         kind = token.type
         previous = tokens[at - 1].type if at else SEPARATOR
-        if kind in CLOSERS:
+        if kind in CLOSERS and len(stack) > 1:  # a text with mistakes closes what is not open
             stack.pop()
         bracket = stack[-1]
         place = bracket.opener, bracket.part

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from graphc.source import Diagnostic, GraphError, Source, Span, error
+from graphc.source import Diagnostic, GraphError, Source, Span, error, remedy, written
 from graphc.syntax.lexing.tokens import BAD, Token
 
 
@@ -48,7 +48,9 @@ def forbidden_characters(source: Source) -> list[Diagnostic]:
             "E100",
             f"{character_name(match[0])} is not allowed in a graph",
             Span(source, match.start(), match.end()),
-            help="end the line with a newline" if match[0] == "\r" else "delete it",
+            help="end the line with a newline"
+            if match[0] == "\r"
+            else remedy("delete it", match[0], ""),
         )
         for match in FORBIDDEN.finditer(source.text)
     ]
@@ -92,19 +94,19 @@ def foreign_character(source: Source, token: Token) -> Diagnostic:
     decomposed = unicodedata.normalize("NFD", character)[0]
     category = unicodedata.category(character)
     if character in LOOK_ALIKES:
-        help = f"write `{LOOK_ALIKES[character]}`"
+        help = written(character, LOOK_ALIKES[character])
     elif category == "Nd":
-        help = f"write `{unicodedata.decimal(character)}`"
+        help = written(character, str(unicodedata.decimal(character)))
     elif plain.isspace():
-        help = "use an ordinary blank"
+        help = remedy("use an ordinary blank", character, " ")
     elif category == "Cf":
-        help = "it is invisible; delete it"
+        help = remedy("it is invisible; delete it", character, "")
     elif ALPHABET.fullmatch(plain):
         help = f"write `{plain}`"
         if not plain.isascii():
             help += f" ({', '.join(map(character_name, plain))})"
     elif ALPHABET.fullmatch(decomposed):
-        help = f"write `{decomposed}`"
+        help = written(character, decomposed)
     elif character.isalpha():
         help = "names take ASCII letters, digits, `_` and Greek letters"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphc.kinds import KINDS
-from graphc.source import Diagnostic, Span, did_you_mean, error
+from graphc.source import Diagnostic, Span, did_you_mean, error, remedy, written
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
 from graphc.syntax.mistakes.chains import empty_stage, several_values, stage
@@ -54,13 +54,13 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ('"""', "E102", "this text is never closed", 'a `"""` is missing'),
     ('"', "E102", "this string is not closed on its line", 'longer text stands between `"""`'),
     ("'", "E102", "strings use double quotes", None),
-    ("^", "E103", "`^` is not an operator", "the power operator is `**`"),
-    ("!", "E103", "`!` is not an operator", "write `not`"),
-    ("&&", "E103", "`&&` is not an operator", "write `and`"),
-    ("||", "E103", "`||` is not an operator", "write `or`"),
-    ("|>", "E103", "`|>` is not an operator", "an edge is written `->`"),
-    ("&", "E103", "`&` is not an operator", "write `and`"),
-    ("|", "E103", "`|` is not an operator", "write `or`"),
+    ("^", "E103", "`^` is not an operator", remedy("the power operator is `**`", "^", "**")),
+    ("!", "E103", "`!` is not an operator", written("!", "not")),
+    ("&&", "E103", "`&&` is not an operator", written("&&", "and")),
+    ("||", "E103", "`||` is not an operator", written("||", "or")),
+    ("|>", "E103", "`|>` is not an operator", remedy("an edge is written `->`", "|>", "->")),
+    ("&", "E103", "`&` is not an operator", written("&", "and")),
+    ("|", "E103", "`|` is not an operator", written("|", "or")),
     ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
     (
         "\\",
@@ -327,7 +327,7 @@ def missing_operand(place: ErrorSite) -> Diagnostic | None:
         message = f"an expression is missing between `{after}` and `{found.value}`"
         return error("E101", message, place.span(found))
     if found.type == "TILDE":
-        help = "write `not`"
+        help = written("~", "not")
         return error("E103", "`~` is not an operator", place.span(found), help=help)
     return None
 

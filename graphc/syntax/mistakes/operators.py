@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from graphc.source import Diagnostic, error
+from graphc.source import Diagnostic, error, remedy, written
 from graphc.syntax.lexing.literals import number_ends_in_point
 from graphc.syntax.lexing.tokens import CONTINUES_AFTER
 from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, ErrorSite
@@ -20,11 +20,12 @@ def number_and_name(place: ErrorSite) -> Diagnostic | None:
         return None
     elif place.touches() and re.fullmatch("_[0-9_]+|_", found.value):
         joined = previous.value + found.value.replace("_", "")
-        return error("E105", "digits are not grouped", place.span(found), help=f"write `{joined}`")
+        help = remedy(f"write `{joined}`", found.value, found.value.replace("_", ""))
+        return error("E105", "digits are not grouped", place.span(found), help=help)
     elif place.touches() and previous.value == "0" and re.match("[xXbBoO][0-9A-Fa-f]", found.value):
         span = place.span(previous).to(place.span(found))
         try:
-            help = f"write `{int(span.text, 0)}`"
+            help = written(span.text, str(int(span.text, 0)))
         except ValueError:
             help = None
         return error("E105", "numbers are decimal", span, help=help)
@@ -46,7 +47,7 @@ def point_of_number(place: ErrorSite) -> Diagnostic | None:
         digits = place.tokens[place.at + 1]
         if digits.type in ("INT", "FLOAT") and digits.start_pos == found.end_pos:
             span = place.span(found).to(place.span(digits))
-            help = f"write `0{span.text}`"
+            help = written(span.text, f"0{span.text}")
             return error("E105", "a number needs a digit before its point", span, help=help)
     return None
 
@@ -54,7 +55,7 @@ def point_of_number(place: ErrorSite) -> Diagnostic | None:
 def elementwise_star(place: ErrorSite) -> Diagnostic | None:
     if place.found.type != "STARS" or not place.operand_complete():
         return None
-    help = "elementwise multiplication is `*`, the matrix product `@`"
+    help = remedy("elementwise multiplication is `*`, the matrix product `@`", ".*", "*")
     return error("E103", "`.*` is not an operator", place.span(place.found), help=help)
 
 

@@ -1,0 +1,81 @@
+"""What is known of a file as it stands: its compilation, its names, and what they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from graphc.compile.options import DEFAULTS, Options
+from graphc.compile.stages import Compilation
+from graphc.editor.names import Names, Symbol, names_of
+from graphc.elaborate.names.scope import Entry
+from graphc.files import reading_instead
+from graphc.ir.graph import Node
+from graphc.source import Diagnostic, GraphError, Source, Span
+
+Texts = Mapping[str, str]  # of files that are open and not saved, by absolute path
+NONE: Texts = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A source, how far it compiles, and the names in its text.
+
+    `told` are the mistakes and warnings of the first stage that has any.
+    """
+
+    source: Source
+    compilation: Compilation
+    names: Names
+    entries: Mapping[Span, Entry]
+    told: tuple[Diagnostic, ...]
+
+    @property
+    def sound(self) -> bool:
+        """True if the file has no mistake."""
+        return all(one.severity != "error" for one in self.told)
+
+    def entry(self, span: Span) -> Entry | None:
+        """Return what stands at a place, as far as the compiler came."""
+        found = self.entries.get(span)
+        return None if found is None or found.is_poisoned else found
+
+    def value(self, symbol: Symbol) -> object:
+        """Return what a name stands for, where any of its places tells that."""
+        for span in symbol.places:
+            found = self.entry(span)
+            if found is not None:
+                return found.value
+        return None
+
+    def type_of(self, symbol: Symbol) -> str:
+        """Return the type of a value, with its dims; "" where the compiler did not come there."""
+        value = self.value(symbol)
+        return str(value.type) if isinstance(value, Node) else ""
+
+
+def analyse(
+    source: Source,
+    folder: Path | None = None,
+    texts: Texts = NONE,
+    options: Options = DEFAULTS,
+    *,
+    whole: bool = True,
+) -> Analysis:
+    """Analyse a source, whose imports may be open and not saved; `whole` up to its module."""
+    compilation = Compilation(source, options, folder)
+    with reading_instead(texts):
+        parsed = compilation.parsed
+        entries: Mapping[Span, Entry] = {}
+        told = parsed.diagnostics
+        try:
+            found = compilation.elaborated
+            entries = found.occurrences
+            told = told or found.diagnostics
+            if not told:
+                told = compilation.diagnostics if whole else compilation.stated.warnings
+        except GraphError as wrong:
+            told = told or wrong.diagnostics
+    return Analysis(source, compilation, names_of(parsed.file), entries, tuple(told))

@@ -1,0 +1,33 @@
+"""Shapes beside the names of values whose type the text does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from graphc.editor.analysis import Analysis
+from graphc.ir.graph import Node
+from graphc.source import Span
+from graphc.syntax import tree
+
+UNTYPED = (tree.Equation, tree.Chain, tree.Output)
+
+
+def shapes(analysis: Analysis) -> Iterator[tuple[Span, str]]:
+    """Yield the place behind a name, and its type as a declaration says it.
+
+    In blocks nothing is shown: each use has shapes of its own.
+    """
+    blocks = [
+        one.span for one in analysis.compilation.parsed.file.statements
+        if isinstance(one, tree.Block)
+    ]  # fmt: skip
+    for symbol in analysis.names.symbols:
+        statement = symbol.statement
+        if not isinstance(statement, UNTYPED) or statement.type is not None:
+            continue
+        for span in symbol.defined:
+            if any(block.start <= span.start < block.end for block in blocks):
+                continue
+            entry = analysis.entry(span)
+            if entry is not None and isinstance(entry.value, Node):
+                yield Span(span.source, span.end, span.end), f": {entry.value.type}"
