@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from graphc.compile.stages import Options, compile_file
-from graphc.source import GraphError
+import graphc
 
 GRAPHS = Path(__file__).resolve().parent
 OUT = GRAPHS.parent / "out"
 
 
-def load(name: str, out: Path = OUT, options: Options | None = None) -> ModuleType:
-    """Compile `NAME.graph` to `OUT/NAME.py` and import that."""
+def load(name: str, out: Path = OUT, *, level: int = 0, **options: Any) -> ModuleType:
+    """Compile `NAME.graph` to `OUT/NAME.py`, at the readable level, and import that."""
     try:
-        text = compile_file(GRAPHS / f"{name}.graph", options or Options()).text
-    except GraphError as wrong:
+        made = graphc.compile_file(GRAPHS / f"{name}.graph", level=level, **options)
+    except graphc.GraphError as wrong:
         raise SystemExit(str(wrong)) from None
     out.mkdir(parents=True, exist_ok=True)
-    target = out / f"{name}.py"
-    scratch = out / f".{name}.{os.getpid()}.tmp"
-    scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, target)  # the module is there whole, or as it was
+    target = made.write(out / f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"compiled_{name}", target)
     if spec is None or spec.loader is None:
         raise SystemExit(f"{target} cannot be imported")

@@ -20,8 +20,6 @@ import numpy as np
 import numpy.typing as npt
 from build import OUT, claim, compare, load, run
 
-from graphc.compile.stages import Options
-
 Array = npt.NDArray[np.float64]
 BOUNDS = ("", "50%", "10%", "5%")
 
@@ -63,7 +61,7 @@ def taken(call: Callable[[], object]) -> tuple[int, float]:
 
 
 def main(out: Path = OUT) -> None:
-    nets = {bound: load("checkpoints", out, Options(memory=bound)) for bound in BOUNDS}
+    nets = {bound: load("checkpoints", out, memory=bound) for bound in BOUNDS}
     whole = nets[""]
     params = whole.init(seed=3)
     rng = np.random.default_rng(3)

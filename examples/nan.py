@@ -13,11 +13,9 @@ from pathlib import Path
 import numpy as np
 from build import OUT, claim, compare, load, run
 
-from graphc.compile.stages import Options
-
 
 def main(out: Path = OUT) -> None:
-    net = load("nan", out, Options(trace=True))
+    net = load("nan", out, trace_nan=True)
     params = {"gain": 1.0}
     x = np.array([[1.0, 2.0, 4.0], [0.5, -1.0, 3.0]])
 

@@ -15,8 +15,6 @@ from types import FunctionType
 import numpy as np
 from build import OUT, compare, load, run
 
-from graphc.compile.stages import Options
-
 
 def statement(function: FunctionType, variable: str) -> str:
     """The lines of a function that assign a variable, with the comment above them."""
@@ -31,7 +29,7 @@ def statement(function: FunctionType, variable: str) -> str:
 
 
 def main(out: Path = OUT) -> None:
-    net = load("residual", out, Options(level="-O0"))  # the level that prints the mathematics
+    net = load("residual", out)  # at the level that prints the mathematics
     params = net.init(seed=4)
     rng = np.random.default_rng(4)
     x, t = rng.normal(size=(2, 4)), rng.normal(size=(2, 4))

@@ -110,7 +110,7 @@ def test_a_script_stops_where_the_module_is_wrong(
 ) -> None:
     shown = script(name)
     wrong = spoilt(shown.load(name, tmp_path))
-    monkeypatch.setattr(shown, "load", lambda *given: wrong)
+    monkeypatch.setattr(shown, "load", lambda *given, **options: wrong)
     with pytest.raises(SystemExit, match="relative difference"):
         shown.main(tmp_path)
 

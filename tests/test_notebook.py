@@ -46,6 +46,7 @@ def test_a_cell_is_compiled_and_its_module_bound(shell: InteractiveShell) -> Non
     assert float(square.forward([1.0, 2.0, 3.0])[0].y) == 14
     html = shell.display_formatter.format(result.result)[0]
     assert "square" in html["text/html"]
+    assert "<svg" in html["text/html"]
     assert "backward(cache" in html["text/markdown"]
     first = square
     run(shell, f"%%graph square\n{SUM.replace('x * x', '3 * x')}")

@@ -15,9 +15,12 @@ from graphc import files
 from graphc.api import cache as kept
 from graphc.api.noting import Made, noted, remember
 from graphc.api.options import CompileOptions, canonical, options_of
-from graphc.api.showing import details, fenced, frame, listed, python
+from graphc.api.showing import details, fenced, frame, listed, python, scrolled
 from graphc.names import identifier
 from graphc.source import Diagnostic, GraphError, Source
+
+CROWDED = 60
+"""Boxes of a picture from which on it is opened by a click."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,11 +72,18 @@ class CompiledGraph:
         return f"<graph {self.name}, -O{self.options['level']}: {names}>"
 
     def _repr_html_(self) -> str:
+        from graphc.api.drawing import draw
+
         said = [*self.warnings, *self.notes]
+        drawing = draw(self)
+        picture = scrolled(drawing.svg())
+        if len(drawing.picture.nodes) > CROWDED:
+            picture = details("the picture", picture)
         return frame(
-            f"<b>{self.name}</b> -O{self.options['level']}, {self.options['dtype']}",
+            f"<b>{fenced(self.name)}</b> -O{self.options['level']}, {self.options['dtype']}",
             listed([(python(head), about) for head, about in self.functions.items()]),
             *(f"<pre>{fenced(str(one))}</pre>" for one in said),
+            picture,
             details("the module", python(self.text)),
         )
 

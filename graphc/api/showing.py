@@ -31,6 +31,11 @@ def listed(rows: Iterable[tuple[str, str]]) -> str:
     return f"<table>{cells}</table>" if cells else ""
 
 
+def scrolled(picture: str) -> str:
+    """Return a picture that is no wider than the page."""
+    return f'<div style="overflow-x: auto">{picture}</div>'
+
+
 def fenced(text: str) -> str:
     return escape(text)
 
