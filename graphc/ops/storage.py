@@ -9,13 +9,39 @@ from graphc.ir.loop import RESULT, body, loop_arguments, loop_of, result
 from graphc.ir.memo import memoised
 from graphc.ir.results import BLOCKS, ResultKey
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
+from graphc.ops.shape.shaping import (
+    broadcast_to,
+    expand,
+    full_array,
+    in_rows,
+    leading,
+    reshape,
+    transpose,
+)
 
 WHOLE_VIEWS = (reshape, expand, leading)  # all of an array, or nearly, in its own order
 ANY_ORDER = (*WHOLE_VIEWS, transpose)
 
+COPIED = (transpose, broadcast_to)
+"""What a reshape makes a copy of: elements that do not lie row by row."""
+
 Owners = frozenset[Node]
 """Nodes that may have made the memory that a value lies in."""
+
+
+def seen_in(node: Node) -> Node | None:
+    """Return the argument whose memory a node is a view of; None where it is a copy."""
+    if node.op.view_of is None or node.op is in_rows:
+        return None
+    argument = node.args[node.op.view_of]
+    return None if node.op is reshape and argument.op in COPIED else argument
+
+
+def holder(node: Node) -> Node:
+    """Return the node that made the memory of a value, seen through views."""
+    while (argument := seen_in(node)) is not None:
+        node = argument
+    return node
 
 
 def owners(node: Node, known: dict[Node, Owners]) -> Owners:

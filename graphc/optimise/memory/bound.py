@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from graphc.ad.functions import cut
 from graphc.ir.dims import sum_dims
-from graphc.ir.graph import SOURCES, Graph, Node, arguments_first
+from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, loop_of
 from graphc.ir.results import ResultKind, Role
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
-from graphc.optimise.memory.estimate import Liveness, Sizes, holder, liveness
+from graphc.optimise.memory.estimate import Liveness, Sizes, liveness
 from graphc.optimise.memory.search import Aim, search
 from graphc.optimise.passes import Pass
 from graphc.source import Diagnostic, GraphError, error
@@ -54,20 +54,16 @@ class Within:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One function of a graph: what it computes, beside how many bytes that it is given.
-
-    At its end so many are `copied`.
-    """
+    """One function of a graph: what it computes, beside how many bytes that it is given."""
 
     graph: Graph
     live: Liveness
     held: int
     given: frozenset[Node]
-    copied: int = 0
 
     @property
     def peak(self) -> int:
-        return max(self.live.peak, self.live.end + self.copied) + self.held
+        return self.live.peak + self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +131,8 @@ class Bound:
         for _ in range(TIGHTER):
             if least <= bytes:
                 break
-            made = self._fit_estimate(graph, whole, aim)
-            peak, estimate = self._measure(made), self._peak(made)
+            made, peak = self._fit_once(graph, whole, aim, bytes)
+            estimate = self._peak(made)
             if peak < least:
                 best, least = made, peak
             if estimate > aim:
@@ -144,19 +140,24 @@ class Bound:
             aim = min(aim - 1, estimate * bytes // peak)
         return best, self._reports(whole, best)
 
-    def _fit_estimate(self, graph: Graph, whole: Graph, bytes: int) -> Graph:
-        """Fit within the bytes by estimate: the finished graph, else before it is finished.
+    def _fit_once(self, graph: Graph, whole: Graph, aim: int, bytes: int) -> tuple[Graph, int]:
+        """Search by estimate for what keeps to the aim; what takes least as planned, and that.
 
-        What a finished loop computes for all steps at once has no segments any more.
+        The finished graph is searched, then that which is not finished yet, until a plan keeps
+        within the bytes: what a finished loop computes for all steps at once has no segments any
+        more.
         """
-        aim = Aim(bytes, self.sizes, self._peak, self._crossing, self.taken)
-        made = search(whole, aim)
+        aimed = Aim(aim, self.sizes, self._peak, self._crossing, self.taken)
+        made = search(whole, aimed)
+        best, least = made, self._measure(made)
         for divisor in PARTS if self.finish else ():
-            if self._peak(made) <= bytes:
+            if least <= bytes:
                 break
-            before = search(graph, replace(aim, bytes=bytes // divisor))
-            made = min(made, self._finish(before), key=self._peak)
-        return made
+            made = self._finish(search(graph, replace(aimed, bytes=aim // divisor)))
+            peak = self._measure(made)
+            if peak < least:
+                best, least = made, peak
+        return best, least
 
     def _reports(self, whole: Graph, made: Graph) -> list[tuple[Planned, _Part]]:
         """Compare the functions of a graph with those of the whole one."""
@@ -184,12 +185,8 @@ class Bound:
         if graph.role is Role.FUNCTION:
             return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
         split = cut(graph)
-        cached = {holder(node) for node in split.cached}
-        shared = [node for node in split.forward.results.values() if holder(node) in cached]
-        copied = [*shared, *(node for node in split.cached if node.op in SOURCES)]
         live = liveness(split.forward, sizes, kept=split.cached)
-        copies = sum(sizes.of_type(node.type) for node in copied)
-        parts = {split.forward.name: _Part(split.forward, live, 0, nothing, copies)}
+        parts = {split.forward.name: _Part(split.forward, live, 0, nothing)}
         if split.backward.results:
             given = frozenset(split.cached)
             live = liveness(split.backward, sizes, given=given)
@@ -231,8 +228,8 @@ def _refusal(code: str, report: Planned, bytes: int, part: _Part) -> Diagnostic:
     at = live.order[place] if live.order else None
     if at is not None and at.op is LOOP:
         sizes[f"in a step over `{loop_of(at).index}`"] = inside
-    if part.held or part.copied:
-        sizes["in the cache"] = part.held or part.copied
+    if part.held:
+        sizes["in the cache"] = part.held
     most = sorted(sizes.items(), key=lambda item: -item[1])[:SHOWN]
     return error(
         code,

@@ -7,20 +7,28 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import CONSTANT, SOURCES, Graph, Node, topological
+from graphc.ir.graph import (
+    CONSTANT,
+    COTANGENT,
+    INPUT,
+    PARAMETER,
+    TANGENT,
+    Graph,
+    Node,
+    topological,
+)
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, loop_arguments, loop_of
 from graphc.ir.types import Type, type_bytes
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.shaping import expand, full_array, in_rows, leading, reshape, transpose
+from graphc.ops.shape.shaping import full_array
+from graphc.ops.storage import holder, results_to_copy, seen_in
+from graphc.ops.workspace import NOTHING, whole_arrays
 
-MEANWHILE = {
-    "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
-    "polygamma": 10, "inv": 1, "solution": 1, "factor": 1,
-}  # fmt: skip
-"""So many arrays like its result does an operation hold while it computes it."""
-
-NOWHERE = frozenset({*SOURCES, BOUND, CONSTANT, LOOP})
+NOWHERE = frozenset({INPUT, PARAMETER, BOUND, CONSTANT, LOOP})
 """Operations that take no memory themselves."""
+
+COPIED_AT_ENTRY = (COTANGENT, TANGENT)
+"""Of these a function has copies, for as long as it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,18 @@ class Sizes:
             known = 0 if takes_nothing(node) else self.of_type(node.type)
             self.found[node] = known
         return known
+
+    def meanwhile(self, node: Node) -> int:
+        """Return the bytes that a node holds while it is computed, beside its result."""
+        key = whole_arrays, node
+        known = self.found.get(key)
+        if known is None:
+            held = NOTHING if node.static else whole_arrays(node, self._bytes)
+            known = self.found[key] = held.evaluate(self.dims)
+        return known
+
+    def _bytes(self, node: Node) -> Dim:
+        return type_bytes(node.type, self.width) if node.rank else NOTHING
 
     def of_type(self, type: Type) -> int:
         """Return the bytes of an array of this type."""
@@ -95,27 +115,12 @@ class Liveness:
 
 def takes_nothing(node: Node) -> bool:
     """True for a view, a number of Python, or somebody else's memory."""
-    return node.op in NOWHERE or node.static or shares(node) is not None
+    return node.op in NOWHERE or node.static or seen_in(node) is not None
 
 
 def bytes_of(node: Node, width: int) -> Dim:
     """Return the bytes that making a node takes, in the dims."""
     return Dim.of(0) if takes_nothing(node) else type_bytes(node.type, width)
-
-
-def shares(node: Node) -> Node | None:
-    """Return the argument whose memory a node is a view of."""
-    if node.op.view_of is None or node.op is in_rows:
-        return None
-    argument = node.args[node.op.view_of]
-    return None if node.op is reshape and argument.op is transpose else argument
-
-
-def holder(node: Node) -> Node:
-    """Return the node that made the memory of a value."""
-    while (argument := shares(node)) is not None:
-        node = argument
-    return node
 
 
 def liveness(
@@ -136,15 +141,9 @@ def liveness(
     if first:
         order.sort(key=lambda node: node not in first)
     live = _sweep(order, ends, sizes)
-    copies = sum(sizes.of_type(node.type) for node in graph.results.values() if _is_copied(node))
-    return replace(live, end=live.end + copies)
-
-
-def _is_copied(node: Node) -> bool:
-    """True if a result is returned as a copy: of part of an array, or of one not its own."""
-    while node.op in (reshape, expand, leading):
-        node = node.args[0]
-    return node.op.view_of is not None or node.op in SOURCES
+    copied = [graph.results[key] for key in results_to_copy(graph.results, kept)]
+    copied += [node for node in kept if not node.args]
+    return replace(live, end=live.end + sum(sizes.of_type(node.type) for node in copied))
 
 
 def _sweep(
@@ -175,7 +174,7 @@ def _sweep(
     live, total = [], 0
     for number, node in enumerate(order):
         total += change[number]
-        live.append(total + inside.get(node, 0) + size[node] * MEANWHILE.get(node.op.name, 0))
+        live.append(total + inside.get(node, 0) + sizes.meanwhile(node))
     end = sum(one.bytes for one in spans if one.last == len(order))
     return Liveness(tuple(order), tuple(live), tuple(spans), end)
 
@@ -191,6 +190,7 @@ def _last_uses(
             if whole in place:
                 last[whole] = max(last[whole], place[node])
     last.update((holder(node), len(order)) for node in ends)
+    last.update((node, len(order)) for node in order if node.op in COPIED_AT_ENTRY)
     return last
 
 
@@ -198,7 +198,7 @@ def _takes(node: Node, at: int, last: Mapping[Node, int], size: Mapping[Node, in
     """True if the result takes the memory of an operand that dies with it."""
     if node.op.structure != "elementwise" and node.op is not accumulate:
         return False
-    dying = (arg for arg in node.args if last.get(arg) == at and shares(arg) is None)
+    dying = (arg for arg in node.args if last.get(arg) == at and seen_in(arg) is None)
     return any(size.get(arg) == size[node] for arg in dying)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate as running
 
@@ -12,7 +12,8 @@ from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.optimise.memory.estimate import Liveness, Sizes, shares
+from graphc.ops.storage import holder, seen_in
+from graphc.optimise.memory.estimate import Liveness, Sizes
 from graphc.optimise.memory.running_sums import is_mixed
 
 SOON = 8
@@ -45,7 +46,7 @@ def droppable(
     dropped, and what is kept to compute them from.
     """
     across = {one.node for one in live.across(place)}
-    held = {*_holders(live.order[place].args), *_read_soon(live, place)}
+    held = {*map(holder, live.order[place].args), *_read_soon(live, place)}
     free = [node in across and node not in held for node in live.order[:place]]
     kept = _boundaries(live, place, sizes, free, run)
     again: dict[Node, bool] = {}  # is it there, or can it be computed again?
@@ -56,7 +57,7 @@ def droppable(
             again[node] = True
         elif node.op in (LOOP, RESULT):
             again[node] = node in across
-        elif shares(node) is not None:
+        elif seen_in(node) is not None:
             again[node] = possible
         elif free[number] and number < until and possible and allowed(node):
             again[node] = True
@@ -77,7 +78,7 @@ def _boundaries(
     number = {node: n for n, node in enumerate(order)}
     last = {node: n for node, n in number.items() if node.args}
     for user in order:
-        for whole in _holders(user.args):
+        for whole in map(holder, user.args):
             if whole in last:
                 last[whole] = max(last[whole], number[user])
     change = [0] * (place + 1)
@@ -108,14 +109,7 @@ def _boundaries(
 def _read_soon(live: Liveness, place: int) -> Iterator[Node]:
     """Yield what the statements right after a place read: dropping it would not help."""
     for user in live.order[place + 1 : place + 1 + SOON]:
-        yield from _holders(user.args)
-
-
-def _holders(nodes: Iterable[Node]) -> Iterable[Node]:
-    for node in nodes:
-        while (argument := shares(node)) is not None:
-            node = argument
-        yield node
+        yield from map(holder, user.args)
 
 
 @verified
@@ -139,7 +133,7 @@ def rematerialise(
         or (node in across and node not in dropped)
     }
     earlier = set(before)
-    known |= {node: node for node in _holders(graph.results.values()) if node in earlier}
+    known |= {node: node for node in map(holder, graph.results.values()) if node in earlier}
     names = dict(graph.names)
     for user in live.order[place + 1 :]:
         for arg in user.args:
@@ -148,7 +142,7 @@ def rematerialise(
             for node in arguments_first([arg], known):
                 args = tuple(known[one] for one in node.args)
                 with stamped(node.origin, user.index[0]):
-                    if shares(node) is not None:
+                    if seen_in(node) is not None:
                         known[node] = with_args(node, args)
                     else:
                         salt = f"{node.salt}@{user.index[0]}"

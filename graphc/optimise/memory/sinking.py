@@ -7,7 +7,8 @@ from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
-from graphc.optimise.memory.estimate import Sizes, holder, liveness
+from graphc.ops.storage import holder
+from graphc.optimise.memory.estimate import Sizes, liveness
 
 
 @verified

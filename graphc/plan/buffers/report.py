@@ -16,7 +16,8 @@ from graphc.ir.types import element_bytes, product, same
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import results_to_copy
-from graphc.plan.buffers.temporaries import NOTHING, Objects, Value, Where, evaluate, most
+from graphc.ops.workspace import NOTHING
+from graphc.plan.buffers.temporaries import Objects, Value, Where, evaluate, most
 from graphc.plan.lower import made as made_by
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 
