@@ -291,6 +291,23 @@ def test_what_is_chosen_in_a_short_loop_is_right_with_wide_vectors() -> None:
     compare(f"{graph}derive value y", Options(level="-O2"), flags="-O3")
 
 
+def test_more_parameters_than_the_stack_holds() -> None:
+    graph = """
+        input x: [2]
+        repeat layer[k in 1..400] carry z = x { next z = dense(z, 2, act=tanh) as f }
+        output y = sum(z**2)
+        derive value_and_grad y wrt params
+        derive jvp y wrt layer.* as push
+    """
+    made = compare(graph, Options(level="-O2"))
+    given = {"params": made.init(), "x": np.ones(2)}
+    out = {path: np.zeros_like(value) for path, value in given["params"].items()}
+    assert made.value_and_grad_y(**given, out=out)[1].keys() == out.keys()
+    given["params"].pop("layer.7.f.b")
+    with pytest.raises(ValueError, match=r"missing layer\.7\.f\.b"):
+        made.value_and_grad_y(**given)
+
+
 def test_an_empty_workspace_and_no_arguments() -> None:
     made = compare(
         "param w: [3]\nparam s: []\noutput y = sum(w * s)\nderive value_and_grad y wrt params",
