@@ -27,7 +27,7 @@ PROVED = (
     "hadamard", "block_row", "forward_backward", "per_sample", "newton", "bundle",
     "checkpoints", "nan",
 )  # fmt: skip
-CLOSE = {"newton": 1e-7}  # a second derivative by differences of gradients that are large
+CLOSE = {"newton": 1e-7, "bridges": 1e-7}  # second derivatives, by differences of gradients
 LAYERS = 2
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -213,3 +215,13 @@ def test_optimisers_are_their_formulas(name: str) -> None:
             w = w - 0.1 * (m / (1 - 0.9**n)) / (np.sqrt(s / (1 - 0.999**n)) + 1e-8)
         np.testing.assert_allclose(params["w"], w, rtol=1e-12)
     assert given["w"] is not params["w"]
+
+
+def test_the_example_of_bridges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "examples"))
+    importlib.import_module("bridges").main(tmp_path)
+    printed = capsys.readouterr().out
+    assert printed.count("✓") >= 6
+    assert "✗" not in printed
