@@ -23,6 +23,7 @@ QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backw
 KEPT = ("checkpoints",)
 FITTED = ("newton", "bundle")
 TRACED = ("nan",)
+BRIDGED = ("bridges",)
 TRAINED = ("digits", "digits_scipy")
 
 console = Console(highlight=False)
@@ -104,7 +105,10 @@ def main(out: Path = OUT) -> None:
     console.rule("7  Where nan comes from")
     for name in TRACED:
         run_script(name, out)
-    console.rule("8  Train")
+    console.rule("8  In the hands of other libraries")
+    for name in BRIDGED:
+        run_script(name, out)
+    console.rule("9  Train")
     for name in TRAINED:
         run_script(name, out)
     console.rule()
