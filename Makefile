@@ -13,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-all fuzz bench site clean
+.PHONY: help vsix demo test test-all fuzz bench site clean
 
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
 	@echo 'make site            write the documents as a site, out/site/index.html'
+	@echo 'make vsix            build graphc.vsix, the extension for Visual Studio Code'
 	@echo 'make clean           remove .venv, caches and builds'
 	@echo
 	@echo 'The first run installs into .venv. Another Python: make PYTHON=python3.12 test'
@@ -55,6 +56,9 @@ fuzz: $(VENV)/ready.test
 	  $(RUN) -m tests.fuzz.texts \
 	    --count=$(texts) --seed=$(seed) --processes=$(processes) || wrong=1; \
 	  exit $$wrong
+
+vsix:
+	@$(PYTHON) docs/editors/vsix.py graphc.vsix
 
 bench: $(VENV)/ready.bench
 	@$(RUN) -m benchmarks $(only)

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
+DOCS_FOLDERS = (PACKAGE / "docs", PACKAGE.parent / "docs")
 GRAMMAR_FOLDERS = (PACKAGE / "grammar", PACKAGE.parent / "grammar")  # a wheel; a checkout
 
 
@@ -21,3 +22,8 @@ def grammar_path(name: str) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise FileNotFoundError(f"graphc is not installed completely: grammar/{name} is missing")
+
+
+def docs_folder() -> Path:
+    """Return where the documentation is."""
+    return next(folder for folder in DOCS_FOLDERS if folder.is_dir())

@@ -418,7 +418,7 @@ def test_wrong_usage(command: str, options: list[str], message: str, graph: Path
         (["check", "a.graph", "--at", "a.npz"], "it says where to compare: add --grad"),
         (["check", "a.graph", "--seed", "3"], "it says where to compare: add --grad"),
         (["check", "a.graph", "--seed", "0"], "it says where to compare: add --grad"),
-        (["check", "a.graph", "--format", "xml"], "`xml` is not text or json"),
+        (["check", "a.graph", "--format", "xml"], "`xml` is not text, json or github"),
     ],
 )
 def test_wrong_calls(arguments: Sequence[str], message: str) -> None:

@@ -11,6 +11,7 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Words, command
 from graphc.cli.compile import check_name, target_of, write
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -22,7 +23,6 @@ from graphc.cli.options import (
     STANDARD,
     fail,
     folder_of,
-    print_diagnostics,
     read_bytes,
     reason_of,
 )

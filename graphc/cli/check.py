@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import Converted, File, command
+from graphc.cli.command import Converted, File, Words, command
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
     CONST,
     DERIVE,
     DIM,
     DTYPE,
-    FORMAT,
     LEVELS,
     MEMORY,
     MODE,
     SEED,
     TRACE,
     folder_of,
-    print_diagnostics,
     read_bytes,
 )
+from graphc.cli.settings import take_settings
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ def levels_of(given: str) -> tuple[str, ...]:
     type=File(),
     nargs=-1,
     required=True,
+    is_eager=True,
+    callback=take_settings,
     help="The .graph files; - is standard input.",
 )
 @click.option("--grad", is_flag=True, help="Compare every derivative with numerical ones.")
@@ -72,7 +74,14 @@ def levels_of(given: str) -> tuple[str, ...]:
     default="",
     help="Run this module, edited or written by hand, and compare it with what FILE computes.",
 )
-@FORMAT
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words("text", "json", "github"),
+    default="text",
+    show_default=True,
+    help="text, json, or github: annotations for its workflows.",
+)
 @DIM
 @CONST
 @DTYPE
@@ -118,6 +127,8 @@ def check(
     for file in files:
         checked = _check_file(file, options, levels, place, at, edited)
         wrong = wrong or not checked.ok
+        if format == "github":
+            print_diagnostics(checked.diagnostics, format)
         if format == "text":
             if found and checked.diagnostics:
                 click.echo("", err=True)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import command
+from graphc.cli.command import Words, command
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -29,7 +30,6 @@ from graphc.cli.options import (
     cite,
     fail,
     folder_of,
-    print_diagnostics,
     read_bytes,
     reason_of,
 )
@@ -68,7 +68,15 @@ if TYPE_CHECKING:
 @TRACE
 @TARGET
 @click.option("--watch", is_flag=True, help="Compile again whenever the file changes.")
-def compile_(file: str, out: str, watch: bool, **given: Any) -> None:
+@click.option(
+    "--format",
+    metavar="FORMAT",
+    type=Words("text", "github"),
+    default="text",
+    show_default=True,
+    help="Of messages: text, or github: annotations for its workflows.",
+)
+def compile_(file: str, out: str, watch: bool, format: str, **given: Any) -> None:
     """Compile FILE to a Python module that imports only NumPy, or to C."""
     from graphc.compile.stages import Options
 
@@ -83,13 +91,13 @@ def compile_(file: str, out: str, watch: bool, **given: Any) -> None:
     if target is not None and options.to.suffix == ".py" and target.suffix == ".py":
         check_name(target)
     if not watch:
-        raise Exit(_compile(file, target, options))
+        raise Exit(_compile(file, target, options, format))
     seen = None
     while True:
         stamp = os.stat(file).st_mtime_ns if os.path.exists(file) else None
         if stamp is not None and stamp != seen:
             seen = stamp
-            code = _compile(file, target, options)
+            code = _compile(file, target, options, format)
             click.echo(
                 f"{time.strftime('%H:%M:%S')} {'compiled' if not code else 'errors in'} {file}",
                 err=True,
@@ -155,7 +163,7 @@ def check_name(target: Path) -> None:
         )
 
 
-def _compile(file: str, target: Path | None, options: Options) -> int:
+def _compile(file: str, target: Path | None, options: Options, format: str) -> int:
     """Compile once; returns the exit code."""
     from graphc.compile.stages import compile_source
     from graphc.syntax.parse.parser import read_source
@@ -163,9 +171,9 @@ def _compile(file: str, target: Path | None, options: Options) -> int:
     try:
         result = compile_source(read_source(*read_bytes(file)), options, folder_of(file))
     except GraphError as wrong:
-        print_diagnostics(wrong.diagnostics)
+        print_diagnostics(wrong.diagnostics, format)
         return 1
-    print_diagnostics(result.warnings)
+    print_diagnostics(result.warnings, format)
     report(result.planned)
     if target is None:
         click.echo(result.text, nl=False)

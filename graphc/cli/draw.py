@@ -10,6 +10,7 @@ import click
 from click.exceptions import Exit
 
 from graphc.cli.command import Words, command
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
     CONST,
@@ -19,7 +20,6 @@ from graphc.cli.options import (
     SEED,
     fail,
     folder_of,
-    print_diagnostics,
     read_bytes,
 )
 from graphc.cli.write import replace

@@ -9,17 +9,8 @@ import click
 from click.exceptions import Exit
 
 from graphc.cli.command import Converted, Words, command
-from graphc.cli.options import (
-    AT,
-    CONST,
-    DIM,
-    DTYPE,
-    FILE,
-    SEED,
-    folder_of,
-    print_diagnostics,
-    read_bytes,
-)
+from graphc.cli.messages import print_diagnostics
+from graphc.cli.options import AT, CONST, DIM, DTYPE, FILE, SEED, folder_of, read_bytes
 from graphc.cli.write import replace
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of

@@ -11,7 +11,8 @@ import click
 from click.exceptions import Exit
 
 from graphc.cli.command import File, command
-from graphc.cli.options import STANDARD, fail, print_diagnostics, read_bytes
+from graphc.cli.messages import print_diagnostics
+from graphc.cli.options import STANDARD, fail, read_bytes
 from graphc.cli.write import replace
 from graphc.source import GraphError
 

@@ -10,12 +10,12 @@ import click
 from click.exceptions import Exit
 
 from graphc.cli.command import Converted, File, Words
+from graphc.cli.settings import take_settings
 from graphc.files import read, read_standard_input
 from graphc.kinds import MODES
-from graphc.source import Diagnostic, GraphError, error
+from graphc.source import GraphError, error
 
 STANDARD = "-"
-COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 LEVELS = {"0": "-O0", "2": "-O2"}
 
 
@@ -56,7 +56,12 @@ def _mapping(ctx: click.Context, param: click.Parameter, pairs: Iterable[tuple[s
 
 
 FILE = click.argument(
-    "file", metavar="FILE", type=File(), help="The .graph file; - is standard input."
+    "file",
+    metavar="FILE",
+    type=File(),
+    is_eager=True,
+    callback=take_settings,
+    help="The .graph file; - is standard input.",
 )
 
 AT = click.option(
@@ -198,17 +203,3 @@ def fail(message: str, code: int = 1) -> Exit:
     """Print one line of error; returns the exit to raise."""
     click.echo(f"graphc: {message}", err=True)
     return Exit(code)
-
-
-def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Print diagnostics to standard error, with colour on a terminal."""
-    for number, diagnostic in enumerate(diagnostics):
-        head, *rest = str(diagnostic).split("\n")
-        colour = COLOURS[diagnostic.severity]
-        if number:
-            click.echo("", err=True)
-        click.secho(head, err=True, fg=colour, bold=True)
-        for line in rest:
-            click.secho(
-                line, err=True, fg=colour if set(line) <= set(" |^") and "^" in line else None
-            )

@@ -9,6 +9,7 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Words, command
 from graphc.cli.compile import target_of, write
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
     CONST,
@@ -20,7 +21,6 @@ from graphc.cli.options import (
     MODE,
     SEED,
     folder_of,
-    print_diagnostics,
     read_bytes,
 )
 from graphc.source import GraphError

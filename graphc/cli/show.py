@@ -10,6 +10,7 @@ import click
 from click.exceptions import Exit
 
 from graphc.cli.command import command
+from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     CONST,
     DERIVE,
@@ -20,7 +21,6 @@ from graphc.cli.options import (
     LEVEL,
     MODE,
     folder_of,
-    print_diagnostics,
     read_bytes,
 )
 from graphc.source import GraphError
