@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -39,9 +39,8 @@ def help_(topic: str) -> None:
         click.echo(text, nl=not text.endswith("\n"))
 
 
-def _below(pages: object, topic: str) -> Iterator[str]:
+def _below(pages: Iterable[Path], topic: str) -> Iterator[str]:
     """Yield the lines below the headings that a topic is, else below those that it is part of."""
-    assert isinstance(pages, type({}.values()))
     sections = [one for page in pages for one in _sections(page)]
     words = topic.casefold().strip()
     found = [one for one in sections if one[0].casefold() == words]
