@@ -308,6 +308,25 @@ def test_more_parameters_than_the_stack_holds() -> None:
         made.value_and_grad_y(**given)
 
 
+def test_conditions_hold_before_sizes_divide_by_dims() -> None:
+    """Of a stride of 0 the error is that of NumPy."""
+    graph = """
+        dim N
+        input a: [1, 1, 9]
+        input b: [1, 1, N]
+        output y = conv1d(a, b, stride=N-1)
+        derive value y
+    """
+    made = compare(graph, Options(level="-O2"))
+    numpy = load(compile_text(graph).text, "build_stride")
+    said = []
+    for net in (made, numpy):
+        with pytest.raises(ValueError, match="the dims do not fit") as caught:
+            net.value_y(np.ones((1, 1, 9)), np.ones((1, 1, 1)))
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
 def test_an_empty_workspace_and_no_arguments() -> None:
     made = compare(
         "param w: [3]\nparam s: []\noutput y = sum(w * s)\nderive value_and_grad y wrt params",

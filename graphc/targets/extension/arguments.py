@@ -9,6 +9,7 @@ from graphc.ir.types import Dtype
 from graphc.plan.module import Compiled
 from graphc.plan.signature import Binding
 from graphc.targets.c.contract import CModule
+from graphc.targets.c.functions.module import condition_lines
 from graphc.targets.c.printing.dims import factor, integer
 from graphc.targets.numpy.printing.families import count, slices
 
@@ -39,6 +40,22 @@ def argument_readers(compiled: Compiled, module: CModule) -> list[str]:
         "",
         f"enum {{ object_count = {count(declared)} }};",
         "static PyObject *paths; /* of the parameters, in their order */",
+        "",
+        "/* Do the conditions of the file hold? Sizes may divide by dims that these rule out. */",
+        "static int conditions_hold(const Given *given) {",
+        *(
+            f"    const npy_intp {name} = given->dims[{number}];"
+            for number, name in enumerate(dim_names(module).values())
+        ),
+        *(
+            line
+            for status in module.statuses
+            if status.condition is not None
+            for line in condition_lines(dim_names(module), status.condition, "0")
+        ),
+        "    (void)given;",
+        "    return 1;",
+        "}",
         "",
         "/* Are the arguments of the right kinds and shapes as they are? */",
         "static int read_quick(PyObject *const *args, Py_ssize_t count, Given *given) {",
@@ -89,6 +106,7 @@ def argument_readers(compiled: Compiled, module: CModule) -> list[str]:
         objects += len(one.family)
         inside += len(one.family)
     lines += _bind_dims(compiled, module, declared)
+    lines += ["    if (!conditions_hold(given))", "        return 0;"]
     first = 0
     for number, one in enumerate(declared):
         lines += _fits(compiled, module, number, one, first)

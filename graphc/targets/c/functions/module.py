@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.elaborate.names.model import Condition
 from graphc.ir.dims import Dim, sum_dims
@@ -23,7 +23,7 @@ from graphc.targets.c.contract import (
 )
 from graphc.targets.c.functions.function import Written, names_in, written
 from graphc.targets.c.printing.comments import comment, comment_text
-from graphc.targets.c.printing.dims import bound, factor, integer
+from graphc.targets.c.printing.dims import FLOOR, bound, factor, integer
 from graphc.targets.c.runtime.library import FUNCTIONS, HEADERS
 from graphc.targets.c.runtime.library import written as written_functions
 from graphc.targets.command_line import command_line
@@ -260,7 +260,7 @@ def _checks(
             line
             for status in module.statuses
             if status.condition is not None
-            for line in _condition(module, status.condition, status.number)
+            for line in condition_lines(module.dims, status.condition, str(status.number))
         ]
     negative = " || ".join(f"{name} < 0" for name in module.dims.values())
     lines = [f"    if ({negative}) return {DIM.number};"]
@@ -269,7 +269,7 @@ def _checks(
         lines.append(f"    if (!({total} <= (double)(PTRDIFF_MAX/4))) return {SIZE.number};")
     for status in module.statuses:
         if status.condition is not None:
-            lines += _condition(module, status.condition, status.number)
+            lines += condition_lines(module.dims, status.condition, str(status.number))
     return lines
 
 
@@ -291,9 +291,10 @@ def _positive(dim: Dim) -> Dim:
     return Dim(tuple((monomial, abs(coefficient)) for monomial, coefficient in dim.terms))
 
 
-def _condition(module: CModule, condition: Condition, status: int) -> list[str]:
-    """Write the test of a condition, in each step of the loops that it is about."""
-    names = dict(module.dims)
+def condition_lines(dims: Mapping[str, str], condition: Condition, refusal: str) -> list[str]:
+    """Write the test of a condition, in each step of the loops that it is about; what fails it
+    returns the refusal."""
+    names = dict(dims)
     lines: list[str] = []
     indent = "    "
     for number, step in enumerate(condition.steps):
@@ -304,7 +305,7 @@ def _condition(module: CModule, condition: Condition, status: int) -> list[str]:
         lines.append(f"{indent}for (ptrdiff_t {t} = {first}; {t} < {end}; {by}) {{")
         indent += "    "
     sign = "!=" if condition.zero else "<"
-    test = f"if ({integer(condition.dim, names)} {sign} 0) return {status};"
+    test = f"if ({integer(condition.dim, names)} {sign} 0) return {refusal};"
     lines.append(f"{indent}{test}  {comment(condition.text)}")
     for _ in condition.steps:
         indent = indent[:-4]
@@ -356,13 +357,15 @@ def _size_function(
     """Write a function of the bytes of a block: the largest of several sums of rooms."""
     lines = [f"{_size_prototype(module, name)} {{"]
     total = _bound_of(module, sizes)
-    read = {*re.findall(r"\w+", " ".join([total, *(r for one in rooms for r in one)]))}
+    conditions = _before_division(module, [room for one in rooms for room in one])
+    read = {*re.findall(r"\w+", " ".join([total, *conditions, *(r for one in rooms for r in one)]))}
     lines += [f"    (void){dim};" for dim in module.dims.values() if dim not in read]
     if total:
         used = [dim for dim in module.dims.values() if dim in read]
         negative = " || ".join(f"{dim} < 0" for dim in used)
         refuse = f"{negative} || !({total} <= (double)(PTRDIFF_MAX/4))"
         lines.append(f"    if ({refuse}) return SIZE_MAX;")
+    lines += conditions
     first, *others = [" + ".join(one) or "0" for one in rooms]
     if not others:
         return [*lines, f"    return (size_t)({first});", "}"]
@@ -370,6 +373,14 @@ def _size_function(
     for other in others:
         lines += [f"    if ({other} > most) {{", f"        most = {other};", "    }"]
     return [*lines, "    return (size_t)most;", "}"]
+
+
+def _before_division(module: CModule, rooms: Iterable[str]) -> list[str]:
+    """Write what is tested before sizes divide by dims: by none that a condition rules out."""
+    if not any("/" in room or f"{FLOOR}(" in room for room in rooms):
+        return []
+    conditions = [one.condition for one in module.statuses if one.condition is not None]
+    return [line for one in conditions for line in condition_lines(module.dims, one, "SIZE_MAX")]
 
 
 def _why(module: CModule) -> str:
