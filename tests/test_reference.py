@@ -100,3 +100,22 @@ def test_every_convention_is_a_point_that_is_tested() -> None:
     tested |= {name for name, _ in EMPTY}
     written = {"power": "**", "mod": "%", "det": "tests/test_determinant.py"}
     assert CONVENTIONS.keys() - tested <= written.keys() | {"arctan2"}
+
+
+def test_operators_are_told_as_their_operations() -> None:
+    found = CliRunner().invoke(app, ["ops", "@"])
+    assert found.exit_code == 0
+    assert found.stdout == CliRunner().invoke(app, ["ops", "matmul"]).stdout
+    other = CliRunner().invoke(app, ["ops", "+"])
+    assert other.exit_code == 1
+    assert "`+` is an operator, element by element: see docs/language.md" in other.stderr
+
+
+def test_a_standard_block_is_shown() -> None:
+    found = CliRunner().invoke(app, ["ops", "dense"])
+    assert found.exit_code == 0
+    assert found.stdout.startswith("block dense(")
+    assert "y = act(x @ W + b)" in found.stdout
+    record = json.loads(CliRunner().invoke(app, ["ops", "dense", "--format", "json"]).stdout)
+    assert record["block"] == "dense"
+    assert "did you mean `dense`?" in CliRunner().invoke(app, ["ops", "dens"]).stderr

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from graphc.cli.command import Words, command
 from graphc.cli.options import fail
 
+if TYPE_CHECKING:
+    from graphc.syntax import tree
 
-@command("ops", "graphc ops", "graphc ops softmax", "graphc ops einsum --format markdown")
-@click.argument("name", metavar="[NAME]", default="", help="Tell everything about one operation.")
+
+@command(
+    "ops",
+    "graphc ops",
+    "graphc ops softmax",
+    "graphc ops dense",
+    "graphc ops einsum --format markdown",
+)
+@click.argument(
+    "name",
+    metavar="[NAME]",
+    default="",
+    help="Tell everything about one operation, or a standard block.",
+)
 @click.option(
     "--format",
     metavar="FORMAT",
@@ -49,15 +63,39 @@ def _all(format: str) -> None:
         click.echo(f"  {row.signature}\n      {row.doc}")
 
 
+def _block(block: tree.Block, format: str) -> None:
+    """Show a standard block as it is written."""
+    text = block.span.text
+    if format == "json":
+        click.echo(
+            json.dumps({"block": block.name.text, "text": text}, ensure_ascii=False, indent=2)
+        )
+    elif format == "markdown":
+        click.echo(f"```graph\n{text}\n```")
+    else:
+        click.echo(f"{text}\n\na standard block, as a file would write it")
+
+
 def _one(name: str, format: str) -> None:
+    from graphc.elaborate.build import standard
+    from graphc.ir.graph import OPERATORS
     from graphc.ops import FUNCTIONS
     from graphc.source import did_you_mean
+    from graphc.syntax import tree
     from graphc.views.reference.latex import formulas
     from graphc.views.reference.markdown import function_entry
     from graphc.views.reference.table import FAMILIES, details
 
+    if name in OPERATORS and not name.isidentifier():
+        if OPERATORS[name].name not in FUNCTIONS:
+            raise fail(f"`{name}` is an operator, element by element: see docs/language.md")
+        name = OPERATORS[name].name
+    blocks = {s.name.text: s for s in standard().statements if isinstance(s, tree.Block)}
+    if name in blocks:
+        _block(blocks[name], format)
+        return
     if name not in FUNCTIONS:
-        near = did_you_mean(name, FUNCTIONS)
+        near = did_you_mean(name, (*FUNCTIONS, *blocks))
         raise fail(f"no operation `{name}`{f'; {near}' if near else ''}")
     told = details(FUNCTIONS[name])
     value, pullback = formulas(FUNCTIONS[name])
