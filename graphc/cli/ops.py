@@ -87,9 +87,10 @@ def _one(name: str, format: str) -> None:
     from graphc.views.reference.table import FAMILIES, details
 
     if name in OPERATORS and not name.isidentifier():
-        if OPERATORS[name].name not in FUNCTIONS:
+        called = getattr(OPERATORS[name], "name", name)
+        if called not in FUNCTIONS:
             raise fail(f"`{name}` is an operator, element by element: see docs/language.md")
-        name = OPERATORS[name].name
+        name = called
     blocks = {s.name.text: s for s in standard().statements if isinstance(s, tree.Block)}
     if name in blocks:
         _block(blocks[name], format)

@@ -16,6 +16,7 @@ from graphc.ops import FUNCTIONS, Function
 from graphc.plan.lower import made
 from graphc.plan.program import AnyStep, Program
 from graphc.source import GraphError
+from graphc.targets.marks import without_marks
 from graphc.targets.numpy.functions.record import bytes_of
 from graphc.targets.numpy.printing.body import body, returned
 from graphc.views.reference.samples import Sample, sample
@@ -218,4 +219,5 @@ def _statements(result: Compilation) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def _print(program: Program) -> list[str]:
     """Print the statements of a program, without their comments."""
-    return [ast.unparse(statement) for statement in ast.parse("\n".join(body(program))).body]
+    written = without_marks("\n".join(body(program))).text
+    return [ast.unparse(statement) for statement in ast.parse(written).body]
