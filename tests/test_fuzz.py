@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import long
 
+from graphc.kinds import KINDS as ALL_KINDS
 from graphc.ops import FUNCTIONS
 from tests.fuzz import corpus
 from tests.fuzz.calling import arguments, called, leaves
@@ -23,6 +24,7 @@ from tests.fuzz.coverage import FEATURE_TAGS, KIND_TAGS, MODE_TAGS, OPERATION_TA
 from tests.fuzz.finding import Finding, Invalid
 from tests.fuzz.meaning.functions import NAMED
 from tests.fuzz.program import Program
+from tests.fuzz.writing.deriving import KINDS
 from tests.fuzz.writing.generate import generate
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of values that no array holds
@@ -72,6 +74,10 @@ def test_programs_have_what_the_language_has() -> None:
     wanted = {*FEATURE_TAGS, *OPERATION_TAGS, *KIND_TAGS, *MODE_TAGS}
     assert not wanted - met
     assert max(len(program(seed).statements) for seed in range(PROGRAMS)) > 40
+
+
+def test_every_kind_is_asked_for() -> None:
+    assert set(KINDS) == set(ALL_KINDS)
 
 
 def test_every_operation_has_a_meaning() -> None:

@@ -46,6 +46,9 @@ def levels_of(given: str) -> tuple[str, ...]:
     return (LEVELS[given],)
 
 
+UNCOMPARED = ", no derivative compared (--grad does)"
+
+
 @command(
     "check",
     "graphc check net.graph",
@@ -134,7 +137,7 @@ def check(
                 click.echo("", err=True)
             print_diagnostics(checked.diagnostics)
             if checked.ok:
-                click.echo(f"{file}: ok")
+                click.echo(f"{file}: ok{'' if grad or edited else UNCOMPARED}")
             for line in checked.lines():
                 click.echo(f"  {line}")
         found += [record(diagnostic) for diagnostic in checked.diagnostics]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from graphc.kinds import ALONE
 from tests.fuzz.program import Axis, Clause, Program, Setting, Type, Value
 from tests.fuzz.writing.writer import Writer
 
@@ -13,7 +14,8 @@ KINDS = (
     "value_and_jacobian_matrix", "sparse_jacobian", "hvp", "hessian", "value_and_hessian",
     "hessian_matrix", "value", "value_and_hessian_matrix", "value_and_sparse_jacobian",
 )  # fmt: skip
-OF_A_SCALAR = ("grad", "hvp", "hessian", "hessian_matrix")
+"""Those of graphc/kinds.py, in the order that seeds are drawn by."""
+OF_A_SCALAR = tuple(kind.name for kind in ALONE if kind.of_scalar)
 WITH_PER = ("grad", "jacobian", "jacobian_matrix")
 MODES = ("", "forward", "reverse", "mixed")
 LARGEST_JACOBIAN = 1500
