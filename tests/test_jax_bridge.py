@@ -101,6 +101,11 @@ def test_second_derivatives_where_there_are_products_with_the_hessian() -> None:
         return lambda p: sum(jnp.sum(g**2) for g in jax.grad(f)(p, X, T).values())
 
     same(jax.grad(norm(f))(PARAMS), jax.grad(norm(loss))(PARAMS))
+
+
+@pytest.mark.long
+def test_the_checks_of_jax() -> None:
+    f = bridge.function(module(NET), "both")
     check_grads(lambda p, x: f(p, x, T), (PARAMS, X), order=2, modes=["rev"], rtol=1e-5, atol=1e-5)
 
 
