@@ -116,7 +116,7 @@ class Report:
 
 
 def run(first: int, count: int, processes: int, folder: Path) -> Report:
-    """Check so many programs; the first of each kind that is wrong is made small and written."""
+    """Check so many programs; what is wrong is written at once, the first of a kind also small."""
     report, coverage = Report(), Coverage()
     start = time.monotonic()
     with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=500) as pool:
@@ -125,13 +125,17 @@ def run(first: int, count: int, processes: int, folder: Path) -> Report:
             for done, one in enumerate(pool.imap_unordered(outcome, some), begin + 1):
                 report.add(one)
                 coverage.add(one.tags)
+                if one.finding is not None:
+                    print(f"\n{one.seed}: {one.finding.signature}", file=sys.stderr)
+                    if one.program is not None:
+                        _write(folder, one.seed, one.program, one.finding)
                 if done % 25 == 0 or done == count:
                     _progress(done, count, time.monotonic() - start, report, coverage)
         print(file=sys.stderr)
         firsts = [min(found, key=lambda o: len(o.program.text) if o.program else 0)
                   for found in report.findings.values()]  # fmt: skip
-        for one, small in pool.imap_unordered(_small, [o for o in firsts if o.program]):
-            _write(folder, one, small)
+        for one, small, found in pool.imap_unordered(_small, [o for o in firsts if o.program]):
+            _write(folder, one.seed, small, found)
     for line in coverage.lines():
         print(line)
     return report
@@ -144,7 +148,8 @@ def _progress(done: int, count: int, seconds: float, report: Report, coverage: C
           f"{coverage.share():.1%} of pairs ", end="", file=sys.stderr, flush=True)  # fmt: skip
 
 
-def _small(one: Outcome) -> tuple[Outcome, Program]:
+def _small(one: Outcome) -> tuple[Outcome, Program, Finding]:
+    """Make a program small, and find again what is wrong with it."""
     assert one.finding is not None
     assert one.program is not None
     warnings.simplefilter("ignore")
@@ -157,15 +162,13 @@ def _small(one: Outcome) -> tuple[Outcome, Program]:
             return False
         return isinstance(found, Finding) and found.signature == signature
 
-    return one, shrunk(one.program, wrong, 120.0)
-
-
-def _write(folder: Path, one: Outcome, small: Program) -> None:
-    """A graph, and beside it how it is compiled, what was found and what is right."""
-    assert one.finding is not None
-    folder.mkdir(parents=True, exist_ok=True)
+    small = shrunk(one.program, wrong, 120.0)
     found = judged(small)
-    if not isinstance(found, Finding):
-        found = one.finding
-    name = f"{found.kind.replace(' ', '_')}_{one.seed}"
-    (folder / f"{name}.graph").write_text(written(small, found))
+    return one, small, found if isinstance(found, Finding) else one.finding
+
+
+def _write(folder: Path, seed: int, program: Program, found: Finding) -> None:
+    """Write a graph, and beside it how it is compiled, what was found and what is right."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{found.kind.replace(' ', '_')}_{seed}"
+    (folder / f"{name}.graph").write_text(written(program, found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.fuzz.program import WORD, Axis, Program, Statement, Type, Value, literal
@@ -90,13 +90,23 @@ def _equations(program: Program) -> Iterator[tuple[int, str, str]]:
             yield place, found[1], found[2]
 
 
+def _called(blocks: Iterable[Statement]) -> str:
+    """A pattern of the names of these blocks and of the standard ones that have parameters."""
+    own = (one.text.split("(")[0].split()[1] for one in blocks)
+    return "|".join([r"dense\w*|mlp|layernorm", *own])
+
+
 def inlined(program: Program, draw: random.Random) -> Program | None:
     """An equation written where its name is read."""
     kept = {*program.outputs, *(path for clause in program.clauses for path in clause.wrt)}
     texts = " ".join(program.lines())
+    learnt = [one for one in program.blocks if "param " in "\n".join(one.lines())]
+    named = "|".join(
+        [r"dense\w*|mlp|layernorm", *(one.text.split("(")[0].split()[1] for one in learnt)]
+    )
     free = [
         one for one in _equations(program)
-        if one[1] not in kept and " as " not in one[2]
+        if one[1] not in kept and not re.search(rf" as |\b({learning})\(", one[2])
         and not re.search(rf"grad\([^()]*\b{one[1]}\b|\b{one[1]}\.|stop\(", texts)
     ]  # fmt: skip
     if not free:
@@ -190,7 +200,9 @@ def opened(program: Program, draw: random.Random) -> Program | None:
 
 def rolled(program: Program, draw: random.Random) -> Program | None:
     """An equation as what the last step of a loop collects, each of them the same."""
-    blocks = "|".join(["dense", *(one.text.split("(")[0].split()[1] for one in program.blocks)])
+    blocks = "|".join(
+        [r"dense\w*|mlp|layernorm", *(one.text.split("(")[0].split()[1] for one in program.blocks)]
+    )
     free = [
         one for one in _equations(program)
         if not re.search(rf" as |\b({blocks}|use\d+)\(", one[2])
