@@ -314,3 +314,35 @@ def test_every_kind_moves_a_node_and_not_its_own_derivative(
     assert made.by_jacobian(0.5)["s"]["y"] == pytest.approx(2 * e * e, rel=close)
     assert made.by_hvp(0.5, tangents={"y": 3.0})[1]["y"] == pytest.approx(6 * e, rel=close)
     assert made.by_hessian(0.5)["y"]["y"] == pytest.approx(2 * e, rel=close)
+
+
+VALUE_IN_ITS_RULE = {
+    "rule vjp": "block f(x: []) -> y: [] {\n    y = exp(x)\n    rule vjp x = cotangent(y) * y\n}\n"
+    "n = f(x)",
+    "rule jvp": "block f(x: []) -> y: [] {\n    y = exp(x)\n    rule jvp y = tangent(x) * y\n}\n"
+    "n = f(x)",
+    "operation": "n = exp(x)",
+    "end of a loop": "scan l[t in 0..0] carry n = x { next n = exp(n) }",
+}
+
+
+@pytest.mark.parametrize("mode", ["reverse", "forward", "mixed"])
+@pytest.mark.parametrize("stated", VALUE_IN_ITS_RULE)
+def test_a_hessian_by_a_node_and_its_argument_is_that_of_both_moved(
+    stated: str, mode: str, level: str
+) -> None:
+    """s = sin(eˣ + r), where r moves n: by both -sin(n) eˣ, by x twice cos(n) eˣ - sin(n) e²ˣ."""
+    text = f"{VALUE_IN_ITS_RULE[stated]}\noutput s = sin(n)\n"
+    text = f"input x: []\n{text}derive hessian s wrt x, n as H\nderive hvp s wrt x, n as P"
+    options = Options(level=level, mode=mode)
+    made = load(compile_text(text, options=options).text, "both")
+    y = math.exp(0.7)
+    by_both, by_x = -math.sin(y) * y, math.cos(y) * y - math.sin(y) * y * y
+    found = made.H(0.7)
+    assert found["x"]["n"] == pytest.approx(by_both, rel=1e-12)
+    assert found["n"]["x"] == pytest.approx(by_both, rel=1e-12)
+    assert found["x"]["x"] == pytest.approx(by_x, rel=1e-12)
+    assert found["n"]["n"] == pytest.approx(-math.sin(y), rel=1e-12)
+    _, products = made.P(0.7, tangents={"x": 2.0, "n": 3.0})
+    assert products["x"] == pytest.approx(2 * by_x + 3 * by_both, rel=1e-12)
+    assert products["n"] == pytest.approx(2 * by_both - 3 * math.sin(y), rel=1e-12)

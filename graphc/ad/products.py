@@ -8,7 +8,16 @@ from graphc.ad.forward import pushforward
 from graphc.ad.functions import adjoint_of, labels, values
 from graphc.ad.request import Request
 from graphc.ad.reverse import pullback
-from graphc.ir.graph import TANGENT, Adjoint, Graph, Node, as_node, source, with_args
+from graphc.ir.graph import (
+    TANGENT,
+    Adjoint,
+    Graph,
+    Node,
+    arguments_first,
+    as_node,
+    source,
+    with_args,
+)
 from graphc.ir.rebuild import rebuild
 from graphc.ir.results import ResultKey, gradient_by
 from graphc.ir.verify import verified
@@ -103,14 +112,10 @@ def alias_wrt(
     computed = {family_of(node) for node in wrt.values() if family_of(node).args}
     if not computed:
         return output, dict(wrt), dict(names)
-    aliases: dict[Node, Node] = {}
-
-    def insert_alias(node: Node, args: tuple[Node, ...]) -> Node:
-        new = with_args(node, args)
-        if node in computed:
-            aliases[node] = identity(new)
-        return aliases.get(node, new)
-
-    new = rebuild([output, *computed], insert_alias)
+    new: dict[Node, Node] = {}
+    for node in [n for n in arguments_first([output, *computed]) if n in computed]:
+        new = rebuild([node], with_args, new)
+        new[node] = identity(new[node])
+    new = rebuild([output], with_args, new)
     called = {new[node]: name for node, name in names.items() if node in new}
     return new[output], {path: new.get(node, node) for path, node in wrt.items()}, called

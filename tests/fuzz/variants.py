@@ -100,10 +100,7 @@ def inlined(program: Program, draw: random.Random) -> Program | None:
     """An equation written where its name is read."""
     kept = {*program.outputs, *(path for clause in program.clauses for path in clause.wrt)}
     texts = " ".join(program.lines())
-    learnt = [one for one in program.blocks if "param " in "\n".join(one.lines())]
-    named = "|".join(
-        [r"dense\w*|mlp|layernorm", *(one.text.split("(")[0].split()[1] for one in learnt)]
-    )
+    learning = _called(one for one in program.blocks if "param " in "\n".join(one.lines()))
     free = [
         one for one in _equations(program)
         if one[1] not in kept and not re.search(rf" as |\b({learning})\(", one[2])
@@ -200,9 +197,7 @@ def opened(program: Program, draw: random.Random) -> Program | None:
 
 def rolled(program: Program, draw: random.Random) -> Program | None:
     """An equation as what the last step of a loop collects, each of them the same."""
-    blocks = "|".join(
-        [r"dense\w*|mlp|layernorm", *(one.text.split("(")[0].split()[1] for one in program.blocks)]
-    )
+    blocks = _called(program.blocks)
     free = [
         one for one in _equations(program)
         if not re.search(rf" as |\b({blocks}|use\d+)\(", one[2])

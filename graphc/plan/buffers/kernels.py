@@ -30,6 +30,9 @@ REDUCTIONS = {"sum": "add", "max": "maximum", "min": "minimum"}
 _CALLS = frozenset({"matmul", "vecdot", "concatenate", "full"})
 _PLACES = frozenset({"items", "parts", "letters", "triangle", "label", "entries", "along"})
 """Functions, and places, that NumPy fills arrays by."""
+_ALWAYS_NEW = frozenset({"isfinite", "isinf", "isnan"})
+"""Ufuncs that NumPy computes wrongly into an array whose elements do not lie one behind the other
+(2.4, with AVX-512: sixteen elements or more)."""
 _ANYWHERE, _BY_ELEMENT = Filling(), Filling(EVERY)
 
 
@@ -45,8 +48,8 @@ def filling(node: Node) -> Filling | None:
             return Filling(frozenset({0}))
         case Elementwise("add") if len(node.args) != 2:
             return Filling(frozenset({0, 1}) if len(node.args) > 1 else NONE)
-        case Elementwise():
-            return _BY_ELEMENT if is_ufunc(kernel) else None
+        case Elementwise(name):
+            return _BY_ELEMENT if is_ufunc(kernel) and name not in _ALWAYS_NEW else None
         case Put(place, onto=onto) if place in _PLACES:
             return Filling(frozenset({0}), onto=True) if onto else _ANYWHERE
         case View("rows"):

@@ -6,9 +6,10 @@ import ast
 import contextvars
 import math
 import os
+import re
 import threading
 import time
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +112,41 @@ def examine(text: str) -> Names:
     """
     defined: set[str] = set()
     read: dict[str, int] = {}
-    pending: list[ast.AST] = [ast.parse(text)]
+    for tree in _trees(text):
+        _examine(tree, defined, read)
+    return Names(defined, read)
+
+
+_WHOLE = 1000
+"""Lines that are parsed together: the tree of a text takes twenty times its memory."""
+_BEGINS = re.compile(r"    [A-Za-z_]\w* = ")
+"""What a statement of a function, and no line of another, begins with; a doc string may."""
+
+
+def _trees(text: str) -> Iterator[ast.AST]:
+    """Parse a text; the body of a long function in pieces, each of them of whole statements.
+
+    A piece that parses ends outside of any string and bracket, so that all pieces together mean
+    what the text does.
+    """
+    lines = text.split("\n")
+    places = (
+        [i for i, line in enumerate(lines) if _BEGINS.match(line)] if len(lines) > _WHOLE else []
+    )
+    start, opening = 0, ""
+    for place in [*places[:: _WHOLE // 4], len(lines)]:
+        try:
+            yield ast.parse(opening + "\n".join(lines[start:place]))
+        except SyntaxError:  # within a doc string
+            if place == len(lines):
+                raise
+            continue
+        start, opening = place, "\n" * (place - 1) + "if True:\n"
+
+
+def _examine(tree: ast.AST, defined: set[str], read: dict[str, int]) -> None:
+    """Add the names that a tree defines and reads."""
+    pending = [tree]
     while pending:
         node = pending.pop()
         fields = ALLOWED.get(type(node))
@@ -143,7 +178,6 @@ def examine(text: str) -> Names:
                 pending += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
                 pending.append(value)
-    return Names(defined, read)
 
 
 def verify(text: str) -> None:

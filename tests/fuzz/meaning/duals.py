@@ -88,6 +88,13 @@ class Dual:
     __hash__ = object.__hash__
 
 
+def is_zero(x: Any) -> bool:
+    """Is a number 0, and does it stay so however it moves?"""
+    if isinstance(x, Dual):
+        return is_zero(x.value) and all(map(is_zero, np.ravel(x.tangents)))
+    return bool(x == 0)
+
+
 def primal(x: Any) -> Any:
     """The number without its derivatives."""
     while isinstance(x, Dual):

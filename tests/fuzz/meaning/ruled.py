@@ -65,6 +65,7 @@ def _transposed(
     frame: Any, pulled: dict[str, tree.Rule], known: Ports, tangents: Ports, count: int
 ) -> list[list[Any]]:
     """Σ cotangent · tangent for a unit cotangent of each element of each result."""
+    endless = {port: _endless(moved) for port, moved in tangents.items()}
     added = []
     for name, y in known.items():
         rows = [np.zeros(np.shape(y), object) for _ in range(count)]
@@ -75,11 +76,23 @@ def _transposed(
             units[name][place] = 1.0
             step.words = {"cotangent": units}
             for port, rule in pulled.items():
-                said = array(step.evaluate(rule.value))
-                for which in range(count):
-                    rows[which][place] += np.sum(said * tangents[port][..., which])
+                moved = tangents[port]
+                said = np.broadcast_to(array(step.evaluate(rule.value)), moved.shape[:-1])
+                for one in np.ndindex(said.shape):  # most are zeros, of a unit cotangent
+                    if duals.is_zero(said[one]) and one not in endless[port]:
+                        continue
+                    for which in range(count):
+                        rows[which][place] += said[one] * moved[one][which]
         added.append(rows)
     return added
+
+
+def _endless(moved: np.ndarray) -> set[tuple[int, ...]]:
+    """The places where a tangent is no finite number: 0 times that is not 0."""
+    return {
+        place for place in np.ndindex(moved.shape[:-1])
+        if not all(np.isfinite(duals.primal(one)) for one in moved[place])
+    }  # fmt: skip
 
 
 def _raised(y: Any, level: int, rows: Sequence[Any]) -> Any:

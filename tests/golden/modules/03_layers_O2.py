@@ -298,7 +298,7 @@ def grad_loss(
     d_h_difference = np.subtract(h, v, s3)  # output loss = mean((u - v)**2)
     d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u ⊙ d_loss
     # d_u = d_h
-    d_v = np.negative(d_h, s6)  # ∂loss/∂v ⊙ d_loss
+    d_v = np.multiply(d_h, -1, s6)  # ∂loss/∂v ⊙ d_loss
     d_edge_W_square = np.square(edge_y_by_k, s7)  # dense(D, act=tanh): y = act(x @ W + b)
     d_edge_W_difference = np.subtract(1, d_edge_W_square, s7)
     np.copyto(s8, d_v)
@@ -390,7 +390,7 @@ def g_left(
     d_h_difference = np.subtract(h, v, s3)  # output loss = mean((u - v)**2)
     d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u ⊙ d_loss
     # d_u = d_h
-    d_v = np.negative(d_h, s5)  # ∂loss/∂v ⊙ d_loss
+    d_v = np.multiply(d_h, -1, s5)  # ∂loss/∂v ⊙ d_loss
     d_layer_W_square = np.square(layer_h_next_by_k, s6)  # next h = tanh(z)
     d_layer_W_difference = np.subtract(1, d_layer_W_square, s6)
     d_h_5 = d_h

@@ -272,7 +272,7 @@ def backward(
         d_alpha_product = np.multiply(d_alpha_quotient, loglik_exp_part, s3_2)
         d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), loglik_exp_2_part, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_negative = np.negative(d_Lo_product[:, None, :], s5)
+        d_Lo_negative = np.multiply(d_Lo_product[:, None, :], -1, s5)
         d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
         d_logp_sum = np.dot(d_Lo_product, d_logdiag_full, s7)  # (∂logp/∂logp_sum)ᵀ d_logp
         d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)  # ∂Qd/∂Lo ⊙ d_Qd
@@ -281,7 +281,7 @@ def backward(
         d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul = np.dot(d_Qd_difference.reshape((D * size, N)), d_logdiag_full, s10)
-        np.negative(d_mu_matmul.reshape((size, D)), d_mu[start:size + start])  # (∂d/∂mu)ᵀ d_d
+        np.multiply(d_mu_matmul.reshape((size, D)), -1, d_mu[start:size + start])  # (∂d/∂mu)ᵀ d_d
         # d = x[:, _, :] - mu[_, :, :]
         d_x_matmul_part = np.dot(d_x_full_part, d_Qd_difference.reshape((size, D * N)))
         # Lo = fill_tril(icf[:, D:], D)
@@ -389,7 +389,7 @@ def grad_err(
         d_Lo_quotient = np.divide(_C_1, d_Lo_where, s6_2)
         d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_exp, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
-        d_Lo_negative = np.negative(d_Lo_product_2[:, None, :], s9)
+        d_Lo_negative = np.multiply(d_Lo_product_2[:, None, :], -1, s9)
         d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
         d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp
         d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))  # ∂Qd/∂Lo ⊙ d_Qd
@@ -402,7 +402,7 @@ def grad_err(
     d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
     # d = x[:, _, :] - mu[_, :, :]
     d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)
-    d_mu = np.negative(d_mu_matmul_2.reshape((K, D)), out_mu)  # (∂d/∂mu)ᵀ d_d
+    d_mu = np.multiply(d_mu_matmul_2.reshape((K, D)), -1, out_mu)  # (∂d/∂mu)ᵀ d_d
     # Lo = fill_tril(icf[:, D:], D)
     d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
     # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo

@@ -355,7 +355,7 @@ def backward(
         d_Xc_product = np.multiply(d_p, d_Xc_quotient, s3)
         d_Xc_matmul = np.dot(d_Xc_product, d_wt_full, s6_view)
         d_p_index = np.divide(d_p, d_Xc_index, s2_2)  # ∂p/∂p_index ⊙ d_p
-        d_p_index_2 = np.negative(d_Xc_matmul[:, None], s5_view)  # ∂p/∂p_index_2 ⊙ d_p
+        d_p_index_2 = np.multiply(d_Xc_matmul[:, None], -1, s5_view)  # ∂p/∂p_index_2 ⊙ d_p
         # (∂p_index_2/∂Xc)ᵀ d_p_index_2 + (∂p_index/∂Xc)ᵀ d_p_index
         d_Xc = np.concatenate((d_p_index, d_p_index_2), 1, s9)
         # ∂Xc/∂Xc_turned ⊙ d_Xc
@@ -448,8 +448,8 @@ def backward(
         np.add(d_wt_product_2, d_wt_matmul, d_wt[start:size + start])  # ∂ew/∂wt ⊙ d_ew + (∂e/∂wt)ᵀ d_e
         d_dist_index = np.multiply(d_dist, dist_square_part, s16)  # ∂dist/∂dist_index ⊙ d_dist
         d_dist_index_2 = np.multiply(d_dist, r2_part, s4)  # ∂dist/∂dist_index_2 ⊙ d_dist
-        d_Xc_index_2 = np.negative(d_pt_part, s9)  # ∂Xc/∂Xc_index_2 ⊙ d_Xc
-        np.negative(d_proj, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
+        d_Xc_index_2 = np.multiply(d_pt_part, -1, s9)  # ∂Xc/∂Xc_index_2 ⊙ d_Xc
+        np.multiply(d_proj, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
         # (∂proj/∂cam)ᵀ d_proj + (∂dist_index/∂cam)ᵀ d_dist_index + (∂dist_index_2/∂cam)ᵀ d_dist_index_2 + (∂Xc_index_2/∂cam)ᵀ d_Xc_index_2 + (∂Xc_index_3/∂cam)ᵀ d_Xc_index_3
         np.concatenate((d_Xc_index_3, d_Xc_index_2, d_cam_matmul[:, None], d_proj, d_dist_index_2[:, None], d_dist_index[:, None]), 1, d_cam[start:size + start])
         _give(_scratch, _backward_scratch_block, size)
@@ -622,23 +622,23 @@ def Je(
         d_p_0_0_product = np.multiply(_C_2, p_0, s24)  # r2 = sum(p**2, axis=-1)
         d_p_0_1_product = np.multiply(_C_2, p_1, s25)
         d_Xc_0_2_quotient = np.divide(p_0, Xc_2, s26)  # p = Xc[:, 0:2] / Xc[:, 2:3]
-        d_Xc_0_2_negative = np.negative(d_Xc_0_2_quotient, s26)
+        d_Xc_0_2_negative = np.multiply(d_Xc_0_2_quotient, -1, s26)
         # proj = p * dist[:, _] * cam[:, 6:7] + cam[:, 7:9]
         d_dist_0 = np.multiply(d_p_0_0_product_2, p_0, s20)
         d_dist_1 = np.multiply(d_p_0_0_product_2, p_1, s23)
         d_Xc_0_2_quotient_2 = np.divide(p_1, Xc_2, s11)  # p = Xc[:, 0:2] / Xc[:, 2:3]
-        d_Xc_0_2_negative_2 = np.negative(d_Xc_0_2_quotient_2, s11)
+        d_Xc_0_2_negative_2 = np.multiply(d_Xc_0_2_quotient_2, -1, s11)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
         J_e_cam_0_0_not = np.logical_not(Xc_ok, s27)
         # rodrigues(cam[:, 0:3], pt - c…: c = cos(th)
-        d_Xc_th_0_negative = np.negative(Xc_turned_0_sin, s28)
+        d_Xc_th_0_negative = np.multiply(Xc_turned_0_sin, -1, s28)
         # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
         d_Xc_th_0_quotient = np.divide(Xc_w_0, Xc_th, s29)
-        d_Xc_th_0_negative_2 = np.negative(d_Xc_th_0_quotient, s29)
+        d_Xc_th_0_negative_2 = np.multiply(d_Xc_th_0_quotient, -1, s29)
         d_Xc_th_0_quotient_2 = np.divide(Xc_w_1, Xc_th, s30)
-        d_Xc_th_0_negative_3 = np.negative(d_Xc_th_0_quotient_2, s30)
+        d_Xc_th_0_negative_3 = np.multiply(d_Xc_th_0_quotient_2, -1, s30)
         d_Xc_th_0_quotient_3 = np.divide(Xc_w_2, Xc_th, s31)
-        d_Xc_th_0_negative_4 = np.negative(d_Xc_th_0_quotient_3, s31)
+        d_Xc_th_0_negative_4 = np.multiply(d_Xc_th_0_quotient_3, -1, s31)
         # rodrigues(cam[:, 0:3], pt - c…: th = sqrt(where(ok, sq, 1))
         d_Xc_sq_0_product = np.multiply(_C_2, Xc_th, s32)
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
@@ -1009,12 +1009,12 @@ def Je(
         # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         np.add(J_e_cam_1_1_sum, J_e_cam_1_1_product_3, J_e_cam[start:size + start, 1, 1])
         np.add(J_e_cam_1_2_sum, J_e_cam_1_2_product_3, J_e_cam[start:size + start, 1, 2])
-        np.negative(J_e_pt_0_0, J_e_cam[start:size + start, 0, 3])
-        np.negative(J_e_pt_0_1, J_e_cam[start:size + start, 0, 4])
-        np.negative(J_e_pt_0_2, J_e_cam[start:size + start, 0, 5])
-        np.negative(J_e_pt_1_0, J_e_cam[start:size + start, 1, 3])
-        np.negative(J_e_pt_1_1, J_e_cam[start:size + start, 1, 4])
-        np.negative(J_e_pt_1_2, J_e_cam[start:size + start, 1, 5])
+        np.multiply(J_e_pt_0_0, -1, J_e_cam[start:size + start, 0, 3])
+        np.multiply(J_e_pt_0_1, -1, J_e_cam[start:size + start, 0, 4])
+        np.multiply(J_e_pt_0_2, -1, J_e_cam[start:size + start, 0, 5])
+        np.multiply(J_e_pt_1_0, -1, J_e_cam[start:size + start, 1, 3])
+        np.multiply(J_e_pt_1_1, -1, J_e_cam[start:size + start, 1, 4])
+        np.multiply(J_e_pt_1_2, -1, J_e_cam[start:size + start, 1, 5])
         J_e_cam[start:size + start, 0, 7] = wt_part
         J_e_cam[start:size + start, 1, 8] = wt_part
         _give(_scratch, _Je_scratch_mixed_block_mixed, size)

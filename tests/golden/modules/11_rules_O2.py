@@ -127,7 +127,7 @@ def forward(x: ArrayLike) -> tuple[Outputs, Cache]:
         s1_2, s2 = _scratch
         x_part = x[start:size + start]
         a_abs = np.abs(x_part, s1_2)  # log1pexp(x): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        a_negative = np.negative(a_abs, s1_2)
+        a_negative = np.multiply(a_abs, -1, s1_2)
         a_exp = np.exp(a_negative, s1_2)
         a_log1p = np.log1p(a_exp, s1_2)
         a_maximum = np.maximum(x_part, _C_0, out=s2)
@@ -216,7 +216,7 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
         s1_2, s2_2 = _scratch
         x_part = x[start:size + start]
         a_abs = np.abs(x_part, s1_2)  # log1pexp(x): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        a_negative = np.negative(a_abs, s1_2)
+        a_negative = np.multiply(a_abs, -1, s1_2)
         a_exp = np.exp(a_negative, s1_2)
         a_log1p = np.log1p(a_exp, s1_2)
         a_maximum = np.maximum(x_part, _C_0, out=s2_2)

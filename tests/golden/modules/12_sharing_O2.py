@@ -338,7 +338,7 @@ def forward(
         s1_2, s2_2 = _scratch
         y_part = y[start:size + start]
         z_abs = np.abs(y_part, s1_2)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        z_negative = np.negative(z_abs, s1_2)
+        z_negative = np.multiply(z_abs, -1, s1_2)
         z_exp = np.exp(z_negative, s1_2)
         z_log1p = np.log1p(z_exp, s1_2)
         z_maximum = np.maximum(y_part, _C_0, out=s2_2)
@@ -446,7 +446,7 @@ def backward(
     d_a_W_square = np.square(b, s7)  # a(v): y = act(x @ W + b)
     d_a_W_difference = np.subtract(1, d_a_W_square, s7)
     d_a_W_product = np.multiply(d_a, d_a_W_difference, s7)
-    d_b_sum = np.negative(d_a_W_product, s7)  # ∂b/∂b_sum ⊙ d_b
+    d_b_sum = np.multiply(d_a_W_product, -1, s7)  # ∂b/∂b_sum ⊙ d_b
     d_a_W_matmul = np.dot(v.T, d_b_sum, s8)  # a(v): y = act(x @ W + b)
     d_a_W_square_2 = np.square(a, s9)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s9)
@@ -829,7 +829,7 @@ def g(
         d_a_W_difference_2 = np.subtract(_C_1, d_a_W_square_2, s1_2)
         d_a = np.multiply(d_a_product, d_a_difference, s3_2)  # ∂dist/∂a ⊙ d_dist
         d_a_W_product = np.multiply(d_a, d_a_W_difference, s2_2)  # a(v): y = act(x @ W + b)
-        d_b_sum_part = np.negative(d_a_W_product, d_b_sum[:, start:size + start])  # ∂b/∂b_sum ⊙ d_b
+        d_b_sum_part = np.multiply(d_a_W_product, -1, d_b_sum[:, start:size + start])  # ∂b/∂b_sum ⊙ d_b
         # ∂a/∂a_sum ⊙ d_a
         d_a_sum_part = np.multiply(d_a, d_a_W_difference_2, d_a_sum[:, start:size + start])
         d_a_b_matmul = np.dot(d_a_b_full, d_b_sum_part, s4_2)  # a(v): y = act(x @ W + b)
@@ -848,7 +848,7 @@ def g(
         s1_3, s2_3 = _scratch
         y_part = y[start_2:size_2 + start_2]
         z_abs = np.abs(y_part, s1_3)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        z_negative = np.negative(z_abs, s1_3)
+        z_negative = np.multiply(z_abs, -1, s1_3)
         z_exp = np.exp(z_negative, s1_3)
         z_log1p = np.log1p(z_exp, s1_3)
         z_maximum = np.maximum(y_part, _C_0, out=s2_3)

@@ -333,7 +333,7 @@ def backward(
         d_seen_product = np.multiply(d_p, d_seen_quotient, s2_2)
         d_seen_matmul = np.dot(d_seen_product, d_cam_full, s5_view)
         d_p_index = np.divide(d_p, d_seen_index, s1_2)  # ∂p/∂p_index ⊙ d_p
-        d_p_index_2 = np.negative(d_seen_matmul[:, None], s4_view)  # ∂p/∂p_index_2 ⊙ d_p
+        d_p_index_2 = np.multiply(d_seen_matmul[:, None], -1, s4_view)  # ∂p/∂p_index_2 ⊙ d_p
         # (∂p_index_2/∂seen)ᵀ d_p_index_2 + (∂p_index/∂seen)ᵀ d_p_index
         d_seen = np.concatenate((d_p_index, d_p_index_2), 1, s8)
         # ∂seen/∂seen_turned ⊙ d_seen
@@ -423,10 +423,10 @@ def backward(
         # ∂stretch/∂stretch_index ⊙ d_stretch
         d_stretch_index = np.multiply(d_stretch, stretch_square_part, s5_view)
         d_stretch_index_2 = np.multiply(d_stretch, r2_part, s3)  # ∂stretch/∂stretch_index_2 ⊙ d_stretch
-        d_seen_index_2 = np.negative(d_pt_part, s8)  # ∂seen/∂seen_index_2 ⊙ d_seen
+        d_seen_index_2 = np.multiply(d_pt_part, -1, s8)  # ∂seen/∂seen_index_2 ⊙ d_seen
         # (∂e/∂cam)ᵀ d_e + (∂stretch_index/∂cam)ᵀ d_stretch_index + (∂stretch_index_2/∂cam)ᵀ d_stretch_index_2 + (∂seen_index_2/∂cam)ᵀ d_seen_index_2 + (∂seen_index_3/∂cam)ᵀ d_seen_index_3
         np.concatenate((d_seen_index_3, d_seen_index_2, d_cam_matmul[:, None], d_e_part, d_stretch_index_2[:, None], d_stretch_index[:, None]), 1, d_cam[start:size + start])
-        np.negative(d_e_part, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
+        np.multiply(d_e_part, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
         _give(_scratch, _backward_scratch_block, size)
         return ()
     _blocks(block, P, 233, 58)
@@ -593,23 +593,23 @@ def residuals(
         d_p_0_0_product = np.multiply(_C_2, p_0, s25)  # r2 = sum(p**2, axis=-1)
         d_p_0_1_product = np.multiply(_C_2, p_1, s26)
         d_seen_0_2_quotient = np.divide(p_0, seen_2, s27)  # p = seen[:, 0:2] / seen[:, 2:3]
-        d_seen_0_2_negative = np.negative(d_seen_0_2_quotient, s27)
+        d_seen_0_2_negative = np.multiply(d_seen_0_2_quotient, -1, s27)
         # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         d_stretch_0 = np.multiply(cam_6, p_0, s22)
         d_stretch_1 = np.multiply(cam_6, p_1, s28)
         d_seen_0_2_quotient_2 = np.divide(p_1, seen_2, s12)  # p = seen[:, 0:2] / seen[:, 2:3]
-        d_seen_0_2_negative_2 = np.negative(d_seen_0_2_quotient_2, s12)
+        d_seen_0_2_negative_2 = np.multiply(d_seen_0_2_quotient_2, -1, s12)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
         J_e_cam_0_0_not = np.logical_not(seen_turns, s29)
         # rodrigues(cam[:, 0:3], pt - c…: c = cos(angle)[:, _]
-        d_seen_angle_0_negative = np.negative(seen_turned_0_sin, s30)
+        d_seen_angle_0_negative = np.multiply(seen_turned_0_sin, -1, s30)
         # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
         d_seen_angle_0_quotient = np.divide(seen_axis_0, seen_angle, s31)
-        d_seen_angle_0_negative_2 = np.negative(d_seen_angle_0_quotient, s31)
+        d_seen_angle_0_negative_2 = np.multiply(d_seen_angle_0_quotient, -1, s31)
         d_seen_angle_0_quotient_2 = np.divide(seen_axis_1, seen_angle, s32)
-        d_seen_angle_0_negative_3 = np.negative(d_seen_angle_0_quotient_2, s32)
+        d_seen_angle_0_negative_3 = np.multiply(d_seen_angle_0_quotient_2, -1, s32)
         d_seen_angle_0_quotient_3 = np.divide(seen_axis_2, seen_angle, s33)
-        d_seen_angle_0_negative_4 = np.negative(d_seen_angle_0_quotient_3, s33)
+        d_seen_angle_0_negative_4 = np.multiply(d_seen_angle_0_quotient_3, -1, s33)
         # rodrigues(cam[:, 0:3], pt - c…: angle = sqrt(where(turns, sq, 1))
         d_seen_sq_0_product = np.multiply(_C_2, seen_angle, s34)
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
@@ -995,12 +995,12 @@ def residuals(
         # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         np.add(J_e_cam_1_1_sum, J_e_cam_1_1_product_3, J_e_cam[start:size + start, 1, 1])
         np.add(J_e_cam_1_2_sum, J_e_cam_1_2_product_3, J_e_cam[start:size + start, 1, 2])
-        np.negative(J_e_pt_0_0, J_e_cam[start:size + start, 0, 3])
-        np.negative(J_e_pt_0_1, J_e_cam[start:size + start, 0, 4])
-        np.negative(J_e_pt_0_2, J_e_cam[start:size + start, 0, 5])
-        np.negative(J_e_pt_1_0, J_e_cam[start:size + start, 1, 3])
-        np.negative(J_e_pt_1_1, J_e_cam[start:size + start, 1, 4])
-        np.negative(J_e_pt_1_2, J_e_cam[start:size + start, 1, 5])
+        np.multiply(J_e_pt_0_0, -1, J_e_cam[start:size + start, 0, 3])
+        np.multiply(J_e_pt_0_1, -1, J_e_cam[start:size + start, 0, 4])
+        np.multiply(J_e_pt_0_2, -1, J_e_cam[start:size + start, 0, 5])
+        np.multiply(J_e_pt_1_0, -1, J_e_cam[start:size + start, 1, 3])
+        np.multiply(J_e_pt_1_1, -1, J_e_cam[start:size + start, 1, 4])
+        np.multiply(J_e_pt_1_2, -1, J_e_cam[start:size + start, 1, 5])
         J_e_cam[start:size + start, 0, 7] = 1
         J_e_cam[start:size + start, 1, 8] = 1
         _give(_scratch, _residuals_scratch_reverse_block_reverse, size)
@@ -1161,23 +1161,23 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
         d_p_0_0_product = np.multiply(_C_2, p_0, s26)  # r2 = sum(p**2, axis=-1)
         d_p_0_1_product = np.multiply(_C_2, p_1, s25)
         d_seen_0_2_quotient = np.divide(p_0, seen_2, s27)  # p = seen[:, 0:2] / seen[:, 2:3]
-        d_seen_0_2_negative = np.negative(d_seen_0_2_quotient, s27)
+        d_seen_0_2_negative = np.multiply(d_seen_0_2_quotient, -1, s27)
         # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         d_stretch_0 = np.multiply(cam_6, p_0, s22)
         d_stretch_1 = np.multiply(cam_6, p_1, s28)
         d_seen_0_2_quotient_2 = np.divide(p_1, seen_2, s12)  # p = seen[:, 0:2] / seen[:, 2:3]
-        d_seen_0_2_negative_2 = np.negative(d_seen_0_2_quotient_2, s12)
+        d_seen_0_2_negative_2 = np.multiply(d_seen_0_2_quotient_2, -1, s12)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
         data_not = np.logical_not(seen_turns, s29)
         # rodrigues(cam[:, 0:3], pt - c…: c = cos(angle)[:, _]
-        d_seen_angle_0_negative = np.negative(seen_turned_0_sin, s30)
+        d_seen_angle_0_negative = np.multiply(seen_turned_0_sin, -1, s30)
         # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
         d_seen_angle_0_quotient = np.divide(seen_axis_0, seen_angle, s31)
-        d_seen_angle_0_negative_2 = np.negative(d_seen_angle_0_quotient, s31)
+        d_seen_angle_0_negative_2 = np.multiply(d_seen_angle_0_quotient, -1, s31)
         d_seen_angle_0_quotient_2 = np.divide(seen_axis_1, seen_angle, s32)
-        d_seen_angle_0_negative_3 = np.negative(d_seen_angle_0_quotient_2, s32)
+        d_seen_angle_0_negative_3 = np.multiply(d_seen_angle_0_quotient_2, -1, s32)
         d_seen_angle_0_quotient_3 = np.divide(seen_axis_2, seen_angle, s33)
-        d_seen_angle_0_negative_4 = np.negative(d_seen_angle_0_quotient_3, s33)
+        d_seen_angle_0_negative_4 = np.multiply(d_seen_angle_0_quotient_3, -1, s33)
         # rodrigues(cam[:, 0:3], pt - c…: angle = sqrt(where(turns, sq, 1))
         d_seen_sq_0_product = np.multiply(_C_2, seen_angle, s34)
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
@@ -1580,12 +1580,13 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
         data_assemble_2[1, 1] = data_sum_34
         data_assemble_2[1, 2] = data_sum_36
         data_assemble_2 = data_assemble_2.transpose(2, 0, 1)
-        data_negative = np.negative(data_sum_4, s45)  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
-        data_negative_2 = np.negative(data_sum_8, s44)
-        data_negative_3 = np.negative(data_sum_12, s43)
-        data_negative_4 = np.negative(data_sum_16, s42)
-        data_negative_5 = np.negative(data_sum_20, s41)
-        data_negative_6 = np.negative(data_sum_24, s40)
+        # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
+        data_negative = np.multiply(data_sum_4, -1, s45)
+        data_negative_2 = np.multiply(data_sum_8, -1, s44)
+        data_negative_3 = np.multiply(data_sum_12, -1, s43)
+        data_negative_4 = np.multiply(data_sum_16, -1, s42)
+        data_negative_5 = np.multiply(data_sum_20, -1, s41)
+        data_negative_6 = np.multiply(data_sum_24, -1, s40)
         data_assemble = np.empty((2, 3, size), FLOAT)
         data_assemble[0, 0] = data_sum_4
         data_assemble[0, 1] = data_sum_8

@@ -355,7 +355,7 @@ def backward(
     d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2)
     del d_logits_where
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_negative = np.negative(layer_norm_sqrt_by_k, s3)
+    d_stem_negative = np.multiply(layer_norm_sqrt_by_k, -1, s3)
     d_stem_product_9 = np.multiply(2, layer_norm_sqrt_by_k, s4)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s5)
@@ -594,7 +594,7 @@ def value_and_grad_loss(
         layer_h_next = np.add(h, layer_down, h_spare)
         h_spare, h = h, layer_h_next
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_negative = np.negative(layer_norm_sqrt_by_k, s17)
+    d_stem_negative = np.multiply(layer_norm_sqrt_by_k, -1, s17)
     d_stem_product_4 = np.multiply(2, layer_norm_sqrt_by_k, s18)
     d_stem_quotient = np.divide(layer_norm_product_by_k, d_stem_negative, s19)
     last_v_difference = s1

@@ -2054,7 +2054,7 @@ def hessian_loss(
     H_z_z_index = H_z_z_concatenate[1:]
     H_z_z_product_3 = np.multiply(s, H_z_z_index, s12)  # next c = sin(c) * s + z
     H_z_z_sin = np.sin(c_by_t, s11)
-    H_z_z_negative = np.negative(H_z_z_sin, s11)
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s11)
     H_z_z_product_4 = np.multiply(0, H_z_z_index, s2)
     H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s14)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2328,7 +2328,7 @@ def hessian_loss(
         d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
         d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_3)
         d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.negative(d_h_2_product_4, s1_4)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
         d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_3)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_2_part[None, :, :, :]), 0, s2_4)
@@ -2527,7 +2527,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     H_z_z_sin = np.sin(c_by_t, s12)  # next c = sin(c) * s + z
-    H_z_z_negative = np.negative(H_z_z_sin, s12)
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s12)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_z_product_3 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s2_view)
     H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s14)
@@ -2816,7 +2816,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
         d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_3)
         d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.negative(d_h_2_product_4, s1_4)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
         d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_3)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_3_part[None, :, :, :]), 0, s2_4)
@@ -3077,7 +3077,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
         d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_4)
         d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.negative(d_h_2_product_4, s1_4)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
         d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_4)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_2_part[None, :, :, :]), 0, s2_4)

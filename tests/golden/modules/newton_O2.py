@@ -168,7 +168,7 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> tupl
         # output r = b1 * (1 - exp(-b2 * x)) - y
         r_product_part = np.multiply(-b2, x_part, r_product[start:size + start])
         r_expm1 = np.expm1(r_product_part, s1)
-        r_negative_part = np.negative(r_expm1, r_negative[start:size + start])
+        r_negative_part = np.multiply(r_expm1, -1, r_negative[start:size + start])
         r_product_2 = np.multiply(b1, r_negative_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         r_part = np.subtract(r_product_2, y_part, r[start:size + start])
         S_vdot_part = np.vdot(r_part, r_part)  # output S = sum(r**2) / 2
@@ -254,7 +254,7 @@ def grad_S(
         d_b2_product = np.multiply(-b2, x_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_b2_exp = np.exp(d_b2_product, s2)
         r_expm1 = np.expm1(d_b2_product, s1)
-        r_negative = np.negative(r_expm1, s1)
+        r_negative = np.multiply(r_expm1, -1, s1)
         r_product = np.multiply(b1, r_negative, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         r = np.subtract(r_product, y_part, s3)  # ∂S/∂r ⊙ d_S
         d_b2_product_2 = np.multiply(r, d_b2_exp, s2)
@@ -293,7 +293,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         t_r_2_exp = np.exp(t_r_2_product, s2)
         t_r_expm1 = np.expm1(t_r_2_product, s1)
         H_b1_b1_part = np.vdot(t_r_expm1, t_r_expm1)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_r = np.negative(t_r_expm1, s1)
+        t_r = np.multiply(t_r_expm1, -1, s1)
         d_r_product = np.multiply(b1, t_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_r = np.subtract(d_r_product, y_part, s4)  # ∂S/∂r ⊙ d_S
         H_b2_b1_total = np.add(d_r_product, d_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -301,7 +301,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         H_b2_b1_part = np.vdot(H_b2_b1_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_2_product_2 = np.multiply(x_part, t_r_2_exp, s3)
         t_r_2_product_3 = np.multiply(-1, t_r_2_product_2, s3)
-        t_r_2_negative = np.negative(t_r_2_product_3, s5)
+        t_r_2_negative = np.multiply(t_r_2_product_3, -1, s5)
         H_b2_b2_product_3 = np.multiply(d_r, t_r_2_product_3, s3)
         H_b1_b2_product = np.multiply(t_r_2_negative, d_r, s4)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_2 = np.multiply(b1, t_r_2_negative, s5)
@@ -353,7 +353,7 @@ def hvp_S(
         d_b2_product = np.multiply(-b2, x_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_b2_exp = np.exp(d_b2_product, s2)
         r_expm1 = np.expm1(d_b2_product, s1)
-        r_negative = np.negative(r_expm1, s1)
+        r_negative = np.multiply(r_expm1, -1, s1)
         r_product = np.multiply(b1, r_negative, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         r = np.subtract(r_product, y_part, s3)  # ∂S/∂r ⊙ d_S
         d_b1_part = np.vdot(r, r_negative)  # (∂r/∂b1)ᵀ d_r
@@ -363,7 +363,7 @@ def hvp_S(
         t_r_product = np.multiply(x_part, d_b2_exp, s5)
         t_r_product_2 = np.multiply(-t_b2, t_r_product, s5)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_d_b2_product_4 = np.multiply(t_r_product_2, d_r_expm1, s4)
-        t_r_negative = np.negative(t_r_product_2, s5)
+        t_r_negative = np.multiply(t_r_product_2, -1, s5)
         t_r_product_3 = np.multiply(t_b1, r_negative, s6)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_product_4 = np.multiply(b1, t_r_negative, s7)
         t_r = np.add(t_r_product_3, t_r_product_4, s6)
@@ -416,7 +416,7 @@ def residuals(
         J_product = np.multiply(-b2, x_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         J_exp = np.exp(J_product, s2)
         J_r_b1_expm1 = np.expm1(J_product, s1)
-        J_r_b1 = np.negative(J_r_b1_expm1, s1)
+        J_r_b1 = np.multiply(J_r_b1_expm1, -1, s1)
         r_product = np.multiply(b1, J_r_b1, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         np.subtract(r_product, y_part, r[start:size + start])
         J_product_2 = np.multiply(x_part, J_exp, s2)

@@ -210,7 +210,7 @@ def forward(
     _blocks(block, B, 89, 13)
     # output losses: [B] = -pick(log_softmax(logits), label)
     losses_entries = losses_difference_2[losses_arange, label]
-    losses = np.negative(losses_entries)
+    losses = np.multiply(losses_entries, -1)
     del losses_entries
     loss = np.add.reduce(losses, None)  # output loss = sum(losses)
     average = loss / B  # output average = mean(losses)
@@ -253,7 +253,7 @@ def backward(
     d_losses = s1
     np.add(ct_losses, d_average / max(B, 1), d_losses)
     np.add(d_losses, d_loss, d_losses)
-    d_losses_entries = np.negative(d_losses, s1)  # ∂losses/∂losses_entries ⊙ d_losses
+    d_losses_entries = np.multiply(d_losses, -1, s1)  # ∂losses/∂losses_entries ⊙ d_losses
     # (∂losses_entries/∂losses_difference)ᵀ d_losses_entries
     d_losses_difference = s2
     d_losses_difference.fill(0)
@@ -454,7 +454,7 @@ def per_sample(
     _blocks(block, B, 217, 24)
     # output losses: [B] = -pick(log_softmax(logits), label)
     losses_entries = losses_difference_2[losses_arange, label]
-    losses = np.negative(losses_entries)
+    losses = np.multiply(losses_entries, -1)
     del losses_entries
     _give(_scratch, _per_sample_scratch, B)
     return losses, _into(out, {
@@ -649,10 +649,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
             permute_part_2 = J_losses_logits_b_entries.reshape((3, B)).T[start_3:size_3 + start_3]
             reshape_part = J_in_rows.reshape((B, 30))[start_3:size_3 + start_3]
             reshape_part_2 = J_in_rows_2.reshape((B, 18))[start_3:size_3 + start_3]
-            J_losses_h_b = np.negative(permute_part, s1_4)
-            J_losses_logits_b = np.negative(permute_part_2, s2_4)
-            J_negative = np.negative(reshape_part, s3_4)
-            J_negative_2 = np.negative(reshape_part_2, s4_3)
+            J_losses_h_b = np.multiply(permute_part, -1, s1_4)
+            J_losses_logits_b = np.multiply(permute_part_2, -1, s2_4)
+            J_negative = np.multiply(reshape_part, -1, s3_4)
+            J_negative_2 = np.multiply(reshape_part_2, -1, s4_3)
             np.concatenate((J_negative, J_losses_h_b, J_negative_2, J_losses_logits_b), 1, J[start_3:size_3 + start_3])
             _give(_scratch, _J_scratch_forward_block_forward_3, size_3)
             return ()

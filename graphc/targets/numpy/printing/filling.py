@@ -28,6 +28,8 @@ def call(step: Step, args: Args) -> Callable[[str], str] | None:
                 args[one.slot].text if isinstance(one, Arg) else repr(one)
                 for one in kernel.operands
             ] or texts
+            if name == "negative":  # is wrong if elements lie 64 bytes apart, and out's not at once
+                return _into("np.multiply", [*operands, "-1"])
             return _into(f"np.{name}", operands, "out=" if name in BY_NAME else "")
         case Reduce(name):
             ufunc = f"np.{REDUCTIONS[name]}.reduce"
