@@ -309,7 +309,7 @@ _NOTICED = re.compile(r"^(?:FAILED|ERROR) (tests/[^:\s]+)", re.MULTILINE)
 def write_list(found: Mapping[Mutant, str]) -> None:
     """Write the mutants with who noticed them."""
     parts = [
-        f"@@ {mutant.place} {mutant.operator} noticed by {noticed or 'nobody'}\n{mutant.diff()}\n"
+        f"@@ {mutant.place} {mutant.operator} noticed by {noticed or '?'}\n{mutant.diff()}\n"
         for mutant, noticed in found.items()
     ]
     LIST.write_text("".join(parts), encoding="utf-8")
@@ -318,14 +318,15 @@ def write_list(found: Mapping[Mutant, str]) -> None:
 def replay(processes: int, seconds: float) -> int:
     """Run the list: each mutant against the file that noticed it, then against all.
 
-    Returns how many survive.
+    Writes who noticed it now, and returns how many survive.
     """
     mutants, gone = listed()
     for place in gone:
         print(f"{place}: no longer there")
     everything = sorted(str(one.relative_to(ROOT)) for one in (ROOT / "tests").glob("test_*.py"))
-    files = {one: [one.noticed, *[f for f in everything if f != one.noticed]] for one in mutants}
+    files = {one: sorted(everything, key=lambda file: file != one.noticed) for one in mutants}
     found = test(mutants, files, processes, seconds)
+    write_list({one: noticed or one.noticed for one, noticed in found.items()})
     return sum(not noticed for noticed in found.values())
 
 
