@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from graphc.optimise.levels import LEVELS, READABLE, Level
@@ -11,11 +12,12 @@ from graphc.source import GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
 from graphc.syntax.parse.parser import parse
-from graphc.targets.c.functions.target import C
 from graphc.targets.numpy.target import NUMPY
 from graphc.targets.target import Target
 
-TARGETS = {target.name: target for target in (NUMPY, C)}
+TARGETS: dict[str, Target] = {NUMPY.name: NUMPY}
+"""The targets at hand; another is loaded when it is asked for."""
+OTHERS = {"c": "graphc.targets.c.functions.target:C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,9 @@ class Options:
     @property
     def to(self) -> Target:
         """Return the target, as a record."""
+        if self.target not in TARGETS:
+            module, _, name = OTHERS[self.target].partition(":")
+            TARGETS[self.target] = getattr(import_module(module), name)
         return TARGETS[self.target]
 
     @property
