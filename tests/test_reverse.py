@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import module
+
+from graphc.ir.graph import INPUT, building, source, uses
+from graphc.ir.types import Type
+from graphc.ops.elementwise.elementary import sin
 
 pytestmark = pytest.mark.levels
 
@@ -135,3 +140,20 @@ def test_a_part_of_a_parameter_is_a_node_of_its_own() -> None:
 def test_the_gradient_by_the_output_itself(name: str) -> None:
     text = f"input x: []\na = 2 * x\noutput y = a\nderive grad y wrt {name} as g"
     assert gradients_of(text, x=1.0) == {name: {"a": 1.0, "x": 2.0}[name]}
+
+
+def test_what_is_listed_twice_among_results_is_read_once() -> None:
+    """A loop lists a node twice that it hands on and collects: an adjoint counts each use once."""
+    with building():
+        x = source(INPUT, "x", Type("float"))
+        y = sin(x)
+        assert uses([y, y]) == {y: [], x: [(y, 0)]}
+        assert uses([y * y, y, y * y])[y] == [(y * y, 0), (y * y, 1)]
+
+
+def test_a_step_that_hands_on_what_it_collects_has_its_derivative_once() -> None:
+    """c = sin x, sin sin x: their sum has the slope cos x (1 + cos sin x)."""
+    text = "input x: []\nscan l[t in 0..1] carry h = x { n = sin(h); next h = n; collect c = n }\n"
+    made = module(text + "output s = sum(c)\nderive grad s wrt x as g")
+    right = math.cos(0.7) * (1 + math.cos(math.sin(0.7)))
+    assert made.g(0.7)["x"] == pytest.approx(right, rel=1e-14)
