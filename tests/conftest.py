@@ -123,8 +123,12 @@ def in_precision(made: Compilation, dtype: str) -> Compilation:
     options = replace(made.options, dtype=dtype)
     other = Compilation(made.source, options, made.folder)
     stated, model = (replace(one, dtype=dtype) for one in (made.stated, made.model))
-    programs = replace(made.programs, model=model, options=options.stated)
-    vars(other).update(parsed=made.parsed, stated=stated, model=model, programs=programs)
+    programs, complete = (
+        replace(one, model=model, options=options.stated) for one in (made.programs, made.complete)
+    )
+    vars(other).update(
+        parsed=made.parsed, stated=stated, model=model, programs=programs, complete=complete
+    )
     return other
 
 

@@ -118,16 +118,20 @@ class Compilation:
         return self.written.places
 
     @cached_property
+    def complete(self) -> Compiled:
+        """Return the programs of all functions, and those that `check` and `trace` run."""
+        target, programs = self.options.to, self.programs
+        with self.open():
+            moved = plan_perturbed(self.stated, target)
+            watched = plan_watched(self.stated, target) if self.options.trace else ()
+        return replace(programs, moved=moved, watched=watched)
+
+    @cached_property
     def written(self) -> Written:
         """Return the module, verified, and what its lines are of."""
-        target = self.options.to
+        complete = self.complete
         with self.open():
-            compiled = replace(
-                self.programs,
-                moved=plan_perturbed(self.stated, target),
-                watched=plan_watched(self.stated, target) if self.options.trace else (),
-            )
-            return without_marks(target.write(compiled))
+            return without_marks(self.options.to.write(complete))
 
     @cached_property
     def beside(self) -> Mapping[str, str]:
