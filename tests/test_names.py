@@ -27,6 +27,7 @@ from conftest import LEVELS
 from graphc import sample
 from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.names import ARGUMENTS, MODULE, identifier
+from graphc.ops import FUNCTIONS as OPERATIONS
 from graphc.source import GraphError
 from graphc.targets.numpy.module import ready_made
 
@@ -107,6 +108,9 @@ derive value §y, §loss as §only
 """
 PROGRAMS = {"loops": LOOPS, "tiles": TILES, "tiny": TINY}
 FUNCTIONS = frozenset(re.findall(r" as §(\w+)", "".join(PROGRAMS.values())))
+CALLED = frozenset(
+    re.findall(r"(?:(?:block|const|repeat|scan)|\) as) §(\w+)", "".join(PROGRAMS.values()))
+)
 READY_MADE = ready_made().keys()
 VARIANTS = {
     "plain": Options(level="-O0"),
@@ -278,10 +282,14 @@ def renamings(
 
 
 def _fits(slot: str, name: str) -> bool:
-    """A function has no name of the module's own; all else may have any."""
-    return slot not in FUNCTIONS or not (
-        name in MODULE | ARGUMENTS | {*SIZES} or name.startswith("_")
-    )
+    """All may have any name, but for three that the language refuses.
+
+    A function has none of the module's own, what would be called itself none of an operation, and
+    nothing is `params` beside `wrt params`, which the programs have.
+    """
+    own = name in MODULE | ARGUMENTS | {*SIZES} or name.startswith("_")
+    operation = name in OPERATIONS
+    return name != "params" and not ((slot in FUNCTIONS and own) or (slot in CALLED and operation))
 
 
 MANY, FEW = 100, 6
