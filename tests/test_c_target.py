@@ -136,6 +136,17 @@ def test_sums_of_many_are_those_of_few(dtype: str) -> None:
     assert all(np.isnan(one) for one in made.values())
 
 
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_a_median_with_nan_is_nan(level: str) -> None:
+    graph = "input x: [3, 2]\noutput all = median(x)\noutput y = median(x, axis=0)"
+    x = np.array([[1.0, 4.0], [np.nan, 5.0], [3.0, 6.0]])
+    library = compare(graph, Options(level=level), values={"x": x})
+    _, made, _ = library.call("forward", {"x": x}, {})
+    found = {key.of: value for key, value in made.items()}
+    assert np.isnan(found["all"])
+    np.testing.assert_array_equal(found["y"], [np.nan, 5.0])
+
+
 def test_the_dims_choose_the_mode() -> None:
     graph = """
     dim N, M

@@ -168,6 +168,27 @@ ROWS: Mapping[str, tuple[Point, ...]] = {
         Point("maximum(a, b)", (nan, 1.0), nan, (0, 0), True),
         Point("clip(a, 0, 1)", (nan,), nan, (0,), True),
     ),
+    "median with nan": (
+        Point("median(a)", ([1.0, nan, 3.0],), nan, ([0, 0, nan],), True),
+        Point("median(a)", ([1.0, nan, 3.0, 2.0],), nan, ([0, 0, nan, nan],), True),
+        Point("median(a)", ([nan],), nan, ([nan],), True),
+        Point("median(a)", ([inf, 1.0, inf],), inf, ([1, 0, 0],), True),
+        Point(
+            "median(a, axis=0)",
+            ([[1.0, 5.0], [nan, 4.0], [3.0, 6.0]],),
+            [nan, 5],
+            ([[0, 1], [0, 0], [nan, 0]],),
+            True,
+        ),
+        Point(
+            "median(a, axis=1)",
+            ([[5.0, nan], [4.0, 6.0]],),
+            [nan, 5],
+            ([[nan, nan], [0.5, 0.5]],),
+            True,
+        ),
+        Point("sort(a)", ([nan, 2.0, 1.0],), [1, 2, nan], ([1, 1, 1],), True),
+    ),
     "x*log(x) at 0; xlogy(0, 0)": (
         Point("a * log(a)", (0.0,), nan, (nan,)),
         Point("xlogy(a, b)", (0.0, 0.0), 0, (-inf, 0)),

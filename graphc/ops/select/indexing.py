@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,8 @@ from graphc.ops.define.families import (
     to_float,
     to_int,
 )
-from graphc.ops.elementwise.arithmetic import equal
+from graphc.ops.elementwise.arithmetic import equal, where
+from graphc.ops.elementwise.rounding import isnan
 from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
@@ -332,7 +334,9 @@ def median(x: Node, axis: int | None = None) -> Node:
     size = x.shape[place]
     demand(size - 1, Mismatch("E301", f"`median` of no elements: axis {place} of {x.type}"))
     low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
-    return low if low is high else 0.5 * (low + high)
+    middle = low if low is high else 0.5 * (low + high)
+    last = _at(ordered, place, size - 1)  # nan comes after all numbers
+    return middle * where(isnan(last), math.nan, 1)
 
 
 def _at(x: Node, axis: int, position: Dim) -> Node:

@@ -173,6 +173,10 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     "max": (r"\max_i x_i", (r"\bar x = \bar y\, \frac{[x = y]}{\sum [x = y]}",)),
     "min": (r"\min_i x_i", (r"\bar x = \bar y\, \frac{[x = y]}{\sum [x = y]}",)),
+    "median": (
+        r"y = \tfrac12 (x_i + x_j) \text{ with } i, j \text{ in the middle of the order}",
+        (r"\bar x_k = \tfrac12 \bar y\,([k = i] + [k = j])",),
+    ),
     "pick": (r"y_n = x_{n, l_n}", (r"\bar x_{n,c} = [c = l_n]\, \bar y_n",)),
     "take": (r"y_b = x_{i_b}", (r"\bar x_n = \sum_{b:\, i_b = n} \bar y_b",)),
     "einsum": (

@@ -101,6 +101,7 @@ CONVENTIONS = {
     "erfc": "erfc(30) has underflowed, without a warning.",
     "lgamma": "lgamma(0) is inf; right between the poles below 0.",
     "sort": "Equal elements stay in their order, and so do their cotangents.",
+    "median": "Among nan it is nan, and so is the derivative by the elements in the middle.",
     "einsum": "An index twice in one operand is a diagonal.",
     "det": "At singular matrices the derivative is the cofactors, 0 below rank n - 1; the second "
     "is right there too, the third is nan.",
