@@ -115,6 +115,42 @@ def test_loops_and_places_agree(graph: str, level: str) -> None:
     compare(graph, Options(level=level))
 
 
+TRIANGLES = """
+dim B, S
+input x: [S, 3]
+input A: [3, 3]
+require S >= 3 * B
+scan s[t in B] carry h = zeros([3]) {
+    p = x[:2 * t, :] @ A
+    q = sort(x[t:, :] @ A, axis=0)
+    scan r[k in t] carry g = h {
+        next g = tanh(g + sum(p[k:, :] @ A, axis=0) + x[k + 2 * t, :])
+    }
+    next h = g + sum(p**2, axis=0) + sum(q[:1, :], axis=0)
+}
+output y = sum(h)
+derive value_and_grad y wrt x, A
+"""
+NOTHING_KEPT = """
+dim B, S
+input x: [S]
+scan s[t in B] carry h = 0.0 {
+    scan r[k in t] carry g = h { next g = g + x[k + 2 * t] }
+    next h = g
+}
+output y = h
+derive value_and_grad y wrt x
+"""
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+@pytest.mark.parametrize("graph", [TRIANGLES, NOTHING_KEPT])
+def test_arrays_as_long_as_the_index_of_a_step_says(graph: str, level: str) -> None:
+    """They have room for the longest, also where there is no step."""
+    for dims in ({"B": 0, "S": 0}, {"B": 4, "S": 13}):
+        compare(graph, Options(level=level), dims=dims)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_matrices_agree(dtype: str) -> None:
     compare(

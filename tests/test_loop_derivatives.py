@@ -132,3 +132,18 @@ def test_a_member_of_a_family_alone() -> None:
     for wrt in ("layer.2.W", "layer.*", "layer.3.W, layer.1.W"):
         every = "\n".join(f"derive {one}" for one in clauses(["h", "loss"], wrt, "loss"))
         compare(module(f"{text}\n{every}"), {"params": params, "x": x}, want, "loss")
+
+
+def test_the_mode_of_a_jacobian_is_chosen_by_dims_alone() -> None:
+    """Where a step's work depends on its index: J of x[0]**2 at t = 1, (x[0]**2 + x[1]**2) at 2."""
+    made = module("""
+        dim B, S
+        input x: [S]
+        scan s[t in B] carry h = ones([4]) { next h = h * (1 + sum(x[:t]**2)) }
+        output y = h
+        derive jacobian_matrix y wrt x as J
+    """)
+    x = np.array([0.5, 2.0, 3.0])
+    first, both = 1 + x[0] ** 2, 1 + x[0] ** 2 + x[1] ** 2
+    row = [2 * x[0] * (first + both), 2 * x[1] * first, 0.0]
+    np.testing.assert_allclose(made.J(x, B=3), np.tile(row, (4, 1)), rtol=1e-14)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Graph, Node
-from graphc.ir.loop import LOOP, body, loop_of
+from graphc.ir.loop import LOOP, all_steps, body, loop_of
 from graphc.ir.sizes import estimate
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.shape.shaping import in_rows
@@ -47,8 +47,8 @@ def _total(nodes: Iterable[Node]) -> Cost:
         if node.op is LOOP:
             loop = loop_of(node)
             inside = _total(body(loop))
-            adds.append(inside.multiply_adds * loop.count)
-            written.append(inside.written * loop.count)
+            adds.append(all_steps(inside.multiply_adds, loop))
+            written.append(all_steps(inside.written, loop))
         elif node.args and not node.static and (node.op.view_of is None or node.op is in_rows):
             adds.append(node.op.flops(node))
             written.append(node.type.size)

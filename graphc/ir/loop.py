@@ -19,6 +19,7 @@ from graphc.ir.graph import (
 )
 from graphc.ir.kernel import SAME
 from graphc.ir.memo import memoised
+from graphc.ir.sizes import at_most
 from graphc.ir.types import Mismatch, Type, same, same_shape
 
 
@@ -95,10 +96,14 @@ class Loop:
         )
 
 
+def all_steps(step: Dim, loop: Loop) -> Dim:
+    """Return what all steps take together, where the index makes each as large as it gets."""
+    return at_most(step, loop.index, loop.first, loop.count) * loop.count
+
+
 def _loop_flops(node: Node) -> Dim:
     loop = loop_of(node)
-    inside = body(loop)
-    return sum_dims(n.op.flops(n) for n in inside) * loop.count
+    return all_steps(sum_dims(n.op.flops(n) for n in body(loop)), loop)
 
 
 def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:

@@ -1,11 +1,12 @@
-"""Limits on the dims and shapes that a file asks for: Exceeded where one passes them."""
+"""Limits on the dims and shapes that a file asks for, Exceeded where one passes them; estimates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
+from functools import partial
+from itertools import count as counting
 
-from graphc.ir.dims import NAME_IT, Dim
+from graphc.ir.dims import NAME_IT, Atom, Dim, from_atom, map_atoms, sum_dims
 from graphc.limits import (
     DIM_FACTORS,
     DIM_POWER,
@@ -35,12 +36,41 @@ def check_dim(dim: Dim) -> Dim:
 
 def estimate(dim: Dim, sizes: Mapping[str, int]) -> int:
     """Evaluate at these sizes, or near them where one divides by zero."""
-    for more in count():
+    for more in counting():
         try:
             return dim.evaluate({name: size + more for name, size in sizes.items()})
         except ZeroDivisionError:
             continue
     raise AssertionError
+
+
+def at_most(dim: Dim, index: str, first: Dim, count: Dim) -> Dim:
+    """Return what a dim of a step does not exceed in any step of a loop, without its index.
+
+    >>> t, T = Dim.symbol("t"), Dim.symbol("T")
+    >>> str(at_most(t, "t", Dim.of(0), T)), str(at_most(T - t, "t", Dim.of(1), T - 1))
+    ('T', 'T - 1')
+    """
+    if index not in dim.symbols:
+        return dim
+    return _bound(dim.substitute({index: first + Dim.symbol(index)}), index, count, above=True)
+
+
+def _bound(dim: Dim, index: str, count: Dim, *, above: bool) -> Dim:
+    """Bound a dim, whose index goes from 0 to a count, from above or from below."""
+
+    def bound(atom: Atom, above: bool) -> Dim:
+        if index not in from_atom(atom).symbols:
+            return from_atom(atom)
+        if isinstance(atom, str):
+            return count if above else Dim.of(0)
+        if index in atom.denominator.symbols:
+            return _bound(atom.numerator, index, count, above=True) if above else Dim.of(0)
+        return _bound(atom.numerator, index, count, above=above) // atom.denominator
+
+    return sum_dims(
+        map_atoms(Dim((term,)), partial(bound, above=above == (term[1] > 0))) for term in dim.terms
+    )
 
 
 def check_shape(shape: Sequence[Dim]) -> None:

@@ -152,12 +152,13 @@ class Leave:
 class Turns:
     """A loop of the language: `count` steps of `body` from index `first` on, or the last one first.
 
-    `holds` are the values that live from step to step.
+    `holds` are the values that live from step to step; there are never more steps than `most`.
     """
 
     index: str
     first: Dim
     count: Expr
+    most: Dim
     backwards: bool
     works: list[Work]
     holds: tuple[Value, ...]

@@ -118,7 +118,7 @@ def _loop(step: LoopStep, works: Works, pins: Mapping[Node, Value], comment: Com
     count = Size(loop.count) if taken is None else writer.element(taken, ())
     body = _body(step, works, dict(zip(loop.carried, holds, strict=True)), stacks, counted, comment)
     kept = (*holds, *stacks, *([counted] if counted else []))
-    turns = Turns(loop.index, loop.first, count, loop.backwards, body, kept)
+    turns = Turns(loop.index, loop.first, count, loop.count, loop.backwards, body, kept)
     writer.touches += _touched(body, kept)
     works.finish((), writer, turns)
     for number, hold in enumerate(holds):

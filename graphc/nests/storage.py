@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
+from graphc.ir.sizes import at_most
 from graphc.ir.types import is_one, product
 from graphc.nests.nest import (
     Access,
@@ -110,7 +111,7 @@ def assign(trees: list[Tree]) -> Storage:
             continue
         shapes[value] = kept
         homes.setdefault(ident, []).append((position, life.last[ident], value))
-    _allocate(trees, homes, shapes, storage, {})
+    _allocate(trees, (), homes, shapes, storage, {})
     return storage
 
 
@@ -194,12 +195,16 @@ def _touch(
 
 def _allocate(
     trees: list[Tree],
+    around: Sequence[Turns],
     homes: Mapping[int, Iterable[tuple[int, int, Value]]],
     shapes: Mapping[Value, Sequence[int]],
     storage: Storage,
     free: dict[tuple[Kind, Dim], list[Buffer]],
 ) -> None:
-    """Give the values of a list their memory, in which those that die leave room for others."""
+    """Give the values of a list their memory, in which those that die leave room for others.
+
+    It is taken once, and has room for any step of the loops around them.
+    """
     here = list(homes.get(id(trees), ()))
     starts: dict[int, list[tuple[int, Value]]] = {}
     ends: dict[int, list[Buffer]] = {}
@@ -208,18 +213,24 @@ def _allocate(
     for position, tree in enumerate(trees):
         for last, value in starts.get(position, ()):
             kept = tuple(shapes[value])
-            size = product([value.shape[i] for i in kept])
+            size = product([_largest(value.shape[i], around) for i in kept])
             buffer = _buffer(value, size, storage, free)
             storage.places[value] = Memory(value, buffer.name, kept)
             ends.setdefault(last, []).append(buffer)
         if isinstance(tree, For):
-            _allocate(tree.body, homes, shapes, storage, free)
+            _allocate(tree.body, around, homes, shapes, storage, free)
         else:
             for one in tree.statements:
                 if isinstance(one, Turns):
-                    _allocate(one.body, homes, shapes, storage, free)
+                    _allocate(one.body, (*around, one), homes, shapes, storage, free)
         for buffer in ends.get(position, ()):
             free.setdefault((buffer.dtype, buffer.size), []).append(buffer)
+
+
+def _largest(axis: Dim, around: Sequence[Turns]) -> Dim:
+    for turns in reversed(around):
+        axis = at_most(axis, turns.index, turns.first, turns.most)
+    return axis
 
 
 def _buffer(

@@ -177,11 +177,8 @@ def _unlocked(
     compiled: Compiled, module: CModule, one: CFunction, call: str, backward: bool
 ) -> list[str]:
     """Write a call: a long one without the interpreter's lock, its arguments kept alive."""
-    flops = one.derived.flops
-    told = flops.symbols <= module.dims.keys()  # not where a step's own size is in it
-    work = f"{bound(flops, dim_names(module))} > {QUICK}.0" if told else "1"
     lines = [
-        f"    const int is_long = {work};",
+        f"    const int is_long = {bound(one.derived.flops, dim_names(module))} > {QUICK}.0;",
         "    PyThreadState *state = NULL;",
         "    if (is_long) {",
     ]

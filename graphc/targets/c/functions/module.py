@@ -193,13 +193,11 @@ def _unused(module: CModule, one: CFunction, body: Written, checks: str = "") ->
     """Name the arguments that a function has, and does not need."""
     read = {*body.read, *names_in(checks)}
     read |= {WORK} if any(not b.stack for b in body.buffers) else set()
-    read |= {CACHE} if one.cache else set()
     rooms = " ".join(_room(module, buffer) for buffer in body.buffers)
     read |= {*re.findall(r"\w+", rooms)}
-    if one.cache:
+    if not read.isdisjoint(body.parts):
         parts = " ".join(integer(product(p.shape), module.dims) for p in module.cache)
-        read |= {*re.findall(r"\w+", parts)}
-        read = read if module.cache else read - {CACHE}
+        read |= {CACHE, *re.findall(r"\w+", parts)}
     unused = [name for name in _names(module, one) if name not in read]
     return [f"    (void){name};" for name in unused]
 
@@ -233,7 +231,7 @@ def _room(module: CModule, buffer: Buffer) -> str:
 
 def _cache_parts(module: CModule, one: CFunction, body: Written) -> list[str]:
     """Write where the parts of the cache are, as far as they are read or written."""
-    if not one.cache or not module.cache:
+    if body.read.isdisjoint(body.parts):
         return []
     const = "const " if one.cache == "read" else ""
     lines = [f"    {const}char *gc_here = {CACHE};"]
