@@ -44,7 +44,7 @@ param A: [2, 2]
 scan steps[t in T] carry h = zeros([2]) {
     next h = tanh(A @ h + u[t])
 }
-output e = sum(h**2)
+output e = sum((h + 0.5)**2)
 derive grad e wrt A, u
 """
 GRAPHS = {"net": NET, "curve": CURVE, "steps": STEPS}
@@ -178,6 +178,51 @@ def test_harmless_edits_pass(kind: str) -> None:
     changed = re.sub(old, new, text)
     assert changed != text
     assert [str(one) for one in found_in("net", changed)] == []
+
+
+def test_a_module_may_ask_where_it_is() -> None:
+    """As a built one does, which loads the extension beside it."""
+    text = (
+        written("steps", "-O0") + "\nFOLDER = __file__.rpartition('edited.py')[0]\nassert FOLDER\n"
+    )
+    assert [str(one) for one in found_in("steps", text)] == []
+
+
+def test_what_a_cache_holds_is_not_compared() -> None:
+    """Only `backward` of the same module reads it; a built module keeps other values in it."""
+    changed = written("steps", "-O0")
+    for old, new in (
+        (r'(class Cache\(NamedTuple\):\n    """[^"]*"""\n\n)', r"\1    kept: object\n"),
+        (r"= Cache\(\n", "= Cache(\n        kept=None,\n"),
+        (r"\n    (_, A[\w, ]*) = cache\n", r"\n    _, \1 = cache\n"),
+    ):
+        changed, times = re.subn(old, new, changed)
+        assert times == 1, old
+    assert [str(one) for one in found_in("steps", changed)] == []
+
+
+def test_what_forward_does_to_its_arguments_is_compared() -> None:
+    text = written("steps", "-O0")
+    for old, new in (
+        ("    u, A, T = _enter(params, u)\n    h = ", "    given = u\n{}"),
+        ("    return Outputs(e=FLOAT(e)), cache\n", "    given += 1\n{}"),
+    ):
+        assert old in text
+        text = text.replace(old, new.format(old), 1)
+    assert [one.message.split(" differs")[0] for one in found_in("steps", text)] == ["`forward`"]
+
+
+def test_a_function_that_another_message_cites_is_compared() -> None:
+    """A finding knows its function; that a message begins with the name of one says nothing."""
+    text = written("net", "-O0").replace("PARAMETERS = ", "PARAMETERS = ('forward',) + ")
+    text = text.replace("np.tanh(x", "np.sin(x", 1)
+    assert {"E430", "E432"} <= {one.code for one in found_in("net", text)}
+
+
+def test_functions_that_are_not_of_the_module_have_no_place() -> None:
+    text = written("net", "-O0") + "\nforward = len\n"
+    found = [one for one in found_in("net", text) if one.code == "E431"]
+    assert [one.span for one in found] == [None]
 
 
 def test_a_module_by_hand() -> None:

@@ -14,7 +14,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -50,6 +50,14 @@ HARD: Mapping[str, Callable[[Any], Any]] = {
 """Points where there are ties, kinks, poles, and numbers at the ends of their range."""
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with a function, or another name, of a module."""
+
+    name: str
+    diagnostic: Diagnostic
+
+
 def check_edited(
     source: Source, options: Options, folder: Path | None, file: Path, text: str
 ) -> list[Diagnostic]:
@@ -63,7 +71,7 @@ def check_edited(
     made = compile_source(source, replace(options, level=level), folder)
     right = load(made.text, f"expected_{made.model.name}")
     found = [*_shape_of_module(edited, right, module)]
-    told = {one.message.split("`")[1] for one in found if "`" in one.message}
+    told = {one.name for one in found}
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, said in _first_differences(made.model, right, module):
@@ -74,8 +82,8 @@ def check_edited(
                     if "forward" in told:
                         continue
                     where = changed_statement("forward", made.text, text, made.places)
-                found.append(_told(edited, name, said, where))
-    return found
+                found.append(Finding(name, _told(edited, name, said, where)))
+    return [one.diagnostic for one in found]
 
 
 def _imported(file: Path, text: str) -> ModuleType:
@@ -84,6 +92,7 @@ def _imported(file: Path, text: str) -> ModuleType:
     spec = importlib.util.spec_from_loader(name, None, origin=str(file))
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
+    module.__file__ = str(file.absolute())
     sys.modules[name] = module  # NamedTuple looks its module up
     exec(compile(text, str(file), "exec"), module.__dict__)
     return module
@@ -98,21 +107,28 @@ def _functions(right: ModuleType) -> list[str]:
     return [*halves, *right.GRAPH["derived"], *others]
 
 
-def _shape_of_module(edited: Source, right: ModuleType, module: ModuleType) -> Iterator[Diagnostic]:
+def _shape_of_module(edited: Source, right: ModuleType, module: ModuleType) -> Iterator[Finding]:
     """Report functions and names that are missing, or are called otherwise."""
     for name in _functions(right):
         one = getattr(module, name, None)
         if not callable(one):
-            yield error("E430", f"the module has no function `{name}`", None)
+            yield Finding(name, error("E430", f"the module has no function `{name}`", None))
             continue
         expected, found = _parameters(getattr(right, name)), _parameters(one)
         if expected != found:
             message = f"`{name}` takes ({', '.join(found)}), expected ({', '.join(expected)})"
-            yield error("E431", message, _line(edited, one.__code__.co_firstlineno))
+            yield Finding(name, error("E431", message, _first_line(edited, one)))
     for name in ("PARAMETERS", "FLOAT"):
         if hasattr(right, name) and getattr(module, name, None) != getattr(right, name):
             message = f"`{name}` is {getattr(module, name, None)}, expected {getattr(right, name)}"
-            yield error("E430", message, None)
+            yield Finding(name, error("E430", message, None))
+
+
+def _first_line(edited: Source, function: Callable[..., Any]) -> Span | None:
+    """Return where a function begins; None of one that is not written in Python."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    same = code is not None and code.co_filename == edited.name
+    return _line(edited, code.co_firstlineno) if code is not None and same else None
 
 
 def _parameters(function: Callable[..., Any]) -> list[str]:
@@ -180,7 +196,7 @@ def _calls(right: ModuleType, arguments: dict[str, Any]) -> Iterator[tuple[str, 
         given = {**arguments, **more}
         return lambda module: _alone(getattr(module, name), given)
 
-    yield "forward", lambda module: _outputs(call("forward")(module))
+    yield "forward", partial(_forward, arguments=arguments)
     rng = np.random.default_rng(7)
     out = _outputs(right.forward(**arguments))
     kinds = right.GRAPH["outputs"]
@@ -224,7 +240,8 @@ def _of_parameters(right: ModuleType, arguments: dict[str, Any]) -> Iterator[tup
 
 
 def _forward(module: ModuleType, arguments: dict[str, Any]) -> Any:
-    return _alone(module.forward, arguments)
+    """Return the outputs; what a cache holds is a matter between `forward` and `backward`."""
+    return _alone(lambda **given: _outputs(module.forward(**given)), arguments)
 
 
 def _wrong(arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
