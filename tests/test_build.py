@@ -327,6 +327,21 @@ def test_conditions_hold_before_sizes_divide_by_dims() -> None:
     assert said[0] == said[1]
 
 
+@pytest.mark.parametrize(
+    ("graph", "size"),
+    [("output z = x[1:] - x[:-1]", 0),
+     ('require N <= 3 "small"\noutput y = zeros([N**9]) + x[0]', 50)],
+)  # fmt: skip
+def test_conditions_hold_before_results_have_room(graph: str, size: int) -> None:
+    text = f"dim N\ninput x: [N]\n{graph}"
+    said = []
+    for net in (built(text, Options()), load(compile_text(text).text, "build_small")):
+        with pytest.raises(ValueError, match="the dims do not fit") as caught:
+            net.forward(np.zeros(size))
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
 def test_an_empty_workspace_and_no_arguments() -> None:
     made = compare(
         "param w: [3]\nparam s: []\noutput y = sum(w * s)\nderive value_and_grad y wrt params",

@@ -23,6 +23,7 @@ from graphc.nests.places import PLACES
 from graphc.nests.products import MATRICES
 from graphc.nests.statements import CALLED, PUT
 from graphc.source import Source
+from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.elements import FORMS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -296,6 +297,23 @@ derive value_and_grad E wrt part, room, params as default
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
 def test_names_of_c_are_names_of_a_file_too(level: str) -> None:
     compare(NAMES, Options(level=level))
+
+
+MACROS = """
+    DBL_MAX FLT_EPSILON LDBL_MIN_EXP DECIMAL_DIG CHAR_BIT SCHAR_MIN UCHAR_MAX USHRT_MAX INT_MAX
+    UINT_MAX LONG_MIN ULONG_MAX LLONG_MAX ULLONG_MAX MB_LEN_MAX MB_CUR_MAX INTPTR_MAX UINTMAX_MAX
+    SIZE_MAX WCHAR_MAX WINT_MIN FE_INVALID FP_FAST_FMA RAND_MAX EXIT_SUCCESS BUFSIZ SEEK_SET
+    CLOCKS_PER_SEC
+"""
+"""Of <float.h>, <limits.h>, <stdint.h>, <fenv.h>, <math.h>, <stdlib.h>, <stdio.h> and <time.h>."""
+
+
+def test_macros_of_the_library_are_names_of_a_file_too() -> None:
+    macros = MACROS.split()
+    inputs = "\n".join(f"input {name}: [2]" for name in macros)
+    compare(f"{inputs}\noutput y = {' + '.join(macros)}", Options(level="-O0"))
+    assert [c_name(name) for name in macros] == [f"{name}_" for name in macros]
+    assert [c_name(name) for name in ("DBL", "FE", "MAX")] == ["DBL", "FE", "MAX"]
 
 
 def test_a_header_is_read_by_cpp(tmp_path: Path) -> None:

@@ -48,6 +48,9 @@ RESERVED = frozenset(
 
 OWN = re.compile(
     r"gc_|GC_|u?int(?:_fast|_least)?(?:8|16|32|64|max|ptr)_|U?INT\d|M_|E[A-Z0-9]"
+    r"|(?:FLT|DBL|LDBL|DEC|DEC32|DEC64|DEC128|DECIMAL|FE|FP|RAND|EXIT|CLOCKS_PER|SEEK|SIG|MB)_[A-Z]"
+    r"|(?:[SU]?CHAR|U?SHRT|U?INT|U?INTPTR|U?INTMAX|U?LL?ONG|S?SIZE|WCHAR|WINT)_(?:BIT|MAX|MIN|WIDTH)"
+    r"|BUFSIZ"
     r"|(?:str|mem|is|to|wcs)[a-z]"
 )
 """How names begin that belong to the functions of graphc, or that C keeps for its library."""

@@ -100,11 +100,17 @@ def function_text(compiled: Compiled, module: CModule, number: int, one: CFuncti
         f"    PyObject *found = make_results(results, {results.count}, {extra}, results_sizes, "
         "places, at, inside, numbers);",
         "    if (found == NULL)",
-        "        goto done;",
+        "        goto failed;",
     ]
     given_dims = ", ".join(dims)
     if one.cache:
-        lines.append(f"    const size_t total = calls->cache({given_dims});")
+        lines += [
+            f"    const size_t total = calls->cache({given_dims});",
+            "    if (total == SIZE_MAX) {",
+            f"        refuse_status({SIZE.number});",
+            "        goto failed;",
+            "    }",
+        ]
     if one.cache == "made":
         lines += [
             "    npy_intp total_size = (npy_intp)total;",
@@ -164,6 +170,10 @@ def function_text(compiled: Compiled, module: CModule, number: int, one: CFuncti
         "    goto done;",
         "failed:",
         "    Py_CLEAR(found);",
+        "    if (!checked) {  /* the checks, which come next, may have a better reason */",
+        "        PyErr_Clear();",
+        "        found = Py_NewRef(Py_None);",
+        "    }",
         "done:",
         "    Py_XDECREF(block);",
     ]
