@@ -208,7 +208,7 @@ output y = s
 """
     edges = edges_of(depicted(text))
     pulled = edges["x", "loop.s_next"].pulled
-    assert sorted(pulled.split(" + ")) == ["2 δ", "3 δ"]
+    assert sorted(pulled.split("; ")) == ["x[t−1]: 3 δ", "x_t: 2 δ"]
 
 
 def test_every_operation_is_a_box_of_its_own_if_asked() -> None:

@@ -109,6 +109,15 @@ Ends = tuple[Node, Node, bool]
 """Where an edge comes from, where it leads to, and whether it returns."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """An edge for one operand; `at` is what of the box is read, plain if whole or each step's."""
+
+    edge: Edge
+    at: str
+    is_plain: bool = True
+
+
 def _joined(
     values: Values,
     wording: Wording,
@@ -118,21 +127,26 @@ def _joined(
     active: Collection[Node],
 ) -> dict[Ends, Edge]:
     """Return the edges between boxes; one for all operands that a box reads of another one."""
-    edges: dict[Ends, Edge] = {}
+    edges: dict[Ends, list[Reading]] = {}
     for box in values.boxes:
-        for parent, edge in _edges(values, wording, box, found[box], skips, ids):
-            ends = parent, box, edge.returns
-            flows = box in active and parent in active
-            edge = edge if flows else replace(edge, pulled="")
-            edges[ends] = _both(edges[ends], edge) if ends in edges else edge
-    return edges
+        for parent, reading in _edges(values, wording, box, found[box], skips, ids):
+            if box not in active or parent not in active:
+                reading = replace(reading, edge=replace(reading.edge, pulled=""))
+            edges.setdefault((parent, box, reading.edge.returns), []).append(reading)
+    return {ends: _one(each) for ends, each in edges.items()}
 
 
-def _both(one: Edge, other: Edge) -> Edge:
-    """Return an edge for two operands; what comes back through them adds up."""
-    labels = dict.fromkeys(filter(None, (one.label, other.label)))
-    pulled = [edge.pulled for edge in (one, other) if edge.pulled]
-    return replace(one, label=", ".join(labels), pulled=" + ".join(pulled))
+def _one(readings: Sequence[Reading]) -> Edge:
+    """Return an edge for several operands; what comes back to the same place adds up."""
+    labels = dict.fromkeys(one.edge.label for one in readings if one.edge.label)
+    pulled: dict[str, list[str]] = {}
+    for one in readings:
+        if one.edge.pulled:
+            pulled.setdefault(one.at, []).append(one.edge.pulled)
+    sums = {at: " + ".join(terms) for at, terms in pulled.items()}
+    if len(sums) > 1 or not all(one.is_plain for one in readings if one.edge.pulled):
+        sums = {at: f"{at}: {formula}" for at, formula in sums.items()}
+    return replace(readings[0].edge, label=", ".join(labels), pulled="; ".join(sums.values()))
 
 
 def _target(subject: Subject) -> str:
@@ -195,23 +209,30 @@ def _edges(
     found: Local | None,
     skips: Collection[tuple[Node, Node]],
     ids: Mapping[Node, str],
-) -> Iterator[tuple[Node, Edge]]:
-    """Yield the edges that lead to a box, each with the box that it comes from."""
+) -> Iterator[tuple[Node, Reading]]:
+    """Yield what a box reads, each with the box that it is read of."""
     for operand in values.operands(box):
         handed = found is None and (box in values.starts or box in values.results)
         pulled, told = (BACK, "handed on as it is") if handed else ("", "")
         if found is not None and operand in found.pulled:
             pulled = wording.pulled(box, operand, found)
             told = structure(found.jacobians[operand].factors)
+        part = values.part(operand)
         for parent in values.behind(operand):
-            back = summed(pulled, _steps_that_share(values, parent, box, operand))
+            at, plain, through = wording.label(parent), True, pulled
+            if part.loops and parent is part.of:
+                at, plain = wording.called(operand), part.is_step
+            elif part.loops:
+                through, told = wording.pulled_through(operand, parent, pulled), ""
+            back = summed(through, _steps_that_share(values, parent, box, operand))
             role: Role = "residual" if (parent, box) in skips else "data"
             label = type_text(operand.type)
             if operand in values.elements:
-                label += f" each {values.indices[operand]}"
+                label += f" each {loop_of(values.axes[operand][1]).index}"
             if parent.op is PARAMETER:
                 role, label = "parameter", ""
-            yield parent, Edge(ids[parent], ids[box], role, label, back, told)
+            edge = Edge(ids[parent], ids[box], role, label, back, told)
+            yield parent, Reading(edge, at, plain)
     if box in values.returns:
         for parent in values.behind(values.returns[box]):
             if parent is box:
@@ -219,15 +240,18 @@ def _edges(
             inside = values.loops[parent][: len(values.loops[box])] == values.loops[box]
             role, label = ("carried", "") if inside else ("data", type_text(box.type))
             told = "to the next step"
-            yield parent, Edge(ids[parent], ids[box], role, label, BACK, told, returns=inside)
+            edge = Edge(ids[parent], ids[box], role, label, BACK, told, returns=inside)
+            yield parent, Reading(edge, wording.label(parent))
 
 
 def _steps_that_share(values: Values, parent: Node, box: Node, operand: Node) -> tuple[str, ...]:
-    """Return the indices of the loops whose every step reads the same parent."""
-    if operand in values.elements or box in values.starts or box in values.results:
+    """Return the indices of the loops whose every step reads the same of the parent."""
+    if box in values.starts or box in values.results:
         return ()
     inner = values.loops[box][len(values.loops[parent]) :]
-    return tuple(str(loop_of(loop).index) for loop in inner)
+    part = values.part(operand)
+    apart = part.loops if part.of is parent else ()
+    return tuple(str(loop_of(loop).index) for loop in inner if loop not in apart)
 
 
 def _box(

@@ -6,9 +6,60 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Node, topological
 from graphc.ir.loop import LOOP, RESULT, STEPS, body, loop_arguments, loop_of
+from graphc.ir.types import same
+from graphc.ops.shape.shaping import index
+from graphc.paths import is_family
 from graphc.views.explain.stations import weight_of
+
+Place = Dim | str
+"""A position on an axis, or the text of a slice."""
+WHOLE = ":"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Places on the axes of a node, chosen by the steps of loops."""
+
+    of: Node
+    places: tuple[Place, ...]
+    loops: tuple[Node, ...]
+
+    @property
+    def subscript(self) -> str:
+        """Write the places; whole axes behind the others go without saying."""
+        texts = [str(place) for place in self.places]
+        while texts and texts[-1] == WHOLE:
+            texts.pop()
+        return ", ".join(texts)
+
+    @property
+    def is_step(self) -> bool:
+        """True for what is at the index of each loop, and otherwise whole."""
+        steps = [Dim.symbol(loop_of(loop).index) for loop in self.loops]
+        return all(place == WHOLE or place in steps for place in self.places)
+
+
+def _inside(node: Node, places: Sequence[Place]) -> tuple[Place, ...] | None:
+    """Return places of a subscript as those of what it is of; None for a slice of a slice."""
+    found: list[Place] = []
+    rest = iter(places)
+    for (kind, value), size in zip(node.attrs["items"], node.args[0].shape, strict=True):
+        if kind == "at":
+            found.append(value)
+            continue
+        (start, length, step), place = value, next(rest)
+        if isinstance(place, Dim):
+            found.append(start + place * step)
+        elif step == 1 and same(length, size):
+            found.append(place)
+        elif place == WHOLE and step > 0:
+            found.append(f"{start}:{start + length * step}" + (f":{step}" if step > 1 else ""))
+        else:
+            return None
+    return tuple(found)
 
 
 @dataclass(slots=True)
@@ -17,8 +68,9 @@ class Values:
 
     `loops` are those around a box, the outermost first. `starts` has what a carried value is
     before the first step, `elements` what an element is a position of, `results` what a step
-    computes of a result of a loop, `returns` what it computes of a carried value; `indices` are
-    those of the loops of elements.
+    computes of a result of a loop, `returns` what it computes of a carried value; `axes` has the
+    axis of an element in what it is a position of, and its loop. Members of `families` are
+    counted as the steps are.
     """
 
     boxes: dict[Node, None] = field(default_factory=dict)
@@ -27,7 +79,8 @@ class Values:
     elements: dict[Node, Node] = field(default_factory=dict)
     results: dict[Node, Node] = field(default_factory=dict)
     returns: dict[Node, Node] = field(default_factory=dict)
-    indices: dict[Node, str] = field(default_factory=dict)
+    axes: dict[Node, tuple[int, Node]] = field(default_factory=dict)
+    families: frozenset[Node] = frozenset()
 
     def operands(self, box: Node) -> tuple[Node, ...]:
         """Return what the formula of a box is in terms of: boxes, elements, results; by index."""
@@ -49,6 +102,25 @@ class Values:
                 inner = self.elements.get(one) or self.results.get(one)
                 pending += self._ends(one.args if inner is None else [inner])
         return tuple(found)
+
+    def part(self, operand: Node) -> Part:
+        """Return what an operand is a part of, followed through elements and subscripts."""
+        of, loops = operand, []
+        places: tuple[Place, ...] = (WHOLE,) * of.rank
+        while of not in self.boxes:
+            if of in self.elements:
+                axis, node = self.axes[of]
+                loop = loop_of(node)
+                of = self.elements[of]
+                first = 0 if of in self.families else loop.first
+                places = (*places[:axis], Dim.symbol(loop.index) - first, *places[axis:])
+                loops.append(node)
+            else:
+                inside = _inside(of, places) if of.op is index and loops else None
+                if inside is None:
+                    break
+                (of,), places = of.args, inside
+        return Part(of, places, tuple(loops))
 
     def _ends(self, nodes: Iterable[Node]) -> tuple[Node, ...]:
         found: dict[Node, None] = {}
@@ -72,7 +144,7 @@ def values_of(roots: Sequence[Node], names: Mapping[Node, str], every: bool) -> 
     Beside these what enters and leaves a step of a loop, and what stages of a chain hand on to
     several others or add up.
     """
-    found = Values()
+    found = Values(families=frozenset(node for node, path in names.items() if is_family(path)))
     _region(found, [*topological(roots)], (), set(roots), names, every)
     return found
 
@@ -118,7 +190,7 @@ def _loop(
         found.returns[carried] = following
     for element, source in zip(loop.elements, sources, strict=True):
         found.elements[element.node] = source
-        found.indices[element.node] = loop.index
+        found.axes[element.node] = element.axis, node
     _region(found, body(loop), (*around, node), set(loop.roots), names, every)
 
 

@@ -66,22 +66,26 @@ class Wording:
         return f"{word.removesuffix('_next')}{NEXT}" if following else word
 
     def symbol(self, operand: Node) -> Expression:
-        """Return the symbol of an operand in a formula; of an element that of what it is of."""
+        """Return how an operand stands in a formula; an element at a position of what it is of."""
         shape = column(operand.shape)
-        if operand in self.values.boxes:
-            return symbol(self.label(operand), shape)
-        (first, *_) = self.values.behind(operand) or (operand,)
-        name = self.label(first) if first in self.values.boxes else "v"
-        return symbol(name, shape, self.values.indices.get(operand, ""))
+        part = self.values.part(operand)
+        if part.of in self.values.boxes:
+            return symbol(self.label(part.of), shape, part.subscript)
+        if part.of in self.values.results:
+            (first, *_) = self.values.behind(part.of)
+            return symbol(self.label(first), shape, part.subscript)
+        of = written(part.of, {one: self.symbol(one) for one in self.values.operands(part.of)})
+        return Expression("position", (of,), shape, part.subscript) if part.loops else of
 
     def local(self, box: Node, active: Collection[Node]) -> Local | None:
         """Derive a box in terms of its operands; None where its formula is too long to be read."""
         operands = self.values.operands(box)
+        itself = symbol(self.label(box), column(box.shape))
         box = self.values.starts.get(box, box)
         handed = box.op is RESULT or box in operands
         if handed or not box.args or _operations(box, operands) > LONGEST:
             return None
-        symbols = {one: self.symbol(one) for one in (box, *operands)}
+        symbols = {one: self.symbol(one) for one in operands} | {box: itself}
         back = symbol(BACK, column(box.shape))
         tangents = {one: symbol("τ", column(one.shape)) for one in operands}
         return local(box, operands, active, symbols, back, tangents)
@@ -121,13 +125,23 @@ class Wording:
             return wrap(f"starts as {line(notation(written(start, {})))}", SMALL, WIDEST, 2) or ()
         return ()
 
+    def called(self, operand: Node) -> str:
+        """Write how an operand stands in a formula."""
+        return line(notation(self.symbol(operand)))
+
     def pulled(self, box: Node, operand: Node, found: Local) -> str:
         """Write what comes back to an operand, as a product with the Jacobian where it is long."""
         formula = line(notation(found.pulled[operand]))
         if width(formula, SMALL) <= WIDEST:
             return formula
-        of, by = (line(notation(self.symbol(one))) for one in (box, operand))
-        return f"(∂{of}/∂{by}) {BACK}"
+        return f"(∂{self.called(box)}/∂{self.called(operand)}) {BACK}"
+
+    def pulled_through(self, operand: Node, parent: Node, pulled: str) -> str:
+        """Write what comes back to a box that an element without a name is made of."""
+        if not pulled:
+            return ""
+        factor = f"({pulled})" if _is_sum(pulled) else pulled
+        return f"(∂{self.called(operand)}/∂{self.called(parent)}) {factor}"
 
     def _ended(self, box: Node) -> str:
         loop, number = loop_of(box.args[0]), box.attrs["number"]
@@ -171,15 +185,18 @@ def summed(formula: str, indices: Sequence[str]) -> str:
     """
     if not indices or not formula:
         return formula
-    depth = [0]
-    for character in formula:
-        depth.append(depth[-1] + (character in "([") - (character in ")]"))
-    loose = any(
-        not depth[place] and formula.startswith((" + ", " − "), place)
-        for place in range(len(formula))
-    )
     signs = " ".join(f"Σ_{index}" for index in indices)
-    return f"{signs} ({formula})" if loose else f"{signs} {formula}"
+    return f"{signs} ({formula})" if _is_sum(formula) else f"{signs} {formula}"
+
+
+def _is_sum(formula: str) -> bool:
+    """True for a sum or a difference outside of brackets."""
+    depth = 0
+    for at, character in enumerate(formula):
+        if not depth and formula.startswith((" + ", " − "), at):
+            return True
+        depth += (character in "([") - (character in ")]")
+    return False
 
 
 def adjoint_name(target: str, label: str) -> str:

@@ -22,6 +22,7 @@ class Expression:
     symbol     `data` is (name, index): a value of the graph, perhaps that of a step of a loop
     total      the derivative of args[0] by args[1], through all that leads from one to the other
     share      what one step of a loop contributes to a total derivative; `data` is its index
+    position   its arg, an array that has no name, at a position; `data` is its index
     partial    the derivative of args[0] by its operand args[1], every other operand held
     number     `data` is its value
     size       `data` is a Dim

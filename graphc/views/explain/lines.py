@@ -8,7 +8,7 @@ from graphc.ir.dims import Dim
 from graphc.views.explain.marks import Mark
 
 RAISED = str.maketrans("0123456789+-−nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻ⁿᵀ")
-TIGHT = {",": ", ", "·": "·", "(": "(", ")": ")", "//": "//"}
+TIGHT = {",": ", ", ":": ":", "·": "·", "(": "(", ")": ")", "//": "//"}
 LOWERED = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 

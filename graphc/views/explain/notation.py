@@ -103,6 +103,10 @@ def _share(of: Expression) -> Shown:
     return lowered(fenced(_shown(of.args[0])[0]), arithmetic(of.data)), ATOM
 
 
+def _position(of: Expression) -> Shown:
+    return lowered(_held(of.args[0], ATOM), arithmetic(of.data)), ATOM
+
+
 def _seed(of: Expression) -> Shown:
     return Mark("bar", "", (_shown(of.args[0])[0],)), ATOM
 
@@ -304,6 +308,7 @@ WAYS: Mapping[str, Callable[[Expression], Shown]] = {
     "total": _differential("d"),
     "partial": _differential("∂"),
     "share": _share,
+    "position": _position,
     "seed": _seed,
     "number": lambda of: number_mark(of.data),
     "size": _size,
