@@ -6,6 +6,7 @@ an array is made. (A module itself opens no file, and is verified for that.)
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import math
@@ -78,6 +79,17 @@ def save_parameters(
 def _shapes(module: ModuleType, dims: Mapping[str, int]) -> Shapes:
     if not hasattr(module, "PARAMETERS"):
         raise TypeError(f"{module.__name__} has no parameters")
+    needed = inspect.signature(module._shapes).parameters
+    if dims.keys() != needed.keys():
+        takes = ", ".join(needed)
+        given = ", ".join(dims) or "none"
+        sizes = "".join(f", {name}=…" for name in needed)
+        raise TypeError(
+            f"the shapes of the parameters leave dims open: expected {takes}, found {given}; give"
+            f" each a size, as load_parameters(path, {module.GRAPH['name']}{sizes})"
+            if needed
+            else f"the shapes of the parameters leave no dim open, found {given}"
+        )
     shapes: Shapes = module._shapes(**dims)
     return shapes
 

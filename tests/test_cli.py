@@ -72,6 +72,25 @@ def plain(result: Result, code: int) -> str:
     return result.stderr
 
 
+# ---- what is read -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["compile", "build", "check", "explain", "show", "cost", "fmt"])
+def test_what_is_no_graph_is_one_mistake(command: str, tmp_path: Path) -> None:
+    """Beside a graph lie modules and data: none is read as one, and none is written over."""
+    for name in ("api.py", "p.npz"):
+        file = tmp_path / name
+        file.write_text("import os\n\ndef run():\n    return 1\n", encoding="utf-8")
+        said = plain(run(command, file), 1)
+        assert f"{name} is no .graph file" in said
+        assert said.count("is no .graph file") == 1
+        assert "E101" not in said
+        with pytest.raises(graphc.GraphError, match=r"is no \.graph file"):
+            graphc.load(file)
+    assert listing(tmp_path) == ["api.py", "p.npz"]
+    assert "Is a directory" in plain(run(command, tmp_path), 1)
+
+
 # ---- where the module goes ----------------------------------------------------------------
 
 

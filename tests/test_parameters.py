@@ -181,6 +181,13 @@ def test_dims_that_the_graph_leaves_open(tmp_path: Path) -> None:
     assert graphc.load_parameters(path, net, K=3)["w"].shape == (3,)
     with pytest.raises(ValueError, match="expected"):
         graphc.load_parameters(path, net, K=4)
+    said = r"expected K, found none; give each a size, as load_parameters\(path, graph, K=…\)"
+    with pytest.raises(TypeError, match=said):
+        graphc.load_parameters(path, net)
+    with pytest.raises(TypeError, match="expected K, found K, N"):
+        graphc.load_parameters(path, net, K=3, N=2)
+    with pytest.raises(TypeError, match="leave no dim open, found K"):
+        graphc.load_parameters(path, module("param w: [3]\noutput y = sum(w)"), K=3)
 
 
 # ---- state_dict ---------------------------------------------------------------------------------

@@ -117,11 +117,22 @@ def target_of(file: str, out: str, suffix: str) -> Path | None:
     if out == STANDARD or (file == STANDARD and not out):
         return None
     stem = "graph" if file == STANDARD else Path(file).stem
+    _check_graph(file)
     try:
         return _check_target(file, out, stem, suffix)
     except (OSError, ValueError) as why:
         what = f"write {cite(out)}" if out else f"read {cite(file)}"
         raise fail(f"cannot {what}: {reason_of(why)}") from None
+
+
+def _check_graph(file: str) -> None:
+    """Refuse a folder, and a file that is no graph, whatever would be written."""
+    from graphc.syntax.lexing.characters import is_another
+
+    if os.path.isdir(file):
+        raise fail(f"cannot read {cite(file)}: Is a directory")
+    if is_another(file):
+        raise fail(f"{cite(file)} is no .graph file; name the graph, as `net.graph`")
 
 
 def _check_target(file: str, out: str, stem: str, suffix: str) -> Path:

@@ -9,9 +9,23 @@ from collections.abc import Iterable
 from graphc.source import Diagnostic, GraphError, Source, Span, error, remedy, written
 from graphc.syntax.lexing.tokens import BAD, Token
 
+OTHERS = (
+    ".py", ".pyi", ".ipynb", ".c", ".h", ".npz", ".npy", ".safetensors", ".json", ".toml", ".md",
+    ".html", ".svg",
+)  # fmt: skip
+"""How files end that stand beside graphs and are none, so that one mistake is told of them."""
+
+
+def is_another(name: str) -> bool:
+    """True if a file is told by the end of its name to be no graph."""
+    return name.lower().endswith(OTHERS)
+
 
 def read_source(name: str, data: bytes) -> Source:
-    """Decode the text of a file; raises GraphError where it is not UTF-8."""
+    """Decode the text of a file; raises GraphError where it is not UTF-8, or no graph by name."""
+    if is_another(name):
+        help = "name the graph, as `net.graph`"
+        raise GraphError([error("E001", f"{name} is no .graph file", None, help=help)])
     try:
         return Source(name, data.decode())
     except UnicodeDecodeError as problem:
