@@ -126,13 +126,15 @@ def target_of(file: str, out: str, suffix: str) -> Path | None:
 
 
 def _check_graph(file: str) -> None:
-    """Refuse a folder, and a file that is no graph, whatever would be written."""
-    from graphc.syntax.lexing.characters import is_another
+    """Report a folder, or a file that is no graph, before there is a word of what is written."""
+    from graphc.syntax.lexing.characters import is_another, read_source
 
-    if os.path.isdir(file):
-        raise fail(f"cannot read {cite(file)}: Is a directory")
-    if is_another(file):
-        raise fail(f"{cite(file)} is no .graph file; name the graph, as `net.graph`")
+    if os.path.isdir(file) or is_another(file):
+        try:
+            read_source(*read_bytes(file))
+        except GraphError as wrong:
+            print_diagnostics(wrong.diagnostics)
+            raise Exit(1) from None
 
 
 def _check_target(file: str, out: str, stem: str, suffix: str) -> Path:
