@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from graphc.limits import FILE
 
+Format = TypeVar("Format", bound=str)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 # A pipe that nobody writes to is opened at once, and refused.
 _FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
@@ -102,3 +103,16 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def format_of(path: str | os.PathLike[str], endings: Mapping[str, Format], usual: Format) -> Format:
+    """Return the format that the ending of a path says, the usual one where it has none.
+
+    Raises ValueError where it has another one.
+    """
+    ending = Path(path).suffix.lower()
+    if ending and ending not in endings:
+        *others, last = endings
+        known = f"{', '.join(others)} or {last}"
+        raise ValueError(f"`{ending}` is no format; a file ends in {known}")
+    return endings.get(ending, usual)

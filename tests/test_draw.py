@@ -15,6 +15,7 @@ import pygraphviz
 import pytest
 from click.testing import CliRunner, Result
 
+import graphc
 from graphc.cli.app import app
 from graphc.compile.stages import Compilation
 from graphc.source import Source
@@ -487,6 +488,31 @@ def test_the_ending_of_a_file_says_its_format(tmp_path: Path) -> None:
     for name, start in (("a.svg", "<svg"), ("a.dot", "digraph"), ("a.mmd", "flowchart TB")):
         assert run("-", "-o", str(tmp_path / name), input=RESIDUAL).exit_code == 0
         assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+
+
+@pytest.mark.parametrize("command", ["draw", "explain"])
+def test_an_ending_that_is_no_format_is_refused(command: str, tmp_path: Path) -> None:
+    out = tmp_path / "net.png"
+    result = CliRunner().invoke(app, [command, "-", "-o", str(out)], input=RESIDUAL)
+    assert (result.exit_code, out.exists()) == (2, False)
+    known = {
+        "draw": ".svg, .dot, .gv, .mmd or .mermaid",
+        "explain": ".txt, .md, .tex, .html or .htm",
+    }
+    assert f"`.png` is no format; a file ends in {known[command]}" in " ".join(
+        result.output.replace("│", " ").split()
+    )
+    said = {"draw": ("svg", "<svg"), "explain": ("html", "<!DOCTYPE")}[command]
+    arguments = [command, "-", "--format", said[0], "-o", str(out)]
+    assert CliRunner().invoke(app, arguments, input=RESIDUAL).exit_code == 0
+    assert out.read_text(encoding="utf-8").lower().startswith(said[1].lower())
+
+
+def test_a_drawing_is_not_written_as_what_it_cannot_be(tmp_path: Path) -> None:
+    file = tmp_path / "net.graph"
+    file.write_text(RESIDUAL, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"`\.png` is no format; a file ends in \.svg, \.dot"):
+        graphc.draw(file).write(tmp_path / "net.png")
 
 
 def test_what_there_is_not_is_said_with_what_there_is() -> None:

@@ -133,3 +133,21 @@ def test_a_label_is_written_once_however_often_it_is_read() -> None:
 
 def test_what_flows_back_through_what_has_no_name_has_its_jacobian() -> None:
     assert pulled(scanned("s + sin(x)[t]"), "x", "s′") == "Σ_t (∂sin(x)_t/∂x) δ"
+
+
+def test_names_are_set_alike_in_statements_and_formulas() -> None:
+    picture = depicted("""
+dim B
+input x: [B, 4]
+x -> dense(4) -> h1
+h1 -> dense(4) -> f1
+h2 = h1 + f1
+h2 -> residual { dense(4) as f2 } -> h3
+m1 = rearrange(h3, "b1 (h c) -> b1 h c", c=2)
+h4 = mean(h3, axis=1) - sum(m1, axis=[1, 2])
+output loss = sum(h4)
+""")
+    lines = {node.name: " ".join(node.lines) for node in picture.nodes}
+    assert (lines["h2"], lines["h3"]) == ("h₁ + f₁", "h₂ + f₂")
+    assert lines["m1"] == 'rearrange(h₃, "b1 (h c) -> b1 h c", c=2)'
+    assert not [text for text in lines.values() if re.search(r"\b[hfm]\d", text)]

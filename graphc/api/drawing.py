@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc.api.checking import Graph, asked_of
+from graphc.files import format_of
 from graphc.source import GraphError
 from graphc.views.draw.choices import DIRECTIONS, ENDINGS, LAYOUTERS
 
@@ -44,11 +45,14 @@ class Drawing:
         return mermaid(self.picture)
 
     def write(self, path: str | os.PathLike[str]) -> Path:
-        """Write a file, whose ending says its format; returns its path."""
+        """Write a file, whose ending says its format; returns its path.
+
+        Raises ValueError where that is none.
+        """
         from graphc.views.draw.drawing import drawn
 
         file = Path(path)
-        text = drawn(self.picture, ENDINGS.get(file.suffix, "svg"))
+        text = drawn(self.picture, format_of(file, ENDINGS, "svg"))
         file.write_text(text, encoding="utf-8", newline="\n")
         return file
 

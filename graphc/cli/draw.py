@@ -18,8 +18,10 @@ from graphc.cli.options import (
     DTYPE,
     FILE,
     SEED,
+    STANDARD,
     fail,
     folder_of,
+    format_said_by,
     read_bytes,
 )
 from graphc.cli.write import replace
@@ -125,6 +127,7 @@ def draw(
     from graphc.views.numbers.picturing import with_numbers
 
     options = Options(**given)
+    kind = format or format_said_by(out, ENDINGS, "svg")
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
     except GraphError as wrong:
@@ -148,13 +151,13 @@ def draw(
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     try:
-        text = drawn(picture, format or ENDINGS.get(Path(out).suffix, "svg"), layout)
+        text = drawn(picture, kind, layout)
     except NoGraphviz as wrong:
         raise fail(str(wrong)) from None
-    if out:
-        replace(Path(out), text)
-    else:
+    if out in ("", STANDARD):
         click.echo(text, nl=False)
+    else:
+        replace(Path(out), text)
     if mistakes:
         print_diagnostics(mistakes)
         raise Exit(1)

@@ -10,7 +10,18 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Converted, Words, command
 from graphc.cli.messages import print_diagnostics
-from graphc.cli.options import AT, CONST, DIM, DTYPE, FILE, SEED, folder_of, read_bytes
+from graphc.cli.options import (
+    AT,
+    CONST,
+    DIM,
+    DTYPE,
+    FILE,
+    SEED,
+    STANDARD,
+    folder_of,
+    format_said_by,
+    read_bytes,
+)
 from graphc.cli.write import replace
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, Layout, detail_of
@@ -19,7 +30,7 @@ if TYPE_CHECKING:
     from graphc.views.explain.document import Document
 
 FORMATS = ("text", "markdown", "latex", "html")
-ENDINGS = {".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html"}
+ENDINGS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", ".htm": "html"}
 
 
 @command(
@@ -91,6 +102,7 @@ def explain(
     from graphc.views.numbers.telling import add_numbers
 
     options = Options(**given)
+    kind = format or format_said_by(out, ENDINGS, "text")
     try:
         compilation = Compilation(read_source(*read_bytes(file)), options, folder_of(file))
         found = told(compilation, layout, Wanted(level, direction, node))
@@ -103,11 +115,11 @@ def explain(
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
-    text = printed(found, format or ENDINGS.get(Path(out).suffix, "text"))
-    if out:
-        replace(Path(out), text)
-    else:
+    text = printed(found, kind)
+    if out in ("", STANDARD):
         click.echo(text, nl=False)
+    else:
+        replace(Path(out), text)
 
 
 def printed(told: Document, kind: str) -> str:

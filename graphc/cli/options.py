@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from click.exceptions import Exit
 
 from graphc.cli.command import Converted, File, Words
 from graphc.cli.settings import take_settings
-from graphc.files import read, read_standard_input
+from graphc.files import Format, format_of, read, read_standard_input
 from graphc.kinds import MODES
 from graphc.source import GraphError, error
 
@@ -182,6 +182,15 @@ def read_bytes(path: str) -> tuple[str, bytes]:
     except (OSError, ValueError) as why:
         message = f"cannot read {cite(path)}: {reason_of(why)}"
         raise GraphError([error("E001", message, None)]) from None
+
+
+def format_said_by(out: str, endings: Mapping[str, Format], usual: Format) -> Format:
+    """Return the format that the name of a file to write says; a mistake of usage if none."""
+    try:
+        return format_of(out, endings, usual)
+    except ValueError as wrong:
+        message = f"{cite(out)}: {wrong}; --format says it whatever it ends in"
+        raise click.BadParameter(message, param_hint="-o") from None
 
 
 def cite(path: str | Path) -> str:

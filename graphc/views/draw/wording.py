@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,6 +25,8 @@ WIDEST = 210
 """Pixels of a line in a box."""
 NEXT = "′"
 """Behind the name of what a carried value becomes in a step."""
+_WORDS = re.compile(r"""'[^']*'|"[^"]*"|\b[^\W\d]\w*""")
+"""Names, and strings, which are none."""
 BACK = "δ"
 """What has come back to a box, in the formulas of what it hands on."""
 
@@ -153,9 +156,13 @@ class Wording:
 
 
 def _right_side(box: Node) -> str:
-    """Return what the statement of a box has behind its `=`; nothing of a chain."""
+    """Return what the statement of a box has behind its `=`, its names set as in formulas.
+
+    Nothing of a chain.
+    """
     text = "" if box.origin is None else box.origin.span.text
-    return "" if is_chain(text) else " ".join(text.partition("=")[2].split())
+    right = "" if is_chain(text) else " ".join(text.partition("=")[2].split())
+    return _WORDS.sub(lambda found: line(named(found[0])), right)
 
 
 def _operations(box: Node, operands: Collection[Node]) -> int:
