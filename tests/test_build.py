@@ -20,6 +20,7 @@ from built_modules import built, compare
 from click.testing import CliRunner
 
 import graphc.build.extension as extension
+from graphc.build import machines
 from graphc.build.compilers import (
     Compiler,
     CompilerError,
@@ -28,7 +29,6 @@ from graphc.build.compilers import (
     run,
     shared_options,
 )
-from graphc.build.machines import MACHINES
 from graphc.cli.app import app
 from graphc.cli.build import MACHINES as MACHINES_OF_THE_COMMAND
 from graphc.compile.stages import Options, compile_text, load
@@ -527,5 +527,19 @@ def test_a_module_without_its_extension_says_so(folder: Path) -> None:
     assert "run `graphc build` with this Python" in ran.stderr
 
 
+@pytest.mark.parametrize("words", [[], ["-o", "other.h"]])
+def test_what_is_made_for_a_machine_is_called_as_its_header(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    """Also where the functions are not, since the name of the graph is a word of C."""
+    monkeypatch.setattr(machines, "compile_for", lambda *given: b"made")
+    monkeypatch.chdir(folder)
+    (folder / "small.graph").rename("double.graph")
+    assert command("double.graph", "--for", "cortex-m4", *words).exit_code == 0
+    stem = "other" if words else "double"
+    assert Path(f"{stem}.o").read_bytes() == b"made"
+    assert "int double__forward(" in Path(f"{stem}.h").read_text(encoding="utf-8")
+
+
 def test_the_command_knows_all_machines() -> None:
-    assert (*MACHINES,) == MACHINES_OF_THE_COMMAND
+    assert (*machines.MACHINES,) == MACHINES_OF_THE_COMMAND

@@ -35,7 +35,7 @@ def made_for(machine: str, name: str, dtype: str) -> tuple[CModule, bytes]:
     compilation = compiled(name, dtype, "c")
     with compilation.open():
         module = contract(compilation.programs)
-    return module, compile_for(machine, compilation.text, module, os.environ)[1]
+    return module, compile_for(machine, compilation.text, module, os.environ)
 
 
 def arrays(compilation: Compilation, one: CFunction, arguments: Any, dims: Any) -> list[Any]:

@@ -45,10 +45,8 @@ MACHINES = {
 """The machines that there are, by what they are called on the command line."""
 
 
-def compile_for(
-    name: str, text: str, module: CModule, environment: Mapping[str, str]
-) -> tuple[str, bytes]:
-    """Compile a text for a machine: what the file is called, and its content.
+def compile_for(name: str, text: str, module: CModule, environment: Mapping[str, str]) -> bytes:
+    """Compile a text for a machine: the content of the file.
 
     Raises NoCompilerError, CompilerError.
     """
@@ -58,13 +56,12 @@ def compile_for(
         raise NoCompilerError(
             f"`--for {name}` asks no other compiler than zig: `pip install graphc[c]` brings it"
         )
-    file = machine.file.format(module.stem)
     exports = [f"-Wl,--export={one}" for one in _functions(module)] if machine.exported else []
     with tempfile.TemporaryDirectory(prefix="graphc-") as folder:
         Path(folder, "net.c").write_text(text, encoding="utf-8")
         common = ["-std=c99", "-O3", *FAST, "-w", "net.c", "-o", "made"]
         run(zig, [[*machine.options, *common, *exports]], Path(folder))
-        return file, Path(folder, "made").read_bytes()
+        return Path(folder, "made").read_bytes()
 
 
 def _functions(module: CModule) -> Sequence[str]:

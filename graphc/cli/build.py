@@ -112,12 +112,12 @@ def _build_module(compilation: Any, target: Path) -> None:
 
 def _build_for(machine: str, compilation: Any, target: Path) -> None:
     """Write what is compiled for another machine, and the header."""
-    from graphc.build.machines import compile_for
+    from graphc.build import machines
     from graphc.files import replace
     from graphc.targets.c.contract import contract
 
     with compilation.open():
         module = contract(compilation.programs)
-    name, content = compile_for(machine, compilation.text, module, os.environ)
-    replace(target.with_name(name), content)
+    content = machines.compile_for(machine, compilation.text, module, os.environ)
+    replace(target.with_name(machines.MACHINES[machine].file.format(target.stem)), content)
     write(target, compilation.beside[".h"])

@@ -160,7 +160,7 @@ static int gc_cholesky(ptrdiff_t n, const real *x, real *y) {
             real rest = x[i * n + j] - gc_dot(j, y + i * n, 1, y + j * n, 1);
             if (i > j)
                 y[i * n + j] = rest / y[j * n + j];
-            else if (rest > R(0.0))
+            else if (!(rest <= R(0.0)))
                 y[i * n + i] = M(sqrt)(rest);
             else
                 return DEFINITE;

@@ -103,7 +103,7 @@ static inline real gc_lgamma(real x) {
    5.5.2). */
 static inline real gc_digamma(real x) {
     real y = x < R(0.0) ? R(1.0) - x : x;
-    real shift = R(0.0), z = y;
+    real shift = R(0.0), z = y + R(0.0);
     for (; z < R(8.0); z += R(1.0))
         shift += R(1.0) / z;
     real square = R(1.0) / z / z;
@@ -132,8 +132,8 @@ static inline real gc_cotangent_slope(real c, int n) {
             here = above;
         }
     }
-    real total = R(0.0);
-    for (int k = n + 1; k >= 0; k--)
+    real total = slope[n + 1];
+    for (int k = n; k >= 0; k--)
         total = total * c + slope[k];
     return total;
 }
