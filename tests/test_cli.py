@@ -115,6 +115,27 @@ def test_to_a_folder(graph: Path, slash: str) -> None:
     assert listing(folder) == ["net.py"]
 
 
+@pytest.mark.parametrize(
+    ("command", "out", "better"),
+    [(["compile", "--target", "c"], "z.py", "z.c"), (["compile", "--target", "c"], "z.h", "z.c"),
+     (["compile", "--target", "c"], "z", "z.c"), (["compile"], "z.c", "z.py"),
+     (["build"], "z.c", "z.py"), (["build", "--for", "cortex-m4"], "z.o", "z.h"),
+     (["report"], "z.py", "z.html")],
+)  # fmt: skip
+def test_to_a_file_of_another_ending(
+    graph: Path, command: list[str], out: str, better: str
+) -> None:
+    message = plain(run(*command, graph, "-o", graph.parent / out), 1)
+    assert f"{graph.parent / out} does not end in `{Path(better).suffix}`; " in message
+    assert message.endswith(f"write `-o {graph.parent / better}`\n")
+    assert listing(graph.parent) == ["net.graph"]
+
+
+def test_to_a_module_of_any_other_ending(graph: Path) -> None:
+    plain(run("compile", graph, "-o", graph.parent / "net.txt"), 0)
+    assert listing(graph.parent) == ["net.graph", "net.txt"]
+
+
 @pytest.mark.parametrize("out", ["missing/net.py", "missing/"])
 def test_to_a_missing_folder(graph: Path, out: str) -> None:
     message = plain(run("compile", graph, "-o", f"{graph.parent}/{out}"), 1)

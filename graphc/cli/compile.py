@@ -43,6 +43,13 @@ if TYPE_CHECKING:
     from graphc.optimise.memory.bound import Planned
 
 
+LANGUAGES = {".py": "Python", ".c": "C", ".h": "a header of C", ".html": "a page of HTML"}
+"""What commands write, by endings: none is written under the ending of another."""
+
+WITH_OTHERS = (".c", ".h")
+"""Endings of what stands beside files that are called alike, so that it has no other ending."""
+
+
 @command(
     "compile",
     "graphc compile net.graph",
@@ -142,10 +149,14 @@ def _check_target(file: str, out: str, stem: str, suffix: str) -> Path:
     target = Path(out) if out else Path(file).with_name(f"{stem}{suffix}")
     if target.is_dir() or out.endswith(os.sep):
         target = target / f"{stem}{suffix}"
-    if suffix == ".c" and target.suffix == ".h":
-        raise fail(f"{cite(target)} is written beside the file of C; name that one, as `-o net.c`")
     if file != STANDARD and target.exists() and Path(file).exists() and target.samefile(file):
         raise fail(f"the output {target} is the input itself; choose another with -o")
+    ending = target.suffix.lower()
+    if ending != suffix and (ending in LANGUAGES or suffix in WITH_OTHERS):
+        raise fail(
+            f"{LANGUAGES[suffix]} is to be written, and {cite(target)} does not end in `{suffix}`; "
+            f"write `-o {cite(target.with_suffix(suffix))}`"
+        )
     if not target.parent.is_dir():
         raise fail(f"cannot write {target}: there is no folder {target.parent}")
     return target
