@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import shlex
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def compile_cell(line: str, cell: str) -> tuple[str, CompiledGraph]:
         name, said = _line.main(words, "%%graph", standalone_mode=False)
     except click.UsageError as wrong:
         raise UsageError(f"%%graph {line}: {wrong.format_message()}") from None
-    if not name.isidentifier():
+    if not name.isidentifier() or keyword.iskeyword(name):
         raise UsageError(f"%%graph {line}: `{name}` is no name of a variable")
     return name, compiled(Source(f"{name}.graph", f"\n{cell}"), Path(), said)
 

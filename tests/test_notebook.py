@@ -79,6 +79,7 @@ def test_a_mistake_shows_its_caret_and_the_line_of_the_cell(shell: InteractiveSh
         ("net --dtype f8", "`f8` is not float64 or float32"),
         ("net 'x", "No closing quotation"),
         ("my-net", "`my-net` is no name of a variable"),
+        ("class", "`class` is no name of a variable"),
         ("net -O1", "there is no level 1"),
     ],
 )

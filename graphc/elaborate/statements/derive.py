@@ -37,7 +37,8 @@ def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Deriv
     word = clause.kind.text
     kind = KINDS.get(word)
     if kind is None:
-        near = WITH_VALUES.get(word) or did_you_mean(word, KINDS)
+        kinds = f"the kinds are {', '.join(f'`{one.name}`' for one in ALONE)}"
+        near = WITH_VALUES.get(word) or did_you_mean(word, KINDS) or kinds
         raise mistake("E401", f"unknown derivative `{word}`", clause.kind.span, near)
     if not kind.order and clause.wrt:
         message = f"`{word}` is no derivative: it takes no `wrt`"

@@ -52,6 +52,26 @@ def stage(place: ErrorSite) -> Diagnostic | None:
     return error("E101", message, place.span(found), help=help)
 
 
+def edge_of_equation(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `y = x -> tanh`, also of an output."""
+    before = place.tokens[place.first : place.at]
+    if place.found.type != "ARROW" or place.openers() or not place.operand_complete():
+        return None
+    keyword = place.head.type in ("OUTPUT", "NEXT")
+    name = before[keyword] if len(before) > keyword else place.head
+    equal = next((token for token in before if token.type == "EQUAL"), None)
+    if equal is None or name.type != "NAME" or (not keyword and before[1] is not equal):
+        return None
+    value = place.source.text[equal.end_pos : place.found.start_pos].strip()
+    line = place.source.text[place.found.end_pos :].partition("\n")[0]
+    stages = line.partition("#")[0].partition(";")[0].strip()
+    end = f"next {name.value}" if place.head.type == "NEXT" else name.value
+    also = f", and `output {name.value}`" if place.head.type == "OUTPUT" else ""
+    help = f"a chain ends in what it defines: `{value} -> {stages} -> {end}`"
+    message = "a chain of edges is no value of an equation"
+    return error("E101", message, place.span(place.found), help=help + also)
+
+
 def _in_chain(place: ErrorSite) -> bool:
     return any(token.type == "ARROW" for token in place.tokens[place.first : place.at]) and (
         place.head.type not in (*DECLARED, "BLOCK", "DERIVE")

@@ -8,7 +8,7 @@ from graphc.kinds import KINDS
 from graphc.source import Diagnostic, Span, did_you_mean, error, remedy, written
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
-from graphc.syntax.mistakes.chains import empty_stage, several_values, stage
+from graphc.syntax.mistakes.chains import edge_of_equation, empty_stage, several_values, stage
 from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
 from graphc.syntax.mistakes.error_site import (
     DECLARED,
@@ -393,6 +393,7 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     tuple_of_values,
     several_values,
     empty_stage,
+    edge_of_equation,
     stage,
     missing_type,
     unnamed_value,
