@@ -151,3 +151,13 @@ output loss = sum(h4)
     assert (lines["h2"], lines["h3"]) == ("h₁ + f₁", "h₂ + f₂")
     assert lines["m1"] == 'rearrange(h₃, "b1 (h c) -> b1 h c", c=2)'
     assert not [text for text in lines.values() if re.search(r"\b[hfm]\d", text)]
+
+
+def test_the_number_of_a_name_is_no_position() -> None:
+    text = """
+input h: [2, 3]; input h1: [3]
+scan a[t in 3] carry s = 0.0 { next s = (((((tanh(s) + h1[t] * h[1, t]))))) }
+output y = s
+"""
+    (box,) = (node for node in depicted(text).nodes if node.label == "s′")
+    assert box.lines == ("tanh(s) + h₁_t h[1, t]",)

@@ -71,11 +71,7 @@ def _symbol(of: Expression) -> Shown:
     base = named(called)
     if not index:
         return base, ATOM
-    step = arithmetic(index)
-    if base.kind == "lowered":  # one index for both
-        letter, number = base.parts
-        return lowered(letter, joined([number, step], ",")), ATOM
-    return lowered(base, step), ATOM
+    return lowered(base, arithmetic(index)), ATOM
 
 
 def named(called: str) -> Mark:
