@@ -508,6 +508,29 @@ def test_an_ending_that_is_no_format_is_refused(command: str, tmp_path: Path) ->
     assert out.read_text(encoding="utf-8").lower().startswith(said[1].lower())
 
 
+@pytest.mark.parametrize("command", ["draw", "explain"])
+def test_data_that_cannot_be_read_is_said_and_nothing_is_written(
+    command: str, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data.npz", tmp_path / "net"
+    data.write_text("no numbers", encoding="utf-8")
+    words = [command, "-", "--at", str(data), "-o", str(out)]
+    result = CliRunner().invoke(app, words, input=RESIDUAL)
+    assert (result.exit_code, [*tmp_path.iterdir()]) == (1, [data])
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"error[E001]: cannot read {data}")
+
+
+@pytest.mark.parametrize("command", ["draw", "explain"])
+def test_a_dash_is_standard_output(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, [command, "-", "-o", "-"], input=RESIDUAL)
+    assert result.stdout == CliRunner().invoke(app, [command, "-"], input=RESIDUAL).stdout != ""
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_drawing_is_not_written_as_what_it_cannot_be(tmp_path: Path) -> None:
     file = tmp_path / "net.graph"
     file.write_text(RESIDUAL, encoding="utf-8")
