@@ -1026,3 +1026,25 @@ output y = left.f(x) + right.f(x) + base(x)""",
     made = module(tmp_path / "main.graph")
     x = np.array([1.0, 2, 3])
     agree(made.forward(x)[0].y, 4 * np.sin(x))
+
+
+@pytest.mark.parametrize("loop", ["scan s[t in 3]", "repeat s[t in 3]"])
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_a_carried_value_is_collected_as_the_step_begins(loop: str, level: str) -> None:
+    """Above and below `next h` alike; what the next step gets has a name of its own."""
+    made = module(
+        f"""input x: [3]
+        {loop} carry h = 1.0 {{
+            collect before = h
+            n = h * x[t]
+            next h = n
+            collect below = h
+            collect after = n
+        }}
+        output before, below, after, h""",
+        level=level,
+    )
+    out = made.forward(np.array([2.0, 3.0, 4.0]))[0]
+    for name, expected in {"before": [1, 2, 6], "below": [1, 2, 6], "after": [2, 6, 24]}.items():
+        np.testing.assert_array_equal(getattr(out, name), expected)
+    assert out.h == 24
