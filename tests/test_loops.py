@@ -1029,8 +1029,7 @@ output y = left.f(x) + right.f(x) + base(x)""",
 
 
 @pytest.mark.parametrize("loop", ["scan s[t in 3]", "repeat s[t in 3]"])
-@pytest.mark.parametrize("level", ["-O0", "-O2"])
-def test_a_carried_value_is_collected_as_the_step_begins(loop: str, level: str) -> None:
+def test_a_carried_value_is_collected_as_the_step_begins(loop: str) -> None:
     """Above and below `next h` alike; what the next step gets has a name of its own."""
     made = module(
         f"""input x: [3]
@@ -1041,8 +1040,7 @@ def test_a_carried_value_is_collected_as_the_step_begins(loop: str, level: str) 
             collect below = h
             collect after = n
         }}
-        output before, below, after, h""",
-        level=level,
+        output before, below, after, h"""
     )
     out = made.forward(np.array([2.0, 3.0, 4.0]))[0]
     for name, expected in {"before": [1, 2, 6], "below": [1, 2, 6], "after": [2, 6, 24]}.items():
