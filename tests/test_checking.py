@@ -180,7 +180,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, level: str, right: str, wrong: str) 
         if options.level != level or options.trace:
             return result
         assert right in result.text
-        result.text = result.text.replace(right, wrong)
+        written = replace(result.written, text=result.text.replace(right, wrong))
+        vars(result).update(written=written)
         return result
 
     monkeypatch.setattr(derivatives, "compile_source", compiled)

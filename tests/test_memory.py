@@ -236,7 +236,7 @@ def least(text: str, level: str = "-O0") -> int:
 
 @pytest.mark.parametrize(
     ("net", "few", "many", "item", "arrays"),
-    [(chain, 16, 100, 128 * 32 * 8, 5), (scanned, 64, 1024, 16 * 32 * 8, 8)],
+    [(chain, 16, 121, 128 * 32 * 8, 5), (scanned, 64, 1024, 16 * 32 * 8, 8)],
     ids=["chain", "scan"],
 )
 def test_the_square_root_of_the_steps_is_enough(
