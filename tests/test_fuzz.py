@@ -68,6 +68,7 @@ def test_what_was_found_before(path: Path) -> None:
     right(corpus.read(path.read_text(encoding="utf-8")))
 
 
+@pytest.mark.long
 def test_programs_have_what_the_language_has() -> None:
     """Every feature, every operation, every kind of derivative and every mode is somewhere."""
     met = frozenset().union(*(program(seed).tags for seed in range(PROGRAMS)))

@@ -60,11 +60,12 @@ def test_modules_pass_ruff(modules: list[Path]) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_modules_pass_mypy(modules: list[Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.long)])
+def test_modules_pass_mypy(modules: list[Path], tmp_path: Path, every: int) -> None:
     """Whatever is derived. SciPy has its types in a package of its own, which need not be there."""
     command = [sys.executable, "-m", "mypy", "--strict", "--disable-error-code=import-untyped"]
     command += ["--config-file=", f"--cache-dir={tmp_path}"]
-    done = subprocess.run(
-        [*command, *modules], capture_output=True, text=True, cwd=modules[0].parent
-    )
+    odd = {"kinds-O2", "traced", "branches"}
+    some = [one for n, one in enumerate(modules) if n % every == 0 or one.stem in odd]
+    done = subprocess.run([*command, *some], capture_output=True, text=True, cwd=modules[0].parent)
     assert done.returncode == 0, done.stdout
