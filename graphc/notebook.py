@@ -10,18 +10,17 @@ from typing import Any
 import click
 
 from graphc.api.compiling import CompiledGraph, compiled
-from graphc.cli.options import CONST, DERIVE, DIM, DTYPE, LEVEL, MEMORY, MODE, TRACE
+from graphc.cli.options import (
+    COMPILED,
+    MEMORY,
+    TRACE,
+)
 from graphc.source import Source
 
 
 @click.command("%%graph", add_help_option=False)
 @click.argument("name", default="net")
-@DIM
-@CONST
-@DTYPE
-@DERIVE
-@MODE
-@LEVEL
+@COMPILED
 @MEMORY
 @TRACE
 def _line(name: str, level: str, **given: Any) -> tuple[str, dict[str, Any]]:

@@ -10,20 +10,18 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from graphc.build.compilers import FAST, Compiler, NoCompilerError, find_compiler, run
-from graphc.compile.programs import plan_perturbed
 from graphc.compile.stages import Compilation
 from graphc.files import replace as replace_file
 from graphc.targets.c.contract import contract
 from graphc.targets.c.functions.target import C
 from graphc.targets.extension.glue import NAME, WIDE, WIDER, calls_header, glue, variant
 from graphc.targets.extension.module import python_text
-from graphc.targets.numpy.target import NUMPY
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +33,8 @@ class Texts:
 
     def python(self, extension: str) -> str:
         """Write the Python module, beside which the extension of this name lies."""
-        compilation = self.compilation
-        with compilation.open():
-            moved = plan_perturbed(compilation.stated, NUMPY)
-            compiled = replace(compilation.programs, moved=moved)
+        compiled = self.compilation.complete
+        with self.compilation.open():
             return python_text(compiled, contract(compiled), extension)
 
 

@@ -13,13 +13,8 @@ from graphc.cli.command import Words, command
 from graphc.cli.compile import check_name, target_of, write
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
-    CONST,
-    DERIVE,
-    DIM,
-    DTYPE,
+    COMPILED,
     FILE,
-    LEVEL,
-    MODE,
     STANDARD,
     fail,
     folder_of,
@@ -52,12 +47,7 @@ MACHINES = ("wasm32-wasi", "aarch64-linux", "cortex-m4")
     type=Words(*MACHINES),
     help="wasm32-wasi, aarch64-linux or cortex-m4: C compiled for it, and its header.",
 )
-@DIM
-@CONST
-@DTYPE
-@DERIVE
-@MODE
-@LEVEL
+@COMPILED
 def build(file: str, out: str, machine: str | None, **given: Any) -> None:
     """Compile FILE to C, and that to a Python module which takes and returns what that of
     `graphc compile` does."""

@@ -16,13 +16,11 @@ from graphc.cli.command import Converted, File, Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
-    CONST,
     DERIVE,
-    DIM,
-    DTYPE,
     LEVELS,
     MEMORY,
     MODE,
+    MODEL,
     SEED,
     TRACE,
     folder_of,
@@ -85,9 +83,7 @@ UNCOMPARED = ", no derivative compared (--grad does)"
     show_default=True,
     help="text, json, or github: annotations for its workflows.",
 )
-@DIM
-@CONST
-@DTYPE
+@MODEL
 @DERIVE
 @MODE
 @click.option(

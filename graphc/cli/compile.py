@@ -16,14 +16,9 @@ from click.exceptions import Exit
 from graphc.cli.command import Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
-    CONST,
-    DERIVE,
-    DIM,
-    DTYPE,
+    COMPILED,
     FILE,
-    LEVEL,
     MEMORY,
-    MODE,
     STANDARD,
     TARGET,
     TRACE,
@@ -65,12 +60,7 @@ WITH_OTHERS = (".c", ".h")
     default="",
     help="File or folder; - is standard output. Default: FILE.py or FILE.c beside FILE.",
 )
-@DIM
-@CONST
-@DTYPE
-@DERIVE
-@MODE
-@LEVEL
+@COMPILED
 @MEMORY
 @TRACE
 @TARGET

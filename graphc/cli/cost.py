@@ -12,12 +12,10 @@ from click.exceptions import Exit
 from graphc.cli.command import command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
-    CONST,
     DERIVE,
-    DIM,
-    DTYPE,
     FILE,
     FORMAT,
+    MODEL,
     folder_of,
     read_bytes,
 )
@@ -34,9 +32,7 @@ FARTHEST = 1 << 40  # no dim is looked at beyond this
 @command("cost", "graphc cost net.graph", "graphc cost --dim B=256 --format json net.graph")
 @FILE
 @FORMAT
-@DIM
-@CONST
-@DTYPE
+@MODEL
 @DERIVE
 def cost(file: str, format: str, **given: Any) -> None:
     """Print the multiply-adds and bytes of each function of FILE, for Jacobians in each mode."""

@@ -13,10 +13,8 @@ from graphc.cli.command import Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
-    CONST,
-    DIM,
-    DTYPE,
     FILE,
+    MODEL,
     SEED,
     STANDARD,
     fail,
@@ -92,9 +90,7 @@ from graphc.views.draw.choices import (
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
 @AT
 @SEED
-@DIM
-@CONST
-@DTYPE
+@MODEL
 def draw(
     file: str,
     direction: Direction,

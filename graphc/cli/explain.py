@@ -12,10 +12,8 @@ from graphc.cli.command import Converted, Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
-    CONST,
-    DIM,
-    DTYPE,
     FILE,
+    MODEL,
     SEED,
     STANDARD,
     folder_of,
@@ -76,9 +74,7 @@ ENDINGS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", 
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
 @AT
 @SEED
-@DIM
-@CONST
-@DTYPE
+@MODEL
 def explain(
     file: str,
     node: str,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,14 @@ def memory_of(given: str) -> str:
 
 def _mapping(ctx: click.Context, param: click.Parameter, pairs: Iterable[tuple[str, Any]]) -> Any:
     return dict(pairs)
+
+
+Decorator = Callable[[Any], Any]
+
+
+def together(*options: Decorator) -> Decorator:
+    """Return the decorator that gives a command these options, in this order."""
+    return lambda command: reduce(lambda made, option: option(made), reversed(options), command)
 
 
 FILE = click.argument(
@@ -134,6 +143,12 @@ LEVEL = click.option(
     show_default=True,
     help="0: one readable statement a node; 2: fast.",
 )
+
+MODEL = together(DIM, CONST, DTYPE)
+"""What a graph is read with."""
+
+COMPILED = together(MODEL, DERIVE, MODE, LEVEL)
+"""What it is compiled with."""
 
 MEMORY = click.option(
     "--memory",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.exceptions import Exit
@@ -12,21 +12,14 @@ from graphc.cli.compile import target_of, write
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
-    CONST,
-    DERIVE,
-    DIM,
-    DTYPE,
+    COMPILED,
     FILE,
-    LEVEL,
-    MODE,
     SEED,
     folder_of,
     read_bytes,
 )
 from graphc.source import GraphError
-
-if TYPE_CHECKING:
-    from graphc.views.explain.choices import Layout
+from graphc.views.explain.choices import LAYOUTS, Layout
 
 
 @command(
@@ -48,18 +41,13 @@ if TYPE_CHECKING:
 @click.option(
     "--layout",
     metavar="LAYOUT",
-    type=Words("numerator", "denominator"),
+    type=Words(*LAYOUTS),
     default="denominator",
     show_default=True,
     help="numerator or denominator, of the derivation.",
 )
 @click.option("--no-check", "unchecked", is_flag=True, help="Without the gradient check.")
-@DIM
-@CONST
-@DTYPE
-@DERIVE
-@MODE
-@LEVEL
+@COMPILED
 def report(
     file: str,
     out: str,

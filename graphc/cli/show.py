@@ -12,14 +12,9 @@ from click.exceptions import Exit
 from graphc.cli.command import command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
-    CONST,
-    DERIVE,
-    DIM,
-    DTYPE,
+    COMPILED,
     FILE,
     FORMAT,
-    LEVEL,
-    MODE,
     folder_of,
     read_bytes,
 )
@@ -52,12 +47,7 @@ if TYPE_CHECKING:
     help="The graph of each function after this pass instead; all: after each that changes it.",
 )
 @FORMAT
-@DIM
-@CONST
-@DTYPE
-@DERIVE
-@MODE
-@LEVEL
+@COMPILED
 def show_(file: str, function: Sequence[str], after: str, format: str, **given: Any) -> None:
     """Print the statements of each function of FILE in order: types, memory and multiply-adds.
 

@@ -24,6 +24,7 @@ from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source
 from graphc.targets.marks import Written, without_marks
+from graphc.targets.numpy.target import NUMPY
 
 
 class Compilation:
@@ -119,19 +120,19 @@ class Compilation:
 
     @cached_property
     def complete(self) -> Compiled:
-        """Return the programs of all functions, and those that `check` and `trace` run."""
-        target, programs = self.options.to, self.programs
+        """Return the programs of all functions, and those of `check` and `trace`, in Python."""
         with self.open():
-            moved = plan_perturbed(self.stated, target)
-            watched = plan_watched(self.stated, target) if self.options.trace else ()
-        return replace(programs, moved=moved, watched=watched)
+            moved = plan_perturbed(self.stated, NUMPY)
+            watched = plan_watched(self.stated, NUMPY) if self.options.trace else ()
+        return replace(self.programs, moved=moved, watched=watched)
 
     @cached_property
     def written(self) -> Written:
         """Return the module, verified, and what its lines are of."""
-        complete = self.complete
+        target = self.options.to
+        programs = self.complete if target.checks else self.programs
         with self.open():
-            return without_marks(self.options.to.write(complete))
+            return without_marks(target.write(programs))
 
     @cached_property
     def beside(self) -> Mapping[str, str]:

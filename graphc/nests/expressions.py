@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, DIM, Node
-from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Take, View
-from graphc.ir.types import is_one, promote
+from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Place, Take, View
+from graphc.ir.types import Dtype, is_one, promote
 from graphc.nests.nest import (
     Access,
     Apply,
@@ -16,6 +16,7 @@ from graphc.nests.nest import (
     Element,
     Expr,
     Index,
+    Kind,
     Number,
     Size,
     Statement,
@@ -145,10 +146,10 @@ class Writer:
 
     # ---- elements that indices name --------------------------------------------------------------
 
-    def taken(self, node: Node, place: str, at: Index) -> Expr:
+    def taken(self, node: Node, place: Place, at: Index) -> Expr:
         whole, *indices = node.args
         part = Part(node, whole.shape, node.shape, self.position_by(indices))
-        return self.element(whole, PLACES[place](part, at))  # type: ignore[index]
+        return self.element(whole, PLACES[place](part, at))
 
     def position_by(self, indices: list[Node]) -> Callable[[int, Index, Dim], Dim]:
         """Return how positions are found that arguments name, which are inside once checked."""
@@ -215,9 +216,9 @@ def attribute(node: Node, name: str) -> Expr:
     return Size(Dim.of(value))
 
 
-def apply(name: str, operands: list[Expr], dtype: str) -> Expr:
+def apply(name: str, operands: list[Expr], dtype: Kind) -> Expr:
     """Return a function of operands, which are brought to the dtype that it is computed in."""
-    common = promote([_plain(one) for one in operands])  # type: ignore[misc]
+    common = promote([_plain(one) for one in operands])
     if name in COMPARISONS:
         return Apply(name, tuple(cast(one, common) for one in operands), "bool", common)
     if name in TRUTHS:
@@ -227,11 +228,11 @@ def apply(name: str, operands: list[Expr], dtype: str) -> Expr:
     if dtype == "bool" and name in OF_TRUTHS:
         return Apply(OF_TRUTHS[name], tuple(cast(one, "bool") for one in operands), "bool", "bool")
     if name == "cast":
-        return cast(operands[0], dtype)  # type: ignore[arg-type]
+        return cast(operands[0], dtype)
     if name == "where":
         condition, *both = operands
-        chosen = tuple(cast(one, dtype) for one in both)  # type: ignore[arg-type]
-        return Apply("where", (cast(condition, "bool"), *chosen), dtype, dtype)  # type: ignore[arg-type]
+        chosen = tuple(cast(one, dtype) for one in both)
+        return Apply("where", (cast(condition, "bool"), *chosen), dtype, dtype)
     if name == "kept":
         zero = Number(0.0, "float")
         return Apply("where", (operands[1], operands[0], zero), "float", "float")
@@ -247,10 +248,10 @@ def apply(name: str, operands: list[Expr], dtype: str) -> Expr:
             found = apply(name, [found, one], dtype)
         return found
     of = "float" if dtype == "float" else common
-    return Apply(name, tuple(cast(one, of) for one in operands), dtype, of)  # type: ignore[arg-type]
+    return Apply(name, tuple(cast(one, of) for one in operands), dtype, of)
 
 
-def _plain(expr: Expr) -> str:
+def _plain(expr: Expr) -> Dtype:
     dtype = dtype_of(expr)
     return "float" if dtype == "wide" else dtype
 

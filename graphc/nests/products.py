@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.kernel import Call
 from graphc.ir.types import product
 from graphc.nests.expressions import Writer, apply
 from graphc.nests.nest import (
@@ -199,16 +200,17 @@ MATRICES: Mapping[str, Function] = {
 def of_matrices(works: Works, value: Value, node: Node, comment: str) -> None:
     """Add the calls of a function of matrices, one for each place of the batch."""
     kernel = node.op.kernel
-    function = MATRICES[kernel.name]  # type: ignore[union-attr]
+    assert isinstance(kernel, Call)
+    function = MATRICES[kernel.name]
     n = node.args[0].shape[-1]
-    vectors = kernel.name == "linalg.solve" and node.args[1].rank == 1  # type: ignore[union-attr]
+    vectors = kernel.name == "linalg.solve" and node.args[1].rank == 1
     core = 0 if function.number else 1 if vectors else 2
     batch = node.shape[: node.rank - core]
     held = [in_memory(works, arg) for arg in node.args]
     axes, at = axes_of(batch)
     writer = works.writer()
     operands: list[Element | Size] = [Size(n)]
-    if kernel.name == "linalg.solve":  # type: ignore[union-attr]
+    if kernel.name == "linalg.solve":
         operands.append(Size(Dim.of(1) if vectors else node.shape[-1]))
     for arg, one in zip(node.args, held, strict=True):
         own = min(arg.rank, 2) if not (vectors and arg is node.args[1]) else 1

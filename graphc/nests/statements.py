@@ -9,9 +9,11 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Call, Put, Reduce, Running, Take
 from graphc.ir.loop import STEPS, limit, loop_of, result
-from graphc.nests.expressions import apply, is_local
+from graphc.nests.expressions import Writer, apply, is_local
 from graphc.nests.nest import (
     Access,
+    Expr,
+    Index,
     Leave,
     Number,
     Size,
@@ -166,16 +168,18 @@ def _body(
         inner.copied(done, step.until)
     _hand_on(inner, list(holds.values()), list(step.body.results.values()))
     if counted is not None:
-        one_more = lambda writer, at: apply(  # noqa: E731
-            "add", [writer.read(counted, ()), Number(1, "int")], "int"
-        )
-        inner.each((), counted, SAME, one_more)
+        inner.each((), counted, SAME, _one_more(counted))
     if done is not None:
         writer = inner.writer()
         for kept in (*holds.values(), *stacks, *([counted] if counted else [])):
             writer.touches.append(Access(kept, (None,) * len(kept.shape), writes=True))
         inner.finish((), writer, Leave(writer.read(done, ())))
     return inner.made
+
+
+def _one_more(counted: Value) -> Callable[[Writer, Index], Expr]:
+    """Return what a counter becomes in a step."""
+    return lambda writer, _: apply("add", [writer.read(counted, ()), Number(1, "int")], "int")
 
 
 def _hand_on(inner: Works, holds: list[Value], nexts: list[Node]) -> None:

@@ -32,7 +32,8 @@ class Target:
     passes that this target alone likes, after those of the level; `stages` plan tiles and buffers;
     `small` gives functions of few numbers another form. These three are for levels that plan.
     `write` makes the text of a module, with marks of where statements come from, and raises where
-    that is not what may be written; `beside` that of further files, by suffix.
+    that is not what may be written; `beside` that of further files, by suffix. A module that
+    `checks` itself gets the programs that do.
     """
 
     name: str
@@ -42,4 +43,5 @@ class Target:
     stages: tuple[Stage, ...]
     small: Small
     write: Callable[[Compiled], str]
+    checks: bool = False
     beside: Mapping[str, Callable[[Compiled], str]] = field(default_factory=dict)

@@ -34,4 +34,5 @@ NUMPY = Target(
     stages=(in_blocks, in_memory),
     small=in_python_floats,
     write=text,
+    checks=True,
 )

@@ -15,11 +15,8 @@ static real gc_factor_fully(ptrdiff_t n, real *x, real *rows, real *columns) {
         columns[k] = (real)column;
         if (row != k)
             gc_swap_rows(n, x + k * n, x + row * n);
-        for (ptrdiff_t i = 0; i < n && column != k; i++) {
-            real kept = x[i * n + k];
-            x[i * n + k] = x[i * n + column];
-            x[i * n + column] = kept;
-        }
+        if (column != k)
+            gc_swap_columns(n, x + k, x + column);
         sign = (row != k) != (column != k) ? -sign : sign;
         real pivot = x[k * n + k];
         if (pivot == R(0.0))
@@ -50,11 +47,8 @@ static void gc_turn_back(ptrdiff_t n, const real *x, const real *rows, const rea
         ptrdiff_t row = (ptrdiff_t)rows[k], column = (ptrdiff_t)columns[k];
         if (row != k)
             gc_swap_rows(n, y + k * n, y + row * n);
-        for (ptrdiff_t i = 0; i < n && column != k; i++) {
-            real kept = y[i * n + k];
-            y[i * n + k] = y[i * n + column];
-            y[i * n + column] = kept;
-        }
+        if (column != k)
+            gc_swap_columns(n, y + k, y + column);
     }
 }
 
@@ -65,11 +59,8 @@ static void gc_turn_in(ptrdiff_t n, const real *x, const real *rows, const real 
         ptrdiff_t row = (ptrdiff_t)rows[k], column = (ptrdiff_t)columns[k];
         if (row != k)
             gc_swap_rows(n, y + k * n, y + row * n);
-        for (ptrdiff_t i = 0; i < n && column != k; i++) {
-            real kept = y[i * n + k];
-            y[i * n + k] = y[i * n + column];
-            y[i * n + column] = kept;
-        }
+        if (column != k)
+            gc_swap_columns(n, y + k, y + column);
     }
     for (ptrdiff_t i = 0; i < n; i++)
         for (ptrdiff_t k = 0; k < i; k++)

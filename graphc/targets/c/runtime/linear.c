@@ -180,6 +180,15 @@ static inline void gc_swap_rows(ptrdiff_t n, real *one, real *other) {
     }
 }
 
+/* Swap two columns. */
+static inline void gc_swap_columns(ptrdiff_t n, real *one, real *other) {
+    for (ptrdiff_t i = 0; i < n; i++) {
+        real kept = one[i * n];
+        one[i * n] = other[i * n];
+        other[i * n] = kept;
+    }
+}
+
 /* Factor x = P L U in place, with the rows of y moved alike, and L undone in them (Golub and Van Loan,
    Matrix Computations, alg. 3.4.1); the sign of P. A column of zeros is left as it is. */
 static real gc_eliminate(ptrdiff_t n, real *x, ptrdiff_t columns, real *y) {
