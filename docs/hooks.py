@@ -1,13 +1,16 @@
 """What makes a site of these pages: their links, fences and formulas as MkDocs takes them.
 
 Pages link to files beside `docs/`, as they do in the repository; the site has copies of these.
-Formulas become MathML, which browsers show without scripts.
+Formulas become MathML, which browsers show without scripts. What is searched is written as a
+script, `words.js`: pages that are read from a folder may load nothing else.
 """
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,21 @@ LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^)\s#:]+)(#[^)\s]*)?\)")
 FENCE = re.compile(r"^(\s*)```(\w+)[^\n`]*$", re.M)
 QUOTED_FORMULA = re.compile(r"\$`(.+?)`\$")
 FORMULA = re.compile(r"\$([^$\n]+?)\$")
+COLOURS = "graphc/views/colours.css"
+"""The colours of all pages, which reports and derivations have, too."""
+SECTION = re.compile(r'<h[1-4] id="([^"]+)">(.*?)</h[1-4]>', re.S)
+NO_WORDS = re.compile(r'<math.*?</math>|<a class="headerlink".*?</a>|<[^>]+>', re.S)
 CODE = re.compile(r"(^ *```.*?^ *```$|(?<![$`])`[^`\n]+`(?!\$))", re.M | re.S)
 
 
+def on_config(config: Any) -> None:
+    """Begin the list of what is searched: address, page, heading and words of each section."""
+    config.extra["sections"] = []
+
+
 def on_files(files: Files, config: Any) -> Files:
-    """Add what pages link to outside of their folder, and what that links to."""
+    """Add what pages link to outside of their folder, and what that links to; the colours."""
+    files.append(File.generated(config, "colours.css", abs_src_path=str(ROOT / COLOURS)))
     known = {file.src_uri for file in files}
     pending = [DOCS + name for name in sorted(known) if name.endswith(".md")]
     while pending:
@@ -59,6 +72,20 @@ def on_page_markdown(markdown: str, *, page: Any, config: Any, files: Files) -> 
     return FENCE.sub(r"\1```\2", "".join(parts))
 
 
+def on_page_content(html: str, *, page: Any, config: Any, files: Files) -> None:
+    """Add the sections of a page to what is searched."""
+    parts = SECTION.split(html)
+    for id, heading, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        section = f"{page.url}#{id}", page.title, _words(heading), _words(text)
+        config.extra["sections"].append(section)
+
+
+def on_post_build(config: Any) -> None:
+    """Write what is searched."""
+    found = json.dumps(config.extra["sections"], ensure_ascii=False, separators=(",", ":"))
+    Path(config.site_dir, "words.js").write_text(f"SECTIONS = {found};\n", encoding="utf-8")
+
+
 def target_of(page: str, link: str) -> str:
     """Return the path in the repository of what a page links to."""
     return posixpath.normpath(posixpath.join(posixpath.dirname(page), link))
@@ -67,6 +94,11 @@ def target_of(page: str, link: str) -> str:
 def site_name(path: str) -> str:
     """Return where the site has a file of the repository."""
     return path.removeprefix(DOCS)
+
+
+def _words(html: str) -> str:
+    """Return the text of a piece of a page, without its formulas."""
+    return " ".join(unescape(NO_WORDS.sub("", html)).split())
 
 
 def _formula(found: re.Match[str]) -> str:

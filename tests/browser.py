@@ -132,3 +132,36 @@ def browser() -> Iterator[Browser]:
             os.waitpid(process, 0)
             os.close(ours[1])
             os.close(theirs[0])
+
+
+CONTRASTS = """
+(() => {
+  const parts = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = rgb => {
+    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const [r, g, b] = rgb.map(v => linear(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const [r, g, b, a] = parts(getComputedStyle(e).backgroundColor);
+      if (a === undefined || a > 0.99) return [r, g, b];
+    }
+    return [255, 255, 255];
+  };
+  const found = new Map();
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const element = walk.currentNode.parentElement;
+    if (!walk.currentNode.data.trim() || element.closest('svg, script, style')) continue;
+    if (!element.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const style = getComputedStyle(element);
+    const [one, other] = [light(parts(style.color)), light(paper(element))].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (other + 0.05);
+    const kind = `${element.tagName}.${element.className} ${style.color} ${ratio.toFixed(2)}`;
+    if (ratio < 4.5) found.set(kind, `${kind}: ${walk.currentNode.data.trim().slice(0, 30)}`);
+  }
+  return [...found.values()];
+})()
+"""
+"""Texts of a page that have less contrast than WCAG 2.2, 1.4.3 (AA) asks for."""

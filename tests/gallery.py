@@ -36,6 +36,12 @@ def readme_program() -> str:
     return next(one for one in re.findall(r"```\n(.*?)```", text, re.S) if "\noutput " in one)
 
 
+def first_program() -> str:
+    """The program of the first ten minutes."""
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    return text.partition("```graph\n")[2].partition("```")[0]
+
+
 def course_programs() -> dict[str, str]:
     """The first program of each section of the course, by the name of its picture."""
     text = (ROOT / "docs" / "course.md").read_text(encoding="utf-8")
@@ -52,7 +58,8 @@ def drawn() -> dict[Path, str]:
         found[PICTURES / f"{graph.stem}.svg"] = draw_svg(picture)
         if graph.stem in FLOWS_BACK:
             found[PICTURES / f"{graph.stem}_back.svg"] = draw_svg(backward(picture))
-    for name, text in {"net": readme_program(), **course_programs()}.items():
+    programs = {"net": readme_program(), "first": first_program(), **course_programs()}
+    for name, text in programs.items():
         picture = picture_of(Compilation(Source("net.graph", text)))
         found[PICTURES / f"{name}.svg"] = draw_svg(picture)
         found[PICTURES / f"{name}_back.svg"] = draw_svg(backward(picture))

@@ -395,7 +395,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_contrast(theme: str) -> None:
-    style = (ROOT / "graphc/views/report/report.css").read_text(encoding="utf-8")
+    style = (ROOT / "graphc/views/colours.css").read_text(encoding="utf-8")
     light, dark = style.split("@media (prefers-color-scheme: dark)")[:2]
     colours = dict(COLOUR.findall(light if theme == "light" else dark.partition("}")[0]))
     for paper, inks in INKS.items():

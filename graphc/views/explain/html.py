@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from graphc.views.colours import COLOURS
 from graphc.views.explain.document import (
     About,
     Block,
@@ -21,20 +22,18 @@ from graphc.views.explain.document import (
 )
 from graphc.views.explain.marks import Mark
 
-STYLE = """
-:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #57606a;
-  --line: #d0d7de; --tint: #f6f8fa; --mark: #0a58a8; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6edf3; --paper: #0d1117; --soft: #9aa4af;
-  --line: #30363d; --tint: #161b22; --mark: #79b8ff; } }
+STYLE = (
+    COLOURS
+    + """
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 60rem; padding: 1rem 1.2rem 4rem; color: var(--ink);
   background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; }
 h2 { font-size: 1.15rem; margin-top: 2.2rem; padding-top: .8rem;
-  border-top: 1px solid var(--line); }
+  border-top: 1px solid var(--rim); }
 math { font-size: 1.08em; }
 .equation { overflow-x: auto; padding: .5rem .8rem; margin: .9rem 0 .3rem; background: var(--tint);
-  border-left: 3px solid var(--mark); border-radius: 3px; }
+  border-left: 3px solid var(--accent); border-radius: 3px; }
 .equation table { border-collapse: collapse; margin: 0; }
 .equation td { padding: .12rem .3rem; border: 0; vertical-align: baseline; white-space: nowrap; }
 .equation td:first-child { text-align: right; padding-left: 0; }
@@ -49,15 +48,16 @@ code { font: .88em ui-monospace, monospace; background: var(--tint); padding: .0
 .wide { overflow-x: auto; }
 .wide table { border-collapse: collapse; margin: .6rem 0 1rem; }
 .wide th, .wide td { text-align: left; padding: .25rem .9rem .25rem 0; font-weight: 400;
-  border-bottom: 1px solid var(--line); white-space: nowrap; }
+  border-bottom: 1px solid var(--rim); white-space: nowrap; }
 .wide th { color: var(--soft); font-size: .88rem; }
-details { margin: 1rem 0; padding: .3rem .9rem .6rem; border: 1px solid var(--line);
+details { margin: 1rem 0; padding: .3rem .9rem .6rem; border: 1px solid var(--rim);
   border-radius: 6px; }
 summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 40rem) { body { padding: .6rem .7rem 3rem; } .equation { padding: .4rem .5rem; }
   details { padding: .2rem .5rem; } }
 @media print { body { max-width: none; } .equation, details { break-inside: avoid; } }
 """
+)
 
 
 def page(document: Document) -> str:

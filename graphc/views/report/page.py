@@ -11,6 +11,7 @@ from importlib import resources
 
 from graphc import __version__
 from graphc.provenance import MARK
+from graphc.views.colours import COLOURS
 from graphc.views.report.markup import Markup, element, quoting
 
 
@@ -26,7 +27,7 @@ class Panel:
 
 def page(title: str, about: str, panels: Sequence[Panel]) -> str:
     """Write the page."""
-    style, script = Markup(_file("report.css")), Markup(_file("report.js"))
+    style, script = Markup(COLOURS + _file("report.css")), Markup(_file("report.js"))
     head = element(
         "head",
         element("meta", charset="utf-8"),
