@@ -261,7 +261,7 @@ def path(span: Span, *words: Any) -> tree.Path:
 # The functions' parameters are the children in the order of the grammar, keywords, punctuation and
 # None for what was left out included; `_` in a lambda is one that does not matter.
 RULES: dict[str, Callable[..., Any]] = {
-    "start": lambda span, statements: statements,
+    "start": lambda span, statements: statements or (),
     "stmts": lambda span, *children: nodes(children),
     "doc": lambda span, token: tree.Doc(span, string(span, token).value),
     "import_as": lambda span, _1, file, _2, name: tree.Import(
@@ -317,7 +317,7 @@ RULES: dict[str, Callable[..., Any]] = {
     "typed": lambda span, _, type_: type_,
     "given": lambda span, _, value: value,
     "named": lambda span, _, name: ident(span, name),
-    "body": lambda span, _1, statements, _2: statements,
+    "body": lambda span, _1, statements, _2: statements or (),
     "paths": lambda span, *children: nodes(children),
     "path": path,
     "stage_call": call,

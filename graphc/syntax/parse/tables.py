@@ -27,7 +27,7 @@ def parser_of(callbacks: Any) -> lark.Lark:
     """Make the parser of the language, which calls these for what it has read."""
     kept = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
     if kept.get("of") != _identity():
-        return _built(callbacks)
+        return built(callbacks)
     parser = kept["tables"]["parser"]["parser"]
     parser["tokens"] = _by_number(parser["tokens"])
     parser["states"] = {
@@ -39,7 +39,7 @@ def parser_of(callbacks: Any) -> lark.Lark:
     return made
 
 
-def _built(callbacks: Any = None) -> lark.Lark:
+def built(callbacks: Any = None) -> lark.Lark:
     """Build the parser from its grammar."""
     return lark.Lark(
         grammar_text(GRAMMAR),
@@ -54,7 +54,7 @@ def _built(callbacks: Any = None) -> lark.Lark:
 
 def tables() -> str:
     """Write the tables as JSON, beside what they depend on."""
-    told, rules = _built().memo_serialize([TerminalDef, Rule])
+    told, rules = built().memo_serialize([TerminalDef, Rule])
     told["options"] = {name: value for name, value in told["options"].items() if name not in OURS}
     return json.dumps({"of": _identity(), "rules": rules, "tables": told}, separators=(",", ":"))
 

@@ -1,0 +1,1 @@
+[(body) (residual) (rep_stage) (doc)] @fold
