@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +22,7 @@ from jax.custom_derivatives import SymbolicZero
 
 from graphc.bridges.described import Described, Function, described
 from graphc.bridges.shapes import shapes_of
+from graphc.records import dataclass
 
 KINDS = ("value_and_grad", "vjp", "jvp")
 

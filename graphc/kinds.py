@@ -7,8 +7,9 @@ numerical derivatives in a target.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from graphc.records import dataclass, replace
 
 MODES = ("reverse", "forward", "mixed")
 """How Jacobians and Hessians are computed; of two that cost the same the first is taken."""

@@ -13,10 +13,11 @@ True
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from graphc.records import dataclass
 
 Arrays = Mapping[str, Any]
 State = tuple[int, tuple[dict[str, Any], ...]]

@@ -13,7 +13,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 
 from graphc.bridges.described import Described, Function, by_backward, described, drawn
+from graphc.records import dataclass, field
 
 Vector = npt.NDArray[np.float64]
 GRADIENTS = ("value_and_grad", "grad")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
+
+from graphc.records import dataclass, field, replace
 
 LISTED = 8  # names that a remedy lists
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"

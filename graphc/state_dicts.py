@@ -17,11 +17,11 @@ h.b = fc.bias      [2]
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from graphc.records import dataclass
 from graphc.source import near_or_all
 
 TURNED = ".T"

@@ -14,7 +14,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -22,6 +21,7 @@ import numpy as np
 import torch
 
 from graphc.bridges.described import Described, Function, described, drawn
+from graphc.records import dataclass
 
 KINDS = ("value_and_grad", "vjp")
 

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "graphc"
 # From the bottom up: the rooms of a floor, a line each. A room is a folder, or a file that lies
 # beside the folders. A file imports from the floors below its own, or from its own room.
 FLOORS = (
+    {"records"},
     {"source", "resources", "kinds", "paths", "provenance"},
     {"limits", "names", "syntax"},
     {"files", "ir", "syntax/lexing"},
@@ -230,6 +231,17 @@ def test_run_time_needs_only_the_declared_packages() -> None:
 def test_only_the_parser_knows_lark() -> None:
     knowing = {f for f in PYTHON_FILES if "lark" in foreign_packages(f, tree_of(f))}
     assert {room_of(file) for file in knowing} == {LARK_ROOM}
+
+
+def test_only_records_knows_how_dataclasses_are_made() -> None:
+    made = [
+        file
+        for file in PYTHON_FILES
+        for node in imports_in(tree_of(file))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        if {"dataclass", "field", "replace"} & {alias.name for alias in node.names}
+    ]
+    assert {*made} == {"graphc/records.py"}
 
 
 def test_imports_stand_at_the_top() -> None:

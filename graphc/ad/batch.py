@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, arguments_first, intern, stamped
@@ -25,6 +24,7 @@ from graphc.ir.rebuild import map_adjoints
 from graphc.ir.types import Mismatch, Type, same_shape
 from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import broadcast_to, filled, full_array
+from graphc.records import replace
 
 
 def batch(

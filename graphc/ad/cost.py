@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Graph, Node
@@ -11,6 +10,7 @@ from graphc.ir.loop import LOOP, all_steps, body, loop_of
 from graphc.ir.sizes import estimate
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.shape.shaping import in_rows
+from graphc.records import dataclass
 
 WRITTEN = 8
 """An element that is written costs about as much time as this many multiply-adds of a product."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from graphc.ir.graph import Node
 from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
 from graphc.ops.shape.shaping import filled
+from graphc.records import replace
 
 Pushforward = Callable[..., dict[Node, Node]]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.ad.request import Request
 from graphc.ad.reverse import pullback
@@ -28,6 +27,7 @@ from graphc.ir.verify import verified, verifying
 from graphc.kinds import BACKWARD, FORWARD
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import filled
+from graphc.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import reduce
 from operator import or_
 
@@ -21,6 +20,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.rebuild import map_adjoints
 from graphc.ops.elementwise.arithmetic import hold
+from graphc.records import replace
 
 Form = tuple[Node, int]
 """A node, and the holds below it that it keeps: a bit for each."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 
 from graphc.ad.batch import batch
 from graphc.ir.dims import Dim
@@ -25,6 +24,7 @@ from graphc.ir.loop import (
 from graphc.ir.types import same
 from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import arange, broadcast_to
+from graphc.records import replace
 
 
 def vectorise_maps(

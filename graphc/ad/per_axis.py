@@ -9,7 +9,6 @@ sums over the axis, the product of each position is kept instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ad.batch import batch
 from graphc.ad.positions import Apart, axis_in_reshape, positions_first, slices_of, spread_rows
@@ -33,6 +32,7 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import count, mean, sum_
 from graphc.ops.select.indexing import scatter
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, reshape
+from graphc.records import dataclass, field
 
 WORDS = {RULED: "a rule", hold: "a rule", LOOP: "what a loop carries"}
 """How what mixes positions is called where it is no operation of the language."""

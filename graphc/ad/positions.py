@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import product, same
@@ -11,6 +9,7 @@ from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import where
 from graphc.ops.linear.diagonals import eye
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape
+from graphc.records import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.kinds import Returns
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

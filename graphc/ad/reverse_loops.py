@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from graphc.ir.graph import Adjoint, Node, uses, with_args
 from graphc.ir.loop import (
@@ -25,6 +24,7 @@ from graphc.ir.loop import (
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import filled, transpose
+from graphc.records import replace
 
 Pullback = Callable[..., dict[Node, Adjoint]]
 

@@ -8,7 +8,6 @@ before it is differentiated: by `grad` in a file, and by what a module derives
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Node, Op, intern, with_args
 from graphc.ir.loop import everywhere
@@ -29,6 +28,7 @@ from graphc.ops.elementwise.elementary import (
 from graphc.ops.elementwise.special import erf, erfc
 from graphc.ops.reduce.reduction import log_softmax, logsumexp, softmax, sum_
 from graphc.ops.reduce.statistics import deviation, euclidean_norm, norm, variance
+from graphc.records import dataclass
 
 
 def log_of_softmax(node: Node) -> Node | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import groupby
 from math import isnan
 from pathlib import Path
@@ -16,6 +15,7 @@ from graphc.api.compiling import CompiledGraph, source_of
 from graphc.api.noting import MADE, Made
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import fenced, frame, listed
+from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, GraphError, Source
 
 if TYPE_CHECKING:

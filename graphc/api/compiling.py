@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ from graphc.api.noting import Made, noted, remember
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import details, fenced, frame, listed, python, scrolled
 from graphc.names import identifier
+from graphc.records import dataclass, field
 from graphc.source import Diagnostic, GraphError, Source
 
 CROWDED = 60

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from graphc.api.checking import Graph, asked_of
 from graphc.files import format_of
+from graphc.records import dataclass
 from graphc.source import GraphError
 from graphc.views.draw.choices import DIRECTIONS, ENDINGS, LAYOUTERS
 

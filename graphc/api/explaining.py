@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphc.api.checking import Graph, asked_of, point_of
+from graphc.records import dataclass
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, detail_of
 

@@ -6,11 +6,11 @@ import functools
 import inspect
 import linecache
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from graphc.records import dataclass
 from graphc.source import Source
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphc.api.checking import Graph, asked_of, point_of
 from graphc.api.options import CompileOptions
+from graphc.records import dataclass
 from graphc.views.explain.choices import LAYOUTS
 
 if TYPE_CHECKING:

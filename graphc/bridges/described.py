@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from graphc.kinds import BACKWARD, KINDS, Kind
+from graphc.records import dataclass
 
 _FAMILY = re.compile(r"(.*)\b(\d+)\.\.(\d+)\b(.*)")
 

@@ -8,9 +8,10 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from graphc.records import dataclass
 
 Family = Literal["gcc", "msvc", "zig"]
 """How a compiler takes its options: gcc and clang do alike; zig is a clang that has all targets."""

@@ -10,7 +10,6 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from graphc.build.compilers import FAST, Compiler, NoCompilerError, find_compiler, run
 from graphc.compile.stages import Compilation
 from graphc.files import replace as replace_file
+from graphc.records import dataclass
 from graphc.targets.c.contract import contract
 from graphc.targets.c.functions.target import C
 from graphc.targets.extension.glue import NAME, WIDE, WIDER, calls_header, glue, variant

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.build.compilers import FAST, NoCompilerError, find_zig, run
+from graphc.records import dataclass
 from graphc.targets.c.contract import CModule
 
 

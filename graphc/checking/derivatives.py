@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +14,7 @@ from graphc.checking.domain import FAILURES
 from graphc.checking.point import Start, choose_point
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
+from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, Source, Span, error
 from graphc.targets.numpy.functions.check import tolerance
 

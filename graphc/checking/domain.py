@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from graphc.records import dataclass
 from graphc.targets.numpy.functions.trace import walk_name
 
 Score = tuple[int, int, int, int]

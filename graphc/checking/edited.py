@@ -14,7 +14,6 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -28,6 +27,7 @@ from graphc.checking.statements import Changed, changed_statement
 from graphc.compile.stages import Options, compile_source, load
 from graphc.elaborate.names.model import Model
 from graphc.kinds import KINDS
+from graphc.records import dataclass, replace
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import Diagnostic, Source, Span, error
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from graphc.checking.domain import PARAMETER, PERFECT, find_point
 from graphc.compile.functions import begin_of
 from graphc.elaborate.names.model import Model
+from graphc.records import dataclass
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import GraphError, error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from graphc.cli.options import (
     read_bytes,
 )
 from graphc.cli.settings import take_settings
+from graphc.records import replace
 from graphc.source import Diagnostic, GraphError
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.ad.functions import Split, cut
 from graphc.compile.clauses import Made, winners
@@ -20,6 +19,7 @@ from graphc.optimise.memory.estimate import Sizes
 from graphc.optimise.passes import rewritten
 from graphc.plan.buffers.report import live
 from graphc.plan.signature import Entry
+from graphc.records import dataclass
 from graphc.source import Diagnostic
 
 

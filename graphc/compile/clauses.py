@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from itertools import product
 from operator import itemgetter
 
@@ -25,6 +24,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Mismatch
 from graphc.kinds import Kind
 from graphc.optimise.passes import PASSES, rewritten
+from graphc.records import dataclass, replace
 from graphc.source import GraphError, error
 
 GRAPHS: Mapping[Kind, Callable[[Request], Graph]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from graphc.ad.functions import Split
 from graphc.compile.graphs import wrt_of
@@ -18,6 +17,7 @@ from graphc.plan.lower import plan
 from graphc.plan.module import Derived
 from graphc.plan.naming import indices
 from graphc.plan.signature import Entry, entry
+from graphc.records import replace
 
 
 def begin_of(model: Model) -> Entry:

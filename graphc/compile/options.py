@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
 from graphc.optimise.levels import LEVELS, READABLE, Level
+from graphc.records import dataclass, field
 from graphc.source import GraphError, Source, error
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of

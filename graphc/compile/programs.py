@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc import __version__
 from graphc.ad.functions import perturb
 from graphc.compile.bounded import Bounded, within_bound
@@ -25,6 +23,7 @@ from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.plan.size_limits import beyond_any_machine, report_size
 from graphc.plan.watched import lower_watched
+from graphc.records import replace
 from graphc.source import GraphError
 from graphc.targets.target import Target
 

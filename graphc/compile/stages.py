@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +19,7 @@ from graphc.ir.session import Session
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.memory.bound import Planned
 from graphc.plan.module import Compiled
+from graphc.records import replace
 from graphc.source import Diagnostic, GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import Parsed, parse_with_recovery, read_source

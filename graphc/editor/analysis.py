@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,6 +12,7 @@ from graphc.editor.names import Names, Symbol, names_of
 from graphc.elaborate.names.scope import Entry
 from graphc.files import reading_instead
 from graphc.ir.graph import Node
+from graphc.records import dataclass
 from graphc.source import Diagnostic, GraphError, Source, Span
 
 Texts = Mapping[str, str]  # of files that are open and not saved, by absolute path

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from graphc.editor.analysis import Analysis
 from graphc.editor.names import Scope, Symbol
@@ -13,6 +12,7 @@ from graphc.elaborate.names.scope import CONSTANTS
 from graphc.ir.graph import Node
 from graphc.kinds import KINDS, RULES
 from graphc.ops import FUNCTIONS
+from graphc.records import dataclass, field, replace
 from graphc.source import Source, Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,6 +13,7 @@ from graphc.editor.completion import Known, paths_of
 from graphc.editor.names import Names, names_of
 from graphc.editor.places import Edited, edited
 from graphc.files import read
+from graphc.records import dataclass, field
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse_with_recovery, read_source

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 
 from graphc.compile.stages import Compilation
 from graphc.editor.analysis import Analysis
 from graphc.names import identifier
 from graphc.optimise.levels import READABLE
+from graphc.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 from graphc.elaborate.names.references import defined_names
+from graphc.records import dataclass, field
 from graphc.source import Span
 from graphc.syntax import terms, tree
 

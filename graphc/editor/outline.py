@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from graphc.elaborate.names.references import defined_names
+from graphc.records import dataclass
 from graphc.source import Source, Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from graphc.records import dataclass
 from graphc.source import Source, Span
 
 Position = tuple[int, int]  # line and unit in it, both from 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
@@ -23,6 +22,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.sizes import check_dim
 from graphc.ir.types import Type
 from graphc.ir.verify import verifying
+from graphc.records import dataclass, replace
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
 from graphc.syntax import tree

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from math import gcd
 from typing import TypeAlias
 
 from graphc.limits import DIM_NESTING, DIM_POWER, Exceeded
+from graphc.records import dataclass, field
 
 MAXIMUM_TERMS = 10_000
 NAME_IT = "declare a dim for a part of it, and say what that is: `require N == ...`"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from math import gcd
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from graphc.ir.dims import (
     shared_monomial,
     shrink,
 )
+from graphc.records import dataclass, field
 
 # Bounds on the searches below; whatever is found within them is sound, so they only cost proofs.
 REWRITE_ROUNDS = 8

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import count
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from graphc.ir.results import ResultKey, Role
 from graphc.ir.sizes import check_shape
 from graphc.ir.types import Type, assuming, promote
 from graphc.limits import Exceeded
+from graphc.records import dataclass, field
 from graphc.source import Origin
 
 Structure = Literal["source", "elementwise", "linear", "bilinear", "general", "constant"]

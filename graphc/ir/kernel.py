@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Literal
+
+from graphc.records import dataclass
 
 # ---- what goes into a kernel ---------------------------------------------------------------------
 

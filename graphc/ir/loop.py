@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -21,6 +20,7 @@ from graphc.ir.kernel import SAME
 from graphc.ir.memo import memoised
 from graphc.ir.sizes import at_most
 from graphc.ir.types import Mismatch, Type, same, same_shape
+from graphc.records import dataclass, field, replace
 
 
 def _source(*, type: Type, **_: Any) -> Type:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node
 from graphc.ir.rebuild import map_adjoints
+from graphc.records import replace
 
 
 def map_graph(graph: Graph, new: Mapping[Node, Node]) -> Graph:

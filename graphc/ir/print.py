@@ -11,7 +11,6 @@ the line of the file, where it is not that of the node above.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.ir.dims import Dim
@@ -42,6 +41,7 @@ from graphc.ir.loop import (
 )
 from graphc.ir.results import ResultKey
 from graphc.names import Identifiers
+from graphc.records import dataclass, field
 
 INDENT = "    "
 LONGEST_ORIGIN = 50

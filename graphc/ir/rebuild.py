@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import (
@@ -30,6 +29,7 @@ from graphc.ir.loop import (
     rule_of,
     ruled_arguments,
 )
+from graphc.records import replace
 
 Replace = Callable[[Node, tuple[Node, ...]], Node]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
+from graphc.records import dataclass
 
 Dtype = Literal["float", "int", "bool"]
 Shape = tuple[Dim, ...]

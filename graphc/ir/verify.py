@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -40,6 +39,7 @@ from graphc.ir.loop import (
 from graphc.ir.memo import memoised
 from graphc.ir.results import Role
 from graphc.ir.types import Mismatch, Type, demanding, same_shape
+from graphc.records import dataclass
 
 P = ParamSpec("P")
 R = TypeVar("R")

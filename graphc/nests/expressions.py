@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, DIM, Node
@@ -26,6 +25,7 @@ from graphc.nests.nest import (
     dtype_of,
 )
 from graphc.nests.places import PLACES, Part, offset, reshaped, stretched
+from graphc.records import dataclass, field
 
 OWN = frozenset({"sigmoid", "softplus"})
 """Operations that are functions of one number themselves, whatever NumPy makes them of."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.types import same
 from graphc.nests.nest import For, Tree, Turns, Value, Work, counter
+from graphc.records import dataclass, field
 
 
 @dataclass(eq=False, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Literal as OneOf
 
 from graphc.ir.dims import Dim
 from graphc.ir.types import Shape
+from graphc.records import dataclass, field
 
 Index = tuple[Dim, ...]
 """Where an element is, a position for each axis: of dims, loops (`counter`) and what is defined."""

@@ -6,7 +6,6 @@ Small products are loops among others; large ones, and what is no sum of product
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -26,6 +25,7 @@ from graphc.nests.nest import (
 )
 from graphc.nests.places import stretched
 from graphc.nests.works import SAME, Works, axes_of
+from graphc.records import dataclass
 
 SMALL = 4096
 """Products of numbers up to which a product of matrices is written as loops."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -26,6 +25,7 @@ from graphc.nests.products import MATRICES, argsort, matmul, of_matrices
 from graphc.nests.reductions import dots, recurrence, reduced, running
 from graphc.nests.works import SAME, Works
 from graphc.plan.program import BlockStep, LoopStep, Program, Step
+from graphc.records import replace
 
 CALLED = frozenset({"matmul", "vecdot", "vdot", "concatenate", "recurrence", "argsort"})
 PUT = frozenset({"triangle", "parts", "cells"})

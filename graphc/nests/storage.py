@@ -6,7 +6,6 @@ A value that each turn of a loop touches at its own position alone needs no axis
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.sizes import at_most
@@ -25,6 +24,7 @@ from graphc.nests.nest import (
     elements_in,
 )
 from graphc.nests.places import offset
+from graphc.records import dataclass, field
 
 STACK, STACKED = 64, 1024
 """The elements of an array that a function has on its stack rather than in its workspace, and those

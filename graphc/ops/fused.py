@@ -5,14 +5,13 @@ They are made after calculus, so none of them has a derivative.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import Attr, Call, Elementwise, Put, Reduce, Take, X
 from graphc.ir.types import Mismatch, Shape, Type
 from graphc.ops.define.axis_maps import batch_axes
 from graphc.ops.define.families import constant, elementwise, normal_axes
+from graphc.records import replace
 
 LIMITS = {
     "BITS": {"float64": "np.int64", "float32": "np.int32"},

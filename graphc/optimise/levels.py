@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from graphc.elaborate.names.model import Model
 from graphc.optimise.algebra.axis_order import arrange
@@ -13,6 +12,7 @@ from graphc.optimise.driver import strengthen
 from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.passes import Pass, simplify
 from graphc.optimise.scalarise.small_axes import components
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

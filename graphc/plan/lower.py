@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
@@ -38,6 +37,7 @@ from graphc.plan.naming import (
 )
 from graphc.plan.order import in_order
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
+from graphc.records import replace
 
 
 def plan(

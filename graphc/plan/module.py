@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.elaborate.names.model import Model
@@ -16,6 +15,7 @@ from graphc.optimise.memory.bound import Planned
 from graphc.optimise.scalarise.cells import Grid
 from graphc.plan.program import Program
 from graphc.plan.signature import Entry
+from graphc.records import dataclass, field
 from graphc.source import Diagnostic
 
 

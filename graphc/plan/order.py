@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import TypeVar
 
@@ -18,6 +17,7 @@ from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.types import Dtype, known_facts
 from graphc.ops.linear.contraction import typical
+from graphc.records import dataclass
 
 NEGLIGIBLE = 64
 """A difference below this part of the largest array is none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
 from graphc.ir.dims import Dim
@@ -11,6 +10,7 @@ from graphc.ir.graph import Adjoint, Node
 from graphc.ir.results import ResultKey
 from graphc.ir.types import Dtype, Shape
 from graphc.ops.shape.shaping import Item
+from graphc.records import dataclass, field
 
 Way = Literal[
     "",  # not into an array: what an expression comes to

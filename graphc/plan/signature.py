@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.elaborate.names.model import Declared, Model
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.names import MODULE, Identifiers, fields, flat
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from graphc.records import dataclass
 from graphc.source import Span
 from graphc.syntax.terms import Argument as Argument
 from graphc.syntax.terms import Binary as Binary

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Node
 from graphc.plan.program import AnyStep, BlockStep
+from graphc.records import dataclass
 
 _OPEN, _CLOSE, _STATEMENT = "\ue000", "\ue001", "\ue002"
 _MARK = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")

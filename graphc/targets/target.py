@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph, Node
 from graphc.optimise.passes import Pass
@@ -11,6 +10,7 @@ from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import Measure
 from graphc.plan.program import Program
 from graphc.plan.signature import Entry
+from graphc.records import dataclass, field
 
 Stage = Callable[[Program, Collection[Node], Collection[str]], Program]
 """A program, the nodes that outlive it, the names that are taken -> the same program, planned."""

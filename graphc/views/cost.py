@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.ad.cost import Cost, cost_of
 from graphc.compile.clauses import cheapest
 from graphc.compile.graphs import candidates, split_halves
 from graphc.compile.stages import Compilation
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from graphc.ad.functions import build_halves, cut
 from graphc.compile.clauses import differentiate, winners
@@ -13,6 +12,7 @@ from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph, Node
 from graphc.kinds import BACKWARD, FORWARD
 from graphc.optimise.passes import PASSES, Pass
+from graphc.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

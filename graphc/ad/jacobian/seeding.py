@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ad.align import alignment
 from graphc.ad.batch import batch
@@ -21,6 +20,7 @@ from graphc.ir.types import Shape, product
 from graphc.ops.linear.diagonals import eye
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import broadcast_to, ones, reshape
+from graphc.records import dataclass
 
 Pairs = dict[tuple[str, str], dict[int, int]]
 Label = tuple[str, int]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.elaborate.calls.axis_labels import axes_labelled
@@ -18,6 +17,7 @@ from graphc.ir.graph import Node
 from graphc.ir.types import Mismatch, demand, demanding, shape_text
 from graphc.ops import Function, Parameter
 from graphc.ops.define.functions import REQUIRED
+from graphc.records import dataclass
 from graphc.source import Span, did_you_mean
 from graphc.syntax import tree
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.elaborate.calls.axis_labels import label
 from graphc.elaborate.names.model import StatedRule
@@ -17,6 +16,7 @@ from graphc.kinds import RULES, RuleKind
 from graphc.ops import Function, Parameter
 from graphc.ops.elementwise.arithmetic import hold
 from graphc.ops.shape.shaping import filled
+from graphc.records import dataclass
 from graphc.source import did_you_mean, near_or_all
 from graphc.syntax import tree
 

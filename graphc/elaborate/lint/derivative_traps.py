@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from graphc.elaborate.names.scope import Context
 from graphc.ir.graph import DIM, SOURCES, Node
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, everywhere, loop_arguments, loop_of
 from graphc.ir.types import is_one, same
+from graphc.records import dataclass
 from graphc.source import Diagnostic, error
 
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">=", "isnan", "isinf", "isfinite"}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from graphc.elaborate.names.scope import BlockValue, Namespace
 from graphc.files import read_inside
 from graphc.ops import FUNCTIONS
+from graphc.records import dataclass, field
 from graphc.source import Diagnostic, GraphError, Span, did_you_mean, error
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse, read_source

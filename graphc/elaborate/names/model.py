@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
@@ -12,6 +11,7 @@ from graphc.ir.types import Shape, Type
 from graphc.ir.verify import verifying
 from graphc.kinds import Kind, RuleKind
 from graphc.paths import members
+from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, Source, Span
 
 

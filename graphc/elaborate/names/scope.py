@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -21,6 +20,7 @@ from graphc.names import identifier
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.shape.members import member_node
 from graphc.paths import families
+from graphc.records import dataclass, field
 from graphc.source import Diagnostic, Origin, Source, Span, did_you_mean, error
 from graphc.syntax import tree
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from graphc.elaborate.calls.axis_labels import inherit
@@ -31,6 +30,7 @@ from graphc.limits import COPIES, MEMBERS
 from graphc.ops.loops import roll_steps
 from graphc.ops.shape.shaping import stack
 from graphc.paths import family
+from graphc.records import dataclass
 from graphc.source import did_you_mean
 from graphc.syntax import tree
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any
 
 from graphc.elaborate.names.scope import Mistake, Scope
@@ -13,6 +12,7 @@ from graphc.ir.graph import Node, reaches_source
 from graphc.ir.types import Mismatch, Type, broadcast
 from graphc.ops.elementwise.arithmetic import over
 from graphc.ops.linear.products import matmul
+from graphc.records import replace
 from graphc.source import Note
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of

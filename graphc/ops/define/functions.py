@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc.ir.graph import Node, Op
+from graphc.records import dataclass, replace
 
 REQUIRED = object()
 

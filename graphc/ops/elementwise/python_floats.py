@@ -7,11 +7,11 @@ gives another number in its place, and nan goes through each of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 
 from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import Elementwise, X, Y
+from graphc.records import replace
 
 LAZY = frozenset({"where", "and", "or", "not", "sign", "maximum", "minimum", "relu", "==", "!="})
 """What may leave an argument alone, whatever it is."""

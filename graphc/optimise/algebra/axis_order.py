@@ -8,7 +8,6 @@ outside it they are seen as before, through a permutation, which is a view.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
 from graphc.ir.mapping import map_graph
@@ -21,6 +20,7 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import max_, min_, sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, in_rows, reshape, transpose
 from graphc.optimise.algebra.permutations import Order, permute
+from graphc.records import dataclass, field
 
 FREE = (expand, sum_, peak, max_, min_)
 """What reads an array in any order as well as in its own."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 
 from graphc.ad.stable_forms import Form, is_naive, recognise
 from graphc.elaborate.names.model import Declared, Model, verified_model
 from graphc.ir.graph import Node, with_args
 from graphc.ir.rebuild import rebuild
+from graphc.records import replace
 from graphc.source import Diagnostic, Origin, error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Element, limit, loop_arguments, loop_of, make_loop, result
@@ -13,6 +12,7 @@ from graphc.ir.verify import verified
 from graphc.optimise.loops.fission import split_loop
 from graphc.optimise.loops.partition import partition
 from graphc.optimise.loops.recurrences import recast
+from graphc.records import replace
 
 
 @verified

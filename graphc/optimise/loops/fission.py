@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from graphc.ad.batch import batch_node, with_type
 from graphc.ir.dims import Dim
@@ -20,6 +19,7 @@ from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
 from graphc.optimise.loops.partition import Stages, is_free, is_zero
 from graphc.optimise.loops.step_sums import StepStacks, sum_over_steps
+from graphc.records import dataclass, field, replace
 
 TURNED = (transpose, expand)
 """Views that a step takes of what it reads rather than read them of a view of all steps."""

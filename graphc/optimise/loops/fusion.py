@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from graphc.ir.loop import (
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
+from graphc.records import replace
 
 Group = tuple[Node, ...]
 """Loops that one loop computes, the first of them with all that it carries."""

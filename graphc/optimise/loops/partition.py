@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.components import components
 from graphc.ir.facts import linear_in
@@ -20,6 +19,7 @@ from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
 from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import full_array, in_rows
+from graphc.records import dataclass, field
 
 LARGE = 4096
 """Elements from which on an array keeps a step busy: a call saved is little, a stack is much."""

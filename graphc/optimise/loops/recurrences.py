@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import reduce
 
 from graphc.ir.graph import Node, arguments_first, as_node, stamped, with_args
@@ -19,6 +18,7 @@ from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, plus, times
 from graphc.ops.shape.shaping import broadcast_to, filled
 from graphc.optimise.loops.partition import Stages, is_small, is_zero
+from graphc.records import dataclass, replace
 
 READING = 0.3
 LINEAR = (plus, minus, accumulate, times, negative)

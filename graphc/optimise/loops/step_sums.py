@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
@@ -13,6 +12,7 @@ from graphc.ops.linear.products import matmul, outer
 from graphc.ops.reduce.reduction import sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape, transpose, unindex
 from graphc.optimise.algebra.empty import may_stand_outside
+from graphc.records import dataclass
 
 MOVING = (reshape, transpose, expand, broadcast_to, unindex, negative)
 """What is linear and costs less when it is done to the sum."""

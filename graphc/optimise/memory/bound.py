@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.ad.functions import cut
 from graphc.ir.dims import sum_dims
@@ -15,6 +14,7 @@ from graphc.optimise.memory.budget import Budget, amount
 from graphc.optimise.memory.estimate import Liveness, Sizes, liveness
 from graphc.optimise.memory.search import Aim, search
 from graphc.optimise.passes import Pass
+from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, GraphError, error
 
 PARTS = (1, 2, 4, 8)

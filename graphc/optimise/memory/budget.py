@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
+
+from graphc.records import dataclass
 
 UNITS = {
     "": 1, "b": 1, "byte": 1, "bytes": 1,

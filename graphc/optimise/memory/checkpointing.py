@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, stamped, with_args
@@ -19,6 +18,7 @@ from graphc.optimise.memory.loop_residuals import (
     name_of,
     replace_loop,
 )
+from graphc.records import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)

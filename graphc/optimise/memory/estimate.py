@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from graphc.ir.dims import Dim
@@ -23,6 +22,7 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import holder, results_to_copy, seen_in
 from graphc.ops.workspace import NOTHING, whole_arrays
+from graphc.records import dataclass, field, replace
 
 NOWHERE = frozenset({INPUT, PARAMETER, BOUND, CONSTANT, LOOP})
 """Operations that take no memory themselves."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 
 from graphc.ir.graph import Graph, Node, arguments_first, stamped, with_args
 from graphc.ir.loop import Element, bound, limit, loop_arguments, loop_of, make_loop, result
@@ -16,6 +15,7 @@ from graphc.optimise.memory.loop_residuals import (
     name_of,
     replace_loop,
 )
+from graphc.records import replace
 
 
 @verified

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 from graphc.ir.graph import Graph, Node, intern, stamped, with_args
 from graphc.ir.loop import LOOP, RESULT, Loop, body, limit, loop_arguments, loop_of, result
@@ -11,6 +10,7 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.optimise.loops.fusion import prune_loops
+from graphc.records import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate as running
 
 from graphc.ir.graph import Graph, Node, arguments_first, intern, stamped, with_args
@@ -15,6 +14,7 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.storage import holder, seen_in
 from graphc.optimise.memory.estimate import Liveness, Sizes
 from graphc.optimise.memory.running_sums import is_mixed
+from graphc.records import replace
 
 SOON = 8
 """So many statements after the place what is read there is kept."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import reduce
 
 from graphc.ir.graph import Graph, Node, stamped, with_args
@@ -11,6 +10,7 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate
+from graphc.records import replace
 
 SUMS = frozenset({"+", "-", "accumulate"})
 """As terms these are written without parentheses, in the order of the whole sum."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
@@ -17,6 +16,7 @@ from graphc.optimise.memory.loop_residuals import Saved, find_saving_loops
 from graphc.optimise.memory.rematerialise import Allowed, anything, cheap, droppable, rematerialise
 from graphc.optimise.memory.running_sums import add_as_computed
 from graphc.optimise.memory.sinking import sink
+from graphc.records import dataclass
 
 ROUNDS = 12
 """So often the dearer ways to save are tried; each finds the square root of what a loop saves."""

@@ -8,7 +8,6 @@ zero, as if it had never been written down. A number 0 times infinity stays nan.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -22,6 +21,7 @@ from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import broadcast_to
 from graphc.optimise.exact.identities import folded
+from graphc.records import dataclass
 
 Cells = npt.NDArray[np.object_]
 """An array of nodes."""

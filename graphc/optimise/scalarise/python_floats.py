@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from math import prod
 
 from graphc.ir.graph import SOURCES, Graph, Node, intern, with_args
@@ -14,6 +13,7 @@ from graphc.ops.elementwise.python_floats import on_numbers
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Grid, map_cells
 from graphc.optimise.scalarise.small_axes import LONG, MOST_AXES, Expansion, operations
+from graphc.records import dataclass, replace
 
 FEW = 400
 """Operations on numbers, at most: beyond, arrays are faster."""

@@ -8,7 +8,6 @@ makes zero, as in the seeds of Jacobians, is not computed at all.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -23,6 +22,7 @@ from graphc.ir.verify import verified
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
 from graphc.optimise.scalarise.rules import cell_rule
+from graphc.records import dataclass, field, replace
 
 SMALL = 32
 """Elements beside the long axis, at most."""

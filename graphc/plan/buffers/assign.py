@@ -7,7 +7,6 @@ into scratch that a dead value has left, or into new scratch. What is returned i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -20,6 +19,7 @@ from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Filling, filling, reduces
 from graphc.plan.lower import given, held_names, made, with_frees
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage, Way
+from graphc.records import dataclass, field, replace
 
 NO_ROWS: Mapping[Node, Storage] = {}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 
 from graphc.ir.graph import Node, arguments_first
 from graphc.ir.loop import loop_of
@@ -16,6 +15,7 @@ from graphc.ops.storage import owners_of_all
 from graphc.paths import is_family
 from graphc.plan.lower import every_name
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
+from graphc.records import replace
 
 
 def with_destinations(

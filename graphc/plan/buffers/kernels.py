@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Arg, Call, Elementwise, Kernel, Put, Reduce, View
+from graphc.records import dataclass
 
 NONE: frozenset[int] = frozenset()
 EVERY = frozenset(range(64))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, TANGENT, Node, arguments_first
@@ -20,6 +19,7 @@ from graphc.ops.workspace import NOTHING
 from graphc.plan.buffers.temporaries import Objects, Value, Where, evaluate, most
 from graphc.plan.lower import made as made_by
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
+from graphc.records import dataclass, field
 
 CACHE = 2**21
 """The bytes that a block computes in, at most about: what a core's own cache often holds."""

@@ -6,7 +6,6 @@ As NumPy does it: a large array without a name gives its memory to the operator 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Node, arguments_first
@@ -15,6 +14,7 @@ from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import seen_in
 from graphc.ops.workspace import NOTHING, workspace
+from graphc.records import dataclass
 
 LARGE = 256 * 1024
 """From so many bytes on, NumPy computes an operator in the place of an operand without a name."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT
@@ -13,6 +12,7 @@ from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.plan.program import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest
+from graphc.records import dataclass
 
 LEAST_STEPS = 4
 """So many passes over arrays are worth a function of their own."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped, topological
@@ -32,6 +31,7 @@ from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, S
 from graphc.plan.tiles.axis_classes import Classes, Extent
 from graphc.plan.tiles.groups import Region, Regions, regions
 from graphc.plan.tiles.memory_order import Order, orders
+from graphc.records import replace
 
 ATTEMPTS = 8
 """So often what cannot be computed for a part of an axis after all is left outside."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+from graphc.records import dataclass
 from graphc.source import Source, Span
 from graphc.syntax.format.spacing import blanks
 from graphc.syntax.lexing.tokens import SEPARATOR

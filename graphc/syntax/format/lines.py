@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from graphc.records import dataclass, field
 from graphc.syntax.lexing.tokens import BINARY, CLOSERS, HEADS_BODY, OPENERS
 
 WIDTH = 96

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from graphc.records import dataclass
 from graphc.syntax.lexing.tokens import CLOSERS, ENDS_OPERAND, OPENERS, SEPARATOR, Token
 
 OPERAND_ENDS = ENDS_OPERAND | {"UNDERSCORE", "ELLIPSIS"}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
+from graphc.records import dataclass
 from graphc.source import Source, Span
 from graphc.syntax.lexing.tokens import BINARY, CLOSERS, OPENERS, SEPARATOR, Token, token_span
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from graphc.records import dataclass
 from graphc.source import Diagnostic, GraphError, Source, Span, error
 from graphc.syntax import tree
 from graphc.syntax.lexing.literals import floating, integer, number_ends_in_point, string

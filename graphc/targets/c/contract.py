@@ -6,7 +6,6 @@ The text of `net.c` and `net.h` is written from it, and so is whatever stands in
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from graphc.elaborate.names.model import Condition, Declared
@@ -16,6 +15,7 @@ from graphc.ir.types import Dtype, Shape
 from graphc.kinds import Kind
 from graphc.names import flat
 from graphc.plan.module import Compiled, Derived
+from graphc.records import dataclass
 from graphc.targets.c.names import Scope, c_name
 
 Role = Literal["input", "parameter", "cotangent", "tangent", "result"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from graphc.ir.graph import COTANGENT, TANGENT
 from graphc.ir.results import gradient_by
 from graphc.names import MODULE, Identifiers, flat
 from graphc.plan.module import Compiled, Derived, Elsewhere
+from graphc.records import replace
 from graphc.targets.c.contract import CFunction, CModule
 from graphc.targets.extension.calls import has_quick
 from graphc.targets.marks import without_marks

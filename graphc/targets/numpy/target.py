@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.ir.graph import Graph
 from graphc.optimise.scalarise.python_floats import by_number
 from graphc.plan.buffers.assign import in_memory
 from graphc.plan.module import Derived
 from graphc.plan.signature import Entry
 from graphc.plan.tiles.lower import in_blocks
+from graphc.records import replace
 from graphc.targets.numpy.functions.python_floats import plan_numbers
 from graphc.targets.numpy.lowering import settle
 from graphc.targets.numpy.module import text

@@ -10,9 +10,10 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
 
 import numpy as np
+
+from graphc.records import dataclass
 
 IMPORTS = {
     "__future__": {"annotations"},

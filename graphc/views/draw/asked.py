@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from graphc.records import dataclass
 from graphc.views.draw.backward import backward
 from graphc.views.draw.choices import Direction
 from graphc.views.draw.fold import focus, fold_below, fold_crowd, fold_paths

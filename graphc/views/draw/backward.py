@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from graphc.records import replace
 from graphc.views.draw.records.picture import Adjoint, Edge, Node, Picture
 
 NOTHING = "Nothing is differentiated."

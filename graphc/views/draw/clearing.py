@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
+from graphc.records import replace
 from graphc.views.draw.records.layout import Box, Layout, Point, Route
 
 STEPS = 10

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import INPUT, PARAMETER, Node
 from graphc.ir.loop import loop_of
+from graphc.records import dataclass, replace
 from graphc.views.draw.grouping import grouping
 from graphc.views.draw.layered.regions import untangled
 from graphc.views.draw.records.picture import Adjoint, Edge, Kind, Picture, Role

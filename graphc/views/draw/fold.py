@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 
+from graphc.records import replace
 from graphc.source import did_you_mean
 from graphc.views.draw.records.picture import Edge, Group, Node, Picture, Role
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.graph import PARAMETER, Node
 from graphc.ir.loop import loop_of
+from graphc.records import dataclass, field
 from graphc.source import Span
 from graphc.syntax.format.canonical import one_line_of
 from graphc.views.draw.records.picture import Group

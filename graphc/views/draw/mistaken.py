@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from graphc.compile.stages import Compilation
 from graphc.elaborate.build import Elaborated
 from graphc.elaborate.names.references import defined_names, used_names
 from graphc.ir.graph import PARAMETER, SOURCES, Node
 from graphc.ir.loop import everywhere
+from graphc.records import replace
 from graphc.source import Diagnostic, Span
 from graphc.syntax import tree
 from graphc.views.draw.depict import Subject, depict

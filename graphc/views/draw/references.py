@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from graphc.records import replace
 from graphc.views.draw.records.picture import Edge, Node, Picture
 
 FAR = 18

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 
 from graphc.ir.dims import Dim
@@ -12,6 +11,7 @@ from graphc.ir.loop import LOOP, RESULT, STEPS, body, loop_arguments, loop_of
 from graphc.ir.types import same
 from graphc.ops.shape.shaping import index
 from graphc.paths import is_family
+from graphc.records import dataclass, field
 from graphc.views.explain.stations import weight_of
 
 Place = Dim | str

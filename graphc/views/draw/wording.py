@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 
 from graphc.ir.graph import INPUT, PARAMETER, Node
 from graphc.ir.loop import RESULT, STEPS, loop_of
 from graphc.ir.types import Type
+from graphc.records import dataclass, field
 from graphc.views.draw.records.measure import SMALL, width, wrap
 from graphc.views.draw.values import Values, is_chain
 from graphc.views.explain.expression import Expression, column, symbol

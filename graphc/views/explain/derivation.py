@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from graphc.elaborate.names.model import Derivation as Clause
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
+from graphc.records import dataclass
 from graphc.views.explain.choices import Layout
 from graphc.views.explain.expression import Expression
 from graphc.views.explain.jacobians import Jacobian

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from graphc.records import dataclass
 from graphc.views.explain.marks import Mark
 
 

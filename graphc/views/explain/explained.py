@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 
 from graphc.ad.cost import cost_of
 from graphc.ad.functions import products, value
@@ -18,6 +18,7 @@ from graphc.ir.types import Mismatch
 from graphc.kinds import VALUE
 from graphc.ops.shape.members import family_of
 from graphc.optimise.passes import PASSES, rewritten
+from graphc.records import dataclass, replace
 from graphc.source import Span
 from graphc.syntax import terms, tree
 from graphc.views.explain.blocks import blocks

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.types import Shape, same
+from graphc.records import dataclass
 
 Expressions = tuple["Expression", ...]
 

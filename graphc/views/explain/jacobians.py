@@ -7,13 +7,13 @@ numerator layout, a row for each element of the result; the other layout transpo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, arguments_first, as_node
 from graphc.ir.loop import RULED
 from graphc.ir.types import Shape, is_one, product, same_shape
 from graphc.ops.define.families import normal_axes
+from graphc.records import dataclass
 from graphc.views.explain.expression import (
     Expression,
     added,

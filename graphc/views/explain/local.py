@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ad.forward import pushforward
 from graphc.ad.reverse import pullback
@@ -14,6 +13,7 @@ from graphc.ir.results import result_number
 from graphc.ir.types import Mismatch
 from graphc.ops.reduce.reduction import logsumexp, slope_of_logsumexp, softmax
 from graphc.optimise.passes import simplify
+from graphc.records import dataclass
 from graphc.views.explain.expression import Expression
 from graphc.views.explain.jacobians import Jacobian, along
 from graphc.views.explain.writing import written

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 
 from graphc.ir.graph import Node
 from graphc.ir.loop import RESULT, Loop, loop_arguments
+from graphc.records import replace
 from graphc.views.explain.derivation import AdjointStep, LoopPart, Part
 from graphc.views.explain.expression import (
     Expression,

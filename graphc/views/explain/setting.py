@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.records import dataclass, replace
 from graphc.views.explain.choices import Layout
 from graphc.views.explain.derivation import AdjointStep, Edge, Step
 from graphc.views.explain.expression import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 
 from graphc.ir.graph import SOURCES, Node, reaches_source, topological
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, loop_of
+from graphc.records import dataclass, field
 
 LONGEST = 8
 """Operations of one step; what has more is taken apart, as every step is at the finest level."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from graphc.records import dataclass
 from graphc.views.explain.expression import Expression
 
 SENTENCE, STEPS, REASONS, EVERYTHING = 1, 2, 3, 4

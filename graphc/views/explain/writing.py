@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, arguments_first
 from graphc.ir.types import Shape, is_one, product, same, same_shape
 from graphc.ops.define.families import normal_axes
+from graphc.records import dataclass
 from graphc.views.explain.expression import (
     Call,
     Expression,

@@ -7,9 +7,9 @@ root of the mean square, which does not grow with the number of elements.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+from graphc.records import dataclass
 from graphc.views.numbers.summary import Summary
 
 FACTOR = 1e6

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +13,7 @@ from graphc.checking.domain import FAILURES
 from graphc.checking.point import Start, choose_point
 from graphc.compile.stages import Compilation, load
 from graphc.elaborate.names.model import Model
+from graphc.records import dataclass
 from graphc.source import GraphError, error
 from graphc.targets.numpy.functions.trace import walk_name
 from graphc.views.explain.explained import question

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
+from graphc.records import replace
 from graphc.views.draw.records.picture import Edge, Node, Picture
 from graphc.views.numbers.looking import Known, Numbers
 from graphc.views.numbers.telling import counted, short

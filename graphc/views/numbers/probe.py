@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from graphc.ad.functions import build_halves
 from graphc.compile.functions import begin_of, sources_of
@@ -19,6 +18,7 @@ from graphc.optimise.levels import READABLE
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.optimise.watch import WATCHED, watch_all
 from graphc.plan.watched import lower_watched
+from graphc.records import dataclass, replace
 from graphc.targets.marks import without_marks
 
 NUMBERS = "numbers"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
+from graphc.records import replace
 from graphc.views.explain.document import (
     Block,
     Code,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.ops import FUNCTIONS, Function
 from graphc.ops.define.functions import REQUIRED
+from graphc.records import dataclass
 
 SAMPLES: Mapping[str, str] = {
     "where": "where(condition, x, y) | condition: bool[B, D], x: [B, D], y: [B, D]",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, replace
 from functools import cache
 from inspect import getsource
 from types import ModuleType
@@ -15,6 +14,7 @@ from graphc.ir.graph import arguments_first
 from graphc.ops import FUNCTIONS, Function
 from graphc.plan.lower import made
 from graphc.plan.program import AnyStep, Program
+from graphc.records import dataclass, replace
 from graphc.source import GraphError
 from graphc.targets.marks import without_marks
 from graphc.targets.numpy.functions.record import bytes_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Node, arguments_first
@@ -11,6 +10,7 @@ from graphc.ir.loop import LOOP, RESULT, STEPS, everywhere, loop_arguments, loop
 from graphc.plan.lower import made
 from graphc.plan.module import Compiled
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
+from graphc.records import dataclass, field
 from graphc.source import Origin, Source, Span
 from graphc.targets.marks import number_of
 

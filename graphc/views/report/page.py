@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 from graphc import __version__
 from graphc.provenance import MARK
+from graphc.records import dataclass
 from graphc.views.colours import COLOURS
 from graphc.views.report.markup import Markup, element, quoting
 

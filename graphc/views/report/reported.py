@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from graphc.checking.derivatives import LEVELS, check_derivatives
@@ -11,6 +10,7 @@ from graphc.checking.point import Start
 from graphc.compile.stages import Compilation
 from graphc.ir.graph import Node
 from graphc.ir.types import FLOAT_BYTES
+from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, GraphError
 from graphc.views.cost import price
 from graphc.views.explain.choices import Layout

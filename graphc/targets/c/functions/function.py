@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from graphc.ir.graph import COTANGENT, INPUT, PARAMETER, TANGENT, Node
 from graphc.ir.loop import LOOP, everywhere, loop_of
@@ -17,6 +16,7 @@ from graphc.nests.storage import Buffer, assign
 from graphc.nests.works import Works
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program
+from graphc.records import dataclass
 from graphc.source import GraphError, error
 from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule
 from graphc.targets.c.names import Scope

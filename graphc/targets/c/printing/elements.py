@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.nests.nest import Apply, Element, Expr, Kind, Number, Size, Value
+from graphc.records import dataclass, field
 from graphc.targets.c.printing.dims import Names, factor, integer, whole
 
 INFIX = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from graphc.ir.dims import Dim
 from graphc.nests.nest import (
@@ -28,6 +27,7 @@ from graphc.nests.nest import (
 )
 from graphc.nests.places import offset
 from graphc.nests.storage import Memory, Register, Storage
+from graphc.records import dataclass, field
 from graphc.targets.c.printing.comments import comment
 from graphc.targets.c.printing.dims import integer
 from graphc.targets.c.printing.elements import Words

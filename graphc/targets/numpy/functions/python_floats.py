@@ -8,7 +8,6 @@ numbers are of double precision until they are packed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import product
 
 from graphc.ir.dims import Dim
@@ -25,6 +24,7 @@ from graphc.plan.lower import made, plan
 from graphc.plan.module import Compiled, Derived, Numbers
 from graphc.plan.program import Program
 from graphc.plan.signature import Entry
+from graphc.records import replace
 from graphc.targets.numpy.printing.expression import expression, length
 from graphc.targets.numpy.printing.kernels import MATH
 from graphc.targets.numpy.printing.text import unpacking, width, write_list

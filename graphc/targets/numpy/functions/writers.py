@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from graphc import kinds
 from graphc.kinds import Kind
 from graphc.plan.module import Compiled, Derived
+from graphc.records import replace
 from graphc.targets.numpy.functions.derived import (
     gradient_function,
     hvp_function,

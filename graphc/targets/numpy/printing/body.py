@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
@@ -16,6 +15,7 @@ from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, owners, results_to_copy
 from graphc.plan.buffers.report import left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
+from graphc.records import dataclass
 from graphc.source import Origin
 from graphc.targets.comments import place, term, terms
 from graphc.targets.marks import mark, of_statement

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from graphc.ir.dims import Dim
+from graphc.records import dataclass
 
 CHOICE, OR, AND, NOT, COMPARISON, BIT_OR, BIT_AND, SUM, PRODUCT, SIGN, POWER, ATOM = (
     1, 2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 15,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from graphc.records import dataclass
 from graphc.views.draw.layered.ranks import Item, Ranks
 from graphc.views.draw.layered.regions import Region, Unit
 from graphc.views.draw.layered.spread import spread

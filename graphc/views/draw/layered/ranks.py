@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 
+from graphc.records import dataclass, field
 from graphc.views.draw.layered.regions import Region, Unit
 
 Size = tuple[float, float]

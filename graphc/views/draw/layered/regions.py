@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from graphc.ir.components import components
+from graphc.records import dataclass, field, replace
 from graphc.views.draw.records.picture import Picture
 
 Unit = str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from graphc.records import dataclass
 from graphc.views.draw.records.measure import LARGE, SMALL, width
 from graphc.views.draw.records.picture import Edge, Group, Node, Picture
 

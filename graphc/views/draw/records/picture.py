@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
+
+from graphc.records import dataclass, field
 
 Kind = Literal[
     "input", "parameter", "value", "output", "carried", "folded", "reference", "mistake", "unknown"
