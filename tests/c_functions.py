@@ -249,12 +249,12 @@ def compare(
     graph: str | Path,
     options: Options = PLAIN,
     seed: int = 0,
-    dims: Mapping[str, int] | None = None,
+    dims: Mapping[str, int] | Sequence[Mapping[str, int]] | None = None,
     values: Mapping[str, Any] | None = None,
     tolerance: float | None = None,
     **more: Any,
 ) -> Library:
-    """Hold that all functions of a graph compute in C what they do in NumPy.
+    """Hold that all functions of a graph compute in C what they do in NumPy, at dims or several.
 
     Arguments are drawn, but for the `values` by what the module calls them.
     """
@@ -263,12 +263,27 @@ def compare(
     source = graph.read_text(encoding="utf-8") if isinstance(graph, Path) else graph
     numpy = Compilation(Source("graph", source), options, folder)
     module = load(numpy.text, "by_numpy")
+    sizes = choose_sizes(numpy.model) if dims is None else dims
+    for one in [sizes] if isinstance(sizes, Mapping) else sizes:
+        drawn = given(numpy.model, seed, one)
+        _agree(library, numpy, module, one, drawn, values or {}, tolerance)
+    return library
+
+
+def _agree(
+    library: Library,
+    numpy: Compilation,
+    module: Any,
+    dims: Mapping[str, int],
+    drawn: Mapping[str, Mapping[str, Any]],
+    values: Mapping[str, Any],
+    tolerance: float | None,
+) -> None:
+    """Hold that all functions agree, called with the arguments that are drawn."""
     fields = numpy.programs.begin.fields
-    dims = choose_sizes(numpy.model) if dims is None else dims
-    drawn = given(numpy.model, seed, dims)
     for one in library.module.functions:
         name = one.function
-        arguments = drawn[name] | (values or {})
+        arguments = {**drawn[name], **values}
         with np.errstate(all="ignore"):
             returned = _call(module, name, arguments, fields)
         status, made, _ = library.call(name, arguments, dims)
@@ -277,7 +292,6 @@ def compare(
         for key, value in expected.items():
             bound = tolerance or (1e-13 if library.module.dtype == "float64" else 1e-5)
             close(made[key], value, bound, f"{name}: {key}")
-    return library
 
 
 def _call(module: Any, name: str, arguments: Mapping[str, Any], fields: Mapping[str, str]) -> Any:

@@ -3,6 +3,7 @@ have nothing to say."""
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -159,18 +160,42 @@ def test_matrices_agree(dtype: str) -> None:
     )
 
 
+LONG_BODY = "dim N\ninput x: [N]\nh0 = x\n" + "\n".join(
+    f"h{k} = tanh(h{k - 1} * x) - 0.{k} * x" for k in range(1, 13)
+)
+LONG_BODY += "\noutput y = sum(h12)\noutput m = max(h12 * h11)\nderive value_and_grad y wrt x"
+FOLDED = "dim N\ninput x: [N]\n" + "\n".join(
+    f"output {name}_of = {name}(x * 0.5)" for name in ("sum", "mean", "max", "min", "prod")
+)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_sums_of_many_are_those_of_few(dtype: str) -> None:
-    """Long loops fold in lanes, and what is left over one by one; nan is the largest."""
-    graph = "dim N\ninput x: [N]\n" + "\n".join(
-        f"output {name}_of = {name}(x * 0.5)" for name in ("sum", "mean", "max", "min", "prod")
-    )
-    library = compare(graph, Options(level="-O2", dtype=dtype), dims={"N": 103})
-    assert "_lanes[8]" in library.text
-    x = np.ones(103)
-    x[17] = np.nan
-    _, made, _ = library.call("forward", {"x": x}, {"N": 103})
-    assert all(np.isnan(one) for one in made.values())
+@pytest.mark.parametrize(("graph", "folds"), [(FOLDED, 3), (LONG_BODY, 1)], ids=["few", "long"])
+def test_sums_of_many_are_those_of_few(graph: str, folds: int, dtype: str) -> None:
+    """Long loops fold in lanes however much they compute; so no turn waits for the one before."""
+    dims = [{"N": size} for size in (1, 31, 32, 33, 103)]
+    found = compare(graph, Options(level="-O2", dtype=dtype), dims=dims)
+    for name in ("forward", "value_and_grad_y") if graph is LONG_BODY else ("forward",):
+        body = found.text[found.text.index(f"int graph_{name}(") :].partition("\n}\n")[0]
+        assert len(re.findall(r"_lanes\[32\]", body)) >= folds
+        assert not re.search(r"for \(ptrdiff_t \w+ = 0; \w+ < N; \w+\+\+\)", body)
+
+
+def test_nan_is_the_largest_in_any_lane() -> None:
+    library = compiled(FOLDED, Options(level="-O2"))
+    for place in (0, 17, 31, 32, 102):
+        x = np.ones(103)
+        x[place] = np.nan
+        _, made, _ = library.call("forward", {"x": x}, {"N": 103})
+        assert all(np.isnan(one) for one in made.values())
+
+
+def test_a_long_sum_in_float32_loses_no_digits() -> None:
+    """Against exact rational arithmetic: it is made in double, rounded once."""
+    library = compiled("dim N\ninput x: [N]\noutput y = sum(x)", Options(dtype="float32"))
+    x = np.random.default_rng(0).normal(size=100_003).astype(np.float32)
+    _, made, _ = library.call("forward", {"x": x}, {"N": len(x)})
+    assert next(iter(made.values())) == np.float32(math.fsum(x.tolist()))
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
@@ -369,8 +394,8 @@ def test_statements_stand_beside_the_text_of_the_file() -> None:
     assert "/* h = tanh(x) */" in text
     assert "malloc" not in text
     body = text[text.index("int graph_forward(") : text.index("size_t graph_forward_work")]
-    # The chain and its sum share a loop in eight lanes, one over what they leave, and their sum.
-    assert body.count("gc_tanh(") == 2
+    # The chain and its sum share a loop of parts, whose lanes are summed by halves.
+    assert body.count("gc_tanh(") == 1
     assert body.count("for (") == 4
 
 

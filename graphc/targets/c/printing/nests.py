@@ -33,8 +33,11 @@ from graphc.targets.c.printing.dims import integer
 from graphc.targets.c.printing.elements import Words
 
 INDENT = "    "
-LANES, SHORTEST, LONGEST = 8, 32, 10
-"""Lanes that a sum is made in, the shortest loop that has them, the most statements in it."""
+LANES, SHORTEST, MOST = 32, 32, 32
+"""Lanes that a sum is made in, the shortest loop that has them, the most sums with lanes in one.
+
+More than 16 turns are no loop that GCC unrolls before it vectorises: that it does worse.
+"""
 
 FOLDS = frozenset({"add", "maximum", "minimum"})
 GROWING = {"add": "+=", "multiply": "*="}
@@ -90,37 +93,50 @@ class Printer:
         self.inside(tree.body)
 
     def in_lanes(self, tree: For, folds: Mapping[Value, str]) -> None:
-        """Write a loop whose sums are made in lanes: each addition need not wait for the last."""
-        symbol = counter_name(tree.depth)
-        i, n = self.words.names[symbol], self.words.integer(tree.count)
-        lane = self.words.fresh("lane")
-        over = f"for (int {lane} = 0; {lane} < {LANES}; {lane}++)"
+        """Write a loop part by part, which folds each part into as many lanes as it has turns.
+
+        So no turn waits for the one before, and whatever else it computes is vectorised too.
+        """
+        i, n = self.words.names[counter_name(tree.depth)], self.words.integer(tree.count)
+        part, end, half, lane = map(self.words.fresh, ("part", "end", "half", "lane"))
+        lanes = {value: self.words.fresh(f"{value.name}_lanes") for value in folds}
         self.say("{")
         self.depth += 1
-        lanes: dict[Value, str] = {}
         for value, name in folds.items():
-            lanes[value] = made = self.words.fresh(f"{value.name}_lanes")
-            kind = self.words.type_of(value.dtype)
-            self.say(f"{kind} {made}[{LANES}]{' = {0}' if name == 'add' else ''};")
-            if name != "add":
-                self.say(f"{over} {made}[{lane}] = {value.name};")
-        self.say(f"ptrdiff_t {i} = 0;")
-        self.say(f"for (; {i} + {LANES} <= {n}; {i} += {LANES}) {over} {{")
-        declared = {*self.declared}
-        self.words.lanes = {value: f"{made}[{lane}]" for value, made in lanes.items()}
-        self.words.names = {**self.words.names, symbol: f"({i} + {lane})"}
+            start = " = {0}" if name == "add" else ""
+            self.say(f"{self.words.type_of(value.dtype)} {lanes[value]}[{LANES}]{start};")
+        others = [value for value, name in folds.items() if name != "add"]
+        if others:
+            all_at = "".join(f"{lanes[value]}[{lane}] = {value.name}; " for value in others)
+            self.say(f"for (int {lane} = 0; {lane} < {LANES}; {lane}++) {{ {all_at}}}")
+        self.say(f"for (ptrdiff_t {part} = 0; {part} < {n}; {part} += {LANES}) {{")
+        self.depth += 1
+        self.say(f"const ptrdiff_t {end} = {n} - {part} < {LANES} ? {n} : {part} + {LANES};")
+        self.say(f"for (ptrdiff_t {i} = {part}; {i} < {end}; {i}++) {{")
+        self.words.lanes = {value: f"{made}[{i} - {part}]" for value, made in lanes.items()}
         self.inside(tree.body)
-        self.words.lanes, self.declared = {}, declared
-        self.words.names = {**self.words.names, symbol: i}
-        self.say(f"for (; {i} < {n}; {i}++) {{")
-        self.inside(tree.body)
-        for value, name in folds.items():
-            kind = value.dtype
-            made = f"{lanes[value]}[{lane}]"
-            one = Apply(name, (Element(value), Number(made, kind)), kind, kind)
-            self.say(f"{over} {value.name} = {self.words.expr(one)};")
+        self.words.lanes = {}
         self.depth -= 1
         self.say("}")
+        self.say(f"for (int {half} = {LANES // 2}; {half} > 0; {half} /= 2)")
+        self.say(f"{INDENT}for (int {lane} = 0; {lane} < {half}; {lane}++) {{")
+        self.depth += 2
+        for value, name in folds.items():
+            one, other = f"{lanes[value]}[{lane}]", f"{lanes[value]}[{lane} + {half}]"
+            self.say(f"{one} = {self.folded(value, name, one, other)};")
+        self.depth -= 1
+        self.say("}")
+        self.depth -= 1
+        for value, name in folds.items():
+            joined = self.folded(value, name, value.name, f"{lanes[value]}[0]")
+            self.say(f"{value.name} = {joined};")
+        self.depth -= 1
+        self.say("}")
+
+    def folded(self, value: Value, name: str, one: str, other: str) -> str:
+        """Write what two numbers are folded into."""
+        kind = value.dtype
+        return self.words.expr(Apply(name, (Number(one, kind), Number(other, kind)), kind, kind))
 
     def inside(self, body: list[Tree]) -> None:
         self.depth += 1
@@ -212,11 +228,11 @@ class Printer:
 
 
 def folds_of(tree: For, declared: Collection[Value], storage: Storage) -> dict[Value, str]:
-    """Return the numbers that a long and simple innermost loop folds all elements into, and how."""
+    """Return the numbers that a long innermost loop folds all elements into, and how."""
     works = [one for one in tree.body if isinstance(one, Work)]
     statements = [one for work in works for one in work.statements]
     short = tree.count.constant is not None and tree.count.constant < SHORTEST
-    if short or len(works) < len(tree.body) or len(statements) > LONGEST:
+    if short or len(works) < len(tree.body):
         return {}
     if not all(isinstance(one, Assign | Define) for one in statements):
         return {}
@@ -229,7 +245,7 @@ def folds_of(tree: For, declared: Collection[Value], storage: Storage) -> dict[V
             folds = expr.name in FOLDS and expr.args[0] == one.to and expr.of in ("float", "wide")
             if register and folds and touched[value] == 2:
                 found[value] = expr.name
-    return found
+    return found if len(found) <= MOST else {}
 
 
 def _assigned(tree: Tree) -> set[Value]:
