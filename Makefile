@@ -1,6 +1,6 @@
 # Needs Python 3.11 or later (with venv) and GNU make; everything else goes into .venv.
 #   make demo    make test    make test-all    make fuzz    make bench    make bench only=d
-#   make site    make clean
+#   make site    make playground    make clean
 
 PYTHON ?= python3
 VENV   := .venv
@@ -13,7 +13,7 @@ endif
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help vsix demo test test-all fuzz bench site clean
+.PHONY: help vsix playground demo test test-all fuzz bench site clean
 
 help:
 	@echo 'make demo            compile the examples, train them, show what came out'
@@ -23,6 +23,7 @@ help:
 	@echo 'make bench           measure the generated modules against other libraries'
 	@echo 'make bench only=NAME one workload of it'
 	@echo 'make site            write the documents as a site, out/site/index.html'
+	@echo 'make playground      write a page that compiles graphs in the browser, out/playground.html'
 	@echo 'make vsix            build graphc.vsix, the extension for Visual Studio Code'
 	@echo 'make clean           remove .venv, caches and builds'
 	@echo
@@ -56,6 +57,12 @@ fuzz: $(VENV)/ready.test
 	  $(RUN) -m tests.fuzz.texts \
 	    --count=$(texts) --seed=$(seed) --processes=$(processes) || wrong=1; \
 	  exit $$wrong
+
+# The folder of Pyodide's files that the page loads Python from: as an address, or beside the page.
+pyodide ?=
+
+playground: $(VENV)/ready.docs
+	@$(RUN) docs/playground/build.py out/playground.html $(pyodide)
 
 vsix:
 	@$(PYTHON) docs/editors/vsix.py graphc.vsix

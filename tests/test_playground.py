@@ -1,0 +1,361 @@
+"""The playground: its lessons, its answers, what it packs, and the page in a browser."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import PROGRAM, Browser, browser
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "playground"
+sys.path.insert(0, str(FOLDER))
+
+import answers  # noqa: E402
+import build  # noqa: E402
+
+NET = "input α: [2]\noutput y = sum(α * α)\nderive grad y wrt α\n"
+WRONG = "# 𝛼 has two units\ninput α: [2]\noutput y = summ(α)\n"
+
+
+# ---- lessons and answers -------------------------------------------------------------------------
+
+
+def lessons() -> list[dict[str, Any]]:
+    return [*build.course(), *build.questions()]
+
+
+def graphs_of(lesson: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for part in lesson["parts"]:
+        if "graph" in part:
+            yield part["label"], part["graph"]
+        for one in part.get("folded", ()):
+            if "graph" in one:
+                yield one["label"], one["graph"]
+
+
+def test_the_lessons_are_the_course_and_the_founding_questions() -> None:
+    found = lessons()
+    assert [one["id"] for one in found[:10]] == [str(number) for number in range(1, 11)]
+    assert len(found) > 14
+    for lesson in found[:10]:
+        labels = [label for label, _ in graphs_of(lesson)]
+        assert labels == ["The graph", "A first attempt", "The answer"], lesson["title"]
+    for lesson in found:
+        for _, graph in graphs_of(lesson):
+            wrong = [one for one in answers.mistakes(graph) if one["severity"] == "error"]
+            assert not wrong, (lesson["title"], wrong)
+        prose = "".join(part.get("html", "") for part in lesson["parts"])
+        assert not re.search(r"\]\(|\*\*|```|<details|!\[", prose), lesson["title"]
+
+
+def test_a_first_attempt_is_judged_and_the_answer_is_right() -> None:
+    graphs = dict(graphs_of(next(build.course())))
+    judged = answers.checked(graphs["A first attempt"])
+    assert "E421" in judged["mistakes"][0]["text"]
+    assert answers.checked(graphs["The answer"])["mistakes"] == []
+
+
+def test_places_are_counted_as_javascript_counts() -> None:
+    (told,) = answers.mistakes(WRONG)
+    assert told["severity"] == "error"
+    units = WRONG.encode("utf-16-le")
+    assert units[2 * told["start"] : 2 * told["end"]].decode("utf-16-le") == "summ"
+    assert "^^^^" in told["text"]
+
+
+def panels(page: str) -> list[str]:
+    return re.findall(r'<details class="panel" id="(\w+)"', page)
+
+
+def test_a_page_grows_with_what_is_known() -> None:
+    assert panels(answers.shown(WRONG)) == ["picture"]
+    assert panels(answers.shown(NET)) == ["picture", "derivation", "code"]
+    page = answers.checked(NET)["page"]
+    assert panels(page) == ["picture", "values", "check", "derivation", "code"]
+    assert "def grad_y" in re.sub("<[^>]*>", "", page)
+
+
+def test_what_is_packed_is_enough(tmp_path: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(build.bundle())) as archive:
+        archive.extractall(tmp_path)
+    program = f"""
+import importlib.util, sys
+numpy = importlib.util.find_spec("numpy")
+class Only:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            return numpy
+sys.path[:] = [{str(tmp_path)!r}, *(one for one in sys.path if "site-packages" not in one)]
+sys.meta_path.insert(0, Only())
+import answers
+text = {NET!r}
+print(answers.mistakes(text), len(answers.shown(text)), len(answers.checked(text)["page"]))
+assert "site-packages" not in answers.look.__code__.co_filename
+"""
+    done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"\[\] \d{5,} \d{5,}\n", done.stdout)
+
+
+def test_the_same_files_make_the_same_page() -> None:
+    page = build.build()
+    assert page == build.build()
+    assert "{{" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    assert build.PYODIDE in page
+    assert len(page) < 4_000_000
+
+
+# ---- in a browser --------------------------------------------------------------------------------
+
+STAND_IN = """
+window.asked = [];
+window.Worker = class {
+  constructor() { this.answers = ANSWERS; }
+  postMessage({ bundle, number, method, given }) {
+    const tell = (data) => setTimeout(() => this.onmessage({ data }), 1);
+    if (bundle) return tell({ progress: "" });
+    window.asked.push(method);
+    const found = this.answers[given[0]];
+    if (found) tell({ number, answer: found[method] });
+    else tell({ number, answer: method === "mistakes" ? [] : method === "shown" ? "" : { page: "", mistakes: [] } });
+  }
+};
+"""  # noqa: E501
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("playground") / "playground.html"
+    file.write_text(build.build("pyodide"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if PROGRAM is None:
+        pytest.skip("no chromium on the PATH to show pages")
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def ready(chromium: Browser) -> Browser:
+    """The page with a worker whose answers were made before."""
+    first = build.first_graph()
+    made = {
+        text: {"mistakes": answers.mistakes(text), "shown": answers.shown(text),
+               "checked": answers.checked(text) if text != WRONG else None}
+        for text in (first, NET, WRONG)
+    }  # fmt: skip
+    source = STAND_IN.replace("ANSWERS", json.dumps(made))
+    chromium.call("Page.addScriptToEvaluateOnNewDocument", source=source)
+    return chromium
+
+
+def until(page: Browser, expression: str) -> None:
+    start = time.monotonic()
+    while not page.ask(expression):
+        assert time.monotonic() - start < 60, (expression, page.errors)
+        time.sleep(0.02)
+
+
+def write(page: Browser, text: str) -> None:
+    page.ask(
+        f"(t => {{ t.value = {json.dumps(text)}; t.dispatchEvent(new Event('input')); }})"
+        "(document.getElementById('text'))"
+    )
+
+
+def has_panels(names: list[str]) -> str:
+    return (
+        "JSON.stringify([...(document.querySelector('#shown iframe:only-child')?.contentDocument"
+        f"?.querySelectorAll('details.panel') ?? [])].map(p => p.id)) === '{json.dumps(names)}'"
+        ".replaceAll(' ', '')"
+    )
+
+
+ALL = ["picture", "values", "check", "derivation", "code"]
+
+
+def test_a_mistake_is_marked_while_one_types(ready: Browser, page: Path) -> None:
+    ready.open(page)
+    until(ready, has_panels(ALL))
+    write(ready, WRONG)
+    until(ready, "!!document.querySelector('#mistakes li.error')")
+    assert ready.ask("document.querySelector('#paint i.wr').textContent") == "summ"
+    assert "^^^^" in ready.ask("document.getElementById('mistakes').textContent")
+    ready.click("#mistakes li")
+    assert ready.ask("getSelection().toString() || document.getElementById('text').value"
+                     ".slice(document.getElementById('text').selectionStart,"
+                     "document.getElementById('text').selectionEnd)") == "summ"  # fmt: skip
+    until(ready, has_panels(["picture"]))
+    write(ready, NET)
+    until(ready, has_panels(ALL))
+    assert ready.ask("document.querySelectorAll('#mistakes li').length") == 0
+    assert ready.ask("document.getElementById('paint').textContent") == NET + "\n"
+    assert ready.errors == []
+
+
+def test_what_is_typed_meanwhile_is_asked_once(ready: Browser, page: Path) -> None:
+    ready.open(page)
+    until(ready, has_panels(ALL))
+    ready.ask("asked.length = 0")
+    for end in range(len(NET)):
+        write(ready, NET[:end])
+    write(ready, NET)
+    until(ready, has_panels(ALL) + " && asked.includes('checked')")
+    assert ready.ask("asked.filter(one => one === 'mistakes').length") < 4
+
+
+def test_the_address_holds_the_graph(ready: Browser, page: Path) -> None:
+    ready.open(page)
+    write(ready, NET)
+    until(ready, "location.hash.startsWith('#graph=')")
+    address = ready.ask("location.hash")
+    ready.open(page, address)
+    until(ready, f"document.getElementById('text').value === {json.dumps(NET)}")
+    ready.open(page, "#graph=nonsense")
+    until(ready, "document.getElementById('text').value.startsWith('dim B')")
+    assert ready.errors == []
+
+
+def test_a_lesson_has_its_question_and_its_answer(ready: Browser, page: Path) -> None:
+    ready.open(page, "#lesson=2")
+    until(ready, "document.getElementById('text').value.includes('a = exp(-x)')")
+    assert ready.ask("document.querySelector('#about details').open") is False
+    ready.ask("[...document.querySelectorAll('#about button')][1].click()")
+    assert "rule vjp x" in ready.ask("document.getElementById('text').value")
+    assert ready.ask("location.hash") == "#lesson=2"
+    ready.click("#close")
+    assert ready.ask("document.getElementById('lesson').hidden") is True
+
+
+@pytest.mark.parametrize(("width", "height"), [(1300, 850), (390, 800)])
+def test_nothing_is_wider_than_the_window(
+    ready: Browser, page: Path, width: int, height: int
+) -> None:
+    ready.open(page, "#lesson=q1", width, height)
+    until(ready, "document.querySelectorAll('#about button').length > 0")
+    assert ready.ask("document.documentElement.scrollWidth") <= width
+    for selector in ("#lessons", "#share", "#editor", "#shown"):
+        right = ready.ask(f"document.querySelector('{selector}').getBoundingClientRect().right")
+        assert right <= width, selector
+
+
+# ---- with Pyodide --------------------------------------------------------------------------------
+
+NUMPY = """
+class ufunc: pass
+class _Names(type):
+    def __getattr__(cls, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Missing
+class Missing(metaclass=_Names):
+    def __class_getitem__(cls, item): return cls
+    def __init__(self, *given, **named): raise ImportError("there is no NumPy here")
+class dtype:
+    def __init__(self, *given): pass
+class LinAlgError(ValueError): pass
+class linalg: LinAlgError = LinAlgError
+for name in UFUNCS: globals()[name] = ufunc()
+def __getattr__(name):
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Missing
+"""
+"""What importing graphc asks of NumPy: the registry that has Pyodide has no NumPy for it."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """The page and the files of Pyodide, with a stand-in for NumPy, on a server of this machine."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("Pyodide is a package of npm, and there is no npm")
+    version = re.search(r"/v([\d.]+)/", build.PYODIDE)
+    assert version is not None
+    packed = subprocess.run(
+        [npm, "pack", f"pyodide@{version[1]}"], cwd=tmp_path, capture_output=True, text=True
+    )
+    if packed.returncode:
+        pytest.skip("npm does not reach its registry")
+    with tarfile.open(tmp_path / packed.stdout.strip().splitlines()[-1]) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tmp_path / "package").rename(tmp_path / "pyodide")
+    _stand_in(tmp_path / "pyodide")
+    (tmp_path / "playground.html").write_text(build.build("pyodide"), encoding="utf-8")
+
+    class Files(http.server.SimpleHTTPRequestHandler):
+        extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", "": "text/html"}  # noqa: RUF012
+
+        def log_message(self, *given: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(Files, directory=str(tmp_path))
+    )
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/playground.html"
+    server.shutdown()
+    server.server_close()
+
+
+def _stand_in(folder: Path) -> None:
+    import hashlib
+
+    import numpy as np
+
+    lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
+    entry = lock["packages"]["numpy"]
+    ufuncs = [name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)]
+    about = f"numpy-{entry['version']}.dist-info/"
+    files = {
+        "numpy/__init__.py": f"UFUNCS = {ufuncs}\n{NUMPY}",
+        "numpy/typing.py": "from numpy import Missing as NDArray\nArrayLike = DTypeLike = object\n",
+        "numpy/lib/__init__.py": "",
+        "numpy/lib/format.py": "",
+        f"{about}METADATA": f"Metadata-Version: 2.1\nName: numpy\nVersion: {entry['version']}\n",
+        f"{about}WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}RECORD": "",
+    }
+    wheel = folder / entry["file_name"]
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    entry["sha256"] = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
+def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
+    """All but numbers: mistakes, picture, derivation and code, from Python in WebAssembly."""
+    with browser() as page:
+        page.call("Page.navigate", url=served)
+        until(page, has_panels(["picture", "derivation", "code"]))
+        write(page, WRONG)
+        until(page, "document.querySelector('#paint i.wr')?.textContent === 'summ'")
+        since = page.ask("performance.now()")
+        write(page, WRONG + "output z = summm(α)\n")
+        until(page, "document.querySelectorAll('#mistakes li').length === 2")
+        assert page.ask("performance.now()") - since < 5000
+        shown = page.call("Page.captureScreenshot", format="png")
+        assert len(base64.b64decode(shown["data"])) > 10_000
+        assert [one for one in page.errors if "asks for" not in one] == []
