@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from graphc.api.explaining import explain as explain
     from graphc.api.importing import install_import_hook as install_import_hook
     from graphc.api.importing import remove_import_hook as remove_import_hook
+    from graphc.api.imports import ImportedGraph as ImportedGraph
+    from graphc.api.imports import import_numpy as import_numpy
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
     from graphc.api.reporting import Report as Report
@@ -54,6 +56,8 @@ _PLACES = {
     "explain": "graphc.api.explaining",
     "install_import_hook": "graphc.api.importing",
     "remove_import_hook": "graphc.api.importing",
+    "ImportedGraph": "graphc.api.imports",
+    "import_numpy": "graphc.api.imports",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
     "Report": "graphc.api.reporting",

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "graphc.cli.explain:explain",
     "fmt": "graphc.cli.fmt:fmt",
     "help": "graphc.cli.help:help_",
+    "import": "graphc.cli.import_:import_",
     "lsp": "graphc.cli.lsp:lsp",
     "new": "graphc.cli.new:new",
     "ops": "graphc.cli.ops:ops",

@@ -1,0 +1,110 @@
+"""`graphc import`: a model of another kind to a `.graph` file under its own names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.exceptions import Exit
+
+from graphc.cli.command import Words, command
+from graphc.cli.messages import print_diagnostics
+from graphc.cli.options import STANDARD, cite, fail, reason_of
+from graphc.source import GraphError, near_or_all
+
+if TYPE_CHECKING:
+    from graphc.api.imports import ImportedGraph
+
+KINDS = ("numpy",)
+
+
+@command(
+    "import",
+    'graphc import model.py:loss --declare "input x: [B, 3]" -o loss.graph',
+    'graphc import package.module:f --declare "input x: [N]; const n = 3"',
+)
+@click.argument("source", metavar="SOURCE", help="FILE.py:FUNCTION or MODULE:FUNCTION.")
+@click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
+@click.option(
+    "--declare",
+    metavar="TEXT",
+    multiple=True,
+    help='What arguments are: "input x: [B, 3]; param w: [3]". Repeatable.',
+)
+@click.option(
+    "--params",
+    metavar="FILE",
+    default="",
+    help="Where parameters go, npz or safetensors. Default: OUT.npz.",
+)
+@click.option(
+    "--from", "kind", metavar="KIND", type=Words(*KINDS), help="numpy. Default: as SOURCE says."
+)
+def import_(source: str, out: str, declare: Sequence[str], params: str, kind: str | None) -> None:
+    """Import SOURCE, a function of NumPy arrays, as a graph; its module is run for that."""
+    from graphc.api.imports import import_numpy
+
+    given, declared = function_of(source), "\n".join(declare)
+    try:
+        found = import_numpy(given, declared)
+    except GraphError as wrong:
+        print_diagnostics(wrong.diagnostics)
+        raise Exit(1) from None
+    write(found, out, params)
+
+
+def write(found: ImportedGraph, out: str, params: str) -> None:
+    """Print a graph, or write it and its parameters."""
+    if out in ("", STANDARD):
+        click.echo(found.text, nl=False)
+        if found.params:
+            click.echo(
+                f"graphc: {len(found.params)} parameters have values; -o writes them", err=True
+            )
+        return
+    try:
+        found.write(out, params)
+    except (OSError, ValueError) as why:
+        raise fail(f"cannot write {cite(out)}: {reason_of(why)}") from None
+
+
+def function_of(source: str) -> Callable[..., Any]:
+    """Import the module that a source names, and return its function; ends the command if none."""
+    module, colon, name = source.rpartition(":")
+    if not colon or not module or not name:
+        raise fail(f"`{cite(source)}` is not FILE.py:FUNCTION or MODULE:FUNCTION")
+    try:
+        found: Any = (
+            _file(Path(module)) if module.endswith(".py") else importlib.import_module(module)
+        )
+    except (ImportError, OSError) as why:
+        raise fail(f"cannot import {cite(module)}: {why}") from None
+    for word in name.split("."):
+        if not hasattr(found, word):
+            public = [one for one in vars(found) if not one.startswith("_")]
+            raise fail(
+                f"{cite(module)} has no `{cite(word)}`; {near_or_all(word, public, 'it has')}"
+            )
+        found = getattr(found, word)
+    if not callable(found):
+        raise fail(f"`{cite(name)}` of {cite(module)} is no function")
+    function: Callable[..., Any] = found
+    return function
+
+
+def _file(path: Path) -> ModuleType:
+    """Run a file as a module of its name, which imports what stands beside it."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise OSError(f"there is no file {cite(path)}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    sys.path.insert(0, str(path.parent))
+    spec.loader.exec_module(module)
+    return module
