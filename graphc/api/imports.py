@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -12,6 +11,7 @@ from graphc import files
 from graphc.api.options import CompileOptions
 from graphc.api.showing import fenced
 from graphc.parameters import NPZ, write_arrays
+from graphc.records import dataclass, field
 from graphc.source import GraphError
 
 if TYPE_CHECKING:

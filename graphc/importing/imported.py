@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from graphc.importing.sheet import Sheet, Value
 from graphc.importing.written import file_of, name_for
+from graphc.records import dataclass, field
 from graphc.source import GraphError
 from graphc.syntax.format.print import print_file
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
@@ -31,6 +30,7 @@ from graphc.ir.loop import bound
 from graphc.ir.types import Shape, Type, fit_together, known_facts, learn
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS
+from graphc.records import dataclass, field, replace
 from graphc.source import Diagnostic, GraphError, Source, Span, error
 from graphc.syntax import tree
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
+from graphc.records import dataclass
 from graphc.source import Source, Span
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from graphc.importing.sheet import Computed, Given, Item, Looped, Sheet, Value
 from graphc.importing.terms import expression_of, type_of
 from graphc.ops import FUNCTIONS
+from graphc.records import dataclass, field, replace
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.print import print_expression
@@ -87,11 +88,8 @@ class Writing:
 
     wanted: Mapping[str, str]
     names: Names
-    called: dict[str, str]
-    inlined: dict[str, tree.Expr]
-
-    def __init__(self, wanted: Mapping[str, str], names: Names) -> None:
-        self.wanted, self.names, self.called, self.inlined = wanted, names, {}, {}
+    called: dict[str, str] = field(default_factory=dict)
+    inlined: dict[str, tree.Expr] = field(default_factory=dict)
 
     def take_given(self, sheet: Sheet) -> None:
         """Give inputs and parameters their names before all others."""
