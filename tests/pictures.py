@@ -145,9 +145,10 @@ def _text(element: ElementTree.Element, dx: float, dy: float, bold: bool) -> Rec
     wide = 0.0
     pieces = [(element.text or "", 11, bold)]
     for part in element:
-        name = part.attrib.get("class") == "name"
+        kind = part.attrib.get("class", "")
         wide += float(part.attrib.get("dx", 0))
-        pieces.append((part.text or "", 13 if name else 11, bold or name))
+        size = {"name": 13, "low": 9}.get(kind, 11)
+        pieces.append((part.text or "", size, bold or kind == "name"))
     wide += sum(_font(size, heavy).getlength(text) for text, size, heavy in pieces)
     x, y = float(element.attrib["x"]) + dx, float(element.attrib["y"]) + dy
     if element.attrib.get("text-anchor") == "middle":

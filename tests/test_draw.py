@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pygraphviz
 import pytest
@@ -26,7 +27,9 @@ from graphc.views.draw.drawing import draw_svg
 from graphc.views.draw.fold import focus, fold_below, fold_crowd, fold_paths
 from graphc.views.draw.mermaid import mermaid
 from graphc.views.draw.mistaken import picture_of_known
+from graphc.views.draw.records.layout import heading
 from graphc.views.draw.records.picture import Edge, Node, Picture
+from graphc.views.draw.signs import with_signs
 from tests.pictures import faults, read_svg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -210,6 +213,61 @@ output y = s
     edges = edges_of(depicted(text))
     pulled = edges["x", "loop.s_next"].pulled
     assert sorted(pulled.split("; ")) == ["x[t−1]: 3 δ", "x_t: 2 δ"]
+
+
+GATES = """dim B
+input x: [B, 3]; input c: [B, 2]; param W: [3, 6]
+a, b, d = split(x @ W + 1.0, 3, axis=-1)
+output y = sum(sigmoid(a) * c + tanh(b) * d)
+derive grad y wrt params, c
+"""
+
+
+def test_what_many_read_is_a_box_of_its_own() -> None:
+    edges = edges_of(depicted(GATES))
+    assert {head for tail, head in edges if tail == "v1"} == {"a", "b", "d"}
+    assert [tail for tail, head in edges if head == "a"] == ["v1"]
+    assert edges["v1", "b"].pulled == "placed(δ, 0:B, 2:4)"
+
+
+def test_boxes_have_shapes_where_edges_have_formulas() -> None:
+    picture = depicted(RESIDUAL)
+    for shown, shape in ((picture, ""), (backward(picture), "[B, 4]")):
+        assert heading(node_of(shown, "h")) == ("h", shape)
+
+
+def test_signs_are_explained_below() -> None:
+    (*_, said) = with_signs(backward(depicted(RESIDUAL))).notes
+    assert said == (
+        "⊙ multiplies element by element; 𝟏 is a column of ones;"
+        " [f > 0] is 1 where that holds, else 0."
+    )
+    assert with_signs(depicted("input x\noutput y = x * x")).notes == ()
+
+
+def test_a_picture_is_read_out_box_by_box() -> None:
+    text = draw_svg(backward(depicted(RESIDUAL)))
+    root = ElementTree.fromstring(text)
+    assert root.attrib["role"] == "group"
+    said = [one.attrib["aria-label"] for one in root.iter() if one.attrib.get("role") == "img"]
+    assert (
+        "h; [B, 4]; dL/dh, the sum of 2; from f ((δ ⊙ [f > 0]) Wᵀ), r (δ) by a residual edge"
+        in said
+    )
+    assert "x; input; [B, 4]" in said  # nothing flows back to it
+    assert len(said) == len(depicted(RESIDUAL).nodes)
+    ids = {one.attrib["id"] for one in root.iter() if "id" in one.attrib}
+    assert {root.attrib["aria-labelledby"], root.attrib["aria-describedby"]} <= ids
+
+
+def test_what_lies_in_a_group_says_so() -> None:
+    root = ElementTree.fromstring(draw_svg(depicted(SCAN)))
+    (group,) = (one for one in root.iter() if "data-group" in one.attrib)
+    inside = [one for one in root.iter() if group.attrib["id"] in one.attrib.get("data-inside", "")]
+    boxes = [one.attrib["data-node"] for one in inside if "data-node" in one.attrib]
+    assert boxes == ["", "step.h_next"]  # `h` has no name of its own
+    ends = [one.attrib["data-from"] for one in inside if "data-from" in one.attrib]
+    assert len(ends) == 2  # to the next value, and back
 
 
 def test_every_operation_is_a_box_of_its_own_if_asked() -> None:

@@ -13,6 +13,8 @@ import graphc
 from graphc.checking.point import Start
 from graphc.compile.stages import Compilation, Options
 from graphc.source import Source
+from graphc.views.draw.depict import picture_of
+from graphc.views.draw.drawing import draw_svg
 from graphc.views.report.links import links_of
 from graphc.views.report.page import Panel, page
 from graphc.views.report.picture import tell_picture
@@ -216,6 +218,12 @@ def test_printing_shows_all(shown: Browser) -> None:
     shown.call("Emulation.setEmulatedMedia", media="")
 
 
+def tool(title: str) -> str:
+    """The press of a button above the picture, as JavaScript."""
+    buttons = "[...document.querySelectorAll('.tools button')]"
+    return f"{buttons}.find(e => e.textContent === '{title}').click()"
+
+
 def boxes(page: Browser, selector: str) -> list[bool]:
     """Which of the boxes that a selector finds are seen, and not covered."""
     found = page.ask(
@@ -230,18 +238,64 @@ def boxes(page: Browser, selector: str) -> list[bool]:
 
 def test_groups_of_the_picture_fold(shown: Browser) -> None:
     inside = ".drawn.forward .node[data-node='layer.*.z_next']"
-    title = ".drawn.forward .loop .title"
+    title, cover = ".drawn.forward .loop .title", ".drawn.forward .cover.loop"
+    focused = "document.activeElement.matches('{}')"
     assert boxes(shown, inside) == [True]
     shown.click(title)
     assert boxes(shown, inside) == [False]
     assert shown.ask(f"document.querySelector('{title}').getAttribute('aria-expanded')") == "false"
+    shown.click(cover)
+    assert boxes(shown, inside) == [True]
     shown.ask(f"document.querySelector('{title}').focus()")
     shown.press("Enter")
+    assert boxes(shown, inside) == [False]
+    assert shown.ask(focused.format(cover))  # what unfolds it
+    shown.press(" ")
     assert boxes(shown, inside) == [True]
-    shown.ask("[...document.querySelectorAll('.tools button')].at(-3).click()")  # fold all
+    assert shown.ask(focused.format(title))
+    shown.ask(tool("Fold all"))
     assert boxes(shown, inside) == [False]
     shown.click("#values tr[data-node='layer.*.z_next'] button")  # what is selected is shown
     assert boxes(shown, inside) == [True]
+
+
+def test_what_is_folded_is_not_read_out(shown: Browser) -> None:
+    def read() -> list[str]:
+        tree = shown.call("Accessibility.getFullAXTree")["nodes"]
+        return [
+            one["name"]["value"]
+            for one in tree
+            if not one["ignored"] and one["role"]["value"] in ("image", "button")
+        ]
+
+    box = "z′; [B, 8]; z + sin(z), -3.14 … 3.14; from z"
+    title = "repeat layer[i in 0..5] × 6"
+    shown.ask("document.querySelector('.drawn.backward').remove()")
+    before = read()
+    assert title in before
+    assert f"{title}, 2 boxes" not in before
+    assert box in before
+    shown.click(".drawn.forward .loop .title")
+    after = read()
+    assert box not in after
+    assert f"{title}, 2 boxes" in after
+    assert title not in after
+    assert "loss; output; number; mean(z**2), 9.87; from z" in after
+
+
+def test_the_picture_grows_and_shrinks(shown: Browser) -> None:
+    width = "Math.round(document.querySelector('.forward svg').getBoundingClientRect().width)"
+    natural = shown.ask(width)
+    shown.ask(tool("Larger"))
+    assert shown.ask(width) == round(natural * 1.25)
+    shown.ask(tool("Smaller"))
+    assert shown.ask(width) == natural
+    shown.ask(tool("Fit"))
+    assert shown.ask(width) == shown.ask("document.querySelector('.forward').clientWidth")
+    shown.ask(tool("Whole window"))
+    assert shown.ask("document.querySelector('#picture').clientWidth") > 1200
+    shown.ask(tool("Whole window"))
+    assert shown.ask("document.querySelector('#picture').clientWidth") < 700
 
 
 def test_the_picture_backward(shown: Browser) -> None:
@@ -275,10 +329,27 @@ def test_selecting_and_folding_among_three_hundred_is_quick(
     row = "document.querySelector(`#values tr[data-node=h60] button`).click()"
     assert chromium.ask(f"{quickest}(() => {row})") < 300
     assert selected(chromium) == "h60"
-    fold = "[...document.querySelectorAll('.tools button')].at(-3).click()"
+    fold = tool("Fold all")
     assert chromium.ask(f"{quickest}(() => {fold})") < 300
     assert chromium.ask("document.querySelectorAll('.forward .cover.shut').length") == 99
     click = "dispatchEvent(new Event('click', {bubbles: true}))"
     title = f"document.querySelector('.forward .title').{click}"
     assert chromium.ask(f"{quickest}(() => {title})") < 300
+    assert chromium.errors == []
+
+
+def test_a_picture_folds_by_itself(chromium: Browser, tmp_path: Path) -> None:
+    text = draw_svg(picture_of(Compilation(Source("net.graph", NET), Options())))
+    (tmp_path / "net.svg").write_text(text, encoding="utf-8")
+    chromium.open(tmp_path / "net.svg")
+    seen = "getComputedStyle(document.querySelector('[data-node=\"up.W\"]')).visibility"
+    assert chromium.ask(seen) == "visible"
+    chromium.ask("document.querySelector('.block > .title').focus()")
+    chromium.press("Enter")
+    assert chromium.ask(seen) == "hidden"
+    assert chromium.ask("document.activeElement.getAttribute('aria-label')") == (
+        "up = dense(x, 8), 3 boxes"
+    )
+    chromium.press(" ")
+    assert chromium.ask(seen) == "visible"
     assert chromium.errors == []

@@ -1,4 +1,7 @@
-"""The picture of what flows back: the same boxes, their derivatives, and what multiplies them."""
+"""The picture of what flows back: the same boxes, their derivatives, and what multiplies them.
+
+Edges have formulas, so boxes have shapes: a derivative is shaped as what it is by.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def _node(node: Node, adjoint: Adjoint | None) -> Node:
     if adjoint is None:
         return node if node.kind == "folded" else replace(node, lines=())
     told = f"the sum of {adjoint.terms}" if adjoint.terms > 1 else ""
-    return replace(node, lines=tuple(filter(None, (adjoint.name, told))))
+    return replace(node, lines=tuple(filter(None, (adjoint.name, told))), shaped=True)
 
 
 def _edge(edge: Edge) -> Edge:

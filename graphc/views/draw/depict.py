@@ -16,7 +16,15 @@ from graphc.views.draw.records.picture import Adjoint, Edge, Kind, Picture, Role
 from graphc.views.draw.records.picture import Node as Box
 from graphc.views.draw.skips import skips_of
 from graphc.views.draw.values import Values, values_of
-from graphc.views.draw.wording import BACK, Wording, adjoint_name, summed, told_of, type_text
+from graphc.views.draw.wording import (
+    BACK,
+    Wording,
+    adjoint_name,
+    pulled_whole,
+    summed,
+    told_of,
+    type_text,
+)
 from graphc.views.explain.explained import question
 from graphc.views.explain.local import Local
 from graphc.views.explain.words import structure
@@ -156,7 +164,7 @@ def _target(subject: Subject) -> str:
         return ""
     if len(names) == 1 and not subject.ends[0].rank:
         return f"L: {names[0]}."
-    return f"L: any number that is made of {', '.join(names)}."
+    return f"L: any number made of {' and '.join(names)}."
 
 
 def _parents(values: Values, box: Node) -> tuple[Node, ...]:
@@ -217,6 +225,8 @@ def _edges(
         if found is not None and operand in found.pulled:
             pulled = wording.pulled(box, operand, found)
             told = structure(found.jacobians[operand].factors)
+            whole = pulled_whole(operand, found)
+            told = told if whole == pulled else f"{whole}\n{told}"
         part = values.part(operand)
         for parent in values.behind(operand):
             at, plain, through = wording.label(parent), True, pulled
@@ -255,7 +265,12 @@ def _steps_that_share(values: Values, parent: Node, box: Node, operand: Node) ->
 
 
 def _box(
-    box: Node, id: str, wording: Wording, group: str, found: Local | None, subject: Subject
+    box: Node,
+    id: str,
+    wording: Wording,
+    group: str,
+    found: Local | None,
+    subject: Subject,
 ) -> Box:
     kind: Kind = "value"
     if box in wording.values.starts:

@@ -11,6 +11,7 @@ from graphc.views.draw.mermaid import mermaid
 from graphc.views.draw.records.layout import Layout
 from graphc.views.draw.records.picture import Picture
 from graphc.views.draw.references import shorten
+from graphc.views.draw.signs import with_signs
 from graphc.views.draw.svg import svg
 
 
@@ -23,13 +24,13 @@ def drawn(picture: Picture, format: Format, by: Layouter = "own") -> str:
 
 def lay_out(picture: Picture, by: Layouter = "own") -> Layout:
     """Give everything its place; raises NoGraphviz where it is asked for and not there."""
-    shown = shorten(picture)
+    shown = shorten(with_signs(picture))
     return cleared(arrange_by_dot(shown)) if by == "dot" else arrange(shown)
 
 
 def draw_svg(picture: Picture, by: Layouter = "own", prefix: str = "", script: bool = True) -> str:
     """Draw a picture as SVG; ids begin with `prefix`, where several are in one page.
 
-    Its own script folds groups; without it whoever gives a cover the class `shut` does.
+    Its own script folds groups; without it a page does, by `foldable` of FOLDING.
     """
     return svg(lay_out(picture, by), prefix, script)

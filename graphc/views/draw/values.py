@@ -142,7 +142,7 @@ def values_of(roots: Sequence[Node], names: Mapping[Node, str], every: bool) -> 
     """Find the boxes that the roots need: what the file names; every operation, if so asked.
 
     Beside these what enters and leaves a step of a loop, and what stages of a chain hand on to
-    several others or add up.
+    several others or add up, and what many read.
     """
     found = Values(families=frozenset(node for node, path in names.items() if is_family(path)))
     _region(found, [*topological(roots)], (), set(roots), names, every)
@@ -173,6 +173,7 @@ def _region(
             or (node in ends and (weight_of(node) or node.op is RESULT or node.static))
             or (every and weight_of(node) and node.op is not RESULT)
             or _is_stage(node, readers.get(node, ()))
+            or _is_hub(node, readers.get(node, ()))
         ) and (node in ends or not node.static):
             found.boxes[node] = None
             found.loops[node] = around
@@ -211,6 +212,17 @@ def _is_stage(node: Node, readers: Sequence[Node]) -> bool:
         one.op.name != "+" or one.origin != node.origin for one in readers
     )
     return (adds or len(readers) > 1) and is_chain(node.origin.span.text)
+
+
+HUB = 3
+"""How many read a value without a name that is a box of its own, if it is no short formula."""
+
+
+def _is_hub(node: Node, readers: Sequence[Node]) -> bool:
+    """True for a value without a name, of several operations, that many read: gates share one."""
+    if len(readers) < HUB or not weight_of(node) or not node.rank:
+        return False
+    return any(weight_of(arg) for arg in node.args if not arg.static)
 
 
 @lru_cache(maxsize=4096)

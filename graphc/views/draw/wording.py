@@ -134,7 +134,7 @@ class Wording:
 
     def pulled(self, box: Node, operand: Node, found: Local) -> str:
         """Write what comes back to an operand, as a product with the Jacobian where it is long."""
-        formula = line(notation(found.pulled[operand]))
+        formula = pulled_whole(operand, found)
         if width(formula, SMALL) <= WIDEST:
             return formula
         return f"(∂{self.called(box)}/∂{self.called(operand)}) {BACK}"
@@ -153,6 +153,11 @@ class Wording:
         if number < len(loop.carried):
             return "after the last step"
         return f"of every {loop.index}"
+
+
+def pulled_whole(operand: Node, found: Local) -> str:
+    """Write what comes back to an operand, however long that is."""
+    return line(notation(found.pulled[operand]))
 
 
 def _right_side(box: Node) -> str:

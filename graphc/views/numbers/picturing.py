@@ -18,7 +18,12 @@ def with_numbers(picture: Picture, numbers: Numbers, back: bool) -> Picture:
     names = {node.id: node.name for node in picture.nodes}
     return replace(
         picture,
-        nodes=tuple(_node(node, numbers.known.get(node.name), back) for node in picture.nodes),
+        nodes=tuple(
+            _node(node, numbers.known.get(node.name), back)
+            if not back or node.id in picture.adjoints
+            else node
+            for node in picture.nodes
+        ),
         edges=tuple(_edge(edge, names, numbers) for edge in picture.edges),
         notes=(*picture.notes, BACKWARD if back else FORWARD),
     )

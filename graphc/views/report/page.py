@@ -12,6 +12,7 @@ from graphc import __version__
 from graphc.provenance import MARK
 from graphc.records import dataclass
 from graphc.views.colours import COLOURS
+from graphc.views.draw.svg import FOLDING
 from graphc.views.report.markup import Markup, element, quoting
 
 
@@ -27,7 +28,7 @@ class Panel:
 
 def page(title: str, about: str, panels: Sequence[Panel]) -> str:
     """Write the page."""
-    style, script = Markup(COLOURS + _file("report.css")), Markup(_file("report.js"))
+    style, script = Markup(COLOURS + _file("report.css")), Markup(FOLDING + _file("report.js"))
     head = element(
         "head",
         element("meta", charset="utf-8"),

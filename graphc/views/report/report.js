@@ -22,6 +22,7 @@
   const order = [...rows.keys()];
   const panels = [...document.querySelectorAll("details.panel")];
   const bar = document.getElementById("selected");
+  const pictures = [...document.querySelectorAll(".graphc-picture")].map(foldable);
   let selected = "";
   let lit = [];
 
@@ -57,20 +58,10 @@
     if (!picture || !element.id) return;
     const id = CSS.escape(element.id);
     light(picture.querySelectorAll(`[data-from="${id}"], [data-to="${id}"]`), "near");
-    const inside = element.getBBox();
-    for (const cover of picture.querySelectorAll(".cover.shut")) {
-      const box = cover.getBBox();
-      const within = inside.x >= box.x && inside.y >= box.y &&
-        inside.x + inside.width <= box.x + box.width &&
-        inside.y + inside.height <= box.y + box.height;
-      if (within) fold(cover, false);
+    const groups = listed(element.dataset.inside);
+    for (const { covers, fold } of pictures) {
+      for (const cover of covers) if (groups.includes(cover.dataset.cover)) fold(cover, false);
     }
-  };
-
-  const fold = (cover, shut) => {
-    cover.classList.toggle("shut", shut);
-    const group = document.getElementById(cover.dataset.cover);
-    group.querySelector(".title").setAttribute("aria-expanded", String(!shut));
   };
 
   const firstIn = (panel) => {
@@ -168,14 +159,7 @@
   // ---- pictures --------------------------------------------------------------------------------
 
   const drawn = [...document.querySelectorAll(".drawn")];
-  const covers = [...document.querySelectorAll(".cover")];
   const tools = document.querySelector(".tools");
-
-  const turn = (title) => {
-    const shut = title.getAttribute("aria-expanded") === "true";
-    const id = title.parentNode.id;
-    for (const cover of covers) if (cover.dataset.cover === id) fold(cover, shut);
-  };
 
   const turnTo = (which) => {
     for (const figure of drawn) figure.hidden = !figure.classList.contains(which);
@@ -196,29 +180,37 @@
       tool("Forward", () => turnTo("forward"), "forward");
       tool("Backward", () => turnTo("backward"), "backward");
     }
-    if (covers.length) {
-      tool("Fold all", () => covers.forEach((cover) => fold(cover, true)));
-      tool("Unfold all", () => covers.forEach((cover) => fold(cover, false)));
+    const foldAll = (shuts) => {
+      for (const { covers, fold } of pictures) for (const cover of covers) fold(cover, shuts);
+    };
+    if (pictures.some(({ covers }) => covers.length)) {
+      tool("Fold all", () => foldAll(true));
+      tool("Unfold all", () => foldAll(false));
     }
-    tool("Fit", (button) => {
-      const fit = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(fit));
-      for (const figure of drawn) figure.classList.toggle("fit", fit);
+    const shapes = drawn.map((figure) => figure.querySelector("svg"));
+    const natural = shapes.map((shape) => Number(shape.getAttribute("width")));
+    let scale = 1;
+    const zoom = (to) => {
+      scale = Math.min(4, Math.max(0.1, to));
+      shapes.forEach((shape, at) => { shape.style.width = `${natural[at] * scale}px`; });
+    };
+    const fit = () => {
+      const at = drawn.findIndex((figure) => !figure.hidden);
+      zoom(drawn[at].clientWidth / natural[at]);
+    };
+    tool("Smaller", () => zoom(scale / 1.25));
+    tool("Larger", () => zoom(scale * 1.25));
+    tool("Fit", fit);
+    tool("Whole window", (button) => {
+      const large = document.querySelector("main").classList.toggle("large");
+      button.setAttribute("aria-pressed", String(large));
     });
-    turnTo("forward");
-    document.addEventListener("click", (event) => {
-      if (!(event.target instanceof Element)) return;
-      const title = event.target.closest(".graphc-picture .title");
-      const cover = event.target.closest(".graphc-picture .cover");
-      if (title) turn(title);
-      else if (cover) fold(cover, false);
-    });
-    document.addEventListener("keydown", (event) => {
-      const title = event.target instanceof Element && event.target.closest(".graphc-picture .title");
-      if (!title || !["Enter", " "].includes(event.key)) return;
+    tools.parentElement.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return;
       event.preventDefault();
-      turn(title);
-    });
+      zoom(scale * (event.deltaY < 0 ? 1.1 : 1 / 1.1));
+    }, { passive: false });
+    turnTo("forward");
   }
 
   // ---- searching -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ MARGIN = 12
 """From the border of a group to what is in it, and around a picture."""
 
 WITH_SHAPE = ("input", "parameter", "output", "carried", "mistake")
-"""Kinds of boxes that show their shape: not all have an edge that could."""
+"""Kinds of boxes that always show their shape: not all have an edge that could."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Layout:
 
 def heading(node: Node) -> tuple[str, str]:
     """Return what stands on the first line of a box: its name, and its shape where it shows one."""
-    return node.label, node.shape if node.kind in WITH_SHAPE else ""
+    return node.label, node.shape if node.shaped or node.kind in WITH_SHAPE else ""
 
 
 def node_size(node: Node) -> tuple[int, int]:

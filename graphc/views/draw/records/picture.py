@@ -24,6 +24,7 @@ class Node:
 
     `name` is its path, or empty where it has none; `label` is what it is called inside its group.
     `lines` say what it is, below the label; `told` says it at length. `line` is that of the file.
+    Its `shape` stands beside the label where it is `shaped`, that is, where no edge says it.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Node:
     shape: str = ""
     line: int | None = None
     group: str = ""
+    shaped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
