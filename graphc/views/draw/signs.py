@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 
+from graphc.records import replace
 from graphc.views.draw.records.picture import Picture
 
 SIGNS: Mapping[str, str] = {
