@@ -21,6 +21,7 @@ QUIET = (
     "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 PATIENCE = 60  # seconds
+LEFT = "Inspected target navigated or closed"  # said of a question that its page did not outlive
 KEYS = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "ArrowUp": 38}
 
 
@@ -47,6 +48,8 @@ class Browser:
         while True:
             answer = self._next()
             if answer.get("id") == self.number:
+                if answer.get("error", {}).get("message") == LEFT:
+                    return self.call(method, **parameters)
                 assert "error" not in answer, answer
                 return answer["result"]
 
