@@ -175,8 +175,9 @@ def compile_source(
 ) -> Compilation:
     """Compile a source whose imports are relative to `folder`, all stages; raises GraphError."""
     compilation = Compilation(source, options, folder)
-    _ = compilation.text
-    compilation.forget()
+    with compilation.open():
+        _ = compilation.text
+        compilation.forget()
     return compilation
 
 

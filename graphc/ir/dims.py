@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from math import gcd
 from typing import TypeAlias
 
@@ -22,7 +22,6 @@ Monomial: TypeAlias = "tuple[tuple[Atom, int], ...]"
 Term: TypeAlias = "tuple[Monomial, int]"
 
 
-@dataclass(frozen=True)
 class Dim:
     """A polynomial with integer coefficients, equal to another when their normal forms are.
 
@@ -31,7 +30,23 @@ class Dim:
     ('D + 3//heads', '(D**2 - D)//2')
     """
 
-    terms: tuple[Term, ...] = ()
+    __slots__ = ("_atoms", "_hash", "_symbols", "constant", "offset", "terms")
+
+    terms: tuple[Term, ...]
+    offset: int
+    """The constant term."""
+    constant: int | None
+    """The value of a dim without symbols, else None."""
+    _atoms: tuple[Atom, ...] | None
+    _symbols: frozenset[str] | None
+
+    def __init__(self, terms: tuple[Term, ...] = ()) -> None:
+        """Take terms in normal form; what is asked for at every operation is computed here."""
+        self.terms = terms
+        self._hash = hash(terms)
+        self.offset = terms[-1][1] if terms and not terms[-1][0] else 0
+        self.constant = None if terms and terms[0][0] else self.offset
+        self._atoms = self._symbols = None
 
     @staticmethod
     def of(value: int | Dim) -> Dim:
@@ -50,12 +65,16 @@ class Dim:
     def __hash__(self) -> int:
         return self._hash
 
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self.terms)
+    def __eq__(self, other: object) -> bool:
+        return self is other or (other.__class__ is Dim and self.terms == other.terms)
+
+    def __repr__(self) -> str:
+        return f"Dim({self})"
 
     def __add__(self, other: int | Dim) -> Dim:
-        return _sum(self, Dim.of(other))
+        if other.__class__ is not Dim:
+            other = Dim.of(other)
+        return _sum(self, other) if other.terms else self
 
     def __neg__(self) -> Dim:
         return _product(self, _number(-1))
@@ -67,7 +86,9 @@ class Dim:
         return Dim.of(other) - self
 
     def __mul__(self, other: int | Dim) -> Dim:
-        return _product(self, Dim.of(other))
+        if other.__class__ is not Dim:
+            other = Dim.of(other)
+        return self if other.constant == 1 else _product(self, other)
 
     __radd__ = __add__
     __rmul__ = __mul__
@@ -116,29 +137,23 @@ class Dim:
     def __rmod__(self, other: int) -> Dim:
         return Dim.of(other) % self
 
-    @cached_property
-    def offset(self) -> int:
-        """Return the constant term."""
-        return self.terms[-1][1] if self.terms and not self.terms[-1][0] else 0
-
-    @cached_property
-    def constant(self) -> int | None:
-        """Return the value of a dim without symbols, else None."""
-        return None if self.terms and self.terms[0][0] else self.offset
-
-    @cached_property
+    @property
     def atoms(self) -> tuple[Atom, ...]:
         """Return the symbols and floor divisions of the terms, each once, in order."""
-        return tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
+        found = self._atoms
+        if found is None:
+            found = tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
+            self._atoms = found
+        return found
 
-    @cached_property
+    @property
     def symbols(self) -> frozenset[str]:
         """Return the names that occur, also those inside floor divisions."""
-        found: set[str] = set()
-        for atom in self.atoms:
-            inside = {atom} if isinstance(atom, str) else atom.symbols
-            found |= inside
-        return frozenset(found)
+        found = self._symbols
+        if found is None:
+            inside = ({atom} if isinstance(atom, str) else atom.symbols for atom in self.atoms)
+            found = self._symbols = frozenset[str]().union(*inside)
+        return found
 
     @property
     def factors(self) -> int:

@@ -45,6 +45,7 @@ class Facts:
     nonnegatives: tuple[Dim, ...] = ()
     solved: tuple[tuple[str, Dim], ...] = field(default=(), compare=False, repr=False)
     rules: tuple[Dim, ...] = field(default=(), compare=False, repr=False)
+    forms: dict[Dim, Dim] = field(default_factory=dict, init=False, compare=False, repr=False)
     empty: ClassVar[Facts]
 
     def with_zero(self, dim: Dim) -> Facts:
@@ -73,11 +74,18 @@ class Facts:
 
     def normal(self, dim: Dim) -> Dim:
         """Return the form of `dim` that the facts rewrite it to; equal forms are equal dims."""
-        return _Rewriter(dict(self.solved), self.rules).rewrite(dim) if self.zeros else dim
+        if not self.zeros:
+            return dim
+        if dim not in self.forms:
+            self.forms[dim] = _Rewriter(dict(self.solved), self.rules).rewrite(dim)
+        return self.forms[dim]
 
     def equal(self, left: Dim, right: Dim) -> bool:
         """Return whether the two are provably equal."""
-        return left == right or self._states(left - right) or not self.normal(left - right).terms
+        if left == right or not self.zeros:
+            return left == right
+        difference = left - right
+        return self._states(difference) or not self.normal(difference).terms
 
     def _states(self, dim: Dim) -> bool:
         """Return whether a fact is that `dim == 0`, which rewriting by it need not find again."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from heapq import heapify, heappop, heappush
 from itertools import count
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -70,7 +71,7 @@ class Op:
     def __call__(self, *args: Any, **attrs: Any) -> Node:
         """Make the node of this operation on these arguments (nodes, dims or numbers)."""
         nodes = self.prepare(tuple(map(as_node, args)))
-        return intern(self, nodes, attrs, self.infer(*(n.type for n in nodes), **attrs))
+        return intern(self, nodes, attrs, self.infer(*[n.type for n in nodes], **attrs))
 
     def __repr__(self) -> str:
         return self.name
@@ -186,10 +187,16 @@ class stamped:  # noqa: N801, a function to its callers: contextlib's take three
     def __init__(self, origin: Origin | None, place: int | None = None) -> None:
         self.origin, self.place = origin, place
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> stamped:
         self.made = made = table.get()
         self.before = made.origin, made.place
         made.origin, made.place = self.origin or made.origin, self.place
+        return self
+
+    def move(self, origin: Origin | None, place: int) -> None:
+        """Go on to another origin and place: for many nodes, one after the other."""
+        self.origin = origin
+        self.made.origin, self.made.place = origin or self.before[0], place
 
     def __exit__(self, kind: object, wrong: BaseException | None, trace: object) -> None:
         self.made.origin, self.made.place = self.before
@@ -202,7 +209,8 @@ def intern(
 ) -> Node:
     """Return the one node with this structure and salt."""
     made = table.get()
-    key = (op, args, tuple((name, _key(attrs[name])) for name in sorted(attrs)), type, salt)
+    told = tuple([(name, _key(attrs[name])) for name in sorted(attrs)]) if attrs else ()
+    key = (op, args, told, type.dtype, type.shape, salt)
     node = made.nodes.get(key)
     if node is None:
         if type.shape:
@@ -224,12 +232,12 @@ def _key(value: Any) -> Any:
     """Tell 1, 1.0 and True apart, and 0.0 from -0.0."""
     if isinstance(value, tuple):
         return tuple(map(_key, value))
-    return (value.__class__.__name__, repr(value)) if isinstance(value, int | float) else value
+    return (value.__class__.__name__, repr(value)) if isinstance(value, (int, float)) else value
 
 
 def as_node(value: Any) -> Node:
     """Convert a dim or a number to a node; a node stays as it is."""
-    if isinstance(value, Node):
+    if value.__class__ is Node:
         return value
     if isinstance(value, Dim) and value.constant is None:
         return intern(DIM, (), {"value": value}, Type("int"))
@@ -377,28 +385,44 @@ def arguments_first(results: Iterable[Node], done: Container[Node] = ()) -> Iter
         if node in seen or node in done:
             pending.pop()
             continue
-        missing = [arg for arg in node.args if arg not in seen and arg not in done]
-        if missing:
-            pending.extend(reversed(missing))
-        else:
+        before = len(pending)
+        for arg in node.args[::-1]:
+            if arg not in seen and arg not in done:
+                pending.append(arg)
+        if len(pending) == before:
             seen.add(node)
             yield pending.pop()
 
 
 def topological(results: Iterable[Node], given: Container[Node] = ()) -> Iterator[Node]:
     """Yield the nodes of `uses`, arguments before nodes; ties in the order of making."""
-    users: dict[Node, list[Node]] = {}
-    missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
+    found: set[Node] = set()
     pending = list(results)
     while pending:
         node = pending.pop()
-        if node in missing:
-            continue
+        if node not in found:
+            found.add(node)
+            if node not in given:
+                pending += node.args
+    in_order = sorted(found, key=_index)
+    inner = (node for node in in_order if node not in given)
+    if all(arg.index <= node.index for node in inner for arg in node.args):
+        return iter(in_order)  # what is taken as soon as it is ready, the first made first
+    return _by_readiness(in_order, given)
+
+
+_index = attrgetter("index")
+
+
+def _by_readiness(nodes: Iterable[Node], given: Container[Node]) -> Iterator[Node]:
+    """Yield nodes as soon as their arguments are there; of those that can be the first made."""
+    users: dict[Node, list[Node]] = {}
+    missing: dict[Node, int] = {}  # by node, how many arguments have not been yielded
+    for node in nodes:
         args = () if node in given else node.args
         missing[node] = len(args)
         for arg in args:
             users.setdefault(arg, []).append(node)
-        pending += args
     ready = [(node.index, node) for node, count in missing.items() if not count]
     heapify(ready)
     while ready:

@@ -63,26 +63,25 @@ def _rebuild(
     known: dict[Node, Node] | None = None,
 ) -> None:
     """Add to the mapping what the results reach beyond it."""
-    for node in arguments_first(results, new) if new else reachable(results):
-        if node in new:  # in the body of a loop
-            continue
-        if known is not None and node in known:
-            new[node] = known[node]
-            continue
-        with stamped(node.origin, node.index[0]):
-            args = tuple([new[arg] for arg in node.args])
-            if node.op is LOOP:
+    with stamped(None) as stamp:
+        for node in arguments_first(results, new) if new else reachable(results):
+            if node in new:  # in the body of a loop
+                continue
+            if known is not None and node in known:
+                new[node] = known[node]
+                continue
+            stamp.move(node.origin, node.index[0])
+            op, args = node.op, tuple([new[arg] for arg in node.args])
+            if op is LOOP:
                 new[node] = _rebuild_loop(node, new, replace_, known)
                 continue
-            if node.op is RULED:
+            if op is RULED:
                 new[node] = _rebuild_rule(node, new, replace_, known)
                 continue
-            if node.op is RESULT:
-                new[node] = result(args[0], node.attrs["number"])
-            else:
-                new[node] = replace_(node, args)
-        if known is not None:
-            known[node] = new[node]
+            made = result(args[0], node.attrs["number"]) if op is RESULT else replace_(node, args)
+            new[node] = made
+            if known is not None:
+                known[node] = made
 
 
 def _rebuild_loop(

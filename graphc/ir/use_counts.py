@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 from graphc.ir.graph import Node, Op
 from graphc.ir.loop import LOOP, everywhere, loop_of
@@ -22,10 +23,6 @@ def reads_of(roots: Iterable[Node]) -> Counter[Node]:
     What a loop captures is read in its body and by the loop, so never once.
     """
     roots = list(roots)
-    reads = Counter(roots)
-    for node in everywhere(roots):
-        reads.update(node.args)
-        if node.op is LOOP:
-            loop = loop_of(node)
-            reads.update(loop.roots)
-    return reads
+    nodes = everywhere(roots)
+    inside = (loop_of(node).roots for node in nodes if node.op is LOOP)
+    return Counter(chain(roots, chain.from_iterable(node.args for node in nodes), *inside))

@@ -117,8 +117,11 @@ def _rewritten(node: Node, rules: Rules, once: Once) -> Node:
     """Apply the first rule that applies to a node, the exact ones before all."""
     better = _by_exact_rules(node)
     if better is node:
-        found = (rule(node, once) for rule in rules.get(node.op, ()))
-        better = next((one for one in found if one is not None and one is not node), node)
+        for rule in rules.get(node.op, ()):
+            found = rule(node, once)
+            if found is not None and found is not node:
+                better = found
+                break
     assert better.type.dtype == node.type.dtype, (node, better)
     assert same_shape(better.shape, node.shape), (node, better)
     return better

@@ -72,9 +72,9 @@ def repeated_scalar(node: Node) -> Node | None:
     """Compute with a repeated number before it is repeated."""
     if node.op in (expand, reshape) and node.args[0].static and node.rank:
         return broadcast_to(node.args[0], shape=node.shape)  # a number of Python has no axes
-    inner = [_repeated_number(arg) for arg in node.args]
-    if not inner or not any(arg.op is broadcast_to for arg in node.args):
+    if all(arg.op is not broadcast_to for arg in node.args):
         return None
+    inner = [_repeated_number(arg) for arg in node.args]
     if node.op in (expand, reshape):
         scalar = inner[0]
         return None if scalar is None else broadcast_to(scalar, shape=node.shape)

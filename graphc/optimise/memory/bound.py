@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from graphc.ad.functions import cut
 from graphc.ir.dims import sum_dims
@@ -12,9 +13,9 @@ from graphc.ir.results import ResultKind, Role
 from graphc.ops.linear.contraction import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
 from graphc.optimise.memory.estimate import Liveness, Sizes, liveness
-from graphc.optimise.memory.search import Aim, search
+from graphc.optimise.memory.search import Aim, results_key, search
 from graphc.optimise.passes import Pass
-from graphc.records import dataclass, replace
+from graphc.records import dataclass, field, replace
 from graphc.source import Diagnostic, GraphError, error
 
 PARTS = (1, 2, 4, 8)
@@ -72,7 +73,7 @@ class Bound:
 
     `taken` are names that no index can have; `open` are the dims that have no size. `planned` gives
     the peaks of a graph's functions as they will be written: that is what is promised. `finish` is
-    what else becomes of a graph.
+    what else becomes of a graph. `known` is what was found of graphs, many of which come again.
     """
 
     sizes: Sizes
@@ -80,6 +81,7 @@ class Bound:
     open: Sequence[str]
     planned: Callable[[Graph], Mapping[str, int]]
     finish: Pass | None = None
+    known: dict[tuple[Any, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def within(self, graphs: Sequence[Graph], budget: Budget) -> Within:
         """Fit the graphs into the budget by recomputation; the first one has two halves.
@@ -118,10 +120,24 @@ class Bound:
         return max(part.peak for part in self._parts(graph).values())
 
     def _measure(self, graph: Graph) -> int:
-        return max(self.planned(graph).values())
+        return max(self._planned(graph).values())
+
+    def _planned(self, graph: Graph) -> Mapping[str, int]:
+        """Return the peaks as planned, which graphs of the same results share."""
+        key = ("planned", *results_key(graph))
+        if key not in self.known:
+            self.known[key] = self.planned(graph)
+        found: Mapping[str, int] = self.known[key]
+        return found
 
     def _finish(self, graph: Graph) -> Graph:
-        return graph if self.finish is None else self.finish(graph)
+        if self.finish is None:
+            return graph
+        key = ("finish", id(graph))
+        if key not in self.known:
+            self.known[key] = graph, self.finish(graph)  # what is kept keeps its identity
+        finished: Graph = self.known[key][1]
+        return finished
 
     def _fit(self, graph: Graph, bytes: int) -> tuple[Graph, list[tuple[Planned, _Part]]]:
         """Fit within the bound as planned: aim lower where a plan takes more than its graph."""
@@ -147,7 +163,7 @@ class Bound:
         within the bytes: what a finished loop computes for all steps at once has no segments any
         more.
         """
-        aimed = Aim(aim, self.sizes, self._peak, self._crossing, self.taken)
+        aimed = Aim(aim, self.sizes, self._peak, self._crossing, self.taken, self.known)
         made = search(whole, aimed)
         best, least = made, self._measure(made)
         for divisor in PARTS if self.finish else ():
@@ -162,7 +178,7 @@ class Bound:
     def _reports(self, whole: Graph, made: Graph) -> list[tuple[Planned, _Part]]:
         """Compare the functions of a graph with those of the whole one."""
         before, after = self._parts(whole), self._parts(made)
-        free, planned = self.planned(whole), self.planned(made)
+        free, planned = self._planned(whole), self._planned(made)
         work = {
             name: (_multiply_adds(before[name], self.sizes), _multiply_adds(part, self.sizes))
             for name, part in after.items()
@@ -171,6 +187,13 @@ class Bound:
 
     def _crossing(self, graph: Graph) -> tuple[Liveness, int]:
         """Find where least must be alive: between the halves, or at the peak."""
+        key = ("crossing", *results_key(graph))
+        if key not in self.known:
+            self.known[key] = self._crossed(graph)
+        found: tuple[Liveness, int] = self.known[key]
+        return found
+
+    def _crossed(self, graph: Graph) -> tuple[Liveness, int]:
         if graph.role is Role.FUNCTION:
             live = liveness(graph, self.sizes)
             return live, live.highest
@@ -183,7 +206,7 @@ class Bound:
         sizes = self.sizes
         nothing: frozenset[Node] = frozenset()
         if graph.role is Role.FUNCTION:
-            return {graph.name: _Part(graph, liveness(graph, sizes), 0, nothing)}
+            return {graph.name: _Part(graph, self._crossing(graph)[0], 0, nothing)}
         split = cut(graph)
         live = liveness(split.forward, sizes, kept=split.cached)
         parts = {split.forward.name: _Part(split.forward, live, 0, nothing)}

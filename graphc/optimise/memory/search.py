@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
@@ -16,7 +17,7 @@ from graphc.optimise.memory.loop_residuals import Saved, find_saving_loops
 from graphc.optimise.memory.rematerialise import Allowed, anything, cheap, droppable, rematerialise
 from graphc.optimise.memory.running_sums import add_as_computed
 from graphc.optimise.memory.sinking import sink
-from graphc.records import dataclass
+from graphc.records import dataclass, field
 
 ROUNDS = 12
 """So often the dearer ways to save are tried; each finds the square root of what a loop saves."""
@@ -33,7 +34,8 @@ class Aim:
     """How much memory a graph may take, and how that is measured.
 
     `measure` gives the peak; `crossing` the statements in order and the place in them over which
-    as little as possible is to be alive. `taken` are names that no index can have.
+    as little as possible is to be alive. `taken` are names that no index can have. `known` is what
+    was made and measured before: other aims ask for nearly the same.
     """
 
     bytes: int
@@ -41,6 +43,7 @@ class Aim:
     measure: Callable[[Graph], int]
     crossing: Callable[[Graph], tuple[Liveness, int]]
     taken: frozenset[str] = frozenset()
+    known: dict[tuple[Any, ...], Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def search(graph: Graph, aim: Aim) -> Graph:
     if start.fits(aim):
         return graph
     start = _improve(start, _early_sums, aim)
-    late = _try(sink(start.graph, aim.sizes), aim)
+    late = _made(start.graph, (sink,), aim, lambda: sink(start.graph, aim.sizes))
     start = late if late.memory <= start.memory else start
     cheap = _improve(_improve(start, _cheap_values, aim), _cheap_items, aim)
     best = _dearer(cheap, aim)
@@ -111,9 +114,26 @@ def _dearer(best: Trial, aim: Aim) -> Trial:
 
 
 def _try(graph: Graph, aim: Aim) -> Trial:
-    live, _ = aim.crossing(graph)
-    average = sum(live.live) / max(len(live.live), 1)
-    return Trial(graph, aim.measure(graph), average, _work(graph.nodes, aim.sizes))
+    key = (_try, *results_key(graph))
+    found = aim.known.get(key)
+    if found is None:
+        live, _ = aim.crossing(graph)
+        average = sum(live.live) / max(len(live.live), 1)
+        found = aim.known[key] = aim.measure(graph), average, _work(graph.nodes, aim.sizes)
+    return Trial(graph, *found)
+
+
+def _made(graph: Graph, change: tuple[Any, ...], aim: Aim, make: Callable[[], Graph]) -> Trial:
+    """Try what a change makes of a graph; what it has made of this one before is kept."""
+    key = (id(graph), *change)
+    if key not in aim.known:
+        aim.known[key] = graph, make()  # what is kept keeps its identity
+    return _try(aim.known[key][1], aim)
+
+
+def results_key(graph: Graph) -> tuple[Any, ...]:
+    """Return what is equal for graphs that compute the same by the same nodes."""
+    return (graph.role, *graph.results.items())
 
 
 def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
@@ -126,8 +146,7 @@ def _work(nodes: Iterable[Node], sizes: Sizes) -> int:
                 sizes.found["work", node] = _work(body(loop), sizes.inside(loop))
             total += loop.count.evaluate(sizes.dims) * sizes.found["work", node]
         elif node.args and not node.static and node.op is not RESULT:
-            types = tuple(arg.type for arg in node.args)
-            key = (node.op, types, node.type, *sorted(node.attrs.items()))
+            key = ("work", node)
             if key not in sizes.found:
                 written = 0 if takes_nothing(node) else WRITTEN
                 work = node.op.flops(node) + node.type.size * written
@@ -160,7 +179,11 @@ def _values(now: Trial, aim: Aim, allowed: Allowed) -> Iterator[Trial]:
         dropped, kept = droppable(live, place, aim.sizes, allowed, run, until)
         if not dropped:
             return None
-        return _try(rematerialise(now.graph, live, place, set(dropped), kept), aim)
+        change = (rematerialise, place, frozenset(dropped), frozenset(kept))
+        return _made(
+            now.graph, change, aim,
+            lambda: rematerialise(now.graph, live, place, set(dropped), kept),
+        )  # fmt: skip
 
     alive = live.across(place)
     total = sum(one.bytes for one in alive)
