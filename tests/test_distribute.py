@@ -16,8 +16,9 @@ from benchmarks.generated import WORKLOADS
 from graphc.compile.clauses import derivatives
 from graphc.compile.stages import Compilation, Options, compile_text, load
 from graphc.elaborate.build import elaborate
-from graphc.ir.graph import Graph, Node, building, topological
+from graphc.ir.graph import Graph, Node, building
 from graphc.ir.loop import LOOP, RESULT, body, loop_of
+from graphc.ir.order import topological
 from graphc.optimise.before_ad.stabilise import stabilise
 from graphc.optimise.levels import FAST
 from graphc.optimise.passes import rewritten

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from graphc.ad.jacobian.elimination import dominators
 from graphc.elaborate.names.references import Cycle, order_by_use
 from graphc.ir.components import components
-from graphc.ir.graph import Node, as_node, topological, uses
+from graphc.ir.graph import Node, as_node, uses
+from graphc.ir.order import topological
 from graphc.ir.session import Session
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse

@@ -9,7 +9,8 @@ import pytest
 
 from graphc.compile.stages import Options, compile_text, load
 from graphc.ir.dims import Dim
-from graphc.ir.graph import INPUT, Node, building, source, topological
+from graphc.ir.graph import INPUT, Node, building, source
+from graphc.ir.order import topological
 from graphc.ir.types import Type
 from graphc.ops.elementwise.arithmetic import plus, times
 from graphc.ops.elementwise.elementary import cos, exp

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import AxisMap, Node, topological
+from graphc.ir.graph import AxisMap, Node
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, loop_arguments, loop_of, rule_of
+from graphc.ir.order import topological
 
 Axes = tuple[int | None, ...]
 """For each axis of a source the axis of the node that it has become; None where it is mixed."""

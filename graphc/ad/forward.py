@@ -8,8 +8,9 @@ from graphc.ad.custom import push_rule
 from graphc.ad.forward_loops import push_loop
 from graphc.ad.holding import release_holds
 from graphc.ad.reverse import fit_cotangent, float_descendants, pullback
-from graphc.ir.graph import Node, stamped, topological, uses
+from graphc.ir.graph import Node, stamped, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, bound
+from graphc.ir.order import topological
 from graphc.ir.types import same_shape
 from graphc.ops.elementwise.arithmetic import total
 from graphc.ops.shape.shaping import broadcast_to

@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from graphc.ad.batch import batch
 from graphc.ad.positions import Apart, axis_in_reshape, positions_first, slices_of, spread_rows
 from graphc.ir.dims import Dim
-from graphc.ir.graph import SOURCES, Node, Op, arguments_first, as_node, topological, uses
+from graphc.ir.graph import SOURCES, Node, Op, arguments_first, as_node, uses
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
+from graphc.ir.order import topological
 from graphc.ir.types import Mismatch
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import (

@@ -16,11 +16,11 @@ from graphc.ir.graph import (
     as_node,
     intern,
     stamped,
-    topological,
     uses,
     with_args,
 )
 from graphc.ir.loop import LOOP, RESULT, RULED
+from graphc.ir.order import topological
 from graphc.ir.rebuild import map_adjoints
 from graphc.ir.types import Mismatch, same_shape
 from graphc.ops.define.families import composite

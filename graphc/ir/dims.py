@@ -33,12 +33,8 @@ class Dim:
     __slots__ = ("_atoms", "_hash", "_symbols", "constant", "offset", "terms")
 
     terms: tuple[Term, ...]
-    offset: int
-    """The constant term."""
-    constant: int | None
-    """The value of a dim without symbols, else None."""
-    _atoms: tuple[Atom, ...] | None
-    _symbols: frozenset[str] | None
+    offset: int  # the constant term
+    constant: int | None  # the value of a dim without symbols
 
     def __init__(self, terms: tuple[Term, ...] = ()) -> None:
         """Take terms in normal form; what is asked for at every operation is computed here."""
@@ -46,7 +42,8 @@ class Dim:
         self._hash = hash(terms)
         self.offset = terms[-1][1] if terms and not terms[-1][0] else 0
         self.constant = None if terms and terms[0][0] else self.offset
-        self._atoms = self._symbols = None
+        self._atoms: tuple[Atom, ...] | None = None
+        self._symbols: frozenset[str] | None = None
 
     @staticmethod
     def of(value: int | Dim) -> Dim:
@@ -140,20 +137,18 @@ class Dim:
     @property
     def atoms(self) -> tuple[Atom, ...]:
         """Return the symbols and floor divisions of the terms, each once, in order."""
-        found = self._atoms
-        if found is None:
-            found = tuple(dict.fromkeys(atom for monomial, _ in self.terms for atom, _ in monomial))
-            self._atoms = found
-        return found
+        if self._atoms is None:
+            every = (atom for monomial, _ in self.terms for atom, _ in monomial)
+            self._atoms = tuple(dict.fromkeys(every))
+        return self._atoms
 
     @property
     def symbols(self) -> frozenset[str]:
         """Return the names that occur, also those inside floor divisions."""
-        found = self._symbols
-        if found is None:
+        if self._symbols is None:
             inside = ({atom} if isinstance(atom, str) else atom.symbols for atom in self.atoms)
-            found = self._symbols = frozenset[str]().union(*inside)
-        return found
+            self._symbols = frozenset[str]().union(*inside)
+        return self._symbols
 
     @property
     def factors(self) -> int:

@@ -14,10 +14,10 @@ from graphc.ir.graph import (
     arguments_first,
     intern,
     reachable,
-    topological,
 )
 from graphc.ir.kernel import SAME
 from graphc.ir.memo import memoised
+from graphc.ir.order import topological
 from graphc.ir.sizes import at_most
 from graphc.ir.types import Mismatch, Type, same, same_shape
 from graphc.records import dataclass, field, replace

@@ -25,7 +25,6 @@ from graphc.ir.graph import (
     Adjoint,
     Graph,
     Node,
-    topological,
 )
 from graphc.ir.loop import (
     BOUND,
@@ -39,6 +38,7 @@ from graphc.ir.loop import (
     loop_of,
     rule_of,
 )
+from graphc.ir.order import topological
 from graphc.ir.results import ResultKey
 from graphc.names import Identifiers
 from graphc.records import dataclass, field

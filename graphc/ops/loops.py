@@ -7,8 +7,9 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
-from graphc.ir.graph import Node, topological, with_args
+from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import Element, Loop, bound, changing
+from graphc.ir.order import topological
 from graphc.ir.rebuild import rebuild
 from graphc.ops.shape.shaping import index
 

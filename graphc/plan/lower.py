@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, topological, with_args
+from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, with_args
 from graphc.ir.loop import (
     BOUND,
     LOOP,
@@ -19,6 +19,7 @@ from graphc.ir.loop import (
     loop_of,
     result,
 )
+from graphc.ir.order import topological
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.results import Role, result_number
 from graphc.names import Identifiers, flat

@@ -15,8 +15,9 @@ from graphc.ad.jacobian.seeding import (
     reverse_passes,
 )
 from graphc.ad.reverse import float_descendants
-from graphc.ir.graph import Node, topological, uses
+from graphc.ir.graph import Node, uses
 from graphc.ir.loop import LOOP
+from graphc.ir.order import topological
 from graphc.ir.types import product
 from graphc.ops.linear.contraction import contract
 from graphc.ops.shape.members import family_of, is_of_family

@@ -14,9 +14,9 @@ from graphc.ir.graph import (
     TANGENT,
     Graph,
     Node,
-    topological,
 )
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, loop_arguments, loop_of
+from graphc.ir.order import topological
 from graphc.ir.types import Type, type_bytes
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import full_array

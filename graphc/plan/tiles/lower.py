@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, intern, stamped, topological
+from graphc.ir.graph import Node, intern, stamped
 from graphc.ir.loop import RESULT
+from graphc.ir.order import topological
 from graphc.ir.results import BLOCKS, result_number
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers

@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import SOURCES, Node, topological
+from graphc.ir.graph import SOURCES, Node
 from graphc.ir.loop import LOOP, RESULT, STEPS, body, loop_arguments, loop_of
+from graphc.ir.order import topological
 from graphc.ir.types import same
 from graphc.ops.shape.shaping import index
 from graphc.paths import is_family

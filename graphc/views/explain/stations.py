@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 
-from graphc.ir.graph import SOURCES, Node, reaches_source, topological
+from graphc.ir.graph import SOURCES, Node, reaches_source
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, loop_of
+from graphc.ir.order import topological
 from graphc.records import dataclass, field
 
 LONGEST = 8
