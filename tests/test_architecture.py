@@ -18,7 +18,7 @@ PACKAGE = ROOT / "graphc"
 # From the bottom up: the rooms of a floor, a line each. A room is a folder, or a file that lies
 # beside the folders. A file imports from the floors below its own, or from its own room.
 FLOORS = (
-    {"records"},
+    {"records", "later"},
     {"source", "resources", "kinds", "paths", "provenance"},
     {"limits", "names", "syntax"},
     {"files", "ir", "syntax/lexing"},

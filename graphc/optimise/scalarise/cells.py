@@ -9,22 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import CONSTANT, Node, intern
 from graphc.ir.types import Shape, Type
+from graphc.later import Later
 from graphc.ops.elementwise.arithmetic import minus, negative, over, plus, times, where
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import broadcast_to
 from graphc.optimise.exact.identities import folded
 from graphc.records import dataclass
 
-Cells = npt.NDArray[np.object_]
-"""An array of nodes."""
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Cells = npt.NDArray[np.object_]
+    """An array of nodes."""
+else:
+    np, Cells = Later("numpy"), Any
 
 _STRUCTURAL = "a zero of structure"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import same
+from graphc.later import Later
 from graphc.ops.select.indexing import gather
 from graphc.ops.shape.assemble import bin_vector, take_vector
 from graphc.ops.shape.shaping import arange, in_rows, index, transpose, unindex
@@ -23,6 +22,11 @@ from graphc.optimise.scalarise.cells import (
     repeat,
     zero_cells,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 # ---- by position -------------------------------------------------------------------------------
 

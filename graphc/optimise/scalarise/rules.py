@@ -6,13 +6,12 @@ None says that an operation is none here: that the block axis is mixed, or an in
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import product as places
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, as_node
+from graphc.later import Later
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import maximum, minimum
 from graphc.ops.reduce.reduction import count, sum_
@@ -34,6 +33,11 @@ from graphc.optimise.scalarise.cells import (
     subtract,
     zero_cells,
 )
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 Rule = Callable[[Node, Sequence[Grid], int | None], Cells | None]
 """(node, grids of its arguments, block axis of its value) -> cells."""
@@ -220,8 +224,8 @@ RULES: dict[str, Rule] = {
     "diagonal_matrix": parts.diagonal_matrix_cells,
     "on_diagonals": parts.on_diagonals_cells,
     "of_diagonals": parts.of_diagonals_cells,
-    "tril": partial(parts.triangle_cells, np.tril),
-    "triu": partial(parts.triangle_cells, np.triu),
+    "tril": lambda *given: parts.triangle_cells(np.tril, *given),
+    "triu": lambda *given: parts.triangle_cells(np.triu, *given),
     "gather": parts.gather_cells,
     "scatter": parts.scatter_cells,
     "identity": _identity,

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from math import prod
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Graph, Node, with_args
@@ -19,10 +18,16 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import Shape, same_shape
 from graphc.ir.verify import verified
+from graphc.later import Later
 from graphc.ops.shape.shaping import index
 from graphc.optimise.scalarise.cells import Cells, Grid, assembled, cells_shape
 from graphc.optimise.scalarise.rules import cell_rule
 from graphc.records import dataclass, field, replace
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")
 
 SMALL = 32
 """Elements beside the long axis, at most."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
-
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Arg, Call, Elementwise, Kernel, Put, Reduce, View
+from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.records import dataclass
 
 NONE: frozenset[int] = frozenset()
@@ -70,4 +69,4 @@ def is_ufunc(kernel: Kernel | None) -> bool:
     if not isinstance(kernel, Elementwise):
         return False
     plain = all(isinstance(one, Arg | int | float) for one in kernel.operands)
-    return plain and isinstance(getattr(np, kernel.name, None), np.ufunc)
+    return plain and kernel.name in UFUNCS

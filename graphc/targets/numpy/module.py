@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import cache
-from types import ModuleType
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.types import shape_text
@@ -25,11 +22,12 @@ from graphc.targets.numpy.functions.record import graph_record, records
 from graphc.targets.numpy.functions.trace import records as trace_records
 from graphc.targets.numpy.functions.trace import tables, trace
 from graphc.targets.numpy.functions.writers import write_derived
+from graphc.targets.numpy.printing.copied import definitions_of
 from graphc.targets.numpy.printing.families import show_path, tuple_rows
 from graphc.targets.numpy.printing.literals import definitions
 from graphc.targets.numpy.printing.scratch import programs, scratch_functions, take_scratch
 from graphc.targets.numpy.printing.text import docstring
-from graphc.targets.numpy.runtime import comparing, out, parts, special, threads, watching
+from graphc.targets.numpy.runtime import threads
 from graphc.targets.numpy.verify import Names, examine, refuse_unknown
 
 _WHERE_READ = {
@@ -151,19 +149,10 @@ def ready_made() -> dict[str, str]:
     """Return the ready-made functions, as text, in their own order."""
     return {
         name: text
-        for source in (parts, comparing, out, threads, special, watching)
-        for name, text in _functions(source)
+        for file in ("parts", "comparing", "out", "threads", "special", "watching")
+        for name, text in definitions_of(file).items()
+        if not text.startswith("class")
     }
-
-
-def _functions(source: ModuleType) -> Iterator[tuple[str, str]]:
-    """Yield the functions of a module, each with its text."""
-    whole = inspect.getsource(source)
-    lines = whole.splitlines()
-    for one in ast.parse(whole).body:
-        if isinstance(one, ast.FunctionDef):
-            first = min([one.lineno, *(above.lineno for above in one.decorator_list)])
-            yield one.name, "\n".join(lines[first - 1 : one.end_lineno])
 
 
 def parts_for(read: Iterable[str]) -> list[str]:

@@ -11,8 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Set
 
-import numpy as np
-
+from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.records import dataclass
 
 IMPORTS = {
@@ -210,7 +209,7 @@ def _check_attribute(node: ast.Attribute) -> None:
     name = _of_numpy(node)
     if name:
         ufunc, _, more = name.partition(".")
-        known = isinstance(getattr(np, ufunc, None), np.ufunc) and (not more or more in OF_UFUNCS)
+        known = ufunc in UFUNCS and (not more or more in OF_UFUNCS)
         refused = not known and name not in NUMPY
     else:
         of = node.value.id if isinstance(node.value, ast.Name) else ""

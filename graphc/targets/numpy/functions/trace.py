@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 
@@ -14,15 +13,16 @@ from graphc.plan.program import LoopStep, Program, Step
 from graphc.plan.signature import kind_of_argument
 from graphc.source import Origin, Source, Span, excerpt
 from graphc.targets.numpy.printing.body import body
+from graphc.targets.numpy.printing.copied import definitions_of
 from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.printing.text import function, unpacking, write_list
 from graphc.targets.numpy.printing.written import show
-from graphc.targets.numpy.runtime import watching
 
 
 def records() -> list[str]:
     """Write the records that `trace` returns."""
-    return [inspect.getsource(one).rstrip() for one in (watching.Operand, watching.Trace)]
+    watching = definitions_of("watching")
+    return [watching["Operand"], watching["Trace"]]
 
 
 def trace(compiled: Compiled) -> str:
