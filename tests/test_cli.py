@@ -604,6 +604,28 @@ def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
     assert not {b"numpy", b"lark", b"rich", b"pygments", b"asyncio"} & {*done.stderr.split()}
 
 
+DIGITS = Path(__file__).resolve().parent.parent / "examples" / "digits.graph"
+
+
+def test_compiling_loads_no_numpy(tmp_path: Path) -> None:
+    """What is written imports NumPy, and who writes it need not."""
+    code = (
+        "import sys; from graphc.cli.app import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "print(*sorted(sys.modules), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "compile", str(DIGITS), "-o", str(tmp_path / "digits.py")],
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    loaded = {name.partition(b".")[0] for name in done.stderr.split()}
+    assert b"graphc" in loaded
+    assert not {b"numpy", b"rich", b"pygments", b"asyncio"} & loaded
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_examples_that_it_understands(name: str) -> None:
     command = app.get_command(click.Context(app), name)

@@ -19,6 +19,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, building, intern, source
 from graphc.ir.kernel import Elementwise, Place, Put, Take, View, X, Y, functions
 from graphc.ir.types import Type
+from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.targets.numpy.printing.expression import expression
 from graphc.targets.numpy.runtime.special import HELPERS
 
@@ -147,3 +148,10 @@ def test_parentheses_stand_where_python_needs_them(kernel: Elementwise, text: st
         node = intern(replace(NODE, kernel=kernel), (a - b, b**2), {}, a.type)
         written = expression(node, {a: "a", b: "b"})
     assert written == text == ast.unparse(ast.parse(text))
+
+
+def test_ufuncs_are_those_of_numpy() -> None:
+    """By name, so that nobody loads NumPy to know them; an older NumPy has fewer."""
+    theirs = {name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)}
+    assert theirs <= UFUNCS
+    assert {name for name in UFUNCS if hasattr(np, name)} == theirs

@@ -14,9 +14,10 @@ from every_operation import operations
 import graphc
 from graphc.compile.stages import Options, compile_source
 from graphc.ir.kernel import functions
+from graphc.ops.fused import LIMITS
 from graphc.source import Source
-from graphc.targets.numpy.module import ready_made
-from graphc.targets.numpy.verify import METHODS, NUMPY, OF_UFUNCS, Refused, verify
+from graphc.targets.numpy.module import KINDS, WHERE_READ, ready_made, words_of
+from graphc.targets.numpy.verify import METHODS, NUMPY, OF_UFUNCS, Refused, examine, verify
 
 ROOT = Path(__file__).resolve().parent.parent
 NUMPY_HERE = "import numpy as np\n"
@@ -116,6 +117,27 @@ def test_ready_made_parts_pass() -> None:
         "PARAMETERS = ()\nBITS = np.int64\nTrace = Operand = Any\n"
     )
     verify(needed + "\n\n".join(ready_made().values()))
+
+
+def test_ready_made_parts_are_the_functions_of_their_files() -> None:
+    folder = ROOT / "graphc" / "targets" / "numpy" / "runtime"
+    found = {}
+    for path in folder.glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        for one in ast.parse(text).body:
+            if isinstance(one, ast.FunctionDef):
+                first = min([one.lineno, *(above.lineno for above in one.decorator_list)])
+                found[one.name] = "\n".join(lines[first - 1 : one.end_lineno])
+    assert ready_made() == found
+
+
+def test_words_of_ready_made_parts_are_what_they_read() -> None:
+    """Of the names that decide what else a module has, no comment has one that is not read."""
+    decide = {*ready_made(), *WHERE_READ, *LIMITS, *KINDS}
+    for part, text in ready_made().items():
+        read = {*examine(text).read}
+        assert words_of(part) & decide - {part} == read & decide - {part}, part
 
 
 # ---- text of a graph ----------------------------------------------------------------------------

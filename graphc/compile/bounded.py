@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from graphc.ad.functions import Split, cut
 from graphc.compile.clauses import Made, winners
@@ -10,7 +10,7 @@ from graphc.compile.functions import plan_function, plan_halves
 from graphc.compile.graphs import both_halves, candidates, passes_of
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Model
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, Node
 from graphc.ir.results import Role
 from graphc.ir.types import FLOAT_BYTES, type_bytes
 from graphc.optimise.memory.bound import Bound, Planned
@@ -18,6 +18,7 @@ from graphc.optimise.memory.budget import budget
 from graphc.optimise.memory.estimate import Sizes
 from graphc.optimise.passes import rewritten
 from graphc.plan.buffers.report import live
+from graphc.plan.program import Program
 from graphc.plan.signature import Entry
 from graphc.records import dataclass
 from graphc.source import Diagnostic
@@ -56,17 +57,20 @@ def within_bound(model: Model, options: Options, begin: Entry) -> Bounded:
     width = FLOAT_BYTES[model.dtype]
     clauses = {one.name: one for one in model.derivations}
 
+    def peak_of(program: Program, kept: Collection[Node] = ()) -> int:
+        return live(program, width, kept, works=False).peak.evaluate(sizes)
+
     def peaks(graph: Graph) -> dict[str, int]:
         """Return the bytes at the peak of each function; the cache is backward's too."""
         if graph.role is Role.FUNCTION:
             one = plan_function(clauses[graph.name], "", graph, model, begin, options)
-            return {graph.name: live(one.program, width).peak.evaluate(sizes)}
+            return {graph.name: peak_of(one.program)}
         split = cut(graph)
         forward, backward = plan_halves(model, split, begin, options)
-        found = {forward.name: live(forward.program, width, split.cached).peak.evaluate(sizes)}
+        found = {forward.name: peak_of(forward.program, split.cached)}
         if split.backward.results:
             held = sum(type_bytes(node.type, width).evaluate(sizes) for node in split.cached)
-            found[backward.name] = live(backward.program, width).peak.evaluate(sizes) + held
+            found[backward.name] = peak_of(backward.program) + held
         return found
 
     bound = Bound(

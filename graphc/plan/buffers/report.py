@@ -59,12 +59,13 @@ class Live:
     kept: Dim
 
 
-def live(program: Program, width: int, kept: Collection[Node] = ()) -> Live:
+def live(program: Program, width: int, kept: Collection[Node] = (), *, works: bool = True) -> Live:
     """Report the memory of a function with so many bytes a float; `kept` nodes are handed on.
 
-    A peak that depends on dims is that at a typical size of each.
+    A peak that depends on dims is that at a typical size of each. Multiply-adds are counted where
+    `works` are asked for.
     """
-    walk = _Walk(width)
+    walk = _Walk(width, works)
     for node, name in program.variables.items():
         if node.op in (COTANGENT, TANGENT) and node.rank:  # the function converts its copy
             walk.bind(name, walk.new(walk.size(node)))
@@ -85,6 +86,7 @@ class _Walk:
     """The memory of the variables while the statements run one after the other."""
 
     width: int
+    works: bool
     sizes: list[Dim] = field(default_factory=list)
     holders: Counter[int] = field(default_factory=Counter)
     variables: dict[str, Objects] = field(default_factory=dict)
@@ -190,6 +192,8 @@ class _Walk:
 
     def _work(self, root: Node, variables: Mapping[Node, str], at: Mapping[str, Dim]) -> Dim:
         """Return the multiply-adds of a statement, in the step that is told."""
+        if not self.works:
+            return NOTHING
         written = arguments_first([root], Where(self._named(root, variables)))
         return sum((n.op.flops(n) for n in written), NOTHING).substitute(at)
 
@@ -226,7 +230,7 @@ class _Walk:
         targets = ", ".join(
             name for name, _ in (*step.carries, *((n, e) for n, _, e in step.stacks))
         )
-        flops = step.node.op.flops(step.node).substitute(self.last)
+        flops = step.node.op.flops(step.node).substitute(self.last) if self.works else NOTHING
         yield Row(depth, program, targets, step, flops, made, None, step.frees, during, self.live)
         yield from rows
 

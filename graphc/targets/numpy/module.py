@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from functools import cache
 
@@ -30,13 +31,16 @@ from graphc.targets.numpy.printing.text import docstring
 from graphc.targets.numpy.runtime import threads
 from graphc.targets.numpy.verify import Names, examine, refuse_unknown
 
-_WHERE_READ = {
+WHERE_READ = {
     "_FLOAT": "_FLOAT = np.dtype(FLOAT)",
     "_INT": "_INT = np.dtype(np.int64)",
     "_BOOL": "_BOOL = np.dtype(np.bool_)",
     "_GONE": "_GONE: Any = None  # what an array is replaced by whose name a block has",
 }
 """Names that a module has where it uses them."""
+
+KINDS = ("Callable", "Iterable", "Mapping")
+"""What a module imports of `collections.abc` where it uses it."""
 
 
 def text(compiled: Compiled, known: Collection[str] = ()) -> str:
@@ -57,9 +61,9 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
         examine(without_statements(one)) for one in functions
     ]  # one by one: their trees take much memory
     parts = parts_for({name for one in own for name in one.read})
-    inside = [*own, *map(_examine_part, parts)]
-    head = _head(compiled, {name for part in inside for name in part.read})
-    refuse_unknown([Names(frozenset(known), {}), examine(head), *inside])
+    words = frozenset[str]().union(*(one.read for one in own), *map(words_of, parts))
+    head = _head(compiled, words)
+    refuse_unknown([Names({*known, *parts}, {}), examine(head), *own])
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
 
 
@@ -85,7 +89,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     dims = [f"{d.name} = {d.fixed}" if d.fixed is not None else d.name for d in model.dims]
     if dims:
         about += [f"Dims: {', '.join(dims)}", ""]
-    kinds = [kind for kind in ("Callable", "Iterable", "Mapping") if kind in read]
+    kinds = [kind for kind in KINDS if kind in read]
     imports, names = python_floats.head(compiled.derived, model.dtype)
     lines = [
         docstring("\n".join(about).rstrip() + "\n", ""),
@@ -111,7 +115,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
         *names,
         "Array = npt.NDArray[FLOAT]",
         "ArrayLike = Any  # what np.asarray takes",
-        *(line for name, line in _WHERE_READ.items() if name in read),
+        *(line for name, line in WHERE_READ.items() if name in read),
     ]
     if model.params:
         lines += ["PARAMETERS = (", *tuple_rows(model.params), ")"]
@@ -162,12 +166,15 @@ def parts_for(read: Iterable[str]) -> list[str]:
     pending = sources.keys() & read
     while pending:
         needed |= pending
-        pending = sources.keys() & {name for part in pending for name in _examine_part(part).read}
+        pending = sources.keys() & {name for part in pending for name in words_of(part)}
         pending -= needed
     return [name for name in sources if name in needed]
 
 
 @cache
-def _examine_part(part: str) -> Names:
-    """Return the names of a ready-made function."""
-    return examine(ready_made()[part])
+def words_of(part: str) -> frozenset[str]:
+    """Return the words of a ready-made function, among which are the names that it reads.
+
+    That it passes, and that nothing else in it is called as a name, the tests hold.
+    """
+    return frozenset(re.findall(r"[A-Za-z_]\w*", ready_made()[part]))

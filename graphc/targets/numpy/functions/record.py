@@ -92,7 +92,7 @@ def _report_functions(
     found: dict[str, dict[str, int | str]] = {"scratch": {}, "results": {}, "peak": {}}
     for one in functions:
         handed_on = compiled.cached if one is compiled.forward and compiled.backward.wrt else ()
-        memory = live(one.program, width, handed_on)
+        memory = live(one.program, width, handed_on, works=False)
         name, results = one.program.name, one.program.results.values()
         found["scratch"][name] = _amount(memory.kept)
         found["results"][name] = _amount(bytes_of((n for n in results if n.rank), width))
