@@ -14,7 +14,7 @@ from graphc.elaborate.calls.ports import (
 )
 from graphc.elaborate.calls.rules import apply_rules
 from graphc.elaborate.names.definitions import define
-from graphc.elaborate.names.hints import method_remedy, name_remedy
+from graphc.elaborate.names.hints import argument_remedy, method_remedy, name_remedy
 from graphc.elaborate.names.scope import (
     BlockValue,
     Context,
@@ -264,7 +264,8 @@ def _fill(
     }
     for argument, (value, given) in named.items():
         if argument not in known:
-            near = "a use is named by `as`" if argument == "name" else did_you_mean(argument, known)
+            named_by = "a use is named by `as`" if argument == "name" else None
+            near = named_by or argument_remedy(argument, known)
             near = near or f"it takes {_list_ports(ports)}"
             raise mistake("E209", f"{name} has no argument `{argument}`", span, near)
         if argument in bound:

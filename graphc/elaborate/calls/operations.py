@@ -8,6 +8,7 @@ from typing import Any
 
 from graphc.elaborate.calls.axis_labels import axes_labelled
 from graphc.elaborate.calls.ports import check_compile_time
+from graphc.elaborate.names.hints import argument_remedy
 from graphc.elaborate.names.scope import Context, Scope, mistake
 from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import explain_shapes
@@ -18,7 +19,7 @@ from graphc.ir.types import Mismatch, demand, demanding, shape_text
 from graphc.ops import Function, Parameter
 from graphc.ops.define.functions import REQUIRED
 from graphc.records import dataclass
-from graphc.source import Span, did_you_mean
+from graphc.source import Span
 from graphc.syntax import tree
 
 LONGEST_CITATION = 60
@@ -40,7 +41,7 @@ def check_names(scope: Scope, function: Function, named: Iterable[str], span: Sp
         return
     for name in named:
         if name not in known:
-            near = "equality is `==`" if scope.find(name) else did_you_mean(name, known)
+            near = "equality is `==`" if scope.find(name) else argument_remedy(name, known)
             near = near or f"it is called {function.signature}"
             raise mistake("E209", f"`{function.name}` has no argument `{name}`", span, near)
 

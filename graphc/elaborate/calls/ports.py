@@ -20,10 +20,10 @@ from graphc.elaborate.names.scope import (
     lookup,
     mistake,
 )
-from graphc.elaborate.values.remedies import quotient_remedy
+from graphc.elaborate.values.remedies import declared_so, quotient_remedy
 from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
-from graphc.ir.graph import INPUT, Node
+from graphc.ir.graph import Node
 from graphc.ir.sizes import check_shape
 from graphc.ir.types import Dtype, Shape, Type, same_shape, shape_text
 from graphc.limits import RANK
@@ -202,9 +202,11 @@ def bind_ports(
 
 def _kind(node: Node, expected: Type) -> str | None:
     """Return the remedy where an input is of another kind of number than a port takes."""
-    if node.op is not INPUT or expected.dtype == node.type.dtype:
+    if expected.dtype == node.type.dtype:
         return None
-    return f"declare it so: `input {node.attrs['name']}: {Type(expected.dtype, node.shape)}`"
+    if expected.dtype == "int" and same_shape(node.shape[:-1], expected.shape):
+        return "it takes class numbers: of one-hot rows `argmax(t, axis=-1)`"
+    return declared_so(node, expected.dtype)
 
 
 def _explain(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port) -> Mistake:

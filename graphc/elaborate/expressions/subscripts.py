@@ -7,11 +7,11 @@ from typing import Any
 
 from graphc.elaborate.names.scope import Context, FamilyValue, Mistake, mistake
 from graphc.elaborate.values.conditions import check_at_entry
-from graphc.elaborate.values.remedies import quotient_remedy
+from graphc.elaborate.values.remedies import declared_so, quotient_remedy
 from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import known_facts, same
+from graphc.ir.types import Type, known_facts, same
 from graphc.limits import RANK
 from graphc.ops.select.indexing import gather
 from graphc.ops.shape.shaping import expand, index
@@ -99,7 +99,9 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             if given.type.dtype != "int":
                 mask = "shapes do not depend on values: a mask chooses by `where(mask, x, 0)`"
                 help = mask if given.type.dtype == "bool" else quotient_remedy(given)
-                message = f"an index is an integer, found {given.type}"
+                help = help or declared_so(given, "int")
+                found = given.type.beside(Type("int", ()))
+                message = f"an index is an integer, found {found}"
                 raise mistake("E308", message, part.span, help)
             if gathered:
                 help = "one element of each row, by the last axis, is `pick(x, ids)`"
@@ -135,7 +137,8 @@ def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, va
     """Count an index from the front; it must lie inside its axis."""
     constant = given.constant
     position = size + given if constant is not None and constant < 0 else given
-    outside = mistake("E308", f"index {given} is outside axis {axis} of {value.type}", span)
+    message = f"index {given} is outside axis {axis} of {value.type}"
+    outside = mistake("E308", message, span, _within(given, size))
     _require(context, span, position, outside)
     _require(context, span, size - 1 - position, outside)
     return position
@@ -161,7 +164,9 @@ def _range(
     first, last = (Dim.of(0), size) if stride > 0 else (size - 1, Dim.of(-1))
     start = first if start is None else _from_front(start, size)
     stop = last if stop is None else _from_front(stop, size)
-    outside = mistake("E308", f"the slice leaves axis {axis} of {value.type}", span)
+    outside = mistake(
+        "E308", f"the slice leaves axis {axis} of {value.type}", span, _within(stop, size)
+    )
     for inside in (
         (start, size - stop, stop - start)
         if stride > 0
@@ -174,6 +179,15 @@ def _range(
         else (start - stop - stride - 1) // -stride
     )
     return start, known_facts().normal(length), stride
+
+
+def _within(given: Dim, size: Dim) -> str | None:
+    """Say which positions an axis has, or which steps of a loop stay among them."""
+    if size.constant is not None:
+        return f"its positions are 0 to {size - 1}" if size.constant else "it is empty"
+    if given.constant is None and given.offset > 0:
+        return f"over fewer steps it stays inside, such as `[t in {size - given.offset}]`"
+    return None
 
 
 def _from_front(bound: Dim, size: Dim) -> Dim:

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from graphc.ops import FUNCTIONS, Function
+from graphc.source import did_you_mean
 from graphc.syntax import tree
 
 NEW_AXIS = "a new axis is written `_`"
 OPEN = "a size that the caller chooses has a name: declare `dim B`"
+END = "the last element is `x[-1]`, a slice to the end `x[1:]`"
 NAMES = {
     "True": "write `true`",
     "False": "write `false`",
     "None": f"{NEW_AXIS}; an argument that has no value is left out",
     "newaxis": NEW_AXIS,
+    "end": END,
+    "π": "write `pi`",
 }
 RANDOM = "nothing is random here: declare an `input` and draw its values where you call the module"
+GRADIENT = "ask for a derivative: `derive grad loss wrt x`; as a value it is `grad(loss, x)`"
+PARAMETER = "a parameter is declared: `param W: [3, 4]`"
 CALLED = {
-    "dropout": RANDOM,
-    "rand": RANDOM,
-    "randn": RANDOM,
-    "random": RANDOM,
+    **dict.fromkeys(
+        (
+            "dropout",
+            "Dropout",
+            "rand",
+            "randn",
+            "randint",
+            "random",
+            "normal",
+            "gaussian",
+            "uniform",
+            "bernoulli",
+            "random_normal",
+            "random_uniform",
+            "multinomial",
+            "shuffle",
+        ),
+        RANDOM,
+    ),
+    **dict.fromkeys(("Parameter", "Variable", "get_variable", "parameter"), PARAMETER),
+    **dict.fromkeys(("Input", "placeholder"), "an input is declared: `input x: [B, 3]`"),
+    **dict.fromkeys(("gradient", "gradients", "jacrev", "value_and_grad"), GRADIENT),
+    "Sequential": "layers are a chain: `x -> dense(8, act=relu) -> dense(2) -> y`",
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
     "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
@@ -32,6 +59,12 @@ CALLED = {
 }
 ELSEWHERE = {
     "log": ("ln",),
+    "where": ("ifelse", "cond", "select"),
+    "relu": ("ReLU", "Relu"),
+    "tanh": ("Tanh",),
+    "sigmoid": ("Sigmoid", "expit", "logistic"),
+    "softmax": ("Softmax",),
+    "gelu": ("GELU",),
     "stop": ("detach", "stop_gradient", "no_grad", "StopGradient", "lax_stop_gradient"),
     "power": ("pow",),
     "abs": ("absolute", "fabs"),
@@ -43,7 +76,6 @@ ELSEWHERE = {
     "min": ("amin", "reduce_min"),
     "matmul": ("mm", "bmm", "mv"),
     "einsum": ("tensordot", "contract"),
-    "sigmoid": ("expit", "logistic"),
     "silu": ("swish",),
     "inv": ("inverse",),
     "eye": ("identity",),
@@ -74,9 +106,13 @@ ELSEWHERE = {
 """The names that other libraries have for what is called here so."""
 HERE = {other: name for name, others in ELSEWHERE.items() for other in others}
 TYPES = {
-    **dict.fromkeys(("float64", "float32", "double", "half", "real"),
+    **dict.fromkeys(("float64", "float32", "float16", "bfloat16", "f64", "f32", "f16", "bf16",
+                     "double", "half", "real", "Float64", "Float32"),
                     "write `float`: all floats are of one dtype, which `--dtype` chooses"),
-    **dict.fromkeys(("int64", "int32", "long", "uint8"), "write `int`, which is int64"),
+    **dict.fromkeys(("int64", "int32", "i64", "i32", "long", "uint8", "integer", "Int"),
+                    "write `int`, which is int64"),
+    **dict.fromkeys(("complex", "complex64", "complex128"),
+                    "all numbers are real: real and imaginary parts are a tensor each"),
     **dict.fromkeys(("Tensor", "tensor", "Array", "array", "ndarray", "matrix", "vector"),
                     "a shape says it all: write `[B, 3]`"),
 }  # fmt: skip
@@ -87,7 +123,34 @@ MEMBERS = {
 }
 
 
+ARGUMENTS = {
+    "activation": "act", "nonlinearity": "act", "use_bias": "bias", "out_features": "units",
+    "features": "units", "keepdim": "keepdims", "dim": "axis", "dims": "axis", "axes": "axis",
+    "negative_slope": "slope",
+}  # fmt: skip
+"""The names that other libraries have for arguments."""
+STARTS = {
+    **dict.fromkeys(("xavier", "xavier_uniform", "xavier_normal", "glorot_uniform",
+                     "glorot_normal"), "glorot"),
+    **dict.fromkeys(("kaiming", "kaiming_uniform", "kaiming_normal", "he_uniform", "he_normal"),
+                    "he"),
+    **dict.fromkeys(("N", "randn", "gaussian", "truncated_normal"), "normal(0, 0.1)"),
+    **dict.fromkeys(("U", "rand"), "uniform(-0.1, 0.1)"),
+    "zero": "zeros",
+    "one": "ones",
+}  # fmt: skip
+"""What parameters begin with, by the names that other libraries have for it."""
 SHORT = 40  # characters of arguments that a remedy repeats
+
+
+def argument_remedy(name: str, known: Collection[str]) -> str | None:
+    """Return the remedy for an argument that is not there: its name here, or what comes close."""
+    here = ARGUMENTS.get(name)
+    return f"it is called `{here}` here" if here in known else did_you_mean(name, known)
+
+
+def initialiser_remedy(name: str) -> str | None:
+    return f"write `~ {STARTS[name]}`" if name in STARTS else None
 
 
 def name_remedy(name: str) -> str | None:
@@ -108,8 +171,11 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     `known` says whether the first name is defined.
     """
     function = call.function
+    made = None
     while isinstance(function, tree.Call):
-        function = function.function
+        made, function = function, function.function
+    if isinstance(function, tree.Name) and made is not None:
+        return _called_twice(function.text, made, call)
     if not isinstance(function, tree.Member):
         return "a call has one pair of parentheses: `f(x, ...)`"
     name = HERE.get(function.name.text, function.name.text)
@@ -125,6 +191,30 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     if known and isinstance(root, tree.Name):
         return f"there are no methods: write `{_as_function(FUNCTIONS[name], root.text, call)}`"
     return f"operations stand by themselves: write `{name}(...)`"
+
+
+LAYERS = {"Dense": "dense", "Linear": "dense"}
+"""Layers that are made before they are called; of `Linear` the first number is known here."""
+
+
+def _called_twice(name: str, made: tree.Call, call: tree.Call) -> str:
+    """Return the remedy for `Dense(8, activation="relu")(x)`, and for `grad(loss)(x)`."""
+    if name in CALLED and name not in ("Linear",):
+        return CALLED[name]
+    if name in ("grad", "hessian", "jacobian"):
+        return GRADIENT
+    given = [_argument(one) for one in (made.arguments[1:] if name == "Linear" else made.arguments)]
+    inputs = [one.span.text for one in call.arguments]
+    whole = f"{HERE.get(name, LAYERS.get(name, name))}({', '.join([*inputs, *given])})"
+    short = len(whole) <= SHORT and "\n" not in whole
+    return f"the input comes first: `{whole if short else 'f(x, ...)'}`"
+
+
+def _argument(one: tree.Argument) -> str:
+    value = one.value.value if isinstance(one.value, tree.Text) else one.value.span.text
+    if one.name is None:
+        return value
+    return f"{ARGUMENTS.get(one.name.text, one.name.text)}={value}"
 
 
 def _as_function(function: Function, first: str, call: tree.Call) -> str:

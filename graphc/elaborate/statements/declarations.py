@@ -11,6 +11,7 @@ from graphc.elaborate.calls.binding import declare_instance
 from graphc.elaborate.calls.ports import check_type, evaluate_type
 from graphc.elaborate.expressions.expressions import evaluate, evaluate_entry
 from graphc.elaborate.names.definitions import declare, define
+from graphc.elaborate.names.hints import initialiser_remedy
 from graphc.elaborate.names.model import Declared, DimInfo, Initialiser
 from graphc.elaborate.names.scope import (
     Context,
@@ -183,7 +184,8 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
             "E218",
             f"unknown initialiser `{expr.text}`",
             expr.span,
-            near_or_all(expr.text, INITIALISERS, "the initialisers"),
+            initialiser_remedy(expr.text)
+            or near_or_all(expr.text, INITIALISERS, "the initialisers"),
         )
     if isinstance(expr, tree.Call) and isinstance(expr.function, tree.Name):
         kind = expr.function.text
@@ -199,7 +201,7 @@ def _initialiser(context: Context, scope: Scope, expr: tree.Expr | None, rank: i
         if kind in INITIALISERS:
             raise mistake("E218", f"`{kind}` takes no numbers", expr.span, f"write `~ {kind}`")
         if kind not in FUNCTIONS:
-            near = near_or_all(kind, INITIALISERS, "the initialisers")
+            near = initialiser_remedy(kind) or near_or_all(kind, INITIALISERS, "the initialisers")
             raise mistake("E218", f"unknown initialiser `{kind}`", expr.span, near)
     return Initialiser(
         "constant", (_number_of(context, evaluate(context, scope, expr), expr.span),)

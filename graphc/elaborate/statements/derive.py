@@ -191,9 +191,8 @@ def _wrt(context: Context, scope: Scope, clause: tree.Derive) -> dict[str, Node]
                 shown = name if is_family(twice) else twice
                 raise mistake("E403", f"`{shown}` stands twice after `wrt`", path.span)
             if node.type.dtype != "float":
-                raise mistake(
-                    "E403", f"`{name}` is {node.type}: only floats have derivatives", path.span
-                )
+                message = f"`{name}` is {node.type}: only floats have derivatives"
+                raise mistake("E403", message, path.span, f"leave it out: `wrt` without `{name}`")
             chosen[name] = node
     if not chosen:
         group = clause.wrt[0]

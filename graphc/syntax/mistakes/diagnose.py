@@ -26,6 +26,7 @@ from graphc.syntax.mistakes.error_site import (
     describe_token,
     open_brackets,
 )
+from graphc.syntax.mistakes.habits import HABITS, code_habit, command_remedy, foreign_import
 from graphc.syntax.mistakes.operators import (
     chained_comparison,
     comment,
@@ -95,11 +96,27 @@ def _otherwise(place: ErrorSite) -> str | None:
     text = place.found.value
     if text.startswith("'") and place.touches() and place.operand_complete():
         return "the transpose is `x.T`; a derivative has a name of its own"
+    if text.startswith("||") and place.operand_missing():
+        return "the norm is `norm(x)`"
     if text.startswith("|") and place.operand_missing():
         return "the absolute value is `abs(x)`"
+    if text.startswith("|") and place.head.type == "NAME" and not _in_value(place):
+        return written("|", "->")
+    if text.startswith("\\"):
+        return _backslash(place)
     declares = place.head.type in DECLARED
     if text.startswith("?") and declares and [one.type for one in place.openers()] == ["LSQB"]:
         return "a size that the caller chooses has a name: declare `dim B`"
+    return None
+
+
+def _backslash(place: ErrorSite) -> str | None:
+    """Return the remedy for `A \\ b`, and for a command of LaTeX."""
+    following = place.tokens[place.at + 1]
+    if following.start_pos == place.found.end_pos and following.type in KEYWORD_TYPES | {"NAME"}:
+        return command_remedy(following.value)
+    if following.type in OPERANDS and place.operand_complete():
+        return "the solution of `A x = b` is `solve(A, b)`"
     return None
 
 
@@ -194,62 +211,6 @@ def reserved_word(place: ErrorSite) -> Diagnostic | None:
     return None
 
 
-HABITS = {
-    "def": "a function is a block: `block name(x: [...]) -> y: [...] { ... }`",
-    "class": "a component is a block: `block name(x: [...]) -> y: [...] { ... }`",
-    "for": "a loop is written `repeat layer[k in 1..L] carry h = x { ... }`, or `scan` to share "
-    "its parameters",
-    "while": "a loop is written `scan step[t in 1..N] carry h = h0 { ... until cond }`",
-    "lambda": "there are no lambdas: an argument of type `fn` takes an operation or a block",
-    "return": "a block ends with its results' equations: `y = ...`; a file with `output y = ...`",
-    "elif": "write `} else if ... {`",
-    "let": "an equation needs no keyword: `y = ...`",
-    "var": "an equation needs no keyword: `y = ...`; a parameter is declared with `param`",
-    "global": "a block sees only its ports; pass what it needs as an argument",
-    "assert": "write `require cond`",
-    "del": "names are defined once and stay",
-    "with": "there is no `with`",
-    "yield": "to stack the results of a loop, write `collect ys = ...`",
-    "print": "every `output` is returned; there is nothing to print",
-    "is": "equality is written `==`",
-    "range": "a range is written `1..L`; both ends belong to it",
-}
-
-
-def python_habit(place: ErrorSite) -> Diagnostic | None:
-    if place.found.type == "BAD":
-        return None
-    for token in (place.previous, place.found):
-        if token is None or token.type != "NAME" or token.value not in HABITS:
-            continue
-        if token is place.found and place.operand_missing():
-            continue
-        if token is place.previous and place.found.type in BINARY | {"EQUAL", "DOT", SEPARATOR}:
-            continue
-        return error(
-            "E101",
-            f"there is no `{token.value}` in this language",
-            place.span(token),
-            help=HABITS[token.value],
-        )
-    return None
-
-
-def python_import(place: ErrorSite) -> Diagnostic | None:
-    previous = place.previous
-    if previous is None or previous.type not in ("IMPORT", "FROM") or place.at != place.first + 1:
-        return None
-    if place.found.type != "NAME":
-        return None
-    form = FORMS["IMPORT"] if previous.type == "IMPORT" else FORMS["FROM"]
-    return error(
-        "E101",
-        "an import names a file in double quotes",
-        place.span(place.found),
-        help=f"write {form}",
-    )
-
-
 def misspelt_keyword(place: ErrorSite) -> Diagnostic | None:
     """Recognise two words at the beginning of a line, the first of which is no keyword."""
     if place.at != place.first + 1 or place.head.type != "NAME":
@@ -285,9 +246,13 @@ def unnamed_value(place: ErrorSite) -> Diagnostic | None:
     if place.found.type not in ENDS or not {"EQUAL", "ARROW"} <= set(place.accepted):
         return None
     help = NAME_IT
+    second = place.tokens[place.first + 1]
     if place.at == place.first + 1 and place.head.value in ("break", "continue", "pass"):
         help = "a scan ends by `until cond`; its other steps are all taken"
-    second = place.tokens[place.first + 1]
+    elif place.head.type == "NAME" and place.head.value in HABITS and second.type != "CMP":
+        help = HABITS[place.head.value]
+    elif [token.value for token in place.tokens[place.at - 3 : place.at]] == ["backward", "(", ")"]:
+        help = f"ask for a derivative: `derive grad {place.head.value} wrt params`"
     if place.head.type == "NAME" and second.type == "CMP" and second.value == "==":
         help = f"a definition is written with one `=`: `{place.head.value} = ...`"
     if second.value == "<" and place.tokens[place.first + 2].start_pos == second.end_pos:
@@ -302,6 +267,8 @@ def missing_type(place: ErrorSite) -> Diagnostic | None:
     if after_colon and {"NAME", "LSQB"} <= accepted and "INT" not in accepted:
         message = f"expected a type after `:`, found {describe_token(place.found)}"
         help = "such as `[B, 3]`, `int[B]` or `float`"
+        if place.found.type in ("LPAR", "INT"):
+            help = "a shape stands in square brackets: `[3, 4]`; a number has none: `x: []`"
         return error("E101", message, place.caret, help=help)
     if place.found.type == "LSQB" and "COLON" in accepted and place.head.type in DECLARED:
         help = f"write `{place.previous.value if place.previous else 'x'}: [...]`"
@@ -330,6 +297,28 @@ def missing_operand(place: ErrorSite) -> Diagnostic | None:
         help = written("~", "not")
         return error("E103", "`~` is not an operator", place.span(found), help=help)
     return None
+
+
+def several_declared(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `input x: [3], t: [4]`."""
+    words = [token.type for token in place.tokens[place.at : place.at + 3]]
+    if place.head.type not in DECLARED or words != ["COMMA", "NAME", "COLON"] or place.openers():
+        return None
+    head, name = place.head.value, place.tokens[place.at + 1].value
+    message = f"one `{head}` declares names of one type"
+    help = f"write `; {head} {name}: ...` in place of `, {name}: ...`"
+    return error("E101", message, place.span(place.found), help=help)
+
+
+def declared_by_nothing(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `x: [3]`, a line that says a type and no more."""
+    types = [token.type for token in place.tokens[place.first : place.first + 2]]
+    if types != ["NAME", "COLON"] or place.found.type not in ENDS or "EQUAL" not in place.accepted:
+        return None
+    text = place.source.text[place.head.start_pos or 0 : place.caret.end]
+    message = f"what is `{place.head.value}`? A type alone declares nothing"
+    help = f"write `input {text}` or `param {text}`, or add `= ...`"
+    return error("E101", message, place.span(place.head), help=help)
 
 
 def same_line(place: ErrorSite) -> Diagnostic | None:
@@ -381,7 +370,7 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     comment,
     slashes,
     derive_clause,
-    python_habit,
+    code_habit,
     stray_else,
     reserved_word,
     number_and_name,
@@ -396,9 +385,11 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     edge_of_equation,
     stage,
     missing_type,
+    several_declared,
+    declared_by_nothing,
     unnamed_value,
     missing_operand,
-    python_import,
+    foreign_import,
     misspelt_keyword,
     same_line,
 )

@@ -111,12 +111,16 @@ def slashes(place: ErrorSite) -> Diagnostic | None:
 
 
 def comment(place: ErrorSite) -> Diagnostic | None:
-    """Recognise `// a comment` and `/* a comment */` at the beginning of a line."""
+    """Recognise `// a comment`, `/* a comment */` and `% a comment`."""
+    sign = place.found.value
     following = place.tokens[place.at + 1 : place.at + 2]
-    block = place.found.value == "/" and bool(following) and following[0].value in ("*", "**")
-    if place.at != place.first or not (block or place.found.value == "//"):
+    if sign == "/" and following and following[0].value in ("*", "**"):
+        sign = "/*"
+    before = place.source.text[: place.found.start_pos].rpartition("\n")[2]
+    begins = place.at == place.first or (not before.strip() and not place.operand_missing())
+    ends = sign in ("//", "%") and not place.operand_missing()
+    if sign not in ("/*", "//", "%") or not (begins or ends):
         return None
-    sign = "/*" if block else "//"
     message = f"`{sign}` begins no comment"
     return error("E101", message, place.span(place.found), help="a comment begins with `#`")
 
