@@ -82,6 +82,7 @@ UNARY: dict[str, Callable[..., Any]] = {
         )
     },
     "softsign": jax.nn.soft_sign,
+    "huber": lambda x: jnp.where(abs(x) < 1, x * x / 2, abs(x) - 0.5),
     "hardtanh": jax.nn.hard_tanh,
     "hardsigmoid": jax.nn.hard_sigmoid,
     "hardswish": jax.nn.hard_swish,
@@ -192,6 +193,19 @@ def reductions() -> Iterator[Sweep]:
     yield Sweep("linear_recurrence(a, b)", (ROWS_OF_5,) * 2, _recurrence)
     yield Sweep("sort(a, axis=1)", (ROWS_OF_5,), lambda a: jnp.sort(a, axis=1))
     yield Sweep("median(a, axis=1)", (ROWS_OF_5,), lambda a: jnp.median(a, axis=1))
+    yield Sweep(
+        "quantile(a, [0.2, 0.7], axis=1)",
+        (ROWS_OF_5,),
+        lambda a: jnp.quantile(a, jnp.array([0.2, 0.7]), axis=1),
+    )
+    yield Sweep("cummax(a, axis=1)", (ROWS_OF_5,), lambda a: lax.cummax(a, 1))
+    yield Sweep("cummin(a, axis=1)", (ROWS_OF_5,), lambda a: lax.cummin(a, 1))
+    yield Sweep("diff(a, n=2)", (ROWS_OF_5,), lambda a: jnp.diff(a, 2))
+    yield Sweep(
+        "interp(a, sort(b), c)",
+        (f"[{COUNT}]", "[9]", "[9]"),
+        lambda a, b, c: jnp.interp(a, jnp.sort(b), c),
+    )
 
 
 def shapes() -> Iterator[Sweep]:
@@ -231,7 +245,11 @@ def shapes() -> Iterator[Sweep]:
     yield Sweep(
         "scatter_add(a, b, c)", ("[3, 4]", ids, f"[{COUNT}, 4]"), lambda a, b, c: a.at[b].add(c)
     )
-    yield Sweep("segment_sum(a, b, 3)", (ROWS_OF_5, ids), lambda a, b: jax.ops.segment_sum(a, b, 3))
+    for name in ("sum", "max", "min"):
+        segments: Any = getattr(jax.ops, f"segment_{name}")
+        yield Sweep(
+            f"segment_{name}(a, b, 3)", (ROWS_OF_5, ids), lambda a, b, f=segments: f(a, b, 3)
+        )
 
 
 def matrices() -> Iterator[Sweep]:
@@ -324,7 +342,7 @@ def close(found: Any, expected: Any, tolerance: float) -> None:
 
 NOT_IN_JAX = {
     "fill_tril",  # the order of the triangle is ours
-    "split",  # several results
+    "split", "top_k",  # several results
     "heaviside",  # no derivative in JAX
     "grad",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",  # other conventions of padding
@@ -335,6 +353,6 @@ def test_every_differentiable_operation_is_swept_or_excused() -> None:
     swept = {sweep.name for sweep in SWEEPS}
     without = {
         "isfinite", "isnan", "isinf", "zeros", "ones", "full", "len", "arange", "eye", "one_hot",
-        "argsort", "argmax", "argmin", "any", "all", "count_nonzero",
+        "argsort", "searchsorted", "argmax", "argmin", "any", "all", "count_nonzero",
     }  # fmt: skip
     assert set(FUNCTIONS) - swept == NOT_IN_JAX | without

@@ -4,7 +4,7 @@ from graphc.ops.define.functions import FUNCTIONS, Function, Parameter
 from graphc.ops.elementwise import activation, arithmetic, elementary, rounding, special
 from graphc.ops.linear import contraction, diagonals, einsum, products, solving
 from graphc.ops.reduce import cumulative, reduction, statistics
-from graphc.ops.select import indexing
+from graphc.ops.select import indexing, order, segments
 from graphc.ops.shape import moving, shaping
 from graphc.ops.windows import convolution, pooling
 
@@ -22,10 +22,12 @@ __all__ = [
     "elementary",
     "indexing",
     "moving",
+    "order",
     "pooling",
     "products",
     "reduction",
     "rounding",
+    "segments",
     "shaping",
     "solving",
     "special",

@@ -1,4 +1,4 @@
-"""Activation functions, stable at both ends, and the cross-entropy of a logit."""
+"""Activation functions, stable at both ends, and losses of one number."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import Elementwise, X
+from graphc.ir.types import Mismatch
 from graphc.ops.define.families import all_to_float, composite, elementwise
 from graphc.ops.elementwise.arithmetic import absolute, equal, maximum, minimum, where
 from graphc.ops.elementwise.elementary import exp, expm1, log1p, tanh
@@ -173,3 +174,30 @@ bce_logits: Op = elementwise(
     lower=lambda logit, target: maximum(logit, 0) - logit * target + log1p(exp(-absolute(logit))),
     doc="-target log(sigmoid(logit)) - (1 - target) log(1 - sigmoid(logit)), without overflow.",
 )
+
+
+def _huber_lower(x: Node, delta: float) -> Node:
+    """With c = x brought into [-δ, δ]: c x - c² / 2."""
+    inside = clip(x, -delta, delta)
+    return inside * (x - 0.5 * inside)
+
+
+_huber: Op = elementwise(
+    "huber",
+    flops=5,
+    partials=lambda y, x, delta: (clip(x, -delta, delta),),
+    lower=_huber_lower,
+    public=False,
+    doc="x² / 2 up to delta, linear beyond.",
+)
+
+
+@composite(
+    "huber",
+    "x, delta: float = 1.0",
+    "x² / 2 where |x| is at most delta, beyond it linear: delta (|x| - delta / 2) (Huber 1964).",
+)
+def huber(x: Node, delta: float = 1.0) -> Node:
+    if not delta > 0:
+        raise Mismatch("E209", f"`huber` needs a delta above 0, found {delta:g}")
+    return _huber(x, delta=delta)

@@ -1,4 +1,4 @@
-"""Products and running totals along an axis; no derivative divides, so zeros do no harm."""
+"""Products, running totals and differences along an axis; where zeros do harm nothing divides."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from functools import partial
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import AXIS, Call, Reduce, Running, X, Y
-from graphc.ir.types import Mismatch, Type, product, same_shape
+from graphc.ir.types import Mismatch, Type, demand, product, same_shape
 from graphc.ops.define.families import (
+    CAST,
     composite,
     first_to_float,
     general,
@@ -18,7 +19,7 @@ from graphc.ops.define.families import (
     normal_axis,
     to_int,
 )
-from graphc.ops.elementwise.arithmetic import equal, isfinite, minimum, where
+from graphc.ops.elementwise.arithmetic import divide_or_zero, equal, isfinite, minimum, where
 from graphc.ops.elementwise.elementary import exp
 from graphc.ops.reduce.reduction import REDUCTION, Axes, reduce_type, reinsert_axes
 from graphc.ops.shape.moving import flip
@@ -140,6 +141,36 @@ _logcumsumexp: Op = general(
 )
 
 
+def _extreme_vjp(ct: Node, y: Node, x: Node, axis: int) -> tuple[Node]:
+    """Send each cotangent to the elements so far that are the extreme, evenly where several are.
+
+    As long as the extreme is the same (`going`), those that are it are counted, and from the end
+    their shares are added up, which is a recurrence both times. Of nan none is the extreme.
+    """
+    chosen = CAST(equal(x, y))
+    going = CAST(equal(y, _shift(y, axis)))
+    share = divide_or_zero(ct, _recurrence(going, chosen, axis=axis))
+    after = flip(_shift_back(going, axis), (axis,))
+    return (flip(_recurrence(after, flip(share, (axis,)), axis=axis), (axis,)) * chosen,)
+
+
+def _running_extreme(name: str, kernel: str, doc: str) -> Op:
+    return general(
+        name,
+        infer=lambda x, *, axis: x,
+        kernel=Running(kernel),
+        vjp=_extreme_vjp,
+        prepare=lambda args: args,
+        flops=lambda node: node.type.size,
+        public=False,
+        doc=doc,
+    )
+
+
+_cummax = _running_extreme("running_max", "maximum", "The largest of the first elements.")
+_cummin = _running_extreme("running_min", "minimum", "The smallest of the first elements.")
+
+
 def _along(op: Op, name: str, doc: str) -> Callable[..., Node]:
     @composite(name, "x, axis: axis = none", doc)
     def build(x: Node, axis: int | None = None) -> Node:
@@ -155,6 +186,32 @@ cumprod = _along(_cumprod, "cumprod", "Running products along an axis, or of the
 logcumsumexp = _along(
     _logcumsumexp, "logcumsumexp", "Running log(sum(exp(x))) along an axis, without overflow."
 )
+cummax = _along(
+    _cummax,
+    "cummax",
+    "The largest so far along an axis, or of the flattened array; at ties the"
+    " derivative is split evenly.",
+)
+cummin = _along(
+    _cummin,
+    "cummin",
+    "Smallest so far along an axis, or of the flattened array; ties split evenly.",
+)
+
+
+@composite("diff", "x, n: int = 1, axis: axis = -1", "Differences of neighbours, taken n times.")
+def diff(x: Node, n: Dim | int = 1, axis: int = -1) -> Node:
+    times = Dim.of(n).constant
+    if times is None or times < 0:
+        raise Mismatch("E209", f"`diff` is taken a whole number of times, found {n}")
+    place = normal_axis(axis, x.rank, "diff")
+    few = f"`diff` {times} times needs as many elements: axis {place} of {x.type}"
+    demand(x.shape[place] - times, Mismatch("E301", few))
+    x = to_int(x)
+    for _ in range(times):
+        length = x.shape[place] - 1
+        x = part_of(x, place, Dim.of(1), length) - part_of(x, place, Dim.of(0), length)
+    return x
 
 
 # ---- the product -----------------------------------------------------------------------------

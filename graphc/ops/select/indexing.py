@@ -1,34 +1,29 @@
-"""Elements chosen by index arrays, sorted, marked and added up by index."""
+"""Elements chosen by index arrays, marked and added up by index."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
-from graphc.ir.kernel import AXIS, Call, Put, Take, X
+from graphc.ir.kernel import Put, Take
 from graphc.ir.types import Mismatch, Type, demand, same, same_shape, shape_text
 from graphc.ops.define.axis_maps import batch_axes, by_name
 from graphc.ops.define.batching import first, lead_all, pad_rank
 from graphc.ops.define.families import (
     CAST,
     composite,
-    constant,
     linear,
     normal_axis,
-    to_float,
     to_int,
 )
-from graphc.ops.elementwise.arithmetic import equal, where
-from graphc.ops.elementwise.rounding import isnan
+from graphc.ops.elementwise.arithmetic import equal
 from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
     expand,
     flatten,
-    index,
     reshape,
     transpose,
 )
@@ -131,23 +126,24 @@ gather: Op = linear(
 )
 
 
-def _scatter_type(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
+def scatter_type(ct: Type, indices: Type, *, axis: int, size: Dim) -> Type:
     return ct.with_shape((*ct.shape[:axis], size, *ct.shape[axis + indices.rank :]))
 
 
-def _scatter_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+def scatter_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
+    """Batch what puts each position of an axis where its index says, into an axis of a size."""
     ct, indices = args
     axis, length = node.attrs["axis"], node.attrs["size"]
     if not leads[1]:
-        return scatter(ct, indices, axis=axis + 1, size=length)
+        return node.op(ct, indices, axis=axis + 1, size=length)
     (ct,) = lead_all((ct,), leads[:1], size)
     rows = _move_axes(ct, axis + 1, indices.rank - 1, 1)
-    total = scatter(rows, _positions(indices, size, length), axis=0, size=size * length)
+    total = node.op(rows, _positions(indices, size, length), axis=0, size=size * length)
     parted = reshape(total, shape=(size, length, *total.shape[1:]))
     return _move_axes(parted, 1, 1, axis + 1)
 
 
-def _scatter_axes(node: Node) -> AxisMap:
+def scatter_axes(node: Node) -> AxisMap:
     axis, indices = node.attrs["axis"], node.args[1].rank
     return (
         tuple(
@@ -160,19 +156,19 @@ def _scatter_axes(node: Node) -> AxisMap:
 
 scatter: Op = linear(
     "scatter",
-    infer=_scatter_type,
+    infer=scatter_type,
     kernel=Put("axis", add=True),
     transpose=lambda ct, x, indices, axis, size: (gather(ct, indices, axis=axis), None),
     prepare=lambda args: (to_int(args[0]), args[1]),
     flops=lambda node: node.args[0].type.size,
     public=False,
-    batch=_scatter_batch,
-    axes=_scatter_axes,
+    batch=scatter_batch,
+    axes=scatter_axes,
     doc="Zeros to which each position is added where its index says: the transpose of `gather`.",
 )
 
 
-def _indices(indices: Node, what: str) -> None:
+def check_indices(indices: Node, what: str) -> None:
     if indices.type.dtype != "int":
         raise Mismatch("E308", f"an index of `{what}` is an integer, found {indices.type}")
 
@@ -204,7 +200,7 @@ def _numbers(value: Any) -> Iterator[int]:
     "The positions of an axis that `indices` name; without one, of the flattened array.",
 )
 def take(x: Node, indices: Node, axis: int | None = None) -> Node:
-    _indices(indices, "take")
+    check_indices(indices, "take")
     if axis is None:
         x, axis = flatten(x), 0
     place = normal_axis(axis, x.rank, "take")
@@ -218,30 +214,16 @@ def take(x: Node, indices: Node, axis: int | None = None) -> Node:
     "x with each position of `updates` added to the position of an axis that its index names.",
 )
 def scatter_add(x: Node, indices: Node, updates: Node, axis: int = 0) -> Node:
-    _indices(indices, "scatter_add")
+    check_indices(indices, "scatter_add")
     place = normal_axis(axis, x.rank, "scatter_add")
     shape = (*x.shape[:place], *indices.shape, *x.shape[place + 1 :])
     fitted = broadcast_to(updates, shape=shape)
     return x + scatter(fitted, indices, axis=place, size=x.shape[place])
 
 
-@composite(
-    "segment_sum",
-    "x, segment_ids, num_segments: int",
-    "The sum of the rows of x with each segment id from 0 to num_segments - 1.",
-)
-def segment_sum(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
-    _indices(segment_ids, "segment_sum")
-    if not x.rank or segment_ids.rank != 1 or not same(x.shape[0], segment_ids.shape[0]):
-        raise Mismatch(
-            "E301", f"`segment_sum` takes an id for each row, found {x.type} and {segment_ids.type}"
-        )
-    return scatter(x, segment_ids, axis=0, size=num_segments)
-
-
 @composite("one_hot", "ids, n: int", "1 at the place that each id names, of n, else 0.")
 def one_hot(ids: Node, n: Dim) -> Node:
-    _indices(ids, "one_hot")
+    check_indices(ids, "one_hot")
     places = expand(arange(n=n), axes=tuple(range(ids.rank)))
     return CAST(equal(expand(ids, axes=(ids.rank,)), places))
 
@@ -249,7 +231,7 @@ def one_hot(ids: Node, n: Dim) -> Node:
 # ---- along an axis, row by row ------------------------------------------------------------------
 
 
-_take_along: Op = linear(
+take_along: Op = linear(
     "take_along",
     infer=lambda x, indices, *, axis, unique: x.with_shape(indices.shape),
     kernel=Take("along"),
@@ -272,7 +254,7 @@ _add_along: Op = linear(
     infer=_add_along_type,
     kernel=Put("along", add=True, unless="unique"),
     transpose=lambda ct, x, indices, axis, unique, size: (
-        _take_along(ct, indices, axis=axis, unique=unique),
+        take_along(ct, indices, axis=axis, unique=unique),
         None,
     ),
     flops=lambda node: node.args[0].type.size,
@@ -287,7 +269,7 @@ _add_along: Op = linear(
     "For each row along an axis the elements that its own indices name.",
 )
 def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
-    _indices(indices, "take_along_axis")
+    check_indices(indices, "take_along_axis")
     place = normal_axis(axis, x.rank, "take_along_axis")
     fits = x.rank == indices.rank and all(
         i == place or same(a, b)
@@ -300,45 +282,4 @@ def take_along_axis(x: Node, indices: Node, axis: int = -1) -> Node:
             f" found {x.type} and {shape_text(indices.shape)}",
         )
     _in_range(indices, x.type, place)
-    return _take_along(x, indices, axis=place, unique=False)
-
-
-_argsort = constant(
-    "sorting",
-    infer=lambda x, *, axis: Type("int", x.shape),
-    kernel=Call("argsort", X, AXIS, kind="stable"),
-    signature="x",
-    public=False,
-    doc="The order of the elements along an axis; equal ones stay in theirs.",
-)
-
-
-@composite("argsort", "x, axis: axis = -1", "The indices that sort an axis; equal ones in order.")
-def argsort(x: Node, axis: int = -1) -> Node:
-    return _argsort(x, axis=normal_axis(axis, x.rank, "argsort"))
-
-
-@composite("sort", "x, axis: axis = -1", "In ascending order along an axis.")
-def sort(x: Node, axis: int = -1) -> Node:
-    place = normal_axis(axis, x.rank, "sort")
-    return _take_along(x, _argsort(x, axis=place), axis=place, unique=True)
-
-
-@composite("median", "x, axis: axis = none", "The middle element along an axis, or of all.")
-def median(x: Node, axis: int | None = None) -> Node:
-    x = to_float(x)  # whatever the size: the middle of two is between them
-    if axis is None:
-        x, axis = flatten(x), 0
-    place = normal_axis(axis, x.rank, "median")
-    ordered = sort(x, place)
-    size = x.shape[place]
-    demand(size - 1, Mismatch("E301", f"`median` of no elements: axis {place} of {x.type}"))
-    low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
-    middle = low if low is high else 0.5 * (low + high)
-    last = _at(ordered, place, size - 1)  # nan comes after all numbers
-    return middle * where(isnan(last), math.nan, 1)
-
-
-def _at(x: Node, axis: int, position: Dim) -> Node:
-    items = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
-    return index(x, items=(*items[:axis], ("at", position), *items[axis + 1 :]))
+    return take_along(x, indices, axis=place, unique=False)

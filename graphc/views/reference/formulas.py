@@ -72,6 +72,8 @@ OPERATIONS: Mapping[str, tuple[int, str]] = {
     "gelu": (PRODUCT, r"<0*> \odot \Phi(<0>)"),
     "softsign": (PRODUCT, r"\frac{<0>}{1 + \lvert <0> \rvert}"),
     "bce_logits": (SUM, r"\ln(1 + e^{<0>}) - <1*> \odot <0*>"),
+    "huber": (ATOM, r"\operatorname{huber}_{{delta}}(<0>)"),
+    "between": (SUM, r"(1 - <2*>) \odot <0*> + <2*> \odot <1*>"),
     "clip": (ATOM, r"\min(\max(<0>, <1>), <2>)"),
     "inv": (ATOM, "<0^>^{-1}"),
     "det": (ATOM, r"\det(<0>)"),
@@ -101,6 +103,10 @@ CALLED: Mapping[str, str] = {
     "pooled_sum": "sumpool",
     "rolled": "roll",
     "sorting": "argsort",
+    "running_max": "cummax",
+    "running_min": "cummin",
+    "scattered_max": "segment_max",
+    "scattered_min": "segment_min",
     "diagonal_matrix": "diag",
     "identity": "eye",
 }
@@ -176,6 +182,47 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "median": (
         r"y = \tfrac12 (x_i + x_j) \text{ with } i, j \text{ in the middle of the order}",
         (r"\bar x_k = \tfrac12 \bar y\,([k = i] + [k = j])",),
+    ),
+    "quantile": (
+        r"y = (1 - t)\, x_{(k)} + t\, x_{(k + 1)},\quad k + t = q\,(n - 1)",
+        (
+            r"\bar x_{(k)} = (1 - t)\, \bar y,\; \bar x_{(k + 1)} = t\, \bar y",
+            r"\bar q = (n - 1)\,(x_{(k + 1)} - x_{(k)})\, \bar y",
+        ),
+    ),
+    "top_k": (
+        r"y_{1,j} = x_{i_j},\; y_{2,j} = i_j \text{ with } x_{i_1} \ge x_{i_2} \ge \ldots",
+        (r"\bar x_{i_j} = \bar y_{1,j}",),
+    ),
+    "interp": (
+        r"y = (1 - t)\, f_k + t\, f_{k + 1},\quad t = \frac{x - x_k}{x_{k + 1} - x_k}",
+        (
+            r"\bar x = \frac{f_{k + 1} - f_k}{x_{k + 1} - x_k}\, \bar y",
+            r"\bar f_k = (1 - t)\, \bar y,\; \bar f_{k + 1} = t\, \bar y",
+            r"\bar x_k = -(1 - t)\, \bar x,\; \bar x_{k + 1} = -t\, \bar x",
+        ),
+    ),
+    "searchsorted": (r"y = \lvert \{k : t_k \lt x\} \rvert", ()),
+    "cummax": (
+        r"y_k = \max_{i \le k} x_i",
+        (r"\bar x_j = \sum_{k \ge j} \bar y_k \frac{[x_j = y_k]}{\sum_{i \le k} [x_i = y_k]}",),
+    ),
+    "cummin": (
+        r"y_k = \min_{i \le k} x_i",
+        (r"\bar x_j = \sum_{k \ge j} \bar y_k \frac{[x_j = y_k]}{\sum_{i \le k} [x_i = y_k]}",),
+    ),
+    "diff": (r"y_k = x_{k+1} - x_k", (r"\bar x_k = \bar y_{k-1} - \bar y_k",)),
+    "segment_max": (
+        r"y_s = \max_{i:\, s_i = s} x_i",
+        (r"\bar x_i = \bar y_{s_i} \frac{[x_i = y_{s_i}]}{\sum_{j:\, s_j = s_i} [x_j = y_{s_i}]}",),
+    ),
+    "segment_min": (
+        r"y_s = \min_{i:\, s_i = s} x_i",
+        (r"\bar x_i = \bar y_{s_i} \frac{[x_i = y_{s_i}]}{\sum_{j:\, s_j = s_i} [x_j = y_{s_i}]}",),
+    ),
+    "huber": (
+        r"\min(\tfrac12 x^2, \lvert x \rvert - \tfrac12)",
+        (r"\bar x = \bar y \odot \min(\max(x, -1), 1)",),
     ),
     "pick": (r"y_n = x_{n, l_n}", (r"\bar x_{n,c} = [c = l_n]\, \bar y_n",)),
     "take": (r"y_b = x_{i_b}", (r"\bar x_n = \sum_{b:\, i_b = n} \bar y_b",)),

@@ -57,6 +57,13 @@ SAMPLES: Mapping[str, str] = {
     "linear_recurrence": "linear_recurrence(a, b) | a: [B, T], b: [B, T]",
     "take": "take(x, indices, axis=0) | x: [N, D], indices: int[B]",
     "scatter_add": "scatter_add(x, indices, updates) | x: [N, D], indices: int[B], updates: [B, D]",
+    "segment_max": "segment_max(x, segment_ids, 4) | x: [B, D], segment_ids: int[B]",
+    "segment_min": "segment_min(x, segment_ids, 4) | x: [B, D], segment_ids: int[B]",
+    "top_k": "top_k(x, 3) | x: [B, 10]",
+    "quantile": "quantile(x, q, axis=1) | x: [B, D], q: []",
+    "searchsorted": "searchsorted(table, x) | table: [K], x: [B]",
+    "interp": "interp(x, xp, fp) | x: [B], xp: [K], fp: [K]",
+    "diff": "diff(x) | x: [B, 5]",
     "segment_sum": "segment_sum(x, segment_ids, 4) | x: [B, D], segment_ids: int[B]",
     "one_hot": "one_hot(ids, 10) | ids: int[B]",
     "take_along_axis": "take_along_axis(x, indices) | x: [B, D], indices: int[B, K]",
@@ -117,7 +124,7 @@ def sample(function: Function) -> Sample:
     if written is not None:
         call, _, types = written.partition(" | ")
         inputs = dict(re.findall(r"(\w+): (\w*\[[^\]]*\])", types))
-        return Sample(call, inputs, 2 if function.name == "split" else 1)
+        return Sample(call, inputs, 2 if function.name in ("split", "top_k") else 1)
     tensors = [p.name for p in function.parameters if p.kind == "tensor"]
     more = ", axis=1" if _reduces(function) else ""
     return Sample(f"{function.name}({', '.join(tensors)}{more})", dict.fromkeys(tensors, "[B, D]"))

@@ -100,6 +100,18 @@ CONVENTIONS = {
     "erf": "erf(inf) is 1 with derivative 0.",
     "erfc": "erfc(30) has underflowed, without a warning.",
     "lgamma": "lgamma(0) is inf; right between the poles below 0.",
+    "quantile": "Of equal elements the first in order get the cotangent; at an element the "
+    "derivative by q is that of the piece after it. A q outside [0, 1] counts as the nearer end, "
+    "with derivative 0. Among nan it is nan.",
+    "top_k": "Of equal elements the first come first, and get the cotangents. nan is the largest.",
+    "interp": "At a point of the table the derivative by x is that of the piece after it, at the "
+    "last that of the piece before it; outside it is 0. Of two points at one place the second "
+    "counts from there on.",
+    "cummax": "Ties so far share the cotangent evenly.",
+    "cummin": "Ties so far share the cotangent evenly.",
+    "segment_max": "A segment without a row is -inf. Ties share the cotangent evenly.",
+    "segment_min": "A segment without a row is inf. Ties share the cotangent evenly.",
+    "huber": "At ±delta the derivative is ±delta, the second 1.",
     "sort": "Equal elements stay in their order, and so do their cotangents.",
     "median": "Among nan it is nan, and so is the derivative by the elements in the middle.",
     "einsum": "An index twice in one operand is a diagonal.",

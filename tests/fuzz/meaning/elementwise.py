@@ -83,6 +83,12 @@ def heaviside(x: Any, h: Any) -> Any:
     return where(x < 0, 0.0, where(x > 0, 1.0, h))
 
 
+def huber(x: Any, delta: float = 1.0) -> Any:
+    x = floats(x)
+    size = absolute(x)
+    return where(known(size) <= delta, x * x / 2, delta * (size - delta / 2))
+
+
 def modulo(a: Any, b: Any) -> Any:
     a, b = array(a), array(b)
     if not is_float(a) and not is_float(b):

@@ -156,6 +156,51 @@ def sort(x: Any, axis: int = -1) -> Any:
     return space(x).take_along_axis(array(x), argsort(x, axis), axis)
 
 
+def top_k(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any]:
+    """In the order of what is negated, so that equal elements keep theirs."""
+    order = argsort(-known(array(x)) if largest else x, axis)
+    chosen = space(x).take(order, np.arange(k), axis)
+    return space(x).take_along_axis(array(x), chosen, axis), chosen
+
+
+def quantile(x: Any, q: Any, axis: Any = None) -> Any:
+    x, axis = _along(floats(x), axis)
+    ordered, last = sort(x, axis), np.shape(x)[axis] - 1
+    places = floats(q) * last
+    found = []
+    for number in range(max(np.size(places), 1)):
+        place = array(places[number]) if np.ndim(q) else places
+        low = min(max(math.floor(float(known(place))), 0), max(last - 1, 0))
+        start, end = _row(ordered, axis, low), _row(ordered, axis, min(low + 1, last))
+        found.append(start + (place - low) * (end - start))
+    return space(x).stack(found) if np.ndim(q) else found[0]
+
+
+def diff(x: Any, n: int = 1, axis: int = -1) -> Any:
+    x, axis = array(x), axis % np.ndim(x)
+    for _ in range(n):
+        count, whole = np.shape(x)[axis], (slice(None),) * axis
+        x = x[(*whole, slice(1, count))] - x[(*whole, slice(0, count - 1))]
+    return x
+
+
+def running_extreme(sign: int) -> Callable[..., Any]:
+    """At each place the extreme of all before it, which all share that are it."""
+
+    def apply(x: Any, axis: Any = None) -> Any:
+        x, axis = _along(array(x), axis)
+        if not np.shape(x)[axis]:
+            return x
+        whole = (slice(None),) * axis
+        rows = [
+            sign * largest(sign * x[(*whole, slice(0, place + 1))], axis)
+            for place in range(np.shape(x)[axis])
+        ]
+        return space(x).stack(rows, axis=axis)
+
+    return apply
+
+
 def median(x: Any, axis: Any = None) -> Any:
     x, axis = _along(floats(x), axis)
     ordered, count = sort(x, axis), np.shape(x)[axis]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import numpy as np
 from tests.fuzz.meaning.arrays import (
     array,
     floats,
+    known,
+    largest,
     space,
     where,
 )
@@ -97,6 +100,37 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Any:
     moved = space(updates).moveaxis(floats(updates), axis, 0)
     indices = where(array(indices) < 0, array(indices) + np.shape(x)[axis], indices)
     return array(x) + space(x).moveaxis(_scattered(indices, np.shape(x)[axis], moved), 0, axis)
+
+
+def segment_extreme(sign: int) -> Callable[..., Any]:
+    """The extreme of the rows of each segment, which all share that are it."""
+
+    def apply(x: Any, segment_ids: Any, num_segments: int) -> Any:
+        x = floats(x)
+        none = np.full(np.shape(x)[1:], -np.inf)
+        found = []
+        for segment in range(num_segments):
+            mine = np.flatnonzero(np.asarray(known(segment_ids)) % num_segments == segment)
+            rows = sign * x[mine]
+            found.append(sign * (largest(rows, 0) if len(mine) else none))
+        return space(x).stack(found)
+
+    return apply
+
+
+def searchsorted(table: Any, x: Any, side: str = "left") -> Any:
+    return space(table, x).searchsorted(known(array(table)), known(array(x)), side)
+
+
+def interp(x: Any, xp: Any, fp: Any) -> Any:
+    x, xp, fp = floats(x), floats(xp), floats(fp)
+    last = np.shape(xp)[0] - 1
+    low = space(x).clip(searchsorted(xp, x, "right") - 1, 0, max(last - 1, 0))
+    high = space(x).minimum(low + 1, last)
+    if not last:
+        return 0.0 * x + fp[0]
+    piece = fp[low] + (x - xp[low]) / (xp[high] - xp[low]) * (fp[high] - fp[low])
+    return where(known(x) < known(xp)[0], fp[0], where(known(x) > known(xp)[-1], fp[-1], piece))
 
 
 def segment_sum(x: Any, segment_ids: Any, num_segments: int) -> Any:

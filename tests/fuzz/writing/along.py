@@ -59,6 +59,7 @@ ALONG = {
     "flip": ("flip({0}, axis={1})", 8.0), "roll": ("roll({0}, 1, axis={1})", 8.0),
     "roll_back": ("roll({0}, -2, axis={1})", 8.0),
     "linear_recurrence": ("linear_recurrence(0.5 * sin({0}), {0}, axis={1})", 9.0),
+    "cummax": ("cummax({0}, axis={1})", 8.0), "cummin": ("cummin({0}, axis={1})", 8.0),
     "argsort": ("take_along_axis({0}, argsort({0}, axis={1}), axis={1})", 8.0),
     "centred": ("{0} - mean({0}, axis={1}, keepdims=true)", 9.0),
     "scaled_by_max": ("{0} / (1 + max(abs({0}), axis={1}, keepdims=true))", 1.0),
@@ -90,6 +91,17 @@ def less(name: str, index: bool = False) -> Write:
         w.add(f"{name}({x.name}, axis={place})", kind, x.bound, reads="" if index else None)
 
     return write
+
+
+def quantile(w: Writer) -> None:
+    x = w.floats(least=1)
+    place = w.place(x)
+    shape = x.shape[:place] + x.shape[place + 1 :]
+    if w.chance(0.5):
+        w.add(f"quantile({x.name}, {w.one('0.3', '0.5', '1')}, axis={place})", Type(shape), x.bound)
+    else:
+        text = f"quantile({x.name}, [0.2, 0.9], axis={place})"
+        w.add(text, Type((literal(2), *shape)), x.bound)
 
 
 def truth(name: str) -> Write:

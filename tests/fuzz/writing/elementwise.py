@@ -51,6 +51,8 @@ BOUNDED = {
     "isinf": "where(isinf({0}), 0, tanh({0}))",
     "isfinite": "where(isfinite({0}), tanh({0}), 0)",
     "and": "where({0} > -1 and not ({0} >= 1), {0}**2, 0.3)",
+    "interp": "interp({0}, [-1, 0.2, 1.5], [0.3, -0.5, 1])",
+    "searchsorted": "searchsorted([-0.5, 0.5], {0}) * tanh({0})",
     "cross_terms": "0.5 - (0.2 - tanh({0}))",
 }
 
@@ -59,6 +61,7 @@ LINEAR = {
     "relu": "relu({0})",
     "abs": "abs({0} - 0.1)",
     "softplus": "softplus({0})",
+    "huber": "huber({0}, 0.7)",
     "silu": "silu({0})",
     "gelu": "gelu({0})",
     "gelu_tanh": "gelu_tanh({0})",
@@ -144,6 +147,7 @@ BINARY = {
     "xlog1py": ("xlog1py({0}, {1}**2)", "sum"),
     "prelu": ("prelu({0}, {1})", "product"),
     "bce_logits": ("bce_logits({0}, {1})", "product"),
+    "interp2": ("interp({0}, [-1.1, 0.3], [0.2, 1.5]) + {1}", "sum"),
     "add_many": ("add({0}, {1}, {0})", "sum"),
     "mul_many": ("mul({0}, {1}, 0.5)", "product"),
     "mod2": ("mod({0}, 1.5 + {1}**2)", "bounded"),

@@ -245,3 +245,25 @@ def split_(w: Writer) -> None:
     under = w.under(text)
     made = tuple(Value(name, Type(shape), found.bound, under) for name in names)
     w.put(Statement(f"{', '.join(names)} = {text}", made))
+
+
+def top_k(w: Writer) -> None:
+    """The two largest or smallest elements, and where they are."""
+    found = w.pick(
+        lambda x: (
+            x.type.kind == "float"
+            and any(axis.text.isdigit() and axis.size >= 2 for axis in x.shape)
+        )
+    )
+    if found is None:
+        return
+    place = next(i for i, a in enumerate(found.shape) if a.text.isdigit() and a.size >= 2)
+    shape = with_axis(found, place, literal(2))
+    names = [w.fresh(), w.fresh()]
+    text = f"top_k({found.name}, 2, axis={place}{w.one('', ', largest=false')})"
+    under = w.under(text)
+    made = (
+        Value(names[0], Type(shape), found.bound, under),
+        Value(names[1], Type(shape, "int", found.shape[place].size), 0.0, under),
+    )
+    w.put(Statement(f"{', '.join(names)} = {text}", made))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.fuzz.program import Type, literal
-from tests.fuzz.writing.along import ALONG, REDUCTIONS, along, less, reduction, truth
+from tests.fuzz.writing.along import ALONG, REDUCTIONS, along, less, quantile, reduction, truth
 from tests.fuzz.writing.elementwise import BINARY, BOUNDED, FAST, LINEAR, binary, elementwise
 from tests.fuzz.writing.kinds import Write
-from tests.fuzz.writing.moves import MOVES, concat, split_, stack
+from tests.fuzz.writing.moves import MOVES, concat, split_, stack, top_k
 from tests.fuzz.writing.products import (
     MATRIX,
     cholesky,
@@ -24,6 +24,7 @@ from tests.fuzz.writing.products import (
 from tests.fuzz.writing.selection import (
     causal,
     chosen_by_data,
+    extreme_segments,
     gather,
     masked,
     one_hot,
@@ -83,6 +84,9 @@ OPERATIONS: dict[str, Write] = {
     "one_hot": one_hot,
     "scatter_add": scatter,
     "segment_sum": segments,
+    "segment_extreme": extreme_segments,
+    "quantile": quantile,
+    "top_k": top_k,
     "chosen_by_data": chosen_by_data,
     "masked": masked,
     "causal": causal,

@@ -66,6 +66,16 @@ def scatter(w: Writer) -> None:
     w.add(text, x.type, x.bound + 2 * updates.bound)
 
 
+def extreme_segments(w: Writer) -> None:
+    """The extremes of segments, some of which have no row."""
+    x = w.floats(least=1)
+    ids = _index(w, x.shape[:1], 3)
+    name, none = w.draw.choice((("max", "maximum"), ("min", "minimum")))
+    text = f"segment_{name}({x.name}, {ids.name}, 3)"
+    bound = "-2" if name == "max" else "2"
+    w.add(f"{none}({text}, {bound})", Type((literal(3), *x.shape[1:])), x.bound)
+
+
 def segments(w: Writer) -> None:
     x = w.floats(least=1)
     ids = _index(w, x.shape[:1], 3)

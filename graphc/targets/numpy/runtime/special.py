@@ -137,15 +137,31 @@ def _recurrence(a: Any, b: Any, axis: int) -> Any:
 
 
 def _scatter(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    """Zeros to which each position of an axis is added where its index says: element by element,
-    since np.add.at is several times slower on rows."""
+    """Zeros to which each position of an axis is added where its index says."""
     total = np.zeros(shape, values.dtype)
+    np.add.at(total.reshape(-1), _flat_places(indices, axis, shape), values.reshape(-1))
+    return total
+
+
+def _largest_at(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """Of the positions of an axis the largest that each index names, -inf where none does."""
+    found = np.full(shape, -np.inf, values.dtype)
+    np.maximum.at(found.reshape(-1), _flat_places(indices, axis, shape), values.reshape(-1))
+    return found
+
+
+def _smallest_at(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """Of the positions of an axis the smallest that each index names, inf where none does."""
+    return -_largest_at(-values, indices, axis, shape)
+
+
+def _flat_places(indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
+    """Where in an array of this shape the elements go that indices name along an axis: one by one,
+    since the `at` of a ufunc is several times slower on rows."""
     rows = np.arange(shape[axis])[indices]  # counted from the front, and inside
     inner = int(np.prod(shape[axis + 1 :], dtype=np.int64))
     outer = np.arange(int(np.prod(shape[:axis], dtype=np.int64)))[:, None, None]
-    places = (outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)
-    np.add.at(total.reshape(-1), places.reshape(-1), values.reshape(-1))
-    return total
+    return ((outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)).reshape(-1)
 
 
 def _overlap(
@@ -201,6 +217,8 @@ HELPERS: Mapping[str, Callable[..., Any]] = {
     "digamma": _digamma,
     "polygamma": _polygamma,
     "recurrence": _recurrence,
+    "largest_at": _largest_at,
+    "smallest_at": _smallest_at,
     "cofactors": _cofactors,
     "minors": _minors,
 }
