@@ -17,12 +17,22 @@ from references_elementwise import ELEMENTWISE
 from references_matrices import MATRICES, PRODUCTS
 from references_order import ORDER
 from references_shapes import SHAPES
+from references_special import SPECIAL
 from references_windows import WINDOWS
 from sampling import SMOOTH, TOGETHER, Call, Entry, Use, calls_of, family, on
 
 from graphc.ops import FUNCTIONS, Function
 
-ENTRIES = {**ELEMENTWISE, **REDUCTIONS, **SHAPES, **SELECTION, **ORDER, **MATRICES, **WINDOWS}
+ENTRIES = {
+    **ELEMENTWISE,
+    **SPECIAL,
+    **REDUCTIONS,
+    **SHAPES,
+    **SELECTION,
+    **ORDER,
+    **MATRICES,
+    **WINDOWS,
+}
 NO_TENSORS = {"zeros", "ones", "len", "arange", "eye"}
 """Functions of what is known when compiling: test_constant_arrays has what they give."""
 

@@ -19,6 +19,17 @@ PLAIN = {
     "erfc": scipy.special.erfc,
     "lgamma": scipy.special.gammaln,
     "digamma": scipy.special.digamma,
+    "bessel_j": lambda x, *, n: scipy.special.jv(n, x),
+    "bessel_i": lambda x, *, n: scipy.special.iv(n, x),
+    "bessel_ie": lambda x, *, n: scipy.special.ive(n, x),
+    "bessel_k": lambda x, *, n: scipy.special.kv(n, x),
+    "huber": lambda x, *, delta: scipy.special.huber(delta, x),
+    "between": lambda a, b, t: a + t * (b - a),
+    "hazard": lambda x: np.exp(-x * x / 2 - scipy.special.log_ndtr(x)) / np.sqrt(2 * np.pi),
+    **{
+        name: getattr(scipy.special, name)
+        for name in ("ndtr", "log_ndtr", "ndtri", "erfinv", "erfcinv")
+    },
     "polygamma": lambda x, *, n: scipy.special.polygamma(n, x),
     "atan2": np.arctan2,
     "xlogy": scipy.special.xlogy,

@@ -51,7 +51,7 @@ from graphc.syntax.parse.parser import parse
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression, length
-from graphc.targets.numpy.runtime import parts, special
+from graphc.targets.numpy.runtime import helpers, parts
 
 Values = Mapping[Node, Any]
 
@@ -108,7 +108,9 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     lines.append(f"return [{values}]")
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
 
-    space = {"np": np, "FLOAT": np.float64, **vars(parts), **vars(special)}
+    space: dict[str, Any] = {"np": np, "FLOAT": np.float64, **vars(parts)}
+    for helping in helpers.FILES.values():
+        space |= vars(helping)
     exec(without_statements(text), space)
 
     def run(*values: Any, **dims: int) -> list[np.ndarray]:

@@ -1,7 +1,15 @@
 """The operations: importing this declares them all."""
 
 from graphc.ops.define.functions import FUNCTIONS, Function, Parameter
-from graphc.ops.elementwise import activation, arithmetic, elementary, rounding, special
+from graphc.ops.elementwise import (
+    activation,
+    arithmetic,
+    bessel,
+    elementary,
+    normal,
+    rounding,
+    special,
+)
 from graphc.ops.linear import contraction, diagonals, einsum, products, solving
 from graphc.ops.reduce import cumulative, reduction, statistics
 from graphc.ops.select import indexing, order, segments
@@ -14,6 +22,7 @@ __all__ = [
     "Parameter",
     "activation",
     "arithmetic",
+    "bessel",
     "contraction",
     "convolution",
     "cumulative",
@@ -22,6 +31,7 @@ __all__ = [
     "elementary",
     "indexing",
     "moving",
+    "normal",
     "order",
     "pooling",
     "products",

@@ -15,7 +15,9 @@ from graphc.ops.shape.shaping import expand, in_rows, reshape
 
 AS_THE_RESULT = {
     "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
-    "polygamma": 10, "inv": 1, "solution": 1, "factor": 1,
+    "polygamma": 10, "ndtr": 16, "log_ndtr": 18, "hazard": 18, "hazard_excess": 8, "ndtri": 14,
+    "erfinv": 14, "erfcinv": 14, "bessel_j": 14, "bessel_i": 12, "bessel_ie": 10, "bessel_k": 14,
+    "inv": 1, "solution": 1, "factor": 1,
 }  # fmt: skip
 """So many arrays like its result does an operation hold while it computes."""
 AS_THE_ARGUMENT = {

@@ -29,6 +29,7 @@ from graphc.targets.numpy.printing.literals import definitions
 from graphc.targets.numpy.printing.scratch import programs, scratch_functions, take_scratch
 from graphc.targets.numpy.printing.text import docstring
 from graphc.targets.numpy.runtime import threads
+from graphc.targets.numpy.runtime.helpers import FILES
 from graphc.targets.numpy.verify import Names, examine, refuse_unknown
 
 WHERE_READ = {
@@ -153,7 +154,7 @@ def ready_made() -> dict[str, str]:
     """Return the ready-made functions, as text, in their own order."""
     return {
         name: text
-        for file in ("parts", "comparing", "out", "threads", "special", "watching")
+        for file in ("parts", "comparing", "out", "threads", *FILES, "watching")
         for name, text in definitions_of(file).items()
         if not text.startswith("class")
     }

@@ -62,6 +62,17 @@ OPERATIONS: Mapping[str, tuple[int, str]] = {
     "lgamma": (ATOM, r"\ln \lvert \Gamma(<0>) \rvert"),
     "digamma": (ATOM, r"\psi(<0>)"),
     "polygamma": (ATOM, r"\psi^{({n})}(<0>)"),
+    "ndtr": (ATOM, r"\Phi(<0>)"),
+    "log_ndtr": (ATOM, r"\ln \Phi(<0>)"),
+    "hazard": (PRODUCT, r"\frac{\varphi(<0>)}{\Phi(<0>)}"),
+    "hazard_excess": (SUM, r"<0> + \frac{\varphi(<0>)}{\Phi(<0>)}"),
+    "ndtri": (ATOM, r"\Phi^{-1}(<0>)"),
+    "erfinv": (ATOM, r"\operatorname{erf}^{-1}(<0>)"),
+    "erfcinv": (ATOM, r"\operatorname{erfc}^{-1}(<0>)"),
+    "bessel_j": (ATOM, r"J_{{n}}(<0>)"),
+    "bessel_i": (ATOM, r"I_{{n}}(<0>)"),
+    "bessel_ie": (PRODUCT, r"e^{-\lvert <0> \rvert} I_{{n}}(<0>)"),
+    "bessel_k": (ATOM, r"K_{{n}}(<0>)"),
     "sigmoid": (ATOM, r"\sigma(<0>)"),
     "softplus": (ATOM, r"\ln(1 + e^{<0>})"),
     "logaddexp": (ATOM, r"\ln(e^{<0>} + e^{<1>})"),
@@ -182,6 +193,20 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "median": (
         r"y = \tfrac12 (x_i + x_j) \text{ with } i, j \text{ in the middle of the order}",
         (r"\bar x_k = \tfrac12 \bar y\,([k = i] + [k = j])",),
+    ),
+    "ndtr": (
+        r"\Phi(x)",
+        (r"\bar x = \bar y \odot \tfrac{1}{\sqrt{2\pi}} e^{-x^2/2}",),
+    ),
+    "log_ndtr": (r"\ln \Phi(x)", (r"\bar x = \bar y \odot \frac{\varphi(x)}{\Phi(x)}",)),
+    "ndtri": (r"\Phi^{-1}(p)", (r"\bar p = \bar y \odot \sqrt{2\pi}\, e^{y^2/2}",)),
+    "erfinv": (
+        r"\operatorname{erf}^{-1}(x)",
+        (r"\bar x = \bar y \odot \tfrac{\sqrt\pi}{2} e^{y^2}",),
+    ),
+    "erfcinv": (
+        r"\operatorname{erfc}^{-1}(x)",
+        (r"\bar x = -\bar y \odot \tfrac{\sqrt\pi}{2} e^{y^2}",),
     ),
     "quantile": (
         r"y = (1 - t)\, x_{(k)} + t\, x_{(k + 1)},\quad k + t = q\,(n - 1)",

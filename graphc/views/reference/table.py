@@ -99,6 +99,18 @@ CONVENTIONS = {
     "arcsinh": "Right at 1e30, whose square float32 does not hold.",
     "erf": "erf(inf) is 1 with derivative 0.",
     "erfc": "erfc(30) has underflowed, without a warning.",
+    "ndtr": "ndtr(±inf): 0 and 1 with derivative 0. Right to 1e-308 in the tail.",
+    "log_ndtr": "Finite and without a warning down to -1e150, with derivative -x there.",
+    "ndtri": "ndtri(0) is -inf and ndtri(1) inf, with derivative inf; beyond nan.",
+    "erfinv": "erfinv(±1) is ±inf with derivative inf; beyond nan.",
+    "erfcinv": "erfcinv(0) is inf and erfcinv(2) -inf, with derivative -inf; beyond nan.",
+    "j0": "j0(±inf): 0 with derivative 0.",
+    "j1": "j1(0): derivative 1/2.",
+    "i0": "i0(0): derivative 0, second derivative 1/2.",
+    "i1": "i1(0): derivative 1/2.",
+    "i0e": "i0e(0): derivative 0, as that of |x|; at 1e30 it has not underflowed.",
+    "k0": "k0(0) is inf with derivative -inf; below nan.",
+    "k1": "k1(0) is inf with derivative -inf; below nan.",
     "lgamma": "lgamma(0) is inf; right between the poles below 0.",
     "quantile": "Of equal elements the first in order get the cotangent; at an element the "
     "derivative by q is that of the piece after it. A q outside [0, 1] counts as the nearer end, "

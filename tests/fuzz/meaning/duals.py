@@ -127,6 +127,23 @@ def _polygamma(order: int) -> tuple[Callable[..., Any], Slope]:
     return value, lambda x, y: smooth(f"polygamma{order + 1}", x)
 
 
+def _sign(x: Any) -> float:
+    return float(np.sign(primal(x))) if not isinstance(x, np.ndarray) else np.sign(values(x))
+
+
+def _bessel(name: str, order: int) -> tuple[Callable[..., Any], Slope]:
+    """J_n, I_n or K_n: the derivative from the orders beside n, of which -1 is 1 but for a sign."""
+    below, above = {"j": (0.5, -0.5), "i": (0.5, 0.5), "k": (-0.5, -0.5)}[name]
+
+    def slope(x: Any, y: Any) -> Any:
+        if not order:
+            return smooth(f"{name}v1", x) * (1.0 if name == "i" else -1.0)
+        lower, upper = smooth(f"{name}v{order - 1}", x), smooth(f"{name}v{order + 1}", x)
+        return lower * below + upper * above
+
+    return lambda x: getattr(scipy.special, f"{name}v")(order, x), slope
+
+
 SMOOTH: dict[str, tuple[Callable[..., Any], Slope]] = {
     "exp": (np.exp, lambda x, y: y),
     "expm1": (np.expm1, lambda x, y: smooth("exp", x)),
@@ -151,6 +168,17 @@ SMOOTH: dict[str, tuple[Callable[..., Any], Slope]] = {
     "erf": (scipy.special.erf, lambda x, y: 2 / math.pi**0.5 * smooth("exp", -x * x)),
     "erfc": (scipy.special.erfc, lambda x, y: -2 / math.pi**0.5 * smooth("exp", -x * x)),
     "lgamma": (scipy.special.gammaln, lambda x, y: smooth("polygamma0", x)),
+    "ndtr": (scipy.special.ndtr, lambda x, y: smooth("exp", -x * x / 2) / math.sqrt(2 * math.pi)),
+    "log_ndtr": (
+        scipy.special.log_ndtr,
+        lambda x, y: smooth("exp", -x * x / 2) / smooth("ndtr", x) / math.sqrt(2 * math.pi),
+    ),
+    "ndtri": (scipy.special.ndtri, lambda x, y: smooth("exp", y * y / 2) * math.sqrt(2 * math.pi)),
+    "erfinv": (scipy.special.erfinv, lambda x, y: smooth("exp", y * y) * (math.pi**0.5 / 2)),
+    "erfcinv": (scipy.special.erfcinv, lambda x, y: smooth("exp", y * y) * (-(math.pi**0.5) / 2)),
+    "i0e": (scipy.special.i0e, lambda x, y: smooth("i1e", x) - y * _sign(x)),
+    "i1e": (scipy.special.i1e, lambda x, y: smooth("i0e", x) - y / x - y * _sign(x)),
+    **{f"{name}v{n}": _bessel(name, n) for name in "jik" for n in range(12)},
     **{f"polygamma{order}": _polygamma(order) for order in range(8)},
 }
 """By name the value of a function, and its derivative from the argument and the value."""

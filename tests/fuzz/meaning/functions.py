@@ -126,6 +126,13 @@ NAMED: dict[str, Callable[..., Any]] = {
             "erf",
             "erfc",
             "lgamma",
+            "ndtr",
+            "log_ndtr",
+            "ndtri",
+            "erfinv",
+            "erfcinv",
+            "i0e",
+            "i1e",
         )
     },
     **{
@@ -134,6 +141,8 @@ NAMED: dict[str, Callable[..., Any]] = {
         for n in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
     },
     "digamma": smooth("polygamma0"),
+    **{f"{name}{n}": smooth(f"{name}v{n}") for name in "jik" for n in (0, 1)},
+    **{f"{name}v": lambda n, x, name=name: smooth(f"{name}v{n}")(x) for name in "jik"},
     "polygamma": lambda n, x: smooth(f"polygamma{n}")(x),
     "abs": absolute,
     "sign": lambda x: sign(x) if is_float(x) else space(x).sign(x),

@@ -43,7 +43,15 @@ def _erfc(x: Any) -> Any:
 
 
 def _erftail(x: Any) -> Any:
-    """1 - erf(x) for x > 0.46875 (Cody 1969); exp(-x * x) is split so that x * x is exact."""
+    """1 - erf(x) for x > 0.46875; exp(-x * x) is split so that x * x is exact."""
+    bounded = np.minimum(x, 30)
+    coarse = np.floor(bounded * 16) / 16
+    decay = np.exp(-coarse * coarse) * np.exp((coarse - bounded) * (coarse + bounded))
+    return decay * _erfcx(x)
+
+
+def _erfcx(x: Any) -> Any:
+    """exp(x²) (1 - erf(x)) for x > 0.46875 (Cody 1969: the rational approximations)."""
     inner = np.minimum(np.maximum(x, 0.46875), 4)
     above = (2.15311535474403846e-8, 0.564188496988670089, 8.88314979438837594, 66.1191906371416295,
              298.635138197400131, 881.952221241769090, 1712.04761263407058, 2051.07837782607147,
@@ -60,10 +68,7 @@ def _erftail(x: Any) -> Any:
              0.0605183413124413191, 0.00233520497626869185)  # fmt: skip
     ratio = _horner(square, high) / _horner(square, low)
     far = (0.564189583547756287 - square * ratio) / outer
-    bounded = np.minimum(x, 30)
-    coarse = np.floor(bounded * 16) / 16
-    decay = np.exp(-coarse * coarse) * np.exp((coarse - bounded) * (coarse + bounded))
-    return decay * np.where(x <= 4, middle, far)
+    return np.where(x <= 4, middle, far)
 
 
 def _lgamma(x: Any) -> Any:

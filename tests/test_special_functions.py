@@ -1,0 +1,144 @@
+"""Special functions in units in the last place, over their domains, against many digits.
+
+The errors are those that are promised. Of J between its zeros, and at them, the unit is that of the
+amplitude with which it oscillates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+from sampling import DTYPES
+
+from graphc.targets.numpy.runtime.helpers import HELPERS
+
+EXACTLY = mpmath.mp.clone()
+EXACTLY.dps = 40
+Exact = Callable[[Any], Any]
+
+
+def phi(x: Any) -> Any:
+    return EXACTLY.exp(-x * x / 2) / EXACTLY.sqrt(2 * EXACTLY.pi)
+
+
+def distribution(x: Any) -> Any:
+    return EXACTLY.erfc(-x / EXACTLY.sqrt(2)) / 2
+
+
+def log_distribution(x: Any) -> Any:
+    return EXACTLY.log(distribution(x)) if x < 0 else EXACTLY.log1p(-distribution(-x))
+
+
+def quantile(p: Any) -> Any:
+    """Newton's method for the logarithm of the tail, from its first term."""
+    if p > 0.5:
+        return -quantile(1 - p)
+    x = -EXACTLY.sqrt(max(-2 * EXACTLY.log(p) - EXACTLY.log(4 - 2 * EXACTLY.log(p)), 0))
+    for _ in range(60):
+        step = (log_distribution(x) - EXACTLY.log(p)) * distribution(x) / phi(x)
+        x -= step
+        if abs(step) < 1e-30:
+            break
+    return x
+
+
+def between(*bounds: float) -> np.ndarray:
+    """Points between the first two bounds, and between the next two, and so on."""
+    rng = np.random.default_rng(3)
+    pairs = zip(bounds[::2], bounds[1::2], strict=True)
+    return np.concatenate([rng.uniform(low, high, 15) for low, high in pairs])
+
+
+def decades(low: float, high: float) -> np.ndarray:
+    return 10 ** between(low, high)
+
+
+REAL = np.concatenate([between(-37, 8, -3, 3, -1, 1), -decades(1.5, 6), decades(-30, -1)])
+SHARES = np.concatenate([between(0, 1, 0.4, 0.6), decades(-300, -1)])
+AXIS = np.concatenate([between(0, 8, 0, 3, 8, 40), decades(-12, 4)])
+CASES: dict[str, tuple[Exact, np.ndarray, float]] = {
+    "ndtr": (distribution, REAL, 6),
+    "log_ndtr": (log_distribution, REAL, 6),
+    "hazard": (lambda x: phi(x) / distribution(x), REAL, 7),
+    "hazard_excess": (lambda x: x + phi(x) / distribution(x), REAL[REAL > -1e3], 60),
+    "ndtri": (quantile, SHARES, 6),
+    "erfinv": (lambda x: EXACTLY.erfinv(x), between(-1, 1, -0.1, 0.1), 6),
+    "erfcinv": (lambda x: -quantile(x / 2) / EXACTLY.sqrt(2), 2 * SHARES, 6),
+}
+BESSEL: dict[str, tuple[Callable[[int, Any], Any], float]] = {
+    "bessel_j": (EXACTLY.besselj, 7),
+    "bessel_i": (EXACTLY.besseli, 16),
+    "bessel_ie": (lambda n, x: EXACTLY.besseli(n, x) * EXACTLY.exp(-x), 12),
+    "bessel_k": (EXACTLY.besselk, 10),
+}
+
+
+def normal(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Where numbers have all their digits in a dtype."""
+    limits = np.finfo(dtype)
+    return (np.abs(values) > 4 * limits.tiny) & (np.abs(values) < limits.max / 4)
+
+
+def error(found: np.ndarray, exact: list[Any], size: np.ndarray, dtype: str) -> float:
+    """The largest error, in the spacing of the dtype at a size; without what does not fit there."""
+    rounded = np.array([float(one) for one in exact])
+    limits = np.finfo(dtype)
+    held = np.clip(size, limits.tiny, limits.max / 4).astype(dtype)
+    units = np.spacing(held).astype(float)
+    rows = zip(found, exact, units, normal(rounded, dtype), strict=True)
+    return max(
+        float(abs(EXACTLY.mpf(float(value)) - right) / unit)
+        for value, right, unit, fits in rows
+        if fits
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CASES)
+def test_units_in_the_last_place(name: str, dtype: str) -> None:
+    exactly, points, most = CASES[name]
+    x = points.astype(dtype)
+    x = x[normal(x, dtype)]
+    exact = [exactly(EXACTLY.mpf(float(one))) for one in x]
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        found = HELPERS[name](x)
+    assert found.dtype == dtype
+    assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < most
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n", [0, 1, 2, 5])
+@pytest.mark.parametrize("name", BESSEL)
+def test_bessel_functions_in_units_in_the_last_place(name: str, n: int, dtype: str) -> None:
+    exactly, most = BESSEL[name]
+    x = AXIS[:: 1 if n < 2 else 2].astype(dtype)
+    x = x[x < {"bessel_j": 2e3, "bessel_i": 80, "bessel_ie": 2e3, "bessel_k": 80}[name]]
+    exact = [exactly(n, EXACTLY.mpf(float(one))) for one in x]
+    with np.errstate(over="ignore"):
+        found = HELPERS[name](x, n)
+    assert found.dtype == dtype
+    size = np.abs([float(one) for one in exact])
+    if name == "bessel_j":
+        wave = np.minimum(np.sqrt(2 / (np.pi * x.astype(float))), 1)
+        size = np.where(x > n, wave, size)
+    assert error(found, exact, size, dtype) < most
+    sign = -1 if n % 2 else 1
+    if name != "bessel_k":
+        np.testing.assert_array_equal(HELPERS[name](-x, n), sign * found)
+
+
+def test_bessel_functions_at_the_ends() -> None:
+    ends = np.array([0.0, 1e-200, 1e200, math.inf, math.nan])
+    with np.errstate(under="ignore", over="ignore"):
+        np.testing.assert_array_equal(HELPERS["bessel_j"](ends, 3)[[0, 3, 4]], [0, 0, math.nan])
+        np.testing.assert_array_equal(HELPERS["bessel_ie"](ends, 2)[[0, 3, 4]], [0, 0, math.nan])
+        np.testing.assert_array_equal(HELPERS["bessel_i"](ends, 2)[[0, 2]], [0, math.inf])
+        found = HELPERS["bessel_i"](np.array([713.9, -713.9]), 1)
+        np.testing.assert_array_equal(HELPERS["bessel_k"](ends, 2)[[0, 2, 3]], [math.inf, 0, 0])
+    exact = float(mpmath.besseli(1, mpmath.mpf(713.9)))
+    np.testing.assert_allclose(found, [exact, -exact], rtol=1e-14)
