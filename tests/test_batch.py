@@ -51,7 +51,7 @@ from graphc.syntax.parse.parser import parse
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.printing.body import body
 from graphc.targets.numpy.printing.expression import expression, length
-from graphc.targets.numpy.runtime import helpers, parts
+from graphc.targets.numpy.runtime import lacking, parts
 
 Values = Mapping[Node, Any]
 
@@ -109,7 +109,7 @@ def computing(results: Sequence[Node], given: Sequence[Node]) -> Callable[..., l
     text = "\n    ".join([f"def f({', '.join(names)}):", *lines])
 
     space: dict[str, Any] = {"np": np, "FLOAT": np.float64, **vars(parts)}
-    for helping in helpers.FILES.values():
+    for helping in lacking.FILES.values():
         space |= vars(helping)
     exec(without_statements(text), space)
 

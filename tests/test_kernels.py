@@ -21,7 +21,7 @@ from graphc.ir.kernel import Elementwise, Place, Put, Take, View, X, Y, function
 from graphc.ir.types import Type
 from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.targets.numpy.printing.expression import expression
-from graphc.targets.numpy.runtime.helpers import HELPERS
+from graphc.targets.numpy.runtime.lacking import HELPERS
 
 _numbers = itertools.count()
 

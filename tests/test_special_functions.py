@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from sampling import DTYPES
 
-from graphc.targets.numpy.runtime.helpers import HELPERS
+from graphc.targets.numpy.runtime.lacking import HELPERS
 
 EXACTLY = mpmath.mp.clone()
 EXACTLY.dps = 40

@@ -29,7 +29,7 @@ from graphc.targets.numpy.printing.literals import definitions
 from graphc.targets.numpy.printing.scratch import programs, scratch_functions, take_scratch
 from graphc.targets.numpy.printing.text import docstring
 from graphc.targets.numpy.runtime import threads
-from graphc.targets.numpy.runtime.helpers import FILES
+from graphc.targets.numpy.runtime.lacking import FILES
 from graphc.targets.numpy.verify import Names, examine, refuse_unknown
 
 WHERE_READ = {

@@ -39,7 +39,7 @@ from graphc.targets.numpy.printing.written import (
     literal,
     number,
 )
-from graphc.targets.numpy.runtime.helpers import HELPERS
+from graphc.targets.numpy.runtime.lacking import HELPERS
 
 # ---- elementwise ---------------------------------------------------------------------------------
 
