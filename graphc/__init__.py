@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from graphc.api.importing import install_import_hook as install_import_hook
     from graphc.api.importing import remove_import_hook as remove_import_hook
     from graphc.api.imports import ImportedGraph as ImportedGraph
+    from graphc.api.imports import import_jax as import_jax
     from graphc.api.imports import import_numpy as import_numpy
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
@@ -57,6 +58,7 @@ _PLACES = {
     "install_import_hook": "graphc.api.importing",
     "remove_import_hook": "graphc.api.importing",
     "ImportedGraph": "graphc.api.imports",
+    "import_jax": "graphc.api.imports",
     "import_numpy": "graphc.api.imports",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",

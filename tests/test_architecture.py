@@ -53,7 +53,8 @@ FLOORS = (
     {"targets/c/functions"},
     {"targets/extension"},
     {"compile", "importing"},
-    {"build", "importing/numpy"},
+    {"build", "importing/python"},
+    {"importing/numpy", "importing/jax"},
     {"sample", "highlight", "views", "views/reference"},
     {"views/explain", "views/draw/records"},
     {"views/draw/layered"},
@@ -80,6 +81,8 @@ BRIDGES = {
     "graphc/jax.py": {"jax"},
     "graphc/torch.py": {"torch"},
     "graphc/sklearn.py": {"scipy", "sklearn"},
+    "graphc/importing/jax/function.py": {"jax"},
+    "graphc/importing/jax/reading.py": {"jax"},
 }
 FACADE = "graphc/__init__.py"
 # What `graphc` itself hands out, lazily.

@@ -75,6 +75,16 @@ def import_numpy(function: Callable[..., Any], declare: str = "", **given: Any) 
     return _made(lambda: run(function, declare, given))
 
 
+def import_jax(function: Callable[..., Any], declare: str = "", **given: Any) -> ImportedGraph:
+    """Import a function of JAX, by its jaxpr; `declare` and `given` are as for `import_numpy`.
+
+    Raises GraphError with every mistake, ImportError where there is no JAX.
+    """
+    from graphc.importing.jax.function import import_jax as run
+
+    return _made(lambda: run(function, declare, given))
+
+
 def _made(run: Callable[[], Imported]) -> ImportedGraph:
     try:
         found = run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from graphc.source import GraphError, near_or_all
 if TYPE_CHECKING:
     from graphc.api.imports import ImportedGraph
 
-KINDS = ("numpy",)
+KINDS = ("numpy", "jax")
 
 
 @command(
@@ -44,19 +45,32 @@ KINDS = ("numpy",)
     help="Where parameters go, npz or safetensors. Default: OUT.npz.",
 )
 @click.option(
-    "--from", "kind", metavar="KIND", type=Words(*KINDS), help="numpy. Default: as SOURCE says."
+    "--from",
+    "kind",
+    metavar="KIND",
+    type=Words(*KINDS),
+    help="numpy or jax. Default: jax where the function's module has it, else numpy.",
 )
 def import_(source: str, out: str, declare: Sequence[str], params: str, kind: str | None) -> None:
-    """Import SOURCE, a function of NumPy arrays, as a graph; its module is run for that."""
-    from graphc.api.imports import import_numpy
+    """Import SOURCE, a function of NumPy or JAX, as a graph; its module is run for that."""
+    from graphc.api.imports import import_jax, import_numpy
 
     given, declared = function_of(source), "\n".join(declare)
     try:
-        found = import_numpy(given, declared)
+        run = import_jax if (kind or kind_of(given)) == "jax" else import_numpy
+        found = run(given, declared)
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     write(found, out, params)
+
+
+def kind_of(function: Callable[..., Any]) -> str:
+    """Return the library that a function is written with: JAX where its module knows that."""
+    plain = inspect.unwrap(function)
+    held = getattr(plain, "__globals__", {}).values()
+    modules = {one.__name__.partition(".")[0] for one in held if isinstance(one, ModuleType)}
+    return "jax" if "jax" in modules else "numpy"
 
 
 def write(found: ImportedGraph, out: str, params: str) -> None:

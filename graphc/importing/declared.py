@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,25 @@ class Declarations:
             return self.sheet.parameter(name, array)
         shape = tuple(Dim.of(size) for size in array.shape)
         return self.sheet.declare(kind, name, Type(dtype, shape))  # type: ignore[arg-type]
+
+    def nested(self, path: str, given: Any, inside: bool = False) -> Any:
+        """Declare the arrays in an argument, each a value in its place.
+
+        Floats in dicts and lists are parameters, with values; an array alone is an input.
+        """
+        if isinstance(given, Mapping):
+            return {key: self.nested(f"{path}_{key}", one, True) for key, one in given.items()}
+        if hasattr(given, "_fields"):
+            pairs = zip(given._fields, given, strict=True)
+            return type(given)(*(self.nested(f"{path}_{key}", one, True) for key, one in pairs))
+        if isinstance(given, list | tuple):
+            each = (self.nested(f"{path}_{at}", one, True) for at, one in enumerate(given))
+            return type(given)(each)
+        if not hasattr(given, "shape") or not hasattr(given, "dtype"):
+            return given
+        array = np.asarray(given)
+        kind = "param" if inside and array.dtype.kind == "f" else "input"
+        return self.example(kind, path, array)
 
     def unknown(self, name: str, known: Sequence[str]) -> GraphError:
         near = near_or_all(name, known, "its arguments")

@@ -43,6 +43,37 @@ def _new_axes(before: Sequence[Dim], after: Sequence[Dim]) -> list[Any] | None:
     return parts if at == len(before) else None
 
 
+def put(
+    sheet: Sheet, whole: Value, parts: Sequence[Any], axes: Sequence[int], value: Value
+) -> Value:
+    """Return an array in which what the parts select is replaced."""
+    axis = axes[0]
+    part = parts[axis]
+    before: list[Any] = [slice(None)] * axis
+    if len(axes) > 1:  # what one part selects, with the others written into it
+        inner = sheet.subscript(whole, *before, part)
+        gone = isinstance(part, int | Dim)
+        rest = (*parts[:axis], *(() if gone else (slice(None),)), *parts[axis + 1 :])
+        places = [place - gone for place in axes[1:]]
+        value = put(sheet, inner, rest, places, value)
+    if isinstance(part, int | Dim):
+        start, stop = part, part + 1 if part != -1 else None
+        value = sheet.subscript(value, *before, None)
+    else:
+        start, stop = part.start, part.stop
+        if part.step not in (None, 1):
+            raise sheet.mistake(
+                "every so many elements are written at once",
+                "write them one by one, or join what they are by np.stack",
+            )
+    pieces: list[Any] = [value]
+    if start not in (None, 0):
+        pieces.insert(0, sheet.subscript(whole, *before, slice(None, start)))
+    if stop is not None and stop != whole.shape[axis]:
+        pieces.append(sheet.subscript(whole, *before, slice(stop, None)))
+    return sheet.call("concat", *pieces, axis=axis) if len(pieces) > 1 else value
+
+
 def contraction(
     sheet: Sheet, left: Value, right: Value, first: Sequence[int], second: Sequence[int],
     batch: tuple[Sequence[int], Sequence[int]] = ((), ()),

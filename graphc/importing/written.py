@@ -71,15 +71,33 @@ def file_of(
     names = Names({*dims})
     written = Writing(sheet.book.names, names)
     written.take_given(sheet)
-    named = written.output_names(sheet, outputs)
-    body = written.statements(sheet, [value for _, value in outputs], dict(named))
+    named = dict(written.output_names(sheet, outputs))
+    body = written.statements(sheet, [value for _, value in outputs], named)
     statements: list[tree.Statement] = [tree.Doc(place, doc)] if doc else []
     used = {one.text for one in _walk(body) if isinstance(one, tree.Name)}
     idents = tuple((tree.Ident(place, dim), None) for dim in dims if dim in used)
     if idents:
         statements.append(tree.DimDeclaration(place, idents, None))
+    body = _in_order(body, list(named.values()), place)
     file = tree.File(place, (*statements, *body, *derive))
     return file, {key: written.called[key] for key in sheet.book.arrays if key in written.called}
+
+
+def _in_order(
+    body: Sequence[tree.Statement], names: Sequence[str], place: Span
+) -> list[tree.Statement]:
+    """Return the statements with the outputs in the order that the source has them."""
+    shown = [one for one in body if isinstance(one, tree.Output)]
+    if [name.text for one in shown for name in one.names] == [*names]:
+        return [*body]
+    found = list[tree.Statement]()
+    for one in body:
+        if not isinstance(one, tree.Output):
+            found.append(one)
+        elif one.value is not None:
+            found.append(tree.Equation(place, one.names, None, one.value, None))
+    idents = tuple(tree.Ident(place, name) for name in names)
+    return [*found, tree.Output(place, idents, None, None, None)]
 
 
 @dataclass(slots=True)
@@ -92,7 +110,8 @@ class Writing:
     inlined: dict[str, tree.Expr] = field(default_factory=dict)
 
     def take_given(self, sheet: Sheet) -> None:
-        """Give inputs and parameters their names before all others."""
+        """Give inputs, parameters and indices of loops their names before all others."""
+        self.names.taken |= {item.index for item in _loops(sheet)}
         for item in sheet.items:
             if isinstance(item, Given) and item.kind != "const":
                 self.called[item.keys[0]] = self.names.fresh(self.wanted[item.keys[0]])
@@ -177,12 +196,10 @@ class Writing:
         for key, value in zip(item.keys[len(ends) :], item.collects, strict=True):
             hint = self.wanted.get(key) or f"{self.wanted.get(value.key, 'collected')}s"
             self.called[key] = outputs.get(key) or self.names.fresh(hint)
-        index = self.names.fresh(item.index)
-        self.names.taken.discard(index)
         family = tree.Family(
             place,
             tree.Ident(place, self.names.fresh(item.name)),
-            tree.Ident(place, index),
+            tree.Ident(place, item.index),
             self.resolved(item.first),
             None if item.last is None else self.resolved(item.last),
         )
@@ -268,6 +285,14 @@ def _live(sheet: Sheet, needed: set[str]) -> list[Item]:
             found.append(item)
             needed = needed.union(_reads(item))
     return found[::-1]
+
+
+def _loops(sheet: Sheet) -> Iterator[Looped]:
+    """Yield all loops, also those in others."""
+    for item in sheet.items:
+        if isinstance(item, Looped):
+            yield item
+            yield from _loops(item.body)
 
 
 def _made(items: Iterable[Item]) -> set[str]:

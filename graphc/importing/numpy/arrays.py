@@ -9,9 +9,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from graphc.importing.numpy.places import Places
 from graphc.importing.numpy.sizes import Size as Size
 from graphc.importing.numpy.storage import Parts, Storage, fitted_to
+from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet, Value
 from graphc.ir.dims import Dim
 

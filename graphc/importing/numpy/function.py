@@ -6,10 +6,8 @@ the function makes and writes into, is replaced while it runs.
 
 from __future__ import annotations
 
-import ast
 import inspect
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -23,7 +21,8 @@ from graphc.importing.imported import Imported, finished
 from graphc.importing.numpy import creating, linear, positions, shapes
 from graphc.importing.numpy.arrays import Size, Trace, Traced
 from graphc.importing.numpy.elementwise import TABLE
-from graphc.importing.numpy.places import Places
+from graphc.importing.python.places import Places
+from graphc.importing.python.results import leaves, returned_names
 from graphc.importing.sheet import Value, new_sheet
 from graphc.ir.session import Session
 
@@ -77,7 +76,7 @@ def _arguments(
         elif name in said.consts:
             values[name] = said.consts[name]
         elif name in given:
-            values[name] = _example(trace, said, name, given[name])
+            values[name] = _wrapped(trace, said.nested(name, given[name]))
         elif parameter.default is parameter.empty:
             values[name] = trace.wrap(said.scalar(name))
     unknown = [name for name in (*said.names, *given) if name not in signature.parameters]
@@ -87,30 +86,16 @@ def _arguments(
     return bound
 
 
-def _example(trace: Trace, said: Declarations, path: str, given: Any) -> Any:
-    """Trace the arrays in an argument: floats in dicts and lists are parameters, with values."""
-    if isinstance(given, np.ndarray):
-        return trace.wrap(said.example("input", path, given))
-    if isinstance(given, Mapping | list | tuple):
-        return _nested(trace, said, path, given)
-    return given
-
-
-def _nested(trace: Trace, said: Declarations, path: str, given: Any) -> Any:
+def _wrapped(trace: Trace, given: Any) -> Any:
+    """Return an argument with arrays in the place of values."""
+    if isinstance(given, Value):
+        return trace.wrap(given)
     if isinstance(given, Mapping):
-        return {key: _nested(trace, said, f"{path}_{key}", one) for key, one in given.items()}
-    if isinstance(given, list | tuple) and not hasattr(given, "_fields"):
-        return type(given)(
-            _nested(trace, said, f"{path}_{at}", one) for at, one in enumerate(given)
-        )
+        return {key: _wrapped(trace, one) for key, one in given.items()}
     if hasattr(given, "_fields"):
-        return type(given)(*(
-            _nested(trace, said, f"{path}_{key}", one)
-            for key, one in zip(given._fields, given, strict=True)
-        ))  # fmt: skip
-    if isinstance(given, np.ndarray):
-        kind = "param" if given.dtype.kind == "f" else "input"
-        return trace.wrap(said.example(kind, path, given))
+        return type(given)(*(_wrapped(trace, one) for one in given))
+    if isinstance(given, list | tuple):
+        return type(given)(_wrapped(trace, one) for one in given)
     return given
 
 
@@ -156,7 +141,7 @@ def _outputs(trace: Trace, function: Any, results: Any) -> Iterator[tuple[str, V
     names = trace.sheet.book.names
     own = getattr(function, "__name__", "output").strip("<>")
     own = "output" if own == "lambda" else own
-    found = list(_leaves(results, "", _returned(function)))
+    found = list(leaves(results, "", returned_names(function)))
     if not found:
         raise trace.sheet.mistake(f"`{own}` returns nothing", "return what it computes")
     for place, (name, one) in enumerate(found):
@@ -169,34 +154,3 @@ def _outputs(trace: Trace, function: Any, results: Any) -> Iterator[tuple[str, V
         value = trace.typed(one)
         hint = name or names.get(value.key, "")
         yield hint or (own if len(found) == 1 else f"{own}_{place + 1}"), value
-
-
-def _leaves(results: Any, path: str, names: list[str]) -> Iterator[tuple[str, Any]]:
-    if isinstance(results, Mapping):
-        for key, one in results.items():
-            yield from _leaves(one, f"{path}_{key}" if path else str(key), [])
-    elif hasattr(results, "_fields"):
-        for key, one in zip(results._fields, results, strict=True):
-            yield from _leaves(one, f"{path}_{key}" if path else key, [])
-    elif isinstance(results, list | tuple):
-        for place, one in enumerate(results):
-            called = names[place] if place < len(names) else ""
-            numbered = f"{path}_{place}" if path else called
-            yield from _leaves(one, numbered, [])
-    elif results is not None:
-        yield path or (names[0] if len(names) == 1 else ""), results
-
-
-def _returned(function: Any) -> list[str]:
-    """Return the names that stand behind the last `return` of a function."""
-    try:
-        parsed = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return []
-    body = next((one for one in ast.walk(parsed) if isinstance(one, ast.FunctionDef)), None)
-    if body is None:
-        return []
-    returns = [one for one in body.body if isinstance(one, ast.Return)]
-    value = returns[-1].value if returns else None
-    parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-    return [one.id if isinstance(one, ast.Name) else "" for one in parts]

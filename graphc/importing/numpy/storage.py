@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.shapes import put
 from graphc.importing.sheet import Sheet, Value
-from graphc.ir.dims import Dim
 from graphc.ir.types import same_shape
 
 Parts = tuple[Any, ...]
@@ -63,7 +63,7 @@ class Storage:
             self.whole, self.known = None, None
             self.version += 1
         else:
-            self.replace(_put(sheet, self.read(sheet), parts, axes, value))
+            self.replace(put(sheet, self.read(sheet), parts, axes, value))
 
     def _joined(self, sheet: Sheet) -> Value:
         """Join the rows that were written with those that were not."""
@@ -84,35 +84,6 @@ class Storage:
 
 def _closed(sheet: Sheet, pieces: list[Any], alone: Sequence[Value]) -> list[Any]:
     return [*pieces, sheet.call("stack", *alone)] if alone else pieces
-
-
-def _put(sheet: Sheet, whole: Value, parts: Parts, axes: Sequence[int], value: Value) -> Value:
-    """Return an array in which what the parts select is replaced."""
-    axis = axes[0]
-    part = parts[axis]
-    before: list[Any] = [slice(None)] * axis
-    if len(axes) > 1:  # what one part selects, with the others written into it
-        inner = sheet.subscript(whole, *before, part)
-        gone = isinstance(part, int | Dim)
-        rest = (*parts[:axis], *(() if gone else (slice(None),)), *parts[axis + 1 :])
-        places = [place - gone for place in axes[1:]]
-        value = _put(sheet, inner, rest, places, value)
-    if isinstance(part, int | Dim):
-        start, stop = part, part + 1 if part != -1 else None
-        value = sheet.subscript(value, *before, None)
-    else:
-        start, stop = part.start, part.stop
-        if part.step not in (None, 1):
-            raise sheet.mistake(
-                "every so many elements are written at once",
-                "write them one by one, or join what they are by np.stack",
-            )
-    pieces: list[Any] = [value]
-    if start not in (None, 0):
-        pieces.insert(0, sheet.subscript(whole, *before, slice(None, start)))
-    if stop is not None and stop != whole.shape[axis]:
-        pieces.append(sheet.subscript(whole, *before, slice(stop, None)))
-    return sheet.call("concat", *pieces, axis=axis) if len(pieces) > 1 else value
 
 
 def fitted_to(sheet: Sheet, value: Value, like: Value) -> Value:

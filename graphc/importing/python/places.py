@@ -57,11 +57,13 @@ class Places:
         if found is None or None in found:
             return self.line(source, line)
         first, last, begin, end = found
-        assert first is not None
-        assert last is not None
+        return self.between(source, first or 1, last or 1, begin or 0, end or 0)
+
+    def between(self, source: Source, first: int, last: int, begin: int, end: int) -> Span:
+        """Return what stands between two lines and columns, which are counted as Python does."""
         if last > len(source.line_starts):
             return source.whole
-        return Span(source, _offset(source, first, begin or 0), _offset(source, last, end or 0))
+        return Span(source, _offset(source, first, begin), _offset(source, last, end))
 
     def line(self, source: Source, number: int) -> Span:
         """Return a line without the blanks around it."""
