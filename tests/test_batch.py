@@ -45,7 +45,7 @@ from graphc.ops.shape.assemble import assemble, bin_vector, take_vector
 from graphc.optimise.passes import PASSES
 from graphc.optimise.watch import WATCHED
 from graphc.plan.lower import plan
-from graphc.plan.tiles.lower import part_of
+from graphc.plan.tiles.parts import part_of
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.targets.marks import without_statements

@@ -45,8 +45,7 @@ def in_memory(
         for node in made(step)
     }
     held = _behind(ends, program.variables, roots)
-    pool.joined = _joined(program, held)
-    roots |= {whole: frozenset({end}) for end, whole in pool.joined.items()}
+    _join(program, held, pool, roots)
     placed = _placed(program, held, pool, roots)
     return replace(placed, steps=_freeing(placed, ends), scratch=tuple(pool.made))
 
@@ -112,6 +111,12 @@ class _Pool:
             self.free.setdefault(self.kinds[base], []).append(base)
 
 
+def _join(program: Program, held: Owners, pool: _Pool, roots: dict[Node, Owners]) -> None:
+    """Let stacks lie in what they are joined to."""
+    pool.joined = _joined(program, held)
+    roots |= {whole: frozenset({end}) for end, whole in pool.joined.items()}
+
+
 def _joined(program: Program, held: Owners) -> dict[Node, Node]:
     """Map the stacks of loops that are joined to an item before them to what they are part of."""
     ends = {
@@ -158,7 +163,7 @@ def _placed(
     for number, step in enumerate(program.steps):
         dead = sorted(dying.get(number, []), key=lambda root: root.index)
         if isinstance(step, LoopStep):
-            placed.append(_loop(step, held, pool))
+            placed.append(_loop(step, held, pool, rows))
         elif isinstance(step, BlockStep):
             placed.append(_block(step, program.orders, held, pool))
         else:
@@ -242,8 +247,12 @@ def _overwritten(
 # ---- loops --------------------------------------------------------------------------------------
 
 
-def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
+def _loop(
+    step: LoopStep, held: Owners, pool: _Pool, filled: Mapping[Node, Storage] = NO_ROWS
+) -> LoopStep:
     """Place a loop: its stacks are scratch, and what it stacks is computed where it is stacked.
+
+    Those that are `filled` have a place already.
 
     What is carried on without being stacked is computed in two arrays by turns, since the value
     before is still read; where that cannot be proved to be safe it is new in each step.
@@ -264,7 +273,9 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
     }
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
     for name, item, end in step.stacks:
-        if end not in held and pool.fits(end.shape):
+        if end in filled:
+            places[name] = filled[end]
+        elif end not in held and pool.fits(end.shape):
             whole = pool.joined.get(end, end)
             base, place = pool.place(end.type.dtype, whole.shape, tuple(range(end.rank)))
             pool.places[end] = base
@@ -311,7 +322,11 @@ def _loop(step: LoopStep, held: Owners, pool: _Pool) -> LoopStep:
 
 def _items(array: Node, first: Item) -> tuple[Item, ...]:
     """Choose of the first axis what an item says, and all of the others."""
-    return (first, *(("slice", (Dim.of(0), n, 1)) for n in array.shape[1:]))
+    return (first, *map(_whole_axis, array.shape[1:]))
+
+
+def _whole_axis(length: Dim) -> Item:
+    return "slice", (Dim.of(0), length, 1)
 
 
 def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
@@ -333,6 +348,8 @@ def _block(
     places: dict[str, Storage] = {}
     rows: dict[Node, Storage] = {}
     computed = {one.node for one in step.body.steps if isinstance(one, Step)}
+    loops = [one for one in step.body.steps if isinstance(one, LoopStep)]
+    stacks = {end for one in loops for _, _, end in one.stacks}
     written: set[Storage] = set()
     for name, node, inner, items in step.outputs:
         if node not in held and name not in places:
@@ -340,13 +357,15 @@ def _block(
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
             places[name] = Storage(place)
-        if inner in computed and inner not in rows and filling(inner) is not None:
+        alone = inner in stacks and len(items) > 1 and items[1] != _whole_axis(node.shape[1])
+        if alone or (inner in computed and inner not in rows and filling(inner) is not None):
             rows[inner] = Storage(name, items, node.shape)
             written.add(rows[inner])
     own = _Pool(pool.scope, pool.indices)
     kept = [*step.body.results.values(), *(n for _, _, n, _ in step.outputs if n not in rows)]
     roots: dict[Node, Owners] = {}
     outlives = _behind(kept, step.body.variables, roots)
+    _join(step.body, outlives | frozenset(rows), own, roots)
     again = {
         inner
         for name, node, inner, items in step.outputs

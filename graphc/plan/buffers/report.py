@@ -23,6 +23,8 @@ from graphc.records import dataclass, field
 
 CACHE = 2**21
 """The bytes that a block computes in, at most about: what a core's own cache often holds."""
+LOOPED = 2**13
+"""The positions that a block with loops in it has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,11 +294,39 @@ class _Walk:
         yield from rows
 
 
-def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
-    """Return the positions of a block, and of the last one if it has fewer."""
+def block_width(step: BlockStep) -> tuple[Dim, ...]:
+    """Return the bytes of scratch of a position, and where there are loops by how many at most
+    blocks get shorter: else their steps would compute so little that their calls take the time.
+
+    The smaller one counts; of known ones it is the only one.
+    """
     own = (one for one in step.body.scratch if not one.base)
     sizes = (product(one.shape) * (1 if one.dtype == "bool" else 8) for one in own)
-    width = typical(sum(sizes, Dim.of(8)).substitute({step.size: 1}))
+    width = sum(sizes, Dim.of(8)).substitute({step.size: 1})
+    inside = [
+        one.node.type.size.substitute({step.size: 1})
+        for loop in _loops(step.body)
+        for one in loop.body.steps
+        if isinstance(one, Step)
+    ]
+    if not inside:
+        return (width,)
+    most = max(inside, key=typical) * (CACHE // LOOPED)
+    known = width.constant is not None and most.constant is not None
+    return (min(width, most, key=typical),) if known else (width, most)
+
+
+def _loops(program: Program) -> Iterator[LoopStep]:
+    """Yield the loops of a program, also those inside loops."""
+    for step in program.steps:
+        if isinstance(step, LoopStep):
+            yield step
+            yield from _loops(step.body)
+
+
+def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
+    """Return the positions of a block, and of the last one if it has fewer."""
+    width = min(map(typical, block_width(step)))
     length = step.length.constant
     if length is None:
         return (Dim.of(CACHE // width),)

@@ -15,6 +15,9 @@ from graphc.ops.shape.shaping import expand, reshape
 
 Axis = tuple[Node, int]
 
+SMALL = 2**12
+"""Elements of a matrix that may be read again for every block."""
+
 
 class Extent(NamedTuple):
     """How an axis is made of positions of another: `outer` times over, `inner` of its own each."""
@@ -30,9 +33,10 @@ class Classes:
     """The axes of nodes, joined where slice by slice one becomes the other or meets the other.
 
     A reshape merges axes into one: what is joined with that is made of parts of each of them.
+    `handed_on` are axes that loops join: of what they carry, stack and end with.
     """
 
-    def __init__(self, nodes: Iterable[Node]) -> None:
+    def __init__(self, nodes: Iterable[Node], handed_on: Iterable[tuple[Axis, Axis]] = ()) -> None:
         self._parent: dict[Axis, Axis] = {}
         self._of: dict[Node, tuple[Axis, ...]] = {}
         merged: list[tuple[Axis, Axis, Extent]] = []
@@ -53,6 +57,8 @@ class Classes:
                     self._join((left, axis), (right, axis))
             if node.op is reshape:
                 merged += _reshape_merges(node)
+        for one, other in handed_on:
+            self._join(one, other)
         self._unite(merged)
         self._wholes: dict[Axis, list[tuple[Axis, Extent]]] = {}  # by part, what it is merged in
         self._parts: dict[Axis, dict[Axis, None]] = {}
@@ -189,6 +195,14 @@ def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
             return None
         comes = comes or bool(theirs)
     return own[0] if comes else None
+
+
+def is_heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
+    """True for a product with a matrix that every block would read again, for few own rows."""
+    if node.op is not matmul or min(arg.rank for arg in node.args) < 2 or node.rank > 2:
+        return False
+    again = [arg for arg in (*node.args, node) if not classes.axes(arg, chosen)]
+    return any((size := arg.type.size.constant) is None or size > SMALL for arg in again)
 
 
 def heaviest(weights: Mapping[Node, int], classes: Classes, least: int, number: int) -> list[Axis]:

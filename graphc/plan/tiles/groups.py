@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from graphc.ir.graph import Node
-from graphc.ir.loop import RESULT
+from graphc.ir.loop import LOOP, RESULT
 from graphc.ops.fused import vdot
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.plan.program import Program, Step
-from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest
+from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest, is_heavy
+from graphc.plan.tiles.loops import Body, is_apart
 from graphc.records import dataclass
 
 LEAST_STEPS = 4
@@ -20,8 +21,6 @@ LEAST_POSITIONS = 8
 """An axis that is known to be shorter has no blocks."""
 CACHED = 2**17
 """Elements of arrays that stay in the cache by themselves."""
-SMALL = 2**12
-"""Elements of a matrix that may be read again for every block."""
 CANDIDATES, FIRST = 8, 4
 """So many classes are looked at, and so many tried as the one that most nodes run along."""
 LONG = 1024
@@ -64,17 +63,22 @@ class _Whole:
         nodes: Sequence[Node],
         given: Collection[Node],
         classes: Classes,
+        loops: Mapping[Node, Body],
         outside: Collection[Node],
     ) -> None:
         self.nodes, self.given, self.classes, self.outside = nodes, given, classes, outside
         self.ends = frozenset(ends)
+        self.loops = {node: body for node, body in loops.items() if _can_be_inside(body, classes)}
         self.variables = program.variables
         self.computed = {
             step.node
             for step in program.steps
             if isinstance(step, Step) and step.node.op.view_of is None and step.node.rank
         }
+        self.computed.update(self.loops)
+        self.computed.update(end for body in self.loops.values() for end in body.kept if end.rank)
         self.size = {node: typical(node.type.size) for node in nodes}
+        self.steps = {node: _count_steps(body, {}) for node, body in self.loops.items()}
         self.reads = {node: _computed_behind(node, self) for node in self.computed}
         self.users: dict[Node, list[Node]] = {node: [] for node in nodes}
         for node in nodes:
@@ -86,13 +90,28 @@ class _Whole:
         length = chosen[0].shape[chosen[1]]
         known = dict.fromkeys(length.symbols, LONG)
         self.size = {node: typical(node.type.size, known) for node in self.nodes}
+        self.steps = {node: _count_steps(body, known) for node, body in self.loops.items()}
 
     def moved(self) -> int:
         """Count all elements that are read and written."""
-        return sum(
+        return sum(self.steps.values()) + sum(
             self.size[node] + sum(self.size[arg] for arg in self.reads[node] & self.computed)
             for node in self.computed
         )
+
+
+def _can_be_inside(body: Body, classes: Classes) -> bool:
+    """True if there is an axis that a loop can run for a part of."""
+    axes = {one for end in (*body.loop.carried, *body.results) for one in classes.all(end)}
+    return any(is_apart(body, classes, one) for one in axes)
+
+
+def _count_steps(body: Body, known: Mapping[str, int]) -> int:
+    """Count the elements that all steps of a loop read and write."""
+    return sum(
+        typical(times, known) * sum(typical(one.type.size, known) for one in (node, *node.args))
+        for node, times in body.computed
+    )
 
 
 def regions(
@@ -101,6 +120,7 @@ def regions(
     nodes: Sequence[Node],
     given: Collection[Node],
     classes: Classes,
+    loops: Mapping[Node, Body],
     outside: Collection[Node] = (),
 ) -> Regions:
     """Choose the regions that keep most values in the cache.
@@ -108,7 +128,7 @@ def regions(
     Each choice is judged by sizes for which it is made: its axis is long. What has to be `outside`
     is in none.
     """
-    whole = _Whole(program, ends, nodes, given, classes, outside)
+    whole = _Whole(program, ends, nodes, given, classes, loops, outside)
     candidates = _candidates(whole)
     best, most = Regions((), {}), LEAST_SHARE
     for chosen, _ in candidates[:FIRST]:
@@ -125,6 +145,8 @@ def regions(
 def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
     """Classes with the nodes that may run along them, those with most elements first."""
     weights = {node: whole.size[node] for node in whole.nodes if node in whole.computed}
+    for body in whole.loops.values():
+        weights |= {one: typical(one.type.size * times) for one, times in body.computed}
     return [
         (
             chosen,
@@ -133,13 +155,24 @@ def _candidates(whole: _Whole) -> list[tuple[Axis, list[Node]]]:
                 for node in whole.nodes
                 if node not in whole.given
                 and node not in whole.outside
-                and along(node, whole.classes, chosen) is not None
-                and not _heavy(node, whole.classes, chosen)
+                and _can_run(node, whole, chosen)
             ],
         )
         for chosen in heaviest(weights, whole.classes, LEAST_STEPS, CANDIDATES)
         if (length := chosen[0].shape[chosen[1]].constant) is None or length >= LEAST_POSITIONS
     ]
+
+
+def _can_run(node: Node, whole: _Whole, chosen: Axis) -> bool:
+    """True if a node can be computed for a part of an axis."""
+    if node.op is RESULT:
+        (loop,) = node.args
+        own = len(whole.classes.axes(node, chosen)) == 1
+        return own and loop not in whole.outside and _can_run(loop, whole, chosen)
+    if node.op is LOOP:
+        return node in whole.loops and is_apart(whole.loops[node], whole.classes, chosen)
+    slices = along(node, whole.classes, chosen) is not None
+    return slices and not is_heavy(node, whole.classes, chosen)
 
 
 def _assign(
@@ -158,14 +191,6 @@ def _assign(
             (node, chosen) for node in summing if _is_total(node, chosen, places, whole.classes)
         )
     return places, totals
-
-
-def _heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
-    """True for a product with a matrix that every block would read again, for few own rows."""
-    if node.op is not matmul or min(arg.rank for arg in node.args) < 2 or node.rank > 2:
-        return False
-    again = [arg for arg in (*node.args, node) if not classes.axes(arg, chosen)]
-    return any((size := arg.type.size.constant) is None or size > SMALL for arg in again)
 
 
 # ---- which run together -------------------------------------------------------------------------
@@ -231,7 +256,7 @@ def _sink(
 
     for node in reversed(whole.nodes):
         users = whole.users.get(node)
-        if node not in places or not users or node in whole.ends:
+        if node not in places or not users or node in whole.ends or node.op in (LOOP, RESULT):
             continue
         latest = min(region(user) - (_own(user, places, totals) != places[node]) for user in users)
         if latest <= levels[node]:
@@ -307,7 +332,7 @@ def _is_read_outside(node: Node, whole: _Whole, inside: Mapping[Node, tuple[int,
 def _count_saved(whole: _Whole, region: Region) -> int:
     """Count the elements that need not go to memory and back, being read where written."""
     members = {node for node in region.nodes if node in whole.computed}
-    total = 0
+    total = sum(whole.steps.get(node, 0) for node in members)
     for node in members:
         total += sum(whole.size[arg] for arg in whole.reads[node] & members)
         if node not in region.read and node not in region.totals:
@@ -324,7 +349,8 @@ def _ease(whole: _Whole, region: Region) -> float:
 
 def _is_long(whole: _Whole, region: Region) -> bool:
     """True if there is enough to do, on arrays that may be too large for the cache."""
-    members = [node for node in region.nodes if node in whole.computed]
+    members = [n for n in region.nodes if n in whole.computed and n.op not in (LOOP, RESULT)]
+    members += [one for n in region.nodes if n in whole.loops for one, _ in whole.loops[n].computed]
     known = [node.type.size.constant for node in members]
     elements = [size for size in known if size is not None]
     return len(members) >= LEAST_STEPS and (len(elements) < len(known) or sum(elements) > CACHED)
@@ -341,7 +367,7 @@ def _is_total(node: Node, chosen: Axis, places: Mapping[Node, Axis], classes: Cl
         return places.get(arg) == chosen and len(mine) == 1 and mine[0] in summed
     if node.op is vdot:
         return all(len(classes.axes(arg, chosen)) == 1 for arg in node.args)
-    if node.op is not matmul or _heavy(node, classes, chosen):
+    if node.op is not matmul or is_heavy(node, classes, chosen):
         return False
     left, right = node.args
     return classes.axes(left, chosen) == [left.rank - 1] and classes.axes(right, chosen) == [

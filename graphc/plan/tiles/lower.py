@@ -10,35 +10,25 @@ from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, intern, stamped
-from graphc.ir.loop import RESULT
+from graphc.ir.graph import Node
+from graphc.ir.loop import LOOP, RESULT, result
 from graphc.ir.order import topological
 from graphc.ir.results import BLOCKS, result_number
-from graphc.ir.types import Mismatch, Shape, same, same_shape
+from graphc.ir.types import Mismatch
 from graphc.names import Identifiers
-from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.assemble import assemble
-from graphc.ops.shape.shaping import (
-    Item,
-    expand,
-    in_rows,
-    index,
-    reshape,
-    transpose,
-    unindex,
-)
+from graphc.ops.shape.shaping import Item, expand, in_rows, reshape, transpose
 from graphc.plan.lower import every_name, made
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step
-from graphc.plan.tiles.axis_classes import Classes, Extent
+from graphc.plan.tiles.axis_classes import Classes
 from graphc.plan.tiles.groups import Region, Regions, regions
+from graphc.plan.tiles.loops import Body, bodies, classes_of, loop_for_block, resize_loop
 from graphc.plan.tiles.memory_order import Order, orders
+from graphc.plan.tiles.parts import Parts
 from graphc.records import replace
 
 ATTEMPTS = 8
 """So often what cannot be computed for a part of an axis after all is left outside."""
-
-
-WHOLE: Mapping[int, Dim] = {}
 
 
 def in_blocks(
@@ -51,16 +41,17 @@ def in_blocks(
     given = {n for n in given if n.op is not RESULT or n.args[0] not in own}
     ends = [*program.results.values(), *kept]
     nodes = list(topological([*ends, *own], given))
-    classes = Classes(nodes)
+    loops = bodies(program)
+    classes = classes_of(nodes, loops.values(), ends)
     free = _free(program, kept)
     outside: set[Node] = set()
     for _ in range(ATTEMPTS):
-        found = regions(program, ends, nodes, given, classes, outside)
+        found = regions(program, ends, nodes, given, classes, loops, outside)
         names = Identifiers({*taken, *every_name(program)})
         built: dict[Region, _Builder] = {}
         lying: dict[Node, Order] = {}
         for region in found.regions:
-            built[region] = builder = _Builder(region, program, classes, names)
+            built[region] = builder = _Builder(region, program, classes, names, loops)
             outside |= builder.resized()
             builder.lie(free, lying)
             lying |= {node: builder.lying[node] for node in region.read & builder.lying.keys()}
@@ -171,38 +162,46 @@ class _Builder:
     """One region as a step: its nodes once more, with the size of a block in place of the axis."""
 
     def __init__(
-        self, region: Region, program: Program, classes: Classes, names: Identifiers
+        self,
+        region: Region,
+        program: Program,
+        classes: Classes,
+        names: Identifiers,
+        loops: Mapping[Node, Body],
     ) -> None:
         self.region, self.program, self.classes, self.names = region, program, classes, names
+        self.loops = loops
         node, axis = region.chosen
         self.length = node.shape[axis]
-        self.start, self.size = names.fresh("start"), names.fresh("size")
-        self.new: dict[Node, Node] = {}
-        self.variables: dict[Node, str] = {}
-        self.slices: list[Step] = []
-        self.before: list[Step] = []
-        self.reads: dict[Node, None] = {}
+        self.parts = Parts(program, classes, region.chosen, names)
         self.lying: dict[Node, Order] = {}
-        self.own: list[Step] = []
+        self.own: list[Step | LoopStep] = []
 
     def resized(self) -> set[Node]:
         """Make the nodes of a block; returns those that cannot be made for a part of the axis."""
         failed: set[Node] = set()
+        new = self.parts.new
         for node in self.region.nodes:
             try:
                 if node in self.region.read - self.region.totals:
-                    self._items(node)
-                self._resize(node)
+                    self.parts.items(node)
+                if node.op is LOOP:
+                    resize_loop(self.loops[node], self.parts)
+                elif node.op is RESULT:
+                    new[node] = result(new[node.args[0]], node.attrs["number"])
+                else:
+                    self.parts.resize(node)
             except Mismatch:
-                failed.add(node)
-                self.new[node] = node
+                failed.add(node.args[0] if node.op is RESULT else node)
+                new[node] = node
         return failed
 
     def lie(self, free: Collection[Node], known: Mapping[Node, Order]) -> None:
         """Choose how values lie in memory: `free` results in any order, `known` ones as outside."""
         members = set(self.region.nodes)
-        self.own = [s for s in self.program.steps if isinstance(s, Step) and s.node in members]
-        nodes = [step.node for step in self.own]
+        steps = (s for s in self.program.steps if not isinstance(s, BlockStep))
+        self.own = [step for step in steps if step.node in members]
+        nodes = [step.node for step in self.own if isinstance(step, Step)]
         computed = [node for node in nodes if node.op.view_of is None and node.rank]
         bound = (self.region.read - set(free)) | self.region.totals
         self.lying = orders(computed, self.classes, self.region.chosen, known, bound)
@@ -213,39 +212,56 @@ class _Builder:
 
     def steps(self) -> list[Step | BlockStep]:
         """Return the function of a block, and what it needs before."""
-        steps: list[Step] = []
+        parts, variables = self.parts, self.parts.variables
+        steps: list[Step | LoopStep] = []
         outputs: list[Output] = []
         totals: list[tuple[str, Node, Node]] = []
         by_place = self._by_place()
-        for step in self.own:
-            node, name = step.node, step.target
-            new = self.new[node]
-            if node in by_place:
-                outputs += self._components(name, node)
-                continue
-            crossing = node in self.region.totals or node in self.region.read
-            self.variables[new] = inner = self.names.fresh(f"{name}_part") if crossing else name
-            steps.append(Step(inner, new, step.adjoints))
+        crossing = self.region.totals | self.region.read
+
+        def name_part(node: Node, name: str) -> None:
+            """Name what is computed of a node; and where it goes, if it leaves the region."""
+            new = parts.new[node]
+            variables[new] = self.names.fresh(f"{name}_part") if node in crossing else name
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
-                outputs.append((name, node, new, self._items(node)))
+                outputs.append((name, node, new, parts.items(node)))
+
+        for step in self.own:
+            if isinstance(step, LoopStep):
+                body = self.loops[step.node]
+                for end in body.kept:
+                    name_part(end, self.program.variables[end])
+                steps.append(loop_for_block(body, parts, variables, self._outer_names()))
+            elif step.node in by_place:
+                outputs += self._components(step.target, step.node)
+            else:
+                name_part(step.node, step.target)
+                new = parts.new[step.node]
+                steps.append(Step(variables[new], new, step.adjoints))
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))
         results = {result_number(place): new for place, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
-        used = {*_behind([*read, *(new for _, _, new, _ in outputs)], self.variables)}
-        slices = [one for one in self.slices if one.node in used]
-        body = Program(
-            self.program.name, (*slices, *steps), self.variables, results,
+        read += [one for s in steps if isinstance(s, LoopStep) for _, one in s.items]
+        used = {*_behind([*read, *(new for _, _, new, _ in outputs)], variables)}
+        slices = [one for one in parts.slices if one.node in used]
+        body_ = Program(
+            self.program.name, (*slices, *steps), variables, results,
             self.program.labels, self.program.adjoints, part=(*self.program.part, name),
-            orders={self.new[node]: order for node, order in self.lying.items()},
+            orders={parts.new[node]: order for node, order in self.lying.items()},
         )  # fmt: skip
         block = BlockStep(
-            name, self.length, self.start, self.size, body,
-            tuple(self.reads), tuple(outputs), tuple(totals),
+            name, self.length, parts.start, parts.size, body_,
+            tuple(parts.reads), tuple(outputs), tuple(totals),
         )  # fmt: skip
-        return [*self.before, block]
+        return [*parts.before, block]
+
+    def _outer_names(self) -> set[str]:
+        """Collect the names that the function around has for itself."""
+        inside = set(self.region.nodes) - self.region.read
+        return {name for node, name in self.program.variables.items() if node not in inside}
 
     def _by_place(self) -> set[Node]:
         """Arrays whose components are computed where they stand: nothing here reads the whole."""
@@ -256,110 +272,7 @@ class _Builder:
     def _components(self, name: str, node: Node) -> Iterable[Output]:
         """Yield each component of an array as an output."""
         long = node.attrs["block"]
-        for component, place in zip(self.new[node].args, node.attrs["places"], strict=True):
+        for component, place in zip(self.parts.new[node].args, node.attrs["places"], strict=True):
             chosen: list[Item] = [("at", Dim.of(position)) for position in place]
-            chosen.insert(long, self._items(node)[long])
+            chosen.insert(long, self.parts.items(node)[long])
             yield name, node, component, tuple(chosen)
-
-    def _resize(self, node: Node) -> None:
-        if node.op is assemble and node.attrs["block"] is None:
-            raise Mismatch("E301", "an array of numbers is made at once")
-        args = tuple(self._operand(arg) for arg in node.args)
-        mine = self.classes.axes(node, self.region.chosen) if node.op.part else []
-        starts = {axis: self._start(node, axis) for axis in mine}
-        with stamped(node.origin, node.index[0]):
-            self.new[node] = part_of(node, args, self._shape(node), starts)
-
-    def _operand(self, arg: Node) -> Node:
-        """Return an argument: of the block, a part of an array from outside, or all of it."""
-        if arg in self.new:
-            return self.new[arg]
-        mine = self.classes.axes(arg, self.region.chosen)
-        variables = self.program.variables
-        if arg not in variables and not arg.static and arg.rank and not arg.args and mine:
-            name = self.names.fresh(f"{arg.op.name}_of_axis")
-            self.before.append(Step(name, arg))
-            self.variables[arg] = name
-        pending = [arg]
-        while pending:
-            one = pending.pop()
-            if one in variables:
-                self.variables[one] = variables[one]
-                self.reads[one] = None
-            elif one not in self.variables:
-                pending += one.args
-        if not mine:
-            return arg
-        part = index(arg, items=self._items(arg))
-        name = self.variables.get(arg, f"{arg.op.name}")
-        self.variables[part] = self.names.fresh(f"{name}_part")
-        self.slices.append(Step(self.variables[part], part))
-        self.new[arg] = part
-        return part
-
-    def _shape(self, node: Node) -> tuple[Dim, ...]:
-        """Return the shape that a node has in a block."""
-        return tuple(
-            n if (extent := self._extent(node, axis)) is None else self._many(extent)
-            for axis, n in enumerate(node.shape)
-        )
-
-    def _extent(self, node: Node, axis: int) -> Extent | None:
-        """Return how an axis is made of the positions of the block's axis, if it is."""
-        if axis not in self.classes.axes(node, self.region.chosen):
-            return None
-        return self.classes.extent(node, axis, self.region.chosen)
-
-    def _many(self, extent: Extent) -> Dim:
-        return extent.outer * Dim.symbol(self.size) * extent.inner
-
-    def _items(self, node: Node) -> tuple[Item, ...]:
-        """Return the part of a whole array that the block has."""
-        items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
-        mine = self.classes.axes(node, self.region.chosen)
-        if len(mine) > 1:
-            raise Mismatch("E301", "a block is a part of two axes")
-        size = self._many(self.classes.extent(node, mine[0], self.region.chosen))
-        items[mine[0]] = ("slice", (self._start(node, mine[0]), size, 1))
-        return tuple(items)
-
-    def _start(self, node: Node, axis: int) -> Dim:
-        """Return the first position of an axis that the block has."""
-        extent = self.classes.extent(node, axis, self.region.chosen)
-        if extent.outer.constant != 1:
-            raise Mismatch("E301", "the positions of a block are not side by side")
-        return Dim.symbol(self.start) * extent.inner
-
-
-def part_of(
-    node: Node, args: tuple[Node, ...], shape: Shape, starts: Mapping[int, Dim] = WHOLE
-) -> Node:
-    """Make the same operation on parts of its arguments, of which this shape comes.
-
-    `starts` are where its axes begin: a slice may depend on its position. Mismatch where the
-    operation does not give this shape.
-    """
-    attrs = dict(node.attrs)
-    for axis, start in starts.items():
-        attrs |= node.op.part(node, axis, start) if node.op.part else {}
-    if "shape" in attrs:
-        attrs["shape"] = shape
-    if node.op in (index, unindex):
-        whole, part = (node, shape) if node.op is unindex else (node.args[0], args[0].shape)
-        attrs["items"] = tuple(
-            item if same(before, after) else _all_of(item, before, after)
-            for item, before, after in zip(attrs["items"], whole.shape, part, strict=True)
-        )
-    if node.op.structure != "elementwise" and node.op is not accumulate:
-        found = node.op.infer(*(arg.type for arg in args), **attrs)
-        if not same_shape(found.shape, shape) or found.dtype != node.type.dtype:
-            raise Mismatch("E301", "a part of this operation is not of the expected shape")
-    return intern(node.op, args, attrs, node.type.with_shape(shape), node.salt)
-
-
-def _all_of(item: Item, before: Dim, after: Dim) -> Item:
-    """Return the item that chooses all of a part of an axis, for one that chooses all of it."""
-    kind, value = item
-    if kind != "slice" or value[2] != 1 or not same(value[1], before):
-        raise Mismatch("E301", "a part of the axis is chosen")
-    return "slice", (value[0], after, 1)

@@ -211,29 +211,29 @@ GRAPH: dict[str, Any] = {
         'params': 200,
         'cache': '256*B + 488',
         'scratch': {
-            'forward': '32*B + 64',
-            'backward': '328*B + 3062336',
-            'values': '136*B + 256',
-            'value_y': '136*B + 32',
-            'grad_loss': '344*B + 2013856',
-            'value_and_grad_loss': '456*B + 3411952',
-            'each': '136*B + 32',
-            'vjp_y': '360*B + 3690848',
-            'jvp_y_v': '232*B + 1677920',
-            'hvp_loss': '824*B + 6028384',
-            'jacobian_y': '640*B + 1677856',
-            'apart': '320*B + 2013152',
-            'blocks': '2376*B + 2059040',
+            'forward': 1677760,
+            'backward': '8*B + 2064496',
+            'values': 1980824,
+            'value_y': 1980600,
+            'grad_loss': 2065120,
+            'value_and_grad_loss': '8*B + 2070136',
+            'each': 1980600,
+            'vjp_y': 2063296,
+            'jvp_y_v': 2027440,
+            'hvp_loss': '8*B + 2079760',
+            'jacobian_y': 2071200,
+            'apart': 2062592,
+            'blocks': 2090008,
             'jacobian_matrix_v': 608,
             'whole': 192,
-            'wholes': '320*B + 2024768',
+            'wholes': 2064416,
             'sparse_jacobian_v': 264,
             'thin': 264,
-            'hessian_loss': '1912*B + 6101504',
-            'curvature': '136*B + 1440',
-            'hessian_matrix_loss': '1912*B + 6101816',
-            'curvatures': '1768*B + 6108112',
-            'sole': '136*B + 1320',
+            'hessian_loss': '8*B + 2093320',
+            'curvature': 1982008,
+            'hessian_matrix_loss': '8*B + 2093048',
+            'curvatures': '8*B + 2092272',
+            'sole': 1981888,
         },
         'results': {
             'forward': '8*B + 32',
@@ -261,29 +261,29 @@ GRAPH: dict[str, Any] = {
             'sole': 8,
         },
         'peak': {
-            'forward': '288*B + 66112',
-            'backward': '336*B + 5159520',
-            'values': '136*B + 65792',
-            'value_y': '136*B + 65568',
-            'grad_loss': '344*B + 2079520',
-            'value_and_grad_loss': '488*B + 4111000',
-            'each': '136*B + 65568',
-            'vjp_y': '368*B + 4175808',
-            'jvp_y_v': '232*B + 1743552',
-            'hvp_loss': '824*B + 6217312',
-            'jacobian_y': '640*B + 1808928',
-            'apart': '352*B + 2078688',
-            'blocks': '2376*B + 2190272',
+            'forward': '240*B + 5033664',
+            'backward': '16*B + 2130352',
+            'values': '8*B + 2046360',
+            'value_y': '8*B + 2046136',
+            'grad_loss': 2130784,
+            'value_and_grad_loss': '8*B + 2291064',
+            'each': '8*B + 2046136',
+            'vjp_y': '40*B + 2128832',
+            'jvp_y_v': '16*B + 2093072',
+            'hvp_loss': '8*B + 2145392',
+            'jacobian_y': '32*B + 2202272',
+            'apart': '32*B + 2128128',
+            'blocks': '136*B + 2221240',
             'jacobian_matrix_v': 800,
             'whole': 352,
-            'wholes': '352*B + 2090304',
+            'wholes': '32*B + 2129952',
             'sparse_jacobian_v': 368,
             'thin': 400,
-            'hessian_loss': '1912*B + 6371936',
-            'curvature': '136*B + 66976',
-            'hessian_matrix_loss': '1912*B + 6372248',
-            'curvatures': '1768*B + 6334928',
-            'sole': '136*B + 66856',
+            'hessian_loss': '8*B + 2268168',
+            'curvature': 2047544,
+            'hessian_matrix_loss': '8*B + 2267512',
+            'curvatures': '8*B + 2268784',
+            'sole': 2047424,
         },
     },
 }
@@ -360,11 +360,8 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tupl
     Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4], loss: [], rows: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_forward_scratch, B)
-    y_full, s1, s2 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum)
+    _scratch = _take(_forward_scratch)
+    y_full, s1 = _scratch
     v_product = np.multiply(s, z)  # output v = z * s * c
     c = z
     walk_c_next_sin_by_t = np.empty((4, 4), FLOAT)
@@ -372,7 +369,7 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tupl
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s2)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s1)
         walk_c_next = np.add(walk_c_next_product, z)
         walk_c_next_by_t[t] = walk_c_next
         c = walk_c_next
@@ -382,23 +379,40 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tupl
     loss_index = loss_concatenate[:4]
     loss_vdot = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
     del loss_index
-    u = h
+    h = np.empty((B, 4), FLOAT)
     u_by_k = np.empty((3, B, 4), FLOAT)
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (k, layer_V_k, layer_u_next_tanh_row) in zip(
-        range(1, 4), layer_V, layer_u_next_tanh_by_k, strict=True,
-    ):
-        layer_u_next_product = np.multiply(u, layer_V_k, s1)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h)
-        u_by_k[k - 1] = u
-        u = layer_u_next
-    y_matmul = np.dot(u, y_full)  # output y = sum(u, axis=-1) * s
-    y = np.multiply(s, y_matmul)
-    rows = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-    loss = rows + loss_vdot
-    _give(_scratch, _forward_scratch, B)
+    y_matmul = np.empty((B,), FLOAT)
+    y = np.empty((B,), FLOAT)
+    def block(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_forward_scratch_block, size)
+        s1_2, = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h_part = np.tanh(h_sum, h[start:size + start])
+        u = h_part
+        u_by_k_part = u_by_k[:, start:size + start]
+        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (k, layer_V_k, layer_u_next_tanh_row) in zip(
+            range(1, 4), layer_V, layer_u_next_tanh_by_k_part, strict=True,
+        ):
+            layer_u_next_product = np.multiply(u, layer_V_k, s1_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h_part)
+            u_by_k_part[k - 1] = u
+            u = layer_u_next
+        # output y = sum(u, axis=-1) * s
+        y_matmul_part = np.dot(u, y_full, y_matmul[start:size + start])
+        y_part = np.multiply(s, y_matmul_part, y[start:size + start])
+        rows_part = np.vdot(y_part, y_part)  # output loss = sum(y**2) + sum(cs)
+        _give(_scratch, _forward_scratch_block, size)
+        return (rows_part,)
+    rows, = _blocks(block, B, 40, 14)
+    loss = rows + loss_vdot  # output loss = sum(y**2) + sum(cs)
+    _give(_scratch, _forward_scratch)
     cache = Cache(
         x=x.copy(), z=z.copy(), s=s, h=h, layer_V=[_one.copy() for _one in layer_V],
         y_matmul=y_matmul, v_product=v_product, c=c, walk_c_next_sin_by_t=walk_c_next_sin_by_t,
@@ -439,7 +453,7 @@ def backward(
         layer_u_next_tanh_by_k, B,
     ) = cache
     _scratch = _take(_backward_scratch, B)
-    d_layer_V_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
+    d_layer_V_full, s1, s2, s3, s4, s5, s6, s7 = _scratch
     d_c = np.multiply(d_v, v_product, s1)  # ∂v/∂c ⊙ d_v
     d_v_product = np.multiply(d_v, c, s2)  # ∂v/∂v_product ⊙ d_v
     d_s_index = loss_concatenate[:4]  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -461,72 +475,65 @@ def backward(
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_concatenate = np.concatenate((step_sum_by_t, d_c[None, :]), 0, s7)
     d_s_vdot = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
-    d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s8)
     d_s_vdot_2 = np.vdot(d_v_product, z)  # output v = z * s * c
-    d_u = s9
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
-        s1_2, = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8 = _scratch
         broadcast_to_part = np.broadcast_to(d_loss, (B,))[start:size + start]
         y_matmul_part = y_matmul[start:size + start]
         ct_y_part = ct_y[start:size + start]
+        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
+        u_by_k_part = u_by_k[:, start:size + start]
+        d_layer_V_full_part = d_layer_V_full[start:size + start]
+        h_part = h[start:size + start]
+        x_part = x[start:size + start]
         d_rows_square = np.add(d_rows, broadcast_to_part, s1_2)  # (∂rows/∂rows_square)ᵀ d_loss
         # output loss = sum(y**2) + sum(cs)
         d_y_product = np.multiply(y_matmul_part, d_rows_square, s1_2)
         d_y_product_2 = np.multiply(2 * s, d_y_product, s1_2)
         # cotangent of the output y + ∂rows_square/∂y ⊙ d_rows_square
         d_y = np.add(ct_y_part, d_y_product_2, s1_2)
-        d_u_product = np.multiply(s, d_y[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_part_2 = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_u_product = np.multiply(s, d_y[:, None], s2_2)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_h_square = np.square(layer_u_next_tanh_by_k_part, s3_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s3_2)
+        d_u_3 = d_u
+        step_product_by_k_2 = s4_2
+        step_product_by_k = s5_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k, d_h_difference_2, step_product_row, step_product_row_2) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
+            strict=True,
+        ):
+            # (∂saved/∂saved_product)ᵀ d_u_3
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k, step_product_row_2)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s6_2)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s7_2)
+        # next u = tanh(u * V) + h
+        d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k_part, s3_2)
+        # back through the loop over k
+        d_layer_V_part = np.matmul(d_layer_V_full_part, d_layer_V_product)
+        d_h = np.add(d_u_2, d_h_sum, s7_2)  # back through the loop over k
+        d_W_square = np.square(h_part, s8)  # h = tanh(x @ W + z)
+        d_W_difference = np.subtract(_C_1, d_W_square, s8)
+        d_h_sum_2 = np.multiply(d_h, d_W_difference, s7_2)  # ∂h/∂h_sum_2 ⊙ d_h
+        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
         d_s_vdot_3_part = np.vdot(d_y, y_matmul_part)  # output y = sum(u, axis=-1) * s
-        d_u[start:size + start] = d_u_part_2
         _give(_scratch, _backward_scratch_block, size)
-        return (d_s_vdot_3_part,)
-    d_s_vdot_3, = _blocks(block, B, 16, 5)
-    d_u_3 = d_u
-    step_product_by_k_2 = s10
-    step_product_by_k = s11
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k, d_h_difference_2, step_product_row, step_product_row_2) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
-        strict=True,
-    ):
-        # (∂saved/∂saved_product)ᵀ d_u_3
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k, step_product_row_2)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
-    d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k, s8)  # next u = tanh(u * V) + h
-    d_layer_V = np.matmul(d_layer_V_full, d_layer_V_product)  # back through the loop over k
+        return (d_layer_V_part, d_W_part, d_s_vdot_3_part)
+    d_layer_V, d_W, d_s_vdot_3 = _blocks(block, B, 504, 22)
     # s goes into v_product, y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot_2  # (∂v_product/∂s)ᵀ d_v_product
         + d_s_vdot_3  # (∂y/∂s)ᵀ d_y
         + d_s_vdot  # back through the loop over t
     )
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_backward_scratch_block_2, size_2)
-        s1_3, s2_2, s3_2 = _scratch
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        d_u_2_part = d_u_2[start_2:size_2 + start_2]
-        h_part = h[start_2:size_2 + start_2]
-        x_part = x[start_2:size_2 + start_2]
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s1_3)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s2_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s2_2)  # back through the loop over k
-        d_W_square = np.square(h_part, s3_2)  # h = tanh(x @ W + z)
-        d_W_difference = np.subtract(_C_1, d_W_square, s3_2)
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
-        _give(_scratch, _backward_scratch_block_2, size_2)
-        return (d_W_part,)
-    d_W, = _blocks(block_2, B, 200, 7)
     _give(_scratch, _backward_scratch, B)
     return _into(out, {
         'W': d_W,
@@ -541,35 +548,44 @@ def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Value
     Shapes: params, x: [B, 3], z: [4] -> loss: [], y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_values_scratch, B)
-    y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s2, u)
-    u, u_spare = s2, s3
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
+    _scratch = _take(_values_scratch)
+    y_full, s1, s2, s3, s4 = _scratch
     c = z
-    np.copyto(s6, c)
-    c, c_spare = s6, s7
-    cs = s5
+    np.copyto(s2, c)
+    c, c_spare = s2, s3
+    cs = s1
     for cs_row in cs:  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        walk_c_next_sin = np.sin(c, s8)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s8)
+        walk_c_next_sin = np.sin(c, s4)  # next c = sin(c) * s + z
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
         walk_c_next = np.add(walk_c_next_product, z, c_spare)
         np.square(c, cs_row)  # collect cs = c * c
         c_spare, c = c, walk_c_next
-    y_matmul = np.dot(u, y_full, s9)  # output y = sum(u, axis=-1) * s
-    y = np.multiply(s, y_matmul)
-    loss_vdot = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-    loss_sum = np.add.reduce(cs, None)
-    loss = loss_vdot + loss_sum
-    _give(_scratch, _values_scratch, B)
+    loss_sum = np.add.reduce(cs, None)  # output loss = sum(y**2) + sum(cs)
+    y = np.empty((B,), FLOAT)
+    def block(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_values_scratch_block, size)
+        s1_2, s2_2, s3_2, s4_2, s5 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u = h
+        np.copyto(s2_2, u)
+        u, u_spare = s2_2, s3_2
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        y_matmul = np.dot(u, y_full, s5)  # output y = sum(u, axis=-1) * s
+        y_part = np.multiply(s, y_matmul, y[start:size + start])
+        loss_vdot_part = np.vdot(y_part, y_part)  # output loss = sum(y**2) + sum(cs)
+        _give(_scratch, _values_scratch_block, size)
+        return (loss_vdot_part,)
+    loss_vdot, = _blocks(block, B, 144, 14)
+    loss = loss_vdot + loss_sum  # output loss = sum(y**2) + sum(cs)
+    _give(_scratch, _values_scratch)
     return ValuesValues(loss=FLOAT(loss), y=y)
 
 
@@ -579,22 +595,31 @@ def value_y(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> npt.
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_value_y_scratch, B)
-    y_full, s1, s2, s3, s4, s5 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s2, u)
-    u, u_spare = s2, s3
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    y_matmul = np.dot(u, y_full, s5)  # output y = sum(u, axis=-1) * s
-    y = np.multiply(s, y_matmul)
-    _give(_scratch, _value_y_scratch, B)
+    _scratch = _take(_value_y_scratch)
+    y_full, = _scratch
+    y = np.empty((B,), FLOAT)
+    def block(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_value_y_scratch_block, size)
+        s1, s2, s3, s4, s5 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1)
+        h = np.tanh(h_sum, s1)
+        u = h
+        np.copyto(s2, u)
+        u, u_spare = s2, s3
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        y_matmul = np.dot(u, y_full, s5)  # output y = sum(u, axis=-1) * s
+        np.multiply(s, y_matmul, y[start:size + start])
+        _give(_scratch, _value_y_scratch_block, size)
+        return ()
+    _blocks(block, B, 144, 14)
+    _give(_scratch, _value_y_scratch)
     _result: npt.NDArray[FLOAT] = y
     return _result
 
@@ -616,93 +641,88 @@ def grad_loss(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
         _destinations(out, {'W': (3, 4), 's': ()}, [x, z, *params.values()])
-    _scratch = _take(_grad_loss_scratch, B)
-    (d_u_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
+    _scratch = _take(_grad_loss_scratch)
+    d_u_full, s1, s2, s3, s4, s5, s6 = _scratch
     c = z
-    c_by_t = s2
-    walk_c_next_sin_by_t = s3
+    c_by_t = s1
+    walk_c_next_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
         walk_c_next = np.add(walk_c_next_product, z)
         c_by_t[t] = c
         c = walk_c_next
-    u = h
-    np.copyto(s6, u)
-    u, u_spare = s6, s7
-    layer_u_next_tanh_by_k = s5
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    d_u_matmul = np.dot(u, d_u_full, s9)  # output y = sum(u, axis=-1) * s
-    d_y_product = np.multiply(2 * s, d_u_matmul, s10)  # ∂loss/∂y_product ⊙ d_loss
-    d_u_product = np.multiply(s, d_y_product[:, None], s11)  # output y = sum(u, axis=-1) * s
-    d_u = np.broadcast_to(d_u_product, (B, 4))  # (∂y/∂u)ᵀ d_y
-    d_h_square = np.square(layer_u_next_tanh_by_k, s12)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s12)
-    d_u_3 = d_u
-    step_product_by_k = s5
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, s8)  # (∂saved/∂saved_product)ᵀ d_u_3
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
-    d_s_vdot = np.vdot(d_y_product, d_u_matmul)  # output y = sum(u, axis=-1) * s
-    d_s_cos = np.cos(c_by_t, s13)  # next c = sin(c) * s + z
-    d_s_product = np.multiply(s, d_s_cos, s13)
+    d_s_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
+    d_s_product = np.multiply(s, d_s_cos, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_product_2 = np.multiply(2, c_by_t, s14)
+    d_s_product_2 = np.multiply(2, c_by_t, s5)
     d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s2
+    step_sum_by_t = s1
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_s_product_3, d_s_product_2_2, step_sum_row) in zip(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c, d_s_product_3, s4)
+        value_product = np.multiply(d_c, d_s_product_3, s3)
         value_sum = np.add(value_product, d_s_product_2_2, step_sum_row)
         d_c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s15)
+    d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
     d_s_vdot_2 = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
+    def block(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_grad_loss_scratch_block, size)
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s11 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        d_W_square = np.square(h, s2_2)
+        d_W_difference = np.subtract(_C_1, d_W_square, s2_2)
+        u = h
+        np.copyto(s4_2, u)
+        u, u_spare = s4_2, s5_2
+        layer_u_next_tanh_by_k = s3_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        d_u_matmul = np.dot(u, d_u_full, s7)  # output y = sum(u, axis=-1) * s
+        d_y_product = np.multiply(2 * s, d_u_matmul, s8)  # ∂loss/∂y_product ⊙ d_loss
+        d_u_product = np.multiply(s, d_y_product[:, None], s9)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_h_square = np.square(layer_u_next_tanh_by_k, s10)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s10)
+        d_u_3 = d_u
+        step_product_by_k = s3_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1_2)  # (∂saved/∂saved_product)ᵀ d_u_3
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s11)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1_2)
+        d_h = np.add(d_u_2, d_h_sum, s1_2)  # back through the loop over k
+        d_h_sum_2 = np.multiply(d_h, d_W_difference, s1_2)  # ∂h/∂h_sum_2 ⊙ d_h
+        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
+        d_s_vdot_part = np.vdot(d_y_product, d_u_matmul)  # output y = sum(u, axis=-1) * s
+        _give(_scratch, _grad_loss_scratch_block, size)
+        return (d_W_part, d_s_vdot_part)
+    d_W, d_s_vdot = _blocks(block, B, 512, 30)
     # s goes into y_product, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y_product/∂s)ᵀ d_y_product
         + d_s_vdot_2  # back through the loop over t
     )
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_grad_loss_scratch_block, size)
-        s1_2, s2_2, s3_2 = _scratch
-        h_part = h[start:size + start]
-        x_part = x[start:size + start]
-        d_u_part = d_u[start:size + start]
-        step_product_by_k_part = step_product_by_k[:, start:size + start]
-        d_u_2_part = d_u_2[start:size + start]
-        d_W_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_W_difference = np.subtract(_C_1, d_W_square, s1_2)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s2_2)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s3_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s3_2)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s3_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
-        _give(_scratch, _grad_loss_scratch_block, size)
-        return (d_W_part,)
-    d_W, = _blocks(block, B, 200, 7)
-    d_u = _GONE
-    _give(_scratch, _grad_loss_scratch, B)
+    _give(_scratch, _grad_loss_scratch)
     return _into(out, {
         'W': d_W,
         's': FLOAT(d_s),
@@ -727,117 +747,105 @@ def value_and_grad_loss(
     if out is not None:
         _destinations(out, _shapes(), [x, z, *params.values()])
     _scratch = _take(_value_and_grad_loss_scratch, B)
-    (y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
+    y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6 = _scratch
     c = z
-    walk_c_next_sin_by_t = s2
-    walk_c_next_by_t = s3[1:]
+    walk_c_next_sin_by_t = s1
+    walk_c_next_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (walk_c_next_sin_row, walk_c_next_row) in zip(
         walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
     ):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
         walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
         c = walk_c_next
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    loss_concatenate = s3
+    loss_concatenate = s2
     loss_concatenate[:1] = z[None, :]
     loss_index = loss_concatenate[:4]
     loss_vdot = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
-    d_s_cos = np.cos(loss_index, s5)  # next c = sin(c) * s + z
-    d_s_product = np.multiply(s, d_s_cos, s5)
-    u = h
-    u_by_k = s6
-    layer_u_next_tanh_by_k = s7
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (k, layer_V_k, layer_u_next_tanh_row) in zip(
-        range(1, 4), layer_V, layer_u_next_tanh_by_k, strict=True,
-    ):
-        layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h)
-        u_by_k[k - 1] = u
-        u = layer_u_next
-    d_h_square = np.square(layer_u_next_tanh_by_k, s9)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s9)
+    d_s_cos = np.cos(loss_index, s4)  # next c = sin(c) * s + z
+    d_s_product = np.multiply(s, d_s_cos, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_product_2 = np.multiply(2, loss_index, s10)
+    d_s_product_2 = np.multiply(2, loss_index, s5)
     del loss_index
     d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s11
+    step_sum_by_t = s6
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_s_product_3, d_s_product_2_2, step_sum_row) in zip(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c, d_s_product_3, s4)
+        value_product = np.multiply(d_c, d_s_product_3, s3)
         value_sum = np.add(value_product, d_s_product_2_2, step_sum_row)
         d_c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s3)
+    d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     d_s_vdot_2 = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
-    d_u = s8
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_value_and_grad_loss_scratch_block, size)
-        s1_2, s2_2 = _scratch
-        u_part = u[start:size + start]
-        y_matmul = np.dot(u_part, y_full, s1_2)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, y_matmul, s2_2)
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10 = _scratch
+        x_part = x[start:size + start]
+        d_layer_V_full_part = d_layer_V_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u = h
+        u_by_k = s2_2
+        layer_u_next_tanh_by_k = s3_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (k, layer_V_k, layer_u_next_tanh_row) in zip(
+            range(1, 4), layer_V, layer_u_next_tanh_by_k, strict=True,
+        ):
+            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h)
+            u_by_k[k - 1] = u
+            u = layer_u_next
+        y_matmul = np.dot(u, y_full, s5_2)  # output y = sum(u, axis=-1) * s
+        y = np.multiply(s, y_matmul, s6_2)
         loss_vdot_2_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-        d_y = np.multiply(2 * s, y_matmul, s2_2)  # ∂loss/∂y ⊙ d_loss
-        d_u_product = np.multiply(s, d_y[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_part_2 = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_y = np.multiply(2 * s, y_matmul, s6_2)  # ∂loss/∂y ⊙ d_loss
+        d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s7)
+        d_W_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+        d_W_difference = np.subtract(_C_1, d_W_square, s1_2)
+        d_u_product = np.multiply(s, d_y[:, None], s8)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
         d_s_vdot_part = np.vdot(d_y, y_matmul)  # output y = sum(u, axis=-1) * s
-        d_u[start:size + start] = d_u_part_2
+        d_u_3 = d_u
+        step_product_by_k_2 = s3_2
+        step_product_by_k = s9
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row, step_product_row_2) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
+            strict=True,
+        ):
+            # (∂saved/∂saved_product)ᵀ d_u_3
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row_2)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s10)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s4_2)
+        d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k, s7)  # next u = tanh(u * V) + h
+        # back through the loop over k
+        d_layer_V_part = np.matmul(d_layer_V_full_part, d_layer_V_product)
+        d_h = np.add(d_u_2, d_h_sum, s4_2)  # back through the loop over k
+        d_h_sum_2 = np.multiply(d_h, d_W_difference, s4_2)  # ∂h/∂h_sum_2 ⊙ d_h
+        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
-        return (loss_vdot_2_part, d_s_vdot_part)
-    loss_vdot_2, d_s_vdot = _blocks(block, B, 24, 4)
+        return (loss_vdot_2_part, d_s_vdot_part, d_layer_V_part, d_W_part)
+    loss_vdot_2, d_s_vdot, d_layer_V, d_W = _blocks(block, B, 608, 33)
     loss = loss_vdot_2 + loss_vdot  # output loss = sum(y**2) + sum(cs)
-    d_u_3 = d_u
-    step_product_by_k_2 = s7
-    step_product_by_k = s12
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row, step_product_row_2) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
-        strict=True,
-    ):
-        # (∂saved/∂saved_product)ᵀ d_u_3
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row_2)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
-    d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k, s9)  # next u = tanh(u * V) + h
-    d_layer_V = np.matmul(d_layer_V_full, d_layer_V_product)  # back through the loop over k
     # s goes into y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y/∂s)ᵀ d_y
         + d_s_vdot_2  # back through the loop over t
     )
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block_2, size_2)
-        s1_3, s2_3, s3_2 = _scratch
-        h_part = h[start_2:size_2 + start_2]
-        x_part = x[start_2:size_2 + start_2]
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        d_u_2_part = d_u_2[start_2:size_2 + start_2]
-        d_W_square = np.square(h_part, s1_3)  # h = tanh(x @ W + z)
-        d_W_difference = np.subtract(_C_1, d_W_square, s1_3)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s2_3)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s3_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s3_2)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s3_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
-        _give(_scratch, _value_and_grad_loss_scratch_block_2, size_2)
-        return (d_W_part,)
-    d_W, = _blocks(block_2, B, 200, 7)
     _give(_scratch, _value_and_grad_loss_scratch, B)
     return FLOAT(loss), _into(out, {
         'W': d_W,
@@ -865,23 +873,32 @@ def each(
         's': (B,),
     }, [x, z, *params.values()])
     out_s = _places[0]
-    _scratch = _take(_each_scratch, B)
-    d_s_full, s1, s2, s3, s4, s5 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s2, u)
-    u, u_spare = s2, s3
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    d_s_matmul = np.dot(u, d_s_full, s5)  # output y = sum(u, axis=-1) * s
-    d_s_square = np.square(d_s_matmul, s5)
-    d_s = np.multiply(2 * s, d_s_square, out_s)
-    _give(_scratch, _each_scratch, B)
+    _scratch = _take(_each_scratch)
+    d_s_full, = _scratch
+    d_s = np.empty((B,), FLOAT) if out_s is None else out_s
+    def block(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_each_scratch_block, size)
+        s1, s2, s3, s4, s5 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1)
+        h = np.tanh(h_sum, s1)
+        u = h
+        np.copyto(s2, u)
+        u, u_spare = s2, s3
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        d_s_matmul = np.dot(u, d_s_full, s5)  # output y = sum(u, axis=-1) * s
+        d_s_square = np.square(d_s_matmul, s5)
+        np.multiply(2 * s, d_s_square, d_s[start:size + start])
+        _give(_scratch, _each_scratch_block, size)
+        return ()
+    _blocks(block, B, 144, 15)
+    _give(_scratch, _each_scratch)
     return _into(out, {
         's': d_s,
     })
@@ -910,71 +927,58 @@ def vjp_y(
         'x': (B, 3),
     }, [x, z, *params.values()])
     out_x = _places[0]
-    _scratch = _take(_vjp_y_scratch, B)
-    y_full, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
-    h = s1
-    d_u = s2
+    _scratch = _take(_vjp_y_scratch)
+    y_full, = _scratch
+    y = np.empty((B,), FLOAT)
+    d_x = np.empty((B, 3), FLOAT) if out_x is None else out_x
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_vjp_y_scratch_block, size)
-        s1_2, = _scratch
+        s1, s2, s3, s4, s5, s6, s7, s8, s7_view, s10 = _scratch
         x_part = x[start:size + start]
         ct_y_part = ct_y[start:size + start]
-        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
-        h_sum = np.add(h_matmul, z, s1_2)
-        np.tanh(h_sum, h[start:size + start])
-        d_u_product = np.multiply(s, ct_y_part[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_part_2 = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_u[start:size + start] = d_u_part_2
+        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1)
+        h = np.tanh(h_sum, s1)
+        d_x_square = np.square(h, s2)
+        d_x_difference = np.subtract(_C_1, d_x_square, s2)
+        u = h
+        np.copyto(s4, u)
+        u, u_spare = s4, s5
+        layer_u_next_tanh_by_k = s3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        y_matmul = np.dot(u, y_full, s7)  # output y = sum(u, axis=-1) * s
+        np.multiply(s, y_matmul, y[start:size + start])
+        d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s8)
+        d_u_product = np.multiply(s, ct_y_part[:, None], s7_view)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_u_3 = d_u
+        step_product_by_k = s3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s10)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
+        d_h = np.add(d_u_2, d_h_sum, s1)  # back through the loop over k
+        d_h_sum_2 = np.multiply(d_h, d_x_difference, s1)  # ∂h/∂h_sum_2 ⊙ d_h
+        np.dot(d_h_sum_2, W.T, d_x[start:size + start])  # (∂h_sum_2/∂x)ᵀ d_h_sum_2
         _give(_scratch, _vjp_y_scratch_block, size)
         return ()
-    _blocks(block, B, 40, 4)
-    u = h
-    np.copyto(s4, u)
-    u, u_spare = s4, s5
-    layer_u_next_tanh_by_k = s3
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    y_matmul = np.dot(u, y_full, s7)  # output y = sum(u, axis=-1) * s
-    y = np.multiply(s, y_matmul)
-    d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s8)
-    d_u_3 = d_u
-    step_product_by_k = s3
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, s6)  # (∂saved/∂saved_product)ᵀ d_u_3
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
-    d_x = np.empty((B, 3), FLOAT) if out_x is None else out_x
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_vjp_y_scratch_block_2, size_2)
-        s1_3, s2_2, s3_2 = _scratch
-        h_part = h[start_2:size_2 + start_2]
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        d_u_2_part = d_u_2[start_2:size_2 + start_2]
-        d_x_square = np.square(h_part, s1_3)  # h = tanh(x @ W + z)
-        d_x_difference = np.subtract(_C_1, d_x_square, s1_3)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s2_2)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s3_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s3_2)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_x_difference, s3_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        np.dot(d_h_sum_2, W.T, d_x[start_2:size_2 + start_2])  # (∂h_sum_2/∂x)ᵀ d_h_sum_2
-        _give(_scratch, _vjp_y_scratch_block_2, size_2)
-        return ()
-    _blocks(block_2, B, 200, 7)
-    _give(_scratch, _vjp_y_scratch, B)
+    _blocks(block, B, 496, 30)
+    _give(_scratch, _vjp_y_scratch)
     return VjpYValues(y=y), _into(out, {
         'x': d_x,
     })
@@ -996,8 +1000,8 @@ def jvp_y_v(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _expected(tangents, ('z',), 'tangents')
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
-    _scratch = _take(_jvp_y_v_scratch, B)
-    (y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14) = _scratch
+    _scratch = _take(_jvp_y_v_scratch)
+    y_full, s1, s2, s3, s4, s5, s6 = _scratch
     v_product = np.multiply(s, z, s1)  # output v = z * s * c
     c = z
     t_c = t_z
@@ -1019,43 +1023,43 @@ def jvp_y_v(
     t_v_product_2 = np.multiply(s, t_v_product, s6)
     t_v_product_3 = np.multiply(t_c, v_product, s1)
     t_v = np.add(t_v_product_2, t_v_product_3)
-    h = s7
-    t_h = s8
+    y = np.empty((B,), FLOAT)
+    t_y = np.empty((B,), FLOAT)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_jvp_y_v_scratch_block, size)
-        s1_2, = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8 = _scratch
         x_part = x[start:size + start]
-        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
-        h_part = np.tanh(h_sum, h[start:size + start])
-        t_h_square = np.square(h_part, s1_2)
-        t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
-        np.multiply(t_z, t_h_difference, t_h[start:size + start])
+        h = np.tanh(h_sum, s1_2)
+        t_h_square = np.square(h, s2_2)
+        t_h_difference = np.subtract(_C_1, t_h_square, s2_2)
+        t_h = np.multiply(t_z, t_h_difference, s2_2)
+        u = h
+        t_u = t_h
+        np.copyto(s3_2, u)
+        u, u_spare = s3_2, s4_2
+        np.copyto(s5_2, t_u)
+        t_u, t_u_spare = s5_2, s6_2
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s7)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s7)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            value_square = np.square(layer_u_next_tanh, s7)
+            value_difference = np.subtract(_C_1, value_square, s7)
+            value_product = np.multiply(t_u, value_difference, s7)
+            value_product_2 = np.multiply(layer_V_k, value_product, s7)
+            value_total = np.add(value_product_2, t_h, t_u_spare)
+            u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
+        y_matmul = np.dot(u, y_full, s8)  # output y = sum(u, axis=-1) * s
+        np.multiply(s, y_matmul, y[start:size + start])
+        t_y_matmul = np.dot(t_u, y_full, s8)
+        np.multiply(s, t_y_matmul, t_y[start:size + start])
         _give(_scratch, _jvp_y_v_scratch_block, size)
         return ()
-    _blocks(block, B, 40, 6)
-    u = h
-    t_u = t_h
-    np.copyto(s9, u)
-    u, u_spare = s9, s10
-    np.copyto(s11, t_u)
-    t_u, t_u_spare = s11, s12
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s13)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s13)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        value_square = np.square(layer_u_next_tanh, s13)
-        value_difference = np.subtract(_C_1, value_square, s13)
-        value_product = np.multiply(t_u, value_difference, s13)
-        value_product_2 = np.multiply(layer_V_k, value_product, s13)
-        value_total = np.add(value_product_2, t_h, t_u_spare)
-        u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
-    y_matmul = np.dot(u, y_full, s14)  # output y = sum(u, axis=-1) * s
-    y = np.multiply(s, y_matmul)
-    t_y_matmul = np.dot(t_u, y_full, s14)
-    t_y = np.multiply(s, t_y_matmul)
-    _give(_scratch, _jvp_y_v_scratch, B)
+    _blocks(block, B, 240, 34)
+    _give(_scratch, _jvp_y_v_scratch)
     return JvpYVValues(y=y, v=v), JvpYVValues(y=t_y, v=t_v)
 
 
@@ -1077,10 +1081,7 @@ def hvp_loss(
     t_s = _cotangent(tangents.get('s'), 'the tangent of `s`', ())
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
     _scratch = _take(_hvp_loss_scratch, B)
-    (
-        d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16,
-        s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28,
-    ) = _scratch
+    (d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11) = _scratch
     d_u_product = 2 * s  # output loss = sum(y**2) + sum(cs)
     c = z
     walk_c_next_sin_by_t = s1
@@ -1166,165 +1167,120 @@ def hvp_loss(
     t_d_s_total_2 = np.add(t_d_s_product_14, t_d_s_product_9, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_sum_4 = np.add.reduce(t_d_s_total_2, (0, 1))
-    h_matmul = np.dot(x, W, s12)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s12)
-    h = np.tanh(h_sum, s12)
-    u = h
-    np.copyto(s14, u)
-    u, u_spare = s14, s15
-    layer_u_next_tanh_by_k = s13
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s16)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    d_u_matmul = s17
-    d_y_product = s18
-    d_u = s16
-    t_h_difference = s19
-    t_h = s20
-    t_u_difference = s21
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hvp_loss_scratch_block, size)
-        s1_2, s2_2 = _scratch
-        h_part = h[start:size + start]
-        u_part = u[start:size + start]
-        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
-        # output y = sum(u, axis=-1) * s
-        d_u_matmul_part_2 = np.dot(u_part, d_u_full, d_u_matmul[start:size + start])
-        # ∂loss/∂y_product ⊙ d_loss
-        d_y_product_part_2 = np.multiply(d_u_product, d_u_matmul_part_2, d_y_product[start:size + start])
-        d_s_vdot_part = np.vdot(d_y_product_part_2, d_u_matmul_part_2)  # output y = sum(u, axis=-1) * s
-        d_u_product_2 = np.multiply(s, d_y_product_part_2[:, None])
-        d_u_part_2 = np.broadcast_to(d_u_product_2, (size, 4))  # (∂y/∂u)ᵀ d_y
-        t_h_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        t_h_difference_part_3 = np.subtract(_C_1, t_h_square, t_h_difference[start:size + start])
-        np.multiply(t_z, t_h_difference_part_3, t_h[start:size + start])
-        t_u_square = np.square(layer_u_next_tanh_by_k_part, s2_2)  # next u = tanh(u * V) + h
-        np.subtract(_C_1, t_u_square, t_u_difference[:, start:size + start])
-        d_u[start:size + start] = d_u_part_2
+        (
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12, s13, s14, s15, s16,
+            s17, s18, s19, s20,
+        ) = _scratch
+        x_part = x[start:size + start]
+        d_z_full_part = d_z_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u = h
+        np.copyto(s3_2, u)
+        u, u_spare = s3_2, s4_2
+        layer_u_next_tanh_by_k = s2_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s5_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        d_u_matmul = np.dot(u, d_u_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_y_product = np.multiply(d_u_product, d_u_matmul, s7_2)  # ∂loss/∂y_product ⊙ d_loss
+        d_s_vdot_part = np.vdot(d_y_product, d_u_matmul)  # output y = sum(u, axis=-1) * s
+        d_u_product_2 = np.multiply(s, d_y_product[:, None], s8_2)
+        d_u = np.broadcast_to(d_u_product_2, (size, 4))  # (∂y/∂u)ᵀ d_y
+        t_y_product = np.multiply(t_s, d_u_matmul, s9_2)  # output y = sum(u, axis=-1) * s
+        t_d_u_product_2 = np.multiply(t_s, d_y_product, s10_2)
+        t_h_square = np.square(h, s5_2)  # h = tanh(x @ W + z)
+        t_h_difference = np.subtract(_C_1, t_h_square, s5_2)
+        t_h = np.multiply(t_z, t_h_difference, s11_2)
+        t_d_z_product = np.multiply(t_h, h, s1_2)
+        t_u_square = np.square(layer_u_next_tanh_by_k, s12)  # next u = tanh(u * V) + h
+        t_u_difference = np.subtract(_C_1, t_u_square, s12)
+        t_u = t_h
+        np.copyto(s14, t_u)
+        t_u, t_u_spare = s14, s15
+        step_product_by_k = s13
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, t_u_difference_2, step_product_row) in zip(
+            layer_V, t_u_difference, step_product_by_k, strict=True,
+        ):
+            value_product = np.multiply(t_u, t_u_difference_2, s16)  # next u = tanh(u * V) + h
+            value_product_2 = np.multiply(layer_V_k_2, value_product, step_product_row)
+            value_total = np.add(value_product_2, t_h, t_u_spare)
+            t_u_spare, t_u = t_u, value_total
+        d_u_3 = d_u
+        step_product_by_k_2 = s17
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_3, t_u_difference_3, step_product_row_2) in zip(
+            layer_V[::-1], t_u_difference[::-1], step_product_by_k_2[::-1], strict=True,
+        ):
+            value_product_6 = np.multiply(d_u_3, t_u_difference_3, s11_2)  # next u = tanh(u * V) + h
+            value_product_7 = np.multiply(value_product_6, layer_V_k_3, step_product_row_2)
+            d_u_3 = value_product_7
+        d_u_2 = d_u_3
+        t_y_matmul = np.dot(t_u, d_u_full, s18)  # output y = sum(u, axis=-1) * s
+        t_d_s_product_7 = np.multiply(t_y_matmul, d_y_product, s7_2)
+        t_y_product_2 = np.multiply(s, t_y_matmul, s18)
+        t_y = np.add(t_y_product, t_y_product_2, s9_2)
+        t_d_s_product_5 = np.multiply(t_y, d_u_matmul, s6_2)
+        t_d_s_product_6 = np.multiply(_C_2, t_d_s_product_5, s6_2)
+        t_d_s_total = np.add(t_d_s_product_6, t_d_s_product_7, s6_2)
+        t_d_s_sum_2_part = np.add.reduce(t_d_s_total, 0)
+        t_d_u_product = np.multiply(d_u_product, t_y, s9_2)
+        t_d_u_total = np.add(t_d_u_product, t_d_u_product_2, s9_2)
+        t_d_u = np.broadcast_to(t_d_u_total[:, None], (size, 4))
+        # next u = tanh(u * V) + h
+        t_d_h_product = np.multiply(step_product_by_k, layer_u_next_tanh_by_k, s19)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k_2, d_u[None, :, :]), 0, s20)
+        d_h_index = d_h_concatenate[1:]
+        t_d_h_product_2 = np.multiply(t_d_h_product, d_h_index, s19)  # next u = tanh(u * V) + h
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_sum = np.add.reduce(d_h_index, 0, out=s11_2)
+        d_h = np.add(d_u_2, d_h_sum, s11_2)  # back through the loop over k
+        t_d_h_product_3 = np.multiply(_C_m2, t_d_h_product_2, s19)  # next u = tanh(u * V) + h
+        t_d_u_3 = t_d_u
+        step_product_by_k_3 = s17
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_4, t_u_difference_4, t_d_h_product_3_2, step_product_row_3) in zip(
+            layer_V[::-1], t_u_difference[::-1], t_d_h_product_3[::-1], step_product_by_k_3[::-1],
+            strict=True,
+        ):
+            value_product_8 = np.multiply(t_d_u_3, t_u_difference_4, s16)  # next u = tanh(u * V) + h
+            value_total_2 = np.add(value_product_8, t_d_h_product_3_2, s16)
+            value_product_9 = np.multiply(value_total_2, layer_V_k_4, step_product_row_3)
+            t_d_u_3 = value_product_9
+        t_d_u_2 = t_d_u_3
+        t_d_z_product_3 = np.multiply(t_d_z_product, d_h, s1_2)  # h = tanh(x @ W + z)
+        d_h_sum_2 = np.multiply(d_h, t_h_difference, s11_2)  # ∂h/∂h_sum_2 ⊙ d_h
+        d_z_matmul_2_part = np.dot(d_z_full_part, d_h_sum_2)  # h = tanh(x @ W + z)
+        t_d_z_product_4 = np.multiply(_C_m2, t_d_z_product_3, s1_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        t_d_h_concatenate = np.concatenate((step_product_by_k_3, t_d_u[None, :, :]), 0, s20)
+        t_d_h_sum = np.add.reduce(t_d_h_concatenate[1:], 0, out=s11_2)
+        t_d_h = np.add(t_d_u_2, t_d_h_sum, s11_2)  # h = tanh(x @ W + z)
+        t_d_z_product_2 = np.multiply(t_d_h, t_h_difference, s11_2)
+        t_d_z_total = np.add(t_d_z_product_2, t_d_z_product_4, s11_2)
+        t_d_z_matmul_2_part = np.dot(d_z_full_part, t_d_z_total)
         _give(_scratch, _hvp_loss_scratch_block, size)
-        return (d_s_vdot_part,)
-    d_s_vdot, = _blocks(block, B, 136, 8)
+        return (d_s_vdot_part, t_d_s_sum_2_part, d_z_matmul_2_part, t_d_z_matmul_2_part)
+    d_s_vdot, t_d_s_sum_2, d_z_matmul_2, t_d_z_matmul_2 = _blocks(block, B, 920, 73)
     # s goes into y_product, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y_product/∂s)ᵀ d_y_product
         + d_s_vdot_2  # back through the loop over t
     )
-    t_u = t_h
-    np.copyto(s23, t_u)
-    t_u, t_u_spare = s23, s24
-    step_product_by_k = s22
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, t_u_difference_2, step_product_row) in zip(
-        layer_V, t_u_difference, step_product_by_k, strict=True,
-    ):
-        value_product = np.multiply(t_u, t_u_difference_2, s25)  # next u = tanh(u * V) + h
-        value_product_2 = np.multiply(layer_V_k_2, value_product, step_product_row)
-        value_total = np.add(value_product_2, t_h, t_u_spare)
-        t_u_spare, t_u = t_u, value_total
-    d_u_3 = d_u
-    step_product_by_k_2 = s26
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_3, t_u_difference_3, step_product_row_2) in zip(
-        layer_V[::-1], t_u_difference[::-1], step_product_by_k_2[::-1], strict=True,
-    ):
-        value_product_6 = np.multiply(d_u_3, t_u_difference_3, s25)  # next u = tanh(u * V) + h
-        value_product_7 = np.multiply(value_product_6, layer_V_k_3, step_product_row_2)
-        d_u_3 = value_product_7
-    d_u_2 = d_u_3
-    t_d_u = s25
-    d_h = s27
-    t_d_h_product_3 = s28
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_hvp_loss_scratch_block_2, size_2)
-        s1_3, s2_3, s3_2, s4_2, s5_2, s6_2, s7_2 = _scratch
-        t_u_part = t_u[start_2:size_2 + start_2]
-        d_u_matmul_part = d_u_matmul[start_2:size_2 + start_2]
-        d_y_product_part = d_y_product[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        layer_u_next_tanh_by_k_part_2 = layer_u_next_tanh_by_k[:, start_2:size_2 + start_2]
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_2_part = step_product_by_k_2[:, start_2:size_2 + start_2]
-        d_u_2_part = d_u_2[start_2:size_2 + start_2]
-        t_h_difference_part = t_h_difference[start_2:size_2 + start_2]
-        d_z_full_part = d_z_full[start_2:size_2 + start_2]
-        t_y_product = np.multiply(t_s, d_u_matmul_part, s1_3)  # output y = sum(u, axis=-1) * s
-        t_d_u_product_2 = np.multiply(t_s, d_y_product_part, s2_3)
-        t_y_matmul = np.dot(t_u_part, d_u_full, s3_2)
-        t_d_s_product_7 = np.multiply(t_y_matmul, d_y_product_part, s4_2)
-        t_y_product_2 = np.multiply(s, t_y_matmul, s3_2)
-        t_y = np.add(t_y_product, t_y_product_2, s1_3)
-        t_d_s_product_5 = np.multiply(t_y, d_u_matmul_part, s3_2)
-        t_d_s_product_6 = np.multiply(_C_2, t_d_s_product_5, s3_2)
-        t_d_s_total = np.add(t_d_s_product_6, t_d_s_product_7, s3_2)
-        t_d_s_sum_2_part = np.add.reduce(t_d_s_total, 0)
-        t_d_u_product = np.multiply(d_u_product, t_y, s1_3)
-        t_d_u_total = np.add(t_d_u_product, t_d_u_product_2)
-        t_d_u_part_2 = np.broadcast_to(t_d_u_total[:, None], (size_2, 4))
-        # next u = tanh(u * V) + h
-        t_d_h_product = np.multiply(step_product_by_k_part, layer_u_next_tanh_by_k_part_2, s5_2)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_2_part, d_u_part[None, :, :]), 0, s6_2)
-        d_h_index = d_h_concatenate[1:]
-        t_d_h_product_2 = np.multiply(t_d_h_product, d_h_index, s5_2)  # next u = tanh(u * V) + h
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_sum = np.add.reduce(d_h_index, 0, out=s7_2)
-        # back through the loop over k
-        d_h_part_2 = np.add(d_u_2_part, d_h_sum, d_h[start_2:size_2 + start_2])
-        # next u = tanh(u * V) + h
-        np.multiply(_C_m2, t_d_h_product_2, t_d_h_product_3[:, start_2:size_2 + start_2])
-        d_h_sum_2 = np.multiply(d_h_part_2, t_h_difference_part, s7_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_z_matmul_2_part = np.dot(d_z_full_part, d_h_sum_2)  # h = tanh(x @ W + z)
-        t_d_u[start_2:size_2 + start_2] = t_d_u_part_2
-        _give(_scratch, _hvp_loss_scratch_block_2, size_2)
-        return (t_d_s_sum_2_part, d_z_matmul_2_part)
-    t_d_s_sum_2, d_z_matmul_2 = _blocks(block_2, B, 296, 20)
     t_d_s = t_d_s_sum_2 + t_d_s_sum_4
-    t_d_u_3 = t_d_u
-    step_product_by_k_3 = s26
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_4, t_u_difference_4, t_d_h_product_3_2, step_product_row_3) in zip(
-        layer_V[::-1], t_u_difference[::-1], t_d_h_product_3[::-1], step_product_by_k_3[::-1],
-        strict=True,
-    ):
-        value_product_8 = np.multiply(t_d_u_3, t_u_difference_4, s16)  # next u = tanh(u * V) + h
-        value_total_2 = np.add(value_product_8, t_d_h_product_3_2, s16)
-        value_product_9 = np.multiply(value_total_2, layer_V_k_4, step_product_row_3)
-        t_d_u_3 = value_product_9
-    t_d_u_2 = t_d_u_3
     # back through the loop over t + (∂h_sum_2/∂z)ᵀ d_h_sum_2
     d_z = np.empty((4,), FLOAT)
     np.add(d_c, d_z_matmul, d_z)
     np.add(d_z, d_z_matmul_2, d_z)
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_hvp_loss_scratch_block_3, size_3)
-        s1_4, s2_4, s3_3 = _scratch
-        t_h_part = t_h[start_3:size_3 + start_3]
-        h_part_2 = h[start_3:size_3 + start_3]
-        t_d_u_part = t_d_u[start_3:size_3 + start_3]
-        step_product_by_k_3_part = step_product_by_k_3[:, start_3:size_3 + start_3]
-        t_d_u_2_part = t_d_u_2[start_3:size_3 + start_3]
-        t_h_difference_part_2 = t_h_difference[start_3:size_3 + start_3]
-        d_h_part = d_h[start_3:size_3 + start_3]
-        d_z_full_part_2 = d_z_full[start_3:size_3 + start_3]
-        t_d_z_product = np.multiply(t_h_part, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        t_d_z_product_3 = np.multiply(t_d_z_product, d_h_part, s1_4)
-        t_d_z_product_4 = np.multiply(_C_m2, t_d_z_product_3, s1_4)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        t_d_h_concatenate = np.concatenate((step_product_by_k_3_part, t_d_u_part[None, :, :]), 0, s2_4)
-        t_d_h_sum = np.add.reduce(t_d_h_concatenate[1:], 0, out=s3_3)
-        t_d_h = np.add(t_d_u_2_part, t_d_h_sum, s3_3)  # h = tanh(x @ W + z)
-        t_d_z_product_2 = np.multiply(t_d_h, t_h_difference_part_2, s3_3)
-        t_d_z_total = np.add(t_d_z_product_2, t_d_z_product_4, s3_3)
-        t_d_z_matmul_2_part = np.dot(d_z_full_part_2, t_d_z_total)
-        _give(_scratch, _hvp_loss_scratch_block_3, size_3)
-        return (t_d_z_matmul_2_part,)
-    t_d_z_matmul_2, = _blocks(block_3, B, 200, 9)
     t_d_z = np.empty((4,), FLOAT)
     np.add(t_d_c, t_d_z_matmul, t_d_z)
     np.add(t_d_z, t_d_z_matmul_2, t_d_z)
@@ -1354,43 +1310,42 @@ def jacobian_y(
     # work in multiply-adds: forward, reverse
     if 2684*B <= 473*B**2 + 1160*B:  # forward
         _scratch = _take(_jacobian_y_scratch_forward, B)
-        J_y_z_full, t_h_broadcast_to, s1, s2, s3, s4, s5, s6, s7, s8, s1_view = _scratch
-        h = s1
-        t_h = s2
+        J_y_z_full, t_h_broadcast_to = _scratch
+        J_y_z = np.empty((4, B), FLOAT).transpose(1, 0)
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_jacobian_y_scratch_forward_block_forward, size)
-            s1_2, = _scratch
+            s1, s2, s3, s2_view, s5, s6, s7, s8, s9, s1_view = _scratch
             x_part = x[start:size + start]
             t_h_broadcast_to_part = t_h_broadcast_to[:, start:size + start]
-            h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
-            h_sum = np.add(h_matmul, z, s1_2)
-            h_part = np.tanh(h_sum, h[start:size + start])
-            t_h_square = np.square(h_part, s1_2)
-            t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
-            np.multiply(t_h_broadcast_to_part, t_h_difference, t_h[:, start:size + start])
+            h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
+            h_sum = np.add(h_matmul, z, s1)
+            h = np.tanh(h_sum, s1)
+            t_h_square = np.square(h, s2)
+            t_h_difference = np.subtract(_C_1, t_h_square, s2)
+            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s3)
+            u = h
+            t_u = t_h
+            np.copyto(s2_view, u)
+            u, u_spare = s2_view, s5
+            np.copyto(s6, t_u)
+            t_u, t_u_spare = s6, s7
+            for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+                layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
+                layer_u_next_tanh = np.tanh(layer_u_next_product, s8)
+                layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+                value_square = np.square(layer_u_next_tanh, s8)
+                value_difference = np.subtract(_C_1, value_square, s8)
+                value_product = np.multiply(t_u, layer_V_k, s9)
+                value_product_2 = np.multiply(value_product, value_difference, s9)
+                value_total = np.add(value_product_2, t_h, t_u_spare)
+                u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
+            # output y = sum(u, axis=-1) * s
+            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), J_y_z_full, s1_view)
+            np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
             _give(_scratch, _jacobian_y_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 40, 6)
-        u = h
-        t_u = t_h
-        np.copyto(s3, u)
-        u, u_spare = s3, s4
-        np.copyto(s5, t_u)
-        t_u, t_u_spare = s5, s6
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s7)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s7)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            value_square = np.square(layer_u_next_tanh, s7)
-            value_difference = np.subtract(_C_1, value_square, s7)
-            value_product = np.multiply(t_u, layer_V_k, s8)
-            value_product_2 = np.multiply(value_product, value_difference, s8)
-            value_total = np.add(value_product_2, t_h, t_u_spare)
-            u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
-        # output y = sum(u, axis=-1) * s
-        J_y_z_matmul = np.dot(t_u.reshape((4 * B, 4)), J_y_z_full, s1_view)
-        J_y_z = np.multiply(s, J_y_z_matmul.reshape((4, B)).T)
+        _blocks(block_forward, B, 648, 32)
         _give(_scratch, _jacobian_y_scratch_forward, B)
         return {
             'y': {
@@ -1399,49 +1354,46 @@ def jacobian_y(
         }
     # reverse
     _scratch = _take(_jacobian_y_scratch_reverse, B)
-    J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
+    J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7 = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
     h = np.tanh(h_sum, s1)
+    J_y_z_square = np.square(h, s2)
+    J_y_z_difference = np.subtract(1, J_y_z_square, s2)
     u = h
-    np.copyto(s3, u)
-    u, u_spare = s3, s4
-    layer_u_next_tanh_by_k = s2
+    np.copyto(s4, u)
+    u, u_spare = s4, s5
+    layer_u_next_tanh_by_k = s3
     # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s5)  # next u = tanh(u * V) + h
+        layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
         layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
         layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
         u_spare, u = u, layer_u_next
-    d_h_square = np.square(layer_u_next_tanh_by_k, s6)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s6)
-    d_u_product = np.multiply(s, d_u_expand, s7)  # output y = sum(u, axis=-1) * s
-    d_u = np.broadcast_to(d_u_product, (B, B, 4))
-    d_sum = np.full((B, B, 4), 0, FLOAT)
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
-        d_saved_product = np.multiply(d_u, d_h_difference_2, s8)  # (∂saved/∂saved_product)ᵀ d_u
-        d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
-        d_sum += d_u
-        d_u = d_u_3
-    d_u_2 = d_u
-    del d_u
+    d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
+    d_h_difference = np.subtract(1, d_h_square, s7)
+    J_y_z = np.empty((B, 4), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_jacobian_y_scratch_reverse_block_reverse, B, size)
         s1_2, s2_2 = _scratch
-        h_part = h[start:size + start]
-        d_u_2_part = d_u_2[:, start:size + start]
-        d_sum_part = d_sum[:, start:size + start]
-        J_y_z_full_part = J_y_z_full[start:size + start]
-        J_y_z_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        J_y_z_difference = np.subtract(_C_1, J_y_z_square, s1_2)
-        d_h = np.add(d_u_2_part, d_sum_part, s2_2)
+        d_u_expand_part = d_u_expand[start:size + start]
+        d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, B, 4))
+        d_sum = np.full((size, B, 4), 0, FLOAT)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
+            d_saved_product = np.multiply(d_u, d_h_difference_2, s2_2)  # (∂saved/∂saved_product)ᵀ d_u
+            d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
+            d_sum += d_u
+            d_u = d_u_3
+        d_u_2 = d_u
+        d_h = np.add(d_u_2, d_sum, s2_2)  # h = tanh(x @ W + z)
         J_y_z_product = np.multiply(d_h, J_y_z_difference, s2_2)
-        J_y_z_part = np.matmul(J_y_z_full_part, J_y_z_product)
+        np.matmul(J_y_z_full, J_y_z_product, J_y_z[start:size + start])
         _give(_scratch, _jacobian_y_scratch_reverse_block_reverse, B, size)
-        return (J_y_z_part,)
-    J_y_z, = _blocks(block_reverse, B, 32*B + 40, 5)
+        return ()
+    _blocks(block_reverse, B, min(40*B + 8, 1024*B), 10)
     _give(_scratch, _jacobian_y_scratch_reverse, B)
     return {
         'y': {
@@ -1459,58 +1411,56 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_apart_scratch_reverse, B)
-    J_y_s_full, s1, s2, s3, s4, s5, s6 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s3, u)
-    u, u_spare = s3, s4
-    layer_u_next_tanh_by_k = s2
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s5)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    J_y_s = np.dot(u, J_y_s_full)  # output y = sum(u, axis=-1) * s
-    d_h_square = np.square(layer_u_next_tanh_by_k, s6)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s6)
-    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))  # output y = sum(u, axis=-1) * s
-    d_u_3 = d_u
-    step_product_by_k = s2
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, s5)  # (∂saved/∂saved_product)ᵀ d_u_3
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
+    _scratch = _take(_apart_scratch_reverse)
+    J_y_s_full, = _scratch
+    J_y_s = np.empty((B,), FLOAT)
     d_x = np.empty((B, 3), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_apart_scratch_reverse_block_reverse, size)
-        s1_2, s2_2, s3_2 = _scratch
-        h_part = h[start:size + start]
-        d_u_part = d_u[start:size + start]
-        step_product_by_k_part = step_product_by_k[:, start:size + start]
-        d_u_2_part = d_u_2[start:size + start]
-        d_x_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_x_difference = np.subtract(_C_1, d_x_square, s1_2)
+        s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
+        x_part = x[start:size + start]
+        broadcast_to_part = np.broadcast_to(s, (B, 1))[start:size + start]
+        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1)
+        h = np.tanh(h_sum, s1)
+        d_x_square = np.square(h, s2)
+        d_x_difference = np.subtract(_C_1, d_x_square, s2)
+        u = h
+        np.copyto(s4, u)
+        u, u_spare = s4, s5
+        layer_u_next_tanh_by_k = s3
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s2_2)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s3_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s3_2)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s3_2)
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        np.dot(u, J_y_s_full, J_y_s[start:size + start])  # output y = sum(u, axis=-1) * s
+        d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s7)
+        d_u = np.broadcast_to(broadcast_to_part, (size, 4))  # output y = sum(u, axis=-1) * s
+        d_u_3 = d_u
+        step_product_by_k = s3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s8)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
+        d_h = np.add(d_u_2, d_h_sum, s1)  # h = tanh(x @ W + z)
+        d_x_product = np.multiply(d_h, d_x_difference, s1)
         np.dot(d_x_product, W.T, d_x[start:size + start])
         _give(_scratch, _apart_scratch_reverse_block_reverse, size)
         return ()
-    _blocks(block_reverse, B, 200, 7)
-    d_u = _GONE
-    _give(_scratch, _apart_scratch_reverse, B)
+    _blocks(block_reverse, B, 488, 28)
+    _give(_scratch, _apart_scratch_reverse)
     return {
         'y': {
             's': J_y_s,
@@ -1535,10 +1485,7 @@ def blocks(
     # work in multiply-adds: forward, reverse
     if 8989*B + 1988 <= 485*B**2 + 1309*B + 2116:  # forward
         _scratch = _take(_blocks_scratch_forward, B)
-        (
-            y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
-            s15, s16, s14_view, s18, s19, s20, s21, s22, s23, s24,
-        ) = _scratch
+        y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6 = _scratch
         v_product = np.multiply(s, z, s1)  # output v = z * s * c
         t_z_2 = np.broadcast_to(FLOAT(1), (4,))
         J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
@@ -1565,65 +1512,69 @@ def blocks(
         J_v_z = np.empty((4, 4), FLOAT)
         J_v_z.fill(0)
         np.einsum('aa->a', J_v_z)[...] = t_v
-        h = s7
-        t_h = s8
-        t_h_2 = s9
+        y = np.empty((B,), FLOAT)
+        J_y_z = np.empty((4, B), FLOAT).transpose(1, 0)
+        J_y_W = np.empty((3, 4, B), FLOAT).transpose(2, 0, 1)
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_blocks_scratch_forward_block_forward, size)
-            s1_2, s2_2 = _scratch
+            (
+                s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s8_view, s12, s2_2_view, s14, s15, s16,
+                s17, s18, s19,
+            ) = _scratch
             x_part = x[start:size + start]
             t_h_broadcast_to_part = t_h_broadcast_to[:, start:size + start]
-            h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+            h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
             h_sum = np.add(h_matmul, z, s1_2)
-            h_part = np.tanh(h_sum, h[start:size + start])
-            t_h_square = np.square(h_part, s1_2)
-            t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
-            np.multiply(t_h_broadcast_to_part, t_h_difference, t_h[:, start:size + start])
-            t_h_2_matmul = np.matmul(x_part, t_W, s2_2)
-            np.multiply(t_h_2_matmul, t_h_difference, t_h_2[:, start:size + start])
+            h = np.tanh(h_sum, s1_2)
+            t_h_square = np.square(h, s2_2)
+            t_h_difference = np.subtract(_C_1, t_h_square, s2_2)
+            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s3_2)
+            u = h
+            t_u = t_h
+            np.copyto(s4_2, u)
+            u, u_spare = s4_2, s5_2
+            np.copyto(s6_2, t_u)
+            t_u, t_u_spare = s6_2, s7
+            for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+                layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
+                layer_u_next_tanh = np.tanh(layer_u_next_product, s8)
+                layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+                value_square = np.square(layer_u_next_tanh, s8)
+                value_difference = np.subtract(_C_1, value_square, s8)
+                value_product = np.multiply(t_u, layer_V_k, s9)
+                value_product_2 = np.multiply(value_product, value_difference, s9)
+                value_total = np.add(value_product_2, t_h, t_u_spare)
+                u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
+            y_matmul = np.dot(u, y_full, s10)  # output y = sum(u, axis=-1) * s
+            np.multiply(s, y_matmul, y[start:size + start])
+            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s8_view)
+            t_h_2_matmul = np.matmul(x_part, t_W, s12)  # h = tanh(x @ W + z)
+            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s12)
+            u_2 = h
+            t_u_3 = t_h_2
+            np.copyto(s2_2_view, u_2)
+            u_2, u_2_spare = s2_2_view, s14
+            np.copyto(s15, t_u_3)
+            t_u_3, t_u_3_spare = s15, s16
+            for layer_V_k_2 in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+                layer_u_next_2_product = np.multiply(u_2, layer_V_k_2, s17)  # next u = tanh(u * V) + h
+                layer_u_next_2_tanh = np.tanh(layer_u_next_2_product, s17)
+                layer_u_next_2 = np.add(layer_u_next_2_tanh, h, u_2_spare)
+                value_square_2 = np.square(layer_u_next_2_tanh, s17)
+                value_difference_2 = np.subtract(_C_1, value_square_2, s17)
+                value_product_5 = np.multiply(t_u_3, layer_V_k_2, s18)
+                value_product_6 = np.multiply(value_product_5, value_difference_2, s18)
+                value_total_2 = np.add(value_product_6, t_h_2, t_u_3_spare)
+                u_2_spare, u_2, t_u_3_spare, t_u_3 = u_2, layer_u_next_2, t_u_3, value_total_2
+            t_u_2 = t_u_3
+            # output y = sum(u, axis=-1) * s
+            J_y_W_matmul = np.dot(t_u_2.reshape((12 * size, 4)), y_full, s19)
+            np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
+            np.multiply(s, J_y_W_matmul.reshape((3, 4, size)).transpose(2, 0, 1), J_y_W[start:size + start])
             _give(_scratch, _blocks_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 424, 8)
-        u = h
-        t_u = t_h
-        np.copyto(s10, u)
-        u, u_spare = s10, s11
-        np.copyto(s12, t_u)
-        t_u, t_u_spare = s12, s13
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s14)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s14)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            value_square = np.square(layer_u_next_tanh, s14)
-            value_difference = np.subtract(_C_1, value_square, s14)
-            value_product = np.multiply(t_u, layer_V_k, s15)
-            value_product_2 = np.multiply(value_product, value_difference, s15)
-            value_total = np.add(value_product_2, t_h, t_u_spare)
-            u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
-        y_matmul = np.dot(u, y_full, s16)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, y_matmul)
-        J_y_z_matmul = np.dot(t_u.reshape((4 * B, 4)), y_full, s14_view)
-        u_2 = h
-        t_u_3 = t_h_2
-        np.copyto(s18, u_2)
-        u_2, u_2_spare = s18, s19
-        np.copyto(s20, t_u_3)
-        t_u_3, t_u_3_spare = s20, s21
-        for layer_V_k_2 in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_2_product = np.multiply(u_2, layer_V_k_2, s22)  # next u = tanh(u * V) + h
-            layer_u_next_2_tanh = np.tanh(layer_u_next_2_product, s22)
-            layer_u_next_2 = np.add(layer_u_next_2_tanh, h, u_2_spare)
-            value_square_2 = np.square(layer_u_next_2_tanh, s22)
-            value_difference_2 = np.subtract(_C_1, value_square_2, s22)
-            value_product_5 = np.multiply(t_u_3, layer_V_k_2, s23)
-            value_product_6 = np.multiply(value_product_5, value_difference_2, s23)
-            value_total_2 = np.add(value_product_6, t_h_2, t_u_3_spare)
-            u_2_spare, u_2, t_u_3_spare, t_u_3 = u_2, layer_u_next_2, t_u_3, value_total_2
-        t_u_2 = t_u_3
-        J_y_W_matmul = np.dot(t_u_2.reshape((12 * B, 4)), y_full, s24)  # output y = sum(u, axis=-1) * s
-        J_y_z = np.multiply(s, J_y_z_matmul.reshape((4, B)).T)
-        J_y_W = np.multiply(s, J_y_W_matmul.reshape((3, 4, B)).transpose(2, 0, 1))
+        _blocks(block_forward, B, 2384, 62)
         _give(_scratch, _blocks_scratch_forward, B)
         return BlocksValues(y=y, v=v), {
             'y': {
@@ -1637,10 +1588,7 @@ def blocks(
         }
     # reverse
     _scratch = _take(_blocks_scratch_reverse, B)
-    (
-        y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
-        s15,
-    ) = _scratch
+    (y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13) = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
     h = np.tanh(h_sum, s1)
@@ -1661,32 +1609,21 @@ def blocks(
     y = np.multiply(s, y_matmul)
     d_h_square = np.square(layer_u_next_tanh_by_k, s9)  # next u = tanh(u * V) + h
     d_h_difference = np.subtract(1, d_h_square, s9)
-    d_u_product = np.multiply(s, d_u_expand, s10)  # output y = sum(u, axis=-1) * s
-    d_u = np.broadcast_to(d_u_product, (B, B, 4))
-    d_sum = np.full((B, B, 4), 0, FLOAT)
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
-        d_saved_product = np.multiply(d_u, d_h_difference_2, s11)  # (∂saved/∂saved_product)ᵀ d_u
-        d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
-        d_sum += d_u
-        d_u = d_u_3
-    d_u_2 = d_u
-    del d_u
     c = z
-    c_by_t = s12
+    c_by_t = s10
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        walk_c_next_sin = np.sin(c, s13)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s13)
+        walk_c_next_sin = np.sin(c, s11)  # next c = sin(c) * s + z
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s11)
         walk_c_next = np.add(walk_c_next_product, z)
         c_by_t[t] = c
         c = walk_c_next
     J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
     v = np.multiply(d_c, c)  # output v = z * s * c
-    d_z_product = np.multiply(s, c, s13)
-    d_z_cos = np.cos(c_by_t, s14)  # next c = sin(c) * s + z
-    d_z_product_2 = np.multiply(s, d_z_cos, s14)
+    d_z_product = np.multiply(s, c, s11)
+    d_z_cos = np.cos(c_by_t, s12)  # next c = sin(c) * s + z
+    d_z_product_2 = np.multiply(s, d_z_cos, s12)
     d_c_3 = d_c
-    step_product_by_t = s12
+    step_product_by_t = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_z_product_2_2, step_product_row) in zip(
         d_z_product_2[::-1], step_product_by_t[::-1], strict=True,
@@ -1695,9 +1632,9 @@ def blocks(
         d_c_3 = value_product
     d_c_2 = d_c_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s15)
+    d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s13)
     d_z_matmul = np.dot(y_full, d_z_concatenate[1:], s2)
-    d_z = s13
+    d_z = s11
     np.add(d_z_product, d_c_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
     J_v_z = np.empty((4, 4), FLOAT)
@@ -1708,16 +1645,25 @@ def blocks(
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_blocks_scratch_reverse_block_reverse, B, size)
-        s1_2, = _scratch
-        d_u_2_part = d_u_2[start:size + start]
-        d_sum_part = d_sum[start:size + start]
-        d_h = np.add(d_u_2_part, d_sum_part, s1_2)  # h = tanh(x @ W + z)
-        J_y_W_product = np.multiply(d_h, J_y_W_difference, s1_2)
+        s1_2, s2_2 = _scratch
+        d_u_expand_part = d_u_expand[start:size + start]
+        d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, B, 4))
+        d_sum = np.full((size, B, 4), 0, FLOAT)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
+            d_saved_product = np.multiply(d_u, d_h_difference_2, s2_2)  # (∂saved/∂saved_product)ᵀ d_u
+            d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
+            d_sum += d_u
+            d_u = d_u_3
+        d_u_2 = d_u
+        d_h = np.add(d_u_2, d_sum, s2_2)  # h = tanh(x @ W + z)
+        J_y_W_product = np.multiply(d_h, J_y_W_difference, s2_2)
         np.matmul(x.T, J_y_W_product, J_y_W[start:size + start])
         np.matmul(J_y_z_full, J_y_W_product, J_y_z[start:size + start])
         _give(_scratch, _blocks_scratch_reverse_block_reverse, B, size)
         return ()
-    _blocks(block_reverse, B, 32*B + 8, 4)
+    _blocks(block_reverse, B, min(40*B + 8, 1024*B), 11)
     _give(_scratch, _blocks_scratch_reverse, B)
     return BlocksValues(y=y, v=v), {
         'y': {
@@ -1845,60 +1791,56 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_wholes_scratch_reverse, B)
-    J_y_s_full, s1, s2, s3, s4, s5, s6 = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s3, u)
-    u, u_spare = s3, s4
-    layer_u_next_tanh_by_k = s2
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s5)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    d_h_square = np.square(layer_u_next_tanh_by_k, s6)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s6)
-    d_u = np.broadcast_to(np.broadcast_to(s, (B, 1)), (B, 4))  # output y = sum(u, axis=-1) * s
-    d_u_3 = d_u
-    step_product_by_k = s2
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_3, d_h_difference_2, s5)  # (∂saved/∂saved_product)ᵀ d_u_3
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_3 = d_u_4
-    d_u_2 = d_u_3
+    _scratch = _take(_wholes_scratch_reverse)
+    J_y_s_full, = _scratch
     J = np.empty((B, 1, 4), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_wholes_scratch_reverse_block_reverse, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
-        h_part = h[start:size + start]
-        u_part = u[start:size + start]
-        d_u_part = d_u[start:size + start]
-        step_product_by_k_part = step_product_by_k[:, start:size + start]
-        d_u_2_part = d_u_2[start:size + start]
-        d_x_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_x_difference = np.subtract(_C_1, d_x_square, s1_2)
-        J_y_s = np.dot(u_part, J_y_s_full, s2_2)  # output y = sum(u, axis=-1) * s
+        s1, s2, s3, s4, s5, s6, s7, s8, s9, s10 = _scratch
+        x_part = x[start:size + start]
+        broadcast_to_part = np.broadcast_to(s, (B, 1))[start:size + start]
+        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1)
+        h = np.tanh(h_sum, s1)
+        d_x_square = np.square(h, s2)
+        d_x_difference = np.subtract(_C_1, d_x_square, s2)
+        u = h
+        np.copyto(s4, u)
+        u, u_spare = s4, s5
+        layer_u_next_tanh_by_k = s3
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s3_2)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s4_2)
-        d_h = np.add(d_u_2_part, d_h_sum, s4_2)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s4_2)
-        d_x = np.dot(d_x_product, W.T, s5_2)
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        J_y_s = np.dot(u, J_y_s_full, s7)  # output y = sum(u, axis=-1) * s
+        d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s8)
+        d_u = np.broadcast_to(broadcast_to_part, (size, 4))  # output y = sum(u, axis=-1) * s
+        d_u_3 = d_u
+        step_product_by_k = s3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_3 = d_u_4
+        d_u_2 = d_u_3
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s9)
+        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
+        d_h = np.add(d_u_2, d_h_sum, s1)  # h = tanh(x @ W + z)
+        d_x_product = np.multiply(d_h, d_x_difference, s1)
+        d_x = np.dot(d_x_product, W.T, s10)
         np.concatenate((J_y_s.reshape((size, 1, 1)), d_x.reshape((size, 1, 3))), 2, J[start:size + start])
         _give(_scratch, _wholes_scratch_reverse_block_reverse, size)
         return ()
-    _blocks(block_reverse, B, 232, 9)
-    d_u = _GONE
-    _give(_scratch, _wholes_scratch_reverse, B)
+    _blocks(block_reverse, B, 520, 29)
+    _give(_scratch, _wholes_scratch_reverse)
     _reverse: Array = J
     return _reverse
 
@@ -2005,350 +1947,299 @@ def hessian_loss(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_loss_scratch_reverse, B)
     (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
-        s16, s17, s18, s16_view, s20, s21, s15_view, s23, s24, s25, s26, s27, s28, s29, s30, s31,
-        s32, s33, s34, s35, s36, s37, s38,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s11_view,
+        s15, s16, s10_view, s18, s19,
     ) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
     d_y_product = 2 * s  # output loss = sum(y**2) + sum(cs)
     c = z
-    c_by_t = s2
-    walk_c_next_sin_by_t = s3
+    c_by_t = s1
+    walk_c_next_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
         walk_c_next = np.add(walk_c_next_product, z)
         c_by_t[t] = c
         c = walk_c_next
-    u = h
-    np.copyto(s6, u)
-    u, u_spare = s6, s7
-    layer_u_next_tanh_by_k = s5
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    H_z_z_cos = np.cos(c_by_t, s9)  # next c = sin(c) * s + z
-    H_z_z_product = np.multiply(s, H_z_z_cos, s10)
+    H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
+    H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s11)
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s12
+    step_sum_by_t = s7
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row) in zip(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_3, H_z_z_product_10, s4)
+        value_product = np.multiply(d_c_3, H_z_z_product_10, s3)
         value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
         d_c_3 = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_z_z_index = H_z_z_concatenate[1:]
-    H_z_z_product_3 = np.multiply(s, H_z_z_index, s12)  # next c = sin(c) * s + z
-    H_z_z_sin = np.sin(c_by_t, s11)
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s11)
-    H_z_z_product_4 = np.multiply(0, H_z_z_index, s2)
-    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s14)
+    H_z_z_product_3 = np.multiply(s, H_z_z_index, s7)  # next c = sin(c) * s + z
+    H_z_z_sin = np.sin(c_by_t, s6)
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s6)
+    H_z_z_product_4 = np.multiply(0, H_z_z_index, s1)
+    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s9)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum = np.add(2, H_z_z_product_5, s14)
+    H_z_z_sum = np.add(2, H_z_z_product_5, s9)
     # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s15)
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_6 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s16)
-    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s17)
+    H_z_z_product_6 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s11)
+    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s12)
     d_d_c = d_d_z
-    step_sum_by_t_2 = s18[1:]
+    step_sum_by_t_2 = s13[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_11, H_z_z_sum_2_2, step_sum_row_2) in zip(
         H_z_z_product, H_z_z_sum_2, step_sum_by_t_2, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s16_view)
+        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s11_view)
         value_sum_2 = np.add(value_product_2, H_z_z_sum_2_2, step_sum_row_2)
         d_d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s18
+    H_z_z_concatenate_2 = s13
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s17)
-    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s20)  # next c = sin(c) * s + z
+    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s12)
+    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s15)  # next c = sin(c) * s + z
     del H_z_z_index_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum = np.add.reduce(H_z_s_product_3, (0, 2), out=s4)
+    H_z_s_sum = np.add.reduce(H_z_s_product_3, (0, 2), out=s3)
     # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s20)
+    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s15)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s17)
+    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s12)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s20
+    step_sum_by_t_3 = s15
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_12, s2)
+        value_product_3 = np.multiply(d_c, H_z_z_product_12, s1)
         value_sum_3 = np.add(value_product_3, H_z_z_sum_3_2, step_sum_row_3)
         d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s18)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s13)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s2)
+    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s1)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s17)
+    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s12)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s21)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s15_view)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s16)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s10_view)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s23[1:]
+    step_sum_by_t_4 = s18[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
         H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s24)
+        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s19)
         value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
         d_d_c_2 = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s23
+    H_s_s_concatenate = s18
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s15_view)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s10_view)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s12)
-    H_s_z_sum = np.add(2, H_s_z_product, s12)
-    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s12)
+    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s7)
+    H_s_z_sum = np.add(2, H_s_z_product, s7)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s7)
     del H_s_s_index
     H_s_s_vdot = np.vdot(H_s_s_product, H_z_z_index)
-    H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s9)  # next c = sin(c) * s + z
+    H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s12)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s7)
     d_c_4 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_5 = s9
+    step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s24)
+        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s19)
         value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_5
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
     H_s_s_vdot_2 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s24)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s19)
     del H_s_s_index_2
-    d_d_h_difference = s8
-    d_d_y = s25
-    d_y = s26
-    d_u = s27
-    d_h_difference = s28
-    d_d_h = s29
-    d_u_3 = s30
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_loss_scratch_reverse_block_reverse, size)
-        s1_2, s2_2 = _scratch
-        h_part = h[start:size + start]
-        u_part = u[start:size + start]
-        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
+        (
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12_2, s13_2, s14,
+            s15_2, s16_2, s17, s12_2_view, s19_2, s20, s21, s22, s6_2_view, s21_view, s1_2_view,
+            s8_2_view, s21_view_2,
+        ) = _scratch
+        x_part = x[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
-        d_d_h_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_d_h_difference_part_3 = np.subtract(_C_1, d_d_h_square, d_d_h_difference[start:size + start])
-        # output y = sum(u, axis=-1) * s
-        d_d_y_part_2 = np.dot(u_part, d_d_y_full, d_d_y[start:size + start])
-        # ∂loss/∂y ⊙ d_loss
-        d_y_part_2 = np.multiply(d_y_product, d_d_y_part_2, d_y[start:size + start])
-        d_u_product = np.multiply(s, d_y_part_2[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_part_2 = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_h_square = np.square(layer_u_next_tanh_by_k_part, s2_2)  # next u = tanh(u * V) + h
-        np.subtract(_C_1, d_h_square, d_h_difference[:, start:size + start])
-        # h = tanh(x @ W + z)
-        np.multiply(d_d_h_broadcast_to_part, d_d_h_difference_part_3, d_d_h[:, start:size + start])
-        d_u_3_product = np.multiply(4 * s, d_d_y_part_2[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_3_part_2 = np.broadcast_to(d_u_3_product, (size, 4))
-        H_s_s_vdot_3_part = np.vdot(d_d_y_part_2, d_d_y_part_2)
-        d_u[start:size + start] = d_u_part_2
-        d_u_3[start:size + start] = d_u_3_part_2
-        _give(_scratch, _hessian_loss_scratch_reverse_block_reverse, size)
-        return (H_s_s_vdot_3_part,)
-    H_s_s_vdot_3, = _blocks(block_reverse, B, 136, 9)
-    d_u_8 = d_u
-    step_product_by_k = s31
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s32)  # (∂saved/∂saved_product)ᵀ d_u_8
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_8 = d_u_9
-    d_u_4 = d_u_8
-    d_d_u = d_d_h
-    np.copyto(s34, d_d_u)
-    d_d_u, d_d_u_spare = s34, s35
-    step_product_by_k_2 = s33
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-        layer_V, d_h_difference, step_product_by_k_2, strict=True,
-    ):
-        # ∂d_u/∂next_product ⊙ d_d_u
-        d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s36)  # next u = tanh(u * V) + h
-        # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-        d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-        d_d_u_spare, d_d_u = d_d_u, d_d_u_2
-    d_u_14 = d_u_3
-    step_product_by_k_5 = s37
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_6, d_h_difference_6, step_product_row_3) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
-    ):
-        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s32)  # (∂saved/∂saved_product_4)ᵀ d_u_14
-        # ∂saved_product_4/∂u ⊙ d_saved_product_4
-        d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_3)
-        d_u_14 = d_u_15
-    d_u_7 = d_u_14
-    H_s_s = H_s_s_vdot + H_s_s_vdot_2 + 2 * H_s_s_vdot_3
-    d_h_sum = s32
-    d_h_2_product_3 = s38
-    d_u_2 = s29
-    def block_reverse_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_hessian_loss_scratch_reverse_block_reverse_2, size_2)
-        s1_3, s2_3, s3_2, s4_2, s5_2, s3_2_view, s3_2_view_2 = _scratch
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        layer_u_next_tanh_by_k_part_2 = layer_u_next_tanh_by_k[:, start_2:size_2 + start_2]
-        step_product_by_k_2_part = step_product_by_k_2[:, :, start_2:size_2 + start_2]
-        d_d_u_part = d_d_u[:, start_2:size_2 + start_2]
-        d_y_part = d_y[start_2:size_2 + start_2]
-        d_d_y_part = d_d_y[start_2:size_2 + start_2]
-        H_z_s_full_part = H_z_s_full[start_2:size_2 + start_2]
-        d_u_3_part = d_u_3[start_2:size_2 + start_2]
-        step_product_by_k_5_part = step_product_by_k_5[:, start_2:size_2 + start_2]
-        d_u_7_part = d_u_7[start_2:size_2 + start_2]
-        d_d_h_difference_part = d_d_h_difference[start_2:size_2 + start_2]
+        H_z_s_full_part = H_z_s_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        d_d_h_square = np.square(h, s2_2)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
+        u = h
+        np.copyto(s4_2, u)
+        u, u_spare = s4_2, s5_2
+        layer_u_next_tanh_by_k = s3_2
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s1_3)
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        d_d_y = np.dot(u, d_d_y_full, s7_2)  # output y = sum(u, axis=-1) * s
+        d_y = np.multiply(d_y_product, d_d_y, s8_2)  # ∂loss/∂y ⊙ d_loss
+        d_u_product = np.multiply(s, d_y[:, None], s9_2)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_h_square = np.square(layer_u_next_tanh_by_k, s10_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s10_2)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
+        d_u_8 = d_u
+        step_product_by_k = s12_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_8, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_8
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_8 = d_u_9
+        d_u_4 = d_u_8
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s13_2)
         d_h_index = d_h_concatenate[1:]
-        np.add.reduce(d_h_index, 0, out=d_h_sum[start_2:size_2 + start_2])
+        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
+        d_h = np.add(d_u_4, d_h_sum, s6_2)  # back through the loop over k
+        d_d_u = d_d_h
+        np.copyto(s15_2, d_d_u)
+        d_d_u, d_d_u_spare = s15_2, s16_2
+        step_product_by_k_2 = s14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
+            layer_V, d_h_difference, step_product_by_k_2, strict=True,
+        ):
+            # ∂d_u/∂next_product ⊙ d_d_u
+            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
+            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s17)  # next u = tanh(u * V) + h
+            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
+            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
+            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k_part_2[:, None, :, :], s2_3)
+        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s12_2_view)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s2_3)
-        np.multiply(d_h_2_product_2, step_product_by_k_2_part, d_h_2_product_3[:, :, start_2:size_2 + start_2])
+        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s12_2_view)
+        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s19_2)
+        d_u_10 = np.full((4, size, 4), 0, FLOAT)
+        step_product_by_k_3 = s14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
+            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
+            strict=True,
+        ):
+            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
+            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
+            d_saved = np.add(d_h_2_product_3_k, d_u_10, s13_2)
+            # (∂saved/∂saved_product_2)ᵀ d_saved
+            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s13_2)
+            # ∂saved_product_2/∂u ⊙ d_saved_product_2
+            d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
+            d_u_10 = d_u_11
+        d_u_5 = d_u_10
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s20)
+        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s13_2)
         # output y = sum(u, axis=-1) * s
-        H_z_s_matmul = np.dot(d_d_u_part.reshape((4 * size_2, 4)), d_d_y_full, s3_2)
-        H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size_2)), d_y_part, s4_2)
+        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s21)
+        H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s22)
+        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
+        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s11_2)
         # output loss = sum(y**2) + sum(cs)
-        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size_2)), s5_2)
-        H_z_s_product_5 = np.multiply(d_y_2, d_d_y_part, s3_2_view)  # output y = sum(u, axis=-1) * s
-        d_u_2_product = np.multiply(s, d_y_2[:, :, None])
-        d_u_2_part_2 = np.broadcast_to(d_u_2_product, (4, size_2, 4))
-        H_z_s_matmul_2_part = np.dot(H_z_s_product_2, H_z_s_full_part)
-        H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
+        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s6_2_view)
+        H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s21_view)  # output y = sum(u, axis=-1) * s
+        d_u_2_product = np.multiply(s, d_y_2[:, :, None], s1_2_view)
+        d_u_2 = np.broadcast_to(d_u_2_product, (4, size, 4))
+        d_u_12 = d_u_2
+        step_product_by_k_4 = s19_2
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_3_concatenate = np.concatenate((step_product_by_k_5_part, d_u_3_part[None, :, :]), 0, s1_3)
-        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s3_2_view_2)
-        d_h_3 = np.add(d_u_7_part, d_h_3_sum, s3_2_view_2)  # h = tanh(x @ W + z)
-        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference_part, s3_2_view_2)
-        H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)
-        d_u_2[:, start_2:size_2 + start_2] = d_u_2_part_2
-        _give(_scratch, _hessian_loss_scratch_reverse_block_reverse_2, size_2)
-        return (H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_2_part)
-    H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul_2 = _blocks(block_reverse_2, B, 328, 17)
-    d_u_10 = np.full((4, B, 4), 0, FLOAT)
-    step_product_by_k_3 = s33
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (k, layer_V_k_4, d_h_difference_4, step_product_row_4) in zip(
-        reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-        strict=True,
-    ):
-        d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-        # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-        d_saved = np.add(d_h_2_product_3_k, d_u_10, s36)
-        # (∂saved/∂saved_product_2)ᵀ d_saved
-        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s36)
-        # ∂saved_product_2/∂u ⊙ d_saved_product_2
-        d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_4)
-        d_u_10 = d_u_11
-    d_u_5 = d_u_10
-    d_u_12 = d_u_2
-    step_product_by_k_4 = s38
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_5, d_h_difference_5, step_product_row_5) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-    ):
-        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s36)  # (∂saved/∂saved_product_3)ᵀ d_u_12
-        # ∂saved_product_3/∂u ⊙ d_saved_product_3
-        d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_5)
-        d_u_12 = d_u_13
-    d_u_6 = d_u_12
+        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
+        ):
+            d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s17)  # (∂saved/∂saved_product_3)ᵀ d_u_12
+            # ∂saved_product_3/∂u ⊙ d_saved_product_3
+            d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
+            d_u_12 = d_u_13
+        d_u_6 = d_u_12
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_2[None, :, :, :]), 0, s20)
+        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s17)
+        # h = tanh(x @ W + z)
+        d_h_2 = s13_2
+        np.add(d_u_5, d_h_2_sum, d_h_2)
+        np.add(d_h_2, d_h_2_product_5, d_h_2)
+        np.add(d_h_2, d_h_2_product_5, d_h_2)
+        np.add(d_h_2, d_u_6, d_h_2)
+        np.add(d_h_2, d_h_2_sum_2, d_h_2)
+        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s13_2)
+        H_z_s_matmul_2_part = np.dot(H_z_s_product_2, H_z_s_full_part)  # output y = sum(u, axis=-1) * s
+        H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)  # h = tanh(x @ W + z)
+        d_u_3_product = np.multiply(4 * s, d_d_y[:, None], s8_2_view)  # output y = sum(u, axis=-1) * s
+        d_u_3 = np.broadcast_to(d_u_3_product, (size, 4))
+        d_u_14 = d_u_3
+        step_product_by_k_5 = s12_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_6, d_h_difference_6, step_product_row_5) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
+        ):
+            # (∂saved/∂saved_product_4)ᵀ d_u_14
+            d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s21_view_2)
+            # ∂saved_product_4/∂u ⊙ d_saved_product_4
+            d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_5)
+            d_u_14 = d_u_15
+        d_u_7 = d_u_14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_3_concatenate = np.concatenate((step_product_by_k_5, d_u_3[None, :, :]), 0, s13_2)
+        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s21_view_2)
+        d_h_3 = np.add(d_u_7, d_h_3_sum, s21_view_2)  # h = tanh(x @ W + z)
+        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s21_view_2)
+        H_s_s_vdot_3_part = np.vdot(d_d_y, d_d_y)  # output y = sum(u, axis=-1) * s
+        H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)  # h = tanh(x @ W + z)
+        _give(_scratch, _hessian_loss_scratch_reverse_block_reverse, size)
+        return (
+            H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_z_z_matmul_part, H_s_s_vdot_3_part,
+            H_s_z_matmul_2_part,
+        )
+    H_z_s_matmul_2, H_z_s_matmul_3, H_z_z_matmul, H_s_s_vdot_3, H_s_z_matmul_2 = _blocks(block_reverse, B, 2464, 85)
+    d_d_h_broadcast_to = _GONE
     H_z_s = np.empty((4,), FLOAT)
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
-    H_s_z = np.empty((4,), FLOAT)
-    np.add(d_c_2, H_s_z_matmul, H_s_z)
-    np.add(H_s_z, H_s_z_matmul_2, H_s_z)
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    full_of_axis = s36
-    full_of_axis.fill(0)
-    def block_reverse_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_hessian_loss_scratch_reverse_block_reverse_3, size_3)
-        s1_4, s2_4, s3_3, s4_3, s5_3 = _scratch
-        d_u_4_part = d_u_4[start_3:size_3 + start_3]
-        d_h_sum_part = d_h_sum[start_3:size_3 + start_3]
-        full_of_axis_part = full_of_axis[:, start_3:size_3 + start_3]
-        step_product_by_k_3_part = step_product_by_k_3[:, :, start_3:size_3 + start_3]
-        h_part_2 = h[start_3:size_3 + start_3]
-        d_d_h_broadcast_to_part_2 = d_d_h_broadcast_to[:, start_3:size_3 + start_3]
-        d_u_2_part = d_u_2[:, start_3:size_3 + start_3]
-        step_product_by_k_4_part = step_product_by_k_4[:, :, start_3:size_3 + start_3]
-        d_u_5_part = d_u_5[:, start_3:size_3 + start_3]
-        d_u_6_part = d_u_6[:, start_3:size_3 + start_3]
-        d_d_h_difference_part_2 = d_d_h_difference[start_3:size_3 + start_3]
-        H_z_s_full_part_2 = H_z_s_full[start_3:size_3 + start_3]
-        d_h = np.add(d_u_4_part, d_h_sum_part, s1_4)  # back through the loop over k
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_3)
-        d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_3)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_2_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s5_3)
-        # h = tanh(x @ W + z)
-        d_h_2 = s3_3
-        np.add(d_u_5_part, d_h_2_sum, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_6_part, d_h_2)
-        np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference_part_2, s3_3)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part_2, H_z_z_product_9)
-        _give(_scratch, _hessian_loss_scratch_reverse_block_reverse_3, size_3)
-        return (H_z_z_matmul_part,)
-    H_z_z_matmul, = _blocks(block_reverse_3, B, 936, 11)
-    d_d_h_broadcast_to = _GONE
     H_z_z = np.empty((4, 4), FLOAT)
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
+    H_s_s = H_s_s_vdot + H_s_s_vdot_2 + 2 * H_s_s_vdot_3
+    H_s_z = np.empty((4,), FLOAT)
+    np.add(d_c_2, H_s_z_matmul, H_s_z)
+    np.add(H_s_z, H_s_z_matmul_2, H_s_z)
     _give(_scratch, _hessian_loss_scratch_reverse, B)
     return {
         'z': {'z': H_z_z, 's': H_z_s,},
@@ -2369,8 +2260,8 @@ def curvature(
     Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_curvature_scratch_forward, B)
-    (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16) = _scratch
+    _scratch = _take(_curvature_scratch_forward)
+    t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
     c = z
     walk_c_next_sin_by_t = s1
     walk_c_next_by_t = s2[1:]
@@ -2457,24 +2348,32 @@ def curvature(
     H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
-    h_matmul = np.dot(x, W, s12)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s12)
-    h = np.tanh(h_sum, s12)
-    u = h
-    np.copyto(s13, u)
-    u, u_spare = s13, s14
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s15)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s15)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    t_y = np.dot(u, t_y_full, s16)  # output y = sum(u, axis=-1) * s
-    H_s_s_vdot = np.vdot(t_y, t_y)
-    y = np.multiply(s, t_y, s16)
-    loss_vdot = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-    loss = loss_vdot + loss_vdot_2
+    def block_forward(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_curvature_scratch_forward_block_forward, size)
+        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u = h
+        np.copyto(s2_2, u)
+        u, u_spare = s2_2, s3_2
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        t_y = np.dot(u, t_y_full, s5_2)  # output y = sum(u, axis=-1) * s
+        H_s_s_vdot_part = np.vdot(t_y, t_y)
+        y = np.multiply(s, t_y, s5_2)
+        loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
+        _give(_scratch, _curvature_scratch_forward_block_forward, size)
+        return (H_s_s_vdot_part, loss_vdot_part)
+    H_s_s_vdot, loss_vdot = _blocks(block_forward, B, 144, 14)
+    loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
     H_s_s = 2 * H_s_s_vdot + H_s_s_sum
-    _give(_scratch, _curvature_scratch_forward, B)
+    _give(_scratch, _curvature_scratch_forward)
     return FLOAT(loss), {
         's': {'s': FLOAT(H_s_s),},
     }
@@ -2492,354 +2391,303 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
     (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s2_view, s14,
-        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31, s32,
-        s33, s34, s35, s36, s37, s16_view, s39, s40,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s1_view, s9, s10, s11, s12, s13, s14,
+        s15, s16, s17, s11_view, s19, s20_2, s21_2,
     ) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
     d_y_product = 2 * s  # output loss = sum(y**2) + sum(cs)
     c = z
-    c_by_t = s2
-    walk_c_next_sin_by_t = s3
+    c_by_t = s1
+    walk_c_next_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
         walk_c_next = np.add(walk_c_next_product, z)
         c_by_t[t] = c
         c = walk_c_next
-    u = h
-    np.copyto(s6, u)
-    u, u_spare = s6, s7
-    layer_u_next_tanh_by_k = s5
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    H_z_z_cos = np.cos(c_by_t, s9)  # next c = sin(c) * s + z
-    H_z_z_product = np.multiply(s, H_z_z_cos, s10)
+    H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
+    H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s11)
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    H_z_z_sin = np.sin(c_by_t, s12)  # next c = sin(c) * s + z
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s12)
+    H_z_z_sin = np.sin(c_by_t, s7)  # next c = sin(c) * s + z
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_3 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s2_view)
-    H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s14)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s2)
+    H_z_z_product_3 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s1_view)
+    H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s9)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s1)
     d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s15
+    step_sum_by_t = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row) in zip(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_3, H_z_z_product_10, s4)
+        value_product = np.multiply(d_c_3, H_z_z_product_10, s3)
         value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
         d_c_3 = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s16)
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_z_z_index = H_z_z_concatenate[1:]
-    H_z_z_product_4 = np.multiply(s, H_z_z_index, s15)  # next c = sin(c) * s + z
+    H_z_z_product_4 = np.multiply(s, H_z_z_index, s10)  # next c = sin(c) * s + z
     d_d_c = d_d_z
-    step_sum_by_t_2 = s17[1:]
+    step_sum_by_t_2 = s12[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_11, H_z_z_sum_5, step_sum_row_2) in zip(
         H_z_z_product, H_z_z_sum, step_sum_by_t_2, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s11)
+        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s6)
         value_sum_2 = np.add(value_product_2, H_z_z_sum_5, step_sum_row_2)
         d_d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s17
+    H_z_z_concatenate_2 = s12
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_z_product_5 = np.multiply(0, H_z_z_index, s11)  # next c = sin(c) * s + z
-    H_z_z_product_6 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s18)
+    H_z_z_product_5 = np.multiply(0, H_z_z_index, s6)  # next c = sin(c) * s + z
+    H_z_z_product_6 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s13)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_2 = np.add(2, H_z_z_product_6, s18)
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s14)
+    H_z_z_sum_2 = np.add(2, H_z_z_product_6, s13)
+    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s9)
     # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s18)
-    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s19)
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s13)
+    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s14)
     del H_z_z_index_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum = np.add.reduce(H_z_s_product_2, (0, 2), out=s4)
+    H_z_s_sum = np.add.reduce(H_z_s_product_2, (0, 2), out=s3)
     # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_5, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s19)
+    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_5, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s14)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s14)
+    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s9)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s19
+    step_sum_by_t_3 = s14
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_12, s11)
+        value_product_3 = np.multiply(d_c, H_z_z_product_12, s6)
         value_sum_3 = np.add(value_product_3, H_z_z_sum_3_2, step_sum_row_3)
         d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s17)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s12)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s11)
+    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s6)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s14)
+    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s9)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s20)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s15)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s21[1:]
+    step_sum_by_t_4 = s16[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
         H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s22)
+        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s17)
         value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
         d_d_c_2 = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s21
+    H_s_s_concatenate = s16
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s2)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s1)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product = np.multiply(H_z_z_product_4, H_z_z_negative, s15)
-    H_s_z_sum = np.add(2, H_s_z_product, s15)
-    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s15)
+    H_s_z_product = np.multiply(H_z_z_product_4, H_z_z_negative, s10)
+    H_s_z_sum = np.add(2, H_s_z_product, s10)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s10)
     del H_s_s_index
     H_s_s_vdot_2 = np.vdot(H_s_s_product, H_z_z_index)
-    H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s9)  # next c = sin(c) * s + z
+    H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s15)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s10)
     d_c_4 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_5 = s9
+    step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_14, H_s_z_sum_2_2, step_sum_row_5) in zip(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s22)
+        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s17)
         value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
         d_c_4 = value_sum_5
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s16)
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
     H_s_s_vdot_3 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s22)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s17)
     del H_s_s_index_2
-    d_d_h_difference = s8
-    d_d_y = s23
-    d_y = s24
-    d_u = s25
-    d_h_difference = s26
-    d_d_h = s27
-    d_u_2 = s28
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse, size)
-        s1_2, s2_2 = _scratch
-        h_part = h[start:size + start]
-        u_part = u[start:size + start]
-        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
+        (
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s11_2, s12_2, s13_2, s14_2,
+            s15_2, s16_2, s17_2, s18, s13_2_view, s20, s21, s22, s23, s6_2_view, s22_view, s1_2_view,
+            s22_view_2,
+        ) = _scratch
+        x_part = x[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
-        d_d_h_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_d_h_difference_part_3 = np.subtract(_C_1, d_d_h_square, d_d_h_difference[start:size + start])
-        # output y = sum(u, axis=-1) * s
-        d_d_y_part_2 = np.dot(u_part, d_d_y_full, d_d_y[start:size + start])
-        # ∂loss/∂y ⊙ d_loss
-        d_y_part_2 = np.multiply(d_y_product, d_d_y_part_2, d_y[start:size + start])
-        d_u_product = np.multiply(s, d_y_part_2[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_part_2 = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_h_square = np.square(layer_u_next_tanh_by_k_part, s2_2)  # next u = tanh(u * V) + h
-        np.subtract(_C_1, d_h_square, d_h_difference[:, start:size + start])
-        # h = tanh(x @ W + z)
-        np.multiply(d_d_h_broadcast_to_part, d_d_h_difference_part_3, d_d_h[:, start:size + start])
-        d_u_2_product = np.multiply(4 * s, d_d_y_part_2[:, None])  # output y = sum(u, axis=-1) * s
-        d_u_2_part_2 = np.broadcast_to(d_u_2_product, (size, 4))
-        H_s_s_vdot_part = np.vdot(d_d_y_part_2, d_d_y_part_2)
-        d_u[start:size + start] = d_u_part_2
-        d_u_2[start:size + start] = d_u_2_part_2
-        _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse, size)
-        return (H_s_s_vdot_part,)
-    H_s_s_vdot, = _blocks(block_reverse, B, 136, 9)
-    d_u_8 = d_u
-    step_product_by_k = s29
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_8, d_h_difference_2, s30)  # (∂saved/∂saved_product)ᵀ d_u_8
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_8 = d_u_9
-    d_u_4 = d_u_8
-    d_d_u = d_d_h
-    np.copyto(s32, d_d_u)
-    d_d_u, d_d_u_spare = s32, s33
-    step_product_by_k_2 = s31
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-        layer_V, d_h_difference, step_product_by_k_2, strict=True,
-    ):
-        # ∂d_u/∂next_product ⊙ d_d_u
-        d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s34)  # next u = tanh(u * V) + h
-        # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-        d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-        d_d_u_spare, d_d_u = d_d_u, d_d_u_2
-    d_u_14 = d_u_2
-    step_product_by_k_5 = s35
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_6, d_h_difference_6, step_product_row_3) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
-    ):
-        d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s30)  # (∂saved/∂saved_product_4)ᵀ d_u_14
-        # ∂saved_product_4/∂u ⊙ d_saved_product_4
-        d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_3)
-        d_u_14 = d_u_15
-    d_u_7 = d_u_14
-    H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
-    d_h_sum = s30
-    d_h_2_product_3 = s36
-    d_u_3 = s27
-    def block_reverse_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse_2, size_2)
-        s1_3, s2_3, s3_2, s4_2, s5_2, s3_2_view, s3_2_view_2 = _scratch
-        d_u_part = d_u[start_2:size_2 + start_2]
-        layer_u_next_tanh_by_k_part_2 = layer_u_next_tanh_by_k[:, start_2:size_2 + start_2]
-        d_u_2_part = d_u_2[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        step_product_by_k_2_part = step_product_by_k_2[:, :, start_2:size_2 + start_2]
-        d_d_u_part = d_d_u[:, start_2:size_2 + start_2]
-        d_y_part = d_y[start_2:size_2 + start_2]
-        d_d_y_part = d_d_y[start_2:size_2 + start_2]
-        H_z_s_full_part = H_z_s_full[start_2:size_2 + start_2]
-        step_product_by_k_5_part = step_product_by_k_5[:, start_2:size_2 + start_2]
-        d_u_7_part = d_u_7[start_2:size_2 + start_2]
-        d_d_h_difference_part = d_d_h_difference[start_2:size_2 + start_2]
+        H_z_s_full_part = H_z_s_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        d_d_h_square = np.square(h, s2_2)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
+        u = h
+        np.copyto(s4_2, u)
+        u, u_spare = s4_2, s5_2
+        layer_u_next_tanh_by_k = s3_2
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s1_3)
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        d_d_y = np.dot(u, d_d_y_full, s7_2)  # output y = sum(u, axis=-1) * s
+        d_y = np.multiply(d_y_product, d_d_y, s8)  # ∂loss/∂y ⊙ d_loss
+        d_u_product = np.multiply(s, d_y[:, None], s9_2)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_h_square = np.square(layer_u_next_tanh_by_k, s10_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s10_2)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
+        d_u_2_product = np.multiply(4 * s, d_d_y[:, None], s12_2)  # output y = sum(u, axis=-1) * s
+        d_u_2 = np.broadcast_to(d_u_2_product, (size, 4))
+        H_s_s_vdot_part = np.vdot(d_d_y, d_d_y)
+        d_u_8 = d_u
+        step_product_by_k = s13_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_8, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_8
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_8 = d_u_9
+        d_u_4 = d_u_8
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s14_2)
         d_h_index = d_h_concatenate[1:]
-        np.add.reduce(d_h_index, 0, out=d_h_sum[start_2:size_2 + start_2])
+        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
+        d_h = np.add(d_u_4, d_h_sum, s6_2)  # back through the loop over k
+        d_d_u = d_d_h
+        np.copyto(s16_2, d_d_u)
+        d_d_u, d_d_u_spare = s16_2, s17_2
+        step_product_by_k_2 = s15_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
+            layer_V, d_h_difference, step_product_by_k_2, strict=True,
+        ):
+            # ∂d_u/∂next_product ⊙ d_d_u
+            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
+            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s18)  # next u = tanh(u * V) + h
+            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
+            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
+            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k_part_2[:, None, :, :], s2_3)
+        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s13_2_view)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s2_3)
-        np.multiply(d_h_2_product_2, step_product_by_k_2_part, d_h_2_product_3[:, :, start_2:size_2 + start_2])
+        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s13_2_view)
+        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s20)
+        d_u_10 = np.full((4, size, 4), 0, FLOAT)
+        step_product_by_k_3 = s15_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
+            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
+            strict=True,
+        ):
+            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
+            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
+            d_saved = np.add(d_h_2_product_3_k, d_u_10, s14_2)
+            # (∂saved/∂saved_product_2)ᵀ d_saved
+            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s14_2)
+            # ∂saved_product_2/∂u ⊙ d_saved_product_2
+            d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
+            d_u_10 = d_u_11
+        d_u_5 = d_u_10
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s21)
+        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s14_2)
         # output y = sum(u, axis=-1) * s
-        H_z_s_matmul = np.dot(d_d_u_part.reshape((4 * size_2, 4)), d_d_y_full, s3_2)
-        H_z_s_product_3 = np.multiply(H_z_s_matmul.reshape((4, size_2)), d_y_part, s4_2)
+        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s22)
+        H_z_s_product_3 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s23)
+        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
+        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s11_2)
         # output loss = sum(y**2) + sum(cs)
-        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size_2)), s5_2)
-        H_z_s_product_5 = np.multiply(d_y_2, d_d_y_part, s3_2_view)  # output y = sum(u, axis=-1) * s
-        d_u_3_product = np.multiply(s, d_y_2[:, :, None])
-        d_u_3_part_2 = np.broadcast_to(d_u_3_product, (4, size_2, 4))
-        H_z_s_matmul_2_part = np.dot(H_z_s_product_3, H_z_s_full_part)
-        H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
+        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s6_2_view)
+        H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s22_view)  # output y = sum(u, axis=-1) * s
+        d_u_3_product = np.multiply(s, d_y_2[:, :, None], s1_2_view)
+        d_u_3 = np.broadcast_to(d_u_3_product, (4, size, 4))
+        d_u_12 = d_u_3
+        step_product_by_k_4 = s20
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_3_concatenate = np.concatenate((step_product_by_k_5_part, d_u_2_part[None, :, :]), 0, s1_3)
-        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s3_2_view_2)
-        d_h_3 = np.add(d_u_7_part, d_h_3_sum, s3_2_view_2)  # h = tanh(x @ W + z)
-        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference_part, s3_2_view_2)
+        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
+        ):
+            d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s18)  # (∂saved/∂saved_product_3)ᵀ d_u_12
+            # ∂saved_product_3/∂u ⊙ d_saved_product_3
+            d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
+            d_u_12 = d_u_13
+        d_u_6 = d_u_12
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_3[None, :, :, :]), 0, s21)
+        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s18)
+        # h = tanh(x @ W + z)
+        d_h_2 = s14_2
+        np.add(d_u_5, d_h_2_sum, d_h_2)
+        np.add(d_h_2, d_h_2_product_5, d_h_2)
+        np.add(d_h_2, d_h_2_product_5, d_h_2)
+        np.add(d_h_2, d_u_6, d_h_2)
+        np.add(d_h_2, d_h_2_sum_2, d_h_2)
+        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s14_2)
+        H_z_s_matmul_2_part = np.dot(H_z_s_product_3, H_z_s_full_part)  # output y = sum(u, axis=-1) * s
+        H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)  # h = tanh(x @ W + z)
+        d_u_14 = d_u_2
+        step_product_by_k_5 = s13_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_6, d_h_difference_6, step_product_row_5) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
+        ):
+            # (∂saved/∂saved_product_4)ᵀ d_u_14
+            d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s22_view_2)
+            # ∂saved_product_4/∂u ⊙ d_saved_product_4
+            d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_5)
+            d_u_14 = d_u_15
+        d_u_7 = d_u_14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_3_concatenate = np.concatenate((step_product_by_k_5, d_u_2[None, :, :]), 0, s14_2)
+        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s22_view_2)
+        d_h_3 = np.add(d_u_7, d_h_3_sum, s22_view_2)  # h = tanh(x @ W + z)
+        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s22_view_2)
         H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)
-        d_u_3[:, start_2:size_2 + start_2] = d_u_3_part_2
-        _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse_2, size_2)
-        return (H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_2_part)
-    H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul_2 = _blocks(block_reverse_2, B, 328, 17)
-    d_u_10 = np.full((4, B, 4), 0, FLOAT)
-    step_product_by_k_3 = s31
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (k, layer_V_k_4, d_h_difference_4, step_product_row_4) in zip(
-        reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-        strict=True,
-    ):
-        d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-        # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-        d_saved = np.add(d_h_2_product_3_k, d_u_10, s34)
-        # (∂saved/∂saved_product_2)ᵀ d_saved
-        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s34)
-        # ∂saved_product_2/∂u ⊙ d_saved_product_2
-        d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_4)
-        d_u_10 = d_u_11
-    d_u_5 = d_u_10
-    d_u_12 = d_u_3
-    step_product_by_k_4 = s36
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_5, d_h_difference_5, step_product_row_5) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-    ):
-        d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s34)  # (∂saved/∂saved_product_3)ᵀ d_u_12
-        # ∂saved_product_3/∂u ⊙ d_saved_product_3
-        d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_5)
-        d_u_12 = d_u_13
-    d_u_6 = d_u_12
-    H_z_s = s4
+        _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse, size)
+        return (
+            H_s_s_vdot_part, H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_z_z_matmul_part,
+            H_s_z_matmul_2_part,
+        )
+    H_s_s_vdot, H_z_s_matmul_2, H_z_s_matmul_3, H_z_z_matmul, H_s_z_matmul_2 = _blocks(block_reverse, B, 2472, 85)
+    d_d_h_broadcast_to = _GONE
+    H_z_s = s3
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
-    H_s_z = s22
-    np.add(d_c_2, H_s_z_matmul, H_s_z)
-    np.add(H_s_z, H_s_z_matmul_2, H_s_z)
-    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s37)
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    full_of_axis = s34
-    full_of_axis.fill(0)
-    def block_reverse_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse_3, size_3)
-        s1_4, s2_4, s3_3, s4_3, s5_3 = _scratch
-        full_of_axis_part = full_of_axis[:, start_3:size_3 + start_3]
-        d_u_4_part = d_u_4[start_3:size_3 + start_3]
-        d_h_sum_part = d_h_sum[start_3:size_3 + start_3]
-        step_product_by_k_3_part = step_product_by_k_3[:, :, start_3:size_3 + start_3]
-        h_part_2 = h[start_3:size_3 + start_3]
-        d_d_h_broadcast_to_part_2 = d_d_h_broadcast_to[:, start_3:size_3 + start_3]
-        d_u_3_part = d_u_3[:, start_3:size_3 + start_3]
-        step_product_by_k_4_part = step_product_by_k_4[:, :, start_3:size_3 + start_3]
-        d_u_5_part = d_u_5[:, start_3:size_3 + start_3]
-        d_u_6_part = d_u_6[:, start_3:size_3 + start_3]
-        d_d_h_difference_part_2 = d_d_h_difference[start_3:size_3 + start_3]
-        H_z_s_full_part_2 = H_z_s_full[start_3:size_3 + start_3]
-        d_h = np.add(d_u_4_part, d_h_sum_part, s1_4)  # back through the loop over k
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_3)
-        d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_3)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_3_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s5_3)
-        # h = tanh(x @ W + z)
-        d_h_2 = s3_3
-        np.add(d_u_5_part, d_h_2_sum, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_6_part, d_h_2)
-        np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference_part_2, s3_3)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part_2, H_z_z_product_9)
-        _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse_3, size_3)
-        return (H_z_z_matmul_part,)
-    H_z_z_matmul, = _blocks(block_reverse_3, B, 936, 11)
-    d_d_h_broadcast_to = _GONE
-    H_z_z = s11
+    H_z_z = s6
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
-    H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s16_view)
-    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s39)
-    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s40)
+    H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
+    H_s_z = s17
+    np.add(d_c_2, H_s_z_matmul, H_s_z)
+    np.add(H_s_z, H_s_z_matmul_2, H_s_z)
+    H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s11_view)
+    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s19)
+    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s20_2)
+    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s21_2)
     H = np.multiply(0.5, H_sum)
     _give(_scratch, _hessian_matrix_loss_scratch_reverse, B)
     _reverse: Array = H
@@ -2857,248 +2705,204 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvatures_scratch_reverse, B)
-    (
-        y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s9_view, s14, s15,
-        s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
-    ) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
+    y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s4_view, s9, s10 = _scratch
     d_u_product = 2 * s  # output loss = sum(y**2) + sum(cs)
-    u = h
-    np.copyto(s3, u)
-    u, u_spare = s3, s4
-    layer_u_next_tanh_by_k = s2
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s5)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     c = z
-    walk_c_next_by_t = s6[1:]
+    walk_c_next_by_t = s1[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for walk_c_next_row in walk_c_next_by_t:
-        walk_c_next_sin = np.sin(c, s7)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s7)
+        walk_c_next_sin = np.sin(c, s2)  # next c = sin(c) * s + z
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s2)
         walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
         c = walk_c_next
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    loss_concatenate = s6
+    loss_concatenate = s1
     loss_concatenate[:1] = z[None, :]
     loss_index = loss_concatenate[:4]
     loss_vdot_2 = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
-    H_z_z_cos = np.cos(loss_index, s8)  # next c = sin(c) * s + z
-    H_z_z_product = np.multiply(s, H_z_z_cos, s8)
+    H_z_z_cos = np.cos(loss_index, s3)  # next c = sin(c) * s + z
+    H_z_z_product = np.multiply(s, H_z_z_cos, s3)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, loss_index, s9)
+    H_z_z_product_2 = np.multiply(2, loss_index, s4)
     d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s10
+    step_sum_by_t = s5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_7, H_z_z_product_2_2, step_sum_row) in zip(
         H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_2, H_z_z_product_7, s7)
+        value_product = np.multiply(d_c_2, H_z_z_product_7, s2)
         value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
         d_c_2 = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
-    H_z_z_sin = np.sin(loss_index, s10)  # next c = sin(c) * s + z
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
+    H_z_z_sin = np.sin(loss_index, s5)  # next c = sin(c) * s + z
     del loss_index
     d_d_c = d_d_z
-    step_sum_by_t_2 = s12[1:]
+    step_sum_by_t_2 = s7[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_8, s9)
+        value_product_2 = np.multiply(d_d_c, H_z_z_product_8, s4)
         value_sum_2 = np.add(value_product_2, d_d_z, step_sum_row_2)
         d_d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s12
+    H_z_z_concatenate_2 = s7
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     # next c = sin(c) * s + z
-    H_z_z_product_3 = np.multiply(H_z_z_concatenate[1:][:, None, :], H_z_z_sin[:, None, :], s9_view)
-    H_z_z_product_4 = np.multiply(s, H_z_z_product_3, s9_view)
+    H_z_z_product_3 = np.multiply(H_z_z_concatenate[1:][:, None, :], H_z_z_sin[:, None, :], s4_view)
+    H_z_z_product_4 = np.multiply(s, H_z_z_product_3, s4_view)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_difference = np.subtract(2, H_z_z_product_4, s9_view)
-    H_z_z_product_5 = np.multiply(H_z_z_concatenate_2[:4], H_z_z_difference, s14)
+    H_z_z_difference = np.subtract(2, H_z_z_product_4, s4_view)
+    H_z_z_product_5 = np.multiply(H_z_z_concatenate_2[:4], H_z_z_difference, s9)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s15
+    step_sum_by_t_3 = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (t, H_z_z_product_9, step_sum_row_3) in zip(
         reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_9, s9)
+        value_product_3 = np.multiply(d_c, H_z_z_product_9, s4)
         H_z_z_product_5_t = H_z_z_product_5.transpose(1, 0, 2)[:, t]
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         value_sum_3 = np.add(value_product_3, H_z_z_product_5_t, step_sum_row_3)
         d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s12)
-    H_z_z_sum = np.add.reduce(H_z_z_concatenate_3[1:], 0, out=s8)
-    d_d_h_difference = s5
-    d_h_difference = s16
-    d_d_h = s17
-    d_u = s18
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s7)
+    H_z_z_sum = np.add.reduce(H_z_z_concatenate_3[1:], 0, out=s3)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_curvatures_scratch_reverse_block_reverse, size)
-        s1_2, s2_2, s3_2, s4_2, s3_2_view = _scratch
-        h_part = h[start:size + start]
-        u_part = u[start:size + start]
-        layer_u_next_tanh_by_k_part = layer_u_next_tanh_by_k[:, start:size + start]
+        (
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s8_view, s12, s13, s14, s15, s16,
+            s17, s12_view, s19, s20, s21, s6_2_view,
+        ) = _scratch
+        x_part = x[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
-        d_d_h_square = np.square(h_part, s1_2)  # h = tanh(x @ W + z)
-        d_d_h_difference_part_2 = np.subtract(_C_1, d_d_h_square, d_d_h_difference[start:size + start])
-        y_matmul = np.dot(u_part, y_full, s2_2)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, y_matmul, s3_2)
+        H_z_z_full_part = H_z_z_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        d_d_h_square = np.square(h, s2_2)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
+        u = h
+        np.copyto(s4_2, u)
+        u, u_spare = s4_2, s5_2
+        layer_u_next_tanh_by_k = s3_2
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
+            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        y_matmul = np.dot(u, y_full, s7_2)  # output y = sum(u, axis=-1) * s
+        y = np.multiply(s, y_matmul, s8)
         loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-        d_h_square = np.square(layer_u_next_tanh_by_k_part, s4_2)  # next u = tanh(u * V) + h
-        np.subtract(_C_1, d_h_square, d_h_difference[:, start:size + start])
-        # h = tanh(x @ W + z)
-        np.multiply(d_d_h_broadcast_to_part, d_d_h_difference_part_2, d_d_h[:, start:size + start])
+        d_h_square = np.square(layer_u_next_tanh_by_k, s9_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s9_2)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s10_2)  # h = tanh(x @ W + z)
         # output y = sum(u, axis=-1) * s
-        d_u_product_2 = np.multiply(d_u_product, y_matmul[:, None], s3_2_view)
-        d_u_product_3 = np.multiply(s, d_u_product_2)
-        d_u_part_2 = np.broadcast_to(d_u_product_3, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_u[start:size + start] = d_u_part_2
-        _give(_scratch, _curvatures_scratch_reverse_block_reverse, size)
-        return (loss_vdot_part,)
-    loss_vdot, = _blocks(block_reverse, B, 152, 9)
-    loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
-    d_u_6 = d_u
-    step_product_by_k = s19
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-    ):
-        d_saved_product = np.multiply(d_u_6, d_h_difference_2, s20)  # (∂saved/∂saved_product)ᵀ d_u_6
-        # ∂saved_product/∂u ⊙ d_saved_product
-        d_u_7 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-        d_u_6 = d_u_7
-    d_u_3 = d_u_6
-    d_d_u = d_d_h
-    np.copyto(s22, d_d_u)
-    d_d_u, d_d_u_spare = s22, s23
-    step_product_by_k_2 = s21
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-        layer_V, d_h_difference, step_product_by_k_2, strict=True,
-    ):
-        # ∂d_u/∂next_product ⊙ d_d_u
-        d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-        d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s24)  # next u = tanh(u * V) + h
-        # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-        d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-        d_d_u_spare, d_d_u = d_d_u, d_d_u_2
-    d_h_sum = s20
-    d_h_2_product_3 = s25
-    d_u_2 = s17
-    def block_reverse_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_curvatures_scratch_reverse_block_reverse_2, size_2)
-        s1_3, s2_3, s3_3, s4_3 = _scratch
-        layer_u_next_tanh_by_k_part_2 = layer_u_next_tanh_by_k[:, start_2:size_2 + start_2]
-        d_u_part = d_u[start_2:size_2 + start_2]
-        step_product_by_k_part = step_product_by_k[:, start_2:size_2 + start_2]
-        step_product_by_k_2_part = step_product_by_k_2[:, :, start_2:size_2 + start_2]
-        d_d_u_part = d_d_u[:, start_2:size_2 + start_2]
+        d_u_product_2 = np.multiply(d_u_product, y_matmul[:, None], s8_view)
+        d_u_product_3 = np.multiply(s, d_u_product_2, s8_view)
+        d_u = np.broadcast_to(d_u_product_3, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_u_6 = d_u
+        step_product_by_k = s12
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_part, d_u_part[None, :, :]), 0, s1_3)
+        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
+        ):
+            d_saved_product = np.multiply(d_u_6, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_6
+            # ∂saved_product/∂u ⊙ d_saved_product
+            d_u_7 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
+            d_u_6 = d_u_7
+        d_u_3 = d_u_6
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s13)
         d_h_index = d_h_concatenate[1:]
-        np.add.reduce(d_h_index, 0, out=d_h_sum[start_2:size_2 + start_2])
+        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
+        d_h = np.add(d_u_3, d_h_sum, s6_2)  # back through the loop over k
+        d_d_u = d_d_h
+        np.copyto(s15, d_d_u)
+        d_d_u, d_d_u_spare = s15, s16
+        step_product_by_k_2 = s14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
+            layer_V, d_h_difference, step_product_by_k_2, strict=True,
+        ):
+            # ∂d_u/∂next_product ⊙ d_d_u
+            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
+            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s17)  # next u = tanh(u * V) + h
+            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
+            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
+            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k_part_2[:, None, :, :], s2_3)
+        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s12_view)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s2_3)
-        np.multiply(d_h_2_product_2, step_product_by_k_2_part, d_h_2_product_3[:, :, start_2:size_2 + start_2])
+        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s12_view)
+        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s19)
+        d_u_8 = np.full((4, size, 4), 0, FLOAT)
+        step_product_by_k_3 = s14
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
+            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
+            strict=True,
+        ):
+            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
+            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_8
+            d_saved = np.add(d_h_2_product_3_k, d_u_8, s13)
+            # (∂saved/∂saved_product_2)ᵀ d_saved
+            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s13)
+            # ∂saved_product_2/∂u ⊙ d_saved_product_2
+            d_u_9 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
+            d_u_8 = d_u_9
+        d_u_4 = d_u_8
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s20)
+        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s13)
         # output y = sum(u, axis=-1) * s
-        d_u_2_matmul = np.dot(d_d_u_part.reshape((4 * size_2, 4)), y_full, s3_3)
-        d_u_2_product = np.multiply(d_u_product, d_u_2_matmul.reshape((4, size_2))[:, :, None], s4_3)
-        d_u_2_product_2 = np.multiply(s, d_u_2_product)
-        d_u_2_part_2 = np.broadcast_to(d_u_2_product_2, (4, size_2, 4))
-        d_u_2[:, start_2:size_2 + start_2] = d_u_2_part_2
-        _give(_scratch, _curvatures_scratch_reverse_block_reverse_2, size_2)
-        return ()
-    _blocks(block_reverse_2, B, 296, 8)
-    d_u_8 = np.full((4, B, 4), 0, FLOAT)
-    step_product_by_k_3 = s21
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
-        reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-        strict=True,
-    ):
-        d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-        # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_8
-        d_saved = np.add(d_h_2_product_3_k, d_u_8, s24)
-        # (∂saved/∂saved_product_2)ᵀ d_saved
-        d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s24)
-        # ∂saved_product_2/∂u ⊙ d_saved_product_2
-        d_u_9 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
-        d_u_8 = d_u_9
-    d_u_4 = d_u_8
-    d_u_10 = d_u_2
-    step_product_by_k_4 = s25
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
-        layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-    ):
-        d_saved_product_3 = np.multiply(d_u_10, d_h_difference_5, s24)  # (∂saved/∂saved_product_3)ᵀ d_u_10
-        # ∂saved_product_3/∂u ⊙ d_saved_product_3
-        d_u_11 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
-        d_u_10 = d_u_11
-    d_u_5 = d_u_10
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    full_of_axis = s24
-    full_of_axis.fill(0)
-    def block_reverse_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_curvatures_scratch_reverse_block_reverse_3, size_3)
-        s1_4, s2_4, s3_4, s4_4, s5_2 = _scratch
-        full_of_axis_part = full_of_axis[:, start_3:size_3 + start_3]
-        d_u_3_part = d_u_3[start_3:size_3 + start_3]
-        d_h_sum_part = d_h_sum[start_3:size_3 + start_3]
-        step_product_by_k_3_part = step_product_by_k_3[:, :, start_3:size_3 + start_3]
-        h_part_2 = h[start_3:size_3 + start_3]
-        d_d_h_broadcast_to_part_2 = d_d_h_broadcast_to[:, start_3:size_3 + start_3]
-        d_u_2_part = d_u_2[:, start_3:size_3 + start_3]
-        step_product_by_k_4_part = step_product_by_k_4[:, :, start_3:size_3 + start_3]
-        d_u_4_part = d_u_4[:, start_3:size_3 + start_3]
-        d_u_5_part = d_u_5[:, start_3:size_3 + start_3]
-        d_d_h_difference_part = d_d_h_difference[start_3:size_3 + start_3]
-        H_z_z_full_part = H_z_z_full[start_3:size_3 + start_3]
-        d_h = np.add(d_u_3_part, d_h_sum_part, s1_4)  # back through the loop over k
+        d_u_2_matmul = np.dot(d_d_u.reshape((4 * size, 4)), y_full, s21)
+        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
+        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
+        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s10_2)
+        # output y = sum(u, axis=-1) * s
+        d_u_2_product = np.multiply(d_u_product, d_u_2_matmul.reshape((4, size))[:, :, None], s6_2_view)
+        d_u_2_product_2 = np.multiply(s, d_u_2_product, s6_2_view)
+        d_u_2 = np.broadcast_to(d_u_2_product_2, (4, size, 4))
+        d_u_10 = d_u_2
+        step_product_by_k_4 = s19
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3_part, full_of_axis_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s3_4)
-        d_h_2_product_4 = np.multiply(d_h, h_part_2, s1_4)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s1_4)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part_2, s4_4)
+        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
+            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
+        ):
+            d_saved_product_3 = np.multiply(d_u_10, d_h_difference_5, s17)  # (∂saved/∂saved_product_3)ᵀ d_u_10
+            # ∂saved_product_3/∂u ⊙ d_saved_product_3
+            d_u_11 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
+            d_u_10 = d_u_11
+        d_u_5 = d_u_10
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4_part, d_u_2_part[None, :, :, :]), 0, s2_4)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s5_2)
+        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_2[None, :, :, :]), 0, s20)
+        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s17)
         # h = tanh(x @ W + z)
-        d_h_2 = s3_4
-        np.add(d_u_4_part, d_h_2_sum, d_h_2)
+        d_h_2 = s13
+        np.add(d_u_4, d_h_2_sum, d_h_2)
         np.add(d_h_2, d_h_2_product_5, d_h_2)
         np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_5_part, d_h_2)
+        np.add(d_h_2, d_u_5, d_h_2)
         np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_6 = np.multiply(d_h_2, d_d_h_difference_part, s3_4)
+        H_z_z_product_6 = np.multiply(d_h_2, d_d_h_difference, s13)
         H_z_z_matmul_part = np.matmul(H_z_z_full_part, H_z_z_product_6)
-        _give(_scratch, _curvatures_scratch_reverse_block_reverse_3, size_3)
-        return (H_z_z_matmul_part,)
-    H_z_z_matmul, = _blocks(block_reverse_3, B, 936, 11)
+        _give(_scratch, _curvatures_scratch_reverse_block_reverse, size)
+        return (loss_vdot_part, H_z_z_matmul_part)
+    loss_vdot, H_z_z_matmul = _blocks(block_reverse, B, 2424, 70)
     d_d_h_broadcast_to = _GONE
-    H_z_z = s8
+    loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
+    H_z_z = s3
     np.add(d_c, H_z_z_sum, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
-    H_sum = np.add(H_z_z, H_z_z.T, s9)
+    H_sum = np.add(H_z_z, H_z_z.T, s4)
     H = np.multiply(0.5, H_sum)
     _give(_scratch, _curvatures_scratch_reverse, B)
     return FLOAT(loss), H
@@ -3114,111 +2918,117 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_sole_scratch_forward, B)
-    (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16) = _scratch
-    h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
-    h_sum = np.add(h_matmul, z, s1)
-    h = np.tanh(h_sum, s1)
-    u = h
-    np.copyto(s2, u)
-    u, u_spare = s2, s3
-    for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    t_y = np.dot(u, t_y_full, s5)  # output y = sum(u, axis=-1) * s
-    H_s_s_vdot = np.vdot(t_y, t_y)
+    _scratch = _take(_sole_scratch_forward)
+    t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
     c = z
-    walk_c_next_sin_by_t = s6
-    walk_c_next_by_t = s7[1:]
+    walk_c_next_sin_by_t = s1
+    walk_c_next_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (walk_c_next_sin_row, walk_c_next_row) in zip(
         walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
     ):
         walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s8)
+        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
         walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
         c = walk_c_next
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s7
+    H_s_s_concatenate = s2
     H_s_s_concatenate[:1] = z[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_cos = np.cos(H_s_s_index, s9)  # next c = sin(c) * s + z
-    H_s_s_product = np.multiply(s, H_s_s_cos, s10)
+    H_s_s_cos = np.cos(H_s_s_index, s4)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(s, H_s_s_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_2 = np.multiply(2, H_s_s_index, s11)
+    H_s_s_product_2 = np.multiply(2, H_s_s_index, s6)
     d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s12
+    step_sum_by_t = s7
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row) in zip(
         H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c, H_s_s_product_14, s8)
+        value_product_2 = np.multiply(d_c, H_s_s_product_14, s3)
         value_sum = np.add(value_product_2, H_s_s_product_2_2, step_sum_row)
         d_c = value_sum
     t_c = np.full((4,), 0, FLOAT)
-    step_total_by_t = s13[1:]
+    step_total_by_t = s8[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (walk_c_next_sin_2, H_s_s_product_13, step_total_row) in zip(
         walk_c_next_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
     ):
-        value_product = np.multiply(t_c, H_s_s_product_13, s8)  # next c = sin(c) * s + z
+        value_product = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
         value_total = np.add(walk_c_next_sin_2, value_product, step_total_row)
         t_c = value_total
-    H_s_s_sin = np.sin(H_s_s_index, s10)  # next c = sin(c) * s + z
+    H_s_s_sin = np.sin(H_s_s_index, s5)  # next c = sin(c) * s + z
     del H_s_s_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
-    H_s_s_product_3 = np.multiply(s, H_s_s_concatenate_2[1:], s11)  # next c = sin(c) * s + z
+    H_s_s_concatenate_2 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
+    H_s_s_product_3 = np.multiply(s, H_s_s_concatenate_2[1:], s6)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_3 = s13
+    H_s_s_concatenate_3 = s8
     H_s_s_concatenate_3[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index_2 = H_s_s_concatenate_3[:4]
-    H_s_s_concatenate_4 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
+    H_s_s_concatenate_4 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     H_s_s_index_3 = H_s_s_concatenate_4[1:]
-    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s10)  # next c = sin(c) * s + z
-    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s10)
-    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s10)
+    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s5)  # next c = sin(c) * s + z
+    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s5)
+    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s12)
-    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s12)
-    H_s_s_concatenate_5 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s14)
-    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_5[1:], s12)  # next c = sin(c) * s + z
+    H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s7)
+    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s7)
+    H_s_s_concatenate_5 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s9)
+    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_5[1:], s7)  # next c = sin(c) * s + z
     t_d_c = np.full((4,), 0, FLOAT)
-    step_total_by_t_2 = s15
+    step_total_by_t_2 = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_c_2, H_s_s_product_3_2, H_s_s_product_10_2, step_total_row_2) in zip(
         H_s_s_index_3[::-1], H_s_s_product_3[::-1], H_s_s_product_10[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
-        value_product_3 = np.multiply(t_d_c, H_s_s_product_3_2, s8)  # next c = sin(c) * s + z
-        value_sum_2 = np.add(value_product_3, H_s_s_product_10_2, s8)
+        value_product_3 = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
+        value_sum_2 = np.add(value_product_3, H_s_s_product_10_2, s3)
         value_total_2 = np.add(value_sum_2, d_c_2, step_total_row_2)
         t_d_c = value_total_2
-    H_s_s_product_4 = np.multiply(H_s_s_index_2, H_s_s_cos, s12)  # next c = sin(c) * s + z
-    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s12)
+    H_s_s_product_4 = np.multiply(H_s_s_index_2, H_s_s_cos, s7)  # next c = sin(c) * s + z
+    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s7)
     del H_s_s_index_3
-    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s9)
-    H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s9)
+    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)
+    H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_total = s10
+    H_s_s_total = s5
     np.add(H_s_s_index_2, H_s_s_index_2, H_s_s_total)
     np.add(H_s_s_total, H_s_s_difference_2, H_s_s_total)
     del H_s_s_index_2
-    H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s13)
+    H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
     # next c = sin(c) * s + z
-    H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], walk_c_next_sin_by_t, s10)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s10)
+    H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], walk_c_next_sin_by_t, s5)
+    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
+    def block_forward(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of B, from `start` on."""
+        _scratch = _take(_sole_scratch_forward_block_forward, size)
+        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
+        x_part = x[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u = h
+        np.copyto(s2_2, u)
+        u, u_spare = s2_2, s3_2
+        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
+            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
+            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
+            u_spare, u = u, layer_u_next
+        t_y = np.dot(u, t_y_full, s5_2)  # output y = sum(u, axis=-1) * s
+        H_s_s_vdot_part = np.vdot(t_y, t_y)
+        _give(_scratch, _sole_scratch_forward_block_forward, size)
+        return (H_s_s_vdot_part,)
+    H_s_s_vdot, = _blocks(block_forward, B, 144, 13)
     H_s_s = 2 * H_s_s_vdot + H_s_s_sum
-    H_reshape = H_s_s.reshape((1, 1))
-    H_sum = np.add(H_reshape, H_reshape.T, s16)
-    del H_reshape
+    H_sum = np.add(H_s_s.reshape((1, 1)), H_s_s.reshape((1, 1)).T, s11)
     H = np.multiply(0.5, H_sum)
-    _give(_scratch, _sole_scratch_forward, B)
+    _give(_scratch, _sole_scratch_forward)
     _forward: Array = H
     return _forward
 
@@ -3408,12 +3218,17 @@ def unflatten(vector: ArrayLike) -> dict[str, Any]:
     return _split(vector, _shapes())
 
 
-def _forward_scratch(B: int) -> tuple[Any, ...]:
+def _forward_scratch() -> tuple[Any, ...]:
     """The arrays that `forward` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((4,), FLOAT)
-    return (y_full, s1, s2)
+    s1 = np.empty((4,), FLOAT)
+    return (y_full, s1)
+
+
+def _forward_scratch_block(size: int) -> tuple[Any, ...]:
+    """The arrays that `forward_block` computes in."""
+    s1_2 = np.empty((size, 4), FLOAT)
+    return (s1_2,)
 
 
 def _backward_scratch(B: int) -> tuple[Any, ...]:
@@ -3426,156 +3241,152 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
     s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((4,), FLOAT)
     s7 = np.empty((5, 4), FLOAT)
-    s8 = np.empty((3, B, 4), FLOAT)
-    s9 = np.empty((B, 4), FLOAT)
-    s10 = np.empty((3, B, 4), FLOAT)
-    s11 = np.empty((3, B, 4), FLOAT)
-    return (d_layer_V_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+    return (d_layer_V_full, s1, s2, s3, s4, s5, s6, s7)
 
 
 def _backward_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `backward_block` computes in."""
     s1_2 = np.empty((size,), FLOAT)
-    return (s1_2,)
+    s2_2 = np.empty((size, 1), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((3, size, 4), FLOAT)
+    s5_2 = np.empty((3, size, 4), FLOAT)
+    s6_2 = np.empty((4, size, 4), FLOAT)
+    s7_2 = np.empty((size, 4), FLOAT)
+    s8 = np.empty((size, 4), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8)
 
 
-def _backward_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_2` computes in."""
-    s1_3 = np.empty((4, size_2, 4), FLOAT)
-    s2_2 = np.empty((size_2, 4), FLOAT)
-    s3_2 = np.empty((size_2, 4), FLOAT)
-    return (s1_3, s2_2, s3_2)
-
-
-def _values_scratch(B: int) -> tuple[Any, ...]:
+def _values_scratch() -> tuple[Any, ...]:
     """The arrays that `values` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((4,), FLOAT)
-    s7 = np.empty((4,), FLOAT)
-    s8 = np.empty((4,), FLOAT)
-    s9 = np.empty((B,), FLOAT)
-    return (y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9)
+    s1 = np.empty((4, 4), FLOAT)
+    s2 = np.empty((4,), FLOAT)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4,), FLOAT)
+    return (y_full, s1, s2, s3, s4)
 
 
-def _value_y_scratch(B: int) -> tuple[Any, ...]:
+def _values_scratch_block(size: int) -> tuple[Any, ...]:
+    """The arrays that `values_block` computes in."""
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5)
+
+
+def _value_y_scratch() -> tuple[Any, ...]:
     """The arrays that `value_y` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B,), FLOAT)
-    return (y_full, s1, s2, s3, s4, s5)
+    return (y_full,)
 
 
-def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
+def _value_y_scratch_block(size: int) -> tuple[Any, ...]:
+    """The arrays that `value_y_block` computes in."""
+    s1 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2 = np.empty((size, 4), FLOAT)
+    s3 = np.empty((size, 4), FLOAT)
+    s4 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size,), FLOAT)
+    return (s1, s2, s3, s4, s5)
+
+
+def _grad_loss_scratch() -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
     d_u_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
+    s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
-    s3 = np.empty((4, 4), FLOAT)
-    s4 = np.empty((4,), FLOAT)
-    s5 = np.empty((3, B, 4), FLOAT)
-    s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((B,), FLOAT)
-    s10 = np.empty((B,), FLOAT)
-    s11 = np.empty((B, 1), FLOAT)
-    s12 = np.empty((3, B, 4), FLOAT)
-    s13 = np.empty((4, 4), FLOAT)
-    s14 = np.empty((4, 4), FLOAT)
-    s15 = np.empty((5, 4), FLOAT)
-    return (d_u_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
+    s5 = np.empty((4, 4), FLOAT)
+    s6 = np.empty((5, 4), FLOAT)
+    return (d_u_full, s1, s2, s3, s4, s5, s6)
 
 
 def _grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss_block` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((4, size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    return (s1_2, s2_2, s3_2)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size, 4), FLOAT)
+    s7 = np.empty((size,), FLOAT)
+    s8 = np.empty((size,), FLOAT)
+    s9 = np.empty((size, 1), FLOAT)
+    s10 = np.empty((3, size, 4), FLOAT)
+    s11 = np.empty((4, size, 4), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s11)
 
 
 def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `value_and_grad_loss` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     d_layer_V_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((4, 4), FLOAT)
-    s3 = np.empty((5, 4), FLOAT)
-    s4 = np.empty((4,), FLOAT)
+    s1 = np.empty((4, 4), FLOAT)
+    s2 = np.empty((5, 4), FLOAT)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((3, B, 4), FLOAT)
-    s7 = np.empty((3, B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((3, B, 4), FLOAT)
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((4, 4), FLOAT)
-    s12 = np.empty((3, B, 4), FLOAT)
-    return (y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12)
+    s6 = np.empty((4, 4), FLOAT)
+    return (y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6)
 
 
 def _value_and_grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `value_and_grad_loss_block` computes in."""
-    s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2)
+    s1_2 = np.empty((size, 4), FLOAT)
+    s2_2 = np.empty((3, size, 4), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size,), FLOAT)
+    s6_2 = np.empty((size,), FLOAT)
+    s7 = np.empty((3, size, 4), FLOAT)
+    s8 = np.empty((size, 1), FLOAT)
+    s9 = np.empty((3, size, 4), FLOAT)
+    s10 = np.empty((4, size, 4), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10)
 
 
-def _value_and_grad_loss_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block_2` computes in."""
-    s1_3 = np.empty((size_2, 4), FLOAT)
-    s2_3 = np.empty((4, size_2, 4), FLOAT)
-    s3_2 = np.empty((size_2, 4), FLOAT)
-    return (s1_3, s2_3, s3_2)
-
-
-def _each_scratch(B: int) -> tuple[Any, ...]:
+def _each_scratch() -> tuple[Any, ...]:
     """The arrays that `each` computes in. What comes before them it only reads."""
     d_s_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B,), FLOAT)
-    return (d_s_full, s1, s2, s3, s4, s5)
+    return (d_s_full,)
 
 
-def _vjp_y_scratch(B: int) -> tuple[Any, ...]:
+def _each_scratch_block(size: int) -> tuple[Any, ...]:
+    """The arrays that `each_block` computes in."""
+    s1 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2 = np.empty((size, 4), FLOAT)
+    s3 = np.empty((size, 4), FLOAT)
+    s4 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size,), FLOAT)
+    return (s1, s2, s3, s4, s5)
+
+
+def _vjp_y_scratch() -> tuple[Any, ...]:
     """The arrays that `vjp_y` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((3, B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B, 4), FLOAT)
-    s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((B,), FLOAT)
-    s8 = np.empty((3, B, 4), FLOAT)
-    return (y_full, s1, s2, s3, s4, s5, s6, s7, s8)
+    return (y_full,)
 
 
 def _vjp_y_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `vjp_y_block` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    return (s1_2,)
+    s1 = np.empty((size, 4), FLOAT)
+    s2 = np.empty((size, 4), FLOAT)
+    s3 = np.empty((3, size, 4), FLOAT)
+    s4 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size, 4), FLOAT)
+    s6 = np.empty((size, 4), FLOAT)
+    s7 = np.empty((size,), FLOAT)
+    s8 = np.empty((3, size, 4), FLOAT)
+    s7_view = s7.reshape((size, 1))
+    s10 = np.empty((4, size, 4), FLOAT)
+    return (s1, s2, s3, s4, s5, s6, s7, s8, s7_view, s10)
 
 
-def _vjp_y_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `vjp_y_block_2` computes in."""
-    s1_3 = np.empty((size_2, 4), FLOAT)
-    s2_2 = np.empty((4, size_2, 4), FLOAT)
-    s3_2 = np.empty((size_2, 4), FLOAT)
-    return (s1_3, s2_2, s3_2)
-
-
-def _jvp_y_v_scratch(B: int) -> tuple[Any, ...]:
+def _jvp_y_v_scratch() -> tuple[Any, ...]:
     """The arrays that `jvp_y_v` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     s1 = np.empty((4,), FLOAT)
@@ -3584,21 +3395,20 @@ def _jvp_y_v_scratch(B: int) -> tuple[Any, ...]:
     s4 = np.empty((4,), FLOAT)
     s5 = np.empty((4,), FLOAT)
     s6 = np.empty((4,), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((B, 4), FLOAT)
-    s10 = np.empty((B, 4), FLOAT)
-    s11 = np.empty((B, 4), FLOAT)
-    s12 = np.empty((B, 4), FLOAT)
-    s13 = np.empty((B, 4), FLOAT)
-    s14 = np.empty((B,), FLOAT)
-    return (y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14)
+    return (y_full, s1, s2, s3, s4, s5, s6)
 
 
 def _jvp_y_v_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `jvp_y_v_block` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    return (s1_2,)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size, 4), FLOAT)
+    s7 = np.empty((size, 4), FLOAT)
+    s8 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8)
 
 
 def _hvp_loss_scratch(B: int) -> tuple[Any, ...]:
@@ -3616,54 +3426,35 @@ def _hvp_loss_scratch(B: int) -> tuple[Any, ...]:
     s9 = np.empty((4, 4), FLOAT)
     s10 = np.empty((4, 4), FLOAT)
     s11 = np.empty((4,), FLOAT)
-    s12 = np.empty((B, 4), FLOAT)
-    s13 = np.empty((3, B, 4), FLOAT)
-    s14 = np.empty((B, 4), FLOAT)
-    s15 = np.empty((B, 4), FLOAT)
-    s16 = np.empty((B, 4), FLOAT)
-    s17 = np.empty((B,), FLOAT)
-    s18 = np.empty((B,), FLOAT)
-    s19 = np.empty((B, 4), FLOAT)
-    s20 = np.empty((B, 4), FLOAT)
-    s21 = np.empty((3, B, 4), FLOAT)
-    s22 = np.empty((3, B, 4), FLOAT)
-    s23 = np.empty((B, 4), FLOAT)
-    s24 = np.empty((B, 4), FLOAT)
-    s25 = np.empty((B, 4), FLOAT)
-    s26 = np.empty((3, B, 4), FLOAT)
-    s27 = np.empty((B, 4), FLOAT)
-    s28 = np.empty((3, B, 4), FLOAT)
-    return (
-        d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16,
-        s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28,
-    )
+    return (d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _hvp_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `hvp_loss_block` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
     s2_2 = np.empty((3, size, 4), FLOAT)
-    return (s1_2, s2_2)
-
-
-def _hvp_loss_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `hvp_loss_block_2` computes in."""
-    s1_3 = np.empty((size_2,), FLOAT)
-    s2_3 = np.empty((size_2,), FLOAT)
-    s3_2 = np.empty((size_2,), FLOAT)
-    s4_2 = np.empty((size_2,), FLOAT)
-    s5_2 = np.empty((3, size_2, 4), FLOAT)
-    s6_2 = np.empty((4, size_2, 4), FLOAT)
-    s7_2 = np.empty((size_2, 4), FLOAT)
-    return (s1_3, s2_3, s3_2, s4_2, s5_2, s6_2, s7_2)
-
-
-def _hvp_loss_scratch_block_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `hvp_loss_block_3` computes in."""
-    s1_4 = np.empty((size_3, 4), FLOAT)
-    s2_4 = np.empty((4, size_3, 4), FLOAT)
-    s3_3 = np.empty((size_3, 4), FLOAT)
-    return (s1_4, s2_4, s3_3)
+    s3_2 = np.empty((size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size,), FLOAT)
+    s7_2 = np.empty((size,), FLOAT)
+    s8_2 = np.empty((size, 1), FLOAT)
+    s9_2 = np.empty((size,), FLOAT)
+    s10_2 = np.empty((size,), FLOAT)
+    s11_2 = np.empty((size, 4), FLOAT)
+    s12 = np.empty((3, size, 4), FLOAT)
+    s13 = np.empty((3, size, 4), FLOAT)
+    s14 = np.empty((size, 4), FLOAT)
+    s15 = np.empty((size, 4), FLOAT)
+    s16 = np.empty((size, 4), FLOAT)
+    s17 = np.empty((3, size, 4), FLOAT)
+    s18 = np.empty((size,), FLOAT)
+    s19 = np.empty((3, size, 4), FLOAT)
+    s20 = np.empty((4, size, 4), FLOAT)
+    return (
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12, s13, s14, s15, s16,
+        s17, s18, s19, s20,
+    )
 
 
 def _jacobian_y_scratch_forward(B: int) -> tuple[Any, ...]:
@@ -3671,22 +3462,22 @@ def _jacobian_y_scratch_forward(B: int) -> tuple[Any, ...]:
     J_y_z_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     t_z = np.eye(4, dtype=FLOAT)
     t_h_broadcast_to = np.broadcast_to(t_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((4, B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((4, B, 4), FLOAT)
-    s6 = np.empty((4, B, 4), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((4, B, 4), FLOAT)
-    s1_view = s1.reshape((4*B,))
-    return (J_y_z_full, t_h_broadcast_to, s1, s2, s3, s4, s5, s6, s7, s8, s1_view)
+    return (J_y_z_full, t_h_broadcast_to)
 
 
 def _jacobian_y_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `jacobian_y_forward_block_forward` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    return (s1_2,)
+    s1 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3 = np.empty((4, 4, size), FLOAT).transpose(1, 2, 0)
+    s2_view = s2.transpose(1, 0).reshape((size, 4))
+    s5 = np.empty((size, 4), FLOAT)
+    s6 = np.empty((4, size, 4), FLOAT)
+    s7 = np.empty((4, size, 4), FLOAT)
+    s8 = np.empty((size, 4), FLOAT)
+    s9 = np.empty((4, size, 4), FLOAT)
+    s1_view = s1.transpose(1, 0).reshape((4*size,))
+    return (s1, s2, s3, s2_view, s5, s6, s7, s8, s9, s1_view)
 
 
 def _jacobian_y_scratch_reverse(B: int) -> tuple[Any, ...]:
@@ -3695,41 +3486,39 @@ def _jacobian_y_scratch_reverse(B: int) -> tuple[Any, ...]:
     d_y = np.eye(B, dtype=FLOAT)
     d_u_expand = d_y[:, :, None]  # output y = sum(u, axis=-1) * s
     s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((3, B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
+    s2 = np.empty((B, 4), FLOAT)
+    s3 = np.empty((3, B, 4), FLOAT)
     s4 = np.empty((B, 4), FLOAT)
     s5 = np.empty((B, 4), FLOAT)
-    s6 = np.empty((3, B, 4), FLOAT)
-    s7 = np.empty((B, B, 1), FLOAT)
-    s8 = np.empty((B, B, 4), FLOAT)
-    return (J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8)
+    s6 = np.empty((B, 4), FLOAT)
+    s7 = np.empty((3, B, 4), FLOAT)
+    return (J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7)
 
 
 def _jacobian_y_scratch_reverse_block_reverse(B: int, size: int) -> tuple[Any, ...]:
     """The arrays that `jacobian_y_reverse_block_reverse` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((B, size, 4), FLOAT)
+    s1_2 = np.empty((size, B, 1), FLOAT)
+    s2_2 = np.empty((size, B, 4), FLOAT)
     return (s1_2, s2_2)
 
 
-def _apart_scratch_reverse(B: int) -> tuple[Any, ...]:
+def _apart_scratch_reverse() -> tuple[Any, ...]:
     """The arrays that `apart_reverse` computes in. What comes before them it only reads."""
     J_y_s_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((3, B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B, 4), FLOAT)
-    s6 = np.empty((3, B, 4), FLOAT)
-    return (J_y_s_full, s1, s2, s3, s4, s5, s6)
+    return (J_y_s_full,)
 
 
 def _apart_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `apart_reverse_block_reverse` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((4, size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    return (s1_2, s2_2, s3_2)
+    s1 = np.empty((size, 4), FLOAT)
+    s2 = np.empty((size, 4), FLOAT)
+    s3 = np.empty((3, size, 4), FLOAT)
+    s4 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size, 4), FLOAT)
+    s6 = np.empty((size, 4), FLOAT)
+    s7 = np.empty((3, size, 4), FLOAT)
+    s8 = np.empty((4, size, 4), FLOAT)
+    return (s1, s2, s3, s4, s5, s6, s7, s8)
 
 
 def _blocks_scratch_forward(B: int) -> tuple[Any, ...]:
@@ -3744,35 +3533,34 @@ def _blocks_scratch_forward(B: int) -> tuple[Any, ...]:
     s4 = np.empty((4,), FLOAT)
     s5 = np.empty((4,), FLOAT)
     s6 = np.empty((4,), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((4, B, 4), FLOAT)
-    s9 = np.empty((12, B, 4), FLOAT)
-    s10 = np.empty((B, 4), FLOAT)
-    s11 = np.empty((B, 4), FLOAT)
-    s12 = np.empty((4, B, 4), FLOAT)
-    s13 = np.empty((4, B, 4), FLOAT)
-    s14 = np.empty((B, 4), FLOAT)
-    s15 = np.empty((4, B, 4), FLOAT)
-    s16 = np.empty((B,), FLOAT)
-    s14_view = s14.reshape((4*B,))
-    s18 = np.empty((B, 4), FLOAT)
-    s19 = np.empty((B, 4), FLOAT)
-    s20 = np.empty((12, B, 4), FLOAT)
-    s21 = np.empty((12, B, 4), FLOAT)
-    s22 = np.empty((B, 4), FLOAT)
-    s23 = np.empty((12, B, 4), FLOAT)
-    s24 = np.empty((12*B,), FLOAT)
-    return (
-        y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
-        s15, s16, s14_view, s18, s19, s20, s21, s22, s23, s24,
-    )
+    return (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6)
 
 
 def _blocks_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `blocks_forward_block_forward` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((12, size, 4), FLOAT)
-    return (s1_2, s2_2)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((4, 4, size), FLOAT).transpose(0, 2, 1)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((4, size, 4), FLOAT)
+    s7 = np.empty((4, size, 4), FLOAT)
+    s8 = np.empty((size, 4), FLOAT)
+    s9 = np.empty((4, size, 4), FLOAT)
+    s10 = np.empty((size,), FLOAT)
+    s8_view = s8.reshape((4*size,))
+    s12 = np.empty((12, 4, size), FLOAT).transpose(0, 2, 1)
+    s2_2_view = s2_2.transpose(1, 0).reshape((size, 4))
+    s14 = np.empty((size, 4), FLOAT)
+    s15 = np.empty((12, size, 4), FLOAT)
+    s16 = np.empty((12, size, 4), FLOAT)
+    s17 = np.empty((size, 4), FLOAT)
+    s18 = np.empty((12, size, 4), FLOAT)
+    s19 = np.empty((12*size,), FLOAT)
+    return (
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s8_view, s12, s2_2_view, s14, s15, s16,
+        s17, s18, s19,
+    )
 
 
 def _blocks_scratch_reverse(B: int) -> tuple[Any, ...]:
@@ -3790,22 +3578,18 @@ def _blocks_scratch_reverse(B: int) -> tuple[Any, ...]:
     s7 = np.empty((B, 4), FLOAT)
     s8 = np.empty((B,), FLOAT)
     s9 = np.empty((3, B, 4), FLOAT)
-    s10 = np.empty((B, B, 1), FLOAT)
-    s11 = np.empty((B, B, 4), FLOAT)
+    s10 = np.empty((4, 4), FLOAT)
+    s11 = np.empty((4,), FLOAT)
     s12 = np.empty((4, 4), FLOAT)
-    s13 = np.empty((4,), FLOAT)
-    s14 = np.empty((4, 4), FLOAT)
-    s15 = np.empty((5, 4), FLOAT)
-    return (
-        y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
-        s15,
-    )
+    s13 = np.empty((5, 4), FLOAT)
+    return (y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13)
 
 
 def _blocks_scratch_reverse_block_reverse(B: int, size: int) -> tuple[Any, ...]:
     """The arrays that `blocks_reverse_block_reverse` computes in."""
-    s1_2 = np.empty((size, B, 4), FLOAT)
-    return (s1_2,)
+    s1_2 = np.empty((size, B, 1), FLOAT)
+    s2_2 = np.empty((size, B, 4), FLOAT)
+    return (s1_2, s2_2)
 
 
 def _jacobian_matrix_v_scratch_mixed() -> tuple[Any, ...]:
@@ -3833,26 +3617,25 @@ def _whole_scratch_forward() -> tuple[Any, ...]:
     return (s1, s2, s3, s4, s5, s6)
 
 
-def _wholes_scratch_reverse(B: int) -> tuple[Any, ...]:
+def _wholes_scratch_reverse() -> tuple[Any, ...]:
     """The arrays that `wholes_reverse` computes in. What comes before them it only reads."""
     J_y_s_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((3, B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B, 4), FLOAT)
-    s6 = np.empty((3, B, 4), FLOAT)
-    return (J_y_s_full, s1, s2, s3, s4, s5, s6)
+    return (J_y_s_full,)
 
 
 def _wholes_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `wholes_reverse_block_reverse` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((size,), FLOAT)
-    s3_2 = np.empty((4, size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size, 3), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2)
+    s1 = np.empty((size, 4), FLOAT)
+    s2 = np.empty((size, 4), FLOAT)
+    s3 = np.empty((3, size, 4), FLOAT)
+    s4 = np.empty((size, 4), FLOAT)
+    s5 = np.empty((size, 4), FLOAT)
+    s6 = np.empty((size, 4), FLOAT)
+    s7 = np.empty((size,), FLOAT)
+    s8 = np.empty((3, size, 4), FLOAT)
+    s9 = np.empty((4, size, 4), FLOAT)
+    s10 = np.empty((size, 3), FLOAT)
+    return (s1, s2, s3, s4, s5, s6, s7, s8, s9, s10)
 
 
 def _sparse_jacobian_v_scratch_forward() -> tuple[Any, ...]:
@@ -3887,81 +3670,68 @@ def _hessian_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `hessian_loss_reverse` computes in. What comes before them it only reads."""
     d_d_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     H_z_s_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
-    s1 = np.empty((B, 4), FLOAT)
+    s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
-    s3 = np.empty((4, 4), FLOAT)
-    s4 = np.empty((4,), FLOAT)
-    s5 = np.empty((3, B, 4), FLOAT)
-    s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((4, 4), FLOAT)
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((4, 4), FLOAT)
-    s12 = np.empty((4, 4), FLOAT)
-    s13 = np.empty((5, 4), FLOAT)
-    s14 = np.empty((4, 1, 4), FLOAT)
-    s15 = np.empty((4, 1, 4), FLOAT)
-    s16 = np.empty((4, 1, 4), FLOAT)
-    s17 = np.empty((4, 4, 4), FLOAT)
-    s18 = np.empty((5, 4, 4), FLOAT)
-    s16_view = s16.reshape((4, 4))
-    s20 = np.empty((4, 4, 4), FLOAT)
-    s21 = np.empty((4,), FLOAT)
-    s15_view = s15.reshape((4, 4))
-    s23 = np.empty((5, 4), FLOAT)
-    s24 = np.empty((4,), FLOAT)
-    s25 = np.empty((B,), FLOAT)
-    s26 = np.empty((B,), FLOAT)
-    s27 = np.empty((B, 4), FLOAT)
-    s28 = np.empty((3, B, 4), FLOAT)
-    s29 = np.empty((4, B, 4), FLOAT)
-    s30 = np.empty((B, 4), FLOAT)
-    s31 = np.empty((3, B, 4), FLOAT)
-    s32 = np.empty((B, 4), FLOAT)
-    s33 = np.empty((3, 4, B, 4), FLOAT)
-    s34 = np.empty((4, B, 4), FLOAT)
-    s35 = np.empty((4, B, 4), FLOAT)
-    s36 = np.empty((4, B, 4), FLOAT)
-    s37 = np.empty((3, B, 4), FLOAT)
-    s38 = np.empty((3, 4, B, 4), FLOAT)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
+    s5 = np.empty((4, 4), FLOAT)
+    s6 = np.empty((4, 4), FLOAT)
+    s7 = np.empty((4, 4), FLOAT)
+    s8 = np.empty((5, 4), FLOAT)
+    s9 = np.empty((4, 1, 4), FLOAT)
+    s10 = np.empty((4, 1, 4), FLOAT)
+    s11 = np.empty((4, 1, 4), FLOAT)
+    s12 = np.empty((4, 4, 4), FLOAT)
+    s13 = np.empty((5, 4, 4), FLOAT)
+    s11_view = s11.reshape((4, 4))
+    s15 = np.empty((4, 4, 4), FLOAT)
+    s16 = np.empty((4,), FLOAT)
+    s10_view = s10.reshape((4, 4))
+    s18 = np.empty((5, 4), FLOAT)
+    s19 = np.empty((4,), FLOAT)
     return (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
-        s16, s17, s18, s16_view, s20, s21, s15_view, s23, s24, s25, s26, s27, s28, s29, s30, s31,
-        s32, s33, s34, s35, s36, s37, s38,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s11_view,
+        s15, s16, s10_view, s18, s19,
     )
 
 
 def _hessian_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `hessian_loss_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((3, size, 4), FLOAT)
-    return (s1_2, s2_2)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size, 4), FLOAT)
+    s7_2 = np.empty((size,), FLOAT)
+    s8_2 = np.empty((size,), FLOAT)
+    s9_2 = np.empty((size, 1), FLOAT)
+    s10_2 = np.empty((3, size, 4), FLOAT)
+    s11_2 = np.empty((4, size, 4), FLOAT)
+    s12_2 = np.empty((3, size, 4), FLOAT)
+    s13_2 = np.empty((4, size, 4), FLOAT)
+    s14 = np.empty((3, 4, size, 4), FLOAT)
+    s15_2 = np.empty((4, size, 4), FLOAT)
+    s16_2 = np.empty((4, size, 4), FLOAT)
+    s17 = np.empty((4, size, 4), FLOAT)
+    s12_2_view = s12_2.reshape((3, 1, size, 4))
+    s19_2 = np.empty((3, 4, size, 4), FLOAT)
+    s20 = np.empty((4, 4, size, 4), FLOAT)
+    s21 = np.empty((4*size,), FLOAT)
+    s22 = np.empty((4, size), FLOAT)
+    s6_2_view = s6_2.reshape((4, size))
+    s21_view = s21.reshape((4, size))
+    s1_2_view = s1_2.reshape((4, size, 1))
+    s8_2_view = s8_2.reshape((size, 1))
+    s21_view_2 = s21.reshape((size, 4))
+    return (
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12_2, s13_2, s14,
+        s15_2, s16_2, s17, s12_2_view, s19_2, s20, s21, s22, s6_2_view, s21_view, s1_2_view,
+        s8_2_view, s21_view_2,
+    )
 
 
-def _hessian_loss_scratch_reverse_block_reverse_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `hessian_loss_reverse_block_reverse_2` computes in."""
-    s1_3 = np.empty((4, size_2, 4), FLOAT)
-    s2_3 = np.empty((3, 1, size_2, 4), FLOAT)
-    s3_2 = np.empty((4*size_2,), FLOAT)
-    s4_2 = np.empty((4, size_2), FLOAT)
-    s5_2 = np.empty((4, size_2), FLOAT)
-    s3_2_view = s3_2.reshape((4, size_2))
-    s3_2_view_2 = s3_2.reshape((size_2, 4))
-    return (s1_3, s2_3, s3_2, s4_2, s5_2, s3_2_view, s3_2_view_2)
-
-
-def _hessian_loss_scratch_reverse_block_reverse_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `hessian_loss_reverse_block_reverse_3` computes in."""
-    s1_4 = np.empty((size_3, 4), FLOAT)
-    s2_4 = np.empty((4, 4, size_3, 4), FLOAT)
-    s3_3 = np.empty((4, size_3, 4), FLOAT)
-    s4_3 = np.empty((4, size_3, 4), FLOAT)
-    s5_3 = np.empty((4, size_3, 4), FLOAT)
-    return (s1_4, s2_4, s3_3, s4_3, s5_3)
-
-
-def _curvature_scratch_forward(B: int) -> tuple[Any, ...]:
+def _curvature_scratch_forward() -> tuple[Any, ...]:
     """The arrays that `curvature_forward` computes in. What comes before them it only reads."""
     t_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     s1 = np.empty((4, 4), FLOAT)
@@ -3975,178 +3745,158 @@ def _curvature_scratch_forward(B: int) -> tuple[Any, ...]:
     s9 = np.empty((4, 4), FLOAT)
     s10 = np.empty((5, 4), FLOAT)
     s11 = np.empty((4, 4), FLOAT)
-    s12 = np.empty((B, 4), FLOAT)
-    s13 = np.empty((B, 4), FLOAT)
-    s14 = np.empty((B, 4), FLOAT)
-    s15 = np.empty((B, 4), FLOAT)
-    s16 = np.empty((B,), FLOAT)
-    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16)
+    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+
+
+def _curvature_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
+    """The arrays that `curvature_forward_block_forward` computes in."""
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2)
 
 
 def _hessian_matrix_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `hessian_matrix_loss_reverse` computes in. What comes before them it only reads."""
     d_d_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     H_z_s_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
-    s1 = np.empty((B, 4), FLOAT)
+    s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
-    s3 = np.empty((4, 4), FLOAT)
-    s4 = np.empty((4,), FLOAT)
-    s5 = np.empty((3, B, 4), FLOAT)
-    s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((4, 4), FLOAT)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
+    s5 = np.empty((4, 4), FLOAT)
+    s6 = np.empty((4, 4), FLOAT)
+    s7 = np.empty((4, 4), FLOAT)
+    s1_view = s1.reshape((4, 1, 4))
+    s9 = np.empty((4, 4, 4), FLOAT)
     s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((4, 4), FLOAT)
-    s12 = np.empty((4, 4), FLOAT)
-    s2_view = s2.reshape((4, 1, 4))
+    s11 = np.empty((5, 4), FLOAT)
+    s12 = np.empty((5, 4, 4), FLOAT)
+    s13 = np.empty((4, 1, 4), FLOAT)
     s14 = np.empty((4, 4, 4), FLOAT)
-    s15 = np.empty((4, 4), FLOAT)
+    s15 = np.empty((4,), FLOAT)
     s16 = np.empty((5, 4), FLOAT)
-    s17 = np.empty((5, 4, 4), FLOAT)
-    s18 = np.empty((4, 1, 4), FLOAT)
-    s19 = np.empty((4, 4, 4), FLOAT)
-    s20 = np.empty((4,), FLOAT)
-    s21 = np.empty((5, 4), FLOAT)
-    s22 = np.empty((4,), FLOAT)
-    s23 = np.empty((B,), FLOAT)
-    s24 = np.empty((B,), FLOAT)
-    s25 = np.empty((B, 4), FLOAT)
-    s26 = np.empty((3, B, 4), FLOAT)
-    s27 = np.empty((4, B, 4), FLOAT)
-    s28 = np.empty((B, 4), FLOAT)
-    s29 = np.empty((3, B, 4), FLOAT)
-    s30 = np.empty((B, 4), FLOAT)
-    s31 = np.empty((3, 4, B, 4), FLOAT)
-    s32 = np.empty((4, B, 4), FLOAT)
-    s33 = np.empty((4, B, 4), FLOAT)
-    s34 = np.empty((4, B, 4), FLOAT)
-    s35 = np.empty((3, B, 4), FLOAT)
-    s36 = np.empty((3, 4, B, 4), FLOAT)
-    s37 = np.empty((1, 5), FLOAT)
-    s16_view = s16.reshape((4, 5))
-    s39 = np.empty((5, 5), FLOAT)
-    s40 = np.empty((5, 5), FLOAT)
+    s17 = np.empty((4,), FLOAT)
+    s11_view = s11.reshape((4, 5))
+    s19 = np.empty((1, 5), FLOAT)
+    s20_2 = np.empty((5, 5), FLOAT)
+    s21_2 = np.empty((5, 5), FLOAT)
     return (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s2_view, s14,
-        s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25, s26, s27, s28, s29, s30, s31, s32,
-        s33, s34, s35, s36, s37, s16_view, s39, s40,
+        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s1_view, s9, s10, s11, s12, s13, s14,
+        s15, s16, s17, s11_view, s19, s20_2, s21_2,
     )
 
 
 def _hessian_matrix_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `hessian_matrix_loss_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((3, size, 4), FLOAT)
-    return (s1_2, s2_2)
-
-
-def _hessian_matrix_loss_scratch_reverse_block_reverse_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `hessian_matrix_loss_reverse_block_reverse_2` computes in."""
-    s1_3 = np.empty((4, size_2, 4), FLOAT)
-    s2_3 = np.empty((3, 1, size_2, 4), FLOAT)
-    s3_2 = np.empty((4*size_2,), FLOAT)
-    s4_2 = np.empty((4, size_2), FLOAT)
-    s5_2 = np.empty((4, size_2), FLOAT)
-    s3_2_view = s3_2.reshape((4, size_2))
-    s3_2_view_2 = s3_2.reshape((size_2, 4))
-    return (s1_3, s2_3, s3_2, s4_2, s5_2, s3_2_view, s3_2_view_2)
-
-
-def _hessian_matrix_loss_scratch_reverse_block_reverse_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `hessian_matrix_loss_reverse_block_reverse_3` computes in."""
-    s1_4 = np.empty((size_3, 4), FLOAT)
-    s2_4 = np.empty((4, 4, size_3, 4), FLOAT)
-    s3_3 = np.empty((4, size_3, 4), FLOAT)
-    s4_3 = np.empty((4, size_3, 4), FLOAT)
-    s5_3 = np.empty((4, size_3, 4), FLOAT)
-    return (s1_4, s2_4, s3_3, s4_3, s5_3)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size, 4), FLOAT)
+    s7_2 = np.empty((size,), FLOAT)
+    s8 = np.empty((size,), FLOAT)
+    s9_2 = np.empty((size, 1), FLOAT)
+    s10_2 = np.empty((3, size, 4), FLOAT)
+    s11_2 = np.empty((4, size, 4), FLOAT)
+    s12_2 = np.empty((size, 1), FLOAT)
+    s13_2 = np.empty((3, size, 4), FLOAT)
+    s14_2 = np.empty((4, size, 4), FLOAT)
+    s15_2 = np.empty((3, 4, size, 4), FLOAT)
+    s16_2 = np.empty((4, size, 4), FLOAT)
+    s17_2 = np.empty((4, size, 4), FLOAT)
+    s18 = np.empty((4, size, 4), FLOAT)
+    s13_2_view = s13_2.reshape((3, 1, size, 4))
+    s20 = np.empty((3, 4, size, 4), FLOAT)
+    s21 = np.empty((4, 4, size, 4), FLOAT)
+    s22 = np.empty((4*size,), FLOAT)
+    s23 = np.empty((4, size), FLOAT)
+    s6_2_view = s6_2.reshape((4, size))
+    s22_view = s22.reshape((4, size))
+    s1_2_view = s1_2.reshape((4, size, 1))
+    s22_view_2 = s22.reshape((size, 4))
+    return (
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s11_2, s12_2, s13_2, s14_2,
+        s15_2, s16_2, s17_2, s18, s13_2_view, s20, s21, s22, s23, s6_2_view, s22_view, s1_2_view,
+        s22_view_2,
+    )
 
 
 def _curvatures_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `curvatures_reverse` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     H_z_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((3, B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B, 4), FLOAT)
+    s1 = np.empty((5, 4), FLOAT)
+    s2 = np.empty((4,), FLOAT)
+    s3 = np.empty((4, 4), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
+    s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((5, 4), FLOAT)
-    s7 = np.empty((4,), FLOAT)
-    s8 = np.empty((4, 4), FLOAT)
-    s9 = np.empty((4, 4), FLOAT)
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((5, 4), FLOAT)
-    s12 = np.empty((5, 4, 4), FLOAT)
-    s9_view = s9.reshape((4, 1, 4))
-    s14 = np.empty((4, 4, 4), FLOAT)
-    s15 = np.empty((4, 4, 4), FLOAT)
-    s16 = np.empty((3, B, 4), FLOAT)
-    s17 = np.empty((4, B, 4), FLOAT)
-    s18 = np.empty((B, 4), FLOAT)
-    s19 = np.empty((3, B, 4), FLOAT)
-    s20 = np.empty((B, 4), FLOAT)
-    s21 = np.empty((3, 4, B, 4), FLOAT)
-    s22 = np.empty((4, B, 4), FLOAT)
-    s23 = np.empty((4, B, 4), FLOAT)
-    s24 = np.empty((4, B, 4), FLOAT)
-    s25 = np.empty((3, 4, B, 4), FLOAT)
-    return (
-        y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s9_view, s14, s15,
-        s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
-    )
+    s7 = np.empty((5, 4, 4), FLOAT)
+    s4_view = s4.reshape((4, 1, 4))
+    s9 = np.empty((4, 4, 4), FLOAT)
+    s10 = np.empty((4, 4, 4), FLOAT)
+    return (y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s4_view, s9, s10)
 
 
 def _curvatures_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `curvatures_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((size,), FLOAT)
-    s3_2 = np.empty((size,), FLOAT)
-    s4_2 = np.empty((3, size, 4), FLOAT)
-    s3_2_view = s3_2.reshape((size, 1))
-    return (s1_2, s2_2, s3_2, s4_2, s3_2_view)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((3, size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size, 4), FLOAT)
+    s7_2 = np.empty((size,), FLOAT)
+    s8 = np.empty((size,), FLOAT)
+    s9_2 = np.empty((3, size, 4), FLOAT)
+    s10_2 = np.empty((4, size, 4), FLOAT)
+    s8_view = s8.reshape((size, 1))
+    s12 = np.empty((3, size, 4), FLOAT)
+    s13 = np.empty((4, size, 4), FLOAT)
+    s14 = np.empty((3, 4, size, 4), FLOAT)
+    s15 = np.empty((4, size, 4), FLOAT)
+    s16 = np.empty((4, size, 4), FLOAT)
+    s17 = np.empty((4, size, 4), FLOAT)
+    s12_view = s12.reshape((3, 1, size, 4))
+    s19 = np.empty((3, 4, size, 4), FLOAT)
+    s20 = np.empty((4, 4, size, 4), FLOAT)
+    s21 = np.empty((4*size,), FLOAT)
+    s6_2_view = s6_2.reshape((4, size, 1))
+    return (
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s8_view, s12, s13, s14, s15, s16,
+        s17, s12_view, s19, s20, s21, s6_2_view,
+    )
 
 
-def _curvatures_scratch_reverse_block_reverse_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `curvatures_reverse_block_reverse_2` computes in."""
-    s1_3 = np.empty((4, size_2, 4), FLOAT)
-    s2_3 = np.empty((3, 1, size_2, 4), FLOAT)
-    s3_3 = np.empty((4*size_2,), FLOAT)
-    s4_3 = np.empty((4, size_2, 1), FLOAT)
-    return (s1_3, s2_3, s3_3, s4_3)
-
-
-def _curvatures_scratch_reverse_block_reverse_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `curvatures_reverse_block_reverse_3` computes in."""
-    s1_4 = np.empty((size_3, 4), FLOAT)
-    s2_4 = np.empty((4, 4, size_3, 4), FLOAT)
-    s3_4 = np.empty((4, size_3, 4), FLOAT)
-    s4_4 = np.empty((4, size_3, 4), FLOAT)
-    s5_2 = np.empty((4, size_3, 4), FLOAT)
-    return (s1_4, s2_4, s3_4, s4_4, s5_2)
-
-
-def _sole_scratch_forward(B: int) -> tuple[Any, ...]:
+def _sole_scratch_forward() -> tuple[Any, ...]:
     """The arrays that `sole_forward` computes in. What comes before them it only reads."""
     t_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B,), FLOAT)
+    s1 = np.empty((4, 4), FLOAT)
+    s2 = np.empty((5, 4), FLOAT)
+    s3 = np.empty((4,), FLOAT)
+    s4 = np.empty((4, 4), FLOAT)
+    s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((4, 4), FLOAT)
-    s7 = np.empty((5, 4), FLOAT)
-    s8 = np.empty((4,), FLOAT)
-    s9 = np.empty((4, 4), FLOAT)
+    s7 = np.empty((4, 4), FLOAT)
+    s8 = np.empty((5, 4), FLOAT)
+    s9 = np.empty((5, 4), FLOAT)
     s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((4, 4), FLOAT)
-    s12 = np.empty((4, 4), FLOAT)
-    s13 = np.empty((5, 4), FLOAT)
-    s14 = np.empty((5, 4), FLOAT)
-    s15 = np.empty((4, 4), FLOAT)
-    s16 = np.empty((1, 1), FLOAT)
-    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16)
+    s11 = np.empty((1, 1), FLOAT)
+    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+
+
+def _sole_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
+    """The arrays that `sole_forward_block_forward` computes in."""
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
+    s4_2 = np.empty((size, 4), FLOAT)
+    s5_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2)
 
 
 def _enter(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tuple[Any, ...]:

@@ -6,14 +6,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
-from graphc.ir.loop import RESULT, limit, loop_of
+from graphc.ir.loop import RESULT, all_steps, limit, loop_of
 from graphc.ir.results import ResultKey
-from graphc.ir.types import product
 from graphc.ops.elementwise.arithmetic import LONGEST_SUM, accumulate, negative
 from graphc.ops.shape.assemble import assemble, is_complete
 from graphc.ops.shape.shaping import full_array
 from graphc.ops.storage import Owners, owners, results_to_copy
-from graphc.plan.buffers.report import left
+from graphc.plan.buffers.report import block_width, left
 from graphc.plan.program import BlockStep, LoopStep, Program, Step, Storage
 from graphc.records import dataclass
 from graphc.source import Origin
@@ -193,23 +192,25 @@ def _block(step: BlockStep, program: Program) -> list[str]:
     ).split("\n")
     totals = [name for name, _, _ in step.totals]
     opening = f"{', '.join(totals)}{',' if len(totals) == 1 else ''} = " if totals else ""
-    lines.append(f"{opening}_blocks({step.name}, {step.length}, {_bytes(step)}, {_calls(step)})")
-    return lines
+    arguments = [step.name, str(step.length), _width(step), str(_calls(step.body))]
+    return [*lines, f"{opening}_blocks({', '.join(arguments)})"]
 
 
-def _calls(step: BlockStep) -> int:
-    """Count the calls of NumPy that a block is made of."""
-    return sum(isinstance(one, Step) and bool(one.way) for one in step.body.steps)
-
-
-def _bytes(step: BlockStep) -> Dim:
-    """Return the scratch that one position takes."""
-    total = Dim.of(8)
-    for scratch in step.body.scratch:
-        if not scratch.base:
-            size = product(scratch.shape).substitute({step.size: 1})
-            total = total + size * (1 if scratch.dtype == "bool" else 8)
+def _calls(program: Program) -> Dim:
+    """Count the calls of NumPy that a block is made of, with those of loops in it."""
+    total = Dim.of(0)
+    for step in program.steps:
+        if isinstance(step, LoopStep):
+            total += all_steps(_calls(step.body), loop_of(step.node))
+        else:
+            total += isinstance(step, Step) and bool(step.way)
     return total
+
+
+def _width(step: BlockStep) -> str:
+    """Write the scratch that one position takes, for as long as blocks get shorter by it."""
+    written = ", ".join(map(str, block_width(step)))
+    return f"min({written})" if len(block_width(step)) > 1 else written
 
 
 def _handed_on(step: LoopStep) -> list[str]:
