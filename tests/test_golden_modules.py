@@ -46,7 +46,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         (folder / path.name).write_text("\n\n\n".join([own.rstrip("\n"), *parts]) + "\n", "utf-8")
     traced = compile_file(FOLDER / "kinds.graph", Options(level="-O2", trace=True)).text
     (folder / "traced.py").write_text(traced, encoding="utf-8")
-    branches = f"{MEMBERS}\nderive jacobian_matrix y, u, loss wrt r.2.p, f.W\n"
+    branches = f"{MEMBERS}\nderive jacobian_matrix y, u, loss wrt params\n"
     text = compile_text(branches, options=Options(level="-O2")).text
     assert "_GONE" in text, "of two modes one drops what blocks of the other fill"
     (folder / "branches.py").write_text(text, encoding="utf-8")
