@@ -101,7 +101,7 @@ def _limits(model: Model, dims: Mapping[str, int]) -> dict[str, int]:
                 continue
             seen.add(node)
             for child, slot in readers.get(node, ()):
-                axis = _index_target(child) if slot == 1 else None
+                axis = _index_target(child, slot) if slot else None
                 if axis is not None and not axis.symbols - dims.keys():
                     limit = limits.get(declared.name, 1 << 30)
                     limits[declared.name] = min(limit, axis.evaluate(dims))
@@ -144,9 +144,12 @@ def _readers(model: Model) -> dict[Node, list[tuple[Node, int]]]:
     return readers
 
 
-def _index_target(node: Node) -> Dim | None:
-    """Return the axis into which the second argument of a node points."""
-    axis: int = node.attrs.get("axis", -1)
-    if node.op.name in ("gather", "pick", "take_along_axis"):
+def _index_target(node: Node, slot: int) -> Dim | None:
+    """Return the axis into which an argument of a node points, if it names positions."""
+    named = node.args[1:-1] if node.op.name == "put" else node.args[1:]
+    if slot > len(named):
+        return None
+    axis: int = node.attrs.get("axis", -1) + slot - 1
+    if node.op.name in ("gather", "pick", "take_along_axis", "put"):
         return node.args[0].shape[axis]
     return node.shape[axis] if node.op.name in ("scatter", "unpick") else None

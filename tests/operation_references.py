@@ -76,6 +76,10 @@ def _indexed(text: str, array: str, index: str, f: Callable[..., Any]) -> Use:
     return on((array, index), text, f=f)
 
 
+def _paired(text: str, array: str, one: str, other: str, f: Callable[..., Any]) -> Use:
+    return on((array, one, other), text, f=f)
+
+
 PARTS = (
     _part("a[0]", "[3]", lambda a: a[0]),
     _part("a[-1]", "[3]", lambda a: a[-1]),
@@ -111,6 +115,19 @@ INDEXED = (
     _indexed("a[..., b]", "[2, 4]", "int[2, 1]", lambda a, i: a[..., i]),
     _indexed("a[1:, b]", "[3, 4]", "int[2]", lambda a, i: a[1:, i]),
 )
+PAIRS = (
+    _paired("a[b, c]", "[3, 4]", "int[5]", "int[5]", lambda a, i, j: a[i, j]),
+    _paired("a[b, c]", "[3, 4]", "int[]", "int[2]", lambda a, i, j: a[i, j]),
+    _paired("a[b, c]", "[3, 4]", "int[]", "int[]", lambda a, i, j: a[i, j]),
+    _paired("a[:, b, c]", "[N, 3, 4]", "int[2, 2]", "int[2]", lambda a, i, j: a[:, i, j]),
+    _paired("a[b, :, c]", "[3, 2, 4]", "int[5]", "int[5]", lambda a, i, j: a[i, :, j]),
+    _paired("a[:, b, :, c]", "[2, 3, N, 4]", "int[5]", "int[5]", lambda a, i, j: a[:, i, :, j]),
+    _paired("a[b, _, c]", "[3, 4]", "int[5]", "int[5]", lambda a, i, j: a[i, None, j]),
+    _paired("a[_, b, ..., c]", "[3, 4]", "int[2]", "int[2]", lambda a, i, j: a[None, i, ..., j]),
+    _paired("a[b, c, 1:]", "[3, 4, 3]", "int[2, 1]", "int[1, 2]", lambda a, i, j: a[i, j, 1:]),
+    _paired("a[1, b, c]", "[2, 3, 4]", "int[N]", "int[N]", lambda a, i, j: a[1][i, j]),
+    _paired("a[b, 1, :, c]", "[3, 2, 2, 4]", "int[2]", "int[2]", lambda a, i, j: a[:, 1][i, :, j]),
+)
 
 
 def _given(*arrays: np.ndarray, f: Callable[..., Any]) -> Any:
@@ -139,6 +156,7 @@ OPERATORS: dict[str, Entry] = {
     "<@>": Entry(np.matmul, SMOOTH, tuple(on(types, "a @ b") for types in PRODUCTS)),
     "<[]>": Entry(_given, SMOOTH, PARTS),
     "<[i]>": Entry(_given, (-1, 3), INDEXED),
+    "<[i, j]>": Entry(_given, (-1, 3), PAIRS),
 }
 """Operators and subscripts, whose calls are expressions as they are written."""
 

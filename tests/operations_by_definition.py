@@ -97,11 +97,16 @@ def _unpick(ct: Any, label: Any, *, size: int) -> Any:
     return made
 
 
-def _scatter(ct: Any, index: Any, *, axis: int, size: int, **more: Any) -> Any:
-    moved = np.moveaxis(ct, range(axis, axis + index.ndim), range(index.ndim))
-    made = np.zeros((size, *moved.shape[index.ndim :]))
-    np.add.at(made, index, moved)
-    return np.moveaxis(made, 0, axis)
+def _scatter(ct: Any, *indices: Any, axis: int, sizes: Any, **more: Any) -> Any:
+    made = np.zeros((*ct.shape[:axis], *sizes, *ct.shape[axis + np.broadcast(*indices).ndim :]))
+    np.add.at(made, (*(slice(None),) * axis, *indices), ct)
+    return made
+
+
+def _put(x: Any, *rest: Any, axis: int) -> Any:
+    made = np.array(x)
+    made[(*(slice(None),) * axis, *rest[:-1])] = rest[-1]
+    return made
 
 
 def _add_along(x: Any, index: Any, *, axis: int, size: int, unique: bool) -> Any:
@@ -206,8 +211,9 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "index": lambda x, *, items: np.asarray(x)[_items(items)],
     "unindex": _placed,
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
-    "gather": lambda x, index, *, axis: np.take(x, index, axis),
+    "gather": lambda x, *indices, axis: x[(*(slice(None),) * axis, *indices)],
     "scatter": _scatter,
+    "put": _put,
     "pick": lambda x, label: np.take_along_axis(x, label[..., None], -1)[..., 0],
     "unpick": _unpick,
     "take_along": lambda x, index, *, axis, unique: np.take_along_axis(x, index, axis),

@@ -146,6 +146,37 @@ def _scatter_add(x: np.ndarray, i: np.ndarray, updates: np.ndarray, axis: int = 
     return result
 
 
+def _put(x: np.ndarray, values: np.ndarray, *indices: np.ndarray, axis: int = 0) -> np.ndarray:
+    """One element of the indices after the other, so that the last one stays."""
+    result = np.array(x, np.result_type(x, values))
+    named = np.broadcast_arrays(*indices)
+    shape = (*x.shape[:axis], *named[0].shape, *x.shape[axis + len(indices) :])
+    values = np.broadcast_to(values, shape)
+    before = (slice(None),) * axis
+    for place in np.ndindex(named[0].shape):
+        result[(*before, *(int(one[place]) for one in named))] = values[(*before, *place)]
+    return result
+
+
+def _put_add(x: np.ndarray, values: np.ndarray, *indices: np.ndarray, axis: int = 0) -> np.ndarray:
+    result = np.array(x, np.result_type(x, values))
+    np.add.at(result, ((slice(None),) * axis + indices), values)
+    return result
+
+
+PUT = (
+    on(("[4]", "[5]", "int[5]"), "a, b, c"),
+    on(("[3, 2]", "[4, 2]", "int[4]"), "a, b, c"),
+    on(("[3, 4]", "[5]", "int[5]", "int[5]"), "a, b, c, d"),
+    on(("[3, 4, 2]", "[2, 3, 2]", "int[2, 1]", "int[3]"), "a, b, c, d[_, :]"),
+    on(("[2, 3, 4]", "[2, 5]", "int[5]", "int[5]"), "a, b, c, d, axis=1", axis=1),
+    on(("[N, 4]", "[]", "int[]"), "a, b, c, axis=1", axis=1),
+    on(("[4, N]", "[N]", "int[3]"), "a, b, c"),
+    on(("[4]", "[N]", "int[N]"), "a, b, c"),
+    on(("int[3]", "int[4]", "int[4]"), "a, b, c"),
+)
+
+
 def _segment_sum(x: np.ndarray, i: np.ndarray, n: int) -> np.ndarray:
     return _scatter_add(np.zeros((n, *x.shape[1:]), x.dtype), i, x)
 
@@ -203,6 +234,8 @@ SELECTION: dict[str, Entry] = {
             on(("int[3]", "int[4]", "int[4]"), "a, b, c"),
         ),
     ),
+    "put": Entry(_put, PLACES, PUT),
+    "put_add": Entry(_put_add, PLACES, PUT),
     "segment_sum": Entry(
         _segment_sum,
         PLACES,

@@ -22,6 +22,13 @@ def _sigmoid(x: Any) -> Any:
     return 1 / (1 + np.exp(-x))
 
 
+def _jacobian(x: Any, axis: int | None = None) -> Any:
+    """That of x³, of all or of each row alone."""
+    if axis == 0:
+        return np.stack([_jacobian(row) for row in x]) if len(x) else np.zeros((0, 3, 3), x.dtype)
+    return np.diag(np.ravel(3 * x**2)).reshape(x.shape * 2)
+
+
 def _softplus(x: Any) -> Any:
     return np.log(1 + np.exp(x))
 
@@ -180,5 +187,16 @@ ELEMENTWISE: dict[str, Entry] = {
     "grad": Entry(
         lambda x: 3 * x**2,
         calls=tuple(on(type, "sum(a * a * a), a") for type in ("[]", "[4]", "[2, 3]", "[N, 3]")),
+    ),
+    "jvp": Entry(
+        lambda x, u: 3 * x**2 * u,
+        calls=tuple(on((type, type), "a * a * a, a, b") for type in ("[]", "[4]", "[N, 3]")),
+    ),
+    "jacobian": Entry(
+        _jacobian,
+        calls=(
+            *(on(type, "a * a * a, a") for type in ("[]", "[4]", "[2, 3]", "[N]")),
+            on("[N, 3]", "a * a * a, a, axis=N", axis=0),
+        ),
     ),
 }

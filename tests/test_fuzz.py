@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from conftest import long
 
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.kinds import KINDS as ALL_KINDS
 from graphc.ops import FUNCTIONS
 from tests.fuzz import corpus
@@ -82,7 +83,7 @@ def test_every_kind_is_asked_for() -> None:
 
 
 def test_every_operation_has_a_meaning() -> None:
-    assert set(NAMED) | {"grad"} >= set(FUNCTIONS)
+    assert set(NAMED) | DERIVATIVES >= set(FUNCTIONS)
 
 
 def test_a_program_is_read_as_it_was_written() -> None:

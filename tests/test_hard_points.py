@@ -216,6 +216,9 @@ ROWS: Mapping[str, tuple[Point, ...]] = {
         Point(
             "scatter_add(a, [0, 0], b)", ([1.0, 2.0], [3.0, 4.0]), [8, 2], ([1, 1], [1, 1]), True
         ),
+        Point("put_add(a, b, [0, 0])", ([1.0, 2.0], [3.0, 4.0]), [8, 2], ([1, 1], [1, 1]), True),
+        Point("put(a, b, [0, 0])", ([1.0, 2.0], [3.0, 4.0]), [4, 2], ([0, 1], [0, 1]), True),
+        Point("put(a, b, [-1, 1])", ([1.0, 2.0], [3.0, 4.0]), [1, 4], ([1, 0], [0, 1]), True),
     ),
     "einsum with a repeated or summed-out index": (
         Point(

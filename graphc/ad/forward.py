@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from graphc.ad.custom import push_rule
 from graphc.ad.forward_loops import push_loop
 from graphc.ad.holding import release_holds
-from graphc.ad.reverse import fit_cotangent, float_descendants, pullback
+from graphc.ad.reverse import fit_cotangent, float_descendants, pullback, value_apart
 from graphc.ir.graph import Node, stamped, uses
 from graphc.ir.loop import LOOP, RESULT, RULED, STEPS, bound
 from graphc.ir.order import topological
@@ -21,6 +21,8 @@ def pushforward(
     results: Iterable[Node],
     given: Collection[Node] = (),
     moving: dict[Node, Node] | None = None,
+    *,
+    apart: bool = False,
 ) -> dict[Node, Node]:
     """Build the tangent of every node between the seeds and the results, in topological order.
 
@@ -31,7 +33,8 @@ def pushforward(
     (Griewank and Walther 2008, §3.1), to which a seed of x_j itself is added: derivatives are
     total. A node that no seed reaches, or only through what has no derivative, is left out: its
     tangent is zero. What is `given` is not looked behind. `moving` are the tangents of bound nodes:
-    two loops that take the same steps carry the same tangents, and so become one.
+    two loops that take the same steps carry the same tangents, and so become one. Where what is
+    built may be differentiated by nodes between, rules are kept `apart`, as by `pullback`.
     """
     moving = {} if moving is None else moving
     results = list(results)
@@ -48,7 +51,7 @@ def pushforward(
                 continue
             terms = [seeds[node]] if node in seeds else []
             if node not in given:
-                terms += _push(node, tangents, pushed)
+                terms += _push(node, tangents, pushed, apart)
             if terms:
                 tangents[node] = total([_stretch(term, node) for term in terms])
     if any(node.op is RULED for node in active):
@@ -58,7 +61,10 @@ def pushforward(
 
 
 def _push(
-    node: Node, tangents: Mapping[Node, Node], loops: Mapping[Node, Sequence[Node | None]]
+    node: Node,
+    tangents: Mapping[Node, Node],
+    loops: Mapping[Node, Sequence[Node | None]],
+    apart: bool,
 ) -> list[Node]:
     """Return the terms of a node's tangent that come from its arguments."""
     if node.op is RESULT:
@@ -69,6 +75,7 @@ def _push(
     moving = [tangents.get(arg) for arg in node.args]
     if not any(moving):
         return []
+    node = value_apart(node) if apart else node
     if node.op is RULED:
         return push_rule(moving, node, pullback)
     if node.op.jvp is None:

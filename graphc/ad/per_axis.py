@@ -16,7 +16,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Node, Op, arguments_first, as_node, uses
 from graphc.ir.loop import BOUND, LOOP, RESULT, RULED, STEPS, Loop, bound, loop_arguments, loop_of
 from graphc.ir.order import topological
-from graphc.ir.types import Mismatch
+from graphc.ir.types import Mismatch, is_one
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import (
     accumulate,
@@ -31,7 +31,7 @@ from graphc.ops.elementwise.arithmetic import (
 )
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import count, mean, sum_
-from graphc.ops.select.indexing import scatter
+from graphc.ops.select.gathering import scatter
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, reshape
 from graphc.records import dataclass, field
 
@@ -393,9 +393,15 @@ def _outer_products(found: AxisTrace, node: Node, factors: Sequence[Node]) -> No
 
 def _scatter_apart(found: AxisTrace, node: Node) -> Node:
     """Add rows up by index: of the rows and their indices the same positions."""
-    rows, _ = node.args
-    place, axis = found.apart[rows], node.attrs["axis"]
-    return _apply_apart(found, node, {0: place, 1: place.at(place.axis - axis)})
+    rows, *indices = node.args
+    place = found.apart[rows]
+    after = node.attrs["axis"] + rows.rank - node.rank + len(indices)
+    axes = {0: place}
+    for slot, one in enumerate(indices, 1):
+        axis = place.axis - after + one.rank
+        if axis >= 0 and not is_one(one.shape[axis]):
+            axes[slot] = place.at(axis)
+    return _apply_apart(found, node, axes)
 
 
 _SUMS: dict[Op, Callable[[AxisTrace, Node], Node]] = {

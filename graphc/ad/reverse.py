@@ -7,25 +7,20 @@ from collections.abc import Collection, Sequence
 from graphc.ad.custom import pull_rule
 from graphc.ad.holding import release_holds
 from graphc.ad.reverse_loops import pull_loop
-from graphc.ad.stable_forms import use_stable_forms
 from graphc.ir.graph import (
     Adjoint,
     Node,
     Term,
     Uses,
-    as_node,
     intern,
     stamped,
     uses,
-    with_args,
 )
 from graphc.ir.loop import LOOP, RESULT, RULED
 from graphc.ir.order import topological
 from graphc.ir.rebuild import map_adjoints
-from graphc.ir.types import Mismatch, same_shape
-from graphc.ops.define.families import composite
+from graphc.ir.types import same_shape
 from graphc.ops.elementwise.arithmetic import total
-from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import broadcast_to, unbroadcast
 
 
@@ -73,7 +68,7 @@ def pullback(
             if terms:
                 adjoints[node] = Adjoint(node, tuple(terms), total([term.value for term in terms]))
                 if node.op is not RESULT and node not in given:
-                    value_of = _value_apart(node) if apart else node
+                    value_of = value_apart(node) if apart else node
                     pulled[node] = _pull(adjoints[node].value, value_of)
     if any(node.op is RULED for node in active):
         new = release_holds(adjoint.value for adjoint in adjoints.values())
@@ -82,7 +77,7 @@ def pullback(
     return adjoints
 
 
-def _value_apart(node: Node) -> Node:
+def value_apart(node: Node) -> Node:
     """Return a node of its own with the value of this one, for the derivative rule of it.
 
     The rule of tanh is written in terms of its value, 1 - y²; a derivative by y moves y for its
@@ -122,20 +117,3 @@ def fit_cotangent(cotangent: Node, node: Node) -> Node:
     assert fitted.type.dtype == "float", (cotangent, node)
     assert same_shape(fitted.shape, node.shape), (cotangent, node)
     return fitted
-
-
-@composite("grad", "y, x, /", "The gradient of a scalar node by a node, itself differentiable.")
-def gradient_node(y: Node, x: Node) -> Node:
-    """Build dy/dx; raises Mismatch where y is no scalar or does not depend on x."""
-    for one in (y, x):
-        if one.type.dtype != "float":
-            raise Mismatch("E403", f"only floats have derivatives, found {one.type}")
-    if y.rank:
-        raise Mismatch("E402", f"grad needs a scalar, found {y.type}", "reduce it with sum or mean")
-    whole = family_of(x)
-    readers = uses([y])
-    y = use_stable_forms(y, whole, readers.keys() - float_descendants(readers, [whole]))
-    adjoint = pullback([(y, as_node(1.0))], [whole], apart=True).get(whole)
-    if adjoint is None:
-        raise Mismatch("E406", "the second argument does not reach the first: the gradient is 0")
-    return adjoint.value if whole is x else with_args(x, (adjoint.value,))

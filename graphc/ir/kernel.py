@@ -92,7 +92,7 @@ Place = Literal[
     "triangle",  # below the diagonal of matrices of side `n`, column by column
     "windows",  # of sides `kernel` along the last axes, in steps of `stride`, spread by `dilation`
     "label",  # of each row the element that the second argument names
-    "axis",  # the positions of `axis` that the second argument names
+    "axis",  # the positions that arguments name of as many axes, from `axis` on
     "along",  # row by row along `axis` the elements that the second argument names
     "entries",  # of a matrix, by the rows and the columns that two arguments name
     "vector",  # the elements of a vector that the second argument names

@@ -7,7 +7,7 @@ from itertools import accumulate as running
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Put
-from graphc.ir.types import Shape
+from graphc.ir.types import Shape, broadcast
 from graphc.nests.expressions import Writer, apply
 from graphc.nests.nest import Apply, Assign, Expr, Index, Number, Size, Value, cast
 from graphc.nests.places import PLACES, Part, items, stretched
@@ -31,6 +31,10 @@ def put(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> No
     else:
         named = kernel.place in ("label", "entries", "along", "vector")
         shape = indices[0].shape if named else put.shape
+        if kernel.place == "axis":
+            first, count = node.attrs["axis"], len(indices)
+            inside = broadcast([one.shape for one in indices], "")
+            shape = (*node.shape[:first], *inside, *node.shape[first + count :])
         put_one(works, value, kernel, node, put, list(indices), shape, comment)
 
 

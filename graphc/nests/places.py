@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.kernel import Place
+from graphc.ir.kernel import Place, Put
 from graphc.ir.types import Shape, is_one, product, same
 from graphc.nests.nest import Index
 
@@ -26,6 +26,12 @@ class Part(NamedTuple):
     whole: Shape
     part: Shape
     position: Position
+
+
+def named_by(node: Node) -> tuple[Node, ...]:
+    """Return the arguments with indices of a node that takes or puts elements."""
+    onto = isinstance(node.op.kernel, Put) and node.op.kernel.onto
+    return node.args[1:-1] if onto else node.args[1:]
 
 
 def stretched(at: Index, shape: Shape) -> Index:
@@ -137,10 +143,11 @@ def _label(part: Part, at: Index) -> Index:
 
 
 def _axis(part: Part, at: Index) -> Index:
-    axis = part.node.attrs["axis"]
-    rank = len(part.part) - len(part.whole) + 1
-    named = part.position(0, at[axis : axis + rank], part.whole[axis])
-    return (*at[:axis], named, *at[axis + rank :])
+    axis, count = part.node.attrs["axis"], len(named_by(part.node))
+    after = axis + len(part.part) - len(part.whole) + count
+    sizes = enumerate(part.whole[axis : axis + count])
+    named = (part.position(number, at[axis:after], size) for number, size in sizes)
+    return (*at[:axis], *named, *at[after:])
 
 
 def _along(part: Part, at: Index) -> Index:

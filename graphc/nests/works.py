@@ -29,7 +29,7 @@ from graphc.nests.nest import (
     cast,
     counter,
 )
-from graphc.nests.places import PLACES
+from graphc.nests.places import PLACES, named_by
 
 SAME = None
 """Where an element goes that stays at its place."""
@@ -53,7 +53,9 @@ def axes_of(shape: Sequence[Dim]) -> tuple[Shape, Index]:
 
 INDEXED: Mapping[Place, Callable[[Node, int], tuple[int, ...]]] = {
     "label": lambda node, rank: (rank - 1,),
-    "axis": lambda node, rank: (node.attrs["axis"],),
+    "axis": lambda node, rank: tuple(
+        node.attrs["axis"] + number for number in range(len(named_by(node)))
+    ),
     "along": lambda node, rank: (node.attrs["axis"],),
     "entries": lambda node, rank: (0, 1),
     "vector": lambda node, rank: (0,),
@@ -129,13 +131,9 @@ class Works:
         kernel = node.op.kernel
         if not isinstance(kernel, Take | Put) or kernel.place not in INDEXED:
             return
-        if isinstance(kernel, Take):
-            whole, indices = node.args[0].shape, node.args[1:]
-        else:
-            whole = node.shape
-            indices = node.args[1:-1] if kernel.onto else node.args[1:]
+        whole = node.args[0].shape if isinstance(kernel, Take) else node.shape
         axes = INDEXED[kernel.place](node, len(whole))
-        for argument, axis in zip(indices, axes, strict=True):
+        for argument, axis in zip(named_by(node), axes, strict=True):
             self.checked(argument, whole[axis])
 
     def checked(self, indices: Node, size: Dim) -> None:

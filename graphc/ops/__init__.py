@@ -12,7 +12,7 @@ from graphc.ops.elementwise import (
 )
 from graphc.ops.linear import contraction, diagonals, einsum, products, solving
 from graphc.ops.reduce import cumulative, reduction, statistics
-from graphc.ops.select import indexing, order, segments
+from graphc.ops.select import gathering, indexing, order, putting, segments
 from graphc.ops.shape import moving, shaping
 from graphc.ops.windows import convolution, pooling
 
@@ -29,12 +29,14 @@ __all__ = [
     "diagonals",
     "einsum",
     "elementary",
+    "gathering",
     "indexing",
     "moving",
     "normal",
     "order",
     "pooling",
     "products",
+    "putting",
     "reduction",
     "rounding",
     "segments",

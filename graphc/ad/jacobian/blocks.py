@@ -12,6 +12,7 @@ from graphc.ad.jacobian.seeding import (
     Passes,
     aligned_pairs,
     forward_passes,
+    is_apart,
     reverse_passes,
     row_passes,
 )
@@ -48,7 +49,7 @@ def build_blocks(
     for out, node in outputs.items():
         for path, by in wrt.items():
             key = out, path
-            made[key] = _block(passes.get(key), node, by, pairs[key])
+            made[key] = arrange_block(passes.get(key), node, by, pairs[key])
             names.setdefault(made[key], called.format(out=out, path=path))
     return made
 
@@ -78,7 +79,9 @@ def build_blocks_per(
         if node not in float_descendants(uses([node]), [family_of(by)]):
             axes[of] = by.shape.index(per)  # zeros, which nothing mixes
         elif of not in axes:
-            raise mixing_error(mixing(by, per, node), per)
+            if not is_apart(family_of(by), node, of, per):
+                raise mixing_error(mixing(by, per, node), per)
+            axes[of] = by.shape.index(per)
     passes: Passes = {}
     for mode, find in PASSES.items():
         chosen = {path: by for path, by in wrt.items() if modes[path] == mode}
@@ -91,14 +94,14 @@ def build_blocks_per(
     made: Blocks = {}
     for out, node in outputs.items():
         for path, by in wrt.items():
-            made[out, path] = _block(
+            made[out, path] = arrange_block(
                 passes.get((out, path)), node, by, pairs[out, path], apart=node.shape.index(per)
             )
             names.setdefault(made[out, path], called.format(out=out, path=path))
     return made
 
 
-def _block(
+def arrange_block(
     found: Pass | None,
     node: Node,
     by: Node,

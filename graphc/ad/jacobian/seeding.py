@@ -16,7 +16,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, with_args
 from graphc.ir.loop import bound
 from graphc.ir.rebuild import rebuild
-from graphc.ir.types import Shape, product
+from graphc.ir.types import Mismatch, Shape, product
 from graphc.ops.linear.diagonals import eye
 from graphc.ops.shape.members import family_of
 from graphc.ops.shape.shaping import broadcast_to, ones, reshape
@@ -57,8 +57,28 @@ def aligned_pairs(outputs: Mapping[str, Node], wrt: Mapping[str, Node]) -> Pairs
     return found
 
 
+def is_apart(source: Node, node: Node, axis: int, per: Dim) -> bool:
+    """True if each position of an axis of a node depends on that position of a source alone.
+
+    It sees the axis also where rows of several arrays are laid end to end, as `alignment` does not.
+    """
+    if source.shape.count(per) != 1:
+        return False
+    found = AxisTrace(per, linear=False, moving={source})
+    try:
+        follow_axis(found, [node])
+    except Mismatch:
+        return False
+    return found.apart.get(node) == Apart(axis)
+
+
 def reverse_passes(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    known: Pairs,
+    names: dict[Node, str],
+    *,
+    apart: bool = False,
 ) -> Passes:
     """Seed each element of an output, but for the axes that are aligned with a path."""
     found: Passes = {}
@@ -67,7 +87,9 @@ def reverse_passes(
         for aligned in dict.fromkeys(frozenset(axes) for axes in pairs.values()):
             paths = {path: wrt[path] for path in wrt if frozenset(pairs[path]) == aligned}
             cotangent = bound("cotangent", node.type)
-            adjoints = pullback([(node, cotangent)], [family_of(by) for by in paths.values()])
+            adjoints = pullback(
+                [(node, cotangent)], [family_of(by) for by in paths.values()], apart=apart
+            )
             called = adjoint_names(adjoints.values(), names)
             pulled = {
                 path: adjoint_of(adjoints, by)
@@ -89,7 +111,12 @@ def _label(axis: int, pairs: Mapping[int, int]) -> Label:
 
 
 def forward_passes(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], known: Pairs, names: dict[Node, str]
+    outputs: Mapping[str, Node],
+    wrt: Mapping[str, Node],
+    known: Pairs,
+    names: dict[Node, str],
+    *,
+    apart: bool = False,
 ) -> Passes:
     """Seed each element of a path, but for the axes that are aligned with an output."""
     found: Passes = {}
@@ -100,7 +127,8 @@ def forward_passes(
                 out: outputs[out] for out in outputs if frozenset(pairs[out].values()) == aligned
             }
             tangent = bound("tangent", by.type)
-            moved = pushforward({family_of(by): embed_tangent(tangent, by)}, chosen.values())
+            seeds = {family_of(by): embed_tangent(tangent, by)}
+            moved = pushforward(seeds, chosen.values(), apart=apart)
             called = tangent_names(moved, names)
             pushed = {out: moved[node] for out, node in chosen.items() if node in moved}
             columns, free = apply_seeds(tangent, aligned, pushed, called, names)

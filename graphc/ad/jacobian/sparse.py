@@ -23,7 +23,8 @@ from graphc.ir.results import DATA, INDICES, INDPTR
 from graphc.ir.types import Type, product
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import identity, maximum, where
-from graphc.ops.select.indexing import gather, pick
+from graphc.ops.select.gathering import gather
+from graphc.ops.select.indexing import pick
 from graphc.ops.shape.members import is_of_family
 from graphc.ops.shape.shaping import (
     arange,

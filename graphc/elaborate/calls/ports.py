@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.elaborate.calls.axis_labels import has_equal_dims, label
 from graphc.elaborate.names.definitions import alias_node
 from graphc.elaborate.names.hints import OPEN, TYPES
@@ -237,7 +238,7 @@ def is_compile_time(port: tree.Port) -> bool:
 def _differentiates(scope: Scope, block: tree.Block) -> bool:
     """True if a block states or takes derivatives, itself or by what it is given."""
     given = (entry.value for entry in scope.entries.values())
-    if any(isinstance(value, Function) and value.name == "grad" for value in given):
+    if any(isinstance(value, Function) and value.name in DERIVATIVES for value in given):
         return True
     return takes_gradients(block.body) or any(isinstance(s, tree.Rule) for s in block.body)
 

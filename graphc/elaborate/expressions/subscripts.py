@@ -11,10 +11,10 @@ from graphc.elaborate.values.remedies import declared_so, quotient_remedy
 from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import Type, known_facts, same
+from graphc.ir.types import Mismatch, Type, known_facts, same
 from graphc.limits import RANK
-from graphc.ops.select.indexing import gather
-from graphc.ops.shape.shaping import expand, index
+from graphc.ops.select.gathering import gather, named_shape
+from graphc.ops.shape.shaping import expand, index, transpose
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
@@ -64,7 +64,7 @@ def _integer(context: Context, value: Any, span: Span) -> int:
 
 
 def _expand_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
-    """Write `...` out, so that there is a part for each axis and new axis."""
+    """Write `...` out, behind itself, so that there is a part for each axis and new axis."""
     given = sum(not isinstance(part, tree.Dots | tree.NewAxis) for part, _ in parts)
     dots = [i for i, (part, _) in enumerate(parts) if isinstance(part, tree.Dots)]
     if len(dots) > 1:
@@ -76,39 +76,35 @@ def _expand_dots(span: Span, value: Node, parts: Sequence[Part]) -> list[Part]:
     whole: list[Part] = [(tree.Slice(span, None, None, None), (None, None, None))] * (
         value.rank - given
     )
-    place = dots[0] if dots else len(parts)
-    return [*parts[:place], *whole, *parts[place + bool(dots) :]]
+    place = dots[0] + 1 if dots else len(parts)
+    return [*parts[:place], *whole, *parts[place:]]
 
 
 def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) -> Node:
+    """Take positions and ranges first, then gather by tensors, then insert new axes.
+
+    Where the tensors stand one behind the other, what they name comes in their place; where
+    something stands between them, it comes first, as in NumPy.
+    """
     items: list[tuple[str, Any]] = []
-    gathered: tuple[int, Node] | None = None
-    new_axes: list[int] = []
-    place = 0  # the axis of the result
+    tensors: list[Node] = []
+    axes: list[int] = []  # of each tensor, counted where positions have taken theirs away
+    kinds: list[str] = []  # what makes axes of the result, and `...`, in order
     for part, given in parts:
-        axis = len(items)
-        if isinstance(part, tree.NewAxis):
-            new_axes.append(place)
-            place += 1
+        if isinstance(part, tree.NewAxis | tree.Dots):
+            kinds.append("new" if isinstance(part, tree.NewAxis) else "dots")
             continue
+        axis = len(items)
         size = value.shape[axis]
         if isinstance(part, tree.Slice):
             items.append(("slice", _range(context, part.span, given, size, axis, value)))
-            place += 1
+            kinds.append("slice")
         elif isinstance(given, Node):
-            if given.type.dtype != "int":
-                mask = "shapes do not depend on values: a mask chooses by `where(mask, x, 0)`"
-                help = mask if given.type.dtype == "bool" else quotient_remedy(given)
-                help = help or declared_so(given, "int")
-                found = given.type.beside(Type("int", ()))
-                message = f"an index is an integer, found {found}"
-                raise mistake("E308", message, part.span, help)
-            if gathered:
-                help = "one element of each row, by the last axis, is `pick(x, ids)`"
-                raise mistake("E308", "a subscript gathers along one axis only", part.span, help)
-            gathered = (sum(kind == "slice" for kind, _ in items), given)
+            _check_index(given, part.span)
+            axes.append(sum(kind == "slice" for kind, _ in items))
+            tensors.append(given)
             items.append(("slice", (Dim.of(0), size, 1)))
-            place += given.rank
+            kinds.append("tensor")
         elif isinstance(given, Dim):
             items.append(("at", _position(context, span, given, size, axis, value)))
         else:
@@ -120,12 +116,41 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
         kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
     )
     result = value if whole else index(value, items=tuple(items))
-    if gathered:
-        result = gather(result, gathered[1], axis=gathered[0])
-    if result.rank + len(new_axes) > RANK:
-        axes = result.rank + len(new_axes)
-        raise mistake("E309", f"{axes} axes; NumPy has at most {RANK}", span)
-    return expand(result, axes=tuple(new_axes)) if new_axes else result
+    if tensors:
+        first = kinds.index("tensor")
+        together = kinds[first : first + len(tensors)] == ["tensor"] * len(tensors)
+        result = _gather(result, tensors, axes, together, span)
+        kinds = [kind for kind in kinds if kind != "tensor"]
+        named = len(named_shape(tensors))
+        kinds[first if together else 0 : first if together else 0] = ["slice"] * named
+    kinds = [kind for kind in kinds if kind != "dots"]
+    if len(kinds) > RANK:
+        raise mistake("E309", f"{len(kinds)} axes; NumPy has at most {RANK}", span)
+    new_axes = tuple(place for place, kind in enumerate(kinds) if kind == "new")
+    return expand(result, axes=new_axes) if new_axes else result
+
+
+def _check_index(given: Node, span: Span) -> None:
+    if given.type.dtype == "int":
+        return
+    mask = "shapes do not depend on values: a mask chooses by `where(mask, x, 0)`"
+    help = mask if given.type.dtype == "bool" else quotient_remedy(given)
+    help = help or declared_so(given, "int")
+    found = given.type.beside(Type("int", ()))
+    raise mistake("E308", f"an index is an integer, found {found}", span, help)
+
+
+def _gather(
+    value: Node, tensors: Sequence[Node], axes: Sequence[int], together: bool, span: Span
+) -> Node:
+    """Gather along these axes, which come first unless they stand together."""
+    try:
+        if together:
+            return gather(value, *tensors, axis=axes[0])
+        rest = (axis for axis in range(value.rank) if axis not in axes)
+        return gather(transpose(value, axes=(*axes, *rest)), *tensors, axis=0)
+    except Mismatch as wrong:
+        raise mistake(wrong.code, wrong.message, span, wrong.help) from None
 
 
 def _is_whole(chosen: tuple[Dim, Dim, int], size: Dim) -> bool:

@@ -9,6 +9,7 @@ from functools import cache
 from heapq import heappop, heappush
 from typing import Any
 
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.ir.components import components
 from graphc.ir.memo import memoised_by_identity
 from graphc.ops import FUNCTIONS
@@ -112,8 +113,8 @@ def names_used(roots: Iterable[Any]) -> set[str]:
 
 
 def takes_gradients(roots: Iterable[Any]) -> bool:
-    """True if `grad` stands below these."""
-    return "grad" in names_read(roots)
+    """True if an operation that differentiates stands below these."""
+    return not DERIVATIVES.isdisjoint(names_read(roots))
 
 
 def _as_names(roots: Iterable[Any]) -> list[tree.Ident]:

@@ -38,7 +38,8 @@ from graphc.ops.elementwise.arithmetic import (
     where,
 )
 from graphc.ops.elementwise.rounding import clip, isnan
-from graphc.ops.select.indexing import gather, take_along
+from graphc.ops.select.gathering import gather
+from graphc.ops.select.indexing import take_along
 from graphc.ops.shape.moving import flip, moveaxis
 from graphc.ops.shape.shaping import expand, flatten, index, part_of
 

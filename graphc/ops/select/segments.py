@@ -5,17 +5,17 @@ from __future__ import annotations
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
 from graphc.ir.kernel import AXIS, SHAPE, Call, X, Y
-from graphc.ir.types import Mismatch, same
+from graphc.ir.types import Mismatch, Shape, same
 from graphc.ops.define.families import CAST, composite, first_to_float, general
 from graphc.ops.elementwise.arithmetic import divide_or_zero, equal
-from graphc.ops.select.indexing import (
-    check_indices,
+from graphc.ops.select.gathering import (
     gather,
     scatter,
     scatter_axes,
     scatter_batch,
     scatter_type,
 )
+from graphc.ops.select.indexing import check_indices
 
 
 def _check(x: Node, segment_ids: Node, name: str) -> None:
@@ -33,13 +33,15 @@ def _check(x: Node, segment_ids: Node, name: str) -> None:
 )
 def segment_sum(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
     _check(x, segment_ids, "segment_sum")
-    return scatter(x, segment_ids, axis=0, size=num_segments)
+    return scatter(x, segment_ids, axis=0, sizes=(num_segments,))
 
 
-def _extreme_vjp(ct: Node, y: Node, x: Node, ids: Node, axis: int, size: Dim) -> tuple[Node, None]:
+def _extreme_vjp(
+    ct: Node, y: Node, x: Node, ids: Node, axis: int, sizes: Shape
+) -> tuple[Node, None]:
     """Send the cotangent to the extreme rows of each segment, evenly where several are equal."""
     chosen = CAST(equal(x, gather(y, ids, axis=axis)))
-    share = divide_or_zero(ct, scatter(chosen, ids, axis=axis, size=size))
+    share = divide_or_zero(ct, scatter(chosen, ids, axis=axis, sizes=sizes))
     return gather(share, ids, axis=axis) * chosen, None
 
 
@@ -69,7 +71,7 @@ _smallest = _extreme("scattered_min", "smallest_at", "The smallest that each ind
 )
 def segment_max(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
     _check(x, segment_ids, "segment_max")
-    return _largest(x, segment_ids, axis=0, size=num_segments)
+    return _largest(x, segment_ids, axis=0, sizes=(num_segments,))
 
 
 @composite(
@@ -80,4 +82,4 @@ def segment_max(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
 )
 def segment_min(x: Node, segment_ids: Node, num_segments: Dim) -> Node:
     _check(x, segment_ids, "segment_min")
-    return _smallest(x, segment_ids, axis=0, size=num_segments)
+    return _smallest(x, segment_ids, axis=0, sizes=(num_segments,))

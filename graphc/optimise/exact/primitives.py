@@ -28,7 +28,8 @@ from graphc.ops.fused import (
 )
 from graphc.ops.linear.products import outer
 from graphc.ops.reduce.reduction import count, largest, mean, sum_
-from graphc.ops.select.indexing import gather, pick, unpick
+from graphc.ops.select.gathering import gather
+from graphc.ops.select.indexing import pick, unpick
 from graphc.ops.shape.shaping import arange, expand, reshape
 from graphc.optimise.algebra.factors import sum_of
 

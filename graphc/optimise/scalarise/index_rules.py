@@ -9,7 +9,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.types import same
 from graphc.later import Later
-from graphc.ops.select.indexing import gather
+from graphc.ops.select.gathering import gather
 from graphc.ops.shape.assemble import bin_vector, take_vector
 from graphc.ops.shape.shaping import arange, in_rows, index, transpose, unindex
 from graphc.optimise.scalarise.cells import (
@@ -152,6 +152,8 @@ def triangle_cells(keep: Any, node: Node, grids: Sequence[Grid], block: int | No
 
 def gather_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
     """Vectors of the table, each contiguous, at vectors of indices."""
+    if len(grids) > 2:
+        return None
     table, indices = grids
     axis: int = node.attrs["axis"]
     chosen = indices.cells
@@ -184,8 +186,10 @@ def _contiguous(column: Node) -> Node:
 
 
 def scatter_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
+    if len(grids) > 2:
+        return None
     ct, indices = grids
-    axis, size = node.attrs["axis"], node.attrs["size"]
+    axis, (size,) = node.attrs["axis"], node.attrs["sizes"]
     if node.args[1].rank != 1 or indices.block is None or ct.block != axis or block != axis:
         return None
     (chosen,) = indices.nodes

@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 
 from graphc.ad.cost import cost_of
 from graphc.ad.functions import products, value
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.ad.products import tangents
 from graphc.ad.request import Request
 from graphc.compile.stages import Compilation
@@ -71,23 +72,23 @@ def explained(
 
 
 def gradients_of(file: tree.File) -> frozenset[str]:
-    """Return the names of the file's values in which `grad` differentiates."""
+    """Return the names of the file's values in which an operation differentiates."""
     found: set[str] = set()
     for statement in file.statements:
         match statement:
             case tree.Equation(targets=names, value=value) | tree.Output(names=names, value=value):
-                if value is not None and _calls(value, "grad"):
+                if value is not None and _calls(value, DERIVATIVES):
                     found |= {name.text for name in names}
     return frozenset(found)
 
 
-def _calls(term: object, function: str) -> bool:
-    """True if a function of this name is called in an expression."""
+def _calls(term: object, functions: Collection[str]) -> bool:
+    """True if a function of one of these names is called in an expression."""
     pending = [term]
     while pending:
         one = pending.pop()
         match one:
-            case terms.Call(function=terms.Name(text=text)) if text == function:
+            case terms.Call(function=terms.Name(text=text)) if text in functions:
                 return True
             case tuple():
                 pending.extend(one)

@@ -253,6 +253,7 @@ RULES: Mapping[str, Callable[[Node, int, Write], Jacobian | None]] = {
             "unindex",
             "unpick",
             "scatter",
+            "put",
             "add_along",
             "fill_tril",
             "diagonal_matrix",

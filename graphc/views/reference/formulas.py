@@ -321,6 +321,28 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
         r"\frac{\partial}{\partial x} \sum x^3 = 3\,x^2",
         (r"\bar x = 6\,\bar y \odot x",),
     ),
+    "jvp": (
+        r"\frac{\partial \sin x}{\partial x}\,u = \cos(x) \odot u",
+        (
+            r"\bar x = -\bar y \odot \sin(x) \odot u",
+            r"\bar u = \bar y \odot \cos(x)",
+        ),
+    ),
+    "jacobian": (
+        r"\frac{\partial (w\,x)}{\partial x} = w",
+        (r"\bar w = \bar y", r"\bar x = 0"),
+    ),
+    "put": (
+        r"y_k = v_b \text{ for the last } b \text{ with } (i_b, j_b) = k, \text{ else } x_k",
+        (
+            r"\bar x_k = \bar y_k \text{ where no } (i_b, j_b) = k, \text{ else } 0",
+            r"\bar v_b = \bar y_{i_b j_b} \text{ where } b \text{ is the last, else } 0",
+        ),
+    ),
+    "put_add": (
+        r"y_k = x_k + \sum_{(i_b, j_b) = k} v_b",
+        (r"\bar x = \bar y", r"\bar v_b = \bar y_{i_b j_b}"),
+    ),
     "maxpool": (
         r"y_w = \max_{i \in w} x_i",
         (r"\bar x_i = \sum_{w \ni i} \bar y_w \frac{[x_i = y_w]}{\sum_{j \in w} [x_j = y_w]}",),

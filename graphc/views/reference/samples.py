@@ -84,7 +84,11 @@ SAMPLES: Mapping[str, str] = {
     "all": "all(x, axis=1) | x: bool[B, D]",
     "einsum": 'einsum("b t d, b s d -> b t s", q, k) | q: [B, T, D], k: [B, S, D]',
     "rearrange": 'rearrange(x, "b t (h d) -> b h t d", h=4) | x: [B, T, 8]',
+    "put": "put(x, values, i, j) | x: [N, M], values: [B], i: int[B], j: int[B]",
+    "put_add": "put_add(x, values, i, j) | x: [N, M], values: [B], i: int[B], j: int[B]",
     "grad": "grad(sum(x**3), x) | x: [D]",
+    "jvp": "jvp(sin(x), x, u) | x: [D], u: [D]",
+    "jacobian": "jacobian(w @ x, x) | w: [K, D], x: [D]",
 }
 """The calls that do not follow from the parameters: the call, and the types of its names."""
 

@@ -74,6 +74,9 @@ CONVENTIONS = {
     "take_along_axis": "For an index that occurs twice, cotangents add.",
     "pick": "For a label that occurs twice in a column, each row has its own cotangent.",
     "scatter_add": "For an index that occurs twice, updates add.",
+    "put": "For an index that occurs twice, the last value stays, row by row; the others have "
+    "derivative 0.",
+    "put_add": "For an index that occurs twice, values add.",
     "ceil": "The derivative is 0 everywhere.",
     "round": "Halves go to the even integer; the derivative is 0 everywhere.",
     "heaviside": "At x = 0 the value is h, and the derivative by h is 1.",

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.syntax import tree
-from tests.fuzz.meaning.arrays import array, floats
+from tests.fuzz.meaning.arrays import array, floats, space
 from tests.fuzz.meaning.bodies import Frame, Taken, Use, Values
 from tests.fuzz.meaning.functions import NAMED
-from tests.fuzz.meaning.gradients import gradient
+from tests.fuzz.meaning.gradients import gradient, jacobian, tangent
 from tests.fuzz.meaning.ruled import ruled
 
 
@@ -37,8 +38,8 @@ def _called(frame: Frame, one: tree.Call, names: tuple[str, ...], flowing: tuple
         what = use or frame.lookup(function.text)
     else:
         what = frame.evaluate(function)
-    if what == ("operation", "grad"):
-        return _grad(frame, *(argument.value for argument in one.arguments))
+    if isinstance(what, tuple) and what[0] == "operation" and what[1] in DERIVATIVES:
+        return _derivative(frame, what[1], one.arguments)
     if what in (("operation", "cotangent"), ("operation", "tangent")):
         return frame.words[what[1]][one.arguments[0].value.text]
     if isinstance(what, Use):
@@ -147,8 +148,27 @@ def _bind(block: tree.Block, given: Values) -> None:
                 given.setdefault(axis.text, size)
 
 
-def _grad(frame: Frame, y: Any, x: Any) -> Any:
-    """The derivative of an expression as a function of a node, in the world as it is."""
+def _derivative(frame: Frame, kind: str, arguments: Sequence[Any]) -> Any:
+    """A derivative of an expression as a function of a node, in the world as it is."""
+    y, x = (argument.value for argument in arguments[:2])
+    function, value = _function(frame, y, x)
+    if kind == "grad":
+        return gradient(function, value)
+    if kind == "jvp":
+        return tangent(function, value, floats(frame.evaluate(arguments[2].value)))
+    found = jacobian(function, value)
+    if len(arguments) == 2:
+        return found
+    axis = frame.evaluate(arguments[2].value)
+    rank = np.ndim(found) - np.ndim(value)
+    if isinstance(arguments[2].value, tree.Name):
+        axis = np.shape(found)[:rank].index(axis)
+    own = np.shape(value).index(np.shape(found)[axis])
+    return array(space(found).moveaxis(space(found).diagonal(found, 0, axis, rank + own), -1, 0))
+
+
+def _function(frame: Frame, y: Any, x: Any) -> tuple[Callable[[Any], Any], Any]:
+    """An expression as a function of a node, and the value that the node has."""
     words = path_words(x)
     owner = frame.owner(words[0])
     assert owner is not None
@@ -174,7 +194,7 @@ def _grad(frame: Frame, y: Any, x: Any) -> Any:
         place.values[words[0]] = moved
         return inner.evaluate(y)
 
-    return gradient(function, value)
+    return function, value
 
 
 def path_words(one: Any) -> list[str]:

@@ -1,4 +1,4 @@
-"""Derivatives of Python functions of arrays, by dual numbers."""
+"""Derivatives of Python functions of arrays, by dual numbers; themselves differentiable."""
 
 from __future__ import annotations
 
@@ -8,16 +8,41 @@ from typing import Any
 import numpy as np
 
 from tests.fuzz.meaning import duals
-from tests.fuzz.meaning.arrays import traced
+from tests.fuzz.meaning.arrays import array, traced
+
+Function = Callable[[Any], Any]
 
 
-def gradient(function: Callable[[Any], Any], x: Any) -> Any:
-    """The gradient of a scalar, of the shape of x; itself differentiable."""
+def gradient(function: Function, x: Any) -> Any:
+    """The gradient of a scalar, of the shape of x."""
     if traced(x):
         import jax
 
         return jax.grad(lambda moved: function(moved).sum())(x)
+    return _along_all(function, x).reshape(np.shape(x))
+
+
+def jacobian(function: Function, x: Any) -> Any:
+    """The derivative of each element by each, of the shape of the value and that of x."""
+    if traced(x):
+        import jax
+
+        return jax.jacfwd(function)(x)
+    found = _along_all(function, x)
+    return found.reshape(*found.shape[:-1], *np.shape(x))
+
+
+def tangent(function: Function, x: Any, u: Any) -> Any:
+    """How the value moves where x moves by u."""
+    if traced(x, u):
+        import jax
+
+        return jax.jvp(function, (x,), (u,))[1]
+    level, moved = duals.seeded(np.asarray(x), np.asarray(u)[..., None])
+    return array(duals.taken_apart(function(moved), level, 1)[1][..., 0])
+
+
+def _along_all(function: Function, x: Any) -> Any:
     x = np.asarray(x)
     level, moved = duals.seeded(x, np.eye(x.size))
-    _, tangents = duals.taken_apart(function(moved), level, x.size)
-    return tangents.reshape(x.shape)
+    return duals.taken_apart(function(moved), level, x.size)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -131,6 +131,36 @@ def interp(x: Any, xp: Any, fp: Any) -> Any:
         return 0.0 * x + fp[0]
     piece = fp[low] + (x - xp[low]) / (xp[high] - xp[low]) * (fp[high] - fp[low])
     return where(known(x) < known(xp)[0], fp[0], where(known(x) > known(xp)[-1], fp[-1], piece))
+
+
+def put(x: Any, values: Any, *indices: Any, axis: int = 0) -> Any:
+    """One position after the other, row by row: the last one stays."""
+    return _replaced(x, values, indices, axis, lambda old, new: new)
+
+
+def put_add(x: Any, values: Any, *indices: Any, axis: int = 0) -> Any:
+    return _replaced(x, values, indices, axis, lambda old, new: old + new)
+
+
+def _replaced(
+    x: Any, values: Any, indices: Sequence[Any], axis: int, join: Callable[[Any, Any], Any]
+) -> Any:
+    x, values = array(x), array(values)
+    axis %= np.ndim(x)
+    named = np.broadcast_arrays(*map(np.asarray, indices))
+    shape = (*x.shape[:axis], *named[0].shape, *x.shape[axis + len(indices) :])
+    values = space(values).broadcast_to(values, shape)
+    rows = space(x).moveaxis(x, range(axis, axis + len(indices)), range(len(indices)))
+    new = space(values).moveaxis(values, range(axis, axis + named[0].ndim), range(named[0].ndim))
+    cells = {place: array(rows[place]) for place in np.ndindex(rows.shape[: len(indices)])}
+    for place in np.ndindex(named[0].shape):
+        at = tuple(int(one[place]) % rows.shape[i] for i, one in enumerate(named))
+        cells[at] = array(join(cells[at], array(new[place])))
+    if not cells:
+        return x
+    made = space(*cells.values()).stack([*cells.values()])
+    made = space(made).reshape(made, rows.shape)
+    return array(space(made).moveaxis(made, range(len(indices)), range(axis, axis + len(indices))))
 
 
 def segment_sum(x: Any, segment_ids: Any, num_segments: int) -> Any:

@@ -241,7 +241,11 @@ def gradient_node(w: Writer) -> None:
              and not one.name.startswith("c")]  # fmt: skip
     if found:
         x = w.draw.choice(found)
-        w.add(f"grad({y.name}, {x.name})", x.type, 9.0)
+        kind = w.one("grad", "grad", "jvp", "jacobian")
+        more, shape = "", x.shape
+        if kind == "jvp":
+            more, shape = f", {w.of(x.shape).name}", ()
+        w.add(f"{kind}({y.name}, {x.name}{more})", Type(shape), 9.0)
         w.features.add("grad node")
 
 

@@ -76,6 +76,38 @@ def extreme_segments(w: Writer) -> None:
     w.add(f"{none}({text}, {bound})", Type((literal(3), *x.shape[1:])), x.bound)
 
 
+def gather_pairs(w: Writer) -> None:
+    """Two index arrays in one subscript, which stand together or apart."""
+    x = w.floats(least=2)
+    one, other = sorted(w.draw.sample(range(len(x.shape)), 2))
+    if not (x.shape[one].size and x.shape[other].size):
+        return
+    count = w.axis()
+    rows, columns = (_index(w, (count,), x.shape[place].size) for place in (one, other))
+    parts = [":"] * len(x.shape)
+    parts[one], parts[other] = rows.name, columns.name
+    left = [axis for place, axis in enumerate(x.shape) if place not in (one, other)]
+    left.insert(one if other == one + 1 else 0, count)
+    w.add(f"{x.name}[{', '.join(parts)}]", Type(tuple(left)), x.bound)
+
+
+def put(w: Writer) -> None:
+    """Values put, or added, where one index array or two say."""
+    x = w.floats(least=1)
+    place = w.place(x)
+    both = place + 1 < len(x.shape) and w.chance(0.5)
+    axes = x.shape[place : place + 1 + both]
+    if not all(axis.size for axis in axes):
+        return
+    count = w.axis()
+    ids = [_index(w, (count,), axis.size) for axis in axes]
+    values = w.of((*x.shape[:place], count, *x.shape[place + len(ids) :]))
+    more = f", axis={place}" if place or w.chance(0.3) else ""
+    name = w.one("put", "put_add")
+    text = f"{name}({x.name}, {values.name}, {', '.join(one.name for one in ids)}{more})"
+    w.add(text, x.type, x.bound + 2 * values.bound)
+
+
 def segments(w: Writer) -> None:
     x = w.floats(least=1)
     ids = _index(w, x.shape[:1], 3)

@@ -124,11 +124,16 @@ def taken(place: Place, node: Node, args: Args, words: Words) -> Written:
         rows = f"{indices[0].within(ATOM)}[..., None]"
         return Written(f"np.take_along_axis({x.text}, {rows}, axis=-1)[..., 0]")
     if place == "axis":
-        axis = node.attrs["axis"]
-        if not node.args[1].rank:
+        if len(indices) == 1 and not node.args[1].rank:
             return Written(f"np.take({x.text}, {first}, {words.attribute(node, 'axis')})")
-        return Written(f"{whole}[{':, ' * axis}{first}]")
+        return Written(f"{whole}[{_named(node, indices)}]")
     return viewed(place, node, args, words)
+
+
+def _named(node: Node, indices: Args) -> str:
+    """Write the subscript that takes axes from `axis` on by an index array for each of them."""
+    whole = [":"] * node.attrs["axis"]
+    return ", ".join([*whole, *(one.text for one in indices)])
 
 
 def name_storage(place: Storage) -> str:
@@ -148,14 +153,18 @@ def put(kernel: Put, node: Node, args: Args, words: Words) -> Written | None:
         said = (words.attribute(node, one) for one in attributes)
         return Written(f"{name}({', '.join([*(arg.text for arg in args), *said])})")
 
-    if kernel.place == "axis":
-        return called("_scatter", "axis", "shape")
+    if kernel.place == "axis" and kernel.add:
+        x, *indices = args
+        every = ", ".join(one.text for one in indices)
+        named = f"({every})" if len(indices) > 1 else every
+        axis, shape = words.attribute(node, "axis"), words.attribute(node, "shape")
+        return Written(f"_scatter({x.text}, {named}, {axis}, {shape})")
     if kernel.place == "windows":
         return called("_overlap", "shape", "stride", "dilation")
     if kernel.place == "vector":
-        x, indices = args
+        x, index = args
         size, dtype = words.attribute(node, "size"), words.attribute(node, "dtype")
-        binned = f"np.bincount({indices.text}, {x.text}, {size})"
+        binned = f"np.bincount({index.text}, {x.text}, {size})"
         return Written(f"{binned}.astype({dtype}, copy=False)")
     if kernel.place == "cells" and node.attrs["block"] is None:
         return Written(f"np.array({_nested(node, args)}, {words.attribute(node, 'dtype')})")
@@ -188,6 +197,8 @@ def written_into(kernel: Put, node: Node, args: Args, out: str) -> list[str]:
         return [f"{_letters(node, out)}[...] = {value.text}"]
     if kernel.place == "triangle":
         return [f"{_triangle(node, out, WRITTEN)} = {value.text}"]
+    if kernel.place == "axis":
+        return [f"{out}[{_named(node, indices)}] {becomes} {value.text}"]
     if kernel.place == "entries":
         return [f"{out}[{first}, {indices[1].text}] {becomes} {value.text}"]
     if kernel.place == "label":

@@ -142,7 +142,7 @@ def _recurrence(a: Any, b: Any, axis: int) -> Any:
 
 
 def _scatter(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    """Zeros to which each position of an axis is added where its index says."""
+    """Zeros to which each position is added where its indices say, of axes from one on."""
     total = np.zeros(shape, values.dtype)
     np.add.at(total.reshape(-1), _flat_places(indices, axis, shape), values.reshape(-1))
     return total
@@ -161,12 +161,17 @@ def _smallest_at(values: Any, indices: Any, axis: int, shape: tuple[int, ...]) -
 
 
 def _flat_places(indices: Any, axis: int, shape: tuple[int, ...]) -> Any:
-    """Where in an array of this shape the elements go that indices name along an axis: one by one,
-    since the `at` of a ufunc is several times slower on rows."""
-    rows = np.arange(shape[axis])[indices]  # counted from the front, and inside
-    inner = int(np.prod(shape[axis + 1 :], dtype=np.int64))
+    """Where in an array of this shape the elements go that indices name of axes from one on: one by
+    one, since the `at` of a ufunc is several times slower on rows."""
+    named = indices if isinstance(indices, tuple) else (indices,)
+    rows: Any = 0
+    for n, one in zip(shape[axis:], named, strict=False):
+        rows = rows * n + np.arange(n)[one]  # counted from the front, and inside
+    after = axis + len(named)
+    length = int(np.prod(shape[axis:after], dtype=np.int64))
+    inner = int(np.prod(shape[after:], dtype=np.int64))
     outer = np.arange(int(np.prod(shape[:axis], dtype=np.int64)))[:, None, None]
-    return ((outer * shape[axis] + rows.reshape(-1, 1)) * inner + np.arange(inner)).reshape(-1)
+    return ((outer * length + np.reshape(rows, (-1, 1))) * inner + np.arange(inner)).reshape(-1)
 
 
 def _overlap(
