@@ -8,7 +8,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
 from graphc.ir.kernel import Put, Take
 from graphc.ir.types import Shape, Type, broadcast, is_one, same
-from graphc.ops.define.batching import align_operands, first, lead_all, pad_rank
+from graphc.ops.define.batching import first, lead_all, pad_rank
 from graphc.ops.define.families import linear, to_int
 from graphc.ops.shape.shaping import arange, expand, transpose
 
@@ -34,8 +34,12 @@ def with_own(
     plain: Sequence[Node], indices: Sequence[Node], leads: Sequence[bool], size: Dim
 ) -> tuple[Node, list[Node]]:
     """Index a leading axis, each position by itself, and align with it what stands for `plain`."""
-    named = named_shape(plain)
-    return pad_rank(arange(n=size), 1, 1 + len(named)), align_operands(indices, leads, named)
+    rank = 1 + len(named_shape(plain))
+    aligned = [
+        pad_rank(one, 1 if led else 0, rank) if one.rank else one
+        for one, led in zip(indices, leads, strict=True)
+    ]
+    return pad_rank(arange(n=size), 1, rank), aligned
 
 
 def _gather_batch(node: Node, args: tuple[Node, ...], leads: tuple[bool, ...], size: Dim) -> Node:
