@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.nests.nest import (
@@ -31,15 +30,9 @@ from graphc.records import dataclass, field
 from graphc.targets.c.printing.comments import comment
 from graphc.targets.c.printing.dims import integer
 from graphc.targets.c.printing.elements import Words
+from graphc.targets.c.printing.loops import APART, LANES, are_apart, folds_of
 
 INDENT = "    "
-LANES, SHORTEST, MOST = 32, 32, 32
-"""Lanes that a sum is made in, the shortest loop that has them, the most sums with lanes in one.
-
-More than 16 turns are no loop that GCC unrolls before it vectorises: that it does worse.
-"""
-
-FOLDS = frozenset({"add", "maximum", "minimum"})
 GROWING = {"add": "+=", "multiply": "*="}
 
 
@@ -88,9 +81,7 @@ class Printer:
             self.in_lanes(tree, folds)
             return
         i = self.words.names[counter_name(tree.depth)]
-        n = self.words.integer(tree.count)
-        self.say(f"for (ptrdiff_t {i} = 0; {i} < {n}; {i}++) {{")
-        self.inside(tree.body)
+        self.counted(tree, f"{i} = 0", self.words.integer(tree.count))
 
     def in_lanes(self, tree: For, folds: Mapping[Value, str]) -> None:
         """Write a loop part by part, which folds each part into as many lanes as it has turns.
@@ -98,45 +89,42 @@ class Printer:
         So no turn waits for the one before, and whatever else it computes is vectorised too.
         """
         i, n = self.words.names[counter_name(tree.depth)], self.words.integer(tree.count)
-        part, end, half, lane = map(self.words.fresh, ("part", "end", "half", "lane"))
+        part, end, lane = map(self.words.fresh, ("part", "end", "lane"))
         lanes = {value: self.words.fresh(f"{value.name}_lanes") for value in folds}
         self.say("{")
         self.depth += 1
         for value, name in folds.items():
             start = " = {0}" if name == "add" else ""
             self.say(f"{self.words.type_of(value.dtype)} {lanes[value]}[{LANES}]{start};")
-        others = [value for value, name in folds.items() if name != "add"]
-        if others:
-            all_at = "".join(f"{lanes[value]}[{lane}] = {value.name}; " for value in others)
-            self.say(f"for (int {lane} = 0; {lane} < {LANES}; {lane}++) {{ {all_at}}}")
+        begun = [f"{made}[{lane}] = {v.name};" for v, made in lanes.items() if folds[v] != "add"]
+        if begun:
+            self.say(f"for (int {lane} = 0; {lane} < {LANES}; {lane}++) {{")
+            self.lines += [INDENT * (self.depth + 1) + line for line in begun]
+            self.say("}")
         self.say(f"for (ptrdiff_t {part} = 0; {part} < {n}; {part} += {LANES}) {{")
         self.depth += 1
         self.say(f"const ptrdiff_t {end} = {n} - {part} < {LANES} ? {n} : {part} + {LANES};")
-        self.say(f"for (ptrdiff_t {i} = {part}; {i} < {end}; {i}++) {{")
         self.words.lanes = {value: f"{made}[{i} - {part}]" for value, made in lanes.items()}
-        self.inside(tree.body)
+        self.counted(tree, f"{i} = {part}", end)
         self.words.lanes = {}
         self.depth -= 1
         self.say("}")
-        self.say(f"for (int {half} = {LANES // 2}; {half} > 0; {half} /= 2)")
-        self.say(f"{INDENT}for (int {lane} = 0; {lane} < {half}; {lane}++) {{")
-        self.depth += 2
         for value, name in folds.items():
-            one, other = f"{lanes[value]}[{lane}]", f"{lanes[value]}[{lane} + {half}]"
-            self.say(f"{one} = {self.folded(value, name, one, other)};")
-        self.depth -= 1
-        self.say("}")
-        self.depth -= 1
-        for value, name in folds.items():
-            joined = self.folded(value, name, value.name, f"{lanes[value]}[0]")
-            self.say(f"{value.name} = {joined};")
+            kind = value.dtype
+            wide = "_wide" if kind == "wide" else ""
+            whole = Number(self.words.call(f"gc_{name}{wide}_lanes", lanes[value]), kind)
+            self.assign(Assign(Element(value), Apply(name, (Element(value), whole), kind, kind)))
         self.depth -= 1
         self.say("}")
 
-    def folded(self, value: Value, name: str, one: str, other: str) -> str:
-        """Write what two numbers are folded into."""
-        kind = value.dtype
-        return self.words.expr(Apply(name, (Number(one, kind), Number(other, kind)), kind, kind))
+    def counted(self, tree: For, start: str, end: str) -> None:
+        """Write the loop itself, from a place on to another."""
+        i = self.words.names[counter_name(tree.depth)]
+        if are_apart(tree, self.storage):
+            self.words.called.add(APART)
+            self.say(APART)
+        self.say(f"for (ptrdiff_t {start}; {i} < {end}; {i}++) {{")
+        self.inside(tree.body)
 
     def inside(self, body: list[Tree]) -> None:
         self.depth += 1
@@ -225,36 +213,6 @@ class Printer:
         assert isinstance(place, Memory), one
         array, lies = array_of(one, place, self.words)
         return array if lies.constant == 0 else f"{array} + {self.words.integer(lies)}"
-
-
-def folds_of(tree: For, declared: Collection[Value], storage: Storage) -> dict[Value, str]:
-    """Return the numbers that a long innermost loop folds all elements into, and how."""
-    works = [one for one in tree.body if isinstance(one, Work)]
-    statements = [one for work in works for one in work.statements]
-    short = tree.count.constant is not None and tree.count.constant < SHORTEST
-    if short or len(works) < len(tree.body):
-        return {}
-    if not all(isinstance(one, Assign | Define) for one in statements):
-        return {}
-    found: dict[Value, str] = {}
-    touched: Counter[Value] = Counter(one.value for work in works for one in work.touches)
-    for one in statements:
-        if isinstance(one, Assign) and isinstance(one.expr, Apply) and one.where is None:
-            value, expr = one.to.value, one.expr
-            register = isinstance(storage.places[value], Register) and value in declared
-            folds = expr.name in FOLDS and expr.args[0] == one.to and expr.of in ("float", "wide")
-            if register and folds and touched[value] == 2:
-                found[value] = expr.name
-    return found if len(found) <= MOST else {}
-
-
-def _assigned(tree: Tree) -> set[Value]:
-    """Return the values that a work assigns itself, whatever else is so."""
-    statements = tree.statements if isinstance(tree, Work) else ()
-    found = {one.to.value for one in statements if isinstance(one, Assign) and one.where is None}
-    return found | {
-        one.into.value for one in statements if isinstance(one, Invoke) and one.into is not None
-    }
 
 
 def array_of(one: Element, place: Memory, words: Words) -> tuple[str, Dim]:

@@ -108,9 +108,9 @@ static inline void gc_matmul_strip(ptrdiff_t width, ptrdiff_t columns, ptrdiff_t
 
 /* c = a b for m rows, n columns and k terms: tiles that stay in registers, over a strip of b that is
    copied to lie together (Goto and van de Geijn, ACM TOMS 34, 2008). c's rows are contiguous. */
-static void gc_matmul(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrdiff_t a_row,
-                      ptrdiff_t a_column, const real *b, ptrdiff_t b_row, ptrdiff_t b_column,
-                      real *c, ptrdiff_t c_row) {
+static gc_once void gc_matmul(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a,
+                              ptrdiff_t a_row, ptrdiff_t a_column, const real *b, ptrdiff_t b_row,
+                              ptrdiff_t b_column, real *c, ptrdiff_t c_row) {
     real strip[gc_depth * gc_width];
     if (n == 1 || (m == 1 && b_column != 1)) {
         for (ptrdiff_t i = 0; i < m; i++)
