@@ -215,7 +215,6 @@ def test_turns_are_said_to_be_apart_where_they_are() -> None:
     assert said["y"]
     assert said["rows_scatter"]
     assert not said["put_scatter"]
-    assert "gc_apart" not in compiled("dim N\ninput x: [N]\noutput y = sum(x)", Options()).text
 
 
 def test_nan_is_the_largest_in_any_lane() -> None:
