@@ -44,6 +44,27 @@ def _scaled(n: int) -> Any:
     return lambda x: np.exp(np.where(x.real < 0, x, -x)) * scipy.special.iv(n, x)
 
 
+def _lower_gamma(a: Any, x: Any) -> Any:
+    """The power series (NIST Handbook, 8.7.1)."""
+    terms = [np.exp(k * np.log(x) - scipy.special.loggamma(a + k + 1)) for k in range(60)]
+    return np.exp(a * np.log(x) - x) * sum(terms)
+
+
+def _incomplete_beta(a: Any, b: Any, x: Any) -> Any:
+    """The hypergeometric series (NIST Handbook, 8.17.8)."""
+    total, term = 0, 1
+    for k in range(300):
+        total = total + term
+        term = term * (a + b + k) / (a + 1 + k) * x
+    gammas = [scipy.special.loggamma(one) for one in (a + b, a + 1, b)]
+    return np.exp(a * np.log(x) + b * np.log(1 - x) + gammas[0] - gammas[1] - gammas[2]) * total
+
+
+PAIRS = (("[]", "[]"), ("[3]", "[3]"), ("[2, 1]", "[1, 3]"), ("[N]", "[]"))
+TRIPLES = (("[]", "[3]", "[2, 3]"), ("[]", "[2]", "[]"), ("[N]", "[]", "[N]"))
+TWO = tuple(on(types, "a, b") for types in PAIRS)
+THREE = tuple(on(types, "a, b, c") for types in TRIPLES)
+
 SPECIAL: dict[str, Entry] = {
     "ndtr": Entry(scipy.special.ndtr, calls=USES, analytic=_phi),
     "log_ndtr": Entry(scipy.special.log_ndtr, calls=USES),
@@ -93,5 +114,10 @@ SPECIAL: dict[str, Entry] = {
     ),
     "k0": Entry(lambda x: scipy.special.kv(0, x), (0.3, 9), USES),
     "k1": Entry(lambda x: scipy.special.kv(1, x), (0.3, 9), USES),
+    "gammainc": Entry(scipy.special.gammainc, (0.3, 4), TWO[1:], analytic=_lower_gamma),
+    "gammaincc": Entry(
+        scipy.special.gammaincc, (0.3, 4), TWO[1:3], analytic=lambda a, x: 1 - _lower_gamma(a, x)
+    ),
+    "betainc": Entry(scipy.special.betainc, (0.2, 0.85), THREE[:2], analytic=_incomplete_beta),
     "kv": Entry(lambda x, n: scipy.special.kv(n, x), (0.3, 9), ORDERS),
 }

@@ -132,6 +132,65 @@ def test_bessel_functions_in_units_in_the_last_place(name: str, n: int, dtype: s
         np.testing.assert_array_equal(HELPERS[name](-x, n), sign * found)
 
 
+GAMMA: dict[str, Callable[[Any, Any], Any]] = {
+    "gammainc": lambda a, x: EXACTLY.gammainc(a, 0, x, regularized=True),
+    "gammaincc": lambda a, x: EXACTLY.gammainc(a, x, regularized=True),
+    "gamma_density": lambda a, x: EXACTLY.exp((a - 1) * EXACTLY.log(x) - x - EXACTLY.loggamma(a)),
+}
+
+
+def smaller_gamma(a: Any, x: Any) -> Callable[[Any], Any]:
+    """P, or minus Q where that is smaller, as a function of the first parameter."""
+    if x < a:
+        return lambda one: EXACTLY.gammainc(one, 0, x, regularized=True)
+    return lambda one: -EXACTLY.gammainc(one, x, regularized=True)
+
+
+def smaller_beta(a: Any, b: Any, x: Any) -> Callable[[Any, Any], Any]:
+    if x * (a + b) < a:
+        return lambda p, q: EXACTLY.betainc(p, q, 0, x, regularized=True)
+    return lambda p, q: -EXACTLY.betainc(q, p, 0, 1 - x, regularized=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [0.1, 3.0, 30.0, 300.0])
+def test_the_incomplete_gamma_function(scale: float, dtype: str) -> None:
+    """Values, density, and derivatives by the parameter, within six standard deviations."""
+    rng = np.random.default_rng(4)
+    a = (scale * rng.uniform(0.5, 3, 9)).astype(dtype)
+    x = np.abs(a + np.sqrt(a) * rng.uniform(-6, 6, 9)).astype(dtype)
+    pairs = [(EXACTLY.mpf(float(s)), EXACTLY.mpf(float(t))) for s, t in zip(a, x, strict=True)]
+    for name, exactly in GAMMA.items():
+        found = HELPERS[name](a, x)
+        exact = [exactly(*pair) for pair in pairs]
+        assert found.dtype == dtype
+        assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 300
+    for n in (1, 2):
+        found = HELPERS["gammainc_by_a"](a[:4], x[:4], n)
+        exact = [EXACTLY.diff(smaller_gamma(*pair), pair[0], n) for pair in pairs[:4]]
+        assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 3000
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [0.01, 0.3, 3.0, 30.0])
+def test_the_incomplete_beta_function(scale: float, dtype: str) -> None:
+    rng = np.random.default_rng(4)
+    a, b = (scale * rng.uniform(0.5, 3, (2, 9))).astype(dtype)
+    x = rng.uniform(0.02, 0.98, 9).astype(dtype)
+    rows = [tuple(EXACTLY.mpf(float(one)) for one in row) for row in np.stack([a, b, x], axis=1)]
+    exact = [EXACTLY.betainc(p, q, 0, t, regularized=True) for p, q, t in rows]
+    found = HELPERS["betainc"](a, b, x)
+    assert found.dtype == dtype
+    assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 1000
+    exact = [t ** (p - 1) * (1 - t) ** (q - 1) / EXACTLY.beta(p, q) for p, q, t in rows]
+    found = HELPERS["beta_density"](a, b, x)
+    assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 1000
+    for order in ((1, 0), (0, 1), (1, 1)):
+        found = HELPERS["betainc_by"](a[:3], b[:3], x[:3], *order)
+        exact = [EXACTLY.diff(smaller_beta(*row), row[:2], order) for row in rows[:3]]
+        assert error(found, exact, np.abs([float(one) for one in exact]), dtype) < 5000
+
+
 def test_bessel_functions_at_the_ends() -> None:
     ends = np.array([0.0, 1e-200, 1e200, math.inf, math.nan])
     with np.errstate(under="ignore", over="ignore"):

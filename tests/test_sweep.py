@@ -351,6 +351,7 @@ def close(found: Any, expected: Any, tolerance: float) -> None:
 NOT_IN_JAX = {
     "fill_tril",  # the order of the triangle is ours
     "split", "top_k",  # several results
+    "gammainc", "gammaincc", "betainc",  # by the parameters JAX takes minutes, or has none
     "erfcinv", "j0", "j1", "jv", "iv", "k0", "k1", "kv",
     "heaviside",  # no derivative in JAX
     "grad",

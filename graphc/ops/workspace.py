@@ -17,7 +17,8 @@ AS_THE_RESULT = {
     "sigmoid": 2, "bce_logits": 1, "erf": 14, "erfc": 16, "lgamma": 11, "digamma": 10,
     "polygamma": 10, "ndtr": 16, "log_ndtr": 18, "hazard": 18, "hazard_excess": 8, "ndtri": 14,
     "erfinv": 14, "erfcinv": 14, "bessel_j": 14, "bessel_i": 12, "bessel_ie": 10, "bessel_k": 14,
-    "inv": 1, "solution": 1, "factor": 1,
+    "gammainc": 16, "gammaincc": 16, "gammainc_by_a": 18, "gamma_density": 12, "betainc": 18,
+    "betainc_by": 24, "beta_density": 16, "inv": 1, "solution": 1, "factor": 1,
 }  # fmt: skip
 """So many arrays like its result does an operation hold while it computes."""
 AS_THE_ARGUMENT = {

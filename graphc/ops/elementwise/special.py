@@ -57,4 +57,9 @@ def polygamma(x: Node, n: Dim) -> Node:
     order = n.constant
     if order is None or order < 0:
         raise Mismatch("E209", f"`polygamma` needs an order of at least 0, found {n}")
+    return polygamma_of(x, order)
+
+
+def polygamma_of(x: Node, order: int) -> Node:
+    """Return the derivative of digamma of this order."""
     return _polygamma(x, n=order) if order else digamma(x)

@@ -48,8 +48,8 @@ NUMPY = frozenset(
      "linalg.solve", "linalg.svd", "linspace", "max", "mean", "median", "min", "moveaxis", "nan",
      "ndarray", "ndim", "ndindex", "newaxis", "nonzero", "ones", "ones_like", "outer", "pi",
      "prod", "put_along_axis", "random.Generator", "random.default_rng", "ravel", "repeat",
-     "require", "reshape", "roll", "round", "s_", "searchsorted", "shape", "shares_memory",
-     "size", "sort", "split", "squeeze", "stack", "std", "sum", "swapaxes", "take",
+     "require", "reshape", "result_type", "roll", "round", "s_", "searchsorted", "shape",
+     "shares_memory", "size", "sort", "split", "squeeze", "stack", "std", "sum", "swapaxes", "take",
      "take_along_axis", "tensordot", "tile", "trace", "tri", "tril", "triu", "uint64", "unique",
      "var", "vdot", "where", "zeros", "zeros_like"}
 )  # fmt: skip

@@ -107,6 +107,12 @@ CONVENTIONS = {
     "ndtri": "ndtri(0) is -inf and ndtri(1) inf, with derivative inf; beyond nan.",
     "erfinv": "erfinv(±1) is ±inf with derivative inf; beyond nan.",
     "erfcinv": "erfcinv(0) is inf and erfcinv(2) -inf, with derivative -inf; beyond nan.",
+    "gammainc": "gammainc(a, 0) is 0 and gammainc(a, inf) 1; nan where a is not positive or x is "
+    "negative.",
+    "gammaincc": "For a below 1 and x below 1 it is a difference from 1: its relative error grows "
+    "as 1 / a.",
+    "betainc": "betainc(a, b, 0) is 0 and betainc(a, b, 1) is 1; nan where a or b is not positive "
+    "or x is outside [0, 1].",
     "j0": "j0(±inf): 0 with derivative 0.",
     "j1": "j1(0): derivative 1/2.",
     "i0": "i0(0): derivative 0, second derivative 1/2.",

@@ -195,6 +195,16 @@ def smooth(name: str, x: Any) -> Any:
     return Dual(x.level, y, x.tangents * slope(x.value, y))
 
 
+def integral(value: Callable[[Any], Any], density: Callable[[Any], Any], x: Any) -> Any:
+    """What is integrated up to x, of a number or element by element of an array."""
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return np.frompyfunc(lambda one: integral(value, density, one), 1, 1)(x)
+    if not isinstance(x, Dual):
+        return value(x)
+    y = integral(value, density, x.value)
+    return Dual(x.level, y, x.tangents * density(x.value))
+
+
 # ---- arrays -----------------------------------------------------------------------------------
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.special
 
+from tests.fuzz.meaning import duals
 from tests.fuzz.meaning.arrays import (
     array,
     floats,
@@ -81,6 +84,31 @@ def leaky(x: Any, slope: Any = 0.01) -> Any:
 def heaviside(x: Any, h: Any) -> Any:
     x = known(x)
     return where(x < 0, 0.0, where(x > 0, 1.0, h))
+
+
+def gammainc(a: float, x: Any) -> Any:
+    """Of a known shape."""
+    x = floats(x)
+    if traced(x):
+        return sys.modules["jax.scipy.special"].gammainc(a, x)
+
+    def density(t: Any) -> Any:
+        return smooth("exp")((a - 1) * log(t) - t - math.lgamma(a))[()]
+
+    return array(duals.integral(lambda t: scipy.special.gammainc(a, t), density, x))
+
+
+def betainc(a: float, b: float, x: Any) -> Any:
+    """Of known shapes."""
+    x = floats(x)
+    if traced(x):
+        return sys.modules["jax.scipy.special"].betainc(a, b, x)
+    scale = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+
+    def density(t: Any) -> Any:
+        return smooth("exp")((a - 1) * log(t) + (b - 1) * log(1 - t) + scale)[()]
+
+    return array(duals.integral(lambda t: scipy.special.betainc(a, b, t), density, x))
 
 
 def huber(x: Any, delta: float = 1.0) -> Any:

@@ -52,6 +52,8 @@ BOUNDED = {
     "bessel_i": "i0(sin({0})) - iv(2, tanh({0})) + i1(sin({0}))",
     "bessel_ie": "i0e(2 + sin({0})) - i1e(1.5 + tanh({0}))",
     "bessel_k": "k0(1.5 + sin({0})) + kv(2, 2 + tanh({0})) - k1(2 + sin({0}))",
+    "gammainc": "gammainc(2.5, 1.5 + sin({0})) - gammaincc(0.7, 2 + tanh({0}))",
+    "betainc": "betainc(1.5, 2.5, 0.5 + 0.4 * sin({0}))",
     "digamma": "digamma(1.6 + sin({0}))",
     "polygamma": "polygamma(1, 1.7 + sin({0}))",
     "rad2deg": "sin(rad2deg({0}) / 50)",
