@@ -8,6 +8,8 @@ from graphc.elaborate.names.model import Model
 from graphc.optimise.algebra.axis_order import arrange
 from graphc.optimise.algebra.shares import share_finitely
 from graphc.optimise.before_ad.canonical import prepare
+from graphc.optimise.before_ad.horizontal import fuse_horizontally
+from graphc.optimise.before_ad.selections import select
 from graphc.optimise.driver import strengthen
 from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.passes import Pass, simplify
@@ -35,6 +37,12 @@ _ALGEBRA: tuple[Pass, ...] = (strengthen, arrange, strengthen, arrange, strength
 _LOOPS: tuple[Pass, ...] = (share_finitely, distribute, simplify)
 
 READABLE = Level("-O0")
-FAST = Level("-O2", (prepare,), (*_LOOPS, *_ALGEBRA), (*_LOOPS, components, *_ALGEBRA), True)
+FAST = Level(
+    "-O2",
+    (select, fuse_horizontally, prepare),
+    (*_LOOPS, *_ALGEBRA),
+    (*_LOOPS, components, *_ALGEBRA),
+    True,
+)
 
 LEVELS = {level.name: level for level in (READABLE, FAST)}

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from graphc.ir.components import components
+from graphc.ir.components import components as strongly_connected
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of, mentions
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
+from graphc.ops.reduce.reduction import sum_
 from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import full_array, in_rows
 from graphc.records import dataclass, field
@@ -64,18 +65,24 @@ def partition(loop: Loop, sources: Sequence[Node]) -> Stages:
     sums = _sums(loop, inside)
     lists = {e.node for e, of in zip(loop.elements, sources, strict=True) if is_in_family(of)}
     changes = {*inside, *loop.bound}
-    found = _Placing(loop.index, follow, users, changes, {*sums.values()}, lists)
-    order: list[Node] = []
-    for component in _components(inside, follow, sums):
-        found.place(component)
-        order += component
-    for carried, adding in sums.items():
-        found.stage[carried] = found.stage[adding]
-        if adding in found.looped:
-            found.looped.add(carried)
-            order.insert(0, carried)
-    found.sink(order)
-    saved, shifted = _choose_saved(loop, order, found)
+    components = [*_components(inside, follow, sums)]
+    stacked = {element.node for element in loop.elements}
+    while True:
+        found = _Placing(loop.index, follow, users, changes, {*sums.values()}, stacked, {*lists})
+        order: list[Node] = []
+        for component in components:
+            found.place(component)
+            order += component
+        for carried, adding in sums.items():
+            found.stage[carried] = found.stage[adding]
+            if adding in found.looped:
+                found.looped.add(carried)
+                order.insert(0, carried)
+        found.sink(order)
+        saved, shifted = _choose_saved(loop, order, found)
+        if saved <= stacked:
+            break
+        stacked |= saved
     loops: dict[int, list[Node]] = {}
     after: dict[int, list[Node]] = {}
     for node in order:
@@ -115,7 +122,7 @@ def _components(
     for c in carried:
         if follow[c] in edges:
             edges[follow[c]].append(c)
-    return components(edges)
+    return strongly_connected(edges)
 
 
 def _sums(loop: Loop, inside: Sequence[Node]) -> dict[Node, Node]:
@@ -138,7 +145,8 @@ def _sums(loop: Loop, inside: Sequence[Node]) -> dict[Node, Node]:
 class _Placing:
     """The stages of the components that have been placed, each after those that it depends on.
 
-    Of what is `unstackable` there is no array with the values of all steps.
+    The values of all steps of what is `stacked` are there in any case; of what is `unstackable`
+    there is no array with them.
     """
 
     index: str
@@ -146,6 +154,7 @@ class _Placing:
     users: Mapping[Node, Sequence[Node]]
     changes: Collection[Node]
     adding: Collection[Node]
+    stacked: Collection[Node]
     unstackable: set[Node]
     stage: dict[Node, int] = field(default_factory=dict)
     looped: set[Node] = field(default_factory=set)
@@ -223,8 +232,12 @@ class _Placing:
         if all(map(is_small, (node, *moving))):
             return True
         users = self.users.get(node, ())
-        summed = node.op in PRODUCTS and users and all(user in self.adding for user in users)
-        return bool(summed) and sum(typical(arg.type.size) for arg in moving) <= typical(
+        if not users or any(user not in self.adding for user in users):
+            return False
+        more = [arg for arg in moving if _seen(arg) not in self.stacked]
+        if node.op is sum_:
+            return not more
+        return node.op in PRODUCTS and sum(typical(arg.type.size) for arg in more) <= typical(
             node.type.size
         )
 
@@ -291,6 +304,13 @@ def _base_of(node: Node, found: _Placing) -> Node:
 
 def is_view(node: Node) -> bool:
     return node.op.view_of is not None and node.op is not in_rows and len(node.args) == 1
+
+
+def _seen(node: Node) -> Node:
+    """Return what a node is a view of."""
+    while is_view(node):
+        node = node.args[0]
+    return node
 
 
 def is_zero(node: Node) -> bool:
