@@ -90,16 +90,16 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '10250*B*T + 1',
-        'backward': '11786*B*T + 6016*T + 2',
-        'grad_loss': '22008*B*T + 6016*T + 2',
+        'backward': '11786*B*T + 2',
+        'grad_loss': '22008*B*T + 2',
     },
     'bytes': {
         'params': 51824,
         'cache': '2016*B*T + 512*B + 36352',
         'scratch': {
             'forward': '112*B*T + 2816*B',
-            'backward': '2024*B*T + 134152*B + 64000*T + 32000',
-            'grad_loss': '2792*B*T + 134152*B + 64000*T + 32000',
+            'backward': '3048*B*T + 133120*B + 64000*T + 32000',
+            'grad_loss': '3816*B*T + 134144*B + 64000*T + 32000',
         },
         'results': {
             'forward': '112*B*T + 256*B',
@@ -108,8 +108,8 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '2240*B*T + 3840*B + 36352',
-            'backward': '2136*B*T + 134664*B + 64000*T + 197488',
-            'grad_loss': '2792*B*T + 135176*B + 64000*T + 197488',
+            'backward': '3160*B*T + 133632*B + 64000*T + 101232',
+            'grad_loss': '3816*B*T + 135168*B + 64000*T + 101232',
         },
     },
 }
@@ -263,6 +263,9 @@ def backward(
     d_h_last = _cotangent(h_last, 'the cotangent of `h_last`', (cache.B, 32))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
     _places: list[Any] = [None] * 5 if out is None else _destinations(out, _shapes(), cache)
+    out_step_cell_W = _places[0]
+    out_step_cell_U = _places[1]
+    out_step_cell_b = _places[2]
     out_step_readout_W = _places[3]
     out_step_readout_b = _places[4]
     (
@@ -272,26 +275,28 @@ def backward(
     ) = cache
     _scratch = _take(_backward_scratch, B, T)
     (
-        d_step_cell_W_full, d_step_readout_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s15, s16, s17, s18, s19,
+        d_step_cell_b_full, s1, s2, s3, s4, s1_view, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+        s16, s17, s18, s19, s20,
     ) = _scratch
     # ∂loss/∂loss_difference ⊙ d_loss
     d_loss_difference = np.multiply(2 * (d_loss / max(14 * B * T, 1)), loss_difference, s1)
     # cotangent of the output pred + ∂loss_difference/∂pred ⊙ d_loss_difference
     d_pred = np.add(ct_pred, d_loss_difference, s1)
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_W_concatenate_2 = np.concatenate((h0[None, :, :], step_h1_by_t), 0, s2)
-    d_step_cell_W_index = d_step_cell_W_concatenate_2[:T]
     # dense(h1, I): y = act(x @ W + b)
-    d_step_cell_W_reshape = s3
-    np.copyto(d_step_cell_W_reshape, d_pred.transpose(1, 0, 2))
-    d_step_cell_W_matmul = np.dot(d_step_cell_W_reshape.reshape((B * T, 14)), step_readout_W.T, s4)
-    d_step_cell_W_reshape_2 = d_step_cell_W_matmul.reshape((T, B, 32))
+    d_step_cell_W_reshape_2 = s2
+    np.copyto(d_step_cell_W_reshape_2, d_pred.transpose(1, 0, 2))
+    d_step_cell_W_matmul = np.dot(d_step_cell_W_reshape_2.reshape((B * T, 14)), step_readout_W.T, s3)
+    d_step_cell_W_reshape_3 = d_step_cell_W_matmul.reshape((T, B, 32))
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_U_concatenate = np.concatenate((h0[None, :, :], step_h1_by_t), 0, s4)
     # back through the loop over t
-    d_step_readout_b = np.dot(d_step_readout_b_full, d_pred.reshape((B * T, 14)), out_step_readout_b)
+    d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_step_cell_W_reshape_2.reshape((B * T, 14)), out_step_readout_W)
     # back through the loop over t
-    d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_step_cell_W_reshape.reshape((B * T, 14)), out_step_readout_W)
-    d_step_cell_W_product_8 = s5
+    d_step_readout_b = np.dot(d_step_cell_b_full, d_pred.reshape((B * T, 14)), out_step_readout_b)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_reshape = s1_view
+    np.copyto(d_step_cell_W_reshape, x.transpose(1, 0, 2))
+    d_step_cell_W_product_8 = s6
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, T, size)
@@ -309,8 +314,8 @@ def backward(
         _give(_scratch, _backward_scratch_block, T, size)
         return ()
     _blocks(block, B, 512*T + 264, 4)
-    d_step_cell_W_product = s6
-    d_step_cell_W_product_3 = s7
+    d_step_cell_W_product = s7
+    d_step_cell_W_product_3 = s8
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of T, from `start_2` on."""
         _scratch = _take(_backward_scratch_block_2, B, size_2)
@@ -327,8 +332,8 @@ def backward(
         _give(_scratch, _backward_scratch_block_2, B, size_2)
         return ()
     _blocks(block_2, T, 256*B + 8, 6)
-    d_step_cell_W_product_4 = s8
-    d_step_cell_W_product_6 = s9
+    d_step_cell_W_product_4 = s9
+    d_step_cell_W_product_6 = s10
     def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
         """So many positions of an axis of T, from `start_3` on."""
         _scratch = _take(_backward_scratch_block_3, B, size_3)
@@ -345,51 +350,47 @@ def backward(
         _give(_scratch, _backward_scratch_block_3, B, size_3)
         return ()
     _blocks(block_3, T, 256*B + 8, 6)
-    d_step_cell_b = np.full((128,), 0, FLOAT)
-    d_step_cell_U = np.full((32, 128), 0, FLOAT)
-    d_step_cell_W = np.full((14, 128), 0, FLOAT)
     d_h = d_h_last
     d_c = np.full((B, 32), 0, FLOAT)
-    np.copyto(s10, d_h)
-    d_h, d_h_spare = s10, s11
-    np.copyto(s12, d_c)
-    d_c, d_c_spare = s12, s13
+    np.copyto(s12, d_h)
+    d_h, d_h_spare = s12, s13
+    np.copyto(s14, d_c)
+    d_c, d_c_spare = s14, s15
+    step_concatenate_by_t = s11
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     for (
-        t, d_step_cell_W_reshape_2_2, d_step_cell_W_product_9, d_step_cell_W_product_3_2,
-        d_step_cell_W_product_4_2, d_step_cell_W_product_6_2, d_step_cell_W_product_8_2, h,
-        step_c1_quotient,
+        d_step_cell_W_reshape_3_2, d_step_cell_W_product_9, d_step_cell_W_product_3_2,
+        d_step_cell_W_product_4_2, d_step_cell_W_product_6_2, d_step_cell_W_product_8_2,
+        step_c1_quotient, step_concatenate_row,
     ) in zip(
-        reversed(range(T)), d_step_cell_W_reshape_2[::-1], d_step_cell_W_product[::-1],
-        d_step_cell_W_product_3[::-1], d_step_cell_W_product_4[::-1], d_step_cell_W_product_6[::-1],
-        d_step_cell_W_product_8[::-1], d_step_cell_W_index[::-1], step_c1_quotient_by_t_2[::-1],
-        strict=True,
+        d_step_cell_W_reshape_3[::-1], d_step_cell_W_product[::-1], d_step_cell_W_product_3[::-1],
+        d_step_cell_W_product_4[::-1], d_step_cell_W_product_6[::-1], d_step_cell_W_product_8[::-1],
+        step_c1_quotient_by_t_2[::-1], step_concatenate_by_t[::-1], strict=True,
     ):
-        x_t = x[:, t]
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_2_sum = np.add(d_h, d_step_cell_W_reshape_2_2, s14)
+        d_h_2_sum = np.add(d_h, d_step_cell_W_reshape_3_2, s16)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_2_product = np.multiply(d_step_cell_W_2_sum, d_step_cell_W_product_9, s15)
-        d_step_cell_W_2_sum_2 = np.add(d_c, d_step_cell_W_2_product, s15)
+        d_h_2_product = np.multiply(d_h_2_sum, d_step_cell_W_product_9, s17)
+        d_h_2_sum_2 = np.add(d_c, d_h_2_product, s17)
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_2_product_2 = np.multiply(d_step_cell_W_2_sum, d_step_cell_W_product_3_2, s14)
+        d_h_2_product_2 = np.multiply(d_h_2_sum, d_step_cell_W_product_3_2, s16)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_2_product_3 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_4_2, s16)
-        d_step_cell_W_2_product_4 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_6_2, s17)
-        d_step_cell_W_2_product_5 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_8_2, s18)
+        d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_4_2, s18)
+        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_6_2, s19)
+        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_8_2, s20)
         # (∂step/∂step_sum)ᵀ d_step
-        d_step_sum = np.concatenate((d_step_cell_W_2_product_4, d_step_cell_W_2_product_5, d_step_cell_W_2_product_3, d_step_cell_W_2_product_2), 1, s19)
-        d_step_cell_W_2 = np.dot(x_t.T, d_step_sum)  # (∂step_sum/∂step_cell_W)ᵀ d_step_sum
+        d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T, d_h_spare)  # (∂step_sum/∂h)ᵀ d_step_sum
-        d_step_cell_b_2 = np.dot(d_step_cell_W_full, d_step_sum)  # (∂step_sum/∂step_cell_b)ᵀ d_step_sum
-        d_step_cell_U_2 = np.dot(h.T, d_step_sum)  # (∂step_sum/∂step_cell_U)ᵀ d_step_sum
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        value_product = np.multiply(d_step_cell_W_2_sum_2, step_c1_quotient, d_c_spare)
-        d_step_cell_b += d_step_cell_b_2
-        d_step_cell_U += d_step_cell_U_2
-        d_step_cell_W += d_step_cell_W_2
+        value_product = np.multiply(d_h_2_sum_2, step_c1_quotient, d_c_spare)
         d_h_spare, d_h, d_c_spare, d_c = d_h, d_h_2, d_c, value_product
-    del d_step_cell_W_reshape_2, d_step_cell_W_index
+    del d_step_cell_W_reshape_3
+    # back through the loop over t
+    d_step_cell_U = np.dot(d_step_cell_U_concatenate[:T].reshape((B * T, 32)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_U)
+    # back through the loop over t
+    d_step_cell_b = np.dot(d_step_cell_b_full, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_b)
+    # back through the loop over t
+    d_step_cell_W = np.dot(d_step_cell_W_reshape.reshape((B * T, 14)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_W)
     _give(_scratch, _backward_scratch, B, T)
     return _into(out, {
         'step.cell.W': d_step_cell_W,
@@ -429,12 +430,15 @@ def grad_loss(
         'h0': (B, 32),
         'c0': (B, 32),
     }, [x, h0, c0, target, *params.values()])
+    out_step_cell_W = _places[0]
+    out_step_cell_U = _places[1]
+    out_step_cell_b = _places[2]
     out_step_readout_W = _places[3]
     out_step_readout_b = _places[4]
     _scratch = _take(_grad_loss_scratch, B, T)
     (
-        d_step_cell_W_full, d_step_readout_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9,
-        s10, s11, s12, s13, s14, s15, s16, s17, s18, s19,
+        d_step_cell_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13,
+        s14, s15, s16, s17, s18, s19, s20,
     ) = _scratch
     h = h0
     c = c0
@@ -490,19 +494,21 @@ def grad_loss(
     ys = np.add(ys_matmul.reshape((T, B, 14)), step_readout_b, s14)
     # mse(pred, target): e = mean((y - t)**2)
     d_ys_difference = np.subtract(ys, target.transpose(1, 0, 2), s14)
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_W_concatenate_2 = s7
-    d_step_cell_W_concatenate_2[:1] = h0[None, :, :]
-    d_step_cell_W_index = d_step_cell_W_concatenate_2[:T]
     d_ys = np.multiply(d_ys_product, d_ys_difference, s14)  # (∂pred/∂ys)ᵀ d_pred
     # dense(h1, I): y = act(x @ W + b)
-    d_step_cell_W_matmul = np.dot(d_ys.reshape((B * T, 14)), step_readout_W.T, s15)
-    d_step_cell_W_reshape_2 = d_step_cell_W_matmul.reshape((T, B, 32))
-    # back through the loop over t
-    d_step_readout_b = np.dot(d_step_readout_b_full, d_ys.reshape((B * T, 14)), out_step_readout_b)
+    d_step_cell_U_matmul = np.dot(d_ys.reshape((B * T, 14)), step_readout_W.T, s15)
+    d_step_cell_U_reshape_2 = d_step_cell_U_matmul.reshape((T, B, 32))
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_U_concatenate_2 = s7
+    d_step_cell_U_concatenate_2[:1] = h0[None, :, :]
     # back through the loop over t
     d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_ys.reshape((B * T, 14)), out_step_readout_W)
-    d_step_cell_W_product_8 = s16
+    # back through the loop over t
+    d_step_readout_b = np.dot(d_step_cell_b_full, d_ys.reshape((B * T, 14)), out_step_readout_b)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_reshape = s14
+    np.copyto(d_step_cell_W_reshape, x.transpose(1, 0, 2))
+    d_step_cell_U_product_8 = s16
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_grad_loss_scratch_block, T, size)
@@ -511,17 +517,17 @@ def grad_loss(
         step_c1_by_t_part = step_c1_by_t[:, start:size + start]
         step_c1_quotient_by_t_2_part = step_c1_quotient_by_t_2[:, start:size + start]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_difference_5 = np.subtract(_C_1, step_c1_quotient_by_t_2_part, s1_2)
-        d_step_cell_W_product_7 = np.multiply(step_c1_quotient_by_t_2_part, d_step_cell_W_difference_5, s1_2)
+        d_step_cell_U_difference_5 = np.subtract(_C_1, step_c1_quotient_by_t_2_part, s1_2)
+        d_step_cell_U_product_7 = np.multiply(step_c1_quotient_by_t_2_part, d_step_cell_U_difference_5, s1_2)
         # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-        d_step_cell_W_concatenate = np.concatenate((c0_part[None, :, :], step_c1_by_t_part), 0, s2_2)
+        d_step_cell_U_concatenate = np.concatenate((c0_part[None, :, :], step_c1_by_t_part), 0, s2_2)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        np.multiply(d_step_cell_W_concatenate[:T], d_step_cell_W_product_7, d_step_cell_W_product_8[:, start:size + start])
+        np.multiply(d_step_cell_U_concatenate[:T], d_step_cell_U_product_7, d_step_cell_U_product_8[:, start:size + start])
         _give(_scratch, _grad_loss_scratch_block, T, size)
         return ()
     _blocks(block, B, 512*T + 264, 4)
-    d_step_cell_W_product = s4
-    d_step_cell_W_product_3 = s17
+    d_step_cell_U_product = s4
+    d_step_cell_U_product_3 = s17
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of T, from `start_2` on."""
         _scratch = _take(_grad_loss_scratch_block_2, B, size_2)
@@ -529,17 +535,17 @@ def grad_loss(
         step_h1_tanh_by_t_part = step_h1_tanh_by_t[start_2:size_2 + start_2]
         step_h1_quotient_by_t_part = step_h1_quotient_by_t[start_2:size_2 + start_2]
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_square = np.square(step_h1_tanh_by_t_part, s1_3)
-        d_step_cell_W_difference = np.subtract(_C_1, d_step_cell_W_square, s1_3)
-        np.multiply(step_h1_quotient_by_t_part, d_step_cell_W_difference, d_step_cell_W_product[start_2:size_2 + start_2])
-        d_step_cell_W_difference_2 = np.subtract(_C_1, step_h1_quotient_by_t_part, s1_3)
-        d_step_cell_W_product_2 = np.multiply(step_h1_quotient_by_t_part, d_step_cell_W_difference_2, s1_3)
-        np.multiply(step_h1_tanh_by_t_part, d_step_cell_W_product_2, d_step_cell_W_product_3[start_2:size_2 + start_2])
+        d_step_cell_U_square = np.square(step_h1_tanh_by_t_part, s1_3)
+        d_step_cell_U_difference = np.subtract(_C_1, d_step_cell_U_square, s1_3)
+        np.multiply(step_h1_quotient_by_t_part, d_step_cell_U_difference, d_step_cell_U_product[start_2:size_2 + start_2])
+        d_step_cell_U_difference_2 = np.subtract(_C_1, step_h1_quotient_by_t_part, s1_3)
+        d_step_cell_U_product_2 = np.multiply(step_h1_quotient_by_t_part, d_step_cell_U_difference_2, s1_3)
+        np.multiply(step_h1_tanh_by_t_part, d_step_cell_U_product_2, d_step_cell_U_product_3[start_2:size_2 + start_2])
         _give(_scratch, _grad_loss_scratch_block_2, B, size_2)
         return ()
     _blocks(block_2, T, 256*B + 8, 6)
-    d_step_cell_W_product_4 = s6
-    d_step_cell_W_product_6 = s5
+    d_step_cell_U_product_4 = s6
+    d_step_cell_U_product_6 = s5
     def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
         """So many positions of an axis of T, from `start_3` on."""
         _scratch = _take(_grad_loss_scratch_block_3, B, size_3)
@@ -547,58 +553,54 @@ def grad_loss(
         step_c1_tanh_by_t_part = step_c1_tanh_by_t[start_3:size_3 + start_3]
         step_c1_quotient_by_t_part = step_c1_quotient_by_t[start_3:size_3 + start_3]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_square_2 = np.square(step_c1_tanh_by_t_part, s1_4)
-        d_step_cell_W_difference_3 = np.subtract(_C_1, d_step_cell_W_square_2, s1_4)
-        np.multiply(step_c1_quotient_by_t_part, d_step_cell_W_difference_3, d_step_cell_W_product_4[start_3:size_3 + start_3])
-        d_step_cell_W_difference_4 = np.subtract(_C_1, step_c1_quotient_by_t_part, s1_4)
-        d_step_cell_W_product_5 = np.multiply(step_c1_quotient_by_t_part, d_step_cell_W_difference_4, s1_4)
-        np.multiply(step_c1_tanh_by_t_part, d_step_cell_W_product_5, d_step_cell_W_product_6[start_3:size_3 + start_3])
+        d_step_cell_U_square_2 = np.square(step_c1_tanh_by_t_part, s1_4)
+        d_step_cell_U_difference_3 = np.subtract(_C_1, d_step_cell_U_square_2, s1_4)
+        np.multiply(step_c1_quotient_by_t_part, d_step_cell_U_difference_3, d_step_cell_U_product_4[start_3:size_3 + start_3])
+        d_step_cell_U_difference_4 = np.subtract(_C_1, step_c1_quotient_by_t_part, s1_4)
+        d_step_cell_U_product_5 = np.multiply(step_c1_quotient_by_t_part, d_step_cell_U_difference_4, s1_4)
+        np.multiply(step_c1_tanh_by_t_part, d_step_cell_U_product_5, d_step_cell_U_product_6[start_3:size_3 + start_3])
         _give(_scratch, _grad_loss_scratch_block_3, B, size_3)
         return ()
     _blocks(block_3, T, 256*B + 8, 6)
-    d_step_cell_b = np.full((128,), 0, FLOAT)
-    d_step_cell_U = np.full((32, 128), 0, FLOAT)
-    d_step_cell_W = np.full((14, 128), 0, FLOAT)
     d_h = np.full((B, 32), 0, FLOAT)
     d_c = np.full((B, 32), 0, FLOAT)
+    step_concatenate_by_t = s18
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     for (
-        t, d_step_cell_W_reshape_2_2, d_step_cell_W_product_9, d_step_cell_W_product_3_2,
-        d_step_cell_W_product_4_2, d_step_cell_W_product_6_2, d_step_cell_W_product_8_2, h_2,
-        step_c1_quotient_3,
+        d_step_cell_U_reshape_2_2, d_step_cell_U_product_9, d_step_cell_U_product_3_2,
+        d_step_cell_U_product_4_2, d_step_cell_U_product_6_2, d_step_cell_U_product_8_2,
+        step_c1_quotient_3, step_concatenate_row,
     ) in zip(
-        reversed(range(T)), d_step_cell_W_reshape_2[::-1], d_step_cell_W_product[::-1],
-        d_step_cell_W_product_3[::-1], d_step_cell_W_product_4[::-1], d_step_cell_W_product_6[::-1],
-        d_step_cell_W_product_8[::-1], d_step_cell_W_index[::-1], step_c1_quotient_by_t_2[::-1],
-        strict=True,
+        d_step_cell_U_reshape_2[::-1], d_step_cell_U_product[::-1], d_step_cell_U_product_3[::-1],
+        d_step_cell_U_product_4[::-1], d_step_cell_U_product_6[::-1], d_step_cell_U_product_8[::-1],
+        step_c1_quotient_by_t_2[::-1], step_concatenate_by_t[::-1], strict=True,
     ):
-        x_t_2 = x[:, t]
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_2_sum = np.add(d_h, d_step_cell_W_reshape_2_2, s11)
+        d_h_2_sum = np.add(d_h, d_step_cell_U_reshape_2_2, s11)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_2_product = np.multiply(d_step_cell_W_2_sum, d_step_cell_W_product_9, s12)
-        d_step_cell_W_2_sum_2 = np.add(d_c, d_step_cell_W_2_product, s12)
+        d_h_2_product = np.multiply(d_h_2_sum, d_step_cell_U_product_9, s12)
+        d_h_2_sum_2 = np.add(d_c, d_h_2_product, s12)
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_2_product_2 = np.multiply(d_step_cell_W_2_sum, d_step_cell_W_product_3_2, s11)
+        d_h_2_product_2 = np.multiply(d_h_2_sum, d_step_cell_U_product_3_2, s11)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_2_product_3 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_4_2, s10)
-        d_step_cell_W_2_product_4 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_6_2, s18)
-        d_step_cell_W_2_product_5 = np.multiply(d_step_cell_W_2_sum_2, d_step_cell_W_product_8_2, s19)
+        d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_4_2, s10)
+        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_6_2, s19)
+        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_8_2, s20)
         # (∂step/∂step_sum)ᵀ d_step
-        d_step_sum = np.concatenate((d_step_cell_W_2_product_4, d_step_cell_W_2_product_5, d_step_cell_W_2_product_3, d_step_cell_W_2_product_2), 1, s9)
-        d_step_cell_W_2 = np.dot(x_t_2.T, d_step_sum)  # (∂step_sum/∂step_cell_W)ᵀ d_step_sum
+        d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T)  # (∂step_sum/∂h)ᵀ d_step_sum
-        d_step_cell_b_2 = np.dot(d_step_cell_W_full, d_step_sum)  # (∂step_sum/∂step_cell_b)ᵀ d_step_sum
-        d_step_cell_U_2 = np.dot(h_2.T, d_step_sum)  # (∂step_sum/∂step_cell_U)ᵀ d_step_sum
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        value_product = np.multiply(d_step_cell_W_2_sum_2, step_c1_quotient_3)
-        d_step_cell_b += d_step_cell_b_2
-        d_step_cell_U += d_step_cell_U_2
-        d_step_cell_W += d_step_cell_W_2
+        value_product = np.multiply(d_h_2_sum_2, step_c1_quotient_3)
         d_h, d_c = d_h_2, value_product
     d_h0 = d_h
     d_c0 = d_c
-    del d_step_cell_W_reshape_2, d_step_cell_W_index
+    del d_step_cell_U_reshape_2
+    # back through the loop over t
+    d_step_cell_U = np.dot(d_step_cell_U_concatenate_2[:T].reshape((B * T, 32)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_U)
+    # back through the loop over t
+    d_step_cell_b = np.dot(d_step_cell_b_full, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_b)
+    # back through the loop over t
+    d_step_cell_W = np.dot(d_step_cell_W_reshape.reshape((B * T, 14)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_W)
     _give(_scratch, _grad_loss_scratch, B, T)
     return _into(out, {
         'step.cell.W': d_step_cell_W,
@@ -709,21 +711,19 @@ def _forward_scratch(B: int, T: int) -> tuple[Any, ...]:
 
 def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     """The arrays that `backward` computes in. What comes before them it only reads."""
-    # lstm_cell(x[:, t, :], h, c): i, f, g, o = split(x @ W + h @ U + b, 4, axis=-1)
-    d_step_cell_W_full = np.full((B,), 1, FLOAT)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_readout_b_full = np.full((B * T,), 1, FLOAT)
+    d_step_cell_b_full = np.full((B * T,), 1, FLOAT)
     s1 = np.empty((B, T, 14), FLOAT)
-    s2 = np.empty((T + 1, B, 32), FLOAT)
-    s3 = np.empty((T, B, 14), FLOAT)
-    s4 = np.empty((B*T, 32), FLOAT)
-    s5 = np.empty((T, B, 32), FLOAT)
+    s2 = np.empty((T, B, 14), FLOAT)
+    s3 = np.empty((B*T, 32), FLOAT)
+    s4 = np.empty((T + 1, B, 32), FLOAT)
+    s1_view = s1.reshape((T, B, 14))
     s6 = np.empty((T, B, 32), FLOAT)
     s7 = np.empty((T, B, 32), FLOAT)
     s8 = np.empty((T, B, 32), FLOAT)
     s9 = np.empty((T, B, 32), FLOAT)
-    s10 = np.empty((B, 32), FLOAT)
-    s11 = np.empty((B, 32), FLOAT)
+    s10 = np.empty((T, B, 32), FLOAT)
+    s11 = np.empty((T, B, 128), FLOAT)
     s12 = np.empty((B, 32), FLOAT)
     s13 = np.empty((B, 32), FLOAT)
     s14 = np.empty((B, 32), FLOAT)
@@ -731,10 +731,11 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     s16 = np.empty((B, 32), FLOAT)
     s17 = np.empty((B, 32), FLOAT)
     s18 = np.empty((B, 32), FLOAT)
-    s19 = np.empty((B, 128), FLOAT)
+    s19 = np.empty((B, 32), FLOAT)
+    s20 = np.empty((B, 32), FLOAT)
     return (
-        d_step_cell_W_full, d_step_readout_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s15, s16, s17, s18, s19,
+        d_step_cell_b_full, s1, s2, s3, s4, s1_view, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
+        s16, s17, s18, s19, s20,
     )
 
 
@@ -759,11 +760,9 @@ def _backward_scratch_block_3(B: int, size_3: int) -> tuple[Any, ...]:
 
 def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
-    # lstm_cell(x[:, t, :], h, c): i, f, g, o = split(x @ W + h @ U + b, 4, axis=-1)
-    d_step_cell_W_full = np.full((B,), 1, FLOAT)
     d_ys_product = 2 * (1 / FLOAT(max(14 * B * T, 1)))  # mse(pred, target): e = mean((y - t)**2)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_readout_b_full = np.full((B * T,), 1, FLOAT)
+    d_step_cell_b_full = np.full((B * T,), 1, FLOAT)
     s1 = np.empty((T, B, 32), FLOAT)
     s2 = np.empty((T, B, 32), FLOAT)
     s3 = np.empty((T, B, 32), FLOAT)
@@ -781,11 +780,12 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s15 = np.empty((B*T, 32), FLOAT)
     s16 = np.empty((T, B, 32), FLOAT)
     s17 = np.empty((T, B, 32), FLOAT)
-    s18 = np.empty((B, 32), FLOAT)
+    s18 = np.empty((T, B, 128), FLOAT)
     s19 = np.empty((B, 32), FLOAT)
+    s20 = np.empty((B, 32), FLOAT)
     return (
-        d_step_cell_W_full, d_step_readout_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9,
-        s10, s11, s12, s13, s14, s15, s16, s17, s18, s19,
+        d_step_cell_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13,
+        s14, s15, s16, s17, s18, s19, s20,
     )
 
 
