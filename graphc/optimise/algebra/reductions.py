@@ -11,6 +11,7 @@ from graphc.ir.use_counts import Once, Rules
 from graphc.ops.define.families import normal_axes, stretched_axes
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import peak, square, vdot, vecdot
+from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import max_, min_, sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, in_order, reshape, transpose
@@ -85,6 +86,20 @@ def sum_of_view(node: Node, once: Once) -> Node | None:
     old = [axis for axis in range(view.rank) if axis not in new]
     summed = _sum(x, tuple(old.index(axis) for axis in axes if axis not in new))
     return reshape(summed, shape=node.shape) if summed.rank else _with_axes(summed, node)
+
+
+def sum_of_sum(node: Node, once: Once) -> Node | None:
+    """Sum over some axes and then over others: over all of them at once."""
+    inner = node.args[0]
+    if not _is_float_sum(node) or inner.op is not sum_ or not once(inner):
+        return None
+    x, gone = inner.args[0], _axes(inner)
+    left = [axis for axis in range(x.rank) if inner.attrs["keepdims"] or axis not in gone]
+    summed = _sum(x, tuple(sorted({*gone, *(left[axis] for axis in _axes(node))})))
+    if same_shape(summed.shape, node.shape):
+        return summed
+    shaped = reshape if summed.rank else broadcast_to
+    return shaped(summed, shape=node.shape)
 
 
 def of_permuted(node: Node, once: Once) -> Node | None:
@@ -187,10 +202,49 @@ def _squeeze(x: Node, axis: int) -> Node:
 
 def sum_of_all_products(node: Node, once: Once) -> Node | None:
     """sum(x * y) -> vdot(x, y), of all elements of arrays of one shape."""
-    pair = _factors(node, once)
-    if pair is None or len(_axes(node)) != node.args[0].rank or node.rank:
+    if len(_axes(node)) != node.args[0].rank or node.rank:
         return None
+    pair = _factors(node, once)
+    if pair is None:
+        return _of_transposed_product(node, once)
     return vdot(*pair)
+
+
+def _of_transposed_product(node: Node, once: Once) -> Node | None:
+    """sum((A @ B) * y.T) -> vdot(B.T @ A.T, y)."""
+    x = node.args[0]
+    if not _is_float_sum(node) or x.op is not times or not once(x):
+        return None
+    for product_, y in (x.args, x.args[::-1]):
+        if product_.op is matmul and once(product_) and y.op is transpose and y.rank == 2:
+            a, b = product_.args
+            if a.rank == b.rank == 2:
+                return vdot(matmul(b.T, a.T), y.args[0])
+    return None
+
+
+def vdot_of_flat(node: Node, once: Once) -> Node | None:
+    """x @ y of arrays of one shape in a row -> vdot(x, y)."""
+    if node.rank or any(arg.op is not reshape for arg in node.args):
+        return None
+    x, y = (arg.args[0] for arg in node.args)
+    return vdot(x, y) if x.type == y.type and x.type.dtype == "float" else None
+
+
+def vdot_of_smallest_product(node: Node, once: Once) -> Node | None:
+    """vdot(A @ B, y) -> vdot(B, Aᵀ @ y) or vdot(A, y @ Bᵀ), where that is smaller."""
+    for product_, y in (node.args, node.args[::-1]):
+        if product_.op is not matmul or product_ is y or not once(product_):
+            continue
+        a, b = product_.args
+        if a.rank != 2 or b.rank != 2:
+            continue
+        whole, left, right = (typical(one.type.size) for one in (product_, a, b))
+        if right < whole and right <= left:
+            return vdot(b, matmul(a.T, y))
+        if left < whole:
+            return vdot(a, matmul(y, b.T))
+    return None
 
 
 def sum_of_row_products(node: Node, once: Once) -> Node | None:
@@ -250,10 +304,14 @@ def _in_shape(x: Node, shape: Shape) -> Node:
 
 
 SUMS: Rules = {
-    sum_: (sum_of_signed, of_permuted, sum_of_view, sum_of_product, sum_of_matmul),
+    sum_: (sum_of_sum, sum_of_signed, of_permuted, sum_of_view, sum_of_product, sum_of_matmul),
     peak: (of_permuted,),
     max_: (of_permuted,),
     min_: (of_permuted,),
 }
-FUSED: Rules = {sum_: (sum_of_all_products, sum_of_row_products)}
+FUSED: Rules = {
+    sum_: (sum_of_all_products, sum_of_row_products),
+    matmul: (vdot_of_flat,),
+    vdot: (vdot_of_smallest_product,),
+}
 BY_PRODUCT: Rules = {sum_: (sum_by_product,)}
