@@ -9,7 +9,6 @@ have to be joined. Sums have the same bits; a product with a larger matrix may r
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from graphc.elaborate.names.model import Model, verified_model
@@ -24,6 +23,7 @@ from graphc.ops.linear.products import matmul
 from graphc.optimise.before_ad.parts import Part, part_along, rows, taken
 from graphc.optimise.before_ad.side_by_side import lay_side_by_side
 from graphc.optimise.before_ad.stabilise import with_nodes
+from graphc.records import dataclass
 
 NONE = Dim.of(0)
 ROUNDS = 12

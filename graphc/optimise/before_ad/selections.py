@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import reduce
 from itertools import groupby
 
@@ -37,6 +36,7 @@ from graphc.ops.shape.shaping import (
 )
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.optimise.loops.partition import is_small
+from graphc.records import dataclass, field
 
 LARGE = 2**12
 """So many elements are worth a call for each part of them."""
