@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import functools
 import gc
-import itertools
 import os
 import shutil
 import tempfile
@@ -25,7 +24,10 @@ os.environ.setdefault("JAX_ENABLE_X64", "1")
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 os.environ["GRAPHC_CACHE"] = tempfile.mkdtemp(prefix="graphc-tests-")
 
-from graphc.compile.stages import Compilation, Options, compile_file, compile_text, load
+from graphc.compile.stages import Compilation, Options, finished
+from graphc.source import Source
+from graphc.syntax.parse.parser import read_source
+from tests.loading import loaded
 
 # The same examples each time, however busy the machine is: whether main is green is no matter of
 # chance. For others: `pytest --hypothesis-profile=default`.
@@ -44,7 +46,6 @@ LEVELS = ("-O0", "-O2")
 PLAIN = Options()
 Pairs = tuple[tuple[str, int], ...]
 
-_numbers = itertools.count()
 _level = LEVELS[0]
 
 
@@ -112,10 +113,21 @@ def _compiled(
 ) -> Compilation:
     if dtype != PLAIN.dtype:
         return in_precision(_compiled(text, PLAIN.dtype, derive, dims, consts, level), dtype)
-    options = Options(dict(dims), dict(consts), dtype, derive, level)
+    return finished(_stated(text, derive, dims, consts).at(level))
+
+
+@functools.cache
+def _stated(
+    text: str | Path,
+    derive: tuple[str, ...],
+    dims: Pairs,
+    consts: tuple[tuple[str, str], ...],
+) -> Compilation:
+    """What all levels begin with."""
+    options = Options(dict(dims), dict(consts), derive=derive)
     if isinstance(text, Path):
-        return compile_file(text, options)
-    return compile_text(text, options=options)
+        return Compilation(read_source(str(text), text.read_bytes()), options, text.parent)
+    return Compilation(Source("graph", text), options)
 
 
 def in_precision(made: Compilation, dtype: str) -> Compilation:
@@ -141,5 +153,4 @@ def _module(
     consts: tuple[tuple[str, str], ...],
     level: str,
 ) -> ModuleType:
-    result = _compiled(text, dtype, derive, dims, consts, level)
-    return load(result.text, f"generated_{next(_numbers)}")
+    return loaded(_compiled(text, dtype, derive, dims, consts, level).text)

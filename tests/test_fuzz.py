@@ -103,13 +103,13 @@ def test_less_memory_keeps_the_bits(seed: int) -> None:
     if not all(size for _, size in dims):
         dims = tuple((name, 2) for name, _ in dims)
     whole = replace(one, setting=replace(one.setting, dims=dims, memory=""))
-    free = compiled(whole, "-O0")
+    free = compiled(whole, ["-O0"])["-O0"]
     given = arguments(whole, free)
     expected = called(whole, free, given, "-O0")
     for share in ("80%", "95%", "100%"):
         bounded = replace(whole, setting=replace(whole.setting, memory=share))
         try:
-            module = compiled(bounded, "-O0")
+            module = compiled(bounded, ["-O0"])["-O0"]
         except Invalid:
             continue
         found = called(bounded, module, given, "-O0")

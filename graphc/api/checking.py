@@ -15,7 +15,7 @@ from graphc.api.compiling import CompiledGraph, source_of
 from graphc.api.noting import MADE, Made
 from graphc.api.options import CompileOptions, canonical, options_of
 from graphc.api.showing import fenced, frame, listed
-from graphc.records import dataclass, replace
+from graphc.records import dataclass
 from graphc.source import Diagnostic, GraphError, Source
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def check_source(
 ) -> CheckResult:
     """Check the modules of a source at these levels; where a place is given their derivatives."""
     from graphc.checking.derivatives import check_derivatives
-    from graphc.compile.stages import compile_source
+    from graphc.compile.stages import compile_levels
 
     try:
         if place is not None:
@@ -145,9 +145,7 @@ def check_source(
             model, *_ = (one.model for one in found.results)
             told = (*found.results[0].warnings, *model.notes, *found.mistakes)
             return CheckResult(source.name, told, found.compared, _why_none(found), source)
-        first, *_ = [
-            compile_source(source, replace(options, level=level), folder) for level in levels
-        ]
+        first, *_ = compile_levels(source, options, folder, levels)
         return CheckResult(source.name, (*first.warnings, *first.model.notes), source=source)
     except GraphError as wrong:
         return CheckResult(source.name, wrong.diagnostics)

@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.checking.domain import FAILURES
 from graphc.checking.point import Start, choose_point
-from graphc.compile.stages import Compilation, Options, compile_source, load
+from graphc.compile.stages import Compilation, Options, compile_levels, compile_source, load
 from graphc.elaborate.names.model import Model, StatedRule
 from graphc.records import dataclass, replace
 from graphc.source import Diagnostic, Source, Span, error
@@ -63,8 +63,7 @@ def check_derivatives(
     source: Source, options: Options, folder: Path | None, levels: Sequence[str], place: Start
 ) -> Checked:
     """Compare every derivative of what `compile` writes at these levels; raises GraphError."""
-    at_level = [replace(options, level=level) for level in levels]
-    results = tuple(compile_source(source, one, folder) for one in at_level)
+    results = tuple(compile_levels(source, options, folder, levels))
     modules = [load(one.text, one.model.name) for one in results]
     model = results[0].model
     if not hasattr(modules[0], "check"):

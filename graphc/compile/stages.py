@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -45,6 +45,15 @@ class Compilation:
         """Take a source whose imports are relative to `folder`."""
         self.source, self.options, self.folder = source, options, folder
         self._session = Session()
+
+    def at(self, level: str) -> Compilation:
+        """Compile the same at a level, from the stages that have none: before any that has one."""
+        assert "model" not in vars(self), "its nodes would be numbered otherwise than in another"
+        parsed, elaborated, stated = self.parsed, self.elaborated, self.stated
+        made = Compilation(self.source, replace(self.options, level=level), self.folder)
+        made._session = self._session.fork()
+        vars(made).update(parsed=parsed, elaborated=elaborated, stated=stated)
+        return made
 
     def open(self) -> AbstractContextManager[None]:
         """Make nodes of this compilation inside, compared by what is known of its dims."""
@@ -174,7 +183,19 @@ def compile_source(
     source: Source, options: Options = DEFAULTS, folder: Path | None = None
 ) -> Compilation:
     """Compile a source whose imports are relative to `folder`, all stages; raises GraphError."""
-    compilation = Compilation(source, options, folder)
+    return finished(Compilation(source, options, folder))
+
+
+def compile_levels(
+    source: Source, options: Options, folder: Path | None, levels: Iterable[str]
+) -> list[Compilation]:
+    """Compile a source at several levels, elaborated once for all of them; raises GraphError."""
+    stated = Compilation(source, options, folder)
+    return [finished(stated.at(level)) for level in levels]
+
+
+def finished(compilation: Compilation) -> Compilation:
+    """Make all stages of a compilation that will make nothing more; raises GraphError."""
     with compilation.open():
         _ = compilation.text
         compilation.forget()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 
 from graphc.ir.facts import Facts
 from graphc.ir.graph import Table, table
@@ -19,6 +20,13 @@ class Session:
     def __init__(self) -> None:
         self._table = Table()
         self._facts = Facts.empty
+
+    def fork(self) -> Session:
+        """Return a session that goes on from here, as another does, with nodes of its own."""
+        made = Session()
+        made._table = Table(dict(self._table.nodes), copy(self._table.numbers))
+        made._facts = self._facts
+        return made
 
     def forget(self) -> None:
         """Let go of nodes that no stage holds, and of memos: nothing will be made any more."""

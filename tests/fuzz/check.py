@@ -64,7 +64,7 @@ def _fitting(program: Program, levels: Sequence[str]) -> tuple[Program, dict[str
     for memory in MEMORIES[first:]:
         program = replace(program, setting=replace(program.setting, memory=memory))
         try:
-            return program, {level: compiled(program, level) for level in levels}
+            return program, compiled(program, levels)
         except Invalid as invalid:
             if not memory or "E702" not in str(invalid):
                 raise

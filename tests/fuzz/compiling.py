@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from graphc.compile.stages import Options, compile_source, compile_text, load
+from graphc.compile.stages import Compilation, Options, finished
 from graphc.elaborate.build import elaborate
 from graphc.ir.graph import building
 from graphc.source import GraphError, Source
@@ -18,42 +18,45 @@ from graphc.syntax.parse.parser import parse
 from graphc.syntax.tree import Block, Derive
 from tests.fuzz.finding import Finding, Invalid, Wrong, shown
 from tests.fuzz.program import Clause, Program
+from tests.loading import loaded
 
 UNREACHED = re.compile("`([^`]*)` does not reach")
-_numbers = itertools.count()
 
 
-def compiled(program: Program, level: str) -> ModuleType:
-    """The module at a level, its tiles as small as the setting says."""
+def compiled(program: Program, levels: Sequence[str]) -> dict[str, ModuleType]:
+    """The modules by level, their tiles as small as the setting says."""
     setting = program.setting
     options = Options(
         dims=dict(setting.dims), consts=dict(setting.consts), dtype=setting.dtype,
         derive=tuple(map(str, program.clauses)) if setting.by_option else (),
-        level=level, mode=setting.mode, memory=setting.memory,
+        mode=setting.mode, memory=setting.memory,
     )  # fmt: skip
+    found, at = {}, ""
     try:
-        text = _text(program, options)
+        stated = _stated(program, options)
+        for at in levels:
+            found[at] = loaded(finished(stated.at(at)).text, "fuzz")
     except GraphError as refused:
         said = "; ".join(f"{d.code} {d.message}" for d in refused.diagnostics)
         if all(_may_be(d.code, d.message) for d in refused.diagnostics):
             raise Invalid(said) from None
-        raise Wrong(Finding("refused", level, said)) from None
+        raise Wrong(Finding("refused", at, said)) from None
     except Exception as failure:
-        raise Wrong(Finding("crash", level, shown(failure))) from None
-    module = load(text, f"fuzz_{next(_numbers)}")
-    if setting.cache is not None and hasattr(module, "CACHE"):
-        module.CACHE = setting.cache  # type: ignore[attr-defined]
-    return module
+        raise Wrong(Finding("crash", at, shown(failure))) from None
+    for module in found.values():
+        if setting.cache is not None and hasattr(module, "CACHE"):
+            module.CACHE = setting.cache
+    return found
 
 
-def _text(program: Program, options: Options) -> str:
-    """The module; where the setting says so, with the blocks in a file of their own."""
+def _stated(program: Program, options: Options) -> Compilation:
+    """What all levels begin with; where the setting says so, the blocks are in another file."""
     blocks = []
     if program.setting.imported:
         statements = parse(Source("graph", program.text)).statements
         blocks = [one for one in statements if isinstance(one, Block)]
     if not blocks:
-        return compile_text(program.text, options=options).text
+        return Compilation(Source("graph", program.text), options)
     names = [one.name.text for one in blocks]
     texts = [program.text[one.span.start : one.span.end] for one in blocks]
     rest = program.text
@@ -66,7 +69,9 @@ def _text(program: Program, options: Options) -> str:
         rest = f'from "blocks.graph" import {", ".join(names)}\n{rest}'
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "blocks.graph").write_text("\n".join(texts), encoding="utf-8")
-        return compile_source(Source("graph", rest), options, Path(folder)).text
+        made = Compilation(Source("graph", rest), options, Path(folder))
+        _ = made.stated  # while the file is there
+    return made
 
 
 def _may_be(code: str, message: str) -> bool:

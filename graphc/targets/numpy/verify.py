@@ -9,7 +9,9 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from functools import lru_cache
+from typing import Any
 
 from graphc.plan.buffers.ufuncs import UFUNCS
 from graphc.records import dataclass
@@ -108,8 +110,18 @@ def examine(text: str) -> Names:
     """Collect the names of statements; raises Refused for any kind that graphc does not write.
 
     A `.graph` file reaches the text as checked names and as literals only; this would notice
-    if anything else did.
+    if anything else did. Of short texts the answers are kept: other levels, precisions and
+    modules have the same functions.
     """
+    return _examined(text) if len(text) < SHORT else _examined.__wrapped__(text)
+
+
+SHORT = 5_000
+"""Letters of a text whose names are kept."""
+
+
+@lru_cache(1024)
+def _examined(text: str) -> Names:
     defined: set[str] = set()
     read: dict[str, int] = {}
     for tree in _trees(text):
@@ -149,9 +161,10 @@ def _examine(tree: ast.AST, defined: set[str], read: dict[str, int]) -> None:
     pending = [tree]
     while pending:
         node = pending.pop()
-        fields = ALLOWED.get(type(node))
+        kind = type(node)
+        fields = ALLOWED.get(kind)
         if fields is None:
-            raise Refused(f"line {getattr(node, 'lineno', 0)}: {type(node).__name__}")
+            raise Refused(f"line {getattr(node, 'lineno', 0)}: {kind.__name__}")
         if isinstance(node, ast.Name):  # most nodes are
             if node.id == "np":
                 raise Refused(f"line {node.lineno}: NumPy as a value")
@@ -160,24 +173,24 @@ def _examine(tree: ast.AST, defined: set[str], read: dict[str, int]) -> None:
             else:
                 read.setdefault(node.id, node.lineno)
             continue
-        if isinstance(node, ast.Attribute):
-            _check_attribute(node)
-            if _of_numpy(node):
-                continue
-        elif isinstance(node, ast.Call):
-            _check_call(node)
-        elif isinstance(node, ast.arg):
-            defined.add(node.arg)
-        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler) and node.name:
-            defined.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            _check_import(node)
+        if kind in _CHECKS:
+            _CHECKS[kind](node)
+        elif kind in _DEFINING and (name := getattr(node, _DEFINING[kind])):
+            defined.add(name)
+        if isinstance(node, ast.Attribute) and _of_numpy(node):
+            continue
         for field in fields:
             value = getattr(node, field)
-            if isinstance(value, list):
+            if value.__class__ is list:
                 pending += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, ast.AST):
                 pending.append(value)
+
+
+_DEFINING: Mapping[type[ast.AST], str] = {
+    ast.arg: "arg", ast.FunctionDef: "name", ast.ClassDef: "name", ast.ExceptHandler: "name",
+}  # fmt: skip
+"""What defines a name, and the field that has it."""
 
 
 def verify(text: str) -> None:
@@ -245,3 +258,9 @@ def _check_import(node: ast.Import | ast.ImportFrom) -> None:
         renamed = module == "math" and name != f"math_{alias.name}"
         if renamed or name not in IMPORTS.get(module or "", ()):
             raise Refused(f"line {node.lineno}: import of {alias.name}")
+
+
+_CHECKS: Mapping[type[ast.AST], Callable[[Any], None]] = {
+    ast.Attribute: _check_attribute, ast.Call: _check_call,
+    ast.Import: _check_import, ast.ImportFrom: _check_import,
+}  # fmt: skip

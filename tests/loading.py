@@ -1,0 +1,30 @@
+"""Modules loaded from their texts, of which many have the same functions."""
+
+from __future__ import annotations
+import __future__
+
+import functools
+import itertools
+import re
+from types import CodeType, ModuleType
+
+from graphc.compile.stages import load
+from graphc.targets.numpy.module import ready_made
+
+_numbers = itertools.count()
+_READY_MADE = re.compile(rf"\n\n\n(?=(?:@.*\n)*def (?:{'|'.join(ready_made())})\()")
+
+
+def loaded(text: str, name: str = "generated") -> ModuleType:
+    """A module as `load` makes it, under a name of its own; ready-made functions compiled once."""
+    own, *parts = _READY_MADE.split(text)
+    made = load(own, f"{name}_{next(_numbers)}")
+    for part in parts:
+        exec(_code_of(part), made.__dict__)
+    return made
+
+
+@functools.cache
+def _code_of(part: str) -> CodeType:
+    flags = __future__.annotations.compiler_flag
+    return compile(part, "<ready made>", "exec", flags=flags, dont_inherit=True)
