@@ -17,7 +17,14 @@ from graphc.checking import derivatives
 from graphc.checking.derivatives import Checked, check_derivatives
 from graphc.checking.point import Start
 from graphc.cli.app import app
-from graphc.compile.stages import Options, compile_source, compile_text, load
+from graphc.compile.stages import (
+    Compilation,
+    Options,
+    compile_levels,
+    compile_source,
+    compile_text,
+    load,
+)
 from graphc.source import GraphError, Source
 
 OPTIONS = Options()
@@ -175,16 +182,16 @@ def test_the_text_is_that_of_compile() -> None:
 def broken(monkeypatch: pytest.MonkeyPatch, level: str, right: str, wrong: str) -> None:
     """The module of a level is written with something wrong in it."""
 
-    def compiled(source: Source, options: Options, folder: Path) -> Any:
-        result = compile_source(source, options, folder)
-        if options.level != level or options.trace:
-            return result
-        assert right in result.text
-        written = replace(result.written, text=result.text.replace(right, wrong))
-        vars(result).update(written=written)
-        return result
+    def compiled(*given: Any) -> list[Compilation]:
+        results = compile_levels(*given)
+        for result in results:
+            if result.options.level == level:
+                assert right in result.text
+                written = replace(result.written, text=result.text.replace(right, wrong))
+                vars(result).update(written=written)
+        return results
 
-    monkeypatch.setattr(derivatives, "compile_source", compiled)
+    monkeypatch.setattr(derivatives, "compile_levels", compiled)
 
 
 def test_a_fault_of_one_level(monkeypatch: pytest.MonkeyPatch) -> None:
