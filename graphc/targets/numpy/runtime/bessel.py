@@ -9,9 +9,14 @@ coefficients are computed from the functions to 60 digits. Other orders follow b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from graphc.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")  # that modules need it is no reason for compiling to
 
 
 def _chebyshev(t: Any, coefficients: tuple[float, ...]) -> Any:
