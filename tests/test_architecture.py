@@ -247,6 +247,24 @@ def test_only_records_knows_how_dataclasses_are_made() -> None:
     assert {*made} == {"graphc/records.py"}
 
 
+COMPILING = ("ir", "ops", "ad", "syntax", "elaborate", "optimise", "plan", "targets", "compile")
+READ_AS_TEXT = {f"graphc/targets/numpy/runtime/{name}.py"
+                for name in ("comparing", "out", "parts", "watching")}  # fmt: skip
+
+
+def test_compiling_imports_no_numpy() -> None:
+    """But when it is asked for (`graphc.later`): most graphs need none, and it takes long."""
+    found = [
+        file
+        for file in PYTHON_FILES
+        if room_of(file).partition("/")[0] in COMPILING and file not in READ_AS_TEXT
+        for node in tree_of(file).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        if any(name.partition(".")[0] == "numpy" for name in modules_named(file, node))
+    ]
+    assert found == []
+
+
 def test_imports_stand_at_the_top() -> None:
     """But in commands and functions of `graphc`, which load what they need."""
     late = [

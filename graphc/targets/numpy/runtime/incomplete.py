@@ -11,9 +11,14 @@ derivatives of the logarithm of the density (Comtet 1974, 3.3).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from graphc.later import Later
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    np = Later("numpy")  # that modules need it is no reason for compiling to
 
 from graphc.targets.numpy.runtime.special import _digamma, _horner, _lgamma, _polygamma
 
