@@ -198,6 +198,11 @@ def _added_up(*parts: Any, items: Any, shape: Any) -> Any:
     return made
 
 
+def _singular_vectors(x: Any) -> Any:
+    u, _, vt = np.linalg.svd(x, full_matrices=False)
+    return np.concatenate([u, np.swapaxes(vt, -1, -2)], -2)
+
+
 def _cofactors(x: Any) -> Any:
     return np.linalg.det(x)[..., None, None] * np.swapaxes(np.linalg.inv(x), -1, -2)
 
@@ -241,6 +246,13 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "outer": np.outer,
     "cross": np.cross,
     "inv": np.linalg.inv,
+    "eigenvalues": np.linalg.eigvalsh,
+    "eigenvectors": lambda x: np.linalg.eigh(x)[1],
+    "singular_values": lambda x: np.linalg.svd(x, compute_uv=False),
+    "singular_vectors": _singular_vectors,
+    "orthonormal": lambda x: np.linalg.qr(x)[0],
+    "pinv": np.linalg.pinv,
+    "expm": scipy.linalg.expm,
     "det": np.linalg.det,
     "logdet": lambda x: np.log(abs(np.linalg.det(x))),
     "cofactors": _cofactors,

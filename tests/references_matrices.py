@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 from sampling import SMOOTH, Entry, Use, on
 
 
@@ -90,6 +92,34 @@ SQUARES = (
     on("[N, N]", "a + 5 * eye(N)"),
     on("[N, 2, 2]", "a + 5 * eye(2)"),
 )
+TALL_AND_WIDE = (
+    *(on(type) for type in ("[4, 2]", "[2, 4]", "[1, 1]", "[3, 1]", "[2, 3, 2]", "[0, 3, 2]")),
+    on("[N, 2, 3]"),
+    on("[3, 3]", "a + 5 * eye(3)", shift=5),
+)
+"""Matrices of full rank, whose values are apart."""
+
+
+def _of_each(f: Callable[[np.ndarray], Any]) -> Callable[..., Any]:
+    return lambda x, shift=0: f(x + shift * np.eye(3) if shift else x)
+
+
+def _symmetric(x: np.ndarray) -> np.ndarray:
+    return (_shifted(x) + np.swapaxes(_shifted(x), -1, -2)) / 2
+
+
+def _thin(x: np.ndarray) -> Any:
+    return np.linalg.svd(x, full_matrices=False)
+
+
+def _pinv(x: Any) -> Any:
+    """By the equations of least squares, which hold for complex numbers without conjugates."""
+    flipped = np.swapaxes(x, -1, -2)
+    if x.shape[-2] < x.shape[-1]:
+        return flipped @ np.linalg.inv(x @ flipped)
+    return np.linalg.inv(flipped @ x) @ flipped
+
+
 PRODUCTS = (
     ("[3]", "[3]"),
     ("[2, 3]", "[3]"),
@@ -301,6 +331,47 @@ MATRICES: dict[str, Entry] = {
             on("[N, N]", "a @ a.T + 3 * eye(N)"),
         ),
         analytic=lambda x: _factor(_positive(x)),
+    ),
+    "eigvalsh": Entry(lambda x: np.linalg.eigvalsh(_symmetric(x)), SMOOTH, SQUARES, analytic=False),
+    "eigh": Entry(
+        lambda x: np.linalg.eigh(_symmetric(x)),
+        SMOOTH,
+        SQUARES,
+        analytic=False,
+        results=lambda keywords: 2,
+    ),
+    "svdvals": Entry(_of_each(np.linalg.svdvals), SMOOTH, TALL_AND_WIDE, analytic=False),
+    "svd": Entry(
+        _of_each(_thin), SMOOTH, TALL_AND_WIDE, analytic=False, results=lambda keywords: 3
+    ),
+    "qr": Entry(
+        _of_each(np.linalg.qr),
+        SMOOTH,
+        TALL_AND_WIDE,
+        analytic=False,
+        results=lambda keywords: 2,
+    ),
+    "pinv": Entry(_of_each(np.linalg.pinv), SMOOTH, TALL_AND_WIDE, analytic=_of_each(_pinv)),
+    "lstsq": Entry(
+        lambda a, b: np.linalg.pinv(a) @ b,
+        SMOOTH,
+        tuple(
+            on(types, "a, b")
+            for types in (
+                ("[4, 2]", "[4]"),
+                ("[4, 2]", "[4, 3]"),
+                ("[2, 4]", "[2]"),
+                ("[2, 4, 2]", "[4]"),
+                ("[2, 4, 2]", "[2, 4, 3]"),
+                ("[N, 3, 2]", "[3, 1]"),
+            )
+        ),
+        analytic=lambda a, b: _pinv(a) @ b,
+    ),
+    "expm": Entry(
+        _of_each(scipy.linalg.expm),
+        SMOOTH,
+        tuple(on(type) for type in ("[3, 3]", "[1, 1]", "[2, 2, 2]", "[0, 2, 2]", "[N, 2, 2]")),
     ),
     "matrix_power": Entry(
         lambda x, n: np.linalg.matrix_power(_shifted(x), n),

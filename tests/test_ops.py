@@ -33,7 +33,7 @@ GRADIENT = {"float64": 1e-7, "float32": 1e-5}
 ANALYTIC = 1e-13
 NOT_ANALYTIC = {
     "sign", "stop", "abs", "floor", "ceil", "trunc", "heaviside", "mod", "<//>", "<%>",
-    "zeros_like", "ones_like", "polygamma",
+    "zeros_like", "ones_like", "polygamma", "eigvalsh", "eigh", "svdvals", "svd", "qr",
 }  # fmt: skip
 """Steps, remainders, what holds a derivative back; SciPy has no polygamma of complex numbers."""
 ERRORS = (AssertionError, ValueError, TypeError, KeyError, ArithmeticError, AttributeError)

@@ -253,6 +253,9 @@ def shapes() -> Iterator[Sweep]:
     yield Sweep(
         "scatter_add(a, b, c)", ("[3, 4]", ids, f"[{COUNT}, 4]"), lambda a, b, c: a.at[b].add(c)
     )
+    yield Sweep(
+        "put_add(a, b, c)", ("[3, 4]", f"[{COUNT}, 4]", ids), lambda a, b, c: a.at[c].add(b)
+    )
     for name in ("sum", "max", "min"):
         segments: Any = getattr(jax.ops, f"segment_{name}")
         yield Sweep(
@@ -290,6 +293,16 @@ def matrices() -> Iterator[Sweep]:
         lambda a, b: jax.scipy.linalg.solve_triangular(_positive_definite(a), b, lower=True),
         (-1, 1),
     )
+    yield Sweep(
+        "eigvalsh(a)", two[:1], lambda a: jnp.linalg.eigvalsh((a + jnp.swapaxes(a, -1, -2)) / 2)
+    )
+    tall = (f"[{COUNT}, 3, 2]", f"[{COUNT}, 3, 2]")
+    yield Sweep("svdvals(a)", tall[:1], lambda a: jnp.linalg.svd(a, compute_uv=False))
+    yield Sweep(f"pinv({safe})", two[:1], lambda a: jnp.linalg.inv(_positive_definite(a)), (-1, 1))
+    yield Sweep(
+        f"lstsq({safe}, b)", two, lambda a, b: jnp.linalg.solve(_positive_definite(a), b), (-1, 1)
+    )
+    yield Sweep("expm(a)", two[:1], jax.vmap(jax.scipy.linalg.expm), (-1, 1))
     yield Sweep("matrix_power(a, 3)", two[:1], lambda a: jnp.linalg.matrix_power(a, 3))
     yield Sweep("conv1d(a, b)", (f"[{COUNT}, 2, 6]", "[3, 2, 3]"), _conv(1))
     yield Sweep("conv2d(a, b)", (PICTURES, "[3, 2, 3, 3]"), _conv(2))
@@ -350,11 +363,12 @@ def close(found: Any, expected: Any, tolerance: float) -> None:
 
 NOT_IN_JAX = {
     "fill_tril",  # the order of the triangle is ours
-    "split", "top_k",  # several results
+    "split", "top_k", "eigh", "svd", "qr",  # several results
+    "put",  # of several values for one position JAX takes any
     "gammainc", "gammaincc", "betainc",  # by the parameters JAX takes minutes, or has none
     "erfcinv", "j0", "j1", "jv", "iv", "k0", "k1", "kv",
     "heaviside",  # no derivative in JAX
-    "grad",
+    "grad", "jvp", "jacobian",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",  # other conventions of padding
 }  # fmt: skip
 

@@ -11,7 +11,15 @@ from graphc.ops.elementwise import (
     rounding,
     special,
 )
-from graphc.ops.linear import contraction, diagonals, einsum, products, solving
+from graphc.ops.linear import (
+    contraction,
+    decomposing,
+    diagonals,
+    einsum,
+    exponential,
+    products,
+    solving,
+)
 from graphc.ops.reduce import cumulative, reduction, statistics
 from graphc.ops.select import gathering, indexing, order, putting, segments
 from graphc.ops.shape import moving, shaping
@@ -27,9 +35,11 @@ __all__ = [
     "contraction",
     "convolution",
     "cumulative",
+    "decomposing",
     "diagonals",
     "einsum",
     "elementary",
+    "exponential",
     "gathering",
     "incomplete",
     "indexing",

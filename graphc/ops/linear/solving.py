@@ -18,17 +18,17 @@ from graphc.ops.linear.products import outer, squeeze_last
 from graphc.ops.shape.shaping import broadcast_to, expand, reshape, swap_last, transpose
 
 
-def _square(x: Type, what: str) -> None:
+def check_square(x: Type, what: str) -> None:
     if x.rank < 2 or not same(x.shape[-1], x.shape[-2]):
         raise Mismatch("E301", f"`{what}` takes square matrices, found {x}")
 
 
-def _cube(node: Node) -> Dim:
+def cube(node: Node) -> Dim:
     return node.args[0].type.size * node.args[0].shape[-1]
 
 
 def _scalar_type(name: str, x: Type) -> Type:
-    _square(x, name)
+    check_square(x, name)
     return x.with_shape(x.shape[:-2])
 
 
@@ -37,17 +37,17 @@ def _per_matrix(x: Node) -> Node:
     return expand(x, axes=(x.rank, x.rank + 1)) if x.rank else x
 
 
-def _same_square(name: str, x: Type) -> Type:
-    _square(x, name)
+def same_square(name: str, x: Type) -> Type:
+    check_square(x, name)
     return x
 
 
 inv: Op = general(
     "inv",
-    infer=lambda x: _same_square("inv", x),
+    infer=lambda x: same_square("inv", x),
     kernel=Call("linalg.inv"),
     vjp=lambda ct, y, x: (-(swap_last(y) @ ct @ swap_last(y)),),
-    flops=_cube,
+    flops=cube,
     axes=batch_axes(2, result=2),
     doc="Inverse matrices.",
 )
@@ -84,7 +84,7 @@ _moved_cofactors: Op = general(
     kernel=Call("minors"),
     vjp=_moved_cofactors_vjp,
     prepare=all_to_float,
-    flops=lambda node: 12 * _cube(node),
+    flops=lambda node: 12 * cube(node),
     public=False,
     batch=over_elements,
     axes=batch_axes(2, 2, result=2),
@@ -92,10 +92,10 @@ _moved_cofactors: Op = general(
 )
 _cofactors: Op = general(
     "cofactors",
-    infer=lambda x: _same_square("cofactors", x),
+    infer=lambda x: same_square("cofactors", x),
     kernel=Call("cofactors"),
     vjp=lambda ct, y, x: (_moved_cofactors(x, ct),),
-    flops=lambda node: 12 * _cube(node),
+    flops=lambda node: 12 * cube(node),
     public=False,
     axes=batch_axes(2, result=2),
     doc="The matrix of cofactors: the transposed adjugate, det x x⁻ᵀ where there is an inverse.",
@@ -105,7 +105,7 @@ det: Op = general(
     infer=lambda x: _scalar_type("det", x),
     kernel=Call("linalg.det"),
     vjp=lambda ct, y, x: (_per_matrix(ct) * _cofactors(x),),
-    flops=_cube,
+    flops=cube,
     axes=batch_axes(2, result=0),
     doc="Determinants; the derivative is the cofactors, right at singular matrices too.",
 )
@@ -114,7 +114,7 @@ logdet: Op = general(
     infer=lambda x: _scalar_type("logdet", x),
     kernel=Call("logdet"),
     vjp=lambda ct, y, x: (_per_matrix(ct) * swap_last(inv(x)),),
-    flops=_cube,
+    flops=cube,
     axes=batch_axes(2, result=0),
     doc="log|det x| of matrices, without overflow.",
 )
@@ -123,7 +123,7 @@ logdet: Op = general(
 
 
 def _solve_type(a: Type, b: Type) -> Type:
-    _square(a, "solve")
+    check_square(a, "solve")
     rows = b.shape[-1] if b.rank == 1 else b.shape[-2] if b.rank else Dim.of(1)
     if not b.rank or not same(rows, a.shape[-1]):
         raise Mismatch("E301", f"shapes do not fit in `solve`: {a} and {b}")
@@ -168,7 +168,7 @@ _solve: Op = general(
     kernel=Call("linalg.solve"),
     vjp=_solve_vjp,
     prepare=lambda args: (to_float(args[0]), to_float(args[1])),
-    flops=_cube,
+    flops=cube,
     public=False,
     batch=_solve_batch,
     axes=_solve_axes,
@@ -189,7 +189,7 @@ def solve(a: Node, b: Node) -> Node:
     "y with a @ y = b, of a only the lower (or upper) triangle.",
 )
 def triangular_solve(a: Node, b: Node, lower: bool = True) -> Node:
-    _square(a.type, "triangular_solve")
+    check_square(a.type, "triangular_solve")
     return solve((tril if lower else triu)(a, k=0), b)
 
 
@@ -204,10 +204,10 @@ def _cholesky_vjp(ct: Node, y: Node, x: Node) -> tuple[Node]:
 
 _cholesky: Op = general(
     "factor",
-    infer=lambda x: _same_square("cholesky", x),
+    infer=lambda x: same_square("cholesky", x),
     kernel=Call("linalg.cholesky"),
     vjp=_cholesky_vjp,
-    flops=_cube,
+    flops=cube,
     public=False,
     axes=batch_axes(2, result=2),
     doc="The lower triangular factor of symmetric positive definite matrices.",
@@ -220,7 +220,7 @@ _cholesky: Op = general(
     "The lower triangular y with y @ yᵀ = (x + xᵀ) / 2, which is positive definite.",
 )
 def cholesky(x: Node) -> Node:
-    _square(x.type, "cholesky")
+    check_square(x.type, "cholesky")
     return _cholesky(0.5 * (x + swap_last(x)))
 
 
@@ -266,7 +266,7 @@ def kron(a: Node, b: Node) -> Node:
 
 @composite("matrix_power", "x, n: int", "Matrices to a whole power, by repeated squaring.")
 def matrix_power(x: Node, n: Dim) -> Node:
-    _square(x.type, "matrix_power")
+    check_square(x.type, "matrix_power")
     power = n.constant
     if power is None:
         raise Mismatch("E404", "the exponent of `matrix_power` is an integer known at compile time")

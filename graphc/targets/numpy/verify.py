@@ -46,14 +46,15 @@ NUMPY = frozenset(
      "empty", "empty_like", "errstate", "expand_dims", "eye", "finfo", "flatnonzero", "float32",
      "float64", "floating", "full", "full_like", "iinfo", "inf", "int32", "int64", "integer",
      "intp", "isclose", "lib.array_utils.byte_bounds", "lib.stride_tricks.sliding_window_view",
-     "linalg.cholesky", "linalg.det", "linalg.inv", "linalg.norm", "linalg.qr", "linalg.slogdet",
-     "linalg.solve", "linalg.svd", "linspace", "max", "mean", "median", "min", "moveaxis", "nan",
-     "ndarray", "ndim", "ndindex", "newaxis", "nonzero", "ones", "ones_like", "outer", "pi",
-     "prod", "put_along_axis", "random.Generator", "random.default_rng", "ravel", "repeat",
-     "require", "reshape", "result_type", "roll", "round", "s_", "searchsorted", "shape",
-     "shares_memory", "size", "sort", "split", "squeeze", "stack", "std", "sum", "swapaxes", "take",
-     "take_along_axis", "tensordot", "tile", "trace", "tri", "tril", "triu", "uint64", "unique",
-     "var", "vdot", "where", "zeros", "zeros_like"}
+     "linalg.cholesky", "linalg.det", "linalg.eigh", "linalg.eigvalsh", "linalg.inv", "linalg.norm",
+     "linalg.pinv", "linalg.qr", "linalg.slogdet", "linalg.solve", "linalg.svd", "linalg.svdvals",
+     "linspace", "max", "mean", "median", "min", "moveaxis", "nan", "ndarray", "ndim", "ndindex",
+     "newaxis", "nonzero", "ones", "ones_like", "outer", "pi", "prod", "put_along_axis",
+     "random.Generator", "random.default_rng", "ravel", "repeat", "require", "reshape",
+     "result_type", "roll", "round", "s_", "searchsorted", "shape", "shares_memory", "size", "sort",
+     "split", "squeeze", "stack", "std", "sum", "swapaxes", "take", "take_along_axis", "tensordot",
+     "tile", "trace", "tri", "tril", "triu", "uint64", "unique", "var", "vdot", "where", "zeros",
+     "zeros_like"}
 )  # fmt: skip
 """What of NumPy is written, beside its ufuncs: nothing that opens, compiles or evaluates."""
 OF_UFUNCS = frozenset({"accumulate", "at", "outer", "reduce"})

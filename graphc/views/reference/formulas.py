@@ -101,6 +101,13 @@ OPERATIONS: Mapping[str, tuple[int, str]] = {
     "logdet": (ATOM, r"\ln \lvert \det(<0>) \rvert"),
     "solution": (PRODUCT, r"<0^>^{-1}\,<1*>"),
     "factor": (ATOM, r"\operatorname{chol}(<0>)"),
+    "eigenvalues": (ATOM, r"\lambda(<0>)"),
+    "eigenvectors": (ATOM, r"\operatorname{eigenvectors}(<0>)"),
+    "singular_values": (ATOM, r"\sigma(<0>)"),
+    "singular_vectors": (ATOM, r"\operatorname{singular}(<0>)"),
+    "orthonormal": (ATOM, r"\operatorname{orth}(<0>)"),
+    "pinv": (ATOM, "<0^>^{+}"),
+    "expm": (ATOM, "e^{<0>}"),
     "sum": (PRODUCT, r"\sum <0*>"),
     "mean": (PRODUCT, r"\operatorname{mean}(<0>)"),
     "max": (ATOM, r"\max(<0>)"),
@@ -311,6 +318,59 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
         f"conv_transpose{len(places)}d": _transposed_convolution(places)
         for places in ("i", "ij", "ijl")
     },
+    "eigvalsh": (
+        r"y = \lambda(\tfrac12 (x + x^{\top}))",
+        (r"\bar x = v\,\operatorname{diag}(\bar y)\,v^{\top}",),
+    ),
+    "eigh": (
+        r"\tfrac12 (x + x^{\top}) = v\,\operatorname{diag}(w)\,v^{\top}",
+        (
+            r"\bar x = \operatorname{sym}(v\,(\operatorname{diag}(\bar w) + "
+            r"f \odot v^{\top} \bar v)\,v^{\top}),\quad f_{ij} = \tfrac{1}{w_j - w_i}",
+        ),
+    ),
+    "svdvals": (
+        r"y = \sigma(x)",
+        (r"\bar x = u\,\operatorname{diag}(\bar y)\,v^{\top}",),
+    ),
+    "svd": (
+        r"x = u\,\operatorname{diag}(s)\,v^{\top}",
+        (
+            r"\bar x = u\,(\operatorname{diag}(\bar s) + "
+            r"f \odot (u^{\top} \bar u - \bar u^{\top} u)\,\operatorname{diag}(s) + "
+            r"\operatorname{diag}(s)\,f \odot (v^{\top} \bar v - \bar v^{\top} v))\,v^{\top} + "
+            r"(1 - u\,u^{\top})\,\bar u\,\operatorname{diag}(s)^{-1}\,v^{\top},"
+            r"\quad f_{ij} = \tfrac{1}{s_j^2 - s_i^2}",
+        ),
+    ),
+    "qr": (
+        r"x = q\,r",
+        (
+            r"\bar x = (\bar q + q\,\operatorname{copyltu}(r\,\bar r^{\top} - \bar q^{\top} q))"
+            r"\,r^{-\top}",
+        ),
+    ),
+    "pinv": (
+        r"x^{+}",
+        (
+            r"\bar x = -y^{\top} \bar y\,y^{\top} + (1 - x\,y)\,\bar y^{\top} y\,y^{\top}"
+            r" + y^{\top} y\,\bar y^{\top} (1 - y\,x)",
+        ),
+    ),
+    "lstsq": (
+        r"y = a^{+}\,b",
+        (
+            r"\bar b = a^{+\top}\, \bar y",
+            r"\bar a = -\bar b\, y^{\top} + (b - a\,y)\,(a^{+}\,\bar b)^{\top}",
+        ),
+    ),
+    "expm": (
+        "e^{x}",
+        (
+            r"\bar x = L(x^{\top}, \bar y), \quad \exp \begin{pmatrix} x & e \\ 0 & x \end{pmatrix}"
+            r" = \begin{pmatrix} e^x & L(x, e) \\ 0 & e^x \end{pmatrix}",
+        ),
+    ),
     "solve": (
         r"a\,y = b",
         (r"\bar b = a^{-\top}\, \bar y", r"\bar a = -\bar b\, y^{\top}"),

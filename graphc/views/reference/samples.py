@@ -74,6 +74,14 @@ SAMPLES: Mapping[str, str] = {
     "det": "det(x) | x: [N, N]",
     "logdet": "logdet(x) | x: [N, N]",
     "cholesky": "cholesky(x) | x: [N, N]",
+    "eigvalsh": "eigvalsh(x) | x: [N, N]",
+    "eigh": "eigh(x) | x: [N, N]",
+    "svdvals": "svdvals(x) | x: [5, 3]",
+    "svd": "svd(x) | x: [5, 3]",
+    "qr": "qr(x) | x: [5, 3]",
+    "pinv": "pinv(x) | x: [N, M]",
+    "lstsq": "lstsq(a, b) | a: [N, M], b: [N]",
+    "expm": "expm(x) | x: [N, N]",
     "matrix_power": "matrix_power(x, 3) | x: [N, N]",
     "trace": "trace(x) | x: [N, N]",
     "diagonal": "diagonal(x) | x: [N, N]",
@@ -91,6 +99,8 @@ SAMPLES: Mapping[str, str] = {
     "jacobian": "jacobian(w @ x, x) | w: [K, D], x: [D]",
 }
 """The calls that do not follow from the parameters: the call, and the types of its names."""
+RESULTS: Mapping[str, int] = {"split": 2, "top_k": 2, "eigh": 2, "svd": 3, "qr": 2}
+"""How many results a call has, where that is not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ def sample(function: Function) -> Sample:
     if written is not None:
         call, _, types = written.partition(" | ")
         inputs = dict(re.findall(r"(\w+): (\w*\[[^\]]*\])", types))
-        return Sample(call, inputs, 2 if function.name in ("split", "top_k") else 1)
+        return Sample(call, inputs, RESULTS.get(function.name, 1))
     tensors = [p.name for p in function.parameters if p.kind == "tensor"]
     more = ", axis=1" if _reduces(function) else ""
     return Sample(f"{function.name}({', '.join(tensors)}{more})", dict.fromkeys(tensors, "[B, D]"))

@@ -136,6 +136,24 @@ CONVENTIONS = {
     "sort": "Equal elements stay in their order, and so do their cotangents.",
     "median": "Among nan it is nan, and so is the derivative by the elements in the middle.",
     "einsum": "An index twice in one operand is a diagonal.",
+    "eigvalsh": "Of equal eigenvalues each moves as its own eigenvector has it: right for what "
+    "does not tell them apart, as their sum; second derivatives are nan there.",
+    "eigh": "The signs of eigenvectors, and the basis where eigenvalues are equal, are those of "
+    "LAPACK: only what does not depend on them, as v[:, :k] @ v[:, :k].T, has a derivative. "
+    "Where eigenvalues are equal second derivatives are nan.",
+    "svdvals": "Of equal singular values each moves as its own vectors have it: right for what "
+    "does not tell them apart; second derivatives are nan there. At 0 the derivative is one of "
+    "those on either side.",
+    "svd": "The signs of singular vectors, and the basis where values are equal, are those of "
+    "LAPACK: only what does not depend on them has a derivative. Vectors of a value 0 have an "
+    "infinite one, or nan, unless the matrix is square.",
+    "qr": "The signs are those of LAPACK. Where the first columns depend on each other there is "
+    "no derivative: r is singular, and NumPy says so.",
+    "pinv": "Singular values below max(M, N) times the rounding error count as 0. The derivative "
+    "is that of matrices of the same rank.",
+    "lstsq": "Where columns depend on each other the smallest y counts; the derivative is that of "
+    "matrices of the same rank.",
+    "expm": "Right to rounding for large and for non-normal matrices: no eigenvectors are taken.",
     "det": "At singular matrices the derivative is the cofactors, 0 below rank n - 1; the second "
     "is right there too, the third is nan.",
 }

@@ -54,6 +54,8 @@ def _matrix(function: Callable[..., Any]) -> Callable[..., Any]:
         if np.ndim(x) == 2:
             return function(x, *more, **named)
         parts = [apply(one, *more, **named) for one in x]
+        if parts and isinstance(parts[0], tuple):
+            return tuple(space(x).stack([*each]) for each in zip(*parts, strict=True))
         return space(x).stack(parts)
 
     return apply
@@ -180,6 +182,86 @@ def cholesky(x: Any) -> Any:
     flat[:] = [one for row in rows for one in row]
     made = flat.reshape(size, size)
     return made if x.dtype == object else made.astype(np.float64)
+
+
+def _flipped(x: Any) -> Any:
+    return space(x).swapaxes(x, -1, -2)
+
+
+def pinv(x: Any) -> Any:
+    """By the equations of least squares, of full rank."""
+    x = floats(x)
+    if np.shape(x)[-2] < np.shape(x)[-1]:
+        return matmul(_flipped(x), inv(matmul(x, _flipped(x))))
+    return matmul(inv(matmul(_flipped(x), x)), _flipped(x))
+
+
+@_matrix
+def expm(x: Any) -> Any:
+    """By its series, halved until that converges fast, and squared."""
+    x = x * (1 / 64)
+    found = term = matmul(np.eye(x.shape[0]), x) + 0.0 * x
+    found = found + np.eye(x.shape[0])
+    for n in range(2, 16):
+        term = matmul(term, x) * (1 / n)
+        found = found + term
+    for _ in range(6):
+        found = matmul(found, found)
+    return found
+
+
+@_matrix
+def qr(x: Any) -> Any:
+    """One column after the other (Golub and Van Loan 2013, §5.2.7), with the signs of LAPACK."""
+    rows, columns = np.shape(x)
+    signs = np.sign(np.diagonal(np.linalg.qr(known(x).astype(np.float64))[1]))
+    found: list[Any] = []
+    for j in range(min(rows, columns)):
+        rest = x[:, j]
+        for one in (*found, *found):
+            rest = rest - one * (one * rest).sum()
+        found.append(rest * (signs[j] / sqrt(array((rest * rest).sum()))))
+    q = space(x).stack([array(one) for one in found], -1)
+    return q, triangle(False)(matmul(_flipped(q), x))
+
+
+@_matrix
+def eigh(x: Any) -> Any:
+    """By rotations of pairs (Golub and Van Loan 2013, §8.5), in the order and with the signs of
+    LAPACK."""
+    x = (x + x.T) * 0.5
+    if traced(x):
+        return tuple(space(x).linalg.eigh(x))
+    size = np.shape(x)[0]
+    vectors = np.linalg.eigh(known(x).astype(np.float64))[1]
+    turned, v = matmul(matmul(vectors.T, x), vectors), vectors * 1.0 + 0.0 * x
+    for _ in range(4):  # from the vectors of LAPACK only what derivatives need is left to turn
+        for i in range(size):
+            for j in range(i):
+                gap = turned[i, i] - turned[j, j]
+                angle = turned[i, j] / gap
+                turn = np.eye(size) + 0.0 * x
+                cosine = 1 / sqrt(array(1 + angle * angle))[()]
+                turn[i, i] = turn[j, j] = cosine
+                turn[j, i], turn[i, j] = angle * cosine, -angle * cosine
+                turned, v = matmul(matmul(turn.T, turned), turn), matmul(v, turn)
+    return array(np.diagonal(turned)), v
+
+
+@_matrix
+def svd(x: Any) -> Any:
+    """From the eigenvectors of xᵀx or of xxᵀ, whichever is smaller."""
+    if traced(x):
+        return tuple(space(x).linalg.svd(x, full_matrices=False))
+    if np.shape(x)[0] < np.shape(x)[1]:
+        v, s, ut = svd(x.T)
+        u, vt = ut.T, v.T
+    else:
+        squares, v = eigh(matmul(x.T, x))
+        s, v = sqrt(squares[::-1]), v[:, ::-1]
+        u, vt = matmul(x, v) / s, v.T
+    signs = np.sign((known(vt) * np.linalg.svd(known(x).astype(np.float64))[2][: len(s)]).sum(1))
+    return u * signs, s, vt * signs[:, None]
 
 
 def matrix_power(x: Any, n: int) -> Any:

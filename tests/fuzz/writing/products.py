@@ -93,6 +93,7 @@ def _solid(w: Writer, x: Value, side: Axis) -> str:
 
 MATRIX = {
     "inv": ("inv({0})", 0), "det": ("det({0})", 2), "logdet": ("logdet({0})", 2),
+    "pinv": ("pinv({0})", 0), "expm": ("expm(0.3 * {0})", 0),
     "matrix_power": ("matrix_power(0.5 * {0}, 3)", 0), "trace": ("trace({0})", 2),
     "diagonal": ("diagonal({0})", 1), "tril": ("tril({0})", 0), "triu": ("triu({0}, k=1)", 0),
     "tril_below": ("tril({0}, k=-1)", 0), "symmetric": ("{0} @ {0}", 0),

@@ -226,6 +226,9 @@ def _eye(node: Node, args: Args, words: Words) -> Written:
 _CALLS: Mapping[str, Callable[[Node, Args, Words], Written]] = {
     "matmul": lambda node, args, words: _infix(_MATMUL, args),
     "logdet": lambda node, args, words: Written(f"np.linalg.slogdet({args[0].text})[1]"),
+    "eigenvectors": lambda node, args, words: Written(f"np.linalg.eigh({args[0].text})[1]"),
+    "orthonormal": lambda node, args, words: Written(f"np.linalg.qr({args[0].text})[0]"),
+    "pinv": lambda node, args, words: Written(f"np.linalg.pinv({args[0].text}, rtol=None)"),
     "limit": lambda node, args, words: Written(str(node.attrs["name"])),
     "eye": _eye,
 }

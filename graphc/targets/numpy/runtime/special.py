@@ -187,39 +187,6 @@ def _overlap(
     return total
 
 
-def _cofactors(x: Any) -> Any:
-    """Cofactors of square matrices, from x = u s vᵀ: det u det v u cof(s) vᵀ, of every rank
-    (Stewart, "On the adjugate matrix", Linear Algebra Appl. 283, 1998)."""
-    finite = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
-    u, s, vt = np.linalg.svd(np.where(finite, x, 0))
-    before, after = np.ones_like(s), np.ones_like(s)
-    before[..., 1:] = np.cumprod(s[..., :-1], axis=-1)
-    after[..., :-1] = np.cumprod(s[..., :0:-1], axis=-1)[..., ::-1]
-    others = before * after * (np.linalg.det(u) * np.linalg.det(vt))[..., None]
-    return np.where(finite, (u * others[..., None, :]) @ vt, np.nan)
-
-
-def _minors(x: Any, along: Any) -> Any:
-    """The derivative of the cofactors of x along a matrix, of every rank: with x = u s vᵀ and
-    m = uᵀ along v it is det u det v u c vᵀ. There c[i, i] is the sum of p[i, k] m[k, k], and
-    c[i, j] = -p[i, j] m[j, i], where p[i, j] is the product of all of s but s[i] and s[j]."""
-    finite = np.all(np.isfinite(x), axis=(-2, -1), keepdims=True)
-    u, s, vt = np.linalg.svd(np.where(finite, x, 0))
-    n = s.shape[-1]
-    left_out = np.eye(n, dtype=bool)
-    kept = np.where(left_out[:, None] | left_out, 1, s[..., None, None, :])
-    others = np.prod(kept, axis=-1) * (np.linalg.det(u) * np.linalg.det(vt))[..., None, None]
-    others = np.where(left_out, 0, others)
-    inner = np.swapaxes(u, -1, -2) @ along @ np.swapaxes(vt, -1, -2)
-    diagonal = np.diagonal(inner, axis1=-2, axis2=-1)[..., None, :]
-    moved = np.where(
-        left_out,
-        np.sum(others * diagonal, axis=-1)[..., None],
-        -others * np.swapaxes(inner, -1, -2),
-    )
-    return np.where(finite, u @ moved @ vt, np.nan)
-
-
 HELPERS: Mapping[str, Callable[..., Any]] = {
     "erf": _erf,
     "erfc": _erfc,
@@ -229,7 +196,5 @@ HELPERS: Mapping[str, Callable[..., Any]] = {
     "recurrence": _recurrence,
     "largest_at": _largest_at,
     "smallest_at": _smallest_at,
-    "cofactors": _cofactors,
-    "minors": _minors,
 }
 """What kernels call that NumPy lacks, by their names for it."""
