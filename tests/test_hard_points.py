@@ -220,6 +220,31 @@ ROWS: Mapping[str, tuple[Point, ...]] = {
         Point("put(a, b, [0, 0])", ([1.0, 2.0], [3.0, 4.0]), [4, 2], ([0, 1], [0, 1]), True),
         Point("put(a, b, [-1, 1])", ([1.0, 2.0], [3.0, 4.0]), [1, 4], ([1, 0], [0, 1]), True),
     ),
+    "matrices with equal values, of less than full rank, not normal": (
+        Point("eigvalsh(a)", ([[2.0, 0.0], [0.0, 2.0]],), [2, 2], ([[1, 0], [0, 1]],), True),
+        Point("svdvals(a)", ([[3.0, 0.0], [0.0, 3.0]],), [3, 3], ([[1, 0], [0, 1]],), True),
+        Point(
+            "pinv(a)",
+            ([[2.0, 0.0], [0.0, 0.0]],),
+            [[0.5, 0], [0, 0]],
+            ([[-0.25, 0.25], [0.25, 0]],),
+            True,
+        ),
+        Point(
+            "lstsq(a, b)",
+            ([[1.0, 0.0], [0.0, 0.0]], [3.0, 4.0]),
+            [3, 0],
+            ([[-3, 3], [4, 0]], [1, 0]),
+            True,
+        ),
+        Point(
+            "expm(a)",
+            ([[0.0, 1.0], [0.0, 0.0]],),
+            [[1, 1], [0, 1]],
+            ([[1.5, 1], [13 / 6, 1.5]],),
+            True,
+        ),
+    ),
     "einsum with a repeated or summed-out index": (
         Point(
             'einsum("i i, i ->", a, b)',

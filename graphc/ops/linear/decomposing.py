@@ -58,7 +58,7 @@ def _gaps_vjp(ct: Node, y: Node, w: Node, strict: bool) -> tuple[Node]:
 _inverse_gaps: Op = general(
     "inverse_gaps",
     infer=lambda w, *, strict: w.with_shape((*w.shape, w.shape[-1])),
-    kernel=Call("inverse_gaps", X, Attr("strict")),
+    kernel=Call("inverse_gaps", X, strict=Attr("strict")),
     vjp=_gaps_vjp,
     flops=lambda node: 4 * node.type.size,
     public=False,

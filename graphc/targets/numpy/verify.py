@@ -41,8 +41,9 @@ UNREAD = {module.__name__: {*dir(module)} - names for module, names in READ.item
 """What of these modules is not for graphc; a variable of their name has other attributes."""
 NUMPY = frozenset(
     {"all", "any", "arange", "argmax", "argmin", "argsort", "argwhere", "array", "asarray",
-     "ascontiguousarray", "bincount", "bool_", "broadcast_to", "clip", "concatenate", "copyto",
-     "count_nonzero", "cross", "cumprod", "cumsum", "diag", "diagonal", "dot", "dtype", "einsum",
+     "ascontiguousarray", "bincount", "bool_", "broadcast_shapes", "broadcast_to", "clip",
+     "concatenate", "copyto", "count_nonzero", "cross", "cumprod", "cumsum", "diag", "diagonal",
+     "dot", "dtype", "einsum",
      "empty", "empty_like", "errstate", "expand_dims", "eye", "finfo", "flatnonzero", "float32",
      "float64", "floating", "full", "full_like", "iinfo", "inf", "int32", "int64", "integer",
      "intp", "isclose", "lib.array_utils.byte_bounds", "lib.stride_tricks.sliding_window_view",

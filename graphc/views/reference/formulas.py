@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from graphc.views.reference.matrix_formulas import MATRICES
+
 SUM, PRODUCT, ATOM = range(3)
 
 OPERATIONS: Mapping[str, tuple[int, str]] = {
@@ -318,70 +320,7 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
         f"conv_transpose{len(places)}d": _transposed_convolution(places)
         for places in ("i", "ij", "ijl")
     },
-    "eigvalsh": (
-        r"y = \lambda(\tfrac12 (x + x^{\top}))",
-        (r"\bar x = v\,\operatorname{diag}(\bar y)\,v^{\top}",),
-    ),
-    "eigh": (
-        r"\tfrac12 (x + x^{\top}) = v\,\operatorname{diag}(w)\,v^{\top}",
-        (
-            r"\bar x = \operatorname{sym}(v\,(\operatorname{diag}(\bar w) + "
-            r"f \odot v^{\top} \bar v)\,v^{\top}),\quad f_{ij} = \tfrac{1}{w_j - w_i}",
-        ),
-    ),
-    "svdvals": (
-        r"y = \sigma(x)",
-        (r"\bar x = u\,\operatorname{diag}(\bar y)\,v^{\top}",),
-    ),
-    "svd": (
-        r"x = u\,\operatorname{diag}(s)\,v^{\top}",
-        (
-            r"\bar x = u\,(\operatorname{diag}(\bar s) + "
-            r"f \odot (u^{\top} \bar u - \bar u^{\top} u)\,\operatorname{diag}(s) + "
-            r"\operatorname{diag}(s)\,f \odot (v^{\top} \bar v - \bar v^{\top} v))\,v^{\top} + "
-            r"(1 - u\,u^{\top})\,\bar u\,\operatorname{diag}(s)^{-1}\,v^{\top},"
-            r"\quad f_{ij} = \tfrac{1}{s_j^2 - s_i^2}",
-        ),
-    ),
-    "qr": (
-        r"x = q\,r",
-        (
-            r"\bar x = (\bar q + q\,\operatorname{copyltu}(r\,\bar r^{\top} - \bar q^{\top} q))"
-            r"\,r^{-\top}",
-        ),
-    ),
-    "pinv": (
-        r"x^{+}",
-        (
-            r"\bar x = -y^{\top} \bar y\,y^{\top} + (1 - x\,y)\,\bar y^{\top} y\,y^{\top}"
-            r" + y^{\top} y\,\bar y^{\top} (1 - y\,x)",
-        ),
-    ),
-    "lstsq": (
-        r"y = a^{+}\,b",
-        (
-            r"\bar b = a^{+\top}\, \bar y",
-            r"\bar a = -\bar b\, y^{\top} + (b - a\,y)\,(a^{+}\,\bar b)^{\top}",
-        ),
-    ),
-    "expm": (
-        "e^{x}",
-        (
-            r"\bar x = L(x^{\top}, \bar y), \quad \exp \begin{pmatrix} x & e \\ 0 & x \end{pmatrix}"
-            r" = \begin{pmatrix} e^x & L(x, e) \\ 0 & e^x \end{pmatrix}",
-        ),
-    ),
-    "solve": (
-        r"a\,y = b",
-        (r"\bar b = a^{-\top}\, \bar y", r"\bar a = -\bar b\, y^{\top}"),
-    ),
-    "triangular_solve": (
-        r"\operatorname{tril}(a)\,y = b",
-        (
-            r"\bar b = \operatorname{tril}(a)^{-\top}\, \bar y",
-            r"\bar a = -\operatorname{tril}(\bar b\, y^{\top})",
-        ),
-    ),
+    **MATRICES,
     "log_sigmoid": (r"-\ln(1 + e^{-x})", (r"\bar x = \bar y \odot \sigma(-x)",)),
     "logit": (r"\ln \frac{x}{1 - x}", (r"\bar x = \frac{\bar y}{x \odot (1 - x)}",)),
     "arcsinh": (r"\operatorname{arsinh}(x)", (r"\bar x = \frac{\bar y}{\sqrt{1 + x^2}}",)),
