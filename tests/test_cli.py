@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -21,6 +22,7 @@ import graphc
 from graphc.cli.app import COMMANDS, app
 from graphc.cli.command import Command
 from graphc.cli.compile import write
+from graphc.compile.stages import load
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPH = """dim B = 4
@@ -422,6 +424,32 @@ def test_derive() -> None:
     functions = values(text)["multiply_adds"]
     assert isinstance(functions, dict)
     assert list(functions) == ["forward", "backward", "slope", "value_y"]
+
+
+def test_derivatives_of_any_value(tmp_path: Path) -> None:
+    """Of a value that is no output, which then is one; the file does not change."""
+    path = tmp_path / "net.graph"
+    path.write_text(
+        "input x: [3]\nh1 = tanh(2 * x)\nh2 = h1 * h1 + sin(h1)\noutput y = sum(h2)\n",
+        encoding="utf-8",
+    )
+    asked = ["--derive", "jacobian h2 wrt h1"]
+    x = np.linspace(-1, 1, 3)
+    h1 = np.tanh(2 * x)
+    for level in ("-O0", "-O2"):
+        done = CliRunner().invoke(app, ["compile", str(path), "-o", "-", level, *asked])
+        assert done.exit_code == 0, done.output
+        module = load(done.stdout, "net")
+        assert set(module.Outputs._fields) == {"y", "h2"}
+        by_h1 = module.jacobian_h2(x)["h2"]["h1"]
+        np.testing.assert_allclose(by_h1, np.diag(2 * h1 + np.cos(h1)), rtol=1e-15)
+    done = CliRunner().invoke(app, ["explain", str(path), *asked])
+    assert done.exit_code == 0, done.output
+    assert "Jacobian" in done.stdout
+    assert "∂h₂/∂h₁ = " in done.stdout
+    done = CliRunner().invoke(app, ["compile", str(path), "-o", "-", "--derive", "grad h1 wrt x"])
+    assert done.exit_code == 1
+    assert "grad needs a scalar" in done.stderr
 
 
 WRONG_USAGE = [

@@ -12,6 +12,7 @@ from graphc.cli.command import Converted, Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import (
     AT,
+    DERIVE,
     FILE,
     MODEL,
     SEED,
@@ -75,6 +76,7 @@ ENDINGS = {".txt": "text", ".md": "markdown", ".tex": "latex", ".html": "html", 
 @AT
 @SEED
 @MODEL
+@DERIVE
 def explain(
     file: str,
     node: str,

@@ -38,7 +38,7 @@ speed = {{path: np.zeros_like(value) for path, value in params.items()}}
 for step in range(2001):
     loss, grads = {name}.value_and_grad_loss(params, x, t)
     for path, gradient in grads.items():
-        speed[path] = 0.9 * speed[path] - 0.02 * gradient
+        speed[path] = 0.95 * speed[path] - 0.01 * gradient
         params[path] = params[path] + speed[path]
     if step % 500 == 0:
         print(f"step {{step:4}}: loss {{loss:.5f}}")

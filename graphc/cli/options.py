@@ -123,7 +123,7 @@ DERIVE = click.option(
     "--derive",
     metavar='"KIND OUT wrt …"',
     multiple=True,
-    help="Derive this instead of what the file says. Repeatable.",
+    help="Derive this instead of what the file says, of any value with a name. Repeatable.",
 )
 
 MODE = click.option(

@@ -14,7 +14,12 @@ from graphc.elaborate.names.model import Condition, Declared, Derivation, DimInf
 from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
 from graphc.elaborate.statements.body import run_body
-from graphc.elaborate.statements.derive import check_distinct, default_derivation, resolve_clause
+from graphc.elaborate.statements.derive import (
+    check_distinct,
+    default_derivation,
+    expose,
+    resolve_clause,
+)
 from graphc.elaborate.values.conditions import learn_conditions
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, as_node, intern
@@ -69,9 +74,10 @@ def elaborate(
 ) -> Elaborated:
     """Elaborate a file: its model, or every mistake in the order of the text; and its names.
 
-    `dims` and `consts` override declarations of the file, `derive` its clauses; imports are
-    relative to `folder`. Of the rules of blocks `only_rule` counts alone, given by its place, where
-    it is given. Call it inside `building()`.
+    `dims` and `consts` override declarations of the file, `derive` its clauses, which may be of any
+    value that the file names: it becomes an output. Imports are relative to `folder`. Of the rules
+    of blocks `only_rule` counts alone, given by its place, where it is given. Call it inside
+    `building()`.
     """
     loader = Loader()
     scope = Scope("", read_namespace(file, folder, loader))
@@ -90,6 +96,8 @@ def elaborate(
     context.file_names = frozenset(name.text for s in file.statements for name in defined_names(s))
     _check_overrides(context, file)
     run_body(context, scope, file.statements)
+    for clause in derive:
+        expose(context, scope, clause)
     clauses = derive or [s for s in file.statements if isinstance(s, tree.Derive)]
     derivations: list[Derivation] = []
     for clause in clauses:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from graphc.elaborate.names.model import Derivation
+from graphc.elaborate.names.model import Declared, Derivation
 from graphc.elaborate.names.scope import (
     Context,
     Scope,
@@ -157,6 +157,16 @@ def default_derivation(context: Context) -> list[Derivation]:
     kind = add_values(GRAD)
     called = Names(context.dims).fresh(f"{kind.name}_{name}")
     return [Derivation(kind, ((name, node),), tuple(wrt.items()), called, None)]
+
+
+def expose(context: Context, scope: Scope, clause: tree.Derive) -> None:
+    """Make outputs of the values that a clause is of: one that does not stand in the file."""
+    for name in clause.outputs:
+        entry = scope.entries.get(name.text)
+        node = entry.value if entry is not None else None
+        if entry is not None and isinstance(node, Node) and name.text not in context.outputs:
+            context.read.add(name.text)
+            context.outputs[name.text] = Declared(name.text, node, node.type, entry.span, "")
 
 
 def _output(context: Context, scope: Scope, name: tree.Ident) -> Node:

@@ -22,7 +22,7 @@ from graphc.targets.numpy.printing.body import body, returned
 from graphc.views.reference.samples import Sample, sample
 
 SHAPES = {
-    "elementwise": "arguments broadcast as in NumPy; the result has their common shape",
+    "elementwise": "axes align from the right, a literal 1 stretches; the result has their shape",
 }
 FAMILIES = {
     "elementwise": "elementwise: the Jacobian is diagonal",
