@@ -324,6 +324,17 @@ def test_bodies_and_comments_fold() -> None:
     assert folds(source, found) == [(0, 1, "comment"), (2, 4, "region")]
 
 
+def test_the_words_of_rules_are_told() -> None:
+    text = (
+        "input x: [3]\nblock f(a: [K]) -> b: [K] { b = 2 * a; rule vjp a = 2 * cotangent(b) }\n"
+        "output y = f(x)\n"
+    )
+    found = hover(analyse(Source("a.graph", text)), at(text, "cotangent"))
+    assert found is not None
+    assert found[0].text == "cotangent"
+    assert "cotangent(" in found[1]
+
+
 def typed_at_random(seed: int, count: int) -> None:
     """Type at random, and ask everything after each keystroke."""
     texts = [path.read_text(encoding="utf-8") for path in WRITTEN]

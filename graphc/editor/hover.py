@@ -36,7 +36,7 @@ def hover(analysis: Analysis, offset: int) -> tuple[Span, str] | None:
     for span, entry in analysis.entries.items():
         if span.source is analysis.source and span.start <= offset <= span.end:
             if isinstance(entry.value, Function):
-                return span, operation(entry.value.name)
+                return span, operation(entry.value)
             if isinstance(entry.value, BlockValue):
                 return span, head_of(entry.value.tree)
     return None
@@ -93,9 +93,10 @@ def derivation(analysis: Analysis, name: str) -> str:
 
 
 @cache
-def operation(name: str) -> str:
+def operation(function: Function) -> str:
     """Tell of an operation: its signature, what it computes, and its pullback."""
-    function = FUNCTIONS[name]
+    if function.name not in FUNCTIONS:  # a word of a rule, as `cotangent(y)`
+        return f"```graph\n{function.signature}\n```\n\n{function.doc}"
     found = row(function)
     told = [f"```graph\n{found.signature}\n```", found.doc]
     code = details(function)
