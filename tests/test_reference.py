@@ -47,7 +47,7 @@ tanh(x)
     Hyperbolic tangent.
 
 family: elementwise: the Jacobian is diagonal
-shapes: arguments broadcast as in NumPy; the result has their common shape
+shapes: axes align from the right, a literal 1 stretches; the result has their shape
 conventions: tanh(1000) is 1 with derivative 0.
 
 tanh(x), for x: [B, D] -> [B, D]:
