@@ -742,7 +742,7 @@ def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
     code = (
         "import graphc.compile.stages as p\n"
         "def broken(*_): raise RuntimeError('inside')\n"
-        "p.compile_source = broken\n"
+        "p.finished = broken\n"
         "import sys; from graphc.cli.app import main\n"
         f"sys.argv = ['graphc', 'check', {str(graph)!r}]\n"
         "main()\n"
