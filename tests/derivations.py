@@ -65,6 +65,10 @@ class Numbers:
             assert np.shape(found) == expected or np.size(found) == 1, (e.kind, np.shape(found))
         return found
 
+    def told(self, formula: Expression) -> Any:
+        """What a formula says that is printed as it is."""
+        return self.of(formula)
+
     def _of(self, e: Expression) -> Any:
         args = e.args
         match e.kind:
@@ -83,7 +87,9 @@ class Numbers:
             case "size":
                 return np.asarray(float(self.size(e.data)))
             case "sum":
-                return sum((self.of(arg) for arg in args[1:]), self.of(args[0]))
+                return sum(
+                    (1 * self.of(arg) for arg in args[1:]), 1 * self.of(args[0])
+                )  # of truth, too
             case "negative":
                 return -1 * self.of(args[0])
             case "product":
@@ -193,7 +199,7 @@ class Numbers:
             if step.loop is not None:
                 self._loop_forward(step.loop)
             elif step.value is not None:
-                found = np.asarray(self.of(step.value))
+                found = np.asarray(self.told(step.value))
                 shape = _math(self.shape(step.type.shape))
                 assert found.shape == shape or found.size == 1, (step.symbol.data, found.shape)
                 self.values[self.key(step.symbol)] = np.broadcast_to(found, shape)
@@ -203,16 +209,16 @@ class Numbers:
         order = list(range(first, first + count))
         self.ranges[loop.index] = order
         for symbol, start in loop.carried:
-            self.values[self.key(symbol)] = self.of(start)
+            self.values[self.key(symbol)] = self.told(start)
         for t in order[::-1] if loop.backwards else order:
             self.at = {**self.at, loop.index: t, loop.named: t}
             for item, source, axis, rank in loop.elements:
                 self.read.add(item)
-                whole = _array(self.of(source), rank + 1)
+                whole = _array(self.told(source), rank + 1)
                 self.values[self.key(item)] = _column(np.take(whole, t - first, axis))
             self._forward(loop.steps)
             for symbol, value in (*loop.nexts, *loop.collected):
-                self.values[self.key(symbol)] = self.of(value)
+                self.values[self.key(symbol)] = self.told(value)
         inside = {loop.index, loop.named}
         self.at = {name: value for name, value in self.at.items() if name not in inside}
 
@@ -235,7 +241,7 @@ class Numbers:
             for loop in [loop for loop in pending if starts & set(loop.entries)]:
                 pending.remove(loop)
                 self._loop_backward(loop)
-            value = sum(self.of(part.value) for part in one.parts)
+            value = sum(self.told(part.value) for part in one.parts)
             shape = self.shape(one.symbol.shape)
             value = np.broadcast_to(value, shape)
             if one.symbol.kind == "share":
@@ -247,7 +253,7 @@ class Numbers:
     def _loop_backward(self, loop: LoopPart) -> None:
         for end, value in loop.ends:
             zero = np.zeros(self.shape(end.shape))
-            self.totals[self.key(end.args[1])] = zero + self.of(value)
+            self.totals[self.key(end.args[1])] = zero + self.told(value)
         order = self.ranges[loop.index]
         for t in order if loop.backwards else order[::-1]:
             self.at = {**self.at, loop.index: t, loop.named: t}
@@ -286,7 +292,7 @@ class Numbers:
             if key[0] in directions:
                 made = made + self.moving(_column(np.asarray(directions[key[0]])))
             for _, term in step.tangents:
-                made = made + self.of(term)
+                made = made + self.told(term)
             self.moves[key] = made
         return self
 

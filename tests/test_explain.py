@@ -5,22 +5,17 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from latex_formulas import opened, read
-from test_explain_numbers import EXAMPLES, LANGUAGE, LAYOUTS, case, close
+from printed_formulas import opened
+from test_explain_numbers import EXAMPLES, LANGUAGE
 
 from graphc.cli.app import app
 from graphc.cli.explain import printed
 from graphc.compile.stages import Compilation, Options
 from graphc.syntax.parse.parser import read_source
 from graphc.views.explain.explained import explained
-from graphc.views.explain.expression import Expression
-from graphc.views.explain.latex import latex
-from graphc.views.explain.notation import notation
 from graphc.views.explain.telling import document
 from graphc.views.explain.wanted import Wanted
 
@@ -205,30 +200,6 @@ def test_what_a_file_says_is_no_markup() -> None:
     page = said("-", "--format", "html", input=graph)
     ElementTree.fromstring(page[page.index("<body>") : page.index("</html>")])
     assert opened(said("-", "--format", "latex", input=graph)) == []
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("name", ["net321", "residual", "dense_column", "three_layers"])
-def test_latex_read_back_says_the_same(name: str, layout: Any) -> None:
-    """Every formula that is printed, read from its LaTeX alone, has the value of its record."""
-    numbers = case(EXAMPLES / f"{name}.graph").numbers(layout).back()
-    derivation = numbers.derivation
-    symbols: dict[str, Any] = {}
-    for step in derivation.steps:
-        symbols[latex(notation(step.symbol))] = numbers.values[numbers.key(step.symbol)]
-    for one in derivation.adjoints:
-        symbols[latex(notation(one.symbol))] = numbers.totals[numbers.key(one.of)]
-    formulas: list[Expression] = []
-    for step in derivation.steps:
-        formulas += [step.value] if step.value is not None else []
-        formulas += [e.jacobian.matrix for e in step.edges if e.jacobian.matrix is not None]
-    formulas += [part.value for one in derivation.adjoints for part in one.parts]
-    assert len(formulas) > 15
-    for formula in formulas:
-        found = read(latex(notation(formula)), symbols, numbers.dims)
-        expected = numbers.of(formula)
-        assert np.size(found) == np.size(expected), latex(notation(formula))
-        assert close(np.reshape(found, np.shape(expected)), expected), latex(notation(formula))
 
 
 # ---- what is wrong -----------------------------------------------------------------------------

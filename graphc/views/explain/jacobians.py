@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, arguments_first, as_node
 from graphc.ir.loop import RULED
-from graphc.ir.types import Shape, is_one, product, same_shape
+from graphc.ir.types import Shape, is_one, product
 from graphc.ops.define.families import normal_axes
 from graphc.records import dataclass
 from graphc.views.explain.expression import (
+    Call,
     Expression,
     added,
     identity,
@@ -25,7 +26,7 @@ from graphc.views.explain.expression import (
     transposed,
 )
 from graphc.views.explain.expression import product as times
-from graphc.views.explain.writing import call_of
+from graphc.views.explain.writing import Written, call_of, stretched
 
 Write = Callable[[Node], Expression]
 """A node as a formula."""
@@ -88,8 +89,10 @@ def _elementwise(node: Node, slot: int, write: Write) -> Jacobian:
         known = _constant(slope)
         kind = "identity" if known == 1 else "negative" if known == -1 else "multiple"
         return Jacobian(times(slope, stretch), (Factor(kind, node.op.name), *more))
-    if not same_shape(partial.shape, node.shape):
-        slope = Expression("stretched", (slope,), node.shape)
+    slope = stretched(Written(slope, partial.shape, partial), node.shape)
+    if slope.kind == "stretched":  # of a stack: on a diagonal nothing else says how far
+        call = Call("broadcast_to", (("shape", node.shape),), (partial.shape,), node.shape)
+        slope = Expression("call", slope.args, node.shape, call)
     count = node.type.size
     diagonal = Expression("diagonal", (slope,), (count, count))
     return Jacobian(times(diagonal, stretch), (Factor("diagonal", node.op.name), *more))

@@ -279,10 +279,9 @@ def told(call: Call) -> list[str]:
             return [f"[{', '.join(_item(*item) for item in one)}]" for one in items]
         return [_item(kind, value) for kind, value in items]
     axis = found.get("axis", found.get("axes"))
-    if axis is None:
-        return [f"{key}={_value(value)}" for key, value in call.attributes
-                if key in ("shape", "n", "shift", "count")]  # fmt: skip
-    return [f"axis={_value(axis)}"]
+    told_of = ("n", "shift", "count", *(("shape",) if axis is None else ()))
+    said = [f"{key}={_value(value)}" for key, value in call.attributes if key in told_of]
+    return said if axis is None else [*said, f"axis={_value(axis)}"]
 
 
 def _item(kind: str, value: Any) -> str:
