@@ -282,5 +282,6 @@ def works_by_element(name: str) -> bool:
 
 def operation(name: str) -> Callable[..., Any]:
     """The function of NumPy's arrays that an operation of this name is."""
-    found: Callable[..., Any] = PLAIN.get(name) or ARRAYS.get(name) or getattr(np, name)
+    known = PLAIN.get(name) or ARRAYS.get(name) or getattr(np, name, None)
+    found: Callable[..., Any] = known or getattr(scipy.special, name)
     return found
