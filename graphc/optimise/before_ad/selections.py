@@ -9,10 +9,11 @@ of a weight is a view. Where the weight is a matrix, the product is taken apart 
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.dims import Dim
@@ -41,6 +42,8 @@ from graphc.records import dataclass, field
 LARGE = 2**12
 """So many elements are worth a call for each part of them."""
 
+FEW = 16
+"""Of so many parts of unknown size it is tried in which a selection is."""
 VIEWS = (index, reshape, transpose, expand)
 MOVING = (*VIEWS, broadcast_to)
 
@@ -218,6 +221,7 @@ class _Mover:
     wanted: Collection[Node]
     new: Mapping[Node, Node] = field(default_factory=dict)
     made: dict[tuple[Node, Items], Node] = field(default_factory=dict)
+    starts: dict[Node, dict[Dim, int]] = field(default_factory=dict)
 
     def chosen(self, node: Node, items: Items) -> Node:
         """Return what items choose of a node. Raises _Stuck where a join would remain."""
@@ -282,23 +286,45 @@ class _Mover:
         start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
         if step != 1:
             raise _Stuck
-        first, found, left = NONE, list[Node](), length
-        for arg in node.args:
+        number, inside = self._place(node, start, length)
+        size = node.args[number].shape[axis]
+        if _known(size - inside - length):
+            chosen: Item = ("at", inside) if kind == "at" else ("slice", (inside, length, 1))
+            return self.chosen(node.args[number], (*items[:axis], chosen, *items[axis + 1 :]))
+        if inside.terms:
+            raise _Stuck
+        found, left = list[Node](), length
+        for arg in node.args[number:]:
             size = arg.shape[axis]
-            inside = start - first
-            if not found and _known(inside) and _known(size - inside - length):
-                chosen: Item = ("at", inside) if kind == "at" else ("slice", (inside, length, 1))
-                return self.chosen(arg, (*items[:axis], chosen, *items[axis + 1 :]))
-            if found or same(inside, NONE):
-                if not _known(left - size):
-                    break
-                whole: Item = ("slice", (NONE, size, 1))
-                found.append(self.chosen(arg, (*items[:axis], whole, *items[axis + 1 :])))
-                left = left - size
-            first = first + size
-            if found and same(left, NONE):
+            if not _known(left - size):
+                break
+            whole: Item = ("slice", (NONE, size, 1))
+            found.append(self.chosen(arg, (*items[:axis], whole, *items[axis + 1 :])))
+            left = left - size
+            if same(left, NONE):
                 place = sum(kind == "slice" for kind, _ in items[:axis])
                 return concatenate(*found, axis=place)
+        raise _Stuck
+
+    def _place(self, node: Node, start: Dim, length: Dim) -> tuple[int, Dim]:
+        """Return the number of the part in which a selection of a join starts, and where."""
+        axis = node.attrs["axis"]
+        if node not in self.starts:
+            sizes = [arg.shape[axis] for arg in node.args[:-1]]
+            firsts = map(known_facts().normal, accumulate(sizes, initial=NONE))
+            self.starts[node] = {first: number for number, first in enumerate(firsts)}
+        starts = self.starts[node]
+        found = starts.get(known_facts().normal(start))
+        if found is not None:
+            return found, NONE
+        first = start.constant
+        if first is not None and all(one.constant is not None for one in starts):
+            number = bisect([one.constant or 0 for one in starts], first) - 1
+            return number, start - [*starts][number]
+        for one, number in starts.items() if len(starts) <= FEW else ():
+            inside = start - one
+            if _known(inside) and _known(node.args[number].shape[axis] - inside - length):
+                return number, inside
         raise _Stuck
 
     def _expanded(self, node: Node, items: Items) -> Node:
