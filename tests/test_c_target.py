@@ -65,13 +65,14 @@ scan steps[t in T] carry h = h0, c = h0 {
 }
 scan more[n in 6] carry e = c {
     next e = 1.5 * e
+    collect es = e * c
     until sum(e**2) > 5
 }
 repeat layer[k in 1..3] carry z = h {
     param W: [D, D]
     next z = tanh(z @ W + w[k - 1])
 }
-output y = sum(hs**2) + sum(z**3) + sum(e)
+output y = sum(hs**2) + sum(z**3) + sum(e) + sum(cos(es))
 output last = z
 derive value_and_grad y wrt x, params
 derive jvp last wrt h0, layer.* as pushed

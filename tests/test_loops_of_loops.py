@@ -497,7 +497,7 @@ def test_a_body_with_a_compared_index_stays_one_body() -> None:
 
 
 def test_all_steps_collect_what_is_done() -> None:
-    """What the message advises where `until` and `collect` stand together."""
+    """What is done is handed on, so that every row is a value of the last."""
     made = module(
         """
         input a

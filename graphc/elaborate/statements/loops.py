@@ -345,13 +345,6 @@ def run_until(context: Context, scope: Scope, statement: tree.Until) -> None:
         raise mistake("E207", "`until` stands in the body of a scan", statement.span)
     if scope.until is not None:
         raise mistake("E207", "a scan has one `until`", statement.span)
-    if scope.collects:
-        raise mistake(
-            "E207",
-            "a scan with `until` cannot `collect`: its length is not known before it ends",
-            statement.span,
-            "leave out `until`, carry `done`, and hand on `where(done, h, ...)`: all steps collect",
-        )
     node = to_node(context.evaluate(context, scope, statement.condition), statement.condition.span)
     if node.rank or node.type.dtype != "bool":
         raise mistake("E307", f"`until` takes one truth value, found {node.type}", statement.span)
