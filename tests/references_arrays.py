@@ -181,6 +181,33 @@ def _segment_sum(x: np.ndarray, i: np.ndarray, n: int) -> np.ndarray:
     return _scatter_add(np.zeros((n, *x.shape[1:]), x.dtype), i, x)
 
 
+def _row_by_row(x: np.ndarray, i: np.ndarray, axis: int) -> tuple[np.ndarray, ...]:
+    places = list(np.indices(i.shape))
+    places[axis] = i
+    return tuple(places)
+
+
+def _put_along(x: np.ndarray, i: np.ndarray, values: np.ndarray, axis: int = -1) -> np.ndarray:
+    return _put(x, values, *_row_by_row(x, i, axis))
+
+
+def _add_along(x: np.ndarray, i: np.ndarray, values: np.ndarray, axis: int = -1) -> np.ndarray:
+    return _put_add(x, values, *_row_by_row(x, i, axis))
+
+
+ROWS = (
+    on(("[4]", "int[5]", "[5]"), "a, b, c"),
+    on(("[3, 4]", "int[2, 3]", "[2, 3]"), "a, b, c"),
+    on(("[3, 2]", "int[4, 2]", "[4, 2]"), "a, b, c, axis=0", axis=0),
+    on(("[2, 3, 2]", "int[2, 2, 2]", "[2, 2, 2]"), "a, b, c, axis=1", axis=1),
+    on(("[N, 3]", "int[N, 2]", "[N, 2]"), "a, b, c"),
+)
+LISTED = (
+    on(("[3, 4]", "int[5, 2]", "[5]"), "a, b, c"),
+    on(("[3, 4, 2]", "int[2, 2, 2]", "[2, 2, 2]"), "a, b, c"),
+    on(("[3, 2]", "int[N, 1]", "[N, 2]"), "a, b, c"),
+)
+
 SELECTION: dict[str, Entry] = {
     "pick": Entry(
         _pick,
@@ -234,6 +261,20 @@ SELECTION: dict[str, Entry] = {
             on(("int[3]", "int[4]", "int[4]"), "a, b, c"),
         ),
     ),
+    "put_along_axis": Entry(_put_along, PLACES, ROWS),
+    "add_along_axis": Entry(_add_along, PLACES, ROWS),
+    "gather_nd": Entry(
+        lambda x, i: x[tuple(np.moveaxis(i, -1, 0))],
+        PLACES,
+        (
+            on(("[3, 4]", "int[5, 2]"), "a, b"),
+            on(("[3, 4, 2]", "int[2, 2, 2]"), "a, b"),
+            on(("[4, 2]", "int[N, 1]"), "a, b"),
+            on(("int[3, 3]", "int[2]"), "a, b"),
+        ),
+    ),
+    "scatter_nd": Entry(lambda x, i, v: _put(x, v, *np.moveaxis(i, -1, 0)), PLACES, LISTED),
+    "scatter_nd_add": Entry(lambda x, i, v: _put_add(x, v, *np.moveaxis(i, -1, 0)), PLACES, LISTED),
     "put": Entry(_put, PLACES, PUT),
     "put_add": Entry(_put_add, PLACES, PUT),
     "segment_sum": Entry(

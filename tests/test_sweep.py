@@ -256,6 +256,19 @@ def shapes() -> Iterator[Sweep]:
     yield Sweep(
         "put_add(a, b, c)", ("[3, 4]", f"[{COUNT}, 4]", ids), lambda a, b, c: a.at[c].add(b)
     )
+    lists = f"int[{COUNT}, 1]"
+    yield Sweep("gather_nd(a, b)", ("[3, 4]", lists), lambda a, b: a[b[:, 0]])
+    yield Sweep(
+        "scatter_nd_add(a, b, c)",
+        ("[3, 4]", lists, f"[{COUNT}, 4]"),
+        lambda a, b, c: a.at[b[:, 0]].add(c),
+    )
+    rows = jnp.arange(COUNT)[:, None]
+    yield Sweep(
+        "add_along_axis(a, b, c)",
+        (ROWS_OF_5, f"int[{COUNT}, 4]", f"[{COUNT}, 4]"),
+        lambda a, b, c: a.at[rows, b].add(c),
+    )
     for name in ("sum", "max", "min"):
         segments: Any = getattr(jax.ops, f"segment_{name}")
         yield Sweep(
@@ -364,7 +377,7 @@ def close(found: Any, expected: Any, tolerance: float) -> None:
 NOT_IN_JAX = {
     "fill_tril",  # the order of the triangle is ours
     "split", "top_k", "eigh", "svd", "qr",  # several results
-    "put",  # of several values for one position JAX takes any
+    "put", "scatter_nd", "put_along_axis",  # of several values for one position JAX takes any
     "gammainc", "gammaincc", "betainc",  # by the parameters JAX takes minutes, or has none
     "erfcinv", "j0", "j1", "jv", "iv", "k0", "k1", "kv",
     "heaviside",  # no derivative in JAX

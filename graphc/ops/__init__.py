@@ -21,7 +21,7 @@ from graphc.ops.linear import (
     solving,
 )
 from graphc.ops.reduce import cumulative, reduction, statistics
-from graphc.ops.select import gathering, indexing, order, putting, segments
+from graphc.ops.select import elements, gathering, indexing, order, putting, segments
 from graphc.ops.shape import moving, shaping
 from graphc.ops.windows import convolution, pooling
 
@@ -39,6 +39,7 @@ __all__ = [
     "diagonals",
     "einsum",
     "elementary",
+    "elements",
     "exponential",
     "gathering",
     "incomplete",

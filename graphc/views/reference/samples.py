@@ -60,6 +60,15 @@ SAMPLES: Mapping[str, str] = {
     "linear_recurrence": "linear_recurrence(a, b) | a: [B, T], b: [B, T]",
     "take": "take(x, indices, axis=0) | x: [N, D], indices: int[B]",
     "scatter_add": "scatter_add(x, indices, updates) | x: [N, D], indices: int[B], updates: [B, D]",
+    "put_along_axis": "put_along_axis(x, indices, values) | x: [B, D], indices: int[B, K],"
+    " values: [B, K]",
+    "add_along_axis": "add_along_axis(x, indices, values) | x: [B, D], indices: int[B, K],"
+    " values: [B, K]",
+    "gather_nd": "gather_nd(x, indices) | x: [N, M, D], indices: int[B, 2]",
+    "scatter_nd": "scatter_nd(x, indices, values) | x: [N, M, D], indices: int[B, 2],"
+    " values: [B, D]",
+    "scatter_nd_add": "scatter_nd_add(x, indices, values) | x: [N, M, D], indices: int[B, 2],"
+    " values: [B, D]",
     "segment_max": "segment_max(x, segment_ids, 4) | x: [B, D], segment_ids: int[B]",
     "segment_min": "segment_min(x, segment_ids, 4) | x: [B, D], segment_ids: int[B]",
     "top_k": "top_k(x, 3) | x: [B, 10]",

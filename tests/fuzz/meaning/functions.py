@@ -114,6 +114,21 @@ from tests.fuzz.meaning.shapes import (
 )
 from tests.fuzz.meaning.windows import conv, conv_transpose, pooled
 
+
+def _columns(indices: Any) -> tuple[Any, ...]:
+    """Lists of positions, along the last axis, as an index for each axis."""
+    whole = known(array(indices))
+    return tuple(whole[..., number] for number in range(whole.shape[-1]))
+
+
+def _rows(indices: Any, axis: int) -> tuple[Any, ...]:
+    """Indices along one axis, each row by itself, as an index for each axis."""
+    whole = known(array(indices))
+    found: list[Any] = list(np.indices(whole.shape))
+    found[axis] = whole
+    return tuple(found)
+
+
 NAMED: dict[str, Callable[..., Any]] = {
     **{
         n: smooth(n)
@@ -268,6 +283,11 @@ NAMED: dict[str, Callable[..., Any]] = {
     "pick": pick,
     "one_hot": one_hot,
     "scatter_add": scatter_add,
+    "gather_nd": lambda x, indices: array(x)[_columns(indices)],
+    "scatter_nd": lambda x, indices, values: put(x, values, *_columns(indices)),
+    "scatter_nd_add": lambda x, indices, values: put_add(x, values, *_columns(indices)),
+    "put_along_axis": lambda x, indices, values, axis=-1: put(x, values, *_rows(indices, axis)),
+    "add_along_axis": lambda x, indices, values, axis=-1: put_add(x, values, *_rows(indices, axis)),
     "put": put,
     "put_add": put_add,
     "segment_sum": segment_sum,

@@ -22,11 +22,13 @@ from tests.fuzz.writing.products import (
     solve,
 )
 from tests.fuzz.writing.selection import (
+    along_rows,
     causal,
     chosen_by_data,
     extreme_segments,
     gather,
     gather_pairs,
+    lists,
     masked,
     one_hot,
     pick,
@@ -89,6 +91,8 @@ OPERATIONS: dict[str, Write] = {
     "put": put,
     "segment_sum": segments,
     "segment_extreme": extreme_segments,
+    "lists": lists,
+    "along_rows": along_rows,
     "quantile": quantile,
     "top_k": top_k,
     "chosen_by_data": chosen_by_data,

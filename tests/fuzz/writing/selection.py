@@ -108,6 +108,35 @@ def put(w: Writer) -> None:
     w.add(text, x.type, x.bound + 2 * values.bound)
 
 
+def lists(w: Writer) -> None:
+    """Positions in lists, of the first axis or of the first two."""
+    x = w.floats(least=1)
+    count = w.axis()
+    if not x.shape[0].size:
+        return
+    ids = _index(w, (count, literal(1)), x.shape[0].size)
+    if w.chance(0.5):
+        w.add(f"gather_nd({x.name}, {ids.name})", Type((count, *x.shape[1:])), x.bound)
+        return
+    values = w.of((count, *x.shape[1:]))
+    name = w.one("scatter_nd", "scatter_nd_add")
+    text = f"{name}({x.name}, {ids.name}, {values.name})"
+    w.add(text, x.type, x.bound + 2 * values.bound)
+
+
+def along_rows(w: Writer) -> None:
+    """Elements of each row that its own indices name, put or added."""
+    x = w.floats(least=1)
+    if not x.shape[-1].size:
+        return
+    shape = (*x.shape[:-1], literal(2))
+    ids = _index(w, shape, x.shape[-1].size)
+    values = w.of(shape)
+    name = w.one("put_along_axis", "add_along_axis")
+    text = f"{name}({x.name}, {ids.name}, {values.name})"
+    w.add(text, x.type, x.bound + 2 * values.bound)
+
+
 def segments(w: Writer) -> None:
     x = w.floats(least=1)
     ids = _index(w, x.shape[:1], 3)
