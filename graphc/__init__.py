@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from graphc.api.drawing import draw as draw
     from graphc.api.explaining import Explanation as Explanation
     from graphc.api.explaining import explain as explain
+    from graphc.api.exports import export_onnx as export_onnx
     from graphc.api.importing import install_import_hook as install_import_hook
     from graphc.api.importing import remove_import_hook as remove_import_hook
     from graphc.api.imports import ImportedGraph as ImportedGraph
     from graphc.api.imports import import_jax as import_jax
     from graphc.api.imports import import_numpy as import_numpy
+    from graphc.api.imports import import_onnx as import_onnx
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
     from graphc.api.reporting import Report as Report
@@ -55,11 +57,13 @@ _PLACES = {
     "draw": "graphc.api.drawing",
     "Explanation": "graphc.api.explaining",
     "explain": "graphc.api.explaining",
+    "export_onnx": "graphc.api.exports",
     "install_import_hook": "graphc.api.importing",
     "remove_import_hook": "graphc.api.importing",
     "ImportedGraph": "graphc.api.imports",
     "import_jax": "graphc.api.imports",
     "import_numpy": "graphc.api.imports",
+    "import_onnx": "graphc.api.imports",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
     "Report": "graphc.api.reporting",

@@ -53,7 +53,7 @@ FLOORS = (
     {"targets/c/functions"},
     {"targets/extension"},
     {"compile", "importing"},
-    {"build", "importing/python"},
+    {"build", "importing/python", "importing/onnx", "exporting/onnx"},
     {"importing/numpy", "importing/jax"},
     {"sample", "highlight", "views", "views/reference"},
     {"views/explain", "views/draw/records"},
@@ -83,6 +83,14 @@ BRIDGES = {
     "graphc/sklearn.py": {"scipy", "sklearn"},
     "graphc/importing/jax/function.py": {"jax"},
     "graphc/importing/jax/reading.py": {"jax"},
+    **{
+        f"graphc/{file}.py": {"onnx"}
+        for file in (
+            *(f"importing/onnx/{name}" for name in ("reading", "model", "loops")),
+            *(f"exporting/onnx/{name}" for name in ("writing", "nodes", "model")),
+            "cli/export",
+        )
+    },
 }
 FACADE = "graphc/__init__.py"
 # What `graphc` itself hands out, lazily.

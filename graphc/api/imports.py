@@ -85,6 +85,19 @@ def import_jax(function: Callable[..., Any], declare: str = "", **given: Any) ->
     return _made(lambda: run(function, declare, given))
 
 
+def import_onnx(model: str | os.PathLike[str] | Any, **given: Any) -> ImportedGraph:
+    """Import an ONNX model, or the file of one; its weights are the values of parameters.
+
+    `given` are values of inputs on which shapes depend.
+
+    Raises GraphError with the node that the language cannot say, ImportError where there is no
+    `onnx`, OSError where the file cannot be read.
+    """
+    from graphc.importing.onnx.model import import_onnx as run
+
+    return _made(lambda: run(model, given))
+
+
 def _made(run: Callable[[], Imported]) -> ImportedGraph:
     try:
         found = run()

@@ -19,6 +19,7 @@ COMMANDS = {
     "cost": "graphc.cli.cost:cost",
     "draw": "graphc.cli.draw:draw",
     "explain": "graphc.cli.explain:explain",
+    "export": "graphc.cli.export:export",
     "fmt": "graphc.cli.fmt:fmt",
     "help": "graphc.cli.help:help_",
     "import": "graphc.cli.import_:import_",

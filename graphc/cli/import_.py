@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.exceptions import Exit
 
-from graphc.cli.command import Words, command
+from graphc.cli.command import File, Words, command
 from graphc.cli.messages import print_diagnostics
 from graphc.cli.options import STANDARD, cite, fail, reason_of
 from graphc.source import GraphError, near_or_all
@@ -22,15 +22,16 @@ from graphc.source import GraphError, near_or_all
 if TYPE_CHECKING:
     from graphc.api.imports import ImportedGraph
 
-KINDS = ("numpy", "jax")
+KINDS = ("numpy", "jax", "onnx")
 
 
 @command(
     "import",
     'graphc import model.py:loss --declare "input x: [B, 3]" -o loss.graph',
     'graphc import package.module:f --declare "input x: [N]; const n = 3"',
+    "graphc import model.onnx -o model.graph",
 )
-@click.argument("source", metavar="SOURCE", help="FILE.py:FUNCTION or MODULE:FUNCTION.")
+@click.argument("source", metavar="SOURCE", help="MODEL.onnx, FILE.py:FUNCTION or MODULE:FUNCTION.")
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
 @click.option(
     "--declare",
@@ -49,20 +50,50 @@ KINDS = ("numpy", "jax")
     "kind",
     metavar="KIND",
     type=Words(*KINDS),
-    help="numpy or jax. Default: jax where the function's module has it, else numpy.",
+    help="numpy, jax or onnx. Default: onnx as the name ends, jax where the module of a function "
+    "imports it, else numpy.",
 )
-def import_(source: str, out: str, declare: Sequence[str], params: str, kind: str | None) -> None:
-    """Import SOURCE, a function of NumPy or JAX, as a graph; its module is run for that."""
-    from graphc.api.imports import import_jax, import_numpy
+@click.option(
+    "--at",
+    metavar="FILE.npz",
+    type=File(),
+    default="",
+    help="Values of inputs of a model on which shapes depend, by name.",
+)
+def import_(
+    source: str, out: str, declare: Sequence[str], params: str, kind: str | None, at: str
+) -> None:
+    """Import SOURCE, an ONNX model or a function of NumPy or JAX, whose module is run for that."""
+    from graphc.cli.arrays import arrays_of
 
-    given, declared = function_of(source), "\n".join(declare)
     try:
-        run = import_jax if (kind or kind_of(given)) == "jax" else import_numpy
-        found = run(given, declared)
+        if kind == "onnx" or (kind is None and source.endswith(".onnx")):
+            found = _model(source, arrays_of(at) if at else {})
+        else:
+            found = _function(source, kind, "\n".join(declare))
     except GraphError as wrong:
         print_diagnostics(wrong.diagnostics)
         raise Exit(1) from None
     write(found, out, params)
+
+
+def _model(source: str, given: Mapping[str, Any]) -> ImportedGraph:
+    from graphc.api.imports import import_onnx
+
+    try:
+        return import_onnx(source, **given)
+    except ImportError:
+        raise fail("this needs onnx: pip install graphc[onnx]") from None
+    except OSError as why:
+        raise fail(f"cannot read {cite(source)}: {reason_of(why)}") from None
+
+
+def _function(source: str, kind: str | None, declared: str) -> ImportedGraph:
+    from graphc.api.imports import import_jax, import_numpy
+
+    function = function_of(source)
+    run = import_jax if (kind or kind_of(function)) == "jax" else import_numpy
+    return run(function, declared)
 
 
 def kind_of(function: Callable[..., Any]) -> str:

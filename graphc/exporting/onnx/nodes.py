@@ -1,0 +1,160 @@
+"""From a node of the graph to nodes of ONNX: by what its kernel is, and loops as Scan and Loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import onnx
+from onnx import helper
+
+from graphc.exporting.onnx.arrays import CALLS, put, reduce, running, take, view
+from graphc.exporting.onnx.elementwise import FORMULAS, WHOLE
+from graphc.exporting.onnx.writing import Writing, refused
+from graphc.ir.graph import Node
+from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Put, Reduce, Running, Take, View
+from graphc.ir.loop import LOOP, RESULT, Loop, body, loop_arguments, loop_of
+from graphc.ir.types import Type
+
+ORDER = ("bool", "int", "float").index
+"""Types of numbers: each holds those before it."""
+
+
+def write_nodes(w: Writing, nodes: Iterable[Node], names: dict[Node, str]) -> None:
+    """Write nodes in order; those that have a name are called so."""
+    for node in nodes:
+        if node in w.values:
+            continue
+        if node.op is LOOP:
+            _write_loop(w, node)
+        elif node.op is RESULT:
+            w.values[node] = w.shared.ends[node.args[0]][node.attrs["number"]]
+        else:
+            found = write_node(w, node)
+            w.values[node] = _called(w, found, names.get(node))
+
+
+def _called(w: Writing, found: str, name: str | None) -> str:
+    """Give the output that was just written the name of its node."""
+    if not name or not w.nodes or w.nodes[-1].output[0] != found or name in w.shared.taken:
+        return found
+    w.shared.taken.add(name)
+    w.nodes[-1].output[0] = name
+    for one, other in list(w.dims.items()):
+        if other == found:
+            w.dims[one] = name
+    return name
+
+
+def write_node(w: Writing, node: Node) -> str:
+    """Write a node; returns the name of its value."""
+    inputs = [w.values[arg] for arg in node.args]
+    kernel = node.op.kernel
+    match node.op.name:
+        case "constant":
+            return w.constant(node.attrs["value"], node.type.dtype)
+        case "dim":
+            return w.size(node.attrs["value"])
+        case "cast_float" | "cast_int":
+            return w.cast(inputs[0], node.type.dtype)
+        case "at_least_one":
+            return w.add("Max", inputs[0], w.constant(1))
+    match kernel:
+        case Elementwise():
+            return _function(w, node, kernel, inputs)
+        case Reduce():
+            return reduce(w, node, kernel.name, inputs[0])
+        case Running():
+            return running(w, node, kernel.name, inputs[0])
+        case View():
+            return view(w, node, kernel.place, inputs[0])
+        case Take():
+            return take(w, node, kernel.place, inputs[0], inputs[1] if len(inputs) > 1 else "")
+        case Put():
+            return put(w, node, kernel.place, inputs)
+        case Call() if kernel.name in CALLS:
+            return CALLS[kernel.name](w, node, inputs)
+    raise refused(f"`{node.op.name}`", node)
+
+
+def _function(w: Writing, node: Node, kernel: Elementwise, inputs: list[str]) -> str:
+    """Write a function of numbers, and those inside of it."""
+    whole = all(arg.type.dtype == "int" for arg in node.args) and node.type.dtype == "int"
+    kinds = [arg.type.dtype for arg in node.args]
+    common = max(kinds, key=ORDER) if node.type.dtype == "bool" else node.type.dtype
+
+    def read(slot: int, function: str) -> str:
+        """Return an argument, in the type that all have; a condition stays one."""
+        chooses = function == "where" and slot == 0
+        if kinds[slot] == common or chooses:
+            return inputs[slot]
+        return w.cast(inputs[slot], common)
+
+    def write(one: Any, function: str = "") -> str:
+        match one:
+            case Arg():
+                return read(one.slot, function)
+            case Attr():
+                return w.constant(node.attrs[one.name], "float")
+            case Elementwise():
+                operands = one.operands or tuple(Arg(slot) for slot in range(len(inputs)))
+                formula = (WHOLE.get(one.name) if whole else None) or FORMULAS.get(one.name)
+                if formula is None:
+                    raise refused(f"`{node.op.name}`", node)
+                return formula(w, *(write(operand, one.name) for operand in operands))
+        return w.constant(one, "int" if whole else "float")
+
+    return write(kernel)
+
+
+# ---- loops --------------------------------------------------------------------------------------
+
+
+def _info(w: Writing, name: str, type: Type) -> Any:
+    sizes = [axis.constant for axis in type.shape]
+    return helper.make_tensor_value_info(name, w.shared.element(type.dtype), sizes)
+
+
+def _write_loop(w: Writing, node: Node) -> None:
+    """Write a loop as Scan over its positions, by which elements are gathered."""
+    loop = loop_of(node)
+    if loop.until is not None or loop.limited:
+        raise refused("a loop that ends where a value says so", node)
+    initials, sources, _ = loop_arguments(node)
+    step = w.shared.name("step")
+    inner = Writing(w.shared, {}, w)
+    at = step
+    if loop.backwards:
+        last = inner.add("Sub", w.size(loop.count), w.constant(1))
+        at = inner.add("Sub", last, step)
+    starts_at_0 = loop.first.constant == 0
+    inner.sizes[loop.index] = at if starts_at_0 else inner.add("Add", at, w.size(loop.first))
+    names = [w.shared.name(f"{one.attrs['name']}_in") for one in loop.carried]
+    inner.values.update(zip(loop.carried, names, strict=True))
+    for element, source in zip(loop.elements, sources, strict=True):
+        given = w.values[source]
+        inner.values[element.node] = inner.add("Gather", given, at, axis=element.axis)
+    write_nodes(inner, body(loop), {})
+    outputs = [inner.add("Identity", inner.values[one]) for one in loop.results]
+    infos = [_info(w, name, one.type) for name, one in zip(outputs, loop.results, strict=True)]
+    states = [_info(w, name, one.type) for name, one in zip(names, loop.carried, strict=True)]
+    graph = helper.make_graph(
+        inner.nodes,
+        w.shared.name("body"),
+        [*states, helper.make_tensor_value_info(step, onnx.TensorProto.INT64, [])],
+        infos,
+    )
+    starts = [w.values[one] for one in initials]
+    made = w.several(
+        "Scan", [*starts, w.arange(loop.count)], len(outputs), body=graph, num_scan_inputs=1
+    )
+    _results(w, node, loop, made[: len(loop.nexts)], made[len(loop.nexts) :])
+
+
+def _results(w: Writing, node: Node, loop: Loop, ends: list[str], stacks: list[str]) -> None:
+    """Note what a loop ends with; what it collected backwards is turned round."""
+    if loop.backwards:
+        far = w.constant([-(2**62)])
+        back = w.constant([-1])
+        stacks = [w.add("Slice", one, back, far, w.constant([0]), back) for one in stacks]
+    w.shared.ends[node] = [*ends, *stacks]

@@ -1,0 +1,287 @@
+"""From an ONNX graph to a sheet: what is known stays an array of numbers or dims."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from graphc.elaborate.names.scope import Mistake
+from graphc.importing.sheet import Sheet, Value
+from graphc.ir.dims import Dim
+from graphc.source import Source, Span
+
+Given = Any
+"""What a node is given: an array of numbers, or of dims as objects, a Value, or None."""
+Handler = Callable[..., Any]
+OPERATORS: dict[str, Handler] = {}
+"""What each operator is: called with the node and its inputs, it gives what it makes."""
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
+KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
+FLOAT, INT64, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.BOOL
+AUTOMATIC = re.compile(r"\d+|.*_output_\d+|val_\d+|.*/.*|_.*|onnx::.*|t\d+")
+"""Names that exporters make up, which say nothing."""
+
+
+def of(*names: str) -> Callable[[SomeHandler], SomeHandler]:
+    """Return a decorator that says what operators are."""
+
+    def register(handler: SomeHandler) -> SomeHandler:
+        for name in names:
+            OPERATORS[name] = handler
+        return handler
+
+    return register
+
+
+class Node:
+    """A node that is being read: its attributes, and the sheet that it is written on."""
+
+    def __init__(self, reading: Reading, proto: Any) -> None:
+        self.reading, self.proto = reading, proto
+        self.op, self.outputs = proto.op_type, list(proto.output)
+        self.attributes = {one.name: _attribute(one) for one in proto.attribute}
+
+    @property
+    def sheet(self) -> Sheet:
+        return self.reading.sheet
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self.attributes.get(name, default)
+
+    def mistake(self, message: str, help: str | None = None) -> Mistake:
+        return self.sheet.mistake(message, help)
+
+    # ---- inputs ----------------------------------------------------------------------------------
+
+    def value(self, given: Given) -> Any:
+        """Return an input as the sheet takes it: a value or a number."""
+        if isinstance(given, Value):
+            return given
+        if given is None:
+            raise self.mistake(f"`{self.op}` lacks an input that it needs")
+        array = np.asarray(given)
+        if array.dtype == object:
+            if array.ndim:
+                return self.sheet.call("stack", *(self.sheet.draw.expr(one) for one in array))
+            return array.item()
+        return array.item() if not array.ndim else self.reading.constant(array)
+
+    def typed(self, given: Given) -> Value:
+        found = self.value(given)
+        return found if isinstance(found, Value) else self.sheet.value(self.sheet.draw.expr(found))
+
+    def known(self, given: Given, what: str) -> Any:
+        """Return an input that has to be known when the file is written."""
+        if not isinstance(given, Value):
+            return given
+        names = self.reading.sources.get(given.key, frozenset())
+        if names and names <= self.reading.examples.keys():
+            raise Needed(names)
+        of = ", ".join(f"`{name}`" for name in sorted(names)) or "weights"
+        raise self.mistake(
+            f"{what} of `{self.op}` decides on shapes, and is computed of {of}",
+            "give the values of these when importing",
+        )
+
+    def sizes(self, given: Given, what: str) -> list[Any]:
+        """Return a list of whole numbers or dims."""
+        found = self.known(given, what)
+        return [one if isinstance(one, Dim) else int(one) for one in np.asarray(found).ravel()]
+
+    def number(self, given: Given, what: str) -> Any:
+        return np.asarray(self.known(given, what)).ravel()[0]
+
+
+class Reading:
+    """A model that is being read; `examples` are values of inputs, taken where they are needed."""
+
+    def __init__(self, sheet: Sheet, examples: Mapping[str, Any], opset: int) -> None:
+        self.sheet, self.examples, self.opset = sheet, examples, opset
+        self.sources: dict[str, frozenset[str]] = {}  # the inputs that a value is computed of
+        self.arrays: list[tuple[np.ndarray[Any, Any], Value]] = []
+        self.functions: dict[tuple[str, str], Any] = {}
+
+    def constant(self, array: np.ndarray[Any, Any], name: str = "constant") -> Value:
+        for held, value in self.arrays:
+            if held is array:
+                return value
+        value = self.sheet.array(array, name)
+        self.arrays.append((array, value))
+        return value
+
+    def read(
+        self, graph: Any, given: Mapping[str, Given], text: Source | None = None
+    ) -> dict[str, Given]:
+        """Read the nodes of a graph; returns what all names in it stand for."""
+        found = dict(given)
+        starts = text.line_starts if text is not None else ()
+        for number, proto in enumerate(graph.node):
+            place = self.sheet.place
+            if text is not None:
+                place = Span(text, starts[number], starts[number] + len(text.line(number + 1)))
+            with self.sheet.at(place):
+                inputs = [found[name] if name else None for name in proto.input]
+                node = Node(self, proto)
+                node.attributes["scope"] = found
+                try:
+                    made = self.node(node, inputs)
+                except Mistake as wrong:
+                    self.sheet.book.report(wrong.diagnostic)
+                    raise Stopped from None
+                of = [
+                    self.sources.get(one.key, frozenset())
+                    for one in inputs
+                    if isinstance(one, Value)
+                ]
+                for name, one in zip(proto.output, made, strict=False):
+                    found[name] = one
+                    if isinstance(one, Value):
+                        self.sources.setdefault(one.key, frozenset().union(*of))
+                    if isinstance(one, Value) and name and not AUTOMATIC.fullmatch(name):
+                        self.sheet.book.names.setdefault(one.key, name)
+        return found
+
+    def node(self, node: Node, inputs: list[Given]) -> list[Given]:
+        """Read a node: computed where all is known, by its operator, or by those that define it."""
+        known = all(isinstance(one, np.ndarray) or one is None for one in inputs)
+        plain = known and all(one is None or one.dtype != object for one in inputs)
+        if plain and node.op not in ("If", "Loop", "Scan") and not node.op.startswith("Random"):
+            folded = _folded(node.proto, inputs, self.opset)
+            if folded is not None:
+                return folded
+        handler = OPERATORS.get(node.op) if node.proto.domain in ("", "ai.onnx") else None
+        if handler is not None:
+            made = handler(node, *inputs)
+            return made if isinstance(made, list) else [made]
+        function = self.function(node, inputs)
+        if function is None:
+            raise node.mistake(f"the operator `{node.op}` has no counterpart in the language")
+        names = dict(zip(function.input, inputs, strict=False))
+        for missing in list(function.input)[len(inputs) :]:
+            names[missing] = None
+        attributes = {one.name: one for one in node.proto.attribute}
+        for one in function.attribute_proto:
+            attributes.setdefault(one.name, one)
+        opset = self.opset
+        self.opset = max(
+            (one.version for one in function.opset_import if not one.domain), default=opset
+        )
+        try:
+            found = self.read(_bound(function, attributes), names)
+        finally:
+            self.opset = opset
+        return [found.get(name) for name in function.output]
+
+    def function(self, node: Node, inputs: list[Given]) -> Any:
+        """Return the function that defines an operator, of the model or of the standard."""
+        own = self.functions.get((node.proto.domain, node.op))
+        if own is not None:
+            return own
+        try:
+            schema: Any = onnx.defs.get_schema(node.op, self.opset, node.proto.domain)
+        except onnx.defs.SchemaError:
+            return None
+        if schema.has_function:
+            return schema.function_body
+        if not schema.has_context_dependent_function:
+            return None
+        types = [_type_of(one).SerializeToString() for one in inputs]
+        versions = schema.context_dependent_function_opset_versions
+        fitting = [one for one in versions if one <= self.opset] or versions
+        made = schema.get_context_dependent_function_with_opset_version(
+            max(fitting), node.proto.SerializeToString(), types
+        )
+        function = onnx.FunctionProto()
+        function.ParseFromString(made)
+        return function if function.node else None
+
+
+class Needed(Exception):
+    """Values of inputs are needed, on which shapes depend."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__(*names)
+        self.names = names
+
+
+class Stopped(Exception):
+    """A node could not be read; its mistake is told."""
+
+
+def _type_of(given: Given) -> Any:
+    if given is None:
+        return onnx.TypeProto()
+    if isinstance(given, Value):
+        kind = {
+            "float": onnx.TensorProto.FLOAT,
+            "int": onnx.TensorProto.INT64,
+            "bool": onnx.TensorProto.BOOL,
+        }
+        shape = [axis.constant if axis.constant is not None else str(axis) for axis in given.shape]
+        return helper.make_tensor_type_proto(kind[given.dtype], shape)
+    array = np.asarray(given)
+    if array.dtype == object:
+        return helper.make_tensor_type_proto(INT64, array.shape)
+    return helper.make_tensor_type_proto(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)
+
+
+def _bound(function: Any, attributes: Mapping[str, Any]) -> Any:
+    """Return a function's nodes, with the attributes that its use gives them."""
+    graph = onnx.GraphProto()
+    for proto in function.node:
+        node = graph.node.add()
+        node.CopyFrom(proto)
+        kept = []
+        for one in node.attribute:
+            if not one.ref_attr_name:
+                kept.append(one)
+            elif one.ref_attr_name in attributes:
+                given = onnx.AttributeProto()
+                given.CopyFrom(attributes[one.ref_attr_name])
+                given.name = one.name
+                kept.append(given)
+        copies = [onnx.AttributeProto.FromString(one.SerializeToString()) for one in kept]
+        del node.attribute[:]
+        node.attribute.extend(copies)
+    return graph
+
+
+def _attribute(one: Any) -> Any:
+    found = helper.get_attribute_value(one)
+    if isinstance(found, bytes):
+        return found.decode()
+    if isinstance(found, onnx.TensorProto):
+        return numpy_helper.to_array(found)
+    return found
+
+
+def _folded(proto: Any, inputs: Sequence[Given], opset: int) -> list[Given] | None:
+    """Return what a node makes of arrays, by the reference; None where that cannot be said."""
+    names = [name for name in proto.input if name]
+    arrays = [one for one in inputs if one is not None]
+    if len(names) != len(arrays):
+        return None
+    try:
+        infos = [
+            helper.make_tensor_value_info(
+                name, helper.np_dtype_to_tensor_dtype(one.dtype), one.shape
+            )
+            for name, one in zip(names, arrays, strict=True)
+        ]
+        outs = [onnx.ValueInfoProto(name=name) for name in proto.output if name]
+        graph = helper.make_graph([proto], "folded", infos, outs)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid(proto.domain, opset)])
+        made = ReferenceEvaluator(model).run(None, dict(zip(names, arrays, strict=True)))
+    except Exception:  # what the reference cannot compute is read as any other node
+        return None
+    found = iter(made)
+    results = [next(found) if name else None for name in proto.output]
+    if any(one is not None and not isinstance(one, np.ndarray | np.generic) for one in results):
+        return None
+    return [None if one is None else np.asarray(one) for one in results]
