@@ -6,17 +6,15 @@ import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from graphc.compile.stages import Compilation, Options, finished
-from graphc.elaborate.build import elaborate
-from graphc.ir.graph import building
 from graphc.source import GraphError, Source
-from graphc.syntax.parse.parser import parse
-from graphc.syntax.tree import Block, Derive
+from graphc.syntax.tree import Block
 from tests.fuzz.finding import Finding, Invalid, Wrong, shown
+from tests.fuzz.parsing import parsed
 from tests.fuzz.program import Clause, Program
 from tests.loading import loaded
 
@@ -26,14 +24,9 @@ UNREACHED = re.compile("`([^`]*)` does not reach")
 def compiled(program: Program, levels: Sequence[str]) -> dict[str, ModuleType]:
     """The modules by level, their tiles as small as the setting says."""
     setting = program.setting
-    options = Options(
-        dims=dict(setting.dims), consts=dict(setting.consts), dtype=setting.dtype,
-        derive=tuple(map(str, program.clauses)) if setting.by_option else (),
-        mode=setting.mode, memory=setting.memory,
-    )  # fmt: skip
     found, at = {}, ""
     try:
-        stated = _stated(program, options)
+        stated = _begun(program)
         for at in levels:
             found[at] = loaded(finished(stated.at(at)).text, "fuzz")
     except GraphError as refused:
@@ -49,20 +42,29 @@ def compiled(program: Program, levels: Sequence[str]) -> dict[str, ModuleType]:
     return found
 
 
-def _stated(program: Program, options: Options) -> Compilation:
+@lru_cache(1)
+def _begun(program: Program) -> Compilation:
     """What all levels begin with; where the setting says so, the blocks are in another file."""
+    setting = program.setting
+    options = Options(
+        dims=dict(setting.dims), consts=dict(setting.consts), dtype=setting.dtype,
+        derive=tuple(map(str, program.clauses)) if setting.by_option else (),
+        mode=setting.mode, memory=setting.memory,
+    )  # fmt: skip
     blocks = []
-    if program.setting.imported:
-        statements = parse(Source("graph", program.text)).statements
+    if setting.imported:
+        statements = parsed(program.text).file.statements
         blocks = [one for one in statements if isinstance(one, Block)]
     if not blocks:
-        return Compilation(Source("graph", program.text), options)
+        made = Compilation(Source("graph", program.text), options)
+        vars(made).update(parsed=parsed(program.text))
+        return made
     names = [one.name.text for one in blocks]
     texts = [program.text[one.span.start : one.span.end] for one in blocks]
     rest = program.text
     for text in texts:
         rest = rest.replace(text, "")
-    if program.setting.imported == "as":
+    if setting.imported == "as":
         rest = re.sub(rf"(?<![\w.])({'|'.join(names)})(?!\w)", r"lib.\1", rest)
         rest = f'import "blocks.graph" as lib\n{rest}'
     else:
@@ -70,7 +72,7 @@ def _stated(program: Program, options: Options) -> Compilation:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "blocks.graph").write_text("\n".join(texts), encoding="utf-8")
         made = Compilation(Source("graph", rest), options, Path(folder))
-        _ = made.stated  # while the file is there
+        _ = made.elaborated  # while the file is there
     return made
 
 
@@ -90,9 +92,7 @@ def settled(program: Program) -> Program:
     """The program without paths that reach no output, which only the compiler knows for sure."""
     for _ in range(12):
         try:
-            with building():
-                tree = parse(Source("graph", program.text))
-                _ = elaborate(tree, derive=_by_option(program)).sound
+            _ = _begun(program).elaborated.sound
         except GraphError as refused:
             found = [UNREACHED.match(d.message) for d in refused.diagnostics if d.code == "E406"]
             idle = {one[1] for one in found if one}
@@ -106,13 +106,6 @@ def settled(program: Program) -> Program:
         else:
             return program
     return program
-
-
-def _by_option(program: Program) -> list[Any]:
-    if not program.setting.by_option:
-        return []
-    text = "\n".join(f"derive {clause}" for clause in program.clauses)
-    return [one for one in parse(Source("derive", text)).statements if isinstance(one, Derive)]
 
 
 def _without(clause: Clause, idle: set[str]) -> Clause:

@@ -71,6 +71,7 @@ def moved(paths: Mapping[str, Any], step: Any) -> Names:
 def by_jax(point: Point, s: Slopes, seed: int) -> str:
     """The same by JAX's forward mode through the interpreter, to the last digits but some."""
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # each runs once
     import jax
     import jax.numpy as jnp
 

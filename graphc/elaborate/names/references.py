@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import Any
 
 from graphc.ad.jacobian.derivatives import DERIVATIVES
@@ -80,8 +81,14 @@ def used_names(statement: tree.Statement) -> set[str]:
 
 
 @cache
-def _parts(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.name != "span")
+def _below(kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Return what takes the parts of a record, the last first; None for what is no record."""
+    if not hasattr(kind, "span"):
+        return None
+    names = [f.name for f in fields(kind) if f.name != "span"][::-1]
+    if len(names) < 2:
+        return lambda record: tuple(getattr(record, name) for name in names)
+    return attrgetter(*names)
 
 
 def walk(roots: Iterable[Any]) -> Iterator[Any]:
@@ -89,11 +96,11 @@ def walk(roots: Iterable[Any]) -> Iterator[Any]:
     pending = list(roots)[::-1]
     while pending:
         item = pending.pop()
-        if isinstance(item, tuple):
-            pending.extend(reversed(item))
-        elif hasattr(item, "span"):
+        if item.__class__ is tuple:
+            pending += item[::-1]
+        elif (below := _below(item.__class__)) is not None:
             yield item
-            pending.extend(reversed([getattr(item, part) for part in _parts(item.__class__)]))
+            pending += below(item)
 
 
 def names_read(roots: Iterable[Any]) -> set[str]:

@@ -11,24 +11,18 @@ from functools import cache
 from typing import Any
 
 from graphc.resources import grammar_text
-from graphc.source import Source
 from graphc.syntax import tree
-from graphc.syntax.parse.parser import parse
 from tests.fuzz.meaning import expressions, statements
 from tests.fuzz.meaning.bodies import Frame, World
+from tests.fuzz.parsing import parsed
 
 assert statements.STATEMENTS
 assert expressions.EXPRESSIONS
 
 
 @cache
-def _parsed(text: str) -> tree.File:
-    return parse(Source("fuzz", text))
-
-
-@cache
 def _standard() -> dict[str, Any]:
-    return _library(_parsed(grammar_text("std.graph")), {})
+    return _library(parsed(grammar_text("std.graph")).file, {})
 
 
 def _library(file: tree.File, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +44,6 @@ def run(
 
     `added` moves nodes where they stand, so that derivatives by them are total.
     """
-    file = _parsed(text)
+    file = parsed(text).file
     world = World(dims, consts, inputs, params, {}, added)
     return Frame(world, file.statements, "", _library(file, _standard()))
