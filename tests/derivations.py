@@ -172,8 +172,10 @@ class Numbers:
             unit = np.zeros(int(np.prod(shape)))
             unit[place] = 1
             args[slot] = unit.reshape(_math(shape))
+            last = len(args) - 1
+            moving = {"concatenate": range(len(args)), "put": (0, last)}.get(call.name, ())
             given = [
-                z if i != slot and call.name == "concatenate" else x
+                z if i != slot and i in moving else x
                 for i, (x, z) in enumerate(zip(args, zeros, strict=True))
             ]
             columns.append(np.ravel(self._call(call, given)))

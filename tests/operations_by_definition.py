@@ -10,6 +10,19 @@ import numpy as np
 import scipy.linalg
 import scipy.special
 
+
+def _slope(of: Callable[[Any], Any], at: Any, order: int, h: float = 1e-3) -> Any:
+    """A derivative by central differences of fourth order."""
+    if not order:
+        return of(at)
+
+    def once(x: Any) -> Any:
+        near, far = of(x + h) - of(x - h), of(x + 2 * h) - of(x - 2 * h)
+        return (8 * near - far) / (12 * h)
+
+    return _slope(once, at, order - 1, h)
+
+
 PLAIN = {
     "sigmoid": scipy.special.expit,
     "relu": lambda x: np.maximum(x, 0),
@@ -23,6 +36,14 @@ PLAIN = {
     "bessel_i": lambda x, *, n: scipy.special.iv(n, x),
     "bessel_ie": lambda x, *, n: scipy.special.ive(n, x),
     "bessel_k": lambda x, *, n: scipy.special.kv(n, x),
+    "gamma_density": lambda a, x: np.exp((a - 1) * np.log(x) - x - scipy.special.gammaln(a)),
+    "beta_density": lambda a, b, x: np.exp(
+        (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - scipy.special.betaln(a, b)
+    ),
+    "gammainc_by_a": lambda a, x, *, n: _slope(lambda a: scipy.special.gammainc(a, x), a, n),
+    "betainc_by": lambda a, b, x, *, i, j: _slope(
+        lambda a: _slope(lambda b: scipy.special.betainc(a, b, x), b, j), a, i
+    ),
     "huber": lambda x, *, delta: scipy.special.huber(delta, x),
     "between": lambda a, b, t: a + t * (b - a),
     "hazard": lambda x: np.exp(-x * x / 2 - scipy.special.log_ndtr(x)) / np.sqrt(2 * np.pi),
@@ -99,13 +120,14 @@ def _unpick(ct: Any, label: Any, *, size: int) -> Any:
 
 def _scatter(ct: Any, *indices: Any, axis: int, sizes: Any, **more: Any) -> Any:
     made = np.zeros((*ct.shape[:axis], *sizes, *ct.shape[axis + np.broadcast(*indices).ndim :]))
-    np.add.at(made, (*(slice(None),) * axis, *indices), ct)
+    whole = (np.asarray(one, int) for one in indices)
+    np.add.at(made, (*(slice(None),) * axis, *whole), ct)
     return made
 
 
 def _put(x: Any, *rest: Any, axis: int) -> Any:
     made = np.array(x)
-    made[(*(slice(None),) * axis, *rest[:-1])] = rest[-1]
+    made[(*(slice(None),) * axis, *(np.asarray(one, int) for one in rest[:-1]))] = rest[-1]
     return made
 
 
@@ -207,6 +229,23 @@ def _cofactors(x: Any) -> Any:
     return np.linalg.det(x)[..., None, None] * np.swapaxes(np.linalg.inv(x), -1, -2)
 
 
+def _inverse_gaps(w: Any, *, strict: bool) -> Any:
+    apart = w[..., None, :] - w[..., :, None]
+    return np.divide(1.0, apart, out=np.zeros_like(apart), where=apart != 0)
+
+
+def _moved_expm(x: Any, along: Any) -> Any:
+    """The slope of the exponential along a direction: the corner of that of [[x, e], [0, x]]."""
+    n = x.shape[-1]
+    return scipy.linalg.expm(np.block([[x, along], [np.zeros_like(x), x]]))[:n, n:]
+
+
+def _extreme(choose: Any, start: float, x: Any, ids: Any, sizes: Any) -> Any:
+    made = np.full((*np.atleast_1d(sizes), *x.shape[1:]), start)
+    choose.at(made, np.asarray(ids, int), x)
+    return made
+
+
 ARRAYS: Mapping[str, Callable[..., Any]] = {
     "permute": lambda x, *, axes: np.transpose(x, axes),
     "reshape": lambda x, *, shape: np.reshape(x, shape),
@@ -216,7 +255,9 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "index": lambda x, *, items: np.asarray(x)[_items(items)],
     "unindex": _placed,
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
-    "gather": lambda x, *indices, axis: x[(*(slice(None),) * axis, *indices)],
+    "gather": lambda x, *indices, axis: x[
+        (*(slice(None),) * axis, *(np.asarray(one, int) for one in indices))
+    ],
     "scatter": _scatter,
     "put": _put,
     "pick": lambda x, label: np.take_along_axis(x, label[..., None], -1)[..., 0],
@@ -239,6 +280,10 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "softmax": lambda x, *, axis: scipy.special.softmax(x, axis=_axes(axis)),
     "log_softmax": lambda x, *, axis: scipy.special.log_softmax(x, axis=_axes(axis)),
     "running_sum": lambda x, *, axis: np.cumsum(x, axis),
+    "running_max": lambda x, *, axis: np.maximum.accumulate(x, axis),
+    "running_min": lambda x, *, axis: np.minimum.accumulate(x, axis),
+    "scattered_max": lambda x, ids, *, axis, sizes: _extreme(np.maximum, -np.inf, x, ids, sizes),
+    "scattered_min": lambda x, ids, *, axis, sizes: _extreme(np.minimum, np.inf, x, ids, sizes),
     "running_product": lambda x, *, axis: np.cumprod(x, axis),
     "running_logsumexp": lambda x, *, axis: np.log(np.cumsum(np.exp(x), axis)),
     "recurrence": _recurrence,
@@ -248,11 +293,15 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "inv": np.linalg.inv,
     "eigenvalues": np.linalg.eigvalsh,
     "eigenvectors": lambda x: np.linalg.eigh(x)[1],
+    "told_eigenvectors": lambda x: np.linalg.eigh(x)[1],
+    "inverse_gaps": _inverse_gaps,
     "singular_values": lambda x: np.linalg.svd(x, compute_uv=False),
     "singular_vectors": _singular_vectors,
+    "told_singular_vectors": _singular_vectors,
     "orthonormal": lambda x: np.linalg.qr(x)[0],
     "pinv": np.linalg.pinv,
     "expm": scipy.linalg.expm,
+    "moved_expm": _moved_expm,
     "det": np.linalg.det,
     "logdet": lambda x: np.log(abs(np.linalg.det(x))),
     "cofactors": _cofactors,
@@ -260,7 +309,7 @@ ARRAYS: Mapping[str, Callable[..., Any]] = {
     "solution": np.linalg.solve,
     "diagonal": lambda x, *, offset: np.diagonal(x, offset, -2, -1),
     "diagonal_matrix": _diagonal_matrix,
-    "identity": lambda *, n: np.eye(n),
+    "identity": lambda *, n, m=None, k=0: np.eye(n, m, k),
     "tril": np.tril,
     "triu": np.triu,
     "fill_tril": _fill_tril,
