@@ -15,12 +15,12 @@ from graphc.ad.jacobian.sparse import sparse_jacobian
 from graphc.ad.maps import vectorise_maps
 from graphc.ad.products import hessian_products, tangents
 from graphc.ad.request import Request
-from graphc.elaborate.build import specialise
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
+from graphc.ir.specialise import specialise
 from graphc.ir.types import Mismatch
 from graphc.kinds import Kind
 from graphc.optimise.passes import PASSES, rewritten

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path, PurePath
-from typing import Any
 
 from graphc.elaborate.expressions.expressions import evaluate
 from graphc.elaborate.lint.unused import find_warnings
@@ -21,11 +20,9 @@ from graphc.elaborate.statements.derive import (
     resolve_clause,
 )
 from graphc.elaborate.values.conditions import learn_conditions
-from graphc.ir.dims import Dim
-from graphc.ir.graph import Graph, Node, as_node, intern
+from graphc.ir.graph import Graph, Node
 from graphc.ir.rebuild import rebuild
-from graphc.ir.sizes import check_dim
-from graphc.ir.types import Type
+from graphc.ir.specialise import specialise
 from graphc.ir.verify import verifying
 from graphc.records import dataclass, replace
 from graphc.resources import grammar_text
@@ -218,22 +215,3 @@ def _order_outputs(context: Context, file: tree.File) -> list[Declared]:
 def _conditions(context: Context) -> tuple[Condition, ...]:
     kept = [condition.substitute(context.fixed) for condition in context.conditions]
     return tuple({(c.dim, c.zero, c.steps): c for c in kept if c.dim.constant is None}.values())
-
-
-def specialise(node: Node, args: tuple[Node, ...], fixed: Mapping[str, int]) -> Node:
-    """Make the node on these arguments, with the values of dims substituted."""
-    attrs = {name: _substitute(value, fixed) for name, value in node.attrs.items()}
-    shape = tuple(axis.substitute(fixed) for axis in node.shape)
-    if node.op.name == "dim" and attrs["value"].constant is not None:
-        return as_node(check_dim(attrs["value"]))
-    if args == node.args and attrs == dict(node.attrs) and shape == node.shape:
-        return node
-    return intern(node.op, args, attrs, Type(node.type.dtype, shape), node.salt)
-
-
-def _substitute(value: Any, fixed: Mapping[str, int]) -> Any:
-    if isinstance(value, Dim):
-        return value.substitute(fixed)
-    if isinstance(value, Type):
-        return Type(value.dtype, tuple(axis.substitute(fixed) for axis in value.shape))
-    return tuple(_substitute(item, fixed) for item in value) if isinstance(value, tuple) else value

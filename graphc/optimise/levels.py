@@ -12,6 +12,7 @@ from graphc.optimise.before_ad.horizontal import fuse_horizontally
 from graphc.optimise.before_ad.selections import select
 from graphc.optimise.driver import strengthen
 from graphc.optimise.loops.distribution import distribute
+from graphc.optimise.loops.unrolling import unroll
 from graphc.optimise.passes import Pass, simplify
 from graphc.optimise.scalarise.small_axes import components
 from graphc.records import dataclass
@@ -41,7 +42,7 @@ FAST = Level(
     "-O2",
     (select, fuse_horizontally, prepare),
     (*_LOOPS, *_ALGEBRA),
-    (*_LOOPS, components, *_ALGEBRA),
+    (unroll, *_LOOPS, components, *_ALGEBRA),
     True,
 )
 

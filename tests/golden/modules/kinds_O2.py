@@ -192,19 +192,19 @@ GRAPH: dict[str, Any] = {
         'each': '366*B + 1',
         'vjp_y': '454*B',
         'jvp_y_v': '442*B + 744',
-        'hvp_loss': '614*B + 1411',
-        'jacobian_y': '572*B',
-        'apart': '452*B',
-        'blocks': '1549*B + 740',
+        'hvp_loss': '611*B + 1412',
+        'jacobian_y': '568*B',
+        'apart': '448*B + 4',
+        'blocks': '1261*B + 740',
         'jacobian_matrix_v': 1116,
         'whole': 740,
-        'wholes': '452*B',
+        'wholes': '448*B + 4',
         'sparse_jacobian_v': 745,
         'thin': 749,
-        'hessian_loss': '1232*B + 2281',
+        'hessian_loss': '1277*B + 2281',
         'curvature': '367*B + 1411',
-        'hessian_matrix_loss': '1232*B + 2331',
-        'curvatures': '1168*B + 1570',
+        'hessian_matrix_loss': '1277*B + 2331',
+        'curvatures': '1213*B + 1570',
         'sole': '365*B + 1396',
     },
     'bytes': {
@@ -213,27 +213,27 @@ GRAPH: dict[str, Any] = {
         'scratch': {
             'forward': 1677760,
             'backward': '8*B + 2064496',
-            'values': 1980824,
-            'value_y': 1980600,
-            'grad_loss': 2065120,
-            'value_and_grad_loss': '8*B + 2070136',
-            'each': 1980600,
-            'vjp_y': 2063296,
-            'jvp_y_v': 2027440,
-            'hvp_loss': '8*B + 2079760',
-            'jacobian_y': 2071200,
-            'apart': 2062592,
-            'blocks': 2090008,
+            'values': 1887664,
+            'value_y': 1887440,
+            'grad_loss': '32*B + 2006608',
+            'value_and_grad_loss': '40*B + 2030176',
+            'each': 1887440,
+            'vjp_y': '32*B + 2001752',
+            'jvp_y_v': 2001944,
+            'hvp_loss': '40*B + 2060224',
+            'jacobian_y': 2054176,
+            'apart': '32*B + 1997344',
+            'blocks': '992*B + 2059600',
             'jacobian_matrix_v': 608,
             'whole': 192,
-            'wholes': 2064416,
+            'wholes': '32*B + 2013184',
             'sparse_jacobian_v': 264,
             'thin': 264,
-            'hessian_loss': '8*B + 2093320',
-            'curvature': 1982008,
-            'hessian_matrix_loss': '8*B + 2093048',
-            'curvatures': '8*B + 2092272',
-            'sole': 1981888,
+            'hessian_loss': '296*B + 2089056',
+            'curvature': 1907920,
+            'hessian_matrix_loss': '296*B + 2089496',
+            'curvatures': '296*B + 2087424',
+            'sole': 1888984,
         },
         'results': {
             'forward': '8*B + 32',
@@ -263,27 +263,27 @@ GRAPH: dict[str, Any] = {
         'peak': {
             'forward': '240*B + 5033664',
             'backward': '16*B + 2130352',
-            'values': '8*B + 2046360',
-            'value_y': '8*B + 2046136',
-            'grad_loss': 2130784,
-            'value_and_grad_loss': '8*B + 2291064',
-            'each': '8*B + 2046136',
-            'vjp_y': '40*B + 2128832',
-            'jvp_y_v': '16*B + 2093072',
-            'hvp_loss': '8*B + 2145392',
-            'jacobian_y': '32*B + 2202272',
-            'apart': '32*B + 2128128',
-            'blocks': '136*B + 2221240',
+            'values': '8*B + 1953200',
+            'value_y': '8*B + 1952976',
+            'grad_loss': '32*B + 2137808',
+            'value_and_grad_loss': '40*B + 2161504',
+            'each': '8*B + 1952976',
+            'vjp_y': '72*B + 2132824',
+            'jvp_y_v': '16*B + 2067576',
+            'hvp_loss': '40*B + 2191424',
+            'jacobian_y': '32*B + 2185248',
+            'apart': '64*B + 2062880',
+            'blocks': '1032*B + 2190832',
             'jacobian_matrix_v': 800,
             'whole': 352,
-            'wholes': '32*B + 2129952',
+            'wholes': '64*B + 2078720',
             'sparse_jacobian_v': 368,
             'thin': 400,
-            'hessian_loss': '8*B + 2268168',
-            'curvature': 2047544,
-            'hessian_matrix_loss': '8*B + 2267512',
-            'curvatures': '8*B + 2268784',
-            'sole': 2047424,
+            'hessian_loss': '296*B + 2220704',
+            'curvature': 1973456,
+            'hessian_matrix_loss': '296*B + 2221144',
+            'curvatures': '296*B + 2218752',
+            'sole': 1954520,
         },
     },
 }
@@ -555,35 +555,36 @@ def values(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Value
     c, c_spare = s2, s3
     cs = s1
     for cs_row in cs:  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        walk_c_next_sin = np.sin(c, s4)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s4)
-        walk_c_next = np.add(walk_c_next_product, z, c_spare)
+        value_sin = np.sin(c, s4)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s4)
+        value_sum = np.add(value_product, z, c_spare)
         np.square(c, cs_row)  # collect cs = c * c
-        c_spare, c = c, walk_c_next
+        c_spare, c = c, value_sum
     loss_sum = np.add.reduce(cs, None)  # output loss = sum(y**2) + sum(cs)
     y = np.empty((B,), FLOAT)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_values_scratch_block, size)
-        s1_2, s2_2, s3_2, s4_2, s5 = _scratch
+        s1_2, s2_2, s3_2 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        u = h
-        np.copyto(s2_2, u)
-        u, u_spare = s2_2, s3_2
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        y_matmul = np.dot(u, y_full, s5)  # output y = sum(u, axis=-1) * s
+        u_product = np.multiply(h, layer_V[0], s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s2_2)
+        u_product_2 = np.multiply(u_sum, layer_V[1], s2_2)
+        u_tanh_2 = np.tanh(u_product_2, s2_2)
+        u_sum_2 = np.add(u_tanh_2, h, s2_2)
+        u_product_3 = np.multiply(u_sum_2, layer_V[2], s2_2)
+        u_tanh_3 = np.tanh(u_product_3, s2_2)
+        u = np.add(u_tanh_3, h, s2_2)
+        y_matmul = np.dot(u, y_full, s3_2)  # output y = sum(u, axis=-1) * s
         y_part = np.multiply(s, y_matmul, y[start:size + start])
         loss_vdot_part = np.vdot(y_part, y_part)  # output loss = sum(y**2) + sum(cs)
         _give(_scratch, _values_scratch_block, size)
         return (loss_vdot_part,)
-    loss_vdot, = _blocks(block, B, 144, 14)
+    loss_vdot, = _blocks(block, B, 80, 14)
     loss = loss_vdot + loss_sum  # output loss = sum(y**2) + sum(cs)
     _give(_scratch, _values_scratch)
     return ValuesValues(loss=FLOAT(loss), y=y)
@@ -601,24 +602,25 @@ def value_y(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> npt.
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_value_y_scratch_block, size)
-        s1, s2, s3, s4, s5 = _scratch
+        s1, s2, s3 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1)
         h = np.tanh(h_sum, s1)
-        u = h
-        np.copyto(s2, u)
-        u, u_spare = s2, s3
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        y_matmul = np.dot(u, y_full, s5)  # output y = sum(u, axis=-1) * s
+        u_product = np.multiply(h, layer_V[0], s2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2)
+        u_sum = np.add(u_tanh, h, s2)
+        u_product_2 = np.multiply(u_sum, layer_V[1], s2)
+        u_tanh_2 = np.tanh(u_product_2, s2)
+        u_sum_2 = np.add(u_tanh_2, h, s2)
+        u_product_3 = np.multiply(u_sum_2, layer_V[2], s2)
+        u_tanh_3 = np.tanh(u_product_3, s2)
+        u = np.add(u_tanh_3, h, s2)
+        y_matmul = np.dot(u, y_full, s3)  # output y = sum(u, axis=-1) * s
         np.multiply(s, y_matmul, y[start:size + start])
         _give(_scratch, _value_y_scratch_block, size)
         return ()
-    _blocks(block, B, 144, 14)
+    _blocks(block, B, 80, 14)
     _give(_scratch, _value_y_scratch)
     _result: npt.NDArray[FLOAT] = y
     return _result
@@ -641,18 +643,21 @@ def grad_loss(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     if out is not None:
         _destinations(out, {'W': (3, 4), 's': ()}, [x, z, *params.values()])
-    _scratch = _take(_grad_loss_scratch)
-    d_u_full, s1, s2, s3, s4, s5, s6 = _scratch
+    _scratch = _take(_grad_loss_scratch, B)
+    d_h_full, d_h_full_2, s1, s2, s3, s4, s5, s6 = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     c = z
     c_by_t = s1
-    walk_c_next_sin_by_t = s2
+    step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z)
+    for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z)
         c_by_t[t] = c
-        c = walk_c_next
+        c = value_sum
     d_s_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     d_s_product = np.multiply(s, d_s_cos, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -664,65 +669,67 @@ def grad_loss(
         d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c, d_s_product_3, s3)
-        value_sum = np.add(value_product, d_s_product_2_2, step_sum_row)
-        d_c = value_sum
+        value_product_2 = np.multiply(d_c, d_s_product_3, s3)
+        value_sum_2 = np.add(value_product_2, d_s_product_2_2, step_sum_row)
+        d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
-    d_s_vdot_2 = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
+    d_s_vdot_2 = np.vdot(d_s_concatenate[1:], step_sin_by_t)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_grad_loss_scratch_block, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s11 = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s6_2_view = _scratch
         x_part = x[start:size + start]
-        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        d_h_full_2_part = d_h_full_2[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        d_W_square = np.square(h, s2_2)
-        d_W_difference = np.subtract(_C_1, d_W_square, s2_2)
-        u = h
-        np.copyto(s4_2, u)
-        u, u_spare = s4_2, s5_2
-        layer_u_next_tanh_by_k = s3_2
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        d_h_square_3 = np.square(u_tanh, s2_2)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s2_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        d_h_square_2 = np.square(u_tanh_2, s3_2)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s3_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        d_h_matmul = np.dot(u, d_h_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_h_square = np.square(u_tanh_3, s4_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
+        d_W_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+        d_W_difference = np.subtract(_C_1, d_W_square, s1_2)
+        d_y_product = np.multiply(2 * s, d_h_matmul, s7)  # ∂loss/∂y_product ⊙ d_loss
+        d_s_vdot_part = np.vdot(d_y_product, d_h_matmul)  # output y = sum(u, axis=-1) * s
+        d_h_product = np.multiply(s, d_y_product[:, None], s6_2_view)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s4_2)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s4_2)
+        d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s3_2)
+        d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s3_2)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s2_2)
+        d_h_product_7 = np.multiply(d_h_product_6, u_index, s2_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        d_u_matmul = np.dot(u, d_u_full, s7)  # output y = sum(u, axis=-1) * s
-        d_y_product = np.multiply(2 * s, d_u_matmul, s8)  # ∂loss/∂y_product ⊙ d_loss
-        d_u_product = np.multiply(s, d_y_product[:, None], s9)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_h_square = np.square(layer_u_next_tanh_by_k, s10)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s10)
-        d_u_3 = d_u
-        step_product_by_k = s3_2
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1_2)  # (∂saved/∂saved_product)ᵀ d_u_3
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_3 = d_u_4
-        d_u_2 = d_u_3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s11)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1_2)
-        d_h = np.add(d_u_2, d_h_sum, s1_2)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s1_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
-        d_s_vdot_part = np.vdot(d_y_product, d_u_matmul)  # output y = sum(u, axis=-1) * s
+        d_h_total = np.add(d_h_full_2_part, d_h_product, s5_2)
+        d_h_total_2 = np.add(d_h_total, d_h_product_3, s5_2)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s5_2)
+        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k
+        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h
+        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum
         _give(_scratch, _grad_loss_scratch_block, size)
-        return (d_W_part, d_s_vdot_part)
-    d_W, d_s_vdot = _blocks(block, B, 512, 30)
+        return (d_s_vdot_part, d_W_part)
+    d_s_vdot, d_W = _blocks(block, B, 184, 35)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     # s goes into y_product, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y_product/∂s)ᵀ d_y_product
         + d_s_vdot_2  # back through the loop over t
     )
-    _give(_scratch, _grad_loss_scratch)
+    _give(_scratch, _grad_loss_scratch, B)
     return _into(out, {
         'W': d_W,
         's': FLOAT(d_s),
@@ -747,105 +754,111 @@ def value_and_grad_loss(
     if out is not None:
         _destinations(out, _shapes(), [x, z, *params.values()])
     _scratch = _take(_value_and_grad_loss_scratch, B)
-    y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6 = _scratch
+    y_full, d_h_full, d_layer_V_full, s1, s2, s3, s4, s5, s6 = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     c = z
-    walk_c_next_sin_by_t = s1
-    walk_c_next_by_t = s2[1:]
+    step_sin_by_t = s1
+    step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_row, walk_c_next_row) in zip(
-        walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
-    ):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
-        c = walk_c_next
+    for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z, step_sum_row)
+        c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s2
     loss_concatenate[:1] = z[None, :]
     loss_index = loss_concatenate[:4]
-    loss_vdot = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
+    loss_vdot_2 = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
     d_s_cos = np.cos(loss_index, s4)  # next c = sin(c) * s + z
-    d_s_product = np.multiply(s, d_s_cos, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_product_2 = np.multiply(2, loss_index, s5)
     del loss_index
+    d_s_product = np.multiply(s, d_s_cos, s4)  # next c = sin(c) * s + z
     d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s6
+    step_sum_by_t_2 = s6
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (d_s_product_3, d_s_product_2_2, step_sum_row) in zip(
-        d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
+    for (d_s_product_3, d_s_product_2_2, step_sum_row_2) in zip(
+        d_s_product[::-1], d_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c, d_s_product_3, s3)
-        value_sum = np.add(value_product, d_s_product_2_2, step_sum_row)
-        d_c = value_sum
+        value_product_2 = np.multiply(d_c, d_s_product_3, s3)
+        value_sum_2 = np.add(value_product_2, d_s_product_2_2, step_sum_row_2)
+        d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
-    d_s_vdot_2 = np.vdot(d_s_concatenate[1:], walk_c_next_sin_by_t)
+    d_s_concatenate = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
+    d_s_vdot_2 = np.vdot(d_s_concatenate[1:], step_sin_by_t)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_value_and_grad_loss_scratch_block, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10 = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s8_view = _scratch
         x_part = x[start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
         d_layer_V_full_part = d_layer_V_full[start:size + start]
-        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        u = h
-        u_by_k = s2_2
-        layer_u_next_tanh_by_k = s3_2
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (k, layer_V_k, layer_u_next_tanh_row) in zip(
-            range(1, 4), layer_V, layer_u_next_tanh_by_k, strict=True,
-        ):
-            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h)
-            u_by_k[k - 1] = u
-            u = layer_u_next
-        y_matmul = np.dot(u, y_full, s5_2)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, y_matmul, s6_2)
-        loss_vdot_2_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-        d_y = np.multiply(2 * s, y_matmul, s6_2)  # ∂loss/∂y ⊙ d_loss
-        d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s7)
-        d_W_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
-        d_W_difference = np.subtract(_C_1, d_W_square, s1_2)
-        d_u_product = np.multiply(s, d_y[:, None], s8)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        d_h_square_3 = np.square(u_tanh, s2_2)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s2_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s4_2)
+        u_tanh_2 = np.tanh(u_product_2, s4_2)
+        u_sum_2 = np.add(u_tanh_2, h, s5_2)
+        d_h_square_2 = np.square(u_tanh_2, s4_2)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s6_2)
+        u_tanh_3 = np.tanh(u_product_3, s6_2)
+        u = np.add(u_tanh_3, h, s7)
+        y_matmul = np.dot(u, y_full, s8)  # output y = sum(u, axis=-1) * s
+        d_h_square = np.square(u_tanh_3, s6_2)  # next u = tanh(u * V) + h
+        d_h_difference = np.subtract(_C_1, d_h_square, s6_2)
+        y = np.multiply(s, y_matmul, s9)  # output y = sum(u, axis=-1) * s
+        loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
+        d_y = np.multiply(2 * s, y_matmul, s9)  # ∂loss/∂y ⊙ d_loss
         d_s_vdot_part = np.vdot(d_y, y_matmul)  # output y = sum(u, axis=-1) * s
-        d_u_3 = d_u
-        step_product_by_k_2 = s3_2
-        step_product_by_k = s9
+        d_h_product = np.multiply(s, d_y[:, None], s8_view)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s6_2)  # next u = tanh(u * V) + h
+        d_layer_V_product_3 = np.multiply(d_h_product_2, u_sum_2, s5_2)
+        d_layer_V_matmul_3_part = np.dot(d_layer_V_full_part, d_layer_V_product_3)
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s6_2)
+        d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s4_2)
+        d_layer_V_product_2 = np.multiply(d_h_product_4, u_sum, s3_2)
+        d_layer_V_matmul_2_part = np.dot(d_layer_V_full_part, d_layer_V_product_2)
+        d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s4_2)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s2_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row, step_product_row_2) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
-            strict=True,
-        ):
-            # (∂saved/∂saved_product)ᵀ d_u_3
-            d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row_2)
-            d_u_3 = d_u_4
-        d_u_2 = d_u_3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s10)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s4_2)
-        d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k, s7)  # next u = tanh(u * V) + h
-        # back through the loop over k
-        d_layer_V_part = np.matmul(d_layer_V_full_part, d_layer_V_product)
-        d_h = np.add(d_u_2, d_h_sum, s4_2)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s4_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
+        d_h_total = np.add(d_h_full_part, d_h_product, s3_2)
+        d_h_total_2 = np.add(d_h_total, d_h_product_3, s3_2)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s3_2)
+        d_W_square = np.square(h, s4_2)  # h = tanh(x @ W + z)
+        d_W_difference = np.subtract(_C_1, d_W_square, s4_2)
+        d_layer_V_product = np.multiply(d_h_product_6, h, s1_2)  # next u = tanh(u * V) + h
+        d_layer_V_matmul_part = np.dot(d_layer_V_full_part, d_layer_V_product)
+        d_h_product_7 = np.multiply(d_h_product_6, u_index, s2_2)
+        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k
+        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h
+        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
-        return (loss_vdot_2_part, d_s_vdot_part, d_layer_V_part, d_W_part)
-    loss_vdot_2, d_s_vdot, d_layer_V, d_W = _blocks(block, B, 608, 33)
-    loss = loss_vdot_2 + loss_vdot  # output loss = sum(y**2) + sum(cs)
+        return (
+            loss_vdot_part, d_s_vdot_part, d_layer_V_matmul_3_part, d_layer_V_matmul_2_part,
+            d_layer_V_matmul_part, d_W_part,
+        )
+    loss_vdot, d_s_vdot, d_layer_V_matmul_3, d_layer_V_matmul_2, d_layer_V_matmul, d_W = _blocks(block, B, 248, 42)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
+    loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
     # s goes into y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y/∂s)ᵀ d_y
         + d_s_vdot_2  # back through the loop over t
     )
+    # back through the loop over k
+    d_layer_V = np.concatenate((d_layer_V_matmul[None, :], d_layer_V_matmul_2[None, :], d_layer_V_matmul_3[None, :]), 0)
     _give(_scratch, _value_and_grad_loss_scratch, B)
     return FLOAT(loss), _into(out, {
         'W': d_W,
@@ -879,25 +892,26 @@ def each(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_each_scratch_block, size)
-        s1, s2, s3, s4, s5 = _scratch
+        s1, s2, s3 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1)
         h = np.tanh(h_sum, s1)
-        u = h
-        np.copyto(s2, u)
-        u, u_spare = s2, s3
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s4)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s4)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        d_s_matmul = np.dot(u, d_s_full, s5)  # output y = sum(u, axis=-1) * s
-        d_s_square = np.square(d_s_matmul, s5)
+        u_product = np.multiply(h, layer_V[0], s2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2)
+        u_sum = np.add(u_tanh, h, s2)
+        u_product_2 = np.multiply(u_sum, layer_V[1], s2)
+        u_tanh_2 = np.tanh(u_product_2, s2)
+        u_sum_2 = np.add(u_tanh_2, h, s2)
+        u_product_3 = np.multiply(u_sum_2, layer_V[2], s2)
+        u_tanh_3 = np.tanh(u_product_3, s2)
+        u = np.add(u_tanh_3, h, s2)
+        d_s_matmul = np.dot(u, d_s_full, s3)  # output y = sum(u, axis=-1) * s
+        d_s_square = np.square(d_s_matmul, s3)
         np.multiply(2 * s, d_s_square, d_s[start:size + start])
         _give(_scratch, _each_scratch_block, size)
         return ()
-    _blocks(block, B, 144, 15)
+    _blocks(block, B, 80, 15)
     _give(_scratch, _each_scratch)
     return _into(out, {
         's': d_s,
@@ -927,58 +941,63 @@ def vjp_y(
         'x': (B, 3),
     }, [x, z, *params.values()])
     out_x = _places[0]
-    _scratch = _take(_vjp_y_scratch)
-    y_full, = _scratch
+    _scratch = _take(_vjp_y_scratch, B)
+    y_full, d_h_full = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     y = np.empty((B,), FLOAT)
     d_x = np.empty((B, 3), FLOAT) if out_x is None else out_x
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_vjp_y_scratch_block, size)
-        s1, s2, s3, s4, s5, s6, s7, s8, s7_view, s10 = _scratch
+        s1, s2, s3, s4, s5, s6, s6_view = _scratch
         x_part = x[start:size + start]
         ct_y_part = ct_y[start:size + start]
-        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
+        d_h_full_part = d_h_full[start:size + start]
+        h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1)
         h = np.tanh(h_sum, s1)
-        d_x_square = np.square(h, s2)
-        d_x_difference = np.subtract(_C_1, d_x_square, s2)
-        u = h
-        np.copyto(s4, u)
-        u, u_spare = s4, s5
-        layer_u_next_tanh_by_k = s3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        y_matmul = np.dot(u, y_full, s7)  # output y = sum(u, axis=-1) * s
+        u_product = np.multiply(h, u_index, s2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2)
+        u_sum = np.add(u_tanh, h, s3)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3)
+        u_tanh_2 = np.tanh(u_product_2, s3)
+        u_sum_2 = np.add(u_tanh_2, h, s4)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
+        u_tanh_3 = np.tanh(u_product_3, s4)
+        u = np.add(u_tanh_3, h, s5)
+        y_matmul = np.dot(u, y_full, s6)  # output y = sum(u, axis=-1) * s
         np.multiply(s, y_matmul, y[start:size + start])
-        d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s8)
-        d_u_product = np.multiply(s, ct_y_part[:, None], s7_view)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_u_3 = d_u
-        step_product_by_k = s3
+        d_h_square = np.square(u_tanh_3, s4)  # next u = tanh(u * V) + h
+        d_h_square_2 = np.square(u_tanh_2, s3)
+        d_h_square_3 = np.square(u_tanh, s2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s4)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s3)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s2)
+        d_x_square = np.square(h, s1)  # h = tanh(x @ W + z)
+        d_x_difference = np.subtract(_C_1, d_x_square, s1)
+        d_h_product = np.multiply(s, ct_y_part[:, None], s6_view)  # output y = sum(u, axis=-1) * s
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s4)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s4)
+        d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s3)
+        d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s3)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s2)
+        d_h_product_7 = np.multiply(d_h_product_6, u_index, s2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_3 = d_u_4
-        d_u_2 = d_u_3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s10)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
-        d_h = np.add(d_u_2, d_h_sum, s1)  # back through the loop over k
-        d_h_sum_2 = np.multiply(d_h, d_x_difference, s1)  # ∂h/∂h_sum_2 ⊙ d_h
-        np.dot(d_h_sum_2, W.T, d_x[start:size + start])  # (∂h_sum_2/∂x)ᵀ d_h_sum_2
+        d_h_total = np.add(d_h_full_part, d_h_product, s5)
+        d_h_total_2 = np.add(d_h_total, d_h_product_3, s5)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s5)
+        d_h = np.add(d_h_product_7, d_h_total_3, s2)  # back through the loop over k
+        d_h_sum = np.multiply(d_h, d_x_difference, s2)  # ∂h/∂h_sum ⊙ d_h
+        np.dot(d_h_sum, W.T, d_x[start:size + start])  # (∂h_sum/∂x)ᵀ d_h_sum
         _give(_scratch, _vjp_y_scratch_block, size)
         return ()
-    _blocks(block, B, 496, 30)
-    _give(_scratch, _vjp_y_scratch)
+    _blocks(block, B, 176, 35)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
+    _give(_scratch, _vjp_y_scratch, B)
     return VjpYValues(y=y), _into(out, {
         'x': d_x,
     })
@@ -1002,6 +1021,9 @@ def jvp_y_v(
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
     _scratch = _take(_jvp_y_v_scratch)
     y_full, s1, s2, s3, s4, s5, s6 = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     v_product = np.multiply(s, z, s1)  # output v = z * s * c
     c = z
     t_c = t_z
@@ -1010,14 +1032,14 @@ def jvp_y_v(
     np.copyto(s4, t_c)
     t_c, t_c_spare = s4, s5
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        walk_c_next_sin = np.sin(c, s6)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s6)
-        walk_c_next = np.add(walk_c_next_product, z, c_spare)
+        value_sin = np.sin(c, s6)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s6)
+        value_sum = np.add(value_product, z, c_spare)
         value_cos = np.cos(c, s6)
-        value_product_3 = np.multiply(value_cos, t_c, s6)
-        value_product_4 = np.multiply(s, value_product_3, s6)
-        value_sum = np.add(value_product_4, t_z, t_c_spare)
-        c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, value_sum
+        value_product_2 = np.multiply(value_cos, t_c, s6)
+        value_product_3 = np.multiply(s, value_product_2, s6)
+        value_sum_2 = np.add(value_product_3, t_z, t_c_spare)
+        c_spare, c, t_c_spare, t_c = c, value_sum, t_c, value_sum_2
     v = np.multiply(v_product, c)  # output v = z * s * c
     t_v_product = np.multiply(t_z, c, s6)
     t_v_product_2 = np.multiply(s, t_v_product, s6)
@@ -1028,37 +1050,48 @@ def jvp_y_v(
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_jvp_y_v_scratch_block, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8 = _scratch
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        t_h_square = np.square(h, s2_2)
-        t_h_difference = np.subtract(_C_1, t_h_square, s2_2)
-        t_h = np.multiply(t_z, t_h_difference, s2_2)
-        u = h
-        t_u = t_h
-        np.copyto(s3_2, u)
-        u, u_spare = s3_2, s4_2
-        np.copyto(s5_2, t_u)
-        t_u, t_u_spare = s5_2, s6_2
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s7)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s7)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            value_square = np.square(layer_u_next_tanh, s7)
-            value_difference = np.subtract(_C_1, value_square, s7)
-            value_product = np.multiply(t_u, value_difference, s7)
-            value_product_2 = np.multiply(layer_V_k, value_product, s7)
-            value_total = np.add(value_product_2, t_h, t_u_spare)
-            u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
-        y_matmul = np.dot(u, y_full, s8)  # output y = sum(u, axis=-1) * s
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        y_matmul = np.dot(u, y_full, s6_2)  # output y = sum(u, axis=-1) * s
         np.multiply(s, y_matmul, y[start:size + start])
-        t_y_matmul = np.dot(t_u, y_full, s8)
+        t_u_square = np.square(u_tanh_3, s4_2)  # next u = tanh(u * V) + h
+        t_u_square_2 = np.square(u_tanh_2, s3_2)
+        t_u_square_3 = np.square(u_tanh, s2_2)
+        t_u_difference = np.subtract(_C_1, t_u_square, s4_2)
+        t_u_difference_2 = np.subtract(_C_1, t_u_square_2, s3_2)
+        t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2_2)
+        t_h_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+        t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
+        t_h = np.multiply(t_z, t_h_difference, s1_2)
+        t_u_product = np.multiply(t_h, t_u_difference_3, s2_2)  # next u = tanh(u * V) + h
+        t_u_product_2 = np.multiply(u_index, t_u_product, s2_2)
+        t_u_total = np.add(t_u_product_2, t_h, s2_2)
+        t_u_product_3 = np.multiply(t_u_total, t_u_difference_2, s2_2)
+        t_u_product_4 = np.multiply(u_index_2, t_u_product_3, s2_2)
+        t_u_total_2 = np.add(t_u_product_4, t_h, s2_2)
+        t_u_product_5 = np.multiply(t_u_total_2, t_u_difference, s2_2)
+        t_u_product_6 = np.multiply(u_index_3, t_u_product_5, s2_2)
+        t_u = np.add(t_u_product_6, t_h, s2_2)
+        t_y_matmul = np.dot(t_u, y_full, s6_2)  # output y = sum(u, axis=-1) * s
         np.multiply(s, t_y_matmul, t_y[start:size + start])
         _give(_scratch, _jvp_y_v_scratch_block, size)
         return ()
-    _blocks(block, B, 240, 34)
+    _blocks(block, B, 176, 34)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     _give(_scratch, _jvp_y_v_scratch)
     return JvpYVValues(y=y, v=v), JvpYVValues(y=t_y, v=t_v)
 
@@ -1081,20 +1114,21 @@ def hvp_loss(
     t_s = _cotangent(tangents.get('s'), 'the tangent of `s`', ())
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
     _scratch = _take(_hvp_loss_scratch, B)
-    (d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11) = _scratch
-    d_u_product = 2 * s  # output loss = sum(y**2) + sum(cs)
+    (d_h_full, d_h_full_2, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11) = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
+    d_h_product = 2 * s  # output loss = sum(y**2) + sum(cs)
     c = z
-    walk_c_next_sin_by_t = s1
-    walk_c_next_by_t = s2[1:]
+    step_sin_by_t = s1
+    step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_row, walk_c_next_row) in zip(
-        walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
-    ):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
-        c = walk_c_next
-    t_d_s_product_3 = np.multiply(t_s, walk_c_next_sin_by_t, s4)  # next c = sin(c) * s + z
+    for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z, step_sum_row)
+        c = value_sum
+    t_d_s_product_3 = np.multiply(t_s, step_sin_by_t, s4)  # next c = sin(c) * s + z
     t_d_s_sum = np.add(t_d_s_product_3, t_z, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_concatenate = s2
@@ -1103,26 +1137,26 @@ def hvp_loss(
     t_d_s_cos = np.cos(t_d_s_index, s5)  # next c = sin(c) * s + z
     t_d_s_product = np.multiply(s, t_d_s_cos, s6)
     t_c = t_z
-    step_sum_by_t = s7[1:]
+    step_sum_by_t_2 = s7[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (t_d_s_product_15, t_d_s_sum_5, step_sum_row) in zip(
-        t_d_s_product, t_d_s_sum, step_sum_by_t, strict=True,
+    for (t_d_s_product_15, t_d_s_sum_5, step_sum_row_2) in zip(
+        t_d_s_product, t_d_s_sum, step_sum_by_t_2, strict=True,
     ):
-        value_product_3 = np.multiply(t_c, t_d_s_product_15, s3)  # next c = sin(c) * s + z
-        value_sum = np.add(value_product_3, t_d_s_sum_5, step_sum_row)
-        t_c = value_sum
+        value_product_2 = np.multiply(t_c, t_d_s_product_15, s3)  # next c = sin(c) * s + z
+        value_sum_2 = np.add(value_product_2, t_d_s_sum_5, step_sum_row_2)
+        t_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_product_2 = np.multiply(2, t_d_s_index, s4)
     d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t_2 = s8
+    step_sum_by_t_3 = s8
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (t_d_s_product_16, t_d_s_product_2_2, step_sum_row_2) in zip(
-        t_d_s_product[::-1], t_d_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
+    for (t_d_s_product_16, t_d_s_product_2_2, step_sum_row_3) in zip(
+        t_d_s_product[::-1], t_d_s_product_2[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_c, t_d_s_product_16, s3)
-        value_sum_2 = np.add(value_product_4, t_d_s_product_2_2, step_sum_row_2)
-        d_c = value_sum_2
+        value_product_3 = np.multiply(d_c, t_d_s_product_16, s3)
+        value_sum_3 = np.add(value_product_3, t_d_s_product_2_2, step_sum_row_3)
+        d_c = value_sum_3
     t_d_s_sin = np.sin(t_d_s_index, s4)  # next c = sin(c) * s + z
     del t_d_s_index
     t_d_s_product_11 = np.multiply(t_s, t_d_s_cos, s9)
@@ -1138,31 +1172,30 @@ def hvp_loss(
     t_d_s_product_12 = np.multiply(s, t_d_s_product_10, s4)  # next c = sin(c) * s + z
     t_d_s_difference = np.subtract(t_d_s_product_11, t_d_s_product_12, s9)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    t_d_s_concatenate_3 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
+    t_d_s_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
     t_d_s_index_3 = t_d_s_concatenate_3[1:]
     t_d_s_product_9 = np.multiply(t_d_s_product_4, t_d_s_index_3, s5)  # next c = sin(c) * s + z
     t_d_s_product_13 = np.multiply(t_d_s_index_3, t_d_s_difference, s9)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     t_d_s_sum_3 = np.add(t_d_s_product_8, t_d_s_product_13, s10)
     t_d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t_3 = s9
+    step_sum_by_t_4 = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (t_d_s_product_17, t_d_s_sum_3_2, step_sum_row_3) in zip(
-        t_d_s_product[::-1], t_d_s_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
+    for (t_d_s_product_17, t_d_s_sum_3_2, step_sum_row_4) in zip(
+        t_d_s_product[::-1], t_d_s_sum_3[::-1], step_sum_by_t_4[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(t_d_c, t_d_s_product_17, s3)
-        value_sum_3 = np.add(value_product_5, t_d_s_sum_3_2, step_sum_row_3)
-        t_d_c = value_sum_3
+        value_product_4 = np.multiply(t_d_c, t_d_s_product_17, s3)
+        value_sum_4 = np.add(value_product_4, t_d_s_sum_3_2, step_sum_row_4)
+        t_d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_s_vdot_2 = np.vdot(t_d_s_index_3, walk_c_next_sin_by_t)
-    d_z_matmul = np.dot(d_u_full, t_d_s_index_3, s3)
+    d_s_vdot_2 = np.vdot(t_d_s_index_3, step_sin_by_t)
+    d_z_matmul_2 = np.dot(d_h_full, t_d_s_index_3, s3)
     del t_d_s_index_3
-    t_d_s_concatenate_4 = np.concatenate((step_sum_by_t_3, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
+    t_d_s_concatenate_4 = np.concatenate((step_sum_by_t_4, np.full((4,), 0, FLOAT)[None, :]), 0, s7)
     t_d_s_index_4 = t_d_s_concatenate_4[1:]
-    t_d_z_matmul = np.dot(d_u_full, t_d_s_index_4, s11)
-    # next c = sin(c) * s + z
-    t_d_s_product_14 = np.multiply(t_d_s_index_4, walk_c_next_sin_by_t, s10)
+    t_d_z_matmul = np.dot(d_h_full, t_d_s_index_4, s11)
+    t_d_s_product_14 = np.multiply(t_d_s_index_4, step_sin_by_t, s10)  # next c = sin(c) * s + z
     del t_d_s_index_4
     t_d_s_total_2 = np.add(t_d_s_product_14, t_d_s_product_9, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -1172,118 +1205,122 @@ def hvp_loss(
         _scratch = _take(_hvp_loss_scratch_block, size)
         (
             s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12, s13, s14, s15, s16,
-            s17, s18, s19, s20,
+            s17, s18, s8_2_view,
         ) = _scratch
         x_part = x[start:size + start]
+        d_h_full_2_part = d_h_full_2[start:size + start]
         d_z_full_part = d_z_full[start:size + start]
-        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        u = h
-        np.copyto(s3_2, u)
-        u, u_spare = s3_2, s4_2
-        layer_u_next_tanh_by_k = s2_2
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        d_h_matmul = np.dot(u, d_h_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_y_product = np.multiply(d_h_product, d_h_matmul, s7_2)  # ∂loss/∂y_product ⊙ d_loss
+        d_s_vdot_part = np.vdot(d_y_product, d_h_matmul)  # output y = sum(u, axis=-1) * s
+        d_h_product_2 = np.multiply(s, d_y_product[:, None], s8_2)
+        t_y_product_2 = np.multiply(t_s, d_h_matmul, s9_2)
+        t_d_h_product_2 = np.multiply(t_s, d_y_product, s10_2)
+        t_d_h_product_7 = np.multiply(-2 * s, d_y_product[:, None], s11_2)  # next u = tanh(u * V) + h
+        d_h_square = np.square(u_tanh_3, s5_2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s5_2)
+        d_h_square_2 = np.square(u_tanh_2, s12)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s12)
+        d_h_square_3 = np.square(u_tanh, s13)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s13)
+        d_z_square = np.square(h, s14)  # h = tanh(x @ W + z)
+        d_z_difference = np.subtract(_C_1, d_z_square, s14)
+        d_h_product_3 = np.multiply(d_h_product_2, d_h_difference, s15)  # next u = tanh(u * V) + h
+        d_h_product_4 = np.multiply(d_h_product_3, u_index_3, s15)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s5_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        d_u_matmul = np.dot(u, d_u_full, s6_2)  # output y = sum(u, axis=-1) * s
-        d_y_product = np.multiply(d_u_product, d_u_matmul, s7_2)  # ∂loss/∂y_product ⊙ d_loss
-        d_s_vdot_part = np.vdot(d_y_product, d_u_matmul)  # output y = sum(u, axis=-1) * s
-        d_u_product_2 = np.multiply(s, d_y_product[:, None], s8_2)
-        d_u = np.broadcast_to(d_u_product_2, (size, 4))  # (∂y/∂u)ᵀ d_y
-        t_y_product = np.multiply(t_s, d_u_matmul, s9_2)  # output y = sum(u, axis=-1) * s
-        t_d_u_product_2 = np.multiply(t_s, d_y_product, s10_2)
-        t_h_square = np.square(h, s5_2)  # h = tanh(x @ W + z)
-        t_h_difference = np.subtract(_C_1, t_h_square, s5_2)
-        t_h = np.multiply(t_z, t_h_difference, s11_2)
+        d_h_total = np.add(d_h_full_2_part, d_h_product_2, s16)
+        d_h_total_2 = np.add(d_h_total, d_h_product_4, s16)
+        d_h_product_5 = np.multiply(d_h_product_4, d_h_difference_2, s17)  # next u = tanh(u * V) + h
+        d_h_product_6 = np.multiply(d_h_product_5, u_index_2, s17)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_6, s16)
+        d_h_product_7 = np.multiply(d_h_product_6, d_h_difference_3, s18)  # next u = tanh(u * V) + h
+        d_h_product_8 = np.multiply(d_h_product_7, u_index, s18)
+        d_h = np.add(d_h_product_8, d_h_total_3, s18)  # back through the loop over k
+        d_h_sum = np.multiply(d_h, d_z_difference, s16)  # ∂h/∂h_sum ⊙ d_h
+        d_z_matmul_part = np.dot(d_z_full_part, d_h_sum)  # h = tanh(x @ W + z)
+        t_h = np.multiply(t_z, d_z_difference, s16)
         t_d_z_product = np.multiply(t_h, h, s1_2)
-        t_u_square = np.square(layer_u_next_tanh_by_k, s12)  # next u = tanh(u * V) + h
-        t_u_difference = np.subtract(_C_1, t_u_square, s12)
-        t_u = t_h
-        np.copyto(s14, t_u)
-        t_u, t_u_spare = s14, s15
-        step_product_by_k = s13
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, t_u_difference_2, step_product_row) in zip(
-            layer_V, t_u_difference, step_product_by_k, strict=True,
-        ):
-            value_product = np.multiply(t_u, t_u_difference_2, s16)  # next u = tanh(u * V) + h
-            value_product_2 = np.multiply(layer_V_k_2, value_product, step_product_row)
-            value_total = np.add(value_product_2, t_h, t_u_spare)
-            t_u_spare, t_u = t_u, value_total
-        d_u_3 = d_u
-        step_product_by_k_2 = s17
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_3, t_u_difference_3, step_product_row_2) in zip(
-            layer_V[::-1], t_u_difference[::-1], step_product_by_k_2[::-1], strict=True,
-        ):
-            value_product_6 = np.multiply(d_u_3, t_u_difference_3, s11_2)  # next u = tanh(u * V) + h
-            value_product_7 = np.multiply(value_product_6, layer_V_k_3, step_product_row_2)
-            d_u_3 = value_product_7
-        d_u_2 = d_u_3
-        t_y_matmul = np.dot(t_u, d_u_full, s18)  # output y = sum(u, axis=-1) * s
-        t_d_s_product_7 = np.multiply(t_y_matmul, d_y_product, s7_2)
-        t_y_product_2 = np.multiply(s, t_y_matmul, s18)
-        t_y = np.add(t_y_product, t_y_product_2, s9_2)
-        t_d_s_product_5 = np.multiply(t_y, d_u_matmul, s6_2)
+        t_d_z_product_3 = np.multiply(t_d_z_product, d_h, s1_2)
+        t_d_z_product_4 = np.multiply(_C_m2, t_d_z_product_3, s1_2)
+        t_u_product = np.multiply(t_h, d_h_difference_3, s18)  # next u = tanh(u * V) + h
+        t_u_product_2 = np.multiply(u_index, t_u_product, s18)
+        t_d_h_product_3 = np.multiply(t_u_product_2, u_tanh, s2_2)
+        t_d_h_product_11 = np.multiply(t_d_h_product_3, d_h_product_6, s2_2)
+        t_u_total = np.add(t_u_product_2, t_h, s18)
+        t_u_product_3 = np.multiply(t_u_total, d_h_difference_2, s18)
+        t_u_product_4 = np.multiply(u_index_2, t_u_product_3, s18)
+        t_d_h_product_4 = np.multiply(t_u_product_4, u_tanh_2, s3_2)
+        t_d_h_product_9 = np.multiply(t_d_h_product_4, d_h_product_4, s3_2)
+        t_u_total_2 = np.add(t_u_product_4, t_h, s18)
+        t_u_product_5 = np.multiply(t_u_total_2, d_h_difference, s18)
+        t_u_product_6 = np.multiply(u_index_3, t_u_product_5, s18)
+        t_u = np.add(t_u_product_6, t_h, s16)
+        t_d_h_product_5 = np.multiply(t_u_product_6, u_tanh_3, s18)
+        t_y_matmul = np.dot(t_u, d_h_full, s8_2_view)  # output y = sum(u, axis=-1) * s
+        t_d_h_product_8 = np.multiply(t_d_h_product_7, t_d_h_product_5, s18)  # next u = tanh(u * V) + h
+        t_d_s_product_7 = np.multiply(t_y_matmul, d_y_product, s7_2)  # output y = sum(u, axis=-1) * s
+        t_y_product = np.multiply(s, t_y_matmul, s8_2_view)
+        t_y = np.add(t_y_product_2, t_y_product, s9_2)
+        t_d_s_product_5 = np.multiply(t_y, d_h_matmul, s6_2)
         t_d_s_product_6 = np.multiply(_C_2, t_d_s_product_5, s6_2)
         t_d_s_total = np.add(t_d_s_product_6, t_d_s_product_7, s6_2)
         t_d_s_sum_2_part = np.add.reduce(t_d_s_total, 0)
-        t_d_u_product = np.multiply(d_u_product, t_y, s9_2)
-        t_d_u_total = np.add(t_d_u_product, t_d_u_product_2, s9_2)
-        t_d_u = np.broadcast_to(t_d_u_total[:, None], (size, 4))
+        t_d_h_product = np.multiply(d_h_product, t_y, s9_2)
+        t_d_h_total = np.add(t_d_h_product, t_d_h_product_2, s9_2)
         # next u = tanh(u * V) + h
-        t_d_h_product = np.multiply(step_product_by_k, layer_u_next_tanh_by_k, s19)
+        t_d_h_product_6 = np.multiply(t_d_h_total[:, None], d_h_difference, s5_2)
+        t_d_h_total_2 = np.add(t_d_h_product_6, t_d_h_product_8, s5_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k_2, d_u[None, :, :]), 0, s20)
-        d_h_index = d_h_concatenate[1:]
-        t_d_h_product_2 = np.multiply(t_d_h_product, d_h_index, s19)  # next u = tanh(u * V) + h
+        t_d_h_total_5 = np.add(d_h_full_2_part, t_d_h_total[:, None], s18)
+        t_d_h_product_10 = np.multiply(_C_m2, t_d_h_product_9, s3_2)  # next u = tanh(u * V) + h
+        t_d_h_product_12 = np.multiply(_C_m2, t_d_h_product_11, s2_2)
+        t_d_h_product_13 = np.multiply(t_d_h_total_2, u_index_3, s5_2)
+        t_d_h_product_14 = np.multiply(t_d_h_product_13, d_h_difference_2, s12)
+        t_d_h_total_3 = np.add(t_d_h_product_14, t_d_h_product_10, s12)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_sum = np.add.reduce(d_h_index, 0, out=s11_2)
-        d_h = np.add(d_u_2, d_h_sum, s11_2)  # back through the loop over k
-        t_d_h_product_3 = np.multiply(_C_m2, t_d_h_product_2, s19)  # next u = tanh(u * V) + h
-        t_d_u_3 = t_d_u
-        step_product_by_k_3 = s17
+        t_d_h_total_6 = np.add(t_d_h_total_5, t_d_h_product_13, s18)
+        t_d_h_product_15 = np.multiply(t_d_h_total_3, u_index_2, s12)  # next u = tanh(u * V) + h
+        t_d_h_product_16 = np.multiply(t_d_h_product_15, d_h_difference_3, s13)
+        t_d_h_total_4 = np.add(t_d_h_product_16, t_d_h_product_12, s13)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_4, t_u_difference_4, t_d_h_product_3_2, step_product_row_3) in zip(
-            layer_V[::-1], t_u_difference[::-1], t_d_h_product_3[::-1], step_product_by_k_3[::-1],
-            strict=True,
-        ):
-            value_product_8 = np.multiply(t_d_u_3, t_u_difference_4, s16)  # next u = tanh(u * V) + h
-            value_total_2 = np.add(value_product_8, t_d_h_product_3_2, s16)
-            value_product_9 = np.multiply(value_total_2, layer_V_k_4, step_product_row_3)
-            t_d_u_3 = value_product_9
-        t_d_u_2 = t_d_u_3
-        t_d_z_product_3 = np.multiply(t_d_z_product, d_h, s1_2)  # h = tanh(x @ W + z)
-        d_h_sum_2 = np.multiply(d_h, t_h_difference, s11_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_z_matmul_2_part = np.dot(d_z_full_part, d_h_sum_2)  # h = tanh(x @ W + z)
-        t_d_z_product_4 = np.multiply(_C_m2, t_d_z_product_3, s1_2)
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        t_d_h_concatenate = np.concatenate((step_product_by_k_3, t_d_u[None, :, :]), 0, s20)
-        t_d_h_sum = np.add.reduce(t_d_h_concatenate[1:], 0, out=s11_2)
-        t_d_h = np.add(t_d_u_2, t_d_h_sum, s11_2)  # h = tanh(x @ W + z)
-        t_d_z_product_2 = np.multiply(t_d_h, t_h_difference, s11_2)
-        t_d_z_total = np.add(t_d_z_product_2, t_d_z_product_4, s11_2)
+        t_d_h_total_7 = np.add(t_d_h_total_6, t_d_h_product_15, s18)
+        t_d_h_product_17 = np.multiply(t_d_h_total_4, u_index, s13)  # next u = tanh(u * V) + h
+        t_d_h = np.add(t_d_h_product_17, t_d_h_total_7, s13)  # h = tanh(x @ W + z)
+        t_d_z_product_2 = np.multiply(t_d_h, d_z_difference, s13)
+        t_d_z_total = np.add(t_d_z_product_2, t_d_z_product_4, s13)
         t_d_z_matmul_2_part = np.dot(d_z_full_part, t_d_z_total)
         _give(_scratch, _hvp_loss_scratch_block, size)
-        return (d_s_vdot_part, t_d_s_sum_2_part, d_z_matmul_2_part, t_d_z_matmul_2_part)
-    d_s_vdot, t_d_s_sum_2, d_z_matmul_2, t_d_z_matmul_2 = _blocks(block, B, 920, 73)
+        return (d_s_vdot_part, d_z_matmul_part, t_d_s_sum_2_part, t_d_z_matmul_2_part)
+    d_s_vdot, d_z_matmul, t_d_s_sum_2, t_d_z_matmul_2 = _blocks(block, B, 440, 85)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     # s goes into y_product, the loop over t: its adjoint is the sum of what comes back
     d_s = (
         d_s_vdot  # (∂y_product/∂s)ᵀ d_y_product
         + d_s_vdot_2  # back through the loop over t
     )
-    t_d_s = t_d_s_sum_2 + t_d_s_sum_4
-    # back through the loop over t + (∂h_sum_2/∂z)ᵀ d_h_sum_2
+    # back through the loop over t + (∂h_sum/∂z)ᵀ d_h_sum
     d_z = np.empty((4,), FLOAT)
-    np.add(d_c, d_z_matmul, d_z)
-    np.add(d_z, d_z_matmul_2, d_z)
+    np.add(d_c, d_z_matmul_2, d_z)
+    np.add(d_z, d_z_matmul, d_z)
     t_d_z = np.empty((4,), FLOAT)
     np.add(t_d_c, t_d_z_matmul, t_d_z)
     np.add(t_d_z, t_d_z_matmul_2, t_d_z)
+    t_d_s = t_d_s_sum_2 + t_d_s_sum_4
     _give(_scratch, _hvp_loss_scratch, B)
     return {
         's': FLOAT(d_s),
@@ -1311,41 +1348,54 @@ def jacobian_y(
     if 2684*B <= 473*B**2 + 1160*B:  # forward
         _scratch = _take(_jacobian_y_scratch_forward, B)
         J_y_z_full, t_h_broadcast_to = _scratch
+        t_u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        t_u_index_2 = layer_V[1]
+        t_u_index_3 = layer_V[2]
         J_y_z = np.empty((4, B), FLOAT).transpose(1, 0)
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_jacobian_y_scratch_forward_block_forward, size)
-            s1, s2, s3, s2_view, s5, s6, s7, s8, s9, s1_view = _scratch
+            s1, s2, s3, s4, s5, s6, s4_view = _scratch
             x_part = x[start:size + start]
             t_h_broadcast_to_part = t_h_broadcast_to[:, start:size + start]
             h_matmul = np.matmul(x_part, W, s1)  # h = tanh(x @ W + z)
             h_sum = np.add(h_matmul, z, s1)
             h = np.tanh(h_sum, s1)
-            t_h_square = np.square(h, s2)
-            t_h_difference = np.subtract(_C_1, t_h_square, s2)
-            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s3)
-            u = h
-            t_u = t_h
-            np.copyto(s2_view, u)
-            u, u_spare = s2_view, s5
-            np.copyto(s6, t_u)
-            t_u, t_u_spare = s6, s7
-            for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-                layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-                layer_u_next_tanh = np.tanh(layer_u_next_product, s8)
-                layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-                value_square = np.square(layer_u_next_tanh, s8)
-                value_difference = np.subtract(_C_1, value_square, s8)
-                value_product = np.multiply(t_u, layer_V_k, s9)
-                value_product_2 = np.multiply(value_product, value_difference, s9)
-                value_total = np.add(value_product_2, t_h, t_u_spare)
-                u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
+            t_u_product = np.multiply(h, t_u_index, s2)  # next u = tanh(u * V) + h
+            t_u_tanh = np.tanh(t_u_product, s2)
+            t_u_sum = np.add(t_u_tanh, h, s3)
+            t_u_product_2 = np.multiply(t_u_sum, t_u_index_2, s3)
+            t_u_tanh_2 = np.tanh(t_u_product_2, s3)
+            t_u_sum_2 = np.add(t_u_tanh_2, h, s4)
+            t_u_product_3 = np.multiply(t_u_sum_2, t_u_index_3, s4)
+            t_u_tanh_3 = np.tanh(t_u_product_3, s4)
+            t_u_square = np.square(t_u_tanh_3, s4)
+            t_u_square_2 = np.square(t_u_tanh_2, s3)
+            t_u_square_3 = np.square(t_u_tanh, s2)
+            t_u_difference = np.subtract(_C_1, t_u_square, s4)
+            t_u_difference_2 = np.subtract(_C_1, t_u_square_2, s3)
+            t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2)
+            t_h_square = np.square(h, s1)  # h = tanh(x @ W + z)
+            t_h_difference = np.subtract(_C_1, t_h_square, s1)
+            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s5)
+            t_u_product_4 = np.multiply(t_h, t_u_index, s6)  # next u = tanh(u * V) + h
+            t_u_product_5 = np.multiply(t_u_product_4, t_u_difference_3, s6)
+            t_u_total = np.add(t_u_product_5, t_h, s6)
+            t_u_product_6 = np.multiply(t_u_total, t_u_index_2, s6)
+            t_u_product_7 = np.multiply(t_u_product_6, t_u_difference_2, s6)
+            t_u_total_2 = np.add(t_u_product_7, t_h, s6)
+            t_u_product_8 = np.multiply(t_u_total_2, t_u_index_3, s6)
+            t_u_product_9 = np.multiply(t_u_product_8, t_u_difference, s6)
+            t_u = np.add(t_u_product_9, t_h, s6)
             # output y = sum(u, axis=-1) * s
-            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), J_y_z_full, s1_view)
+            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), J_y_z_full, s4_view)
             np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
             _give(_scratch, _jacobian_y_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 648, 32)
+        _blocks(block_forward, B, 392, 31)
+        t_u_index = _GONE
+        t_u_index_2 = _GONE
+        t_u_index_3 = _GONE
         _give(_scratch, _jacobian_y_scratch_forward, B)
         return {
             'y': {
@@ -1354,46 +1404,59 @@ def jacobian_y(
         }
     # reverse
     _scratch = _take(_jacobian_y_scratch_reverse, B)
-    J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7 = _scratch
+    J_y_z_full, d_h_full, d_u_expand, s1, s2, s3, s4 = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
     h = np.tanh(h_sum, s1)
-    J_y_z_square = np.square(h, s2)
-    J_y_z_difference = np.subtract(1, J_y_z_square, s2)
-    u = h
-    np.copyto(s4, u)
-    u, u_spare = s4, s5
-    layer_u_next_tanh_by_k = s3
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s7)
+    d_h_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_product = np.multiply(h, d_h_index, s2)  # next u = tanh(u * V) + h
+    d_h_tanh = np.tanh(d_h_product, s2)
+    d_h_index_2 = layer_V[1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_sum = np.add(d_h_tanh, h, s3)  # next u = tanh(u * V) + h
+    d_h_product_2 = np.multiply(d_h_sum, d_h_index_2, s3)
+    d_h_tanh_2 = np.tanh(d_h_product_2, s3)
+    d_h_index_3 = layer_V[2]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_sum_2 = np.add(d_h_tanh_2, h, s4)  # next u = tanh(u * V) + h
+    d_h_product_3 = np.multiply(d_h_sum_2, d_h_index_3, s4)
+    d_h_tanh_3 = np.tanh(d_h_product_3, s4)
+    d_h_square = np.square(d_h_tanh_3, s4)
+    d_h_square_2 = np.square(d_h_tanh_2, s3)
+    d_h_difference = np.subtract(1, d_h_square, s4)
+    d_h_difference_2 = np.subtract(1, d_h_square_2, s3)
+    d_h_square_3 = np.square(d_h_tanh, s2)
+    d_h_difference_3 = np.subtract(1, d_h_square_3, s2)
+    J_y_z_square = np.square(h, s1)  # h = tanh(x @ W + z)
+    J_y_z_difference = np.subtract(1, J_y_z_square, s1)
     J_y_z = np.empty((B, 4), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_jacobian_y_scratch_reverse_block_reverse, B, size)
-        s1_2, s2_2 = _scratch
+        s1_2, s2_2, s3_2 = _scratch
         d_u_expand_part = d_u_expand[start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
         d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
         d_u = np.broadcast_to(d_u_product, (size, B, 4))
-        d_sum = np.full((size, B, 4), 0, FLOAT)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
-            d_saved_product = np.multiply(d_u, d_h_difference_2, s2_2)  # (∂saved/∂saved_product)ᵀ d_u
-            d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
-            d_sum += d_u
-            d_u = d_u_3
-        d_u_2 = d_u
-        d_h = np.add(d_u_2, d_sum, s2_2)  # h = tanh(x @ W + z)
-        J_y_z_product = np.multiply(d_h, J_y_z_difference, s2_2)
+        d_h_total = np.add(d_h_full_part, d_u_product, s2_2)
+        d_h_product_4 = np.multiply(d_u, d_h_difference, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_5 = np.multiply(d_h_product_4, d_h_index_3, s3_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total_2 = np.add(d_h_total, d_h_product_5, s2_2)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_2, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_7 = np.multiply(d_h_product_6, d_h_index_2, s3_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_7, s2_2)
+        d_h_product_8 = np.multiply(d_h_product_7, d_h_difference_3, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_9 = np.multiply(d_h_product_8, d_h_index, s3_2)
+        d_h = np.add(d_h_product_9, d_h_total_3, s3_2)  # h = tanh(x @ W + z)
+        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)
         np.matmul(J_y_z_full, J_y_z_product, J_y_z[start:size + start])
         _give(_scratch, _jacobian_y_scratch_reverse_block_reverse, B, size)
         return ()
-    _blocks(block_reverse, B, min(40*B + 8, 1024*B), 10)
+    _blocks(block_reverse, B, 72*B + 8, 13)
+    d_h_index = _GONE
+    d_h_index_2 = _GONE
+    d_h_index_3 = _GONE
     _give(_scratch, _jacobian_y_scratch_reverse, B)
     return {
         'y': {
@@ -1411,56 +1474,60 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_apart_scratch_reverse)
-    J_y_s_full, = _scratch
+    _scratch = _take(_apart_scratch_reverse, B)
+    J_y_s_full, d_h_full, s1 = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
+    d_h_product = np.multiply(s, u_index_3, s1)  # next u = tanh(u * V) + h
     J_y_s = np.empty((B,), FLOAT)
     d_x = np.empty((B, 3), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_apart_scratch_reverse_block_reverse, size)
-        s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
+        s1_2, s2, s3, s4, s5 = _scratch
         x_part = x[start:size + start]
-        broadcast_to_part = np.broadcast_to(s, (B, 1))[start:size + start]
-        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
-        h_sum = np.add(h_matmul, z, s1)
-        h = np.tanh(h_sum, s1)
-        d_x_square = np.square(h, s2)
-        d_x_difference = np.subtract(_C_1, d_x_square, s2)
-        u = h
-        np.copyto(s4, u)
-        u, u_spare = s4, s5
-        layer_u_next_tanh_by_k = s3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
+        d_h_full_part = d_h_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u_product = np.multiply(h, u_index, s2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2)
+        u_sum = np.add(u_tanh, h, s3)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3)
+        u_tanh_2 = np.tanh(u_product_2, s3)
+        u_sum_2 = np.add(u_tanh_2, h, s4)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
+        u_tanh_3 = np.tanh(u_product_3, s4)
+        u = np.add(u_tanh_3, h, s5)
         np.dot(u, J_y_s_full, J_y_s[start:size + start])  # output y = sum(u, axis=-1) * s
-        d_h_square = np.square(layer_u_next_tanh_by_k, s7)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s7)
-        d_u = np.broadcast_to(broadcast_to_part, (size, 4))  # output y = sum(u, axis=-1) * s
-        d_u_3 = d_u
-        step_product_by_k = s3
+        d_h_square = np.square(u_tanh_3, s4)  # next u = tanh(u * V) + h
+        d_h_square_2 = np.square(u_tanh_2, s3)
+        d_h_square_3 = np.square(u_tanh, s2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s4)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s3)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s2)
+        d_x_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+        d_x_difference = np.subtract(_C_1, d_x_square, s1_2)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s4)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, d_h_difference_2, s3)
+        d_h_product_4 = np.multiply(d_h_product_3, u_index_2, s3)
+        d_h_product_5 = np.multiply(d_h_product_4, d_h_difference_3, s2)
+        d_h_product_6 = np.multiply(d_h_product_5, u_index, s2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_3 = d_u_4
-        d_u_2 = d_u_3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s8)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
-        d_h = np.add(d_u_2, d_h_sum, s1)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s1)
+        d_h_total = np.add(d_h_full_part, s, s5)
+        d_h_total_2 = np.add(d_h_total, d_h_product_2, s5)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s5)
+        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # h = tanh(x @ W + z)
+        d_x_product = np.multiply(d_h, d_x_difference, s2)
         np.dot(d_x_product, W.T, d_x[start:size + start])
         _give(_scratch, _apart_scratch_reverse_block_reverse, size)
         return ()
-    _blocks(block_reverse, B, 488, 28)
-    _give(_scratch, _apart_scratch_reverse)
+    _blocks(block_reverse, B, 168, 32)
+    u_index_3 = _GONE
+    u_index = _GONE
+    u_index_2 = _GONE
+    _give(_scratch, _apart_scratch_reverse, B)
     return {
         'y': {
             's': J_y_s,
@@ -1485,7 +1552,10 @@ def blocks(
     # work in multiply-adds: forward, reverse
     if 8989*B + 1988 <= 485*B**2 + 1309*B + 2116:  # forward
         _scratch = _take(_blocks_scratch_forward, B)
-        y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6 = _scratch
+        (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11) = _scratch
+        u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        u_index_2 = layer_V[1]
+        u_index_3 = layer_V[2]
         v_product = np.multiply(s, z, s1)  # output v = z * s * c
         t_z_2 = np.broadcast_to(FLOAT(1), (4,))
         J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
@@ -1496,14 +1566,14 @@ def blocks(
         np.copyto(s4, t_c)
         t_c, t_c_spare = s4, s5
         for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-            walk_c_next_sin = np.sin(c, s6)  # next c = sin(c) * s + z
-            walk_c_next_product = np.multiply(s, walk_c_next_sin, s6)
-            walk_c_next = np.add(walk_c_next_product, z, c_spare)
+            value_sin = np.sin(c, s6)  # next c = sin(c) * s + z
+            value_product = np.multiply(s, value_sin, s6)
+            value_sum = np.add(value_product, z, c_spare)
             value_cos = np.cos(c, s6)
-            value_product_3 = np.multiply(value_cos, t_c, s6)
-            value_product_4 = np.multiply(s, value_product_3, s6)
-            value_sum = np.add(value_product_4, _C_1, t_c_spare)
-            c_spare, c, t_c_spare, t_c = c, walk_c_next, t_c, value_sum
+            value_product_2 = np.multiply(value_cos, t_c, s6)
+            value_product_3 = np.multiply(s, value_product_2, s6)
+            value_sum_2 = np.add(value_product_3, _C_1, t_c_spare)
+            c_spare, c, t_c_spare, t_c = c, value_sum, t_c, value_sum_2
         del t_z_2
         v = np.multiply(v_product, c)  # output v = z * s * c
         t_v_product = np.multiply(s, c, s6)
@@ -1513,68 +1583,81 @@ def blocks(
         J_v_z.fill(0)
         np.einsum('aa->a', J_v_z)[...] = t_v
         y = np.empty((B,), FLOAT)
-        J_y_z = np.empty((4, B), FLOAT).transpose(1, 0)
-        J_y_W = np.empty((3, 4, B), FLOAT).transpose(2, 0, 1)
+        t_u_difference = s7
+        t_u_difference_2 = s8
+        t_u_difference_3 = s9
+        t_h_difference = s10
+        J_y_z = np.empty((B, 4), FLOAT)
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_blocks_scratch_forward_block_forward, size)
-            (
-                s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s8_view, s12, s2_2_view, s14, s15, s16,
-                s17, s18, s19,
-            ) = _scratch
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s1_2_view = _scratch
             x_part = x[start:size + start]
             t_h_broadcast_to_part = t_h_broadcast_to[:, start:size + start]
-            h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
+            h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
             h_sum = np.add(h_matmul, z, s1_2)
             h = np.tanh(h_sum, s1_2)
-            t_h_square = np.square(h, s2_2)
-            t_h_difference = np.subtract(_C_1, t_h_square, s2_2)
-            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s3_2)
-            u = h
-            t_u = t_h
-            np.copyto(s4_2, u)
-            u, u_spare = s4_2, s5_2
-            np.copyto(s6_2, t_u)
-            t_u, t_u_spare = s6_2, s7
-            for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-                layer_u_next_product = np.multiply(u, layer_V_k, s8)  # next u = tanh(u * V) + h
-                layer_u_next_tanh = np.tanh(layer_u_next_product, s8)
-                layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-                value_square = np.square(layer_u_next_tanh, s8)
-                value_difference = np.subtract(_C_1, value_square, s8)
-                value_product = np.multiply(t_u, layer_V_k, s9)
-                value_product_2 = np.multiply(value_product, value_difference, s9)
-                value_total = np.add(value_product_2, t_h, t_u_spare)
-                u_spare, u, t_u_spare, t_u = u, layer_u_next, t_u, value_total
-            y_matmul = np.dot(u, y_full, s10)  # output y = sum(u, axis=-1) * s
+            u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+            u_tanh = np.tanh(u_product, s2_2)
+            u_sum = np.add(u_tanh, h, s3_2)
+            u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+            u_tanh_2 = np.tanh(u_product_2, s3_2)
+            u_sum_2 = np.add(u_tanh_2, h, s4_2)
+            u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+            u_tanh_3 = np.tanh(u_product_3, s4_2)
+            u = np.add(u_tanh_3, h, s5_2)
+            y_matmul = np.dot(u, y_full, s6_2)  # output y = sum(u, axis=-1) * s
             np.multiply(s, y_matmul, y[start:size + start])
-            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s8_view)
-            t_h_2_matmul = np.matmul(x_part, t_W, s12)  # h = tanh(x @ W + z)
-            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s12)
-            u_2 = h
-            t_u_3 = t_h_2
-            np.copyto(s2_2_view, u_2)
-            u_2, u_2_spare = s2_2_view, s14
-            np.copyto(s15, t_u_3)
-            t_u_3, t_u_3_spare = s15, s16
-            for layer_V_k_2 in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-                layer_u_next_2_product = np.multiply(u_2, layer_V_k_2, s17)  # next u = tanh(u * V) + h
-                layer_u_next_2_tanh = np.tanh(layer_u_next_2_product, s17)
-                layer_u_next_2 = np.add(layer_u_next_2_tanh, h, u_2_spare)
-                value_square_2 = np.square(layer_u_next_2_tanh, s17)
-                value_difference_2 = np.subtract(_C_1, value_square_2, s17)
-                value_product_5 = np.multiply(t_u_3, layer_V_k_2, s18)
-                value_product_6 = np.multiply(value_product_5, value_difference_2, s18)
-                value_total_2 = np.add(value_product_6, t_h_2, t_u_3_spare)
-                u_2_spare, u_2, t_u_3_spare, t_u_3 = u_2, layer_u_next_2, t_u_3, value_total_2
-            t_u_2 = t_u_3
+            t_u_square = np.square(u_tanh_3, s4_2)  # next u = tanh(u * V) + h
+            t_u_square_2 = np.square(u_tanh_2, s3_2)
+            t_u_square_3 = np.square(u_tanh, s2_2)
+            t_u_difference_part = np.subtract(_C_1, t_u_square, t_u_difference[start:size + start])
+            t_u_difference_2_part = np.subtract(_C_1, t_u_square_2, t_u_difference_2[start:size + start])
+            t_u_difference_3_part = np.subtract(_C_1, t_u_square_3, t_u_difference_3[start:size + start])
+            t_h_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+            t_h_difference_part = np.subtract(_C_1, t_h_square, t_h_difference[start:size + start])
+            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference_part, s7_2)
+            t_u_product = np.multiply(t_h, u_index, s8_2)  # next u = tanh(u * V) + h
+            t_u_product_2 = np.multiply(t_u_product, t_u_difference_3_part, s8_2)
+            t_u_total = np.add(t_u_product_2, t_h, s8_2)
+            t_u_product_3 = np.multiply(t_u_total, u_index_2, s8_2)
+            t_u_product_4 = np.multiply(t_u_product_3, t_u_difference_2_part, s8_2)
+            t_u_total_2 = np.add(t_u_product_4, t_h, s8_2)
+            t_u_product_5 = np.multiply(t_u_total_2, u_index_3, s8_2)
+            t_u_product_6 = np.multiply(t_u_product_5, t_u_difference_part, s8_2)
+            t_u = np.add(t_u_product_6, t_h, s8_2)
             # output y = sum(u, axis=-1) * s
-            J_y_W_matmul = np.dot(t_u_2.reshape((12 * size, 4)), y_full, s19)
+            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s1_2_view)
             np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
-            np.multiply(s, J_y_W_matmul.reshape((3, 4, size)).transpose(2, 0, 1), J_y_W[start:size + start])
             _give(_scratch, _blocks_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 2384, 62)
+        _blocks(block_forward, B, 432, 34)
+        J_y_W_matmul = s11
+        def block_forward_2(start_2: int, size_2: int) -> tuple[Any, ...]:
+            """So many positions of an axis of 12, from `start_2` on."""
+            _scratch = _take(_blocks_scratch_forward_block_forward_2, B, size_2)
+            s1_3, s2_3 = _scratch
+            t_W_part = t_W[start_2:size_2 + start_2]
+            t_h_2_matmul = np.matmul(x, t_W_part, s1_3)  # h = tanh(x @ W + z)
+            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s1_3)
+            t_u_2_product = np.multiply(t_h_2, u_index, s2_3)  # next u = tanh(u * V) + h
+            t_u_2_product_2 = np.multiply(t_u_2_product, t_u_difference_3, s2_3)
+            t_u_2_total = np.add(t_u_2_product_2, t_h_2, s2_3)
+            t_u_2_product_3 = np.multiply(t_u_2_total, u_index_2, s2_3)
+            t_u_2_product_4 = np.multiply(t_u_2_product_3, t_u_difference_2, s2_3)
+            t_u_2_total_2 = np.add(t_u_2_product_4, t_h_2, s2_3)
+            t_u_2_product_5 = np.multiply(t_u_2_total_2, u_index_3, s2_3)
+            t_u_2_product_6 = np.multiply(t_u_2_product_5, t_u_difference, s2_3)
+            t_u_2 = np.add(t_u_2_product_6, t_h_2, s2_3)
+            # output y = sum(u, axis=-1) * s
+            np.dot(t_u_2.reshape((B * size_2, 4)), y_full, J_y_W_matmul[B*start_2:B*size_2 + B*start_2])
+            _give(_scratch, _blocks_scratch_forward_block_forward_2, B, size_2)
+            return ()
+        _blocks(block_forward_2, 12, 64*B + 8, 12)
+        u_index = _GONE
+        u_index_2 = _GONE
+        u_index_3 = _GONE
+        J_y_W = np.multiply(s, J_y_W_matmul.reshape((3, 4, B)).transpose(2, 0, 1))
         _give(_scratch, _blocks_scratch_forward, B)
         return BlocksValues(y=y, v=v), {
             'y': {
@@ -1588,82 +1671,99 @@ def blocks(
         }
     # reverse
     _scratch = _take(_blocks_scratch_reverse, B)
-    (y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13) = _scratch
+    (
+        y_full, J_y_z_full, d_h_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12,
+    ) = _scratch
     h_matmul = np.dot(x, W, s1)  # h = tanh(x @ W + z)
     h_sum = np.add(h_matmul, z, s1)
     h = np.tanh(h_sum, s1)
-    d_c = np.multiply(s, z, s2)  # output v = z * s * c
-    J_y_W_square = np.square(h, s3)  # h = tanh(x @ W + z)
-    J_y_W_difference = np.subtract(1, J_y_W_square, s3)
-    u = h
-    np.copyto(s5, u)
-    u, u_spare = s5, s6
-    layer_u_next_tanh_by_k = s4
-    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-    for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-        layer_u_next_product = np.multiply(u, layer_V_k, s7)  # next u = tanh(u * V) + h
-        layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-        layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-        u_spare, u = u, layer_u_next
-    y_matmul = np.dot(u, y_full, s8)  # output y = sum(u, axis=-1) * s
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_product = np.multiply(h, u_index, s2)  # next u = tanh(u * V) + h
+    u_tanh = np.tanh(u_product, s2)
+    u_index_2 = layer_V[1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_sum = np.add(u_tanh, h, s3)  # next u = tanh(u * V) + h
+    u_product_2 = np.multiply(u_sum, u_index_2, s3)
+    u_tanh_2 = np.tanh(u_product_2, s3)
+    u_index_3 = layer_V[2]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_sum_2 = np.add(u_tanh_2, h, s4)  # next u = tanh(u * V) + h
+    u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
+    u_tanh_3 = np.tanh(u_product_3, s4)
+    d_h_square_2 = np.square(u_tanh_2, s3)
+    d_h_square = np.square(u_tanh_3, s5)
+    d_h_difference = np.subtract(1, d_h_square, s5)
+    d_h_difference_2 = np.subtract(1, d_h_square_2, s3)
+    d_h_square_3 = np.square(u_tanh, s2)
+    d_h_difference_3 = np.subtract(1, d_h_square_3, s2)
+    J_y_z_square = np.square(h, s6)  # h = tanh(x @ W + z)
+    J_y_z_difference = np.subtract(1, J_y_z_square, s6)
+    u = np.add(u_tanh_3, h, s4)  # next u = tanh(u * V) + h
+    y_matmul = np.dot(u, y_full, s7)  # output y = sum(u, axis=-1) * s
     y = np.multiply(s, y_matmul)
-    d_h_square = np.square(layer_u_next_tanh_by_k, s9)  # next u = tanh(u * V) + h
-    d_h_difference = np.subtract(1, d_h_square, s9)
+    d_c = np.multiply(s, z, s8)  # output v = z * s * c
     c = z
-    c_by_t = s10
+    c_by_t = s9
     for t in range(4):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        walk_c_next_sin = np.sin(c, s11)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s11)
-        walk_c_next = np.add(walk_c_next_product, z)
+        value_sin = np.sin(c, s10)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s10)
+        value_sum = np.add(value_product, z)
         c_by_t[t] = c
-        c = walk_c_next
+        c = value_sum
     J_v_W = np.broadcast_to(FLOAT(0), (4, 3, 4))
     v = np.multiply(d_c, c)  # output v = z * s * c
-    d_z_product = np.multiply(s, c, s11)
-    d_z_cos = np.cos(c_by_t, s12)  # next c = sin(c) * s + z
-    d_z_product_2 = np.multiply(s, d_z_cos, s12)
+    d_z_product = np.multiply(s, c, s10)
+    d_z_cos = np.cos(c_by_t, s11)  # next c = sin(c) * s + z
+    d_z_product_2 = np.multiply(s, d_z_cos, s11)
     d_c_3 = d_c
-    step_product_by_t = s10
+    step_product_by_t = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_z_product_2_2, step_product_row) in zip(
         d_z_product_2[::-1], step_product_by_t[::-1], strict=True,
     ):
-        value_product = np.multiply(d_c_3, d_z_product_2_2, step_product_row)  # next c = sin(c) * s + z
-        d_c_3 = value_product
+        # next c = sin(c) * s + z
+        value_product_2 = np.multiply(d_c_3, d_z_product_2_2, step_product_row)
+        d_c_3 = value_product_2
     d_c_2 = d_c_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s13)
-    d_z_matmul = np.dot(y_full, d_z_concatenate[1:], s2)
-    d_z = s11
+    d_z_concatenate = np.concatenate((step_product_by_t, d_c[None, :]), 0, s12)
+    d_z_matmul = np.dot(y_full, d_z_concatenate[1:], s8)
+    d_z = s10
     np.add(d_z_product, d_c_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
     J_v_z = np.empty((4, 4), FLOAT)
     J_v_z.fill(0)
     np.einsum('aa->a', J_v_z)[...] = d_z
-    J_y_W = np.empty((B, 3, 4), FLOAT)
     J_y_z = np.empty((B, 4), FLOAT)
+    J_y_W = np.empty((B, 3, 4), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_blocks_scratch_reverse_block_reverse, B, size)
-        s1_2, s2_2 = _scratch
+        s1_2, s2_2, s3_2 = _scratch
         d_u_expand_part = d_u_expand[start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
         d_u_product = np.multiply(s, d_u_expand_part, s1_2)  # output y = sum(u, axis=-1) * s
         d_u = np.broadcast_to(d_u_product, (size, B, 4))
-        d_sum = np.full((size, B, 4), 0, FLOAT)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k_2, d_h_difference_2 in zip(layer_V[::-1], d_h_difference[::-1], strict=True):
-            d_saved_product = np.multiply(d_u, d_h_difference_2, s2_2)  # (∂saved/∂saved_product)ᵀ d_u
-            d_u_3 = np.multiply(d_saved_product, layer_V_k_2)  # ∂saved_product/∂u ⊙ d_saved_product
-            d_sum += d_u
-            d_u = d_u_3
-        d_u_2 = d_u
-        d_h = np.add(d_u_2, d_sum, s2_2)  # h = tanh(x @ W + z)
-        J_y_W_product = np.multiply(d_h, J_y_W_difference, s2_2)
-        np.matmul(x.T, J_y_W_product, J_y_W[start:size + start])
-        np.matmul(J_y_z_full, J_y_W_product, J_y_z[start:size + start])
+        d_h_total = np.add(d_h_full_part, d_u_product, s2_2)
+        d_h_product = np.multiply(d_u, d_h_difference, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_2 = np.multiply(d_h_product, u_index_3, s3_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total_2 = np.add(d_h_total, d_h_product_2, s2_2)
+        d_h_product_3 = np.multiply(d_h_product_2, d_h_difference_2, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_4 = np.multiply(d_h_product_3, u_index_2, s3_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s2_2)
+        d_h_product_5 = np.multiply(d_h_product_4, d_h_difference_3, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_6 = np.multiply(d_h_product_5, u_index, s3_2)
+        d_h = np.add(d_h_product_6, d_h_total_3, s3_2)  # h = tanh(x @ W + z)
+        J_y_z_product = np.multiply(d_h, J_y_z_difference, s3_2)
+        np.matmul(J_y_z_full, J_y_z_product, J_y_z[start:size + start])
+        np.matmul(x.T, J_y_z_product, J_y_W[start:size + start])
         _give(_scratch, _blocks_scratch_reverse_block_reverse, B, size)
         return ()
-    _blocks(block_reverse, B, min(40*B + 8, 1024*B), 11)
+    _blocks(block_reverse, B, 72*B + 8, 14)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     _give(_scratch, _blocks_scratch_reverse, B)
     return BlocksValues(y=y, v=v), {
         'y': {
@@ -1791,56 +1891,60 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
-    _scratch = _take(_wholes_scratch_reverse)
-    J_y_s_full, = _scratch
+    _scratch = _take(_wholes_scratch_reverse, B)
+    J_y_s_full, d_h_full, s1 = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
+    d_h_product = np.multiply(s, u_index_3, s1)  # next u = tanh(u * V) + h
     J = np.empty((B, 1, 4), FLOAT)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_wholes_scratch_reverse_block_reverse, size)
-        s1, s2, s3, s4, s5, s6, s7, s8, s9, s10 = _scratch
+        s1_2, s2, s3, s4, s5, s6, s7 = _scratch
         x_part = x[start:size + start]
-        broadcast_to_part = np.broadcast_to(s, (B, 1))[start:size + start]
-        h_matmul = np.dot(x_part, W, s1)  # h = tanh(x @ W + z)
-        h_sum = np.add(h_matmul, z, s1)
-        h = np.tanh(h_sum, s1)
-        d_x_square = np.square(h, s2)
-        d_x_difference = np.subtract(_C_1, d_x_square, s2)
-        u = h
-        np.copyto(s4, u)
-        u, u_spare = s4, s5
-        layer_u_next_tanh_by_k = s3
+        d_h_full_part = d_h_full[start:size + start]
+        h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+        h_sum = np.add(h_matmul, z, s1_2)
+        h = np.tanh(h_sum, s1_2)
+        u_product = np.multiply(h, u_index, s2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2)
+        u_sum = np.add(u_tanh, h, s3)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3)
+        u_tanh_2 = np.tanh(u_product_2, s3)
+        u_sum_2 = np.add(u_tanh_2, h, s4)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4)
+        u_tanh_3 = np.tanh(u_product_3, s4)
+        u = np.add(u_tanh_3, h, s5)
+        J_y_s = np.dot(u, J_y_s_full, s6)  # output y = sum(u, axis=-1) * s
+        d_h_square = np.square(u_tanh_3, s4)  # next u = tanh(u * V) + h
+        d_h_square_2 = np.square(u_tanh_2, s3)
+        d_h_square_3 = np.square(u_tanh, s2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s4)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s3)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s2)
+        d_x_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
+        d_x_difference = np.subtract(_C_1, d_x_square, s1_2)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s4)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, d_h_difference_2, s3)
+        d_h_product_4 = np.multiply(d_h_product_3, u_index_2, s3)
+        d_h_product_5 = np.multiply(d_h_product_4, d_h_difference_3, s2)
+        d_h_product_6 = np.multiply(d_h_product_5, u_index, s2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        J_y_s = np.dot(u, J_y_s_full, s7)  # output y = sum(u, axis=-1) * s
-        d_h_square = np.square(layer_u_next_tanh_by_k, s8)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s8)
-        d_u = np.broadcast_to(broadcast_to_part, (size, 4))  # output y = sum(u, axis=-1) * s
-        d_u_3 = d_u
-        step_product_by_k = s3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_3, d_h_difference_2, s1)  # (∂saved/∂saved_product)ᵀ d_u_3
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_4 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_3 = d_u_4
-        d_u_2 = d_u_3
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s9)
-        d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s1)
-        d_h = np.add(d_u_2, d_h_sum, s1)  # h = tanh(x @ W + z)
-        d_x_product = np.multiply(d_h, d_x_difference, s1)
-        d_x = np.dot(d_x_product, W.T, s10)
+        d_h_total = np.add(d_h_full_part, s, s5)
+        d_h_total_2 = np.add(d_h_total, d_h_product_2, s5)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_4, s5)
+        d_h = np.add(d_h_product_6, d_h_total_3, s2)  # h = tanh(x @ W + z)
+        d_x_product = np.multiply(d_h, d_x_difference, s2)
+        d_x = np.dot(d_x_product, W.T, s7)
         np.concatenate((J_y_s.reshape((size, 1, 1)), d_x.reshape((size, 1, 3))), 2, J[start:size + start])
         _give(_scratch, _wholes_scratch_reverse_block_reverse, size)
         return ()
-    _blocks(block_reverse, B, 520, 29)
-    _give(_scratch, _wholes_scratch_reverse)
+    _blocks(block_reverse, B, 200, 33)
+    u_index_3 = _GONE
+    u_index = _GONE
+    u_index_2 = _GONE
+    _give(_scratch, _wholes_scratch_reverse, B)
     _reverse: Array = J
     return _reverse
 
@@ -1947,120 +2051,122 @@ def hessian_loss(
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_loss_scratch_reverse, B)
     (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s11_view,
-        s15, s16, s10_view, s18, s19,
+        d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
+        s8, s6_view, s10, s11, s10_view, s1_view, s14, s15, s16, s17, s18,
     ) = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     d_y_product = 2 * s  # output loss = sum(y**2) + sum(cs)
+    d_d_z = np.eye(4, dtype=FLOAT)
+    d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     c = z
     c_by_t = s1
-    walk_c_next_sin_by_t = s2
+    step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z)
+    for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z)
         c_by_t[t] = c
-        c = walk_c_next
+        c = value_sum
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
-    d_d_z = np.eye(4, dtype=FLOAT)
-    d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s7
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row) in zip(
-        H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_3, H_z_z_product_10, s3)
-        value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
-        d_c_3 = value_sum
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
-    H_z_z_index = H_z_z_concatenate[1:]
-    H_z_z_product_3 = np.multiply(s, H_z_z_index, s7)  # next c = sin(c) * s + z
-    H_z_z_sin = np.sin(c_by_t, s6)
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s6)
-    H_z_z_product_4 = np.multiply(0, H_z_z_index, s1)
-    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s9)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum = np.add(2, H_z_z_product_5, s9)
-    # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_6 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s11)
-    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s12)
+    H_z_z_product_6 = np.multiply(0, step_sin_by_t[:, None, :], s6)
+    H_z_z_sum_2 = np.add(d_d_z[None, :, :], H_z_z_product_6, s7)
     d_d_c = d_d_z
-    step_sum_by_t_2 = s13[1:]
+    step_sum_by_t_2 = s8[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_11, H_z_z_sum_2_2, step_sum_row_2) in zip(
+    for (H_z_z_product_11, H_z_z_sum_2_2, step_sum_row) in zip(
         H_z_z_product, H_z_z_sum_2, step_sum_by_t_2, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s11_view)
-        value_sum_2 = np.add(value_product_2, H_z_z_sum_2_2, step_sum_row_2)
-        d_d_c = value_sum_2
+        value_product_3 = np.multiply(d_d_c, H_z_z_product_11, s6_view)
+        value_sum_3 = np.add(value_product_3, H_z_z_sum_2_2, step_sum_row)
+        d_d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s13
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6_view)
+    d_c_3 = np.full((4,), 0, FLOAT)
+    step_sum_by_t = s10
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row_2) in zip(
+        H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
+    ):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_2 = np.multiply(d_c_3, H_z_z_product_10, s3)
+        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row_2)
+        d_c_3 = value_sum_2
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_z_z_index = H_z_z_concatenate[1:]
+    # next c = sin(c) * s + z
+    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10_view)
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_concatenate_2 = s8
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s12)
-    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s15)  # next c = sin(c) * s + z
-    del H_z_z_index_2
+    H_z_s_product_3 = np.multiply(H_z_s_product, H_z_z_index_2, s7)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_z_s_sum = np.add.reduce(H_z_s_product_3, (0, 2), out=s3)
-    # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s15)
+    H_z_z_product_3 = np.multiply(s, H_z_z_index, s10)  # next c = sin(c) * s + z
+    H_z_z_sin = np.sin(c_by_t, s6_view)
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s6_view)
+    H_z_z_product_5 = np.multiply(H_z_z_product_3[:, None, :], H_z_z_negative[:, None, :], s1_view)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s12)
+    H_z_z_sum = np.add(2, H_z_z_product_5, s1_view)
+    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum, s7)
+    del H_z_z_index_2
+    H_z_z_product_4 = np.multiply(0, H_z_z_index, s1)  # next c = sin(c) * s + z
+    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_4, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s14)
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s7)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s15
+    step_sum_by_t_3 = s14
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_12, s1)
-        value_sum_3 = np.add(value_product_3, H_z_z_sum_3_2, step_sum_row_3)
-        d_c = value_sum_3
+        value_product_4 = np.multiply(d_c, H_z_z_product_12, s1)
+        value_sum_4 = np.add(value_product_4, H_z_z_sum_3_2, step_sum_row_3)
+        d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s13)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s8)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
     H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s1)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s12)
+    H_z_s_product_4 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s7)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s16)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s10_view)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s15)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), step_sin_by_t, s16)
     d_d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t_4 = s18[1:]
+    step_sum_by_t_4 = s17[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_13, H_s_s_sum_2, step_sum_row_4) in zip(
         H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s19)
-        value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
-        d_d_c_2 = value_sum_4
+        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_13, s18)
+        value_sum_5 = np.add(value_product_5, H_s_s_sum_2, step_sum_row_4)
+        d_d_c_2 = value_sum_5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s18
+    H_s_s_concatenate = s17
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s10_view)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s16)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s7)
-    H_s_z_sum = np.add(2, H_s_z_product, s7)
-    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s7)
+    H_s_z_product = np.multiply(H_z_z_product_3, H_z_z_negative, s10)
+    H_s_z_sum = np.add(2, H_s_z_product, s10)
+    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s10)
     del H_s_s_index
     H_s_s_vdot = np.vdot(H_s_s_product, H_z_z_index)
     H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s7)
+    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s10)
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2068,166 +2174,169 @@ def hessian_loss(
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s19)
-        value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
-        d_c_4 = value_sum_5
+        value_product_6 = np.multiply(d_c_4, H_z_z_product_14, s18)
+        value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
+        d_c_4 = value_sum_6
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
-    H_s_s_vdot_2 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s19)
+    H_s_s_vdot_2 = np.vdot(H_s_s_index_2, step_sin_by_t)
+    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s18)
     del H_s_s_index_2
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_loss_scratch_reverse_block_reverse, size)
         (
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12_2, s13_2, s14,
-            s15_2, s16_2, s17, s12_2_view, s19_2, s20, s21, s22, s6_2_view, s21_view, s1_2_view,
-            s8_2_view, s21_view_2,
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13, s14_2, s15_2,
+            s16_2, s17_2, s18_2, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+            s3_2_view, s14_2_view, s7_2_view,
         ) = _scratch
         x_part = x[start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
+        d_h_2_full_part = d_h_2_full[:, start:size + start]
+        d_h_2_product_10_part = d_h_2_product_10[:, start:size + start]
         H_z_s_full_part = H_z_s_full[start:size + start]
         h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        d_d_h_square = np.square(h, s2_2)
-        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
-        u = h
-        np.copyto(s4_2, u)
-        u, u_spare = s4_2, s5_2
-        layer_u_next_tanh_by_k = s3_2
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y ⊙ d_loss
+        d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
+        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
+        d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
+        d_h_square = np.square(u_tanh_3, s4_2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
+        d_h_square_2 = np.square(u_tanh_2, s10_2)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10_2)
+        d_h_square_3 = np.square(u_tanh, s11_2)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s11_2)
+        d_d_h_square = np.square(h, s12)  # h = tanh(x @ W + z)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s12)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s13)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s13)
+        d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s14_2)
+        d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s14_2)
+        d_h_2_product = np.multiply(d_h_product_5, u_tanh, s2_2)
+        d_h_2_negative = np.multiply(d_h_2_product, -1, s2_2)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)  # h = tanh(x @ W + z)
+        d_d_u_product = np.multiply(d_d_h, u_index, s16_2)  # next u = tanh(u * V) + h
+        d_h_2_product_2 = np.multiply(d_h_2_negative, d_d_u_product, s17_2)
+        d_d_u_product_2 = np.multiply(d_d_u_product, d_h_difference_3, s16_2)
+        d_h_2_product_3 = np.multiply(d_h_product_3, u_tanh_2, s3_2)
+        d_h_2_negative_2 = np.multiply(d_h_2_product_3, -1, s3_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        d_d_y = np.dot(u, d_d_y_full, s7_2)  # output y = sum(u, axis=-1) * s
-        d_y = np.multiply(d_y_product, d_d_y, s8_2)  # ∂loss/∂y ⊙ d_loss
-        d_u_product = np.multiply(s, d_y[:, None], s9_2)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_h_square = np.square(layer_u_next_tanh_by_k, s10_2)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s10_2)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
-        d_u_8 = d_u
-        step_product_by_k = s12_2
+        d_d_u_total = np.add(d_d_h, d_d_u_product_2, s16_2)
+        d_d_u_product_3 = np.multiply(d_d_u_total, u_index_2, s16_2)  # next u = tanh(u * V) + h
+        d_h_2_product_5 = np.multiply(d_h_2_negative_2, d_d_u_product_3, s18_2)
+        d_d_u_product_4 = np.multiply(d_d_u_product_3, d_h_difference_2, s16_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_8, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_8
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_8 = d_u_9
-        d_u_4 = d_u_8
+        d_d_u_total_2 = np.add(d_d_h, d_d_u_product_4, s16_2)
+        d_d_u_product_5 = np.multiply(d_d_u_total_2, u_index_3, s16_2)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s13_2)
-        d_h_index = d_h_concatenate[1:]
-        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
-        d_h = np.add(d_u_4, d_h_sum, s6_2)  # back through the loop over k
-        d_d_u = d_d_h
-        np.copyto(s15_2, d_d_u)
-        d_d_u, d_d_u_spare = s15_2, s16_2
-        step_product_by_k_2 = s14
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-            layer_V, d_h_difference, step_product_by_k_2, strict=True,
-        ):
-            # ∂d_u/∂next_product ⊙ d_d_u
-            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s17)  # next u = tanh(u * V) + h
-            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
+        d_h_2_product_7 = np.multiply(_C_2, d_h_2_product_2[None, :, :, :], s19)
+        d_h_2_product_8 = np.multiply(_C_2, d_h_2_product_5[None, :, :, :], s17_2_view)
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s12_2_view)
+        d_h_2_product_6 = np.multiply(d_h_2_product_4, d_d_u_product_5, s18_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s12_2_view)
-        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s19_2)
-        d_u_10 = np.full((4, size, 4), 0, FLOAT)
-        step_product_by_k_3 = s14
+        d_h_2_product_9 = np.multiply(_C_2, d_h_2_product_6[None, :, :, :], s21)
+        d_h_2_concatenate = np.concatenate((d_h_2_product_7, d_h_2_product_8, d_h_2_product_9), 0, s22)
+        # next u = tanh(u * V) + h
+        d_h_2_total = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 2], d_h_2_full_part, s21_view)
+        d_h_2_product_11 = np.multiply(d_h_2_total, d_h_difference, s21_view)
+        d_h_2_product_12 = np.multiply(d_h_2_product_11, u_index_3, s21_view)
+        d_h_2_total_2 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 1], d_h_2_product_12, s17_2)
+        d_h_2_product_13 = np.multiply(d_h_2_total_2, d_h_difference_2, s17_2)
+        d_h_2_product_14 = np.multiply(d_h_2_product_13, u_index_2, s17_2)
+        d_h_2_total_3 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 0], d_h_2_product_14, s19_view)
+        d_d_u_product_6 = np.multiply(d_d_u_product_5, d_h_difference, s16_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
-            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-            strict=True,
-        ):
-            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-            d_saved = np.add(d_h_2_product_3_k, d_u_10, s13_2)
-            # (∂saved/∂saved_product_2)ᵀ d_saved
-            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s13_2)
-            # ∂saved_product_2/∂u ⊙ d_saved_product_2
-            d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
-            d_u_10 = d_u_11
-        d_u_5 = d_u_10
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s20)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s13_2)
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)
+        d_h_2_total_4 = np.add(d_h_2_product_10_part, d_h_2_product_12, s21_view)
+        d_h_2_total_5 = np.add(d_h_2_total_4, d_h_2_product_14, s21_view)
         # output y = sum(u, axis=-1) * s
-        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s21)
-        H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s22)
-        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s11_2)
+        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s5_2_view)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total = np.add(d_h_full_part, d_h_product, s3_2)
+        d_h_total_2 = np.add(d_h_total, d_h_product_3, s3_2)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s3_2)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s14_2)  # next u = tanh(u * V) + h
+        d_h_product_7 = np.multiply(d_h_product_6, u_index, s14_2)
+        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k
+        d_h_2_product_17 = np.multiply(d_h, h, s14_2)  # h = tanh(x @ W + z)
+        # next u = tanh(u * V) + h
+        d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
+        d_h_2_product_16 = np.multiply(d_h_2_product_15, u_index, s19_view)
+        d_h_2_negative_4 = np.multiply(d_h_2_product_17, -1, s14_2)  # h = tanh(x @ W + z)
         # output loss = sum(y**2) + sum(cs)
-        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s6_2_view)
-        H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s21_view)  # output y = sum(u, axis=-1) * s
-        d_u_2_product = np.multiply(s, d_y_2[:, :, None], s1_2_view)
-        d_u_2 = np.broadcast_to(d_u_2_product, (4, size, 4))
-        d_u_12 = d_u_2
-        step_product_by_k_4 = s19_2
+        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s1_2_view)
+        d_u_product = np.multiply(s, d_y_2[:, :, None], s3_2_view)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (4, size, 4))
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-        ):
-            d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s17)  # (∂saved/∂saved_product_3)ᵀ d_u_12
-            # ∂saved_product_3/∂u ⊙ d_saved_product_3
-            d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
-            d_u_12 = d_u_13
-        d_u_6 = d_u_12
+        d_h_2_total_6 = np.add(d_h_2_full_part, d_u_product, s15_2)
+        d_h_2_product_19 = np.multiply(d_u, d_h_difference, s17_2)  # next u = tanh(u * V) + h
+        d_h_2_product_20 = np.multiply(d_h_2_product_19, u_index_3, s17_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_2[None, :, :, :]), 0, s20)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s17)
+        d_h_2_total_7 = np.add(d_h_2_total_6, d_h_2_product_20, s15_2)
+        # next u = tanh(u * V) + h
+        d_h_2_product_21 = np.multiply(d_h_2_product_20, d_h_difference_2, s17_2)
+        d_h_2_product_22 = np.multiply(d_h_2_product_21, u_index_2, s17_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_total_8 = np.add(d_h_2_total_7, d_h_2_product_22, s15_2)
+        # next u = tanh(u * V) + h
+        d_h_2_product_23 = np.multiply(d_h_2_product_22, d_h_difference_3, s17_2)
+        d_h_2_product_24 = np.multiply(d_h_2_product_23, u_index, s17_2)
         # h = tanh(x @ W + z)
-        d_h_2 = s13_2
-        np.add(d_u_5, d_h_2_sum, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_6, d_h_2)
-        np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s13_2)
-        H_z_s_matmul_2_part = np.dot(H_z_s_product_2, H_z_s_full_part)  # output y = sum(u, axis=-1) * s
+        d_h_2_product_18 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s16_2)
+        d_h_2 = s19_view
+        np.add(d_h_2_product_16, d_h_2_total_5, d_h_2)
+        np.add(d_h_2, d_h_2_product_18, d_h_2)
+        np.add(d_h_2, d_h_2_product_18, d_h_2)
+        np.add(d_h_2, d_h_2_product_24, d_h_2)
+        np.add(d_h_2, d_h_2_total_8, d_h_2)
+        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s19_view)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)
+        # output y = sum(u, axis=-1) * s
+        H_z_s_product_2 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
+        H_z_s_matmul_2_part = np.dot(H_z_s_product_2, H_z_s_full_part)
+        H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s1_2_view)
         H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)  # h = tanh(x @ W + z)
-        d_u_3_product = np.multiply(4 * s, d_d_y[:, None], s8_2_view)  # output y = sum(u, axis=-1) * s
-        d_u_3 = np.broadcast_to(d_u_3_product, (size, 4))
-        d_u_14 = d_u_3
-        step_product_by_k_5 = s12_2
+        d_h_3_product = np.multiply(4 * s, d_d_y[:, None], s7_2_view)
+        d_h_3_product_2 = np.multiply(d_h_3_product, d_h_difference, s4_2)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_6, d_h_difference_6, step_product_row_5) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
-        ):
-            # (∂saved/∂saved_product_4)ᵀ d_u_14
-            d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s21_view_2)
-            # ∂saved_product_4/∂u ⊙ d_saved_product_4
-            d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_5)
-            d_u_14 = d_u_15
-        d_u_7 = d_u_14
+        d_h_3_total = np.add(d_h_full_part, d_h_3_product, s1_2)
+        d_h_3_product_3 = np.multiply(d_h_3_product_2, u_index_3, s4_2)  # next u = tanh(u * V) + h
+        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_3_concatenate = np.concatenate((step_product_by_k_5, d_u_3[None, :, :]), 0, s13_2)
-        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s21_view_2)
-        d_h_3 = np.add(d_u_7, d_h_3_sum, s21_view_2)  # h = tanh(x @ W + z)
-        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s21_view_2)
+        d_h_3_total_2 = np.add(d_h_3_total, d_h_3_product_3, s1_2)
+        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10_2)  # next u = tanh(u * V) + h
+        d_h_3_product_6 = np.multiply(d_h_3_product_5, d_h_difference_3, s11_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
+        d_h_3_product_7 = np.multiply(d_h_3_product_6, u_index, s11_2)  # next u = tanh(u * V) + h
+        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # h = tanh(x @ W + z)
+        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s11_2)
+        H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)
         H_s_s_vdot_3_part = np.vdot(d_d_y, d_d_y)  # output y = sum(u, axis=-1) * s
-        H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)  # h = tanh(x @ W + z)
         _give(_scratch, _hessian_loss_scratch_reverse_block_reverse, size)
         return (
-            H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_z_z_matmul_part, H_s_s_vdot_3_part,
-            H_s_z_matmul_2_part,
+            H_z_z_matmul_part, H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_2_part,
+            H_s_s_vdot_3_part,
         )
-    H_z_s_matmul_2, H_z_s_matmul_3, H_z_z_matmul, H_s_s_vdot_3, H_s_z_matmul_2 = _blocks(block_reverse, B, 2464, 85)
+    H_z_z_matmul, H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul_2, H_s_s_vdot_3 = _blocks(block_reverse, B, 1512, 102)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
     H_z_s = np.empty((4,), FLOAT)
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
@@ -2263,16 +2372,14 @@ def curvature(
     _scratch = _take(_curvature_scratch_forward)
     t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
     c = z
-    walk_c_next_sin_by_t = s1
-    walk_c_next_by_t = s2[1:]
+    step_sin_by_t = s1
+    step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_row, walk_c_next_row) in zip(
-        walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
-    ):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
-        c = walk_c_next
+    for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z, step_sum_row)
+        c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s2
     loss_concatenate[:1] = z[None, :]
@@ -2280,59 +2387,59 @@ def curvature(
     loss_vdot_2 = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
     H_s_s_cos = np.cos(loss_index, s4)  # next c = sin(c) * s + z
     H_s_s_product = np.multiply(s, H_s_s_cos, s5)
-    t_c = np.full((4,), 0, FLOAT)
-    step_total_by_t = s6[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_2, H_s_s_product_13, step_total_row) in zip(
-        walk_c_next_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
-    ):
-        value_product = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
-        value_total = np.add(walk_c_next_sin_2, value_product, step_total_row)
-        t_c = value_total
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_2 = np.multiply(2, loss_index, s7)
-    d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s8
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row) in zip(
-        H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c, H_s_s_product_14, s3)
-        value_sum = np.add(value_product_2, H_s_s_product_2_2, step_sum_row)
-        d_c = value_sum
+    H_s_s_product_2 = np.multiply(2, loss_index, s6)
     H_s_s_sin = np.sin(loss_index, s7)  # next c = sin(c) * s + z
     del loss_index
+    t_c = np.full((4,), 0, FLOAT)
+    step_total_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate = s6
+    for (step_sin, H_s_s_product_13, step_total_row) in zip(
+        step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
+    ):
+        value_product_2 = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
+        value_total = np.add(step_sin, value_product_2, step_total_row)
+        t_c = value_total
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_concatenate = s2
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product_7 = np.multiply(H_s_s_index, H_s_s_sin, s7)  # next c = sin(c) * s + z
-    H_s_s_product_3 = np.multiply(H_s_s_index, H_s_s_cos, s5)
+    H_s_s_product_3 = np.multiply(H_s_s_index, H_s_s_cos, s8)  # next c = sin(c) * s + z
+    d_c = np.full((4,), 0, FLOAT)
+    step_sum_by_t_2 = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_5 = np.multiply(2, H_s_s_index, s9)
-    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
+    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row_2) in zip(
+        H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
+    ):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_3 = np.multiply(d_c, H_s_s_product_14, s3)
+        value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
+        d_c = value_sum_2
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s10)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
-    H_s_s_product_6 = np.multiply(H_s_s_product_3, H_s_s_index_2, s5)  # next c = sin(c) * s + z
+    H_s_s_concatenate_3 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_product_4 = np.multiply(s, H_s_s_concatenate_3[1:], s9)  # next c = sin(c) * s + z
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_product_5 = np.multiply(2, H_s_s_index, s6)
+    H_s_s_product_6 = np.multiply(H_s_s_product_3, H_s_s_index_2, s8)  # next c = sin(c) * s + z
+    H_s_s_product_7 = np.multiply(H_s_s_index, H_s_s_sin, s7)
     H_s_s_product_8 = np.multiply(H_s_s_index_2, H_s_s_product_7, s7)
     H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s9)
-    H_s_s_concatenate_4 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s10)
-    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_4[1:], s9)  # next c = sin(c) * s + z
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_3 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s10)
-    H_s_s_product_4 = np.multiply(s, H_s_s_concatenate_3[1:], s8)  # next c = sin(c) * s + z
+    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s6)
+    H_s_s_concatenate_4 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_4[1:], s6)  # next c = sin(c) * s + z
     t_d_c = np.full((4,), 0, FLOAT)
-    step_total_by_t_2 = s11
+    step_total_by_t_2 = s5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_c_2, H_s_s_product_4_2, H_s_s_product_10_2, step_total_row_2) in zip(
         H_s_s_index_2[::-1], H_s_s_product_4[::-1], H_s_s_product_10[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
-        value_product_3 = np.multiply(t_d_c, H_s_s_product_4_2, s3)  # next c = sin(c) * s + z
-        value_sum_2 = np.add(value_product_3, H_s_s_product_10_2, s3)
-        value_total_2 = np.add(value_sum_2, d_c_2, step_total_row_2)
+        value_product_4 = np.multiply(t_d_c, H_s_s_product_4_2, s3)  # next c = sin(c) * s + z
+        value_sum_3 = np.add(value_product_4, H_s_s_product_10_2, s3)
+        value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
         t_d_c = value_total_2
     del H_s_s_index_2
     H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
@@ -2342,35 +2449,36 @@ def curvature(
     np.add(H_s_s_index, H_s_s_index, H_s_s_total)
     np.add(H_s_s_total, H_s_s_difference_2, H_s_s_total)
     del H_s_s_index
-    H_s_s_concatenate_5 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
+    H_s_s_concatenate_5 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     # next c = sin(c) * s + z
-    H_s_s_product_12 = np.multiply(H_s_s_concatenate_5[1:], walk_c_next_sin_by_t, s7)
+    H_s_s_product_12 = np.multiply(H_s_s_concatenate_5[1:], step_sin_by_t, s7)
     H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     def block_forward(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_curvature_scratch_forward_block_forward, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
+        s1_2, s2_2, s3_2, s4_2 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        u = h
-        np.copyto(s2_2, u)
-        u, u_spare = s2_2, s3_2
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        t_y = np.dot(u, t_y_full, s5_2)  # output y = sum(u, axis=-1) * s
-        H_s_s_vdot_part = np.vdot(t_y, t_y)
-        y = np.multiply(s, t_y, s5_2)
+        u_product = np.multiply(h, layer_V[0], s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s2_2)
+        u_product_2 = np.multiply(u_sum, layer_V[1], s2_2)
+        u_tanh_2 = np.tanh(u_product_2, s2_2)
+        u_sum_2 = np.add(u_tanh_2, h, s2_2)
+        u_product_3 = np.multiply(u_sum_2, layer_V[2], s2_2)
+        u_tanh_3 = np.tanh(u_product_3, s2_2)
+        u = np.add(u_tanh_3, h, s2_2)
+        t_y = np.dot(u, t_y_full, s3_2)  # output y = sum(u, axis=-1) * s
+        y = np.multiply(s, t_y, s4_2)
         loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
+        H_s_s_vdot_part = np.vdot(t_y, t_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _curvature_scratch_forward_block_forward, size)
-        return (H_s_s_vdot_part, loss_vdot_part)
-    H_s_s_vdot, loss_vdot = _blocks(block_forward, B, 144, 14)
+        return (loss_vdot_part, H_s_s_vdot_part)
+    loss_vdot, H_s_s_vdot = _blocks(block_forward, B, 88, 14)
     loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
     H_s_s = 2 * H_s_s_vdot + H_s_s_sum
     _give(_scratch, _curvature_scratch_forward)
@@ -2391,95 +2499,96 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_hessian_matrix_loss_scratch_reverse, B)
     (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s1_view, s9, s10, s11, s12, s13, s14,
-        s15, s16, s17, s11_view, s19, s20_2, s21_2,
+        d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
+        s8, s6_view, s10, s11, s10_view, s13, s14, s15, s16, s17, s11_view, s19_2, s20, s21_2,
     ) = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     d_y_product = 2 * s  # output loss = sum(y**2) + sum(cs)
+    d_d_z = np.eye(4, dtype=FLOAT)
+    d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     c = z
     c_by_t = s1
-    walk_c_next_sin_by_t = s2
+    step_sin_by_t = s2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for t, walk_c_next_sin_row in zip(range(4), walk_c_next_sin_by_t, strict=True):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z)
+    for t, step_sin_row in zip(range(4), step_sin_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z)
         c_by_t[t] = c
-        c = walk_c_next
+        c = value_sum
     H_z_z_cos = np.cos(c_by_t, s4)  # next c = sin(c) * s + z
     H_z_z_product = np.multiply(s, H_z_z_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, c_by_t, s6)
-    d_d_z = np.eye(4, dtype=FLOAT)
-    d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
-    H_z_z_sin = np.sin(c_by_t, s7)  # next c = sin(c) * s + z
-    H_z_z_negative = np.multiply(H_z_z_sin, -1, s7)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_3 = np.multiply(0, walk_c_next_sin_by_t[:, None, :], s1_view)
-    H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s9)
-    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), walk_c_next_sin_by_t, s1)
-    d_c_3 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s10
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row) in zip(
-        H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_3, H_z_z_product_10, s3)
-        value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
-        d_c_3 = value_sum
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
-    H_z_z_index = H_z_z_concatenate[1:]
-    H_z_z_product_4 = np.multiply(s, H_z_z_index, s10)  # next c = sin(c) * s + z
+    H_z_z_product_3 = np.multiply(0, step_sin_by_t[:, None, :], s6)
+    H_z_z_sum = np.add(d_d_z[None, :, :], H_z_z_product_3, s7)
     d_d_c = d_d_z
-    step_sum_by_t_2 = s12[1:]
+    step_sum_by_t_2 = s8[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_11, H_z_z_sum_5, step_sum_row_2) in zip(
+    for (H_z_z_product_11, H_z_z_sum_5, step_sum_row) in zip(
         H_z_z_product, H_z_z_sum, step_sum_by_t_2, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_11, s6)
-        value_sum_2 = np.add(value_product_2, H_z_z_sum_5, step_sum_row_2)
-        d_d_c = value_sum_2
+        value_product_3 = np.multiply(d_d_c, H_z_z_product_11, s6_view)
+        value_sum_3 = np.add(value_product_3, H_z_z_sum_5, step_sum_row)
+        d_d_c = value_sum_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_2 = s12
+    H_z_z_product_2 = np.multiply(2, c_by_t, s6_view)
+    d_c_3 = np.full((4,), 0, FLOAT)
+    step_sum_by_t = s10
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    for (H_z_z_product_10, H_z_z_product_2_2, step_sum_row_2) in zip(
+        H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
+    ):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_2 = np.multiply(d_c_3, H_z_z_product_10, s3)
+        value_sum_2 = np.add(value_product_2, H_z_z_product_2_2, step_sum_row_2)
+        d_c_3 = value_sum_2
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_z_z_index = H_z_z_concatenate[1:]
+    H_z_z_concatenate_2 = s8
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
     H_z_z_index_2 = H_z_z_concatenate_2[:4]
-    H_z_z_product_5 = np.multiply(0, H_z_z_index, s6)  # next c = sin(c) * s + z
-    H_z_z_product_6 = np.multiply(H_z_z_product_4[:, None, :], H_z_z_negative[:, None, :], s13)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_2 = np.add(2, H_z_z_product_6, s13)
-    H_z_z_product_7 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s9)
     # next c = sin(c) * s + z
-    H_z_s_product = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s13)
-    H_z_s_product_2 = np.multiply(H_z_s_product, H_z_z_index_2, s14)
+    H_z_s_product_3 = np.multiply(H_z_z_cos[:, None, :], H_z_z_index[:, None, :], s10_view)
+    H_z_s_product_4 = np.multiply(H_z_s_product_3, H_z_z_index_2, s7)
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_s_sum = np.add.reduce(H_z_s_product_4, (0, 2), out=s3)
+    H_z_z_sin = np.sin(c_by_t, s10)  # next c = sin(c) * s + z
+    H_z_z_negative = np.multiply(H_z_z_sin, -1, s10)
+    H_z_z_product_5 = np.multiply(s, H_z_z_index, s1)
+    H_z_z_product_7 = np.multiply(H_z_z_product_5[:, None, :], H_z_z_negative[:, None, :], s6)
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_sum_2 = np.add(2, H_z_z_product_7, s6)
+    H_z_z_product_8 = np.multiply(H_z_z_index_2, H_z_z_sum_2, s7)
     del H_z_z_index_2
+    H_z_z_product_6 = np.multiply(0, H_z_z_index, s6_view)  # next c = sin(c) * s + z
+    H_z_z_product_9 = np.multiply(np.broadcast_to(H_z_z_product_6, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s13)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum = np.add.reduce(H_z_s_product_2, (0, 2), out=s3)
-    # next c = sin(c) * s + z
-    H_z_z_product_8 = np.multiply(np.broadcast_to(H_z_z_product_5, (4, 4, 4)).transpose(1, 0, 2), H_z_z_cos[:, None, :], s14)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_sum_3 = np.add(H_z_z_product_7, H_z_z_product_8, s9)
+    H_z_z_sum_3 = np.add(H_z_z_product_8, H_z_z_product_9, s7)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s14
+    step_sum_by_t_3 = s13
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (H_z_z_product_12, H_z_z_sum_3_2, step_sum_row_3) in zip(
         H_z_z_product[::-1], H_z_z_sum_3[::-1], step_sum_by_t_3[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_12, s6)
-        value_sum_3 = np.add(value_product_3, H_z_z_sum_3_2, step_sum_row_3)
-        d_c = value_sum_3
+        value_product_4 = np.multiply(d_c, H_z_z_product_12, s6_view)
+        value_sum_4 = np.add(value_product_4, H_z_z_sum_3_2, step_sum_row_3)
+        d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s12)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s8)
     H_z_z_index_3 = H_z_z_concatenate_3[1:]
-    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s6)
+    H_z_z_sum_4 = np.add.reduce(H_z_z_index_3, 0, out=s6_view)
     # next c = sin(c) * s + z
-    H_z_s_product_4 = np.multiply(H_z_z_index_3, walk_c_next_sin_by_t[:, None, :], s9)
+    H_z_s_product_5 = np.multiply(H_z_z_index_3, step_sin_by_t[:, None, :], s7)
     del H_z_z_index_3
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_s_sum_2 = np.add.reduce(H_z_s_product_4, (0, 2), out=s15)
+    H_z_s_sum_2 = np.add.reduce(H_z_s_product_5, (0, 2), out=s14)
+    H_s_s_sum = np.add(np.full((4,), 0, FLOAT), step_sin_by_t, s15)
     d_d_c_2 = np.full((4,), 0, FLOAT)
     step_sum_by_t_4 = s16[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2487,24 +2596,24 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         H_z_z_product, H_s_s_sum, step_sum_by_t_4, strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_4 = np.multiply(d_d_c_2, H_z_z_product_13, s17)
-        value_sum_4 = np.add(value_product_4, H_s_s_sum_2, step_sum_row_4)
-        d_d_c_2 = value_sum_4
+        value_product_5 = np.multiply(d_d_c_2, H_z_z_product_13, s17)
+        value_sum_5 = np.add(value_product_5, H_s_s_sum_2, step_sum_row_4)
+        d_d_c_2 = value_sum_5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s16
     H_s_s_concatenate[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index = H_s_s_concatenate[:4]
-    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s1)  # next c = sin(c) * s + z
+    H_s_s_product = np.multiply(H_s_s_index, H_z_z_cos, s15)  # next c = sin(c) * s + z
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_product = np.multiply(H_z_z_product_4, H_z_z_negative, s10)
-    H_s_z_sum = np.add(2, H_s_z_product, s10)
-    H_s_z_product_2 = np.multiply(H_s_s_index, H_s_z_sum, s10)
+    H_s_z_product_2 = np.multiply(H_z_z_product_5, H_z_z_negative, s1)
+    H_s_z_sum = np.add(2, H_s_z_product_2, s1)
+    H_s_z_product_3 = np.multiply(H_s_s_index, H_s_z_sum, s1)
     del H_s_s_index
     H_s_s_vdot_2 = np.vdot(H_s_s_product, H_z_z_index)
-    H_s_z_product_3 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
+    H_s_z_product_4 = np.multiply(H_z_z_index, H_z_z_cos, s4)  # next c = sin(c) * s + z
     del H_z_z_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_z_sum_2 = np.add(H_s_z_product_2, H_s_z_product_3, s10)
+    H_s_z_sum_2 = np.add(H_s_z_product_3, H_s_z_product_4, s1)
     d_c_4 = np.full((4,), 0, FLOAT)
     step_sum_by_t_5 = s4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2512,181 +2621,183 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         H_z_z_product[::-1], H_s_z_sum_2[::-1], step_sum_by_t_5[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_5 = np.multiply(d_c_4, H_z_z_product_14, s17)
-        value_sum_5 = np.add(value_product_5, H_s_z_sum_2_2, step_sum_row_5)
-        d_c_4 = value_sum_5
+        value_product_6 = np.multiply(d_c_4, H_z_z_product_14, s17)
+        value_sum_6 = np.add(value_product_6, H_s_z_sum_2_2, step_sum_row_5)
+        d_c_4 = value_sum_6
     d_c_2 = d_c_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_2 = np.concatenate((step_sum_by_t_5, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
-    H_s_s_vdot_3 = np.vdot(H_s_s_index_2, walk_c_next_sin_by_t)
-    H_s_z_matmul = np.dot(d_d_y_full, H_s_s_index_2, s17)
+    H_s_s_vdot_3 = np.vdot(H_s_s_index_2, step_sin_by_t)
+    H_s_z_matmul_2 = np.dot(d_d_y_full, H_s_s_index_2, s17)
     del H_s_s_index_2
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_hessian_matrix_loss_scratch_reverse_block_reverse, size)
         (
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s11_2, s12_2, s13_2, s14_2,
-            s15_2, s16_2, s17_2, s18, s13_2_view, s20, s21, s22, s23, s6_2_view, s22_view, s1_2_view,
-            s22_view_2,
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13_2, s14_2, s15_2,
+            s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+            s3_2_view, s14_2_view, s7_2_view,
         ) = _scratch
         x_part = x[start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
+        d_h_2_full_part = d_h_2_full[:, start:size + start]
+        d_h_2_product_10_part = d_h_2_product_10[:, start:size + start]
         H_z_s_full_part = H_z_s_full[start:size + start]
         h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        d_d_h_square = np.square(h, s2_2)
-        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
-        u = h
-        np.copyto(s4_2, u)
-        u, u_spare = s4_2, s5_2
-        layer_u_next_tanh_by_k = s3_2
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
+        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y ⊙ d_loss
+        d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
+        d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
+        d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
+        d_h_square = np.square(u_tanh_3, s4_2)
+        d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
+        d_h_square_2 = np.square(u_tanh_2, s10_2)
+        d_h_difference_2 = np.subtract(_C_1, d_h_square_2, s10_2)
+        d_h_square_3 = np.square(u_tanh, s11_2)
+        d_h_difference_3 = np.subtract(_C_1, d_h_square_3, s11_2)
+        d_d_h_square = np.square(h, s12)  # h = tanh(x @ W + z)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s12)
+        d_h_product_2 = np.multiply(d_h_product, d_h_difference, s13_2)  # next u = tanh(u * V) + h
+        d_h_product_3 = np.multiply(d_h_product_2, u_index_3, s13_2)
+        d_h_product_4 = np.multiply(d_h_product_3, d_h_difference_2, s14_2)
+        d_h_product_5 = np.multiply(d_h_product_4, u_index_2, s14_2)
+        d_h_2_product = np.multiply(d_h_product_5, u_tanh, s2_2)
+        d_h_2_negative = np.multiply(d_h_2_product, -1, s2_2)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15_2)  # h = tanh(x @ W + z)
+        d_d_u_product = np.multiply(d_d_h, u_index, s16_2)  # next u = tanh(u * V) + h
+        d_h_2_product_2 = np.multiply(d_h_2_negative, d_d_u_product, s17_2)
+        d_d_u_product_2 = np.multiply(d_d_u_product, d_h_difference_3, s16_2)
+        d_h_2_product_3 = np.multiply(d_h_product_3, u_tanh_2, s3_2)
+        d_h_2_negative_2 = np.multiply(d_h_2_product_3, -1, s3_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        d_d_y = np.dot(u, d_d_y_full, s7_2)  # output y = sum(u, axis=-1) * s
-        d_y = np.multiply(d_y_product, d_d_y, s8)  # ∂loss/∂y ⊙ d_loss
-        d_u_product = np.multiply(s, d_y[:, None], s9_2)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_h_square = np.square(layer_u_next_tanh_by_k, s10_2)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s10_2)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s11_2)  # h = tanh(x @ W + z)
-        d_u_2_product = np.multiply(4 * s, d_d_y[:, None], s12_2)  # output y = sum(u, axis=-1) * s
-        d_u_2 = np.broadcast_to(d_u_2_product, (size, 4))
-        H_s_s_vdot_part = np.vdot(d_d_y, d_d_y)
-        d_u_8 = d_u
-        step_product_by_k = s13_2
+        d_d_u_total = np.add(d_d_h, d_d_u_product_2, s16_2)
+        d_d_u_product_3 = np.multiply(d_d_u_total, u_index_2, s16_2)  # next u = tanh(u * V) + h
+        d_h_2_product_5 = np.multiply(d_h_2_negative_2, d_d_u_product_3, s18)
+        d_d_u_product_4 = np.multiply(d_d_u_product_3, d_h_difference_2, s16_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_8, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_8
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_9 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_8 = d_u_9
-        d_u_4 = d_u_8
+        d_d_u_total_2 = np.add(d_d_h, d_d_u_product_4, s16_2)
+        d_d_u_product_5 = np.multiply(d_d_u_total_2, u_index_3, s16_2)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s14_2)
-        d_h_index = d_h_concatenate[1:]
-        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
-        d_h = np.add(d_u_4, d_h_sum, s6_2)  # back through the loop over k
-        d_d_u = d_d_h
-        np.copyto(s16_2, d_d_u)
-        d_d_u, d_d_u_spare = s16_2, s17_2
-        step_product_by_k_2 = s15_2
+        d_h_2_product_7 = np.multiply(_C_2, d_h_2_product_2[None, :, :, :], s19)
+        d_h_2_product_8 = np.multiply(_C_2, d_h_2_product_5[None, :, :, :], s17_2_view)
+        d_h_2_product_6 = np.multiply(d_h_2_product_4, d_d_u_product_5, s18)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-            layer_V, d_h_difference, step_product_by_k_2, strict=True,
-        ):
-            # ∂d_u/∂next_product ⊙ d_d_u
-            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s18)  # next u = tanh(u * V) + h
-            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
+        d_h_2_product_9 = np.multiply(_C_2, d_h_2_product_6[None, :, :, :], s21)
+        d_h_2_concatenate = np.concatenate((d_h_2_product_7, d_h_2_product_8, d_h_2_product_9), 0, s22)
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s13_2_view)
+        d_h_2_total = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 2], d_h_2_full_part, s21_view)
+        d_h_2_product_11 = np.multiply(d_h_2_total, d_h_difference, s21_view)
+        d_h_2_product_12 = np.multiply(d_h_2_product_11, u_index_3, s21_view)
+        d_h_2_total_2 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 1], d_h_2_product_12, s17_2)
+        d_h_2_product_13 = np.multiply(d_h_2_total_2, d_h_difference_2, s17_2)
+        d_h_2_product_14 = np.multiply(d_h_2_product_13, u_index_2, s17_2)
+        d_h_2_total_3 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 0], d_h_2_product_14, s19_view)
+        d_d_u_product_6 = np.multiply(d_d_u_product_5, d_h_difference, s16_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s13_2_view)
-        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s20)
-        d_u_10 = np.full((4, size, 4), 0, FLOAT)
-        step_product_by_k_3 = s15_2
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
-            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-            strict=True,
-        ):
-            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_10
-            d_saved = np.add(d_h_2_product_3_k, d_u_10, s14_2)
-            # (∂saved/∂saved_product_2)ᵀ d_saved
-            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s14_2)
-            # ∂saved_product_2/∂u ⊙ d_saved_product_2
-            d_u_11 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
-            d_u_10 = d_u_11
-        d_u_5 = d_u_10
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s21)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s14_2)
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15_2)
+        d_h_2_total_4 = np.add(d_h_2_product_10_part, d_h_2_product_12, s21_view)
+        d_h_2_total_5 = np.add(d_h_2_total_4, d_h_2_product_14, s21_view)
         # output y = sum(u, axis=-1) * s
-        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s22)
-        H_z_s_product_3 = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s23)
-        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s11_2)
+        H_z_s_matmul = np.dot(d_d_u.reshape((4 * size, 4)), d_d_y_full, s5_2_view)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_total = np.add(d_h_full_part, d_h_product, s3_2)
+        d_h_total_2 = np.add(d_h_total, d_h_product_3, s3_2)
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s3_2)
+        d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s14_2)  # next u = tanh(u * V) + h
+        d_h_product_7 = np.multiply(d_h_product_6, u_index, s14_2)
+        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k
+        d_h_2_product_17 = np.multiply(d_h, h, s14_2)  # h = tanh(x @ W + z)
+        # next u = tanh(u * V) + h
+        d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
+        d_h_2_product_16 = np.multiply(d_h_2_product_15, u_index, s19_view)
+        d_h_2_negative_4 = np.multiply(d_h_2_product_17, -1, s14_2)  # h = tanh(x @ W + z)
         # output loss = sum(y**2) + sum(cs)
-        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s6_2_view)
-        H_z_s_product_5 = np.multiply(d_y_2, d_d_y, s22_view)  # output y = sum(u, axis=-1) * s
-        d_u_3_product = np.multiply(s, d_y_2[:, :, None], s1_2_view)
-        d_u_3 = np.broadcast_to(d_u_3_product, (4, size, 4))
-        d_u_12 = d_u_3
-        step_product_by_k_4 = s20
+        d_y_2 = np.multiply(d_y_product, H_z_s_matmul.reshape((4, size)), s1_2_view)
+        d_u_product = np.multiply(s, d_y_2[:, :, None], s3_2_view)  # output y = sum(u, axis=-1) * s
+        d_u = np.broadcast_to(d_u_product, (4, size, 4))
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-        ):
-            d_saved_product_3 = np.multiply(d_u_12, d_h_difference_5, s18)  # (∂saved/∂saved_product_3)ᵀ d_u_12
-            # ∂saved_product_3/∂u ⊙ d_saved_product_3
-            d_u_13 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
-            d_u_12 = d_u_13
-        d_u_6 = d_u_12
+        d_h_2_total_6 = np.add(d_h_2_full_part, d_u_product, s15_2)
+        d_h_2_product_19 = np.multiply(d_u, d_h_difference, s17_2)  # next u = tanh(u * V) + h
+        d_h_2_product_20 = np.multiply(d_h_2_product_19, u_index_3, s17_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_3[None, :, :, :]), 0, s21)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s18)
+        d_h_2_total_7 = np.add(d_h_2_total_6, d_h_2_product_20, s15_2)
+        # next u = tanh(u * V) + h
+        d_h_2_product_21 = np.multiply(d_h_2_product_20, d_h_difference_2, s17_2)
+        d_h_2_product_22 = np.multiply(d_h_2_product_21, u_index_2, s17_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_total_8 = np.add(d_h_2_total_7, d_h_2_product_22, s15_2)
+        # next u = tanh(u * V) + h
+        d_h_2_product_23 = np.multiply(d_h_2_product_22, d_h_difference_3, s17_2)
+        d_h_2_product_24 = np.multiply(d_h_2_product_23, u_index, s17_2)
         # h = tanh(x @ W + z)
-        d_h_2 = s14_2
-        np.add(d_u_5, d_h_2_sum, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_6, d_h_2)
-        np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_9 = np.multiply(d_h_2, d_d_h_difference, s14_2)
-        H_z_s_matmul_2_part = np.dot(H_z_s_product_3, H_z_s_full_part)  # output y = sum(u, axis=-1) * s
-        H_z_s_matmul_3_part = np.dot(H_z_s_product_5, H_z_s_full_part)
-        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_9)  # h = tanh(x @ W + z)
-        d_u_14 = d_u_2
-        step_product_by_k_5 = s13_2
+        d_h_2_product_18 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s16_2)
+        d_h_2 = s19_view
+        np.add(d_h_2_product_16, d_h_2_total_5, d_h_2)
+        np.add(d_h_2, d_h_2_product_18, d_h_2)
+        np.add(d_h_2, d_h_2_product_18, d_h_2)
+        np.add(d_h_2, d_h_2_product_24, d_h_2)
+        np.add(d_h_2, d_h_2_total_8, d_h_2)
+        H_z_z_product_4 = np.multiply(d_h_2, d_d_h_difference, s19_view)
+        H_z_z_matmul_part = np.matmul(H_z_s_full_part, H_z_z_product_4)
+        # output y = sum(u, axis=-1) * s
+        H_z_s_product = np.multiply(H_z_s_matmul.reshape((4, size)), d_y, s14_2_view)
+        H_z_s_matmul_2_part = np.dot(H_z_s_product, H_z_s_full_part)
+        H_z_s_product_2 = np.multiply(d_y_2, d_d_y, s1_2_view)
+        H_z_s_matmul_3_part = np.dot(H_z_s_product_2, H_z_s_full_part)
+        d_h_3_product = np.multiply(4 * s, d_d_y[:, None], s7_2_view)
+        d_h_3_product_2 = np.multiply(d_h_3_product, d_h_difference, s4_2)  # next u = tanh(u * V) + h
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_6, d_h_difference_6, step_product_row_5) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_5[::-1], strict=True,
-        ):
-            # (∂saved/∂saved_product_4)ᵀ d_u_14
-            d_saved_product_4 = np.multiply(d_u_14, d_h_difference_6, s22_view_2)
-            # ∂saved_product_4/∂u ⊙ d_saved_product_4
-            d_u_15 = np.multiply(d_saved_product_4, layer_V_k_6, step_product_row_5)
-            d_u_14 = d_u_15
-        d_u_7 = d_u_14
+        d_h_3_total = np.add(d_h_full_part, d_h_3_product, s1_2)
+        d_h_3_product_3 = np.multiply(d_h_3_product_2, u_index_3, s4_2)  # next u = tanh(u * V) + h
+        d_h_3_product_4 = np.multiply(d_h_3_product_3, d_h_difference_2, s10_2)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_3_concatenate = np.concatenate((step_product_by_k_5, d_u_2[None, :, :]), 0, s14_2)
-        d_h_3_sum = np.add.reduce(d_h_3_concatenate[1:], 0, out=s22_view_2)
-        d_h_3 = np.add(d_u_7, d_h_3_sum, s22_view_2)  # h = tanh(x @ W + z)
-        H_s_z_product_4 = np.multiply(d_h_3, d_d_h_difference, s22_view_2)
-        H_s_z_matmul_2_part = np.dot(H_z_s_full_part, H_s_z_product_4)
+        d_h_3_total_2 = np.add(d_h_3_total, d_h_3_product_3, s1_2)
+        d_h_3_product_5 = np.multiply(d_h_3_product_4, u_index_2, s10_2)  # next u = tanh(u * V) + h
+        d_h_3_product_6 = np.multiply(d_h_3_product_5, d_h_difference_3, s11_2)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_3_total_3 = np.add(d_h_3_total_2, d_h_3_product_5, s1_2)
+        d_h_3_product_7 = np.multiply(d_h_3_product_6, u_index, s11_2)  # next u = tanh(u * V) + h
+        d_h_3 = np.add(d_h_3_product_7, d_h_3_total_3, s11_2)  # h = tanh(x @ W + z)
+        H_s_z_product = np.multiply(d_h_3, d_d_h_difference, s11_2)
+        H_s_z_matmul_part = np.dot(H_z_s_full_part, H_s_z_product)
+        H_s_s_vdot_part = np.vdot(d_d_y, d_d_y)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _hessian_matrix_loss_scratch_reverse_block_reverse, size)
         return (
-            H_s_s_vdot_part, H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_z_z_matmul_part,
-            H_s_z_matmul_2_part,
+            H_z_z_matmul_part, H_z_s_matmul_2_part, H_z_s_matmul_3_part, H_s_z_matmul_part,
+            H_s_s_vdot_part,
         )
-    H_s_s_vdot, H_z_s_matmul_2, H_z_s_matmul_3, H_z_z_matmul, H_s_z_matmul_2 = _blocks(block_reverse, B, 2472, 85)
+    H_z_z_matmul, H_z_s_matmul_2, H_z_s_matmul_3, H_s_z_matmul, H_s_s_vdot = _blocks(block_reverse, B, 1512, 102)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
     H_z_s = s3
     np.add(H_z_s_sum, H_z_s_matmul_2, H_z_s)
     np.add(H_z_s, H_z_s_sum_2, H_z_s)
     np.add(H_z_s, H_z_s_matmul_3, H_z_s)
-    H_z_z = s6
+    H_z_z = s6_view
     np.add(d_c, H_z_z_sum_4, H_z_z)
     np.add(H_z_z, H_z_z_matmul, H_z_z)
     H_s_s = H_s_s_vdot_2 + H_s_s_vdot_3 + 2 * H_s_s_vdot
     H_s_z = s17
-    np.add(d_c_2, H_s_z_matmul, H_s_z)
-    np.add(H_s_z, H_s_z_matmul_2, H_s_z)
+    np.add(d_c_2, H_s_z_matmul_2, H_s_z)
+    np.add(H_s_z, H_s_z_matmul, H_s_z)
     H_concatenate = np.concatenate((H_z_z, H_z_s.reshape((4, 1))), 1, s11_view)
-    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s19)
-    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s20_2)
+    H_concatenate_2 = np.concatenate((H_s_z.reshape((1, 4)), H_s_s.reshape((1, 1))), 1, s19_2)
+    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s20)
     H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s21_2)
     H = np.multiply(0.5, H_sum)
     _give(_scratch, _hessian_matrix_loss_scratch_reverse, B)
@@ -2705,198 +2816,210 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_curvatures_scratch_reverse, B)
-    y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s4_view, s9, s10 = _scratch
+    (
+        y_full, d_h_full, H_z_z_full, d_h_2_full, d_h_2_product, s1, s2, s3, s4, s5, s6, s7,
+        s4_view, s9, s10,
+    ) = _scratch
+    u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    u_index_2 = layer_V[1]
+    u_index_3 = layer_V[2]
     d_u_product = 2 * s  # output loss = sum(y**2) + sum(cs)
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
     c = z
-    walk_c_next_by_t = s1[1:]
+    step_sum_by_t = s1[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for walk_c_next_row in walk_c_next_by_t:
-        walk_c_next_sin = np.sin(c, s2)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s2)
-        walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
-        c = walk_c_next
+    for step_sum_row in step_sum_by_t:
+        value_sin = np.sin(c, s2)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s2)
+        value_sum = np.add(value_product, z, step_sum_row)
+        c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     loss_concatenate = s1
     loss_concatenate[:1] = z[None, :]
     loss_index = loss_concatenate[:4]
     loss_vdot_2 = np.vdot(loss_index, loss_index)  # output loss = sum(y**2) + sum(cs)
     H_z_z_cos = np.cos(loss_index, s3)  # next c = sin(c) * s + z
-    H_z_z_product = np.multiply(s, H_z_z_cos, s3)
+    H_z_z_product_2 = np.multiply(s, H_z_z_cos, s3)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_product_2 = np.multiply(2, loss_index, s4)
+    H_z_z_product_3 = np.multiply(2, loss_index, s4)
     d_c_2 = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s5
+    step_sum_by_t_2 = s5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_z_z_product_7, H_z_z_product_2_2, step_sum_row) in zip(
-        H_z_z_product[::-1], H_z_z_product_2[::-1], step_sum_by_t[::-1], strict=True,
+    for (H_z_z_product_2_2, H_z_z_product_3_2, step_sum_row_2) in zip(
+        H_z_z_product_2[::-1], H_z_z_product_3[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product = np.multiply(d_c_2, H_z_z_product_7, s2)
-        value_sum = np.add(value_product, H_z_z_product_2_2, step_sum_row)
-        d_c_2 = value_sum
+        value_product_2 = np.multiply(d_c_2, H_z_z_product_2_2, s2)
+        value_sum_2 = np.add(value_product_2, H_z_z_product_3_2, step_sum_row_2)
+        d_c_2 = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
+    H_z_z_concatenate = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s6)
     H_z_z_sin = np.sin(loss_index, s5)  # next c = sin(c) * s + z
     del loss_index
     d_d_c = d_d_z
-    step_sum_by_t_2 = s7[1:]
+    step_sum_by_t_3 = s7[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for H_z_z_product_8, step_sum_row_2 in zip(H_z_z_product, step_sum_by_t_2, strict=True):
+    for H_z_z_product_2_3, step_sum_row_3 in zip(H_z_z_product_2, step_sum_by_t_3, strict=True):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_d_c, H_z_z_product_8, s4)
-        value_sum_2 = np.add(value_product_2, d_d_z, step_sum_row_2)
-        d_d_c = value_sum_2
+        value_product_3 = np.multiply(d_d_c, H_z_z_product_2_3, s4)
+        value_sum_3 = np.add(value_product_3, d_d_z, step_sum_row_3)
+        d_d_c = value_sum_3
+    # next c = sin(c) * s + z
+    H_z_z_product_4 = np.multiply(H_z_z_concatenate[1:][:, None, :], H_z_z_sin[:, None, :], s4_view)
+    H_z_z_product_5 = np.multiply(s, H_z_z_product_4, s4_view)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_z_z_difference = np.subtract(2, H_z_z_product_5, s4_view)
     H_z_z_concatenate_2 = s7
     H_z_z_concatenate_2[:1] = d_d_z[None, :, :]
     del d_d_z
-    # next c = sin(c) * s + z
-    H_z_z_product_3 = np.multiply(H_z_z_concatenate[1:][:, None, :], H_z_z_sin[:, None, :], s4_view)
-    H_z_z_product_4 = np.multiply(s, H_z_z_product_3, s4_view)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_difference = np.subtract(2, H_z_z_product_4, s4_view)
-    H_z_z_product_5 = np.multiply(H_z_z_concatenate_2[:4], H_z_z_difference, s9)
+    H_z_z_product_6 = np.multiply(H_z_z_concatenate_2[:4], H_z_z_difference, s9)
     d_c = np.full((4, 4), 0, FLOAT)
-    step_sum_by_t_3 = s10
+    step_sum_by_t_4 = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (t, H_z_z_product_9, step_sum_row_3) in zip(
-        reversed(range(4)), H_z_z_product[::-1], step_sum_by_t_3[::-1], strict=True,
+    for (t, H_z_z_product_2_4, step_sum_row_4) in zip(
+        reversed(range(4)), H_z_z_product_2[::-1], step_sum_by_t_4[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_z_z_product_9, s4)
-        H_z_z_product_5_t = H_z_z_product_5.transpose(1, 0, 2)[:, t]
+        value_product_4 = np.multiply(d_c, H_z_z_product_2_4, s4)
+        H_z_z_product_6_t = H_z_z_product_6.transpose(1, 0, 2)[:, t]
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_sum_3 = np.add(value_product_3, H_z_z_product_5_t, step_sum_row_3)
-        d_c = value_sum_3
+        value_sum_4 = np.add(value_product_4, H_z_z_product_6_t, step_sum_row_4)
+        d_c = value_sum_4
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_3, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s7)
+    H_z_z_concatenate_3 = np.concatenate((step_sum_by_t_4, np.full((4, 4), 0, FLOAT)[None, :, :]), 0, s7)
     H_z_z_sum = np.add.reduce(H_z_z_concatenate_3[1:], 0, out=s3)
     def block_reverse(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_curvatures_scratch_reverse_block_reverse, size)
         (
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s8_view, s12, s13, s14, s15, s16,
-            s17, s12_view, s19, s20, s21, s6_2_view,
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s7_2_view, s6_2_view, s10_2, s11, s12, s13, s14,
+            s15, s16, s17, s18, s19, s5_2_view, s3_2_view, s15_view, s23, s19_view, s18_view,
         ) = _scratch
         x_part = x[start:size + start]
         d_d_h_broadcast_to_part = d_d_h_broadcast_to[:, start:size + start]
+        d_h_2_full_part = d_h_2_full[:, start:size + start]
+        d_h_full_part = d_h_full[start:size + start]
+        d_h_2_product_part = d_h_2_product[:, start:size + start]
         H_z_z_full_part = H_z_z_full[start:size + start]
         h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        d_d_h_square = np.square(h, s2_2)
-        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s2_2)
-        u = h
-        np.copyto(s4_2, u)
-        u, u_spare = s4_2, s5_2
-        layer_u_next_tanh_by_k = s3_2
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for layer_V_k, layer_u_next_tanh_row in zip(layer_V, layer_u_next_tanh_by_k, strict=True):
-            layer_u_next_product = np.multiply(u, layer_V_k, s6_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, layer_u_next_tanh_row)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        y_matmul = np.dot(u, y_full, s7_2)  # output y = sum(u, axis=-1) * s
-        y = np.multiply(s, y_matmul, s8)
+        u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s3_2)
+        u_product_2 = np.multiply(u_sum, u_index_2, s3_2)
+        u_tanh_2 = np.tanh(u_product_2, s3_2)
+        u_sum_2 = np.add(u_tanh_2, h, s4_2)
+        u_product_3 = np.multiply(u_sum_2, u_index_3, s4_2)
+        u_tanh_3 = np.tanh(u_product_3, s4_2)
+        u = np.add(u_tanh_3, h, s5_2)
+        y_matmul = np.dot(u, y_full, s6_2)  # output y = sum(u, axis=-1) * s
+        y = np.multiply(s, y_matmul, s7_2)
         loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-        d_h_square = np.square(layer_u_next_tanh_by_k, s9_2)  # next u = tanh(u * V) + h
-        d_h_difference = np.subtract(_C_1, d_h_square, s9_2)
-        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s10_2)  # h = tanh(x @ W + z)
         # output y = sum(u, axis=-1) * s
-        d_u_product_2 = np.multiply(d_u_product, y_matmul[:, None], s8_view)
-        d_u_product_3 = np.multiply(s, d_u_product_2, s8_view)
-        d_u = np.broadcast_to(d_u_product_3, (size, 4))  # (∂y/∂u)ᵀ d_y
-        d_u_6 = d_u
-        step_product_by_k = s12
+        d_h_product = np.multiply(d_u_product, y_matmul[:, None], s7_2_view)
+        d_h_product_2 = np.multiply(s, d_h_product, s7_2_view)
+        d_h_2_negative_3 = np.multiply(d_h_product_2, -1, s6_2_view)  # next u = tanh(u * V) + h
+        d_h_2_product_12 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
+        d_d_u_square = np.square(u_tanh_3, s4_2)
+        d_d_u_difference = np.subtract(_C_1, d_d_u_square, s4_2)
+        d_d_u_square_2 = np.square(u_tanh_2, s10_2)
+        d_d_u_difference_2 = np.subtract(_C_1, d_d_u_square_2, s10_2)
+        d_d_u_square_3 = np.square(u_tanh, s11)
+        d_d_u_difference_3 = np.subtract(_C_1, d_d_u_square_3, s11)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_2, d_h_difference_2, step_product_row) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k[::-1], strict=True,
-        ):
-            d_saved_product = np.multiply(d_u_6, d_h_difference_2, s6_2)  # (∂saved/∂saved_product)ᵀ d_u_6
-            # ∂saved_product/∂u ⊙ d_saved_product
-            d_u_7 = np.multiply(d_saved_product, layer_V_k_2, step_product_row)
-            d_u_6 = d_u_7
-        d_u_3 = d_u_6
+        d_h_total = np.add(d_h_full_part, d_h_product_2, s12)
+        d_h_product_3 = np.multiply(d_h_product_2, d_d_u_difference, s13)  # next u = tanh(u * V) + h
+        d_h_product_4 = np.multiply(d_h_product_3, u_index_3, s13)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_concatenate = np.concatenate((step_product_by_k, d_u[None, :, :]), 0, s13)
-        d_h_index = d_h_concatenate[1:]
-        d_h_sum = np.add.reduce(d_h_index, 0, out=s6_2)
-        d_h = np.add(d_u_3, d_h_sum, s6_2)  # back through the loop over k
-        d_d_u = d_d_h
-        np.copyto(s15, d_d_u)
-        d_d_u, d_d_u_spare = s15, s16
-        step_product_by_k_2 = s14
+        d_h_total_2 = np.add(d_h_total, d_h_product_4, s12)
+        d_h_2_product_10 = np.multiply(d_h_product_4, u_tanh_2, s3_2)  # next u = tanh(u * V) + h
+        d_h_product_5 = np.multiply(d_h_product_4, d_d_u_difference_2, s13)
+        d_h_product_6 = np.multiply(d_h_product_5, u_index_2, s13)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_3, d_h_difference_3, step_product_row_2) in zip(
-            layer_V, d_h_difference, step_product_by_k_2, strict=True,
-        ):
-            # ∂d_u/∂next_product ⊙ d_d_u
-            d_next_product = np.multiply(d_d_u, layer_V_k_3, step_product_row_2)
-            d_d_u_2_product = np.multiply(d_next_product, d_h_difference_3, s17)  # next u = tanh(u * V) + h
-            # (∂next_/∂d_u)ᵀ d_next_ + ∂next_product/∂d_u ⊙ d_next_product
-            d_d_u_2 = np.add(d_d_h, d_d_u_2_product, d_d_u_spare)
-            d_d_u_spare, d_d_u = d_d_u, d_d_u_2
+        d_h_total_3 = np.add(d_h_total_2, d_h_product_6, s12)
+        d_h_2_product_8 = np.multiply(d_h_product_6, u_tanh, s2_2)  # next u = tanh(u * V) + h
+        d_h_product_7 = np.multiply(d_h_product_6, d_d_u_difference_3, s13)
+        d_h_product_8 = np.multiply(d_h_product_7, u_index, s13)
+        d_h = np.add(d_h_product_8, d_h_total_3, s13)  # back through the loop over k
+        d_h_2_negative = np.multiply(d_h_2_product_8, -1, s2_2)  # next u = tanh(u * V) + h
+        d_h_2_negative_2 = np.multiply(d_h_2_product_10, -1, s3_2)
+        d_h_2_product_23 = np.multiply(d_h, h, s13)  # h = tanh(x @ W + z)
+        d_d_h_square = np.square(h, s1_2)
+        d_d_h_difference = np.subtract(_C_1, d_d_h_square, s1_2)
+        d_h_2_negative_4 = np.multiply(d_h_2_product_23, -1, s13)
+        d_h_2_product_24 = np.multiply(d_h_2_negative_4, d_d_h_broadcast_to_part, s14)
+        d_d_h = np.multiply(d_d_h_broadcast_to_part, d_d_h_difference, s15)
+        d_d_u_product = np.multiply(d_d_h, u_index, s16)  # next u = tanh(u * V) + h
+        d_h_2_product_9 = np.multiply(d_h_2_negative, d_d_u_product, s17)
+        d_d_u_product_2 = np.multiply(d_d_u_product, d_d_u_difference_3, s16)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_d_u_total = np.add(d_d_h, d_d_u_product_2, s16)
+        d_d_u_product_3 = np.multiply(d_d_u_total, u_index_2, s16)  # next u = tanh(u * V) + h
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_product_14 = np.multiply(_C_2, d_h_2_product_9[None, :, :, :], s18)
+        d_h_2_product_11 = np.multiply(d_h_2_negative_2, d_d_u_product_3, s17)  # next u = tanh(u * V) + h
+        d_d_u_product_4 = np.multiply(d_d_u_product_3, d_d_u_difference_2, s16)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_d_u_total_2 = np.add(d_d_h, d_d_u_product_4, s16)
+        d_d_u_product_5 = np.multiply(d_d_u_total_2, u_index_3, s16)  # next u = tanh(u * V) + h
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_product_15 = np.multiply(_C_2, d_h_2_product_11[None, :, :, :], s19)
+        d_h_2_product_13 = np.multiply(d_h_2_product_12, d_d_u_product_5, s17)  # next u = tanh(u * V) + h
+        d_d_u_product_6 = np.multiply(d_d_u_product_5, d_d_u_difference, s16)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_d_u = np.add(d_d_h, d_d_u_product_6, s15)
+        # output y = sum(u, axis=-1) * s
+        d_u_matmul = np.dot(d_d_u.reshape((4 * size, 4)), y_full, s5_2_view)
+        d_u_product_2 = np.multiply(d_u_product, d_u_matmul.reshape((4, size))[:, :, None], s3_2_view)
+        d_u_product_3 = np.multiply(s, d_u_product_2, s3_2_view)
+        d_u = np.broadcast_to(d_u_product_3, (4, size, 4))
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_product_16 = np.multiply(_C_2, d_h_2_product_13[None, :, :, :], s15_view)
+        d_h_2_concatenate = np.concatenate((d_h_2_product_14, d_h_2_product_15, d_h_2_product_16), 0, s23)
+        d_h_2_product_2 = np.multiply(d_u, d_d_u_difference, s15)  # next u = tanh(u * V) + h
+        d_h_2_product_3 = np.multiply(d_h_2_product_2, u_index_3, s15)
+        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+        d_h_2_total = np.add(d_h_2_full_part, d_u_product_3, s19_view)
+        d_h_2_total_2 = np.add(d_h_2_total, d_h_2_product_3, s19_view)
         # next u = tanh(u * V) + h
-        d_h_2_product = np.multiply(d_h_index[:, None, :, :], layer_u_next_tanh_by_k[:, None, :, :], s12_view)
+        d_h_2_product_4 = np.multiply(d_h_2_product_3, d_d_u_difference_2, s15)
+        d_h_2_product_5 = np.multiply(d_h_2_product_4, u_index_2, s15)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_product_2 = np.multiply(_C_m2, d_h_2_product, s12_view)
-        d_h_2_product_3 = np.multiply(d_h_2_product_2, step_product_by_k_2, s19)
-        d_u_8 = np.full((4, size, 4), 0, FLOAT)
-        step_product_by_k_3 = s14
+        d_h_2_total_3 = np.add(d_h_2_total_2, d_h_2_product_5, s19_view)
+        # next u = tanh(u * V) + h
+        d_h_2_product_6 = np.multiply(d_h_2_product_5, d_d_u_difference_3, s15)
+        d_h_2_product_7 = np.multiply(d_h_2_product_6, u_index, s15)
+        d_h_2_total_4 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 2], d_h_2_full_part, s18_view)
+        d_h_2_product_17 = np.multiply(d_h_2_total_4, d_d_u_difference, s18_view)
+        d_h_2_product_18 = np.multiply(d_h_2_product_17, u_index_3, s18_view)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (k, layer_V_k_4, d_h_difference_4, step_product_row_3) in zip(
-            reversed(range(1, 4)), layer_V[::-1], d_h_difference[::-1], step_product_by_k_3[::-1],
-            strict=True,
-        ):
-            d_h_2_product_3_k = d_h_2_product_3.transpose(1, 0, 2, 3)[:, k - 1]
-            # cotangent of saved + ∂layer_u_next/∂saved ⊙ d_u_8
-            d_saved = np.add(d_h_2_product_3_k, d_u_8, s13)
-            # (∂saved/∂saved_product_2)ᵀ d_saved
-            d_saved_product_2 = np.multiply(d_saved, d_h_difference_4, s13)
-            # ∂saved_product_2/∂u ⊙ d_saved_product_2
-            d_u_9 = np.multiply(d_saved_product_2, layer_V_k_4, step_product_row_3)
-            d_u_8 = d_u_9
-        d_u_4 = d_u_8
+        d_h_2_total_7 = np.add(d_h_2_product_part, d_h_2_product_18, s17)
+        # next u = tanh(u * V) + h
+        d_h_2_total_5 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 1], d_h_2_product_18, s18_view)
+        d_h_2_product_19 = np.multiply(d_h_2_total_5, d_d_u_difference_2, s18_view)
+        d_h_2_product_20 = np.multiply(d_h_2_product_19, u_index_2, s18_view)
+        d_h_2_total_6 = np.add(d_h_2_concatenate.transpose(1, 0, 2, 3)[:, 0], d_h_2_product_20, s16)
         # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate = np.concatenate((step_product_by_k_3, np.full((4, size, 4), 0, FLOAT)[None, :, :, :]), 0, s20)
-        d_h_2_sum = np.add.reduce(d_h_2_concatenate[1:], 0, out=s13)
-        # output y = sum(u, axis=-1) * s
-        d_u_2_matmul = np.dot(d_d_u.reshape((4 * size, 4)), y_full, s21)
-        d_h_2_product_4 = np.multiply(d_h, h, s6_2)  # h = tanh(x @ W + z)
-        d_h_2_negative = np.multiply(d_h_2_product_4, -1, s6_2)
-        d_h_2_product_5 = np.multiply(d_h_2_negative, d_d_h_broadcast_to_part, s10_2)
-        # output y = sum(u, axis=-1) * s
-        d_u_2_product = np.multiply(d_u_product, d_u_2_matmul.reshape((4, size))[:, :, None], s6_2_view)
-        d_u_2_product_2 = np.multiply(s, d_u_2_product, s6_2_view)
-        d_u_2 = np.broadcast_to(d_u_2_product_2, (4, size, 4))
-        d_u_10 = d_u_2
-        step_product_by_k_4 = s19
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        for (layer_V_k_5, d_h_difference_5, step_product_row_4) in zip(
-            layer_V[::-1], d_h_difference[::-1], step_product_by_k_4[::-1], strict=True,
-        ):
-            d_saved_product_3 = np.multiply(d_u_10, d_h_difference_5, s17)  # (∂saved/∂saved_product_3)ᵀ d_u_10
-            # ∂saved_product_3/∂u ⊙ d_saved_product_3
-            d_u_11 = np.multiply(d_saved_product_3, layer_V_k_5, step_product_row_4)
-            d_u_10 = d_u_11
-        d_u_5 = d_u_10
-        # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-        d_h_2_concatenate_2 = np.concatenate((step_product_by_k_4, d_u_2[None, :, :, :]), 0, s20)
-        d_h_2_sum_2 = np.add.reduce(d_h_2_concatenate_2[1:], 0, out=s17)
+        d_h_2_total_8 = np.add(d_h_2_total_7, d_h_2_product_20, s17)
+        d_h_2_product_21 = np.multiply(d_h_2_total_6, d_d_u_difference_3, s16)  # next u = tanh(u * V) + h
+        d_h_2_product_22 = np.multiply(d_h_2_product_21, u_index, s16)
         # h = tanh(x @ W + z)
-        d_h_2 = s13
-        np.add(d_u_4, d_h_2_sum, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_h_2_product_5, d_h_2)
-        np.add(d_h_2, d_u_5, d_h_2)
-        np.add(d_h_2, d_h_2_sum_2, d_h_2)
-        H_z_z_product_6 = np.multiply(d_h_2, d_d_h_difference, s13)
-        H_z_z_matmul_part = np.matmul(H_z_z_full_part, H_z_z_product_6)
+        d_h_2 = s16
+        np.add(d_h_2_product_22, d_h_2_total_8, d_h_2)
+        np.add(d_h_2, d_h_2_product_24, d_h_2)
+        np.add(d_h_2, d_h_2_product_24, d_h_2)
+        np.add(d_h_2, d_h_2_product_7, d_h_2)
+        np.add(d_h_2, d_h_2_total_3, d_h_2)
+        H_z_z_product = np.multiply(d_h_2, d_d_h_difference, s16)
+        H_z_z_matmul_part = np.matmul(H_z_z_full_part, H_z_z_product)
         _give(_scratch, _curvatures_scratch_reverse_block_reverse, size)
         return (loss_vdot_part, H_z_z_matmul_part)
-    loss_vdot, H_z_z_matmul = _blocks(block_reverse, B, 2424, 70)
+    loss_vdot, H_z_z_matmul = _blocks(block_reverse, B, 1464, 86)
+    u_index = _GONE
+    u_index_2 = _GONE
+    u_index_3 = _GONE
     d_d_h_broadcast_to = _GONE
     loss = loss_vdot + loss_vdot_2  # output loss = sum(y**2) + sum(cs)
     H_z_z = s3
@@ -2919,18 +3042,16 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     """
     x, z, W, s, layer_V, B = _enter(params, x, z)
     _scratch = _take(_sole_scratch_forward)
-    t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
+    (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13) = _scratch
     c = z
-    walk_c_next_sin_by_t = s1
-    walk_c_next_by_t = s2[1:]
+    step_sin_by_t = s1
+    step_sum_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_row, walk_c_next_row) in zip(
-        walk_c_next_sin_by_t, walk_c_next_by_t, strict=True,
-    ):
-        walk_c_next_sin = np.sin(c, walk_c_next_sin_row)  # next c = sin(c) * s + z
-        walk_c_next_product = np.multiply(s, walk_c_next_sin, s3)
-        walk_c_next = np.add(walk_c_next_product, z, walk_c_next_row)
-        c = walk_c_next
+    for step_sin_row, step_sum_row in zip(step_sin_by_t, step_sum_by_t, strict=True):
+        value_sin = np.sin(c, step_sin_row)  # next c = sin(c) * s + z
+        value_product = np.multiply(s, value_sin, s3)
+        value_sum = np.add(value_product, z, step_sum_row)
+        c = value_sum
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate = s2
     H_s_s_concatenate[:1] = z[None, :]
@@ -2939,94 +3060,96 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     H_s_s_product = np.multiply(s, H_s_s_cos, s5)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_product_2 = np.multiply(2, H_s_s_index, s6)
-    d_c = np.full((4,), 0, FLOAT)
-    step_sum_by_t = s7
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row) in zip(
-        H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t[::-1], strict=True,
-    ):
-        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_2 = np.multiply(d_c, H_s_s_product_14, s3)
-        value_sum = np.add(value_product_2, H_s_s_product_2_2, step_sum_row)
-        d_c = value_sum
-    t_c = np.full((4,), 0, FLOAT)
-    step_total_by_t = s8[1:]
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (walk_c_next_sin_2, H_s_s_product_13, step_total_row) in zip(
-        walk_c_next_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
-    ):
-        value_product = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
-        value_total = np.add(walk_c_next_sin_2, value_product, step_total_row)
-        t_c = value_total
-    H_s_s_sin = np.sin(H_s_s_index, s5)  # next c = sin(c) * s + z
+    H_s_s_sin = np.sin(H_s_s_index, s7)  # next c = sin(c) * s + z
     del H_s_s_index
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_2 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
-    H_s_s_product_3 = np.multiply(s, H_s_s_concatenate_2[1:], s6)  # next c = sin(c) * s + z
+    H_s_s_product_3 = np.multiply(s, H_s_s_concatenate_2[1:], s8)  # next c = sin(c) * s + z
+    t_c = np.full((4,), 0, FLOAT)
+    step_total_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_concatenate_3 = s8
+    for (step_sin, H_s_s_product_13, step_total_row) in zip(
+        step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
+    ):
+        value_product_2 = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
+        value_total = np.add(step_sin, value_product_2, step_total_row)
+        t_c = value_total
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_concatenate_3 = s2
     H_s_s_concatenate_3[:1] = np.full((4,), 0, FLOAT)[None, :]
     H_s_s_index_2 = H_s_s_concatenate_3[:4]
-    H_s_s_concatenate_4 = np.concatenate((step_sum_by_t, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
-    H_s_s_index_3 = H_s_s_concatenate_4[1:]
-    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s5)  # next c = sin(c) * s + z
-    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s5)
-    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s5)
+    H_s_s_product_4 = np.multiply(H_s_s_index_2, H_s_s_cos, s9)  # next c = sin(c) * s + z
+    d_c = np.full((4,), 0, FLOAT)
+    step_sum_by_t_2 = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s7)
-    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s7)
-    H_s_s_concatenate_5 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s9)
-    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_5[1:], s7)  # next c = sin(c) * s + z
+    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row_2) in zip(
+        H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
+    ):
+        # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+        value_product_3 = np.multiply(d_c, H_s_s_product_14, s3)
+        value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
+        d_c = value_sum_2
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_concatenate_4 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_index_3 = H_s_s_concatenate_4[1:]
+    H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s10)
+    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s9)  # next c = sin(c) * s + z
+    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s7)
+    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s7)
+    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s7)
+    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
+    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s10)
+    H_s_s_concatenate_5 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s12)
+    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_5[1:], s10)  # next c = sin(c) * s + z
     t_d_c = np.full((4,), 0, FLOAT)
-    step_total_by_t_2 = s10
+    step_total_by_t_2 = s6
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     for (d_c_2, H_s_s_product_3_2, H_s_s_product_10_2, step_total_row_2) in zip(
         H_s_s_index_3[::-1], H_s_s_product_3[::-1], H_s_s_product_10[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
-        value_product_3 = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
-        value_sum_2 = np.add(value_product_3, H_s_s_product_10_2, s3)
-        value_total_2 = np.add(value_sum_2, d_c_2, step_total_row_2)
+        value_product_4 = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
+        value_sum_3 = np.add(value_product_4, H_s_s_product_10_2, s3)
+        value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
         t_d_c = value_total_2
-    H_s_s_product_4 = np.multiply(H_s_s_index_2, H_s_s_cos, s7)  # next c = sin(c) * s + z
-    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s7)
     del H_s_s_index_3
-    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)
+    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
     H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_total = s5
+    H_s_s_total = s7
     np.add(H_s_s_index_2, H_s_s_index_2, H_s_s_total)
     np.add(H_s_s_total, H_s_s_difference_2, H_s_s_total)
     del H_s_s_index_2
-    H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s8)
+    H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     # next c = sin(c) * s + z
-    H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], walk_c_next_sin_by_t, s5)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s5)
+    H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], step_sin_by_t, s7)
+    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     def block_forward(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_sole_scratch_forward_block_forward, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
+        s1_2, s2_2, s3_2 = _scratch
         x_part = x[start:size + start]
         h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
         h_sum = np.add(h_matmul, z, s1_2)
         h = np.tanh(h_sum, s1_2)
-        u = h
-        np.copyto(s2_2, u)
-        u, u_spare = s2_2, s3_2
-        for layer_V_k in layer_V:  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
-            layer_u_next_product = np.multiply(u, layer_V_k, s4_2)  # next u = tanh(u * V) + h
-            layer_u_next_tanh = np.tanh(layer_u_next_product, s4_2)
-            layer_u_next = np.add(layer_u_next_tanh, h, u_spare)
-            u_spare, u = u, layer_u_next
-        t_y = np.dot(u, t_y_full, s5_2)  # output y = sum(u, axis=-1) * s
+        u_product = np.multiply(h, layer_V[0], s2_2)  # next u = tanh(u * V) + h
+        u_tanh = np.tanh(u_product, s2_2)
+        u_sum = np.add(u_tanh, h, s2_2)
+        u_product_2 = np.multiply(u_sum, layer_V[1], s2_2)
+        u_tanh_2 = np.tanh(u_product_2, s2_2)
+        u_sum_2 = np.add(u_tanh_2, h, s2_2)
+        u_product_3 = np.multiply(u_sum_2, layer_V[2], s2_2)
+        u_tanh_3 = np.tanh(u_product_3, s2_2)
+        u = np.add(u_tanh_3, h, s2_2)
+        t_y = np.dot(u, t_y_full, s3_2)  # output y = sum(u, axis=-1) * s
         H_s_s_vdot_part = np.vdot(t_y, t_y)
         _give(_scratch, _sole_scratch_forward_block_forward, size)
         return (H_s_s_vdot_part,)
-    H_s_s_vdot, = _blocks(block_forward, B, 144, 13)
+    H_s_s_vdot, = _blocks(block_forward, B, 80, 13)
     H_s_s = 2 * H_s_s_vdot + H_s_s_sum
-    H_sum = np.add(H_s_s.reshape((1, 1)), H_s_s.reshape((1, 1)).T, s11)
+    H_sum = np.add(H_s_s.reshape((1, 1)), H_s_s.reshape((1, 1)).T, s13)
     H = np.multiply(0.5, H_sum)
     _give(_scratch, _sole_scratch_forward)
     _forward: Array = H
@@ -3270,11 +3393,9 @@ def _values_scratch() -> tuple[Any, ...]:
 def _values_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `values_block` computes in."""
     s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2)
 
 
 def _value_y_scratch() -> tuple[Any, ...]:
@@ -3286,67 +3407,66 @@ def _value_y_scratch() -> tuple[Any, ...]:
 def _value_y_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `value_y_block` computes in."""
     s1 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((size, 4), FLOAT)
-    s4 = np.empty((size, 4), FLOAT)
-    s5 = np.empty((size,), FLOAT)
-    return (s1, s2, s3, s4, s5)
+    s2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3 = np.empty((size,), FLOAT)
+    return (s1, s2, s3)
 
 
-def _grad_loss_scratch() -> tuple[Any, ...]:
+def _grad_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss` computes in. What comes before them it only reads."""
-    d_u_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
+    d_h_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full_2 = np.full((B, 4), 0, FLOAT)
     s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((5, 4), FLOAT)
-    return (d_u_full, s1, s2, s3, s4, s5, s6)
+    return (d_h_full, d_h_full_2, s1, s2, s3, s4, s5, s6)
 
 
 def _grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `grad_loss_block` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((3, size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((size, 4), FLOAT)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s6_2 = np.empty((size,), FLOAT)
     s7 = np.empty((size,), FLOAT)
-    s8 = np.empty((size,), FLOAT)
-    s9 = np.empty((size, 1), FLOAT)
-    s10 = np.empty((3, size, 4), FLOAT)
-    s11 = np.empty((4, size, 4), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s11)
+    s6_2_view = s6_2.reshape((size, 1))
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s6_2_view)
 
 
 def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `value_and_grad_loss` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     d_layer_V_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
     s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((5, 4), FLOAT)
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((4, 4), FLOAT)
-    return (y_full, d_layer_V_full, s1, s2, s3, s4, s5, s6)
+    return (y_full, d_h_full, d_layer_V_full, s1, s2, s3, s4, s5, s6)
 
 
 def _value_and_grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `value_and_grad_loss_block` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((3, size, 4), FLOAT)
-    s3_2 = np.empty((3, size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size,), FLOAT)
-    s6_2 = np.empty((size,), FLOAT)
-    s7 = np.empty((3, size, 4), FLOAT)
-    s8 = np.empty((size, 1), FLOAT)
-    s9 = np.empty((3, size, 4), FLOAT)
-    s10 = np.empty((4, size, 4), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s6_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s7 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s8 = np.empty((size,), FLOAT)
+    s9 = np.empty((size,), FLOAT)
+    s8_view = s8.reshape((size, 1))
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s8_view)
 
 
 def _each_scratch() -> tuple[Any, ...]:
@@ -3358,32 +3478,29 @@ def _each_scratch() -> tuple[Any, ...]:
 def _each_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `each_block` computes in."""
     s1 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((size, 4), FLOAT)
-    s4 = np.empty((size, 4), FLOAT)
-    s5 = np.empty((size,), FLOAT)
-    return (s1, s2, s3, s4, s5)
+    s2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3 = np.empty((size,), FLOAT)
+    return (s1, s2, s3)
 
 
-def _vjp_y_scratch() -> tuple[Any, ...]:
+def _vjp_y_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `vjp_y` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    return (y_full,)
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
+    return (y_full, d_h_full)
 
 
 def _vjp_y_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `vjp_y_block` computes in."""
-    s1 = np.empty((size, 4), FLOAT)
-    s2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((3, size, 4), FLOAT)
-    s4 = np.empty((size, 4), FLOAT)
-    s5 = np.empty((size, 4), FLOAT)
-    s6 = np.empty((size, 4), FLOAT)
-    s7 = np.empty((size,), FLOAT)
-    s8 = np.empty((3, size, 4), FLOAT)
-    s7_view = s7.reshape((size, 1))
-    s10 = np.empty((4, size, 4), FLOAT)
-    return (s1, s2, s3, s4, s5, s6, s7, s8, s7_view, s10)
+    s1 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s6 = np.empty((size,), FLOAT)
+    s6_view = s6.reshape((size, 1))
+    return (s1, s2, s3, s4, s5, s6, s6_view)
 
 
 def _jvp_y_v_scratch() -> tuple[Any, ...]:
@@ -3402,19 +3519,19 @@ def _jvp_y_v_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `jvp_y_v_block` computes in."""
     s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
     s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((size, 4), FLOAT)
-    s7 = np.empty((size, 4), FLOAT)
-    s8 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8)
+    s3_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s6_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2)
 
 
 def _hvp_loss_scratch(B: int) -> tuple[Any, ...]:
     """The arrays that `hvp_loss` computes in. What comes before them it only reads."""
-    d_u_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
+    d_h_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     d_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full_2 = np.full((B, 4), 0, FLOAT)
     s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((5, 4), FLOAT)
     s3 = np.empty((4,), FLOAT)
@@ -3426,34 +3543,33 @@ def _hvp_loss_scratch(B: int) -> tuple[Any, ...]:
     s9 = np.empty((4, 4), FLOAT)
     s10 = np.empty((4, 4), FLOAT)
     s11 = np.empty((4,), FLOAT)
-    return (d_u_full, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+    return (d_h_full, d_h_full_2, d_z_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _hvp_loss_scratch_block(size: int) -> tuple[Any, ...]:
     """The arrays that `hvp_loss_block` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((3, size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size, 4), FLOAT)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5_2 = np.empty((4, size), FLOAT).transpose(1, 0)
     s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
     s8_2 = np.empty((size, 1), FLOAT)
     s9_2 = np.empty((size,), FLOAT)
     s10_2 = np.empty((size,), FLOAT)
-    s11_2 = np.empty((size, 4), FLOAT)
-    s12 = np.empty((3, size, 4), FLOAT)
-    s13 = np.empty((3, size, 4), FLOAT)
-    s14 = np.empty((size, 4), FLOAT)
-    s15 = np.empty((size, 4), FLOAT)
-    s16 = np.empty((size, 4), FLOAT)
-    s17 = np.empty((3, size, 4), FLOAT)
-    s18 = np.empty((size,), FLOAT)
-    s19 = np.empty((3, size, 4), FLOAT)
-    s20 = np.empty((4, size, 4), FLOAT)
+    s11_2 = np.empty((size, 1), FLOAT)
+    s12 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s13 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s14 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s15 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s16 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s17 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s18 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s8_2_view = s8_2.reshape((size,))
     return (
         s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12, s13, s14, s15, s16,
-        s17, s18, s19, s20,
+        s17, s18, s8_2_view,
     )
 
 
@@ -3469,56 +3585,53 @@ def _jacobian_y_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `jacobian_y_forward_block_forward` computes in."""
     s1 = np.empty((4, size), FLOAT).transpose(1, 0)
     s2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s3 = np.empty((4, 4, size), FLOAT).transpose(1, 2, 0)
-    s2_view = s2.transpose(1, 0).reshape((size, 4))
-    s5 = np.empty((size, 4), FLOAT)
-    s6 = np.empty((4, size, 4), FLOAT)
-    s7 = np.empty((4, size, 4), FLOAT)
-    s8 = np.empty((size, 4), FLOAT)
-    s9 = np.empty((4, size, 4), FLOAT)
-    s1_view = s1.transpose(1, 0).reshape((4*size,))
-    return (s1, s2, s3, s2_view, s5, s6, s7, s8, s9, s1_view)
+    s3 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5 = np.empty((4, 4, size), FLOAT).transpose(1, 2, 0)
+    s6 = np.empty((4, 4, size), FLOAT).transpose(1, 2, 0)
+    s4_view = s4.transpose(1, 0).reshape((4*size,))
+    return (s1, s2, s3, s4, s5, s6, s4_view)
 
 
 def _jacobian_y_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `jacobian_y_reverse` computes in. What comes before them it only reads."""
-    J_y_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
     d_y = np.eye(B, dtype=FLOAT)
     d_u_expand = d_y[:, :, None]  # output y = sum(u, axis=-1) * s
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, B, 4), 0, FLOAT)
+    J_y_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
     s1 = np.empty((B, 4), FLOAT)
     s2 = np.empty((B, 4), FLOAT)
-    s3 = np.empty((3, B, 4), FLOAT)
+    s3 = np.empty((B, 4), FLOAT)
     s4 = np.empty((B, 4), FLOAT)
-    s5 = np.empty((B, 4), FLOAT)
-    s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((3, B, 4), FLOAT)
-    return (J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7)
+    return (J_y_z_full, d_h_full, d_u_expand, s1, s2, s3, s4)
 
 
 def _jacobian_y_scratch_reverse_block_reverse(B: int, size: int) -> tuple[Any, ...]:
     """The arrays that `jacobian_y_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, B, 1), FLOAT)
     s2_2 = np.empty((size, B, 4), FLOAT)
-    return (s1_2, s2_2)
+    s3_2 = np.empty((size, B, 4), FLOAT)
+    return (s1_2, s2_2, s3_2)
 
 
-def _apart_scratch_reverse() -> tuple[Any, ...]:
+def _apart_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `apart_reverse` computes in. What comes before them it only reads."""
     J_y_s_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    return (J_y_s_full,)
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
+    s1 = np.empty((4,), FLOAT)
+    return (J_y_s_full, d_h_full, s1)
 
 
 def _apart_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `apart_reverse_block_reverse` computes in."""
-    s1 = np.empty((size, 4), FLOAT)
+    s1_2 = np.empty((size, 4), FLOAT)
     s2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((3, size, 4), FLOAT)
+    s3 = np.empty((size, 4), FLOAT)
     s4 = np.empty((size, 4), FLOAT)
     s5 = np.empty((size, 4), FLOAT)
-    s6 = np.empty((size, 4), FLOAT)
-    s7 = np.empty((3, size, 4), FLOAT)
-    s8 = np.empty((4, size, 4), FLOAT)
-    return (s1, s2, s3, s4, s5, s6, s7, s8)
+    return (s1_2, s2, s3, s4, s5)
 
 
 def _blocks_scratch_forward(B: int) -> tuple[Any, ...]:
@@ -3533,63 +3646,66 @@ def _blocks_scratch_forward(B: int) -> tuple[Any, ...]:
     s4 = np.empty((4,), FLOAT)
     s5 = np.empty((4,), FLOAT)
     s6 = np.empty((4,), FLOAT)
-    return (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6)
+    s7 = np.empty((B, 4), FLOAT)
+    s8 = np.empty((B, 4), FLOAT)
+    s9 = np.empty((B, 4), FLOAT)
+    s10 = np.empty((B, 4), FLOAT)
+    s11 = np.empty((12*B,), FLOAT)
+    return (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _blocks_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `blocks_forward_block_forward` computes in."""
-    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s3_2 = np.empty((4, 4, size), FLOAT).transpose(0, 2, 1)
+    s1_2 = np.empty((size, 4), FLOAT)
+    s2_2 = np.empty((size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
     s4_2 = np.empty((size, 4), FLOAT)
     s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((4, size, 4), FLOAT)
-    s7 = np.empty((4, size, 4), FLOAT)
-    s8 = np.empty((size, 4), FLOAT)
-    s9 = np.empty((4, size, 4), FLOAT)
-    s10 = np.empty((size,), FLOAT)
-    s8_view = s8.reshape((4*size,))
-    s12 = np.empty((12, 4, size), FLOAT).transpose(0, 2, 1)
-    s2_2_view = s2_2.transpose(1, 0).reshape((size, 4))
-    s14 = np.empty((size, 4), FLOAT)
-    s15 = np.empty((12, size, 4), FLOAT)
-    s16 = np.empty((12, size, 4), FLOAT)
-    s17 = np.empty((size, 4), FLOAT)
-    s18 = np.empty((12, size, 4), FLOAT)
-    s19 = np.empty((12*size,), FLOAT)
-    return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s9, s10, s8_view, s12, s2_2_view, s14, s15, s16,
-        s17, s18, s19,
-    )
+    s6_2 = np.empty((size,), FLOAT)
+    s7_2 = np.empty((4, size, 4), FLOAT)
+    s8_2 = np.empty((4, size, 4), FLOAT)
+    s1_2_view = s1_2.reshape((4*size,))
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s1_2_view)
+
+
+def _blocks_scratch_forward_block_forward_2(B: int, size_2: int) -> tuple[Any, ...]:
+    """The arrays that `blocks_forward_block_forward_2` computes in."""
+    s1_3 = np.empty((size_2, B, 4), FLOAT)
+    s2_3 = np.empty((size_2, B, 4), FLOAT)
+    return (s1_3, s2_3)
 
 
 def _blocks_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `blocks_reverse` computes in. What comes before them it only reads."""
-    y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    J_y_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
     d_y = np.eye(B, dtype=FLOAT)
     d_u_expand = d_y[:, :, None]  # output y = sum(u, axis=-1) * s
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, B, 4), 0, FLOAT)
+    J_y_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
+    y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     s1 = np.empty((B, 4), FLOAT)
-    s2 = np.empty((4,), FLOAT)
+    s2 = np.empty((B, 4), FLOAT)
     s3 = np.empty((B, 4), FLOAT)
-    s4 = np.empty((3, B, 4), FLOAT)
+    s4 = np.empty((B, 4), FLOAT)
     s5 = np.empty((B, 4), FLOAT)
     s6 = np.empty((B, 4), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B,), FLOAT)
-    s9 = np.empty((3, B, 4), FLOAT)
-    s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((4,), FLOAT)
-    s12 = np.empty((4, 4), FLOAT)
-    s13 = np.empty((5, 4), FLOAT)
-    return (y_full, J_y_z_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13)
+    s7 = np.empty((B,), FLOAT)
+    s8 = np.empty((4,), FLOAT)
+    s9 = np.empty((4, 4), FLOAT)
+    s10 = np.empty((4,), FLOAT)
+    s11 = np.empty((4, 4), FLOAT)
+    s12 = np.empty((5, 4), FLOAT)
+    return (
+        y_full, J_y_z_full, d_h_full, d_u_expand, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12,
+    )
 
 
 def _blocks_scratch_reverse_block_reverse(B: int, size: int) -> tuple[Any, ...]:
     """The arrays that `blocks_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, B, 1), FLOAT)
     s2_2 = np.empty((size, B, 4), FLOAT)
-    return (s1_2, s2_2)
+    s3_2 = np.empty((size, B, 4), FLOAT)
+    return (s1_2, s2_2, s3_2)
 
 
 def _jacobian_matrix_v_scratch_mixed() -> tuple[Any, ...]:
@@ -3617,25 +3733,25 @@ def _whole_scratch_forward() -> tuple[Any, ...]:
     return (s1, s2, s3, s4, s5, s6)
 
 
-def _wholes_scratch_reverse() -> tuple[Any, ...]:
+def _wholes_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `wholes_reverse` computes in. What comes before them it only reads."""
     J_y_s_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
-    return (J_y_s_full,)
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
+    s1 = np.empty((4,), FLOAT)
+    return (J_y_s_full, d_h_full, s1)
 
 
 def _wholes_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `wholes_reverse_block_reverse` computes in."""
-    s1 = np.empty((size, 4), FLOAT)
+    s1_2 = np.empty((size, 4), FLOAT)
     s2 = np.empty((size, 4), FLOAT)
-    s3 = np.empty((3, size, 4), FLOAT)
+    s3 = np.empty((size, 4), FLOAT)
     s4 = np.empty((size, 4), FLOAT)
     s5 = np.empty((size, 4), FLOAT)
-    s6 = np.empty((size, 4), FLOAT)
-    s7 = np.empty((size,), FLOAT)
-    s8 = np.empty((3, size, 4), FLOAT)
-    s9 = np.empty((4, size, 4), FLOAT)
-    s10 = np.empty((size, 3), FLOAT)
-    return (s1, s2, s3, s4, s5, s6, s7, s8, s9, s10)
+    s6 = np.empty((size,), FLOAT)
+    s7 = np.empty((size, 3), FLOAT)
+    return (s1_2, s2, s3, s4, s5, s6, s7)
 
 
 def _sparse_jacobian_v_scratch_forward() -> tuple[Any, ...]:
@@ -3669,29 +3785,33 @@ def _thin_scratch_forward() -> tuple[Any, ...]:
 def _hessian_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `hessian_loss_reverse` computes in. What comes before them it only reads."""
     d_d_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_2_full = np.full((4, B, 4), 0, FLOAT)
+    d_h_2_product_10 = 2 * d_h_2_full  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
     H_z_s_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
     s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((4, 4), FLOAT)
-    s7 = np.empty((4, 4), FLOAT)
-    s8 = np.empty((5, 4), FLOAT)
-    s9 = np.empty((4, 1, 4), FLOAT)
-    s10 = np.empty((4, 1, 4), FLOAT)
-    s11 = np.empty((4, 1, 4), FLOAT)
-    s12 = np.empty((4, 4, 4), FLOAT)
-    s13 = np.empty((5, 4, 4), FLOAT)
-    s11_view = s11.reshape((4, 4))
-    s15 = np.empty((4, 4, 4), FLOAT)
-    s16 = np.empty((4,), FLOAT)
-    s10_view = s10.reshape((4, 4))
-    s18 = np.empty((5, 4), FLOAT)
-    s19 = np.empty((4,), FLOAT)
+    s6 = np.empty((4, 1, 4), FLOAT)
+    s7 = np.empty((4, 4, 4), FLOAT)
+    s8 = np.empty((5, 4, 4), FLOAT)
+    s6_view = s6.reshape((4, 4))
+    s10 = np.empty((4, 4), FLOAT)
+    s11 = np.empty((5, 4), FLOAT)
+    s10_view = s10.reshape((4, 1, 4))
+    s1_view = s1.reshape((4, 1, 4))
+    s14 = np.empty((4, 4, 4), FLOAT)
+    s15 = np.empty((4,), FLOAT)
+    s16 = np.empty((4, 4), FLOAT)
+    s17 = np.empty((5, 4), FLOAT)
+    s18 = np.empty((4,), FLOAT)
     return (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s11_view,
-        s15, s16, s10_view, s18, s19,
+        d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
+        s8, s6_view, s10, s11, s10_view, s1_view, s14, s15, s16, s17, s18,
     )
 
 
@@ -3699,35 +3819,37 @@ def _hessian_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `hessian_loss_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
     s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((3, size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
     s4_2 = np.empty((size, 4), FLOAT)
     s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
-    s8_2 = np.empty((size,), FLOAT)
-    s9_2 = np.empty((size, 1), FLOAT)
-    s10_2 = np.empty((3, size, 4), FLOAT)
-    s11_2 = np.empty((4, size, 4), FLOAT)
-    s12_2 = np.empty((3, size, 4), FLOAT)
-    s13_2 = np.empty((4, size, 4), FLOAT)
-    s14 = np.empty((3, 4, size, 4), FLOAT)
+    s8_2 = np.empty((size, 1), FLOAT)
+    s9 = np.empty((size, 1), FLOAT)
+    s10_2 = np.empty((size, 4), FLOAT)
+    s11_2 = np.empty((size, 4), FLOAT)
+    s12 = np.empty((size, 4), FLOAT)
+    s13 = np.empty((size, 4), FLOAT)
+    s14_2 = np.empty((size, 4), FLOAT)
     s15_2 = np.empty((4, size, 4), FLOAT)
     s16_2 = np.empty((4, size, 4), FLOAT)
-    s17 = np.empty((4, size, 4), FLOAT)
-    s12_2_view = s12_2.reshape((3, 1, size, 4))
-    s19_2 = np.empty((3, 4, size, 4), FLOAT)
-    s20 = np.empty((4, 4, size, 4), FLOAT)
-    s21 = np.empty((4*size,), FLOAT)
-    s22 = np.empty((4, size), FLOAT)
-    s6_2_view = s6_2.reshape((4, size))
-    s21_view = s21.reshape((4, size))
-    s1_2_view = s1_2.reshape((4, size, 1))
-    s8_2_view = s8_2.reshape((size, 1))
-    s21_view_2 = s21.reshape((size, 4))
+    s17_2 = np.empty((4, size, 4), FLOAT)
+    s18_2 = np.empty((4, size, 4), FLOAT)
+    s19 = np.empty((1, 4, size, 4), FLOAT)
+    s17_2_view = s17_2.reshape((1, 4, size, 4))
+    s21 = np.empty((1, 4, size, 4), FLOAT)
+    s22 = np.empty((3, 4, size, 4), FLOAT)
+    s21_view = s21.reshape((4, size, 4))
+    s19_view = s19.reshape((4, size, 4))
+    s5_2_view = s5_2.reshape((4*size,))
+    s1_2_view = s1_2.reshape((4, size))
+    s3_2_view = s3_2.reshape((4, size, 1))
+    s14_2_view = s14_2.reshape((4, size))
+    s7_2_view = s7_2.reshape((size, 1))
     return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9_2, s10_2, s11_2, s12_2, s13_2, s14,
-        s15_2, s16_2, s17, s12_2_view, s19_2, s20, s21, s22, s6_2_view, s21_view, s1_2_view,
-        s8_2_view, s21_view_2,
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13, s14_2, s15_2,
+        s16_2, s17_2, s18_2, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+        s3_2_view, s14_2_view, s7_2_view,
     )
 
 
@@ -3739,53 +3861,57 @@ def _curvature_scratch_forward() -> tuple[Any, ...]:
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((5, 4), FLOAT)
+    s6 = np.empty((4, 4), FLOAT)
     s7 = np.empty((4, 4), FLOAT)
     s8 = np.empty((4, 4), FLOAT)
     s9 = np.empty((4, 4), FLOAT)
     s10 = np.empty((5, 4), FLOAT)
-    s11 = np.empty((4, 4), FLOAT)
+    s11 = np.empty((5, 4), FLOAT)
     return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _curvature_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `curvature_forward_block_forward` computes in."""
     s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((size,), FLOAT)
+    s4_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2)
 
 
 def _hessian_matrix_loss_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `hessian_matrix_loss_reverse` computes in. What comes before them it only reads."""
     d_d_y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_2_full = np.full((4, B, 4), 0, FLOAT)
+    d_h_2_product_10 = 2 * d_h_2_full  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
     H_z_s_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
     s1 = np.empty((4, 4), FLOAT)
     s2 = np.empty((4, 4), FLOAT)
     s3 = np.empty((4,), FLOAT)
     s4 = np.empty((4, 4), FLOAT)
     s5 = np.empty((4, 4), FLOAT)
-    s6 = np.empty((4, 4), FLOAT)
-    s7 = np.empty((4, 4), FLOAT)
-    s1_view = s1.reshape((4, 1, 4))
-    s9 = np.empty((4, 4, 4), FLOAT)
+    s6 = np.empty((4, 1, 4), FLOAT)
+    s7 = np.empty((4, 4, 4), FLOAT)
+    s8 = np.empty((5, 4, 4), FLOAT)
+    s6_view = s6.reshape((4, 4))
     s10 = np.empty((4, 4), FLOAT)
     s11 = np.empty((5, 4), FLOAT)
-    s12 = np.empty((5, 4, 4), FLOAT)
-    s13 = np.empty((4, 1, 4), FLOAT)
-    s14 = np.empty((4, 4, 4), FLOAT)
-    s15 = np.empty((4,), FLOAT)
+    s10_view = s10.reshape((4, 1, 4))
+    s13 = np.empty((4, 4, 4), FLOAT)
+    s14 = np.empty((4,), FLOAT)
+    s15 = np.empty((4, 4), FLOAT)
     s16 = np.empty((5, 4), FLOAT)
     s17 = np.empty((4,), FLOAT)
     s11_view = s11.reshape((4, 5))
-    s19 = np.empty((1, 5), FLOAT)
-    s20_2 = np.empty((5, 5), FLOAT)
+    s19_2 = np.empty((1, 5), FLOAT)
+    s20 = np.empty((5, 5), FLOAT)
     s21_2 = np.empty((5, 5), FLOAT)
     return (
-        d_d_y_full, H_z_s_full, s1, s2, s3, s4, s5, s6, s7, s1_view, s9, s10, s11, s12, s13, s14,
-        s15, s16, s17, s11_view, s19, s20_2, s21_2,
+        d_d_y_full, d_h_full, H_z_s_full, d_h_2_full, d_h_2_product_10, s1, s2, s3, s4, s5, s6, s7,
+        s8, s6_view, s10, s11, s10_view, s13, s14, s15, s16, s17, s11_view, s19_2, s20, s21_2,
     )
 
 
@@ -3793,35 +3919,37 @@ def _hessian_matrix_loss_scratch_reverse_block_reverse(size: int) -> tuple[Any, 
     """The arrays that `hessian_matrix_loss_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
     s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((3, size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
     s4_2 = np.empty((size, 4), FLOAT)
     s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
-    s8 = np.empty((size,), FLOAT)
-    s9_2 = np.empty((size, 1), FLOAT)
-    s10_2 = np.empty((3, size, 4), FLOAT)
-    s11_2 = np.empty((4, size, 4), FLOAT)
-    s12_2 = np.empty((size, 1), FLOAT)
-    s13_2 = np.empty((3, size, 4), FLOAT)
-    s14_2 = np.empty((4, size, 4), FLOAT)
-    s15_2 = np.empty((3, 4, size, 4), FLOAT)
+    s8_2 = np.empty((size, 1), FLOAT)
+    s9 = np.empty((size, 1), FLOAT)
+    s10_2 = np.empty((size, 4), FLOAT)
+    s11_2 = np.empty((size, 4), FLOAT)
+    s12 = np.empty((size, 4), FLOAT)
+    s13_2 = np.empty((size, 4), FLOAT)
+    s14_2 = np.empty((size, 4), FLOAT)
+    s15_2 = np.empty((4, size, 4), FLOAT)
     s16_2 = np.empty((4, size, 4), FLOAT)
     s17_2 = np.empty((4, size, 4), FLOAT)
     s18 = np.empty((4, size, 4), FLOAT)
-    s13_2_view = s13_2.reshape((3, 1, size, 4))
-    s20 = np.empty((3, 4, size, 4), FLOAT)
-    s21 = np.empty((4, 4, size, 4), FLOAT)
-    s22 = np.empty((4*size,), FLOAT)
-    s23 = np.empty((4, size), FLOAT)
-    s6_2_view = s6_2.reshape((4, size))
-    s22_view = s22.reshape((4, size))
-    s1_2_view = s1_2.reshape((4, size, 1))
-    s22_view_2 = s22.reshape((size, 4))
+    s19 = np.empty((1, 4, size, 4), FLOAT)
+    s17_2_view = s17_2.reshape((1, 4, size, 4))
+    s21 = np.empty((1, 4, size, 4), FLOAT)
+    s22 = np.empty((3, 4, size, 4), FLOAT)
+    s21_view = s21.reshape((4, size, 4))
+    s19_view = s19.reshape((4, size, 4))
+    s5_2_view = s5_2.reshape((4*size,))
+    s1_2_view = s1_2.reshape((4, size))
+    s3_2_view = s3_2.reshape((4, size, 1))
+    s14_2_view = s14_2.reshape((4, size))
+    s7_2_view = s7_2.reshape((size, 1))
     return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s11_2, s12_2, s13_2, s14_2,
-        s15_2, s16_2, s17_2, s18, s13_2_view, s20, s21, s22, s23, s6_2_view, s22_view, s1_2_view,
-        s22_view_2,
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s9, s10_2, s11_2, s12, s13_2, s14_2, s15_2,
+        s16_2, s17_2, s18, s19, s17_2_view, s21, s22, s21_view, s19_view, s5_2_view, s1_2_view,
+        s3_2_view, s14_2_view, s7_2_view,
     )
 
 
@@ -3829,6 +3957,11 @@ def _curvatures_scratch_reverse(B: int) -> tuple[Any, ...]:
     """The arrays that `curvatures_reverse` computes in. What comes before them it only reads."""
     y_full = np.full((4,), 1, FLOAT)  # output y = sum(u, axis=-1) * s
     H_z_z_full = np.full((B,), 1, FLOAT)  # next u = tanh(u * V) + h
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_full = np.full((B, 4), 0, FLOAT)
+    # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
+    d_h_2_full = np.full((4, B, 4), 0, FLOAT)
+    d_h_2_product = 2 * d_h_2_full  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
     s1 = np.empty((5, 4), FLOAT)
     s2 = np.empty((4,), FLOAT)
     s3 = np.empty((4, 4), FLOAT)
@@ -3839,36 +3972,42 @@ def _curvatures_scratch_reverse(B: int) -> tuple[Any, ...]:
     s4_view = s4.reshape((4, 1, 4))
     s9 = np.empty((4, 4, 4), FLOAT)
     s10 = np.empty((4, 4, 4), FLOAT)
-    return (y_full, H_z_z_full, s1, s2, s3, s4, s5, s6, s7, s4_view, s9, s10)
+    return (
+        y_full, d_h_full, H_z_z_full, d_h_2_full, d_h_2_product, s1, s2, s3, s4, s5, s6, s7,
+        s4_view, s9, s10,
+    )
 
 
 def _curvatures_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     """The arrays that `curvatures_reverse_block_reverse` computes in."""
     s1_2 = np.empty((size, 4), FLOAT)
     s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((3, size, 4), FLOAT)
+    s3_2 = np.empty((size, 4), FLOAT)
     s4_2 = np.empty((size, 4), FLOAT)
     s5_2 = np.empty((size, 4), FLOAT)
-    s6_2 = np.empty((size, 4), FLOAT)
+    s6_2 = np.empty((size,), FLOAT)
     s7_2 = np.empty((size,), FLOAT)
-    s8 = np.empty((size,), FLOAT)
-    s9_2 = np.empty((3, size, 4), FLOAT)
-    s10_2 = np.empty((4, size, 4), FLOAT)
-    s8_view = s8.reshape((size, 1))
-    s12 = np.empty((3, size, 4), FLOAT)
-    s13 = np.empty((4, size, 4), FLOAT)
-    s14 = np.empty((3, 4, size, 4), FLOAT)
+    s7_2_view = s7_2.reshape((size, 1))
+    s6_2_view = s6_2.reshape((size, 1))
+    s10_2 = np.empty((size, 4), FLOAT)
+    s11 = np.empty((size, 4), FLOAT)
+    s12 = np.empty((size, 4), FLOAT)
+    s13 = np.empty((size, 4), FLOAT)
+    s14 = np.empty((4, size, 4), FLOAT)
     s15 = np.empty((4, size, 4), FLOAT)
     s16 = np.empty((4, size, 4), FLOAT)
     s17 = np.empty((4, size, 4), FLOAT)
-    s12_view = s12.reshape((3, 1, size, 4))
-    s19 = np.empty((3, 4, size, 4), FLOAT)
-    s20 = np.empty((4, 4, size, 4), FLOAT)
-    s21 = np.empty((4*size,), FLOAT)
-    s6_2_view = s6_2.reshape((4, size, 1))
+    s18 = np.empty((1, 4, size, 4), FLOAT)
+    s19 = np.empty((1, 4, size, 4), FLOAT)
+    s5_2_view = s5_2.reshape((4*size,))
+    s3_2_view = s3_2.reshape((4, size, 1))
+    s15_view = s15.reshape((1, 4, size, 4))
+    s23 = np.empty((3, 4, size, 4), FLOAT)
+    s19_view = s19.reshape((4, size, 4))
+    s18_view = s18.reshape((4, size, 4))
     return (
-        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8, s9_2, s10_2, s8_view, s12, s13, s14, s15, s16,
-        s17, s12_view, s19, s20, s21, s6_2_view,
+        s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s7_2_view, s6_2_view, s10_2, s11, s12, s13, s14,
+        s15, s16, s17, s18, s19, s5_2_view, s3_2_view, s15_view, s23, s19_view, s18_view,
     )
 
 
@@ -3882,21 +4021,21 @@ def _sole_scratch_forward() -> tuple[Any, ...]:
     s5 = np.empty((4, 4), FLOAT)
     s6 = np.empty((4, 4), FLOAT)
     s7 = np.empty((4, 4), FLOAT)
-    s8 = np.empty((5, 4), FLOAT)
-    s9 = np.empty((5, 4), FLOAT)
+    s8 = np.empty((4, 4), FLOAT)
+    s9 = np.empty((4, 4), FLOAT)
     s10 = np.empty((4, 4), FLOAT)
-    s11 = np.empty((1, 1), FLOAT)
-    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+    s11 = np.empty((5, 4), FLOAT)
+    s12 = np.empty((5, 4), FLOAT)
+    s13 = np.empty((1, 1), FLOAT)
+    return (t_y_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13)
 
 
 def _sole_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `sole_forward_block_forward` computes in."""
     s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
-    s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((size,), FLOAT)
+    return (s1_2, s2_2, s3_2)
 
 
 def _enter(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> tuple[Any, ...]:
