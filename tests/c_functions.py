@@ -313,7 +313,7 @@ def close(made: Any, expected: Any, bound: float, what: str) -> None:
     finite = np.isfinite(expected)
     assert np.array_equal(expected[~finite], made[~finite], equal_nan=True), what
     scale = np.max(np.abs(expected[finite]), initial=1.0)
-    worst = np.max(np.abs(made - expected)[finite], initial=0.0) / scale
+    worst = np.max(np.abs(made[finite] - expected[finite]), initial=0.0) / scale
     assert worst <= bound, f"{what}: {worst:.2g} apart\n{made}\n{expected}"
 
 

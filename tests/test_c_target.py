@@ -23,7 +23,7 @@ from graphc.nests.expressions import APPLIED, MADE
 from graphc.nests.places import PLACES
 from graphc.nests.products import MATRICES
 from graphc.nests.statements import CALLED, PUT
-from graphc.source import Source
+from graphc.source import GraphError, Source
 from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.elements import FORMS
 
@@ -246,6 +246,64 @@ def test_a_median_with_nan_is_nan(level: str) -> None:
     np.testing.assert_array_equal(found["y"], [np.nan, 5.0])
 
 
+ORDERED = """
+dim N, K, M
+input t: [K]
+input x: [N, M]
+input ids, q: int[N]
+input w: int[K]
+s = sort(t)
+output a = searchsorted(s, x)
+output b = searchsorted(s, x, side="right")
+output c = searchsorted(w, q) + searchsorted(w, q, side="right")
+output d = searchsorted(w, x)
+output e = segment_max(x, ids, 5)
+output f = segment_min(x[:, 0], ids, 5)
+output g = interp(x, cumsum(exp(t)), t)
+output h = cummax(x, axis=1)
+output j = quantile(x, 0.3) + sum(diff(x, axis=1))
+derive vjp e, f, g, h, j wrt x, t as back
+"""
+SPECIAL = "dim N\ninput x: [N]\n" + "\n".join(
+    f"output y{k} = {one}"
+    for k, one in enumerate(
+        ["ndtr(x)", "log_ndtr(4 * x)", "ndtri(sigmoid(x))", "erfinv(tanh(x))", "iv(4, x)",
+         "k1(x**2)", "erfcinv(1 + tanh(x))", "jv(3, 7 * x)", "i0e(9 * x)"]
+    )
+)  # fmt: skip
+SPECIAL += "\nderive vjp y0, y1, y2, y3, y4, y5, y6, y7, y8 wrt x as back"
+NOT_READ = """
+input x: [5, 2]
+input i: int[3]
+y = take(x * 0 + 1, i, axis=0)
+output z = sum(y * sum(ones([5, 2])[:3, :] + take(ones([5, 2]), i, axis=0)))
+derive grad z wrt x
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_is_in_order_agrees(dtype: str) -> None:
+    values = {"ids": np.array([0, 4, 1, 1, 0, 2, 4]), "w": np.arange(6) * 2, "q": np.arange(7)}
+    dims = {"N": 7, "K": 6, "M": 4}
+    library = compare(ORDERED, Options(level="-O2", dtype=dtype), dims=dims, values=values)
+    values["ids"][3] = 5
+    arguments = {"x": np.ones((7, 4)), "t": np.ones(6), **values}
+    assert library.call("forward", arguments, dims)[0] == 3
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_special_functions_agree(dtype: str) -> None:
+    compare(SPECIAL, Options(level="-O2", dtype=dtype), dims={"N": 50})
+
+
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_positions_that_nothing_reads_are_not_computed(level: str) -> None:
+    """What an index names of an array that is the same everywhere; the index is checked still."""
+    library = compare(NOT_READ, Options(level=level), values={"i": np.array([0, 4, 2])})
+    arguments = {"x": np.ones((5, 2)), "i": np.array([0, 5, 2])}
+    assert library.call("grad_z", arguments, {})[0] == 3
+
+
 def test_the_dims_choose_the_mode() -> None:
     graph = """
     dim N, M
@@ -262,8 +320,6 @@ def test_the_dims_choose_the_mode() -> None:
 
 
 NOT_YET = {
-    "searchsorted", "largest_at", "smallest_at", "ndtr", "log_ndtr", "hazard", "hazard_excess",
-    "ndtri", "erfinv", "erfcinv", "bessel_j", "bessel_i", "bessel_ie", "bessel_k",
     "gammainc", "gammaincc", "gammainc_by_a", "gamma_density", "betainc", "betainc_by",
     "beta_density",
 }  # fmt: skip
@@ -285,6 +341,20 @@ def test_every_operation_has_a_form() -> None:
                 lacking |= {place} - {*PLACES, *PUT}
     without = {"watched"}  # of `--trace-nan`, which is of the NumPy target
     assert lacking == without | NOT_YET
+
+
+@pytest.mark.parametrize("where", ["output y = {}", "block b(u) {{ y = {} }}\noutput y = b(x)"])
+def test_what_has_no_form_is_refused_at_its_place(where: str) -> None:
+    call = "gammainc(2 + x, x)"
+    text = "input x: [3]\n" + where.format(call if "block" not in where else "gammainc(2 + u, u)")
+    with pytest.raises(GraphError) as refused:
+        compile_text(text, options=Options(target="c"))
+    (one,) = refused.value.diagnostics
+    assert one.code == "E430"
+    assert "`gammainc` has no form in C yet" in one.message
+    assert one.span is not None
+    start = one.span.start
+    assert text[start:].startswith(("y = gammainc", "gammainc", "output y = gammainc", "b(x)"))
 
 
 # ---- what is refused -----------------------------------------------------------------------------

@@ -40,6 +40,9 @@ OF_TRUTHS = {
 
 TESTS = frozenset({"isfinite", "isnan", "isinf"})
 
+OF_ORDER = frozenset({"polygamma", "bessel_j", "bessel_i", "bessel_ie", "bessel_k"})
+"""Functions of a float and of an integer."""
+
 APPLIED = frozenset({"kept", "cast", "where"})
 """Functions that are made of others here."""
 
@@ -236,7 +239,7 @@ def apply(name: str, operands: list[Expr], dtype: Kind) -> Expr:
     if name == "kept":
         zero = Number(0.0, "float")
         return Apply("where", (operands[1], operands[0], zero), "float", "float")
-    if name == "polygamma":
+    if name in OF_ORDER:
         return Apply(name, (cast(operands[0], "float"), operands[1]), "float", "float")
     if dtype == "int" and all(isinstance(one, Size) for one in operands):
         folded = _folded(name, [one.dim for one in operands if isinstance(one, Size)])

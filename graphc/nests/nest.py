@@ -238,3 +238,29 @@ def applies_in(expr: Expr) -> Iterator[Apply]:
         yield expr
         for arg in expr.args:
             yield from applies_in(arg)
+
+
+def symbols_in(statement: Statement) -> frozenset[str]:
+    """Return the symbols that a statement reads, other than those of a loop of the language."""
+    match statement:
+        case Assign(to, expr, _, where):
+            found = [to, expr, *([where] if where is not None else [])]
+        case Define(_, expr) | Refuse(expr) | Leave(expr):
+            found = [expr]
+        case Invoke(operands=operands, into=into):
+            found = [*operands, *([into] if into is not None else [])]
+        case Turns():
+            found = []
+    return frozenset[str]().union(*map(_symbols, found))
+
+
+def _symbols(expr: Expr) -> frozenset[str]:
+    match expr:
+        case Element(_, index):
+            return frozenset[str]().union(*(one.symbols for one in index))
+        case Size(dim):
+            return frozenset(dim.symbols)
+        case Apply(args=args):
+            return frozenset[str]().union(*map(_symbols, args))
+        case Number():
+            return frozenset()

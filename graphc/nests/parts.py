@@ -6,12 +6,13 @@ from itertools import accumulate as running
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.kernel import Put
+from graphc.ir.kernel import Place, Put
 from graphc.ir.types import Shape, broadcast
 from graphc.nests.expressions import Writer, apply
 from graphc.nests.nest import Apply, Assign, Expr, Index, Number, Size, Value, cast
 from graphc.nests.places import PLACES, Part, items, stretched
-from graphc.nests.works import SAME, Works, axes_of
+from graphc.nests.reductions import start_of
+from graphc.nests.works import EXTREMES, SAME, Works, axes_of
 from graphc.ops.shape.assemble import is_complete
 
 
@@ -35,28 +36,41 @@ def put(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> No
             first, count = node.attrs["axis"], len(indices)
             inside = broadcast([one.shape for one in indices], "")
             shape = (*node.shape[:first], *inside, *node.shape[first + count :])
-        put_one(works, value, kernel, node, put, list(indices), shape, comment)
+        adds = kernel.add and not (kernel.unless and node.attrs[kernel.unless])
+        fold = "add" if adds else ""
+        put_one(works, value, kernel.place, fold, node, put, list(indices), shape, comment)
 
 
 def put_one(
     works: Works,
     value: Value,
-    kernel: Put,
+    place: Place,
+    fold: str,
     node: Node,
     put: Node,
     indices: list[Node],
     shape: Shape,
     comment: str,
 ) -> None:
+    """Add the work that puts each element of an argument to its place, or folds it into what is
+    there."""
     axes, at = axes_of(shape)
     writer = works.writer()
     part = Part(node, node.shape, shape, writer.position_by(indices))
     element: Expr = cast(writer.element(put, stretched(at, put.shape)), value.dtype)
-    place = PLACES[kernel.place](part, at)
-    if kernel.add and not (kernel.unless and node.attrs[kernel.unless]):
-        before = writer.read(value, place)
-        element = Apply("add", (before, element), value.dtype, value.dtype)
-    works.finish(axes, writer, Assign(writer.assign(value, place), element, comment))
+    there = PLACES[place](part, at)
+    if fold:
+        before = writer.read(value, there)
+        element = Apply(fold, (before, element), value.dtype, value.dtype)
+    works.finish(axes, writer, Assign(writer.assign(value, there), element, comment))
+
+
+def extremes(works: Works, value: Value, name: str, node: Node, comment: str) -> None:
+    """Add the works that find the largest, or the smallest, of what each index names."""
+    x, *indices = node.args
+    fold = EXTREMES[name]
+    works.each(node.shape, value, SAME, lambda *_: start_of(fold, "float"))
+    put_one(works, value, "axis", fold, node, x, indices, x.shape, comment)
 
 
 def put_each(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> None:

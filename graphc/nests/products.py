@@ -18,6 +18,7 @@ from graphc.nests.nest import (
     Expr,
     Index,
     Invoke,
+    Kind,
     Number,
     Size,
     Value,
@@ -78,12 +79,13 @@ class Matrix:
     column: Dim
 
 
-def in_memory(works: Works, node: Node) -> Value:
+def in_memory(works: Works, node: Node, dtype: Kind | None = None) -> Value:
     """Return a value that holds all elements of a node row by row: a copy where there is none."""
+    dtype = node.type.dtype if dtype is None else dtype
     value = works.context.values.get(node)
-    if value is not None and not value.members and value.dtype == node.type.dtype:
+    if value is not None and not value.members and value.dtype == dtype:
         return value
-    made = Value(works.context.fresh("copy"), node.type.dtype, node.shape)
+    made = Value(works.context.fresh("copy"), dtype, node.shape)
     works.copied(made, node)
     return made
 
@@ -254,3 +256,20 @@ def argsort(works: Works, value: Value, node: Node, comment: str) -> None:
         Element(scratch, (Dim.of(0),)),
     )  # fmt: skip
     works.finish(axes, writer, Invoke(function, operands, (value, scratch), comment=comment))
+
+
+def searched(works: Works, value: Value, node: Node, comment: str) -> None:
+    """Add the call that counts, for each element, those of a vector in order that are before it."""
+    both = {arg.type.dtype for arg in node.args}
+    dtype: Kind = "int" if both == {"int"} else "float"
+    writer = works.writer()
+    operands: list[Element | Size] = []
+    for arg in node.args:
+        held = in_memory(works, arg, dtype)
+        writer.touches.append(Access(held, (None,) * arg.rank, writes=False))
+        operands += [Size(arg.type.size), Element(held, (Dim.of(0),) * arg.rank)]
+    right = int(node.attrs["side"] == "right")
+    writer.touches.append(Access(value, (None,) * node.rank, writes=True))
+    operands += [Size(Dim.of(right)), Element(value, (Dim.of(0),) * node.rank)]
+    function = "gc_searchsorted_int" if dtype == "int" else "gc_searchsorted"
+    works.finish((), writer, Invoke(function, tuple(operands), (value,), comment=comment))

@@ -20,14 +20,16 @@ from graphc.nests.nest import (
     Value,
     Work,
 )
-from graphc.nests.parts import joined, put, triangle
-from graphc.nests.products import MATRICES, argsort, matmul, of_matrices
+from graphc.nests.parts import extremes, joined, put, triangle
+from graphc.nests.products import MATRICES, argsort, matmul, of_matrices, searched
 from graphc.nests.reductions import dots, recurrence, reduced, running
-from graphc.nests.works import SAME, Works
+from graphc.nests.works import EXTREMES, SAME, Works
 from graphc.plan.program import BlockStep, LoopStep, Program, Step
 from graphc.records import replace
 
-CALLED = frozenset({"matmul", "vecdot", "vdot", "concatenate", "recurrence", "argsort"})
+CALLED = frozenset(
+    {"matmul", "vecdot", "vdot", "concatenate", "recurrence", "argsort", "searchsorted", *EXTREMES}
+)
 PUT = frozenset({"triangle", "parts", "cells"})
 """What has works of its own, beside what is computed element by element."""
 
@@ -85,6 +87,10 @@ def compute(works: Works, value: Value, node: Node, comment: str) -> None:
             recurrence(works, value, node, comment)
         case Call("argsort"):
             argsort(works, value, node, comment)
+        case Call("searchsorted"):
+            searched(works, value, node, comment)
+        case Call(name) if name in EXTREMES:
+            extremes(works, value, name, node, comment)
         case Call(name) if name in MATRICES:
             of_matrices(works, value, node, comment)
         case _:

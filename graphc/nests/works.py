@@ -18,6 +18,7 @@ from graphc.nests.expressions import (
 from graphc.nests.nest import (
     Apply,
     Assign,
+    Define,
     Expr,
     Index,
     Number,
@@ -28,6 +29,7 @@ from graphc.nests.nest import (
     Work,
     cast,
     counter,
+    symbols_in,
 )
 from graphc.nests.places import PLACES, named_by
 
@@ -63,6 +65,10 @@ INDEXED: Mapping[Place, Callable[[Node, int], tuple[int, ...]]] = {
 """The axes of the whole that arguments with indices are about."""
 
 
+EXTREMES: Mapping[str, str] = {"largest_at": "maximum", "smallest_at": "minimum"}
+"""What of the elements is kept that one index names, by kernel."""
+
+
 class Works:
     """The works of the statements of one program, in the making."""
 
@@ -74,8 +80,14 @@ class Works:
         return Writer(self.context)
 
     def finish(self, axes: Shape, writer: Writer, *statements: Statement) -> None:
-        """Add a work of these statements behind what they needed."""
-        self.made.append(Work(axes, (*writer.statements, *statements), tuple(writer.touches)))
+        """Add a work of these statements behind the positions that they need."""
+        kept: list[Statement] = []
+        read: set[str] = set()
+        for one in reversed((*writer.statements, *statements)):
+            if not isinstance(one, Define) or one.symbol in read:
+                kept.append(one)
+                read |= symbols_in(one)
+        self.made.append(Work(axes, tuple(reversed(kept)), tuple(writer.touches)))
 
     def each(
         self,
@@ -128,11 +140,16 @@ class Works:
 
     def prepare(self, node: Node) -> None:
         """Add the works that compare indices with the axes that they are about, once for each."""
-        kernel = node.op.kernel
-        if not isinstance(kernel, Take | Put) or kernel.place not in INDEXED:
-            return
-        whole = node.args[0].shape if isinstance(kernel, Take) else node.shape
-        axes = INDEXED[kernel.place](node, len(whole))
+        match node.op.kernel:
+            case Take(place) if place in INDEXED:
+                whole = node.args[0].shape
+            case Put(place) if place in INDEXED:
+                whole = node.shape
+            case Call(name) if name in EXTREMES:
+                place, whole = "axis", node.shape
+            case _:
+                return
+        axes = INDEXED[place](node, len(whole))
         for argument, axis in zip(named_by(node), axes, strict=True):
             self.checked(argument, whole[axis])
 

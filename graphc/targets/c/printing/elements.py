@@ -27,8 +27,10 @@ LIBM = {
 }  # fmt: skip
 OWN = frozenset(
     {"exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "logaddexp", "sin", "cos",
-     "erf", "erfc", "lgamma", "digamma", "polygamma", "maximum", "minimum", "clip", "sign",
-     "heaviside", "remainder", "floor_divide", "square"}
+     "erf", "erfc", "lgamma", "digamma", "polygamma", "ndtr", "log_ndtr", "hazard",
+     "hazard_excess", "ndtri", "erfinv", "erfcinv", "bessel_j", "bessel_i", "bessel_ie",
+     "bessel_k", "maximum", "minimum", "clip", "sign", "heaviside", "remainder", "floor_divide",
+     "square"}
 )  # fmt: skip
 """Functions of floats that are written beside the text."""
 

@@ -12,7 +12,9 @@ from graphc.targets.c.contract import DEFINITE, SINGULAR
 HEADERS = ("float.h", "math.h", "stddef.h", "stdint.h", "string.h")
 """What the functions include."""
 
-_FILES = ("elementwise", "special", "loops", "linear", "cofactors", "sorting")
+_FILES = (
+    "elementwise", "special", "normal", "bessel", "loops", "linear", "cofactors", "sorting",
+)  # fmt: skip
 _OWN = re.compile(r"\bgc_\w+")
 _NUMBER, _LIBM = re.compile(r"\bR\((-?[0-9.e-]+)\)"), re.compile(r"\bM\((\w+)\)")
 _WORDS: Mapping[str, Mapping[str, str]] = {

@@ -53,3 +53,38 @@ static void gc_argsort_int(ptrdiff_t n, const int64_t *x, ptrdiff_t step, int64_
     for (ptrdiff_t i = 0; i < n; i++)
         order[i * order_step] = from[i];
 }
+
+/* By element of x how many of the table, which is in order, stand before it, equal ones too on the
+   right. */
+static void gc_searchsorted(ptrdiff_t n, const real *table, ptrdiff_t size, const real *x,
+                            ptrdiff_t right, int64_t *y) {
+    for (ptrdiff_t i = 0; i < size; i++) {
+        ptrdiff_t low = 0, high = n;
+        while (low < high) {
+            ptrdiff_t middle = low + (high - low) / 2;
+            int before = right ? !gc_before(x[i], table[middle]) : gc_before(table[middle], x[i]);
+            if (before)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        y[i] = low;
+    }
+}
+
+/* The same of integers. */
+static void gc_searchsorted_int(ptrdiff_t n, const int64_t *table, ptrdiff_t size, const int64_t *x,
+                                ptrdiff_t right, int64_t *y) {
+    for (ptrdiff_t i = 0; i < size; i++) {
+        ptrdiff_t low = 0, high = n;
+        while (low < high) {
+            ptrdiff_t middle = low + (high - low) / 2;
+            int before = right ? table[middle] <= x[i] : table[middle] < x[i];
+            if (before)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        y[i] = low;
+    }
+}

@@ -1,6 +1,5 @@
-/* 1 - erf(x) for x > 0.46875 (Cody, Math. Comp. 23, 1969); -x * x is taken as two numbers,
-   exactly but for a rounding of the second. */
-static inline real gc_erf_tail(real x) {
+/* exp(x * x) (1 - erf(x)) for x > 0.46875 (Cody, Math. Comp. 23, 1969). */
+static inline real gc_erfcx_above(real x) {
     real least = gc_choose(x > R(0.46875), x, R(0.46875));
     real y = gc_choose(least < R(4.0), least, R(4.0));
     real above = R(2.15311535474403846e-8);
@@ -35,12 +34,18 @@ static inline real gc_erf_tail(real x) {
     low = low * square + R(0.00233520497626869185);
     real middle = above / below;
     real far = (R(0.564189583547756287) - square * (high / low)) / outer;
+    return gc_choose(x <= R(4.0), middle, far);
+}
+
+/* 1 - erf(x) for x > 0.46875; -x * x is taken as two numbers, exactly but for a rounding of the
+   second. */
+static inline real gc_erf_tail(real x) {
     real bounded = gc_choose(x < R(30.0), x, R(30.0));
     real coarse = (real)(int32_t)(bounded * R(16.0)) * R(0.0625);
     real rest = (coarse - bounded) * (coarse + bounded);
     real high_part = rest - coarse * coarse;
     real low_part = (-coarse * coarse - high_part) + rest;
-    return gc_exp_sum(high_part, low_part) * gc_choose(x <= R(4.0), middle, far);
+    return gc_exp_sum(high_part, low_part) * gc_erfcx_above(x);
 }
 
 /* The error function (Cody, Math. Comp. 23, 1969: the rational approximations). */
