@@ -91,6 +91,18 @@ def test_a_page_grows_with_what_is_known() -> None:
     assert "def grad_y" in re.sub("<[^>]*>", "", page)
 
 
+def test_all_but_numbers_needs_no_numpy() -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {str(FOLDER)!r})
+import answers
+print(answers.mistakes({WRONG!r})[0]["start"] > 0, len(answers.shown({NET!r})) > 10000)
+assert "numpy" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "True True\n", done.stderr
+
+
 def test_what_is_packed_is_enough(tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(build.bundle())) as archive:
         archive.extractall(tmp_path)
@@ -106,7 +118,7 @@ sys.meta_path.insert(0, Only())
 import answers
 text = {NET!r}
 print(answers.mistakes(text), len(answers.shown(text)), len(answers.checked(text)["page"]))
-assert "site-packages" not in answers.look.__code__.co_filename
+assert "site-packages" not in answers.links_of.__code__.co_filename
 """
     done = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -260,32 +272,10 @@ def test_nothing_is_wider_than_the_window(
 
 # ---- with Pyodide --------------------------------------------------------------------------------
 
-NUMPY = """
-class ufunc: pass
-class _Names(type):
-    def __getattr__(cls, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Missing
-class Missing(metaclass=_Names):
-    def __class_getitem__(cls, item): return cls
-    def __init__(self, *given, **named): raise ImportError("there is no NumPy here")
-class dtype:
-    def __init__(self, *given): pass
-class LinAlgError(ValueError): pass
-class linalg: LinAlgError = LinAlgError
-for name in UFUNCS: globals()[name] = ufunc()
-def __getattr__(name):
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return Missing
-"""
-"""What importing graphc asks of NumPy: the registry that has Pyodide has no NumPy for it."""
-
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    """The page and the files of Pyodide, with a stand-in for NumPy, on a server of this machine."""
+    """The page and the files of Pyodide, which are without NumPy, on a server of this machine."""
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("Pyodide is a package of npm, and there is no npm")
@@ -299,7 +289,6 @@ def served(tmp_path: Path) -> Iterator[str]:
     with tarfile.open(tmp_path / packed.stdout.strip().splitlines()[-1]) as archive:
         archive.extractall(tmp_path, filter="data")
     (tmp_path / "package").rename(tmp_path / "pyodide")
-    _stand_in(tmp_path / "pyodide")
     (tmp_path / "playground.html").write_text(build.build("pyodide"), encoding="utf-8")
 
     class Files(http.server.SimpleHTTPRequestHandler):
@@ -317,36 +306,10 @@ def served(tmp_path: Path) -> Iterator[str]:
     server.server_close()
 
 
-def _stand_in(folder: Path) -> None:
-    import hashlib
-
-    import numpy as np
-
-    lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))
-    entry = lock["packages"]["numpy"]
-    ufuncs = [name for name in dir(np) if isinstance(getattr(np, name), np.ufunc)]
-    about = f"numpy-{entry['version']}.dist-info/"
-    files = {
-        "numpy/__init__.py": f"UFUNCS = {ufuncs}\n{NUMPY}",
-        "numpy/typing.py": "from numpy import Missing as NDArray\nArrayLike = DTypeLike = object\n",
-        "numpy/lib/__init__.py": "",
-        "numpy/lib/format.py": "",
-        f"{about}METADATA": f"Metadata-Version: 2.1\nName: numpy\nVersion: {entry['version']}\n",
-        f"{about}WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{about}RECORD": "",
-    }
-    wheel = folder / entry["file_name"]
-    with zipfile.ZipFile(wheel, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    entry["sha256"] = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    (folder / "pyodide-lock.json").write_text(json.dumps(lock), encoding="utf-8")
-
-
 @pytest.mark.long
 @pytest.mark.skipif(PROGRAM is None, reason="no chromium on the PATH to show pages")
 def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
-    """All but numbers: mistakes, picture, derivation and code, from Python in WebAssembly."""
+    """All but numbers, which need NumPy: mistakes, picture, derivation and code, in WebAssembly."""
     with browser() as page:
         page.call("Page.navigate", url=served)
         until(page, has_panels(["picture", "derivation", "code"]))
@@ -358,4 +321,7 @@ def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
         assert page.ask("performance.now()") - since < 5000
         shown = page.call("Page.captureScreenshot", format="png")
         assert len(base64.b64decode(shown["data"])) > 10_000
-        assert [one for one in page.errors if "asks for" not in one] == []
+        write(page, NET)
+        until(page, "document.getElementById('status').textContent.startsWith('Without numbers')")
+        wrong = [one for one in page.errors if "asks for" not in one]
+        assert all("404" in one or "/numpy-" in one for one in wrong), wrong

@@ -1,22 +1,19 @@
 """What the playground's worker asks of graphc: of a text its mistakes, its page, its numbers.
 
 `mistakes` is asked while one types; `shown`, and then `checked`, where nothing was typed since.
+`checked` alone computes: it needs NumPy, which the page loads while the others answer.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from graphc.checking.derivatives import LEVELS, check_derivatives
-from graphc.checking.point import Start
 from graphc.compile.stages import Compilation, Options
 from graphc.source import Diagnostic, Source
 from graphc.views.explain.explained import crowded, explained
 from graphc.views.explain.telling import document
 from graphc.views.explain.wanted import Wanted
-from graphc.views.numbers.looking import Numbers, look
-from graphc.views.report.checks import tell_checked
 from graphc.views.report.code import tell_code
 from graphc.views.report.derivation import tell_derivation
 from graphc.views.report.links import links_of, statements_of
@@ -25,11 +22,14 @@ from graphc.views.report.page import Panel, note, page
 from graphc.views.report.picture import tell_picture
 from graphc.views.report.values import paths_of, tell_point, tell_values
 
+if TYPE_CHECKING:
+    from graphc.views.numbers.looking import Numbers
+
 NAME = "net.graph"
 ROOM = 1_000_000
 """Bytes of the code that is shown."""
 
-POINT = Start(0)
+SEED = 0
 POINT_NAME = "a point that was drawn (seed 0)"
 
 
@@ -67,14 +67,20 @@ def shown(text: str) -> str:
 
 def checked(text: str) -> dict[str, Any]:
     """Return the page on a sound text with its numbers, and what is wrong with its derivatives."""
+    from graphc.checking.derivatives import LEVELS, check_derivatives
+    from graphc.checking.point import Start
+    from graphc.views.numbers.looking import look
+    from graphc.views.report.checks import tell_checked
+
     made = compilation(text)
     if crowded(made):
         return {"page": shown(text), "mistakes": []}
-    numbers = look(made, POINT)
+    point = Start(SEED)
+    numbers = look(made, point)
     with made.open():
         links = links_of(made.stated)
     values = joined([tell_point(numbers, POINT_NAME), tell_values(made.stated, links, numbers)])
-    compared = check_derivatives(made.source, made.options, made.folder, LEVELS[:1], POINT)
+    compared = check_derivatives(made.source, made.options, made.folder, LEVELS[:1], point)
     panels = [
         _picture(made, numbers),
         Panel("values", "Values", values),

@@ -52,6 +52,7 @@
 
   // ---- what is asked of a text: its mistakes, then its page, then its numbers --------------------
 
+  const lastLine = (wrong) => wrong.message.trim().split("\n").pop();
   let running = false;
 
   const update = async () => {
@@ -75,13 +76,17 @@
           continue;
         }
         status.textContent = "Numbers …";
-        const checked = await ask("checked", asked);
+        const checked = await ask("checked", asked).catch((why) => ({ why }));
+        if (checked.why && now()) {
+          status.textContent = `Without numbers: ${lastLine(checked.why)}`;
+          continue;
+        }
         if (!now()) continue;
         show(checked.page);
         tellMistakes([...mistakes, ...checked.mistakes], asked);
         status.textContent = `${((performance.now() - since) / 1000).toFixed(1)} s`;
       } catch (wrong) {
-        status.textContent = `graphc has failed: ${wrong.message.trim().split("\n").pop()}`;
+        status.textContent = `graphc has failed: ${lastLine(wrong)}`;
       }
     }
     running = false;

@@ -10,14 +10,14 @@ const start = async () => {
   });
   tell({ progress: "Python" });
   const python = await loadPyodide({ indexURL: "PYODIDE/" });
-  tell({ progress: "NumPy" });
-  await python.loadPackage("numpy", { messageCallback: () => {} });
+  const numpy = python.loadPackage("numpy", { messageCallback: () => {} });
   tell({ progress: "graphc" });
   python.unpackArchive(bundle, "zip", { extractDir: "/graphc" });
   python.runPython("import sys; sys.path.insert(0, '/graphc')");
   const answers = python.pyimport("answers");
-  const asked = (number, method, given) => {
+  const asked = async (number, method, given) => {
     try {
+      if (method === "checked") await numpy; // the others need none
       const found = answers[method](...given);
       const answer = found?.toJs ? found.toJs({ dict_converter: Object.fromEntries }) : found;
       found?.destroy?.();

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from graphc.records import replace
 from graphc.views.draw.records.picture import Edge, Node, Picture
-from graphc.views.numbers.looking import Known, Numbers
 from graphc.views.numbers.telling import counted, short
+
+if TYPE_CHECKING:
+    from graphc.views.numbers.looking import Known, Numbers
 
 FORWARD = "In boxes the least and the most; along edges the norm of what goes on."
 BACKWARD = "In boxes the norm of the derivative; along edges that of what comes back."

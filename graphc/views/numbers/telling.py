@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from graphc.records import replace
 from graphc.views.explain.document import (
@@ -18,8 +19,10 @@ from graphc.views.explain.document import (
     Table,
 )
 from graphc.views.numbers.flow import Flow
-from graphc.views.numbers.looking import Born, Known, Numbers
 from graphc.views.numbers.summary import Summary
+
+if TYPE_CHECKING:
+    from graphc.views.numbers.looking import Born, Known, Numbers
 
 SHOWN = 8
 """Steps of a loop of which numbers are written side by side."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from graphc.compile.stages import Compilation
 from graphc.views.draw.backward import backward
 from graphc.views.draw.depict import picture_of
@@ -9,9 +11,11 @@ from graphc.views.draw.drawing import draw_svg
 from graphc.views.draw.fold import fold_crowd
 from graphc.views.draw.mistaken import picture_of_known
 from graphc.views.draw.records.picture import Picture
-from graphc.views.numbers.looking import Numbers
 from graphc.views.numbers.picturing import with_numbers
 from graphc.views.report.markup import Markup, element, joined
+
+if TYPE_CHECKING:
+    from graphc.views.numbers.looking import Numbers
 
 
 def tell_picture(compilation: Compilation, numbers: Numbers | None = None) -> Markup:

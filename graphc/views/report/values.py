@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from graphc.elaborate.names.model import Model
-from graphc.views.numbers.looking import Known, Numbers
 from graphc.views.numbers.telling import counted, remark, short
 from graphc.views.report.links import Links
 from graphc.views.report.markup import Markup, element, joined
+
+if TYPE_CHECKING:
+    from graphc.views.numbers.looking import Known, Numbers
 
 
 def tell_values(model: Model, links: Links, numbers: Numbers | None) -> Markup:
