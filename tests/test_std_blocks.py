@@ -14,6 +14,8 @@ import pytest
 from conftest import compiled, module
 
 from graphc.elaborate.build import standard
+from graphc.elaborate.names.references import walk
+from graphc.elaborate.names.standard import StandardBlocks
 from graphc.resources import grammar_text
 from graphc.source import GraphError, Source
 from graphc.syntax import tree
@@ -317,3 +319,21 @@ def test_what_does_not_fit(use: str, said: str) -> None:
         compiled(f"input x: [2, 5, 4]\ny = {use}\noutput y")
     (only,) = caught.value.diagnostics
     assert only.message == said
+
+
+def test_each_block_is_parsed_as_in_the_whole_file() -> None:
+    """Alone, and at its place: spans, lines and texts are those of std.graph."""
+    whole = {one.name.text: one for one in standard().statements if isinstance(one, tree.Block)}
+    alone = StandardBlocks()
+    assert [*alone] == [*whole]
+    assert len(alone) == len(whole)
+    assert "dense" in alone
+    assert "dance" not in alone
+    assert alone.get("dance") is None
+    for name, block in whole.items():
+        pairs = [*zip(walk([alone[name].tree]), walk([block]), strict=True)]
+        assert len(pairs) > 10
+        for one, other in pairs:
+            assert type(one) is type(other)
+            spans = [(s.start, s.end, s.line, s.text) for s in (one.span, other.span)]
+            assert spans[0] == spans[1]

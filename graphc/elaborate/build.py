@@ -12,6 +12,7 @@ from graphc.elaborate.names.imports import Loader, read_namespace
 from graphc.elaborate.names.model import Condition, Declared, Derivation, DimInfo, Model
 from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
+from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.statements.derive import (
     check_distinct,
@@ -82,7 +83,7 @@ def elaborate(
         dtype, dict(dims or {}), {}, evaluate, run_body, diagnostics=loader.diagnostics
     )
     context.only_rule = only_rule
-    context.standard = read_namespace(standard(), None, Loader()).blocks
+    context.standard = StandardBlocks()
     for name, expr in (consts or {}).items():
         try:
             context.const_values[name] = evaluate(context, Scope("", scope.space), expr)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from graphc.elaborate.build import standard
 from graphc.elaborate.expressions.expressions import evaluate
 from graphc.elaborate.names.imports import Loader, read_namespace
 from graphc.elaborate.names.model import DimInfo
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope
+from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.values.values import to_node
 from graphc.importing.terms import Drawer, expression_of
@@ -384,5 +384,5 @@ def new_sheet(source: Source) -> Sheet:
     file = tree.File(source.whole, ())
     space = read_namespace(file, None, Loader())
     context = Context("float64", {}, {}, evaluate, run_body)
-    context.standard = read_namespace(standard(), None, Loader()).blocks
+    context.standard = StandardBlocks()
     return Sheet(Book(context), Scope("", space), source.whole)

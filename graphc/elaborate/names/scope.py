@@ -197,7 +197,7 @@ class Context:
     evaluate: Callable[[Context, Scope, tree.Expr], Any]
     body: Callable[[Context, Scope, tuple[tree.Statement, ...]], None]
     file_names: frozenset[str] = frozenset()
-    standard: dict[str, BlockValue] = field(default_factory=dict)
+    standard: Mapping[str, BlockValue] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     dims: dict[str, DimInfo] = field(default_factory=dict)
     inputs: dict[str, Declared] = field(default_factory=dict)
