@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from graphc.api.imports import import_jax as import_jax
     from graphc.api.imports import import_numpy as import_numpy
     from graphc.api.imports import import_onnx as import_onnx
+    from graphc.api.imports import import_torch as import_torch
     from graphc.api.loading import GraphWarning as GraphWarning
     from graphc.api.loading import load as load
     from graphc.api.reporting import Report as Report
@@ -64,6 +65,7 @@ _PLACES = {
     "import_jax": "graphc.api.imports",
     "import_numpy": "graphc.api.imports",
     "import_onnx": "graphc.api.imports",
+    "import_torch": "graphc.api.imports",
     "GraphWarning": "graphc.api.loading",
     "load": "graphc.api.loading",
     "Report": "graphc.api.reporting",

@@ -281,3 +281,43 @@ def views(b):
     tail[2] = b[0]
     x[0] = window[0] + 1
     return x, tail
+
+
+@at("input x: [6]", normal(6))
+def every_second(x):
+    y = x.copy()
+    y[::2] = 0.5 * x[1::2]
+    y[1:4:2] += x[0]
+    return y
+
+
+@at("input x: [5]; input ids: int[3]", normal(5), np.array([0, 2, 4]))
+def written_by_positions(x, ids):
+    y = np.zeros(5, x.dtype)
+    y[ids] = x[:3]
+    y[ids] += 1
+    return y * x
+
+
+@at("input A: [3, 3]; input i, j: int[3]", normal(3, 3), np.array([0, 1, 2]), np.array([2, 1, 0]))
+def by_two_indices(A, i, j):
+    return A[i, j] * 2, A[[0, 1], [1, 0]], A[:, j], A[i, :]
+
+
+@at("input A: [3, 3]; input i, j: int[3]", normal(3, 3), np.array([0, 1, 0]), np.array([2, 1, 2]))
+def written_by_two_indices(A, i, j):
+    B = A * 1
+    B[i, j] = 0.0
+    np.add.at(B, (i, j), A[0])
+    return B
+
+
+@at("input T: [3, 4, 3]; input i, j: int[2]", normal(3, 4, 3), np.array([0, 2]), np.array([1, 1]))
+def apart(T, i, j):
+    return T[i, :, j], T[:, i, j], T[0, :, j]
+
+
+@at("input x: [5]", normal(5), smooth=False)
+def in_order(x):
+    between = np.interp(x, np.array([-3.0, 0.0, 3.0]), np.array([0.0, 1.0, 4.0]))
+    return between, np.quantile(x, 0.3), np.percentile(x, 50), np.maximum.accumulate(x)

@@ -54,7 +54,7 @@ FLOORS = (
     {"targets/extension"},
     {"compile", "importing"},
     {"build", "importing/python", "importing/onnx", "exporting/onnx"},
-    {"importing/numpy", "importing/jax"},
+    {"importing/numpy", "importing/jax", "importing/torch"},
     {"sample", "highlight", "views", "views/reference"},
     {"views/explain", "views/draw/records"},
     {"views/draw/layered"},
@@ -83,6 +83,7 @@ BRIDGES = {
     "graphc/sklearn.py": {"scipy", "sklearn"},
     "graphc/importing/jax/function.py": {"jax"},
     "graphc/importing/jax/reading.py": {"jax"},
+    "graphc/importing/torch/program.py": {"torch"},
     **{
         f"graphc/{file}.py": {"onnx"}
         for file in (

@@ -104,6 +104,10 @@ def mapped(x, w):
     return jax.vmap(lambda row: jnp.tanh(row @ w) * row)(x), jax.vmap(jax.grad(bend))(x)
 
 
+def by_two_indices(x, i, j):
+    return x[i, j], x[:, i], x.at[i, j].set(2.0), x.at[i, j].add(x[0, :2])
+
+
 def kalman(x, P, z, F):
     def update(state, z):
         x, P = state
@@ -133,6 +137,8 @@ CASES: tuple[tuple[Any, str, tuple[Any, ...]], ...] = (
     (sorted_numbers, "input x: [4]", (normal(4),)),
     (chosen, "input x: [3]", (normal(3),)),
     (mapped, "input x: [B, 3]; param w: [3]", (normal(4, 3), normal(3))),
+    (by_two_indices, "input x: [3, 3]; input i, j: int[2]",
+     (normal(3, 3), np.array([0, 2]), np.array([1, 1]))),
     (kalman, "input x: [2]; input P, F: [2, 2]; input z: [T, 2]",
      (normal(2), np.eye(2) + 0.1, normal(3, 2), normal(2, 2))),
 )  # fmt: skip

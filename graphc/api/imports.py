@@ -98,6 +98,17 @@ def import_onnx(model: str | os.PathLike[str] | Any, **given: Any) -> ImportedGr
     return _made(lambda: run(model, given))
 
 
+def import_torch(program: str | os.PathLike[str] | Any) -> ImportedGraph:
+    """Import a program of `torch.export`, or the file of one, with its parameters and buffers.
+
+    Raises GraphError with every mistake, ImportError where there is no PyTorch, OSError where the
+    file cannot be read.
+    """
+    from graphc.importing.torch.program import import_torch as run
+
+    return _made(lambda: run(program))
+
+
 def _made(run: Callable[[], Imported]) -> ImportedGraph:
     try:
         found = run()

@@ -22,7 +22,9 @@ from graphc.source import GraphError, near_or_all
 if TYPE_CHECKING:
     from graphc.api.imports import ImportedGraph
 
-KINDS = ("numpy", "jax", "onnx")
+KINDS = ("numpy", "jax", "onnx", "torch")
+ENDINGS = {".onnx": "onnx", ".pt2": "torch"}
+"""Files of models, by how their names end."""
 
 
 @command(
@@ -30,8 +32,13 @@ KINDS = ("numpy", "jax", "onnx")
     'graphc import model.py:loss --declare "input x: [B, 3]" -o loss.graph',
     'graphc import package.module:f --declare "input x: [N]; const n = 3"',
     "graphc import model.onnx -o model.graph",
+    "graphc import program.pt2 -o model.graph",
 )
-@click.argument("source", metavar="SOURCE", help="MODEL.onnx, FILE.py:FUNCTION or MODULE:FUNCTION.")
+@click.argument(
+    "source",
+    metavar="SOURCE",
+    help="MODEL.onnx, PROGRAM.pt2, FILE.py:FUNCTION or MODULE:FUNCTION.",
+)
 @click.option("-o", "out", metavar="OUT", default="", help="Write to this file.")
 @click.option(
     "--declare",
@@ -50,8 +57,8 @@ KINDS = ("numpy", "jax", "onnx")
     "kind",
     metavar="KIND",
     type=Words(*KINDS),
-    help="numpy, jax or onnx. Default: onnx as the name ends, jax where the module of a function "
-    "imports it, else numpy.",
+    help="numpy, jax, onnx or torch. Default: as the name of a file ends; of a function jax where "
+    "its module imports that, else numpy.",
 )
 @click.option(
     "--at",
@@ -63,12 +70,13 @@ KINDS = ("numpy", "jax", "onnx")
 def import_(
     source: str, out: str, declare: Sequence[str], params: str, kind: str | None, at: str
 ) -> None:
-    """Import SOURCE, an ONNX model or a function of NumPy or JAX, whose module is run for that."""
+    """Import SOURCE, a model of ONNX or PyTorch, or a function of NumPy or JAX, which is run."""
     from graphc.cli.arrays import arrays_of
 
     try:
-        if kind == "onnx" or (kind is None and source.endswith(".onnx")):
-            found = _model(source, arrays_of(at) if at else {})
+        kind = kind or ENDINGS.get(Path(source).suffix)
+        if kind in ENDINGS.values():
+            found = _model(source, kind, arrays_of(at) if at else {})
         else:
             found = _function(source, kind, "\n".join(declare))
     except GraphError as wrong:
@@ -77,13 +85,13 @@ def import_(
     write(found, out, params)
 
 
-def _model(source: str, given: Mapping[str, Any]) -> ImportedGraph:
-    from graphc.api.imports import import_onnx
+def _model(source: str, kind: str | None, given: Mapping[str, Any]) -> ImportedGraph:
+    from graphc.api.imports import import_onnx, import_torch
 
     try:
-        return import_onnx(source, **given)
+        return import_torch(source) if kind == "torch" else import_onnx(source, **given)
     except ImportError:
-        raise fail("this needs onnx: pip install graphc[onnx]") from None
+        raise fail(f"this needs {kind}: pip install graphc[{kind}]") from None
     except OSError as why:
         raise fail(f"cannot read {cite(source)}: {reason_of(why)}") from None
 

@@ -62,10 +62,10 @@ def put(
     else:
         start, stop = part.start, part.stop
         if part.step not in (None, 1):
-            raise sheet.mistake(
-                "every so many elements are written at once",
-                "write them one by one, or join what they are by np.stack",
-            )
+            count = sheet.call("arange", value.shape[axis])
+            every = sheet.binary("*", count, part.step)
+            named = sheet.binary("+", every, start) if start else every
+            return sheet.call("put", whole, value, named, axis=axis or None)
     pieces: list[Any] = [value]
     if start not in (None, 0):
         pieces.insert(0, sheet.subscript(whole, *before, slice(None, start)))

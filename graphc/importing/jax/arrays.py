@@ -280,17 +280,21 @@ def _sort(reading: Reading, *xs: Given, equation: Any) -> list[Value]:
     if equation.params["num_keys"] != 1:
         raise sheet.mistake("arrays are sorted by several keys")
     order = sheet.call("argsort", values[0], axis=axis)
-    counted = reading.origin(xs[1], "iota") if len(xs) == 2 else None
+    counted = len(xs) == 2 and _counts(reading, xs[1], values[0].shape[axis])
     moved = [sheet.call("take_along_axis", one, order, axis) for one in values]
-    if counted is not None:
+    if counted:
         moved[1] = order
     return moved
 
 
+def _counts(reading: Reading, given: Given, size: Dim) -> bool:
+    """True for the positions of a vector, by which a sort becomes one of indices."""
+    if isinstance(given, np.ndarray):
+        return given.ndim == 1 and np.array_equal(given, np.arange(given.size))
+    return reading.origin(given, "iota") is not None
+
+
 @of("top_k")
 def _top_k(reading: Reading, x: Given, equation: Any) -> list[Value]:
-    sheet, count = reading.sheet, int(equation.params["k"])
-    given = reading.typed(x)
-    order = sheet.call("argsort", sheet.unary("-", given))
-    best = sheet.subscript(order, ..., slice(count))
-    return [sheet.call("take_along_axis", given, best, -1), best]
+    found = reading.sheet.draw.call("top_k", reading.value(x), int(equation.params["k"]))
+    return reading.sheet.values(found)

@@ -16,6 +16,10 @@ def _starts(reading: Reading, indices: Given, count: int) -> list[Given]:
     """Return the start along each axis that is indexed, without the last axis of the indices."""
     if isinstance(indices, np.ndarray):
         return [indices[..., place] for place in range(count)]
+    joined = reading.origin(indices, "concatenate")
+    last = joined is not None and int(joined[1]["dimension"]) == indices.rank - 1
+    if joined is not None and last and len(joined[0]) == count > 1:
+        return [_starts(reading, one, 1)[0] for one in joined[0]]
     if count == 1:
         before = reading.origin(indices, "broadcast_in_dim", "reshape", "expand_dims")
         if before is not None and isinstance(before[0][0], Value | Dim):
@@ -136,6 +140,14 @@ def _scatter(reading: Reading, x: Given, indices: Given, updates: Given, equatio
         new = sheet.subscript(piece, *[slice(None)] * axis, None) if value.rank > 1 else piece
         new = sheet.binary(operator, value, new) if operator else new
         return sheet.broadcast("where", here, new, value)
+    behind = [*range(piece.rank - (value.rank - len(mapped)), piece.rank)]
+    adjacent = mapped == list(range(mapped[0], mapped[0] + len(mapped)))
+    if inserted == {*mapped} and adjacent and windows == behind and mapped[0] == 0 and operator in (
+        "", "+",
+    ):  # fmt: skip
+        several = [reading.typed(one) for one in starts]
+        if not any(map(sheet.is_known, several)):
+            return sheet.call("put_add" if operator else "put", value, piece, *several)
     raise sheet.mistake("this form of writing at positions has no counterpart in the language")
 
 

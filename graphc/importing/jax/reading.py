@@ -77,13 +77,18 @@ class Reading:
             made = handler(self, *operands, equation=equation)
         except Mistake as wrong:
             self.sheet.book.report(wrong.diagnostic)
-            return [self.sheet.unknown(self.type(one.aval)) for one in equation.outvars]
+            return [self.unknown(one.aval) for one in equation.outvars]
         results = made if isinstance(made, list) else [made]
         for one in results:
             if isinstance(one, Value):
                 self.origins.setdefault(one.key, (name, operands, dict(equation.params)))
                 self.name(one, self.sheet.place)
         return results
+
+    def unknown(self, aval: Any) -> Value:
+        """Return a value to go on with, of the shape that is said."""
+        kind = KINDS.get(np.dtype(aval.dtype).kind, "float")
+        return self.sheet.unknown(Type(kind, tuple(self.shape(aval.shape))))  # type: ignore[arg-type]
 
     def folded(self, equation: Any, operands: tuple[Given, ...]) -> list[Given]:
         """Return the results of an equation whose operands are known."""

@@ -121,3 +121,13 @@ def _polyval(trace: Trace, p: Any, x: Any) -> Any:
     for coefficient in p:
         found = found * x + coefficient
     return found
+
+
+@of(np.linalg.eigh)
+def _eigh(trace: Trace, a: Any) -> list[Value]:
+    return trace.sheet.values(trace.sheet.draw.call("eigh", trace.value(a)))
+
+
+@of(np.linalg.lstsq)
+def _lstsq(trace: Trace, a: Any, b: Any, rcond: Any = None) -> list[Any]:
+    return [trace.sheet.call("lstsq", trace.value(a), trace.value(b)), None, None, None]

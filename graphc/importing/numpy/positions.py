@@ -156,9 +156,10 @@ def _gathered(trace: Trace, value: Value, parts: Sequence[Any]) -> Value:
     found = (
         _taken(trace, value, parts, arrays[0])
         if len(arrays) == 1
-        else trace.sheet.subscript(value, *parts)
+        else _by_several(trace, value, parts)
     )
-    if not apart:
+    between = parts[arrays[0] : arrays[-1] + 1]
+    if not apart or not all(isinstance(one, Value | int | Dim) for one in between):
         return found
     rank = max(parts[place].rank for place in arrays)
     before = sum(not isinstance(one, int | Dim | Value) for one in parts[: arrays[0]])
@@ -168,6 +169,14 @@ def _gathered(trace: Trace, value: Value, parts: Sequence[Any]) -> Value:
     return trace.sheet.call("moveaxis", found, *(
         (source[0], 0) if rank == 1 else (source, destination)
     ))  # fmt: skip
+
+
+def _by_several(trace: Trace, value: Value, parts: Sequence[Any]) -> Value:
+    """Write a subscript with several arrays, whose common axes the language puts as NumPy does."""
+    kept = [node_of(trace, one) if isinstance(one, Value) else one for one in parts]
+    while isinstance(kept[-1], slice) and kept[-1] == slice(None):
+        kept.pop()
+    return trace.sheet.subscript(value, *kept)
 
 
 def _taken(trace: Trace, value: Value, parts: Sequence[Any], place: int) -> Value:
@@ -210,11 +219,43 @@ def _floating(array: Traced, given: Any) -> Any:
 
 
 def _scattered(trace: Trace, whole: Value, parts: Sequence[Any], value: Value) -> Value:
-    """Write values at the positions that an array of integers names, which all differ."""
-    raise trace.sheet.mistake(
-        "elements at the positions of an array of integers are written",
-        "add to them by `np.add.at(x, positions, values)`",
-    )
+    """Write values at the positions that arrays of integers name; of several for one the last."""
+    indices, axis = _indices(trace, parts)
+    return trace.sheet.call("put", whole, _shaped(trace, whole, parts, value), *indices, axis=axis)
+
+
+def added(trace: Trace, whole: Value, key: Any, value: Value) -> Value:
+    """Write values added at the positions that a subscript names; all of several for one."""
+    parts = parts_of(trace, key, whole.shape)
+    indices, axis = _indices(trace, parts)
+    shaped = _shaped(trace, whole, parts, value)
+    return trace.sheet.call("put_add", whole, shaped, *indices, axis=axis)
+
+
+def _indices(trace: Trace, parts: Sequence[Any]) -> tuple[list[Value], int | None]:
+    """Return the arrays of positions, and the first of the axes that they are of, which follow."""
+    places = [at for at, one in enumerate(parts) if isinstance(one, Value | int | Dim)]
+    others = [one for at, one in enumerate(parts) if at not in places]
+    whole = all(isinstance(one, slice) and one == slice(None) for one in others)
+    if not whole or places[-1] - places[0] + 1 != len(places):
+        raise trace.sheet.mistake("positions by arrays beside ranges are written to")
+    return [node_of(trace, parts[at]) for at in places], places[0] or None
+
+
+def _shaped(trace: Trace, whole: Value, parts: Sequence[Any], value: Value) -> Value:
+    """Return values in the shape of what the subscript selects."""
+    like = _gathered(trace, whole, parts)
+    return fitted_to(trace.sheet, value, like)
+
+
+def node_of(trace: Trace, part: Any) -> Value:
+    """Return positions as a tensor, also those that are known when compiling."""
+    sheet = trace.sheet
+    if not isinstance(part, Value):
+        return sheet.value(sheet.draw.expr(part))
+    if not sheet.is_known(part) or not part.rank:
+        return part
+    return sheet.call("take", part, sheet.call("arange", part.shape[0]), axis=0)
 
 
 __all__ = ["Storage", "parts_of", "selected"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.importing.numpy.arrays import Size, Trace, Traced
 from graphc.importing.numpy.elementwise import TABLE, of, refuse
+from graphc.importing.numpy.positions import added
 from graphc.importing.shapes import reshaped
 from graphc.importing.sheet import Value
 
@@ -230,6 +231,36 @@ TABLE[np.flipud] = _renamed("flip", axis=0)
 TABLE[np.fliplr] = _renamed("flip", axis=1)
 
 
+@of(np.interp)
+def _interp(trace: Trace, x: Any, xp: Any, fp: Any, **named: Any) -> Value:
+    refuse(trace, **named)
+    return trace.sheet.call("interp", *(trace.value(one) for one in (x, xp, fp)))
+
+
+@of(np.searchsorted)
+def _searchsorted(trace: Trace, a: Any, v: Any, side: str = "left", sorter: Any = None) -> Value:
+    refuse(trace, sorter=sorter)
+    shown = None if side == "left" else side
+    return trace.sheet.call("searchsorted", trace.value(a), trace.value(v), side=shown)
+
+
+@of(np.quantile)
+def _quantile(trace: Trace, a: Any, q: Any, axis: Any = None, **named: Any) -> Value:
+    refuse(trace, **{name: value or None for name, value in named.items()})
+    return trace.sheet.call("quantile", trace.value(a), trace.value(q), axis=axis)
+
+
+TABLE[np.percentile] = lambda trace, a, q, axis=None, **named: _quantile(
+    trace, a, q / 100, axis, **named
+)
+TABLE[(np.maximum, "accumulate")] = lambda trace, a, axis=0, **_: trace.sheet.call(
+    "cummax", trace.value(a), axis=axis
+)
+TABLE[(np.minimum, "accumulate")] = lambda trace, a, axis=0, **_: trace.sheet.call(
+    "cummin", trace.value(a), axis=axis
+)
+
+
 @of(np.diff)
 def _diff(trace: Trace, a: Any, n: int = 1, axis: int = -1, **named: Any) -> Value:
     refuse(trace, **named)
@@ -310,12 +341,9 @@ def _take_along(trace: Trace, arr: Any, indices: Any, axis: Any = -1) -> Value:
     return trace.sheet.call("take_along_axis", trace.value(arr), trace.value(indices), axis)
 
 
-@of((np.add, "at"), (np.subtract, "at"))
+@of((np.add, "at"))
 def _add_at(trace: Trace, a: Any, indices: Any, b: Any = None) -> None:
-    before, ids, update = a.value, trace.typed(indices), trace.typed(b)
-    shape = [*ids.shape, *before.shape[1:]]
-    update = trace.sheet.call("broadcast_to", update, shape) if update.rank < len(shape) else update
-    a.assign(trace.sheet.call("scatter_add", before, ids, update))
+    a.assign(added(trace, a.value, indices, trace.typed(b)))
 
 
 @of((np.subtract, "at"))

@@ -63,9 +63,26 @@ def _top_k(node: Node, x: Given, k: Given = None) -> list[Value]:
     count = node.get("k") if k is None else int(node.number(k, "the number of results"))
     axis = node.get("axis", -1) % found.rank
     largest = node.get("largest", 1)
-    order = sheet.call("argsort", sheet.unary("-", found) if largest else found, axis=axis)
-    best = sheet.subscript(order, *[slice(None)] * axis, slice(count))
-    return [sheet.call("take_along_axis", found, best, axis), best]
+    smallest = None if largest else False
+    named = {"axis": axis, "largest": smallest}
+    return sheet.values(sheet.draw.call("top_k", found, count, **named))
+
+
+@of("GatherND")
+def _gather_nd(node: Node, x: Given, indices: Given) -> Value:
+    if node.get("batch_dims", 0):
+        raise node.mistake("positions differ from batch to batch")
+    return node.sheet.call("gather_nd", node.value(x), node.value(indices))
+
+
+@of("ScatterND")
+def _scatter_nd(node: Node, x: Given, indices: Given, updates: Given) -> Value:
+    names = {"none": "scatter_nd", "add": "scatter_nd_add"}
+    how = node.get("reduction", "none")
+    if how not in names:
+        raise node.mistake(f"there is no scatter by {how}")
+    given = (node.value(one) for one in (x, indices, updates))
+    return node.sheet.call(names[how], *given)
 
 
 @of("ScatterElements", "Scatter")

@@ -1,0 +1,160 @@
+"""From the graph of an exported program to a sheet."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from graphc.elaborate.names.scope import Mistake
+from graphc.importing.python.places import Places
+from graphc.importing.sheet import Sheet, Value
+from graphc.ir.dims import Dim
+from graphc.ir.types import Type
+from graphc.source import Span
+
+Handler = Callable[..., Any]
+OPERATORS: dict[str, Handler] = {}
+"""What each operator of ATen is: called with the reading and its arguments, as they stand."""
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
+FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
+KINDS = {
+    "torch.float32": "float", "torch.float64": "float", "torch.float16": "float",
+    "torch.bfloat16": "float", "torch.int64": "int", "torch.int32": "int", "torch.int16": "int",
+    "torch.int8": "int", "torch.uint8": "int", "torch.bool": "bool",
+}  # fmt: skip
+
+
+def of(*names: str) -> Callable[[SomeHandler], SomeHandler]:
+    """Return a decorator that says what operators are."""
+
+    def register(handler: SomeHandler) -> SomeHandler:
+        for name in names:
+            OPERATORS[name] = handler
+        return handler
+
+    return register
+
+
+class Reading:
+    """A program that is being read."""
+
+    def __init__(self, sheet: Sheet, places: Places) -> None:
+        self.sheet, self.places = sheet, places
+        self.named: dict[tuple[str, int], str] = {}
+        self.symbols: dict[str, str] = {}  # of sizes, called after the axis that has them
+
+    def read(self, graph: Any, found: dict[Any, Any]) -> Any:
+        """Read the nodes of a graph; returns what it returns."""
+        for node in graph.nodes:
+            if node.op == "placeholder":
+                continue
+            with self.sheet.at(self.place(node) or self.sheet.place):
+                if node.op == "output":
+                    return _mapped(node.args[0], found)
+                if node.op != "call_function":
+                    raise self.sheet.mistake(f"`{node.op}` has no counterpart in the language")
+                try:
+                    found[node] = self.call(node, found)
+                except Mistake as wrong:
+                    self.sheet.book.report(wrong.diagnostic)
+                    found[node] = self.unknown(node.meta.get("val"))
+        return None
+
+    def call(self, node: Any, found: Mapping[Any, Any]) -> Any:
+        name = operator_name(node.target)
+        if name not in OPERATORS:
+            raise self.sheet.mistake(f"the operator `{name}` has no counterpart in the language")
+        arguments = [_mapped(one, found) for one in node.args]
+        named = {key: _mapped(one, found) for key, one in node.kwargs.items()}
+        made = OPERATORS[name](self, *arguments, **named)
+        if isinstance(made, Value):
+            self.name(node, made)
+        return made
+
+    def unknown(self, like: Any) -> Any:
+        if isinstance(like, list | tuple):
+            return [self.unknown(one) for one in like]
+        if not hasattr(like, "shape"):
+            return None
+        kind = KINDS.get(str(like.dtype), "float")
+        return self.sheet.unknown(Type(kind, tuple(self.sizes(like.shape))))  # type: ignore[arg-type]
+
+    # ---- values ----------------------------------------------------------------------------------
+
+    def typed(self, given: Any) -> Value:
+        if isinstance(given, Value):
+            return given
+        return self.sheet.value(self.sheet.draw.expr(given))
+
+    def dim(self, size: Any) -> Dim:
+        """Return a size of PyTorch as a dim of the file."""
+        if isinstance(size, Dim | int):
+            return Dim.of(size)
+        found = re.findall(r"[A-Za-z_]\w*", str(size))
+        words = {name: self.sheet.dim(self.symbols.get(name, name)) for name in found}
+        try:
+            return Dim.of(eval(str(size), {"__builtins__": {}}, words))
+        except (NameError, TypeError, SyntaxError):
+            message = f"the size {size} has no counterpart in the language"
+            raise self.sheet.mistake(message) from None
+
+    def sizes(self, shape: Any) -> list[Dim]:
+        return [self.dim(one) for one in shape]
+
+    def type(self, like: Any) -> Type:
+        kind = KINDS.get(str(like.dtype))
+        if kind is None:
+            raise self.sheet.mistake(f"{like.dtype} is no type of the language")
+        return Type(kind, tuple(self.sizes(like.shape)))  # type: ignore[arg-type]
+
+    # ---- places and names ------------------------------------------------------------------------
+
+    def place(self, node: Any) -> Span | None:
+        """Return the line of the user's own that a node comes from."""
+        for match in reversed(list(FRAME.finditer(node.meta.get("stack_trace") or ""))):
+            if self.places.is_users(match["file"]):
+                source = self.places.source(match["file"])
+                return self.places.line(source, int(match["line"]))
+        return None
+
+    def name(self, node: Any, value: Value) -> None:
+        """Call a value as its line does, where it is the last of this line."""
+        place = self.sheet.place
+        called = _assigned(place.text)
+        if called is None:
+            return
+        names, key = self.sheet.book.names, (place.source.name, place.start)
+        before = self.named.pop(key, None)
+        if before is not None:
+            names.pop(before, None)
+        if value.key not in names:
+            names[value.key] = called
+            self.named[key] = value.key
+
+
+def operator_name(target: Any) -> str:
+    """Return `aten.add` of `aten.add.Tensor`, `operator.mul` of a function of Python's."""
+    words = str(target).split(".")
+    if words[0] in ("aten", "prims"):
+        return ".".join(words[:2])
+    return f"{getattr(target, '__module__', '')}.{getattr(target, '__name__', target)}".lstrip("_")
+
+
+def _mapped(one: Any, found: Mapping[Any, Any]) -> Any:
+    if isinstance(one, list | tuple):
+        return [_mapped(part, found) for part in one]
+    if isinstance(one, slice):
+        return slice(*(_mapped(part, found) for part in (one.start, one.stop, one.step)))
+    return found.get(one, one) if hasattr(one, "op") and hasattr(one, "target") else one
+
+
+def _assigned(line: str) -> str | None:
+    try:
+        (statement,) = ast.parse(line.strip()).body
+    except (SyntaxError, ValueError):
+        return None
+    if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+        return statement.targets[0].id
+    return None

@@ -1,0 +1,213 @@
+"""Programs of PyTorch as graphs: their values, their derivatives, and what is refused."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import graphc
+from graphc.cli.app import app
+
+torch: Any = pytest.importorskip(
+    "torch", reason="PyTorch is an extra of hundreds of MB: pip install torch==2.13.0"
+)
+
+nn, functional = torch.nn, torch.nn.functional
+
+
+class Perceptron(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(3, 8)
+        self.fc2 = nn.Linear(8, 2)
+
+    def forward(self, x):
+        h = torch.tanh(self.fc1(x))
+        p = functional.softmax(self.fc2(h), dim=-1)
+        return p
+
+
+class Convolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm, self.last = (
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.Linear(16, 2),
+        )
+
+    def forward(self, x):
+        h = functional.relu(self.norm(self.conv(x)))
+        return self.last(functional.max_pool2d(h, 2).flatten(1))
+
+
+class Losses(nn.Module):
+    def forward(self, z, t, y):
+        return functional.cross_entropy(z, t) + functional.mse_loss(z, y)
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(3, 4)
+
+    def forward(self, xs, h):
+        for t in range(3):
+            h = self.cell(xs[:, t], h)
+        return h
+
+
+class Attention(nn.Module):
+    def forward(self, q, k, v):
+        return functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+class Chosen(nn.Module):
+    def forward(self, x, ids):
+        bent = torch.where(x > 0, x**2, -x).sum() + torch.clamp(x, 0.0, 1.0).sum()
+        return bent + x[ids].sum() + torch.gather(x, 0, ids).sum() + torch.logsumexp(x, 0)
+
+
+class Embedded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table, self.norm = nn.Embedding(7, 4), nn.LayerNorm(4)
+
+    def forward(self, ids):
+        return self.norm(self.table(ids)).mean(1)
+
+
+class Mixture(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.mu = nn.Parameter(torch.randn(3, 2))
+        self.log_sigma = nn.Parameter(torch.zeros(3, 2))
+        self.logits = nn.Parameter(torch.zeros(3))
+
+    def forward(self, x):
+        d = (x[:, None] - self.mu) / self.log_sigma.exp()
+        each = -0.5 * (d**2).sum(-1) - self.log_sigma.sum(-1)
+        weighted = each + functional.log_softmax(self.logits, 0)
+        return -torch.logsumexp(weighted, 1).sum()
+
+
+def normal(*shape: int) -> Any:
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+CASES = {
+    "perceptron": (Perceptron, lambda: (normal(5, 3),), ("x",)),
+    "convolution": (Convolution, lambda: (normal(2, 1, 4, 4),), ()),
+    "losses": (Losses, lambda: (normal(5, 3), torch.tensor([0, 1, 2, 0, 1]), normal(5, 3)), ()),
+    "encoder": (Encoder, lambda: (normal(2, 5, 8),), ()),
+    "recurrent": (Recurrent, lambda: (normal(2, 3, 3), normal(2, 4)), ()),
+    "attention": (Attention, lambda: tuple(normal(1, 2, 4, 3) for _ in range(3)), ()),
+    "chosen": (
+        Chosen, lambda: (torch.tensor([0.0, 1.0, -2.0, 0.5], dtype=torch.float64),
+                         torch.tensor([0, 2])), (),
+    ),
+    "embedded": (Embedded, lambda: (torch.tensor([[0, 1, 2], [3, 4, 6]]),), ()),
+    "mixture": (Mixture, lambda: (normal(6, 2),), ("x",)),
+}  # fmt: skip
+
+
+def exported(model: Any, point: Any, open_: tuple[str, ...] = ()) -> Any:
+    sizes = {name: {0: torch.export.Dim("N")} for name in open_} or None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.export(model, point, dynamic_shapes=sizes)
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_value_and_derivative_are_those_of_the_module(name: str) -> None:
+    torch.manual_seed(0)
+    make, draw, open_ = CASES[name]
+    model, point = make().double().eval(), draw()
+    imported = graphc.import_torch(exported(model, point, open_))
+    graph = imported.compile(level=0).module().GRAPH
+    inputs = [name for name, type in graph["inputs"].items() if not type.startswith("int")]
+    outputs, wrt = [*graph["outputs"]], [*graph["params"], *inputs]
+    clause = f"vjp {', '.join(outputs)} wrt {', '.join(wrt)} as pull"
+    net = imported.compile(level=0, derive=[clause]).module()
+    floats = [one for one in point if one.is_floating_point()]
+    for one in floats:
+        one.requires_grad_(True)
+    value = model(*point)
+    cotangent = torch.randn_like(value)
+    value.backward(cotangent)
+    arrays = [one.detach().numpy() for one in point]
+    params = [dict(imported.params)] if graph["params"] else []
+    found, pulled = net.pull(*params, *arrays, cotangents={outputs[0]: cotangent.numpy()})
+    np.testing.assert_allclose(found[0], value.detach().numpy(), rtol=1e-12, atol=1e-12)
+    own = {path.replace(".", "_"): one.grad for path, one in model.named_parameters()}
+    own.update(zip(inputs, (one.grad for one in floats), strict=True))
+    compared = 0
+    for path, gradient in pulled.items():
+        if path in own:
+            np.testing.assert_allclose(gradient, own[path].numpy(), rtol=1e-12, atol=1e-12)
+            compared += 1
+    assert compared
+
+
+def test_a_program_has_the_names_of_its_statements_and_an_open_axis() -> None:
+    model = Perceptron().double()
+    text = graphc.import_torch(exported(model, (normal(5, 3),), ("x",))).text
+    assert text == (
+        "dim x_0\n"
+        "param fc1_weight: [8, 3]\n"
+        "param fc1_bias: [8]\n"
+        "param fc2_weight: [2, 8]\n"
+        "param fc2_bias: [2]\n"
+        "input x: [x_0, 3]\n"
+        "h = tanh(x @ fc1_weight.T + fc1_bias)\n"
+        "output p = softmax(h @ fc2_weight.T + fc2_bias, axis=-1)\n"
+    )
+
+
+class Refused(nn.Module):
+    def forward(self, x):
+        a = torch.fft.fft(x).real
+        b = torch.special.i1(x)
+        return a + b
+
+
+def test_all_that_cannot_be_said_is_told_at_once_at_its_line() -> None:
+    with pytest.raises(graphc.GraphError) as raised:
+        graphc.import_torch(exported(Refused(), (normal(4),)))
+    lines = {one.span.text for one in raised.value.diagnostics}
+    assert lines >= {"a = torch.fft.fft(x).real", "b = torch.special.i1(x)"}
+
+
+def test_the_command_imports_a_file(tmp_path: Path) -> None:
+    model = Perceptron().double()
+    torch.export.save(exported(model, (normal(5, 3),)), tmp_path / "net.pt2")
+    out = tmp_path / "net.graph"
+    done = CliRunner().invoke(app, ["import", str(tmp_path / "net.pt2"), "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    module = graphc.load(out)
+    params = graphc.load_parameters(tmp_path / "net.npz", module)
+    x = normal(5, 3)
+    found = module.forward(params, x.numpy())[0].p
+    np.testing.assert_allclose(found, model(x).detach().numpy(), rtol=1e-12)
