@@ -11,12 +11,12 @@ import torch
 from graphc.importing.imported import Imported, finished
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Value, new_sheet
-from graphc.importing.torch import modules, operators
+from graphc.importing.torch import modules, operators, shapes
 from graphc.importing.torch.reading import OPERATORS, Reading, operator_name
 from graphc.ir.session import Session
 from graphc.source import GraphError, Source, error
 
-FILLING = (modules, operators)
+FILLING = (modules, operators, shapes)
 """What fills the table of operators when it is imported."""
 
 ROUNDS = 8
