@@ -16,6 +16,7 @@ from references_arrays import REDUCTIONS, SELECTION
 from references_elementwise import ELEMENTWISE
 from references_matrices import MATRICES, PRODUCTS
 from references_order import ORDER
+from references_resizing import RESIZING
 from references_shapes import SHAPES
 from references_special import SPECIAL
 from references_windows import WINDOWS
@@ -32,6 +33,7 @@ ENTRIES = {
     **ORDER,
     **MATRICES,
     **WINDOWS,
+    **RESIZING,
 }
 NO_TENSORS = {"zeros", "ones", "len", "arange", "eye"}
 """Functions of what is known when compiling: test_constant_arrays has what they give."""

@@ -400,3 +400,10 @@ def test_there_are_enough_derivative_checks() -> None:
     differentiable = [name for name, count in counts.items() if count]
     assert len(differentiable) >= 125, len(differentiable)
     assert sum(counts.values()) >= 1500, sum(counts.values())
+
+
+def test_floats_become_integers_in_an_array_that_is_there() -> None:
+    """Where a level writes what is rounded down into scratch, NumPy has to be told to."""
+    made = module("dim N\ninput x: [N]\ninput q: [N]\noutput y = quantile(x, 0.5 * q)")
+    x, q = np.arange(50.0), np.linspace(0, 1, 50)
+    np.testing.assert_allclose(made.forward(x, q)[0].y, 0.5 * q * 49, rtol=1e-14)

@@ -326,6 +326,11 @@ def matrices() -> Iterator[Sweep]:
     )
     yield Sweep("conv3d(a, b)", ("[50, 2, 4, 5, 5]", "[3, 2, 2, 3, 3]"), _conv(3))
     pictures = (f"[{COUNT}, 2, 4, 4]",)
+    yield Sweep(
+        "resize(a, [7, 3])",
+        (f"[{COUNT}, 4, 4]",),
+        lambda a: jax.image.resize(a, (COUNT, 7, 3), "linear", antialias=False),
+    )
     yield Sweep("maxpool(a, 2)", pictures, _pool(-math.inf, lax.max, 1))
     yield Sweep("avgpool(a, 2)", pictures, _pool(0.0, lax.add, 0.25))
 
@@ -380,6 +385,7 @@ NOT_IN_JAX = {
     "put", "scatter_nd", "put_along_axis",  # of several values for one position JAX takes any
     "gammainc", "gammaincc", "betainc",  # by the parameters JAX takes minutes, or has none
     "erfcinv", "j0", "j1", "jv", "iv", "k0", "k1", "kv",
+    "grid_sample",  # not in JAX
     "heaviside",  # no derivative in JAX
     "grad", "jvp", "jacobian",
     "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",  # other conventions of padding

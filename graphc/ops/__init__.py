@@ -23,7 +23,7 @@ from graphc.ops.linear import (
 from graphc.ops.reduce import cumulative, reduction, statistics
 from graphc.ops.select import elements, gathering, indexing, order, putting, segments
 from graphc.ops.shape import moving, shaping
-from graphc.ops.windows import convolution, pooling
+from graphc.ops.windows import convolution, pooling, resizing
 
 __all__ = [
     "FUNCTIONS",
@@ -51,6 +51,7 @@ __all__ = [
     "products",
     "putting",
     "reduction",
+    "resizing",
     "rounding",
     "segments",
     "shaping",

@@ -352,6 +352,18 @@ LONG: Mapping[str, tuple[str, tuple[str, ...]]] = {
         r"y_k = x_k + \sum_{(i_b, j_b) = k} v_b",
         (r"\bar x = \bar y", r"\bar v_b = \bar y_{i_b j_b}"),
     ),
+    "resize": (
+        r"y_i = \sum_k w(p_i - k)\, x_k,\quad p_i = (i + \tfrac12) \tfrac{n}{m} - \tfrac12",
+        (r"\bar x_k = \sum_i w(p_i - k)\, \bar y_i",),
+    ),
+    "grid_sample": (
+        r"y_{ncpq} = \sum_{kl} w(v_{npq} - k)\, w(u_{npq} - l)\, x_{nckl}",
+        (
+            r"\bar x_{nckl} = \sum_{pq} w(v_{npq} - k)\, w(u_{npq} - l)\, \bar y_{ncpq}",
+            r"\bar u_{npq} = \sum_{ckl} w(v_{npq} - k)\, w'(u_{npq} - l)\,"
+            r" x_{nckl}\, \bar y_{ncpq}",
+        ),
+    ),
     "maxpool": (
         r"y_w = \max_{i \in w} x_i",
         (r"\bar x_i = \sum_{w \ni i} \bar y_w \frac{[x_i = y_w]}{\sum_{j \in w} [x_j = y_w]}",),

@@ -40,6 +40,10 @@ CONVENTIONS = {
     "min": "Ties share the cotangent evenly; nothing to compare is an error.",
     "maximum": "Ties share the cotangent evenly. maximum(nan, 1) is nan.",
     "minimum": "Ties share the cotangent evenly. minimum(nan, 1) is nan.",
+    "resize": "At an edge its element counts for those beyond. Of two elements equally near the "
+    "first is the nearest.",
+    "grid_sample": "At a centre the derivative by the grid is that of the piece after it; by the "
+    "nearest element it is 0.",
     "maxpool": "Ties in a window share the cotangent evenly.",
     "abs": "abs(0): derivative 0, of every order; abs(x)**2 is x**2.",
     "sign": "The derivative is 0 everywhere.",

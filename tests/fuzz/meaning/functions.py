@@ -94,6 +94,7 @@ from tests.fuzz.meaning.reductions import (
     truths,
     variance,
 )
+from tests.fuzz.meaning.resizing import grid_sample, resize
 from tests.fuzz.meaning.shapes import (
     concat,
     flatten,
@@ -331,6 +332,8 @@ NAMED: dict[str, Callable[..., Any]] = {
     "matrix_power": matrix_power,
     **{f"conv{n}d": conv for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": conv_transpose for n in (1, 2, 3)},
+    "resize": resize,
+    "grid_sample": grid_sample,
     "maxpool": pooled(largest, -math.inf),
     "avgpool": pooled(mean, 0.0),
     "add": lambda *xs: sum(map(array, xs[1:]), array(xs[0])),

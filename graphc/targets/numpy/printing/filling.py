@@ -69,7 +69,8 @@ def statements(step: Step, args: Args, out: str) -> list[str]:
         case Elementwise("add") if others:
             sums = [f"np.add({out}, {one.text}, {out})" for one in others[1:]]
             return [f"np.add({first.text}, {others[0].text}, {out})", *sums]
-    return [f"np.copyto({out}, {first.text})"]
+    rounds = node.type.dtype == "int" and node.args[0].type.dtype == "float"
+    return [f"np.copyto({out}, {first.text}{', casting=' + repr('unsafe') if rounds else ''})"]
 
 
 def takes_none(step: Step) -> bool:
