@@ -102,9 +102,15 @@ HESSIAN_MATRIX = Kind(
     "hessian_matrix", 2, "whole", "the second derivatives as one symmetric matrix",
     of_scalar=True, per=True, modes=MODES, values="apart",
 )  # fmt: skip
+SPARSE_HESSIAN = Kind(
+    "sparse_hessian", 2, "sparse", "the second derivatives as a sparse symmetric matrix",
+    of_scalar=True, instead_of_per="`hessian ... per` has the block of each position",
+    modes=MODES, values="apart",
+)  # fmt: skip
 
 ALONE = (
     VALUE, GRAD, JACOBIAN, JACOBIAN_MATRIX, SPARSE_JACOBIAN, VJP, JVP, HVP, HESSIAN, HESSIAN_MATRIX,
+    SPARSE_HESSIAN,
 )  # fmt: skip
 """Those that have a graph and a writer of their own, in the order in which documents have them."""
 

@@ -29,7 +29,10 @@ MATRICES = (
     "value_and_sparse_jacobian", "sparse_jacobian", "value_and_jacobian_matrix",
     "jacobian_matrix", "value_and_jacobian", "jacobian",
 )  # fmt: skip
-HESSIANS = ("value_and_hessian_matrix", "hessian_matrix", "value_and_hessian", "hessian")
+HESSIANS = (
+    "value_and_sparse_hessian", "sparse_hessian", "value_and_hessian_matrix", "hessian_matrix",
+    "value_and_hessian", "hessian",
+)  # fmt: skip
 PRODUCTS = ("hvp",)
 
 
@@ -38,8 +41,8 @@ class Problem:
     """Outputs of a graph as functions of one vector, in which the paths `wrt` lie one by one.
 
     `fun` is the value of a scalar output, or all elements of the outputs as a vector; `jac` its
-    gradient, or the Jacobian, sparse where a `sparse_jacobian` is derived; `hess` and `hessp` its
-    Hessian, and products with it. `x0` is where it starts.
+    gradient, or the Jacobian, sparse where a `sparse_jacobian` is derived; `hess` its Hessian,
+    sparse where a `sparse_hessian` is; `hessp` products with it. `x0` is where it starts.
 
     What was computed at a point is kept until the next.
     """
@@ -96,7 +99,7 @@ class Problem:
             raise self._lacks("Jacobian", "jacobian_matrix")
         return self._columns(self._matrix(self._derivative(x, found), found), found)
 
-    def hess(self, x: npt.ArrayLike) -> Vector:
+    def hess(self, x: npt.ArrayLike) -> Vector | sparse.csr_array:
         found = self._find(HESSIANS) if self.scalar else None
         if found is None:
             raise self._lacks("Hessian", "hessian_matrix")
@@ -105,6 +108,8 @@ class Problem:
             whole = np.block([[self._block(whole[a][b], a) for b in self.wrt] for a in self.wrt])
             return np.asarray(whole)
         order = self._order(found)
+        if sparse.issparse(whole):
+            return sparse.csr_array(whole[order][:, order])
         return np.asarray(whole)[np.ix_(order, order)]
 
     def hessp(self, x: npt.ArrayLike, p: npt.ArrayLike) -> Vector:

@@ -160,6 +160,27 @@ output t = moved(a, a)
     assert out.t.tolist() == [2.0, 16.0, 54.0]
 
 
+def test_an_operation_is_handed_on_to_a_block_that_is_handed_on() -> None:
+    text = """
+input x: [3]
+block twice(x: [...], f: fn) -> y: [...] { y = f(f(x)) }
+block layer(x: [K], n: int, act: fn) -> y: [n] { param W: [K, n]; y = act(x @ W) }
+block inner(x: [...], outer: fn, f: fn) -> y: [...] { y = outer(x, f) }
+block deep(x: [...], g: fn, h: fn, k: fn) -> y: [...] { y = g(x, h, k) }
+block net(x: [K], make: fn, f: fn) -> y: [K] { h = make(x, K, f) as a; y = make(h, K, f) as b }
+z = net(x, layer, sin)
+output y = deep(z, inner, twice, cos)
+output loss = sum(y)
+derive grad loss wrt params
+"""
+    made = module(text)
+    params = {path: RNG.normal(size=(3, 3)) for path in ("z.a.W", "z.b.W")}
+    out, _ = made.forward(params, X[0])
+    z = np.sin(np.sin(X[0] @ params["z.a.W"]) @ params["z.b.W"])
+    np.testing.assert_allclose(out.y, np.cos(np.cos(z)), rtol=1e-14)
+    assert max(made.check(params, X[0]).values()) < ACCURATE
+
+
 def test_stated_derivatives_count() -> None:
     text = """
 input x: [3]

@@ -42,7 +42,7 @@ PATHS = [*SHORT, *map(long, LONG)]
 KINDS = {
     "grad": "loss", "vjp": "y, u", "jvp": "y, u", "jacobian": "y, u, loss",
     "jacobian_matrix": "y, u", "sparse_jacobian": "y, u", "hvp": "loss", "hessian": "loss",
-    "hessian_matrix": "loss",
+    "hessian_matrix": "loss", "sparse_hessian": "loss",
 }  # fmt: skip
 PER = {
     "grad": "loss", "jacobian": "y, u", "jacobian_matrix": "y, u", "hvp": "loss",

@@ -81,10 +81,13 @@ def test_columns_are_in_the_order_of_the_problem(kind: str, order: tuple[str, ..
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["a", "b"])))
 def test_hessians_are_in_the_order_of_the_problem(order: tuple[str, ...]) -> None:
-    for kind in ("hessian", "hessian_matrix"):
+    for kind in ("hessian", "hessian_matrix", "sparse_hessian"):
         net = module(SYSTEM + f"derive {kind} s wrt b, a as H\nderive grad s wrt a, b\n")
         found = bridge.problem(net, "s", order, a=0.5, b=[1.0, 3.0])
-        np.testing.assert_allclose(found.hess(found.x0), by_steps(found.jac, found.x0), atol=1e-5)
+        whole = found.hess(found.x0)
+        assert sparse.issparse(whole) == (kind == "sparse_hessian")
+        whole = whole.toarray() if sparse.issparse(whole) else whole
+        np.testing.assert_allclose(whole, by_steps(found.jac, found.x0), atol=1e-5)
 
 
 def test_a_sparse_jacobian_and_its_pattern() -> None:

@@ -81,6 +81,61 @@ def test_sparse_is_dense(text: str, clause: str, mode: str, level: str) -> None:
     np.testing.assert_allclose(made.S(**given).toarray(), dense, rtol=1e-12, atol=1e-14)
 
 
+HESSIANS = {
+    "a chain": ("x: [N]", "sum(100 * (x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2)", [9], 25),
+    "a grid": (
+        "x: [N, 3]",
+        "sum((x[1:, :] - x[:-1, :])**4) + sum(exp(x[:, 1:] * x[:, :-1]))",
+        [4, 3],
+        46,
+    ),
+    "edges by index": ("x: [N]", "sum((x[i] - x[j])**4) + sum(x**3)", [8], None),
+    "what is padded": ("x: [N]", "sum(pad(x, 2)**3) + sum(tanh(x))", [5], 5),
+    "of all together": ("x: [N]", "sum(x)**2 + prod(x[:2])", [4], 16),
+    "of a straight line": ("x: [N]", "sum(3 * x)", [4], 0),
+}
+
+
+@pytest.mark.parametrize("mode", ["forward", "reverse", ""])
+@pytest.mark.parametrize("name", HESSIANS)
+def test_sparse_hessians_are_dense_ones(name: str, mode: str, level: str) -> None:
+    """With no more entries than there are second derivatives, where structure says so."""
+    declared, value, shape, entries = HESSIANS[name]
+    text = f"""dim N
+input {declared}
+input i, j: int[6]
+output f = {value}
+derive sparse_hessian f wrt x as S
+derive hessian_matrix f wrt x as D
+derive value_and_sparse_hessian f wrt x as both
+"""
+    made = load(compile_text(text, options=Options(level=level, mode=mode)).text, "sparse")
+    rng = np.random.default_rng(4)
+    x, i, j = 0.6 * rng.normal(size=shape), *rng.integers(0, shape[0], (2, 6))
+    found = made.S(x, i, j)
+    np.testing.assert_allclose(found.toarray(), made.D(x, i, j), rtol=1e-12, atol=1e-13)
+    assert (abs(found - found.T)).nnz == 0
+    assert entries is None or found.nnz == entries
+    value, again = made.both(x, i, j)
+    assert value == made.forward(x, i, j)[0].f
+    np.testing.assert_array_equal(again.toarray(), found.toarray())
+    assert max(made.check(x, i, j).values()) < 1e-4
+
+
+def test_sparse_hessians_by_families_and_by_what_is_between(level: str) -> None:
+    text = """
+input x: [4]
+repeat layer[k in 3] carry h = x { param w: [4]; next h = h * w + sin(w) }
+g = h * x
+output f = sum(g**2) + sum(g[1:] * g[:-1])
+derive sparse_hessian f wrt layer.*, g, x as S
+derive hessian_matrix f wrt layer.*, g, x as D
+"""
+    made = load(compile_text(text, options=Options(level=level)).text, "sparse")
+    given = _given(text)
+    np.testing.assert_allclose(made.S(**given).toarray(), made.D(**given), rtol=1e-12, atol=1e-13)
+
+
 def test_the_entries_of_an_iteration() -> None:
     """Two, at r.k.p = k · [.3, .6] and x = [.3, .7], by the chain rule on paper."""
     text = """input x: [2]

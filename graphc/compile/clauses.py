@@ -11,7 +11,7 @@ from graphc.ad.cost import Cost, cost_of
 from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
 from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
-from graphc.ad.jacobian.sparse import sparse_jacobian
+from graphc.ad.jacobian.sparse import sparse_hessian, sparse_jacobian
 from graphc.ad.maps import vectorise_maps
 from graphc.ad.products import hessian_products, tangents
 from graphc.ad.request import Request
@@ -38,6 +38,7 @@ GRAPHS: Mapping[Kind, Callable[[Request], Graph]] = {
     kinds.HVP: hessian_products,
     kinds.HESSIAN: hessian,
     kinds.HESSIAN_MATRIX: hessian,
+    kinds.SPARSE_HESSIAN: sparse_hessian,
 }
 """What makes the graph of a function, by kind."""
 

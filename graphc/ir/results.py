@@ -20,7 +20,7 @@ class Role(Enum):
 
 ResultKind = Literal[
     "value", "gradient", "tangent", "product", "jacobian", "hessian", "whole",
-    "data", "indices", "indptr", "number",
+    "data", "indices", "indptr", "rows", "number",
 ]  # fmt: skip
 
 BLOCKS: frozenset[ResultKind] = frozenset({"jacobian", "hessian"})
@@ -56,6 +56,7 @@ _LABELS: dict[ResultKind, str] = {
 
 WHOLE = ResultKey("whole")
 DATA, INDICES, INDPTR = ResultKey("data"), ResultKey("indices"), ResultKey("indptr")
+ROWS = ResultKey("rows")
 
 
 def value_of(output: str) -> ResultKey:

@@ -249,6 +249,7 @@ class Right:
         elif base in ("jacobian_matrix", "sparse_jacobian"):
             yield from of_matrix(found, s, names, where)
         else:
+            found = found.toarray() if base == "sparse_hessian" else found
             yield from of_hessian(found, s, where)
 
     def _per(self, clause: Clause, found: Any) -> Iterator[Pair]:

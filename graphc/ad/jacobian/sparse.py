@@ -14,18 +14,19 @@ from collections.abc import Mapping, Sequence
 from graphc.ad.functions import values
 from graphc.ad.jacobian.blocks import PASSES
 from graphc.ad.jacobian.seeding import Pass, aligned_pairs
+from graphc.ad.products import gradients_of
 from graphc.ad.request import Request
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node, arguments_first, intern, with_args
 from graphc.ir.loop import LOOP, RESULT, RULED
 from graphc.ir.rebuild import rebuild
-from graphc.ir.results import DATA, INDICES, INDPTR
+from graphc.ir.results import DATA, INDICES, INDPTR, ROWS
 from graphc.ir.types import Type, product
 from graphc.ir.verify import verified
-from graphc.ops.elementwise.arithmetic import identity, maximum, where
+from graphc.ops.elementwise.arithmetic import identity, logical_and, maximum, where
 from graphc.ops.select.gathering import gather
 from graphc.ops.select.indexing import pick
-from graphc.ops.shape.members import is_of_family
+from graphc.ops.shape.members import family_of, is_of_family
 from graphc.ops.shape.shaping import (
     arange,
     broadcast_to,
@@ -39,6 +40,7 @@ from graphc.ops.shape.shaping import (
 )
 from graphc.ops.windows.convolution import windows
 from graphc.paths import group_by_index, is_family
+from graphc.records import dataclass
 
 SELECTIONS = (
     identity, index, unindex, reshape, transpose, expand, broadcast_to, gather, pick, windows,
@@ -46,13 +48,32 @@ SELECTIONS = (
 """Operations each of whose results is one element of its first argument, or zero."""
 
 
-@verified
-def sparse_jacobian(asked: Request) -> Graph:
-    """Build the Jacobian matrix as a CSR: `data`, `indices` and `indptr`, row by row.
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """Outputs that are computed of selections of the paths, each a node of its own.
 
-    Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
-    selected twice occurs twice: a CSR matrix adds them up.
+    `by` are these nodes by key, `keys` the path and the selection that a key is for.
     """
+
+    outputs: Mapping[str, Node]
+    wrt: Mapping[str, Node]
+    by: Mapping[str, Node]
+    keys: Mapping[str, tuple[str, Node]]
+    names: dict[Node, str]
+
+    def places(self, key: str, starts: Mapping[str, tuple[Dim, Dim | None]]) -> Node:
+        """Return the column of each element of a selection, plus 1; 0 for none."""
+        path, selected = self.keys[key]
+        return _columns(selected, self.wrt[path], *starts[path])
+
+    @property
+    def may_lack(self) -> bool:
+        """True if an element of some selection may be none of its source's, but zero."""
+        return any(_may_lack(z, self.wrt[path]) for path, z in self.keys.values())
+
+
+def isolate(asked: Request) -> Isolated:
+    """Put a node of its own in the place of each selection that something is computed of."""
     outputs, wrt, names = _with_plain_sources(asked.outputs, asked.wrt, asked.names)
     families = {path for path, node in wrt.items() if is_of_family(node)}
     selected = {
@@ -89,17 +110,28 @@ def sparse_jacobian(asked: Request) -> Graph:
         for key, (path, z) in keys.items()
         if path in families or z in aliases
     }
+    return Isolated(moved, wrt, by, keys, called)
+
+
+@verified
+def sparse_jacobian(asked: Request) -> Graph:
+    """Build the Jacobian matrix as a CSR: `data`, `indices` and `indptr`, row by row.
+
+    Rows and columns are those of the matrix that `jacobian_matrix` gives. An entry whose column is
+    selected twice occurs twice: a CSR matrix adds them up.
+    """
+    apart = isolate(asked)
+    moved, by, called = apart.outputs, apart.by, apart.names
     pairs = aligned_pairs(moved, by)
     passes = PASSES[asked.mode](moved, by, pairs, called)
-    starts = _starts(wrt)
+    starts = _starts(apart.wrt)
     data, indices, counts = [], [], []
     for out, node in moved.items():
         parts, columns = [], []
         for key, alone in by.items():
-            path, z = keys[key]
             found = passes.get((out, key))
             if found is not None:
-                places = _columns(z, wrt[path], *starts[path])
+                places = apart.places(key, starts)
                 part, column = _entries(found, places, node, alone, pairs[out, key])
                 parts.append(part)
                 columns.append(column)
@@ -114,12 +146,50 @@ def sparse_jacobian(asked: Request) -> Graph:
         INDICES: _end_to_end(indices) if indices else arange(n=Dim.of(0)),
         INDPTR: _pointers(counts),
     }
-    if any(_may_lack(z, wrt[path]) for path, z in keys.values()):
+    if apart.may_lack:
         results[DATA] = where(results[INDICES] > 0, results[DATA], 0.0)
         results[INDICES] = maximum(results[INDICES], 1)
     results[INDICES] = results[INDICES] - 1
     called |= {node: key.label for key, node in results.items()}
     return Graph(asked.name, values(moved if asked.with_values else {}) | results, called)
+
+
+@verified
+def sparse_hessian(asked: Request) -> Graph:
+    """Build the Hessian of a scalar entry by entry: `data`, and its row and column in `rows` and
+    `indices`; what occurs several times adds up.
+
+    Of f(S₁x, S₂x, …), with selections S, it is the sum of Sᵢᵀ ∂²f/∂zᵢ∂zⱼ Sⱼ over all pairs.
+    """
+    apart = isolate(asked)
+    (name, output), called = next(iter(apart.outputs.items())), apart.names
+    gradients, adjoints = gradients_of(output, apart.by)
+    gradients = {key: gradients[key] for key, z in apart.by.items() if family_of(z) in adjoints}
+    pairs = aligned_pairs(gradients, apart.by)
+    passes = PASSES[asked.mode](gradients, apart.by, pairs, called)
+    starts = _starts(apart.wrt)
+    data, rows, columns = [], [], []
+    for (one, other), found in passes.items():
+        node, by = gradients[one], apart.by[other]
+        part, column = _entries(found, apart.places(other, starts), node, by, pairs[one, other])
+        row = reshape(apart.places(one, starts), shape=(node.type.size, Dim.of(1)))
+        whole = (part.type.size,)
+        data.append(reshape(part, shape=whole))
+        columns.append(reshape(column, shape=whole))
+        rows.append(reshape(broadcast_to(row, shape=part.shape), shape=whole))
+    results = {
+        DATA: _end_to_end(data) if data else broadcast_to(0.0, shape=(Dim.of(0),)),
+        ROWS: _end_to_end(rows) if rows else arange(n=Dim.of(0)),
+        INDICES: _end_to_end(columns) if columns else arange(n=Dim.of(0)),
+    }
+    if apart.may_lack:
+        there = logical_and(results[INDICES] > 0, results[ROWS] > 0)
+        results[DATA] = where(there, results[DATA], 0.0)
+        results |= {key: maximum(results[key], 1) for key in (ROWS, INDICES)}
+    results |= {key: results[key] - 1 for key in (ROWS, INDICES)}
+    called |= {node: key.label for key, node in results.items()}
+    first = values({name: output} if asked.with_values else {})
+    return Graph(asked.name, first | results, called)
 
 
 def _with_plain_sources(

@@ -13,6 +13,7 @@ KINDS = (
     "grad", "value_and_grad", "vjp", "jvp", "jacobian", "value_and_jacobian", "jacobian_matrix",
     "value_and_jacobian_matrix", "sparse_jacobian", "hvp", "hessian", "value_and_hessian",
     "hessian_matrix", "value", "value_and_hessian_matrix", "value_and_sparse_jacobian",
+    "sparse_hessian", "value_and_sparse_hessian",
 )  # fmt: skip
 """Those of graphc/kinds.py, in the order that seeds are drawn by."""
 OF_A_SCALAR = tuple(kind.name for kind in ALONE if kind.of_scalar)

@@ -142,6 +142,7 @@ COMPARISONS: Mapping[Kind, Callable[[Compiled, Derived], list[str]]] = {
     kinds.HVP: _of_hvp,
     kinds.HESSIAN: _of_hessian,
     kinds.HESSIAN_MATRIX: _of_hessian_matrix,
+    kinds.SPARSE_HESSIAN: _of_hessian_matrix,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from graphc.elaborate.names.model import Declared
 from graphc.ir.dims import Dim
-from graphc.ir.results import DATA, INDICES, INDPTR, WHOLE, ResultKey
+from graphc.ir.results import DATA, INDICES, INDPTR, ROWS, WHOLE, ResultKey
 from graphc.ir.types import product
 from graphc.plan.module import Compiled, Derived
 from graphc.targets.numpy.functions.derived import (
@@ -145,6 +145,31 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
         f"def {one.name}({compiled.begin.signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
+        whole_body(compiled, one, _by_mode(compiled, one, lines)),
+    )
+
+
+def sparse_hessian_function(compiled: Compiled, one: Derived) -> str:
+    """Write the function of a symmetric CSR matrix, of entries that are added up."""
+    about = f"the Hessian of {named(one)} as one sparse matrix"
+    kind, _, about = with_value(compiled, one, "sparse.csr_array", about)
+    declared = declared_wrt(compiled, one)
+    paths = ", ".join(d.name for d in declared)
+    size = _sum([d.node.type.size for d in declared])
+
+    def lines(each: Derived, before: str) -> list[str]:
+        written = results_of(each)
+        data, rows, columns = (written[key].part() for key in (DATA, ROWS, INDICES))
+        entries = [f"({data}, ({rows}, {columns}))", f"shape=({size}, {size})"]
+        whole = write_list("_half = 0.5 * sparse.csr_array(", entries, ")")
+        return [*whole, f"return {before}sparse.csr_array(_half + _half.T)"]
+
+    return derived_function(
+        compiled,
+        one,
+        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"{about}\n\nIt has a row and a column for each element of {paths},\n"
+        f"in this order, elements row by row.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
 

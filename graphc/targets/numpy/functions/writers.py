@@ -20,6 +20,7 @@ from graphc.targets.numpy.functions.jacobians import (
     jacobian_function,
     matrix_function,
     sparse_function,
+    sparse_hessian_function,
 )
 from graphc.targets.numpy.functions.python_floats import by_arrays
 
@@ -34,6 +35,7 @@ WRITERS: Mapping[Kind, Callable[[Compiled, Derived], str]] = {
     kinds.HVP: hvp_function,
     kinds.HESSIAN: hessian_function,
     kinds.HESSIAN_MATRIX: matrix_function,
+    kinds.SPARSE_HESSIAN: sparse_hessian_function,
 }
 
 
