@@ -77,6 +77,8 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     about.append(
         f"{MARK}{compiled.version} ({compiled.level.name}) from {model.name}.graph; do not edit."
     )
+    if compiled.level.name != "-O0":
+        about.append("For reading there is `graphc compile -O0`: a plain statement a node.")
     if compiled.options:
         about.append(f"Options: {command_line(compiled.options)}")
     about.append("")

@@ -67,8 +67,11 @@ def _cache_value(variable: str, node: Node, compiled: Compiled) -> str:
 
 _HOW = {
     "-O0": (
-        "Each line is a term of the chain rule: d_v stands for the derivative by v, "
-        "and where v has\nseveral children it is the sum of their contributions.\n"
+        "Each line is a term of the chain rule. d_v is the total derivative by v, through all "
+        "that v\ngoes into: where v has several children it is the sum of their contributions. "
+        "∂y/∂v is\npartial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a "
+        "product with a\ntranspose, or a sum. What the graph has no name for is called after "
+        "what it is part of:\ny_sum is the sum inside the formula of y.\n"
     ),
     "-O2": (
         "d_v stands for the derivative by v, or for a part of it; lines stand in the order and\n"
