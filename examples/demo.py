@@ -23,7 +23,7 @@ QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backw
 KEPT = ("checkpoints",)
 FITTED = ("newton", "bundle")
 TRACED = ("nan",)
-BRIDGED = ("bridges",)
+BRIDGED = ("imported", "bridges")
 TRAINED = ("digits", "digits_scipy")
 
 console = Console(highlight=False)

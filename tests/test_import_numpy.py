@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,14 @@ def test_the_command_prints_a_mistake_with_its_place(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "m.py:2:22" in done.stderr
     assert "^^^^^" in done.stderr
+
+
+def test_the_example_shows_a_function_become_a_gradient(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parent.parent / "examples"))
+    import_module("imported").main(tmp_path)
+    printed = capsys.readouterr().out
+    assert printed.count("✓") == 3
+    assert "z = x @ w" in printed
+    assert "d_w = (" in printed
