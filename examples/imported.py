@@ -1,4 +1,4 @@
-"""A function of NumPy arrays, as it was written, becomes a graph, and the graph a readable gradient.
+"""A function of NumPy arrays, as it was written, becomes a graph, and that a readable gradient.
 
 The function is run once with arrays that write down what is done; its gradient by the module is
 compared with a complex step: f'(w) = Im f(w + i h) / h, to the last digits for any small h.
