@@ -10,6 +10,7 @@ from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.assemble import assemble
+from graphc.ops.shape.members import family_of, is_of_family
 from graphc.ops.shape.shaping import Item, full_array, index, unindex
 from graphc.plan.program import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, Extent
@@ -63,6 +64,8 @@ class Parts:
                 pending += one.args
         if not mine:
             return arg
+        if is_of_family(arg) and family_of(arg) is arg:
+            raise Mismatch("E301", "a family is a list of arrays, which have no axis together")
         part = index(arg, items=self.items(arg))
         name = self.variables.get(arg, f"{arg.op.name}")
         self.variables[part] = self.names.fresh(f"{name}_part")
