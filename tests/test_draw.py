@@ -21,6 +21,7 @@ from graphc.cli.app import app
 from graphc.compile.stages import Compilation
 from graphc.source import Source
 from graphc.views.draw.backward import backward
+from graphc.views.draw.choices import Layouter
 from graphc.views.draw.depict import picture_of
 from graphc.views.draw.dot import dot
 from graphc.views.draw.drawing import draw_svg
@@ -361,6 +362,16 @@ def test_a_crowd_is_folded_and_a_note_says_so(length: int) -> None:
 def test_nothing_overlaps_is_crossed_small_or_cut_off(file: str) -> None:
     assert faults(draw_svg(depicted_file(file), "own")) == []
     assert faults(draw_svg(backward(depicted_file(file)), "own")) == []
+
+
+@pytest.mark.parametrize(
+    "file", [pytest.param(one, marks=() if one in SOME else pytest.mark.long) for one in FILES]
+)
+@pytest.mark.parametrize("by", ["own", pytest.param("dot", marks=pytest.mark.long)])
+def test_folded_pictures_are_as_clear(file: str, by: Layouter) -> None:
+    for shown in (depicted_file(file), backward(depicted_file(file))):
+        for depth in (0, 1):
+            assert faults(draw_svg(fold_below(shown, depth), by)) == []
 
 
 ODD = sorted((ROOT / "tests/fuzz/corpus").glob("*.graph"))
