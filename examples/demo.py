@@ -21,7 +21,7 @@ from rich.table import Table
 CHECKED_BY_HAND = ("three_layers", "dense_column", "net321", "residual", "batched")
 QUESTIONS = ("two_functions", "sigmoid", "hadamard", "block_row", "forward_backward", "per_sample")
 KEPT = ("checkpoints",)
-FITTED = ("newton", "bundle")
+FITTED = ("newton", "dose", "bundle")
 TRACED = ("nan",)
 BRIDGED = ("imported", "bridges")
 TRAINED = ("digits", "digits_scipy")

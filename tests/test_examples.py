@@ -25,9 +25,9 @@ GRAPHS = sorted(EXAMPLES.glob("*.graph"))
 PROVED = (
     "three_layers", "dense_column", "net321", "residual", "batched", "two_functions", "sigmoid",
     "hadamard", "block_row", "forward_backward", "per_sample", "newton", "bundle",
-    "checkpoints", "nan",
+    "checkpoints", "nan", "dose",
 )  # fmt: skip
-CLOSE = {"newton": 1e-7, "bridges": 1e-7}  # second derivatives, by differences of gradients
+CLOSE = dict.fromkeys(("newton", "bridges", "dose"), 1e-7)  # Hessians, by differences of gradients
 LAYERS = 2
 
 
