@@ -105,7 +105,9 @@ def _scale(norms: Sequence[float]) -> tuple[float, float]:
 def _bar(norm: float, scale: tuple[float, float]) -> Markup:
     least, most = scale
     part = (math.log10(norm) - least) / (most - least) if norm else 0.0
-    return element("span", class_="size", style=f"width:{0.2 + 3 * part:.2f}em", aria_hidden="true")
+    width = 0.2 + 3 * part  # what is left keeps the numbers in a column
+    style = f"width:{width:.2f}em;margin-right:{3.7 - width:.2f}em"
+    return element("span", class_="size", style=style, aria_hidden="true")
 
 
 def tell_point(numbers: Numbers, where: str) -> Markup:
