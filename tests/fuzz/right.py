@@ -165,7 +165,7 @@ def of_rows(
 
 # ---- functions ----
 
-SECOND = ("hvp", "hessian", "hessian_matrix")
+SECOND = ("hvp", "hessian", "hessian_matrix", "sparse_hessian")
 
 
 class Right:
