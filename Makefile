@@ -62,7 +62,7 @@ fuzz: $(VENV)/ready.test
 pyodide ?=
 
 playground: $(VENV)/ready.docs
-	@$(RUN) docs/playground/build.py out/playground.html $(pyodide)
+	@$(RUN) docs/playground/playground.py out/playground.html $(pyodide)
 
 vsix:
 	@$(PYTHON) docs/editors/vsix.py graphc.vsix

@@ -96,7 +96,13 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
         "sum(m @ w, axis=1)", "sum(m @ w, axis=0)", "sum(c @ w, axis=2)", "sum(c @ w, axis=1)",
         "sum(e @ w, axis=0, keepdims=true)",
     ),
-    "sum_of_all_products": ("sum(a * b)", "sum(e * f)"),
+    "sum_of_sum": (
+        "sum(sum(c, axis=1))", "sum(sum(c, axis=1), axis=0)", "sum(sum(m, axis=1, keepdims=true))",
+        "sum(sum(c, axis=[0, 2], keepdims=true), axis=1)", "sum(sum(e, axis=0), keepdims=true)",
+    ),
+    "sum_of_all_products": ("sum(a * b)", "sum(e * f)", "sum((e @ w) * tanh(w.T @ f.T).T)"),
+    "vdot_of_flat": ('einsum("n i, i j, n j ->", e, w, f[:, :3])',),
+    "vdot_of_smallest_product": ("sum((e @ w) * f[:, :3])", "sum(f[:, :3] * (e @ w))"),
     "sum_of_row_products": (
         "sum(wide * (wide + 1), axis=1)", "sum(wide * wide[::-1], axis=-1, keepdims=true)",
     ),
@@ -120,6 +126,7 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
+    "vdot_of_smallest_product": ("sum_of_all_products",),
     "added_by_rows": ("placed_by_rows",),
     "rows_already": ("copied_once",),
     "quotient_by_few": ("shift_of_exponentials", "product_with_itself"),
@@ -140,6 +147,7 @@ FINITE = {
     "few_in_front", "scalar_to_the_smaller", "scalars_multiplied", "scalar_of_quotient",
     "sum_of_signed", "sum_of_view", "sum_of_product", "sum_of_matmul",
     "sum_of_all_products", "sum_of_row_products", "sum_by_product", "scalar_of_matmul",
+    "sum_of_sum", "vdot_of_flat", "vdot_of_smallest_product",
     "rows_as_one", "transpose_of_product", "diagonal_beside_matrix", "of_permuted",
 }  # fmt: skip
 """Compared where all is finite: sums of inf and nan come in another order, or are gone."""

@@ -27,7 +27,7 @@ FOLDER = ROOT / "docs" / "playground"
 sys.path.insert(0, str(FOLDER))
 
 import answers  # noqa: E402
-import build  # noqa: E402
+import playground  # noqa: E402
 
 NET = "input α: [2]\noutput y = sum(α * α)\nderive grad y wrt α\n"
 WRONG = "# 𝛼 has two units\ninput α: [2]\noutput y = summ(α)\n"
@@ -37,7 +37,7 @@ WRONG = "# 𝛼 has two units\ninput α: [2]\noutput y = summ(α)\n"
 
 
 def lessons() -> list[dict[str, Any]]:
-    return [*build.course(), *build.questions()]
+    return [*playground.course(), *playground.questions()]
 
 
 def graphs_of(lesson: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -65,7 +65,7 @@ def test_the_lessons_are_the_course_and_the_founding_questions() -> None:
 
 
 def test_a_first_attempt_is_judged_and_the_answer_is_right() -> None:
-    graphs = dict(graphs_of(next(build.course())))
+    graphs = dict(graphs_of(next(playground.course())))
     judged = answers.checked(graphs["A first attempt"])
     assert "E421" in judged["mistakes"][0]["text"]
     assert answers.checked(graphs["The answer"])["mistakes"] == []
@@ -104,7 +104,7 @@ assert "numpy" not in sys.modules
 
 
 def test_what_is_packed_is_enough(tmp_path: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(build.bundle())) as archive:
+    with zipfile.ZipFile(io.BytesIO(playground.bundle())) as archive:
         archive.extractall(tmp_path)
     program = f"""
 import importlib.util, sys
@@ -126,10 +126,10 @@ assert "site-packages" not in answers.links_of.__code__.co_filename
 
 
 def test_the_same_files_make_the_same_page() -> None:
-    page = build.build()
-    assert page == build.build()
+    page = playground.build()
+    assert page == playground.build()
     assert "{{" not in re.sub(r"<script.*?</script>", "", page, flags=re.S)
-    assert build.PYODIDE in page
+    assert playground.PYODIDE in page
     assert len(page) < 4_000_000
 
 
@@ -154,7 +154,7 @@ window.Worker = class {
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("playground") / "playground.html"
-    file.write_text(build.build("pyodide"), encoding="utf-8")
+    file.write_text(playground.build("pyodide"), encoding="utf-8")
     return file
 
 
@@ -169,7 +169,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def ready(chromium: Browser) -> Browser:
     """The page with a worker whose answers were made before."""
-    first = build.first_graph()
+    first = playground.first_graph()
     made = {
         text: {"mistakes": answers.mistakes(text), "shown": answers.shown(text),
                "checked": answers.checked(text) if text != WRONG else None}
@@ -279,7 +279,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("Pyodide is a package of npm, and there is no npm")
-    version = re.search(r"/v([\d.]+)/", build.PYODIDE)
+    version = re.search(r"/v([\d.]+)/", playground.PYODIDE)
     assert version is not None
     packed = subprocess.run(
         [npm, "pack", f"pyodide@{version[1]}"], cwd=tmp_path, capture_output=True, text=True
@@ -289,7 +289,7 @@ def served(tmp_path: Path) -> Iterator[str]:
     with tarfile.open(tmp_path / packed.stdout.strip().splitlines()[-1]) as archive:
         archive.extractall(tmp_path, filter="data")
     (tmp_path / "package").rename(tmp_path / "pyodide")
-    (tmp_path / "playground.html").write_text(build.build("pyodide"), encoding="utf-8")
+    (tmp_path / "playground.html").write_text(playground.build("pyodide"), encoding="utf-8")
 
     class Files(http.server.SimpleHTTPRequestHandler):
         extensions_map = {".mjs": "text/javascript", ".wasm": "application/wasm", "": "text/html"}  # noqa: RUF012

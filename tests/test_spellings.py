@@ -71,3 +71,41 @@ def test_spellings_cost_the_same(name: str) -> None:
     for what in ("calls", "moved"):
         found = [getattr(one, what) for one in costs]
         assert max(found) <= MARGIN * min(found) + 1, (what, found)
+
+
+NAMED = """
+input x: [3]
+input w: [6]
+h = tanh(x)
+z = concat(h, sin(x), axis=0) * w
+a = z[0:3]
+b = z[3:6]
+q = h[:]
+output r = concat(q, x, axis=0)[0:3]
+output y = sum(a * b) + sum(r * exp(r))
+derive grad y wrt h, q, r, a as g
+derive jacobian r wrt x as J
+"""
+
+
+def test_names_stand_for_what_they_name() -> None:
+    """A part that is all of what was joined is that, and yet differentiated by under its name."""
+    module = graphc.compile_text(NAMED).module()
+    x, w = np.array([0.1, 0.2, 0.3]), np.arange(1.0, 7.0)
+    h, s = np.tanh(x), np.sin(x)
+    a, b, slope = h * w[:3], s * w[3:], np.exp(h) * (1 + h)
+    found = module.g(x, w)
+    for path, expected in {"h": b * w[:3] + slope, "q": slope, "r": slope, "a": b}.items():
+        np.testing.assert_allclose(found[path], expected, rtol=1e-14)
+    np.testing.assert_allclose(module.J(x, w)["r"]["x"], np.diag(1 - h * h), rtol=1e-14)
+
+
+def test_a_part_that_is_all_of_an_input() -> None:
+    """Where an axis is known to be short, a range of it is the input itself."""
+    module = graphc.compile_text(
+        "dim E = 1\ninput x: [E]\noutput a = x[:1]\noutput b = sin(x)\n"
+        "derive jacobian a, b wrt x as J\n"
+    ).module()
+    found = module.J(np.array([0.5]))
+    assert found["a"]["x"].tolist() == [[1.0]]
+    np.testing.assert_allclose(found["b"]["x"].item(), np.cos(0.5), rtol=1e-15)

@@ -69,19 +69,30 @@ def select(model: Model) -> Model:
     plan = _planned(nodes, {*roots, *wanted}, wanted)
     new: dict[Node, Node] = {}
     mover = _Mover(plan.moved, wanted, new)
+    known = {*nodes}
 
     def rewrite(node: Node, args: tuple[Node, ...]) -> Node:
         if node.op is index:
             found = mover.chosen(node.args[0], node.attrs["items"])
-            new[node] = intern(found.op, found.args, found.attrs, found.type, node.salt)
+            new[node] = _named(found, node, known)
         elif node in plan.products:
             new[node] = _product_of_parts(node, plan.products[node], plan.waits, mover)
         else:
             new[node] = with_args(node, args)
+        known.add(new[node])
         return new[node]
 
     made = rebuild(roots, rewrite)
     return model if all(made[node] is node for node in roots) else with_nodes(model, made)
+
+
+def _named(found: Node, node: Node, known: Collection[Node]) -> Node:
+    """Return what stands for a node; where that has a name it is no other node of the graph."""
+    if not node.salt:
+        return found
+    if found in known:
+        return intern(index, (found,), {"items": _every(found)}, found.type, node.salt)
+    return intern(found.op, found.args, found.attrs, found.type, node.salt)
 
 
 # ---- which selections move -----------------------------------------------------------------------
@@ -379,9 +390,12 @@ def _groups(before: Shape, after: Shape) -> Iterator[tuple[Sequence[int], Sequen
 
 
 def _range(x: Node, axis: int, start: Dim, length: Dim) -> Items:
-    items: list[Item] = [("slice", (NONE, n, 1)) for n in x.shape]
-    items[axis] = ("slice", (start, length, 1))
-    return tuple(items)
+    whole = _every(x)
+    return (*whole[:axis], ("slice", (start, length, 1)), *whole[axis + 1 :])
+
+
+def _every(x: Node) -> Items:
+    return tuple(("slice", (NONE, n, 1)) for n in x.shape)
 
 
 def _composed(inner: Items, outer: Items) -> Items:

@@ -10,7 +10,16 @@ from graphc.ir.graph import Node, as_node, with_args
 from graphc.ir.types import Mismatch, Shape, broadcast, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, power, times
 from graphc.ops.select.indexing import unpick
-from graphc.ops.shape.shaping import broadcast_to, concat, expand, reshape, transpose, unindex
+from graphc.ops.shape.shaping import (
+    broadcast_to,
+    concat,
+    expand,
+    index,
+    reshape,
+    transpose,
+    unindex,
+    whole_axes,
+)
 from graphc.optimise.exact.unit_vectors import product_of_unit_vectors, product_with_unit_columns
 
 Rule = Callable[[Node], Node | None]
@@ -93,7 +102,11 @@ def _repeated_number(node: Node) -> Node | None:
 
 
 def no_change_of_shape(node: Node) -> Node | None:
-    """Reshaping, repeating or permuting to what it was; two changes of shape in one."""
+    """Reshaping, repeating or permuting to what it was, or choosing all; two changes in one."""
+    if node.op in (index, unindex):
+        whole = node.args[0] if node.op is index else node
+        if whole_axes(node.attrs["items"], whole.shape) == [*range(whole.rank)]:
+            return node.args[0]
     if node.op in (reshape, broadcast_to) and same_shape(node.shape, node.args[0].shape):
         return node.args[0]
     if node.op is reshape and node.args[0].op in (reshape, expand):

@@ -156,8 +156,11 @@ def backward(
     """The gradients of Σ ⟨cotangent, output⟩, by path.
 
     A cotangent is given by the name of its output; what is left out is 0.
-    Each line is a term of the chain rule: d_v stands for the derivative by v, and where v has
-    several children it is the sum of their contributions.
+    Each line is a term of the chain rule. d_v is the total derivative by v, through all that v
+    goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
+    partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
+    transpose, or a sum. What the graph has no name for is called after what it is part of:
+    y_sum is the sum inside the formula of y.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
