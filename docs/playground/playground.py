@@ -1,4 +1,6 @@
-"""Write the playground, one page: `python docs/playground/playground.py out/playground.html [PYODIDE]`.
+"""Write the playground, one page.
+
+    python docs/playground/playground.py out/playground.html [PYODIDE]
 
 It holds graphc, what that needs of pure Python, the lessons, and the worker in which it runs.
 Python itself and NumPy come from PYODIDE, the address of a folder of Pyodide's files: by default
