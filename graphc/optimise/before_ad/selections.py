@@ -9,50 +9,36 @@ of a weight is a view. Where the weight is a matrix, the product is taken apart 
 
 from __future__ import annotations
 
-from bisect import bisect
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
-from itertools import accumulate, groupby
+from itertools import groupby
 
 from graphc.elaborate.names.model import Model, verified_model
-from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, intern, stamped, with_args
+from graphc.ir.graph import Node, intern, with_args
 from graphc.ir.loop import LOOP, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
-from graphc.ir.types import Shape, known_facts, product, same, same_shape
 from graphc.ops.elementwise.arithmetic import plus
 from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import (
-    Item,
-    broadcast_to,
     concat,
     concatenate,
-    expand,
-    in_order,
     index,
-    reshape,
-    transpose,
+)
+from graphc.optimise.before_ad.moved_selections import (
+    MOVING,
+    NONE,
+    Mover,
+    Stuck,
+    every,
+    range_of,
 )
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.optimise.loops.partition import is_small
-from graphc.records import dataclass, field
+from graphc.records import dataclass
 
 LARGE = 2**12
 """So many elements are worth a call for each part of them."""
-
-FEW = 16
-"""Of so many parts of unknown size it is tried in which a selection is."""
-VIEWS = (index, reshape, transpose, expand)
-MOVING = (*VIEWS, broadcast_to)
-
-Items = tuple[Item, ...]
-NONE = Dim.of(0)
-
-
-class _Stuck(Exception):
-    """A selection that does not reach what was joined."""
 
 
 @verified_model
@@ -68,7 +54,7 @@ def select(model: Model) -> Model:
     wanted = {node for one in model.derivations for _, node in one.wrt}
     plan = _planned(nodes, {*roots, *wanted}, wanted)
     new: dict[Node, Node] = {}
-    mover = _Mover(plan.moved, wanted, new)
+    mover = Mover(plan.moved, wanted, new)
     known = {*nodes}
 
     def rewrite(node: Node, args: tuple[Node, ...]) -> Node:
@@ -76,7 +62,8 @@ def select(model: Model) -> Model:
             found = mover.chosen(node.args[0], node.attrs["items"])
             new[node] = _named(found, node, known)
         elif node in plan.products:
-            new[node] = _product_of_parts(node, plan.products[node], plan.waits, mover)
+            found = _product_of_parts(node, plan.products[node], plan.waits, mover)
+            new[node] = _named(found, node, known)
         else:
             new[node] = with_args(node, args)
         known.add(new[node])
@@ -91,7 +78,7 @@ def _named(found: Node, node: Node, known: Collection[Node]) -> Node:
     if not node.salt:
         return found
     if found in known:
-        return intern(index, (found,), {"items": _every(found)}, found.type, node.salt)
+        return intern(index, (found,), {"items": every(found)}, found.type, node.salt)
     return intern(found.op, found.args, found.attrs, found.type, node.salt)
 
 
@@ -123,10 +110,11 @@ def _planned(nodes: Sequence[Node], kept: Collection[Node], wanted: Collection[N
         before = len(bound)
         moved = _read_in_parts(nodes, readers, bound)
         selections = [n for n in nodes if n.op is index and n.args[0] in moved]
+        trial = Mover(moved, wanted)
         for node in selections:
             try:
-                _Mover(moved, wanted).chosen(node.args[0], node.attrs["items"])
-            except _Stuck:
+                trial.chosen(node.args[0], node.attrs["items"])
+            except Stuck:
                 bound.add(node.args[0])
         if len(bound) == before:
             break
@@ -205,7 +193,7 @@ def _summed(arg: Node, slot: int) -> int:
 
 
 def _product_of_parts(
-    node: Node, slot: int, waits: Mapping[Node, Collection[Node]], mover: _Mover
+    node: Node, slot: int, waits: Mapping[Node, Collection[Node]], mover: Mover
 ) -> Node:
     """[x, h] @ W -> x @ W_x + h @ W_h; parts that wait for the same steps stay together."""
     joined, other = node.args[slot], node.args[1 - slot]
@@ -215,223 +203,7 @@ def _product_of_parts(
         parts = [mover.new[part] for part in group]
         whole = concat(*parts, axis=joined.attrs["axis"])
         size = whole.shape[joined.attrs["axis"]]
-        rows = mover.chosen(other, _range(other, axis, start, size))
+        rows = mover.chosen(other, range_of(other, axis, start, size))
         terms.append(rows @ whole if slot else whole @ rows)
         start = start + size
     return reduce(plus, terms)
-
-
-# ---- where they move ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Mover:
-    """Makes parts of nodes, on what stands for those that stay; on themselves without `new`."""
-
-    through: Collection[Node]
-    wanted: Collection[Node]
-    new: Mapping[Node, Node] = field(default_factory=dict)
-    made: dict[tuple[Node, Items], Node] = field(default_factory=dict)
-    starts: dict[Node, dict[Dim, int]] = field(default_factory=dict)
-
-    def chosen(self, node: Node, items: Items) -> Node:
-        """Return what items choose of a node. Raises _Stuck where a join would remain."""
-        key = node, items
-        if key not in self.made:
-            self.made[key] = self._chosen(node, items)
-        return self.made[key]
-
-    def _chosen(self, node: Node, items: Items) -> Node:
-        if node in self.through:
-            with stamped(node.origin, node.index[0]):
-                found = self._moved(node, items)
-            if not same_shape(found.shape, _shape(items)) or found.type.dtype != node.type.dtype:
-                raise _Stuck
-            return found
-        if node.op in VIEWS and node not in self.wanted:
-            with suppress(_Stuck):
-                found = self._moved(node, items)
-                if found.op is not reshape:
-                    return found
-        base = self.new.get(node, node)
-        return base if _is_all(items, node.shape) else index(base, items=items)
-
-    def _moved(self, node: Node, items: Items) -> Node:
-        if node.op is concatenate:
-            return self._joined(node, items)
-        if node.op is index:
-            return self.chosen(node.args[0], _composed(node.attrs["items"], items))
-        if node.op is transpose:
-            axes = node.attrs["axes"]
-            inner = tuple(items[axes.index(axis)] for axis in range(node.rank))
-            part = self.chosen(node.args[0], inner)
-            left = [axis for axis, (kind, _) in zip(axes, items, strict=True) if kind == "slice"]
-            return in_order(part, [sorted(left).index(axis) for axis in left])
-        if node.op is expand:
-            return self._expanded(node, items)
-        if node.op is reshape:
-            return self._reshaped(node, items)
-        args = tuple(self._operand(arg, node, items) for arg in node.args)
-        if node.op is broadcast_to:
-            return broadcast_to(*args, shape=_shape(items))
-        return node.op(*args, **node.attrs)
-
-    def _operand(self, arg: Node, node: Node, items: Items) -> Node:
-        """Return an argument's part for this part of what it is broadcast to."""
-        if not arg.rank:
-            return self.new.get(arg, arg)
-        own = items[node.rank - arg.rank :]
-        shape = node.shape[node.rank - arg.rank :]
-        return self.chosen(
-            arg,
-            tuple(
-                item if same(n, whole) else _only(item)
-                for item, n, whole in zip(own, arg.shape, shape, strict=True)
-            ),
-        )
-
-    def _joined(self, node: Node, items: Items) -> Node:
-        """Return the parts that a selection takes whole, or some of one of them."""
-        axis = node.attrs["axis"]
-        kind, value = items[axis]
-        start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
-        if step != 1:
-            raise _Stuck
-        number, inside = self._place(node, start, length)
-        size = node.args[number].shape[axis]
-        if _known(size - inside - length):
-            chosen: Item = ("at", inside) if kind == "at" else ("slice", (inside, length, 1))
-            return self.chosen(node.args[number], (*items[:axis], chosen, *items[axis + 1 :]))
-        if inside.terms:
-            raise _Stuck
-        found, left = list[Node](), length
-        for arg in node.args[number:]:
-            size = arg.shape[axis]
-            if not _known(left - size):
-                break
-            whole: Item = ("slice", (NONE, size, 1))
-            found.append(self.chosen(arg, (*items[:axis], whole, *items[axis + 1 :])))
-            left = left - size
-            if same(left, NONE):
-                place = sum(kind == "slice" for kind, _ in items[:axis])
-                return concatenate(*found, axis=place)
-        raise _Stuck
-
-    def _place(self, node: Node, start: Dim, length: Dim) -> tuple[int, Dim]:
-        """Return the number of the part in which a selection of a join starts, and where."""
-        axis = node.attrs["axis"]
-        if node not in self.starts:
-            sizes = [arg.shape[axis] for arg in node.args[:-1]]
-            firsts = map(known_facts().normal, accumulate(sizes, initial=NONE))
-            self.starts[node] = {first: number for number, first in enumerate(firsts)}
-        starts = self.starts[node]
-        found = starts.get(known_facts().normal(start))
-        if found is not None:
-            return found, NONE
-        first = start.constant
-        if first is not None and all(one.constant is not None for one in starts):
-            number = bisect([one.constant or 0 for one in starts], first) - 1
-            return number, start - [*starts][number]
-        for one, number in starts.items() if len(starts) <= FEW else ():
-            inside = start - one
-            if _known(inside) and _known(node.args[number].shape[axis] - inside - length):
-                return number, inside
-        raise _Stuck
-
-    def _expanded(self, node: Node, items: Items) -> Node:
-        axes = node.attrs["axes"]
-        part = self.chosen(
-            node.args[0], tuple(item for axis, item in enumerate(items) if axis not in axes)
-        )
-        left = [axis for axis, (kind, _) in enumerate(items) if kind == "slice"]
-        new = tuple(place for place, axis in enumerate(left) if axis in axes)
-        return expand(part, axes=new) if new else part
-
-    def _reshaped(self, node: Node, items: Items) -> Node:
-        (x,) = node.args
-        inner: list[Item] = []
-        for before, after in _groups(x.shape, node.shape):
-            own = [items[axis] for axis in after]
-            shape = [node.shape[axis] for axis in after]
-            if not before:
-                continue
-            if len(before) == len(after) == 1:
-                inner += own
-            elif _is_all(own, shape):
-                inner += [("slice", (NONE, x.shape[axis], 1)) for axis in before]
-            elif len(before) == 1 and _is_all(own[1:], shape[1:]):
-                rest = product(shape[1:])
-                kind, value = own[0]
-                start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
-                if step != 1:
-                    raise _Stuck
-                inner.append(("slice", (start * rest, length * rest, 1)))
-            else:
-                raise _Stuck
-        part = self.chosen(x, tuple(inner))
-        return part if same_shape(part.shape, _shape(items)) else reshape(part, shape=_shape(items))
-
-
-def _groups(before: Shape, after: Shape) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
-    """Yield the axes of two shapes that have the same elements, in groups as small as they are."""
-    one = other = 0
-    while one < len(before) or other < len(after):
-        ends = [(i, j) for i in range(one, len(before) + 1) for j in range(other, len(after) + 1)]
-        equal = (
-            (i, j)
-            for i, j in sorted(ends, key=sum)
-            if i + j > one + other and same(product(before[one:i]), product(after[other:j]))
-        )
-        end = next(equal, None)
-        if end is None:
-            raise _Stuck
-        yield range(one, end[0]), range(other, end[1])
-        one, other = end
-
-
-def _range(x: Node, axis: int, start: Dim, length: Dim) -> Items:
-    whole = _every(x)
-    return (*whole[:axis], ("slice", (start, length, 1)), *whole[axis + 1 :])
-
-
-def _every(x: Node) -> Items:
-    return tuple(("slice", (NONE, n, 1)) for n in x.shape)
-
-
-def _composed(inner: Items, outer: Items) -> Items:
-    """Return the items that choose what `outer` chooses of what `inner` chooses."""
-    left = iter(outer)
-    found: list[Item] = []
-    for kind, value in inner:
-        if kind == "at":
-            found.append((kind, value))
-            continue
-        start, _, step = value
-        again, chosen = next(left)
-        if again == "at":
-            found.append(("at", start + chosen * step))
-        else:
-            begin, length, stride = chosen
-            found.append(("slice", (start + begin * step, length, step * stride)))
-    return tuple(found)
-
-
-def _only(item: Item) -> Item:
-    """Return the item that chooses the one position of an axis that is stretched."""
-    kind, _ = item
-    return ("at", NONE) if kind == "at" else ("slice", (NONE, Dim.of(1), 1))
-
-
-def _shape(items: Items) -> Shape:
-    return tuple(value[1] for kind, value in items if kind == "slice")
-
-
-def _is_all(items: Sequence[Item], shape: Sequence[Dim]) -> bool:
-    return all(
-        kind == "slice" and value[2] == 1 and same(value[0], NONE) and same(value[1], n)
-        for (kind, value), n in zip(items, shape, strict=True)
-    )
-
-
-def _known(dim: Dim) -> bool:
-    return known_facts().nonnegative(dim) is True
