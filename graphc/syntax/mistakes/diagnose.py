@@ -100,7 +100,8 @@ def _otherwise(place: ErrorSite) -> str | None:
         return "the norm is `norm(x)`"
     if text.startswith("|") and place.operand_missing():
         return "the absolute value is `abs(x)`"
-    if text.startswith("|") and place.head.type == "NAME" and not _in_value(place):
+    edge = place.source.text.startswith("|>", place.found.start_pos)
+    if text.startswith("|") and not edge and place.head.type == "NAME" and not _in_value(place):
         return written("|", "->")
     if text.startswith("\\"):
         return _backslash(place)
