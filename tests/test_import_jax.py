@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from click.testing import CliRunner
 
 import graphc
 from graphc.cli.app import app
+from graphc.importing.sizes import read_size
+from graphc.ir.dims import Dim
 from tests.conftest import long
 
 random = np.random.default_rng(0)
@@ -177,6 +180,24 @@ def test_value_and_derivative_are_those_of_jax(case: Any, level: int) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
     for path in wrt:
         np.testing.assert_allclose(found[path], expected[path], rtol=1e-12, atol=1e-12)
+
+
+def test_sizes_are_read_and_never_run() -> None:
+    sizes = {"a": Dim.symbol("a"), "b": Dim.symbol("b")}
+    a, b = sizes.values()
+    assert read_size("2*a^2 - b", sizes) == 2 * a * a - b
+    assert read_size("floordiv(a + 3, 2) + mod(b, 4)", sizes) == (a + 3) // 2 + b % 4
+    assert read_size("-(a//2)*b % 3", sizes) == (-(a // 2) * b) % 3
+    for text in ("a / 2", "c", "max(a, b)", "a.terms", "a if b else 1", "a +", "open('a')"):
+        with pytest.raises(ValueError, match=re.escape(text)):
+            read_size(text, sizes)
+
+
+def test_the_square_of_a_size_is_one() -> None:
+    """JAX writes it with `^`, which is another operation of Python."""
+    imported = graphc.import_jax(lambda x: jnp.outer(x, x).reshape(-1), "input x: [N]")
+    found = imported.compile(level=0).module().forward(np.array([2.0, 3.0]))
+    np.testing.assert_array_equal(found[0][0], [4, 6, 6, 9])
 
 
 def test_a_scan_stays_one_and_has_the_names_of_its_statements() -> None:

@@ -17,6 +17,7 @@ from graphc.importing.jax.reading import Reading
 from graphc.importing.python.places import Places
 from graphc.importing.python.results import leaves, returned_names
 from graphc.importing.sheet import Sheet, Value, new_sheet
+from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.session import Session
 from graphc.source import GraphError, error
@@ -86,9 +87,7 @@ def _symbols(traced: dict[str, Any]) -> dict[str, Any]:
 
 def _struct(value: Value, symbols: dict[str, Any]) -> jax.ShapeDtypeStruct:
     shape = [
-        axis.constant
-        if axis.constant is not None
-        else eval(str(axis), {"__builtins__": {}}, symbols)
+        axis.constant if axis.constant is not None else read_size(str(axis), symbols)
         for axis in value.shape
     ]
     return jax.ShapeDtypeStruct(tuple(shape), DTYPES[value.dtype])  # type: ignore[no-untyped-call]

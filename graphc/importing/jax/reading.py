@@ -12,6 +12,7 @@ from jax._src import source_info_util
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
 from graphc.source import Span
@@ -114,14 +115,12 @@ class Reading:
         """Return a size of JAX as a dim."""
         if isinstance(given, int | np.integer):
             return Dim.of(int(given))
-        words = {"floordiv": lambda a, b: a // b, "mod": lambda a, b: a % b, **self.dims}
         try:
-            found = eval(str(given), {"__builtins__": {}}, words)
-        except (NameError, TypeError, SyntaxError):
+            return Dim.of(read_size(str(given), self.dims))
+        except ValueError:
             raise self.sheet.mistake(
                 f"the size {given} has no counterpart in the language"
             ) from None
-        return Dim.of(found)
 
     def dim_or_number(self, found: Any) -> Given:
         """Return a whole number as what is known, where it is."""

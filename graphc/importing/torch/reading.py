@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
 from graphc.source import Span
@@ -95,8 +96,8 @@ class Reading:
         found = re.findall(r"[A-Za-z_]\w*", str(size))
         words = {name: self.sheet.dim(self.symbols.get(name, name)) for name in found}
         try:
-            return Dim.of(eval(str(size), {"__builtins__": {}}, words))
-        except (NameError, TypeError, SyntaxError):
+            return Dim.of(read_size(str(size), words))
+        except ValueError:
             message = f"the size {size} has no counterpart in the language"
             raise self.sheet.mistake(message) from None
 
