@@ -131,6 +131,31 @@ def test_loops_that_mix_positions_stay_outside(why: str) -> None:
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
 
 
+def test_loops_that_are_one_in_a_block_run_once() -> None:
+    """Loops that only read their elements by other names are two in the whole and one in a block,
+    which each of their readers follows."""
+    text = """
+        dim N
+        input x: [N, 3]
+        param W: [3, 3]
+        y = tanh(x @ W)
+        scan l[t in 2] carry h = y, g = y @ W.T {
+            next h = 0.9 * h
+            next g = 0.5 * g + 0.4 * tanh(g * g)
+        }
+        c = 0.5 * h
+        output loss = sum(sin(c))
+        derive sparse_hessian loss wrt x, c, W as second
+    """
+    readable, fast = modules(text)
+    given = arguments(readable, {"x": ("N", 3), "W": (3, 3)}, 7)
+    expected = readable.second(**given).toarray()
+    for cache in (1, 300, 2**20):
+        fast.CACHE = cache  # type: ignore[attr-defined]
+        found = fast.second(**given).toarray()
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
 def test_stacks_that_are_long_stay_outside() -> None:
     """A hundred steps fill the cache with so few positions that calls would take the time."""
     text = STAGES.replace("t in 12", "t in 100")

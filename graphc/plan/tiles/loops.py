@@ -261,17 +261,18 @@ def _rewrite(
     inside = dict(variables)
     for node in (*loop.carried, *body.nodes):
         if node in step.body.variables:
-            inside[new[node]] = named(step.body.variables[node])
-    steps: list[AnyStep] = []
+            inside.setdefault(new[node], named(step.body.variables[node]))
+    once: dict[Node, AnyStep] = {}
     for one in step.body.steps:
         if isinstance(one, Step):
             node = parts.operand(one.node)
-            steps.append(replace(one, target=named(one.target), node=node, frees=()))
-        elif isinstance(one, LoopStep):
-            steps.append(_rewrite(body.inner[one.node], parts, inside, renamed, taken))
+            once.setdefault(node, replace(one, target=inside[node], node=node, frees=()))
+        elif isinstance(one, LoopStep) and new[one.node] not in once:
+            part = _rewrite(body.inner[one.node], parts, inside, renamed, taken)
+            once[part.node] = part
     program = replace(
         step.body,
-        steps=tuple(steps),
+        steps=tuple(once.values()),
         variables=inside,
         results={key: parts.operand(node) for key, node in step.body.results.items()},
     )

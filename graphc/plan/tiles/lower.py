@@ -222,23 +222,30 @@ class _Builder:
         def name_part(node: Node, name: str) -> None:
             """Name what is computed of a node; and where it goes, if it leaves the region."""
             new = parts.new[node]
-            variables[new] = self.names.fresh(f"{name}_part") if node in crossing else name
+            if new not in variables:
+                variables[new] = self.names.fresh(f"{name}_part") if node in crossing else name
             if node in self.region.totals:
                 totals.append((name, node, new))
             elif node in self.region.read:
                 outputs.append((name, node, new, parts.items(node)))
 
+        # Nodes may differ in the whole, as loops in what their elements are, and be one here.
+        once: dict[Node, Step | LoopStep] = {}
         for step in self.own:
             if isinstance(step, LoopStep):
-                body = self.loops[step.node]
-                for end in body.kept:
+                for end in self.loops[step.node].kept:
                     name_part(end, self.program.variables[end])
-                steps.append(loop_for_block(body, parts, variables, self._outer_names()))
             elif step.node in by_place:
                 outputs += self._components(step.target, step.node)
+                continue
             else:
                 name_part(step.node, step.target)
-                new = parts.new[step.node]
+            once.setdefault(parts.new[step.node], step)
+        outer = self._outer_names()
+        for new, step in once.items():
+            if isinstance(step, LoopStep):
+                steps.append(loop_for_block(self.loops[step.node], parts, variables, outer))
+            else:
                 steps.append(Step(variables[new], new, step.adjoints))
         # Functions of modes stand together.
         name = self.names.fresh("_".join(("block", *self.program.part)))
