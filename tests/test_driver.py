@@ -12,7 +12,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Graph, Node, building, source
 from graphc.ir.results import value_of
 from graphc.ir.types import Type
-from graphc.ir.use_counts import Once
+from graphc.ir.use_counts import Once, Rules
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.elementwise.elementary import cos, sin, tanh
 from graphc.ops.linear.products import matmul
@@ -87,6 +87,30 @@ def test_a_long_chain_is_right(level: str) -> None:
     w = np.random.default_rng(0).normal(size=(3, 3)) / 2
     found = load(compile_text(text, options=Options(level=level)).text, "chain").forward(w)[0].y
     np.testing.assert_allclose(found, np.linalg.matrix_power(w, LENGTH).sum(axis=0), rtol=1e-9)
+
+
+def test_many_terms_that_share_factors_take_no_more_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tower of powers: each term of the gradient has the factors of the one before."""
+    taken: list[int] = []
+    round_ = driver._round
+
+    def counted(graph: Graph, rules: Rules) -> Graph:
+        taken[-1] += 1
+        return round_(graph, rules)
+
+    monkeypatch.setattr(driver, "_round", counted)
+    x = np.array([0.7, 1.0, 1.2])
+    for height in (6, 30):
+        taken.append(0)
+        tower = "**".join(["x"] * height)
+        text = f"input x: [3]\noutput y = sum({tower})\nderive value_and_grad y wrt x"
+        module = load(compile_text(text, options=Options(level="-O2")).text, "tower")
+        _, found = module.value_and_grad_y(x)
+        moved = z = x + 1e-30j
+        for _ in range(height - 1):
+            moved = z**moved
+        np.testing.assert_allclose(found["x"], moved.imag / 1e-30, rtol=1e-12)
+    assert taken[0] == taken[1]
 
 
 def test_what_a_rule_makes_is_rewritten_in_the_same_round(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,3 +26,23 @@ def reads_of(roots: Iterable[Node]) -> Counter[Node]:
     nodes = everywhere(roots)
     inside = (loop_of(node).roots for node in nodes if node.op is LOOP)
     return Counter(chain(roots, chain.from_iterable(node.args for node in nodes), *inside))
+
+
+def exchange(reads: Counter[Node], old: Node, new: Node) -> None:
+    """Count what a new node reads, in place of an old one, and no more what only that has read.
+
+    Bodies of loops are counted as before: too many reads are only found out later.
+    """
+    pending = [] if reads[new] else [new]
+    while pending:
+        for arg in pending.pop().args:
+            if not reads[arg]:
+                pending.append(arg)
+            reads[arg] += 1
+    reads[new] += reads[old]
+    pending = [old]
+    while pending:
+        for arg in pending.pop().args:
+            reads[arg] -= 1
+            if not reads[arg]:
+                pending.append(arg)

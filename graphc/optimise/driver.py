@@ -10,8 +10,9 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import same_shape
-from graphc.ir.use_counts import Once, Rule, Rules, reads_of
+from graphc.ir.use_counts import Once, Rule, Rules, exchange, reads_of
 from graphc.ir.verify import is_verifying, verified
+from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.algebra.factors import SCALARS
 from graphc.optimise.algebra.matrices import SCALES
 from graphc.optimise.algebra.powers import POWERS
@@ -64,20 +65,33 @@ def _round(graph: Graph, rules: Rules) -> Graph:
     """Apply rules to every node; returns the same graph where none applies.
 
     What takes a node's place is read as often as that was, so that one round carries a factor
-    all the way along a chain; what a rule makes below it is rewritten first.
+    all the way along a chain; what a rule makes below it is rewritten first. Of a sum of many
+    terms rules join two at a time, and what these share may be read only once from then on: its
+    reads are counted anew after each, or many terms would take as many rounds.
     """
     roots = graph.results.values()
     reads = reads_of(roots)
     normal: dict[Node, Node] = {}
+    moved: set[Node] = set()  # with other arguments than before: counted, but for the next round
 
     def once(node: Node) -> bool:
-        return reads[node] == 1
+        return reads[node] == 1 and node not in moved
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
         same = with_args(node, args)
+        if same is not node:
+            reads[same] += reads[node]
+            moved.add(same)
         new = _normal(same, rules, once, normal)
-        if new is not same:
+        if new is not same and new.op is not accumulate:
             reads[new] += reads[node]
+            return new
+        last = same
+        while new is not last:
+            exchange(reads, last, new)
+            normal.pop(new)
+            last, new = new, _normal(new, rules, once, normal)
+        normal[same] = new
         return new
 
     new = rebuild(roots, replaced)
