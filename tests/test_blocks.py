@@ -305,3 +305,26 @@ def test_linters_accept_blocks(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_elements_named_row_by_row_are_those_of_the_block() -> None:
+    """A block has its rows from 0 on, wherever it begins."""
+    text = """
+        dim N
+        input x: [N, 3]
+        input i: int[N, 2]
+        param p: [N, 2]
+        y = add_along_axis(x, i, p)
+        output loss = sum(exp(sin(y) * cos(y)))
+        derive grad loss wrt p
+    """
+    rng = np.random.default_rng(0)
+    x, p, i = rng.uniform(-1, 1, (50, 3)), rng.uniform(-1, 1, (50, 2)), rng.integers(0, 3, (50, 2))
+    y = x.copy()
+    np.add.at(y, (np.arange(50)[:, None], i), p)
+    expected = np.take_along_axis(np.exp(np.sin(2 * y) / 2) * np.cos(2 * y), i, 1)
+    _, fast = modules(text)
+    for cache in (1, 64, 2**20):
+        fast.CACHE = cache  # type: ignore[attr-defined]
+        (found,) = leaves(fast.grad_loss(x=x, i=i, params={"p": p}))
+        np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
+from graphc.ops.select.gathering import gather, own_axes
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.members import family_of, is_of_family
-from graphc.ops.shape.shaping import Item, full_array, index, unindex
+from graphc.ops.shape.shaping import Item, arange, expand, full_array, index, unindex
 from graphc.plan.program import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, Extent
 
@@ -35,11 +36,23 @@ class Parts:
     def resize(self, node: Node) -> None:
         if node.op is assemble and node.attrs["block"] is None:
             raise Mismatch("E301", "an array of numbers is made at once")
-        args = tuple(self.operand(arg) for arg in node.args)
+        counting = _counting(node)
+        args = tuple(
+            self._count(arg) if arg in counting else self.operand(arg) for arg in node.args
+        )
         mine = self.classes.axes(node, self.chosen) if node.op.part else []
         starts = {axis: self._start(node, axis) for axis in mine}
         with stamped(node.origin, node.index[0]):
             self.new[node] = part_of(node, args, self.shape(node), starts)
+
+    def _count(self, arg: Node) -> Node:
+        """Count the positions of a block from 0, as they are in the parts of arrays."""
+        if not self.classes.axes(arg, self.chosen):
+            return self.operand(arg)
+        if arg.op is expand:
+            return expand(self._count(arg.args[0]), axes=arg.attrs["axes"])
+        (many,) = self.shape(arg)
+        return arange(n=many)
 
     def operand(self, arg: Node) -> Node:
         """Return an argument: of the block, a part of an array from outside, or all of it."""
@@ -105,6 +118,14 @@ class Parts:
         if extent.outer.constant != 1:
             raise Mismatch("E301", "the positions of a block are not side by side")
         return Dim.symbol(self.start) * extent.inner
+
+
+def _counting(node: Node) -> Collection[Node]:
+    """Return the index arrays by which each position of an axis is taken by itself."""
+    if node.op is not gather:
+        return ()
+    (x, *indices), axis = node.args, node.attrs["axis"]
+    return [indices[i] for i in own_axes(indices, x.shape[axis : axis + len(indices)])]
 
 
 def part_of(
