@@ -109,3 +109,21 @@ def test_a_part_that_is_all_of_an_input() -> None:
     found = module.J(np.array([0.5]))
     assert found["a"]["x"].tolist() == [[1.0]]
     np.testing.assert_allclose(found["b"]["x"].item(), np.cos(0.5), rtol=1e-15)
+
+
+def test_an_empty_part_moves_no_other() -> None:
+    """What is chosen behind an array without elements is of the array that has it."""
+    module = graphc.compile_text(
+        "input a: [5]\ninput b: [2]\ninput c: [9000]\n"
+        "z = tanh(concat(a[2:2], b, c, axis=0) * 2)\n"
+        "output y = sum(z[3:4]) + 10 * sum(z[0:2])\n"
+        "derive value_and_grad y wrt b, c as g\n"
+    ).module()
+    b, c = np.array([0.1, 0.2]), np.linspace(0.3, 0.7, 9000)
+    value, found = module.g(np.ones(5), b, c)
+    of_b, of_c = np.tanh(2 * b), np.tanh(2 * c[1])
+    slope = np.zeros(9000)
+    slope[1] = 2 * (1 - of_c**2)
+    np.testing.assert_allclose(value, 10 * np.sum(of_b) + of_c, rtol=1e-14)
+    np.testing.assert_allclose(found["b"], 20 * (1 - of_b**2), rtol=1e-13)
+    np.testing.assert_allclose(found["c"], slope, rtol=1e-13)

@@ -200,6 +200,18 @@ class Model:
         return Graph(self.name, results, self.names)
 
     @property
+    def roots(self) -> list[Node]:
+        """Return all that is declared and derived: what a pass over the model must reach."""
+        declared = (*self.inputs, *self.params, *self.outputs)
+        derived = (node for one in self.derivations for node in one.nodes)
+        return [*(one.node for one in declared), *derived]
+
+    @property
+    def differentiated_by(self) -> set[Node]:
+        """Return the nodes by which something is differentiated, which no pass may go past."""
+        return {node for one in self.derivations for _, node in one.wrt}
+
+    @property
     def span(self) -> Span:
         """Return the span of the whole file."""
         return self.source.whole

@@ -43,10 +43,9 @@ def prepare(model: Model) -> Model:
 
 
 def _round(model: Model) -> Model:
-    derived = [node for one in model.derivations for node in one.nodes]
-    declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    reads = reads_of([*declared, *derived])
-    differentiated = {node for one in model.derivations for _, node in one.wrt}
+    roots = model.roots
+    reads = reads_of(roots)
+    differentiated = model.differentiated_by
     kept: set[Node] = set()
     changed = False
 
@@ -67,7 +66,7 @@ def _round(model: Model) -> Model:
             kept.add(new)
         return new
 
-    nodes = rebuild([*declared, *derived], rewrite)
+    nodes = rebuild(roots, rewrite)
     return with_nodes(model, nodes) if changed else model
 
 

@@ -67,10 +67,8 @@ def fuse_horizontally(model: Model) -> Model:
 
 
 def _round(model: Model) -> Model:
-    derived = [node for one in model.derivations for node in one.nodes]
-    declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    roots = [*declared, *derived]
-    wanted = {node for one in model.derivations for _, node in one.wrt}
+    roots = model.roots
+    wanted = model.differentiated_by
     joints = _joints([node for node in inside_first(roots) if node not in wanted], wanted)
     if not joints:
         return model

@@ -141,8 +141,9 @@ class Mover:
             return found, NONE
         first = start.constant
         if first is not None and all(one.constant is not None for one in starts):
-            number = bisect([one.constant or 0 for one in starts], first) - 1
-            return number, start - [*starts][number]
+            known = [*starts]
+            before = known[bisect([one.constant or 0 for one in known], first) - 1]
+            return starts[before], start - before
         for one, number in starts.items() if len(starts) <= FEW else ():
             inside = start - one
             if _known(inside) and _known(node.args[number].shape[axis] - inside - length):

@@ -45,13 +45,11 @@ LARGE = 2**12
 def select(model: Model) -> Model:
     """Move selections to what was joined, where the parts differ in what they wait for, or are
     large."""
-    derived = [node for one in model.derivations for node in one.nodes]
-    declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    roots = [*declared, *derived]
+    roots = model.roots
     nodes = [*inside_first(roots)]
     if not any(node.op is index or node.op is concatenate for node in nodes):
         return model
-    wanted = {node for one in model.derivations for _, node in one.wrt}
+    wanted = model.differentiated_by
     plan = _planned(nodes, {*roots, *wanted}, wanted)
     new: dict[Node, Node] = {}
     mover = Mover(plan.moved, wanted, new)

@@ -45,10 +45,8 @@ class Beside(NamedTuple):
 @verified_model
 def lay_side_by_side(model: Model) -> Model:
     """Lay the matrices side by side that a loop multiplies one value with, and what is added."""
-    derived = [node for one in model.derivations for node in one.nodes]
-    declared = [d.node for d in (*model.inputs, *model.params, *model.outputs)]
-    roots = [*declared, *derived]
-    wanted = {node for one in model.derivations for _, node in one.wrt}
+    roots = model.roots
+    wanted = model.differentiated_by
     loops = [node for node in inside_first(roots) if node.op is LOOP]
     found = [one for node in loops for one in _found(node, wanted)]
     if not found:
