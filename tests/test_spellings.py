@@ -127,3 +127,71 @@ def test_an_empty_part_moves_no_other() -> None:
     np.testing.assert_allclose(value, 10 * np.sum(of_b) + of_c, rtol=1e-14)
     np.testing.assert_allclose(found["b"], 20 * (1 - of_b**2), rtol=1e-13)
     np.testing.assert_allclose(found["c"], slope, rtol=1e-13)
+
+
+CROSSED = """
+dim T, B
+const H = 3
+input xs: [T, B, H]
+input x0: [B, H]
+block squared(v: [T, B, H]) -> y: [T, B, H] {
+    y = v * v
+    rule vjp v = cotangent(y) * 2 * v
+    rule jvp y = tangent(v) * 2 * v
+}
+repeat layer[k in 1..2] carry s = xs {
+    param W: [2*H, 2*H] ~ glorot
+    param b: [2*H] ~ glorot
+    scan cell[t in T] carry h = x0 {
+        z = concat(s[t], h, axis=1)
+        p = z @ W[:, 0:H] + b[0:H]
+        q = z @ W[:, H:] + b[H:]
+        next h = sigmoid(p) * tanh(q)
+        collect out = sigmoid(p) * tanh(q)
+    }
+    next s = out
+}
+rows = sum(squared(s), axis=[0, 2])
+output loss = sum(rows)
+derive value_and_grad loss wrt params, x0 as f
+derive grad loss wrt layer.* as family
+derive grad loss wrt layer.2.b, x0 per B as each
+derive hvp loss wrt params as bend
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_cell_under_other_features(dtype: str) -> None:
+    """Families of a repeat, one gradient an example, stated rules and second derivatives."""
+    plain, fast = (graphc.compile_text(CROSSED, level=n, dtype=dtype).module() for n in (0, 2))
+    rng = np.random.default_rng(3)
+    params = {path: rng.normal(size=x.shape) for path, x in sorted(fast.init(0).items())}
+    close = {"rtol": 1e-9, "atol": 1e-12} if dtype == "float64" else {"rtol": 2e-4, "atol": 1e-5}
+    for steps, examples in ((4, 2), (1, 1), (0, 2)):
+        given = {
+            "xs": rng.normal(size=(steps, examples, 3)),
+            "x0": rng.normal(size=(examples, 3)),
+            "params": params,
+        }
+        for name in ("f", "family", "each", "bend"):
+            more = {"tangents": params} if name == "bend" else {}
+            found, right = (getattr(one, name)(**given, **more) for one in (fast, plain))
+            pairs = zip(leaves(found), leaves(right), strict=True)
+            for one, other in pairs:
+                np.testing.assert_allclose(one, other, **close)
+    if dtype == "float64":
+        x0 = given["x0"] = rng.normal(size=(2, 3))
+        given["xs"] = rng.normal(size=(4, 2, 3))
+        way, step = rng.normal(size=x0.shape), 1e-6
+        _, slopes = fast.f(**given)
+        up, down = (fast.f(**{**given, "x0": x0 + h * way})[0] for h in (step, -step))
+        np.testing.assert_allclose(np.sum(slopes["x0"] * way), (up - down) / (2 * step), rtol=1e-6)
+
+
+def leaves(found: Any) -> list[Any]:
+    """The arrays of a result, in an order of their own."""
+    if hasattr(found, "items"):
+        return [one for _, part in sorted(found.items()) for one in leaves(part)]
+    if isinstance(found, tuple):
+        return [one for part in found for one in leaves(part)]
+    return [found]
