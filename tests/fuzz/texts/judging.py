@@ -33,9 +33,9 @@ def confine() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (now + BYTES, now + BYTES))
 
 
-def judged(data: bytes, level: str) -> Finding | None:
-    """What is wrong with what comes of a text, or None."""
-    seconds = SECONDS * max(1.0, len(data) / 1000)
+def judged(data: bytes, level: str, patience: float = 1.0) -> Finding | None:
+    """What is wrong with what comes of a text, or None; with more patience, after more seconds."""
+    seconds = patience * SECONDS * max(1.0, len(data) / 1000)
     try:
         with within(seconds):
             return _judged(data, level)
