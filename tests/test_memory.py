@@ -406,6 +406,13 @@ def test_forward_and_backward_stay_where_they_do_not_fit_but_others_do() -> None
     assert peaks(result)["g"] < unplanned["g"] / 4
 
 
+@pytest.mark.parametrize("level", ["-O0", "-O2"])
+def test_functions_of_the_same_results_are_each_planned(level: str) -> None:
+    by_w = "derive value_and_sparse_jacobian loss wrt W as"
+    result, _ = bounded(f"{chain(12)}\n{by_w} g\n{by_w} h", "60%", level)
+    assert peaks(result)["g"] == peaks(result)["h"]
+
+
 def test_sizes_are_needed() -> None:
     text = "dim B, T\ninput x: [T, B]\noutput y = tanh(x)"
     with pytest.raises(GraphError) as refused:

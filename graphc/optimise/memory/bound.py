@@ -93,7 +93,9 @@ class Bound:
         try:
             bytes = budget.of(max(self._measure(self._finish(graph)) for graph in graphs))
             made = [self._fit(graph, bytes) for graph in graphs]
-        except KeyError:
+        except KeyError as missing:
+            if missing.args[0] not in self.open:
+                raise
             raise GraphError([_sizes_missing(self.open)]) from None
         reports = [each for _, found in made for each in found]
         over = [(one, part) for one, part in reports if one.planned > bytes]
@@ -123,8 +125,8 @@ class Bound:
         return max(self._planned(graph).values())
 
     def _planned(self, graph: Graph) -> Mapping[str, int]:
-        """Return the peaks as planned, which graphs of the same results share."""
-        key = ("planned", *results_key(graph))
+        """Return the peaks as planned, which graphs of a name and of the same results share."""
+        key = ("planned", graph.name, *results_key(graph))
         if key not in self.known:
             self.known[key] = self.planned(graph)
         found: Mapping[str, int] = self.known[key]
