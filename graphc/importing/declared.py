@@ -9,6 +9,7 @@ import numpy as np
 
 from graphc.elaborate.calls.ports import evaluate_type
 from graphc.elaborate.expressions.expressions import evaluate
+from graphc.importing.dtypes import KINDS
 from graphc.importing.sheet import Sheet, Value
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
@@ -16,7 +17,6 @@ from graphc.source import GraphError, Source, error, near_or_all
 from graphc.syntax import tree
 from graphc.syntax.parse.parser import parse
 
-KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 ALLOWED = "declared are `input`, `param`, `const` and `derive`: `input x: [B, 3]`"
 
 
@@ -66,7 +66,7 @@ class Declarations:
         if kind == "param":
             return self.sheet.parameter(name, array)
         shape = tuple(Dim.of(size) for size in array.shape)
-        return self.sheet.declare(kind, name, Type(dtype, shape))  # type: ignore[arg-type]
+        return self.sheet.declare(kind, name, Type(dtype, shape))
 
     def nested(self, path: str, given: Any, inside: bool = False) -> Any:
         """Declare the arrays in an argument, each a value in its place.

@@ -10,6 +10,7 @@ import numpy as np
 from jax._src import source_info_util
 
 from graphc.elaborate.names.scope import Mistake
+from graphc.importing.dtypes import KINDS
 from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet, Value
 from graphc.importing.sizes import read_size
@@ -23,7 +24,6 @@ Handler = Callable[..., Any]
 PRIMITIVES: dict[str, Handler] = {}
 """What each primitive is: called with the reading, its operands and its parameters."""
 SomeHandler = TypeVar("SomeHandler", bound=Handler)
-KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 
 
 def of(*names: str) -> Callable[[SomeHandler], SomeHandler]:
@@ -89,7 +89,7 @@ class Reading:
     def unknown(self, aval: Any) -> Value:
         """Return a value to go on with, of the shape that is said."""
         kind = KINDS.get(np.dtype(aval.dtype).kind, "float")
-        return self.sheet.unknown(Type(kind, tuple(self.shape(aval.shape))))  # type: ignore[arg-type]
+        return self.sheet.unknown(Type(kind, tuple(self.shape(aval.shape))))
 
     def folded(self, equation: Any, operands: tuple[Given, ...]) -> list[Given]:
         """Return the results of an equation whose operands are known."""
@@ -138,7 +138,7 @@ class Reading:
         kind = KINDS.get(np.dtype(aval.dtype).kind)
         if kind is None:
             raise self.sheet.mistake(f"{aval.dtype} is no type of the language")
-        return Type(kind, tuple(self.shape(aval.shape)))  # type: ignore[arg-type]
+        return Type(kind, tuple(self.shape(aval.shape)))
 
     def origin(self, given: Given, *names: str) -> tuple[tuple[Given, ...], dict[str, Any]] | None:
         """Return operands and parameters of what made a value, where that is one of these."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.importing.onnx.reading import KINDS, OPERATORS, Given, Node, of
+from graphc.importing.dtypes import KINDS
+from graphc.importing.onnx.reading import OPERATORS, Given, Node, of
 from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from graphc.importing.dtypes import KINDS
 from graphc.importing.imported import Imported, finished
 from graphc.importing.onnx import (
     elementwise,
@@ -21,7 +22,7 @@ from graphc.importing.onnx import (
     shapes,
     windows,
 )
-from graphc.importing.onnx.reading import KINDS, Given, Needed, Reading, Stopped
+from graphc.importing.onnx.reading import Given, Needed, Reading, Stopped
 from graphc.importing.sheet import Sheet, Value, new_sheet
 from graphc.importing.written import name_for
 from graphc.ir.dims import Dim
@@ -116,7 +117,7 @@ def _type(sheet: Sheet, name: str, tensor: Any) -> Type:
         dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except (KeyError, TypeError):
         raise sheet.mistake(f"the input `{name}` is of a type that the language lacks") from None
-    kind = "float" if dtype.name in ("bfloat16",) else KINDS.get(dtype.kind)
+    kind = "float" if dtype.name == "bfloat16" else KINDS.get(dtype.kind)
     if kind is None or dtype.itemsize == 0:
         raise sheet.mistake(f"the input `{name}` is of {dtype}, which the language lacks")
     if not tensor.HasField("shape"):
@@ -128,7 +129,7 @@ def _type(sheet: Sheet, name: str, tensor: Any) -> Type:
         else:
             word = axis.dim_param if axis.dim_param.isidentifier() else f"{name}_{place}"
             axes.append(sheet.dim(name_for(word)))
-    return Type(kind, tuple(axes))  # type: ignore[arg-type]
+    return Type(kind, tuple(axes))
 
 
 def _output(reading: Reading, sheet: Sheet, name: str, given: Given) -> tuple[str, Value]:

@@ -22,7 +22,6 @@ Handler = Callable[..., Any]
 OPERATORS: dict[str, Handler] = {}
 """What each operator is: called with the node and its inputs, it gives what it makes."""
 SomeHandler = TypeVar("SomeHandler", bound=Handler)
-KINDS = {"f": "float", "i": "int", "u": "int", "b": "bool"}
 FLOAT, INT64, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.BOOL
 AUTOMATIC = re.compile(r"\d+|.*_output_\d+|val_\d+|.*/.*|_.*|onnx::.*|t\d+")
 """Names that exporters make up, which say nothing."""

@@ -12,7 +12,7 @@ from graphc.importing.python.places import Places
 from graphc.importing.sheet import Sheet, Value
 from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
-from graphc.ir.types import Type
+from graphc.ir.types import Dtype, Type
 from graphc.source import Span
 
 Handler = Callable[..., Any]
@@ -20,7 +20,7 @@ OPERATORS: dict[str, Handler] = {}
 """What each operator of ATen is: called with the reading and its arguments, as they stand."""
 SomeHandler = TypeVar("SomeHandler", bound=Handler)
 FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)')
-KINDS = {
+KINDS: Mapping[str, Dtype] = {
     "torch.float32": "float", "torch.float64": "float", "torch.float16": "float",
     "torch.bfloat16": "float", "torch.int64": "int", "torch.int32": "int", "torch.int16": "int",
     "torch.int8": "int", "torch.uint8": "int", "torch.bool": "bool",
@@ -80,7 +80,7 @@ class Reading:
         if not hasattr(like, "shape"):
             return None
         kind = KINDS.get(str(like.dtype), "float")
-        return self.sheet.unknown(Type(kind, tuple(self.sizes(like.shape))))  # type: ignore[arg-type]
+        return self.sheet.unknown(Type(kind, tuple(self.sizes(like.shape))))
 
     # ---- values ----------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Reading:
         kind = KINDS.get(str(like.dtype))
         if kind is None:
             raise self.sheet.mistake(f"{like.dtype} is no type of the language")
-        return Type(kind, tuple(self.sizes(like.shape)))  # type: ignore[arg-type]
+        return Type(kind, tuple(self.sizes(like.shape)))
 
     # ---- places and names ------------------------------------------------------------------------
 

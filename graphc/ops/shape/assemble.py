@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from graphc.ir.dims import Dim
 from graphc.ir.graph import AxisMap, Node, Op
 from graphc.ir.kernel import Put, Take
-from graphc.ir.types import Shape, Type, product
+from graphc.ir.types import Dtype, Shape, Type, product
 
 Place = tuple[int, ...]
 
@@ -20,9 +20,9 @@ def _no_rule(ct: Node, node: Node) -> Sequence[Node | None]:
 
 
 def _assemble_type(
-    *cells: Type, dtype: str, shape: Shape, block: int | None, places: object
+    *cells: Type, dtype: Dtype, shape: Shape, block: int | None, places: object
 ) -> Type:
-    return Type(dtype, shape)  # type: ignore[arg-type]
+    return Type(dtype, shape)
 
 
 def _small(node: Node) -> list[Dim]:
