@@ -1,4 +1,4 @@
-"""From the nodes of one step to a loop: what is read by position becomes an element."""
+"""From the nodes of one step to a loop: what is read by position becomes an element; and back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 from graphc.ir.dims import Dim
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import Node, with_args
+from graphc.ir.items import Item, choose_all
 from graphc.ir.loop import Element, Loop, bound, changing
 from graphc.ir.order import topological
 from graphc.ir.rebuild import rebuild
-from graphc.ops.shape.shaping import index
+from graphc.ops.shape.shaping import index, part_at
 
 
 def roll_steps(
@@ -59,7 +60,7 @@ def roll_steps(
 
 def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int] | None:
     """Return what `node` reads in all steps, and its axis of steps; None where parts overlap."""
-    items: list[tuple[str, Any]] = list(node.attrs["items"])
+    items: list[Item] = list(node.attrs["items"])
     moving = [i for i, (kind, value) in enumerate(items) if _mentions(kind, value, symbol)]
     if len(moving) != 1 or items[moving[0]][0] != "at":
         return None
@@ -71,10 +72,14 @@ def _source(node: Node, symbol: str, first: Dim, count: Dim) -> tuple[Node, int]
     items[moving[0]] = ("slice", (start, count, linear[0]))
     x = node.args[0]
     axis = sum(kind == "slice" for kind, _ in items[: moving[0]])
-    whole = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
-    return (x if items == whole else index(x, items=tuple(items))), axis
+    return (x if choose_all(items, x.shape) else index(x, items=tuple(items))), axis
 
 
 def _mentions(kind: str, value: Any, symbol: str) -> bool:
     parts = (value,) if kind == "at" else value[:2]
     return any(symbol in part.symbols for part in parts)
+
+
+def element_in_step(loop: Loop, element: Element, source: Node) -> Node:
+    """Return what an element is in a step: a position of its source."""
+    return part_at(source, element.axis, Dim.symbol(loop.index) - loop.first)

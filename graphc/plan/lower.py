@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, with_args
 from graphc.ir.loop import (
     BOUND,
     LOOP,
     RESULT,
     STEPS,
-    Element,
-    Loop,
     limit,
     loop_arguments,
     loop_of,
@@ -24,7 +21,7 @@ from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.results import Role, result_number
 from graphc.names import Identifiers, flat
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.shape.shaping import index
+from graphc.ops.loops import element_in_step
 from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, constants_read
@@ -161,7 +158,7 @@ def _loop_step(
     elements: dict[Node, Node] = {}
     items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
-        elements[element.node] = read = _element(loop, element, source)
+        elements[element.node] = read = element_in_step(loop, element, source)
         called = element_name(graph, loop, element, variables.get(look_through(source)))
         names.setdefault(read, called)
         if fast and not loop.limited and not element.axis and read not in inside:
@@ -195,13 +192,6 @@ def _loop_step(
         variables.get(result(node, STEPS)),
         items=tuple(items),
     )
-
-
-def _element(loop: Loop, element: Element, source: Node) -> Node:
-    """Return what an element is in a step: a position of its source."""
-    whole = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
-    position = ("at", Dim.symbol(loop.index) - loop.first)
-    return index(source, items=(*whole[: element.axis], position, *whole[element.axis + 1 :]))
 
 
 def _spoken_of(graph: Graph, adjoints: Sequence[Adjoint]) -> tuple[Adjoint, ...]:

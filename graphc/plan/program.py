@@ -7,9 +7,9 @@ from typing import Literal
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Adjoint, Node
+from graphc.ir.items import Items
 from graphc.ir.results import ResultKey
 from graphc.ir.types import Dtype, Shape
-from graphc.ops.shape.shaping import Item
 from graphc.records import dataclass, field
 
 Way = Literal[
@@ -28,7 +28,7 @@ class Storage:
     """An array by its variable, or a part of it: an item for each axis of the array's shape."""
 
     array: str
-    items: tuple[Item, ...] = ()
+    items: Items = ()
     shape: Shape = ()
 
     @property
@@ -91,7 +91,7 @@ class LoopStep:
     turns: tuple[tuple[str, str, str, str], ...] = ()
 
 
-Output = tuple[str, Node, Node, tuple[Item, ...]]
+Output = tuple[str, Node, Node, Items]
 """A variable, the node whose array it is, and the node of a block that fills these items of it."""
 
 

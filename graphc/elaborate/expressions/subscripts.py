@@ -11,7 +11,8 @@ from graphc.elaborate.values.remedies import declared_so, quotient_remedy
 from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import Mismatch, Type, known_facts, same
+from graphc.ir.items import Item, choose_all, whole
+from graphc.ir.types import Mismatch, Type, known_facts
 from graphc.limits import RANK
 from graphc.ops.select.gathering import gather, named_shape
 from graphc.ops.shape.shaping import expand, index, transpose
@@ -86,7 +87,7 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
     Where the tensors stand one behind the other, what they name comes in their place; where
     something stands between them, it comes first, as in NumPy.
     """
-    items: list[tuple[str, Any]] = []
+    items: list[Item] = []
     tensors: list[Node] = []
     axes: list[int] = []  # of each tensor, counted where positions have taken theirs away
     kinds: list[str] = []  # what makes axes of the result, and `...`, in order
@@ -103,7 +104,7 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             _check_index(given, part.span)
             axes.append(sum(kind == "slice" for kind, _ in items))
             tensors.append(given)
-            items.append(("slice", (Dim.of(0), size, 1)))
+            items.append(whole(size))
             kinds.append("tensor")
         elif isinstance(given, Dim):
             items.append(("at", _position(context, span, given, size, axis, value)))
@@ -112,10 +113,7 @@ def _tensor(context: Context, span: Span, value: Node, parts: Sequence[Part]) ->
             help = f"elements by a list: {listed}" if isinstance(given, tuple) else None
             message = f"an index is an integer, found {describe_value(given)}"
             raise mistake("E308", message, part.span, help or quotient_remedy(given))
-    whole = all(
-        kind == "slice" and _is_whole(v, n) for (kind, v), n in zip(items, value.shape, strict=True)
-    )
-    result = value if whole else index(value, items=tuple(items))
+    result = value if choose_all(items, value.shape) else index(value, items=tuple(items))
     if tensors:
         first = kinds.index("tensor")
         together = kinds[first : first + len(tensors)] == ["tensor"] * len(tensors)
@@ -151,11 +149,6 @@ def _gather(
         return gather(transpose(value, axes=(*axes, *rest)), *tensors, axis=0)
     except Mismatch as wrong:
         raise mistake(wrong.code, wrong.message, span, wrong.help) from None
-
-
-def _is_whole(chosen: tuple[Dim, Dim, int], size: Dim) -> bool:
-    start, length, step = chosen
-    return start.constant == 0 and step == 1 and same(length, size)
 
 
 def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, value: Node) -> Dim:

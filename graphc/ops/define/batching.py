@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, BatchRule, Node
+from graphc.ir.items import whole
 from graphc.ir.types import Shape, same_shape
 
 
@@ -53,14 +54,9 @@ def _axis(axis: Any, rank: int, size: Dim) -> Any:
     return axis + 1 if axis >= 0 else axis
 
 
-def whole_axis(size: Dim) -> tuple[str, Any]:
-    """Return the item of a subscript that takes all of an axis."""
-    return "slice", (Dim.of(0), size, 1)
-
-
 SHIFTED: dict[str, Callable[[Any, int, Dim], Any]] = {
     "axis": _axis,
-    "items": lambda items, rank, size: (whole_axis(size), *items),
+    "items": lambda items, rank, size: (whole(size), *items),
     "shape": lambda shape, rank, size: (size, *shape),
 }
 """What becomes of the attributes that count axes from the left."""

@@ -9,7 +9,7 @@ from graphc.ops.define.families import composite, normal_axis
 from graphc.ops.select.gathering import gather
 from graphc.ops.select.indexing import check_indices, in_range
 from graphc.ops.select.putting import put, put_add
-from graphc.ops.shape.shaping import arange, expand, index
+from graphc.ops.shape.shaping import arange, expand, part_at
 
 # ---- row by row along an axis ----------------------------------------------------------------
 
@@ -70,8 +70,7 @@ def _columns(x: Node, indices: Node, name: str) -> list[Node]:
             f"`{name}` takes lists of at most {x.rank} positions for {x.type}, along the last axis"
             f" and of a known length, found {indices.type}",
         )
-    whole = [("slice", (Dim.of(0), size, 1)) for size in indices.shape[:-1]]
-    return [index(indices, items=(*whole, ("at", Dim.of(number)))) for number in range(count)]
+    return [part_at(indices, indices.rank - 1, Dim.of(number)) for number in range(count)]
 
 
 @composite(

@@ -41,7 +41,7 @@ from graphc.ops.elementwise.rounding import clip, isnan
 from graphc.ops.select.gathering import gather
 from graphc.ops.select.indexing import take_along
 from graphc.ops.shape.moving import flip, moveaxis
-from graphc.ops.shape.shaping import expand, flatten, index, part_of
+from graphc.ops.shape.shaping import expand, flatten, part_at, part_of
 
 # ---- sorted ----------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ def top_k(x: Node, k: Dim, axis: int = -1, largest: bool = True) -> tuple[Node, 
 @composite("median", "x, axis: axis = none", "The middle element along an axis, or of all.")
 def median(x: Node, axis: int | None = None) -> Node:
     ordered, place, size = _in_order(x, axis, "median")
-    low, high = (_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
+    low, high = (part_at(ordered, place, middle) for middle in ((size - 1) // 2, size // 2))
     middle = low if low is high else 0.5 * (low + high)
     return middle * _nan_if_any(ordered, place, size)
 
@@ -133,12 +133,7 @@ def _in_order(x: Node, axis: int | None, name: str) -> tuple[Node, int, Dim]:
 
 def _nan_if_any(ordered: Node, place: int, size: Dim) -> Node:
     """Return nan where one is among the elements, else 1: it comes after all numbers."""
-    return where(isnan(_at(ordered, place, size - 1)), math.nan, 1)
-
-
-def _at(x: Node, axis: int, position: Dim) -> Node:
-    items = [("slice", (Dim.of(0), size, 1)) for size in x.shape]
-    return index(x, items=(*items[:axis], ("at", position), *items[axis + 1 :]))
+    return where(isnan(part_at(ordered, place, size - 1)), math.nan, 1)
 
 
 def _piece(low: Node, size: Dim) -> tuple[Node, Node]:
@@ -239,8 +234,8 @@ def interp(x: Node, xp: Node, fp: Node) -> Node:
     low, high = _piece(_search(xp, x, side="right") - 1, size)
     start, end = gather(xp, low, axis=0), gather(xp, high, axis=0)
     width = end - start
-    before = x < _at(xp, 0, Dim.of(0))
-    beyond = logical_or(x > _at(xp, 0, size - 1), logical_and(equal(width, 0), equal(x, end)))
+    before = x < part_at(xp, 0, Dim.of(0))
+    beyond = logical_or(x > part_at(xp, 0, size - 1), logical_and(equal(width, 0), equal(x, end)))
     outside = logical_or(before, beyond)
     inside = (where(outside, start, x) - start) / one_for_zero(width)
     t = where(outside, CAST(beyond), inside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.ir.dims import Dim
 from graphc.ir.graph import PARAMETER, Node, source
 from graphc.ir.types import Type
-from graphc.ops.shape.shaping import index
+from graphc.ops.shape.shaping import index, part_at
 
 
 def family_node(path: str, count: Dim, type: Type) -> Node:
@@ -15,8 +15,7 @@ def family_node(path: str, count: Dim, type: Type) -> Node:
 
 def member_node(whole: Node, position: Dim) -> Node:
     """Take one member of a family."""
-    rest = (("slice", (Dim.of(0), size, 1)) for size in whole.shape[1:])
-    return index(whole, items=(("at", position), *rest))
+    return part_at(whole, 0, position)
 
 
 def family_of(node: Node) -> Node:

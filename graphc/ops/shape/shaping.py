@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate as running
 from typing import Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import OPERATORS, AxisMap, Node, Op, as_node
+from graphc.ir.items import Items, along, chosen_shape, every, whole_axes
 from graphc.ir.kernel import AXIS, DTYPE, SHAPE, Attr, Call, Put, Rest, View
 from graphc.ir.types import (
     Mismatch,
@@ -188,45 +189,9 @@ def unbroadcast(ct: Node, type: Type) -> Node:
 
 # ---- parts -----------------------------------------------------------------------------------
 
-Item = tuple[str, Any]  # ("at", index) or ("slice", (start, length, step)), one for each axis
 
-
-def _index_type(x: Type, *, items: tuple[Item, ...]) -> Type:
-    return x.with_shape([value[1] for kind, value in items if kind == "slice"])
-
-
-def subscript(items: Sequence[Item], shape: Shape, say: Callable[[Dim], str] = str) -> str:
-    """Write items as a Python subscript; whole axes at the end go without saying."""
-    written = [_item(kind, value, n, say) for (kind, value), n in zip(items, shape, strict=True)]
-    while len(written) > 1 and written[-1] == ":":
-        written.pop()
-    return ", ".join(written)
-
-
-def _item(kind: str, value: Any, axis: Dim, say: Callable[[Dim], str]) -> str:
-    if kind == "at":
-        return say(value)
-    start, length, step = value
-    if step == 1:
-        stop = start + length
-        first = say(start) if start.constant != 0 else ""
-        return f"{first}:{'' if same(stop, axis) else say(stop)}"
-    last = start + (length - 1) * step
-    if step > 0:
-        first = "" if start.constant == 0 else say(start)
-        whole = same((axis - start + step - 1) // step, length)
-        return f"{first}:{'' if whole else say(last + 1)}:{step}"
-    first = "" if same(start, axis - 1) else say(start)
-    return f"{first}:{'' if last.constant == 0 else say(last - 1)}:{step}"
-
-
-def whole_axes(items: Sequence[Item], shape: Shape) -> list[int | None]:
-    """For each axis of what the items choose the one of `shape` that it is all of."""
-    ranges = [(i, value) for i, (kind, value) in enumerate(items) if kind == "slice"]
-    return [
-        i if step == 1 and start.constant == 0 and same(length, shape[i]) else None
-        for i, (start, length, step) in ranges
-    ]
+def _index_type(x: Type, *, items: Items) -> Type:
+    return x.with_shape(chosen_shape(items))
 
 
 def _index_axes(node: Node) -> AxisMap:
@@ -280,10 +245,13 @@ def _unconcatenate(ct: Node, *parts: Node, axis: int) -> tuple[Node, ...]:
 
 
 def part_of(x: Node, axis: int, start: Dim, length: Dim) -> Node:
-    """`length` positions along one axis."""
-    ranges = [(Dim.of(0), size, 1) for size in x.shape]
-    ranges[axis] = (start, length, 1)
-    return index(x, items=tuple(("slice", chosen) for chosen in ranges))
+    """Take so many positions of one axis."""
+    return index(x, items=along(x.shape, axis, ("slice", (start, length, 1))))
+
+
+def part_at(x: Node, axis: int, position: Dim) -> Node:
+    """Take one position of an axis, which goes."""
+    return index(x, items=along(x.shape, axis, ("at", position)))
 
 
 concatenate: Op = linear(
@@ -344,7 +312,7 @@ leading: Op = linear(
     kernel=View("first"),
     transpose=lambda ct, x, count: unindex(
         ct,
-        items=tuple(("slice", (Dim.of(0), size, 1)) for size in ct.shape),
+        items=every(ct.shape),
         shape=x.shape,
     ),
     view_of=0,

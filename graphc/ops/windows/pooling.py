@@ -11,17 +11,17 @@ from itertools import product as places
 from math import inf, prod
 from typing import Any
 
-from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op
+from graphc.ir.items import Items, every, whole, whole_axes
 from graphc.ir.kernel import Put
 from graphc.ir.types import Mismatch, Shape, Type, product
 from graphc.ops.define.axis_maps import per_window
-from graphc.ops.define.batching import whole_axis, with_attrs
+from graphc.ops.define.batching import with_attrs
 from graphc.ops.define.families import CAST, composite, general, linear, to_float
 from graphc.ops.elementwise.arithmetic import equal, maximum, plus
 from graphc.ops.reduce.reduction import max_, sum_
 from graphc.ops.shape.moving import pad_with, pad_zeros
-from graphc.ops.shape.shaping import Item, broadcast_to, expand, index, whole_axes
+from graphc.ops.shape.shaping import broadcast_to, expand, index
 from graphc.ops.windows.convolution import (
     Dims,
     counts_of,
@@ -35,8 +35,6 @@ from graphc.ops.windows.convolution import (
 
 UNROLLED = 16
 """Windows of up to so many elements are taken place by place."""
-
-Items = tuple[Item, ...]
 
 
 def _pool_type(x: Type, *, kernel: Dims, stride: Dims, dilation: Dims) -> Type:
@@ -52,10 +50,9 @@ def _views(shape: Shape, kernel: Dims, stride: Dims, dilation: Dims) -> list[Ite
         return None
     lead = len(shape) - len(kernel)
     counts = counts_of(shape[lead:], kernel, stride, dilation)
-    whole: Items = tuple(("slice", (Dim.of(0), size, 1)) for size in shape[:lead])
     return [
         (
-            *whole,
+            *every(shape[:lead]),
             *(
                 ("slice", (p * d, n, s))
                 for p, d, n, s in zip(place, dilation, counts, steps, strict=True)
@@ -74,7 +71,7 @@ _added_up: Op = linear(
     public=False,
     batch=with_attrs(
         lambda size, *parts, items, shape: {
-            "items": tuple((whole_axis(size), *one) for one in items),
+            "items": tuple((whole(size), *one) for one in items),
             "shape": (size, *shape),
         }
     ),

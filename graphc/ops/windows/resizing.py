@@ -24,7 +24,7 @@ from graphc.ops.elementwise.arithmetic import (
 )
 from graphc.ops.elementwise.rounding import clip
 from graphc.ops.select.gathering import gather
-from graphc.ops.shape.shaping import arange, expand, index, transpose
+from graphc.ops.shape.shaping import arange, expand, part_at, transpose
 
 Taps = tuple[tuple[int, Callable[[Node], Node]], ...]
 """For each element around a position: how far it is from that below, and its weight, of how far the
@@ -167,8 +167,7 @@ def grid_sample(
     height, width = x.shape[2:]
     pictures = transpose(x, axes=(0, 2, 3, 1))
     own = expand(arange(n=x.shape[0]), axes=(1, 2))
-    whole = [("slice", (Dim.of(0), size, 1)) for size in grid.shape[:3]]
-    along, down = (index(grid, items=(*whole, ("at", Dim.of(i)))) for i in range(2))
+    along, down = (part_at(grid, 3, Dim.of(i)) for i in range(2))
     columns = _around(_places(along, width, align_corners), width, method, padding)
     rows = _around(_places(down, height, align_corners), height, method, padding)
     terms = []

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, intern, with_args
+from graphc.ir.items import ZERO, every
 from graphc.ir.loop import inside_first
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import is_one, known_facts, same
@@ -25,7 +26,6 @@ from graphc.optimise.before_ad.side_by_side import lay_side_by_side
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.records import dataclass
 
-NONE = Dim.of(0)
 ROUNDS = 12
 """So many operations, one on the other, are fused."""
 LARGE = 2**15
@@ -83,8 +83,8 @@ def _round(model: Model) -> Model:
             wholes[joint.nodes] = _whole(joint, args)
         form, start = joint.form, joint.starts[number] - joint.starts[0]
         whole = wholes[joint.nodes]
-        every = tuple(("slice", (NONE, n, 1)) for n in whole.shape)
-        found = taken(Part(whole, every, form.axis, start, joint.lengths[number], form.at))
+        length = joint.lengths[number]
+        found = taken(Part(whole, every(whole.shape), form.axis, start, length, form.at))
         return intern(found.op, found.args, found.attrs, found.type, node.salt)
 
     return with_nodes(model, rebuild(roots, rewrite))
@@ -132,7 +132,7 @@ def _form(node: Node, wanted: Collection[Node]) -> tuple[Form, Part] | None:
         if not fits or not same(part.length, first.length):
             return None
         distance = known_facts().normal(part.start - first.start)
-        operands.append(part._replace(start=distance, length=NONE))
+        operands.append(part._replace(start=distance, length=ZERO))
     rank = max(one.of.rank for one in operands if isinstance(one, Part))
     if any(arg.rank + first.at > rank for arg in node.args):
         return None
@@ -152,7 +152,7 @@ def _form_of_product(node: Node, parts: Sequence[Part | None]) -> tuple[Form, Pa
         part = None if parts[slot] is None else part_along(matrix, 1 if slot else 0)
         if part is None or part.at or part.of.rank != 2 or matrix.rank != 2:
             continue
-        first = part._replace(start=NONE, length=NONE)
+        first = part._replace(start=ZERO, length=ZERO)
         axis = node.rank - 1 if slot or other.rank < 2 else node.rank - 2
         return Form(matmul, (), (other, first) if slot else (first, other), axis, False), part
     return None

@@ -9,9 +9,9 @@ from itertools import accumulate
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, stamped
+from graphc.ir.items import ZERO, Item, Items, choose_all, chosen_shape, whole
 from graphc.ir.types import Shape, known_facts, product, same, same_shape
 from graphc.ops.shape.shaping import (
-    Item,
     broadcast_to,
     concatenate,
     expand,
@@ -26,9 +26,6 @@ FEW = 16
 """Of so many parts of unknown size it is tried in which a selection is."""
 VIEWS = (index, reshape, transpose, expand)
 MOVING = (*VIEWS, broadcast_to)
-
-Items = tuple[Item, ...]
-NONE = Dim.of(0)
 
 
 class Stuck(Exception):
@@ -56,7 +53,8 @@ class Mover:
         if node in self.through:
             with stamped(node.origin, node.index[0]):
                 found = self._moved(node, items)
-            if not same_shape(found.shape, _shape(items)) or found.type.dtype != node.type.dtype:
+            same_numbers = found.type.dtype == node.type.dtype
+            if not same_numbers or not same_shape(found.shape, chosen_shape(items)):
                 raise Stuck
             return found
         if node.op in VIEWS and node not in self.wanted:
@@ -65,7 +63,7 @@ class Mover:
                 if found.op is not reshape:
                     return found
         base = self.new.get(node, node)
-        return base if _is_all(items, node.shape) else index(base, items=items)
+        return base if choose_all(items, node.shape) else index(base, items=items)
 
     def _moved(self, node: Node, items: Items) -> Node:
         if node.op is concatenate:
@@ -84,7 +82,7 @@ class Mover:
             return self._reshaped(node, items)
         args = tuple(self._operand(arg, node, items) for arg in node.args)
         if node.op is broadcast_to:
-            return broadcast_to(*args, shape=_shape(items))
+            return broadcast_to(*args, shape=chosen_shape(items))
         return node.op(*args, **node.attrs)
 
     def _operand(self, arg: Node, node: Node, items: Items) -> Node:
@@ -96,8 +94,8 @@ class Mover:
         return self.chosen(
             arg,
             tuple(
-                item if same(n, whole) else _only(item)
-                for item, n, whole in zip(own, arg.shape, shape, strict=True)
+                item if same(n, size) else _only(item)
+                for item, n, size in zip(own, arg.shape, shape, strict=True)
             ),
         )
 
@@ -120,10 +118,9 @@ class Mover:
             size = arg.shape[axis]
             if not _known(left - size):
                 break
-            whole: Item = ("slice", (NONE, size, 1))
-            found.append(self.chosen(arg, (*items[:axis], whole, *items[axis + 1 :])))
+            found.append(self.chosen(arg, (*items[:axis], whole(size), *items[axis + 1 :])))
             left = left - size
-            if same(left, NONE):
+            if same(left, ZERO):
                 place = sum(kind == "slice" for kind, _ in items[:axis])
                 return concatenate(*found, axis=place)
         raise Stuck
@@ -133,12 +130,12 @@ class Mover:
         axis = node.attrs["axis"]
         if node not in self.starts:
             sizes = [arg.shape[axis] for arg in node.args[:-1]]
-            firsts = map(known_facts().normal, accumulate(sizes, initial=NONE))
+            firsts = map(known_facts().normal, accumulate(sizes, initial=ZERO))
             self.starts[node] = {first: number for number, first in enumerate(firsts)}
         starts = self.starts[node]
         found = starts.get(known_facts().normal(start))
         if found is not None:
-            return found, NONE
+            return found, ZERO
         first = start.constant
         if first is not None and all(one.constant is not None for one in starts):
             known = [*starts]
@@ -169,9 +166,9 @@ class Mover:
                 continue
             if len(before) == len(after) == 1:
                 inner += own
-            elif _is_all(own, shape):
-                inner += [("slice", (NONE, x.shape[axis], 1)) for axis in before]
-            elif len(before) == 1 and _is_all(own[1:], shape[1:]):
+            elif choose_all(own, shape):
+                inner += [whole(x.shape[axis]) for axis in before]
+            elif len(before) == 1 and choose_all(own[1:], shape[1:]):
                 rest = product(shape[1:])
                 kind, value = own[0]
                 start, length, step = (value, Dim.of(1), 1) if kind == "at" else value
@@ -180,8 +177,8 @@ class Mover:
                 inner.append(("slice", (start * rest, length * rest, 1)))
             else:
                 raise Stuck
-        part = self.chosen(x, tuple(inner))
-        return part if same_shape(part.shape, _shape(items)) else reshape(part, shape=_shape(items))
+        part, wanted = self.chosen(x, tuple(inner)), chosen_shape(items)
+        return part if same_shape(part.shape, wanted) else reshape(part, shape=wanted)
 
 
 def _groups(before: Shape, after: Shape) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
@@ -199,15 +196,6 @@ def _groups(before: Shape, after: Shape) -> Iterator[tuple[Sequence[int], Sequen
             raise Stuck
         yield range(one, end[0]), range(other, end[1])
         one, other = end
-
-
-def range_of(x: Node, axis: int, start: Dim, length: Dim) -> Items:
-    whole = every(x)
-    return (*whole[:axis], ("slice", (start, length, 1)), *whole[axis + 1 :])
-
-
-def every(x: Node) -> Items:
-    return tuple(("slice", (NONE, n, 1)) for n in x.shape)
 
 
 def _composed(inner: Items, outer: Items) -> Items:
@@ -231,18 +219,7 @@ def _composed(inner: Items, outer: Items) -> Items:
 def _only(item: Item) -> Item:
     """Return the item that chooses the one position of an axis that is stretched."""
     kind, _ = item
-    return ("at", NONE) if kind == "at" else ("slice", (NONE, Dim.of(1), 1))
-
-
-def _shape(items: Items) -> Shape:
-    return tuple(value[1] for kind, value in items if kind == "slice")
-
-
-def _is_all(items: Sequence[Item], shape: Sequence[Dim]) -> bool:
-    return all(
-        kind == "slice" and value[2] == 1 and same(value[0], NONE) and same(value[1], n)
-        for (kind, value), n in zip(items, shape, strict=True)
-    )
+    return ("at", ZERO) if kind == "at" else whole(Dim.of(1))
 
 
 def _known(dim: Dim) -> bool:

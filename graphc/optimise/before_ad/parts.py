@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import known_facts, same
-from graphc.ops.shape.shaping import Item, index
-
-NONE = Dim.of(0)
+from graphc.ir.items import Item, Items, choose_all, is_whole, whole
+from graphc.ir.types import known_facts
+from graphc.ops.shape.shaping import index
 
 
 class Part(NamedTuple):
@@ -20,7 +19,7 @@ class Part(NamedTuple):
     """
 
     of: Node
-    rest: tuple[Item, ...]
+    rest: Items
     axis: int
     start: Dim
     length: Dim
@@ -33,7 +32,7 @@ def part_along(node: Node, along: int | None = None) -> Part | None:
         return None
     (of,) = node.args
     items = node.attrs["items"]
-    chosen = [axis for axis, item in enumerate(items) if not _is_whole(item, of.shape[axis])]
+    chosen = [axis for axis, item in enumerate(items) if not is_whole(item, of.shape[axis])]
     if not chosen or (along is not None and along not in chosen):
         return None
     axis = chosen[-1] if along is None else along
@@ -42,14 +41,8 @@ def part_along(node: Node, along: int | None = None) -> Part | None:
     others = [item for item in (*items[:axis], *items[axis + 1 :]) if item[0] == "at"]
     if step != 1 or others or (kind == "at" and axis):
         return None
-    whole: Item = ("slice", (NONE, of.shape[axis], 1))
-    rest = (*items[:axis], whole, *items[axis + 1 :])
+    rest = (*items[:axis], whole(of.shape[axis]), *items[axis + 1 :])
     return Part(of, rest, axis, known_facts().normal(start), length, kind == "at")
-
-
-def _is_whole(item: Item, axis: Dim) -> bool:
-    kind, value = item
-    return kind == "slice" and value[2] == 1 and same(value[0], NONE) and same(value[1], axis)
 
 
 def taken(part: Part) -> Node:
@@ -57,7 +50,7 @@ def taken(part: Part) -> Node:
     chosen: Item = ("slice", (part.start, part.length, 1))
     item: Item = ("at", part.start) if part.at else chosen
     items = (*part.rest[: part.axis], item, *part.rest[part.axis + 1 :])
-    if all(map(_is_whole, items, part.of.shape)):
+    if choose_all(items, part.of.shape):
         return part.of
     return index(part.of, items=items)
 

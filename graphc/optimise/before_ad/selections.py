@@ -15,6 +15,7 @@ from itertools import groupby
 
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node, intern, with_args
+from graphc.ir.items import ZERO, along, every
 from graphc.ir.loop import LOOP, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
 from graphc.ops.elementwise.arithmetic import plus
@@ -27,11 +28,8 @@ from graphc.ops.shape.shaping import (
 )
 from graphc.optimise.before_ad.moved_selections import (
     MOVING,
-    NONE,
     Mover,
     Stuck,
-    every,
-    range_of,
 )
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.optimise.loops.partition import is_small
@@ -76,7 +74,7 @@ def _named(found: Node, node: Node, known: Collection[Node]) -> Node:
     if not node.salt:
         return found
     if found in known:
-        return intern(index, (found,), {"items": every(found)}, found.type, node.salt)
+        return intern(index, (found,), {"items": every(found.shape)}, found.type, node.salt)
     return intern(found.op, found.args, found.attrs, found.type, node.salt)
 
 
@@ -196,12 +194,12 @@ def _product_of_parts(
     """[x, h] @ W -> x @ W_x + h @ W_h; parts that wait for the same steps stay together."""
     joined, other = node.args[slot], node.args[1 - slot]
     axis = _summed(other, 1 - slot)
-    start, terms = NONE, list[Node]()
+    start, terms = ZERO, list[Node]()
     for _, group in groupby(joined.args, lambda part: waits.get(part, frozenset())):
         parts = [mover.new[part] for part in group]
         whole = concat(*parts, axis=joined.attrs["axis"])
         size = whole.shape[joined.attrs["axis"]]
-        rows = mover.chosen(other, range_of(other, axis, start, size))
+        rows = mover.chosen(other, along(other.shape, axis, ("slice", (start, size, 1))))
         terms.append(rows @ whole if slot else whole @ rows)
         start = start + size
     return reduce(plus, terms)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, as_node, with_args
+from graphc.ir.items import choose_all
 from graphc.ir.types import Mismatch, Shape, broadcast, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, power, times
 from graphc.ops.select.indexing import unpick
@@ -18,7 +19,6 @@ from graphc.ops.shape.shaping import (
     reshape,
     transpose,
     unindex,
-    whole_axes,
 )
 from graphc.optimise.exact.unit_vectors import product_of_unit_vectors, product_with_unit_columns
 
@@ -105,7 +105,7 @@ def no_change_of_shape(node: Node) -> Node | None:
     """Reshaping, repeating or permuting to what it was, or choosing all; two changes in one."""
     if node.op in (index, unindex):
         whole = node.args[0] if node.op is index else node
-        if whole_axes(node.attrs["items"], whole.shape) == [*range(whole.rank)]:
+        if choose_all(node.attrs["items"], whole.shape):
             return node.args[0]
     if node.op in (reshape, broadcast_to) and same_shape(node.shape, node.args[0].shape):
         return node.args[0]

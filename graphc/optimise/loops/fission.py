@@ -16,7 +16,15 @@ from graphc.ops.define.batching import first
 from graphc.ops.elementwise.arithmetic import minus, negative
 from graphc.ops.elementwise.arithmetic import total as added
 from graphc.ops.shape.members import is_in_family
-from graphc.ops.shape.shaping import arange, broadcast_to, concat, expand, index, part_of, transpose
+from graphc.ops.shape.shaping import (
+    arange,
+    broadcast_to,
+    concat,
+    expand,
+    part_at,
+    part_of,
+    transpose,
+)
 from graphc.optimise.loops.partition import Stages, is_free, is_zero
 from graphc.optimise.loops.step_sums import StepStacks, sum_over_steps
 from graphc.records import dataclass, field, replace
@@ -202,9 +210,9 @@ class _Parting:
         joined = concat(*((stack, edge) if backwards else (edge, stack)), axis=0)
         before = part_of(joined, 0, Dim.of(1 if backwards else 0), count)
         if known_facts().nonnegative(count - 1):
-            end = _at(stack, Dim.of(0) if backwards else count - 1)
+            end = part_at(stack, 0, Dim.of(0) if backwards else count - 1)
         else:
-            end = _at(joined, Dim.of(0) if backwards else count)
+            end = part_at(joined, 0, Dim.of(0) if backwards else count)
         shape = (count, *carried.shape)
         return with_type(before, carried.type.with_shape(shape)), with_type(end, carried.type)
 
@@ -219,9 +227,3 @@ class _Parting:
                 self.stacks[number] = positions * factor + (offset + loop.first * factor)
         elif all(arg in self.stacks or arg not in self.steps.changes for arg in number.args):
             self.stacks[number] = batch_node(number, self.stacks, {}, loop.count)
-
-
-def _at(x: Node, position: Dim) -> Node:
-    """Take one position of the first axis."""
-    rest = (("slice", (Dim.of(0), size, 1)) for size in x.shape[1:])
-    return index(x, items=(("at", position), *rest))

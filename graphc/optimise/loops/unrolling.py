@@ -15,7 +15,7 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.specialise import specialise
 from graphc.ir.verify import verified
 from graphc.ops.linear.products import matmul
-from graphc.ops.shape.shaping import index, stack
+from graphc.ops.shape.shaping import part_at, stack
 
 MOST = 200
 """So many operations may the steps of loops come to that are written out together."""
@@ -128,5 +128,4 @@ def _at(source: Node, axis: int, position: int, items: Mapping[Node, Sequence[No
     """Return what is at a position of an axis: an item itself, where that is known."""
     if axis == 0 and source in items:
         return items[source][position]
-    whole = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
-    return index(source, items=(*whole[:axis], ("at", Dim.of(position)), *whole[axis + 1 :]))
+    return part_at(source, axis, Dim.of(position))

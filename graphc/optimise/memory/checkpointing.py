@@ -10,7 +10,8 @@ from graphc.ir.loop import Element, Loop, bound, limit, loop_arguments, loop_of,
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.verify import verified
 from graphc.ops.elementwise.arithmetic import minimum
-from graphc.ops.shape.shaping import index, leading, reshape
+from graphc.ops.loops import element_in_step
+from graphc.ops.shape.shaping import leading, reshape
 from graphc.optimise.memory.loop_residuals import (
     Replacement,
     Saved,
@@ -66,7 +67,7 @@ class Segments:
     def read(self, loop: Loop, sources: Sequence[Node]) -> dict[Node, Node]:
         """Map each element of a loop over these steps to its position of the source."""
         return {
-            element.node: _at(source, element.axis, Dim.symbol(loop.index) - loop.first)
+            element.node: element_in_step(loop, element, source)
             for element, source in zip(loop.elements, sources, strict=True)
         }
 
@@ -209,12 +210,6 @@ def _stack_names(graph: Graph, old: Node, segment: Node, whole: Node) -> dict[No
 
 def _like(carried: Sequence[Node]) -> list[Node]:
     return [bound(name_of(one), one.type) for one in carried]
-
-
-def _at(source: Node, axis: int, position: Dim) -> Node:
-    """Take one position of an axis, whole along the others."""
-    items = [("slice", (Dim.of(0), size, 1)) for size in source.shape]
-    return index(source, items=(*items[:axis], ("at", position), *items[axis + 1 :]))
 
 
 def _names(read: Mapping[Node, Node], names: Mapping[Node, str], index: str) -> dict[Node, str]:

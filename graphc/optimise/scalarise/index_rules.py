@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.types import same
+from graphc.ir.items import is_whole
 from graphc.later import Later
 from graphc.ops.select.gathering import gather
 from graphc.ops.shape.assemble import bin_vector, take_vector
@@ -60,17 +60,10 @@ def index_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells |
     if subscripts is None or short:
         return None
     cells = _choose(grid.cells, subscripts)
-    if grid.block is None or _is_whole(items[grid.block], node.args[0].shape[grid.block]):
+    if grid.block is None or is_whole(items[grid.block], node.args[0].shape[grid.block]):
         return cells
     item = items[grid.block]
     return map_cells(lambda cell: index(cell, items=(item,)) if cell.rank else cell, cells)
-
-
-def _is_whole(item: Any, length: Dim) -> bool:
-    kind, value = item
-    return bool(
-        kind == "slice" and value[0] == Dim.of(0) and same(value[1], length) and value[2] == 1
-    )
 
 
 def unindex_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells | None:
@@ -80,7 +73,7 @@ def unindex_cells(node: Node, grids: Sequence[Grid], block: int | None) -> Cells
     if subscripts is None or node.type.dtype != "float":
         return None
     cells = grid.cells
-    if block is not None and not _is_whole(items[block], shape[block]):
+    if block is not None and not is_whole(items[block], shape[block]):
         kind, value = items[block]
         if kind == "slice" and grid.block is None:
             return None

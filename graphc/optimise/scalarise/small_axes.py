@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Graph, Node, with_args
+from graphc.ir.items import whole
 from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
@@ -123,7 +124,7 @@ def _part(node: Node, place: Sequence[int], block: int | None) -> Node:
     if not node.rank or (node.rank == 1 and block == 0):
         return node
     items = tuple(
-        ("slice", (Dim.of(0), node.shape[axis], 1)) if axis == block else ("at", Dim.of(i))
+        whole(node.shape[axis]) if axis == block else ("at", Dim.of(i))
         for axis, i in enumerate(place)
     )
     return index(node, items=items)

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.items import along, is_whole
 from graphc.ir.loop import RESULT, loop_of
 from graphc.ir.results import result_number
 from graphc.ir.types import Dtype, Shape, known_facts, product, same_shape
 from graphc.names import Identifiers
-from graphc.ops.shape.shaping import Item, concatenate
+from graphc.ops.shape.shaping import concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Filling, filling, reduces
 from graphc.plan.lower import given, held_names, made, with_frees
@@ -279,14 +280,14 @@ def _loop(
             whole = pool.joined.get(end, end)
             base, place = pool.place(end.type.dtype, whole.shape, tuple(range(end.rank)))
             pool.places[end] = base
-            after = _items(whole, ("slice", (Dim.of(1), end.shape[0], 1)))
+            after = along(whole.shape, 0, ("slice", (Dim.of(1), end.shape[0], 1)))
             places[name] = Storage(place) if whole is end else Storage(place, after, whole.shape)
             if whole is not end:
                 pool.wholes[whole] = place
         if item in rows or item not in computed or item in returned or filling(item) is None:
             continue
         if loop.limited:
-            rows[item] = Storage(name, _items(end, ("at", position)), end.shape)
+            rows[item] = Storage(name, along(end.shape, 0, ("at", position)), end.shape)
         else:
             row = pool.scope.fresh(f"{name.split('_by_')[0]}_row")
             rows[item] = Storage(row)
@@ -320,15 +321,6 @@ def _loop(
     )
 
 
-def _items(array: Node, first: Item) -> tuple[Item, ...]:
-    """Choose of the first axis what an item says, and all of the others."""
-    return (first, *map(_whole_axis, array.shape[1:]))
-
-
-def _whole_axis(length: Dim) -> Item:
-    return "slice", (Dim.of(0), length, 1)
-
-
 def _by_turns(step: LoopStep, number: int, roots: dict[Node, Owners]) -> bool:
     """True if only a carried value itself holds on to its memory from step to step."""
     loop = loop_of(step.node)
@@ -357,7 +349,7 @@ def _block(
             base, place = pool.place(node.type.dtype, node.shape, order)
             pool.places[node], pool.orders[node] = base, order
             places[name] = Storage(place)
-        alone = inner in stacks and len(items) > 1 and items[1] != _whole_axis(node.shape[1])
+        alone = inner in stacks and len(items) > 1 and not is_whole(items[1], node.shape[1])
         if alone or (inner in computed and inner not in rows and filling(inner) is not None):
             rows[inner] = Storage(name, items, node.shape)
             written.add(rows[inner])

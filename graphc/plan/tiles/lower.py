@@ -11,13 +11,14 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.items import Item
 from graphc.ir.loop import LOOP, RESULT, result
 from graphc.ir.order import topological
 from graphc.ir.results import BLOCKS, result_number
 from graphc.ir.types import Mismatch
 from graphc.names import Identifiers
 from graphc.ops.shape.assemble import assemble
-from graphc.ops.shape.shaping import Item, expand, in_rows, reshape, transpose
+from graphc.ops.shape.shaping import expand, in_rows, reshape, transpose
 from graphc.plan.lower import every_name, made
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step
 from graphc.plan.tiles.axis_classes import Classes

@@ -6,13 +6,14 @@ from collections.abc import Collection, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped
+from graphc.ir.items import Item, Items, along
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.select.gathering import gather, own_axes
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.members import family_of, is_of_family
-from graphc.ops.shape.shaping import Item, arange, expand, full_array, index, unindex
+from graphc.ops.shape.shaping import arange, expand, full_array, index, unindex
 from graphc.plan.program import Program, Step
 from graphc.plan.tiles.axis_classes import Axis, Classes, Extent
 
@@ -102,15 +103,13 @@ class Parts:
     def _many(self, extent: Extent) -> Dim:
         return extent.outer * Dim.symbol(self.size) * extent.inner
 
-    def items(self, node: Node) -> tuple[Item, ...]:
+    def items(self, node: Node) -> Items:
         """Return the part of a whole array that the block has."""
-        items: list[Item] = [("slice", (Dim.of(0), n, 1)) for n in node.shape]
         mine = self.classes.axes(node, self.chosen)
         if len(mine) > 1:
             raise Mismatch("E301", "a block is a part of two axes")
         size = self._many(self.classes.extent(node, mine[0], self.chosen))
-        items[mine[0]] = ("slice", (self._start(node, mine[0]), size, 1))
-        return tuple(items)
+        return along(node.shape, mine[0], ("slice", (self._start(node, mine[0]), size, 1)))
 
     def _start(self, node: Node, axis: int) -> Dim:
         """Return the first position of an axis that the block has."""

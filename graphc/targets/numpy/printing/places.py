@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.items import subscript
 from graphc.ir.kernel import Place, Put
 from graphc.ops.shape.assemble import is_complete
-from graphc.ops.shape.shaping import subscript
 from graphc.plan.program import Storage
 from graphc.targets.numpy.printing.written import ATOM, DTYPES, Written, show, with_spaces
 
