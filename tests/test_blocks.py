@@ -307,6 +307,31 @@ def test_linters_accept_blocks(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize("cache", [1, 64, 2**20])
+def test_elements_put_row_by_row_are_those_of_the_block(cache: int) -> None:
+    text = """
+        dim N
+        input x: [N, 3]
+        input i: int[N, 2]
+        param p: [N, 2]
+        y = put_along_axis(sin(x), i, exp(p))
+        output z = exp(y) * cos(y)
+        output loss = sum(z)
+        derive grad loss wrt p
+    """
+    rng = np.random.default_rng(0)
+    x, p = rng.uniform(-1, 1, (50, 3)), rng.uniform(-1, 1, (50, 2))
+    i = rng.permuted(np.tile(np.arange(3), (50, 1)), axis=1)[:, :2]  # each place once
+    y = np.sin(x)
+    np.put_along_axis(y, i, np.exp(p), 1)
+    slope = np.take_along_axis(np.exp(y) * (np.cos(y) - np.sin(y)), i, 1) * np.exp(p)
+    _, fast = modules(text)
+    fast.CACHE = cache  # type: ignore[attr-defined]
+    given = {"x": x, "i": i, "params": {"p": p}}
+    np.testing.assert_allclose(fast.forward(**given)[0].z, np.exp(y) * np.cos(y), rtol=1e-12)
+    np.testing.assert_allclose(fast.grad_loss(**given)["p"], slope, rtol=1e-12)
+
+
 def test_elements_named_row_by_row_are_those_of_the_block() -> None:
     """A block has its rows from 0 on, wherever it begins."""
     text = """

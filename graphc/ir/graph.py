@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
@@ -48,6 +48,8 @@ class Op:
     axes       (node) -> which axis of the result each axis of an argument becomes, slice by slice
     part       (node, axis of the result, start) -> what attributes become where slices from `start`
                on are computed alone; None where no slice depends on its position
+    counting   (node) -> the arguments that count the positions of an axis: those of a slice along
+               it count from its own beginning
     numbers    are its values Python's own numbers, not NumPy's?
     """
 
@@ -64,6 +66,7 @@ class Op:
     batch: BatchRule | None = None
     axes: AxisRule = lambda node: tuple((None,) * arg.rank for arg in node.args)
     part: PartRule | None = None
+    counting: Callable[[Node], Collection[Node]] = lambda node: ()
     numbers: bool = False
 
     def __call__(self, *args: Any, **attrs: Any) -> Node:

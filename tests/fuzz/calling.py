@@ -88,14 +88,16 @@ def point_of(program: Program, given: Arguments) -> Point:
 
 
 def called(program: Program, module: ModuleType, given: Arguments, level: str) -> Names:
-    """What every function gives, by its name; twice, with the same bits."""
+    """What every function gives, by its name; three times with the same bits, at last into arrays
+    that are given."""
     before = {name: np.array(value) for name, value in (given.inputs | given.params).items()}
     with _threads(program.setting.threads):
         found = _once(program, module, given, level)
         kept = {name: [np.array(one) for _, one in leaves(value)] for name, value in found.items()}
         again = _once(program, module, given, level)
+        placed = _once(program, module, given, level, found)
     for name, arrays in kept.items():
-        for once, twice in ((found, "kept"), (again, "again")):
+        for once, twice in ((found, "kept"), (again, "again"), (placed, "in what is given")):
             for (path, one), other in zip(leaves(once[name]), arrays, strict=True):
                 if not np.array_equal(one, other, equal_nan=np.asarray(one).dtype.kind == "f"):
                     raise Wrong(Finding(f"not the same {twice}", f"{name}: {path} {level}",
@@ -107,7 +109,10 @@ def called(program: Program, module: ModuleType, given: Arguments, level: str) -
     return found
 
 
-def _once(program: Program, module: ModuleType, given: Arguments, level: str) -> Names:
+def _once(
+    program: Program, module: ModuleType, given: Arguments, level: str, before: Names | None = None
+) -> Names:
+    """What every function gives; into arrays like those of `before` where it takes some."""
     place = ([dict(given.params)] if hasattr(module, "init") else []) + [*given.inputs.values()]
     found: Names = {}
     where = "forward"
@@ -118,17 +123,43 @@ def _once(program: Program, module: ModuleType, given: Arguments, level: str) ->
             where = "backward"
             fields = dict(zip(program.outputs, out._fields, strict=True))
             chosen = cotangents_of(program, named(program.outputs, out))
-            found["backward"] = module.backward(cache, **{fields[n]: c for n, c in chosen.items()})
+            into = _places(module.backward, before and before[where])
+            cotangents = {fields[n]: c for n, c in chosen.items()}
+            found["backward"] = module.backward(cache, **cotangents, **into)
         found["forward"] = named(program.outputs, out)
         for clause in program.clauses:
             where = clause.called
             more = _more(program, clause, given, found["forward"])
-            found[where] = getattr(module, where)(*place, **given.dims, **more)
+            function = getattr(module, where)
+            into = _places(function, before and before[where])
+            found[where] = function(*place, **given.dims, **more, **into)
     except Exception as failure:
         if not all(program.sizes().values()) and "the dims do not fit" in str(failure):
             raise Invalid(str(failure)) from None  # as a maximum of nothing
         raise Wrong(Finding("call", f"{where}: {level}", shown(failure))) from None
     return found
+
+
+def _places(function: Any, before: Any) -> Names:
+    """Arrays in different orders for a dict of gradients, where a function takes some."""
+    if before is None or "out" not in _keywords(function):
+        return {}
+    gradients = before if isinstance(before, Mapping) else before[-1]
+    return {
+        "out": {path: _place(place, one) for place, (path, one) in enumerate(gradients.items())}
+    }
+
+
+def _place(place: int, like: Any) -> np.ndarray:
+    """Contiguous, strided, turned over or backwards, full of what does not matter."""
+    like = np.asarray(like)
+    if not like.ndim or place % 4 == 0:
+        return np.full(like.shape, np.nan, like.dtype)
+    if place % 4 == 1:
+        return np.full((*like.shape, 2), np.nan, like.dtype)[..., 0]
+    if place % 4 == 2:
+        return np.full(like.shape[::-1], np.nan, like.dtype).T
+    return np.full(like.shape, np.nan, like.dtype)[::-1]
 
 
 def named(names: Sequence[str], values: Any) -> Names:

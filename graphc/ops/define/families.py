@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeVar
 
 from graphc.ir.dims import Dim
@@ -105,6 +105,7 @@ def linear(
     batch: BatchRule = over_rows,
     axes: AxisRule = by_name,
     part: PartRule | None = None,
+    counting: Callable[[Node], Collection[Node]] = lambda node: (),
 ) -> Op:
     """Declare an operation that is linear in its arguments together.
 
@@ -134,6 +135,7 @@ def linear(
         batch,
         axes,
         part=part,
+        counting=counting,
     )
     return _declare(op, signature, doc, public)
 

@@ -70,6 +70,11 @@ def own_axes(indices: Sequence[Node], sizes: Shape) -> dict[int, int]:
     return found
 
 
+def counting(x: Shape, indices: Sequence[Node], axis: int) -> list[Node]:
+    """Return the index arrays by which each position of an axis of this shape is by itself."""
+    return [indices[i] for i in own_axes(indices, x[axis : axis + len(indices)])]
+
+
 def _gather_axes(node: Node) -> AxisMap:
     x, *indices = node.args
     axis, after = node.attrs["axis"], node.attrs["axis"] + len(indices)
@@ -102,6 +107,7 @@ gather: Op = linear(
     public=False,
     batch=_gather_batch,
     axes=_gather_axes,
+    counting=lambda node: counting(node.args[0].shape, node.args[1:], node.attrs["axis"]),
     doc="The positions of axes, from one on, that an index array for each of them names.",
 )
 

@@ -12,6 +12,7 @@ from graphc.ops.define.batching import lead_all
 from graphc.ops.define.families import composite, linear, normal_axis, to_common
 from graphc.ops.elementwise.arithmetic import equal, where
 from graphc.ops.select.gathering import (
+    counting,
     gather,
     move_axes,
     named_shape,
@@ -82,6 +83,7 @@ _put: Op = linear(
     public=False,
     batch=_put_batch,
     axes=_put_axes,
+    counting=lambda node: counting(node.shape, node.args[1:-1], node.attrs["axis"]),
     doc="The first argument with the last one at the positions of axes that the others name.",
 )
 

@@ -221,6 +221,8 @@ def resize_loop(body: Body, parts: Parts) -> None:
         else:  # the index
             parts.new[one] = one
     made_for = [parts.operand(one) for one in body.results]
+    for _, source in body.step.items:
+        parts.operand(source)
     count = len(loop.carried)
     part = replace(
         loop,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, intern, stamped
@@ -10,7 +10,6 @@ from graphc.ir.items import Item, Items, along
 from graphc.ir.types import Mismatch, Shape, same, same_shape
 from graphc.names import Identifiers
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.select.gathering import gather, own_axes
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.members import family_of, is_of_family
 from graphc.ops.shape.shaping import arange, expand, full_array, index, unindex
@@ -37,7 +36,7 @@ class Parts:
     def resize(self, node: Node) -> None:
         if node.op is assemble and node.attrs["block"] is None:
             raise Mismatch("E301", "an array of numbers is made at once")
-        counting = _counting(node)
+        counting = node.op.counting(node)
         args = tuple(
             self._count(arg) if arg in counting else self.operand(arg) for arg in node.args
         )
@@ -117,14 +116,6 @@ class Parts:
         if extent.outer.constant != 1:
             raise Mismatch("E301", "the positions of a block are not side by side")
         return Dim.symbol(self.start) * extent.inner
-
-
-def _counting(node: Node) -> Collection[Node]:
-    """Return the index arrays by which each position of an axis is taken by itself."""
-    if node.op is not gather:
-        return ()
-    (x, *indices), axis = node.args, node.attrs["axis"]
-    return [indices[i] for i in own_axes(indices, x.shape[axis : axis + len(indices)])]
 
 
 def part_of(

@@ -133,10 +133,13 @@ def _loop(frame: Frame, one: tree.Repeat | tree.Scan) -> None:
         carried = {name: _as_started(carried[name], array(nexts[name])) for name in carried}
         if until:
             break
+    steps = len(_range(frame, one.family))
     for name, value in carried.items():
         frame.define(name, value)
     for name, found in rows.items():
-        frame.define(name, space(*found).stack([array(row) for row in found]) if found else None)
+        found = [array(row) for row in found]
+        found += [array(0 * found[0])] * (steps - len(found)) if found else []
+        frame.define(name, space(*found).stack(found) if found else None)
 
 
 def _as_started(start: Any, after: Any) -> Any:

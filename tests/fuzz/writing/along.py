@@ -6,6 +6,7 @@ import math
 
 from tests.fuzz.program import Type, Value, literal
 from tests.fuzz.writing.kinds import Write
+from tests.fuzz.writing.moves import plus, with_axis
 from tests.fuzz.writing.writer import Writer
 
 REDUCTIONS = ("sum", "mean", "max", "min", "logsumexp", "var", "std", "norm", "prod")
@@ -102,6 +103,17 @@ def quantile(w: Writer) -> None:
     else:
         text = f"quantile({x.name}, [0.2, 0.9], axis={place})"
         w.add(text, Type((literal(2), *shape)), x.bound)
+
+
+def differences(w: Writer) -> None:
+    x = w.floats(least=1)
+    place = w.place(x)
+    count = w.draw.choice((1, 1, 2))
+    axis = plus(x.shape[place], -count)
+    if axis.size > 0 and x.shape[place].text.isdigit():
+        shape = with_axis(x, place, axis)
+        times = f", n={count}" if count > 1 else ""
+        w.add(f"diff({x.name}{times}, axis={place})", Type(shape), x.bound * 2**count)
 
 
 def truth(name: str) -> Write:

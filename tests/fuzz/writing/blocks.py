@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -228,8 +229,10 @@ def chain(w: Writer) -> None:
 
 
 def gradient_node(w: Writer) -> None:
-    """A derivative that is a node."""
+    """A derivative that is a node: a gradient, a product, a Jacobian of all or along an axis."""
     y = w.pick(lambda one: one.type == Type(()) and bool(one.under))
+    if w.chance(0.3):
+        y = w.pick(lambda one: one.type.kind == "float" and bool(one.under)) or y
     if y is None:
         x = w.floats()
         y = w.add(
@@ -239,14 +242,23 @@ def gradient_node(w: Writer) -> None:
         )
     found = [one for one in w.body.values if one.name in y.under and one.type.kind == "float"
              and not one.name.startswith("c")]  # fmt: skip
-    if found:
-        x = w.draw.choice(found)
-        kind = w.one("grad", "grad", "jvp", "jacobian")
-        more, shape = "", x.shape
-        if kind == "jvp":
-            more, shape = f", {w.of(x.shape).name}", ()
-        w.add(f"{kind}({y.name}, {x.name}{more})", Type(shape), 9.0)
-        w.features.add("grad node")
+    if not found:
+        return
+    x = w.draw.choice(found)
+    apart = w.apart is not None and x.shape[:1] == y.shape[:1] == (w.apart,)
+    kind = "jvp" if w.chance(0.3) else "jacobian" if y.shape or w.chance(0.3) else "grad"
+    if kind == "jacobian" and math.prod(axis.size for axis in (*y.shape, *x.shape)) > 200:
+        kind = "jvp"
+    if kind == "grad":
+        w.add(f"grad({y.name}, {x.name})", x.type, 9.0)
+    elif kind == "jvp":
+        w.add(f"jvp({y.name}, {x.name}, {w.of(x.shape).name})", y.type, 9.0)
+    elif apart and w.chance(0.7):
+        shape = (*y.shape, *x.shape[1:])
+        w.add(f"jacobian({y.name}, {x.name}, axis=0)", Type(shape), 9.0)
+    else:
+        w.add(f"jacobian({y.name}, {x.name})", Type((*y.shape, *x.shape)), 9.0)
+    w.features.add("grad node")
 
 
 RULES = (

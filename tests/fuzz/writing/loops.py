@@ -28,7 +28,15 @@ def several_carries(w: Writer) -> None:
 
 
 def until(w: Writer) -> None:
-    _loop(w, "scan", f"t{w.fresh('')}", literal(4), "4", collects=0, until=True)
+    _loop(
+        w,
+        "scan",
+        f"t{w.fresh('')}",
+        literal(4),
+        "4",
+        collects=w.draw.choice((0, 0, 1, 2)),
+        until=True,
+    )
 
 
 def nested(w: Writer) -> None:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from tests.fuzz.program import Type, literal
-from tests.fuzz.writing.along import ALONG, REDUCTIONS, along, less, quantile, reduction, truth
+from tests.fuzz.writing.along import (
+    ALONG,
+    REDUCTIONS,
+    along,
+    differences,
+    less,
+    quantile,
+    reduction,
+    truth,
+)
+from tests.fuzz.writing.decompositions import eigen, least_squares, orthogonal, singular
 from tests.fuzz.writing.elementwise import BINARY, BOUNDED, FAST, LINEAR, binary, elementwise
 from tests.fuzz.writing.kinds import Write
 from tests.fuzz.writing.moves import MOVES, concat, split_, stack, top_k
@@ -23,6 +33,7 @@ from tests.fuzz.writing.products import (
 )
 from tests.fuzz.writing.selection import (
     along_rows,
+    broadcast_pairs,
     causal,
     chosen_by_data,
     extreme_segments,
@@ -38,7 +49,7 @@ from tests.fuzz.writing.selection import (
     take,
     take_along,
 )
-from tests.fuzz.writing.windows import convolution, pool
+from tests.fuzz.writing.windows import convolution, pool, resized, sampled
 from tests.fuzz.writing.writer import Writer
 
 
@@ -88,12 +99,14 @@ OPERATIONS: dict[str, Write] = {
     "one_hot": one_hot,
     "scatter_add": scatter,
     "gather_pairs": gather_pairs,
+    "broadcast_pairs": broadcast_pairs,
     "put": put,
     "segment_sum": segments,
     "segment_extreme": extreme_segments,
     "lists": lists,
     "along_rows": along_rows,
     "quantile": quantile,
+    "diff": differences,
     "top_k": top_k,
     "chosen_by_data": chosen_by_data,
     "masked": masked,
@@ -106,6 +119,10 @@ OPERATIONS: dict[str, Write] = {
     "cross": cross,
     **{name: matrix(*one) for name, one in MATRIX.items()},
     "cholesky": cholesky,
+    "eigh": eigen,
+    "svd": singular,
+    "qr": orthogonal,
+    "lstsq": least_squares,
     "solve": solve,
     "diag": diag,
     "fill_tril": fill_tril,
@@ -113,6 +130,8 @@ OPERATIONS: dict[str, Write] = {
     "conv2d": convolution(2),
     "conv3d": convolution(3),
     "pool": pool,
+    "resize": resized,
+    "grid_sample": sampled,
     "made_from_sizes": _made,
     "number_of_dim": _number_of_dim,
 }

@@ -69,7 +69,7 @@ def cross(w: Writer) -> None:
     w.add(f"cross({w.tame(x)}, {w.tame(y)})", x.type, 9.0)
 
 
-def _square(w: Writer) -> tuple[Value, Axis]:
+def square(w: Writer) -> tuple[Value, Axis]:
     """A square matrix, and its side."""
     found = w.pick(
         lambda x: (
@@ -102,7 +102,7 @@ MATRIX = {
 
 def matrix(template: str, less: int) -> Write:
     def write(w: Writer) -> None:
-        x, side = _square(w)
+        x, side = square(w)
         if template.startswith("matrix_power") and w.chance(0.3):
             w.add(f"matrix_power({_solid(w, x, side)}, -1)", x.type, 3.0)
             return
@@ -113,7 +113,7 @@ def matrix(template: str, less: int) -> Write:
 
 
 def cholesky(w: Writer) -> None:
-    x, side = _square(w)
+    x, side = square(w)
     if len(x.shape) > 2:
         return
     a = f"tanh({x.name})"
@@ -121,7 +121,7 @@ def cholesky(w: Writer) -> None:
 
 
 def solve(w: Writer) -> None:
-    x, side = _square(w)
+    x, side = square(w)
     if len(x.shape) > 2:
         return
     b = w.of((side, w.axis())) if w.chance(0.5) else w.of((side,))

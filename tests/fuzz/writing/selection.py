@@ -91,6 +91,25 @@ def gather_pairs(w: Writer) -> None:
     w.add(f"{x.name}[{', '.join(parts)}]", Type(tuple(left)), x.bound)
 
 
+def broadcast_pairs(w: Writer) -> None:
+    """Index arrays whose shapes stretch to each other's, or one of two axes."""
+    x = w.floats(least=1)
+    place = w.place(x)
+    two = place + 1 < len(x.shape) and w.chance(0.7)
+    if not all(axis.size for axis in x.shape[place : place + 1 + two]):
+        return
+    many, few = w.axis(), w.axis()
+    before, after = x.shape[:place], x.shape[place + 1 + two :]
+    if two:
+        rows = _index(w, (many,), x.shape[place].size).name
+        columns = _index(w, (few,), x.shape[place + 1].size).name
+        index = f"{rows}[:, _], {columns}[_, :]"
+    else:
+        index = _index(w, (many, few), x.shape[place].size).name
+    text = f"{x.name}[{':, ' * place}{index}]"
+    w.add(text, Type((*before, many, few, *after)), x.bound)
+
+
 def put(w: Writer) -> None:
     """Values put, or added, where one index array or two say."""
     x = w.floats(least=1)

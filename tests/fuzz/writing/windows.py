@@ -75,3 +75,36 @@ def pool(w: Writer) -> None:
     x = w.of((*lead, *map(literal, sides)))
     text = f"{name}({x.name}, {window}{steps}{_said(pad=pad, dilation=apart)})"
     w.add(text, Type((*lead, *map(literal, sizes))), x.bound)
+
+
+def resized(w: Writer) -> None:
+    """The last axes at other sizes, by every method."""
+    x = w.floats(least=1)
+    count = w.draw.choice((1, min(2, len(x.shape))))
+    if not all(axis.size for axis in x.shape[-count:]):
+        return
+    sizes = [literal(w.draw.choice((1, 2, 3, 4, 5))) for _ in range(count)]
+    method = w.one("", ', method="cubic"', ', method="nearest"')
+    corners = w.one("", ", align_corners=true")
+    text = f"resize({x.name}, [{', '.join(map(str, sizes))}]{method}{corners})"
+    w.add(text, Type((*x.shape[:-count], *sizes)), 2 * x.bound)
+
+
+def sampled(w: Writer) -> None:
+    """Pictures read at points inside and outside."""
+    batch = w.axis()
+    x = w.of(
+        (batch, literal(w.draw.choice((1, 2))), *(literal(n) for n in w.draw.choice(PICTURES)))
+    )
+    places = literal(2), w.axis()
+    grid = w.of((batch, *places, literal(2)))
+    said = "".join(
+        str(w.one("", one))
+        for one in (', method="cubic"', ', padding="border"', ", align_corners=true")
+    )
+    nearest = said.replace("cubic", "nearest") if w.chance(0.3) else said
+    text = f"grid_sample({x.name}, sin({grid.name}) * 1.3{nearest})"
+    w.add(text, Type((*x.shape[:2], *places)), 2 * x.bound)
+
+
+PICTURES = ((3, 2), (2, 2), (1, 3))
