@@ -21,8 +21,8 @@ import onnx
 from onnx.backend.test.case import node
 
 import graphc
+from graphc.importing.naming import name_for
 from graphc.importing.onnx.model import import_onnx
-from graphc.importing.written import name_for
 
 TABLE = Path(__file__).resolve().parent.parent / "docs" / "onnx.md"
 MARK = "<!-- the table below is written by `python -m tests.onnx_conformance` -->\n"

@@ -10,7 +10,8 @@ import numpy as np
 from graphc.elaborate.calls.ports import evaluate_type
 from graphc.elaborate.expressions.expressions import evaluate
 from graphc.importing.dtypes import KINDS
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.items import Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type
 from graphc.source import GraphError, Source, error, near_or_all

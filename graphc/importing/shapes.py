@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.items import Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 from graphc.ir.types import known_facts, product, same_shape
 

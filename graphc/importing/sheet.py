@@ -23,11 +23,12 @@ from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope
 from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.values.values import to_node
+from graphc.importing.items import Computed, Given, Item, Looped, Part, Value
 from graphc.importing.terms import Drawer, expression_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Node, source
 from graphc.ir.loop import bound
-from graphc.ir.types import Shape, Type, fit_together, known_facts, learn
+from graphc.ir.types import Type, fit_together, known_facts, learn
 from graphc.names import identifier
 from graphc.ops import FUNCTIONS
 from graphc.records import dataclass, field, replace
@@ -40,70 +41,6 @@ LITERALS = 10_000
 """Elements of an array of integers or truth values that stands in the text."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Value:
-    """A value on a sheet: its key, and the node that says its type."""
-
-    key: str
-    node: Node
-    place: Span
-
-    @property
-    def type(self) -> Type:
-        return self.node.type
-
-    @property
-    def shape(self) -> Shape:
-        return self.node.shape
-
-    @property
-    def rank(self) -> int:
-        return self.node.rank
-
-    @property
-    def dtype(self) -> str:
-        return self.node.type.dtype
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Computed:
-    """Values that one expression makes; several where it is a `split`."""
-
-    keys: tuple[str, ...]
-    expr: tree.Expr
-    literal: bool = False  # is it known when compiling, and so written where it is used?
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Looped:
-    """A loop: the ends of what it carries, then what it collects."""
-
-    keys: tuple[str, ...]
-    name: str
-    index: str
-    first: tree.Expr
-    last: tree.Expr | None
-    carries: tuple[tuple[str, tree.Expr], ...]  # the key inside, and the start
-    body: Sheet
-    nexts: tuple[Value, ...]
-    collects: tuple[Value, ...]
-    until: Value | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
-    """An input, a parameter or a constant array of the file."""
-
-    keys: tuple[str, ...]
-    kind: str  # input, param, const
-    type: Type
-    start: tree.Expr | None = None  # of a constant its value, of a parameter its initialiser
-    doc: str = ""
-
-
-Item = Computed | Looped | Given
-
-
 @dataclass(slots=True, eq=False)
 class Book:
     """What all sheets of one import share: counters, mistakes, arrays of parameters."""
@@ -113,6 +50,8 @@ class Book:
     mistakes: list[Diagnostic] = field(default_factory=list)
     arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of parameters, by key
     names: dict[str, str] = field(default_factory=dict)  # what the source calls values, by key
+    inside: dict[tuple[Part, str], str] = field(default_factory=dict)  # what a part calls them
+    types: dict[str, Type] = field(default_factory=dict)  # of values, by key
 
     def report(self, found: Diagnostic) -> None:
         """Keep a mistake, in which values are called as in the source."""
@@ -131,6 +70,7 @@ class Sheet:
     def __init__(self, book: Book, scope: Scope, place: Span, outer: Sheet | None = None) -> None:
         self.book, self.scope, self.place, self.outer = book, scope, place, outer
         self.items: list[Item] = []
+        self.parts: tuple[Part, ...] = ()  # of the source that are being read, from the outside
         self.clauses: tuple[tree.Derive, ...] = ()
 
     @contextmanager
@@ -153,6 +93,15 @@ class Sheet:
             yield
         finally:
             self.place = before
+
+    @contextmanager
+    def within(self, *parts: Part) -> Iterator[None]:
+        """Make what is written inside belong to parts of the source."""
+        before, self.parts = self.parts, (*self.parts, *parts)
+        try:
+            yield
+        finally:
+            self.parts = before
 
     # ---- what the file declares ------------------------------------------------------------------
 
@@ -193,19 +142,22 @@ class Sheet:
         """Write an expression; raises Mistake where the language refuses it."""
         found = evaluate(self.book.context, self.scope, expr)
         value = self._enter(found)
-        self.items.append(Computed((value.key,), expr, not isinstance(found, Node)))
+        literal = not isinstance(found, Node)
+        self.items.append(Computed((value.key,), expr, literal, self.parts))
         return value
 
     def values(self, expr: tree.Expr) -> list[Value]:
         """Write an expression that makes several values."""
         found = [self._enter(one) for one in evaluate(self.book.context, self.scope, expr)]
-        self.items.append(Computed(tuple(one.key for one in found), expr))
+        self.items.append(Computed(tuple(one.key for one in found), expr, False, self.parts))
         return found
 
     def _enter(self, found: Any) -> Value:
         key = f"%{next(self.book.numbers)}"
         self.scope.entries[key] = Entry(found, self.place)
-        return Value(key, to_node(found, self.place), self.place)
+        value = Value(key, to_node(found, self.place), self.place)
+        self.book.types[key] = value.type
+        return value
 
     def call(self, function: str, *arguments: Any, **named: Any) -> Value:
         """Write a call; arguments are values, numbers, texts, dims or lists of these."""
@@ -327,10 +279,11 @@ class Sheet:
                     (one.key, expression_of(start, self.place))
                     for one, (_, start) in zip(carried, starts, strict=True)
                 ),
-                inner,
+                inner.items,
                 tuple(nexts),
                 tuple(collects),
                 until,
+                self.parts,
             )
         )
         return [*ends, *stacks]

@@ -1,4 +1,4 @@
-"""From a sheet to the syntax tree of a file: what is needed, under the source's names, in order.
+"""The statements of a file, or of a block, for the items of a sheet, under the source's names.
 
 A value that is used once, and that the source gives no name, is written into the expression which
 uses it, as far as that stays short; all others are statements.
@@ -6,14 +6,28 @@ uses it, as far as that stays short; all others are statements.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from graphc.importing.sheet import Computed, Given, Item, Looped, Sheet, Value
-from graphc.importing.terms import expression_of, type_of
+from graphc.importing.blocks import Applied
+from graphc.importing.grouped import loop_indices, uses_in
+from graphc.importing.items import (
+    Computed,
+    Given,
+    Item,
+    Looped,
+    Part,
+    Repeated,
+    Used,
+    live,
+    reads,
+    walk,
+)
+from graphc.importing.naming import Names, word_for
+from graphc.importing.sheet import Book
+from graphc.importing.terms import type_of
 from graphc.ops import FUNCTIONS
 from graphc.records import dataclass, field, replace
 from graphc.source import Span
@@ -23,81 +37,17 @@ from graphc.syntax.format.print import print_expression
 LONGEST = 56
 """Columns of an expression that is written into another."""
 DEEPEST = 12
-KEYWORDS = """
-    and as block carry collect const derive dim else false from if import in input instance next not
-    or output param per repeat require residual rule scan true until wrt inf params inputs
-"""
-WORDS = frozenset(KEYWORDS.split())
-"""What no value is called: keywords, and what clauses and numbers are written with."""
-GREEK = "αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ"
-OPERATORS = {
-    "+": "total", "-": "difference", "*": "product", "/": "ratio", "@": "product", "**": "power",
-    "//": "quotient", "%": "remainder",
-}  # fmt: skip
-
-
-def name_for(wanted: str) -> str:
-    """Return the nearest name that a file may define: `layers.0.weight` is `layers_0_weight`."""
-    plain = re.sub(rf"[^A-Za-z0-9_{GREEK}]", "_", wanted)
-    plain = plain.lstrip("_") or "value"
-    if plain[0].isdigit():
-        plain = f"n{plain}"
-    return f"{plain}_" if plain in WORDS else plain
 
 
 @dataclass(slots=True)
-class Names:
-    """The names that are taken, in the file and in all its loops."""
+class Shared:
+    """What all writings of a file share, and what is known of the blocks that are written."""
 
-    taken: set[str]
-
-    def fresh(self, wanted: str, numbered: bool = False) -> str:
-        """Return a name that is near to the wanted one, and take it."""
-        word = name_for(wanted)
-        found, number = f"{word}_1" if numbered else word, 1
-        while found in self.taken:
-            number += 1
-            found = f"{word}_{number}"
-        self.taken.add(found)
-        return found
-
-
-def file_of(
-    sheet: Sheet, outputs: Sequence[tuple[str, Value]], doc: str, derive: Sequence[tree.Derive] = ()
-) -> tuple[tree.File, dict[str, str]]:
-    """Return the tree of a sheet with these outputs, and the names of parameters by key."""
-    place = sheet.place
-    dims = [info.name for info in sheet.book.context.dims.values()]
-    names = Names({*dims})
-    written = Writing(sheet.book.names, names)
-    written.take_given(sheet)
-    named = dict(written.output_names(sheet, outputs))
-    body = written.statements(sheet, [value for _, value in outputs], named)
-    statements: list[tree.Statement] = [tree.Doc(place, doc)] if doc else []
-    used = {one.text for one in _walk(body) if isinstance(one, tree.Name)}
-    idents = tuple((tree.Ident(place, dim), None) for dim in dims if dim in used)
-    if idents:
-        statements.append(tree.DimDeclaration(place, idents, None))
-    body = _in_order(body, list(named.values()), place)
-    file = tree.File(place, (*statements, *body, *derive))
-    return file, {key: written.called[key] for key in sheet.book.arrays if key in written.called}
-
-
-def _in_order(
-    body: Sequence[tree.Statement], names: Sequence[str], place: Span
-) -> list[tree.Statement]:
-    """Return the statements with the outputs in the order that the source has them."""
-    shown = [one for one in body if isinstance(one, tree.Output)]
-    if [name.text for one in shown for name in one.names] == [*names]:
-        return [*body]
-    found = list[tree.Statement]()
-    for one in body:
-        if not isinstance(one, tree.Output):
-            found.append(one)
-        elif one.value is not None:
-            found.append(tree.Equation(place, one.names, None, one.value, None))
-    idents = tuple(tree.Ident(place, name) for name in names)
-    return [*found, tree.Output(place, idents, None, None, None)]
+    book: Book
+    params: Collection[str]
+    dims: Sequence[str]
+    applied: dict[Part, Applied] = field(default_factory=dict)
+    writings: dict[Part, Writing] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -106,61 +56,54 @@ class Writing:
 
     wanted: Mapping[str, str]
     names: Names
+    shared: Shared
+    path: str = ""
     called: dict[str, str] = field(default_factory=dict)
     inlined: dict[str, tree.Expr] = field(default_factory=dict)
+    instances: dict[str, str] = field(default_factory=dict)  # uses of blocks, by path of the part
+    entered: dict[str, Part] = field(default_factory=dict)  # what stands under them
 
-    def take_given(self, sheet: Sheet) -> None:
+    def take_given(self, items: Sequence[Item]) -> None:
         """Give inputs, parameters and indices of loops their names before all others."""
-        self.names.taken |= {item.index for item in _loops(sheet)}
-        for item in sheet.items:
-            if isinstance(item, Given) and item.kind != "const":
+        self.names.taken |= loop_indices(items)
+        owned = {key for used in uses_in(items) for key in used.own}
+        for item in items:
+            if isinstance(item, Given) and item.kind != "const" and item.keys[0] not in owned:
                 self.called[item.keys[0]] = self.names.fresh(self.wanted[item.keys[0]])
 
-    def output_names(
-        self, sheet: Sheet, outputs: Sequence[tuple[str, Value]]
-    ) -> Iterator[tuple[str, str]]:
-        """Yield the key and the name of each output; one that is given, or twice, is a copy."""
-        given = {key for item in sheet.items if isinstance(item, Given) for key in item.keys}
-        seen = set[str]()
-        for name, value in outputs:
-            key = value.key
-            if key in given or key in seen or key not in _made(sheet.items):
-                copy = sheet.value(expression_of(value, value.place))
-                key = copy.key
-            seen.add(key)
-            yield key, self.names.fresh(name)
-
     def statements(
-        self, sheet: Sheet, wanted: Sequence[Value], outputs: Mapping[str, str]
+        self, items: Sequence[Item], place: Span, kept: set[str], outputs: Mapping[str, str]
     ) -> list[tree.Statement]:
         """Return the statements of what is needed for these values, and for the outputs."""
-        live = _live(sheet, {value.key for value in wanted} | set(outputs))
-        uses = Counter(key for item in live for key in _reads(item))
-        kept = {value.key for value in wanted} | set(outputs)
+        needed = live(items, kept)
+        uses = Counter(key for item in needed for key in reads(item))
         found = list[tree.Statement]()
-        for item in live:
-            if isinstance(item, Computed):
-                found += self.computed(item, sheet, uses, kept, outputs)
+        for item in needed:
+            if isinstance(item, Given):
+                found.append(self.given(item, place))
             elif isinstance(item, Looped):
-                found.append(self.loop(item, sheet.place, outputs))
-                found += self.shown(item.keys, sheet.place, outputs)
+                found.append(self.loop(item, place, outputs))
+                found += self.shown(item.keys, place, outputs)
+            elif isinstance(item, Repeated):
+                found += self.repeated(item, place, uses, kept, outputs)
             else:
-                found.append(self.given(item, sheet.place))
+                expr = self.use(item, place) if isinstance(item, Used) else self.resolved(item.expr)
+                found += self.defined(item, expr, place, uses, kept, outputs)
         return found
 
-    def computed(
+    def defined(
         self,
-        item: Computed,
-        sheet: Sheet,
+        item: Computed | Used,
+        expr: tree.Expr,
+        place: Span,
         uses: Mapping[str, int],
         kept: set[str],
         outputs: Mapping[str, str],
     ) -> list[tree.Statement]:
-        expr = self.resolved(item.expr)
-        place = sheet.place
+        """Return the statements that define values, none where they are written into another."""
         key = item.keys[0]
         alone = len(item.keys) == 1 and key not in kept
-        trivial = item.literal or isinstance(expr, tree.Name)
+        trivial = isinstance(item, Computed) and (item.literal or isinstance(expr, tree.Name))
         once = uses[key] == 1 and key not in self.wanted
         if alone and (trivial or (once and _is_short(expr))):
             self.inlined[key] = expr
@@ -171,8 +114,11 @@ class Writing:
                 self.called[one] = outputs[one]
             elif hint:
                 self.called[one] = self.names.fresh(hint)
+            elif alone and isinstance(expr, tree.Call) and expr.name is not None:
+                self.called[one] = expr.name.text
+                expr = replace(expr, name=None)
             else:
-                self.called[one] = self.names.fresh(_word(item.expr), numbered=True)
+                self.called[one] = self.names.fresh(word_for(expr), numbered=True)
         targets = tuple(tree.Ident(place, self.called[one]) for one in item.keys)
         if len(targets) == 1 and key in outputs:
             return [tree.Output(place, targets, None, expr, None)]
@@ -180,6 +126,74 @@ class Writing:
             tree.Equation(place, targets, None, expr, None),
             *self.shown(item.keys, place, outputs),
         ]
+
+    # ---- uses of blocks --------------------------------------------------------------------------
+
+    def use(self, item: Used, place: Span) -> tree.Call:
+        """Return the use of a block; a part that is used again is what it was the first time."""
+        applied = self.shared.applied[item.part]
+        path = item.part.path
+        values = [tree.Argument(place, None, self.reading(key, place)) for key in item.arguments]
+        if path in self.instances:
+            called = tree.Name(place, self.instances[path])
+            return tree.Call(place, called, tuple(values), None, True)
+        name = None
+        if has_parameters(item):
+            inner = path.removeprefix(f"{self.path}.") if self.path else path
+            self.instances[path] = self.names.fresh(inner)
+            self.entered[self.instances[path]] = item.part
+            name = tree.Ident(place, self.instances[path])
+        called = tree.Name(place, applied.block)
+        return tree.Call(place, called, (*values, *_sizes(applied, place)), name, True)
+
+    def repeated(
+        self,
+        item: Repeated,
+        place: Span,
+        uses: Mapping[str, int],
+        kept: set[str],
+        outputs: Mapping[str, str],
+    ) -> list[tree.Statement]:
+        """Return a chain through all uses, or each by itself where their blocks differ."""
+        alike = {str(self.shared.applied[one.part]) for one in item.uses}
+        if len(alike) > 1 or item.uses[0].part.path in self.instances:
+            found = list[tree.Statement]()
+            joined = {one.keys[0]: 1 for one in item.uses[:-1]}
+            for one in item.uses:
+                expr = self.use(one, place)
+                found += self.defined(one, expr, place, {**uses, **joined}, kept, outputs)
+            return found
+        first = item.uses[0]
+        applied = self.shared.applied[first.part]
+        start, *others = (self.reading(key, place) for key in first.arguments)
+        values = tuple(tree.Argument(place, None, one) for one in others)
+        sizes = _sizes(applied, place)
+        block = tree.Name(place, applied.block)
+        stage = tree.Call(place, block, (*values, *sizes), None, bool(values or sizes))
+        inner = item.name.removeprefix(f"{self.path}.") if self.path else item.name
+        family = self.names.fresh(inner)
+        for number, one in enumerate(item.uses):
+            self.entered[f"{family}.{number}"] = one.part
+        last = tree.Number(place, len(item.uses))
+        index = tree.Ident(place, self.names.fresh("i"))
+        loop = tree.Family(place, tree.Ident(place, family), index, last, None)
+        key = item.keys[0]
+        hint = outputs.get(key) or self.names.fresh(self.wanted.get(key) or f"{family}_out")
+        self.called[key] = hint
+        target = (tree.Ident(place, hint),)
+        stages = (tree.RepeatStage(place, loop, (stage,)),)
+        chain = tree.Chain(place, (start,), stages, target, None, None)
+        return [chain, *self.shown(item.keys, place, outputs)]
+
+    def paths(self, prefix: str = "") -> Iterator[tuple[str, str]]:
+        """Yield the keys and paths of parameters, also of those in uses of blocks."""
+        for key, name in self.called.items():
+            yield key, f"{prefix}{name}"
+        for name, part in self.entered.items():
+            inner = self.shared.writings[part]
+            for key, path in inner.paths(f"{prefix}{name}."):
+                if key not in self.called:
+                    yield key, path
 
     def shown(
         self, keys: Iterable[str], place: Span, outputs: Mapping[str, str]
@@ -207,16 +221,17 @@ class Writing:
             tree.Carry(place, tree.Ident(place, self.called[key]), self.resolved(start))
             for key, start in item.carries
         )
-        wanted = [*item.nexts, *item.collects, *([item.until] if item.until else [])]
-        body = self.statements(item.body, wanted, {})
+        ended = [item.until] if item.until else []
+        wanted = {value.key for value in (*item.nexts, *item.collects, *ended)}
+        body = self.statements(item.body, place, wanted, {})
         if item.until is not None:
-            body.append(tree.Until(place, self.reading(item.until)))
+            body.append(tree.Until(place, self.reading(item.until.key, place)))
         for (key, _), following in zip(item.carries, item.nexts, strict=True):
             carried = tree.Ident(place, self.called[key])
-            body.append(tree.Next(place, (carried,), (self.reading(following),)))
+            body.append(tree.Next(place, (carried,), (self.reading(following.key, place),)))
         for key, value in zip(item.keys[len(ends) :], item.collects, strict=True):
             stack = tree.Ident(place, self.called[key])
-            body.append(tree.Collect(place, stack, self.reading(value)))
+            body.append(tree.Collect(place, stack, self.reading(value.key, place)))
         return tree.Scan(place, family, carries, tuple(body))
 
     def given(self, item: Given, place: Span) -> tree.Statement:
@@ -233,8 +248,8 @@ class Writing:
             return tree.Input(place, names, type, doc)
         return tree.Param(place, names, type, item.start, doc)
 
-    def reading(self, value: Value) -> Any:
-        return self.resolved(expression_of(value, value.place))
+    def reading(self, key: str, place: Span) -> Any:
+        return self.resolved(tree.Name(place, key))
 
     def resolved(self, expr: tree.Expr) -> Any:
         """Replace keys by what they are written as."""
@@ -258,59 +273,18 @@ def _mapped(part: Any, writing: Writing) -> Any:
     return part
 
 
-def _walk(part: Any) -> Iterator[Any]:
-    """Yield all records below a part of a tree."""
-    pending = [part]
-    while pending:
-        one = pending.pop()
-        if isinstance(one, list | tuple):
-            pending += one
-        elif is_dataclass(one) and not isinstance(one, Span):
-            yield one
-            pending += [getattr(one, f.name) for f in fields(one) if f.name != "span"]
+def has_parameters(item: Used) -> bool:
+    """True if a part has parameters, or one that is used in it."""
+    return any(one.own for one in (item, *uses_in(item.items)))
 
 
-def _keys(expr: Any) -> list[str]:
-    """List the keys that an expression names, each as often as it does."""
-    names = [one.text for one in _walk(expr) if isinstance(one, tree.Name)]
-    return [name for name in names if name.startswith("%")]
-
-
-def _live(sheet: Sheet, needed: set[str]) -> list[Item]:
-    """Return the items that are needed, in order; inputs are kept."""
-    found = list[Item]()
-    for item in reversed(sheet.items):
-        inputs = isinstance(item, Given) and item.kind == "input"
-        if inputs or not needed.isdisjoint(item.keys):
-            found.append(item)
-            needed = needed.union(_reads(item))
-    return found[::-1]
-
-
-def _loops(sheet: Sheet) -> Iterator[Looped]:
-    """Yield all loops, also those in others."""
-    for item in sheet.items:
-        if isinstance(item, Looped):
-            yield item
-            yield from _loops(item.body)
-
-
-def _made(items: Iterable[Item]) -> set[str]:
-    return {key for item in items for key in item.keys}
-
-
-def _reads(item: Item) -> list[str]:
-    """List the keys that an item reads; a loop reads as if twice, so that nothing moves into it."""
-    if isinstance(item, Given):
-        return []
-    if isinstance(item, Computed):
-        return _keys(item.expr)
-    inside = {value.key for value in (*item.nexts, *item.collects)}
-    inside |= {item.until.key} if item.until else set()
-    inside |= {key for one in _live(item.body, inside) for key in _reads(one)}
-    inside -= _made(item.body.items) | {key for key, _ in item.carries}
-    starts = [key for _, start in item.carries for key in _keys(start)]
-    return [*starts, *sorted(inside), *sorted(inside)]
+def _sizes(applied: Applied, place: Span) -> tuple[tree.Argument, ...]:
+    """Return the sizes that a block is given, by name where there are several."""
+    several = len(applied.sizes) > 1
+    return tuple(
+        tree.Argument(place, tree.Ident(place, name) if several else None, size)
+        for name, size in applied.sizes
+    )
 
 
 def _is_short(expr: tree.Expr) -> bool:
@@ -319,23 +293,5 @@ def _is_short(expr: tree.Expr) -> bool:
 
 
 def _depth(expr: Any) -> int:
-    parts = [one for one in _walk(expr) if isinstance(one, tree.Binary | tree.Call | tree.Unary)]
+    parts = [one for one in walk(expr) if isinstance(one, tree.Binary | tree.Call | tree.Unary)]
     return len(parts)
-
-
-def _word(expr: tree.Expr) -> str:
-    """Return what a value without a name is called."""
-    match expr:
-        case tree.Call(function=tree.Name(text=text)):
-            return text
-        case tree.Binary(op=op):
-            return OPERATORS.get(op, "mask")
-        case tree.Subscript():
-            return "part"
-        case tree.Unary(op="not"):
-            return "mask"
-        case tree.Unary():
-            return "negated"
-        case tree.Member():
-            return "transposed"
-    return "value"

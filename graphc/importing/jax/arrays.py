@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.jax.reading import Given, Reading, of
 from graphc.importing.shapes import contraction, put, reshaped
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 from graphc.ir.types import same_shape
 

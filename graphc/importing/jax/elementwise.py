@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from graphc.importing.dtypes import KINDS
+from graphc.importing.items import Value
 from graphc.importing.jax.forms import known_form
 from graphc.importing.jax.reading import PRIMITIVES, Given, Reading, of
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 
 OPERATORS = {

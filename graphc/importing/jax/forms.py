@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.jax.reading import Given, Reading
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 from graphc.ir.types import product
 

@@ -12,11 +12,12 @@ from jax import export
 
 from graphc.importing.declared import Declarations
 from graphc.importing.imported import Imported, finished
+from graphc.importing.items import Value
 from graphc.importing.jax import arrays, elementwise, gathers, loops
 from graphc.importing.jax.reading import Reading
 from graphc.importing.python.places import Places
 from graphc.importing.python.results import leaves, returned_names
-from graphc.importing.sheet import Sheet, Value, new_sheet
+from graphc.importing.sheet import Sheet, new_sheet
 from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.session import Session

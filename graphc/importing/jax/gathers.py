@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.jax.reading import Given, Reading, of
 from graphc.importing.shapes import put
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.jax.reading import Given, Reading, of
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 
 

@@ -11,8 +11,9 @@ from jax._src import source_info_util
 
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.dtypes import KINDS
+from graphc.importing.items import Value
 from graphc.importing.python.places import Places
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.types import Type

@@ -9,10 +9,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.sizes import Size as Size
 from graphc.importing.numpy.storage import Parts, Storage, fitted_to
 from graphc.importing.python.places import Places
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 
 DTYPES = {"float": np.dtype(np.float64), "int": np.dtype(np.int64), "bool": np.dtype(bool)}

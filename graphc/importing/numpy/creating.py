@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.arrays import Size, Trace, Traced, is_own, is_traced
 from graphc.importing.numpy.elementwise import TABLE, cast
 from graphc.importing.numpy.shapes import sizes, whole
 from graphc.importing.numpy.storage import Storage
-from graphc.importing.sheet import Value
 
 Maker = Callable[..., Any]
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.arrays import Trace
-from graphc.importing.sheet import Value
 from graphc.ops import FUNCTIONS
 
 Handler = Callable[..., Any]

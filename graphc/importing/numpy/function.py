@@ -18,12 +18,13 @@ import numpy as np
 from graphc.elaborate.names.scope import Mistake
 from graphc.importing.declared import Declarations
 from graphc.importing.imported import Imported, finished
+from graphc.importing.items import Value
 from graphc.importing.numpy import creating, linear, positions, shapes
 from graphc.importing.numpy.arrays import Size, Trace, Traced
 from graphc.importing.numpy.elementwise import TABLE
 from graphc.importing.python.places import Places
 from graphc.importing.python.results import leaves, returned_names
-from graphc.importing.sheet import Value, new_sheet
+from graphc.importing.sheet import new_sheet
 from graphc.ir.session import Session
 
 FILLING = (linear, positions, shapes)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.arrays import Trace
 from graphc.importing.numpy.elementwise import TABLE, of, refuse
 from graphc.importing.shapes import contraction
-from graphc.importing.sheet import Value
 
 
 @of(np.dot)

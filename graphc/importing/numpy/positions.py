@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.arrays import Size, Trace, Traced, is_own
 from graphc.importing.numpy.elementwise import of
 from graphc.importing.numpy.storage import Storage, fitted_to
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 
 MASK = "shapes do not depend on values: `np.where(mask, x, 0)` keeps all of them"

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.numpy.arrays import Size, Trace, Traced
 from graphc.importing.numpy.elementwise import TABLE, of, refuse
 from graphc.importing.numpy.positions import added
 from graphc.importing.shapes import reshaped
-from graphc.importing.sheet import Value
 
 
 def whole(trace: Trace, size: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from graphc.importing.dtypes import KINDS
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import OPERATORS, Given, Node, of
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 
 BINARY = {

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from onnx import numpy_helper
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import Given, Node, of
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 
 

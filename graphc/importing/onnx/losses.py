@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import Given, Node, of
-from graphc.importing.sheet import Value
 
 
 @of("NegativeLogLikelihoodLoss")

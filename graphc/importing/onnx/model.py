@@ -12,6 +12,8 @@ from onnx import numpy_helper
 
 from graphc.importing.dtypes import KINDS
 from graphc.importing.imported import Imported, finished
+from graphc.importing.items import Value
+from graphc.importing.naming import name_for
 from graphc.importing.onnx import (
     elementwise,
     loops,
@@ -23,8 +25,7 @@ from graphc.importing.onnx import (
     windows,
 )
 from graphc.importing.onnx.reading import Given, Needed, Reading, Stopped
-from graphc.importing.sheet import Sheet, Value, new_sheet
-from graphc.importing.written import name_for
+from graphc.importing.sheet import Sheet, new_sheet
 from graphc.ir.dims import Dim
 from graphc.ir.session import Session
 from graphc.ir.types import Type

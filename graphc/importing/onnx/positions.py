@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import Given, Node, of
 from graphc.importing.onnx.shapes import is_dims
-from graphc.importing.sheet import Value
 from graphc.ir.types import same
 
 

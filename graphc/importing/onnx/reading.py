@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from graphc.elaborate.names.scope import Mistake
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.items import Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 from graphc.source import Source, Span
 

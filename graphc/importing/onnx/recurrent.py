@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import Given, Node, of
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 
 FUNCTIONS = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.elementwise import float32
 from graphc.importing.onnx.reading import OPERATORS, Given, Node, of
-from graphc.importing.sheet import Value
 
 REDUCED = {
     "ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "min",

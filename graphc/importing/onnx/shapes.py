@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.elementwise import dims_array, float32
 from graphc.importing.onnx.reading import Given, Node, of
 from graphc.importing.shapes import reshaped
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 from graphc.ir.types import product
 

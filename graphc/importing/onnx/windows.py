@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from graphc.importing.items import Value
 from graphc.importing.onnx.reading import Given, Node, of
-from graphc.importing.sheet import Value
 from graphc.ir.dims import Dim
 
 

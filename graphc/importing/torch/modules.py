@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from graphc.importing.sheet import Value
+from graphc.importing.items import Value
 from graphc.importing.torch.reading import OPERATORS, Reading, of
 
 # ---- products -----------------------------------------------------------------------------------
@@ -96,9 +96,10 @@ def _layer_norm(
     axes = list(range(-len(shape), 0))
     axis: Any = axes[0] if len(axes) == 1 else axes
     sheet = r.sheet
-    centred = sheet.binary("-", x, sheet.call("mean", x, axis=axis, keepdims=True))
-    spread = sheet.call("var", x, axis=axis, keepdims=True)
-    found = sheet.binary("/", centred, sheet.call("sqrt", sheet.binary("+", spread, eps)))
+    m = r.hint(sheet.call("mean", x, axis=axis, keepdims=True), "m")
+    v = r.hint(sheet.call("var", x, axis=axis, keepdims=True), "v")
+    spread = sheet.call("sqrt", sheet.binary("+", v, eps))
+    found = sheet.binary("/", sheet.binary("-", x, m), spread)
     found = found if weight is None else sheet.binary("*", found, weight)
     return found if bias is None else sheet.binary("+", found, bias)
 
@@ -152,6 +153,7 @@ def _attention(
         raise sheet.mistake("the width of attention is open")
     scores = sheet.call("matmul", q, sheet.call("swapaxes", k, -1, -2))
     scores = sheet.binary("*", scores, scale if scale is not None else 1 / math.sqrt(width or 1))
+    r.hint(scores, "scores")
     if named.get("is_causal", causal):
         ones = sheet.call("tril", sheet.call("ones", [q.shape[-2], k.shape[-2]]))
         scores = sheet.broadcast("where", sheet.binary("!=", ones, 0.0), scores, -math.inf)
@@ -160,7 +162,8 @@ def _attention(
             scores = sheet.broadcast("where", mask, scores, -math.inf)
         else:
             scores = sheet.binary("+", scores, mask)
-    return sheet.call("matmul", sheet.call("softmax", scores, axis=-1), v)
+    weights = r.hint(sheet.call("softmax", scores, axis=-1), "weights")
+    return sheet.call("matmul", weights, v)
 
 
 # ---- windows ------------------------------------------------------------------------------------

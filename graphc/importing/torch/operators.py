@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from graphc.importing.sheet import Value
+from graphc.importing.items import Value
 from graphc.importing.torch.reading import KINDS, OPERATORS, Reading, of
 from graphc.ir.dims import Dim
 

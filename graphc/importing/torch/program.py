@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy as np
 import torch
 
 from graphc.importing.imported import Imported, finished
+from graphc.importing.items import Value
 from graphc.importing.python.places import Places
-from graphc.importing.sheet import Value, new_sheet
+from graphc.importing.sheet import new_sheet
 from graphc.importing.torch import modules, operators, shapes
 from graphc.importing.torch.reading import OPERATORS, Reading, operator_name
 from graphc.ir.session import Session
@@ -19,6 +21,9 @@ from graphc.source import GraphError, Source, error
 FILLING = (modules, operators, shapes)
 """What fills the table of operators when it is imported."""
 
+AXES = {4: "BCHW", 5: "BCDHW"}
+SIZES = "NMKLPQRS"
+"""What sizes are called: PyTorch does not keep the names that they were given."""
 ROUNDS = 8
 """How often operators are written in others, which may be in no table either."""
 
@@ -78,7 +83,7 @@ def _declared(reading: Reading, program: Any) -> dict[Any, Any]:
     for spec in program.graph_signature.input_specs:
         node, kind = places[spec.arg.name], spec.kind.name
         if kind == "USER_INPUT":
-            found[node] = _input(reading, node)
+            found[node] = _input(reading, node, {*places})
             continue
         held = program.state_dict.get(spec.target)
         if held is None:
@@ -92,11 +97,14 @@ def _declared(reading: Reading, program: Any) -> dict[Any, Any]:
     return found
 
 
-def _input(reading: Reading, node: Any) -> Value | Any:
+def _input(reading: Reading, node: Any, inputs: Collection[str]) -> Value | Any:
     like = node.meta.get("val")
     if not hasattr(like, "shape"):
         return like
     for axis, size in enumerate(like.shape):
-        if str(size).isidentifier():
-            reading.symbols.setdefault(str(size), f"{node.name}_{axis}")
+        if str(size).isidentifier() and str(size) not in reading.symbols:
+            taken = {*reading.symbols.values(), *inputs}
+            letters = AXES.get(len(like.shape), "BT")[axis : axis + 1] + SIZES
+            free = [one for one in letters if one not in taken]
+            reading.symbols[str(size)] = free[0] if free else f"{node.name}_{axis}"
     return reading.sheet.declare("input", node.name, reading.type(like))

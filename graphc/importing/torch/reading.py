@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from graphc.elaborate.names.scope import Mistake
+from graphc.importing.items import Part, Value
 from graphc.importing.python.places import Places
-from graphc.importing.sheet import Sheet, Value
+from graphc.importing.sheet import Sheet
 from graphc.importing.sizes import read_size
 from graphc.ir.dims import Dim
 from graphc.ir.types import Dtype, Type
@@ -43,7 +44,7 @@ class Reading:
 
     def __init__(self, sheet: Sheet, places: Places) -> None:
         self.sheet, self.places = sheet, places
-        self.named: dict[tuple[str, int], str] = {}
+        self.named: dict[Any, str] = {}
         self.symbols: dict[str, str] = {}  # of sizes, called after the axis that has them
 
     def read(self, graph: Any, found: dict[Any, Any]) -> Any:
@@ -51,7 +52,9 @@ class Reading:
         for node in graph.nodes:
             if node.op == "placeholder":
                 continue
-            with self.sheet.at(self.place(node) or self.sheet.place):
+            frames = [*self.frames(node)]
+            place = frames[-1] if frames else self.sheet.place
+            with self.sheet.at(place), self.sheet.within(*parts_of(node)):
                 if node.op == "output":
                     return _mapped(node.args[0], found)
                 if node.op != "call_function":
@@ -61,6 +64,9 @@ class Reading:
                 except Mistake as wrong:
                     self.sheet.book.report(wrong.diagnostic)
                     found[node] = self.unknown(node.meta.get("val"))
+                    continue
+            if isinstance(found[node], Value):
+                self.name(found[node], frames, parts_of(node))
         return None
 
     def call(self, node: Any, found: Mapping[Any, Any]) -> Any:
@@ -69,10 +75,7 @@ class Reading:
             raise self.sheet.mistake(f"the operator `{name}` has no counterpart in the language")
         arguments = [_mapped(one, found) for one in node.args]
         named = {key: _mapped(one, found) for key, one in node.kwargs.items()}
-        made = OPERATORS[name](self, *arguments, **named)
-        if isinstance(made, Value):
-            self.name(node, made)
-        return made
+        return OPERATORS[name](self, *arguments, **named)
 
     def unknown(self, like: Any) -> Any:
         if isinstance(like, list | tuple):
@@ -110,29 +113,62 @@ class Reading:
             raise self.sheet.mistake(f"{like.dtype} is no type of the language")
         return Type(kind, tuple(self.sizes(like.shape)))
 
+    def hint(self, value: Value, name: str) -> Value:
+        """Return a value that the module around it calls so, where its own source does not."""
+        book, parts = self.sheet.book, self.sheet.parts
+        if parts:
+            book.inside.setdefault((parts[-1], value.key), name)
+        else:
+            book.names.setdefault(value.key, name)
+        return value
+
     # ---- places and names ------------------------------------------------------------------------
 
-    def place(self, node: Any) -> Span | None:
-        """Return the line of the user's own that a node comes from."""
-        for match in reversed(list(FRAME.finditer(node.meta.get("stack_trace") or ""))):
+    def frames(self, node: Any) -> Iterator[Span]:
+        """Yield the lines of the user's own that a node comes from, from the outside."""
+        for match in FRAME.finditer(node.meta.get("stack_trace") or ""):
             if self.places.is_users(match["file"]):
                 source = self.places.source(match["file"])
-                return self.places.line(source, int(match["line"]))
-        return None
+                yield self.places.line(source, int(match["line"]))
 
-    def name(self, node: Any, value: Value) -> None:
-        """Call a value as its line does, where it is the last of this line."""
-        place = self.sheet.place
-        called = _assigned(place.text)
-        if called is None:
-            return
-        names, key = self.sheet.book.names, (place.source.name, place.start)
-        before = self.named.pop(key, None)
-        if before is not None:
-            names.pop(before, None)
-        if value.key not in names:
-            names[value.key] = called
-            self.named[key] = value.key
+    def name(self, value: Value, frames: Sequence[Span], parts: Sequence[Part]) -> None:
+        """Call a value as its line does, where it is the last of this line; in each module anew."""
+        own = [None, *(one for one in parts if not _is_librarys(one))]
+        if len(frames) != len(own):  # functions between modules: the innermost line is the module's
+            own, frames = own[-1:], frames[-1:]
+        book = self.sheet.book
+        for part, place in zip(own, frames, strict=True):
+            called = _assigned(place.text)
+            if called is None:
+                continue
+            at = (part, place.source.name, place.start)
+            before = self.named.pop(at, None)
+            if part is None:
+                book.names.pop(before or "", None)
+                taken = book.names.setdefault(value.key, called) != called
+            else:
+                book.inside.pop((part, before or ""), None)
+                taken = book.inside.setdefault((part, value.key), called) != called
+            if not taken:
+                self.named[at] = value.key
+
+
+def parts_of(node: Any) -> list[Part]:
+    """Return the modules that a node stands in, from the outside; the whole is none."""
+    stack = node.meta.get("nn_module_stack") or {}
+    return [
+        Part(path.partition("@")[0], kind if isinstance(kind, str) else _class(kind), call)
+        for call, (path, kind) in stack.items()
+        if path and not call.startswith("_empty")
+    ]
+
+
+def _class(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is_librarys(part: Part) -> bool:
+    return part.kind.startswith("torch.")
 
 
 def operator_name(target: Any) -> str:

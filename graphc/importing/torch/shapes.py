@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphc.importing.items import Value
 from graphc.importing.shapes import reshaped
-from graphc.importing.sheet import Value
 from graphc.importing.torch.operators import axes_of
 from graphc.importing.torch.reading import OPERATORS, Reading, of
 from graphc.ir.dims import Dim
