@@ -7,23 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from graphc.highlight import coloured
 from graphc.targets.marks import Written
 from graphc.views.report.links import Of
-from graphc.views.report.markup import Markup, element, joined, quoting
+from graphc.views.report.markup import Markup, element, joined
 from graphc.views.report.source import COLOURED, Token, line_of, listing, split_lines
 
 
-def tell_code(written: Written, statements: Mapping[int, Of], room: int) -> Markup:
-    """Write a module; parts without statements of the graph are folded.
-
-    There is `room` for so many bytes: parts that come later are left out.
-    """
-    return joined([*_parts(written, statements, room)])
+def tell_code(written: Written, statements: Mapping[int, Of]) -> Markup:
+    """Write a module; parts without statements of the graph are folded."""
+    return joined([*_parts(written, statements)])
 
 
-def _parts(written: Written, statements: Mapping[int, Of], room: int) -> Iterator[Markup]:
+def _parts(written: Written, statements: Mapping[int, Of]) -> Iterator[Markup]:
     lines = written.text.rstrip("\n").split("\n")
     contents = _contents(written.text, plain=len(lines) > COLOURED)
-    size, start = 0, 1
     folded: list[Markup] = []
+    start = 1
     for first, last in _bounds(lines):
         numbers = range(first, last + 1)
         of_graph = any(number in written.statements for number in numbers)
@@ -31,13 +28,6 @@ def _parts(written: Written, statements: Mapping[int, Of], room: int) -> Iterato
             line_of(contents[number - 1], statements.get(written.statements.get(number, -1), Of()))
             for number in numbers
         ]
-        size += sum(len(row.encode()) for row in rows)
-        if size > room:
-            left = len(lines) - first + 1
-            yield from _fold(folded, start)
-            said = quoting(f"… and {left} lines more: `graphc compile` writes all.")
-            yield element("p", said, class_="note")
-            return
         if of_graph:
             yield from _fold(folded, start)
             yield listing(rows, first)

@@ -10,10 +10,11 @@ from importlib import resources
 
 from graphc import __version__
 from graphc.provenance import MARK
-from graphc.records import dataclass
+from graphc.records import dataclass, replace
 from graphc.views.colours import COLOURS
 from graphc.views.draw.svg import FOLDING
 from graphc.views.report.markup import Markup, element, quoting
+from graphc.views.report.packing import pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,14 @@ class Panel:
     beside: bool = False
 
 
+LARGEST = 1_000_000
+"""Bytes of panels that are written out; those of a larger page are packed."""
+
+
 def page(title: str, about: str, panels: Sequence[Panel]) -> str:
     """Write the page."""
+    if sum(len(one.body.encode()) for one in panels) > LARGEST:
+        panels = [replace(one, body=pack(one.body)) for one in panels]
     style, script = Markup(COLOURS + _file("report.css")), Markup(FOLDING + _file("report.js"))
     head = element(
         "head",

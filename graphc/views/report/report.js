@@ -1,5 +1,15 @@
 "use strict";
 (() => {
+  // The panels of a large page are data: the form of each line, and the numbers in it.
+  for (const packed of document.querySelectorAll("script.packed")) {
+    const { forms, rows } = JSON.parse(packed.textContent);
+    const write = (row) => {
+      const [form, ...numbers] = row.split(" ");
+      return forms[form].map((part) => (typeof part === "number" ? numbers[part] : part)).join("");
+    };
+    packed.parentElement.innerHTML = rows.split(";").map(write).join("");
+  }
+
   // What an element is of: values in data-node, derivatives in data-derivative, names with blanks.
   const values = new Map();
   const derivatives = new Map();

@@ -60,7 +60,7 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
         numbers = None if crowded(compilation) else look(compilation, wish.place)
     except GraphError as wrong:
         mistakes |= dict.fromkeys(wrong.diagnostics)
-    for tell in (_derivation, _schedule, _cost, _check):
+    for tell in (_derivation, _code, _schedule, _cost, _check):
         try:
             panel = tell(compilation, wish)
             made[panel.id] = panel
@@ -76,25 +76,13 @@ def reported(compilation: Compilation, wish: Wish) -> Reported:
     ]
     if mistakes:
         beside.append(Panel("mistakes", "Mistakes", tell_diagnostics([*mistakes])))
-    if _size(*beside, *made.values()) > LARGEST:
-        said = note("The derivation is longer than a page holds: `graphc explain` tells it.")
-        made["derivation"] = Panel("derivation", "Derivation", said)
-    if "schedule" in made:
-        made["code"] = _code(compilation, LARGEST - _size(*beside, *made.values()))
     others = [made[id] for id in ORDER if id in made]
     text = page(_title(compilation), _about(compilation), [*beside, *others])
     return Reported(text, tuple(mistakes))
 
 
-def _size(*panels: Panel) -> int:
-    return sum(len(one.body.encode()) for one in panels)
-
-
 ORDER = ("values", "derivation", "code", "schedule", "cost", "check")
-"""The panels beside picture and source; code is made last, of the room that others leave."""
-
-LARGEST = 1_900_000
-"""Bytes of all panels."""
+"""The panels beside picture and source."""
 
 
 def _title(compilation: Compilation) -> str:
@@ -165,14 +153,14 @@ def _schedule(compilation: Compilation, wish: Wish) -> Panel:
     return Panel("schedule", "Schedule", told)
 
 
-def _code(compilation: Compilation, room: int) -> Panel:
+def _code(compilation: Compilation, wish: Wish) -> Panel:
     if crowded(compilation):
         told = note("The graph is large: `graphc compile` writes its module.")
     else:
         with compilation.open():
             links = links_of(compilation.stated)
             statements = statements_of(compilation.programs, links)
-        told = tell_code(compilation.written, statements, room)
+        told = tell_code(compilation.written, statements)
     return Panel("code", "Code", told)
 
 

@@ -16,9 +16,6 @@ from graphc.targets.numpy.printing.places import name_storage
 from graphc.views.report.links import Of, union
 from graphc.views.report.markup import Markup, element, joined
 
-LONGEST = 1500
-"""Statements of a function that a page shows."""
-
 NAMED = 300
 """Bars of a curve that say of what they are, at most."""
 
@@ -43,9 +40,6 @@ def _function(compiled: Compiled, one: Derived, statements: Mapping[int, Of]) ->
     totals = f"{amount(one.flops)} multiply-adds, at most {amount(found.peak)} bytes at once"
     heading = element("h3", element("code", one.program.name), mode)
     about = element("p", totals, class_="note")
-    if len(found.rows) > LONGEST:
-        many = f"{len(found.rows)} statements are more than a page shows."
-        return element("section", heading, about, element("p", many, class_="note"))
     of_rows = [statements.get(number_of(row.step), Of()) for row in found.rows]
     return element(
         "section", heading, about, _curve(found, of_rows), _table(found, of_rows), class_="function"
