@@ -43,8 +43,9 @@ def choose_all(items: Sequence[Item], shape: Sequence[Dim]) -> bool:
 
 
 def along(shape: Sequence[Dim], axis: int, item: Item) -> Items:
-    """Choose what an item says of one axis, and all of the others."""
-    return (*every(shape[:axis]), item, *every(shape[axis + 1 :]))
+    """Choose what an item says of one axis, counted from either end, and all of the others."""
+    before, after = shape[: axis % len(shape)], shape[axis % len(shape) + 1 :]
+    return (*every(before), item, *every(after))
 
 
 def chosen_shape(items: Sequence[Item]) -> Shape:

@@ -19,6 +19,8 @@ AS_THE_RESULT = {
     "erfinv": 14, "erfcinv": 14, "bessel_j": 14, "bessel_i": 12, "bessel_ie": 10, "bessel_k": 14,
     "gammainc": 16, "gammaincc": 16, "gammainc_by_a": 18, "gamma_density": 12, "betainc": 18,
     "betainc_by": 24, "beta_density": 16, "inv": 1, "solution": 1, "factor": 1,
+    "singular_vectors": 1, "orthonormal": 2, "pinv": 3, "inverse_gaps": 3, "expm": 9,
+    "moved_expm": 43,
 }  # fmt: skip
 """So many arrays like its result does an operation hold while it computes."""
 AS_THE_ARGUMENT = {
