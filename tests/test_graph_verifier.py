@@ -104,10 +104,10 @@ def test_a_type_that_its_operation_does_not_give(graph: Graph) -> None:
     h = node_of(graph, "h")
     with stamped(h.origin):
         broken = retyped(h, 7)
-    number = broken.index[1]
+    number = broken.number
     assert told(with_result(graph, broken)) == (
         "after `some_pass` the graph of `net` is not well formed:\n"
-        f"  #{number}=tanh(#{h.args[0].index[1]}): [7]: is [N, 3] by its own rule\n"
+        f"  #{number}=tanh(#{h.args[0].number}): [7]: is [N, 3] by its own rule\n"
         "    made for net.graph:4:1: h = tanh(x @ W)"
     )
 

@@ -47,7 +47,7 @@ def batch(
     new = dict(leading)
     for node in arguments_first(results, {*given, *leading}):
         if _depends(node, new) if among is None else _is_among(node, among):
-            with stamped(node.origin, node.index[0]):
+            with stamped(node.origin, node.place):
                 new[node] = batch_node(node, new, leading, size, among)
     return new
 

@@ -112,7 +112,7 @@ def _with_parts(node: Node, parts: list[Node], named: Mapping[Node, Node]) -> No
     """Rebuild a node of other parts; `named` maps the nodes that the adjoints of a loop name."""
     if tuple(parts) == _parts(node):
         return node
-    with stamped(node.origin, node.index[0]):
+    with stamped(node.origin, node.place):
         if node.op is LOOP:
             return _loop_with_parts(node, parts, named)
         if node.op is RULED:

@@ -42,7 +42,7 @@ def _vectorise(results: Iterable[Node], known: Mapping[Node, Node], count: Dim) 
     new = dict(known)
     stacks: dict[Node, list[Node]] = {}
     for node in arguments_first(results, new):
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             if node.op is LOOP:
                 loop = _with_body(node, new, count)
                 found = _stacks(node, loop, new, count)

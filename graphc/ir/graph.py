@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -95,27 +96,28 @@ class Node:
     """An operation on nodes; equal nodes of one compilation are the same object.
 
     `index` puts nodes in the order of their making and breaks ties of order everywhere; what a
-    pass makes in place of a node comes where that node was.
+    pass makes in place of a node comes where that node was, which is its `place`.
     `salt` keeps nodes apart that a file gives different names, though they compute the same.
     `static` marks scalars that depend on constants and dims only: Python numbers in the module.
+    `shape` and `rank` are those of the type, which passes ask for more often than for all else.
     """
 
     op: Op
     args: tuple[Node, ...]
     attrs: Mapping[str, Any]
     type: Type
-    index: tuple[int, int]
+    place: int
+    index: int
     static: bool
     origin: Origin | None
-    salt: str = ""
+    salt: str
+    shape: tuple[Dim, ...]
+    rank: int
 
     @property
-    def shape(self) -> tuple[Dim, ...]:
-        return self.type.shape
-
-    @property
-    def rank(self) -> int:
-        return len(self.type.shape)
+    def number(self) -> int:
+        """Return which node of the compilation this is."""
+        return self.index - (self.place << _PLACES)
 
     @property
     def value(self) -> Any:
@@ -127,8 +129,8 @@ class Node:
         return OPERATORS["T"](self)
 
     def __repr__(self) -> str:
-        args = ", ".join(f"#{arg.index[1]}" for arg in self.args)
-        return f"#{self.index[1]}={self.op.name}({args}): {self.type}"
+        args = ", ".join(f"#{arg.number}" for arg in self.args)
+        return f"#{self.number}={self.op.name}({args}): {self.type}"
 
     __add__ = _binary("+")
     __radd__ = _reflect("+")
@@ -162,10 +164,12 @@ class Table:
     """The nodes of one compilation, by structure; the origin and place that new ones get."""
 
     nodes: dict[tuple[Any, ...], Node] = field(default_factory=dict)
+    types: dict[Type, Type] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
     origin: Origin | None = None
     place: int | None = None
-    memo: dict[tuple[Any, Any], Any] = field(default_factory=dict)  # by function and argument
+    memo: defaultdict[Any, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+    """What is found once in a compilation, by who asks and for what."""
 
 
 table: ContextVar[Table] = ContextVar("table")
@@ -214,19 +218,29 @@ def intern(
     key = (op, args, told, type.dtype, type.shape, salt)
     node = made.nodes.get(key)
     if node is None:
-        if type.shape:
-            check_shape(type.shape)
-        frozen = MappingProxyType(dict(attrs))
-        static = not type.shape and (
+        shape = type.shape
+        if shape:
+            check_shape(shape)
+        frozen = MappingProxyType(dict(attrs)) if attrs else _NO_ATTRS
+        static = not shape and (
             op is CONSTANT
             or op is DIM
             or (op.name in PYTHON_ARITHMETIC and all(arg.static for arg in args))
         )
         number = next(made.numbers)
-        index = (number if made.place is None else made.place, number)
-        node = Node(op, args, frozen, type, index, static, made.origin, salt)
+        place = number if made.place is None else made.place
+        index = (place << _PLACES) + number
+        type = made.types.setdefault(type, type)
+        node = Node(
+            op, args, frozen, type, place, index, static, made.origin, salt, shape, len(shape)
+        )
         made.nodes[key] = node
     return node
+
+
+_NO_ATTRS: Mapping[str, Any] = MappingProxyType({})
+_PLACES = 40
+"""The bits of an index below those of its place: more than there are nodes."""
 
 
 def _key(value: Any) -> Any:
@@ -366,11 +380,11 @@ def uses(results: Iterable[Node], given: Container[Node] = ()) -> Uses:
 
 def reachable(results: Iterable[Node]) -> tuple[Node, ...]:
     """Return what `arguments_first` yields, memoised: pass after pass asks for it."""
-    made, key = table.get(None), (reachable, tuple(results))
-    memo = {} if made is None else made.memo
-    found: tuple[Node, ...] | None = memo.get(key)
+    made, roots = table.get(None), tuple(results)
+    memo = {} if made is None else made.memo[reachable]
+    found: tuple[Node, ...] | None = memo.get(roots)
     if found is None:
-        found = memo[key] = tuple(arguments_first(key[1]))
+        found = memo[roots] = tuple(arguments_first(roots))
     return found
 
 

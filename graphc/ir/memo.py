@@ -19,11 +19,11 @@ def memoised(function: Callable[[Any], Found]) -> Callable[[Any], Found]:
         current = table.get(None)
         if current is None:
             return function(argument)
-        key = function, argument
+        known = current.memo[function]
         try:
-            found: Found = current.memo[key]
+            found: Found = known[argument]
         except KeyError:
-            found = current.memo[key] = function(argument)
+            found = known[argument] = function(argument)
         return found
 
     return memo
@@ -40,9 +40,9 @@ def memoised_by_identity(function: Callable[[Any], Found]) -> Callable[[Any], Fo
         current = table.get(None)
         if current is None:
             return function(argument)
-        key = function, id(argument)
-        if key not in current.memo:
-            current.memo[key] = argument, function(argument)  # what is kept keeps its identity
-        return cast("Found", current.memo[key][1])
+        known, key = current.memo[function], id(argument)
+        if key not in known:
+            known[key] = argument, function(argument)  # what is kept keeps its identity
+        return cast("Found", known[key][1])
 
     return memo

@@ -52,7 +52,7 @@ def rebuild_alone(results: Iterable[Node], replace_: Replace) -> dict[Node, Node
     So it is found once in a compilation, for whatever graph the node is in.
     """
     new: dict[Node, Node] = {}
-    _rebuild(new, results, replace_, table.get().memo.setdefault((rebuild_alone, replace_), {}))
+    _rebuild(new, results, replace_, table.get().memo[replace_])
     return new
 
 
@@ -70,7 +70,7 @@ def _rebuild(
             if known is not None and node in known:
                 new[node] = known[node]
                 continue
-            stamp.move(node.origin, node.index[0])
+            stamp.move(node.origin, node.place)
             op, args = node.op, tuple([new[arg] for arg in node.args])
             if op is LOOP:
                 new[node] = _rebuild_loop(node, new, replace_, known)

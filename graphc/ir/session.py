@@ -24,7 +24,7 @@ class Session:
     def fork(self) -> Session:
         """Return a session that goes on from here, as another does, with nodes of its own."""
         made = Session()
-        made._table = Table(dict(self._table.nodes), copy(self._table.numbers))
+        made._table = Table(dict(self._table.nodes), numbers=copy(self._table.numbers))
         made._facts = self._facts
         return made
 

@@ -49,14 +49,14 @@ def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
     A round sees what the one before has made read only once; along a chain that may take as many
     rounds as it has nodes.
     """
-    at_rest: set[tuple[Node, ...]] = table.get().memo.setdefault((_round, id(rules)), set())
+    at_rest = table.get().memo[applied_everywhere, id(rules)]
     for _ in range(ROUNDS + len(graph.nodes)):
         roots = tuple(graph.results.values())
         if roots in at_rest:
             return graph
         before, graph = graph, _round(graph, rules)
         if graph is before:
-            at_rest.add(roots)
+            at_rest[roots] = True
     assert not is_verifying(), "rules that undo one another: there is no end to them"
     return graph
 

@@ -40,7 +40,7 @@ def of_statement(lines: Sequence[str], step: AnyStep) -> list[str]:
 
 def number_of(step: AnyStep) -> int:
     """Return the number of a statement: no other node of a compilation has that of its node."""
-    return (step.made[0] if isinstance(step, BlockStep) else step.node).index[1]
+    return (step.made[0] if isinstance(step, BlockStep) else step.node).number
 
 
 def without_statements(text: str) -> str:

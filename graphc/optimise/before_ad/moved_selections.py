@@ -51,7 +51,7 @@ class Mover:
 
     def _chosen(self, node: Node, items: Items) -> Node:
         if node in self.through:
-            with stamped(node.origin, node.index[0]):
+            with stamped(node.origin, node.place):
                 found = self._moved(node, items)
             same_numbers = found.type.dtype == node.type.dtype
             if not same_numbers or not same_shape(found.shape, chosen_shape(items)):

@@ -37,7 +37,7 @@ def _distribute(
     new = dict(known)
     ends: dict[Node, Sequence[Node]] = {}
     for node in arguments_first(results, new):
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             if node.op is LOOP:
                 ends[node] = _ends(node, new, names, stacked)
             elif node.op is RESULT and ends[node.args[0]]:
@@ -92,7 +92,7 @@ def _ends(
         moved = {n: better.new.get(one, one) for n, one in moved.items()}
         stages = partition(loop, read)
     if stages is not None and stages.pays:
-        parts = split_loop(loop, [starts[c] for c in carried], read, stages, node.index[0])
+        parts = split_loop(loop, [starts[c] for c in carried], read, stages, node.place)
         new.update({n: parts.inside[one] for n, one in moved.items() if one in parts.inside})
         called = {moved[n]: names[n] for n in moved if n in names}
         called |= {n: stacked[n] for n in moved.values() if n in stacked}

@@ -56,7 +56,7 @@ def _merge(results: Iterable[Node], given: Collection[Node] = ()) -> dict[Node, 
     unions = {group: _union(group) for group in groups.values()}
     new = {node: node for node in given}
     for node in _groups_first(results, given, groups):
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             if node.op is LOOP:
                 group = groups[node]
                 made = _with_body(group[0], unions[group], new)
@@ -260,7 +260,7 @@ def _replace_loops(graph: Graph, loops: Mapping[Node, Loop], numbers: Numbers) -
             taken = [s for e, s in zip(before.elements, sources, strict=True) if e in loop.elements]
             steps = limit(old)
             limits = [] if steps is None else [steps]
-            with stamped(old.origin, old.index[0]):
+            with stamped(old.origin, old.place):
                 new.update(rebuild([*start, *taken, *limits, *loop.roots], with_args, new))
                 made[old] = make_loop(
                     loop.map_roots(new),

@@ -54,13 +54,13 @@ def _recast(loop: Loop, starts: Mapping[Node, Node], stages: Stages) -> Recast |
         return None
     written: dict[Node, Node] = {}
     for node, form in roots.items():
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             written[node] = form.node
         if not same_shape(written[node].shape, node.shape):
             return None
     new = {n: n for n in (*loop.bound, *captures_of(loop), *(delay.node for delay in delays))}
     for node in inside:
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             new[node] = _translate(written[node], new) if node in written else _on(node, new)
     follow = loop.follow | {delay.node: delay.following for delay in delays}
     moved = replace(
@@ -200,7 +200,7 @@ def _linear(node: Node, inside: Collection[Node], stages: Stages) -> bool:
 
 
 def _form(node: Node, parts: Sequence[LinearForm]) -> LinearForm:
-    with stamped(node.origin, node.index[0]):
+    with stamped(node.origin, node.place):
         if node.op is negative:
             return parts[0].times(as_node(-1.0))
         if node.op is times:
@@ -280,7 +280,7 @@ def _fewer_states(
             instead[state] = LinearForm({before: factor}, term)
         put: dict[Node, LinearForm] = {}
         for node, form in roots.items():
-            with stamped(node.origin, node.index[0]):
+            with stamped(node.origin, node.place):
                 for state in states:
                     if state in form.factors and node not in gone:
                         form = form.with_base(state, instead[state])

@@ -31,7 +31,7 @@ def unroll(graph: Graph) -> Graph:
     ends: dict[Node, Sequence[Node]] = {}
     items: dict[Node, Sequence[Node]] = {}  # by stack, what it is of
     for node in arguments_first(graph.results.values()):
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             if node in short:
                 ends[node] = _written_out(node, new, items)
             elif node.op is LOOP:
@@ -105,7 +105,7 @@ def _written_out(
             inside[element.node] = _at(new[source], element.axis, position, items)
         fixed = {loop.index: loop.first + position}
         for one in body(loop):
-            with stamped(one.origin, one.index[0]):
+            with stamped(one.origin, one.place):
                 inside[one] = specialise(one, tuple(inside.get(a, a) for a in one.args), fixed)
         carried = [inside.get(one, one) for one in loop.nexts]
         for several, item in zip(collected, loop.collected, strict=True):

@@ -141,7 +141,7 @@ def in_segments(graph: Graph, saved: Saved, length: int, name: str) -> Graph:
     read = cut.read(loop, sources)
     step = rebuild(loop.roots, with_args, {**{n: n for n in outer}, **read})
     begun = _like(loop.carried)
-    with stamped(node.origin, node.index[0]):
+    with stamped(node.origin, node.place):
         segment = cut.within(loop, step, saved.others, begun, {})
         made = cut.over(segment, begun, initials, begun)
         stacks = {

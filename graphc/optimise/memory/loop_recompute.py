@@ -29,7 +29,7 @@ def save_only(graph: Graph, saved: Saved, kept: Collection[Node]) -> Graph:
     initials, sources, outer = loop_arguments(node)
     others = [item for item in saved.items if item not in kept]
     stacks = items_to_save(saved, kept)
-    with stamped(node.origin, node.index[0]):
+    with stamped(node.origin, node.place):
         collected = (*saved.others, *stacks)
         made = make_loop(replace(loop, collected=collected), initials, sources, limit(node))
         numbers = {item: len(loop.carried) + number for number, item in enumerate(collected)}

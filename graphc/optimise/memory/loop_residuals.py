@@ -123,7 +123,7 @@ def replace_loop(graph: Graph, saved: Saved, made: Replacement, reading: Reading
     for reader in saved.readers:
         rest = [arg for arg in reader.args if saved.item(arg) is None]
         new.update(rebuild(rest, with_args, new))
-        with stamped(reader.origin, reader.index[0]):
+        with stamped(reader.origin, reader.place):
             parts.append(reading(reader, new))
             new |= _results(reader, parts[-1])
     whole = map_graph(graph, rebuild(graph.results.values(), with_args, new))
@@ -144,7 +144,7 @@ def copy_for(roots: Iterable[Node], reader: Node, start: Mapping[Node, Node]) ->
     def once_more(node: Node, args: tuple[Node, ...]) -> Node:
         if not args or node.static:
             return with_args(node, args)
-        return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{reader.index[0]}")
+        return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{reader.place}")
 
     return rebuild(roots, once_more, start)
 

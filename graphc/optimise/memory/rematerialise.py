@@ -141,11 +141,11 @@ def rematerialise(
                 continue
             for node in arguments_first([arg], known):
                 args = tuple(known[one] for one in node.args)
-                with stamped(node.origin, user.index[0]):
+                with stamped(node.origin, user.place):
                     if seen_in(node) is not None:
                         known[node] = with_args(node, args)
                     else:
-                        salt = f"{node.salt}@{user.index[0]}"
+                        salt = f"{node.salt}@{user.place}"
                         known[node] = intern(node.op, args, node.attrs, node.type, salt)
                 if node in names:
                     names.setdefault(known[node], names[node])

@@ -53,5 +53,5 @@ def _one_by_one(node: Node, args: tuple[Node, ...]) -> Node:
 
 
 def _add(total: Node, term: Node) -> Node:
-    with stamped(term.origin, max(total.index[0], term.index[0])):
+    with stamped(term.origin, max(total.place, term.place)):
         return accumulate(total, term)

@@ -29,7 +29,7 @@ def sink(graph: Graph, sizes: Sizes) -> Graph:
             goal = moved.get(live.order[first], live.order[first])
             dying = {holder(arg) for arg in node.args}
             longer = [arg for arg in dying if dies.get(arg, number[goal]) < number[goal]]
-            later = number[goal] > at + 1 and goal.index[0] > node.index[0]
+            later = number[goal] > at + 1 and goal.place > node.place
             if later and not node.static and sum(map(sizes.of, longer)) <= sizes.of(node):
                 moved[node] = goal
         for arg in node.args:
@@ -38,7 +38,7 @@ def sink(graph: Graph, sizes: Sizes) -> Graph:
     def place_node(node: Node, args: tuple[Node, ...]) -> Node:
         if node not in moved:
             return with_args(node, args)
-        place = moved[node].index[0]
+        place = moved[node].place
         with stamped(node.origin, place):
             return intern(node.op, args, node.attrs, node.type, f"{node.salt}@{place}")
 

@@ -232,7 +232,7 @@ def resize_loop(body: Body, parts: Parts) -> None:
         collected=tuple(made_for[count:]),
         adjoints=(),
     )
-    with stamped(node.origin, node.index[0]):
+    with stamped(node.origin, node.place):
         parts.new[node] = make_loop(part, [parts.operand(one) for one in node.args[:count]], ())
 
 

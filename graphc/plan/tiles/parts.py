@@ -42,7 +42,7 @@ class Parts:
         )
         mine = self.classes.axes(node, self.chosen) if node.op.part else []
         starts = {axis: self._start(node, axis) for axis in mine}
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             self.new[node] = part_of(node, args, self.shape(node), starts)
 
     def _count(self, arg: Node) -> Node:

@@ -95,7 +95,7 @@ def look(compilation: Compilation, place: Start) -> Numbers:
             values, steps = _run(module, at, probe)
         except (*FAILURES, TypeError) as why:
             raise GraphError([error("E217", f"--at: {why}", None)]) from None
-    places: dict[str, tuple[int, int]] = {}
+    places: dict[str, int] = {}
     for node, name in model.names.items():
         places[name] = min(node.index, places.get(name, node.index))
     found = _known(probe, values, steps)
