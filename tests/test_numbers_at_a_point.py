@@ -104,6 +104,64 @@ def test_steps_of_a_loop_are_told_one_by_one() -> None:
     )
 
 
+def test_what_a_step_hands_on_as_it_is_has_numbers() -> None:
+    """The derivative by each h is that by the last one: no step computes with it."""
+    text = """dim T
+input x: [T, 3]; input h0: [3]
+scan step[t in T] carry h = h0 { next h = h + x[t] }
+output loss = sum(h**2)
+"""
+    x, h0 = RNG.normal(size=(4, 3)), RNG.normal(size=3)
+    step = known(text, x=x, h0=h0)["step.h_next"]
+    last = np.linalg.norm(2 * (h0 + x.sum(0)))
+    assert [one.norm for one in step.adjoint_steps] == pytest.approx([last] * 4)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_views_in_steps_have_numbers(dtype: str) -> None:
+    """A transpose of a transpose is nothing that a module computes; names in the step stay."""
+    text = """input x: [2, 3]
+repeat layer[i in 0..2] carry h = x {
+    turned = transpose(h)
+    back = transpose(turned)
+    next h = sin(back)
+}
+output loss = sum(h)
+"""
+    x = RNG.normal(size=(2, 3))
+    found = known(text, dtype, x=x)
+    values = [x, np.sin(x), np.sin(np.sin(x))]
+    adjoints = [np.ones_like(x)]
+    for value in values[::-1]:
+        adjoints.append(adjoints[-1] * np.cos(value))
+    for name in ("layer.*.turned", "layer.*.back"):
+        steps = [one.norm for one in found[name].steps]
+        assert steps == pytest.approx([np.linalg.norm(one) for one in values], rel=1e-5), name
+        back = [one.norm for one in found[name].adjoint_steps]
+        assert back == pytest.approx([np.linalg.norm(one) for one in adjoints[1:]], rel=1e-5), name
+    assert found["layer.*.turned"].value.shape[-2:] == (3, 2)
+
+
+def test_what_an_inner_loop_hands_on_has_numbers() -> None:
+    text = """input x: [3]
+repeat a[i in 0..1] carry h = x, w = x {
+    repeat b[j in 0..2] carry g = h, v = w { next g = sin(g); next v = v + g }
+    next h = g
+    next w = v
+}
+output loss = sum(w)
+"""
+    found = known(text, x=RNG.normal(size=3))
+    inner = found["a.*.b.v_next"]
+    assert [one.norm for one in inner.adjoint_steps] == pytest.approx([np.sqrt(3)] * 6)
+    outer = found["a.*.v"]
+    assert [one.norm for one in outer.adjoint_steps] == pytest.approx([np.sqrt(3)] * 2)
+    assert outer.value.norm == pytest.approx(
+        np.linalg.norm([found["a.*.b.v_next"].steps[at].norm for at in (2, 5)])
+    )
+    assert all(one.adjoint is not None for one in found.values()), found
+
+
 def test_members_of_a_family_of_parameters() -> None:
     text = """input x: [3]
 repeat layer[i in 0..2] carry h = x {
@@ -241,7 +299,10 @@ ODD: dict[str, tuple[str, Any]] = {
 def test_under_every_other_feature(case: str, dtype: str) -> None:
     text, gradient = ODD[case]
     block = "block bent(x: [B]) -> y: [B] { y = x * x\n rule vjp x = 5 * x * cotangent(y) }\n"
-    found = known(f"dim B\n{block}input x: [B]\n{text}", dtype, x=X)["x"]
+    every = known(f"dim B\n{block}input x: [B]\n{text}", dtype, x=X)
+    compilation = Compilation(Source("net.graph", f"dim B\n{block}input x: [B]\n{text}"))
+    assert every.keys() >= set(compilation.stated.names.values())
+    found = every["x"]
     assert found.adjoint is not None
     assert found.adjoint.norm == pytest.approx(np.linalg.norm(gradient), rel=1e-5)
 

@@ -216,6 +216,22 @@ def test_numbers_at_given_data(tmp_path: Path) -> None:
     assert any("At data.npz" in text for _, text in tree.within("values", "p"))
 
 
+def test_where_a_gradient_vanishes_is_said_above_the_table() -> None:
+    text = """input x: [4]
+repeat layer[i in 0..19] carry h = x { next h = 0.1 * sin(h) }
+output loss = sum(h)
+"""
+    tree = Tree(page(text))
+    said = {names(one)[0]: told for one, told in tree.within("values", "p") if names(one)}
+    assert "loss" not in said
+    assert re.match(
+        r"layer.*: the derivative vanishes: \S+ times the largest", said["layer.*.h_next"]
+    )
+    rows = {names(one)[0]: told for one, told in tree.within("values", "tr") if names(one)}
+    assert rows["x"].endswith("vanishes")
+    assert rows["layer.*.h_next"].endswith("vanishes")
+
+
 def test_the_gradient_check_tells_both_levels() -> None:
     tree = Tree(page(NET, "-O2", Wish(Start(0), "", check=True)))
     (head, *rows) = [text for _, text in tree.within("check", "tr")]

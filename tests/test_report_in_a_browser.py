@@ -325,6 +325,21 @@ def test_the_picture_grows_and_shrinks(shown: Browser) -> None:
     assert shown.ask("document.querySelector('#picture').clientWidth") < 700
 
 
+def test_a_wide_picture_begins_with_its_topmost_box(chromium: Browser, tmp_path: Path) -> None:
+    reads = "\n".join(f"a{n} = sin(x) * {n}" for n in range(12))
+    sums = " + ".join(f"a{n}" for n in range(12))
+    compilation = Compilation(Source("net.graph", f"input x\n{reads}\noutput y = {sums}\n"))
+    panel = Panel("picture", "Picture", tell_picture(compilation))
+    (tmp_path / "wide.html").write_text(page("net", "", [panel]), encoding="utf-8")
+    chromium.open(tmp_path / "wide.html", width=390, height=800)
+    box = ".drawn.forward .node[data-node=x]"
+    found = chromium.ask(
+        f"(b => [b.left, b.right])(document.querySelector('{box}').getBoundingClientRect())"
+    )
+    assert 0 <= found[0] < found[1] <= 390
+    assert chromium.errors == []
+
+
 def test_the_picture_backward(shown: Browser) -> None:
     visible = "[...document.querySelectorAll('.drawn')].map(e => getComputedStyle(e).display)"
     assert shown.ask(visible) == ["block", "none"]

@@ -32,17 +32,22 @@ from graphc.ir.loop import (
 from graphc.records import replace
 
 Replace = Callable[[Node, tuple[Node, ...]], Node]
+Read = Callable[[Node, Node], Node]
 
 
 def rebuild(
-    results: Iterable[Node], replace_: Replace, start: Mapping[Node, Node] | None = None
+    results: Iterable[Node],
+    replace_: Replace,
+    start: Mapping[Node, Node] | None = None,
+    read: Read | None = None,
 ) -> dict[Node, Node]:
     """Map every node that the results reach: `replace_` gets it with its new arguments.
 
-    Bodies of loops are rebuilt likewise. `start` holds nodes that are mapped already.
+    Bodies of loops are rebuilt likewise; `read` gets what a loop binds or ends with, as it was and
+    as it is now, and says what is read in its place. `start` holds nodes that are mapped already.
     """
     new: dict[Node, Node] = dict(start or {})
-    _rebuild(new, results, replace_)
+    _rebuild(new, results, replace_, read=read)
     return new
 
 
@@ -61,6 +66,7 @@ def _rebuild(
     results: Iterable[Node],
     replace_: Replace,
     known: dict[Node, Node] | None = None,
+    read: Read | None = None,
 ) -> None:
     """Add to the mapping what the results reach beyond it."""
     with stamped(None) as stamp:
@@ -73,30 +79,42 @@ def _rebuild(
             stamp.move(node.origin, node.place)
             op, args = node.op, tuple([new[arg] for arg in node.args])
             if op is LOOP:
-                new[node] = _rebuild_loop(node, new, replace_, known)
+                new[node] = _rebuild_loop(node, new, replace_, known, read)
                 continue
             if op is RULED:
                 new[node] = _rebuild_rule(node, new, replace_, known)
                 continue
-            made = result(args[0], node.attrs["number"]) if op is RESULT else replace_(node, args)
+            if op is RESULT:
+                made = result(args[0], node.attrs["number"])
+                made = made if read is None else read(node, made)
+            else:
+                made = replace_(node, args)
             new[node] = made
             if known is not None:
                 known[node] = made
 
 
 def _rebuild_loop(
-    node: Node, new: dict[Node, Node], replace_: Replace, known: dict[Node, Node] | None
+    node: Node,
+    new: dict[Node, Node],
+    replace_: Replace,
+    known: dict[Node, Node] | None,
+    read: Read | None,
 ) -> Node:
     """Rebuild a loop with its arguments and body; the body's nodes are mapped too."""
     loop = loop_of(node)
-    _rebuild(new, (*loop.bound, *loop.roots), replace_, known)
+    _rebuild(new, loop.bound, replace_, known, read)
+    bound = {one: new[one] for one in loop.bound}
+    if read is not None:
+        new |= {one: read(one, bound[one]) for one in loop.bound}
+    _rebuild(new, loop.roots, replace_, known, read)
     moved = replace(
         loop.map_roots(new),
         first=_map_dim(loop.first, replace_),
         count=_map_dim(loop.count, replace_),
-        carried=tuple(new[n] for n in loop.carried),
+        carried=tuple(bound[n] for n in loop.carried),
         elements=tuple(
-            Element(new[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
+            Element(bound[e.node], e.axis, None if e.of is None else new.get(e.of, e.of))
             for e in loop.elements
         ),
         adjoints=map_adjoints(loop.adjoints, new),

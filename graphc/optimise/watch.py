@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import count
 
 from graphc.ir.dims import Dim
@@ -27,37 +27,61 @@ WATCHED = Op(
 _GIVEN = (*SOURCES, CONSTANT, BOUND, LOOP, RESULT, full_array)
 
 
-def watch_all(graphs: Iterable[Graph], also: Collection[Node] = ()) -> Iterator[Graph]:
+def watch_all(graphs: Iterable[Graph]) -> Iterator[Graph]:
     """Watch graphs one after the other: each value that is looked at in any has its own number."""
-    first = 0
+    graphs = tuple(graphs)
+    first = max(map(_numbered, graphs), default=0)
     for graph in graphs:
-        looked = watch(graph, first, also)
-        numbers = (
-            n.attrs["number"] for n in everywhere(looked.results.values()) if n.op is WATCHED
-        )
-        first = max(numbers, default=first - 1) + 1
+        looked = watch(graph, first)
+        first = max(first, _numbered(looked))
         yield looked
 
 
+def _numbered(graph: Graph) -> int:
+    """Return how many numbers the looks of a graph take."""
+    looks = (node for node in everywhere(graph.results.values()) if node.op is WATCHED)
+    return max((node.attrs["number"] + 1 for node in looks), default=0)
+
+
 @verified
-def watch(graph: Graph, first: int, also: Collection[Node] = ()) -> Graph:
+def watch(graph: Graph, first: int) -> Graph:
     """Look at all floats that a graph computes, numbered from `first` on.
 
-    Views compute nothing, and numbers that depend on dims alone are Python's; those of them that
-    are to be looked at all the same are in `also`.
+    Views compute nothing, and numbers that depend on dims alone are Python's. What is looked at
+    already stays so.
     """
+    nodes = everywhere(graph.results.values())
+    done = {one for node in nodes if node.op is WATCHED for one in (node, node.args[0])}
+
+    def is_computed(node: Node) -> bool:
+        given = node.static or node.op in _GIVEN or node.op.view_of is not None
+        return node.type.dtype == "float" and not given and node not in done
+
+    return _watch(graph, first, is_computed)
+
+
+@verified
+def watch_steps(graph: Graph, chosen: Collection[Node]) -> Graph:
+    """Look at these nodes in the steps of loops, at what the loops bind, too: numbered from 0."""
+    return _watch(graph, 0, lambda node: node in chosen)
+
+
+def _watch(graph: Graph, first: int, chosen: Callable[[Node], bool]) -> Graph:
     around = dict(_steps(graph.results.values()))
     numbers = count(first)
 
-    def seen(node: Node, args: tuple[Node, ...]) -> Node:
-        value = with_args(node, args)
-        given = node.static or node.op in _GIVEN or node.op.view_of is not None
-        if (given or node.type.dtype != "float") and node not in also:
-            return value
+    def look(node: Node, value: Node, args: tuple[Node, ...]) -> Node:
         steps = tuple(map(Dim.symbol, around.get(node, ())))
         return intern(WATCHED, (value, *args), {"number": next(numbers), "steps": steps}, node.type)
 
-    return map_graph(graph, rebuild(graph.results.values(), seen))
+    def seen(node: Node, args: tuple[Node, ...]) -> Node:
+        value = with_args(node, args)
+        return look(node, value, args) if chosen(node) and node.op is not BOUND else value
+
+    def read(node: Node, value: Node) -> Node:
+        return look(node, value, ()) if chosen(node) else value
+
+    return map_graph(graph, rebuild(graph.results.values(), seen, read=read))
 
 
 def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:
@@ -68,4 +92,4 @@ def _steps(results: Iterable[Node]) -> Iterator[tuple[Node, tuple[str, ...]]]:
         yield node, around
         if node.op is LOOP:
             loop = loop_of(node)
-            pending += [(inner, (*around, loop.index)) for inner in body(loop)]
+            pending += [(inner, (*around, loop.index)) for inner in (*loop.bound, *body(loop))]

@@ -118,7 +118,14 @@ def _with_body(node: Node, loop: Loop, new: dict[Node, Node]) -> Node:
     merged = _merge([moved[n] for n in loop.roots], {*fixed.values()})
     body = {old: merged[one] for old, one in moved.items() if one in merged}
     new.update({old: one for old, one in body.items() if old not in new})
-    step = replace(loop.map_roots(body), adjoints=map_adjoints(loop.adjoints, body))
+    both = {**new, **body}  # steps that go back say what they are of, in the forward ones
+    step = replace(
+        loop.map_roots(body),
+        elements=tuple(
+            replace(e, of=None if e.of is None else both.get(e.of, e.of)) for e in loop.elements
+        ),
+        adjoints=map_adjoints(loop.adjoints, both),
+    )
     return loop_on(node, step, new)
 
 

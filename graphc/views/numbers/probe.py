@@ -9,14 +9,16 @@ from graphc.compile.functions import begin_of, sources_of
 from graphc.compile.options import Options
 from graphc.compile.programs import plan_module, readable_graphs
 from graphc.elaborate.names.model import Model
-from graphc.ir.graph import Adjoint, Graph, Node, arguments_first
+from graphc.ir.graph import Adjoint, Graph, Node, arguments_first, with_args
 from graphc.ir.loop import LOOP, body, everywhere, loop_of
+from graphc.ir.rebuild import rebuild
 from graphc.ir.results import result_number
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.members import family_of
 from graphc.optimise.levels import READABLE
+from graphc.optimise.loops.fusion import merge_loops
 from graphc.optimise.passes import PASSES, rewritten
-from graphc.optimise.watch import WATCHED, watch_all
+from graphc.optimise.watch import WATCHED, watch_all, watch_steps
 from graphc.plan.watched import lower_watched
 from graphc.records import dataclass, replace
 from graphc.targets.marks import without_marks
@@ -69,8 +71,7 @@ def build_probe(
     """
     plain = replace(model, derivations=())
     own, looked = _graph(model, outputs, wrt)
-    inner = [node for node in _in_loops(own) if node.args]
-    graphs = [*watch_all([*readable_graphs(plain), own], {*inner})]
+    graphs = [*watch_all([*readable_graphs(plain), own])]
     readable = replace(options, level=READABLE.name, memory="", derive=(), trace=True)
     begin = begin_of(model)
     watched = lower_watched(graphs, sources_of(model, begin), begin.taken, readable.to.measure)
@@ -100,7 +101,9 @@ def _graph(
     found += _flowing(whole.adjoints, values)
     results = {result_number(place): node for place, (node, _) in enumerate(found)}
     graph = replace(whole, name=NUMBERS, results=results)
-    return rewritten(graph, PASSES), tuple(one for _, one in found)
+    merged = _name_again(merge_loops(graph))
+    watched = watch_steps(merged, {*_in_loops(merged)})  # before rules dissolve what has a name
+    return rewritten(watched, PASSES), tuple(one for _, one in found)
 
 
 def _children(
@@ -162,6 +165,19 @@ def _flowing(
 
 def _loops(graph: Graph) -> Iterator[Node]:
     return (node for node in everywhere(graph.results.values()) if node.op is LOOP)
+
+
+def _name_again(graph: Graph) -> Graph:
+    """Name what steps that go back compute again, of what they have saved, as forward steps do."""
+    steps = [loop_of(node) for node in _loops(graph)]
+    named = [one for loop in steps for one in body(loop) if one in graph.names]
+    names = dict(graph.names)
+    for loop in steps:
+        saved = {one.of: one.node for one in loop.elements if one.of is not None}
+        again = rebuild(named, with_args, saved) if saved else {}
+        of = {adjoint.of for adjoint in loop.adjoints}
+        names |= {again[one]: graph.names[one] for one in named if again.get(one) in of}
+    return replace(graph, names=names)
 
 
 def _in_loops(graph: Graph) -> Iterator[Node]:

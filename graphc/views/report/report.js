@@ -171,11 +171,19 @@
   const drawn = [...document.querySelectorAll(".drawn")];
   const tools = document.querySelector(".tools");
 
+  // A picture that is wider than its place begins with its topmost box.
   const turnTo = (which) => {
     for (const figure of drawn) figure.hidden = !figure.classList.contains(which);
     for (const button of tools.querySelectorAll("[data-show]")) {
       button.setAttribute("aria-pressed", String(button.dataset.show === which));
     }
+    const figure = drawn.find((one) => !one.hidden);
+    const area = figure.closest(".scroll").getBoundingClientRect();
+    const boxes = [...figure.querySelectorAll(".node")].map((box) => box.getBoundingClientRect());
+    const top = Math.min(...boxes.map((box) => box.top));
+    const first = boxes.find((box) => box.top === top);
+    if (!first || first.right < area.right) return;
+    figure.closest(".scroll").scrollLeft += first.left - area.left - area.width / 4;
   };
 
   const tool = (text, act, shows) => {

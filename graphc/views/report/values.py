@@ -47,8 +47,10 @@ def tell_values(model: Model, links: Links, numbers: Numbers | None) -> Markup:
             )
         )
     columns = [
-        element("th", one, scope="col", class_="amount" if one in AMOUNTS else None) for one in head
-    ]
+        element("th", one, scope="col", title=HEADS.get(one),
+                class_="amount" if one in AMOUNTS else None)
+        for one in head
+    ]  # fmt: skip
     table = element(
         "table", element("thead", element("tr", *columns)), element("tbody", *rows), id="values-of"
     )
@@ -59,6 +61,14 @@ def _flow(one: Known | None) -> str | None:
     return one.flow.kind if one is not None and one.flow is not None else None
 
 
+HEADS = {
+    "line": "the line of the source",
+    "least": "the smallest element",
+    "most": "the largest element",
+    "norm": "the root of the sum of the squares of the elements",
+    "derivative": "the norm of the derivative by this value",
+    "factor": "that norm over the largest of the derivatives that it comes from",
+}
 AMOUNTS = ("line", "least", "most", "norm", "derivative", "factor")
 
 
@@ -79,7 +89,7 @@ def _cells(one: Known | None, scale: tuple[float, float]) -> list[Markup]:
     if adjoint is not None and adjoint.nans + adjoint.infinities:
         said.append("derivative not finite")
     if one.flow is not None:
-        said.append(f"{remark(one.flow)}" if one.flow.first else one.flow.kind)
+        said.append(one.flow.kind)
     back = Markup("")
     if adjoint is not None:
         back = joined([_bar(adjoint.norm, scale), short(adjoint.norm)])
@@ -116,9 +126,9 @@ def tell_point(numbers: Numbers, where: str) -> Markup:
     of = ", ".join(numbers.outputs)
     total = "" if numbers.scalar else "the sum of the elements of "
     said = [
-        f"At {where}{f', {sizes}' if sizes else ''}. Norms are roots of sums of squares; the "
-        f"derivative is the norm of that of {total}{of}, its factor relative to the largest that "
-        "it comes from. Bars grow by powers of ten."
+        f"At {where}{f', {sizes}' if sizes else ''}. A norm is the root of the sum of the squares. "
+        f"The derivative of {total}{of} by each value is told by its norm, with a bar that grows "
+        "by powers of ten; its factor is that norm over the largest of those that it comes from."
     ]
     born = numbers.born
     lines: list[str] = []
@@ -132,6 +142,11 @@ def tell_point(numbers: Numbers, where: str) -> Markup:
         lines = ["No point was found at which every value is finite."]
     notes = [element("p", one, class_="note") for one in said]
     notes += [element("p", one, class_="warning") for one in lines]
+    for one in numbers.known.values():
+        if one.flow is not None and one.flow.first:
+            button = element("button", one.name, type="button", class_="node")
+            told = f": {remark(one.flow)}."
+            notes.append(element("p", button, told, class_="warning", data_node=one.name))
     return joined(notes)
 
 
