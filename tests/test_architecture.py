@@ -87,7 +87,7 @@ BRIDGES = {
     **{
         f"graphc/{file}.py": {"onnx"}
         for file in (
-            *(f"importing/onnx/{name}" for name in ("reading", "model", "loops")),
+            *(f"importing/onnx/{name}" for name in ("reading", "evaluating", "model", "loops")),
             *(f"exporting/onnx/{name}" for name in ("writing", "nodes", "model")),
             "cli/export",
         )

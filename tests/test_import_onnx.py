@@ -31,8 +31,19 @@ SAMPLE = {
     "lstm": ["test_lstm_with_peepholes"],
     "maxpool": ["test_maxpool_2d_dilations"],
     "mod": ["test_mod_mixed_sign_float64"],
+    "gathernd": ["test_gathernd_example_int32_batch_dim1"],
+    "gridsample": ["test_gridsample_bicubic", "test_gridsample_nearest"],
     "reducel2": ["test_reduce_l2_keep_dims_random"],
-    "scatterelements": ["test_scatter_elements_with_duplicate_indices"],
+    "resize": [
+        "test_resize_downsample_scales_cubic_antialias",
+        "test_resize_downsample_scales_linear",
+        "test_resize_tf_crop_and_resize_extrapolation_value",
+        "test_resize_upsample_sizes_nearest_ceil_half_pixel",
+    ],
+    "scatterelements": [
+        "test_scatter_elements_with_duplicate_indices",
+        "test_scatter_elements_with_reduction_min",
+    ],
     "slice": ["test_slice_negative_axes", "test_slice_neg_steps"],
     "softmax_cross_entropy_loss": ["test_sce_mean_weight_ii"],
     "topk": ["test_top_k_smallest"],
@@ -205,3 +216,100 @@ def test_what_is_no_model_is_one_mistake(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["import", str(tmp_path / "b.onnx")])
     assert done.exit_code == 1
     assert "cannot read" in done.stderr
+
+
+def layered(node: Any) -> Any:
+    """A model of two layers and a head, whose nodes `node` makes of an operator and modules."""
+    rng = np.random.default_rng(0)
+    nodes, weights, before = [], {}, "x"
+    for module, size in (("layers.0", 4), ("layers.1", 4), ("head", 2)):
+        weights[f"{module}.weight"] = rng.normal(size=(4, size)).astype(np.float32)
+        weights[f"{module}.bias"] = rng.normal(size=size).astype(np.float32)
+        for op, given, made in (
+            ("MatMul", [before, f"{module}.weight"], f"/{module}/MatMul_output_0"),
+            ("Add", [f"/{module}/MatMul_output_0", f"{module}.bias"], f"/{module}/Add_output_0"),
+            ("Tanh", [f"/{module}/Add_output_0"], f"/{module}/Tanh_output_0"),
+        ):
+            nodes.append(node(op, given, [made], module))
+            before = made
+    nodes[-1].output[0] = "y"
+    graph = helper.make_graph(
+        nodes, "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["B", 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["B", 2])],
+        [numpy_helper.from_array(array, name) for name, array in weights.items()],
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
+
+
+def _named(op: str, given: list[str], made: list[str], module: str) -> Any:
+    """A node as the exporter of TorchScript names it."""
+    words = module.split(".")
+    scope = "/".join([words[0], module] if words[1:] else words)
+    return helper.make_node(op, given, made, name=f"/{scope}/{op}")
+
+
+def _noted(op: str, given: list[str], made: list[str], module: str) -> Any:
+    """A node with what the exporter of `torch.export` writes beside it."""
+    one = helper.make_node(op, given, made, name=f"node_{module}_{op}")
+    for key, value in (
+        ("pkg.torch.onnx.name_scopes", str(["", module, "linear"])),
+        ("pkg.torch.onnx.class_hierarchy", str(["Net", "net.Layer", "aten.linear.default"])),
+    ):
+        entry = one.metadata_props.add()
+        entry.key, entry.value = key, value
+    return one
+
+
+@pytest.mark.parametrize("node", [_named, _noted])
+def test_modules_are_blocks_as_exporters_write_them_down(node: Any) -> None:
+    model = layered(node)
+    imported = graphc.import_onnx(model)
+    assert imported.text.endswith(
+        "dim B\n"
+        "input x: [B, 4]\n"
+        "x -> repeat layers[i in 2] { layer } -> layers_out\n"
+        "output y = head_layer(layers_out) as head\n"
+        if node is _named
+        else "dim B\n"
+        "input x: [B, 4]\n"
+        "x -> repeat layers[i in 2] { layer(4) } -> layers_out\n"
+        "output y = layer(layers_out, 2) as head\n"
+    )
+    assert {"layers.0.weight", "layers.1.bias", "head.weight"} <= imported.params.keys()
+    x = np.random.default_rng(1).normal(size=(3, 4)).astype(np.float32)
+    (wanted,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    found = imported.compile().module().forward(dict(imported.params), x.astype(float))[0].y
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_function_of_the_model_that_is_used_again_is_a_block() -> None:
+    function = helper.make_function(
+        "own", "Bend", ["u", "w"], ["v"],
+        [
+            helper.make_node("MatMul", ["u", "w"], ["p"]),
+            helper.make_node("Tanh", ["p"], ["q"]),
+            helper.make_node("Mul", ["q", "p"], ["r"]),
+            helper.make_node("Add", ["r", "u"], ["v"]),
+        ],
+        [helper.make_opsetid("", 18)],
+    )  # fmt: skip
+    use = [
+        helper.make_node("Bend", ["x", "a"], ["h"], domain="own"),
+        helper.make_node("Bend", ["h", "b"], ["y"], domain="own"),
+    ]
+    given = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, shape)
+             for name, shape in (("x", ["B", 3]), ("a", [3, 3]), ("b", [3, 3]))]  # fmt: skip
+    out = [helper.make_tensor_value_info("y", TensorProto.DOUBLE, ["B", 3])]
+    model = helper.make_model(
+        helper.make_graph(use, "net", given, out),
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("own", 1)],
+        functions=[function],
+    )
+    text = graphc.import_onnx(model).text
+    assert text.count("block bend") == 1
+    assert text.endswith("h = bend(x, a)\noutput y = bend(h, b)\n")
+    x, a, b = (np.random.default_rng(2).normal(size=size) for size in ((2, 3), (3, 3), (3, 3)))
+    h = np.tanh(x @ a) * (x @ a) + x
+    found = graphc.compile_text(text, "net").module().forward(x, a, b)[0].y
+    np.testing.assert_allclose(found, np.tanh(h @ b) * (h @ b) + h, rtol=1e-12)

@@ -56,7 +56,8 @@ def settled(
     opened = [_with_open_axes(one) if general(one.kind) else one for one in drafts]
     for place, one in enumerate(opened):
         numbers = [number for number, _ in _integers(_parts(one))]
-        key = (one.kind, _skeleton(_parts(one)), () if general(one.kind) else tuple(numbers))
+        form = _skeleton(_renamed(one))
+        key = (one.kind, form, () if general(one.kind) else tuple(numbers))
         clusters.setdefault(key, []).append(place)
     blocks = list[tree.Block]()
     applied: list[Any] = [None] * len(drafts)
@@ -66,6 +67,29 @@ def settled(
         for at, said in zip(places, sizes, strict=True):
             applied[at] = Applied(block.name.text, (*opened[at].sizes, *said))
     return blocks, applied
+
+
+def _renamed(draft: Draft) -> Any:
+    """Return the parts of a draft with numbers for names that say nothing outside of it."""
+    local = [port.name.text for port in (*draft.ports, *draft.results)]
+    for one in draft.body:
+        local += [name.text for name in one.targets] if isinstance(one, tree.Equation) else []
+    numbers = {name: f"%{at}" for at, name in enumerate(dict.fromkeys(local))}
+    return _with_names(_parts(draft), numbers)
+
+
+def _with_names(part: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_with_names(one, names) for one in part)
+    if isinstance(part, tree.Argument) and part.name is not None:
+        return replace(part, value=_with_names(part.value, names))
+    if isinstance(part, tree.Call):
+        return replace(part, arguments=_with_names(part.arguments, names))
+    if isinstance(part, tree.Ident | tree.Name):
+        return replace(part, text=names.get(part.text, part.text))
+    if is_dataclass(part) and not isinstance(part, type | Span):
+        return replace(part, **{name: _with_names(one, names) for name, one in _children(part)})
+    return part
 
 
 def word_of(kind: str) -> str:
@@ -91,7 +115,10 @@ def _block(
     rows = [[number for number, _ in _integers(_parts(one))] for one in drafts]
     columns = [*zip(*rows, strict=True)]
     contexts = [context for _, context in _integers(_parts(first))]
-    taken = {one.text for one in _idents(_parts(first))} | {name for name, _ in first.sizes}
+    arguments = [one for one in _records(_parts(first)) if isinstance(one, tree.Argument)]
+    named = {one.name.text for one in arguments if one.name is not None}
+    taken = {one.text for one in _idents(_parts(first)) if one.text not in named}
+    taken |= {name for name, _ in first.sizes}
     symbols: dict[tuple[int, ...], str] = {}
     bound = set[str]()
     for column, context in zip(columns, contexts, strict=True):

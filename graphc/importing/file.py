@@ -6,8 +6,19 @@ from collections.abc import Callable, Iterator, Sequence
 
 from graphc.importing.blocks import Draft, bare, port_of, renamed, settled, with_axes
 from graphc.importing.grouped import grouped, loop_indices, uses_in
-from graphc.importing.items import Given, Item, Part, Used, Value, keys_of, live, made, walk
-from graphc.importing.naming import Names
+from graphc.importing.items import (
+    Given,
+    Item,
+    Part,
+    Repeated,
+    Used,
+    Value,
+    keys_of,
+    live,
+    made,
+    walk,
+)
+from graphc.importing.naming import Names, name_for
 from graphc.importing.sheet import Book, Sheet
 from graphc.importing.terms import expression_of, type_of
 from graphc.importing.written import Shared, Writing
@@ -32,13 +43,13 @@ def file_of(
     names = Names({*dims})
     wanted = {key: name for (_, key), name in book.inside.items()} | book.names
     keys = list(_output_keys(sheet, [value for _, value in outputs]))
-    items = grouped(live(sheet.items, {*keys}), {*keys}, book.names)
+    items = grouped(live(sheet.items, {*keys}), {*keys}, book.names, book.ports)
     params = {one.keys[0] for one in sheet.items if isinstance(one, Given) and one.kind == "param"}
     shared = Shared(book, params, dims)
     written = Writing(wanted, names, shared)
     written.take_given(items)
     named = {key: names.fresh(name) for key, (name, _) in zip(keys, outputs, strict=True)}
-    blocks = _blocks(shared, items, names, place, general)
+    blocks = _blocks(shared, items, _block_names(items, names), place, general)
     body = written.statements(items, place, {*keys}, named)
     statements: list[tree.Statement] = [tree.Doc(place, doc)] if doc else []
     statements += blocks
@@ -69,16 +80,27 @@ def _in_order(
 
 
 def _blocks(
-    shared: Shared, items: Sequence[Item], names: Names, place: Span, general: Callable[[str], bool]
+    shared: Shared,
+    items: Sequence[Item],
+    fresh: Callable[[str], str],
+    place: Span,
+    general: Callable[[str], bool],
 ) -> list[tree.Block]:
     """Write the parts in these items, those inside before those around them."""
     found = list[tree.Block]()
     for uses in by_height(items):
         drafts = [_draft(shared, one, place) for one in uses]
-        blocks, applied = settled(drafts, names.fresh, general)
+        blocks, applied = settled(drafts, fresh, general)
         found += blocks
         shared.applied.update(zip((one.part for one in uses), applied, strict=True))
     return found
+
+
+def _block_names(items: Sequence[Item], names: Names) -> Callable[[str], str]:
+    """Return what gives blocks names: none of their uses, under which parameters lie."""
+    uses = {name_for(one.part.path) for one in items if isinstance(one, Used)}
+    uses |= {name_for(one.name) for one in items if isinstance(one, Repeated)}
+    return lambda word: names.fresh(f"{word}_block" if word in uses else word)
 
 
 def _draft(shared: Shared, used: Used, place: Span) -> Draft:

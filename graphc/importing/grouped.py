@@ -42,17 +42,19 @@ class Grouping:
     indices: frozenset[str]  # of the loops around
     kinds: Mapping[Part, int]  # how often a part of this kind is used
     needed: Collection[str]
+    ports: Mapping[Part, Sequence[str]]  # of functions
 
 
 def grouped(
     items: Sequence[Item],
     needed: Collection[str],
     names: Mapping[str, str],
+    ports: Mapping[Part, Sequence[str]],
     indices: frozenset[str] = frozenset(),
 ) -> list[Item]:
     """Return the items, with those of parts in Used and Repeated; declarations come first."""
     inside = [
-        replace(one, body=grouped(one.body, _ends(one), names, indices | {one.index}))
+        replace(one, body=grouped(one.body, _ends(one), names, ports, indices | {one.index}))
         if isinstance(one, Looped)
         else one
         for one in items
@@ -74,7 +76,7 @@ def grouped(
     kinds = Counter(part.kind for part in {part for one in others for part in _parts(one)})
     uses = {part: kinds[part.kind] for one in others for part in _parts(one)}
     makers = {key: one for one in others for key in one.keys}
-    grouping = Grouping(makers, readers, paths, homes, indices, uses, needed)
+    grouping = Grouping(makers, readers, paths, homes, indices, uses, needed, ports)
     built = _built([*enumerate(others)], 0, grouping)
     return [*given, *_repeated([one for _, one in built], grouping)]
 
@@ -141,8 +143,12 @@ def _used(
     ]  # fmt: skip
     if not results:
         return None
+    own.sort(key=[*grouping.paths].index)
     arguments = [key for key in outside if key not in own]
-    arguments.sort(key=lambda key: key in grouping.paths)
+    order = grouping.ports.get(part, ())
+    arguments.sort(
+        key=lambda key: order.index(key) if key in order else len(order) + (key in grouping.paths)
+    )
     body = tuple(_repeated(items, grouping))
     return Used(tuple(results), part, body, tuple(arguments), tuple(own))
 

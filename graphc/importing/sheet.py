@@ -51,6 +51,7 @@ class Book:
     arrays: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)  # of parameters, by key
     names: dict[str, str] = field(default_factory=dict)  # what the source calls values, by key
     inside: dict[tuple[Part, str], str] = field(default_factory=dict)  # what a part calls them
+    ports: dict[Part, tuple[str, ...]] = field(default_factory=dict)  # what a function is given
     types: dict[str, Type] = field(default_factory=dict)  # of values, by key
 
     def report(self, found: Diagnostic) -> None:
@@ -93,6 +94,13 @@ class Sheet:
             yield
         finally:
             self.place = before
+
+    def call_it(self, value: Value, name: str) -> None:
+        """Call a value so, in the part that is being read, where it has no name there yet."""
+        if self.parts:
+            self.book.inside.setdefault((self.parts[-1], value.key), name)
+        else:
+            self.book.names.setdefault(value.key, name)
 
     @contextmanager
     def within(self, *parts: Part) -> Iterator[None]:

@@ -26,7 +26,7 @@ SAME = """
     Abs Acos Acosh Asin Asinh Atan Atanh Ceil Cos Cosh Erf Exp Floor Log Mish Reciprocal Relu Round
     Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh Selu
 """
-NAMED = {name: name.lower() for name in SAME.split()} | {"Identity": "id", "IsNaN": "isnan"}
+NAMED = {name: name.lower() for name in SAME.split()} | {"IsNaN": "isnan"}
 
 
 def _dims(given: Given) -> Any:
@@ -95,6 +95,11 @@ def _named(name: str) -> Callable[..., Value]:
 
 OPERATORS.update((name, _binary(name)) for name in BINARY)
 OPERATORS.update((name, _named(named)) for name, named in NAMED.items())
+
+
+@of("Identity")
+def _identity(node: Node, x: Given) -> Given:
+    return x
 
 
 @of("Neg")

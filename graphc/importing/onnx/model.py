@@ -21,6 +21,7 @@ from graphc.importing.onnx import (
     positions,
     recurrent,
     reductions,
+    resizing,
     shapes,
     windows,
 )
@@ -31,7 +32,9 @@ from graphc.ir.session import Session
 from graphc.ir.types import Type
 from graphc.source import GraphError, Source, error
 
-FILLING = (elementwise, loops, losses, positions, recurrent, reductions, shapes, windows)
+FILLING = (
+    elementwise, loops, losses, positions, recurrent, reductions, resizing, shapes, windows,
+)  # fmt: skip
 """What fills the table of operators when it is imported."""
 
 

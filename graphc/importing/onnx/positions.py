@@ -11,6 +11,8 @@ from graphc.importing.onnx.reading import Given, Node, of
 from graphc.importing.onnx.shapes import is_dims
 from graphc.ir.types import same
 
+OPERATORS_BY = {"add": "+", "mul": "*"}
+
 
 @of("Gather")
 def _gather(node: Node, x: Given, indices: Given) -> Given:
@@ -70,8 +72,17 @@ def _top_k(node: Node, x: Given, k: Given = None) -> list[Value]:
 
 @of("GatherND")
 def _gather_nd(node: Node, x: Given, indices: Given) -> Value:
-    if node.get("batch_dims", 0):
-        raise node.mistake("positions differ from batch to batch")
+    batches = node.get("batch_dims", 0)
+    if batches:
+        held, ids = node.typed(x), node.typed(indices)
+        count = held.shape[0].constant
+        if batches > 1 or count is None:
+            raise node.mistake("positions differ from batch to batch")
+        rows = [
+            node.sheet.call("gather_nd", *(node.sheet.subscript(one, at) for one in (held, ids)))
+            for at in range(count)
+        ]
+        return node.sheet.call("stack", *rows)
     return node.sheet.call("gather_nd", node.value(x), node.value(indices))
 
 
@@ -91,8 +102,6 @@ def _scatter_elements(node: Node, x: Given, indices: Given, updates: Given) -> V
     found, ids, new, sheet = *map(node.typed, (x, indices, updates)), node.sheet
     axis = node.get("axis", 0) % found.rank
     how = node.get("reduction", "none")
-    if how not in ("none", "add"):
-        raise node.mistake(f"there is no scatter by {how}")
     rest = [(one, other) for place, (one, other) in
             enumerate(zip(found.shape, ids.shape, strict=True)) if place != axis]  # fmt: skip
     if not all(same(one, other) for one, other in rest):
@@ -109,7 +118,10 @@ def _scatter_elements(node: Node, x: Given, indices: Given, updates: Given) -> V
         before = [slice(None)] * axis
         here = sheet.binary("==", places, sheet.subscript(wrapped, *before, slice(at, at + 1)))
         value = sheet.subscript(new, *before, slice(at, at + 1))
-        value = sheet.binary("+", total, value) if how == "add" else value
+        if how in OPERATORS_BY:
+            value = sheet.binary(OPERATORS_BY[how], total, value)
+        elif how != "none":
+            value = sheet.broadcast({"max": "maximum", "min": "minimum"}[how], total, value)
         total = sheet.broadcast("where", here, value, total)
     return total  # type: ignore[no-any-return]
 

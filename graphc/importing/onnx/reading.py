@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from graphc.elaborate.names.scope import Mistake
-from graphc.importing.items import Value
+from graphc.importing.items import Part, Value
+from graphc.importing.onnx.evaluating import folded
+from graphc.importing.onnx.modules import AUTOMATIC, is_made_up, parts_of
 from graphc.importing.sheet import Sheet
 from graphc.ir.dims import Dim
 from graphc.source import Source, Span
@@ -24,8 +24,6 @@ OPERATORS: dict[str, Handler] = {}
 """What each operator is: called with the node and its inputs, it gives what it makes."""
 SomeHandler = TypeVar("SomeHandler", bound=Handler)
 FLOAT, INT64, BOOL = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.BOOL
-AUTOMATIC = re.compile(r"\d+|.*_output_\d+|val_\d+|.*/.*|_.*|onnx::.*|t\d+")
-"""Names that exporters make up, which say nothing."""
 
 
 def of(*names: str) -> Callable[[SomeHandler], SomeHandler]:
@@ -106,6 +104,7 @@ class Reading:
         self.sources: dict[str, frozenset[str]] = {}  # the inputs that a value is computed of
         self.arrays: list[tuple[np.ndarray[Any, Any], Value]] = []
         self.functions: dict[tuple[str, str], Any] = {}
+        self.functions_read = 0  # how many of the model's own are being read
 
     def constant(self, array: np.ndarray[Any, Any], name: str = "constant") -> Value:
         for held, value in self.arrays:
@@ -125,10 +124,11 @@ class Reading:
             place = self.sheet.place
             if text is not None:
                 place = Span(text, starts[number], starts[number] + len(text.line(number + 1)))
-            with self.sheet.at(place):
+            with self.sheet.at(place), self.sheet.within(*parts_of(proto)):
                 inputs = [found[name] if name else None for name in proto.input]
                 node = Node(self, proto)
                 node.attributes["scope"] = found
+                self.call_weights(node, inputs)
                 try:
                     made = self.node(node, inputs)
                 except Mistake as wrong:
@@ -143,18 +143,32 @@ class Reading:
                     found[name] = one
                     if isinstance(one, Value):
                         self.sources.setdefault(one.key, frozenset().union(*of))
-                    if isinstance(one, Value) and name and not AUTOMATIC.fullmatch(name):
-                        self.sheet.book.names.setdefault(one.key, name)
+                    if isinstance(one, Value) and name and not is_made_up(name, proto):
+                        if self.functions_read:
+                            self.sheet.call_it(one, name)
+                        else:
+                            self.sheet.book.names.setdefault(one.key, name)
         return found
+
+    def call_weights(self, node: Node, inputs: Sequence[Given]) -> None:
+        """Call weights whose names are made up after the module that takes them first."""
+        names, parts = self.sheet.book.names, self.sheet.parts
+        for place, one in enumerate(inputs):
+            if not (parts and isinstance(one, Value) and one.key in self.sheet.book.arrays):
+                continue
+            word = "bias" if place == 2 or node.op == "Add" else "weight"
+            called = f"{parts[-1].path}.{word}"
+            if AUTOMATIC.fullmatch(names[one.key]) and called not in names.values():
+                names[one.key] = called
 
     def node(self, node: Node, inputs: list[Given]) -> list[Given]:
         """Read a node: computed where all is known, by its operator, or by those that define it."""
         known = all(isinstance(one, np.ndarray) or one is None for one in inputs)
         plain = known and all(one is None or one.dtype != object for one in inputs)
         if plain and node.op not in ("If", "Loop", "Scan") and not node.op.startswith("Random"):
-            folded = _folded(node.proto, inputs, self.opset)
-            if folded is not None:
-                return folded
+            results = folded(node.proto, inputs, self.opset)
+            if results is not None:
+                return results
         handler = OPERATORS.get(node.op) if node.proto.domain in ("", "ai.onnx") else None
         if handler is not None:
             made = handler(node, *inputs)
@@ -169,20 +183,36 @@ class Reading:
         for one in function.attribute_proto:
             attributes.setdefault(one.name, one)
         opset = self.opset
+        parts = [Part("", node.op, node.proto.output[0])] if self.is_own(node) else []
         self.opset = max(
             (one.version for one in function.opset_import if not one.domain), default=opset
         )
         try:
-            found = self.read(_bound(function, attributes), names)
+            with self.sheet.within(*parts):
+                self.functions_read += len(parts)
+                if parts:
+                    self.enter(parts[0], names)
+                found = self.read(_bound(function, attributes), names)
+                self.functions_read -= len(parts)
         finally:
             self.opset = opset
         return [found.get(name) for name in function.output]
 
+    def enter(self, part: Part, names: Mapping[str, Given]) -> None:
+        """Take down what a function calls what it is given."""
+        given = [(name, one.key) for name, one in names.items() if isinstance(one, Value)]
+        book = self.sheet.book
+        book.inside.update({(part, key): name for name, key in given})
+        book.ports[part] = tuple(key for _, key in given)
+
+    def is_own(self, node: Node) -> bool:
+        """True if a node is a use of a function of the model's own."""
+        return (node.proto.domain, node.op) in self.functions
+
     def function(self, node: Node, inputs: list[Given]) -> Any:
         """Return the function that defines an operator, of the model or of the standard."""
-        own = self.functions.get((node.proto.domain, node.op))
-        if own is not None:
-            return own
+        if self.is_own(node):
+            return self.functions[node.proto.domain, node.op]
         try:
             schema: Any = onnx.defs.get_schema(node.op, self.opset, node.proto.domain)
         except onnx.defs.SchemaError:
@@ -259,29 +289,3 @@ def _attribute(one: Any) -> Any:
     if isinstance(found, onnx.TensorProto):
         return numpy_helper.to_array(found)
     return found
-
-
-def _folded(proto: Any, inputs: Sequence[Given], opset: int) -> list[Given] | None:
-    """Return what a node makes of arrays, by the reference; None where that cannot be said."""
-    names = [name for name in proto.input if name]
-    arrays = [one for one in inputs if one is not None]
-    if len(names) != len(arrays):
-        return None
-    try:
-        infos = [
-            helper.make_tensor_value_info(
-                name, helper.np_dtype_to_tensor_dtype(one.dtype), one.shape
-            )
-            for name, one in zip(names, arrays, strict=True)
-        ]
-        outs = [onnx.ValueInfoProto(name=name) for name in proto.output if name]
-        graph = helper.make_graph([proto], "folded", infos, outs)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid(proto.domain, opset)])
-        made = ReferenceEvaluator(model).run(None, dict(zip(names, arrays, strict=True)))
-    except Exception:  # what the reference cannot compute is read as any other node
-        return None
-    found = iter(made)
-    results = [next(found) if name else None for name in proto.output]
-    if any(one is not None and not isinstance(one, np.ndarray | np.generic) for one in results):
-        return None
-    return [None if one is None else np.asarray(one) for one in results]

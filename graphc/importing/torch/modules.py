@@ -137,7 +137,7 @@ def _batch_norm(
         return sheet.subscript(one, slice(None), *behind) if behind else one
 
     spread = sheet.call("sqrt", sheet.binary("+", wide(var), eps))
-    found = sheet.binary("/", sheet.binary("-", x, wide(mean)), spread)
+    found = r.hint(sheet.binary("/", sheet.binary("-", x, wide(mean)), spread), "normal")
     found = found if weight is None else sheet.binary("*", found, wide(weight))
     return found if bias is None else sheet.binary("+", found, wide(bias))
 
@@ -174,6 +174,11 @@ def _plain(numbers: Any) -> Any:
     return listed[0] if len({*listed}) == 1 else listed
 
 
+def _unless(default: int, numbers: Any) -> Any:
+    found = _plain(numbers)
+    return None if found == default else found
+
+
 def _conv(rank: int) -> Any:
     def write(
         r: Reading, x: Value, w: Value, b: Any = None, stride: Any = 1, padding: Any = 0,
@@ -182,8 +187,8 @@ def _conv(rank: int) -> Any:
         if isinstance(padding, str):
             raise r.sheet.mistake(f"padding is {padding!r}", "give its width")
         found = r.sheet.call(
-            f"conv{rank}d", x, w, stride=_plain(stride), pad=_plain(padding) or None,
-            dilation=_plain(dilation), groups=groups if groups > 1 else None,
+            f"conv{rank}d", x, w, stride=_unless(1, stride), pad=_plain(padding) or None,
+            dilation=_unless(1, dilation), groups=groups if groups > 1 else None,
         )  # fmt: skip
         if b is None:
             return found

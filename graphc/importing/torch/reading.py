@@ -115,11 +115,7 @@ class Reading:
 
     def hint(self, value: Value, name: str) -> Value:
         """Return a value that the module around it calls so, where its own source does not."""
-        book, parts = self.sheet.book, self.sheet.parts
-        if parts:
-            book.inside.setdefault((parts[-1], value.key), name)
-        else:
-            book.names.setdefault(value.key, name)
+        self.sheet.call_it(value, name)
         return value
 
     # ---- places and names ------------------------------------------------------------------------
