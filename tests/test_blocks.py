@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphc.compile.stages import Options, compile_text, load
+from graphc.compile.stages import Options, compile_file, compile_text, load
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -166,6 +166,83 @@ def test_rows_of_a_merged_axis_run_with_the_axis() -> None:
 )
 def test_what_gains_nothing_has_no_function_of_its_own(text: str, why: str) -> None:
     assert "_blocks(" not in compile_text(text, options=Options(level="-O2")).text, why
+
+
+def test_what_the_shared_caches_hold_is_computed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to three times CACHE; beyond that in blocks, of which none is larger than CACHE."""
+    monkeypatch.setenv("GRAPHC_THREADS", "1")
+    text = compile_text("""
+        dim N
+        input x: [N]
+        a = tanh(x) * sin(x)
+        output y = sum(exp(-a * a) * x)
+        derive value_and_grad y wrt x as f
+        """, options=Options(level="-O2")).text  # fmt: skip
+    assert "CACHE = 3 * 2**20" in text
+    (width,) = {
+        int(one) for one in re.findall(r"_blocks\(block, N, (\d+), ", text[text.index("def f(") :])
+    }
+    net = load(text, "held")
+    sizes: list[int] = []
+    take = net._take
+
+    def taken(make: Any, *dims: int) -> Any:
+        if "block" in make.__name__:
+            sizes.extend(dims)
+        return take(make, *dims)
+
+    monkeypatch.setattr(net, "_take", taken)
+    net.f(np.ones(3 * net.CACHE // width))
+    assert sizes == [3 * net.CACHE // width]
+    sizes.clear()
+    net.f(np.ones(3 * net.CACHE // width + 1))
+    assert len(sizes) == 4
+    assert max(sizes) * width <= net.CACHE
+
+
+def test_floats_of_four_bytes_have_blocks_twice_as_long() -> None:
+    options = Options(level="-O2", dtype="float32")
+    assert "CACHE = 6 * 2**20" in compile_text(ROWS, options=options).text
+
+
+WORKLOADS = ROOT / "benchmarks" / "workloads"
+
+
+@pytest.mark.parametrize(
+    ("path", "function", "gains"),
+    [
+        (WORKLOADS / "elementwise.graph", "value_and_grad_loss", True),  # 1.6 times as fast
+        (WORKLOADS / "gmm.graph", "value_and_grad_err", True),  # 1.3 times
+        (WORKLOADS / "bundle.graph", "Je", True),
+        (WORKLOADS / "mlp.graph", "value_and_grad_loss", False),  # products of matrices
+        (WORKLOADS / "per_example.graph", "each", False),
+        (WORKLOADS / "lstm.graph", "value_and_grad_loss", False),  # the calls of a loop
+        (ROOT / "examples" / "digits.graph", "value_and_grad_loss", False),  # a loop that stays
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_tiles_are_used_where_a_tenth_is_gained(path: Path, function: str, gains: bool) -> None:
+    """Measured with tiles and without: what they do not make faster by a tenth they made slower."""
+    text = compile_file(path, Options(level="-O2")).text
+    own = text[text.index(f"def {function}(") :]
+    assert ("_blocks(" in own[: own.index("\n\n\n")]) == gains
+
+
+def test_blocks_of_bounded_functions_are_small() -> None:
+    """Where memory is bounded, whatever stays in the cache is worth it, in a third of the bytes."""
+    text = ROWS.replace("dim N, D", "dim N = 100000\ndim D = 3")
+    free, bounded = (
+        [
+            int(one)
+            for one in re.findall(
+                r"_blocks\(block, 100000, (\d+),",
+                compile_text(text, options=Options(level="-O2", memory=memory)).text,
+            )
+        ]
+        for memory in ("", "1GB")
+    )
+    assert free
+    assert bounded == [3 * one for one in free]
 
 
 def test_large_matrices_are_not_read_again_for_each_block() -> None:

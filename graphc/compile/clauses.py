@@ -7,7 +7,6 @@ from itertools import product
 from operator import itemgetter
 
 from graphc import kinds
-from graphc.ad.cost import Cost, cost_of
 from graphc.ad.functions import gradient, products, value
 from graphc.ad.jacobian.matrices import hessian, jacobian
 from graphc.ad.jacobian.per_example import gradient_per, hessian_products_per
@@ -23,6 +22,7 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.specialise import specialise
 from graphc.ir.types import Mismatch
 from graphc.kinds import Kind
+from graphc.ops.cost import Cost, cost_of
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.records import dataclass, replace
 from graphc.source import GraphError, error

@@ -1,12 +1,12 @@
-"""Limits on the dims and shapes that a file asks for, Exceeded where one passes them; estimates."""
+"""Sizes: limits on those that a file asks for, Exceeded where one passes them; typical ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count as counting
 
-from graphc.ir.dims import NAME_IT, Atom, Dim, from_atom, map_atoms, sum_dims
+from graphc.ir.dims import MEMO_SIZE, NAME_IT, Atom, Dim, from_atom, map_atoms, sum_dims
 from graphc.limits import (
     DIM_FACTORS,
     DIM_POWER,
@@ -16,6 +16,9 @@ from graphc.limits import (
     SIZE_TERMS,
     Exceeded,
 )
+
+TYPICAL = 32
+"""The size that a dim is taken to have, where equal programs are compared and nothing says it."""
 
 
 def check_dim(dim: Dim) -> Dim:
@@ -42,6 +45,20 @@ def estimate(dim: Dim, sizes: Mapping[str, int]) -> int:
         except ZeroDivisionError:
             continue
     raise AssertionError
+
+
+def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
+    """Return a size with 32 for each dim that is not known."""
+    if dim.constant is not None:
+        return dim.constant
+    if not known:
+        return _usual(dim)
+    return estimate(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **known})
+
+
+@lru_cache(MEMO_SIZE)
+def _usual(dim: Dim) -> int:
+    return estimate(dim, dict.fromkeys(dim.symbols, TYPICAL))
 
 
 def at_most(dim: Dim, index: str, first: Dim, count: Dim) -> Dim:

@@ -67,6 +67,7 @@ def plan(
         steps=tuple(steps),
         constants=tuple(s for s in program.steps if isinstance(s, Step) and s.node in apart),
         shared=tuple(program.variables[node] for node in shared),
+        bounded=single,
     )
 
 
@@ -112,8 +113,9 @@ def _planned(
         if a.value in variables and (a.value.op in (BOUND, COTANGENT) or a.value not in spoken)
     }
     labels = labels_of(graph, variables)
-    sparing = single and not fast
-    return Program(graph.name, freed, variables, graph.results, labels, found, sparing=sparing)
+    return Program(
+        graph.name, freed, variables, graph.results, labels, found, sparing=single and not fast
+    )
 
 
 def _named_arguments(node: Node) -> list[Node]:

@@ -15,8 +15,8 @@ from typing import TypeVar
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
+from graphc.ir.sizes import typical
 from graphc.ir.types import Dtype, known_facts
-from graphc.ops.linear.contraction import typical
 from graphc.records import dataclass
 
 NEGLIGIBLE = 64

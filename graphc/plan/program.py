@@ -153,7 +153,8 @@ class Program:
     differentiated, `adjoints` the variables of their adjoints where these are not called by the
     label. `orders` are how the axes of values lie in memory, the slowest first, where they do not
     lie row by row. `constants` compute what depends on dims only, of which the rest reads `shared`.
-    A `sparing` program drops values as soon as nobody reads them, also in loops.
+    A `sparing` program drops values as soon as nobody reads them, also in loops; the memory of a
+    `bounded` one counts for more than time.
     """
 
     name: str
@@ -168,6 +169,7 @@ class Program:
     constants: tuple[Step, ...] = ()
     shared: tuple[str, ...] = ()
     sparing: bool = False
+    bounded: bool = False
 
     @property
     def label(self) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.ad.cost import Cost, cost_of
 from graphc.compile.clauses import cheapest
 from graphc.compile.graphs import candidates, split_halves
 from graphc.compile.stages import Compilation
+from graphc.ops.cost import Cost, cost_of
 from graphc.records import dataclass
 
 

@@ -13,9 +13,9 @@ from graphc.ad.products import embed_tangent
 from graphc.ad.reverse import float_descendants, pullback
 from graphc.ad.stable_forms import use_stable_forms
 from graphc.ir.graph import Node, as_node, uses, with_args
+from graphc.ir.sizes import TYPICAL
 from graphc.ir.types import Mismatch, product, same_shape, shape_text
 from graphc.ops.define.families import composite, normal_axis, to_float
-from graphc.ops.linear.contraction import TYPICAL
 from graphc.ops.shape.members import family_of
 
 DERIVATIVES = frozenset({"grad", "jvp", "jacobian"})

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from itertools import combinations
 
-from graphc.ir.dims import MEMO_SIZE, Dim
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.ir.sizes import estimate
+from graphc.ir.sizes import typical
 from graphc.ir.types import product
 from graphc.ops.define.families import to_int
 from graphc.ops.linear.diagonals import diagonal
@@ -19,7 +18,6 @@ from graphc.ops.shape.shaping import expand, in_order, reshape, transpose
 
 Axes = tuple[str, ...]
 Term = tuple[Node, Axes]
-TYPICAL = 32  # the size of a dim that is not known, where orders are compared
 
 
 def contract(terms: Sequence[Term], result: Axes) -> Node:
@@ -50,20 +48,6 @@ def _cost(one: Term, other: Term) -> tuple[int, int]:
     sizes |= dict(zip(other[1], other[0].shape, strict=True))
     shared = len(set(one[1]) & set(other[1]))
     return typical(product(list(sizes.values()))), -shared
-
-
-def typical(dim: Dim, known: Mapping[str, int] | None = None) -> int:
-    """Return a size with 32 for each dim that is not known."""
-    if dim.constant is not None:
-        return dim.constant
-    if not known:
-        return _usual(dim)
-    return estimate(dim, {**dict.fromkeys(dim.symbols, TYPICAL), **known})
-
-
-@lru_cache(MEMO_SIZE)
-def _usual(dim: Dim) -> int:
-    return estimate(dim, dict.fromkeys(dim.symbols, TYPICAL))
 
 
 def _diagonal(term: Term) -> Term:

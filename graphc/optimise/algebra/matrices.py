@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from graphc.ir.graph import Node
 from graphc.ir.loop import BOUND
+from graphc.ir.sizes import typical
 from graphc.ir.types import is_one, product, same, same_shape
 from graphc.ir.use_counts import Once, Rules
 from graphc.ops.elementwise.arithmetic import times
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import expand, in_rows, reshape, swap_last, transpose
 from graphc.optimise.algebra.empty import may_stand_outside

@@ -6,12 +6,12 @@ The terms of a sum are added in another order, so all but a few of these round o
 from __future__ import annotations
 
 from graphc.ir.graph import Node, as_node
+from graphc.ir.sizes import typical
 from graphc.ir.types import Shape, product, same_shape
 from graphc.ir.use_counts import Once, Rules
 from graphc.ops.define.families import normal_axes, stretched_axes
 from graphc.ops.elementwise.arithmetic import negative, over, times
 from graphc.ops.fused import peak, square, vdot, vecdot
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import max_, min_, sum_
 from graphc.ops.shape.shaping import broadcast_to, expand, full_array, in_order, reshape, transpose

@@ -17,9 +17,10 @@ from graphc.ir.graph import Node, Op, intern, with_args
 from graphc.ir.items import ZERO, every
 from graphc.ir.loop import inside_first
 from graphc.ir.rebuild import rebuild
+from graphc.ir.sizes import typical
 from graphc.ir.types import is_one, known_facts, same
+from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import minus, plus
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.optimise.before_ad.parts import Part, part_along, rows, taken
 from graphc.optimise.before_ad.side_by_side import lay_side_by_side
@@ -28,7 +29,7 @@ from graphc.records import dataclass
 
 ROUNDS = 12
 """So many operations, one on the other, are fused."""
-LARGE = 2**15
+LARGE = 32 * CALL
 """Of so many elements the time of a call is nothing."""
 
 

@@ -18,8 +18,8 @@ from graphc.ir.graph import Node, intern, with_args
 from graphc.ir.items import ZERO, along, every
 from graphc.ir.loop import LOOP, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
+from graphc.ops.cost import is_small
 from graphc.ops.elementwise.arithmetic import plus
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import (
     concat,
@@ -32,11 +32,7 @@ from graphc.optimise.before_ad.moved_selections import (
     Stuck,
 )
 from graphc.optimise.before_ad.stabilise import with_nodes
-from graphc.optimise.loops.partition import is_small
 from graphc.records import dataclass
-
-LARGE = 2**12
-"""So many elements are worth a call for each part of them."""
 
 
 @verified_model
@@ -165,7 +161,7 @@ def _pays(node: Node, waits: Mapping[Node, Collection[Node]]) -> bool:
     """True if parts of a join wait for different steps, so that some may be computed for all steps
     at once, or if there is much to copy."""
     differ = len({waits.get(arg, frozenset()) for arg in node.args}) > 1
-    return differ or typical(node.type.size) > LARGE
+    return differ or not is_small(node)
 
 
 def _slot_of_join(

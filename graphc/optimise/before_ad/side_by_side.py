@@ -15,15 +15,16 @@ from graphc.ir.graph import Node, with_args
 from graphc.ir.items import Items
 from graphc.ir.loop import LOOP, RESULT, RULED, body, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
+from graphc.ir.sizes import typical
 from graphc.ir.types import same
+from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import plus
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import concat, concatenate, index, part_of
 from graphc.optimise.before_ad.parts import part_along, rows
 from graphc.optimise.before_ad.stabilise import with_nodes
 
-SMALL = 2**14
+SMALL = 16 * CALL
 """So many elements are laid side by side in less time than the steps of a loop save."""
 
 

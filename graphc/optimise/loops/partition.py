@@ -14,16 +14,14 @@ from graphc.ir.components import components as strongly_connected
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of, mentions
+from graphc.ir.sizes import typical
+from graphc.ops.cost import calls, is_small
 from graphc.ops.elementwise.arithmetic import accumulate, minus, plus
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul, outer
 from graphc.ops.reduce.reduction import sum_
 from graphc.ops.shape.members import is_in_family
 from graphc.ops.shape.shaping import full_array, in_rows
 from graphc.records import dataclass, field
-
-LARGE = 4096
-"""Elements from which on an array keeps a step busy: a call saved is little, a stack is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,10 +324,6 @@ def is_free(node: Node, index: str) -> bool:
 # ---- costs -------------------------------------------------------------------------------------
 
 
-def is_small(node: Node) -> bool:
-    return typical(node.type.size) < LARGE
-
-
 def _cost_of_stages(
     loop: Loop,
     loops: Mapping[int, Sequence[Node]],
@@ -363,10 +357,4 @@ def _calls(node: Node) -> float:
     if node.op is LOOP:
         inner = loop_of(node)
         return _cost(inner, body(inner), inner.collected, [e.node for e in inner.elements])
-    return (
-        len(node.args) - 1
-        if node.op is accumulate
-        else 1
-        if node.op.structure == "elementwise"
-        else 3
-    )
+    return calls(node)

@@ -15,9 +15,10 @@ from graphc.ir.graph import Node, arguments_first, as_node, stamped, with_args
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, bound, captures_of, result
 from graphc.ir.rebuild import map_adjoints, rebuild
 from graphc.ir.types import Mismatch, same_shape
+from graphc.ops.cost import is_small
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, plus, times
 from graphc.ops.shape.shaping import broadcast_to, filled
-from graphc.optimise.loops.partition import Stages, is_small, is_zero
+from graphc.optimise.loops.partition import Stages, is_zero
 from graphc.records import dataclass, replace
 
 READING = 0.3

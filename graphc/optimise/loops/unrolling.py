@@ -14,13 +14,12 @@ from graphc.ir.loop import LOOP, RESULT, Loop, body, loop_arguments, loop_of, lo
 from graphc.ir.mapping import map_graph
 from graphc.ir.specialise import specialise
 from graphc.ir.verify import verified
+from graphc.ops.cost import LONG
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import part_at, stack
 
 MOST = 200
 """So many operations may the steps of loops come to that are written out together."""
-LONG = 2**12
-"""Elements of arrays whose computing takes the time, and not the calls."""
 
 
 @verified

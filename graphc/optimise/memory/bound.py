@@ -10,7 +10,7 @@ from graphc.ir.dims import sum_dims
 from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, loop_of
 from graphc.ir.results import ResultKind, Role
-from graphc.ops.linear.contraction import TYPICAL
+from graphc.ir.sizes import TYPICAL
 from graphc.optimise.memory.budget import Budget, amount
 from graphc.optimise.memory.estimate import Liveness, Sizes, liveness
 from graphc.optimise.memory.search import Aim, results_key, search

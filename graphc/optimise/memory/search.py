@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from graphc.ad.cost import WRITTEN
 from graphc.ir.graph import Graph, Node, arguments_first
 from graphc.ir.loop import LOOP, RESULT, body, everywhere, loop_arguments, loop_of
 from graphc.ir.verify import verified
 from graphc.names import Identifiers
+from graphc.ops.cost import WRITTEN
 from graphc.optimise.memory.checkpointing import in_segments
 from graphc.optimise.memory.estimate import Liveness, Sizes, takes_nothing
 from graphc.optimise.memory.loop_recompute import items_to_save, save_only

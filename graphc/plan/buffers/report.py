@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from graphc.ir.dims import Dim
 from graphc.ir.graph import COTANGENT, TANGENT, Node, arguments_first
 from graphc.ir.loop import Loop, loop_of
+from graphc.ir.sizes import typical
 from graphc.ir.types import element_bytes, product, same
+from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import results_to_copy
 from graphc.ops.workspace import NOTHING
 from graphc.plan.buffers.temporaries import Objects, Value, Where, evaluate, most
@@ -21,9 +22,11 @@ from graphc.plan.lower import made as made_by
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage
 from graphc.records import dataclass, field
 
-CACHE = 2**21
-"""The bytes that a block computes in, at most about: what a core's own cache often holds."""
-LOOPED = 2**13
+CACHE = 3 * 2**20
+"""The bytes that a block computes in, at most about: what stays near a core."""
+HELD = 3
+"""So many times that the caches of all cores hold: `_blocks` makes no parts of what fits there."""
+LOOPED = 8 * CALL
 """The positions that a block with loops in it has at least."""
 
 
@@ -112,9 +115,14 @@ class _Walk:
                 yield one, sum(parts, NOTHING)
             for step in reversed(body.steps):
                 if isinstance(step, BlockStep):
-                    pending.append((step.body, step.size, block_sizes(step)))
+                    pending.append((step.body, step.size, block_sizes(step, self.cache)))
                 elif isinstance(step, LoopStep):
                     pending.append((step.body, symbol, sizes))
+
+    @property
+    def cache(self) -> int:
+        """Return the bytes that a block computes in, where each float counts for 8."""
+        return cache_of_floats(self.width)
 
     def _bytes(self, dtype: str, count: Dim) -> Dim:
         return (count * element_bytes(dtype, self.width)).substitute(self.last)
@@ -263,7 +271,7 @@ class _Walk:
         for name, node in {name: node for name, node, _, _ in step.outputs}.items():
             self.bind(name, self.new(NOTHING if name in step.places else self.size(node)))
         totals = {name: self.new(self.size(node)) for name, node, _ in step.totals}
-        size = block_sizes(step)[0]
+        size = block_sizes(step, self.cache)[0]
         if not same(size, step.length):  # those of the blocks before are there meanwhile
             for name, objects in totals.items():
                 self.bind(name, objects)
@@ -294,15 +302,22 @@ class _Walk:
         yield from rows
 
 
+def cache_of_floats(width: int) -> int:
+    """Return the bytes that a block computes in, where floats of this width count for 8."""
+    return CACHE * 8 // width
+
+
 def block_width(step: BlockStep) -> tuple[Dim, ...]:
     """Return the bytes of scratch of a position, and where there are loops by how many at most
     blocks get shorter: else their steps would compute so little that their calls take the time.
 
-    The smaller one counts; of known ones it is the only one.
+    The smaller one counts; of known ones it is the only one. Floats count for 8 bytes; where memory
+    is bounded they count for more, so that nothing larger than CACHE is computed at once.
     """
     own = (one for one in step.body.scratch if not one.base)
     sizes = (product(one.shape) * (1 if one.dtype == "bool" else 8) for one in own)
-    width = sum(sizes, Dim.of(8)).substitute({step.size: 1})
+    times = HELD if step.body.bounded else 1
+    width = sum(sizes, Dim.of(8)).substitute({step.size: 1}) * times
     inside = [
         one.node.type.size.substitute({step.size: 1})
         for loop in _loops(step.body)
@@ -311,7 +326,7 @@ def block_width(step: BlockStep) -> tuple[Dim, ...]:
     ]
     if not inside:
         return (width,)
-    most = max(inside, key=typical) * (CACHE // LOOPED)
+    most = max(inside, key=typical) * (CACHE // LOOPED) * times
     known = width.constant is not None and most.constant is not None
     return (min(width, most, key=typical),) if known else (width, most)
 
@@ -324,13 +339,14 @@ def _loops(program: Program) -> Iterator[LoopStep]:
             yield from _loops(step.body)
 
 
-def block_sizes(step: BlockStep) -> tuple[Dim, ...]:
+def block_sizes(step: BlockStep, cache: int) -> tuple[Dim, ...]:
     """Return the positions of a block, and of the last one if it has fewer."""
     width = min(map(typical, block_width(step)))
     length = step.length.constant
     if length is None:
-        return (Dim.of(CACHE // width),)
-    size = max(1, -(-length // max(1, -(-length * width // CACHE))))
+        return (Dim.of(HELD * cache // width),)
+    number = -(-length * width // cache)
+    size = max(1, length if number <= HELD else -(-length // number))
     rest = length % size
     return (Dim.of(size), Dim.of(rest)) if rest and length > size else (Dim.of(size),)
 

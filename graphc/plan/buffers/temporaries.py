@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from graphc.ir.dims import Dim
 from graphc.ir.graph import SOURCES, Node, arguments_first
 from graphc.ir.kernel import Elementwise, Kernel
+from graphc.ir.sizes import typical
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.linear.contraction import typical
 from graphc.ops.storage import seen_in
 from graphc.ops.workspace import NOTHING, workspace
 from graphc.records import dataclass

@@ -9,14 +9,12 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.types import Shape, is_one, product, same
+from graphc.ops.cost import LONG
 from graphc.ops.fused import vdot, vecdot
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import expand, reshape
 
 Axis = tuple[Node, int]
-
-SMALL = 2**12
-"""Elements of a matrix that may be read again for every block."""
 
 
 class Extent(NamedTuple):
@@ -202,7 +200,7 @@ def is_heavy(node: Node, classes: Classes, chosen: Axis) -> bool:
     if node.op is not matmul or min(arg.rank for arg in node.args) < 2 or node.rank > 2:
         return False
     again = [arg for arg in (*node.args, node) if not classes.axes(arg, chosen)]
-    return any((size := arg.type.size.constant) is None or size > SMALL for arg in again)
+    return any((size := arg.type.size.constant) is None or size > LONG for arg in again)
 
 
 def heaviest(weights: Mapping[Node, int], classes: Classes, least: int, number: int) -> list[Axis]:

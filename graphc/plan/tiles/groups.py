@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
+from graphc.ir.sizes import typical
+from graphc.ops.cost import CALL, FAR, WRITTEN, calls
 from graphc.ops.fused import vdot
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.plan.program import Program, Step
@@ -23,10 +25,10 @@ CACHED = 2**17
 """Elements of arrays that stay in the cache by themselves."""
 CANDIDATES, FIRST = 8, 4
 """So many classes are looked at, and so many tried as the one that most nodes run along."""
-LONG = 1024
+POSITIONS = 1024
 """How long an axis is taken to be whose blocks are judged."""
-LEAST_SHARE = 0.3
-"""So much of what is read and written has to stay in the cache."""
+GAIN = 0.1
+"""So much of the time has to be expected to be saved, where no cache holds all of it."""
 NEGLIGIBLE = 0.02
 """A region that saves less than this share of what all save is not worth a function."""
 
@@ -69,6 +71,7 @@ class _Whole:
         self.nodes, self.given, self.classes, self.outside = nodes, given, classes, outside
         self.ends = frozenset(ends)
         self.loops = {node: body for node, body in loops.items() if _can_be_inside(body, classes)}
+        self.apart = [body for node, body in loops.items() if node not in self.loops]
         self.variables = program.variables
         self.computed = {
             step.node
@@ -77,6 +80,7 @@ class _Whole:
         }
         self.computed.update(self.loops)
         self.computed.update(end for body in self.loops.values() for end in body.kept if end.rank)
+        self.known: Mapping[str, int] = {}
         self.size = {node: typical(node.type.size) for node in nodes}
         self.steps = {node: _count_steps(body, {}) for node, body in self.loops.items()}
         self.reads = {node: _computed_behind(node, self) for node in self.computed}
@@ -86,18 +90,28 @@ class _Whole:
                 self.users[arg].append(node)
 
     def stretch(self, chosen: Axis) -> None:
-        """Sizes where this axis is long."""
+        """Set sizes to those where this axis is long."""
         length = chosen[0].shape[chosen[1]]
-        known = dict.fromkeys(length.symbols, LONG)
+        known = dict.fromkeys(length.symbols, POSITIONS)
         self.size = {node: typical(node.type.size, known) for node in self.nodes}
         self.steps = {node: _count_steps(body, known) for node, body in self.loops.items()}
+        self.known = known
 
-    def moved(self) -> int:
-        """Count all elements that are read and written."""
-        return sum(self.steps.values()) + sum(
+    def time(self) -> int:
+        """Estimate the time that all takes, with what is read and written going to memory."""
+        moved = sum(self.steps.values()) + sum(
             self.size[node] + sum(self.size[arg] for arg in self.reads[node] & self.computed)
             for node in self.computed
         )
+        moved += sum(_count_steps(body, self.known) for body in self.apart)
+        bodies = (*self.loops.values(), *self.apart)
+        alone = ((node, Dim.of(1)) for node in self.computed - self.loops.keys())
+        stepped = (each for body in bodies for each in body.computed)
+        work = sum_dims(
+            (node.op.flops(node) + calls(node) * CALL * WRITTEN) * times
+            for node, times in (*alone, *stepped)
+        )
+        return typical(work, self.known) + moved * (WRITTEN + FAR)
 
 
 def _can_be_inside(body: Body, classes: Classes) -> bool:
@@ -123,22 +137,22 @@ def regions(
     loops: Mapping[Node, Body],
     outside: Collection[Node] = (),
 ) -> Regions:
-    """Choose the regions that keep most values in the cache.
+    """Choose the regions that save most time by keeping values in the cache, if it is worth it.
 
-    Each choice is judged by sizes for which it is made: its axis is long. What has to be `outside`
-    is in none.
+    Each choice is judged by sizes for which it is made: its axis is long. Where memory is bounded,
+    whatever is kept is worth it. What has to be `outside` is in none.
     """
     whole = _Whole(program, ends, nodes, given, classes, loops, outside)
     candidates = _candidates(whole)
-    best, most = Regions((), {}), LEAST_SHARE
+    best, most = Regions((), {}), 0.0 if program.bounded else GAIN
     for chosen, _ in candidates[:FIRST]:
         first = sorted(candidates, key=lambda one: one[0] != chosen)
         whole.stretch(chosen)
         found = _form(whole, *_assign(first, whole))
         saved = sum(_count_saved(whole, region) * _ease(whole, region) for region in found.regions)
-        saved /= whole.moved()
-        if saved > most:
-            best, most = found, saved
+        gain = saved * FAR / whole.time()
+        if gain > most:
+            best, most = found, gain
     return best
 
 

@@ -8,8 +8,8 @@ from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, stamped
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, bound, loop_of, make_loop, mentions, result
 from graphc.ir.order import topological
+from graphc.ir.sizes import typical
 from graphc.ir.types import product
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import broadcast_to
 from graphc.plan.buffers.report import LOOPED

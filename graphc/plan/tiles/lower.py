@@ -259,6 +259,7 @@ class _Builder:
             self.program.name, (*slices, *steps), variables, results,
             self.program.labels, self.program.adjoints, part=(*self.program.part, name),
             orders={parts.new[node]: order for node, order in self.lying.items()},
+            bounded=self.program.bounded,
         )  # fmt: skip
         block = BlockStep(
             name, self.length, parts.start, parts.size, body_,

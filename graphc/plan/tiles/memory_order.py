@@ -13,10 +13,10 @@ from math import prod
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.sizes import typical
 from graphc.ir.types import is_one
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import accumulate
-from graphc.ops.linear.contraction import typical
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import (
     broadcast_to,

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable
 from functools import cache
 
 from graphc.elaborate.names.model import Declared
-from graphc.ir.types import shape_text
+from graphc.ir.types import FLOAT_BYTES, shape_text
 from graphc.ops.fused import LIMITS
-from graphc.plan.buffers.report import CACHE
+from graphc.plan.buffers.report import cache_of_floats
 from graphc.plan.module import Compiled
 from graphc.provenance import MARK
 from graphc.targets.command_line import command_line
@@ -71,7 +71,7 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
 def _head(compiled: Compiled, read: Collection[str]) -> str:
     """Write what stands before the functions, which read these names."""
     model = compiled.model
-    blocks = "_blocks" in read
+    blocks, cache = "_blocks" in read, cache_of_floats(FLOAT_BYTES[model.dtype])
     numbers = definitions(programs(compiled))
     about = [model.doc.strip() or f"The graph `{model.name}`.", ""]
     about.append(
@@ -128,7 +128,7 @@ def _head(compiled: Compiled, read: Collection[str]) -> str:
     if blocks:
         lines += [
             "",
-            f"CACHE = 2**{CACHE.bit_length() - 1}  # bytes that a block computes in",
+            f"CACHE = {cache >> 20} * 2**20  # bytes that a block computes in, 8 for each float",
             f"LONG = {threads.LONG}  # seconds of a call of NumPy that are worth a thread",
         ]
     if any(map(take_scratch, programs(compiled))):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass
 
-from graphc.ad.cost import cost_of
 from graphc.ad.functions import products, value
 from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.ad.products import tangents
@@ -17,6 +16,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import everywhere
 from graphc.ir.types import Mismatch
 from graphc.kinds import VALUE
+from graphc.ops.cost import cost_of
 from graphc.ops.shape.members import family_of
 from graphc.optimise.passes import PASSES, rewritten
 from graphc.records import dataclass, replace

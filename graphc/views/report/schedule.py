@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.loop import loop_of
+from graphc.ir.sizes import typical
 from graphc.ir.types import FLOAT_BYTES, Type
-from graphc.ops.linear.contraction import typical
 from graphc.plan.buffers.report import Live, Row, live
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import BlockStep, LoopStep

@@ -137,9 +137,9 @@ GRAPH: dict[str, Any] = {
         'params': 206448,
         'cache': '3872*B + 170432',
         'scratch': {
-            'forward': '24*B + 2083088',
-            'backward': '105*B + 2089472',
-            'grad_loss': '3360*B + 4171955',
+            'forward': '24*B + 9375440',
+            'backward': '105*B + 9415168',
+            'grad_loss': '3360*B + 18783754',
         },
         'results': {
             'forward': '80*B',
@@ -147,14 +147,14 @@ GRAPH: dict[str, Any] = {
             'grad_loss': 206448,
         },
         'peak': {
-            'forward': '3976*B + 2253520',
-            'backward': '185*B + 2531632',
-            'grad_loss': '3360*B + 4584259',
+            'forward': '3976*B + 9545872',
+            'backward': '185*B + 9857328',
+            'grad_loss': '3360*B + 19196058',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

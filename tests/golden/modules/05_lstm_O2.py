@@ -26,10 +26,6 @@ Dims: B, T, I = 14, H = 32
 
 from __future__ import annotations
 
-import contextvars
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -99,8 +95,8 @@ GRAPH: dict[str, Any] = {
         'cache': '2016*B*T + 512*B + 36352',
         'scratch': {
             'forward': '112*B*T + 2816*B',
-            'backward': '3048*B*T + 133120*B + 64000*T + 32000',
-            'grad_loss': '3816*B*T + 134144*B + 64000*T + 32000',
+            'backward': '2936*B*T + 2560*B',
+            'grad_loss': '3816*B*T + 3840*B',
         },
         'results': {
             'forward': '112*B*T + 256*B',
@@ -109,14 +105,11 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': '2240*B*T + 3840*B + 36352',
-            'backward': '3160*B*T + 133632*B + 64000*T + 101232',
-            'grad_loss': '3816*B*T + 135168*B + 64000*T + 101232',
+            'backward': '3160*B*T + 3072*B + 65536',
+            'grad_loss': '3928*B*T + 4352*B + 51824',
         },
     },
 }
-
-CACHE = 2**21  # bytes that a block computes in
-LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
@@ -276,88 +269,45 @@ def backward(
     ) = cache
     _scratch = _take(_backward_scratch, B, T)
     (
-        d_step_cell_b_full, s1, s2, s3, s4, s1_view, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
-        s16, s17, s18, s19, s20,
+        d_step_cell_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16,
+        s17, s18,
     ) = _scratch
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_W_difference_5 = np.subtract(1, step_c1_quotient_by_t_2, s1)
+    d_step_cell_W_product_7 = np.multiply(step_c1_quotient_by_t_2, d_step_cell_W_difference_5, s1)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_concatenate = np.concatenate((c0[None, :, :], step_c1_by_t), 0, s2)
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_W_product_8 = np.multiply(d_step_cell_W_concatenate[:T], d_step_cell_W_product_7, s1)
     # ∂loss/∂loss_difference ⊙ d_loss
-    d_loss_difference = np.multiply(2 * (d_loss / max(14 * B * T, 1)), loss_difference, s1)
+    d_loss_difference = np.multiply(2 * (d_loss / max(14 * B * T, 1)), loss_difference, s3)
     # cotangent of the output pred + ∂loss_difference/∂pred ⊙ d_loss_difference
-    d_pred = np.add(ct_pred, d_loss_difference, s1)
+    d_pred = np.add(ct_pred, d_loss_difference, s3)
+    # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
+    d_step_cell_W_square = np.square(step_h1_tanh_by_t, s4)
+    d_step_cell_W_difference = np.subtract(1, d_step_cell_W_square, s4)
+    d_step_cell_W_product = np.multiply(step_h1_quotient_by_t, d_step_cell_W_difference, s4)
+    d_step_cell_W_difference_2 = np.subtract(1, step_h1_quotient_by_t, s5)
+    d_step_cell_W_product_2 = np.multiply(step_h1_quotient_by_t, d_step_cell_W_difference_2, s5)
+    d_step_cell_W_product_3 = np.multiply(step_h1_tanh_by_t, d_step_cell_W_product_2, s5)
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_W_square_2 = np.square(step_c1_tanh_by_t, s6)
+    d_step_cell_W_difference_3 = np.subtract(1, d_step_cell_W_square_2, s6)
+    d_step_cell_W_product_4 = np.multiply(step_c1_quotient_by_t, d_step_cell_W_difference_3, s6)
+    d_step_cell_W_difference_4 = np.subtract(1, step_c1_quotient_by_t, s7)
+    d_step_cell_W_product_5 = np.multiply(step_c1_quotient_by_t, d_step_cell_W_difference_4, s7)
+    d_step_cell_W_product_6 = np.multiply(step_c1_tanh_by_t, d_step_cell_W_product_5, s7)
     # dense(h1, I): y = act(x @ W + b)
-    d_step_cell_W_reshape_2 = s2
-    np.copyto(d_step_cell_W_reshape_2, d_pred.transpose(1, 0, 2))
-    d_step_cell_W_matmul = np.dot(d_step_cell_W_reshape_2.reshape((B * T, 14)), step_readout_W.T, s3)
+    d_step_cell_W_reshape_2 = np.ascontiguousarray(d_pred.transpose(1, 0, 2)).reshape((B * T, 14))
+    d_step_cell_W_matmul = np.dot(d_step_cell_W_reshape_2, step_readout_W.T, s8)
     d_step_cell_W_reshape_3 = d_step_cell_W_matmul.reshape((T, B, 32))
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_U_concatenate = np.concatenate((h0[None, :, :], step_h1_by_t), 0, s4)
-    # back through the loop over t
-    d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_step_cell_W_reshape_2.reshape((B * T, 14)), out_step_readout_W)
-    # back through the loop over t
-    d_step_readout_b = np.dot(d_step_cell_b_full, d_pred.reshape((B * T, 14)), out_step_readout_b)
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_W_reshape = s1_view
-    np.copyto(d_step_cell_W_reshape, x.transpose(1, 0, 2))
-    d_step_cell_W_product_8 = s6
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_backward_scratch_block, T, size)
-        s1_2, s2_2 = _scratch
-        c0_part = c0[start:size + start]
-        step_c1_by_t_part = step_c1_by_t[:, start:size + start]
-        step_c1_quotient_by_t_2_part = step_c1_quotient_by_t_2[:, start:size + start]
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_difference_5 = np.subtract(_C_1, step_c1_quotient_by_t_2_part, s1_2)
-        d_step_cell_W_product_7 = np.multiply(step_c1_quotient_by_t_2_part, d_step_cell_W_difference_5, s1_2)
-        # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-        d_step_cell_W_concatenate = np.concatenate((c0_part[None, :, :], step_c1_by_t_part), 0, s2_2)
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        np.multiply(d_step_cell_W_concatenate[:T], d_step_cell_W_product_7, d_step_cell_W_product_8[:, start:size + start])
-        _give(_scratch, _backward_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 512*T + 264, 4)
-    d_step_cell_W_product = s7
-    d_step_cell_W_product_3 = s8
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of T, from `start_2` on."""
-        _scratch = _take(_backward_scratch_block_2, B, size_2)
-        s1_3, = _scratch
-        step_h1_tanh_by_t_part = step_h1_tanh_by_t[start_2:size_2 + start_2]
-        step_h1_quotient_by_t_part = step_h1_quotient_by_t[start_2:size_2 + start_2]
-        # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_W_square = np.square(step_h1_tanh_by_t_part, s1_3)
-        d_step_cell_W_difference = np.subtract(_C_1, d_step_cell_W_square, s1_3)
-        np.multiply(step_h1_quotient_by_t_part, d_step_cell_W_difference, d_step_cell_W_product[start_2:size_2 + start_2])
-        d_step_cell_W_difference_2 = np.subtract(_C_1, step_h1_quotient_by_t_part, s1_3)
-        d_step_cell_W_product_2 = np.multiply(step_h1_quotient_by_t_part, d_step_cell_W_difference_2, s1_3)
-        np.multiply(step_h1_tanh_by_t_part, d_step_cell_W_product_2, d_step_cell_W_product_3[start_2:size_2 + start_2])
-        _give(_scratch, _backward_scratch_block_2, B, size_2)
-        return ()
-    _blocks(block_2, T, 256*B + 8, 6)
-    d_step_cell_W_product_4 = s9
-    d_step_cell_W_product_6 = s10
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of T, from `start_3` on."""
-        _scratch = _take(_backward_scratch_block_3, B, size_3)
-        s1_4, = _scratch
-        step_c1_tanh_by_t_part = step_c1_tanh_by_t[start_3:size_3 + start_3]
-        step_c1_quotient_by_t_part = step_c1_quotient_by_t[start_3:size_3 + start_3]
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_W_square_2 = np.square(step_c1_tanh_by_t_part, s1_4)
-        d_step_cell_W_difference_3 = np.subtract(_C_1, d_step_cell_W_square_2, s1_4)
-        np.multiply(step_c1_quotient_by_t_part, d_step_cell_W_difference_3, d_step_cell_W_product_4[start_3:size_3 + start_3])
-        d_step_cell_W_difference_4 = np.subtract(_C_1, step_c1_quotient_by_t_part, s1_4)
-        d_step_cell_W_product_5 = np.multiply(step_c1_quotient_by_t_part, d_step_cell_W_difference_4, s1_4)
-        np.multiply(step_c1_tanh_by_t_part, d_step_cell_W_product_5, d_step_cell_W_product_6[start_3:size_3 + start_3])
-        _give(_scratch, _backward_scratch_block_3, B, size_3)
-        return ()
-    _blocks(block_3, T, 256*B + 8, 6)
     d_h = d_h_last
     d_c = np.full((B, 32), 0, FLOAT)
-    np.copyto(s12, d_h)
-    d_h, d_h_spare = s12, s13
-    np.copyto(s14, d_c)
-    d_c, d_c_spare = s14, s15
-    step_concatenate_by_t = s11
+    np.copyto(s10, d_h)
+    d_h, d_h_spare = s10, s11
+    np.copyto(s12, d_c)
+    d_c, d_c_spare = s12, s13
+    step_concatenate_by_t = s9
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     for (
         d_step_cell_W_reshape_3_2, d_step_cell_W_product_9, d_step_cell_W_product_3_2,
@@ -369,16 +319,16 @@ def backward(
         step_c1_quotient_by_t_2[::-1], step_concatenate_by_t[::-1], strict=True,
     ):
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_h_2_sum = np.add(d_h, d_step_cell_W_reshape_3_2, s16)
+        d_h_2_sum = np.add(d_h, d_step_cell_W_reshape_3_2, s14)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_h_2_product = np.multiply(d_h_2_sum, d_step_cell_W_product_9, s17)
-        d_h_2_sum_2 = np.add(d_c, d_h_2_product, s17)
+        d_h_2_product = np.multiply(d_h_2_sum, d_step_cell_W_product_9, s15)
+        d_h_2_sum_2 = np.add(d_c, d_h_2_product, s15)
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_h_2_product_2 = np.multiply(d_h_2_sum, d_step_cell_W_product_3_2, s16)
+        d_h_2_product_2 = np.multiply(d_h_2_sum, d_step_cell_W_product_3_2, s14)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_4_2, s18)
-        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_6_2, s19)
-        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_8_2, s20)
+        d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_4_2, s16)
+        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_6_2, s17)
+        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_8_2, s18)
         # (∂step/∂step_sum)ᵀ d_step
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T, d_h_spare)  # (∂step_sum/∂h)ᵀ d_step_sum
@@ -386,12 +336,23 @@ def backward(
         value_product = np.multiply(d_h_2_sum_2, step_c1_quotient, d_c_spare)
         d_h_spare, d_h, d_c_spare, d_c = d_h, d_h_2, d_c, value_product
     del d_step_cell_W_reshape_3
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_reshape_4 = step_concatenate_by_t.reshape((B * T, 128))
+    d_step_cell_U_concatenate = np.concatenate((h0[None, :, :], step_h1_by_t), 0, s2)
     # back through the loop over t
-    d_step_cell_U = np.dot(d_step_cell_U_concatenate[:T].reshape((B * T, 32)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_U)
+    d_step_cell_U = np.dot(d_step_cell_U_concatenate[:T].reshape((B * T, 32)).T, d_step_cell_W_reshape_4, out_step_cell_U)
     # back through the loop over t
-    d_step_cell_b = np.dot(d_step_cell_b_full, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_b)
+    d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_step_cell_W_reshape_2, out_step_readout_W)
+    del d_step_cell_W_reshape_2
     # back through the loop over t
-    d_step_cell_W = np.dot(d_step_cell_W_reshape.reshape((B * T, 14)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_W)
+    d_step_readout_b = np.dot(d_step_cell_b_full, d_pred.reshape((B * T, 14)), out_step_readout_b)
+    # back through the loop over t
+    d_step_cell_b = np.dot(d_step_cell_b_full, d_step_cell_W_reshape_4, out_step_cell_b)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_reshape = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape((B * T, 14))
+    # back through the loop over t
+    d_step_cell_W = np.dot(d_step_cell_W_reshape.T, d_step_cell_W_reshape_4, out_step_cell_W)
+    del d_step_cell_W_reshape_4, d_step_cell_W_reshape
     _give(_scratch, _backward_scratch, B, T)
     return _into(out, {
         'step.cell.W': d_step_cell_W,
@@ -439,14 +400,14 @@ def grad_loss(
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         d_step_cell_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13,
-        s14, s15, s16, s17, s18, s19, s20,
+        s14, s15, s16, s17, s3_view, s19, s20, s21,
     ) = _scratch
     h = h0
     c = c0
     step_c1_quotient_by_t_2 = s1
     step_c1_quotient_by_t = s2
     step_c1_tanh_by_t = s3
-    step_c1_by_t = s4
+    step_c1_by_t = s4[1:]
     step_h1_quotient_by_t = s5
     step_h1_tanh_by_t = s6
     step_h1_by_t = s7[1:]
@@ -490,82 +451,40 @@ def grad_loss(
         step_h1_tanh = np.tanh(step_c1, step_h1_tanh_row)
         step_h1 = np.multiply(step_h1_quotient, step_h1_tanh, step_h1_row)
         h, c = step_h1, step_c1
-    # dense(h1, I): y = act(x @ W + b)
-    ys_matmul = np.dot(step_h1_by_t.reshape((B * T, 32)), step_readout_W, s13)
-    ys = np.add(ys_matmul.reshape((T, B, 14)), step_readout_b, s14)
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_U_difference_5 = np.subtract(1, step_c1_quotient_by_t_2, s13)
+    d_step_cell_U_product_7 = np.multiply(step_c1_quotient_by_t_2, d_step_cell_U_difference_5, s13)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_U_concatenate = s4
+    d_step_cell_U_concatenate[:1] = c0[None, :, :]
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_U_product_8 = np.multiply(d_step_cell_U_concatenate[:T], d_step_cell_U_product_7, s13)
+    ys_reshape = step_h1_by_t.reshape((B * T, 32))  # dense(h1, I): y = act(x @ W + b)
+    ys_matmul = np.dot(ys_reshape, step_readout_W, s14)
+    ys = np.add(ys_matmul.reshape((T, B, 14)), step_readout_b, s15)
     # mse(pred, target): e = mean((y - t)**2)
-    d_ys_difference = np.subtract(ys, target.transpose(1, 0, 2), s14)
-    d_ys = np.multiply(d_ys_product, d_ys_difference, s14)  # (∂pred/∂ys)ᵀ d_pred
-    # dense(h1, I): y = act(x @ W + b)
-    d_step_cell_U_matmul = np.dot(d_ys.reshape((B * T, 14)), step_readout_W.T, s15)
+    d_ys_difference = np.subtract(ys, target.transpose(1, 0, 2), s15)
+    d_ys = np.multiply(d_ys_product, d_ys_difference, s15)  # (∂pred/∂ys)ᵀ d_pred
+    # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
+    d_step_cell_U_square = np.square(step_h1_tanh_by_t, s16)
+    d_step_cell_U_difference = np.subtract(1, d_step_cell_U_square, s16)
+    d_step_cell_U_product = np.multiply(step_h1_quotient_by_t, d_step_cell_U_difference, s16)
+    d_step_cell_U_difference_2 = np.subtract(1, step_h1_quotient_by_t, s17)
+    d_step_cell_U_product_2 = np.multiply(step_h1_quotient_by_t, d_step_cell_U_difference_2, s17)
+    d_step_cell_U_product_3 = np.multiply(step_h1_tanh_by_t, d_step_cell_U_product_2, s17)
+    # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    d_step_cell_U_square_2 = np.square(step_c1_tanh_by_t, s6)
+    d_step_cell_U_difference_3 = np.subtract(1, d_step_cell_U_square_2, s6)
+    d_step_cell_U_product_4 = np.multiply(step_c1_quotient_by_t, d_step_cell_U_difference_3, s6)
+    d_step_cell_U_difference_4 = np.subtract(1, step_c1_quotient_by_t, s5)
+    d_step_cell_U_product_5 = np.multiply(step_c1_quotient_by_t, d_step_cell_U_difference_4, s5)
+    d_step_cell_U_product_6 = np.multiply(step_c1_tanh_by_t, d_step_cell_U_product_5, s5)
+    d_step_cell_U_reshape = d_ys.reshape((B * T, 14))  # dense(h1, I): y = act(x @ W + b)
+    d_step_cell_U_matmul = np.dot(d_step_cell_U_reshape, step_readout_W.T, s3_view)
     d_step_cell_U_reshape_2 = d_step_cell_U_matmul.reshape((T, B, 32))
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_U_concatenate_2 = s7
-    d_step_cell_U_concatenate_2[:1] = h0[None, :, :]
-    # back through the loop over t
-    d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_ys.reshape((B * T, 14)), out_step_readout_W)
-    # back through the loop over t
-    d_step_readout_b = np.dot(d_step_cell_b_full, d_ys.reshape((B * T, 14)), out_step_readout_b)
-    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-    d_step_cell_W_reshape = s14
-    np.copyto(d_step_cell_W_reshape, x.transpose(1, 0, 2))
-    d_step_cell_U_product_8 = s16
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_grad_loss_scratch_block, T, size)
-        s1_2, s2_2 = _scratch
-        c0_part = c0[start:size + start]
-        step_c1_by_t_part = step_c1_by_t[:, start:size + start]
-        step_c1_quotient_by_t_2_part = step_c1_quotient_by_t_2[:, start:size + start]
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_U_difference_5 = np.subtract(_C_1, step_c1_quotient_by_t_2_part, s1_2)
-        d_step_cell_U_product_7 = np.multiply(step_c1_quotient_by_t_2_part, d_step_cell_U_difference_5, s1_2)
-        # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
-        d_step_cell_U_concatenate = np.concatenate((c0_part[None, :, :], step_c1_by_t_part), 0, s2_2)
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        np.multiply(d_step_cell_U_concatenate[:T], d_step_cell_U_product_7, d_step_cell_U_product_8[:, start:size + start])
-        _give(_scratch, _grad_loss_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 512*T + 264, 4)
-    d_step_cell_U_product = s4
-    d_step_cell_U_product_3 = s17
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of T, from `start_2` on."""
-        _scratch = _take(_grad_loss_scratch_block_2, B, size_2)
-        s1_3, = _scratch
-        step_h1_tanh_by_t_part = step_h1_tanh_by_t[start_2:size_2 + start_2]
-        step_h1_quotient_by_t_part = step_h1_quotient_by_t[start_2:size_2 + start_2]
-        # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
-        d_step_cell_U_square = np.square(step_h1_tanh_by_t_part, s1_3)
-        d_step_cell_U_difference = np.subtract(_C_1, d_step_cell_U_square, s1_3)
-        np.multiply(step_h1_quotient_by_t_part, d_step_cell_U_difference, d_step_cell_U_product[start_2:size_2 + start_2])
-        d_step_cell_U_difference_2 = np.subtract(_C_1, step_h1_quotient_by_t_part, s1_3)
-        d_step_cell_U_product_2 = np.multiply(step_h1_quotient_by_t_part, d_step_cell_U_difference_2, s1_3)
-        np.multiply(step_h1_tanh_by_t_part, d_step_cell_U_product_2, d_step_cell_U_product_3[start_2:size_2 + start_2])
-        _give(_scratch, _grad_loss_scratch_block_2, B, size_2)
-        return ()
-    _blocks(block_2, T, 256*B + 8, 6)
-    d_step_cell_U_product_4 = s6
-    d_step_cell_U_product_6 = s5
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of T, from `start_3` on."""
-        _scratch = _take(_grad_loss_scratch_block_3, B, size_3)
-        s1_4, = _scratch
-        step_c1_tanh_by_t_part = step_c1_tanh_by_t[start_3:size_3 + start_3]
-        step_c1_quotient_by_t_part = step_c1_quotient_by_t[start_3:size_3 + start_3]
-        # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
-        d_step_cell_U_square_2 = np.square(step_c1_tanh_by_t_part, s1_4)
-        d_step_cell_U_difference_3 = np.subtract(_C_1, d_step_cell_U_square_2, s1_4)
-        np.multiply(step_c1_quotient_by_t_part, d_step_cell_U_difference_3, d_step_cell_U_product_4[start_3:size_3 + start_3])
-        d_step_cell_U_difference_4 = np.subtract(_C_1, step_c1_quotient_by_t_part, s1_4)
-        d_step_cell_U_product_5 = np.multiply(step_c1_quotient_by_t_part, d_step_cell_U_difference_4, s1_4)
-        np.multiply(step_c1_tanh_by_t_part, d_step_cell_U_product_5, d_step_cell_U_product_6[start_3:size_3 + start_3])
-        _give(_scratch, _grad_loss_scratch_block_3, B, size_3)
-        return ()
-    _blocks(block_3, T, 256*B + 8, 6)
     d_h = np.full((B, 32), 0, FLOAT)
     d_c = np.full((B, 32), 0, FLOAT)
-    step_concatenate_by_t = s18
+    step_concatenate_by_t = s19
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     for (
         d_step_cell_U_reshape_2_2, d_step_cell_U_product_9, d_step_cell_U_product_3_2,
@@ -585,8 +504,8 @@ def grad_loss(
         d_h_2_product_2 = np.multiply(d_h_2_sum, d_step_cell_U_product_3_2, s11)
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
         d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_4_2, s10)
-        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_6_2, s19)
-        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_8_2, s20)
+        d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_6_2, s20)
+        d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_8_2, s21)
         # (∂step/∂step_sum)ᵀ d_step
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
         d_h_2 = np.dot(d_step_sum, step_cell_U.T)  # (∂step_sum/∂h)ᵀ d_step_sum
@@ -596,12 +515,25 @@ def grad_loss(
     d_h0 = d_h
     d_c0 = d_c
     del d_step_cell_U_reshape_2
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_U_reshape_3 = step_concatenate_by_t.reshape((B * T, 128))
+    d_step_cell_U_concatenate_2 = s7
+    d_step_cell_U_concatenate_2[:1] = h0[None, :, :]
     # back through the loop over t
-    d_step_cell_U = np.dot(d_step_cell_U_concatenate_2[:T].reshape((B * T, 32)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_U)
+    d_step_cell_U = np.dot(d_step_cell_U_concatenate_2[:T].reshape((B * T, 32)).T, d_step_cell_U_reshape_3, out_step_cell_U)
     # back through the loop over t
-    d_step_cell_b = np.dot(d_step_cell_b_full, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_b)
+    d_step_readout_W = np.dot(ys_reshape.T, d_step_cell_U_reshape, out_step_readout_W)
+    del ys_reshape
     # back through the loop over t
-    d_step_cell_W = np.dot(d_step_cell_W_reshape.reshape((B * T, 14)).T, step_concatenate_by_t.reshape((B * T, 128)), out_step_cell_W)
+    d_step_readout_b = np.dot(d_step_cell_b_full, d_step_cell_U_reshape, out_step_readout_b)
+    del d_step_cell_U_reshape
+    # back through the loop over t
+    d_step_cell_b = np.dot(d_step_cell_b_full, d_step_cell_U_reshape_3, out_step_cell_b)
+    # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
+    d_step_cell_W_reshape = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape((B * T, 14))
+    # back through the loop over t
+    d_step_cell_W = np.dot(d_step_cell_W_reshape.T, d_step_cell_U_reshape_3, out_step_cell_W)
+    del d_step_cell_U_reshape_3, d_step_cell_W_reshape
     _give(_scratch, _grad_loss_scratch, B, T)
     return _into(out, {
         'step.cell.W': d_step_cell_W,
@@ -714,17 +646,17 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     """The arrays that `backward` computes in. What comes before them it only reads."""
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_cell_b_full = np.full((B * T,), 1, FLOAT)
-    s1 = np.empty((B, T, 14), FLOAT)
-    s2 = np.empty((T, B, 14), FLOAT)
-    s3 = np.empty((B*T, 32), FLOAT)
-    s4 = np.empty((T + 1, B, 32), FLOAT)
-    s1_view = s1.reshape((T, B, 14))
+    s1 = np.empty((T, B, 32), FLOAT)
+    s2 = np.empty((T + 1, B, 32), FLOAT)
+    s3 = np.empty((B, T, 14), FLOAT)
+    s4 = np.empty((T, B, 32), FLOAT)
+    s5 = np.empty((T, B, 32), FLOAT)
     s6 = np.empty((T, B, 32), FLOAT)
     s7 = np.empty((T, B, 32), FLOAT)
-    s8 = np.empty((T, B, 32), FLOAT)
-    s9 = np.empty((T, B, 32), FLOAT)
-    s10 = np.empty((T, B, 32), FLOAT)
-    s11 = np.empty((T, B, 128), FLOAT)
+    s8 = np.empty((B*T, 32), FLOAT)
+    s9 = np.empty((T, B, 128), FLOAT)
+    s10 = np.empty((B, 32), FLOAT)
+    s11 = np.empty((B, 32), FLOAT)
     s12 = np.empty((B, 32), FLOAT)
     s13 = np.empty((B, 32), FLOAT)
     s14 = np.empty((B, 32), FLOAT)
@@ -732,31 +664,10 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     s16 = np.empty((B, 32), FLOAT)
     s17 = np.empty((B, 32), FLOAT)
     s18 = np.empty((B, 32), FLOAT)
-    s19 = np.empty((B, 32), FLOAT)
-    s20 = np.empty((B, 32), FLOAT)
     return (
-        d_step_cell_b_full, s1, s2, s3, s4, s1_view, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15,
-        s16, s17, s18, s19, s20,
+        d_step_cell_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16,
+        s17, s18,
     )
-
-
-def _backward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block` computes in."""
-    s1_2 = np.empty((T, size, 32), FLOAT)
-    s2_2 = np.empty((T + 1, size, 32), FLOAT)
-    return (s1_2, s2_2)
-
-
-def _backward_scratch_block_2(B: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_2` computes in."""
-    s1_3 = np.empty((size_2, B, 32), FLOAT)
-    return (s1_3,)
-
-
-def _backward_scratch_block_3(B: int, size_3: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_3` computes in."""
-    s1_4 = np.empty((size_3, B, 32), FLOAT)
-    return (s1_4,)
 
 
 def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
@@ -767,7 +678,7 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s1 = np.empty((T, B, 32), FLOAT)
     s2 = np.empty((T, B, 32), FLOAT)
     s3 = np.empty((T, B, 32), FLOAT)
-    s4 = np.empty((T, B, 32), FLOAT)
+    s4 = np.empty((T + 1, B, 32), FLOAT)
     s5 = np.empty((T, B, 32), FLOAT)
     s6 = np.empty((T, B, 32), FLOAT)
     s7 = np.empty((T + 1, B, 32), FLOAT)
@@ -776,37 +687,19 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s10 = np.empty((B, 32), FLOAT)
     s11 = np.empty((B, 32), FLOAT)
     s12 = np.empty((B, 32), FLOAT)
-    s13 = np.empty((B*T, 14), FLOAT)
-    s14 = np.empty((T, B, 14), FLOAT)
-    s15 = np.empty((B*T, 32), FLOAT)
+    s13 = np.empty((T, B, 32), FLOAT)
+    s14 = np.empty((B*T, 14), FLOAT)
+    s15 = np.empty((T, B, 14), FLOAT)
     s16 = np.empty((T, B, 32), FLOAT)
     s17 = np.empty((T, B, 32), FLOAT)
-    s18 = np.empty((T, B, 128), FLOAT)
-    s19 = np.empty((B, 32), FLOAT)
+    s3_view = s3.reshape((B*T, 32))
+    s19 = np.empty((T, B, 128), FLOAT)
     s20 = np.empty((B, 32), FLOAT)
+    s21 = np.empty((B, 32), FLOAT)
     return (
         d_step_cell_b_full, d_ys_product, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13,
-        s14, s15, s16, s17, s18, s19, s20,
+        s14, s15, s16, s17, s3_view, s19, s20, s21,
     )
-
-
-def _grad_loss_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block` computes in."""
-    s1_2 = np.empty((T, size, 32), FLOAT)
-    s2_2 = np.empty((T + 1, size, 32), FLOAT)
-    return (s1_2, s2_2)
-
-
-def _grad_loss_scratch_block_2(B: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block_2` computes in."""
-    s1_3 = np.empty((size_2, B, 32), FLOAT)
-    return (s1_3,)
-
-
-def _grad_loss_scratch_block_3(B: int, size_3: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block_3` computes in."""
-    s1_4 = np.empty((size_3, B, 32), FLOAT)
-    return (s1_4,)
 
 
 def _enter(params: Mapping[str, ArrayLike], x: ArrayLike, h0: ArrayLike, c0: ArrayLike, target: ArrayLike) -> tuple[Any, ...]:

@@ -74,9 +74,9 @@ GRAPH: dict[str, Any] = {
         'params': 0,
         'cache': '8*D**2*K + 16*D*K*N + 16*D*K + 8*K*N + 8*K*((D**2 - D)//2) + 8*K + 8*N + 8',
         'scratch': {
-            'forward': '1000*D**2 + 1000*D*N + 8*K*N + 8*D + 8*K + 1016*N + 1016',
-            'backward': '560*D**2 + 1120*D*N + 1120*D + 8*K + 1137*N + 560*((D**2 - D)//2) + 1129',
-            'grad_err': '8*D**2*K + 2008*D*K + 8*K*((D**2 - D)//2) + 8*D + 1352*K + 8*N + 1420',
+            'forward': '4528*D**2 + 4528*D*N + 8*K*N + 8*D + 8*K + 4544*N + 4544',
+            'backward': '2544*D**2 + 5088*D*N + 5088*D + 8*K + 5105*N + 2544*((D**2 - D)//2) + 5097',
+            'grad_err': '8*D**2*K + 9016*D*K + 8*K*((D**2 - D)//2) + 8*D + 6024*K + 8*N + 6384',
         },
         'results': {
             'forward': 0,
@@ -84,14 +84,14 @@ GRAPH: dict[str, Any] = {
             'grad_err': '16*D*K + 8*K*((D**2 - D)//2) + 8*K',
         },
         'peak': {
-            'forward': '8*D**2*K + 16*D*K*N + 2000*D**2 + 8*D*K + 1000*D*N + 8*K*N + 8*D + 16*K + 1016*N + 2000*((D**2 - D)//2) + 1024',
-            'backward': '560*D**2 + 16*D*K + 1136*D*N + 8*K*((D**2 - D)//2) + 1120*D + 16*K + 1137*N + 1120*((D**2 - D)//2) + 66665',
-            'grad_err': '24*D**2*K + 2024*D*K + 8*K*((D**2 - D)//2) + 8*D + 1368*K + 8*N + 2084',
+            'forward': '8*D**2*K + 16*D*K*N + 9056*D**2 + 8*D*K + 4528*D*N + 8*K*N + 8*D + 16*K + 4544*N + 9056*((D**2 - D)//2) + 4552',
+            'backward': '2544*D**2 + 16*D*K + 5104*D*N + 8*K*((D**2 - D)//2) + 5088*D + 16*K + 5105*N + 5088*((D**2 - D)//2) + 70633',
+            'grad_err': '24*D**2*K + 9032*D*K + 8*K*((D**2 - D)//2) + 8*D + 6040*K + 8*N + 9384',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

@@ -34,10 +34,6 @@ Dims: B, T, V = 256, D = 64, L = 2
 
 from __future__ import annotations
 
-import contextvars
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -53,7 +49,6 @@ _C_0_3989422804014327 = np.asarray(0.3989422804014327, FLOAT)
 _C_0_5 = np.asarray(0.5, FLOAT)
 _C_1 = np.asarray(1, FLOAT)
 _C_1em05 = np.asarray(1e-05, FLOAT)
-_C_2 = np.asarray(2, FLOAT)
 _C_LARGEST = np.asarray(LARGEST, FLOAT)
 _C_m0_015625 = np.asarray(-0.015625, FLOAT)
 _C_m0_03125 = np.asarray(-0.03125, FLOAT)
@@ -63,7 +58,6 @@ Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
 _INT = np.dtype(np.int64)
-_GONE: Any = None  # what an array is replaced by whose name a block has
 PARAMETERS = (
     'pos',
     'emb.E',
@@ -128,9 +122,9 @@ GRAPH: dict[str, Any] = {
         'params': '512*T + 927744',
         'cache': '64*B*T**2 + 22088*B*T + 920064',
         'scratch': {
-            'forward': '32*B*T**2 + 5176*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 11872*B*T + T**2 + 8*B + 129287*T + 131584',
-            'grad_loss': '96*B*T**2 + 29312*B*T + T**2 + 8*B + 194767*T + 133632',
+            'forward': '32*B*T**2 + 5176*B*T + T**2 + 8*T + 2560',
+            'backward': '32*B*T**2 + 11873*B*T + T**2 + 8*B + 131584',
+            'grad_loss': '96*B*T**2 + 29321*B*T + T**2 + 8*B + 8*T + 133632',
         },
         'results': {
             'forward': '2048*B*T',
@@ -138,15 +132,12 @@ GRAPH: dict[str, Any] = {
             'grad_loss': '512*T + 927744',
         },
         'peak': {
-            'forward': '128*B*T**2 + 61528*B*T + T**2 + 129464*T + 2560',
-            'backward': '32*B*T**2 + 51808*B*T + T**2 + 8*B + 129287*T + 928256',
-            'grad_loss': '128*B*T**2 + 70272*B*T + T**2 + 8*B + 194767*T + 930304',
+            'forward': '128*B*T**2 + 61528*B*T + T**2 + 8*T + 2560',
+            'backward': '32*B*T**2 + 51809*B*T + T**2 + 8*B + 928256',
+            'grad_loss': '128*B*T**2 + 70281*B*T + T**2 + 8*B + 8*T + 930304',
         },
     },
 }
-
-CACHE = 2**21  # bytes that a block computes in
-LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
@@ -223,6 +214,7 @@ def forward(
     (
         h_m_full, h_m_greater, h_m_full_2, loss_full, loss_arange, s1, s2, s3, s4, s5, s5_view,
         s4_view, s8, s8_view, s10, s11, s11_view, s8_view_2, s14, s14_view, s16, s16_view, s18,
+        s4_view_2,
     ) = _scratch
     emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
     h_m_sum = np.add(emb, pos, s1)  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
@@ -336,59 +328,35 @@ def forward(
         step_reshape_by_k_2[k - 1] = layer_att_v_matmul.reshape((B, T, 64))
         h_3_spare, h_3 = h_3, layer_y
     h_2 = h_3
-    h_v_difference = np.empty((B, T, 64), FLOAT)
-    h_sqrt = np.empty((B, T, 1), FLOAT)
-    h_quotient = np.empty((B, T, 1), FLOAT)
-    h_product_2 = np.empty((B, T, 64), FLOAT)
-    h = np.empty((B, T, 64), FLOAT)
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_forward_scratch_block, T, size)
-        s1_2, s2_2, s2_2_view, s1_2_view, s5_2 = _scratch
-        h_2_part = h_2[start:size + start]
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        h_m_matmul = np.dot(h_2_part.reshape((T * size, 64)), h_m_full, s1_2)
-        h_m = np.multiply(_C_0_015625, h_m_matmul.reshape((size, T))[:, :, None], s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        h_v_difference_part = np.subtract(h_2_part, h_m, h_v_difference[start:size + start])
-        h_v_vecdot = np.vecdot(h_v_difference_part, h_v_difference_part, s2_2_view)
-        h_v = np.multiply(_C_0_015625, h_v_vecdot[:, :, None], s1_2_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        h_product = np.multiply(h_gain, h_v_difference_part, s5_2)
-        h_sum = np.add(h_v, _C_1em05, s1_2_view)
-        h_sqrt_part = np.sqrt(h_sum, h_sqrt[start:size + start])
-        h_quotient_part = np.divide(_C_1, h_sqrt_part, h_quotient[start:size + start])
-        h_product_2_part = np.multiply(h_quotient_part, h_product, h_product_2[start:size + start])
-        np.add(h_product_2_part, h_bias, h[start:size + start])
-        _give(_scratch, _forward_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 528*T + 8, 11)
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    h_m_matmul = np.dot(h_2.reshape((B * T, 64)), h_m_full, s4)
+    h_m = np.multiply(0.015625, h_m_matmul.reshape((B, T))[:, :, None], s5)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    h_v_difference = np.subtract(h_2, h_m)
+    h_v_vecdot = np.vecdot(h_v_difference, h_v_difference, s5_view)
+    h_v = np.multiply(0.015625, h_v_vecdot[:, :, None], s4_view)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    h_product = np.multiply(h_gain, h_v_difference, s1)
+    h_sum = np.add(h_v, 1e-05, s4_view)
+    h_sqrt = np.sqrt(h_sum)
+    h_quotient = np.divide(1, h_sqrt)
+    h_product_2 = np.multiply(h_quotient, h_product)
+    h = np.add(h_product_2, h_bias)
     logits_matmul = np.dot(h.reshape((B * T, 64)), emb_E.T)  # output logits = h @ emb.E.T
+    logits = logits_matmul.reshape((B, T, 256))
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    loss_peak = np.maximum.reduce(logits, -1, out=s4_view, keepdims=True, initial=-LARGEST)
+    loss_minimum = np.minimum(loss_peak, LARGEST, out=s4_view)
+    loss_difference = np.subtract(logits, loss_minimum, s16_view)
+    loss_exp = np.exp(loss_difference)
+    loss_matmul = np.dot(loss_exp.reshape((B * T, 256)), loss_full)
+    loss_log = np.log(loss_matmul.reshape((B, T))[:, :, None], s5)
+    loss_sum = np.add(loss_log, loss_minimum, s5)
     loss_entries = logits_matmul[loss_arange, labels.reshape((B * T,))]
-    loss_exp = np.empty((B, T, 256), FLOAT)
-    loss_matmul = np.empty((B*T,), FLOAT)
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_forward_scratch_block_2, T, size_2)
-        s1_3, s2_3, s3_2, s1_3_view = _scratch
-        logits_matmul_part = logits_matmul[T * start_2:T * size_2 + T * start_2]
-        loss_entries_part = loss_entries[T * start_2:T * size_2 + T * start_2]
-        # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        loss_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), -1, out=s1_3, keepdims=True, initial=-LARGEST)
-        loss_minimum = np.minimum(loss_peak, _C_LARGEST, out=s1_3)
-        loss_difference = np.subtract(logits_matmul_part.reshape((size_2, T, 256)), loss_minimum, s2_3)
-        loss_exp_part = np.exp(loss_difference, loss_exp[start_2:size_2 + start_2])
-        loss_matmul_part = np.dot(loss_exp_part.reshape((T * size_2, 256)), loss_full, loss_matmul[T*start_2:T*size_2 + T*start_2])
-        loss_log = np.log(loss_matmul_part.reshape((size_2, T))[:, :, None], s3_2)
-        loss_sum = np.add(loss_log, loss_minimum, s3_2)
-        loss_difference_2 = np.subtract(loss_sum.reshape((size_2, T)), loss_entries_part.reshape((size_2, T)), s1_3_view)
-        loss_sum_2_part = np.add.reduce(loss_difference_2, None)
-        _give(_scratch, _forward_scratch_block_2, T, size_2)
-        return (loss_sum_2_part,)
-    loss_sum_2, = _blocks(block_2, B, 2064*T + 8, 9)
-    loss_entries = _GONE
-    # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    del logits_matmul
+    loss_difference_2 = np.subtract(loss_sum.reshape((B, T)), loss_entries.reshape((B, T)), s4_view_2)
+    del loss_entries
+    loss_sum_2 = np.add.reduce(loss_difference_2, None)
     loss = loss_sum_2 / (B * T)
     _give(_scratch, _forward_scratch, B, T)
     cache = Cache(
@@ -410,7 +378,7 @@ def forward(
         layer_ln2_by_k=layer_ln2_by_k, layer_ff_h_sum_by_k=layer_ff_h_sum_by_k,
         layer_ff_h_by_k=layer_ff_h_by_k, B=B, T=T,
     )
-    return Outputs(logits=logits_matmul.reshape((B, T, 256)), loss=FLOAT(loss)), cache
+    return Outputs(logits=logits, loss=FLOAT(loss)), cache
 
 
 def backward(
@@ -447,6 +415,7 @@ def backward(
     out_layer_ff_layer_0_fc_b = _places[11:26:12]
     out_layer_ff_head_W = _places[12:26:12]
     out_layer_ff_head_b = _places[13:26:12]
+    out_h_gain = _places[26]
     out_h_bias = _places[27]
     (
         ids, labels, emb_E, layer_ln1_gain, layer_att_Wq, layer_att_Wk, layer_att_Wv, layer_att_Wo,
@@ -460,11 +429,19 @@ def backward(
     _scratch = _take(_backward_scratch, B, T)
     (
         d_emb_full, d_emb_greater, d_h_arange, d_h_bias_full, d_pos_full, s1, s2, s3, s4, s5, s6,
-        s7, s8, s6_view, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view, s12_view,
-        s22, s14_view, s24, s16_view, s26, s16_view_2, s14_view_2, s26_view,
+        s7, s8, s9, s10, s2_view, s12, s10_view, s3_view, s15, s16, s17, s18, s19, s20, s21,
+        s17_view, s23, s19_view, s25, s21_view, s27, s21_view_2, s19_view_2, s27_view,
     ) = _scratch
     # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    d_h_reshape = loss_matmul.reshape((B, T))
     d_h_quotient = d_loss / max(B * T, 1)
+    d_h_equal = np.equal(d_h_reshape[:, :, None], 0, s1)
+    d_h_where = np.where(d_h_equal, 1, d_h_reshape[:, :, None])
+    del d_h_reshape
+    d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s2)
+    del d_h_where
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_emb_product_2 = np.multiply(2, h_sqrt, s3)
     # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_emb_reshape = step_reshape_by_k.reshape((2, B, T, 4, 16))
     # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -474,82 +451,51 @@ def backward(
     # dense(h, widths[k], act=act): y = act(x @ W + b)
     d_emb_reshape_4 = layer_ln2_by_k.reshape((2, B * T, 64))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_emb_product_7 = np.multiply(2, layer_ln2_sqrt_by_k, s1)
+    d_emb_product_7 = np.multiply(2, layer_ln2_sqrt_by_k, s4)
     # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-    d_emb_in_rows = s2
+    d_emb_in_rows = s5
     np.copyto(d_emb_in_rows, layer_att_a_by_k.transpose(0, 1, 3, 2, 4))
     d_emb_reshape_5 = d_emb_in_rows.reshape((2, B * T, 64))
     # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
     d_emb_reshape_6 = layer_ln1_by_k.reshape((2, B * T, 64))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_emb_product_8 = np.multiply(2, layer_ln1_sqrt_by_k, s3)
-    d_h_total = s4
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_backward_scratch_block, T, size)
-        s1_2, s2_2, s3_2 = _scratch
-        loss_matmul_part = loss_matmul[T * start:T * size + T * start]
-        loss_exp_part = loss_exp[start:size + start]
-        ct_logits_part = ct_logits[start:size + start]
-        # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        d_h_equal = np.equal(loss_matmul_part.reshape((size, T))[:, :, None], 0, s1_2)
-        d_h_where = np.where(d_h_equal, 1, loss_matmul_part.reshape((size, T))[:, :, None])
-        d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s2_2)
-        d_h_product = np.multiply(d_h_quotient_2, loss_exp_part, s3_2)
-        # output logits = h @ emb.E.T
-        np.add(ct_logits_part, d_h_product, d_h_total[start:size + start])
-        _give(_scratch, _backward_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 2057*T + 8, 4)
-    # output logits = h @ emb.E.T
-    d_h_entries_added = s5
+    d_emb_product_8 = np.multiply(2, layer_ln1_sqrt_by_k, s6)
+    # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    d_h_product = np.multiply(d_h_quotient_2, loss_exp, s7)
+    d_h_total = np.add(ct_logits, d_h_product, s7)  # output logits = h @ emb.E.T
+    d_h_entries_added = s8
     np.copyto(d_h_entries_added, d_h_total.reshape((B * T, 256)))
     d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += -d_h_quotient
-    d_h_matmul = np.dot(d_h_entries_added, emb_E, s6)
+    d_emb_E_matmul = np.dot(d_h_entries_added.T, h.reshape((B * T, 64)), s9)
+    d_h_matmul = np.dot(d_h_entries_added, emb_E, s10)
+    d_h = d_h_matmul.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_emb_vecdot = np.vecdot(h_product_2, d_h, s2_view)
+    d_emb_product = np.multiply(h_quotient.reshape((B, T)), d_emb_vecdot, s2_view)
+    d_emb_quotient = np.divide(d_emb_product[:, :, None], d_emb_product_2, s3)
     d_h_bias = np.dot(d_h_bias_full, d_h_matmul, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h
-    d_h_result = s7
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_backward_scratch_block_2, T, size_2)
-        s1_3, s2_3, s3_3, s4_2, s1_3_view, s2_3_view = _scratch
-        d_h_matmul_part = d_h_matmul[T * start_2:T * size_2 + T * start_2]
-        h_quotient_part = h_quotient[start_2:size_2 + start_2]
-        h_product_2_part = h_product_2[start_2:size_2 + start_2]
-        h_sqrt_part = h_sqrt[start_2:size_2 + start_2]
-        h_v_difference_part = h_v_difference[start_2:size_2 + start_2]
-        d_h_bias_full_part = d_h_bias_full[T * start_2:T * size_2 + T * start_2]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_emb_product_2 = np.multiply(_C_2, h_sqrt_part, s1_3)
-        d_emb_vecdot = np.vecdot(h_product_2_part, d_h_matmul_part.reshape((size_2, T, 64)), s2_3)
-        d_emb_product = np.multiply(h_quotient_part.reshape((size_2, T)), d_emb_vecdot, s2_3)
-        d_emb_quotient = np.divide(d_emb_product[:, :, None], d_emb_product_2, s1_3)
-        # ∂h/∂h_product_2 ⊙ d_h
-        d_h_product_2 = np.multiply(h_quotient_part, d_h_matmul_part.reshape((size_2, T, 64)), s3_3)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_product_4 = np.multiply(_C_m0_03125, d_emb_quotient, s1_3)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_h_gain_product = np.multiply(d_h_product_2, h_v_difference_part, s4_2)
-        # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
-        d_h_gain_part = np.dot(d_h_bias_full_part, d_h_gain_product.reshape((T * size_2, 64)))
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_emb_product_3 = np.multiply(d_h_product_2, h_gain, s3_3)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_product_5 = np.multiply(d_emb_product_4, h_v_difference_part, s4_2)
-        # ∂h_product_2/∂h_difference ⊙ d_h_product_2 + ∂h_v/∂h_difference ⊙ d_h_v
-        d_h_difference = np.add(d_emb_product_3, d_emb_product_5, s3_3)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_matmul = np.dot(d_h_difference.reshape((T * size_2, 64)), d_emb_full, s1_3_view)
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_emb_product_6 = np.multiply(_C_m0_015625, d_emb_matmul.reshape((size_2, T))[:, :, None], s2_3_view)
-        # ∂h_difference/∂h_result ⊙ d_h_difference + ∂h_m/∂h_result ⊙ d_h_m
-        np.add(d_h_difference, d_emb_product_6, d_h_result[start_2:size_2 + start_2])
-        _give(_scratch, _backward_scratch_block_2, T, size_2)
-        return (d_h_gain_part,)
-    d_h_gain, = _blocks(block_2, B, 1040*T + 8, 14)
-    # output logits = h @ emb.E.T
-    d_emb_E_matmul = np.dot(d_h_entries_added.T, h.reshape((B * T, 64)), s8)
-    np.copyto(s6_view, d_h_result)
-    d_h_result, d_h_result_spare = s6_view, s10
+    d_h_product_2 = np.multiply(h_quotient, d_h, s12)  # ∂h/∂h_product_2 ⊙ d_h
+    del d_h
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_product_4 = np.multiply(-0.03125, d_emb_quotient, s3)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_h_gain_product = np.multiply(d_h_product_2, h_v_difference, s10_view)
+    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
+    d_h_gain = np.dot(d_h_bias_full, d_h_gain_product.reshape((B * T, 64)), out_h_gain)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_emb_product_3 = np.multiply(d_h_product_2, h_gain, s12)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_product_5 = np.multiply(d_emb_product_4, h_v_difference, s10_view)
+    # ∂h_product_2/∂h_difference ⊙ d_h_product_2 + ∂h_v/∂h_difference ⊙ d_h_v
+    d_h_difference = np.add(d_emb_product_3, d_emb_product_5, s12)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_matmul = np.dot(d_h_difference.reshape((B * T, 64)), d_emb_full, s3_view)
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    d_emb_product_6 = np.multiply(-0.015625, d_emb_matmul.reshape((B, T))[:, :, None], s2)
+    # ∂h_difference/∂h_result ⊙ d_h_difference + ∂h_m/∂h_result ⊙ d_h_m
+    d_h_result = np.add(d_h_difference, d_emb_product_6, s12)
+    np.copyto(s10_view, d_h_result)
+    d_h_result, d_h_result_spare = s10_view, s15
     d_layer_ff_head_b = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ff_head_b, (2, 64))
     d_layer_ff_layer_0_fc_b = np.empty((2, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_b, (2, 256))
     d_layer_ff_layer_0_fc_W = np.empty((2, 64, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
@@ -593,32 +539,32 @@ def backward(
         # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
         np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
         # dense(h, widths[-1]): y = act(x @ W + b)
-        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k.T, s5)
+        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k.T, s8)
         d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
         # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
         np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product, layer_ln1_sqrt, s11)
+        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product, layer_ln1_sqrt, s16)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product, layer_ln2_sqrt, s12)
+        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product, layer_ln2_sqrt, s17)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum, s4)
+        d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum, s7)
         d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
-        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s4)
-        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum, s13)
-        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s13)
-        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s13)
-        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum, d_layer_ff_h_sum_exp, s13)
-        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s13)
-        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s4)
+        d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s7)
+        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum, s18)
+        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s18)
+        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s18)
+        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum, d_layer_ff_h_sum_exp, s18)
+        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s18)
+        d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s7)
         # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
-        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s4)
+        d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s7)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k.T, s14)
+        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k.T, s19)
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
@@ -626,98 +572,98 @@ def backward(
         # (∂saved/∂layer_ln2_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
         # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
-        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt, s15)
+        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt, s20)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference, s16)
-        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k, s15)
+        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference, s21)
+        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k, s20)
         # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
         np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s17)
-        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_7_2, s18)
+        d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s2_view)
+        d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_7_2, s3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s18)
-        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference, s12)
+        d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s3)
+        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference, s17)
         # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
-        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s15)
+        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s20)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), d_emb_full, s18_view)
+        d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), d_emb_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s17_view)
+        d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s2)
         # ∂layer_y/∂layer_att ⊙ d_layer_y
-        d_layer_att = s15
+        d_layer_att = s20
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k.T, s12_view)
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k.T, s17_view)
         # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
         # d_saved = d_saved_3
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
-        d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s22)
+        d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s23)
         # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_3, s14_view)
+        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_3, s19_view)
         # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
         d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
-        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k.T, s12_view)
+        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k.T, s17_view)
         # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s24)
-        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s22)
+        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s25)
+        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s23)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
-        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s22)
+        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s23)
         # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
-        d_layer_att_s = s22
+        d_layer_att_s = s23
         np.multiply(d_layer_att_s1.view(BITS), d_emb_greater, d_layer_att_s.view(BITS))
         # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
-        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s14_view)
+        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s19_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product, s16_view)
+        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product, s21_view)
         d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
-        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k.T, s26)
+        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k.T, s27)
         # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
         # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
-        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s16_view_2)
+        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s21_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
-        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k.T, s14)
+        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k.T, s19)
         # (∂step/∂layer_att_Wq_k)ᵀ d_step
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_4 = s16
+        d_saved_4 = s21
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
         # (∂saved/∂layer_ln1_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
         # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
-        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt, s14_view_2)
+        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt, s19_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference, s26_view)
-        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k, s14_view_2)
+        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference, s27_view)
+        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k, s19_view_2)
         # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s17)
-        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_8_2, s18)
+        d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s2_view)
+        d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_8_2, s3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s18)
-        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference, s11)
+        d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s3)
+        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference, s16)
         # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
-        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s14_view_2)
+        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s19_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), d_emb_full, s18_view)
+        d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), d_emb_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s17_view)
+        d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s2)
         # ∂layer_y/∂h ⊙ d_layer_y + (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m
         d_h_2 = d_h_result_spare
         np.add(d_layer_att, d_layer_ln1_v_difference, d_h_2)
@@ -730,13 +676,15 @@ def backward(
     )
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_matmul = np.dot(d_pos_full, d_emb.reshape((B, 64 * T)))
+    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    del d_pos_matmul
     d_emb_E_scatter = _scatter(d_emb, ids, 0, (256, 64))  # embedding(ids, V, D): y = E[ids]
     # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb
     d_emb_E = np.add(d_emb_E_matmul, d_emb_E_scatter, out_emb_E)
     del d_emb_E_scatter
     _give(_scratch, _backward_scratch, B, T)
     return _into(out, {
-        'pos': d_pos_matmul.reshape((T, 64)),
+        'pos': d_pos,
         'emb.E': d_emb_E,
         **dict(zip(PARAMETERS[2:26], _alternate(d_layer_ln1_gain, d_layer_ln1_bias, d_layer_att_Wq, d_layer_att_Wk, d_layer_att_Wv, d_layer_att_Wo, d_layer_ln2_gain, d_layer_ln2_bias, d_layer_ff_layer_0_fc_W, d_layer_ff_layer_0_fc_b, d_layer_ff_head_W, d_layer_ff_head_b))),
         'h.gain': d_h_gain,
@@ -777,14 +725,16 @@ def grad_loss(
     out_layer_ff_layer_0_fc_b = _places[11:26:12]
     out_layer_ff_head_W = _places[12:26:12]
     out_layer_ff_head_b = _places[13:26:12]
+    out_h_gain = _places[26]
     out_h_bias = _places[27]
     _scratch = _take(_grad_loss_scratch, B, T)
     (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
         d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
-        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s37_view, s41,
-        s42, s43, s41_view, s1_view, s26_view_2, s43_view, s48, s43_view_2, s1_view_2, s48_view,
+        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s37_view, s40, s41,
+        s37_view_2, s43, s38_view, s45, s46, s47, s45_view, s43_view, s26_view_2, s47_view, s52,
+        s47_view_2, s43_view_2, s52_view,
     ) = _scratch
     emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
     h_m_sum = np.add(emb, pos, s1)  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
@@ -898,6 +848,9 @@ def grad_loss(
         step_reshape_by_k_2[k - 1] = layer_att_v_matmul.reshape((B, T, 64))
         h_3_spare, h_3 = h_3, layer_y
     h_2 = h_3
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    h_m_matmul = np.dot(h_2.reshape((B * T, 64)), h_m_full, s19)
+    h_m = np.multiply(0.015625, h_m_matmul.reshape((B, T))[:, :, None], s20)
     # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_emb_reshape = step_reshape_by_k.reshape((2, B, T, 4, 16))
     # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -916,101 +869,69 @@ def grad_loss(
     d_emb_reshape_6 = layer_ln1_by_k.reshape((2, B * T, 64))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_emb_product_3 = np.multiply(2, layer_ln1_sqrt_by_k, s36)
-    h_v_difference = s1
-    h_sqrt = s19_view
-    h_quotient = s20
-    h_product_2 = s33
-    h = s23
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_grad_loss_scratch_block, T, size)
-        s1_2, s2_2, s2_2_view, s1_2_view, s5_2 = _scratch
-        h_2_part = h_2[start:size + start]
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        h_m_matmul = np.dot(h_2_part.reshape((T * size, 64)), h_m_full, s1_2)
-        h_m = np.multiply(_C_0_015625, h_m_matmul.reshape((size, T))[:, :, None], s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        h_v_difference_part_2 = np.subtract(h_2_part, h_m, h_v_difference[start:size + start])
-        h_v_vecdot = np.vecdot(h_v_difference_part_2, h_v_difference_part_2, s2_2_view)
-        h_v = np.multiply(_C_0_015625, h_v_vecdot[:, :, None], s1_2_view)
-        h_sum = np.add(h_v, _C_1em05, s1_2_view)  # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        h_sqrt_part_2 = np.sqrt(h_sum, h_sqrt[start:size + start])
-        h_quotient_part_2 = np.divide(_C_1, h_sqrt_part_2, h_quotient[start:size + start])
-        h_product = np.multiply(h_gain, h_v_difference_part_2, s5_2)
-        h_product_2_part_2 = np.multiply(h_quotient_part_2, h_product, h_product_2[start:size + start])
-        np.add(h_product_2_part_2, h_bias, h[start:size + start])
-        _give(_scratch, _grad_loss_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 528*T + 8, 11)
-    logits_matmul = np.dot(h.reshape((B * T, 64)), emb_E.T, s31)  # output logits = h @ emb.E.T
-    d_h_product = s37
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_grad_loss_scratch_block_2, T, size_2)
-        s1_3, s2_3, s1_3_view, s4_2 = _scratch
-        logits_matmul_part = logits_matmul[T * start_2:T * size_2 + T * start_2]
-        # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        d_h_peak = np.maximum.reduce(logits_matmul_part.reshape((size_2, T, 256)), -1, out=s1_3, keepdims=True, initial=-LARGEST)
-        d_h_minimum = np.minimum(d_h_peak, _C_LARGEST, out=s1_3)
-        d_h_difference = np.subtract(logits_matmul_part.reshape((size_2, T, 256)), d_h_minimum, s2_3)
-        d_h_exp = np.exp(d_h_difference, s2_3)
-        d_h_matmul = np.dot(d_h_exp.reshape((T * size_2, 256)), d_h_full, s1_3_view)
-        d_h_equal = np.equal(d_h_matmul.reshape((size_2, T))[:, :, None], 0, s4_2)
-        d_h_where = np.where(d_h_equal, 1, d_h_matmul.reshape((size_2, T))[:, :, None])
-        d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s1_3)
-        np.multiply(d_h_quotient_2, d_h_exp, d_h_product[start_2:size_2 + start_2])
-        _give(_scratch, _grad_loss_scratch_block_2, T, size_2)
-        return ()
-    _blocks(block_2, B, 2057*T + 8, 8)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    h_v_difference = np.subtract(h_2, h_m, s1)
+    h_v_vecdot = np.vecdot(h_v_difference, h_v_difference, s20_view)
+    h_v = np.multiply(0.015625, h_v_vecdot[:, :, None], s19_view)
+    h_sum = np.add(h_v, 1e-05, s19_view)  # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    h_sqrt = np.sqrt(h_sum, s19_view)
+    h_quotient = np.divide(1, h_sqrt, s20)
+    d_emb_product = np.multiply(2, h_sqrt, s19_view)
+    h_product = np.multiply(h_gain, h_v_difference, s33)
+    h_product_2 = np.multiply(h_quotient, h_product, s33)
+    h = np.add(h_product_2, h_bias, s23)
+    logits_reshape = h.reshape((B * T, 64))  # output logits = h @ emb.E.T
+    logits_matmul = np.dot(logits_reshape, emb_E.T, s31)
+    logits = logits_matmul.reshape((B, T, 256))
+    # cross_entropy(logits, labels): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+    d_h_peak = np.maximum.reduce(logits, -1, out=s37, keepdims=True, initial=-LARGEST)
+    d_h_minimum = np.minimum(d_h_peak, LARGEST, out=s37)
+    d_h_difference = np.subtract(logits, d_h_minimum, s38)
+    del logits
+    d_h_exp = np.exp(d_h_difference, s38)
+    d_h_matmul = np.dot(d_h_exp.reshape((B * T, 256)), d_h_full, s37_view)
+    d_h_reshape = d_h_matmul.reshape((B, T))
+    d_h_equal = np.equal(d_h_reshape[:, :, None], 0, s40)
+    d_h_where = np.where(d_h_equal, 1, d_h_reshape[:, :, None])
+    del d_h_reshape
+    d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s37)
+    del d_h_where
+    d_h_product = np.multiply(d_h_quotient_2, d_h_exp, s38)
     # output logits = h @ emb.E.T
     d_h_entries_added = s31
     np.copyto(d_h_entries_added, d_h_product.reshape((B * T, 256)))
     d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += d_h_negative
-    d_h_matmul_2 = np.dot(d_h_entries_added, emb_E, s29)
+    d_emb_E_matmul = np.dot(d_h_entries_added.T, logits_reshape, s41)
+    del logits_reshape
+    d_h_matmul_2 = np.dot(d_h_entries_added, emb_E, s23_view)
+    d_h = d_h_matmul_2.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_emb_vecdot = np.vecdot(h_product_2, d_h, s37_view_2)
+    d_emb_product_4 = np.multiply(h_quotient.reshape((B, T)), d_emb_vecdot, s37_view_2)
+    d_emb_quotient = np.divide(d_emb_product_4[:, :, None], d_emb_product, s19_view)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_product_6 = np.multiply(-0.03125, d_emb_quotient, s19_view)
     d_h_bias = np.dot(d_h_bias_full, d_h_matmul_2, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h
-    d_h_result = s38
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_grad_loss_scratch_block_3, T, size_3)
-        s1_4, s2_4, s3_2, s4_3, s1_4_view, s2_4_view = _scratch
-        h_quotient_part = h_quotient[start_3:size_3 + start_3]
-        h_sqrt_part = h_sqrt[start_3:size_3 + start_3]
-        d_h_matmul_2_part = d_h_matmul_2[T * start_3:T * size_3 + T * start_3]
-        h_product_2_part = h_product_2[start_3:size_3 + start_3]
-        h_v_difference_part = h_v_difference[start_3:size_3 + start_3]
-        d_h_bias_full_part = d_h_bias_full[T * start_3:T * size_3 + T * start_3]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_emb_product = np.multiply(_C_2, h_sqrt_part, s1_4)
-        d_emb_vecdot = np.vecdot(h_product_2_part, d_h_matmul_2_part.reshape((size_3, T, 64)), s2_4)
-        d_emb_product_4 = np.multiply(h_quotient_part.reshape((size_3, T)), d_emb_vecdot, s2_4)
-        d_emb_quotient = np.divide(d_emb_product_4[:, :, None], d_emb_product, s1_4)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_product_6 = np.multiply(_C_m0_03125, d_emb_quotient, s1_4)
-        # ∂h/∂h_product_2 ⊙ d_h
-        d_h_product_2 = np.multiply(h_quotient_part, d_h_matmul_2_part.reshape((size_3, T, 64)), s3_2)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_h_gain_product = np.multiply(d_h_product_2, h_v_difference_part, s4_3)
-        # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
-        d_h_gain_part = np.dot(d_h_bias_full_part, d_h_gain_product.reshape((T * size_3, 64)))
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_emb_product_5 = np.multiply(d_h_product_2, h_gain, s3_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_product_7 = np.multiply(d_emb_product_6, h_v_difference_part, s4_3)
-        # ∂h_product_2/∂h_difference_2 ⊙ d_h_product_2 + ∂h_v/∂h_difference_2 ⊙ d_h_v
-        d_h_difference_2 = np.add(d_emb_product_5, d_emb_product_7, s3_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_emb_matmul = np.dot(d_h_difference_2.reshape((T * size_3, 64)), h_m_full, s1_4_view)
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_emb_product_8 = np.multiply(_C_m0_015625, d_emb_matmul.reshape((size_3, T))[:, :, None], s2_4_view)
-        # ∂h_difference_2/∂h_result ⊙ d_h_difference_2 + ∂h_m/∂h_result ⊙ d_h_m
-        np.add(d_h_difference_2, d_emb_product_8, d_h_result[start_3:size_3 + start_3])
-        _give(_scratch, _grad_loss_scratch_block_3, T, size_3)
-        return (d_h_gain_part,)
-    d_h_gain, = _blocks(block_3, B, 1040*T + 8, 14)
-    # output logits = h @ emb.E.T
-    d_emb_E_matmul = np.dot(d_h_entries_added.T, h.reshape((B * T, 64)), s39)
-    np.copyto(s23, d_h_result)
-    d_h_result, d_h_result_spare = s23, s29_view
+    d_h_product_2 = np.multiply(h_quotient, d_h, s33)  # ∂h/∂h_product_2 ⊙ d_h
+    del d_h
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_h_gain_product = np.multiply(d_h_product_2, h_v_difference, s23)
+    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
+    d_h_gain = np.dot(d_h_bias_full, d_h_gain_product.reshape((B * T, 64)), out_h_gain)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_emb_product_5 = np.multiply(d_h_product_2, h_gain, s33)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_product_7 = np.multiply(d_emb_product_6, h_v_difference, s1)
+    # ∂h_product_2/∂h_difference_2 ⊙ d_h_product_2 + ∂h_v/∂h_difference_2 ⊙ d_h_v
+    d_h_difference_2 = np.add(d_emb_product_5, d_emb_product_7, s33)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_emb_matmul = np.dot(d_h_difference_2.reshape((B * T, 64)), h_m_full, s19)
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    d_emb_product_8 = np.multiply(-0.015625, d_emb_matmul.reshape((B, T))[:, :, None], s20)
+    # ∂h_difference_2/∂h_result ⊙ d_h_difference_2 + ∂h_m/∂h_result ⊙ d_h_m
+    d_h_result = np.add(d_h_difference_2, d_emb_product_8, s33)
+    np.copyto(s1, d_h_result)
+    d_h_result, d_h_result_spare = s1, s23
     d_layer_ff_head_b = np.empty((2, 64), FLOAT) if out is None else _rows(out_layer_ff_head_b, (2, 64))
     d_layer_ff_layer_0_fc_b = np.empty((2, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_b, (2, 256))
     d_layer_ff_layer_0_fc_W = np.empty((2, 64, 256), FLOAT) if out is None else _rows(out_layer_ff_layer_0_fc_W, (2, 64, 256))
@@ -1050,25 +971,25 @@ def grad_loss(
         d_layer_ff_head_W[::-1], strict=True,
     ):
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product_3, layer_ln1_sqrt_2, s33)
+        d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product_3, layer_ln1_sqrt_2, s29_view)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product_3, layer_ln2_sqrt_2, s1)
+        d_layer_ln2_v_difference_quotient = np.divide(layer_ln2_product_3, layer_ln2_sqrt_2, s43)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_h_sum_product = np.multiply(_C_m0_7071067811865476, layer_ff_h_sum_2, s31_view)
         d_layer_ff_h_sum_erfc = _erfc(d_layer_ff_h_sum_product)
         d_layer_ff_h_sum_product_2 = np.multiply(_C_0_5, d_layer_ff_h_sum_erfc, s31_view)
-        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum_2, s37)
-        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s37)
-        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s37)
-        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum_2, d_layer_ff_h_sum_exp, s37)
-        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s37)
+        d_layer_ff_h_sum_square = np.square(layer_ff_h_sum_2, s38)
+        d_layer_ff_h_sum_product_3 = np.multiply(_C_m0_5, d_layer_ff_h_sum_square, s38)
+        d_layer_ff_h_sum_exp = np.exp(d_layer_ff_h_sum_product_3, s38)
+        d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum_2, d_layer_ff_h_sum_exp, s38)
+        d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s38)
         d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s31_view)
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
         # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
         np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
         # dense(h, widths[-1]): y = act(x @ W + b)
-        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s37_view)
+        d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s38_view)
         d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
         # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
         np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
@@ -1079,7 +1000,7 @@ def grad_loss(
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k_2.T, s41)
+        d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k_2.T, s45)
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
         # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
@@ -1087,10 +1008,10 @@ def grad_loss(
         # (∂saved/∂layer_ln2_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
         # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
-        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt_2, s42)
+        d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt_2, s46)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference_2, s43)
-        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k_2, s42)
+        d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference_2, s47)
+        d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k_2, s46)
         # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
         np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
@@ -1098,20 +1019,20 @@ def grad_loss(
         d_layer_ln2_v_difference_quotient_2 = np.divide(d_layer_ln2_v_difference_vecdot[:, :, None], d_emb_product_2_2, s19_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s19_view)
-        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference_2, s41_view)
+        d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference_2, s45_view)
         # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
-        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s42)
+        d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s46)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s20)
         # ∂layer_y/∂layer_att ⊙ d_layer_y
-        d_layer_att = s42
+        d_layer_att = s46
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k_2.T, s41)
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k_2.T, s45)
         # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
@@ -1120,12 +1041,12 @@ def grad_loss(
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s25)
         # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_saved_3, s1_view)
+        d_saved_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_saved_3, s43_view)
         # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
         d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
-        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k_2.T, s41)
+        d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k_2.T, s45)
         # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
@@ -1137,34 +1058,34 @@ def grad_loss(
         d_layer_att_s = s25
         np.multiply(d_layer_att_s1.view(BITS), h_m_greater, d_layer_att_s.view(BITS))
         # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
-        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s1_view)
+        d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s43_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product_2, s43_view)
+        d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product_2, s47_view)
         d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
-        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k_2.T, s48)
+        d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k_2.T, s52)
         # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
         # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
-        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s43_view_2)
+        d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s47_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
-        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k_2.T, s1_view_2)
+        d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k_2.T, s43_view_2)
         # (∂step/∂layer_att_Wq_k)ᵀ d_step
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_4 = s43
+        d_saved_4 = s47
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
         # (∂saved/∂layer_ln1_bias)ᵀ d_saved
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
         # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
-        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt_2, s1)
+        d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt_2, s43)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference_2, s48_view)
-        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k_2, s1)
+        d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference_2, s52_view)
+        d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k_2, s43)
         # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
@@ -1172,9 +1093,9 @@ def grad_loss(
         d_layer_ln1_v_difference_quotient_2 = np.divide(d_layer_ln1_v_difference_vecdot[:, :, None], d_emb_product_3_2, s19_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s19_view)
-        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference_2, s43)
+        d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference_2, s47)
         # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
-        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s1)
+        d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s43)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
@@ -1191,13 +1112,15 @@ def grad_loss(
     )
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_matmul = np.dot(d_pos_full, d_emb.reshape((B, 64 * T)))
+    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    del d_pos_matmul
     d_emb_E_scatter = _scatter(d_emb, ids, 0, (256, 64))  # embedding(ids, V, D): y = E[ids]
     # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb
     d_emb_E = np.add(d_emb_E_matmul, d_emb_E_scatter, out_emb_E)
     del d_emb_E_scatter
     _give(_scratch, _grad_loss_scratch, B, T)
     return _into(out, {
-        'pos': d_pos_matmul.reshape((T, 64)),
+        'pos': d_pos,
         'emb.E': d_emb_E,
         **dict(zip(PARAMETERS[2:26], _alternate(d_layer_ln1_gain, d_layer_ln1_bias, d_layer_att_Wq, d_layer_att_Wk, d_layer_att_Wv, d_layer_att_Wo, d_layer_ln2_gain, d_layer_ln2_bias, d_layer_ff_layer_0_fc_W, d_layer_ff_layer_0_fc_b, d_layer_ff_head_W, d_layer_ff_head_b))),
         'h.gain': d_h_gain,
@@ -1366,29 +1289,12 @@ def _forward_scratch(B: int, T: int) -> tuple[Any, ...]:
     s16 = np.empty((B*T, 256), FLOAT)
     s16_view = s16.reshape((B, T, 256))
     s18 = np.empty((B, T, 64), FLOAT)
+    s4_view_2 = s4.reshape((B, T))
     return (
         h_m_full, h_m_greater, h_m_full_2, loss_full, loss_arange, s1, s2, s3, s4, s5, s5_view,
         s4_view, s8, s8_view, s10, s11, s11_view, s8_view_2, s14, s14_view, s16, s16_view, s18,
+        s4_view_2,
     )
-
-
-def _forward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `forward_block` computes in."""
-    s1_2 = np.empty((T*size,), FLOAT)
-    s2_2 = np.empty((size, T, 1), FLOAT)
-    s2_2_view = s2_2.reshape((size, T))
-    s1_2_view = s1_2.reshape((size, T, 1))
-    s5_2 = np.empty((size, T, 64), FLOAT)
-    return (s1_2, s2_2, s2_2_view, s1_2_view, s5_2)
-
-
-def _forward_scratch_block_2(T: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `forward_block_2` computes in."""
-    s1_3 = np.empty((size_2, T, 1), FLOAT)
-    s2_3 = np.empty((size_2, T, 256), FLOAT)
-    s3_2 = np.empty((size_2, T, 1), FLOAT)
-    s1_3_view = s1_3.reshape((size_2, T))
-    return (s1_3, s2_3, s3_2, s1_3_view)
 
 
 def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
@@ -1403,59 +1309,41 @@ def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     d_h_bias_full = np.full((B * T,), 1, FLOAT)  # dense(h, widths[-1]): y = act(x @ W + b)
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_full = np.full((B,), 1, FLOAT)
-    s1 = np.empty((2, B, T, 1), FLOAT)
-    s2 = np.empty((2, B, T, 4, 16), FLOAT)
-    s3 = np.empty((2, B, T, 1), FLOAT)
-    s4 = np.empty((B, T, 256), FLOAT)
-    s5 = np.empty((B*T, 256), FLOAT)
-    s6 = np.empty((B*T, 64), FLOAT)
-    s7 = np.empty((B, T, 64), FLOAT)
-    s8 = np.empty((256, 64), FLOAT)
-    s6_view = s6.reshape((B, T, 64))
-    s10 = np.empty((B, T, 64), FLOAT)
-    s11 = np.empty((B, T, 64), FLOAT)
+    s1 = np.empty((B, T, 1), np.bool_)
+    s2 = np.empty((B, T, 1), FLOAT)
+    s3 = np.empty((B, T, 1), FLOAT)
+    s4 = np.empty((2, B, T, 1), FLOAT)
+    s5 = np.empty((2, B, T, 4, 16), FLOAT)
+    s6 = np.empty((2, B, T, 1), FLOAT)
+    s7 = np.empty((B, T, 256), FLOAT)
+    s8 = np.empty((B*T, 256), FLOAT)
+    s9 = np.empty((256, 64), FLOAT)
+    s10 = np.empty((B*T, 64), FLOAT)
+    s2_view = s2.reshape((B, T))
     s12 = np.empty((B, T, 64), FLOAT)
-    s13 = np.empty((B, T, 256), FLOAT)
-    s14 = np.empty((B*T, 64), FLOAT)
+    s10_view = s10.reshape((B, T, 64))
+    s3_view = s3.reshape((B*T,))
     s15 = np.empty((B, T, 64), FLOAT)
     s16 = np.empty((B, T, 64), FLOAT)
-    s17 = np.empty((B, T), FLOAT)
-    s18 = np.empty((B, T, 1), FLOAT)
-    s18_view = s18.reshape((B*T,))
-    s17_view = s17.reshape((B, T, 1))
-    s12_view = s12.reshape((B*T, 64))
-    s22 = np.empty((B, 4, T, T), FLOAT)
-    s14_view = s14.reshape((B, 4, T, 16))
-    s24 = np.empty((B, 4, T), FLOAT)
-    s16_view = s16.reshape((B, 4, T, 16))
-    s26 = np.empty((B*T, 64), FLOAT)
-    s16_view_2 = s16.reshape((B, T, 4, 16))
-    s14_view_2 = s14.reshape((B, T, 64))
-    s26_view = s26.reshape((B, T, 64))
+    s17 = np.empty((B, T, 64), FLOAT)
+    s18 = np.empty((B, T, 256), FLOAT)
+    s19 = np.empty((B*T, 64), FLOAT)
+    s20 = np.empty((B, T, 64), FLOAT)
+    s21 = np.empty((B, T, 64), FLOAT)
+    s17_view = s17.reshape((B*T, 64))
+    s23 = np.empty((B, 4, T, T), FLOAT)
+    s19_view = s19.reshape((B, 4, T, 16))
+    s25 = np.empty((B, 4, T), FLOAT)
+    s21_view = s21.reshape((B, 4, T, 16))
+    s27 = np.empty((B*T, 64), FLOAT)
+    s21_view_2 = s21.reshape((B, T, 4, 16))
+    s19_view_2 = s19.reshape((B, T, 64))
+    s27_view = s27.reshape((B, T, 64))
     return (
         d_emb_full, d_emb_greater, d_h_arange, d_h_bias_full, d_pos_full, s1, s2, s3, s4, s5, s6,
-        s7, s8, s6_view, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view, s12_view,
-        s22, s14_view, s24, s16_view, s26, s16_view_2, s14_view_2, s26_view,
+        s7, s8, s9, s10, s2_view, s12, s10_view, s3_view, s15, s16, s17, s18, s19, s20, s21,
+        s17_view, s23, s19_view, s25, s21_view, s27, s21_view_2, s19_view_2, s27_view,
     )
-
-
-def _backward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block` computes in."""
-    s1_2 = np.empty((size, T, 1), np.bool_)
-    s2_2 = np.empty((size, T, 1), FLOAT)
-    s3_2 = np.empty((size, T, 256), FLOAT)
-    return (s1_2, s2_2, s3_2)
-
-
-def _backward_scratch_block_2(T: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_2` computes in."""
-    s1_3 = np.empty((size_2, T, 1), FLOAT)
-    s2_3 = np.empty((size_2, T), FLOAT)
-    s3_3 = np.empty((size_2, T, 64), FLOAT)
-    s4_2 = np.empty((size_2, T, 64), FLOAT)
-    s1_3_view = s1_3.reshape((T*size_2,))
-    s2_3_view = s2_3.reshape((size_2, T, 1))
-    return (s1_3, s2_3, s3_3, s4_2, s1_3_view, s2_3_view)
 
 
 def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
@@ -1514,58 +1402,33 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     s34 = np.empty((2, B, T, 1), FLOAT)
     s35 = np.empty((2, B, T, 4, 16), FLOAT)
     s36 = np.empty((2, B, T, 1), FLOAT)
-    s37 = np.empty((B, T, 256), FLOAT)
-    s38 = np.empty((B, T, 64), FLOAT)
-    s39 = np.empty((256, 64), FLOAT)
-    s37_view = s37.reshape((B*T, 256))
-    s41 = np.empty((B*T, 64), FLOAT)
-    s42 = np.empty((B, T, 64), FLOAT)
+    s37 = np.empty((B, T, 1), FLOAT)
+    s38 = np.empty((B, T, 256), FLOAT)
+    s37_view = s37.reshape((B*T,))
+    s40 = np.empty((B, T, 1), np.bool_)
+    s41 = np.empty((256, 64), FLOAT)
+    s37_view_2 = s37.reshape((B, T))
     s43 = np.empty((B, T, 64), FLOAT)
-    s41_view = s41.reshape((B, T, 64))
-    s1_view = s1.reshape((B, 4, T, 16))
-    s26_view_2 = s26.reshape((B, 4, T))
+    s38_view = s38.reshape((B*T, 256))
+    s45 = np.empty((B*T, 64), FLOAT)
+    s46 = np.empty((B, T, 64), FLOAT)
+    s47 = np.empty((B, T, 64), FLOAT)
+    s45_view = s45.reshape((B, T, 64))
     s43_view = s43.reshape((B, 4, T, 16))
-    s48 = np.empty((B*T, 64), FLOAT)
-    s43_view_2 = s43.reshape((B, T, 4, 16))
-    s1_view_2 = s1.reshape((B*T, 64))
-    s48_view = s48.reshape((B, T, 64))
+    s26_view_2 = s26.reshape((B, 4, T))
+    s47_view = s47.reshape((B, 4, T, 16))
+    s52 = np.empty((B*T, 64), FLOAT)
+    s47_view_2 = s47.reshape((B, T, 4, 16))
+    s43_view_2 = s43.reshape((B*T, 64))
+    s52_view = s52.reshape((B, T, 64))
     return (
         h_m_full, h_m_greater, h_m_full_2, d_h_full, d_h_arange, d_h_bias_full, d_pos_full,
         d_h_quotient, d_h_negative, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14,
         s15, s16, s17, s18, s19, s20, s20_view, s19_view, s23, s23_view, s25, s26, s26_view,
-        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s39, s37_view, s41,
-        s42, s43, s41_view, s1_view, s26_view_2, s43_view, s48, s43_view_2, s1_view_2, s48_view,
+        s23_view_2, s29, s29_view, s31, s31_view, s33, s34, s35, s36, s37, s38, s37_view, s40, s41,
+        s37_view_2, s43, s38_view, s45, s46, s47, s45_view, s43_view, s26_view_2, s47_view, s52,
+        s47_view_2, s43_view_2, s52_view,
     )
-
-
-def _grad_loss_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block` computes in."""
-    s1_2 = np.empty((T*size,), FLOAT)
-    s2_2 = np.empty((size, T, 1), FLOAT)
-    s2_2_view = s2_2.reshape((size, T))
-    s1_2_view = s1_2.reshape((size, T, 1))
-    s5_2 = np.empty((size, T, 64), FLOAT)
-    return (s1_2, s2_2, s2_2_view, s1_2_view, s5_2)
-
-
-def _grad_loss_scratch_block_2(T: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block_2` computes in."""
-    s1_3 = np.empty((size_2, T, 1), FLOAT)
-    s2_3 = np.empty((size_2, T, 256), FLOAT)
-    s1_3_view = s1_3.reshape((T*size_2,))
-    s4_2 = np.empty((size_2, T, 1), np.bool_)
-    return (s1_3, s2_3, s1_3_view, s4_2)
-
-
-def _grad_loss_scratch_block_3(T: int, size_3: int) -> tuple[Any, ...]:
-    """The arrays that `grad_loss_block_3` computes in."""
-    s1_4 = np.empty((size_3, T, 1), FLOAT)
-    s2_4 = np.empty((size_3, T), FLOAT)
-    s3_2 = np.empty((size_3, T, 64), FLOAT)
-    s4_3 = np.empty((size_3, T, 64), FLOAT)
-    s1_4_view = s1_4.reshape((T*size_3,))
-    s2_4_view = s2_4.reshape((size_3, T, 1))
-    return (s1_4, s2_4, s3_2, s4_3, s1_4_view, s2_4_view)
 
 
 def _enter(params: Mapping[str, ArrayLike], ids: ArrayLike, labels: ArrayLike) -> tuple[Any, ...]:

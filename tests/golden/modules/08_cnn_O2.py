@@ -104,9 +104,9 @@ GRAPH: dict[str, Any] = {
         'params': 82128,
         'cache': '150528*B + 81152',
         'scratch': {
-            'forward': '104*B + 2013392',
-            'backward': '6377*B + 1879232',
-            'grad_loss': '461097*B + 3808112',
+            'forward': '104*B + 9395536',
+            'backward': '6377*B + 9396160',
+            'grad_loss': '461097*B + 18717104',
         },
         'results': {
             'forward': '80*B',
@@ -114,14 +114,14 @@ GRAPH: dict[str, Any] = {
             'grad_loss': 82128,
         },
         'peak': {
-            'forward': '150536*B + 2144464',
-            'backward': '6457*B + 2354832',
-            'grad_loss': '461097*B + 4400448',
+            'forward': '150536*B + 9526608',
+            'backward': '6457*B + 10658192',
+            'grad_loss': '461097*B + 20489088',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

@@ -87,9 +87,9 @@ GRAPH: dict[str, Any] = {
         'params': 0,
         'cache': '337*P',
         'scratch': {
-            'forward': 1906520,
-            'backward': '112*P + 2019816',
-            'Je': '88*C + 24*M + 2058432',
+            'forward': 8579240,
+            'backward': '112*P + 9089241',
+            'Je': '88*C + 24*M + 9262944',
             'Jw': 0,
         },
         'results': {
@@ -99,15 +99,15 @@ GRAPH: dict[str, Any] = {
             'Jw': '8*P',
         },
         'peak': {
-            'forward': '337*P + 6613144',
-            'backward': '160*P + 3078632',
-            'Je': '88*C + 24*M + 240*P + 2819776',
+            'forward': '337*P + 29300392',
+            'backward': '160*P + 13395257',
+            'Je': '88*C + 24*M + 240*P + 12459616',
             'Jw': '8*P',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

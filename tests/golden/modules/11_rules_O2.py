@@ -68,9 +68,9 @@ GRAPH: dict[str, Any] = {
         'params': 0,
         'cache': '24*B',
         'scratch': {
-            'forward': '8*B + 1398096',
-            'backward': 1398096,
-            'grad_loss': '24*B + 1398096',
+            'forward': '8*B + 6291456',
+            'backward': 6291456,
+            'grad_loss': '24*B + 6291456',
         },
         'results': {
             'forward': '8*B',
@@ -78,14 +78,14 @@ GRAPH: dict[str, Any] = {
             'grad_loss': '8*B',
         },
         'peak': {
-            'forward': '32*B + 1463632',
-            'backward': '16*B + 1463632',
-            'grad_loss': '24*B + 1463632',
+            'forward': '32*B + 6356992',
+            'backward': '16*B + 6356992',
+            'grad_loss': '24*B + 6356992',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

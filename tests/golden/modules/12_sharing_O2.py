@@ -35,10 +35,6 @@ Dims: B, T, D = 16, L = 3
 
 from __future__ import annotations
 
-import contextvars
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -49,19 +45,16 @@ FLOAT = np.float64
 BITS = np.int64
 LARGEST = 1.7976931348623157e308
 EXPONENT = 709.0
-_C_0 = np.asarray(0, FLOAT)
 _C_0_0625 = np.asarray(0.0625, FLOAT)
 _C_0_5 = np.asarray(0.5, FLOAT)
 _C_1 = np.asarray(1, FLOAT)
 _C_1em05 = np.asarray(1e-05, FLOAT)
-_C_EXPONENT = np.asarray(EXPONENT, FLOAT)
 _C_LARGEST = np.asarray(LARGEST, FLOAT)
 _C_m0_0625 = np.asarray(-0.0625, FLOAT)
 _C_m0_125 = np.asarray(-0.125, FLOAT)
 Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
-_GONE: Any = None  # what an array is replaced by whose name a block has
 PARAMETERS = (
     'a.W',
     'a.b',
@@ -128,9 +121,9 @@ GRAPH: dict[str, Any] = {
         'params': 35776,
         'cache': '96*B*T**2 + 4912*B*T + 448*B + 33536',
         'scratch': {
-            'forward': '32*B*T**2 + 944*B*T + 64*B + 65288*T + 192',
-            'backward': '32*B*T**2 + 2184*B*T + 216*B + 65280*T + 2304',
-            'g': '128*B*T**2 + 5944*B*T + 456*B + 65288*T + 2304',
+            'forward': '32*B*T**2 + 944*B*T + 64*B + 8*T + 192',
+            'backward': '32*B*T**2 + 2184*B*T + 216*B + 2304',
+            'g': '128*B*T**2 + 5944*B*T + 200*B + 8*T + 2304',
         },
         'results': {
             'forward': '256*B*T + 8*B',
@@ -138,15 +131,12 @@ GRAPH: dict[str, Any] = {
             'g': 9664,
         },
         'peak': {
-            'forward': '128*B*T**2 + 6368*B*T + 520*B + 65288*T + 33728',
-            'backward': '32*B*T**2 + 2696*B*T + 224*B + 65280*T + 177728',
-            'g': '128*B*T**2 + 6456*B*T + 456*B + 65288*T + 150592',
+            'forward': '128*B*T**2 + 6368*B*T + 520*B + 8*T + 33728',
+            'backward': '32*B*T**2 + 2696*B*T + 224*B + 176640',
+            'g': '128*B*T**2 + 6456*B*T + 200*B + 8*T + 150528',
         },
     },
 }
-
-CACHE = 2**21  # bytes that a block computes in
-LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
@@ -332,21 +322,12 @@ def forward(
         step_reshape_by_k_2[k - 1] = layer_att_v_matmul.reshape((B, T, 16))
         h = layer_h_next
     y = h
-    z_sum = np.empty((B, T, 16), FLOAT)
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_forward_scratch_block, T, size)
-        s1_2, s2_2 = _scratch
-        y_part = y[start:size + start]
-        z_abs = np.abs(y_part, s1_2)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        z_negative = np.multiply(z_abs, -1, s1_2)
-        z_exp = np.exp(z_negative, s1_2)
-        z_log1p = np.log1p(z_exp, s1_2)
-        z_maximum = np.maximum(y_part, _C_0, out=s2_2)
-        np.add(z_log1p, z_maximum, z_sum[start:size + start])
-        _give(_scratch, _forward_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 256*T + 8, 6)
+    z_abs = np.abs(y, s16)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
+    z_negative = np.multiply(z_abs, -1, s16)
+    z_exp = np.exp(z_negative, s16)
+    z_log1p = np.log1p(z_exp, s16)
+    z_maximum = np.maximum(y, 0, out=s6)
+    z_sum = np.add(z_log1p, z_maximum)
     z = z_sum  # rules.log1pexp(y)
     loss_vdot = np.vdot(z, z)  # output loss = mean(dist) + mean(z**2)
     loss = loss_sum / B + loss_vdot / (16 * B * T)
@@ -417,11 +398,21 @@ def backward(
     _scratch = _take(_backward_scratch, B, T)
     (
         d_layer_n1_gain_full, d_layer_n1_gain_full_2, d_a_b_full, s1, s2, s3, s4, s5, s6, s7, s8,
-        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
-        s25_view, s24_view, s18_view, s29, s21_view, s31, s23_view, s33, s23_view_2, s21_view_2,
-        s33_view,
+        s9, s10, s11, s12, s13, s14, s15, s16, s16_view, s15_view, s9_view, s20, s12_view, s22,
+        s14_view, s24, s14_view_2, s12_view_2, s24_view, s28, s29, s30, s31, s32, s33, s34, s35,
+        s36,
     ) = _scratch
-    z = z_sum  # rules.log1pexp(y)
+    d_y_minimum = np.minimum(y, EXPONENT, out=s1)  # rules.log1pexp(y)
+    d_y_exp = np.exp(d_y_minimum, s1)
+    z = z_sum
+    d_y_sum = np.add(1, d_y_exp, s2)
+    d_y_quotient = np.divide(d_y_exp, d_y_sum, s1)
+    # output loss = mean(dist) + mean(z**2)
+    d_z_product = np.multiply(2 * (d_loss / max(16 * B * T, 1)), z, s2)
+    del z
+    d_z = np.add(ct_z, d_z_product, s2)  # cotangent of the output z + ∂loss/∂z ⊙ d_loss
+    d_y = np.multiply(d_z, d_y_quotient, s2)  # (∂z/∂y)ᵀ d_z
+    d_y_2 = np.add(ct_y, d_y, s2)  # cotangent of the output y + back through y
     # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_layer_n1_gain_reshape = step_reshape_by_k.reshape((3, B, T, 4, 4))
     # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -431,62 +422,21 @@ def backward(
     # dense(h, widths[k], act=act): y = act(x @ W + b)
     d_layer_n1_gain_reshape_4 = layer_n2_by_k.reshape((3, B * T, 16))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_layer_n1_gain_product = np.multiply(2, layer_n2_sqrt_by_k, s1)
+    d_layer_n1_gain_product = np.multiply(2, layer_n2_sqrt_by_k, s3)
     # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-    d_layer_n1_gain_in_rows = s2
+    d_layer_n1_gain_in_rows = s4
     np.copyto(d_layer_n1_gain_in_rows, layer_att_a_by_k.transpose(0, 1, 3, 2, 4))
     d_layer_n1_gain_reshape_5 = d_layer_n1_gain_in_rows.reshape((3, B * T, 16))
     # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
     d_layer_n1_gain_reshape_6 = layer_n1_by_k.reshape((3, B * T, 16))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_layer_n1_gain_product_2 = np.multiply(2, layer_n1_sqrt_by_k, s3)
-    # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss
-    d_dist = np.add(ct_dist, d_loss / max(B, 1), s4)
-    d_a_product = np.multiply(2, d_dist[:, None], s5)  # output dist = sum((a - b)**2, axis=-1)
-    d_a = np.multiply(d_a_product, dist_difference, s6)  # ∂dist/∂a ⊙ d_dist
-    d_a_W_square = np.square(b, s7)  # a(v): y = act(x @ W + b)
-    d_a_W_difference = np.subtract(1, d_a_W_square, s7)
-    d_a_W_product = np.multiply(d_a, d_a_W_difference, s7)
-    d_b_sum = np.multiply(d_a_W_product, -1, s7)  # ∂b/∂b_sum ⊙ d_b
-    d_a_W_matmul = np.dot(v.T, d_b_sum, s8)  # a(v): y = act(x @ W + b)
-    d_a_W_square_2 = np.square(a, s9)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-    d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s9)
-    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s6)  # ∂a/∂a_sum ⊙ d_a
-    d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s10)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-    d_a_b_matmul = np.dot(d_a_b_full, d_b_sum, s11)  # a(v): y = act(x @ W + b)
-    d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum, s12)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
-    d_a_b = np.add(d_a_b_matmul, d_a_b_matmul_2, out_a_b)
-    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum
-    d_a_W = np.add(d_a_W_matmul, d_a_W_matmul_2, out_a_W)
-    d_y_2 = s13
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_backward_scratch_block, T, size)
-        s1_2, s2_2 = _scratch
-        y_part = y[start:size + start]
-        z_part = z[start:size + start]
-        ct_z_part = ct_z[start:size + start]
-        ct_y_part = ct_y[start:size + start]
-        d_y_minimum = np.minimum(y_part, _C_EXPONENT, out=s1_2)  # rules.log1pexp(y)
-        d_y_exp = np.exp(d_y_minimum, s1_2)
-        d_y_sum = np.add(_C_1, d_y_exp, s2_2)
-        d_y_quotient = np.divide(d_y_exp, d_y_sum, s1_2)
-        # output loss = mean(dist) + mean(z**2)
-        d_z_product = np.multiply(2 * (d_loss / max(16 * B * T, 1)), z_part, s2_2)
-        d_z = np.add(ct_z_part, d_z_product, s2_2)  # cotangent of the output z + ∂loss/∂z ⊙ d_loss
-        d_y = np.multiply(d_z, d_y_quotient, s2_2)  # (∂z/∂y)ᵀ d_z
-        np.add(ct_y_part, d_y, d_y_2[start:size + start])  # cotangent of the output y + back through y
-        _give(_scratch, _backward_scratch_block, T, size)
-        return ()
-    _blocks(block, B, 256*T + 8, 8)
-    z = _GONE
+    d_layer_n1_gain_product_2 = np.multiply(2, layer_n1_sqrt_by_k, s5)
     d_ff_head_b = np.full((16,), 0, FLOAT)
     d_ff_head_W = np.full((32, 16), 0, FLOAT)
     d_ff_layer_0_fc_b = np.full((32,), 0, FLOAT)
     d_ff_layer_0_fc_W = np.full((16, 32), 0, FLOAT)
-    np.copyto(s14, d_y_2)
-    d_y_2, d_y_2_spare = s14, s15
+    np.copyto(s1, d_y_2)
+    d_y_2, d_y_2_spare = s1, s6
     d_layer_n2_bias = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n2_bias, (3, 16))
     d_layer_n2_gain = np.empty((3, 16), FLOAT) if out is None else _rows(out_layer_n2_gain, (3, 16))
     d_layer_att_Wo = np.empty((3, 16, 16), FLOAT) if out is None else _rows(out_layer_att_Wo, (3, 16, 16))
@@ -519,22 +469,22 @@ def backward(
         d_layer_n1_gain[::-1], strict=True,
     ):
         d_ff_h_reshape = d_y_2.reshape((B * T, 16))  # dense(h, widths[-1]): y = act(x @ W + b)
-        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s16)
+        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s7)
         d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y_2
         d_ff_head_b_2 = np.dot(d_layer_n1_gain_full_2, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y_2
         # (∂ff_y/∂ff_head_W)ᵀ d_y_2
         d_ff_head_W_2 = np.dot(d_layer_n1_gain_reshape_3_2.T, d_ff_h_reshape)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product, layer_n1_sqrt, s17)
+        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product, layer_n1_sqrt, s8)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_quotient = np.divide(layer_n2_product, layer_n2_sqrt, s18)
-        d_saved_greater = np.greater(ff_h, 0, s19)  # dense(h, widths[k], act=act): y = act(x @ W + b)
+        d_layer_n2_v_difference_quotient = np.divide(layer_n2_product, layer_n2_sqrt, s9)
+        d_saved_greater = np.greater(ff_h, 0, s10)  # dense(h, widths[k], act=act): y = act(x @ W + b)
         # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
-        d_ff_h_sum = s20
+        d_ff_h_sum = s11
         np.multiply(d_ff_h.view(BITS), d_saved_greater, d_ff_h_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_reshape = d_ff_h_sum.reshape((B * T, 32))
-        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s21)
+        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s12)
         d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum
         # d_layer_n2_product = d_saved: (∂saved/∂layer_n2_product)ᵀ d_saved
         # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
@@ -542,98 +492,98 @@ def backward(
         # (∂saved/∂layer_n2_bias)ᵀ d_saved
         np.dot(d_layer_n1_gain_full_2, d_saved_matmul, d_layer_n2_bias_row)
         # (∂layer_n2_product/∂layer_n2_product_product)ᵀ d_layer_n2_product
-        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt, s22)
+        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt, s13)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_gain_k_product = np.multiply(d_layer_n2_product_product, layer_n2_v_difference, s23)
-        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k, s22)
+        d_layer_n2_gain_k_product = np.multiply(d_layer_n2_product_product, layer_n2_v_difference, s14)
+        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k, s13)
         # (∂layer_n2_product_product/∂layer_n2_gain_k)ᵀ d_layer_n2_product_product
         np.dot(d_layer_n1_gain_full_2, d_layer_n2_gain_k_product.reshape((B * T, 16)), d_layer_n2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s24)
-        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_3, s25)
+        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s15)
+        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_3, s16)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s25)
-        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference, s18)
+        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s16)
+        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference, s9)
         # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step
-        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s22)
+        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s13)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s25_view)
+        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s16_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s24_view)
+        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s15_view)
         # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
-        d_layer_att = s22
+        d_layer_att = s13
         np.add(d_y_2, d_layer_n2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_2_reshape = d_layer_att.reshape((B * T, 16))
-        d_saved_2_matmul = np.dot(d_saved_2_reshape, layer_att_Wo_k.T, s18_view)
+        d_saved_2_matmul = np.dot(d_saved_2_reshape, layer_att_Wo_k.T, s9_view)
         # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
         np.dot(d_layer_n1_gain_reshape_5_2.T, d_saved_2_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
         # d_saved = d_saved_2
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
-        d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s29)
+        d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s20)
         # (∂saved/∂saved_permute)ᵀ d_saved
-        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_2, s21_view)
+        d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_2, s12_view)
         # (∂saved_permute/∂d_layer_n1_gain_reshape_2)ᵀ d_saved_permute
         d_d_layer_n1_gain_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape = np.ascontiguousarray(d_d_layer_n1_gain_reshape_2).reshape((B * T, 16))
-        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wv_k.T, s18_view)
+        d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wv_k.T, s9_view)
         # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape, d_layer_att_Wv_row)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s31)
-        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s29)
+        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s22)
+        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s20)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
-        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s29)
+        d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s20)
         # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
-        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_layer_n1_gain_reshape_7.transpose(0, 2, 1, 3), s21_view)
+        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_layer_n1_gain_reshape_7.transpose(0, 2, 1, 3), s12_view)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_layer_n1_gain_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product, s23_view)
+        d_d_layer_n1_gain_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product, s14_view)
         # (∂step/∂d_layer_n1_gain_reshape)ᵀ d_step
         d_d_layer_n1_gain_reshape = d_d_layer_n1_gain_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape_2 = np.ascontiguousarray(d_d_layer_n1_gain_reshape).reshape((B * T, 16))
-        d_saved_3_matmul_2 = np.dot(d_saved_3_reshape_2, layer_att_Wk_k.T, s33)
+        d_saved_3_matmul_2 = np.dot(d_saved_3_reshape_2, layer_att_Wk_k.T, s24)
         # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_2, d_layer_att_Wk_row)
         # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
-        d_layer_att_q_reshape = np.multiply(_C_0_5, d_layer_att_s1_product.transpose(0, 2, 1, 3), s23_view_2)
+        d_layer_att_q_reshape = np.multiply(_C_0_5, d_layer_att_s1_product.transpose(0, 2, 1, 3), s14_view_2)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 16))
-        d_saved_3_matmul_3 = np.dot(d_saved_3_reshape_3, layer_att_Wq_k.T, s21)
+        d_saved_3_matmul_3 = np.dot(d_saved_3_reshape_3, layer_att_Wq_k.T, s12)
         # (∂step/∂layer_att_Wq_k)ᵀ d_step
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_3, d_layer_att_Wq_row)
         # back through saved + (∂step/∂saved)ᵀ d_step
-        d_saved_3 = s23
+        d_saved_3 = s14
         np.add(d_saved_3_matmul.reshape((B, T, 16)), d_saved_3_matmul_2.reshape((B, T, 16)), d_saved_3)
         np.add(d_saved_3, d_saved_3_matmul_3.reshape((B, T, 16)), d_saved_3)
         # d_layer_n1_product = d_saved_3: (∂saved/∂layer_n1_product)ᵀ d_saved
         # (∂saved/∂layer_n1_bias)ᵀ d_saved
         np.dot(d_layer_n1_gain_full_2, d_saved_3.reshape((B * T, 16)), d_layer_n1_bias_row)
         # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
-        d_layer_n1_product_product = np.divide(d_saved_3, layer_n1_sqrt, s21_view_2)
+        d_layer_n1_product_product = np.divide(d_saved_3, layer_n1_sqrt, s12_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_gain_k_product = np.multiply(d_layer_n1_product_product, layer_n1_v_difference, s33_view)
-        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k, s21_view_2)
+        d_layer_n1_gain_k_product = np.multiply(d_layer_n1_product_product, layer_n1_v_difference, s24_view)
+        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k, s12_view_2)
         # (∂layer_n1_product_product/∂layer_n1_gain_k)ᵀ d_layer_n1_product_product
         np.dot(d_layer_n1_gain_full_2, d_layer_n1_gain_k_product.reshape((B * T, 16)), d_layer_n1_gain_row)
         # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
         d_ff_layer_0_fc_b_2 = np.dot(d_layer_n1_gain_full_2, d_saved_reshape)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_vecdot = np.vecdot(d_saved_3, d_layer_n1_v_difference_quotient, s24)
-        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_2_2, s25)
+        d_layer_n1_v_difference_vecdot = np.vecdot(d_saved_3, d_layer_n1_v_difference_quotient, s15)
+        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_layer_n1_gain_product_2_2, s16)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s25)
-        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference, s17)
+        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s16)
+        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference, s8)
         # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
-        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s21_view_2)
+        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s12_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s25_view)
+        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s16_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s24_view)
+        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s15_view)
         # ∂layer_h_next/∂h ⊙ d_layer_h_next + (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m
         d_h = d_y_2_spare
         np.add(d_layer_att, d_layer_n1_v_difference, d_h)
@@ -647,6 +597,25 @@ def backward(
         d_layer_n1_gain_reshape, d_layer_n1_gain_reshape_2, d_layer_n1_gain_reshape_3,
         d_layer_n1_gain_reshape_4, d_layer_n1_gain_reshape_5, d_layer_n1_gain_reshape_6,
     )
+    # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss
+    d_dist = np.add(ct_dist, d_loss / max(B, 1), s28)
+    d_a_product = np.multiply(2, d_dist[:, None], s29)  # output dist = sum((a - b)**2, axis=-1)
+    d_a = np.multiply(d_a_product, dist_difference, s30)  # ∂dist/∂a ⊙ d_dist
+    d_a_W_square = np.square(b, s31)  # a(v): y = act(x @ W + b)
+    d_a_W_difference = np.subtract(1, d_a_W_square, s31)
+    d_a_W_product = np.multiply(d_a, d_a_W_difference, s31)
+    d_b_sum = np.multiply(d_a_W_product, -1, s31)  # ∂b/∂b_sum ⊙ d_b
+    d_a_W_matmul = np.dot(v.T, d_b_sum, s32)  # a(v): y = act(x @ W + b)
+    d_a_W_square_2 = np.square(a, s33)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s33)
+    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s30)  # ∂a/∂a_sum ⊙ d_a
+    d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s34)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    d_a_b_matmul = np.dot(d_a_b_full, d_b_sum, s35)  # a(v): y = act(x @ W + b)
+    d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum, s36)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
+    d_a_b = np.add(d_a_b_matmul, d_a_b_matmul_2, out_a_b)
+    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum
+    d_a_W = np.add(d_a_W_matmul, d_a_W_matmul_2, out_a_W)
     _give(_scratch, _backward_scratch, B, T)
     return _into(out, {
         'a.W': d_a_W,
@@ -692,28 +661,38 @@ def g(
     _scratch = _take(_g_scratch, B, T)
     (
         y_full, y_full_2, d_ff_layer_0_fc_W_full, d_a_b_full, d_y_product, d_a_product, s1, s2, s3,
-        s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view,
-        s21, s22, s23, s24, s24_view, s21_view, s22_view, s28, s22_view_2, s28_view, s31, s32, s33,
-        s34, s35, s36, s32_view, s38, s31_view, s40, s41, s17_view_2, s40_view, s18_view_2,
-        s24_view_2, s46, s47, s48, s48_view, s47_view, s51, s47_view_2, s47_view_3, s54, s55,
+        s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s19_view,
+        s18_view, s22, s23, s24, s25, s25_view, s22_view, s23_view, s29, s23_view_2, s29_view, s32,
+        s33, s34, s35, s33_view, s37, s32_view, s39, s40, s18_view_2, s39_view, s19_view_2,
+        s25_view_2, s45, s46, s47, s47_view, s46_view, s50, s46_view_2, s46_view_3, s53, s54, s55,
+        s56,
     ) = _scratch
     a_matmul = np.dot(u, a_W, s1)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    a_sum = np.add(a_matmul, a_b, s1)
+    a = np.tanh(a_sum, s1)
     b_matmul = np.dot(v, a_W, s2)  # a(v): y = act(x @ W + b)
+    b_sum = np.add(b_matmul, a_b, s2)
+    b = np.tanh(b_sum, s2)
+    d_a_difference = np.subtract(a, b, s3)  # output dist = sum((a - b)**2, axis=-1)
+    d_a_W_square = np.square(b, s2)  # a(v): y = act(x @ W + b)
+    d_a_W_difference = np.subtract(1, d_a_W_square, s2)
+    d_a_W_square_2 = np.square(a, s1)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s1)
     h = x
-    np.copyto(s15, h)
-    h, h_spare = s15, s16
-    layer_n1_v_difference_by_k = s3
-    layer_n1_sqrt_by_k = s4
-    layer_n1_product_by_k = s5
-    step_reshape_by_k = s6
-    step_reshape_by_k_2 = s7
-    layer_att_s1_product_by_k = s8
-    layer_att_a_quotient_by_k = s9
-    layer_n2_v_difference_by_k = s10
-    layer_n2_sqrt_by_k = s11
-    layer_n2_product_by_k = s12
-    layer_n2_by_k = s13
-    ff_h_by_k = s14
+    np.copyto(s16, h)
+    h, h_spare = s16, s17
+    layer_n1_v_difference_by_k = s4
+    layer_n1_sqrt_by_k = s5
+    layer_n1_product_by_k = s6
+    step_reshape_by_k = s7
+    step_reshape_by_k_2 = s8
+    layer_att_s1_product_by_k = s9
+    layer_att_a_quotient_by_k = s10
+    layer_n2_v_difference_by_k = s11
+    layer_n2_sqrt_by_k = s12
+    layer_n2_product_by_k = s13
+    layer_n2_by_k = s14
+    ff_h_by_k = s15
     # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
     for (
         k, layer_n1_gain_k, layer_n1_bias_k, layer_att_Wq_k, layer_att_Wk_k, layer_att_Wv_k,
@@ -728,75 +707,89 @@ def g(
         ff_h_by_k, strict=True,
     ):
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        layer_n1_m_matmul = np.dot(h.reshape((B * T, 16)), y_full, s17)
-        layer_n1_m = np.multiply(_C_0_0625, layer_n1_m_matmul.reshape((B, T))[:, :, None], s18)
+        layer_n1_m_matmul = np.dot(h.reshape((B * T, 16)), y_full, s18)
+        layer_n1_m = np.multiply(_C_0_0625, layer_n1_m_matmul.reshape((B, T))[:, :, None], s19)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         layer_n1_v_difference = np.subtract(h, layer_n1_m, layer_n1_v_difference_row)
-        layer_n1_v_vecdot = np.vecdot(layer_n1_v_difference, layer_n1_v_difference, s18_view)
-        layer_n1_v = np.multiply(_C_0_0625, layer_n1_v_vecdot[:, :, None], s17_view)
+        layer_n1_v_vecdot = np.vecdot(layer_n1_v_difference, layer_n1_v_difference, s19_view)
+        layer_n1_v = np.multiply(_C_0_0625, layer_n1_v_vecdot[:, :, None], s18_view)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        layer_n1_sum = np.add(layer_n1_v, _C_1em05, s17_view)
+        layer_n1_sum = np.add(layer_n1_v, _C_1em05, s18_view)
         layer_n1_sqrt = np.sqrt(layer_n1_sum, layer_n1_sqrt_row)
-        layer_n1_quotient = np.divide(_C_1, layer_n1_sqrt, s17_view)
-        layer_n1_product = np.multiply(layer_n1_gain_k, layer_n1_v_difference, s21)
+        layer_n1_quotient = np.divide(_C_1, layer_n1_sqrt, s18_view)
+        layer_n1_product = np.multiply(layer_n1_gain_k, layer_n1_v_difference, s22)
         layer_n1_product_2 = np.multiply(layer_n1_quotient, layer_n1_product, layer_n1_product_row)
-        layer_n1 = np.add(layer_n1_product_2, layer_n1_bias_k, s21)
+        layer_n1 = np.add(layer_n1_product_2, layer_n1_bias_k, s22)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         layer_att_q_reshape = layer_n1.reshape((B * T, 16))
-        layer_att_q_matmul = np.dot(layer_att_q_reshape, layer_att_Wq_k, s22)
+        layer_att_q_matmul = np.dot(layer_att_q_reshape, layer_att_Wq_k, s23)
         layer_att_q = layer_att_q_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
         # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
         layer_att_s1_product = np.multiply(_C_0_5, layer_att_q, layer_att_s1_product_row)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         layer_att_s1_matmul = np.dot(layer_att_q_reshape, layer_att_Wk_k)
         # self_attention(4): s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
-        layer_att_s1 = np.matmul(layer_att_s1_product, layer_att_s1_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1), s23)
+        layer_att_s1 = np.matmul(layer_att_s1_product, layer_att_s1_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1), s24)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s24, keepdims=True, initial=-LARGEST)
-        layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s24)
-        layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s23)
-        layer_att_a_exp = np.exp(layer_att_a_difference, s23)
-        layer_att_a_matmul = np.dot(layer_att_a_exp.reshape((4 * B * T, T)), y_full_2, s24_view)
+        layer_att_a_peak = np.maximum.reduce(layer_att_s1, -1, out=s25, keepdims=True, initial=-LARGEST)
+        layer_att_a_minimum = np.minimum(layer_att_a_peak, _C_LARGEST, out=s25)
+        layer_att_a_difference = np.subtract(layer_att_s1, layer_att_a_minimum, s24)
+        layer_att_a_exp = np.exp(layer_att_a_difference, s24)
+        layer_att_a_matmul = np.dot(layer_att_a_exp.reshape((4 * B * T, T)), y_full_2, s25_view)
         layer_att_a_quotient = np.divide(layer_att_a_exp, layer_att_a_matmul.reshape((B, 4, T))[:, :, :, None], layer_att_a_quotient_row)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         layer_att_v_matmul = np.dot(layer_att_q_reshape, layer_att_Wv_k)
         layer_att_v = layer_att_v_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        layer_att_a = np.matmul(layer_att_a_quotient, layer_att_v, s21_view)
+        layer_att_a = np.matmul(layer_att_a_quotient, layer_att_v, s22_view)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-        layer_att_in_rows = s22_view
+        layer_att_in_rows = s23_view
         np.copyto(layer_att_in_rows, layer_att_a.transpose(0, 2, 1, 3))
-        layer_att_matmul = np.dot(layer_att_in_rows.reshape((B * T, 16)), layer_att_Wo_k, s28)
+        layer_att_matmul = np.dot(layer_att_in_rows.reshape((B * T, 16)), layer_att_Wo_k, s29)
         layer_att = layer_att_matmul.reshape((B, T, 16))
         # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
-        layer_n2_m_sum = np.add(h, layer_att, s22_view_2)
+        layer_n2_m_sum = np.add(h, layer_att, s23_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        layer_n2_m_matmul = np.dot(layer_n2_m_sum.reshape((B * T, 16)), y_full, s17)
-        layer_n2_m = np.multiply(_C_0_0625, layer_n2_m_matmul.reshape((B, T))[:, :, None], s18)
+        layer_n2_m_matmul = np.dot(layer_n2_m_sum.reshape((B * T, 16)), y_full, s18)
+        layer_n2_m = np.multiply(_C_0_0625, layer_n2_m_matmul.reshape((B, T))[:, :, None], s19)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         layer_n2_v_difference = np.subtract(layer_n2_m_sum, layer_n2_m, layer_n2_v_difference_row)
-        layer_n2_v_vecdot = np.vecdot(layer_n2_v_difference, layer_n2_v_difference, s18_view)
-        layer_n2_v = np.multiply(_C_0_0625, layer_n2_v_vecdot[:, :, None], s17_view)
+        layer_n2_v_vecdot = np.vecdot(layer_n2_v_difference, layer_n2_v_difference, s19_view)
+        layer_n2_v = np.multiply(_C_0_0625, layer_n2_v_vecdot[:, :, None], s18_view)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        layer_n2_sum = np.add(layer_n2_v, _C_1em05, s17_view)
+        layer_n2_sum = np.add(layer_n2_v, _C_1em05, s18_view)
         layer_n2_sqrt = np.sqrt(layer_n2_sum, layer_n2_sqrt_row)
-        layer_n2_quotient = np.divide(_C_1, layer_n2_sqrt, s17_view)
-        layer_n2_product = np.multiply(layer_n2_gain_k, layer_n2_v_difference, s28_view)
+        layer_n2_quotient = np.divide(_C_1, layer_n2_sqrt, s18_view)
+        layer_n2_product = np.multiply(layer_n2_gain_k, layer_n2_v_difference, s29_view)
         layer_n2_product_2 = np.multiply(layer_n2_quotient, layer_n2_product, layer_n2_product_row)
         layer_n2 = np.add(layer_n2_product_2, layer_n2_bias_k, layer_n2_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
-        ff_h_matmul = np.dot(layer_n2.reshape((B * T, 16)), ff_layer_0_fc_W, s31)
-        ff_h_sum = np.add(ff_h_matmul.reshape((B, T, 32)), ff_layer_0_fc_b, s32)
+        ff_h_matmul = np.dot(layer_n2.reshape((B * T, 16)), ff_layer_0_fc_W, s32)
+        ff_h_sum = np.add(ff_h_matmul.reshape((B, T, 32)), ff_layer_0_fc_b, s33)
         ff_h = np.maximum(ff_h_sum, 0, out=ff_h_row)
         # dense(h, widths[-1]): y = act(x @ W + b)
-        ff_y_matmul = np.dot(ff_h.reshape((B * T, 32)), ff_head_W, s28)
-        ff_y = np.add(ff_y_matmul.reshape((B, T, 16)), ff_head_b, s21)
+        ff_y_matmul = np.dot(ff_h.reshape((B * T, 32)), ff_head_W, s29)
+        ff_y = np.add(ff_y_matmul.reshape((B, T, 16)), ff_head_b, s22)
         # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
         layer_h_next = np.add(layer_n2_m_sum, ff_y, h_spare)
         step_reshape_by_k[k - 1] = layer_att_s1_matmul.reshape((B, T, 16))
         step_reshape_by_k_2[k - 1] = layer_att_v_matmul.reshape((B, T, 16))
         h_spare, h = h, layer_h_next
     y = h
+    z_abs = np.abs(y, s22)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
+    z_negative = np.multiply(z_abs, -1, s22)
+    z_exp = np.exp(z_negative, s22)
+    z_log1p = np.log1p(z_exp, s22)
+    z_maximum = np.maximum(y, 0, out=s23_view_2)
+    z_sum = np.add(z_log1p, z_maximum, s22)
+    d_y_minimum = np.minimum(y, EXPONENT, out=s23_view_2)  # rules.log1pexp(y)
+    d_y_exp = np.exp(d_y_minimum, s23_view_2)
+    d_y_sum = np.add(1, d_y_exp, s29_view)
+    d_y_quotient = np.divide(d_y_exp, d_y_sum, s23_view_2)
+    z = z_sum
+    d_y_product_2 = np.multiply(z, d_y_quotient, s23_view_2)
+    del z
+    d_y = np.multiply(d_y_product, d_y_product_2, s23_view_2)  # (∂z/∂y)ᵀ d_z
     # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_ff_layer_0_fc_W_reshape = step_reshape_by_k.reshape((3, B, T, 4, 4))
     # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -806,71 +799,15 @@ def g(
     # dense(h, widths[k], act=act): y = act(x @ W + b)
     d_ff_layer_0_fc_W_reshape_4 = layer_n2_by_k.reshape((3, B * T, 16))
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_ff_layer_0_fc_W_product = np.multiply(2, layer_n2_sqrt_by_k, s33)
+    d_ff_layer_0_fc_W_product = np.multiply(2, layer_n2_sqrt_by_k, s34)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_ff_layer_0_fc_W_product_2 = np.multiply(2, layer_n1_sqrt_by_k, s34)
-    d_b_sum = s35
-    d_a_sum = s36
-    d_a_b = np.empty((8,), FLOAT) if out_a_b is None else out_a_b
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of 8, from `start` on."""
-        _scratch = _take(_g_scratch_block, B, size)
-        s1_2, s2_2, s3_2, s4_2, s5_2 = _scratch
-        a_matmul_part = a_matmul[:, start:size + start]
-        a_b_part = a_b[start:size + start]
-        b_matmul_part = b_matmul[:, start:size + start]
-        a_sum = np.add(a_matmul_part, a_b_part, s1_2)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-        a = np.tanh(a_sum, s1_2)
-        b_sum = np.add(b_matmul_part, a_b_part, s2_2)  # a(v): y = act(x @ W + b)
-        b = np.tanh(b_sum, s2_2)
-        d_a_difference = np.subtract(a, b, s3_2)  # output dist = sum((a - b)**2, axis=-1)
-        d_a_W_square = np.square(b, s2_2)  # a(v): y = act(x @ W + b)
-        d_a_W_difference = np.subtract(_C_1, d_a_W_square, s2_2)
-        d_a_W_square_2 = np.square(a, s1_2)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-        d_a_W_difference_2 = np.subtract(_C_1, d_a_W_square_2, s1_2)
-        d_a = np.multiply(d_a_product, d_a_difference, s3_2)  # ∂dist/∂a ⊙ d_dist
-        d_a_W_product = np.multiply(d_a, d_a_W_difference, s2_2)  # a(v): y = act(x @ W + b)
-        d_b_sum_part = np.multiply(d_a_W_product, -1, d_b_sum[:, start:size + start])  # ∂b/∂b_sum ⊙ d_b
-        # ∂a/∂a_sum ⊙ d_a
-        d_a_sum_part = np.multiply(d_a, d_a_W_difference_2, d_a_sum[:, start:size + start])
-        d_a_b_matmul = np.dot(d_a_b_full, d_b_sum_part, s4_2)  # a(v): y = act(x @ W + b)
-        # dense(u, 8, act=tanh): y = act(x @ W + b)
-        d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum_part, s5_2)
-        # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
-        np.add(d_a_b_matmul, d_a_b_matmul_2, d_a_b[start:size + start])
-        _give(_scratch, _g_scratch_block, B, size)
-        return ()
-    _blocks(block, 8, 24*B + 24, 16)
-    z_sum = s21
-    d_y_quotient = s22_view_2
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_g_scratch_block_2, T, size_2)
-        s1_3, s2_3 = _scratch
-        y_part = y[start_2:size_2 + start_2]
-        z_abs = np.abs(y_part, s1_3)  # rules.log1pexp(y): y = log1p(exp(-abs(x))) + maximum(x, 0)
-        z_negative = np.multiply(z_abs, -1, s1_3)
-        z_exp = np.exp(z_negative, s1_3)
-        z_log1p = np.log1p(z_exp, s1_3)
-        z_maximum = np.maximum(y_part, _C_0, out=s2_3)
-        np.add(z_log1p, z_maximum, z_sum[start_2:size_2 + start_2])
-        d_y_minimum = np.minimum(y_part, _C_EXPONENT, out=s2_3)  # rules.log1pexp(y)
-        d_y_exp = np.exp(d_y_minimum, s2_3)
-        d_y_sum = np.add(_C_1, d_y_exp, s1_3)
-        np.divide(d_y_exp, d_y_sum, d_y_quotient[start_2:size_2 + start_2])
-        _give(_scratch, _g_scratch_block_2, T, size_2)
-        return ()
-    _blocks(block_2, B, 256*T + 8, 10)
-    z = z_sum  # rules.log1pexp(y)
-    d_y_product_2 = np.multiply(z, d_y_quotient, s22_view_2)
-    del z
-    d_y = np.multiply(d_y_product, d_y_product_2, s22_view_2)  # (∂z/∂y)ᵀ d_z
+    d_ff_layer_0_fc_W_product_2 = np.multiply(2, layer_n1_sqrt_by_k, s35)
     d_ff_head_b = np.full((16,), 0, FLOAT)
     d_ff_head_W = np.full((32, 16), 0, FLOAT)
     d_ff_layer_0_fc_b = np.full((32,), 0, FLOAT)
     d_ff_layer_0_fc_W = np.full((16, 32), 0, FLOAT)
-    np.copyto(s21, d_y)
-    d_y, d_y_spare = s21, s28_view
+    np.copyto(s22, d_y)
+    d_y, d_y_spare = s22, s29_view
     # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
     for (
         d_ff_layer_0_fc_W_reshape_5, d_ff_layer_0_fc_W_reshape_2_2, layer_n1_gain_k_2,
@@ -890,98 +827,98 @@ def g(
         ff_h_by_k[::-1], strict=True,
     ):
         d_ff_h_reshape = d_y.reshape((B * T, 16))  # dense(h, widths[-1]): y = act(x @ W + b)
-        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s32_view)
+        d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s33_view)
         d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y
-        d_saved_greater = np.greater(ff_h_2, 0, s38)  # dense(h, widths[k], act=act): y = act(x @ W + b)
+        d_saved_greater = np.greater(ff_h_2, 0, s37)  # dense(h, widths[k], act=act): y = act(x @ W + b)
         # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
-        d_ff_h_sum = s31_view
+        d_ff_h_sum = s32_view
         np.multiply(d_ff_h.view(BITS), d_saved_greater, d_ff_h_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_reshape = d_ff_h_sum.reshape((B * T, 32))
-        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s40)
+        d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s39)
         d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum
         # d_layer_n2_product = d_saved: (∂saved/∂layer_n2_product)ᵀ d_saved
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_quotient = np.divide(layer_n2_product_3, layer_n2_sqrt_2, s41)
-        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s17_view_2)
+        d_layer_n2_v_difference_quotient = np.divide(layer_n2_product_3, layer_n2_sqrt_2, s40)
+        d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s18_view_2)
         # (∂layer_n2_product/∂layer_n2_product_product)ᵀ d_layer_n2_product
-        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt_2, s41)
+        d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt_2, s40)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k_2, s41)
-        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_ff_layer_0_fc_W_product_3, s18)
+        d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k_2, s40)
+        d_layer_n2_v_difference_quotient_2 = np.divide(d_layer_n2_v_difference_vecdot[:, :, None], d_ff_layer_0_fc_W_product_3, s19)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s18)
-        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference_2, s40_view)
+        d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s19)
+        d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference_2, s39_view)
         # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step
-        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s41)
+        d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s40)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), y_full, s18_view_2)
+        d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), y_full, s19_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s17_view)
+        d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s18_view)
         # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
-        d_layer_att = s41
+        d_layer_att = s40
         np.add(d_y, d_layer_n2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
-        d_layer_att_a_matmul = np.dot(d_layer_att.reshape((B * T, 16)), layer_att_Wo_k_2.T, s40)
+        d_layer_att_a_matmul = np.dot(d_layer_att.reshape((B * T, 16)), layer_att_Wo_k_2.T, s39)
         # (∂step/∂layer_att_a)ᵀ d_step
         d_layer_att_a = d_layer_att_a_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
         # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
-        d_layer_att_a_quotient = np.matmul(d_layer_att_a, d_ff_layer_0_fc_W_reshape_2_2.transpose(0, 2, 3, 1), s23)
+        d_layer_att_a_quotient = np.matmul(d_layer_att_a, d_ff_layer_0_fc_W_reshape_2_2.transpose(0, 2, 3, 1), s24)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
-        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient_2, s24_view_2)
-        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s23)
+        d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient_2, s25_view_2)
+        d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s24)
         # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
-        d_layer_att_s1 = np.multiply(layer_att_a_quotient_2, d_layer_att_s1_difference, s23)
+        d_layer_att_s1 = np.multiply(layer_att_a_quotient_2, d_layer_att_s1_difference, s24)
         # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
-        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_ff_layer_0_fc_W_reshape_5.transpose(0, 2, 1, 3), s46)
+        d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_ff_layer_0_fc_W_reshape_5.transpose(0, 2, 1, 3), s45)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
-        d_d_ff_layer_0_fc_W_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product_2, s47)
+        d_d_ff_layer_0_fc_W_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product_2, s46)
         # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
         d_ff_layer_0_fc_W_2 = np.dot(d_ff_layer_0_fc_W_reshape_4_2.T, d_saved_reshape)
         # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
         d_ff_layer_0_fc_b_2 = np.dot(d_ff_layer_0_fc_W_full, d_saved_reshape)
         # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
-        d_layer_att_a_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_layer_att_a, s48)
+        d_layer_att_a_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_layer_att_a, s47)
         # (∂layer_att_a_permute/∂d_ff_layer_0_fc_W_reshape_2)ᵀ d_layer_att_a_permute
         d_d_ff_layer_0_fc_W_reshape_2 = d_layer_att_a_permute.transpose(0, 2, 1, 3)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_reshape = np.ascontiguousarray(d_d_ff_layer_0_fc_W_reshape_2).reshape((B * T, 16))
-        d_layer_n1_matmul = np.dot(d_layer_n1_reshape, layer_att_Wv_k_2.T, s40)
+        d_layer_n1_matmul = np.dot(d_layer_n1_reshape, layer_att_Wv_k_2.T, s39)
         # (∂step/∂d_ff_layer_0_fc_W_reshape)ᵀ d_step
         d_d_ff_layer_0_fc_W_reshape = d_d_ff_layer_0_fc_W_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_reshape_2 = np.ascontiguousarray(d_d_ff_layer_0_fc_W_reshape).reshape((B * T, 16))
-        d_layer_n1_matmul_2 = np.dot(d_layer_n1_reshape_2, layer_att_Wk_k_2.T, s48_view)
+        d_layer_n1_matmul_2 = np.dot(d_layer_n1_reshape_2, layer_att_Wk_k_2.T, s47_view)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_layer_n1_in_rows = s47_view
+        d_layer_n1_in_rows = s46_view
         np.copyto(d_layer_n1_in_rows, d_layer_att_s1_product.transpose(0, 2, 1, 3))
         # (∂step/∂step_reshape)ᵀ d_step
-        d_step_reshape = np.multiply(_C_0_5, d_layer_n1_in_rows.reshape((B, T, 16)), s51)
+        d_step_reshape = np.multiply(_C_0_5, d_layer_n1_in_rows.reshape((B, T, 16)), s50)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
-        d_layer_n1_matmul_3 = np.dot(d_step_reshape.reshape((B * T, 16)), layer_att_Wq_k_2.T, s47_view_2)
+        d_layer_n1_matmul_3 = np.dot(d_step_reshape.reshape((B * T, 16)), layer_att_Wq_k_2.T, s46_view_2)
         # (∂saved/∂layer_n1)ᵀ d_saved + (∂step_reshape/∂layer_n1)ᵀ d_step_reshape
-        d_layer_n1 = s51
+        d_layer_n1 = s50
         np.add(d_layer_n1_matmul.reshape((B, T, 16)), d_layer_n1_matmul_2.reshape((B, T, 16)), d_layer_n1)
         np.add(d_layer_n1, d_layer_n1_matmul_3.reshape((B, T, 16)), d_layer_n1)
         # d_layer_n1_product = d_layer_n1: ∂layer_n1/∂layer_n1_product ⊙ d_layer_n1
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product_3, layer_n1_sqrt_2, s47_view_3)
-        d_layer_n1_v_difference_vecdot = np.vecdot(d_layer_n1, d_layer_n1_v_difference_quotient, s17_view_2)
+        d_layer_n1_v_difference_quotient = np.divide(layer_n1_product_3, layer_n1_sqrt_2, s46_view_3)
+        d_layer_n1_v_difference_vecdot = np.vecdot(d_layer_n1, d_layer_n1_v_difference_quotient, s18_view_2)
         # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
-        d_layer_n1_product_product = np.divide(d_layer_n1, layer_n1_sqrt_2, s51)
+        d_layer_n1_product_product = np.divide(d_layer_n1, layer_n1_sqrt_2, s50)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k_2, s51)
-        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_ff_layer_0_fc_W_product_2_2, s18)
+        d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k_2, s50)
+        d_layer_n1_v_difference_quotient_2 = np.divide(d_layer_n1_v_difference_vecdot[:, :, None], d_ff_layer_0_fc_W_product_2_2, s19)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s18)
-        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference_2, s47_view_3)
+        d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s19)
+        d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference_2, s46_view_3)
         # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
-        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s51)
+        d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s50)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), y_full, s18_view_2)
+        d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), y_full, s19_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s17_view)
+        d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s18_view)
         # ∂layer_h_next/∂h ⊙ d_layer_h_next + (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m
         d_h = d_y_spare
         np.add(d_layer_att, d_layer_n1_v_difference, d_h)
@@ -998,8 +935,16 @@ def g(
         d_ff_layer_0_fc_W_reshape, d_ff_layer_0_fc_W_reshape_2, d_ff_layer_0_fc_W_reshape_3,
         d_ff_layer_0_fc_W_reshape_4,
     )
-    d_a_W_matmul = np.dot(v.T, d_b_sum, s54)  # a(v): y = act(x @ W + b)
-    d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s55)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    d_a = np.multiply(d_a_product, d_a_difference, s3)  # ∂dist/∂a ⊙ d_dist
+    d_a_W_product = np.multiply(d_a, d_a_W_difference, s2)  # a(v): y = act(x @ W + b)
+    d_b_sum = np.multiply(d_a_W_product, -1, s2)  # ∂b/∂b_sum ⊙ d_b
+    d_a_W_matmul = np.dot(v.T, d_b_sum, s53)  # a(v): y = act(x @ W + b)
+    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s3)  # ∂a/∂a_sum ⊙ d_a
+    d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s54)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    d_a_b_matmul = np.dot(d_a_b_full, d_b_sum, s55)  # a(v): y = act(x @ W + b)
+    d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum, s56)  # dense(u, 8, act=tanh): y = act(x @ W + b)
+    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
+    d_a_b = np.add(d_a_b_matmul, d_a_b_matmul_2, out_a_b)
     # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum
     d_a_W = np.add(d_a_W_matmul, d_a_W_matmul_2, out_a_W)
     _give(_scratch, _g_scratch, B, T)
@@ -1150,67 +1095,53 @@ def _forward_scratch(B: int, T: int) -> tuple[Any, ...]:
     )
 
 
-def _forward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `forward_block` computes in."""
-    s1_2 = np.empty((size, T, 16), FLOAT)
-    s2_2 = np.empty((size, T, 16), FLOAT)
-    return (s1_2, s2_2)
-
-
 def _backward_scratch(B: int, T: int) -> tuple[Any, ...]:
     """The arrays that `backward` computes in. What comes before them it only reads."""
     d_layer_n1_gain_full = np.full((16,), 1, FLOAT)  # layernorm: m = mean(x, axis=-1, keepdims=true)
     d_layer_n1_gain_full_2 = np.full((B * T,), 1, FLOAT)  # dense(h, widths[-1]): y = act(x @ W + b)
     d_a_b_full = np.full((B,), 1, FLOAT)  # a(v): y = act(x @ W + b)
-    s1 = np.empty((3, B, T, 1), FLOAT)
-    s2 = np.empty((3, B, T, 4, 4), FLOAT)
+    s1 = np.empty((B, T, 16), FLOAT)
+    s2 = np.empty((B, T, 16), FLOAT)
     s3 = np.empty((3, B, T, 1), FLOAT)
-    s4 = np.empty((B,), FLOAT)
-    s5 = np.empty((B, 1), FLOAT)
-    s6 = np.empty((B, 8), FLOAT)
-    s7 = np.empty((B, 8), FLOAT)
-    s8 = np.empty((16, 8), FLOAT)
-    s9 = np.empty((B, 8), FLOAT)
-    s10 = np.empty((16, 8), FLOAT)
-    s11 = np.empty((8,), FLOAT)
-    s12 = np.empty((8,), FLOAT)
+    s4 = np.empty((3, B, T, 4, 4), FLOAT)
+    s5 = np.empty((3, B, T, 1), FLOAT)
+    s6 = np.empty((B, T, 16), FLOAT)
+    s7 = np.empty((B*T, 32), FLOAT)
+    s8 = np.empty((B, T, 16), FLOAT)
+    s9 = np.empty((B, T, 16), FLOAT)
+    s10 = np.empty((B, T, 32), np.bool_)
+    s11 = np.empty((B, T, 32), FLOAT)
+    s12 = np.empty((B*T, 16), FLOAT)
     s13 = np.empty((B, T, 16), FLOAT)
     s14 = np.empty((B, T, 16), FLOAT)
-    s15 = np.empty((B, T, 16), FLOAT)
-    s16 = np.empty((B*T, 32), FLOAT)
-    s17 = np.empty((B, T, 16), FLOAT)
-    s18 = np.empty((B, T, 16), FLOAT)
-    s19 = np.empty((B, T, 32), np.bool_)
-    s20 = np.empty((B, T, 32), FLOAT)
-    s21 = np.empty((B*T, 16), FLOAT)
-    s22 = np.empty((B, T, 16), FLOAT)
-    s23 = np.empty((B, T, 16), FLOAT)
-    s24 = np.empty((B, T), FLOAT)
-    s25 = np.empty((B, T, 1), FLOAT)
-    s25_view = s25.reshape((B*T,))
-    s24_view = s24.reshape((B, T, 1))
-    s18_view = s18.reshape((B*T, 16))
-    s29 = np.empty((B, 4, T, T), FLOAT)
-    s21_view = s21.reshape((B, 4, T, 4))
-    s31 = np.empty((B, 4, T), FLOAT)
-    s23_view = s23.reshape((B, 4, T, 4))
-    s33 = np.empty((B*T, 16), FLOAT)
-    s23_view_2 = s23.reshape((B, T, 4, 4))
-    s21_view_2 = s21.reshape((B, T, 16))
-    s33_view = s33.reshape((B, T, 16))
+    s15 = np.empty((B, T), FLOAT)
+    s16 = np.empty((B, T, 1), FLOAT)
+    s16_view = s16.reshape((B*T,))
+    s15_view = s15.reshape((B, T, 1))
+    s9_view = s9.reshape((B*T, 16))
+    s20 = np.empty((B, 4, T, T), FLOAT)
+    s12_view = s12.reshape((B, 4, T, 4))
+    s22 = np.empty((B, 4, T), FLOAT)
+    s14_view = s14.reshape((B, 4, T, 4))
+    s24 = np.empty((B*T, 16), FLOAT)
+    s14_view_2 = s14.reshape((B, T, 4, 4))
+    s12_view_2 = s12.reshape((B, T, 16))
+    s24_view = s24.reshape((B, T, 16))
+    s28 = np.empty((B,), FLOAT)
+    s29 = np.empty((B, 1), FLOAT)
+    s30 = np.empty((B, 8), FLOAT)
+    s31 = np.empty((B, 8), FLOAT)
+    s32 = np.empty((16, 8), FLOAT)
+    s33 = np.empty((B, 8), FLOAT)
+    s34 = np.empty((16, 8), FLOAT)
+    s35 = np.empty((8,), FLOAT)
+    s36 = np.empty((8,), FLOAT)
     return (
         d_layer_n1_gain_full, d_layer_n1_gain_full_2, d_a_b_full, s1, s2, s3, s4, s5, s6, s7, s8,
-        s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23, s24, s25,
-        s25_view, s24_view, s18_view, s29, s21_view, s31, s23_view, s33, s23_view_2, s21_view_2,
-        s33_view,
+        s9, s10, s11, s12, s13, s14, s15, s16, s16_view, s15_view, s9_view, s20, s12_view, s22,
+        s14_view, s24, s14_view_2, s12_view_2, s24_view, s28, s29, s30, s31, s32, s33, s34, s35,
+        s36,
     )
-
-
-def _backward_scratch_block(T: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block` computes in."""
-    s1_2 = np.empty((size, T, 16), FLOAT)
-    s2_2 = np.empty((size, T, 16), FLOAT)
-    return (s1_2, s2_2)
 
 
 def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
@@ -1224,83 +1155,68 @@ def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
     d_a_product = 2 * (1 / FLOAT(max(B, 1)))  # output dist = sum((a - b)**2, axis=-1)
     s1 = np.empty((B, 8), FLOAT)
     s2 = np.empty((B, 8), FLOAT)
-    s3 = np.empty((3, B, T, 16), FLOAT)
-    s4 = np.empty((3, B, T, 1), FLOAT)
-    s5 = np.empty((3, B, T, 16), FLOAT)
+    s3 = np.empty((B, 8), FLOAT)
+    s4 = np.empty((3, B, T, 16), FLOAT)
+    s5 = np.empty((3, B, T, 1), FLOAT)
     s6 = np.empty((3, B, T, 16), FLOAT)
     s7 = np.empty((3, B, T, 16), FLOAT)
-    s8 = np.empty((3, B, 4, T, 4), FLOAT)
-    s9 = np.empty((3, B, 4, T, T), FLOAT)
-    s10 = np.empty((3, B, T, 16), FLOAT)
-    s11 = np.empty((3, B, T, 1), FLOAT)
-    s12 = np.empty((3, B, T, 16), FLOAT)
+    s8 = np.empty((3, B, T, 16), FLOAT)
+    s9 = np.empty((3, B, 4, T, 4), FLOAT)
+    s10 = np.empty((3, B, 4, T, T), FLOAT)
+    s11 = np.empty((3, B, T, 16), FLOAT)
+    s12 = np.empty((3, B, T, 1), FLOAT)
     s13 = np.empty((3, B, T, 16), FLOAT)
-    s14 = np.empty((3, B, T, 32), FLOAT)
-    s15 = np.empty((B, T, 16), FLOAT)
+    s14 = np.empty((3, B, T, 16), FLOAT)
+    s15 = np.empty((3, B, T, 32), FLOAT)
     s16 = np.empty((B, T, 16), FLOAT)
-    s17 = np.empty((B*T,), FLOAT)
-    s18 = np.empty((B, T, 1), FLOAT)
-    s18_view = s18.reshape((B, T))
-    s17_view = s17.reshape((B, T, 1))
-    s21 = np.empty((B, T, 16), FLOAT)
-    s22 = np.empty((B*T, 16), FLOAT)
-    s23 = np.empty((B, 4, T, T), FLOAT)
-    s24 = np.empty((B, 4, T, 1), FLOAT)
-    s24_view = s24.reshape((4*B*T,))
-    s21_view = s21.reshape((B, 4, T, 4))
-    s22_view = s22.reshape((B, T, 4, 4))
-    s28 = np.empty((B*T, 16), FLOAT)
-    s22_view_2 = s22.reshape((B, T, 16))
-    s28_view = s28.reshape((B, T, 16))
-    s31 = np.empty((B*T, 32), FLOAT)
-    s32 = np.empty((B, T, 32), FLOAT)
-    s33 = np.empty((3, B, T, 1), FLOAT)
+    s17 = np.empty((B, T, 16), FLOAT)
+    s18 = np.empty((B*T,), FLOAT)
+    s19 = np.empty((B, T, 1), FLOAT)
+    s19_view = s19.reshape((B, T))
+    s18_view = s18.reshape((B, T, 1))
+    s22 = np.empty((B, T, 16), FLOAT)
+    s23 = np.empty((B*T, 16), FLOAT)
+    s24 = np.empty((B, 4, T, T), FLOAT)
+    s25 = np.empty((B, 4, T, 1), FLOAT)
+    s25_view = s25.reshape((4*B*T,))
+    s22_view = s22.reshape((B, 4, T, 4))
+    s23_view = s23.reshape((B, T, 4, 4))
+    s29 = np.empty((B*T, 16), FLOAT)
+    s23_view_2 = s23.reshape((B, T, 16))
+    s29_view = s29.reshape((B, T, 16))
+    s32 = np.empty((B*T, 32), FLOAT)
+    s33 = np.empty((B, T, 32), FLOAT)
     s34 = np.empty((3, B, T, 1), FLOAT)
-    s35 = np.empty((B, 8), FLOAT)
-    s36 = np.empty((B, 8), FLOAT)
-    s32_view = s32.reshape((B*T, 32))
-    s38 = np.empty((B, T, 32), np.bool_)
-    s31_view = s31.reshape((B, T, 32))
-    s40 = np.empty((B*T, 16), FLOAT)
-    s41 = np.empty((B, T, 16), FLOAT)
-    s17_view_2 = s17.reshape((B, T))
-    s40_view = s40.reshape((B, T, 16))
-    s18_view_2 = s18.reshape((B*T,))
-    s24_view_2 = s24.reshape((B, 4, T))
+    s35 = np.empty((3, B, T, 1), FLOAT)
+    s33_view = s33.reshape((B*T, 32))
+    s37 = np.empty((B, T, 32), np.bool_)
+    s32_view = s32.reshape((B, T, 32))
+    s39 = np.empty((B*T, 16), FLOAT)
+    s40 = np.empty((B, T, 16), FLOAT)
+    s18_view_2 = s18.reshape((B, T))
+    s39_view = s39.reshape((B, T, 16))
+    s19_view_2 = s19.reshape((B*T,))
+    s25_view_2 = s25.reshape((B, 4, T))
+    s45 = np.empty((B, 4, T, 4), FLOAT)
     s46 = np.empty((B, 4, T, 4), FLOAT)
     s47 = np.empty((B, 4, T, 4), FLOAT)
-    s48 = np.empty((B, 4, T, 4), FLOAT)
-    s48_view = s48.reshape((B*T, 16))
-    s47_view = s47.reshape((B, T, 4, 4))
-    s51 = np.empty((B, T, 16), FLOAT)
-    s47_view_2 = s47.reshape((B*T, 16))
-    s47_view_3 = s47.reshape((B, T, 16))
+    s47_view = s47.reshape((B*T, 16))
+    s46_view = s46.reshape((B, T, 4, 4))
+    s50 = np.empty((B, T, 16), FLOAT)
+    s46_view_2 = s46.reshape((B*T, 16))
+    s46_view_3 = s46.reshape((B, T, 16))
+    s53 = np.empty((16, 8), FLOAT)
     s54 = np.empty((16, 8), FLOAT)
-    s55 = np.empty((16, 8), FLOAT)
+    s55 = np.empty((8,), FLOAT)
+    s56 = np.empty((8,), FLOAT)
     return (
         y_full, y_full_2, d_ff_layer_0_fc_W_full, d_a_b_full, d_y_product, d_a_product, s1, s2, s3,
-        s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s18_view, s17_view,
-        s21, s22, s23, s24, s24_view, s21_view, s22_view, s28, s22_view_2, s28_view, s31, s32, s33,
-        s34, s35, s36, s32_view, s38, s31_view, s40, s41, s17_view_2, s40_view, s18_view_2,
-        s24_view_2, s46, s47, s48, s48_view, s47_view, s51, s47_view_2, s47_view_3, s54, s55,
+        s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s19_view,
+        s18_view, s22, s23, s24, s25, s25_view, s22_view, s23_view, s29, s23_view_2, s29_view, s32,
+        s33, s34, s35, s33_view, s37, s32_view, s39, s40, s18_view_2, s39_view, s19_view_2,
+        s25_view_2, s45, s46, s47, s47_view, s46_view, s50, s46_view_2, s46_view_3, s53, s54, s55,
+        s56,
     )
-
-
-def _g_scratch_block(B: int, size: int) -> tuple[Any, ...]:
-    """The arrays that `g_block` computes in."""
-    s1_2 = np.empty((B, size), FLOAT)
-    s2_2 = np.empty((B, size), FLOAT)
-    s3_2 = np.empty((B, size), FLOAT)
-    s4_2 = np.empty((size,), FLOAT)
-    s5_2 = np.empty((size,), FLOAT)
-    return (s1_2, s2_2, s3_2, s4_2, s5_2)
-
-
-def _g_scratch_block_2(T: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `g_block_2` computes in."""
-    s1_3 = np.empty((size_2, T, 16), FLOAT)
-    s2_3 = np.empty((size_2, T, 16), FLOAT)
-    return (s1_3, s2_3)
 
 
 def _enter(params: Mapping[str, ArrayLike], u: ArrayLike, v: ArrayLike, x: ArrayLike) -> tuple[Any, ...]:

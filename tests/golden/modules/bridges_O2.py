@@ -89,11 +89,11 @@ GRAPH: dict[str, Any] = {
         'params': 16,
         'cache': '24*B + 8',
         'scratch': {
-            'forward': 1048576,
+            'forward': 4718592,
             'backward': '8*B',
-            'value_and_grad_loss': 1398096,
-            'hvp_loss': 1797552,
-            'jacobian_matrix_r': 1572864,
+            'value_and_grad_loss': 6291456,
+            'hvp_loss': 8089008,
+            'jacobian_matrix_r': 7077888,
         },
         'results': {
             'forward': '8*B',
@@ -103,16 +103,16 @@ GRAPH: dict[str, Any] = {
             'jacobian_matrix_r': '16*B',
         },
         'peak': {
-            'forward': '16*B + 1114112',
+            'forward': '16*B + 4784128',
             'backward': '16*B',
-            'value_and_grad_loss': 2097144,
-            'hvp_loss': 2097144,
-            'jacobian_matrix_r': '16*B + 1638400',
+            'value_and_grad_loss': 9437184,
+            'hvp_loss': 9437176,
+            'jacobian_matrix_r': '16*B + 7143424',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

@@ -85,10 +85,10 @@ GRAPH: dict[str, Any] = {
         'params': 0,
         'cache': '329*P',
         'scratch': {
-            'forward': 1906520,
-            'backward': '112*P + 2025040',
-            'residuals': '88*C + 24*M + 2059720',
-            'J': '176*C + 48*M + 16*P + 2059720',
+            'forward': 8579240,
+            'backward': '112*P + 9112990',
+            'residuals': '88*C + 24*M + 9269182',
+            'J': '176*C + 48*M + 16*P + 9269182',
         },
         'results': {
             'forward': '16*P',
@@ -97,15 +97,15 @@ GRAPH: dict[str, Any] = {
             'J': '432*P + 8',
         },
         'peak': {
-            'forward': '329*P + 6613144',
-            'backward': '144*P + 3020112',
-            'residuals': '88*C + 24*M + 240*P + 2796296',
-            'J': '176*C + 48*M + 448*P + 6011408',
+            'forward': '329*P + 29300392',
+            'backward': '144*P + 13132254',
+            'residuals': '88*C + 24*M + 240*P + 12354542',
+            'J': '176*C + 48*M + 448*P + 27052598',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

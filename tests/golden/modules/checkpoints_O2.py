@@ -31,7 +31,6 @@ import numpy.typing as npt
 
 FLOAT = np.float64
 EXPONENT = 709.0
-_C_0_001953125 = np.asarray(0.001953125, FLOAT)
 _C_0_25 = np.asarray(0.25, FLOAT)
 _C_1 = np.asarray(1, FLOAT)
 _C_2 = np.asarray(2, FLOAT)
@@ -84,8 +83,8 @@ GRAPH: dict[str, Any] = {
         'cache': 6562824,
         'scratch': {
             'forward': 33792,
-            'backward': 9900544,
-            'value_and_grad_loss': 13199232,
+            'backward': 16461312,
+            'value_and_grad_loss': 13200896,
         },
         'results': {
             'forward': 0,
@@ -94,13 +93,13 @@ GRAPH: dict[str, Any] = {
         },
         'peak': {
             'forward': 6612992,
-            'backward': 11555840,
-            'value_and_grad_loss': 18155904,
+            'backward': 23031808,
+            'value_and_grad_loss': 19795456,
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
@@ -299,7 +298,7 @@ def value_and_grad_loss(
     }, [u, seen, *params.values()])
     out_k = _places[0]
     _scratch = _take(_value_and_grad_loss_scratch)
-    d_k_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10 = _scratch
+    d_k_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11 = _scratch
     # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
     v_minimum = np.minimum(k, EXPONENT, out=s1)
     v_exp = np.exp(v_minimum, s1)
@@ -307,100 +306,74 @@ def value_and_grad_loss(
     v_sum = np.add(1, v_exp, s2)
     v_quotient = np.divide(v_exp, v_sum, s1)
     v_product_2 = np.multiply(0.25, v_quotient, s2)
+    # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
+    d_k_product = np.multiply(-0.5, v_quotient, s3)
     v = u
-    np.copyto(s5, v)
-    v, v_spare = s5, s6
-    step_flow_by_t = s3
-    step_v_next_tanh_by_t = s4
+    np.copyto(s6, v)
+    v, v_spare = s6, s7
+    step_flow_by_t = s4
+    step_v_next_tanh_by_t = s5
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     for (step_flow_row, step_v_next_tanh_row) in zip(
         step_flow_by_t, step_v_next_tanh_by_t, strict=True,
     ):
         # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
         step_flow_rolled = np.roll(v, (1,), (1,))
-        step_flow_product = np.multiply(_C_2, v, s7)
-        step_flow_difference = np.subtract(step_flow_rolled, step_flow_product, s7)
+        step_flow_product = np.multiply(_C_2, v, s8)
+        step_flow_difference = np.subtract(step_flow_rolled, step_flow_product, s8)
         step_flow_rolled_2 = np.roll(v, (-1,), (1,))
         step_flow = np.add(step_flow_difference, step_flow_rolled_2, step_flow_row)
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        step_v_next_product = np.multiply(v_product_2, step_flow, s7)
-        step_v_next_sum = np.add(v, step_v_next_product, s7)
+        step_v_next_product = np.multiply(v_product_2, step_flow, s8)
+        step_v_next_sum = np.add(v, step_v_next_product, s8)
         step_v_next_tanh = np.tanh(v, step_v_next_tanh_row)
-        step_v_next_product_2 = np.multiply(v_product, step_v_next_tanh, s8)
+        step_v_next_product_2 = np.multiply(v_product, step_v_next_tanh, s9)
         step_v_next = np.subtract(step_v_next_sum, step_v_next_product_2, v_spare)
         v_spare, v = v, step_v_next
+    loss_difference = np.subtract(v, seen, s9)  # output loss = mean((v - seen)**2)
+    loss_vdot = np.vdot(loss_difference, loss_difference)
+    loss = loss_vdot / 1024
     # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-    d_k_difference_2 = np.subtract(1, v_quotient, s9)
-    d_k_product_3 = np.multiply(v_quotient, d_k_difference_2, s9)
-    d_k_sum_2 = s10
-    d_v = s8
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of 64, from `start` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block, size)
-        s1_2, s2_2, s3_2 = _scratch
-        v_quotient_part = v_quotient[start:size + start]
-        v_part = v[:, start:size + start]
-        seen_part = seen[:, start:size + start]
-        step_v_next_tanh_by_t_part = step_v_next_tanh_by_t[:, :, start:size + start]
-        # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
-        d_k_product = np.multiply(_C_m0_5, v_quotient_part, s1_2)
-        loss_difference = np.subtract(v_part, seen_part, s2_2)  # output loss = mean((v - seen)**2)
-        loss_vdot_part = np.vdot(loss_difference, loss_difference)
-        # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        d_k_square = np.square(step_v_next_tanh_by_t_part, s3_2)
-        d_k_difference = np.subtract(_C_1, d_k_square, s3_2)
-        d_k_product_2 = np.multiply(-0.001 * c, d_k_difference, s3_2)
-        # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        d_k_sum = np.add(d_k_product_2, _C_1, s3_2)
-        np.add(d_k_sum, d_k_product, d_k_sum_2[:, :, start:size + start])
-        np.multiply(_C_0_001953125, loss_difference, d_v[:, start:size + start])  # ∂loss/∂v ⊙ d_loss
-        _give(_scratch, _value_and_grad_loss_scratch_block, size)
-        return (loss_vdot_part,)
-    loss_vdot, = _blocks(block, 64, 51344, 8)
-    loss = loss_vdot / 1024  # output loss = mean((v - seen)**2)
+    d_k_square = np.square(step_v_next_tanh_by_t, s10)
+    d_k_difference = np.subtract(1, d_k_square, s10)
+    d_k_product_2 = np.multiply(-0.001 * c, d_k_difference, s10)
+    # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
+    d_k_sum = np.add(d_k_product_2, 1, s10)
+    d_k_sum_2 = np.add(d_k_sum, d_k_product, s10)
+    # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
+    d_k_difference_2 = np.subtract(1, v_quotient, s3)
+    d_k_product_3 = np.multiply(v_quotient, d_k_difference_2, s1)
+    d_v = np.multiply(0.001953125, loss_difference, s9)  # ∂loss/∂v ⊙ d_loss
     d_v_2 = d_v
     step_sum_by_t = np.empty((400, 16, 64), FLOAT)
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     for t, d_k_sum_2_2 in zip(reversed(range(400)), d_k_sum_2[::-1], strict=True):
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        value_product = np.multiply(d_v_2, v_product_2, s7)
+        value_product = np.multiply(d_v_2, v_product_2, s8)
         # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
         value_rolled = np.roll(value_product, (1,), (1,))
         value_rolled_2 = np.roll(value_product, (-1,), (1,))
         # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        value_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s7)
-        value_sum = np.add(value_product_2, value_rolled, s7)
+        value_product_2 = np.multiply(d_v_2, d_k_sum_2_2, s8)
+        value_sum = np.add(value_product_2, value_rolled, s8)
         value_sum_2 = np.add(value_sum, value_rolled_2)
         step_sum_by_t[t] = value_sum_2
         d_v_2 = value_sum_2
     d_u = d_v_2
-    d_k = np.empty((64,), FLOAT) if out_k is None else out_k
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of 64, from `start_2` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block_2, size_2)
-        s1_3, s2_3, s3_3 = _scratch
-        d_v_part = d_v[:, start_2:size_2 + start_2]
-        step_sum_by_t_part = step_sum_by_t[:, :, start_2:size_2 + start_2]
-        step_flow_by_t_part = step_flow_by_t[:, :, start_2:size_2 + start_2]
-        step_v_next_tanh_by_t_part_2 = step_v_next_tanh_by_t[:, :, start_2:size_2 + start_2]
-        d_k_product_3_part = d_k_product_3[start_2:size_2 + start_2]
-        # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        d_k_concatenate = np.concatenate((step_sum_by_t_part, d_v_part[None, :, :]), 0, s1_3)
-        d_k_index = d_k_concatenate[1:]
-        # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        d_k_product_4 = np.multiply(d_k_index, step_flow_by_t_part, s2_3)
-        # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        d_c_vdot_part = np.vdot(d_k_index, step_v_next_tanh_by_t_part_2)
-        # back through the loop over t
-        d_the_loop_over_t_product = np.dot(d_k_full, d_k_product_4.reshape((6400, size_2)), s3_3)
-        # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
-        d_k_product_5 = np.multiply(d_the_loop_over_t_product, d_k_product_3_part, s3_3)
-        # ∂the loop over t/∂k ⊙ d_the loop over t
-        np.multiply(_C_0_25, d_k_product_5, d_k[start_2:size_2 + start_2])
-        _give(_scratch, _value_and_grad_loss_scratch_block_2, size_2)
-        return (d_c_vdot_part,)
-    d_c_vdot, = _blocks(block_2, 64, 102544, 5)
+    # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
+    d_k_concatenate = np.concatenate((step_sum_by_t, d_v[None, :, :]), 0, s11)
+    d_k_index = d_k_concatenate[1:]
+    # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
+    d_k_product_4 = np.multiply(d_k_index, step_flow_by_t, s10)
+    # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
+    d_c_vdot = np.vdot(d_k_index, step_v_next_tanh_by_t)
+    del d_k_index
+    # back through the loop over t
+    d_the_loop_over_t_product = np.dot(d_k_full, d_k_product_4.reshape((6400, 64)), s2)
     d_c = -0.001 * d_c_vdot  # ∂the loop over t/∂c ⊙ d_the loop over t
+    # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
+    d_k_product_5 = np.multiply(d_the_loop_over_t_product, d_k_product_3, s2)
+    d_k = np.multiply(0.25, d_k_product_5, out_k)  # ∂the loop over t/∂k ⊙ d_the loop over t
     _give(_scratch, _value_and_grad_loss_scratch)
     return FLOAT(loss), _into(out, {
         'k': d_k,
@@ -524,31 +497,16 @@ def _value_and_grad_loss_scratch() -> tuple[Any, ...]:
     d_k_full = np.full((6400,), 1, FLOAT)
     s1 = np.empty((64,), FLOAT)
     s2 = np.empty((64,), FLOAT)
-    s3 = np.empty((400, 16, 64), FLOAT)
+    s3 = np.empty((64,), FLOAT)
     s4 = np.empty((400, 16, 64), FLOAT)
-    s5 = np.empty((16, 64), FLOAT)
+    s5 = np.empty((400, 16, 64), FLOAT)
     s6 = np.empty((16, 64), FLOAT)
     s7 = np.empty((16, 64), FLOAT)
     s8 = np.empty((16, 64), FLOAT)
-    s9 = np.empty((64,), FLOAT)
+    s9 = np.empty((16, 64), FLOAT)
     s10 = np.empty((400, 16, 64), FLOAT)
-    return (d_k_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10)
-
-
-def _value_and_grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block` computes in."""
-    s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((16, size), FLOAT)
-    s3_2 = np.empty((400, 16, size), FLOAT)
-    return (s1_2, s2_2, s3_2)
-
-
-def _value_and_grad_loss_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block_2` computes in."""
-    s1_3 = np.empty((401, 16, size_2), FLOAT)
-    s2_3 = np.empty((400, 16, size_2), FLOAT)
-    s3_3 = np.empty((size_2,), FLOAT)
-    return (s1_3, s2_3, s3_3)
+    s11 = np.empty((401, 16, 64), FLOAT)
+    return (d_k_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
 
 
 def _enter(params: Mapping[str, ArrayLike], u: ArrayLike, seen: ArrayLike) -> tuple[Any, ...]:

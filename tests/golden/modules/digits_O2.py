@@ -30,10 +30,6 @@ Dims: B, H = 64, L = 2
 
 from __future__ import annotations
 
-import contextvars
-import os
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -46,16 +42,12 @@ EXPONENT = 709.0
 _C_0_015625 = np.asarray(0.015625, FLOAT)
 _C_1 = np.asarray(1, FLOAT)
 _C_1em05 = np.asarray(1e-05, FLOAT)
-_C_2 = np.asarray(2, FLOAT)
 _C_EXPONENT = np.asarray(EXPONENT, FLOAT)
-_C_LARGEST = np.asarray(LARGEST, FLOAT)
 _C_m0_015625 = np.asarray(-0.015625, FLOAT)
-_C_m0_03125 = np.asarray(-0.03125, FLOAT)
 Array = npt.NDArray[FLOAT]
 ArrayLike = Any  # what np.asarray takes
 _FLOAT = np.dtype(FLOAT)
 _INT = np.dtype(np.int64)
-_GONE: Any = None  # what an array is replaced by whose name a block has
 PARAMETERS = (
     'stem.W',
     'stem.b',
@@ -122,10 +114,10 @@ GRAPH: dict[str, Any] = {
         'params': 174672,
         'cache': '8320*B + 137728',
         'scratch': {
-            'forward': '2584*B + 2070224',
-            'backward': '8849*B + 6251280',
-            'value_and_grad_loss': '13560*B + 8321395',
-            'value_logits': '3088*B + 2070144',
+            'forward': '2664*B + 592',
+            'backward': '10385*B + 512',
+            'value_and_grad_loss': '14521*B + 592',
+            'value_logits': '3168*B + 512',
         },
         'results': {
             'forward': '80*B',
@@ -134,16 +126,13 @@ GRAPH: dict[str, Any] = {
             'value_logits': '80*B',
         },
         'peak': {
-            'forward': '10984*B + 2207952',
-            'backward': '8929*B + 6557024',
-            'value_and_grad_loss': '13560*B + 8627139',
-            'value_logits': '3168*B + 2201216',
+            'forward': '11064*B + 138320',
+            'backward': '10465*B + 268880',
+            'value_and_grad_loss': '14521*B + 268960',
+            'value_logits': '3248*B + 66048',
         },
     },
 }
-
-CACHE = 2**21  # bytes that a block computes in
-LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
 
@@ -202,7 +191,9 @@ def forward(
         layer_down_W, layer_down_b, last_gain, last_bias, logits_W, logits_b, B,
     ) = _enter(params, pixels, label)
     _scratch = _take(_forward_scratch, B)
-    last_m_full, loss_arange, loss_full, s1, s2, s3, s4, s5, s5_view, s4_view, s8, s9 = _scratch
+    (
+        last_m_full, loss_arange, loss_full, s1, s2, s3, s4, s5, s5_view, s4_view, s8, s9, s10,
+    ) = _scratch
     stem_matmul = np.dot(pixels, stem_W, s1)  # dense(H): y = act(x @ W + b)
     stem = np.add(stem_matmul, stem_b, s1)
     h = stem
@@ -251,50 +242,31 @@ def forward(
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
         layer_h_next = np.add(h, layer_down, h_spare)
         h_spare, h = h, layer_h_next
-    last_v_difference = np.empty((B, 64), FLOAT)
-    last_sqrt = np.empty((B, 1), FLOAT)
-    last_quotient = np.empty((B, 1), FLOAT)
-    last_product_2 = np.empty((B, 64), FLOAT)
-    last = np.empty((B, 64), FLOAT)
-    logits = np.empty((B, 10), FLOAT)
-    loss_exp = np.empty((B, 10), FLOAT)
-    loss_matmul = np.empty((B,), FLOAT)
-    loss_sum = s4_view
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_forward_scratch_block, size)
-        s1_2, s2_2, s2_2_view, s1_2_view, s5_2, s6 = _scratch
-        h_part = h[start:size + start]
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        last_m_matmul = np.dot(h_part, last_m_full, s1_2)
-        last_m = np.multiply(_C_0_015625, last_m_matmul[:, None], s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        last_v_difference_part = np.subtract(h_part, last_m, last_v_difference[start:size + start])
-        last_v_vecdot = np.vecdot(last_v_difference_part, last_v_difference_part, s2_2_view)
-        last_v = np.multiply(_C_0_015625, last_v_vecdot[:, None], s1_2_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        last_product = np.multiply(last_gain, last_v_difference_part, s5_2)
-        last_sum = np.add(last_v, _C_1em05, s1_2_view)
-        last_sqrt_part = np.sqrt(last_sum, last_sqrt[start:size + start])
-        last_quotient_part = np.divide(_C_1, last_sqrt_part, last_quotient[start:size + start])
-        last_product_2_part = np.multiply(last_quotient_part, last_product, last_product_2[start:size + start])
-        last_part = np.add(last_product_2_part, last_bias, last[start:size + start])
-        logits_matmul = np.dot(last_part, logits_W, s6)  # dense(10): y = act(x @ W + b)
-        logits_part = np.add(logits_matmul, logits_b, logits[start:size + start])
-        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        loss_peak = np.maximum.reduce(logits_part, -1, out=s1_2_view, keepdims=True, initial=-LARGEST)
-        loss_minimum = np.minimum(loss_peak, _C_LARGEST, out=s1_2_view)
-        loss_difference = np.subtract(logits_part, loss_minimum, s6)
-        loss_exp_part = np.exp(loss_difference, loss_exp[start:size + start])
-        loss_matmul_part = np.dot(loss_exp_part, loss_full, loss_matmul[start:size + start])
-        loss_log = np.log(loss_matmul_part[:, None], s2_2)
-        np.add(loss_log, loss_minimum, loss_sum[start:size + start])
-        _give(_scratch, _forward_scratch_block, size)
-        return ()
-    _blocks(block, B, 616, 20)
+    last_m_matmul = np.dot(h, last_m_full, s4)  # layernorm: m = mean(x, axis=-1, keepdims=true)
+    last_m = np.multiply(0.015625, last_m_matmul[:, None], s5)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    last_v_difference = np.subtract(h, last_m)
+    last_v_vecdot = np.vecdot(last_v_difference, last_v_difference, s5_view)
+    last_v = np.multiply(0.015625, last_v_vecdot[:, None], s4_view)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    last_product = np.multiply(last_gain, last_v_difference, s1)
+    last_sum = np.add(last_v, 1e-05, s4_view)
+    last_sqrt = np.sqrt(last_sum)
+    last_quotient = np.divide(1, last_sqrt)
+    last_product_2 = np.multiply(last_quotient, last_product)
+    last = np.add(last_product_2, last_bias)
+    logits_matmul = np.dot(last, logits_W, s10)  # dense(10): y = act(x @ W + b)
+    logits = np.add(logits_matmul, logits_b)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     loss_entries = logits[loss_arange, label]
-    loss_difference_2 = np.subtract(loss_sum.reshape((B,)), loss_entries, s5_view)
+    loss_peak = np.maximum.reduce(logits, -1, out=s4_view, keepdims=True, initial=-LARGEST)
+    loss_minimum = np.minimum(loss_peak, LARGEST, out=s4_view)
+    loss_difference = np.subtract(logits, loss_minimum, s10)
+    loss_exp = np.exp(loss_difference)
+    loss_matmul = np.dot(loss_exp, loss_full)
+    loss_log = np.log(loss_matmul[:, None], s5)
+    loss_sum = np.add(loss_log, loss_minimum, s5)
+    loss_difference_2 = np.subtract(loss_sum.reshape((B,)), loss_entries, s4)
     del loss_entries
     loss_sum_2 = np.add.reduce(loss_difference_2, None)
     loss = loss_sum_2 / B
@@ -334,9 +306,13 @@ def backward(
     ct_logits = _cotangent(logits, 'the cotangent of `logits`', (cache.B, 10))
     d_loss = _cotangent(loss, 'the cotangent of `loss`', ())
     _places: list[Any] = [None] * 18 if out is None else _destinations(out, _shapes(), cache)
+    out_stem_W = _places[0]
     out_stem_b = _places[1]
     out_layer_up_W = _places[4:14:6]
     out_layer_down_W = _places[6:14:6]
+    out_last_gain = _places[14]
+    out_last_bias = _places[15]
+    out_logits_W = _places[16]
     out_logits_b = _places[17]
     (
         pixels, label, layer_norm_gain, layer_up_W, layer_down_W, last_gain, last_v_difference,
@@ -346,8 +322,8 @@ def backward(
     ) = cache
     _scratch = _take(_backward_scratch, B)
     (
-        d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s2_view, s16, s17, s16_view,
+        d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s2_view, s9,
+        s3_view, s11, s12, s13, s14, s15, s16, s17, s18, s19,
     ) = _scratch
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_quotient = d_loss / max(B, 1)
@@ -356,84 +332,57 @@ def backward(
     d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2)
     del d_logits_where
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_negative = np.multiply(layer_norm_sqrt_by_k, -1, s3)
-    d_stem_product_9 = np.multiply(2, layer_norm_sqrt_by_k, s4)
+    d_stem_product_2 = np.multiply(2, last_sqrt, s3)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_negative = np.multiply(layer_norm_sqrt_by_k, -1, s4)
+    d_stem_product_9 = np.multiply(2, layer_norm_sqrt_by_k, s5)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s5)
-    d_logits_total = np.add(ct_logits, d_logits_product, s5)  # dense(10): y = act(x @ W + b)
+    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s6)
+    d_logits_total = np.add(ct_logits, d_logits_product, s6)  # dense(10): y = act(x @ W + b)
     # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_total
     d_logits[d_logits_arange, label] += -d_logits_quotient
     d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits
+    d_last = np.dot(d_logits, logits_W.T, s7)  # (∂logits/∂last)ᵀ d_logits
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-    d_stem_quotient_2 = np.divide(layer_norm_product_by_k, d_stem_negative, s6)
-    d_last_result = s7
-    d_stem_product_10 = s8
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_backward_scratch_block, size)
-        s1_2, s2_2, s3_2, s4_2, s1_2_view, s3_2_view = _scratch
-        d_logits_part = d_logits[start:size + start]
-        last_part = last[start:size + start]
-        last_quotient_part = last_quotient[start:size + start]
-        last_product_2_part = last_product_2[start:size + start]
-        last_sqrt_part = last_sqrt[start:size + start]
-        last_v_difference_part = last_v_difference[start:size + start]
-        layer_norm_v_difference_by_k_part = layer_norm_v_difference_by_k[:, start:size + start]
-        d_logits_b_full_part = d_logits_b_full[start:size + start]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_product_2 = np.multiply(_C_2, last_sqrt_part, s1_2)
-        d_logits_W_part = np.dot(last_part.T, d_logits_part)  # (∂logits/∂logits_W)ᵀ d_logits
-        d_last = np.dot(d_logits_part, logits_W.T, s2_2)  # (∂logits/∂last)ᵀ d_logits
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_vecdot = np.vecdot(last_product_2_part, d_last, s3_2)
-        d_stem_product = np.multiply(last_quotient_part.reshape((size,)), d_stem_vecdot, s3_2)
-        d_stem_quotient = np.divide(d_stem_product[:, None], d_stem_product_2, s1_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_product_4 = np.multiply(_C_m0_03125, d_stem_quotient, s1_2)
-        d_last_bias_part = np.dot(d_logits_b_full_part, d_last)  # (∂last/∂last_bias)ᵀ d_last
-        d_last_product = np.multiply(last_quotient_part, d_last, s2_2)  # ∂last/∂last_product ⊙ d_last
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_last_gain_product = np.multiply(d_last_product, last_v_difference_part, s4_2)
-        # (∂last_product/∂last_gain)ᵀ d_last_product
-        d_last_gain_part = np.dot(d_logits_b_full_part, d_last_gain_product)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_product_3 = np.multiply(d_last_product, last_gain, s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_product_5 = np.multiply(d_stem_product_4, last_v_difference_part, s4_2)
-        # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
-        d_last_difference = np.add(d_stem_product_3, d_stem_product_5, s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_matmul = np.dot(d_last_difference, d_stem_full, s1_2_view)
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_stem_product_6 = np.multiply(_C_m0_015625, d_stem_matmul[:, None], s3_2_view)
-        # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
-        np.add(d_last_difference, d_stem_product_6, d_last_result[start:size + start])
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        np.multiply(_C_2, layer_norm_v_difference_by_k_part, d_stem_product_10[:, start:size + start])
-        _give(_scratch, _backward_scratch_block, size)
-        return (d_logits_W_part, d_last_bias_part, d_last_gain_part)
-    d_logits_W, d_last_bias, d_last_gain = _blocks(block, B, 1048, 18)
-    d_stem_sum = s9
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_backward_scratch_block_2, size_2)
-        s1_3, = _scratch
-        layer_up_quotient_by_k_part = layer_up_quotient_by_k[:, start_2:size_2 + start_2]
-        layer_up_sum_by_k_part = layer_up_sum_by_k[:, start_2:size_2 + start_2]
-        # dense(H, act=silu): y = act(x @ W + b)
-        d_stem_difference = np.subtract(_C_1, layer_up_quotient_by_k_part, s1_3)
-        d_stem_product_7 = np.multiply(layer_up_quotient_by_k_part, d_stem_difference, s1_3)
-        d_stem_product_8 = np.multiply(layer_up_sum_by_k_part, d_stem_product_7, s1_3)
-        np.add(layer_up_quotient_by_k_part, d_stem_product_8, d_stem_sum[:, start_2:size_2 + start_2])
-        _give(_scratch, _backward_scratch_block_2, size_2)
-        return ()
-    _blocks(block_2, B, 1032, 4)
+    d_stem_vecdot = np.vecdot(last_product_2, d_last, s2_view)
+    d_stem_product = np.multiply(last_quotient.reshape((B,)), d_stem_vecdot, s2_view)
+    d_stem_quotient = np.divide(d_stem_product[:, None], d_stem_product_2, s3)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_4 = np.multiply(-0.03125, d_stem_quotient, s3)
+    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last
+    d_last_product = np.multiply(last_quotient, d_last, s7)  # ∂last/∂last_product ⊙ d_last
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_last_gain_product = np.multiply(d_last_product, last_v_difference, s9)
+    # (∂last_product/∂last_gain)ᵀ d_last_product
+    d_last_gain = np.dot(d_logits_b_full, d_last_gain_product, out_last_gain)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_product_3 = np.multiply(d_last_product, last_gain, s7)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_5 = np.multiply(d_stem_product_4, last_v_difference, s9)
+    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
+    d_last_difference = np.add(d_stem_product_3, d_stem_product_5, s7)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_matmul = np.dot(d_last_difference, d_stem_full, s3_view)
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    d_stem_product_6 = np.multiply(-0.015625, d_stem_matmul[:, None], s2)
+    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
+    d_last_result = np.add(d_last_difference, d_stem_product_6, s7)
+    # dense(H, act=silu): y = act(x @ W + b)
+    d_stem_difference = np.subtract(1, layer_up_quotient_by_k, s11)
+    d_stem_product_7 = np.multiply(layer_up_quotient_by_k, d_stem_difference, s11)
+    d_stem_product_8 = np.multiply(layer_up_sum_by_k, d_stem_product_7, s11)
+    d_stem_sum = np.add(layer_up_quotient_by_k, d_stem_product_8, s11)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_quotient_2 = np.divide(layer_norm_product_by_k, d_stem_negative, s12)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_10 = np.multiply(2, layer_norm_v_difference_by_k, s13)
     d_h = d_last_result
-    step_product_by_k = s10
-    step_matmul_by_k = s11
-    step_quotient_by_k = s12
-    step_sum_by_k = s13
+    step_product_by_k = s14
+    step_matmul_by_k = s15
+    step_quotient_by_k = s16
+    step_sum_by_k = s17
     d_layer_up_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_up_W, (2, 64, 64))
     d_layer_down_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_down_W, (2, 64, 64))
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
@@ -449,7 +398,7 @@ def backward(
         step_product_by_k[::-1], step_matmul_by_k[::-1], step_quotient_by_k[::-1],
         step_sum_by_k[::-1], d_layer_up_W[::-1], d_layer_down_W[::-1], strict=True,
     ):
-        d_layer_up = np.dot(d_h, layer_down_W_k.T, s14)  # (∂layer_down/∂layer_up)ᵀ d_h
+        d_layer_up = np.dot(d_h, layer_down_W_k.T, s9)  # (∂layer_down/∂layer_up)ᵀ d_h
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_norm_product = np.multiply(d_layer_up, d_stem_sum_2, step_product_row)
         # (∂step/∂layer_norm)ᵀ d_step
@@ -459,21 +408,21 @@ def backward(
         d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_2_2, s2_view)
         d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]  # (∂saved/∂layer_norm_sqrt)ᵀ d_saved
         # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
-        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s16)
+        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_product = np.multiply(_C_0_015625, d_layer_norm_v, s16)
-        value_product_2 = np.multiply(value_product, d_stem_product_10_2, s14)
+        value_product = np.multiply(_C_0_015625, d_layer_norm_v, s3)
+        value_product_2 = np.multiply(value_product, d_stem_product_10_2, s9)
         # (∂saved/∂saved_product)ᵀ d_saved
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s17)
+        value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s18)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_sum = np.add(value_product_3, value_product_2, s17)
-        value_matmul = np.dot(value_sum, d_stem_full, s16_view)
+        value_sum = np.add(value_product_3, value_product_2, s18)
+        value_matmul = np.dot(value_sum, d_stem_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s2)
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        value_sum_2 = np.add(d_h, value_sum, s17)
+        value_sum_2 = np.add(d_h, value_sum, s18)
         value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
         np.dot(layer_norm.T, d_layer_norm_product, d_layer_up_W_row)  # (∂step/∂layer_up_W_k)ᵀ d_step
         np.dot(layer_up.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h
@@ -482,29 +431,15 @@ def backward(
     d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem
     d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)  # back through the loop over k
     d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)  # back through the loop over k
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_backward_scratch_block_3, size_3)
-        s1_4, s2_3 = _scratch
-        step_quotient_by_k_part = step_quotient_by_k[:, start_3:size_3 + start_3]
-        layer_norm_v_difference_by_k_part_2 = layer_norm_v_difference_by_k[:, start_3:size_3 + start_3]
-        d_last_result_part = d_last_result[start_3:size_3 + start_3]
-        step_sum_by_k_part = step_sum_by_k[:, start_3:size_3 + start_3]
-        pixels_part = pixels[start_3:size_3 + start_3]
-        d_stem_part = d_stem[start_3:size_3 + start_3]
-        d_logits_b_full_part_2 = d_logits_b_full[start_3:size_3 + start_3]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_norm_gain_product = np.multiply(step_quotient_by_k_part, layer_norm_v_difference_by_k_part_2, s1_4)
-        # back through the loop over k
-        d_layer_norm_gain_part = np.matmul(d_logits_b_full_part_2, d_layer_norm_gain_product)
-        # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        d_layer_down_b_concatenate = np.concatenate((step_sum_by_k_part, d_last_result_part[None, :, :]), 0, s2_3)
-        # back through the loop over k
-        d_layer_down_b_part = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
-        d_stem_W_part = np.dot(pixels_part.T, d_stem_part)  # (∂stem/∂stem_W)ᵀ d_stem
-        _give(_scratch, _backward_scratch_block_3, size_3)
-        return (d_layer_norm_gain_part, d_layer_down_b_part, d_stem_W_part)
-    d_layer_norm_gain, d_layer_down_b, d_stem_W = _blocks(block_3, B, 2568, 5)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_layer_norm_gain_product = np.multiply(step_quotient_by_k, layer_norm_v_difference_by_k, s14)
+    # back through the loop over k
+    d_layer_norm_gain = np.matmul(d_logits_b_full, d_layer_norm_gain_product)
+    # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
+    d_layer_down_b_concatenate = np.concatenate((step_sum_by_k, d_last_result[None, :, :]), 0, s19)
+    # back through the loop over k
+    d_layer_down_b = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
+    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem
     _give(_scratch, _backward_scratch, B)
     return _into(out, {
         'stem.W': d_stem_W,
@@ -536,15 +471,19 @@ def value_and_grad_loss(
         layer_down_W, layer_down_b, last_gain, last_bias, logits_W, logits_b, B,
     ) = _enter(params, pixels, label)
     _places: list[Any] = [None] * 18 if out is None else _destinations(out, _shapes(), [pixels, label, *params.values()])
+    out_stem_W = _places[0]
     out_stem_b = _places[1]
     out_layer_up_W = _places[4:14:6]
     out_layer_down_W = _places[6:14:6]
+    out_last_gain = _places[14]
+    out_last_bias = _places[15]
+    out_logits_W = _places[16]
     out_logits_b = _places[17]
     _scratch = _take(_value_and_grad_loss_scratch, B)
     (
         last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient, d_logits_negative,
         s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view, s15, s16, s17, s18,
-        s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
+        s19, s20, s21, s22, s20_view, s24, s21_view, s26, s27, s28, s29, s30,
     ) = _scratch
     stem_matmul = np.dot(pixels, stem_W, s1)  # dense(H): y = act(x @ W + b)
     stem = np.add(stem_matmul, stem_b, s1)
@@ -594,135 +533,86 @@ def value_and_grad_loss(
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
         layer_h_next = np.add(h, layer_down, h_spare)
         h_spare, h = h, layer_h_next
+    last_m_matmul = np.dot(h, last_m_full, s11)  # layernorm: m = mean(x, axis=-1, keepdims=true)
+    last_m = np.multiply(0.015625, last_m_matmul[:, None], s12)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_stem_negative = np.multiply(layer_norm_sqrt_by_k, -1, s17)
     d_stem_product_4 = np.multiply(2, layer_norm_sqrt_by_k, s18)
-    d_stem_quotient = np.divide(layer_norm_product_by_k, d_stem_negative, s19)
-    last_v_difference = s1
-    last_sqrt = s11_view
-    last_quotient = s12
-    last_product_2 = s16
-    last = s15
-    logits = s20
-    loss_sum = s21
-    d_logits_product = s22
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block, size)
-        s1_2, s2_2, s2_2_view, s1_2_view, s5_2, s6_2, s7_2, s8_2 = _scratch
-        h_part = h[start:size + start]
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        last_m_matmul = np.dot(h_part, last_m_full, s1_2)
-        last_m = np.multiply(_C_0_015625, last_m_matmul[:, None], s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        last_v_difference_part_2 = np.subtract(h_part, last_m, last_v_difference[start:size + start])
-        last_v_vecdot = np.vecdot(last_v_difference_part_2, last_v_difference_part_2, s2_2_view)
-        last_v = np.multiply(_C_0_015625, last_v_vecdot[:, None], s1_2_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        last_sum = np.add(last_v, _C_1em05, s1_2_view)
-        last_sqrt_part_2 = np.sqrt(last_sum, last_sqrt[start:size + start])
-        last_quotient_part_2 = np.divide(_C_1, last_sqrt_part_2, last_quotient[start:size + start])
-        last_product = np.multiply(last_gain, last_v_difference_part_2, s5_2)
-        last_product_2_part_2 = np.multiply(last_quotient_part_2, last_product, last_product_2[start:size + start])
-        last_part_2 = np.add(last_product_2_part_2, last_bias, last[start:size + start])
-        logits_matmul = np.dot(last_part_2, logits_W, s6_2)  # dense(10): y = act(x @ W + b)
-        logits_part = np.add(logits_matmul, logits_b, logits[start:size + start])
-        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        loss_peak = np.maximum.reduce(logits_part, -1, out=s1_2_view, keepdims=True, initial=-LARGEST)
-        loss_minimum = np.minimum(loss_peak, _C_LARGEST, out=s1_2_view)
-        loss_difference = np.subtract(logits_part, loss_minimum, s6_2)
-        loss_exp = np.exp(loss_difference, s6_2)
-        loss_matmul = np.dot(loss_exp, loss_full, s2_2_view)
-        loss_log = np.log(loss_matmul[:, None], s7_2)
-        np.add(loss_log, loss_minimum, loss_sum[start:size + start])
-        d_logits_equal = np.equal(loss_matmul[:, None], 0, s8_2)
-        d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
-        d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s2_2)
-        np.multiply(d_logits_quotient_2, loss_exp, d_logits_product[start:size + start])
-        _give(_scratch, _value_and_grad_loss_scratch_block, size)
-        return ()
-    _blocks(block, B, 625, 23)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    last_v_difference = np.subtract(h, last_m, s1)
+    last_v_vecdot = np.vecdot(last_v_difference, last_v_difference, s12_view)
+    last_v = np.multiply(0.015625, last_v_vecdot[:, None], s11_view)
+    last_sum = np.add(last_v, 1e-05, s11_view)  # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    last_sqrt = np.sqrt(last_sum, s11_view)
+    last_quotient = np.divide(1, last_sqrt, s12)
+    d_stem_product = np.multiply(2, last_sqrt, s11_view)
+    last_product = np.multiply(last_gain, last_v_difference, s16)
+    last_product_2 = np.multiply(last_quotient, last_product, s16)
+    last = np.add(last_product_2, last_bias, s15)
+    logits_matmul = np.dot(last, logits_W, s19)  # dense(10): y = act(x @ W + b)
+    logits = np.add(logits_matmul, logits_b, s19)
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     loss_entries = logits[loss_arange, label]
+    loss_peak = np.maximum.reduce(logits, -1, out=s20, keepdims=True, initial=-LARGEST)
+    loss_minimum = np.minimum(loss_peak, LARGEST, out=s20)
+    loss_difference = np.subtract(logits, loss_minimum, s19)
+    loss_exp = np.exp(loss_difference, s19)
+    loss_matmul = np.dot(loss_exp, loss_full, s21)
+    loss_log = np.log(loss_matmul[:, None], s22)
+    loss_sum = np.add(loss_log, loss_minimum, s22)
+    loss_difference_2 = np.subtract(loss_sum.reshape((B,)), loss_entries, s20_view)
+    del loss_entries
+    loss_sum_2 = np.add.reduce(loss_difference_2, None)
+    loss = loss_sum_2 / B
+    d_logits_equal = np.equal(loss_matmul[:, None], 0, s24)
+    d_logits_where = np.where(d_logits_equal, 1, loss_matmul[:, None])
+    d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s21_view)
+    del d_logits_where
+    d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s19)
     # (∂loss/∂logits)ᵀ d_loss
     d_logits = d_logits_product
     d_logits[loss_arange, label] += d_logits_negative
+    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits
     d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
-    d_last_result = s23
-    d_stem_product_5 = s4
-    def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_2` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block_2, size_2)
-        s1_3, s2_3, s3_2, s4_2, s1_3_view, s2_3_view = _scratch
-        loss_sum_part = loss_sum[start_2:size_2 + start_2]
-        loss_entries_part = loss_entries[start_2:size_2 + start_2]
-        last_part = last[start_2:size_2 + start_2]
-        last_quotient_part = last_quotient[start_2:size_2 + start_2]
-        last_sqrt_part = last_sqrt[start_2:size_2 + start_2]
-        layer_norm_v_difference_by_k_part = layer_norm_v_difference_by_k[:, start_2:size_2 + start_2]
-        d_logits_part = d_logits[start_2:size_2 + start_2]
-        last_product_2_part = last_product_2[start_2:size_2 + start_2]
-        last_v_difference_part = last_v_difference[start_2:size_2 + start_2]
-        d_logits_b_full_part = d_logits_b_full[start_2:size_2 + start_2]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_product = np.multiply(_C_2, last_sqrt_part, s1_3)
-        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-        loss_difference_2 = np.subtract(loss_sum_part.reshape((size_2,)), loss_entries_part, s2_3)
-        loss_sum_2_part = np.add.reduce(loss_difference_2, None)
-        d_logits_W_part = np.dot(last_part.T, d_logits_part)  # (∂logits/∂logits_W)ᵀ d_logits
-        d_last = np.dot(d_logits_part, logits_W.T, s3_2)  # (∂logits/∂last)ᵀ d_logits
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_vecdot = np.vecdot(last_product_2_part, d_last, s2_3)
-        d_stem_product_6 = np.multiply(last_quotient_part.reshape((size_2,)), d_stem_vecdot, s2_3)
-        d_stem_quotient_2 = np.divide(d_stem_product_6[:, None], d_stem_product, s1_3)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_product_8 = np.multiply(_C_m0_03125, d_stem_quotient_2, s1_3)
-        d_last_bias_part = np.dot(d_logits_b_full_part, d_last)  # (∂last/∂last_bias)ᵀ d_last
-        d_last_product = np.multiply(last_quotient_part, d_last, s3_2)  # ∂last/∂last_product ⊙ d_last
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_last_gain_product = np.multiply(d_last_product, last_v_difference_part, s4_2)
-        # (∂last_product/∂last_gain)ᵀ d_last_product
-        d_last_gain_part = np.dot(d_logits_b_full_part, d_last_gain_product)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_stem_product_7 = np.multiply(d_last_product, last_gain, s3_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_product_9 = np.multiply(d_stem_product_8, last_v_difference_part, s4_2)
-        # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
-        d_last_difference = np.add(d_stem_product_7, d_stem_product_9, s3_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        d_stem_matmul = np.dot(d_last_difference, last_m_full, s1_3_view)
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        d_stem_product_10 = np.multiply(_C_m0_015625, d_stem_matmul[:, None], s2_3_view)
-        # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
-        np.add(d_last_difference, d_stem_product_10, d_last_result[start_2:size_2 + start_2])
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        np.multiply(_C_2, layer_norm_v_difference_by_k_part, d_stem_product_5[:, start_2:size_2 + start_2])
-        _give(_scratch, _value_and_grad_loss_scratch_block_2, size_2)
-        return (loss_sum_2_part, d_logits_W_part, d_last_bias_part, d_last_gain_part)
-    loss_sum_2, d_logits_W, d_last_bias, d_last_gain = _blocks(block_2, B, 1048, 20)
-    loss_entries = _GONE
-    d_stem_sum = s24
-    def block_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_3` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block_3, size_3)
-        s1_4, = _scratch
-        layer_up_quotient_by_k_part = layer_up_quotient_by_k[:, start_3:size_3 + start_3]
-        layer_up_sum_by_k_part = layer_up_sum_by_k[:, start_3:size_3 + start_3]
-        # dense(H, act=silu): y = act(x @ W + b)
-        d_stem_difference = np.subtract(_C_1, layer_up_quotient_by_k_part, s1_4)
-        d_stem_product_2 = np.multiply(layer_up_quotient_by_k_part, d_stem_difference, s1_4)
-        d_stem_product_3 = np.multiply(layer_up_sum_by_k_part, d_stem_product_2, s1_4)
-        np.add(layer_up_quotient_by_k_part, d_stem_product_3, d_stem_sum[:, start_3:size_3 + start_3])
-        _give(_scratch, _value_and_grad_loss_scratch_block_3, size_3)
-        return ()
-    _blocks(block_3, B, 1032, 4)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss = loss_sum_2 / B
+    d_last = np.dot(d_logits, logits_W.T, s15)  # (∂logits/∂last)ᵀ d_logits
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_vecdot = np.vecdot(last_product_2, d_last, s21)
+    d_stem_product_6 = np.multiply(last_quotient.reshape((B,)), d_stem_vecdot, s21)
+    d_stem_quotient_2 = np.divide(d_stem_product_6[:, None], d_stem_product, s11_view)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_8 = np.multiply(-0.03125, d_stem_quotient_2, s11_view)
+    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last
+    d_last_product = np.multiply(last_quotient, d_last, s15)  # ∂last/∂last_product ⊙ d_last
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_last_gain_product = np.multiply(d_last_product, last_v_difference, s16)
+    # (∂last_product/∂last_gain)ᵀ d_last_product
+    d_last_gain = np.dot(d_logits_b_full, d_last_gain_product, out_last_gain)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_product_7 = np.multiply(d_last_product, last_gain, s15)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_9 = np.multiply(d_stem_product_8, last_v_difference, s1)
+    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
+    d_last_difference = np.add(d_stem_product_7, d_stem_product_9, s15)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_matmul = np.dot(d_last_difference, last_m_full, s11)
+    # layernorm: m = mean(x, axis=-1, keepdims=true)
+    d_stem_product_10 = np.multiply(-0.015625, d_stem_matmul[:, None], s12)
+    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
+    d_last_result = np.add(d_last_difference, d_stem_product_10, s15)
+    # dense(H, act=silu): y = act(x @ W + b)
+    d_stem_difference = np.subtract(1, layer_up_quotient_by_k, s26)
+    d_stem_product_2 = np.multiply(layer_up_quotient_by_k, d_stem_difference, s26)
+    d_stem_product_3 = np.multiply(layer_up_sum_by_k, d_stem_product_2, s26)
+    d_stem_sum = np.add(layer_up_quotient_by_k, d_stem_product_3, s26)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_stem_quotient = np.divide(layer_norm_product_by_k, d_stem_negative, s7)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    d_stem_product_5 = np.multiply(2, layer_norm_v_difference_by_k, s4)
     d_h = d_last_result
-    step_product_by_k = s7
-    step_matmul_by_k = s6
-    step_quotient_by_k = s25
-    step_sum_by_k = s26
+    step_product_by_k = s6
+    step_matmul_by_k = s27
+    step_quotient_by_k = s28
+    step_sum_by_k = s29
     d_layer_up_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_up_W, (2, 64, 64))
     d_layer_down_W = np.empty((2, 64, 64), FLOAT) if out is None else _rows(out_layer_down_W, (2, 64, 64))
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
@@ -738,7 +628,7 @@ def value_and_grad_loss(
         step_product_by_k[::-1], step_matmul_by_k[::-1], step_quotient_by_k[::-1],
         step_sum_by_k[::-1], d_layer_up_W[::-1], d_layer_down_W[::-1], strict=True,
     ):
-        d_layer_up = np.dot(d_h, layer_down_W_k_2.T, s15)  # (∂layer_down/∂layer_up)ᵀ d_h
+        d_layer_up = np.dot(d_h, layer_down_W_k_2.T, s1)  # (∂layer_down/∂layer_up)ᵀ d_h
         np.dot(layer_up_2.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_norm_product = np.multiply(d_layer_up, d_stem_sum_2, step_product_row)
@@ -749,49 +639,35 @@ def value_and_grad_loss(
         # (∂saved/∂saved_product)ᵀ d_saved
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt_2, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        value_product = np.multiply(d_saved_product, layer_norm_gain_k_2, s15)
-        d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_3, s21_view)
+        value_product = np.multiply(d_saved_product, layer_norm_gain_k_2, s1)
+        d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_3, s12_view)
         d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]  # (∂saved/∂layer_norm_sqrt)ᵀ d_saved
         # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
-        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_4_2, s12)
+        d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_4_2, s11_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        value_product_2 = np.multiply(_C_0_015625, d_layer_norm_v, s12)
+        value_product_2 = np.multiply(_C_0_015625, d_layer_norm_v, s11_view)
         value_product_3 = np.multiply(value_product_2, d_stem_product_5_2, s16)
-        value_sum = np.add(value_product, value_product_3, s15)
-        value_matmul = np.dot(value_sum, last_m_full, s12_view)
+        value_sum = np.add(value_product, value_product_3, s1)
+        value_matmul = np.dot(value_sum, last_m_full, s11)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
-        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s21)
+        value_product_4 = np.multiply(_C_m0_015625, value_matmul[:, None], s12)
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        value_sum_2 = np.add(d_h, value_sum, s15)
+        value_sum_2 = np.add(d_h, value_sum, s1)
         value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
         d_h = value_sum_3
     d_stem = d_h
     d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem
     d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)  # back through the loop over k
     d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)  # back through the loop over k
-    def block_4(start_4: int, size_4: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start_4` on."""
-        _scratch = _take(_value_and_grad_loss_scratch_block_4, size_4)
-        s1_5, s2_4 = _scratch
-        pixels_part = pixels[start_4:size_4 + start_4]
-        step_quotient_by_k_part = step_quotient_by_k[:, start_4:size_4 + start_4]
-        layer_norm_v_difference_by_k_part_2 = layer_norm_v_difference_by_k[:, start_4:size_4 + start_4]
-        d_logits_b_full_part_2 = d_logits_b_full[start_4:size_4 + start_4]
-        d_last_result_part = d_last_result[start_4:size_4 + start_4]
-        step_sum_by_k_part = step_sum_by_k[:, start_4:size_4 + start_4]
-        d_stem_part = d_stem[start_4:size_4 + start_4]
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        d_layer_norm_gain_product = np.multiply(step_quotient_by_k_part, layer_norm_v_difference_by_k_part_2, s1_5)
-        # back through the loop over k
-        d_layer_norm_gain_part = np.matmul(d_logits_b_full_part_2, d_layer_norm_gain_product)
-        # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        d_layer_down_b_concatenate = np.concatenate((step_sum_by_k_part, d_last_result_part[None, :, :]), 0, s2_4)
-        # back through the loop over k
-        d_layer_down_b_part = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
-        d_stem_W_part = np.dot(pixels_part.T, d_stem_part)  # (∂stem/∂stem_W)ᵀ d_stem
-        _give(_scratch, _value_and_grad_loss_scratch_block_4, size_4)
-        return (d_layer_norm_gain_part, d_layer_down_b_part, d_stem_W_part)
-    d_layer_norm_gain, d_layer_down_b, d_stem_W = _blocks(block_4, B, 2568, 5)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    d_layer_norm_gain_product = np.multiply(step_quotient_by_k, layer_norm_v_difference_by_k, s6)
+    # back through the loop over k
+    d_layer_norm_gain = np.matmul(d_logits_b_full, d_layer_norm_gain_product)
+    # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
+    d_layer_down_b_concatenate = np.concatenate((step_sum_by_k, d_last_result[None, :, :]), 0, s30)
+    # back through the loop over k
+    d_layer_down_b = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
+    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem
     _give(_scratch, _value_and_grad_loss_scratch, B)
     return FLOAT(loss), _into(out, {
         'stem.W': d_stem_W,
@@ -818,7 +694,7 @@ def value_logits(
         layer_down_W, layer_down_b, last_gain, last_bias, logits_W, logits_b, B,
     ) = _enter(params, pixels, label)
     _scratch = _take(_value_logits_scratch, B)
-    last_m_full, s1, s2, s3, s4, s5, s6, s5_view, s4_view, s9, s10 = _scratch
+    last_m_full, s1, s2, s3, s4, s5, s6, s5_view, s4_view, s9, s10, s11 = _scratch
     stem_matmul = np.dot(pixels, stem_W, s1)  # dense(H): y = act(x @ W + b)
     stem = np.add(stem_matmul, stem_b, s1)
     h = stem
@@ -858,31 +734,21 @@ def value_logits(
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
         layer_h_next = np.add(h, layer_down, h_spare)
         h_spare, h = h, layer_h_next
-    logits = np.empty((B, 10), FLOAT)
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of B, from `start` on."""
-        _scratch = _take(_value_logits_scratch_block, size)
-        s1_2, s2_2, s3_2, s2_2_view, s1_2_view, s6_2 = _scratch
-        h_part = h[start:size + start]
-        # layernorm: m = mean(x, axis=-1, keepdims=true)
-        last_m_matmul = np.dot(h_part, last_m_full, s1_2)
-        last_m = np.multiply(_C_0_015625, last_m_matmul[:, None], s2_2)
-        # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
-        last_v_difference = np.subtract(h_part, last_m, s3_2)
-        last_v_vecdot = np.vecdot(last_v_difference, last_v_difference, s2_2_view)
-        last_v = np.multiply(_C_0_015625, last_v_vecdot[:, None], s1_2_view)
-        # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
-        last_product = np.multiply(last_gain, last_v_difference, s3_2)
-        last_sum = np.add(last_v, _C_1em05, s1_2_view)
-        last_sqrt = np.sqrt(last_sum, s1_2_view)
-        last_quotient = np.divide(_C_1, last_sqrt, s1_2_view)
-        last_product_2 = np.multiply(last_quotient, last_product, s3_2)
-        last = np.add(last_product_2, last_bias, s3_2)
-        logits_matmul = np.dot(last, logits_W, s6_2)  # dense(10): y = act(x @ W + b)
-        np.add(logits_matmul, logits_b, logits[start:size + start])
-        _give(_scratch, _value_logits_scratch_block, size)
-        return ()
-    _blocks(block, B, 616, 13)
+    last_m_matmul = np.dot(h, last_m_full, s4)  # layernorm: m = mean(x, axis=-1, keepdims=true)
+    last_m = np.multiply(0.015625, last_m_matmul[:, None], s5)
+    # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
+    last_v_difference = np.subtract(h, last_m, s1)
+    last_v_vecdot = np.vecdot(last_v_difference, last_v_difference, s5_view)
+    last_v = np.multiply(0.015625, last_v_vecdot[:, None], s4_view)
+    # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
+    last_product = np.multiply(last_gain, last_v_difference, s1)
+    last_sum = np.add(last_v, 1e-05, s4_view)
+    last_sqrt = np.sqrt(last_sum, s4_view)
+    last_quotient = np.divide(1, last_sqrt, s4_view)
+    last_product_2 = np.multiply(last_quotient, last_product, s1)
+    last = np.add(last_product_2, last_bias, s1)
+    logits_matmul = np.dot(last, logits_W, s11)  # dense(10): y = act(x @ W + b)
+    logits = np.add(logits_matmul, logits_b)
     _give(_scratch, _value_logits_scratch, B)
     _result: npt.NDArray[FLOAT] = logits
     return _result
@@ -1003,18 +869,8 @@ def _forward_scratch(B: int) -> tuple[Any, ...]:
     s4_view = s4.reshape((B, 1))
     s8 = np.empty((B, 64), FLOAT)
     s9 = np.empty((B, 64), FLOAT)
-    return (last_m_full, loss_arange, loss_full, s1, s2, s3, s4, s5, s5_view, s4_view, s8, s9)
-
-
-def _forward_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `forward_block` computes in."""
-    s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((size, 1), FLOAT)
-    s2_2_view = s2_2.reshape((size,))
-    s1_2_view = s1_2.reshape((size, 1))
-    s5_2 = np.empty((size, 64), FLOAT)
-    s6 = np.empty((size, 10), FLOAT)
-    return (s1_2, s2_2, s2_2_view, s1_2_view, s5_2, s6)
+    s10 = np.empty((B, 10), FLOAT)
+    return (last_m_full, loss_arange, loss_full, s1, s2, s3, s4, s5, s5_view, s4_view, s8, s9, s10)
 
 
 def _backward_scratch(B: int) -> tuple[Any, ...]:
@@ -1025,50 +881,27 @@ def _backward_scratch(B: int) -> tuple[Any, ...]:
     d_logits_b_full = np.full((B,), 1, FLOAT)  # dense(H): y = act(x @ W + b)
     s1 = np.empty((B, 1), np.bool_)
     s2 = np.empty((B, 1), FLOAT)
-    s3 = np.empty((2, B, 1), FLOAT)
+    s3 = np.empty((B, 1), FLOAT)
     s4 = np.empty((2, B, 1), FLOAT)
-    s5 = np.empty((B, 10), FLOAT)
-    s6 = np.empty((2, B, 64), FLOAT)
+    s5 = np.empty((2, B, 1), FLOAT)
+    s6 = np.empty((B, 10), FLOAT)
     s7 = np.empty((B, 64), FLOAT)
-    s8 = np.empty((2, B, 64), FLOAT)
-    s9 = np.empty((2, B, 64), FLOAT)
-    s10 = np.empty((2, B, 64), FLOAT)
+    s2_view = s2.reshape((B,))
+    s9 = np.empty((B, 64), FLOAT)
+    s3_view = s3.reshape((B,))
     s11 = np.empty((2, B, 64), FLOAT)
     s12 = np.empty((2, B, 64), FLOAT)
     s13 = np.empty((2, B, 64), FLOAT)
-    s14 = np.empty((B, 64), FLOAT)
-    s2_view = s2.reshape((B,))
-    s16 = np.empty((B, 1), FLOAT)
-    s17 = np.empty((B, 64), FLOAT)
-    s16_view = s16.reshape((B,))
+    s14 = np.empty((2, B, 64), FLOAT)
+    s15 = np.empty((2, B, 64), FLOAT)
+    s16 = np.empty((2, B, 64), FLOAT)
+    s17 = np.empty((2, B, 64), FLOAT)
+    s18 = np.empty((B, 64), FLOAT)
+    s19 = np.empty((3, B, 64), FLOAT)
     return (
-        d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11,
-        s12, s13, s14, s2_view, s16, s17, s16_view,
+        d_stem_full, d_logits_arange, d_logits_b_full, s1, s2, s3, s4, s5, s6, s7, s2_view, s9,
+        s3_view, s11, s12, s13, s14, s15, s16, s17, s18, s19,
     )
-
-
-def _backward_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block` computes in."""
-    s1_2 = np.empty((size, 1), FLOAT)
-    s2_2 = np.empty((size, 64), FLOAT)
-    s3_2 = np.empty((size,), FLOAT)
-    s4_2 = np.empty((size, 64), FLOAT)
-    s1_2_view = s1_2.reshape((size,))
-    s3_2_view = s3_2.reshape((size, 1))
-    return (s1_2, s2_2, s3_2, s4_2, s1_2_view, s3_2_view)
-
-
-def _backward_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_2` computes in."""
-    s1_3 = np.empty((2, size_2, 64), FLOAT)
-    return (s1_3,)
-
-
-def _backward_scratch_block_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `backward_block_3` computes in."""
-    s1_4 = np.empty((2, size_3, 64), FLOAT)
-    s2_3 = np.empty((3, size_3, 64), FLOAT)
-    return (s1_4, s2_3)
 
 
 def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
@@ -1101,57 +934,23 @@ def _value_and_grad_loss_scratch(B: int) -> tuple[Any, ...]:
     s16 = np.empty((B, 64), FLOAT)
     s17 = np.empty((2, B, 1), FLOAT)
     s18 = np.empty((2, B, 1), FLOAT)
-    s19 = np.empty((2, B, 64), FLOAT)
-    s20 = np.empty((B, 10), FLOAT)
-    s21 = np.empty((B, 1), FLOAT)
-    s22 = np.empty((B, 10), FLOAT)
-    s23 = np.empty((B, 64), FLOAT)
-    s24 = np.empty((2, B, 64), FLOAT)
-    s25 = np.empty((2, B, 64), FLOAT)
+    s19 = np.empty((B, 10), FLOAT)
+    s20 = np.empty((B, 1), FLOAT)
+    s21 = np.empty((B,), FLOAT)
+    s22 = np.empty((B, 1), FLOAT)
+    s20_view = s20.reshape((B,))
+    s24 = np.empty((B, 1), np.bool_)
+    s21_view = s21.reshape((B, 1))
     s26 = np.empty((2, B, 64), FLOAT)
-    s21_view = s21.reshape((B,))
+    s27 = np.empty((2, B, 64), FLOAT)
+    s28 = np.empty((2, B, 64), FLOAT)
+    s29 = np.empty((2, B, 64), FLOAT)
+    s30 = np.empty((3, B, 64), FLOAT)
     return (
         last_m_full, loss_arange, loss_full, d_logits_b_full, d_logits_quotient, d_logits_negative,
         s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s12_view, s11_view, s15, s16, s17, s18,
-        s19, s20, s21, s22, s23, s24, s25, s26, s21_view,
+        s19, s20, s21, s22, s20_view, s24, s21_view, s26, s27, s28, s29, s30,
     )
-
-
-def _value_and_grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block` computes in."""
-    s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((size, 1), FLOAT)
-    s2_2_view = s2_2.reshape((size,))
-    s1_2_view = s1_2.reshape((size, 1))
-    s5_2 = np.empty((size, 64), FLOAT)
-    s6_2 = np.empty((size, 10), FLOAT)
-    s7_2 = np.empty((size, 1), FLOAT)
-    s8_2 = np.empty((size, 1), np.bool_)
-    return (s1_2, s2_2, s2_2_view, s1_2_view, s5_2, s6_2, s7_2, s8_2)
-
-
-def _value_and_grad_loss_scratch_block_2(size_2: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block_2` computes in."""
-    s1_3 = np.empty((size_2, 1), FLOAT)
-    s2_3 = np.empty((size_2,), FLOAT)
-    s3_2 = np.empty((size_2, 64), FLOAT)
-    s4_2 = np.empty((size_2, 64), FLOAT)
-    s1_3_view = s1_3.reshape((size_2,))
-    s2_3_view = s2_3.reshape((size_2, 1))
-    return (s1_3, s2_3, s3_2, s4_2, s1_3_view, s2_3_view)
-
-
-def _value_and_grad_loss_scratch_block_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block_3` computes in."""
-    s1_4 = np.empty((2, size_3, 64), FLOAT)
-    return (s1_4,)
-
-
-def _value_and_grad_loss_scratch_block_4(size_4: int) -> tuple[Any, ...]:
-    """The arrays that `value_and_grad_loss_block_4` computes in."""
-    s1_5 = np.empty((2, size_4, 64), FLOAT)
-    s2_4 = np.empty((3, size_4, 64), FLOAT)
-    return (s1_5, s2_4)
 
 
 def _value_logits_scratch(B: int) -> tuple[Any, ...]:
@@ -1167,18 +966,8 @@ def _value_logits_scratch(B: int) -> tuple[Any, ...]:
     s4_view = s4.reshape((B, 1))
     s9 = np.empty((B, 64), FLOAT)
     s10 = np.empty((B, 64), FLOAT)
-    return (last_m_full, s1, s2, s3, s4, s5, s6, s5_view, s4_view, s9, s10)
-
-
-def _value_logits_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `value_logits_block` computes in."""
-    s1_2 = np.empty((size,), FLOAT)
-    s2_2 = np.empty((size, 1), FLOAT)
-    s3_2 = np.empty((size, 64), FLOAT)
-    s2_2_view = s2_2.reshape((size,))
-    s1_2_view = s1_2.reshape((size, 1))
-    s6_2 = np.empty((size, 10), FLOAT)
-    return (s1_2, s2_2, s3_2, s2_2_view, s1_2_view, s6_2)
+    s11 = np.empty((B, 10), FLOAT)
+    return (last_m_full, s1, s2, s3, s4, s5, s6, s5_view, s4_view, s9, s10, s11)
 
 
 def _enter(params: Mapping[str, ArrayLike], pixels: ArrayLike, label: ArrayLike) -> tuple[Any, ...]:

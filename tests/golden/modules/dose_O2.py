@@ -95,10 +95,10 @@ GRAPH: dict[str, Any] = {
         'params': 16,
         'cache': '48*N + 16',
         'scratch': {
-            'forward': 1398096,
-            'backward': 1572864,
-            'grad_loss': 1572864,
-            'H': 1572960,
+            'forward': '16*N',
+            'backward': 7077888,
+            'grad_loss': 7077888,
+            'H': 7077984,
             'grad_half': 0,
         },
         'results': {
@@ -109,16 +109,16 @@ GRAPH: dict[str, Any] = {
             'grad_half': 0,
         },
         'peak': {
-            'forward': '32*N + 15379056',
-            'backward': '8*N + 12124160',
-            'grad_loss': 12058624,
-            'H': 12583008,
+            'forward': '192*N',
+            'backward': '8*N + 54329344',
+            'grad_loss': 54263808,
+            'H': 56623200,
             'grad_half': 0,
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
@@ -163,38 +163,27 @@ def forward(
     Shapes: params, dose: [N], given: [N], killed: [N] -> expected: [N], loss: [], half: [].
     """
     dose, given, killed, a, b, N = _enter(params, dose, given, killed)
-    _scratch = _take(_forward_scratch)
-    half_ndtri, = _scratch
-    half = (half_ndtri - a) / b  # output half = (ndtri(0.5) - a) / b
-    z = np.empty((N,), FLOAT)
-    loss_negative = np.empty((N,), FLOAT)
-    loss_difference = np.empty((N,), FLOAT)
-    expected = np.empty((N,), FLOAT)
-    def block(start: int, size: int) -> tuple[Any, ...]:
-        """So many positions of an axis of N, from `start` on."""
-        _scratch = _take(_forward_scratch_block, size)
-        s1, s2 = _scratch
-        dose_part = dose[start:size + start]
-        given_part = given[start:size + start]
-        killed_part = killed[start:size + start]
-        z_product = np.multiply(b, dose_part, s1)  # z = a + b * dose
-        z_part = np.add(a, z_product, z[start:size + start])
-        # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
-        loss_negative_part = np.multiply(z_part, -1, loss_negative[start:size + start])
-        loss_log_ndtr_2 = _log_ndtr(loss_negative_part)
-        loss_difference_part = np.subtract(given_part, killed_part, loss_difference[start:size + start])
-        loss_product_2 = np.multiply(loss_difference_part, loss_log_ndtr_2, s1)
-        loss_log_ndtr = _log_ndtr(z_part)
-        loss_product = np.multiply(killed_part, loss_log_ndtr, s2)
-        loss_sum = np.add(loss_product, loss_product_2, s2)
-        loss_sum_2_part = np.add.reduce(loss_sum, None)
-        expected_ndtr = _ndtr(z_part)  # output expected = given * ndtr(z)
-        np.multiply(given_part, expected_ndtr, expected[start:size + start])
-        _give(_scratch, _forward_scratch_block, size)
-        return (loss_sum_2_part,)
-    loss_sum_2, = _blocks(block, N, 24, 9)
+    _scratch = _take(_forward_scratch, N)
+    half_ndtri, s1, s2 = _scratch
+    z_product = np.multiply(b, dose, s1)  # z = a + b * dose
+    z = np.add(a, z_product)
+    # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
+    loss_negative = np.multiply(z, -1)
+    loss_log_ndtr_2 = _log_ndtr(loss_negative)
+    loss_difference = np.subtract(given, killed)
+    loss_product_2 = np.multiply(loss_difference, loss_log_ndtr_2, s1)
+    del loss_log_ndtr_2
+    loss_log_ndtr = _log_ndtr(z)
+    loss_product = np.multiply(killed, loss_log_ndtr, s2)
+    del loss_log_ndtr
+    loss_sum = np.add(loss_product, loss_product_2, s2)
+    loss_sum_2 = np.add.reduce(loss_sum, None)
+    expected_ndtr = _ndtr(z)  # output expected = given * ndtr(z)
+    expected = np.multiply(given, expected_ndtr)
+    del expected_ndtr
     loss = -loss_sum_2  # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
-    _give(_scratch, _forward_scratch)
+    half = (half_ndtri - a) / b  # output half = (ndtri(0.5) - a) / b
+    _give(_scratch, _forward_scratch, N)
     cache = Cache(
         dose=dose.copy(), given=given.copy(), killed=killed.copy(), b=b, z=z,
         loss_difference=loss_difference, loss_negative=loss_negative, half=half, N=N,
@@ -491,17 +480,12 @@ def unflatten(vector: ArrayLike) -> dict[str, Any]:
     return _split(vector, _shapes())
 
 
-def _forward_scratch() -> tuple[Any, ...]:
+def _forward_scratch(N: int) -> tuple[Any, ...]:
     """The arrays that `forward` computes in. What comes before them it only reads."""
     half_ndtri = _ndtri(FLOAT(0.5))  # output half = (ndtri(0.5) - a) / b
-    return (half_ndtri,)
-
-
-def _forward_scratch_block(size: int) -> tuple[Any, ...]:
-    """The arrays that `forward_block` computes in."""
-    s1 = np.empty((size,), FLOAT)
-    s2 = np.empty((size,), FLOAT)
-    return (s1, s2)
+    s1 = np.empty((N,), FLOAT)
+    s2 = np.empty((N,), FLOAT)
+    return (half_ndtri, s1, s2)
 
 
 def _backward_scratch_block(size: int) -> tuple[Any, ...]:

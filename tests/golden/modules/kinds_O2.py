@@ -212,29 +212,29 @@ GRAPH: dict[str, Any] = {
         'params': 200,
         'cache': '256*B + 488',
         'scratch': {
-            'forward': 1677760,
-            'backward': '8*B + 2064496',
-            'values': 1887664,
-            'value_y': 1887440,
-            'grad_loss': '32*B + 2006608',
-            'value_and_grad_loss': '40*B + 2030176',
-            'each': 1887440,
-            'vjp_y': '32*B + 2001752',
-            'jvp_y_v': 2001944,
-            'hvp_loss': '40*B + 2060224',
-            'jacobian_y': 2054176,
-            'apart': '32*B + 1997344',
-            'blocks': '992*B + 2059600',
+            'forward': 7549792,
+            'backward': '8*B + 9287744',
+            'values': 8493664,
+            'value_y': 8493440,
+            'grad_loss': '32*B + 9027600',
+            'value_and_grad_loss': '40*B + 9133456',
+            'each': 8493440,
+            'vjp_y': '32*B + 9008192',
+            'jvp_y_v': 9008384,
+            'hvp_loss': '40*B + 9266848',
+            'jacobian_y': 9244576,
+            'apart': '32*B + 8987744',
+            'blocks': 9379432,
             'jacobian_matrix_v': 608,
             'whole': 192,
-            'wholes': '32*B + 2013184',
+            'wholes': '32*B + 9059584',
             'sparse_jacobian_v': 264,
             'thin': 264,
-            'hessian_loss': '296*B + 2089056',
-            'curvature': 1907920,
-            'hessian_matrix_loss': '296*B + 2089496',
-            'curvatures': '296*B + 2087424',
-            'sole': 1888984,
+            'hessian_loss': '296*B + 9389472',
+            'curvature': 8580640,
+            'hessian_matrix_loss': '296*B + 9389912',
+            'curvatures': '296*B + 9387808',
+            'sole': 8494984,
         },
         'results': {
             'forward': '8*B + 32',
@@ -262,34 +262,34 @@ GRAPH: dict[str, Any] = {
             'sole': 8,
         },
         'peak': {
-            'forward': '240*B + 5033664',
-            'backward': '16*B + 2130352',
-            'values': '8*B + 1953200',
-            'value_y': '8*B + 1952976',
-            'grad_loss': '32*B + 2137808',
-            'value_and_grad_loss': '40*B + 2161504',
-            'each': '8*B + 1952976',
-            'vjp_y': '72*B + 2132824',
-            'jvp_y_v': '16*B + 2067576',
-            'hvp_loss': '40*B + 2191424',
-            'jacobian_y': '32*B + 2185248',
-            'apart': '64*B + 2062880',
-            'blocks': '1032*B + 2190832',
+            'forward': '240*B + 22649760',
+            'backward': '16*B + 9437952',
+            'values': '8*B + 8559200',
+            'value_y': '8*B + 8558976',
+            'grad_loss': '32*B + 9158800',
+            'value_and_grad_loss': '40*B + 9264784',
+            'each': '8*B + 8558976',
+            'vjp_y': '72*B + 9139264',
+            'jvp_y_v': '16*B + 9074016',
+            'hvp_loss': '40*B + 9398048',
+            'jacobian_y': '32*B + 9375648',
+            'apart': '64*B + 9053280',
+            'blocks': '136*B + 9510664',
             'jacobian_matrix_v': 800,
             'whole': 352,
-            'wholes': '64*B + 2078720',
+            'wholes': '64*B + 9125120',
             'sparse_jacobian_v': 368,
             'thin': 400,
-            'hessian_loss': '296*B + 2220704',
-            'curvature': 1973456,
-            'hessian_matrix_loss': '296*B + 2221144',
-            'curvatures': '296*B + 2218752',
-            'sole': 1954520,
+            'hessian_loss': '296*B + 9521120',
+            'curvature': 8646176,
+            'hessian_matrix_loss': '296*B + 9521560',
+            'curvatures': '296*B + 9519136',
+            'sole': 8560520,
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
@@ -1553,7 +1553,7 @@ def blocks(
     # work in multiply-adds: forward, reverse
     if 8989*B + 1988 <= 485*B**2 + 1309*B + 2116:  # forward
         _scratch = _take(_blocks_scratch_forward, B)
-        (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11) = _scratch
+        y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6 = _scratch
         u_index = layer_V[0]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         u_index_2 = layer_V[1]
         u_index_3 = layer_V[2]
@@ -1584,18 +1584,15 @@ def blocks(
         J_v_z.fill(0)
         np.einsum('aa->a', J_v_z)[...] = t_v
         y = np.empty((B,), FLOAT)
-        t_u_difference = s7
-        t_u_difference_2 = s8
-        t_u_difference_3 = s9
-        t_h_difference = s10
-        J_y_z = np.empty((B, 4), FLOAT)
+        J_y_z = np.empty((4, B), FLOAT).transpose(1, 0)
+        J_y_W = np.empty((3, 4, B), FLOAT).transpose(2, 0, 1)
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_blocks_scratch_forward_block_forward, size)
-            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s1_2_view = _scratch
+            s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s5_2_view, s10, s11, s12 = _scratch
             x_part = x[start:size + start]
             t_h_broadcast_to_part = t_h_broadcast_to[:, start:size + start]
-            h_matmul = np.dot(x_part, W, s1_2)  # h = tanh(x @ W + z)
+            h_matmul = np.matmul(x_part, W, s1_2)  # h = tanh(x @ W + z)
             h_sum = np.add(h_matmul, z, s1_2)
             h = np.tanh(h_sum, s1_2)
             u_product = np.multiply(h, u_index, s2_2)  # next u = tanh(u * V) + h
@@ -1612,53 +1609,44 @@ def blocks(
             t_u_square = np.square(u_tanh_3, s4_2)  # next u = tanh(u * V) + h
             t_u_square_2 = np.square(u_tanh_2, s3_2)
             t_u_square_3 = np.square(u_tanh, s2_2)
-            t_u_difference_part = np.subtract(_C_1, t_u_square, t_u_difference[start:size + start])
-            t_u_difference_2_part = np.subtract(_C_1, t_u_square_2, t_u_difference_2[start:size + start])
-            t_u_difference_3_part = np.subtract(_C_1, t_u_square_3, t_u_difference_3[start:size + start])
+            t_u_difference = np.subtract(_C_1, t_u_square, s4_2)
+            t_u_difference_2 = np.subtract(_C_1, t_u_square_2, s3_2)
+            t_u_difference_3 = np.subtract(_C_1, t_u_square_3, s2_2)
             t_h_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
-            t_h_difference_part = np.subtract(_C_1, t_h_square, t_h_difference[start:size + start])
-            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference_part, s7_2)
-            t_u_product = np.multiply(t_h, u_index, s8_2)  # next u = tanh(u * V) + h
-            t_u_product_2 = np.multiply(t_u_product, t_u_difference_3_part, s8_2)
-            t_u_total = np.add(t_u_product_2, t_h, s8_2)
-            t_u_product_3 = np.multiply(t_u_total, u_index_2, s8_2)
-            t_u_product_4 = np.multiply(t_u_product_3, t_u_difference_2_part, s8_2)
-            t_u_total_2 = np.add(t_u_product_4, t_h, s8_2)
-            t_u_product_5 = np.multiply(t_u_total_2, u_index_3, s8_2)
-            t_u_product_6 = np.multiply(t_u_product_5, t_u_difference_part, s8_2)
-            t_u = np.add(t_u_product_6, t_h, s8_2)
+            t_h_difference = np.subtract(_C_1, t_h_square, s1_2)
+            t_h = np.multiply(t_h_broadcast_to_part, t_h_difference, s7)
+            t_u_product = np.multiply(t_h, u_index, s8)  # next u = tanh(u * V) + h
+            t_u_product_2 = np.multiply(t_u_product, t_u_difference_3, s8)
+            t_u_total = np.add(t_u_product_2, t_h, s8)
+            t_u_product_3 = np.multiply(t_u_total, u_index_2, s8)
+            t_u_product_4 = np.multiply(t_u_product_3, t_u_difference_2, s8)
+            t_u_total_2 = np.add(t_u_product_4, t_h, s8)
+            t_u_product_5 = np.multiply(t_u_total_2, u_index_3, s8)
+            t_u_product_6 = np.multiply(t_u_product_5, t_u_difference, s8)
+            t_u = np.add(t_u_product_6, t_h, s8)
             # output y = sum(u, axis=-1) * s
-            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s1_2_view)
+            J_y_z_matmul = np.dot(t_u.reshape((4 * size, 4)), y_full, s5_2_view)
             np.multiply(s, J_y_z_matmul.reshape((4, size)).T, J_y_z[start:size + start])
+            t_h_2_matmul = np.matmul(x_part, t_W, s10)  # h = tanh(x @ W + z)
+            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s10)
+            t_u_2_product = np.multiply(t_h_2, u_index, s11)  # next u = tanh(u * V) + h
+            t_u_2_product_2 = np.multiply(t_u_2_product, t_u_difference_3, s11)
+            t_u_2_total = np.add(t_u_2_product_2, t_h_2, s11)
+            t_u_2_product_3 = np.multiply(t_u_2_total, u_index_2, s11)
+            t_u_2_product_4 = np.multiply(t_u_2_product_3, t_u_difference_2, s11)
+            t_u_2_total_2 = np.add(t_u_2_product_4, t_h_2, s11)
+            t_u_2_product_5 = np.multiply(t_u_2_total_2, u_index_3, s11)
+            t_u_2_product_6 = np.multiply(t_u_2_product_5, t_u_difference, s11)
+            t_u_2 = np.add(t_u_2_product_6, t_h_2, s11)
+            # output y = sum(u, axis=-1) * s
+            J_y_W_matmul = np.dot(t_u_2.reshape((12 * size, 4)), y_full, s12)
+            np.multiply(s, J_y_W_matmul.reshape((3, 4, size)).transpose(2, 0, 1), J_y_W[start:size + start])
             _give(_scratch, _blocks_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 432, 34)
-        J_y_W_matmul = s11
-        def block_forward_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-            """So many positions of an axis of 12, from `start_2` on."""
-            _scratch = _take(_blocks_scratch_forward_block_forward_2, B, size_2)
-            s1_3, s2_3 = _scratch
-            t_W_part = t_W[start_2:size_2 + start_2]
-            t_h_2_matmul = np.matmul(x, t_W_part, s1_3)  # h = tanh(x @ W + z)
-            t_h_2 = np.multiply(t_h_2_matmul, t_h_difference, s1_3)
-            t_u_2_product = np.multiply(t_h_2, u_index, s2_3)  # next u = tanh(u * V) + h
-            t_u_2_product_2 = np.multiply(t_u_2_product, t_u_difference_3, s2_3)
-            t_u_2_total = np.add(t_u_2_product_2, t_h_2, s2_3)
-            t_u_2_product_3 = np.multiply(t_u_2_total, u_index_2, s2_3)
-            t_u_2_product_4 = np.multiply(t_u_2_product_3, t_u_difference_2, s2_3)
-            t_u_2_total_2 = np.add(t_u_2_product_4, t_h_2, s2_3)
-            t_u_2_product_5 = np.multiply(t_u_2_total_2, u_index_3, s2_3)
-            t_u_2_product_6 = np.multiply(t_u_2_product_5, t_u_difference, s2_3)
-            t_u_2 = np.add(t_u_2_product_6, t_h_2, s2_3)
-            # output y = sum(u, axis=-1) * s
-            np.dot(t_u_2.reshape((B * size_2, 4)), y_full, J_y_W_matmul[B*start_2:B*size_2 + B*start_2])
-            _give(_scratch, _blocks_scratch_forward_block_forward_2, B, size_2)
-            return ()
-        _blocks(block_forward_2, 12, 64*B + 8, 12)
+        _blocks(block_forward, B, 1296, 47)
         u_index = _GONE
         u_index_2 = _GONE
         u_index_3 = _GONE
-        J_y_W = np.multiply(s, J_y_W_matmul.reshape((3, 4, B)).transpose(2, 0, 1))
         _give(_scratch, _blocks_scratch_forward, B)
         return BlocksValues(y=y, v=v), {
             'y': {
@@ -3647,33 +3635,24 @@ def _blocks_scratch_forward(B: int) -> tuple[Any, ...]:
     s4 = np.empty((4,), FLOAT)
     s5 = np.empty((4,), FLOAT)
     s6 = np.empty((4,), FLOAT)
-    s7 = np.empty((B, 4), FLOAT)
-    s8 = np.empty((B, 4), FLOAT)
-    s9 = np.empty((B, 4), FLOAT)
-    s10 = np.empty((B, 4), FLOAT)
-    s11 = np.empty((12*B,), FLOAT)
-    return (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11)
+    return (y_full, t_h_broadcast_to, t_W, s1, s2, s3, s4, s5, s6)
 
 
 def _blocks_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     """The arrays that `blocks_forward_block_forward` computes in."""
-    s1_2 = np.empty((size, 4), FLOAT)
-    s2_2 = np.empty((size, 4), FLOAT)
-    s3_2 = np.empty((size, 4), FLOAT)
-    s4_2 = np.empty((size, 4), FLOAT)
-    s5_2 = np.empty((size, 4), FLOAT)
+    s1_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s2_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s3_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s4_2 = np.empty((4, size), FLOAT).transpose(1, 0)
+    s5_2 = np.empty((4, size), FLOAT).transpose(1, 0)
     s6_2 = np.empty((size,), FLOAT)
-    s7_2 = np.empty((4, size, 4), FLOAT)
-    s8_2 = np.empty((4, size, 4), FLOAT)
-    s1_2_view = s1_2.reshape((4*size,))
-    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7_2, s8_2, s1_2_view)
-
-
-def _blocks_scratch_forward_block_forward_2(B: int, size_2: int) -> tuple[Any, ...]:
-    """The arrays that `blocks_forward_block_forward_2` computes in."""
-    s1_3 = np.empty((size_2, B, 4), FLOAT)
-    s2_3 = np.empty((size_2, B, 4), FLOAT)
-    return (s1_3, s2_3)
+    s7 = np.empty((4, 4, size), FLOAT).transpose(0, 2, 1)
+    s8 = np.empty((4, 4, size), FLOAT).transpose(0, 2, 1)
+    s5_2_view = s5_2.transpose(1, 0).reshape((4*size,))
+    s10 = np.empty((12, 4, size), FLOAT).transpose(0, 2, 1)
+    s11 = np.empty((12, 4, size), FLOAT).transpose(0, 2, 1)
+    s12 = np.empty((12*size,), FLOAT)
+    return (s1_2, s2_2, s3_2, s4_2, s5_2, s6_2, s7, s8, s5_2_view, s10, s11, s12)
 
 
 def _blocks_scratch_reverse(B: int) -> tuple[Any, ...]:

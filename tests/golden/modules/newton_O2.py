@@ -95,12 +95,12 @@ GRAPH: dict[str, Any] = {
         'params': 16,
         'cache': '32*N + 8',
         'scratch': {
-            'forward': 1048576,
-            'backward': 1398096,
-            'grad_S': 1572864,
-            'H': 1747696,
-            'hvp_S': 1835008,
-            'residuals': 1572864,
+            'forward': 4718592,
+            'backward': 6291456,
+            'grad_S': 7077888,
+            'H': 7864416,
+            'hvp_S': 8257536,
+            'residuals': 7077888,
         },
         'results': {
             'forward': '8*N',
@@ -111,17 +111,17 @@ GRAPH: dict[str, Any] = {
             'residuals': '24*N',
         },
         'peak': {
-            'forward': '24*N + 1114112',
-            'backward': '8*N + 2097144',
-            'grad_S': 2097152,
-            'H': 2097216,
-            'hvp_S': 2097152,
-            'residuals': '24*N + 1638400',
+            'forward': '24*N + 4784128',
+            'backward': '8*N + 9437184',
+            'grad_S': 9437184,
+            'H': 9437280,
+            'hvp_S': 9437184,
+            'residuals': '24*N + 7143424',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

@@ -112,12 +112,12 @@ GRAPH: dict[str, Any] = {
         'params': 456,
         'cache': '128*B + 144',
         'scratch': {
-            'forward': '32*B + 1908627',
-            'backward': '48*B + 1980592',
-            'value_and_grad_loss': '64*B + 2019800',
-            'per_sample': '56*B + 2019800',
-            'shares': '32*B + 2009672',
-            'J': '40*B**2 + 58896*B + 209328',
+            'forward': '32*B + 8588859',
+            'backward': '48*B + 8912920',
+            'value_and_grad_loss': '64*B + 9089225',
+            'per_sample': '56*B + 9089225',
+            'shares': '32*B + 9043992',
+            'J': '40*B**2 + 264976*B + 943488',
         },
         'results': {
             'forward': '8*B',
@@ -128,17 +128,17 @@ GRAPH: dict[str, Any] = {
             'J': '456*B',
         },
         'peak': {
-            'forward': '112*B + 2162667',
-            'backward': '56*B + 2112120',
-            'value_and_grad_loss': '64*B + 2163104',
-            'per_sample': '512*B + 2228184',
-            'shares': '488*B + 2140744',
-            'J': '40*B**2 + 59352*B + 340400',
+            'forward': '112*B + 9502675',
+            'backward': '56*B + 9044448',
+            'value_and_grad_loss': '64*B + 9503129',
+            'per_sample': '512*B + 9568209',
+            'shares': '488*B + 9175064',
+            'J': '40*B**2 + 265432*B + 1074560',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now
@@ -560,19 +560,18 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         _scratch = _take(_J_scratch_forward, B)
         (
             J_full, J_arange, t_h_W, J_losses_h_b_arange, t_h_2_broadcast_to, J_arange_2, t_logits_W,
-            J_losses_logits_b_arange, t_logits_4, s1, s2, s3, s4, s5, s3_view, s7_2, s8_2,
+            J_losses_logits_b_arange, t_logits_4, s1, s2, s3, s4, s5_2, s2_view,
         ) = _scratch
-        J_product = s1
-        t_h_difference = s2
-        J_losses_h_b_difference = s3
-        J_difference_3 = s4
-        J_losses_logits_b_difference = s5
+        J_difference_2 = s1
+        J_losses_h_b_difference = s2
+        J_difference_3 = s3
+        J_losses_logits_b_difference = s4
         def block_forward(start: int, size: int) -> tuple[Any, ...]:
             """So many positions of an axis of B, from `start` on."""
             _scratch = _take(_J_scratch_forward_block_forward, size)
             (
-                s1_2, s2_2, s3_2, s3_2_view, s5_2, s6, s7, s8, s9, s5_2_view, s11, s12, s8_view, s14,
-                s2_2_view,
+                s1_2, s2_2, s3_2, s3_2_view, s5, s6, s7, s8, s9, s10, s11, s12, s13, s5_view, s15, s16,
+                s12_view, s18, s2_2_view,
             ) = _scratch
             x_part = x[start:size + start]
             t_h_2_broadcast_to_part = t_h_2_broadcast_to[:, start:size + start]
@@ -588,76 +587,66 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
             J_difference = np.subtract(logits, J_minimum, s2_2)
             J_exp = np.exp(J_difference, s2_2)
             J_matmul = np.dot(J_exp, J_full, s3_2_view)
-            t_h_square = np.square(h, s5_2)  # dense(x, 6, act=tanh): y = act(x @ W + b)
+            t_h_square = np.square(h, s5)  # dense(x, 6, act=tanh): y = act(x @ W + b)
             # output losses: [B] = -pick(log_softmax(logits), label)
             J_quotient = np.divide(_C_1, J_matmul[:, None], s6)
-            J_product_part = np.multiply(J_quotient, J_exp, J_product[start:size + start])
-            # dense(x, 6, act=tanh): y = act(x @ W + b)
-            t_h_difference_part = np.subtract(_C_1, t_h_square, t_h_difference[start:size + start])
-            t_h_2 = np.multiply(t_h_2_broadcast_to_part, t_h_difference_part, s7)
+            J_product = np.multiply(J_quotient, J_exp, s2_2)
+            t_h_difference = np.subtract(_C_1, t_h_square, s5)  # dense(x, 6, act=tanh): y = act(x @ W + b)
+            t_h_matmul = np.matmul(x_part, t_h_W, s7)
+            t_h = np.multiply(t_h_matmul, t_h_difference, s7)
             # dense(h, K): y = act(x @ W + b)
-            t_logits_2_matmul = np.dot(t_h_2.reshape((6 * size, 6)), logits_W, s8)
+            t_logits_matmul = np.dot(t_h.reshape((30 * size, 6)), logits_W, s8)
             # output losses: [B] = -pick(log_softmax(logits), label)
-            J_losses_h_b_product = np.multiply(t_logits_2_matmul.reshape((6, size, 3)), J_product_part, s9)
-            J_losses_h_b_matmul = np.dot(J_losses_h_b_product.reshape((6 * size, 3)), J_full, s5_2_view)
+            J_product_2 = np.multiply(t_logits_matmul.reshape((30, size, 3)), J_product, s9)
+            J_matmul_2 = np.dot(J_product_2.reshape((30 * size, 3)), J_full, s10)
+            np.subtract(t_logits_matmul.reshape((30, size, 3)), J_matmul_2.reshape((30, size))[:, :, None], J_difference_2[:, start:size + start])
+            # dense(x, 6, act=tanh): y = act(x @ W + b)
+            t_h_2 = np.multiply(t_h_2_broadcast_to_part, t_h_difference, s11)
+            # dense(h, K): y = act(x @ W + b)
+            t_logits_2_matmul = np.dot(t_h_2.reshape((6 * size, 6)), logits_W, s12)
+            # output losses: [B] = -pick(log_softmax(logits), label)
+            J_losses_h_b_product = np.multiply(t_logits_2_matmul.reshape((6, size, 3)), J_product, s13)
+            J_losses_h_b_matmul = np.dot(J_losses_h_b_product.reshape((6 * size, 3)), J_full, s5_view)
             np.subtract(t_logits_2_matmul.reshape((6, size, 3)), J_losses_h_b_matmul.reshape((6, size))[:, :, None], J_losses_h_b_difference[:, start:size + start])
-            t_logits_3 = np.matmul(h, t_logits_W, s11)  # dense(h, K): y = act(x @ W + b)
+            t_logits_3 = np.matmul(h, t_logits_W, s15)  # dense(h, K): y = act(x @ W + b)
             # output losses: [B] = -pick(log_softmax(logits), label)
-            J_product_3 = np.multiply(t_logits_3, J_product_part, s12)
-            J_matmul_3 = np.dot(J_product_3.reshape((18 * size, 3)), J_full, s8_view)
+            J_product_3 = np.multiply(t_logits_3, J_product, s16)
+            J_matmul_3 = np.dot(J_product_3.reshape((18 * size, 3)), J_full, s12_view)
             np.subtract(t_logits_3, J_matmul_3.reshape((18, size))[:, :, None], J_difference_3[:, start:size + start])
-            J_losses_logits_b_product = np.multiply(t_logits_4_part, J_product_part, s14)
+            J_losses_logits_b_product = np.multiply(t_logits_4_part, J_product, s18)
             J_losses_logits_b_matmul = np.dot(J_losses_logits_b_product.reshape((3 * size, 3)), J_full, s2_2_view)
             np.subtract(t_logits_4_part, J_losses_logits_b_matmul.reshape((3, size))[:, :, None], J_losses_logits_b_difference[:, start:size + start])
             _give(_scratch, _J_scratch_forward_block_forward, size)
             return ()
-        _blocks(block_forward, B, 1656, 26)
+        _blocks(block_forward, B, 4776, 32)
         # output losses: [B] = -pick(log_softmax(logits), label)
+        J_entries = J_difference_2.reshape((30 * B, 3))[J_arange, np.broadcast_to(label, (30, B)).reshape((30 * B,))]
         J_losses_h_b_entries = J_losses_h_b_difference.reshape((6 * B, 3))[J_losses_h_b_arange, np.broadcast_to(label, (6, B)).reshape((6 * B,))]
         J_entries_2 = J_difference_3.reshape((18 * B, 3))[J_arange_2, np.broadcast_to(label, (18, B)).reshape((18 * B,))]
         J_losses_logits_b_entries = J_losses_logits_b_difference.reshape((3 * B, 3))[J_losses_logits_b_arange, np.broadcast_to(label, (3, B)).reshape((3 * B,))]
-        J_in_rows_2 = s3_view
-        np.copyto(J_in_rows_2, J_entries_2.reshape((6, 3, B)).transpose(2, 0, 1))
-        del J_entries_2
-        J_difference_2 = s7_2
-        def block_forward_2(start_2: int, size_2: int) -> tuple[Any, ...]:
-            """So many positions of an axis of 30, from `start_2` on."""
-            _scratch = _take(_J_scratch_forward_block_forward_2, B, size_2)
-            s1_3, s2_3, s3_3, s4_2 = _scratch
-            t_h_W_part = t_h_W[start_2:size_2 + start_2]
-            t_h_matmul = np.matmul(x, t_h_W_part, s1_3)  # dense(x, 6, act=tanh): y = act(x @ W + b)
-            t_h = np.multiply(t_h_matmul, t_h_difference, s1_3)
-            # dense(h, K): y = act(x @ W + b)
-            t_logits_matmul = np.dot(t_h.reshape((B * size_2, 6)), logits_W, s2_3)
-            # output losses: [B] = -pick(log_softmax(logits), label)
-            J_product_2 = np.multiply(t_logits_matmul.reshape((size_2, B, 3)), J_product, s3_3)
-            J_matmul_2 = np.dot(J_product_2.reshape((B * size_2, 3)), J_full, s4_2)
-            np.subtract(t_logits_matmul.reshape((size_2, B, 3)), J_matmul_2.reshape((size_2, B))[:, :, None], J_difference_2[start_2:size_2 + start_2])
-            _give(_scratch, _J_scratch_forward_block_forward_2, B, size_2)
-            return ()
-        _blocks(block_forward_2, 30, 104*B + 8, 6)
-        # output losses: [B] = -pick(log_softmax(logits), label)
-        J_entries = J_difference_2.reshape((30 * B, 3))[J_arange, np.broadcast_to(label, (30, B)).reshape((30 * B,))]
-        J_in_rows = s8_2
+        J_in_rows = s5_2
         np.copyto(J_in_rows, J_entries.reshape((5, 6, B)).transpose(2, 0, 1))
         del J_entries
+        J_in_rows_2 = s2_view
+        np.copyto(J_in_rows_2, J_entries_2.reshape((6, 3, B)).transpose(2, 0, 1))
+        del J_entries_2
         J = np.empty((B, 57), FLOAT)
-        def block_forward_3(start_3: int, size_3: int) -> tuple[Any, ...]:
-            """So many positions of an axis of B, from `start_3` on."""
-            _scratch = _take(_J_scratch_forward_block_forward_3, size_3)
-            s1_4, s2_4, s3_4, s4_3 = _scratch
-            permute_part = J_losses_h_b_entries.reshape((6, B)).T[start_3:size_3 + start_3]
-            permute_part_2 = J_losses_logits_b_entries.reshape((3, B)).T[start_3:size_3 + start_3]
-            reshape_part = J_in_rows.reshape((B, 30))[start_3:size_3 + start_3]
-            reshape_part_2 = J_in_rows_2.reshape((B, 18))[start_3:size_3 + start_3]
-            J_losses_h_b = np.multiply(permute_part, -1, s1_4)
-            J_losses_logits_b = np.multiply(permute_part_2, -1, s2_4)
-            J_negative = np.multiply(reshape_part, -1, s3_4)
-            J_negative_2 = np.multiply(reshape_part_2, -1, s4_3)
-            np.concatenate((J_negative, J_losses_h_b, J_negative_2, J_losses_logits_b), 1, J[start_3:size_3 + start_3])
-            _give(_scratch, _J_scratch_forward_block_forward_3, size_3)
+        def block_forward_2(start_2: int, size_2: int) -> tuple[Any, ...]:
+            """So many positions of an axis of B, from `start_2` on."""
+            _scratch = _take(_J_scratch_forward_block_forward_2, size_2)
+            s1_3, s2_3, s3_3, s4_2 = _scratch
+            permute_part = J_losses_h_b_entries.reshape((6, B)).T[start_2:size_2 + start_2]
+            permute_part_2 = J_losses_logits_b_entries.reshape((3, B)).T[start_2:size_2 + start_2]
+            reshape_part = J_in_rows.reshape((B, 30))[start_2:size_2 + start_2]
+            reshape_part_2 = J_in_rows_2.reshape((B, 18))[start_2:size_2 + start_2]
+            J_losses_h_b = np.multiply(permute_part, -1, s1_3)
+            J_losses_logits_b = np.multiply(permute_part_2, -1, s2_3)
+            J_negative = np.multiply(reshape_part, -1, s3_3)
+            J_negative_2 = np.multiply(reshape_part_2, -1, s4_2)
+            np.concatenate((J_negative, J_losses_h_b, J_negative_2, J_losses_logits_b), 1, J[start_2:size_2 + start_2])
+            _give(_scratch, _J_scratch_forward_block_forward_2, size_2)
             return ()
-        _blocks(block_forward_3, B, 464, 5)
+        _blocks(block_forward_2, B, 464, 5)
         J_losses_h_b_entries = _GONE
         J_losses_logits_b_entries = _GONE
         _give(_scratch, _J_scratch_forward, B)
@@ -971,17 +960,15 @@ def _J_scratch_forward(B: int) -> tuple[Any, ...]:
     t_logits_b = np.eye(3, dtype=FLOAT)
     # dense(h, K): y = act(x @ W + b)
     t_logits_4 = np.broadcast_to(t_logits_b[:, None, :], (3, B, 3))
-    s1 = np.empty((B, 3), FLOAT)
-    s2 = np.empty((B, 6), FLOAT)
-    s3 = np.empty((6, B, 3), FLOAT)
-    s4 = np.empty((18, B, 3), FLOAT)
-    s5 = np.empty((3, B, 3), FLOAT)
-    s3_view = s3.reshape((B, 6, 3))
-    s7_2 = np.empty((30, B, 3), FLOAT)
-    s8_2 = np.empty((B, 5, 6), FLOAT)
+    s1 = np.empty((30, B, 3), FLOAT)
+    s2 = np.empty((6, B, 3), FLOAT)
+    s3 = np.empty((18, B, 3), FLOAT)
+    s4 = np.empty((3, B, 3), FLOAT)
+    s5_2 = np.empty((B, 5, 6), FLOAT)
+    s2_view = s2.reshape((B, 6, 3))
     return (
         J_full, J_arange, t_h_W, J_losses_h_b_arange, t_h_2_broadcast_to, J_arange_2, t_logits_W,
-        J_losses_logits_b_arange, t_logits_4, s1, s2, s3, s4, s5, s3_view, s7_2, s8_2,
+        J_losses_logits_b_arange, t_logits_4, s1, s2, s3, s4, s5_2, s2_view,
     )
 
 
@@ -991,39 +978,34 @@ def _J_scratch_forward_block_forward(size: int) -> tuple[Any, ...]:
     s2_2 = np.empty((size, 3), FLOAT)
     s3_2 = np.empty((size, 1), FLOAT)
     s3_2_view = s3_2.reshape((size,))
-    s5_2 = np.empty((size, 6), FLOAT)
+    s5 = np.empty((size, 6), FLOAT)
     s6 = np.empty((size, 1), FLOAT)
-    s7 = np.empty((6, size, 6), FLOAT)
-    s8 = np.empty((6*size, 3), FLOAT)
-    s9 = np.empty((6, size, 3), FLOAT)
-    s5_2_view = s5_2.reshape((6*size,))
-    s11 = np.empty((18, size, 3), FLOAT)
-    s12 = np.empty((18, size, 3), FLOAT)
-    s8_view = s8.reshape((18*size,))
-    s14 = np.empty((3, size, 3), FLOAT)
+    s7 = np.empty((30, size, 6), FLOAT)
+    s8 = np.empty((30*size, 3), FLOAT)
+    s9 = np.empty((30, size, 3), FLOAT)
+    s10 = np.empty((30*size,), FLOAT)
+    s11 = np.empty((6, size, 6), FLOAT)
+    s12 = np.empty((6*size, 3), FLOAT)
+    s13 = np.empty((6, size, 3), FLOAT)
+    s5_view = s5.reshape((6*size,))
+    s15 = np.empty((18, size, 3), FLOAT)
+    s16 = np.empty((18, size, 3), FLOAT)
+    s12_view = s12.reshape((18*size,))
+    s18 = np.empty((3, size, 3), FLOAT)
     s2_2_view = s2_2.reshape((3*size,))
     return (
-        s1_2, s2_2, s3_2, s3_2_view, s5_2, s6, s7, s8, s9, s5_2_view, s11, s12, s8_view, s14,
-        s2_2_view,
+        s1_2, s2_2, s3_2, s3_2_view, s5, s6, s7, s8, s9, s10, s11, s12, s13, s5_view, s15, s16,
+        s12_view, s18, s2_2_view,
     )
 
 
-def _J_scratch_forward_block_forward_2(B: int, size_2: int) -> tuple[Any, ...]:
+def _J_scratch_forward_block_forward_2(size_2: int) -> tuple[Any, ...]:
     """The arrays that `J_forward_block_forward_2` computes in."""
-    s1_3 = np.empty((size_2, B, 6), FLOAT)
-    s2_3 = np.empty((B*size_2, 3), FLOAT)
-    s3_3 = np.empty((size_2, B, 3), FLOAT)
-    s4_2 = np.empty((B*size_2,), FLOAT)
+    s1_3 = np.empty((size_2, 6), FLOAT)
+    s2_3 = np.empty((size_2, 3), FLOAT)
+    s3_3 = np.empty((size_2, 30), FLOAT)
+    s4_2 = np.empty((size_2, 18), FLOAT)
     return (s1_3, s2_3, s3_3, s4_2)
-
-
-def _J_scratch_forward_block_forward_3(size_3: int) -> tuple[Any, ...]:
-    """The arrays that `J_forward_block_forward_3` computes in."""
-    s1_4 = np.empty((size_3, 6), FLOAT)
-    s2_4 = np.empty((size_3, 3), FLOAT)
-    s3_4 = np.empty((size_3, 30), FLOAT)
-    s4_3 = np.empty((size_3, 18), FLOAT)
-    return (s1_4, s2_4, s3_4, s4_3)
 
 
 def _enter(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> tuple[Any, ...]:

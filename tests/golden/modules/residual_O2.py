@@ -95,10 +95,10 @@ GRAPH: dict[str, Any] = {
         'params': 480,
         'cache': '192*B + 256',
         'scratch': {
-            'forward': 1677696,
-            'backward': '8*B + 1935744',
-            'adjoints': 1935744,
-            'grad_loss': '8*B + 1997280',
+            'forward': 7549728,
+            'backward': '8*B + 8711232',
+            'adjoints': 8711232,
+            'grad_loss': '8*B + 8987680',
         },
         'results': {
             'forward': 0,
@@ -107,15 +107,15 @@ GRAPH: dict[str, Any] = {
             'grad_loss': 480,
         },
         'peak': {
-            'forward': '160*B + 1743232',
-            'backward': '8*B + 2002080',
-            'adjoints': '96*B + 2001280',
-            'grad_loss': '8*B + 2063296',
+            'forward': '160*B + 7615264',
+            'backward': '8*B + 8777568',
+            'adjoints': '96*B + 8776768',
+            'grad_loss': '8*B + 9053696',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

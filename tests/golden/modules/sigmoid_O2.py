@@ -78,11 +78,11 @@ GRAPH: dict[str, Any] = {
         'params': 0,
         'cache': '8*N',
         'scratch': {
-            'forward': 1398096,
+            'forward': 6291456,
             'backward': '8*N',
             'J': '16*N',
-            'diagonal': 1398096,
-            'pull': 1398096,
+            'diagonal': 6291456,
+            'pull': 6291456,
         },
         'results': {
             'forward': '8*N',
@@ -92,16 +92,16 @@ GRAPH: dict[str, Any] = {
             'pull': '16*N',
         },
         'peak': {
-            'forward': '8*N + 1463632',
+            'forward': '8*N + 6356992',
             'backward': '24*N',
             'J': '8*N**2 + 16*N',
-            'diagonal': '8*N + 1463632',
-            'pull': '24*N + 1463632',
+            'diagonal': '8*N + 6356992',
+            'pull': '24*N + 6356992',
         },
     },
 }
 
-CACHE = 2**21  # bytes that a block computes in
+CACHE = 3 * 2**20  # bytes that a block computes in, 8 for each float
 LONG = 2e-05  # seconds of a call of NumPy that are worth a thread
 
 _SCRATCH: dict[Any, dict[Any, list[tuple[Any, ...]]]] = {}  # what no call uses now

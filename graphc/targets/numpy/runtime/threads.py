@@ -20,11 +20,12 @@ def _blocks(
     """What the blocks of an axis return, added up in their order, whichever thread runs which.
 
     What a block computes in, `width` bytes for each position, stays in the cache; blocks are alike.
+    What would be up to three is one: the caches that cores share hold that, and calls take time.
     Threads wait for each other between the calls of NumPy, of which a block has so many: they pay
     where the first block takes LONG for each.
     """
     number = -(-length * width // CACHE)
-    if number < 2:
+    if number <= 3:
         return list(block(0, length))
     size = -(-length // number)
     starts = range(0, length, size)

@@ -1,4 +1,10 @@
-"""The cost of a graph: multiply-adds, and elements of arrays that are written."""
+"""The cost model: what multiply-adds, elements and calls take, and what a graph takes of them.
+
+Everything that chooses between equal computations asks here: which mode a Jacobian is made in,
+which loops are taken apart or written out, what is joined, what runs in blocks. The unit is a
+multiply-add of a product of matrices. The ratios are those of NumPy on processors of today; what is
+chosen by them is checked in tests and benchmarks, not the ratios themselves.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +13,20 @@ from collections.abc import Iterable, Mapping
 from graphc.ir.dims import Dim, sum_dims
 from graphc.ir.graph import Graph, Node
 from graphc.ir.loop import LOOP, all_steps, body, loop_of
-from graphc.ir.sizes import estimate
-from graphc.ops.linear.contraction import TYPICAL
+from graphc.ir.sizes import TYPICAL, estimate, typical
+from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.ops.shape.shaping import in_rows
 from graphc.records import dataclass
 
 WRITTEN = 8
 """An element that is written costs about as much time as this many multiply-adds of a product."""
+FAR = 4
+"""So much more an element costs that goes to memory and back, since the caches do not hold it."""
+CALL = 1024
+"""A call of NumPy takes as long as so many elements."""
+LONG = 4 * CALL
+"""Elements from which on the time of an array is its own: a call more or less is little, a copy of
+it is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +66,15 @@ def _total(nodes: Iterable[Node]) -> Cost:
             adds.append(node.op.flops(node))
             written.append(node.type.size)
     return Cost(sum_dims(adds), sum_dims(written))
+
+
+def is_small(node: Node) -> bool:
+    """True if computing a node takes about as long as calling what computes it."""
+    return typical(node.type.size) < LONG
+
+
+def calls(node: Node) -> int:
+    """Estimate a small array's time in calls of elementwise functions; others take three."""
+    if node.op is accumulate:
+        return len(node.args) - 1
+    return 1 if node.op.structure == "elementwise" else 3
