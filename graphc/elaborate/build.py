@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from graphc.elaborate.expressions.expressions import evaluate
 from graphc.elaborate.lint.unused import find_warnings
 from graphc.elaborate.names.imports import Loader, read_namespace
-from graphc.elaborate.names.model import Condition, Declared, Derivation, DimInfo, Model
+from graphc.elaborate.names.model import Condition, Declared, Derivation, Model
 from graphc.elaborate.names.references import defined_names
 from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope, Silent
 from graphc.elaborate.names.standard import StandardBlocks
@@ -197,11 +197,6 @@ def _model(
         rules=tuple(context.rules.values()),
         imported=imported,
     )
-
-
-def _is_read(context: Context, dim: DimInfo) -> bool:
-    """True if the caller has to give a value to a dim, or the file gives it one."""
-    return dim.fixed is not None or dim.name in context.read
 
 
 def _both(node: Node, new: Mapping[Node, Node]) -> set[Node]:

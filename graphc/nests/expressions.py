@@ -43,9 +43,6 @@ TESTS = frozenset({"isfinite", "isnan", "isinf"})
 OF_ORDER = frozenset({"polygamma", "bessel_j", "bessel_i", "bessel_ie", "bessel_k"})
 """Functions of a float and of an integer."""
 
-APPLIED = frozenset({"kept", "cast", "where"})
-"""Functions that are made of others here."""
-
 LOCAL = frozenset({"full", "arange", "limit", "eye"})
 """Arrays made of nothing: an element costs less than to read it."""
 

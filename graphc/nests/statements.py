@@ -30,7 +30,6 @@ from graphc.records import replace
 CALLED = frozenset(
     {"matmul", "vecdot", "vdot", "concatenate", "recurrence", "argsort", "searchsorted", *EXTREMES}
 )
-PUT = frozenset({"triangle", "parts", "cells"})
 """What has works of its own, beside what is computed element by element."""
 
 Comment = Callable[[Step, Program], str]

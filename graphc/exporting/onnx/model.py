@@ -25,8 +25,6 @@ from graphc.source import GraphError, error, near_or_all
 
 OPSET = 18
 IR_VERSION = 9
-GIVEN = ({COTANGENT: "ct.", TANGENT: "t."}, {COTANGENT: "adj_", TANGENT: "fwd_"})
-"""What cotangents and tangents that are given are called, and as CasADi calls them."""
 FORWARD = "forward"
 
 

@@ -118,11 +118,6 @@ def takes_nothing(node: Node) -> bool:
     return node.op in NOWHERE or node.static or seen_in(node) is not None
 
 
-def bytes_of(node: Node, width: int) -> Dim:
-    """Return the bytes that making a node takes, in the dims."""
-    return Dim.of(0) if takes_nothing(node) else type_bytes(node.type, width)
-
-
 def liveness(
     graph: Graph,
     sizes: Sizes,

@@ -94,7 +94,6 @@ class Status:
     condition: Condition | None = None
 
 
-FITS = 0
 STATUSES = (
     Status(1, "a dim is less than 0", "ValueError"),
     Status(2, "a size is beyond what this machine can address", "ValueError"),
