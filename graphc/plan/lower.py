@@ -34,7 +34,7 @@ from graphc.plan.naming import (
     name_variables,
 )
 from graphc.plan.order import in_order
-from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step, reached
 from graphc.records import replace
 
 
@@ -258,12 +258,5 @@ def held_names(
 
 def _read(nodes: Iterable[Node], variables: Mapping[Node, str]) -> list[str]:
     """List the variables that expressions of nodes read, also in what is written inside them."""
-    found: dict[str, None] = {}
-    pending = list(nodes)[::-1]
-    while pending:
-        node = pending.pop()
-        if node in variables:
-            found[variables[node]] = None
-        else:
-            pending.extend(reversed(node.args))
-    return list(found)
+    named = (variables[node] for node in reached(nodes, variables) if node in variables)
+    return list(dict.fromkeys(named))

@@ -17,6 +17,7 @@ from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, RESULT
 from graphc.ir.sizes import typical
 from graphc.ir.types import Dtype, known_facts
+from graphc.plan.program import reached
 from graphc.records import dataclass
 
 NEGLIGIBLE = 64
@@ -85,16 +86,8 @@ def _needs(
     read: Iterable[Node], made: Mapping[Node, int], variables: Mapping[Node, str]
 ) -> list[int]:
     """List the steps whose values are read, also in what is written inside a statement."""
-    found: set[int] = set()
-    pending = list(read)
-    while pending:
-        one = pending.pop()
-        source = one.args[0] if one.op is RESULT else one
-        if source in made:
-            found.add(made[source])
-        elif one not in variables:
-            pending += one.args
-    return sorted(found)
+    sources = (one.args[0] if one.op is RESULT else one for one in reached(read, variables))
+    return sorted({made[one] for one in sources if one in made})
 
 
 def _arrays(

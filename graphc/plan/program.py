@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Literal
 
 from graphc.ir.dims import Dim
@@ -175,3 +175,13 @@ class Program:
     def label(self) -> str:
         """Return what tells the programs of a module apart."""
         return "_".join((self.name, *self.part))
+
+
+def reached(nodes: Iterable[Node], variables: Container[Node]) -> Iterator[Node]:
+    """Yield what expressions of nodes read: down to variables, with what is written inside."""
+    pending = list(nodes)[::-1]
+    while pending:
+        node = pending.pop()
+        yield node
+        if node not in variables:
+            pending.extend(reversed(node.args))

@@ -19,7 +19,17 @@ from graphc.ops.shape.shaping import concatenate
 from graphc.ops.storage import Owners, owners
 from graphc.plan.buffers.kernels import Filling, filling, reduces
 from graphc.plan.lower import given, held_names, made, with_frees
-from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Scratch, Step, Storage, Way
+from graphc.plan.program import (
+    AnyStep,
+    BlockStep,
+    LoopStep,
+    Program,
+    Scratch,
+    Step,
+    Storage,
+    Way,
+    reached,
+)
 from graphc.records import dataclass, field, replace
 
 NO_ROWS: Mapping[Node, Storage] = {}
@@ -181,14 +191,7 @@ def _behind(
     nodes: Iterable[Node], variables: Mapping[Node, str], roots: dict[Node, Owners]
 ) -> Owners:
     """Return the roots that the expressions of nodes read, also in what is written inside them."""
-    found: set[Node] = set()
-    pending = list(nodes)
-    while pending:
-        node = pending.pop()
-        found |= owners(node, roots)
-        if node not in variables:
-            pending += node.args
-    return frozenset(found)
+    return Owners().union(*(owners(node, roots) for node in reached(nodes, variables)))
 
 
 def _step(

@@ -7,7 +7,7 @@ operation. In blocks of a few thousand elements the arrays between stay in the c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -20,7 +20,7 @@ from graphc.names import Identifiers
 from graphc.ops.shape.assemble import assemble
 from graphc.ops.shape.shaping import expand, in_rows, reshape, transpose
 from graphc.plan.lower import every_name, made
-from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step
+from graphc.plan.program import AnyStep, BlockStep, LoopStep, Output, Program, Step, reached
 from graphc.plan.tiles.axis_classes import Classes
 from graphc.plan.tiles.groups import Region, Regions, regions
 from graphc.plan.tiles.loops import Body, bodies, classes_of, loop_for_block, resize_loop
@@ -146,16 +146,6 @@ def _in_order(
     return [step for *_, step in sorted(numbered, key=lambda one: one[:2])]
 
 
-def _behind(nodes: Iterable[Node], variables: Container[Node]) -> Iterable[Node]:
-    """Yield what statements read that read these nodes, also in what is written inside them."""
-    pending = list(nodes)
-    while pending:
-        one = pending.pop()
-        yield one
-        if one not in variables:
-            pending += one.args
-
-
 # ---- the function of a block --------------------------------------------------------------------
 
 
@@ -253,7 +243,7 @@ class _Builder:
         results = {result_number(place): new for place, (_, _, new) in enumerate(totals)}
         read = [arg for step in steps for arg in step.node.args]
         read += [one for s in steps if isinstance(s, LoopStep) for _, one in s.items]
-        used = {*_behind([*read, *(new for _, _, new, _ in outputs)], variables)}
+        used = {*reached([*read, *(new for _, _, new, _ in outputs)], variables)}
         slices = [one for one in parts.slices if one.node in used]
         body_ = Program(
             self.program.name, (*slices, *steps), variables, results,
@@ -274,7 +264,7 @@ class _Builder:
 
     def _by_place(self) -> set[Node]:
         """Arrays whose components are computed where they stand: nothing here reads the whole."""
-        here = {*_behind((n for s in self.own for n in s.node.args), self.program.variables)}
+        here = {*reached((n for s in self.own for n in s.node.args), self.program.variables)}
         crossing = self.region.read - self.region.totals
         return {node for node in crossing if node.op is assemble and node not in here}
 
