@@ -383,7 +383,11 @@ def test_architecture_shows_its_program_after_each_phase() -> None:
     phases = [*shown_after_each_phase()]
     assert len(phases) == 4
     for fence, written in phases:
-        assert fence.text == written, fence.place
+        at = 0
+        for part in fence.text.split("…\n"):  # which stands for lines that are left out
+            at = written.find(part, at)
+            assert at >= 0, f"{fence.place}: {part}"
+            at += len(part)
 
 
 def test_internals_name_the_passes_in_order() -> None:
