@@ -20,7 +20,7 @@ from graphc.views.explain.document import (
     Paragraph,
     Table,
 )
-from graphc.views.explain.marks import Mark
+from graphc.views.explain.marks import Mark, fenced
 
 STYLE = (
     COLOURS
@@ -35,8 +35,8 @@ math { font-size: 1.08em; }
 .equation { overflow-x: auto; padding: .5rem .8rem; margin: .9rem 0 .3rem; background: var(--tint);
   border-left: 3px solid var(--accent); border-radius: 3px; }
 .equation table { border-collapse: collapse; margin: 0; }
-.equation td { padding: .12rem .3rem; border: 0; vertical-align: baseline; white-space: nowrap; }
-.equation td:first-child { text-align: right; padding-left: 0; }
+.equation td { padding: .12rem .3rem; border: 0; vertical-align: baseline; white-space: normal; }
+.equation td:first-child { text-align: right; padding-left: 0; white-space: nowrap; }
 .equation small, .shape { color: var(--soft); font-size: .82rem; white-space: nowrap;
   padding-left: .9rem; }
 .equation .place { display: block; padding: .15rem 0 0; white-space: normal; }
@@ -54,6 +54,9 @@ details { margin: 1rem 0; padding: .3rem .9rem .6rem; border: 1px solid var(--ri
   border-radius: 6px; }
 summary { cursor: pointer; color: var(--soft); }
 @media (max-width: 40rem) { body { padding: .6rem .7rem 3rem; } .equation { padding: .4rem .5rem; }
+  .equation small { padding-left: .5rem; } .wide :is(th, td) { white-space: normal; }
+  .equation :is(table, tbody, tr, td) { display: block; }
+  .equation td:first-child { text-align: left; }
   details { padding: .2rem .5rem; } }
 @media print { body { max-width: none; } .equation, details { break-inside: avoid; } }
 """
@@ -149,8 +152,67 @@ def _words(words: Inlines) -> str:
 
 
 def _formula(mark: Mark, display: bool = False) -> str:
+    """Write a formula, a long one in pieces between which a line may end."""
     style = ' displaystyle="true"' if display else ""
-    return f"<math{style}>{mathml(mark)}</math>"
+    pieces = _pieces(mark) if _length(mark) > LONG else [mathml(mark)]
+    return "<wbr/>".join(f"<math{style}>{piece}</math>" for piece in pieces)
+
+
+LONG = 24
+"""Characters of a formula that stands on one line, however narrow the page is."""
+
+WIDE = 60
+"""Characters of a fraction, at most."""
+
+BEFORE = frozenset({"/", "=", "+", "−", "-", "⊙", "⊗", "·", "≥", ">", "<", "≤", "|", ""})
+"""Operators before which a line may end; "" stands between the factors of a product."""
+
+AFTER = frozenset({",", ";"})
+
+
+def _pieces(mark: Mark) -> list[str]:
+    """Write the terms and factors of a formula one by one, each with the operator before it."""
+    pieces: list[list[str]] = [[]]
+    for part in _flat(mark):
+        sign = part.text if part.kind == "operator" else None
+        if sign in BEFORE and pieces[-1]:
+            pieces.append([_operator(part.text).replace("<mo>", '<mo form="infix">')])
+        else:
+            pieces[-1].append(mathml(part))
+        if sign in AFTER:
+            pieces.append([])
+    return [f"<mrow>{''.join(piece)}</mrow>" for piece in pieces if piece]
+
+
+def _flat(mark: Mark) -> Iterator[Mark]:
+    """Yield the parts of a row and of the rows in it; of long parentheses the signs and what is in.
+
+    What is raised behind such stands behind the last sign; a wide fraction is a quotient.
+    """
+    parts = mark.parts
+    if mark.kind == "soft":
+        yield from _flat(parts[0])
+    elif mark.kind == "row":
+        for part in parts:
+            yield from _flat(part)
+    elif mark.kind == "fence" and _length(mark) > LONG:
+        yield Mark("operator", mark.text[0])
+        yield from _flat(parts[0])
+        yield Mark("operator", mark.text[-1])
+    elif mark.kind in ("raised", "lowered") and parts[0].kind == "fence" and _length(mark) > LONG:
+        *inside, last = _flat(parts[0])
+        yield from inside
+        yield Mark(mark.kind, "", (last, parts[1]))
+    elif mark.kind == "above" and _length(mark) > WIDE:
+        yield from _flat(fenced(parts[0]))
+        yield Mark("operator", "/")
+        yield from _flat(fenced(parts[1]))
+    else:
+        yield mark
+
+
+def _length(mark: Mark) -> int:
+    return len(mark.text) + sum(map(_length, mark.parts))
 
 
 # ---- MathML -------------------------------------------------------------------------------------

@@ -95,9 +95,9 @@ def _conventions(derivation: Derivation) -> Iterator[Piece]:
     if derivation.scalar:
         same = derivation.target == derivation.outputs[0]
         yield Paragraph(
-            ("Everything is differentiated of the output ", *outputs, ".")
+            ("The output ", *outputs, " is differentiated by all that it depends on.")
             if same
-            else ("Everything is differentiated of ", target, " = ", *outputs, ".")
+            else (target, " = ", *outputs, " is differentiated by all that it depends on.")
         )
     else:
         yield Paragraph(

@@ -24,7 +24,7 @@ from graphc.views.explain.document import (
 )
 from graphc.views.explain.document import Block as Piece
 from graphc.views.explain.expression import Expression
-from graphc.views.explain.marks import Mark, operator, row
+from graphc.views.explain.marks import Mark, lowered, operator, row
 from graphc.views.explain.notation import arithmetic, notation, size_mark
 from graphc.views.explain.wanted import REASONS, Wanted
 from graphc.views.explain.words import structure
@@ -99,18 +99,32 @@ def _loop_forward(
     starts = [equation_of(start, value) for start, value in loop.carried]
     if starts:
         inner.append(Items(tuple(("before the first step ", mark) for mark in starts)))
-    for item, source, axis, _ in loop.elements:
-        inner.append(
-            Paragraph(
-                (notation(item), " is position ", index_mark(loop.steps_index), " of ",
-                 notation(source), f" on axis {axis}.")
-            )
-        )  # fmt: skip
+    inner += [Paragraph(words) for words in _positions(loop)]
     inner += tell_steps(loop.steps, derivation, wanted)
     ends = [equation_of(name, value) for name, value in (*loop.nexts, *loop.collected)]
     if ends:
         inner.append(Items(tuple((mark,) for mark in ends)))
     yield Inside(loop_title(loop, step), tuple(inner))
+
+
+def _positions(loop: LoopPart) -> Iterator[Inlines]:
+    """Yield what a step reads of each array: of those with an index on one axis together."""
+    index = index_mark(loop.steps_index)
+    indexed: dict[int, list[Expression]] = {}
+    for item, source, axis, _ in loop.elements:
+        if notation(item) == lowered(notation(source), index):
+            indexed.setdefault(axis, []).append(source)
+        else:
+            yield (notation(item), " is position ", index, " of ", notation(source),
+                   f" on axis {axis}.")  # fmt: skip
+    for axis, sources in indexed.items():
+        of = (" position ", index, " of ", *listed(sources), f" on axis {axis}.")
+        one = len(sources) == 1
+        yield (
+            (lowered(notation(sources[0]), index), " is", *of)
+            if one
+            else ("The index ", index, " says", *of)
+        )
 
 
 def index_mark(index: str) -> Mark:
