@@ -77,7 +77,7 @@ def without(name: str) -> Iterator[None]:
 
 
 def _rows_of_all(computed: Sequence[Node], *_: Any) -> dict[Node, tuple[int, ...]]:
-    return {node: memory_order.rows(node) for node in computed}
+    return {node: memory_order.row_by_row(node) for node in computed}
 
 
 def _set(fast: Any, last: Any, exact: Any, orders: Any) -> None:

@@ -45,7 +45,7 @@ from graphc.ops.shape.assemble import assemble, bin_vector, take_vector
 from graphc.optimise.passes import PASSES
 from graphc.optimise.watch import WATCHED
 from graphc.plan.lower import plan
-from graphc.plan.tiles.parts import part_of
+from graphc.plan.tiles.parts import make_part
 from graphc.source import Source
 from graphc.syntax.parse.parser import parse
 from graphc.targets.marks import without_statements
@@ -441,7 +441,7 @@ def compare_parts(one: Applied, onto: int, dims: Mapping[str, int]) -> None:
             given[new] = value[tuple(slice(1, None) if cut else slice(None) for cut in mine)]
     shape = [Dim.of(size) if axis == onto else n for axis, n in enumerate(node.shape)]
     try:
-        part = part_of(node, tuple(args), tuple(shape), {onto: Dim.of(1)})
+        part = make_part(node, tuple(args), tuple(shape), {onto: Dim.of(1)})
     except Mismatch:
         return
     (found,) = computing([part], [*given])(*given.values(), **dims)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from graphc.ad.jacobian.elimination import dominators
 from graphc.elaborate.names.references import Cycle, order_by_use
-from graphc.ir.components import components
+from graphc.ir.components import strongly_connected
 from graphc.ir.graph import Node, as_node, uses
 from graphc.ir.order import topological
 from graphc.ir.session import Session
@@ -34,7 +34,7 @@ def test_components_are_those_of_networkx_in_its_order(edges: dict[int, list[int
     whole = nx.condensation(graph)
     members = {one: sorted(found, key=place.__getitem__) for one, found in whole.nodes("members")}
     order = nx.lexicographical_topological_sort(whole, lambda one: place[members[one][0]])
-    assert list(components(edges)) == [members[one] for one in order]
+    assert list(strongly_connected(edges)) == [members[one] for one in order]
 
 
 @settings(max_examples=300)

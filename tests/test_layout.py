@@ -17,9 +17,9 @@ from graphc.ops.elementwise.elementary import cos, exp
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.ops.shape.shaping import expand, reshape, transpose
-from graphc.plan.order import in_order
+from graphc.plan.order import reorder
 from graphc.plan.tiles.axis_classes import Classes
-from graphc.plan.tiles.memory_order import Order, orders, rows
+from graphc.plan.tiles.memory_order import Order, orders, row_by_row
 
 P, B, D, K = map(Dim.symbol, "PBDK")
 
@@ -58,7 +58,7 @@ def test_rows_stay_rows_where_nothing_is_narrow() -> None:
         x, b = array("x", B, 512), array("b", 512)
         y = exp(x * b) * cos(x + b)
         found = chosen([sum_(y, axis=(0,), keepdims=False)], x)
-        assert all(order == rows(node) for node, order in found.items())
+        assert all(order == row_by_row(node) for node, order in found.items())
 
 
 def test_what_is_bound_lies_row_by_row() -> None:
@@ -187,7 +187,7 @@ def test_fewer_arrays_are_alive(build: Callable[[Node], Node], most: int) -> Non
         result = build(x)
         nodes = [n for n in topological([result], {x}) if n.args and n.rank]
         variables = {node: f"v{number}" for number, node in enumerate([x, *nodes])}
-        order = in_order(nodes, nodes, [result], variables)
+        order = reorder(nodes, nodes, [result], variables)
         assert sorted(order, key=nodes.index) == nodes
         places = {node: place for place, node in enumerate(order)}
         assert all(places[arg] < places[n] for n in order for arg in n.args if arg in places)
@@ -200,4 +200,4 @@ def test_the_order_of_making_stays_where_nothing_is_gained() -> None:
         for _ in range(5):
             chain.append(exp(cos(chain[-1])))
         nodes = [n for n in topological([chain[-1]]) if n.args]
-        assert in_order(nodes, nodes, [chain[-1]], dict.fromkeys(nodes, "v")) == nodes
+        assert reorder(nodes, nodes, [chain[-1]], dict.fromkeys(nodes, "v")) == nodes

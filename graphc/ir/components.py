@@ -10,13 +10,13 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def components(edges: Mapping[T, Collection[T]]) -> Iterator[list[T]]:
+def strongly_connected(edges: Mapping[T, Collection[T]]) -> Iterator[list[T]]:
     """Yield the components, each after those that lead to it, their nodes in the given order.
 
     Of several that may come next it is the one whose first node is given first. Two searches find
     them, the second against the edges (Sharir 1981).
 
-    >>> list(components({"a": "b", "b": "c", "c": "b", "d": "b"}))
+    >>> list(strongly_connected({"a": "b", "b": "c", "c": "b", "d": "b"}))
     [['a'], ['d'], ['b', 'c']]
     """
     place = {node: number for number, node in enumerate(edges)}

@@ -79,7 +79,7 @@ class Matrix:
     column: Dim
 
 
-def in_memory(works: Works, node: Node, dtype: Kind | None = None) -> Value:
+def put_in_memory(works: Works, node: Node, dtype: Kind | None = None) -> Value:
     """Return a value that holds all elements of a node row by row: a copy where there is none."""
     dtype = node.type.dtype if dtype is None else dtype
     value = works.context.values.get(node)
@@ -105,7 +105,7 @@ def _matrix(works: Works, node: Node, at: Index) -> Matrix:
         if steps is not None:
             first, row, column = steps
             return Matrix(found.value, first, row, column)
-    copy = in_memory(works, node)
+    copy = put_in_memory(works, node)
     first = tuple(Dim.of(0) if one in symbols else one for one in index)
     return Matrix(copy, first, node.shape[-1], Dim.of(1))
 
@@ -208,7 +208,7 @@ def of_matrices(works: Works, value: Value, node: Node, comment: str) -> None:
     vectors = kernel.name == "linalg.solve" and node.args[1].rank == 1
     core = 0 if function.number else 1 if vectors else 2
     batch = node.shape[: node.rank - core]
-    held = [in_memory(works, arg) for arg in node.args]
+    held = [put_in_memory(works, arg) for arg in node.args]
     axes, at = axes_of(batch)
     writer = works.writer()
     operands: list[Element | Size] = [Size(n)]
@@ -240,7 +240,7 @@ def argsort(works: Works, value: Value, node: Node, comment: str) -> None:
     """Add the calls that order the elements along an axis."""
     (x,) = node.args
     axis = node.attrs["axis"] % x.rank
-    held = in_memory(works, x)
+    held = put_in_memory(works, x)
     rest = (*node.shape[:axis], *node.shape[axis + 1 :])
     axes, at = axes_of(rest)
     n, step = node.shape[axis], product(node.shape[axis + 1 :])
@@ -265,7 +265,7 @@ def searched(works: Works, value: Value, node: Node, comment: str) -> None:
     writer = works.writer()
     operands: list[Element | Size] = []
     for arg in node.args:
-        held = in_memory(works, arg, dtype)
+        held = put_in_memory(works, arg, dtype)
         writer.touches.append(Access(held, (None,) * arg.rank, writes=False))
         operands += [Size(arg.type.size), Element(held, (Dim.of(0),) * arg.rank)]
     right = int(node.attrs["side"] == "right")

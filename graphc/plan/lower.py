@@ -29,11 +29,11 @@ from graphc.plan.naming import (
     Measure,
     element_name,
     labels_of,
-    look_through,
+    look_behind,
     loop_labels,
     name_variables,
 )
-from graphc.plan.order import in_order
+from graphc.plan.order import reorder
 from graphc.plan.program import AnyStep, BlockStep, LoopStep, Program, Step, reached
 from graphc.records import replace
 
@@ -104,7 +104,7 @@ def _planned(
             steps.append(Step(variables[node], node, _spoken_of(graph, adjoints.get(node, ()))))
     ends = (*graph.results.values(), *kept)
     if fast:
-        steps = in_order(steps, [step.node for step in steps], ends, variables)
+        steps = reorder(steps, [step.node for step in steps], ends, variables)
     freed = with_frees(steps, variables, held_names(ends, given, variables))
     spoken = {a.value for a in graph.adjoints if a.of in graph.names}
     found = {
@@ -123,7 +123,7 @@ def _named_arguments(node: Node) -> list[Node]:
     _, sources, outer = loop_arguments(node)
     steps = limit(node)
     rest = outer if steps is None else (*outer, steps)
-    return [arg for arg in map(look_through, (*sources, *rest)) if arg.op not in SOURCES]
+    return [arg for arg in map(look_behind, (*sources, *rest)) if arg.op not in SOURCES]
 
 
 def _loop_step(
@@ -161,7 +161,7 @@ def _loop_step(
     items: list[tuple[str, Node]] = []
     for element, source in zip(loop.elements, sources, strict=True):
         elements[element.node] = read = element_in_step(loop, element, source)
-        called = element_name(graph, loop, element, variables.get(look_through(source)))
+        called = element_name(graph, loop, element, variables.get(look_behind(source)))
         names.setdefault(read, called)
         if fast and not loop.limited and not element.axis and read not in inside:
             inside[read] = scope.fresh(flat(called))

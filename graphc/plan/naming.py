@@ -56,7 +56,8 @@ def indices(roots: Iterable[Node]) -> set[str]:
     return {loop_of(node).index for node in everywhere(roots) if node.op is LOOP}
 
 
-def look_through(node: Node) -> Node:
+def look_behind(node: Node) -> Node:
+    """Return what a node is a view of, in the words of which it is written."""
     while node.op.name in VIEWS:
         node = node.args[0]
     return node

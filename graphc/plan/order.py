@@ -43,7 +43,7 @@ class _Uses:
     kept: frozenset[int]
 
 
-def in_order(
+def reorder(
     steps: Sequence[S], nodes: Sequence[Node], ends: Iterable[Node], variables: Mapping[Node, str]
 ) -> list[S]:
     """Order steps, each of which computes a node, such that fewer elements are alive."""

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from graphc.ad.jacobian.derivatives import DERIVATIVES
-from graphc.ir.components import components
+from graphc.ir.components import strongly_connected
 from graphc.ir.memo import memoised_by_identity
 from graphc.ops import FUNCTIONS
 from graphc.syntax import tree
@@ -179,7 +179,7 @@ def order_by_use(statements: Sequence[tree.Statement]) -> list[int]:
 
 def _cycle(users: Sequence[Collection[int]]) -> list[int]:
     """Return the shortest cycle through the first statement that is in one."""
-    groups = components({one: sorted(after) for one, after in enumerate(users)})
+    groups = strongly_connected({one: sorted(after) for one, after in enumerate(users)})
     rings = (ring for ring in groups if len(ring) > 1 or ring[0] in users[ring[0]])
     inside = {*min(rings, key=min)}
     start = min(inside)

@@ -22,7 +22,7 @@ from graphc.ir.types import is_one, known_facts, same
 from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import minus, plus
 from graphc.ops.linear.products import matmul
-from graphc.optimise.before_ad.parts import Part, part_along, rows, taken
+from graphc.optimise.before_ad.parts import Part, adjacent_parts, chosen_part, part_along
 from graphc.optimise.before_ad.side_by_side import lay_side_by_side
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.records import dataclass
@@ -85,7 +85,7 @@ def _round(model: Model) -> Model:
         form, start = joint.form, joint.starts[number] - joint.starts[0]
         whole = wholes[joint.nodes]
         length = joint.lengths[number]
-        found = taken(Part(whole, every(whole.shape), form.axis, start, length, form.at))
+        found = chosen_part(Part(whole, every(whole.shape), form.axis, start, length, form.at))
         return intern(found.op, found.args, found.attrs, found.type, node.salt)
 
     return with_nodes(model, rebuild(roots, rewrite))
@@ -99,7 +99,7 @@ def _joints(nodes: Sequence[Node], wanted: Collection[Node]) -> list[Joint]:
         if found is not None:
             form, part = found
             groups.setdefault(form, {})[part.start] = part.length, node
-    joints = [Joint(form, *row) for form, group in groups.items() for row in rows(group)]
+    joints = [Joint(form, *row) for form, group in groups.items() for row in adjacent_parts(group)]
     return [joint for joint in joints if _pays(joint)]
 
 
@@ -167,6 +167,6 @@ def _whole(joint: Joint, args: Sequence[Node]) -> Node:
     for arg, one in zip(args, form.operands, strict=True):
         if isinstance(one, Part):
             start = joint.starts[0] + one.start
-            arg = taken(one._replace(of=arg.args[0], start=start, length=length, at=False))
+            arg = chosen_part(one._replace(of=arg.args[0], start=start, length=length, at=False))
         operands.append(arg)
     return form.op(*operands, **dict(form.attrs))

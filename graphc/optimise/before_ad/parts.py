@@ -45,7 +45,7 @@ def part_along(node: Node, along: int | None = None) -> Part | None:
     return Part(of, rest, axis, known_facts().normal(start), length, kind == "at")
 
 
-def taken(part: Part) -> Node:
+def chosen_part(part: Part) -> Node:
     """Make the node of a part, which is the array itself where it is all of it."""
     chosen: Item = ("slice", (part.start, part.length, 1))
     item: Item = ("at", part.start) if part.at else chosen
@@ -55,7 +55,7 @@ def taken(part: Part) -> Node:
     return index(part.of, items=items)
 
 
-def rows(
+def adjacent_parts(
     parts: dict[Dim, tuple[Dim, Node]],
 ) -> Iterator[tuple[tuple[Dim, ...], tuple[Dim, ...], tuple[Node, ...]]]:
     """Yield starts, lengths and nodes of parts that follow each other, two or more.

@@ -21,7 +21,7 @@ from graphc.ops.cost import CALL
 from graphc.ops.elementwise.arithmetic import plus
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import concat, concatenate, index, part_of
-from graphc.optimise.before_ad.parts import part_along, rows
+from graphc.optimise.before_ad.parts import adjacent_parts, part_along
 from graphc.optimise.before_ad.stabilise import with_nodes
 
 SMALL = 16 * CALL
@@ -92,7 +92,7 @@ def _found(node: Node, wanted: Collection[Node]) -> Iterator[Beside]:
     for group in products.values():
         yield from _fitting(group, 1)
     for (slot, _, _), parts in sums.items():
-        for *_, nodes in rows(parts):
+        for *_, nodes in adjacent_parts(parts):
             yield from _fitting(nodes, slot)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from graphc.ir.components import components as strongly_connected
+from graphc.ir.components import strongly_connected
 from graphc.ir.facts import linear_in
 from graphc.ir.graph import DIM, Node, arguments_first
 from graphc.ir.loop import BOUND, LOOP, RESULT, Loop, body, everywhere, loop_of, mentions

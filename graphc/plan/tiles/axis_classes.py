@@ -171,7 +171,7 @@ def outer(node: Node, axis: int, extent: Extent) -> Dim:
     return product(node.shape[:axis]) * extent.outer
 
 
-def along(node: Node, classes: Classes, chosen: Axis) -> int | None:
+def axis_along(node: Node, classes: Classes, chosen: Axis) -> int | None:
     """Return the one axis of a class along which a node is computed by slices, if there is one."""
     own = classes.axes(node, chosen)
     if len(own) != 1 or not node.args or node.op in (LOOP, RESULT):

@@ -13,8 +13,8 @@ from graphc.ops.fused import vdot
 from graphc.ops.linear.products import matmul
 from graphc.ops.reduce.reduction import sum_
 from graphc.plan.program import Program, Step
-from graphc.plan.tiles.axis_classes import Axis, Classes, along, heaviest, is_heavy
-from graphc.plan.tiles.loops import Body, is_apart
+from graphc.plan.tiles.axis_classes import Axis, Classes, axis_along, heaviest, is_heavy
+from graphc.plan.tiles.loops import Body, leaves_apart
 from graphc.records import dataclass
 
 LEAST_STEPS = 4
@@ -117,7 +117,7 @@ class _Whole:
 def _can_be_inside(body: Body, classes: Classes) -> bool:
     """True if there is an axis that a loop can run for a part of."""
     axes = {one for end in (*body.loop.carried, *body.results) for one in classes.all(end)}
-    return any(is_apart(body, classes, one) for one in axes)
+    return any(leaves_apart(body, classes, one) for one in axes)
 
 
 def _count_steps(body: Body, known: Mapping[str, int]) -> int:
@@ -184,8 +184,8 @@ def _can_run(node: Node, whole: _Whole, chosen: Axis) -> bool:
         own = len(whole.classes.axes(node, chosen)) == 1
         return own and loop not in whole.outside and _can_run(loop, whole, chosen)
     if node.op is LOOP:
-        return node in whole.loops and is_apart(whole.loops[node], whole.classes, chosen)
-    slices = along(node, whole.classes, chosen) is not None
+        return node in whole.loops and leaves_apart(whole.loops[node], whole.classes, chosen)
+    slices = axis_along(node, whole.classes, chosen) is not None
     return slices and not is_heavy(node, whole.classes, chosen)
 
 

@@ -15,7 +15,7 @@ from graphc.ops.shape.shaping import broadcast_to
 from graphc.plan.buffers.report import LOOPED
 from graphc.plan.lower import made
 from graphc.plan.program import AnyStep, LoopStep, Program, Step
-from graphc.plan.tiles.axis_classes import Axis, Classes, along
+from graphc.plan.tiles.axis_classes import Axis, Classes, axis_along
 from graphc.plan.tiles.parts import Parts
 from graphc.records import dataclass, replace
 
@@ -128,7 +128,7 @@ def classes_of(nodes: Iterable[Node], loops: Collection[Body], ends: Collection[
     for body, pairs in joined.items():
         for chosen in dict.fromkeys(found.of(*one) for one, _ in pairs):
             length = chosen[0].shape[chosen[1]].constant
-            if (length is None or length > LOOPED) and is_apart(body, found, chosen):
+            if (length is None or length > LOOPED) and leaves_apart(body, found, chosen):
                 apart.setdefault(chosen, []).append(body)
     inside = dict.fromkeys(
         (body, chosen)
@@ -168,7 +168,7 @@ def _stay_cached(
     return known and sum(map(size, stacks)) <= STACKED * widest
 
 
-def is_apart(body: Body, classes: Classes, chosen: Axis) -> bool:
+def leaves_apart(body: Body, classes: Classes, chosen: Axis) -> bool:
     """True if a loop can run for a part of an axis: no step mixes its positions or counts them.
 
     What does not have the axis is computed for each block again, and read by nobody else.
@@ -183,13 +183,13 @@ def is_apart(body: Body, classes: Classes, chosen: Axis) -> bool:
     return (
         all((classes.of(*a) in mine) == (classes.of(*b) in mine) for a, b in _handed_on(body))
         and all(len(classes.axes(end, chosen)) == 1 for end in body.kept)
-        and all(_is_apart(node, body, classes, chosen) for node in body.nodes)
+        and all(_leaves_apart(node, body, classes, chosen) for node in body.nodes)
     )
 
 
-def _is_apart(node: Node, body: Body, classes: Classes, chosen: Axis) -> bool:
+def _leaves_apart(node: Node, body: Body, classes: Classes, chosen: Axis) -> bool:
     if node.op is LOOP:
-        return is_apart(body.inner[node], classes, chosen)
+        return leaves_apart(body.inner[node], classes, chosen)
     if node.op is matmul and min(arg.rank for arg in node.args) > 1:
         return False  # the products take the time, and the more the fewer rows they have
     own = classes.axes(node, chosen)
@@ -199,7 +199,7 @@ def _is_apart(node: Node, body: Body, classes: Classes, chosen: Axis) -> bool:
         return True
     if node.op is broadcast_to and not classes.axes(node.args[0], chosen):
         return len(own) == 1
-    return along(node, classes, chosen) is not None
+    return axis_along(node, classes, chosen) is not None
 
 
 # ---- for a block --------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ innermost loop, of one that reduces; an element of a copy that a view needs; one
 whose rows are multiplied with rows."""
 
 
-def rows(node: Node) -> Order:
+def row_by_row(node: Node) -> Order:
     """Return the order of rows: the last axis innermost."""
     return tuple(range(node.rank))
 
@@ -60,7 +60,7 @@ def orders(
 
     `known` are those from outside that do not lie row by row; what is `bound` has to.
     """
-    best = {node: rows(node) for node in computed}
+    best = {node: row_by_row(node) for node in computed}
     movable = {node for node in computed if node not in bound and _is_placed(node)}
     weights = {node: typical(node.type.size) for node in computed if node.rank > 1}
     ranked = heaviest(weights, classes, 1, CLASSES)
@@ -68,7 +68,7 @@ def orders(
     least = MARGIN * _cost(computed, best, sizes, known) if weights else 0.0
     for permuted in permutations(ranked) if weights else ():
         found = {
-            node: _sort(node, permuted, classes) if node in movable else rows(node)
+            node: _sort(node, permuted, classes) if node in movable else row_by_row(node)
             for node in computed
         }
         cost = _cost(computed, found, sizes, known)
@@ -85,9 +85,9 @@ def _is_placed(node: Node) -> bool:
 def _sort(node: Node, permuted: Sequence[Axis], classes: Classes) -> Order:
     """Order the axes of these classes, the last innermost; the others outside of them."""
     ranks = {one: rank for rank, one in enumerate(permuted)}
-    order = sorted(rows(node), key=lambda axis: ranks.get(classes.all(node)[axis], -1))
+    order = sorted(row_by_row(node), key=lambda axis: ranks.get(classes.all(node)[axis], -1))
     long = [axis for axis in order if not is_one(node.shape[axis])]
-    return rows(node) if long == sorted(long) else tuple(order)
+    return row_by_row(node) if long == sorted(long) else tuple(order)
 
 
 # ---- what an order costs ------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class _Cost:
         return not made and node.op in (transpose, expand, broadcast_to, index, reshape)
 
     def _made(self, node: Node) -> Order:
-        order = self.orders.get(node) or self.known.get(node) or rows(node)
+        order = self.orders.get(node) or self.known.get(node) or row_by_row(node)
         return tuple(axis for axis in order if not is_one(node.shape[axis]))
 
     def _viewed(self, node: Node) -> Order:
@@ -152,7 +152,7 @@ class _Cost:
             moved = _positions(node)
         kept = tuple(to for axis in below if (to := moved[axis]) is not None)
         if node.op is reshape:
-            whole = tuple(axis for axis in rows(node) if not is_one(node.shape[axis]))
+            whole = tuple(axis for axis in row_by_row(node) if not is_one(node.shape[axis]))
             if sorted(kept) != list(whole):
                 if list(below) != sorted(below):
                     self.copies += self.size(node) * COPY

@@ -43,7 +43,7 @@ class Parts:
         mine = self.classes.axes(node, self.chosen) if node.op.part else []
         starts = {axis: self._start(node, axis) for axis in mine}
         with stamped(node.origin, node.place):
-            self.new[node] = part_of(node, args, self.shape(node), starts)
+            self.new[node] = make_part(node, args, self.shape(node), starts)
 
     def _count(self, arg: Node) -> Node:
         """Count the positions of a block from 0, as they are in the parts of arrays."""
@@ -118,7 +118,7 @@ class Parts:
         return Dim.symbol(self.start) * extent.inner
 
 
-def part_of(
+def make_part(
     node: Node, args: tuple[Node, ...], shape: Shape, starts: Mapping[int, Dim] = WHOLE
 ) -> Node:
     """Make the same operation on parts of its arguments, of which this shape comes.

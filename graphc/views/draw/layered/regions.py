@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from graphc.ir.components import components
+from graphc.ir.components import strongly_connected
 from graphc.records import dataclass, field, replace
 from graphc.views.draw.records.picture import Picture
 
@@ -76,7 +76,7 @@ def _tangled(picture: Picture) -> Iterator[str]:
         onward: dict[Unit, list[Unit]] = {unit: [] for unit in region.units}
         for tail, head in region.inner.values():
             onward[tail].append(head)
-        for circle in components(onward):
+        for circle in strongly_connected(onward):
             if len(circle) > 1:
                 yield from (unit for unit in circle if unit in picture.group)
 
