@@ -83,6 +83,7 @@ BRIDGES = {
     "graphc/sklearn.py": {"scipy", "sklearn"},
     "graphc/importing/jax/function.py": {"jax"},
     "graphc/importing/jax/reading.py": {"jax"},
+    "graphc/importing/jax/calls.py": {"jax"},
     "graphc/importing/torch/program.py": {"torch"},
     **{
         f"graphc/{file}.py": {"onnx"}

@@ -41,9 +41,10 @@ def file_of(
     place, book = sheet.place, sheet.book
     dims = [info.name for info in book.context.dims.values()]
     names = Names({*dims})
-    wanted = {key: name for (_, key), name in book.inside.items()} | book.names
+    wanted = _inner_names(book) | book.names
     keys = list(_output_keys(sheet, [value for _, value in outputs]))
-    items = grouped(live(sheet.items, {*keys}), {*keys}, book.names, book.ports)
+    rules = {one.rule for stated in book.rules.values() for one in stated}
+    items = grouped(live(sheet.items, {*keys} | rules), {*keys}, book)
     params = {one.keys[0] for one in sheet.items if isinstance(one, Given) and one.kind == "param"}
     shared = Shared(book, params, dims)
     written = Writing(wanted, names, shared)
@@ -128,7 +129,13 @@ def _draft(shared: Shared, used: Used, place: Span) -> Draft:
     ports = tuple(
         port_of(writing.called[key], with_axes(types[key], axes), place) for key in used.arguments
     )
-    body = (*params, *writing.statements(used.items, place, {*used.keys}, {}))
+    ends = [one.rule for one in used.rules]
+    body = (*params, *writing.statements(used.items, place, {*used.keys}, {}, ends))
+    body += tuple(
+        tree.Rule(place, tree.Ident(place, one.kind), tree.Ident(place, writing.called[one.of]),
+                  writing.reading(one.rule, place))
+        for one in used.rules
+    )  # fmt: skip
     results = tuple(
         port_of(writing.called[key], with_axes(types[key], axes), place) for key in used.keys
     )
@@ -138,11 +145,20 @@ def _draft(shared: Shared, used: Used, place: Span) -> Draft:
     return Draft(used.part.kind, ports, results, body, sizes)
 
 
+def _inner_names(book: Book) -> dict[str, str]:
+    """Return what parts call values that they make."""
+    return {
+        key: name
+        for (part, key), name in book.inside.items()
+        if key not in book.ports.get(part, ())
+    }
+
+
 def _names_in(book: Book, used: Used) -> dict[str, str]:
     """Return what a part calls its values; of its results that is not their name around it."""
     inside = book.inside
     own = {key: name for (part, key), name in inside.items() if part == used.part}
-    inner = {key: name for (_, key), name in inside.items()} | book.names
+    inner = _inner_names(book) | book.names
     joined = {key for use in uses_in(used.items) for key in use.keys}
     hidden = joined | {*used.keys}
     return (

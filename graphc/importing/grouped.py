@@ -23,6 +23,7 @@ from graphc.importing.items import (
     names_in,
     reads,
 )
+from graphc.importing.sheet import Book
 from graphc.records import dataclass, replace
 
 CONTAINERS = frozenset({"Sequential", "ModuleList", "ModuleDict"})
@@ -42,19 +43,18 @@ class Grouping:
     indices: frozenset[str]  # of the loops around
     kinds: Mapping[Part, int]  # how often a part of this kind is used
     needed: Collection[str]
-    ports: Mapping[Part, Sequence[str]]  # of functions
+    book: Book
 
 
 def grouped(
     items: Sequence[Item],
     needed: Collection[str],
-    names: Mapping[str, str],
-    ports: Mapping[Part, Sequence[str]],
+    book: Book,
     indices: frozenset[str] = frozenset(),
 ) -> list[Item]:
     """Return the items, with those of parts in Used and Repeated; declarations come first."""
     inside = [
-        replace(one, body=grouped(one.body, _ends(one), names, ports, indices | {one.index}))
+        replace(one, body=grouped(one.body, _ends(one), book, indices | {one.index}))
         if isinstance(one, Looped)
         else one
         for one in items
@@ -67,7 +67,7 @@ def grouped(
     for place, one in enumerate(others):
         for key in reads(one):
             readers[key].add(place)
-    paths = {one.keys[0]: names[one.keys[0]] for one in given if one.kind == "param"}
+    paths = {one.keys[0]: book.names[one.keys[0]] for one in given if one.kind == "param"}
     homes = {
         key: frozenset.intersection(*(_paths(others[at]) for at in readers[key]))
         for key in paths
@@ -76,7 +76,7 @@ def grouped(
     kinds = Counter(part.kind for part in {part for one in others for part in _parts(one)})
     uses = {part: kinds[part.kind] for one in others for part in _parts(one)}
     makers = {key: one for one in others for key in one.keys}
-    grouping = Grouping(makers, readers, paths, homes, indices, uses, needed, ports)
+    grouping = Grouping(makers, readers, paths, homes, indices, uses, needed, book)
     built = _built([*enumerate(others)], 0, grouping)
     return [*given, *_repeated([one for _, one in built], grouping)]
 
@@ -132,7 +132,8 @@ def _used(
     ]  # fmt: skip
     holds = own or any(isinstance(one, Used | Repeated) and _holds(one) for one in items)
     statements = sum(not (isinstance(one, Computed) and one.literal) for one in items)
-    if not (holds or (statements >= WORTH and grouping.kinds[part] > 1)):
+    rules = tuple(grouping.book.rules.get(part, ()))
+    if not (holds or rules or (statements >= WORTH and grouping.kinds[part] > 1)):
         return None
     if not grouping.indices.isdisjoint(_names(items)):
         return None
@@ -145,12 +146,12 @@ def _used(
         return None
     own.sort(key=[*grouping.paths].index)
     arguments = [key for key in outside if key not in own]
-    order = grouping.ports.get(part, ())
+    order = grouping.book.ports.get(part, ())
     arguments.sort(
         key=lambda key: order.index(key) if key in order else len(order) + (key in grouping.paths)
     )
     body = tuple(_repeated(items, grouping))
-    return Used(tuple(results), part, body, tuple(arguments), tuple(own))
+    return Used(tuple(results), part, body, tuple(arguments), tuple(own), rules)
 
 
 def _holds(item: Used | Repeated) -> bool:

@@ -5,13 +5,13 @@ An item reads values by their keys, `%3`, which stand as names in its expression
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from graphc.ir.graph import Node
 from graphc.ir.types import Shape, Type
-from graphc.records import dataclass
+from graphc.records import dataclass, replace
 from graphc.source import Span
 from graphc.syntax import tree
 
@@ -51,6 +51,15 @@ class Part:
     path: str
     kind: str
     call: str = ""  # tells the calls of one part apart
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A derivative that a part states: `vjp` of an argument or `jvp` of a result, by their keys."""
+
+    kind: str
+    of: str
+    rule: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,6 +112,7 @@ class Used:
     items: tuple[Item, ...]
     arguments: tuple[str, ...]
     own: tuple[str, ...]
+    rules: tuple[Stated, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,11 +187,39 @@ def live(items: Iterable[Item], needed: set[str]) -> list[Item]:
     """Return the items that are needed, in order; inputs are kept."""
     found = list[Item]()
     for item in reversed([*items]):
+        if isinstance(item, Looped):
+            item = needed_part(item, needed)
         inputs = isinstance(item, Given) and item.kind == "input"
         if inputs or not needed.isdisjoint(item.keys):
             found.append(item)
             needed = needed.union(reads(item))
     return found[::-1]
+
+
+def needed_part(loop: Looped, needed: Collection[str]) -> Looped:
+    """Return a loop without what it hands on or collects for nothing."""
+    count = len(loop.carries)
+    ends, stacks = loop.keys[:count], loop.keys[count:]
+    collects = [at for at, key in enumerate(stacks) if key in needed]
+    kept = {at for at, key in enumerate(ends) if key in needed}
+    while True:
+        wanted = {loop.collects[at].key for at in collects} | {loop.nexts[at].key for at in kept}
+        wanted |= {loop.until.key} if loop.until else set()
+        read = {key for one in live(loop.body, wanted) for key in reads(one)} | wanted
+        found = kept | {at for at, (key, _) in enumerate(loop.carries) if key in read}
+        if found == kept:
+            break
+        kept = found
+    if len(kept) == count and len(collects) == len(stacks):
+        return loop
+    carried = sorted(kept)
+    return replace(
+        loop,
+        keys=(*(ends[at] for at in carried), *(stacks[at] for at in collects)),
+        carries=tuple(loop.carries[at] for at in carried),
+        nexts=tuple(loop.nexts[at] for at in carried),
+        collects=tuple(loop.collects[at] for at in collects),
+    )
 
 
 def loops(items: Iterable[Item]) -> Iterator[Looped]:

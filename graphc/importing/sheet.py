@@ -23,7 +23,7 @@ from graphc.elaborate.names.scope import Context, Entry, Mistake, Scope
 from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.values.values import to_node
-from graphc.importing.items import Computed, Given, Item, Looped, Part, Value
+from graphc.importing.items import Computed, Given, Item, Looped, Part, Stated, Value
 from graphc.importing.terms import Drawer, expression_of
 from graphc.ir.dims import Dim
 from graphc.ir.graph import INPUT, Node, source
@@ -52,6 +52,7 @@ class Book:
     names: dict[str, str] = field(default_factory=dict)  # what the source calls values, by key
     inside: dict[tuple[Part, str], str] = field(default_factory=dict)  # what a part calls them
     ports: dict[Part, tuple[str, ...]] = field(default_factory=dict)  # what a function is given
+    rules: dict[Part, list[Stated]] = field(default_factory=dict)
     types: dict[str, Type] = field(default_factory=dict)  # of values, by key
 
     def report(self, found: Diagnostic) -> None:
@@ -97,10 +98,33 @@ class Sheet:
 
     def call_it(self, value: Value, name: str) -> None:
         """Call a value so, in the part that is being read, where it has no name there yet."""
-        if self.parts:
-            self.book.inside.setdefault((self.parts[-1], value.key), name)
+        if (part := self.part) is not None:
+            self.book.inside.setdefault((part, value.key), name)
         else:
             self.book.names.setdefault(value.key, name)
+
+    @property
+    def part(self) -> Part | None:
+        """Return the part of the source that is being read, also around a loop."""
+        if self.parts:
+            return self.parts[-1]
+        return None if self.outer is None else self.outer.part
+
+    def enter(self, part: Part, given: Sequence[tuple[str, Value]]) -> None:
+        """Take down what a function is given, and what it calls that."""
+        self.book.inside.update({(part, value.key): name for name, value in given})
+        self.book.ports[part] = tuple(dict.fromkeys(value.key for _, value in given))
+
+    def change_of(self, word: str, value: Value) -> Value:
+        """Return the tangent or cotangent of a value, which a rule is written in."""
+        made = self._enter(_result(value.type))
+        self.items.append(Computed((made.key,), self.draw.call(word, value), True, self.parts))
+        return made
+
+    def state(self, kind: str, of: Value, rule: Value) -> None:
+        """State a derivative of the part that is being read."""
+        stated = self.book.rules.setdefault(self.parts[-1], [])
+        stated.append(Stated(kind, of.key, rule.key))
 
     @contextmanager
     def within(self, *parts: Part) -> Iterator[None]:

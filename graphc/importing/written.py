@@ -72,11 +72,16 @@ class Writing:
                 self.called[item.keys[0]] = self.names.fresh(self.wanted[item.keys[0]])
 
     def statements(
-        self, items: Sequence[Item], place: Span, kept: set[str], outputs: Mapping[str, str]
+        self,
+        items: Sequence[Item],
+        place: Span,
+        kept: set[str],
+        outputs: Mapping[str, str],
+        ends: Sequence[str] = (),
     ) -> list[tree.Statement]:
-        """Return the statements of what is needed for these values, and for the outputs."""
-        needed = live(items, kept)
-        uses = Counter(key for item in needed for key in reads(item))
+        """Return the statements of what is kept, and of what is read once more in the end."""
+        needed = live(items, kept.union(ends))
+        uses = Counter(key for item in needed for key in reads(item)) + Counter(ends)
         found = list[tree.Statement]()
         for item in needed:
             if isinstance(item, Given):
@@ -105,7 +110,7 @@ class Writing:
         alone = len(item.keys) == 1 and key not in kept
         trivial = isinstance(item, Computed) and (item.literal or isinstance(expr, tree.Name))
         once = uses[key] == 1 and key not in self.wanted
-        if alone and (trivial or (once and _is_short(expr))):
+        if alone and (trivial or _is_of_rule(expr) or (once and _is_short(expr))):
             self.inlined[key] = expr
             return []
         for one in item.keys:
@@ -205,7 +210,8 @@ class Writing:
     def loop(self, item: Looped, place: Span, outputs: Mapping[str, str]) -> tree.Scan:
         ends = item.keys[: len(item.carries)]
         for (key, _), end in zip(item.carries, ends, strict=True):
-            name = outputs.get(end) or self.names.fresh(self.wanted.get(key, "carried"))
+            hint = self.wanted.get(end) or self.wanted.get(key, "carried")
+            name = outputs.get(end) or self.names.fresh(hint)
             self.called[key] = self.called[end] = name
         for key, value in zip(item.keys[len(ends) :], item.collects, strict=True):
             hint = self.wanted.get(key) or f"{self.wanted.get(value.key, 'collected')}s"
@@ -222,8 +228,8 @@ class Writing:
             for key, start in item.carries
         )
         ended = [item.until] if item.until else []
-        wanted = {value.key for value in (*item.nexts, *item.collects, *ended)}
-        body = self.statements(item.body, place, wanted, {})
+        read = [value.key for value in (*item.nexts, *item.collects, *ended)]
+        body = self.statements(item.body, place, set(), {}, read)
         if item.until is not None:
             body.append(tree.Until(place, self.reading(item.until.key, place)))
         for (key, _), following in zip(item.carries, item.nexts, strict=True):
@@ -271,6 +277,13 @@ def _mapped(part: Any, writing: Writing) -> Any:
         }
         return replace(part, **changed)
     return part
+
+
+def _is_of_rule(expr: tree.Expr) -> bool:
+    """True if an expression may stand in a rule alone: it names a tangent or a cotangent."""
+    called = (one.function for one in walk(expr) if isinstance(one, tree.Call))
+    names = {one.text for one in called if isinstance(one, tree.Name)}
+    return not names.isdisjoint({"tangent", "cotangent"})
 
 
 def has_parameters(item: Used) -> bool:

@@ -49,7 +49,9 @@ def _broadcast(reading: Reading, x: Given, *_: Given, equation: Any) -> Value:
     if not value.rank:
         if all(size.constant == 1 for size in shape) and shape:
             return reading.sheet.subscript(value, *[None] * len(shape))
-        return reading.sheet.call("broadcast_to", value, shape)
+        found = reading.sheet.call("broadcast_to", value, shape)
+        reading.thin[found.key] = value
+        return found
     thin = reading.sheet.subscript(value, *parts) if None in parts else value
     return _repeated(reading, thin, shape)
 

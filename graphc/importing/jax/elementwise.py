@@ -34,12 +34,14 @@ OWN = """
 NAMED.update((name, name) for name in OWN.split())
 
 
-def thinned(reading: Reading, operands: tuple[Given, ...], equation: Any) -> list[Any]:
-    """Return operands without the repetition that broadcasting makes again."""
+def thinned(
+    reading: Reading, operands: tuple[Given, ...], equation: Any, beside: Any = None
+) -> list[Any]:
+    """Return operands without the repetition that broadcasting, also to one beside, makes again."""
     found = [reading.value(one) for one in operands]
     thin = [reading.thin.get(one.key, one) if isinstance(one, Value) else one for one in found]
     wanted = reading.type(equation.outvars[0].aval).shape
-    fits = any(isinstance(one, Value) and one.shape == wanted for one in thin)
+    fits = any(isinstance(one, Value) and one.shape == wanted for one in (*thin, beside))
     return thin if fits else found
 
 
@@ -94,8 +96,11 @@ def _not(reading: Reading, x: Given, equation: Any) -> Value:
     return reading.sheet.unary("not", _truth(reading, x))
 
 
-def _logical(name: str) -> Callable[..., Value]:
-    def write(reading: Reading, a: Given, b: Given, equation: Any) -> Value:
+def _logical(name: str) -> Callable[..., Given]:
+    def write(reading: Reading, a: Given, b: Given, equation: Any) -> Given:
+        for one, other in ((a, b), (b, a)):
+            if name == "and" and isinstance(one, np.ndarray) and not one.ndim and bool(one):
+                return other
         return reading.sheet.binary(name, _truth(reading, a), _truth(reading, b))
 
     return write
@@ -178,7 +183,7 @@ def _select(reading: Reading, which: Given, *cases: Given, equation: Any) -> Giv
     condition = reading.value(which)
     if isinstance(condition, Value) and condition.dtype == "int":
         condition = reading.sheet.binary("!=", condition, 0)
-    no, yes = thinned(reading, cases, equation)
+    no, yes = thinned(reading, cases, equation, condition)
     return reading.sheet.broadcast("where", condition, yes, no)
 
 
@@ -253,69 +258,3 @@ PRIMITIVES.update(
     (name, _running(name)) for name in ("cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp")
 )
 PRIMITIVES["cumlogsumexp"] = _running("logcumsumexp")
-
-
-# ---- calls --------------------------------------------------------------------------------------
-
-Meaning = Callable[[Reading, list[Any]], Any]
-
-
-def _elementwise(name: str) -> Meaning:
-    return lambda reading, given: reading.sheet.broadcast(name, *given)
-
-
-def _whole(name: str) -> Meaning:
-    return lambda reading, given: reading.sheet.call(name, *given)
-
-
-FUNCTIONS: dict[str, Meaning] = {
-    **{name: _elementwise(name) for name in
-       ("relu", "relu6", "silu", "softplus", "log_sigmoid", "logaddexp", "xlogy", "xlog1py")},
-    **{name: _whole(name) for name in ("inv", "det", "solve", "cholesky")},
-}  # fmt: skip
-"""Functions of JAX that stand in a jaxpr by their names, and that the language has as they are."""
-
-
-def _slogdet(reading: Reading, given: list[Any]) -> list[Value]:
-    sign = reading.sheet.call("sign", reading.sheet.call("det", *given))
-    return [sign, reading.sheet.call("logdet", *given)]
-
-
-FUNCTIONS["slogdet"] = _slogdet
-
-
-def known_function(jaxpr: Any) -> str:
-    """Return the name of a function of JAX, and nothing for one of others."""
-    info = getattr(jaxpr, "debug_info", None)
-    where = getattr(info, "func_src_info", "") or ""
-    inside = "/jax/_src/" in where or "/jax/" in where
-    return str(getattr(info, "func_name", "")) if inside else ""
-
-
-@of("jit", "pjit", "closed_call", "remat2", "checkpoint", "core_call")
-def _call(reading: Reading, *operands: Given, equation: Any) -> Any:
-    inner = equation.params.get("jaxpr") or equation.params["call_jaxpr"]
-    plain = inner.jaxpr if hasattr(inner, "consts") else inner
-    function = FUNCTIONS.get(known_function(plain))
-    if function is not None and len(plain.invars) == _arity(known_function(plain)):
-        return function(reading, [reading.value(one) for one in operands])
-    return reading.read(plain, getattr(inner, "consts", ()), operands)
-
-
-def _arity(name: str) -> int:
-    return 2 if name in ("solve", "logaddexp", "xlogy", "xlog1py") else 1
-
-
-@of("custom_jvp_call", "custom_vjp_call")
-def _with_derivative(reading: Reading, *operands: Given, equation: Any) -> Any:
-    inner = equation.params["call_jaxpr"]
-    name = known_function(inner.jaxpr)
-    if not name:
-        raise reading.sheet.mistake(
-            "the function states its derivative, of which the graph would know nothing",
-            "state it in the graph: a block with `rule vjp x = …`",
-        )
-    function = FUNCTIONS.get(name)
-    if function is not None and len(operands) == _arity(name):
-        return function(reading, [reading.value(one) for one in operands])
-    return reading.read(inner.jaxpr, inner.consts, operands)

@@ -13,7 +13,7 @@ from jax import export
 from graphc.importing.declared import Declarations
 from graphc.importing.imported import Imported, finished
 from graphc.importing.items import Value
-from graphc.importing.jax import arrays, elementwise, gathers, loops
+from graphc.importing.jax import arrays, calls, elementwise, gathers, loops
 from graphc.importing.jax.reading import Reading
 from graphc.importing.python.places import Places
 from graphc.importing.python.results import leaves, returned_names
@@ -23,7 +23,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.session import Session
 from graphc.source import GraphError, error
 
-FILLING = (arrays, elementwise, gathers, loops)
+FILLING = (arrays, calls, elementwise, gathers, loops)
 """What fills the table of primitives when it is imported."""
 DTYPES = {"float": np.float64, "int": np.int64, "bool": np.bool_}
 

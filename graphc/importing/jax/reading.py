@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import count
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,8 +48,10 @@ class Reading:
         self.thin: dict[str, Value] = {}  # of what is repeated along axes, what it is of
         self.rows: dict[str, tuple[Value, set[int]]] = {}  # slices of length 1, as positions
         self.indices: set[str] = set()  # of loops
-        self.assigned: dict[str, dict[tuple[int, int], str]] = {}
-        self.named: dict[tuple[str, int, int], str] = {}
+        self.assigned: dict[str, dict[tuple[int, int], Any]] = {}
+        self.named: dict[Any, str] = {}
+        self.calls = count()
+        self.stating = False  # is it a rule that is being read?
 
     # ---- equations -------------------------------------------------------------------------------
 
@@ -81,6 +84,7 @@ class Reading:
             self.sheet.book.report(wrong.diagnostic)
             return [self.unknown(one.aval) for one in equation.outvars]
         results = made if isinstance(made, list) else [made]
+        self.name_all(results, self.sheet.place)
         for one in results:
             if isinstance(one, Value):
                 self.origins.setdefault(one.key, (name, operands, dict(equation.params)))
@@ -157,21 +161,35 @@ class Reading:
             source, frame.start_line, frame.end_line, frame.start_column, frame.end_column
         )
 
-    def name(self, value: Value, place: Span) -> None:
-        """Call a value as the statement does that its expression is the whole of."""
+    def names_of(self, place: Span) -> str | tuple[str, ...] | None:
+        """Return what the statement calls its values that an expression is the whole of."""
         source = place.source
         if source.name not in self.assigned:
             self.assigned[source.name] = _assigned(source)
-        found = self.assigned[source.name].get((place.start, place.end))
-        if found is None:
+        return self.assigned[source.name].get((place.start, place.end))
+
+    def name_all(self, values: Sequence[Given], place: Span) -> None:
+        """Call several values as the statement does that takes them apart."""
+        found = self.names_of(place)
+        if isinstance(found, tuple) and len(found) == len(values):
+            for one, name in zip(values, found, strict=True):
+                if isinstance(one, Value) and name != "_":
+                    self.sheet.call_it(one, name)
+
+    def name(self, value: Value, place: Span) -> None:
+        """Call a value as the statement does that its expression is the whole of."""
+        source, found = place.source, self.names_of(place)
+        if not isinstance(found, str):
             return
-        at = (source.name, place.start, place.end)
-        names = self.sheet.book.names
+        part, book = self.sheet.part, self.sheet.book
+        at = (part, source.name, place.start, place.end)
         before = self.named.pop(at, None)  # what the last of its equations makes is called so
-        if before is not None:
-            del names[before]
-        if value.key not in names:
-            names[value.key] = found
+        if before is not None and part is not None:
+            del book.inside[part, before]
+        elif before is not None:
+            del book.names[before]
+        if (part, value.key) not in book.inside and (part or value.key not in book.names):
+            self.sheet.call_it(value, found)
             self.named[at] = value.key
 
 
@@ -182,14 +200,14 @@ def _is_known(equation: Any, operands: Sequence[Given]) -> bool:
     return known and all(isinstance(size, int | np.integer) for size in sizes)
 
 
-def _assigned(source: Any) -> dict[tuple[int, int], str]:
+def _assigned(source: Any) -> dict[tuple[int, int], Any]:
     """Return the names that statements give, by the expression that stands behind `=`."""
     places = Places()
     try:
         parsed = ast.parse(source.text)
     except SyntaxError:
         return {}
-    found: dict[tuple[int, int], str] = {}
+    found: dict[tuple[int, int], Any] = {}
     for one in ast.walk(parsed):
         if isinstance(one, ast.Assign) and len(one.targets) == 1:
             _note(found, places, source, one.targets[0], one.value)
@@ -198,15 +216,25 @@ def _assigned(source: Any) -> dict[tuple[int, int], str]:
     return found
 
 
-def _note(found: dict[Any, str], places: Places, source: Any, target: Any, value: Any) -> None:
+def _note(found: dict[Any, Any], places: Places, source: Any, target: Any, value: Any) -> None:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for one, other in zip(target.elts, value.elts, strict=False):
             _note(found, places, source, one, other)
-    elif isinstance(target, ast.Name):
+    elif isinstance(target, ast.Name | ast.Tuple):
         span = places.between(
             source, value.lineno, value.end_lineno, value.col_offset, value.end_col_offset
         )
-        found[span.start, span.end] = target.id
+        whole = target.id if isinstance(target, ast.Name) else tuple(_flat(target))
+        found[span.start, span.end] = whole
+
+
+def _flat(target: Any) -> Iterator[str]:
+    """Yield the names in a target that takes values apart; `_` for what is no name."""
+    for one in target.elts:
+        if isinstance(one, ast.Tuple):
+            yield from _flat(one)
+        else:
+            yield one.id if isinstance(one, ast.Name) else "_"
 
 
 KNOWN = """

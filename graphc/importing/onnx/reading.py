@@ -191,19 +191,13 @@ class Reading:
             with self.sheet.within(*parts):
                 self.functions_read += len(parts)
                 if parts:
-                    self.enter(parts[0], names)
+                    given = [one for one in names.items() if isinstance(one[1], Value)]
+                    self.sheet.enter(parts[0], given)
                 found = self.read(_bound(function, attributes), names)
                 self.functions_read -= len(parts)
         finally:
             self.opset = opset
         return [found.get(name) for name in function.output]
-
-    def enter(self, part: Part, names: Mapping[str, Given]) -> None:
-        """Take down what a function calls what it is given."""
-        given = [(name, one.key) for name, one in names.items() if isinstance(one, Value)]
-        book = self.sheet.book
-        book.inside.update({(part, key): name for name, key in given})
-        book.ports[part] = tuple(key for _, key in given)
 
     def is_own(self, node: Node) -> bool:
         """True if a node is a use of a function of the model's own."""
