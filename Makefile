@@ -39,11 +39,12 @@ test test-all: $(VENV)/ready.test
 	@$(RUN) -m ruff check
 	@echo '── ruff format --check'
 	@$(RUN) -m ruff format --check
-	@echo '── mypy --strict graphc'
-	@$(RUN) -m mypy --strict graphc
-	@echo '── pytest'
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal -m '$(tests)'
+	@echo '── pytest, and beside it mypy --strict graphc'
+	@$(RUN) -m mypy --strict graphc > $(VENV)/mypy.log 2>&1 & types=$$!; \
+	  OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+	  $(RUN) -m pytest --quiet --numprocesses=auto --maxprocesses=8 --dist=worksteal -m '$(tests)'; \
+	  wrong=$$?; wait $$types || wrong=1; \
+	  echo '── mypy --strict graphc'; cat $(VENV)/mypy.log; exit $$wrong
 
 programs  ?= 20000
 texts     ?= 100000

@@ -25,6 +25,7 @@ from graphc.ir.results import ResultKey
 from graphc.sample import choose_sizes
 from graphc.source import Source
 from graphc.targets.c.contract import Argument, CFunction, CModule, contract
+from tests.patience import PATIENCE
 
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
 TYPES = {"int": np.int64, "bool": np.uint8}
@@ -186,7 +187,7 @@ def compiled(
         command += ["-o", str(library), "-lm"]
         plain = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
         ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=300, check=False, env=plain
+            command, capture_output=True, text=True, timeout=PATIENCE, check=False, env=plain
         )
         assert ran.returncode == 0, f"{ran.stderr[:3000]}\n{text}"
         loaded = ctypes.CDLL(str(library))

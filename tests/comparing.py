@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 from sampling import Arrays, Call
 
 from graphc.compile.stages import load
+from tests.loading import parts_of
 
 KEEP_BOOL = ("where", "not ", "a and", "a or")
 STEP = 1e-30
@@ -148,10 +150,13 @@ def overlapping(arguments: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 class _Watching(ast.NodeTransformer):
-    """Every expression of a function's body passes through `_seen`, with its line."""
+    """Every expression of a function's body passes through `_seen`, with the text of its line."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = text.splitlines()
 
     def _watched(self, node: ast.expr) -> ast.expr:
-        line = node.lineno
+        line = self.lines[node.lineno - 1].strip()
         self.generic_visit(node)
         return ast.Call(ast.Name("_seen", ast.Load()), [node, ast.Constant(line)], [])
 
@@ -184,24 +189,29 @@ HALVES = ("forward", "backward")
 
 def watched(text: str, name: str, dtype: str) -> tuple[ModuleType, set[str]]:
     """A generated module, and what both halves will have computed in another floating dtype."""
-    tree = ast.parse(text)
-    derived = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
-    derived = {name for name in derived if name not in HALVES and not name.startswith("_")}
-    tree.body = [
-        _Watching().visit(one) if isinstance(one, ast.FunctionDef) else one
-        for one in tree.body
-        if not (isinstance(one, ast.FunctionDef) and one.name in derived)
-    ]
     module = load("", name)
-    lines = text.splitlines()
     wrong: set[str] = set()
 
-    def seen(value: Any, line: int) -> Any:
+    def seen(value: Any, line: str) -> Any:
         floats = isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "fc"
         if floats and value.dtype != dtype:
-            wrong.add(f"{lines[line - 1].strip()}: {value.dtype}")
+            wrong.add(f"{line}: {value.dtype}")
         return value
 
     module.__dict__["_seen"] = seen
-    exec(compile(ast.fix_missing_locations(tree), name, "exec"), module.__dict__)
+    own, *ready_made = parts_of(text)
+    for code in (_watched_code.__wrapped__(own), *map(_watched_code, ready_made)):
+        exec(code, module.__dict__)
     return module, wrong
+
+
+@functools.cache
+def _watched_code(text: str) -> CodeType:
+    """Statements in which every function that both halves may call is watched, and no other is."""
+    tree = ast.parse(text)
+    tree.body = [
+        _Watching(text).visit(one) if isinstance(one, ast.FunctionDef) else one
+        for one in tree.body
+        if not isinstance(one, ast.FunctionDef) or one.name in HALVES or one.name.startswith("_")
+    ]
+    return compile(ast.fix_missing_locations(tree), "<watched>", "exec")

@@ -17,11 +17,16 @@ _READY_MADE = re.compile(rf"\n\n\n(?=(?:@.*\n)*def (?:{'|'.join(ready_made())})\
 
 def loaded(text: str, name: str = "generated") -> ModuleType:
     """A module as `load` makes it, under a name of its own; ready-made functions compiled once."""
-    own, *parts = _READY_MADE.split(text)
+    own, *parts = parts_of(text)
     made = load(own, f"{name}_{next(_numbers)}")
     for part in parts:
         exec(_code_of(part), made.__dict__)
     return made
+
+
+def parts_of(text: str) -> list[str]:
+    """What a module has of its own, and its ready-made functions one by one."""
+    return _READY_MADE.split(text)
 
 
 @functools.cache

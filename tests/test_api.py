@@ -21,6 +21,7 @@ import graphc
 from graphc.api import cache
 from graphc.api.options import CompileOptions, canonical
 from graphc.cli.app import app
+from tests.patience import PATIENCE
 
 NET = """from "parts/act.graph" import bend
 dim B
@@ -183,9 +184,9 @@ def run(code: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
 def test_two_processes_at_once_and_one_later(net: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     both = [run(LOADING, str(net), GRAPHC_CACHE=str(folder)) for _ in range(2)]
-    told = [one.communicate(timeout=60) for one in both]
+    told = [one.communicate(timeout=PATIENCE) for one in both]
     assert told[0][0] == told[1][0] != "", told
-    out, err = run(LOADING, str(net), GRAPHC_CACHE=str(folder)).communicate(timeout=60)
+    out, err = run(LOADING, str(net), GRAPHC_CACHE=str(folder)).communicate(timeout=PATIENCE)
     assert out == told[0][0].replace("True", "False"), err
     left = [path.suffix for path in folder.iterdir() if path.name != "__pycache__"]
     assert sorted(left) == [".json", ".py"]
@@ -197,7 +198,7 @@ def test_what_is_made_of_its_classes_pickles_into_another_process(net: Path) -> 
         "import pickle, sys; out, kept = pickle.loads(bytes.fromhex(sys.argv[1]));"
         "print(out.y, type(kept).__name__)"
     )
-    said, err = run(code, pickle.dumps((out, kept)).hex()).communicate(timeout=60)
+    said, err = run(code, pickle.dumps((out, kept)).hex()).communicate(timeout=PATIENCE)
     assert said == "24.0 Cache\n", err
 
 
@@ -393,7 +394,7 @@ def test_importing_graphc_loads_nothing_else() -> None:
         "import __future__, importlib, sys; before = set(sys.modules); import graphc;"
         "print(*sorted(set(sys.modules) - before))"
     )
-    out, err = run(code).communicate(timeout=60)
+    out, err = run(code).communicate(timeout=PATIENCE)
     assert out.split() == ["graphc"], err
 
 

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from conftest import long
 
 from benchmarks import generated, harness, picture, rules
 from benchmarks.harness import Case, Contestant, Disagreement, Effort, Workload
@@ -43,33 +45,37 @@ def compiled_here(command: Sequence[str]) -> str:
     return done.output
 
 
-Small = Callable[[str], Sequence[Case]]
-
-
 COMPILED = {"a", "digits"}
 """Workloads whose C is compiled here, which takes seconds for each."""
+SAMPLED = {"a", "hessian"}
+"""Workloads whose contestants from libraries, and in both precisions, are always run."""
+
+
+class Small:
+    """The small cases of the workloads, by their names and precisions; modules compiled once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.found: dict[tuple[str, str], Sequence[Case]] = {}
+
+    def __call__(self, name: str, dtype: str = "float64") -> Sequence[Case]:
+        if (name, dtype) not in self.found:
+            workload = GRADIENTS[name]
+            cases = [one for one in workload.small(self.folder) if one.dtype == dtype]
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("CFLAGS", "-O0")  # soon compiled; how fast they are is not asked here
+                patch.setattr(generated, "run", compiled_here)
+                if name not in COMPILED:
+                    rest = {way: how for way, how in generated.LEVELS.items() if way != "C"}
+                    patch.setattr(generated, "LEVELS", rest)
+                workload.build(cases)
+            self.found[name, dtype] = cases
+        return self.found[name, dtype]
 
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """The small cases of a workload by its name, their modules compiled once."""
-    folder = tmp_path_factory.mktemp("modules")
-    found: dict[str, Sequence[Case]] = {}
-
-    def cases(name: str) -> Sequence[Case]:
-        if name not in found:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("CFLAGS", "-O0")  # soon compiled; how fast they are is not asked here
-                if name not in COMPILED:
-                    rest = {way: how for way, how in generated.LEVELS.items() if way != "C"}
-                    patch.setattr(generated, "LEVELS", rest)
-                found[name] = GRADIENTS[name].small(folder)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(generated, "run", compiled_here)
-                GRADIENTS[name].build(found[name])
-        return found[name]
-
-    return cases
+    return Small(tmp_path_factory.mktemp("modules"))
 
 
 def present(workload: Workload, case: Case) -> list[Contestant]:
@@ -84,15 +90,28 @@ def present(workload: Workload, case: Case) -> list[Contestant]:
     ]
 
 
+def compare(workload: Workload, case: Case, contestants: Sequence[Contestant]) -> None:
+    """All of them compute the derivatives of the reference."""
+    runs = {one.name: one.prepare(case) for one in contestants}
+    reference = harness.exact(workload, case)
+    assert harness.compare(runs, reference, case).keys() == runs.keys()
+    harness.compare(runs, reference, case)  # again: nothing of the first is left in its arrays
+
+
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_contestants_agree(name: str, small: Small) -> None:
-    """Everyone computes the derivatives of the reference: JAX in float64, graphc in both."""
-    workload = GRADIENTS[name]
+    """Those that need nothing but NumPy."""
     for case in small(name):
-        runs = {one.name: one.prepare(case) for one in present(workload, case)}
-        reference = harness.exact(workload, case)
-        assert harness.compare(runs, reference, case).keys() == runs.keys()
-        harness.compare(runs, reference, case)  # again: nothing of the first is left in its arrays
+        contestants = present(GRADIENTS[name], case)
+        compare(GRADIENTS[name], case, [one for one in contestants if one.needs is None])
+
+
+@pytest.mark.parametrize("dtype", harness.DTYPES)
+@pytest.mark.parametrize("name", [one if one in SAMPLED else long(one) for one in GRADIENTS])
+def test_all_contestants_agree(name: str, dtype: str, small: Small) -> None:
+    """Libraries in float64, graphc in both precisions."""
+    for case in small(name, dtype):
+        compare(GRADIENTS[name], case, present(GRADIENTS[name], case))
 
 
 MATRICES = {"i", "jacobian", "jacobian-batch", "per-example", "hessian"}
@@ -266,14 +285,23 @@ def test_a_clause_that_cannot_be_derived_yet_leaves_no_module(
         generated.build(source, [case])
 
 
-def test_a_slower_run_takes_longer() -> None:
-    """Ten times the work takes several times as long."""
-    runs: dict[str, harness.Run] = {
-        "once": lambda: (sum(range(1_000)), {}),
-        "ten times": lambda: (sum(range(10_000)), {}),
-    }
-    timed = harness.interleaved(runs, LITTLE)
-    assert timed["ten times"].median > 3 * timed["once"].median
+def test_a_slower_run_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that what is run moves on itself: ten times the work takes ten times as long."""
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0], process_time=lambda: now[0] / 2)
+    monkeypatch.setattr(harness, "time", clock)
+
+    def run_for(seconds: float) -> harness.Run:
+        def run() -> harness.Result:
+            now[0] += seconds
+            return 0.0, {}
+
+        return run
+
+    timed = harness.interleaved({"once": run_for(1e-5), "ten times": run_for(1e-4)}, LITTLE)
+    assert timed["ten times"].median == pytest.approx(1e-4)
+    assert timed["once"].median == pytest.approx(1e-5)
+    assert timed["once"].processor == pytest.approx([5e-6] * LITTLE.rounds)
 
 
 def test_processes_alternate() -> None:
@@ -331,7 +359,10 @@ def test_importing_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The generated module imports NumPy, which is most of what it costs."""
     startup = importlib.import_module("benchmarks.workloads.startup")
     monkeypatch.setattr(startup, "LIBRARIES", ())
+    monkeypatch.setattr(generated, "run", compiled_here)
+    monkeypatch.setattr(generated, "LEVELS", {"-O2": generated.LEVELS["-O2"]})
     (table,) = startup.measure(tmp_path, harness.QUICK, lambda line: None)
-    median = {row["process"]: row["median"] for row in table.rows}
-    assert list(median) == ["import digits", "import numpy", "nothing"]
-    assert median["nothing"] < min(median["import numpy"], median["import digits"])
+    peak = {row["process"]: row["peak memory"] for row in table.rows}
+    assert list(peak) == ["import digits", "import numpy", "nothing"]
+    assert peak["nothing"] < peak["import numpy"] < 1.2 * peak["import digits"]
+    assert all(row["median"] > 0 for row in table.rows)

@@ -22,6 +22,8 @@ from conftest import compiled, module
 from test_derived_contract import TEXT as EVERY_KIND
 from test_module_contract import GRAPHS
 
+from tests.patience import PATIENCE
+
 pytestmark = pytest.mark.levels
 
 TINY = """
@@ -301,7 +303,7 @@ def test_other_processes_get_the_same_bits(tmp_path: Path) -> None:
             cwd=tmp_path,
             env={**os.environ, "PYTHONHASHSEED": seed, "GRAPHC_THREADS": threads},
             capture_output=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr.decode()
         for found in pickle.loads(done.stdout):

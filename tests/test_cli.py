@@ -23,6 +23,7 @@ from graphc.cli.app import COMMANDS, app
 from graphc.cli.command import Command
 from graphc.cli.compile import write
 from graphc.compile.stages import load
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 GRAPH = """dim B = 4
@@ -46,7 +47,7 @@ def start(*arguments: str | Path, **options: object) -> subprocess.CompletedProc
     """The command line in a process of its own."""
     command = [sys.executable, "-m", "graphc", *map(str, arguments)]
     return subprocess.run(  # type: ignore[call-overload]
-        command, capture_output=True, env=environment(), timeout=30, **options
+        command, capture_output=True, env=environment(), timeout=PATIENCE, **options
     )
 
 
@@ -626,7 +627,7 @@ def test_help_loads_no_more_than_it_says(tmp_path: Path) -> None:
         "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=environment(), timeout=30
+        [sys.executable, "-c", code], capture_output=True, env=environment(), timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     assert not {b"numpy", b"lark", b"rich", b"pygments", b"asyncio"} & {*done.stderr.split()}
@@ -646,7 +647,7 @@ def test_compiling_loads_no_numpy(tmp_path: Path) -> None:
         [sys.executable, "-c", code, "compile", str(DIGITS), "-o", str(tmp_path / "digits.py")],
         capture_output=True,
         env=environment(),
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     loaded = {name.partition(b".")[0] for name in done.stderr.split()}
@@ -700,7 +701,7 @@ def test_words_are_completed(typed: str, offered: set[str]) -> None:
         [sys.executable, "-m", "graphc"],
         capture_output=True,
         env=environment() | asked,
-        timeout=30,
+        timeout=PATIENCE,
         text=True,
     )
     assert {line.partition(",")[2] for line in done.stdout.splitlines()} == offered
@@ -731,7 +732,7 @@ def test_a_closed_pipe_is_no_bug(graph: Path) -> None:
         stdout=write_end,
         stderr=subprocess.PIPE,
         env=environment(),
-        timeout=30,
+        timeout=PATIENCE,
     )
     os.close(write_end)
     assert b"Traceback" not in done.stderr
@@ -748,7 +749,7 @@ def test_a_bug_says_that_it_is_one(graph: Path, tmp_path: Path) -> None:
         "main()\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=environment(), timeout=30
+        [sys.executable, "-c", code], capture_output=True, env=environment(), timeout=PATIENCE
     )
     assert done.returncode == 1
     assert b"RuntimeError: inside" in done.stderr
@@ -773,10 +774,10 @@ def watching(graph: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     process.wait()
 
 
-def until(condition: object, seconds: float = 15) -> bool:
+def until(condition: object) -> bool:
     """Wait for a condition to become true."""
     assert callable(condition)
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if condition():
             return True
@@ -811,7 +812,7 @@ def test_watch(graph: Path, watching: tuple[subprocess.Popen[bytes], Path]) -> N
     assert says("compiled", 3)
     assert "third" in compiled_to()
     process.send_signal(signal.SIGINT)
-    process.wait(timeout=15)
+    process.wait(timeout=PATIENCE)
     said = messages.read_text(encoding="utf-8")
     assert "Traceback" not in said
     assert "net.graph:2:16" in said

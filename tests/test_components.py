@@ -106,17 +106,23 @@ def test_the_numbers_of_jax() -> None:
     def residual(cam: Any, pt: Any, w: Any, f: Any) -> Any:
         return w * (project(cam, pt) - f)
 
-    rows = (cams[obs[:, 0]], pts[obs[:, 1]], wt, feat)
-    expected = jax.vmap(jax.jacrev(residual, argnums=(0, 1, 2)))(*rows)
-    value, blocks = fast.J(cams, pts, wt, obs, feat)
-    agree(value, jax.vmap(residual)(*rows), 1e-12)
-    agree(tuple(blocks["e"].values()), tuple(expected), 1e-12)
+    def residuals(cams: Any, pts: Any, wt: Any) -> Any:
+        return jax.vmap(residual)(cams[obs[:, 0]], pts[obs[:, 1]], wt, feat)
 
     def loss(cams: Any, pts: Any, wt: Any) -> Any:
-        e = jax.vmap(residual)(cams[obs[:, 0]], pts[obs[:, 1]], wt, feat)
-        return jnp.sum(e**2) / 2
+        return jnp.sum(residuals(cams, pts, wt) ** 2) / 2
 
-    total, gradients = jax.value_and_grad(loss, argnums=(0, 1, 2))(cams, pts, wt)
+    @jax.jit
+    def expected(cams: Any, pts: Any, wt: Any) -> Any:
+        each = jax.vmap(jax.jacrev(residual, argnums=(0, 1, 2)))
+        rows = (cams[obs[:, 0]], pts[obs[:, 1]], wt, feat)
+        of_loss = jax.value_and_grad(loss, argnums=(0, 1, 2))(cams, pts, wt)
+        return residuals(cams, pts, wt), each(*rows), *of_loss
+
+    e, jacobians, total, gradients = expected(cams, pts, wt)
+    value, blocks = fast.J(cams, pts, wt, obs, feat)
+    agree(value, e, 1e-12)
+    agree(tuple(blocks["e"].values()), tuple(jacobians), 1e-12)
     found = fast.g(cams, pts, wt, obs, feat)
     agree((found[0], tuple(found[1].values())), (np.float64(total), tuple(gradients)), 1e-12)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -22,6 +21,7 @@ from graphc.editor.places import edited, offset, position
 from graphc.editor.shapes import shapes
 from graphc.source import Source
 from tests.editing import ask_everything, check_tokens, edits
+from tests.patience import count_calls
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = sorted(
@@ -353,39 +353,38 @@ def test_ten_thousand_random_edits(seed: int) -> None:
     typed_at_random(seed, 1000)
 
 
-def answers_while_one_types(lines: int) -> tuple[float, float]:
-    """Processor time: of the analysis, and of all answers after a keystroke, by what was before."""
+def work_while_one_types(lines: int) -> tuple[int, int]:
+    """Count the calls of the analysis, and of all answers to a keystroke by what was before."""
     text = "dim B\ninput x: [B, 8]\nparam W: [8, 8]\nh0 = x\n"
     for i in range(1, lines // 2):
         text += f"h{i} = tanh(h{i - 1} @ W) + 0.5 * x  # layer {i}\nk{i} = sum(h{i}, axis=1)\n"
     text += f"output loss = mean(h{lines // 2 - 1}**2)\n"
     files = Files()
-    begun = time.process_time()
-    files.latest(files.change("/net.graph", text))
-    analysed = time.process_time() - begun
+    analysed = count_calls(lambda: files.latest(files.change("/net.graph", text)))
     place = text.index("h150 =") + 7
-    taken = []
-    for key in "h14":
+
+    def answer(key: str) -> None:
+        nonlocal text, place
         text = text[:place] + key + text[place:]
         place += 1
-        begun = time.process_time()
         file = files.change("/net.graph", text)
         analysis, since = files.latest(file)
         found = completion(file.source, place, files.known(file), since.start)
         check_tokens(analysis, since)
         hover(analysis, analysis.source.text.index("h100 ="))
         list(shapes(analysis))
-        taken.append(time.process_time() - begun)
         assert "h149" in {one.text for one in found}
-    return analysed, min(taken)
+
+    return analysed, min([count_calls(lambda key=key: answer(key)) for key in "h14"])
 
 
 def test_answers_do_not_wait_for_the_analysis() -> None:
-    analysed, answered = answers_while_one_types(600)
-    assert answered < analysed / 4
+    analysed, answered = work_while_one_types(600)
+    assert answered < analysed / 2
 
 
 @pytest.mark.long
-def test_two_thousand_lines_answer_within_150_ms() -> None:
-    _, answered = answers_while_one_types(2000)
-    assert answered < 0.15
+def test_two_thousand_lines_answer_within_half_a_million_calls() -> None:
+    """Which take 150 ms."""
+    _, answered = work_while_one_types(2000)
+    assert answered < 500_000

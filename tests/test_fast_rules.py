@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,16 @@ from graphc.ir.use_counts import Rule
 from graphc.optimise import driver, levels
 from graphc.optimise.before_ad import canonical
 from graphc.targets.numpy import lowering
+from tests.loading import loaded
 
 TOLERANCE = {"float64": 1e-13, "float32": 1e-5}
 HARD = (0.0, -0.0, 1.5, -2.25, math.inf, -math.inf, math.nan, 1e-320)
 HUGE = (1e3, -1e3, 90.0, -90.0, 720.0, -720.0, 3e-40, 0.25)
-HEAD = """
-dim N
-input a, b: [8]
-input s: []
-input k: int[4]
-input m: [2, 4]
-input e, f: [N, 4]
-input w: [4, 3]
-input c: [3, 2, 4]
-input wide: [2, 20]
-input label: int[2]
-"""
+INPUTS = {
+    "a": "[8]", "b": "[8]", "s": "[]", "k": "int[4]", "m": "[2, 4]", "e": "[N, 4]", "f": "[N, 4]",
+    "w": "[4, 3]", "c": "[3, 2, 4]", "wide": "[2, 20]", "label": "int[2]",
+}  # fmt: skip
+"""What an expression is made of."""
 
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     # primitives
@@ -186,7 +181,17 @@ def ruled(text: str, names: Sequence[str], dtype: str) -> str:
     return made.text if dtype == made.options.dtype else in_precision(made, dtype).text
 
 
-def given(point: str, n: int) -> list[Any]:
+def inputs_of(expression: str) -> list[str]:
+    """What an expression reads, and one of unknown size: small arrays are taken apart otherwise."""
+    return [name for name in INPUTS if name == "e" or re.search(rf"\b{name}\b", expression)]
+
+
+def graph_of(expression: str) -> str:
+    lines = [f"input {name}: {INPUTS[name]}" for name in inputs_of(expression)]
+    return "\n".join(["dim N", *lines, f"output y = {expression}", "derive value y as alone"])
+
+
+def given(point: str, n: int) -> dict[str, Any]:
     rng = np.random.default_rng(7)
     if point == "random":
         a, b, m = rng.normal(size=8), rng.normal(size=8), rng.normal(size=(2, 4))
@@ -195,17 +200,19 @@ def given(point: str, n: int) -> list[Any]:
         b, m = rng.permutation(a), rng.permutation(a).reshape(2, 4)
     e, f = rng.normal(size=(2, n, 4))
     w, c, wide = rng.normal(size=(4, 3)), rng.normal(size=(3, 2, 4)), rng.normal(size=(2, 20))
-    return [a, b, a[2], [1, -2, 0, 7], m, e, f, w, c, wide, [3, 1]]
+    one = {"a": a, "b": b, "s": a[2], "k": [1, -2, 0, 7], "m": m, "e": e, "f": f, "w": w}
+    return one | {"c": c, "wide": wide, "label": [3, 1]}
 
 
-def computed(text: str, dtype: str, point: str, n: int) -> list[np.ndarray]:
+def computed(generated: ModuleType, names: Sequence[str], point: str, n: int) -> list[np.ndarray]:
     """The value, with gradients and alone, and the gradients."""
-    generated = load(text, "side")
+    dtype = generated.GRAPH["dtype"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
+        drawn = given(point, n)
         arrays = [
-            np.asarray(one, int if slot in (3, 10) else dtype)
-            for slot, one in enumerate(given(point, n))
+            np.asarray(drawn[name], int if INPUTS[name].startswith("int") else dtype)
+            for name in names
         ]
         out, cache = generated.forward(*arrays)
         seed = np.random.default_rng(1).normal(size=np.shape(out.y))
@@ -241,15 +248,16 @@ def test_every_rule_has_samples() -> None:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_both_sides_agree(name: str, dtype: str) -> None:
     for expression in SAMPLES[name]:
-        text = f"{HEAD}\noutput y = {expression}\nderive value y as alone"
+        text, names = graph_of(expression), inputs_of(expression)
         plain = compiled(text, dtype=dtype).text
         before = ruled(text, NEEDS.get(name, ()), dtype)
         after = ruled(text, (name, *NEEDS.get(name, ())), dtype)
         assert before != after, f"{name} does not apply to {expression}"
+        sides = loaded(plain), loaded(after)
         points = ("random",) if name in FINITE else ("random", "hard", "huge")
         for point in points:
-            for n in (3, 17, 0) if "e" in expression else (3,):
-                left, right = (computed(side, dtype, point, n) for side in (plain, after))
+            for n in (3, 17, 0) if re.search(r"\b[ef]\b", expression) else (3,):
+                left, right = (computed(side, names, point, n) for side in sides)
                 for one, other in zip(left, right, strict=True):
                     if name in EXACT and not NEEDS.get(name):
                         assert same(one, other), f"{expression} at {point}: {one} is not {other}"

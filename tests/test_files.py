@@ -18,6 +18,7 @@ from test_cli import GRAPH, ROOT, environment, listing, plain, run, start
 from graphc import files
 from graphc.compile.stages import Options, compile_file
 from graphc.source import GraphError
+from tests.patience import PATIENCE
 
 BLOCK = "block double(x: [...]) -> y: [...] { y = 2 * x }\n"
 OUTSIDE = "block double(x: [...]) -> y: [...] { y = 666 * x }\n"
@@ -139,7 +140,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     at_random, at_steps = map(literal_eval, done.stdout.splitlines())
@@ -163,7 +164,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert done.stderr == f"graphc: cannot write {target}: File too large\n"

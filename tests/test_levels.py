@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,19 +57,14 @@ def compare(
     graph: str | Path,
     options: Options = PLAIN,
     dtypes: Sequence[str] = tuple(TOLERANCE),
-    dims: dict[str, int] | None = None,
-    seed: int = 0,
-    what: str = "",
-    cache: int | None = None,
+    sizes: Sequence[dict[str, int] | None] = (None,),
 ) -> None:
-    """Every function of a graph's modules, in each precision; in blocks for a `cache` so small."""
+    """Every function of a graph's modules, in each precision, of dims that have these sizes."""
     levels = at_levels(graph, options, dtypes)
-    calls = given(levels.model, seed, dims)
-    for dtype in dtypes:
+    for dtype, dims in itertools.product(dtypes, sizes):
+        calls = given(levels.model, dims=dims)
         plain, fast = (levels.modules[level, dtype] for level in LEVELS)
         assert (plain.GRAPH["level"], fast.GRAPH["level"]) == LEVELS
-        if cache is not None and hasattr(fast, "CACHE"):
-            fast.CACHE = cache
         for name, arguments in calls.items():
             with np.errstate(all="ignore"):
                 expected = call(plain, name, arguments)
@@ -82,7 +78,7 @@ def compare(
                 for one in map(np.asarray, leaves(found))
                 if one.dtype.kind == "f"
             )
-            agree(found, expected, TOLERANCE[dtype], f"{what} {name} in {dtype}")
+            agree(found, expected, TOLERANCE[dtype], f"{name} in {dtype} at {dims}")
 
 
 # ---- the graphs at hand -------------------------------------------------------------------------
@@ -129,7 +125,8 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_contracts(name: str) -> None:
-    compare(*TEXTS[name][:1], dims=TEXTS[name][1])
+    text, dims = TEXTS[name]
+    compare(text, sizes=[dims])
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -147,5 +144,5 @@ def test_loops(case: Any) -> None:
             "hvp energy_ wrt params, inputs as bent",
         )
     )
-    for steps in (3, 0) if "dim T" in text else (None,):
-        compare(text, dims=None if steps is None else {**dict(case.dims), "T": steps})
+    rolled = [{**dict(case.dims), "T": steps} for steps in (3, 0)]
+    compare(text, sizes=rolled if "dim T" in text else [None])

@@ -23,7 +23,7 @@ LONG = (
     "a scan in a repeat",
     "a repeat in a scan",
 )
-"""As long as all others; both levels of them agree, which test_levels tests."""
+"""As long as all others together; both levels of them agree, which test_levels tests."""
 
 
 _KNOWN: dict[Any, Expected] = {}

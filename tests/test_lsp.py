@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.test_editor import LIB, NET
 
 WHOLE = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
@@ -71,7 +72,7 @@ def test_a_session(tmp_path: Path) -> None:
     client = Client(tmp_path)
     try:
         replay(client, tmp_path)
-        assert client.process.wait(timeout=30) == 0
+        assert client.process.wait(timeout=PATIENCE) == 0
     finally:
         client.process.kill()
         client.process.communicate()

@@ -19,6 +19,7 @@ from graphc.compile.stages import Compilation, Options, load
 from graphc.sample import choose_sizes
 from graphc.syntax.parse.parser import read_source
 from graphc.targets.c.contract import CFunction, CModule, contract
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = Path(__file__).with_name("host.mjs")
@@ -78,7 +79,7 @@ def test_webassembly_gives_the_same_gradients(
     job = {"name": one.name, "dims": [dims[d] for d in module.dims], "arrays": rows}
     (tmp_path / "job.json").write_text(json.dumps(job), encoding="utf-8")
     command = ["node", str(HOST), str(tmp_path / "net.wasm"), str(tmp_path / "job.json")]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert ran.returncode == 0, ran.stderr
     said = json.loads(ran.stdout)
     assert said["status"] == 0

@@ -48,17 +48,40 @@ class Bundle:
 
     @property
     def graph(self) -> str:
+        """One function for each set of arguments, of all calls: they have none in common."""
         lines = ["dim N"] if any(call.symbolic for call in self.calls) else []
         lines += [line for k, call in enumerate(self.calls) for line in call.lines(k)]
-        for k, call in enumerate(self.calls):
-            outputs = [f"y{i}_{k}" for i, kind in enumerate(kinds(call)) if kind == "f"]
-            if outputs and call.floats and depends(call):
-                wrt = ", ".join(f"{NAMES[slot]}{k}" for slot in call.floats)
-                lines.append(f"derive jvp {', '.join(outputs)} wrt {wrt} as push_{k}")
-            for chosen in active_sets(call)[:-1] if outputs else ():
-                wrt = ", ".join(f"{NAMES[slot]}{k}" for slot in chosen)
-                lines.append(f"derive vjp {', '.join(outputs)} wrt {wrt} as {pull(k, chosen)}")
+        if self.pushed:
+            every = {k: self.calls[k].floats for k in self.pushed}
+            lines.append(f"derive jvp {self.clause(every)} as push")
+        for chosen, numbers in self.pulled.items():
+            some = dict.fromkeys(numbers, chosen)
+            lines.append(f"derive vjp {self.clause(some)} as {pull(chosen)}")
         return "\n".join(lines)
+
+    def clause(self, active: Mapping[int, Sequence[int]]) -> str:
+        """What is derived of the calls with these numbers, by these of their arguments."""
+        outputs = [name for k in active for name in self.outputs(k)]
+        wrt = [f"{NAMES[slot]}{k}" for k, slots in active.items() for slot in slots]
+        return f"{', '.join(outputs)} wrt {', '.join(wrt)}"
+
+    def outputs(self, number: int) -> list[str]:
+        """The float outputs of a call."""
+        return [f"y{i}_{number}" for i, kind in enumerate(kinds(self.calls[number])) if kind == "f"]
+
+    @functools.cached_property
+    def pushed(self) -> list[int]:
+        """The calls that are derived in forward mode, by number."""
+        return [k for k, one in enumerate(self.calls) if has_derivative(one) and depends(one)]
+
+    @functools.cached_property
+    def pulled(self) -> dict[tuple[int, ...], list[int]]:
+        """The calls that are derived by some of their arguments, not by all, by these."""
+        found: dict[tuple[int, ...], list[int]] = {}
+        for k, call in enumerate(self.calls):
+            for chosen in active_sets(call)[:-1] if has_derivative(call) else ():
+                found.setdefault(chosen, []).append(k)
+        return found
 
 
 @functools.cache
@@ -85,9 +108,9 @@ def active_sets(call: Call) -> list[tuple[int, ...]]:
     ]
 
 
-def pull(number: int, chosen: Sequence[int]) -> str:
-    """The function of a module that is the pullback of a call to some of its arguments."""
-    return f"pull_{number}_" + "".join(NAMES[slot] for slot in chosen)
+def pull(chosen: Sequence[int]) -> str:
+    """The function of a module that is the pullback of its calls to some of their arguments."""
+    return "pull_" + "".join(NAMES[slot] for slot in chosen)
 
 
 @functools.cache
@@ -237,6 +260,7 @@ def check(
     `stepped` is told whether complex steps could be taken.
     """
     generated = module(sample.bundle.graph, dtype=dtype)
+    derived = Derived(generated, sample, dtype)
     flat = cast(sample.flat, dtype)
     before = [a.copy() for a in flat]
     found = run(generated, sample, flat, dtype)
@@ -253,7 +277,7 @@ def check(
             if not has_derivative(call):
                 continue
             if depends(call):
-                check_transposes(generated, sample, k, dtype, found)
+                check_transposes(derived, k, found)
             whole = {slot: found.gradients[f"{NAMES[slot]}{k}"] for slot in call.floats}
             if dtype == "float64":
                 expected, steps = sample.numerical(k), sample.steps(k)
@@ -264,7 +288,7 @@ def check(
                 expected = {slot: exactly[k, slot] for slot in call.floats}
             for chosen in active_sets(call):
                 every = len(chosen) == len(call.floats)
-                mine = whole if every else pulled(generated, sample, k, chosen, dtype)
+                mine = whole if every else derived.pulled(k, chosen)
                 for slot in chosen:
                     assert mine[slot].dtype == dtype
                     close(mine[slot], expected[slot], GRADIENT[dtype])
@@ -289,41 +313,62 @@ def check_value(
     close(found, value, VALUE[dtype])
 
 
-def pulled(
-    generated: ModuleType, sample: Sample, number: int, chosen: Sequence[int], dtype: str
-) -> dict[int, np.ndarray]:
-    """The gradients by some of the arguments of a call, from their own function."""
-    cotangents = sample.cotangents(dtype)
-    weights = {name: w for name, w in cotangents.items() if name.endswith(f"_{number}")}
-    function = getattr(generated, pull(number, chosen))
-    _, found = function(*cast(sample.flat, dtype), cotangents=weights, **sample.dims)
-    assert list(found) == [f"{NAMES[slot]}{number}" for slot in chosen]
-    return {slot: found[f"{NAMES[slot]}{number}"] for slot in chosen}
+class Derived:
+    """What the derived functions of a module give, each called once for all calls of the bundle."""
+
+    def __init__(self, generated: ModuleType, sample: Sample, dtype: str) -> None:
+        self.generated, self.sample, self.dtype = generated, sample, dtype
+        self.arguments = cast(sample.flat, dtype)
+
+    @functools.cached_property
+    def pushed(self) -> tuple[dict[str, np.ndarray], Any, Any]:
+        """Tangents of all arguments, and the values and tangents that forward mode gives."""
+        rng = np.random.default_rng(13)
+        bundle, given = self.sample.bundle, self.sample.arguments
+        tangents = {
+            f"{NAMES[slot]}{k}": rng.normal(size=given[k][slot].shape).astype(self.dtype)
+            for k in bundle.pushed
+            for slot in bundle.calls[k].floats
+        }
+        return tangents, *self.generated.push(
+            *self.arguments, tangents=tangents, **self.sample.dims
+        )
+
+    @functools.cache  # noqa: B019
+    def _pulled(self, chosen: tuple[int, ...]) -> dict[str, np.ndarray]:
+        bundle, cotangents = self.sample.bundle, self.sample.cotangents(self.dtype)
+        numbers = bundle.pulled[chosen]
+        weights = {name: cotangents[name] for k in numbers for name in bundle.outputs(k)}
+        function = getattr(self.generated, pull(chosen))
+        _, found = function(*self.arguments, cotangents=weights, **self.sample.dims)
+        assert list(found) == [f"{NAMES[slot]}{k}" for k in numbers for slot in chosen]
+        return dict(found)
+
+    def pulled(self, number: int, chosen: tuple[int, ...]) -> dict[int, np.ndarray]:
+        """The gradients by some of the arguments of a call, from their own function."""
+        return {slot: self._pulled(chosen)[f"{NAMES[slot]}{number}"] for slot in chosen}
 
 
-def check_transposes(
-    generated: ModuleType, sample: Sample, number: int, dtype: str, found: Run
-) -> None:
+def check_transposes(derived: Derived, number: int, found: Run) -> None:
     """⟨u, J v⟩ = ⟨Jᵀ u, v⟩, and forward mode gives the values of `forward`; -O0 bit by bit."""
+    sample, dtype = derived.sample, derived.dtype
     if not any(a.size for a in sample.arguments[number]):
         return
-    rng = np.random.default_rng(13)
-    slots, given = sample.bundle.calls[number].floats, sample.arguments[number]
-    tangents = {f"{NAMES[s]}{number}": rng.normal(size=given[s].shape).astype(dtype) for s in slots}
-    push = getattr(generated, f"push_{number}")
-    values, pushed = push(*cast(sample.flat, dtype), tangents=tangents, **sample.dims)
+    tangents, values, pushed = derived.pushed
     cotangents = sample.cotangents("float64")
     left, right, scale = 0.0, 0.0, 1.0
-    for name, tangent in pushed._asdict().items():
+    for name in sample.bundle.outputs(number):
+        tangent = getattr(pushed, name)
         assert tangent.dtype == dtype
-        if generated.GRAPH["level"] == "-O0":
+        if derived.generated.GRAPH["level"] == "-O0":
             assert np.array_equal(getattr(values, name), found.values[name], equal_nan=True)
         else:
             close(getattr(values, name), found.values[name], VALUE[dtype])
         left += float(np.sum(cotangents[name] * tangent))
         scale += float(np.sum(np.abs(cotangents[name] * tangent)))
-    for name, tangent in tangents.items():
-        right += float(np.sum(found.gradients[name].astype(float) * tangent))
+    for slot in sample.bundle.calls[number].floats:
+        name = f"{NAMES[slot]}{number}"
+        right += float(np.sum(found.gradients[name].astype(float) * tangents[name]))
     assert abs(left - right) <= {"float64": 1e-12, "float32": 1e-5}[dtype] * scale
 
 

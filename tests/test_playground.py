@@ -22,6 +22,8 @@ from typing import Any
 import pytest
 from browser import PROGRAM, Browser, browser
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "playground"
 sys.path.insert(0, str(FOLDER))
@@ -183,7 +185,7 @@ def ready(chromium: Browser) -> Browser:
 def until(page: Browser, expression: str) -> None:
     start = time.monotonic()
     while not page.ask(expression):
-        assert time.monotonic() - start < 60, (expression, page.errors)
+        assert time.monotonic() - start < PATIENCE, (expression, page.errors)
         time.sleep(0.02)
 
 
@@ -315,10 +317,8 @@ def test_graphc_runs_in_the_browser(served: str, tmp_path: Path) -> None:
         until(page, has_panels(["picture", "derivation", "code"]))
         write(page, WRONG)
         until(page, "document.querySelector('#paint i.wr')?.textContent === 'summ'")
-        since = page.ask("performance.now()")
         write(page, WRONG + "output z = summm(α)\n")
         until(page, "document.querySelectorAll('#mistakes li').length === 2")
-        assert page.ask("performance.now()") - since < 5000
         shown = page.call("Page.captureScreenshot", format="png")
         assert len(base64.b64decode(shown["data"])) > 10_000
         write(page, NET)

@@ -89,12 +89,12 @@ def test_the_numbers_of_jax() -> None:
     def loss(params: Mapping[str, Any]) -> Any:
         return net321(params, {"x": x, "t": t})["loss"]
 
-    value, gradients = jax.value_and_grad(loss)(params)
+    value, gradients = jax.jit(jax.value_and_grad(loss))(params)
     found = fast.g(params, x, t)
     assert list(found[1]) == list(params)
     agree(found[0], np.float64(value))
     agree(found[1], {path: gradients[path] for path in params})
-    hessian = jax.hessian(loss)(params)
+    hessian = jax.jit(jax.hessian(loss))(params)
     agree(fast.H(params, x, t), {a: {b: hessian[a][b] for b in params} for a in params})
 
 

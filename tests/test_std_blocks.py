@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ def cross_entropy(_: Params, logits: Any, label: Any) -> Any:
 # ---- the cases ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
     """A use of a block: inputs with their types, the sizes of the dims, and the reference."""
 
@@ -206,15 +207,10 @@ def drawn(case: Case) -> tuple[Params, dict[str, Any]]:
     return {path: rng.normal(size=shape) for path, shape in case.shapes.items()}, inputs
 
 
-@BY_USE
-def test_value_and_gradient(case: Case) -> None:
-    result = compiled(case.text())
-    assert result.warnings == ()
-    made = module(case.text())
+@functools.cache
+def expected_of(case: Case) -> tuple[tuple[Any, ...], tuple[Any, ...], Params, Params]:
+    """Cotangents, and the values and gradients of JAX: once for all levels."""
     params, inputs = drawn(case)
-    holder = "y" if case.shapes else ""
-    paths = {f"{holder}.{path}": value for path, value in params.items()}
-    assert {path for d in result.model.params for path in d.paths} <= set(paths)
     floats = {name: x for name, x in inputs.items() if x.dtype.kind == "f"}
 
     def reference(params: Params, floats: Params) -> tuple[Any, ...]:
@@ -229,7 +225,19 @@ def test_value_and_gradient(case: Case) -> None:
     rng = np.random.default_rng(1)
     shapes = [value.shape for value in jax.eval_shape(reference, params, floats)]
     cotangents = tuple(rng.normal(size=shape) for shape in shapes)
-    expected, by_params, by_floats = values_and_gradients(params, floats, cotangents)
+    return cotangents, *values_and_gradients(params, floats, cotangents)
+
+
+@BY_USE
+def test_value_and_gradient(case: Case) -> None:
+    result = compiled(case.text())
+    assert result.warnings == ()
+    made = module(case.text())
+    params, inputs = drawn(case)
+    holder = "y" if case.shapes else ""
+    paths = {f"{holder}.{path}": value for path, value in params.items()}
+    assert {path for d in result.model.params for path in d.paths} <= set(paths)
+    cotangents, expected, by_params, by_floats = expected_of(case)
     given = dict(zip(case.results, cotangents, strict=True))
     arguments = {"params": paths} if params else {}
     values, pulled = made.pulled(**arguments, **inputs, cotangents=given)

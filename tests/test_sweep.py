@@ -356,20 +356,33 @@ def test_gradients_agree_with_jax(sweep: Sweep, dtype: str) -> None:
 def expected_of(sweep: Sweep, dtype: str) -> tuple[Any, Any, Any, dict[str, Any]]:
     """Arguments and a cotangent, and what JAX computes of them: once for all levels."""
     arguments = list(sweep.arguments(dtype))
-    floats = [place for place, one in enumerate(arguments) if one.dtype.kind == "f"]
     exact = [one.astype(np.float64) if one.dtype.kind == "f" else one for one in arguments]
-
-    def value(*chosen: Any) -> Any:
-        given: list[Any] = list(exact)
-        for place, one in zip(floats, chosen, strict=True):
-            given[place] = one
-        return sweep.value(*given)
-
-    expected, pull = jax.vjp(value, *(exact[place] for place in floats))
-    cotangent = np.random.default_rng(5).normal(size=np.shape(expected)).astype(dtype)
-    slopes = pull(jnp.asarray(cotangent, jnp.float64))
+    shape = jax.eval_shape(sweep.value, *exact).shape
+    cotangent = np.random.default_rng(5).normal(size=shape).astype(dtype)
+    expected, slopes = by_jax(sweep)(cotangent.astype(np.float64), *exact)
+    floats = [place for place, one in enumerate(arguments) if one.dtype.kind == "f"]
     gradients = {NAMES[place]: np.asarray(one) for place, one in zip(floats, slopes, strict=True)}
     return arguments, cotangent, np.asarray(expected), gradients
+
+
+@functools.cache
+def by_jax(sweep: Sweep) -> Callable[..., Any]:
+    """The function of a cotangent and arguments to the value and the gradients, compiled once."""
+
+    @jax.jit
+    def value_and_slopes(cotangent: Any, *arguments: Any) -> Any:
+        floats = [place for place, one in enumerate(arguments) if one.dtype.kind == "f"]
+
+        def value(*chosen: Any) -> Any:
+            given = list(arguments)
+            for place, one in zip(floats, chosen, strict=True):
+                given[place] = one
+            return sweep.value(*given)
+
+        found, pull = jax.vjp(value, *(arguments[place] for place in floats))
+        return found, pull(cotangent)
+
+    return value_and_slopes
 
 
 def close(found: Any, expected: Any, tolerance: float) -> None:

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 import graphc
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = shutil.which("node")
@@ -63,7 +64,7 @@ def test_the_client_talks_to_the_server(extension: Path, tmp_path: Path) -> None
         ],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     assert done.stdout, done.stderr
     told = json.loads(done.stdout)
