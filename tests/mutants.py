@@ -290,6 +290,8 @@ def test(
     found = dict.fromkeys(mutants, "")
     for number, (name, code) in enumerate(in_turn(tasks, processes, seconds), 1):
         mutant = by_name[name]
+        if code in NOT_TESTED:
+            raise RuntimeError(f"the tests did not run: {STORE / name}.log")
         if code != 0:
             said = _NOTICED.findall((STORE / f"{name}.log").read_text(encoding="utf-8"))
             found[mutant] = "time" if code is None else said[0] if said else files[mutant][0]
@@ -303,6 +305,8 @@ def test(
     return found
 
 
+NOT_TESTED = {4, 5, 70}
+"""Codes of pytest that no mutant is noticed by: its arguments are wrong, or it found no tests."""
 _NOTICED = re.compile(r"^(?:FAILED|ERROR) (tests/[^:\s]+)", re.MULTILINE)
 
 

@@ -371,3 +371,10 @@ def test_the_machine_path_rule_itself(text: str, shows: bool) -> None:
 )
 def test_the_layering_rule_itself(file: str, text: str, faults: int) -> None:
     assert len(layering_faults(file, ast.parse(text))) == faults
+
+
+def test_no_test_asks_how_fast_a_machine_is() -> None:
+    """Work is counted, and whoever waits has the PATIENCE of `tests/patience.py`."""
+    timed = re.compile(r"\b(?:perf_counter|process_time)\(|\btimeout=\d")
+    for path in sorted((ROOT / "tests").glob("test_*.py")):
+        assert not timed.search(path.read_text(encoding="utf-8")), path.name

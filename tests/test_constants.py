@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from types import ModuleType
 from typing import Any
@@ -36,12 +37,14 @@ derive hvp loss wrt w
 """
 
 
-TEXTS = {level: compile_text(MASKED, options=Options(level=level)).text for level in ("-O0", "-O2")}
+@functools.cache
+def text_at(level: str) -> str:
+    return compile_text(MASKED, options=Options(level=level)).text
 
 
 @pytest.fixture(scope="module")
 def levels() -> tuple[ModuleType, ModuleType]:
-    return load(TEXTS["-O0"], "constants0"), load(TEXTS["-O2"], "constants2")
+    return load(text_at("-O0"), "constants0"), load(text_at("-O2"), "constants2")
 
 
 def results(net: ModuleType, size: int) -> list[Any]:
@@ -87,7 +90,7 @@ def test_they_are_never_written_to(
 ) -> None:
     """All that a function takes, but for the arrays that it computes in, may be read-only."""
     plain, fast = levels
-    makers = re.findall(r"def (_\w+_scratch\w*)\(.*?return \((.*?)\)", TEXTS["-O2"], re.DOTALL)
+    makers = re.findall(r"def (_\w+_scratch\w*)\(.*?return \((.*?)\)", text_at("-O2"), re.DOTALL)
     shared = {
         name: [not re.fullmatch(r"s\d+(_.*)?", part) for part in re.findall(r"\w+", parts)]
         for name, parts in makers
@@ -141,10 +144,10 @@ def test_they_are_computed_once(
 
 def test_backward_makes_its_own() -> None:
     """The cache holds nothing that the dims say."""
-    net = load(TEXTS["-O2"], "cached")
+    net = load(text_at("-O2"), "cached")
     fields = {name for name in net.Cache._fields if "seen" in name or "steps" in name}
     assert not fields
-    assert any("seen" in name for name in load(TEXTS["-O0"], "cached0").Cache._fields)
+    assert any("seen" in name for name in load(text_at("-O0"), "cached0").Cache._fields)
 
 
 # ---- numbers -------------------------------------------------------------------------------------
