@@ -158,7 +158,7 @@ input x: [T, 3]
 input _C_0_5: [3]
 scan walk[t in T] carry h = _C_0_5 {
     u = 1 / (1 + 0.5 * h * x[t, :]**2)
-    next h = maximum(u - 0.1 * tanh(h + 1e-5), -0.25) + _C_0_5 / 7
+    next h = maximum(u - 0.1 * tanh(h + 1e-5), 0.5) + _C_0_5 / 7
     collect hs = 2 * u
 }
 output loss = sum(hs**2) + sum(h)

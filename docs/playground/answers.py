@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from graphc.views.numbers.looking import Numbers
 
 NAME = "net.graph"
-ROOM = 1_000_000
-"""Bytes of the code that is shown."""
-
 SEED = 0
 POINT_NAME = "a point that was drawn (seed 0)"
 
@@ -107,5 +104,5 @@ def _derived(made: Compilation) -> tuple[Panel, ...]:
     derivation = tell_derivation(document(explained(made, "denominator"), Wanted()))
     with made.open():
         statements = statements_of(made.programs, links_of(made.stated))
-    code = tell_code(made.written, statements, ROOM)
+    code = tell_code(made.written, statements)
     return Panel("derivation", "Derivation", derivation), Panel("code", "Code", code)
