@@ -17,10 +17,11 @@ from graphc.ad.request import Request
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Graph, Node
+from graphc.ir.loop import loop_of
 from graphc.ir.mapping import map_graph
 from graphc.ir.rebuild import rebuild
 from graphc.ir.specialise import specialise
-from graphc.ir.types import Mismatch
+from graphc.ir.types import Mismatch, same
 from graphc.kinds import Kind
 from graphc.ops.cost import Cost, cost_of
 from graphc.optimise.passes import PASSES, rewritten
@@ -100,7 +101,8 @@ def _with_positions(
     one: Derivation, per: Dim, model: Model
 ) -> tuple[Derivation, Mapping[Node, str]]:
     """Turn steps along the axis into positions of arrays, in a request and the names."""
-    new = vectorise_maps([node for _, node in one.outputs], per, [node for _, node in one.wrt])
+    roots, wrt = ([node for _, node in pairs] for pairs in (one.outputs, one.wrt))
+    new, _ = vectorise_maps(roots, lambda node: same(loop_of(node).count, per), wrt)
     outputs = tuple((name, new[node]) for name, node in one.outputs)
     names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
     return replace(one, outputs=outputs), names

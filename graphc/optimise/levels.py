@@ -10,6 +10,8 @@ from graphc.optimise.algebra.shares import share_finitely
 from graphc.optimise.before_ad.canonical import prepare
 from graphc.optimise.before_ad.horizontal import fuse_horizontally
 from graphc.optimise.before_ad.selections import select
+from graphc.optimise.before_ad.states import take_states_apart
+from graphc.optimise.before_ad.vectorise import vectorise
 from graphc.optimise.driver import strengthen
 from graphc.optimise.loops.distribution import distribute
 from graphc.optimise.loops.unrolling import unroll
@@ -40,7 +42,7 @@ _LOOPS: tuple[Pass, ...] = (share_finitely, distribute, simplify)
 READABLE = Level("-O0")
 FAST = Level(
     "-O2",
-    (select, fuse_horizontally, prepare),
+    (vectorise, take_states_apart, select, fuse_horizontally, prepare),
     (*_LOOPS, *_ALGEBRA),
     (unroll, *_LOOPS, components, *_ALGEBRA),
     True,

@@ -13,15 +13,24 @@ from graphc.ir.rebuild import rebuild
 from graphc.ir.use_counts import Rules, reads_of
 from graphc.ops.elementwise.arithmetic import over, plus, times
 from graphc.ops.elementwise.elementary import sqrt
+from graphc.ops.linear.products import matmul
+from graphc.ops.reduce.reduction import sum_
+from graphc.ops.shape.shaping import index, reshape
 from graphc.optimise.algebra.factors import scalar_in_front, scalar_of_quotient
 from graphc.optimise.algebra.matrices import scalar_of_matmul
 from graphc.optimise.algebra.powers import function_of_number
+from graphc.optimise.before_ad.contractions import (
+    batch_as_columns,
+    change_of_shape,
+    only_position,
+    product_of_stretched,
+)
 from graphc.optimise.before_ad.diagonals import diagonal_beside_matrix
 from graphc.optimise.before_ad.stabilise import with_nodes
 
 ROUNDS = 4
 DEPTH = 8
-"""What a rule reads or makes is so many arguments away, or nearer."""
+"""What a rule reads is so many arguments away, or nearer; in what it makes, twice as many."""
 
 
 EARLY: Rules = {
@@ -29,6 +38,10 @@ EARLY: Rules = {
     over: (scalar_of_quotient,),
     times: (scalar_in_front, scalar_of_matmul),
     plus: (diagonal_beside_matrix,),
+    sum_: (product_of_stretched,),
+    matmul: (batch_as_columns,),
+    index: (only_position,),
+    reshape: (change_of_shape,),
 }
 
 
@@ -59,10 +72,13 @@ def _round(model: Model) -> Model:
             better = rule(new, once)
             if better is None or better.type != new.type or _hides(new, better, kept):
                 continue
-            new = intern(better.op, better.args, better.attrs, better.type, node.salt)
+            if node.salt and (better.salt or not better.args):  # it has a name already
+                continue
+            salt = node.salt or better.salt
+            new = intern(better.op, better.args, better.attrs, better.type, salt)
             changed = True
             break
-        if node in differentiated:
+        if node in differentiated and node.args:  # what has none is read by whatever depends on it
             kept.add(new)
         return new
 
@@ -72,12 +88,12 @@ def _round(model: Model) -> Model:
 
 def _hides(node: Node, better: Node, kept: Collection[Node]) -> bool:
     """True if a form no longer reads what is differentiated by."""
-    read = _near([node]) & set(kept)
-    return bool(read) and not read <= _near([better])
+    read = _near([node], DEPTH) & set(kept)
+    return bool(read) and not read <= _near([better], 2 * DEPTH)
 
 
-def _near(nodes: Iterable[Node]) -> set[Node]:
+def _near(nodes: Iterable[Node], depth: int) -> set[Node]:
     found = set(nodes)
-    for _ in range(DEPTH):
+    for _ in range(depth):
         found |= {arg for node in found for arg in node.args}
     return found

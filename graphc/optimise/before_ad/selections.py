@@ -100,7 +100,7 @@ def _planned(nodes: Sequence[Node], kept: Collection[Node], wanted: Collection[N
     moved: set[Node] = set()
     while True:
         before = len(bound)
-        moved = _read_in_parts(nodes, readers, bound)
+        moved = _read_in_parts(nodes, readers, bound, waits)
         selections = [n for n in nodes if n.op is index and n.args[0] in moved]
         trial = Mover(moved, wanted)
         for node in selections:
@@ -115,10 +115,16 @@ def _planned(nodes: Sequence[Node], kept: Collection[Node], wanted: Collection[N
 
 
 def _read_in_parts(
-    nodes: Sequence[Node], readers: Mapping[Node, Sequence[Node]], bound: Collection[Node]
+    nodes: Sequence[Node],
+    readers: Mapping[Node, Sequence[Node]],
+    bound: Collection[Node],
+    waits: Mapping[Node, Collection[Node]],
 ) -> set[Node]:
     """Collect the joins of which nothing reads the whole, and what is between them and
-    selections."""
+    selections.
+
+    In a step that waits, what stretches a value along the axis of parts joins them, too.
+    """
     parted: set[Node] = set()  # nothing reads it but selections, and what is read so
     for node in reversed(nodes):
         if node in bound or not readers[node]:
@@ -127,8 +133,10 @@ def _read_in_parts(
             parted.add(node)
     found: set[Node] = set()
     for node in nodes:
+        if node not in parted:
+            continue
         joins = node.op is concatenate or (_moves(node) and any(arg in found for arg in node.args))
-        if node in parted and joins:
+        if joins or (waits.get(node) and _stretches(node, readers[node])):
             found.add(node)
     return found
 
@@ -136,6 +144,22 @@ def _read_in_parts(
 def _moves(node: Node) -> bool:
     """True if a part of the value is the same operation on parts of the arguments."""
     return node.op.structure == "elementwise" or node.op in MOVING
+
+
+def _stretches(node: Node, readers: Sequence[Node]) -> bool:
+    """True if an argument is the same for all parts that are read of a node."""
+    if node.op.structure != "elementwise":
+        return False
+    chosen = {
+        axis - node.rank
+        for one in readers
+        if one.op is index
+        for axis, item in enumerate(one.attrs["items"])
+        if not is_whole(item, node.shape[axis])
+    }
+    return any(
+        arg.rank < -axis or is_one(arg.shape[axis]) for arg in node.args if arg.rank for axis in chosen
+    )
 
 
 def _waits(nodes: Sequence[Node]) -> dict[Node, frozenset[Node]]:
