@@ -141,6 +141,11 @@ WRITTEN = {
     "log(sigmoid(x))": "log(sigmoid(a))",
     "log(1 + exp(x))": "log(1 + exp(a))",
     "log(sum(exp(x)))": "log(sum(exp(m), axis=1))",
+    "log(softmax(x)[i])": "log(softmax(m)[:, 1])",
+    "exp(x) / sum(exp(x))": "(exp(m) / sum(exp(m), axis=1, keepdims=true))[:, 1:]",
+    "softmax(x - max(x))": "softmax(m - max(m, axis=0), axis=0)[0]",
+    "max(x) + log(sum(exp(x - max(x))))": "max(m, axis=1) + log(sum(exp(m - max(m, axis=1)[:, _]),"
+    " axis=1))",
     "1 / (1 + exp(-x))": "1 / (1 + exp(-a))",
     "exp(x) - 1": "exp(a) - 1",
     "1 - exp(x)": "1 - exp(a)",

@@ -1,45 +1,15 @@
-"""One mathematics in several spellings: what each costs, against the fastest.
-
-    python -m benchmarks.spellings [NAME ...]
-
-Measured is the processor time of one thread for a value and all gradients, the least of many runs
-by turns.
-"""
+"""Parts of programs, each a frame with a gap and what may stand there."""
 
 from __future__ import annotations
 
-import inspect
-import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-import graphc
-from benchmarks.tables import ratio, seconds
+from benchmarks.spellings.rewriting import instead
+from benchmarks.spellings.spelt import Sample, Spelt
 
-RUNS = 15
-SECONDS = 0.05  # that a run takes, or more
-
-
-@dataclass(frozen=True)
-class Spellings:
-    """A graph with a gap, what may stand there by name, and the shapes of inputs to measure with.
-
-    The texts derive a value and its gradients as `f`.
-    """
-
-    frame: str
-    fillings: Mapping[str, str]
-    shapes: Sequence[Mapping[str, tuple[int, ...]]]
-
-    @property
-    def texts(self) -> dict[str, str]:
-        return {name: self.frame.replace("GAP", text) for name, text in self.fillings.items()}
-
+Shapes = Mapping[str, tuple[int, ...]]
 
 CELL = """
 dim T, B
@@ -83,8 +53,29 @@ derive value_and_grad loss wrt params as f
 STEPS = ({"xs": (50, 1, 32)}, {"xs": (50, 32, 32)})
 FEW_AND_MANY = ({"A": (20, 6), "B": (20, 6)}, {"A": (20_000, 6), "B": (20_000, 6)})
 
-SPELLINGS = {
-    "a cell": Spellings(
+
+def _framed(
+    frame: str,
+    fillings: Mapping[str, str],
+    inputs: Sequence[Shapes],
+    params: Shapes,
+    apart: Mapping[str, str] | None = None,
+) -> Spelt:
+    """Spell a frame by what stands in its gap; it derives `f`. The same numbers for all."""
+
+    def sample(shapes: Shapes) -> Sample:
+        rng = np.random.default_rng(7)
+        sizes = ", ".join(str(list(shape)) for shape in dict.fromkeys(shapes.values()))
+        taken = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        return Sample(sizes, {n: rng.normal(size=shape) for n, shape in params.items()}, taken)
+
+    samples = [*map(sample, inputs)]
+    spellings = {name: (instead("GAP", text),) for name, text in fillings.items()}
+    return Spelt(frame, spellings, ("f",), lambda: samples[:1], lambda: samples, apart=apart or {})
+
+
+SPELT = {
+    "a cell": _framed(
         CELL,
         {
             "joined, split": "i, f, o, g = split(concat(xs[t], h, axis=1) @ W + b, 4, axis=1)",
@@ -100,8 +91,9 @@ SPELLINGS = {
     g = xs[t] @ W[0:D, 3*H:] + h @ W[D:, 3*H:] + b[3*H:]""",
         },
         STEPS,
+        {"W": (96, 256), "b": (256,)},
     ),
-    "elementwise gates": Spellings(
+    "elementwise gates": _framed(
         DIAGONAL,
         {
             "gate by gate": """f = x * w[0:H] + b[0:H]
@@ -121,8 +113,9 @@ SPELLINGS = {
     g = z[3]""",
         },
         ({"xs": (1000, 14)},),
+        {"w": (56,), "b": (56,)},
     ),
-    "a layer": Spellings(
+    "a layer": _framed(
         ROWS,
         {
             "@": "sum(tanh(A @ W + b)**2)",
@@ -131,8 +124,9 @@ SPELLINGS = {
             "mean of sums": "N * mean(sum(tanh(A @ W + b) * tanh(A @ W + b), axis=1))",
         },
         FEW_AND_MANY,
+        {"W": (6, 6), "b": (6,)},
     ),
-    "a cross-entropy": Spellings(
+    "a cross-entropy": _framed(
         ROWS,
         {
             "log_softmax": "-sum(log_softmax(A @ W + b, axis=1) * B)",
@@ -142,8 +136,9 @@ SPELLINGS = {
         - log(sum(exp(A @ W + b), axis=1, keepdims=true))) * B)""",
         },
         FEW_AND_MANY,
+        {"W": (6, 6), "b": (6,)},
     ),
-    "a quadratic form": Spellings(
+    "a quadratic form": _framed(
         ROWS,
         {
             "sum of a product": "sum((A @ W) * B) + sum(b)",
@@ -152,49 +147,6 @@ SPELLINGS = {
             "rows": "sum(sum((A @ W) * B, axis=1)) + sum(b)",
         },
         FEW_AND_MANY,
+        {"W": (6, 6), "b": (6,)},
     ),
 }
-
-
-def arrays_for(module: ModuleType, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    """What `f` takes: the same numbers for the same names and shapes."""
-    rng = np.random.default_rng(7)
-    taken = inspect.signature(module.f).parameters
-    inputs = {name: rng.normal(size=shapes[name]) for name in sorted(taken.keys() & shapes)}
-    filled = {path: rng.normal(size=x.shape) for path, x in sorted(module.init(0).items())}
-    return {**inputs, "params": filled}
-
-
-def times(runs: Sequence[Callable[[], Any]]) -> list[float]:
-    """Seconds of each, the least of many runs by turns."""
-    found = [float("inf")] * len(runs)
-    for _ in range(RUNS):
-        for place, run in enumerate(runs):
-            calls, start = 0, time.process_time()
-            while (taken := time.process_time() - start) < SECONDS:
-                run()
-                calls += 1
-            found[place] = min(found[place], taken / calls)
-    return found
-
-
-def main(names: Sequence[str]) -> None:
-    print("| what | sizes | spelling | time | over the fastest |\n|---|---|---|---|---|")
-    for name in names or SPELLINGS:
-        one = SPELLINGS[name]
-        modules = [graphc.compile_text(text).module() for text in one.texts.values()]
-        for shapes in one.shapes:
-            given = [arrays_for(module, shapes) for module in modules]
-            runs = [
-                lambda module=module, arrays=arrays: module.f(**arrays)
-                for module, arrays in zip(modules, given, strict=True)
-            ]
-            found = times(runs)
-            sizes = ", ".join(str(list(shape)) for shape in dict.fromkeys(shapes.values()))
-            for spelling, taken in zip(one.fillings, found, strict=True):
-                more = ratio(taken / min(found))
-                print(f"| {name} | {sizes} | {spelling} | {seconds(taken)} | {more} |")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -6,7 +6,7 @@ A rule that finds nothing to rewrite is a mistake: two spellings would be one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 Rule = Callable[[str], str]
 
@@ -23,7 +23,7 @@ DEFINED = re.compile(r"(?:param )?(\w+(?:, \w+)*)(?:: \[[^\]]*\])?(?: ~ .*| = .*
 PORT = re.compile(r"(\w+): \[")
 
 
-def spelt(text: str, *rules: Rule) -> str:
+def written(text: str, *rules: Rule) -> str:
     """Return the text after these rules."""
     for rule in rules:
         made = rule(text)
@@ -76,10 +76,12 @@ def rolled(word: str) -> Rule:
         start = re.fullmatch(re.escape(second).replace(f"{name}1", r"(\w+)"), first)
         if start is None:
             raise ValueError(f"no steps alike in\n{text}")
-        head = f"{word} step[k in {len(steps)}] carry {name}{len(steps)} = {start[1]} {{\n"
-        body = f"    next {name}{len(steps)} = {second.replace(f'{name}1', f'{name}{len(steps)}')}\n}}\n"
+        count, last = len(steps), f"{name}{len(steps)}"
+        step = second.replace(f"{name}1", last)
+        head = f"{word} step[k in {count}] carry {last} = {start[1]}"
+        loop = f"{head} {{\n    next {last} = {step}\n}}\n"
         lines = "".join(f"{one}{n} = {right}\n" for one, n, right in steps)
-        return text.replace(lines, head + body)
+        return text.replace(lines, loop)
 
     return rule
 
@@ -134,7 +136,8 @@ def _opened(text: str, block: re.Match[str]) -> str:
     ports, results = PORT.findall(block["ports"]), PORT.findall(block["results"])
     body = _statements(block["body"])
     use = re.compile(
-        rf"^( *)((?:next )?)([\w, ]+) = {block['name']}\(((?:[^()\[\]]|\[[^\]]*\])*)\)\n", re.MULTILINE
+        rf"^( *)((?:next )?)([\w, ]+) = {block['name']}\(((?:[^()\[\]]|\[[^\]]*\])*)\)\n",
+        re.MULTILINE,
     )
 
     def written(found: re.Match[str]) -> str:

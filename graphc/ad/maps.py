@@ -24,7 +24,6 @@ from graphc.ops.define.batching import first
 from graphc.ops.shape.shaping import arange, broadcast_to
 from graphc.records import replace
 
-
 Chosen = Callable[[Node], bool]
 Stacked = MutableMapping[Node, Node]
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from graphc.ir.dims import Dim
 from graphc.ir.graph import Node, Op, intern, with_args
 from graphc.ir.loop import everywhere
 from graphc.ir.rebuild import rebuild
+from graphc.ir.types import is_one, same_shape
+from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.activation import log_sigmoid, sigmoid, softplus
 from graphc.ops.elementwise.arithmetic import absolute, minus, negative, over, plus, power, times
 from graphc.ops.elementwise.elementary import (
@@ -26,8 +29,10 @@ from graphc.ops.elementwise.elementary import (
     tanh,
 )
 from graphc.ops.elementwise.special import erf, erfc
-from graphc.ops.reduce.reduction import log_softmax, logsumexp, softmax, sum_
+from graphc.ops.reduce.reduction import log_softmax, logsumexp, max_, softmax, sum_
 from graphc.ops.reduce.statistics import deviation, euclidean_norm, norm, variance
+from graphc.ops.select.indexing import pick
+from graphc.ops.shape.shaping import expand, index, reshape
 from graphc.records import dataclass
 
 
@@ -55,6 +60,55 @@ def log_of_sum_of_exp(node: Node) -> Node | None:
     """log(sum(exp(x))) -> logsumexp(x)."""
     if node.op is log and node.args[0].op is sum_ and node.args[0].args[0].op is exp:
         return logsumexp(node.args[0].args[0].args[0], **node.args[0].attrs)
+    return None
+
+
+def log_of_part_of_softmax(node: Node) -> Node | None:
+    """log(softmax(x)[i]) -> log_softmax(x)[i], and likewise of what is picked."""
+    if node.op is not log or node.args[0].op not in (index, pick):
+        return None
+    (part,) = node.args
+    if part.args[0].op is not softmax:
+        return None
+    logs = log_softmax(*part.args[0].args, **part.args[0].attrs)
+    return part.op(logs, *part.args[1:], **part.attrs)
+
+
+def share_of_exp(node: Node) -> Node | None:
+    """exp(x) / sum(exp(x)) -> softmax(x)."""
+    if node.op is not over or node.args[0].op is not exp:
+        return None
+    part, total = node.args[0], node.args[1]
+    while total.op in (expand, reshape):
+        total = total.args[0]
+    if total.op is not sum_ or total.args[0] is not part:
+        return None
+    axes = _axes_of(total)
+    if not _keeps(node.args[1], part, axes):
+        return None
+    whole = softmax(*part.args, axis=axes)
+    return softmax_of_shifted(whole) or whole
+
+
+def softmax_of_shifted(node: Node) -> Node | None:
+    """softmax(x - max(x)) -> softmax(x), and likewise log_softmax."""
+    if node.op is not softmax and node.op is not log_softmax:
+        return None
+    x = _less_maximum(node.args[0], normal_axes(node.attrs["axis"], node.rank, "softmax"))
+    return None if x is None else node.op(x, **node.attrs)
+
+
+def maximum_and_log(node: Node) -> Node | None:
+    """max(x) + log(sum(exp(x - max(x)))) -> logsumexp(x)."""
+    for top, rest in (node.args, node.args[::-1]) if node.op is plus else ():
+        if rest.op is log and rest.args[0].op is sum_ and rest.args[0].args[0].op is exp:
+            rest = logsumexp(*rest.args[0].args[0].args, **rest.args[0].attrs)
+        if rest.op is not logsumexp:
+            continue
+        axes = _axes_of(rest)
+        x = _less_maximum(rest.args[0], axes)
+        if x is not None and _is_maximum(top, x, axes) and same_shape(top.shape, rest.shape):
+            return logsumexp(x, **rest.attrs)
     return None
 
 
@@ -167,6 +221,33 @@ def _even_power(node: Node) -> tuple[Node, int] | None:
     return (node.args[0], int(exponent)) if exponent % 2 == 0 else None
 
 
+def _axes_of(node: Node) -> tuple[int, ...]:
+    """Return the axes that a reduction goes along."""
+    return normal_axes(node.attrs["axis"], node.args[0].rank, node.op.name)
+
+
+def _less_maximum(node: Node, axes: tuple[int, ...]) -> Node | None:
+    """Match x less its maximum along these axes; returns x."""
+    if node.op is not minus:
+        return None
+    x, top = node.args
+    return x if _keeps(top, x, axes) and _is_maximum(top, x, axes) else None
+
+
+def _keeps(node: Node, x: Node, axes: tuple[int, ...]) -> bool:
+    """True if what is reduced along axes of x lies along its other axes."""
+    shape = [Dim.of(1) if axis in axes else n for axis, n in enumerate(x.shape)]
+    lead = x.rank - node.rank
+    return all(map(is_one, shape[:lead])) and same_shape(node.shape, tuple(shape[lead:]))
+
+
+def _is_maximum(node: Node, x: Node, axes: tuple[int, ...]) -> bool:
+    """True for the maximum of x along these axes, perhaps with axes of length 1."""
+    while node.op in (expand, reshape):
+        node = node.args[0]
+    return node.op is max_ and node.args[0] is x and _axes_of(node) == axes
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """What is written, what it is computed as, and the function from the one to the other."""
@@ -181,6 +262,10 @@ FORMS: tuple[Form, ...] = (
     Form("log(sigmoid(x))", "log_sigmoid(x)", log_of_sigmoid),
     Form("log(1 + exp(x))", "softplus(x)", log_of_one_and_exp),
     Form("log(sum(exp(x)))", "logsumexp(x)", log_of_sum_of_exp),
+    Form("log(softmax(x)[i])", "log_softmax(x)[i]", log_of_part_of_softmax),
+    Form("exp(x) / sum(exp(x))", "softmax(x)", share_of_exp),
+    Form("softmax(x - max(x))", "softmax(x)", softmax_of_shifted),
+    Form("max(x) + log(sum(exp(x - max(x))))", "logsumexp(x)", maximum_and_log),
     Form("1 / (1 + exp(-x))", "sigmoid(x)", share_of_one_and_exp),
     Form("exp(x) - 1", "expm1(x)", exp_less_one),
     Form("1 - exp(x)", "-expm1(x)", one_less_exp),

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.ir.graph import Node
+from graphc.ir.items import whole_axes
 from graphc.ir.types import Shape, is_one, same_shape
 from graphc.ir.use_counts import Once
 from graphc.ops.define.families import normal_axes
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.linear.contraction import Axes, Term, contract
-from graphc.ops.shape.shaping import expand, index, reshape, whole_axes
+from graphc.ops.shape.shaping import expand, reshape
+
 
 def product_of_stretched(node: Node, once: Once) -> Node | None:
-    """sum(x * y) over axes that both have -> x @ y, where each has one that the other lacks.
+    """Write sum(x * y) over axes that both have, where each has one of its own, as x @ y.
 
     Rounds otherwise.
     """
@@ -36,7 +38,7 @@ def product_of_stretched(node: Node, once: Once) -> Node | None:
 
 
 def batch_as_columns(node: Node, once: Once) -> Node | None:
-    """A matrix times each of many columns -> times the matrix of them; likewise rows.
+    """Multiply a matrix by the matrix of many columns rather than by each; likewise rows.
 
     Rounds otherwise.
     """
@@ -60,7 +62,7 @@ def batch_as_columns(node: Node, once: Once) -> Node | None:
 
 
 def only_position(node: Node, once: Once) -> Node | None:
-    """x[..., 0] of an axis of length 1 -> x without that axis. Exact."""
+    """Drop an axis of length 1 for x[..., 0] of it. Exact."""
     x = node.args[0]
     left = [n for n, size in enumerate(x.shape) if not is_one(size)]
     if whole_axes(node.attrs["items"], x.shape) != left or len(left) == x.rank:
@@ -69,7 +71,7 @@ def only_position(node: Node, once: Once) -> Node | None:
 
 
 def change_of_shape(node: Node, once: Once) -> Node | None:
-    """Two changes of shape in one, or none. Exact."""
+    """Make two changes of shape in one, or none. Exact."""
     found = _in_shape(node.args[0], node.shape)
     return found if found is not node else None
 

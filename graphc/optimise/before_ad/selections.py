@@ -15,10 +15,10 @@ from itertools import groupby
 
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node, intern, with_args
-from graphc.ir.items import ZERO, along, every
+from graphc.ir.items import ZERO, along, every, is_whole
 from graphc.ir.loop import LOOP, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
-from graphc.ops.cost import is_small
+from graphc.ir.types import is_one
 from graphc.ops.elementwise.arithmetic import plus
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import (
@@ -126,17 +126,19 @@ def _read_in_parts(
     In a step that waits, what stretches a value along the axis of parts joins them, too.
     """
     parted: set[Node] = set()  # nothing reads it but selections, and what is read so
+    cut: dict[Node, set[int]] = {}  # the axes along which that is, from the right
     for node in reversed(nodes):
         if node in bound or not readers[node]:
             continue
         if all(one.op is index or (one in parted and _moves(one)) for one in readers[node]):
             parted.add(node)
+            cut[node] = {axis for one in readers[node] for axis in _cut_by(one, node, cut)}
     found: set[Node] = set()
     for node in nodes:
         if node not in parted:
             continue
         joins = node.op is concatenate or (_moves(node) and any(arg in found for arg in node.args))
-        if joins or (waits.get(node) and _stretches(node, readers[node])):
+        if joins or (waits.get(node) and _stretches(node, cut[node])):
             found.add(node)
     return found
 
@@ -146,19 +148,21 @@ def _moves(node: Node) -> bool:
     return node.op.structure == "elementwise" or node.op in MOVING
 
 
-def _stretches(node: Node, readers: Sequence[Node]) -> bool:
-    """True if an argument is the same for all parts that are read of a node."""
-    if node.op.structure != "elementwise":
-        return False
-    chosen = {
-        axis - node.rank
-        for one in readers
-        if one.op is index
-        for axis, item in enumerate(one.attrs["items"])
-        if not is_whole(item, node.shape[axis])
-    }
-    return any(
-        arg.rank < -axis or is_one(arg.shape[axis]) for arg in node.args if arg.rank for axis in chosen
+def _cut_by(reader: Node, node: Node, cut: Mapping[Node, Collection[int]]) -> Collection[int]:
+    """Return the axes, counted from the right, along which a reader takes parts of a node."""
+    if reader.op is not index:
+        return cut[reader] if reader.op.structure == "elementwise" else ()
+    items = enumerate(reader.attrs["items"])
+    return [axis - node.rank for axis, item in items if not is_whole(item, node.shape[axis])]
+
+
+def _stretches(node: Node, axes: Collection[int]) -> bool:
+    """True if an argument is the same for all parts of an elementwise operation along an axis."""
+    return node.op.structure == "elementwise" and any(
+        -axis <= node.rank and (arg.rank < -axis or is_one(arg.shape[axis]))
+        for arg in node.args
+        if arg.rank
+        for axis in axes
     )
 
 
@@ -193,8 +197,8 @@ def _slot_of_join(
 ) -> int | None:
     """Return the factor of a product that joins what waits for different steps, where it is summed
     over."""
-    if node.op is not matmul or not is_small(node):
-        return None  # it would be computed step by step in any case
+    if node.op is not matmul:
+        return None
     for slot, arg in enumerate(node.args):
         if arg.op is not concatenate or arg.attrs["axis"] != _summed(arg, slot) or arg in kept:
             continue

@@ -1,4 +1,4 @@
-"""Carried values that each step joins of parts, and reads in parts -> a carried value for each part.
+"""Carried values that each step joins of parts, and reads in parts -> a value for each part.
 
 So a state that is stacked costs what several states do, and parts may wait for different steps.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node, arguments_first, stamped, with_args
+from graphc.ir.items import ZERO, Item, along
 from graphc.ir.loop import (
     LOOP,
     RESULT,
@@ -24,7 +25,7 @@ from graphc.ir.loop import (
     result,
 )
 from graphc.ops.shape.shaping import concatenate, expand, index
-from graphc.optimise.before_ad.moved_selections import NONE, Mover, Stuck, range_of
+from graphc.optimise.before_ad.moved_selections import Mover, Stuck
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.records import replace
 
@@ -76,9 +77,12 @@ def _apart(results: Iterable[Node], known: Mapping[Node, Node], joined: Joined) 
     for node in arguments_first(results, new):
         with stamped(node.origin, node.index[0]):
             if node.op is LOOP:
-                ends[node] = _loop_of_parts(node, new, joined)
+                new[node], ends[node] = _loop_of_parts(node, new, joined)
+            elif node.op is index and node.args[0] in joined:
+                whole = new[node.args[0]]
+                new[node] = Mover({whole}, ()).chosen(whole, node.attrs["items"])
             elif node.op is RESULT and node.attrs["number"] == STEPS:
-                new[node] = result(ends[node.args[0]][-1].args[0], STEPS)
+                new[node] = result(new[node.args[0]], STEPS)
             elif node.op is RESULT:
                 new[node] = ends[node.args[0]][node.attrs["number"]]
             else:
@@ -86,7 +90,9 @@ def _apart(results: Iterable[Node], known: Mapping[Node, Node], joined: Joined) 
     return new
 
 
-def _loop_of_parts(node: Node, new: dict[Node, Node], joined: Joined) -> Sequence[Node]:
+def _loop_of_parts(
+    node: Node, new: dict[Node, Node], joined: Joined
+) -> tuple[Node, Sequence[Node]]:
     """Make the loop that carries parts, and return its results with the parts joined."""
     loop = loop_of(node)
     initials, sources, outer = loop_arguments(node)
@@ -111,7 +117,7 @@ def _loop_of_parts(node: Node, new: dict[Node, Node], joined: Joined) -> Sequenc
         _whole([next(found) for _ in parts[c]], joined[c]) if c in parts else next(found)
         for c in loop.carried
     ]
-    return [*ends, *found]
+    return whole, [*ends, *found]
 
 
 def _alone(part: Node, after: Node) -> Node:
@@ -138,12 +144,12 @@ def _whole(parts: Sequence[Node], after: Node) -> Node:
 
 def _cut(initial: Node, after: Node) -> list[Node]:
     """Take an array apart as another one is joined."""
-    axis, start, found = after.attrs["axis"], NONE, list[Node]()
+    axis, start, found = after.attrs["axis"], ZERO, list[Node]()
     for arg in after.args:
         length = arg.shape[axis]
-        items = range_of(initial, axis, start, length)
+        item: Item = ("slice", (start, length, 1))
         if _alone(arg, after) is not arg:
-            items = (*items[:axis], ("at", start), *items[axis + 1 :])
-        found.append(index(initial, items=items))
+            item = ("at", start)
+        found.append(index(initial, items=along(initial.shape, axis, item)))
         start = start + length
     return found

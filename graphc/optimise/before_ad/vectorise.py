@@ -10,14 +10,14 @@ from graphc.ad.maps import vectorise_maps
 from graphc.elaborate.names.model import Model, verified_model
 from graphc.ir.graph import Node
 from graphc.ir.loop import LOOP, Loop, body, everywhere, inside_first, loop_of
+from graphc.ops.cost import is_small
 from graphc.optimise.before_ad.stabilise import with_nodes
-from graphc.optimise.loops.partition import is_small
 from graphc.records import replace
 
 
 @verified_model
 def vectorise(model: Model) -> Model:
-    """Compute all steps at once of loops that carry nothing, where the arrays of a step are small."""
+    """Compute all steps at once of loops that carry nothing, where a step's arrays are small."""
     roots = model.roots
     loops = [node for node in inside_first(roots) if node.op is LOOP]
     if not any(map(_is_map, loops)):
@@ -42,6 +42,9 @@ def _is_small(loop: Loop) -> bool:
     """True if all that a step computes is small, and it takes the steps that it is given."""
     inside = body(loop)
     inner = [loop_of(node) for node in inside if node.op is LOOP]
-    return loop.until is None and not loop.limited and all(map(is_small, inside)) and all(
-        map(_is_small, inner)
+    return (
+        loop.until is None
+        and not loop.limited
+        and all(map(is_small, inside))
+        and all(map(_is_small, inner))
     )

@@ -268,7 +268,7 @@ def backward(
         d_x_full_part = d_x_full[start:size + start]
         # frob = sum(q**2) + sum(icf[:, D:]**2)
         d_icf_product = np.multiply(d_err, icf_part[:, D:], s1_2)
-        d_q_2_product = np.multiply(d_err, q_part, s2_2)
+        d_q_product = np.multiply(d_err, q_part, s2_2)
         # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
         d_alpha_product = np.multiply(d_alpha_quotient, loglik_exp_part, s3_2)
         d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), loglik_exp_2_part, s4_2)
@@ -279,7 +279,6 @@ def backward(
         d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)  # ∂Qd/∂Lo ⊙ d_Qd
         # (∂Qd_matmul/∂Qd_difference)ᵀ d_Qd_matmul
         d_Qd_difference = np.matmul(loglik_sum_part.transpose(0, 2, 1), d_Qd_matmul, s9)
-        d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul = np.dot(d_Qd_difference.reshape((D * size, N)), d_logdiag_full, s10)
         np.multiply(d_mu_matmul.reshape((size, D)), -1, d_mu[start:size + start])  # (∂d/∂mu)ᵀ d_d
@@ -289,8 +288,9 @@ def backward(
         d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
         # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo
         d_frob_index = np.add(d_icf_product, d_icf_tril_entries, s1_2)
-        d_q_2 = np.add(d_q_2_product, d_q, s2_2)  # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
-        d_logdiag_product = np.multiply(d_q_2, q_part, s2_2)  # q = exp(logdiag)
+        # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
+        d_q = np.add(d_q_product, np.diagonal(d_Lo, 0, -2, -1), s2_2)
+        d_logdiag_product = np.multiply(d_q, q_part, s2_2)  # q = exp(logdiag)
         # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q
         d_logdiag = s10_view
         np.add(0 * d_prior_product, d_logp_sum[:, None], d_logdiag)
@@ -394,13 +394,11 @@ def grad_err(
         d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
         d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp
         d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))  # ∂Qd/∂Lo ⊙ d_Qd
-        # d_Lo = d_Lo_part
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul_part = np.dot(d_Qd_matmul.reshape((D * K, size)), d_logdiag_full_part)
         _give(_scratch, _grad_err_scratch_block, D, K, size)
         return (d_logp_sum_part, d_Lo_part, d_mu_matmul_part)
     d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 19)
-    d_q = np.diagonal(d_Lo, 0, -2, -1)  # (∂Qd/∂q)ᵀ d_Qd
     # d = x[:, _, :] - mu[_, :, :]
     d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)
     d_mu = np.multiply(d_mu_matmul_2.reshape((K, D)), -1, out_mu)  # (∂d/∂mu)ᵀ d_d
@@ -409,9 +407,8 @@ def grad_err(
     # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo
     d_frob_index = np.add(Lo_index, d_icf_tril_entries, s8_2)
     del Lo_index, d_icf_tril_entries
-    d_q_2 = np.add(q, d_q, s7_view)  # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
-    del d_q
-    d_logdiag_product = np.multiply(d_q_2, q, s7_view)  # q = exp(logdiag)
+    d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_view)  # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
+    d_logdiag_product = np.multiply(d_q, q, s7_view)  # q = exp(logdiag)
     # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q
     d_logdiag = s1
     np.add(-1 * 0, d_logp_sum[:, None], d_logdiag)

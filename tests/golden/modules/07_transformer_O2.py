@@ -601,7 +601,6 @@ def backward(
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # d_saved = d_saved_3
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s23)
         # (∂saved/∂saved_permute)ᵀ d_saved
@@ -1037,7 +1036,6 @@ def grad_loss(
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # d_saved = d_saved_3
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s25)
         # (∂saved/∂saved_permute)ᵀ d_saved

@@ -521,7 +521,6 @@ def backward(
         np.dot(d_layer_n1_gain_reshape_5_2.T, d_saved_2_reshape, d_layer_att_Wo_row)
         # (∂step/∂saved)ᵀ d_step
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # d_saved = d_saved_2
         # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
         d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s20)
         # (∂saved/∂saved_permute)ᵀ d_saved
