@@ -19,6 +19,7 @@ from graphc.ir.items import ZERO, along, every, is_whole
 from graphc.ir.loop import LOOP, inside_first, loop_of
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import is_one
+from graphc.ops.cost import is_small
 from graphc.ops.elementwise.arithmetic import plus
 from graphc.ops.linear.products import matmul
 from graphc.ops.shape.shaping import (
