@@ -76,7 +76,7 @@ MIXTURE = Spelt(
         "without the maximum": (instead(SUM_OF_LOGS, "sum(log(sum(exp(logp), axis=K)))"),),
     },
     ("value_and_grad_err",),
-    of_cases(gmm.WORKLOAD.small),
+    of_cases(lambda folder: [gmm.case(folder, 10, "float64", points=200)]),
     of_cases(gmm.WORKLOAD.cases),
     apart={
         "a scan over clusters": "rows by matrices, as written; a sum over a short last axis is slow"

@@ -75,7 +75,7 @@ def _apart(results: Iterable[Node], known: Mapping[Node, Node], joined: Joined) 
     new = dict(known)
     ends: dict[Node, Sequence[Node]] = {}
     for node in arguments_first(results, new):
-        with stamped(node.origin, node.index[0]):
+        with stamped(node.origin, node.place):
             if node.op is LOOP:
                 new[node], ends[node] = _loop_of_parts(node, new, joined)
             elif node.op is index and node.args[0] in joined:
