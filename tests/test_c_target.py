@@ -19,10 +19,10 @@ from every_operation import operations
 from graphc.compile.options import OTHERS, TARGETS
 from graphc.compile.stages import Compilation, Options, compile_text
 from graphc.ir.kernel import Call, Elementwise, Put, Running, Take, View, functions
-from graphc.nests.expressions import APPLIED, MADE
+from graphc.nests.expressions import MADE
 from graphc.nests.places import PLACES
 from graphc.nests.products import MATRICES
-from graphc.nests.statements import CALLED, PUT
+from graphc.nests.statements import CALLED
 from graphc.source import GraphError, Source
 from graphc.targets.c.names import c_name
 from graphc.targets.c.printing.elements import FORMS
@@ -325,6 +325,11 @@ NOT_YET = {
     "singular_vectors", "orthonormal", "pinv", "expm", "moved_expm",
 }  # fmt: skip
 """What is refused by name, as any operation without a form."""
+
+
+APPLIED = frozenset({"kept", "cast", "where"})
+PUT = frozenset({"triangle", "parts", "cells"})
+"""Functions that are made of others, and places that have works of their own."""
 
 
 def test_every_operation_has_a_form() -> None:

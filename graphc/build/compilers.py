@@ -96,9 +96,9 @@ def run(compiler: Compiler, jobs: Sequence[Sequence[str]], folder: Path) -> None
         for options in jobs
     ]
     said = [one.communicate()[0] for one in running]
-    for one, text in zip(running, said, strict=True):
+    for options, one, text in zip(jobs, running, said, strict=True):
         if one.returncode:
-            raise CompilerError(f"{shlex.join(map(str, one.args))}\n{text.strip()}")  # type: ignore[arg-type]
+            raise CompilerError(f"{shlex.join([*compiler.command, *options])}\n{text.strip()}")
 
 
 def shared_options(compiler: Compiler, sources: Sequence[str], output: str) -> list[str]:

@@ -30,9 +30,10 @@ def difference(expected: Any, found: Any, tolerance: float = 0.0, path: str = ""
     if isinstance(expected, tuple | list):
         if not isinstance(found, tuple | list) or len(found) != len(expected):
             return f"{of}returns {type(found).__name__}, expected {len(expected)} values"
-        names = getattr(expected, "_fields", None) or [path] * len(expected)
-        if getattr(found, "_fields", names) != names and getattr(expected, "_fields", None):
-            return f"{of}returns fields {found._fields}, expected {names}"  # type: ignore[union-attr]
+        fields, others = (getattr(one, "_fields", None) for one in (expected, found))
+        if fields and others and others != fields:
+            return f"{of}returns fields {others}, expected {fields}"
+        names = fields or [path] * len(expected)
         said = (
             difference(one, other, tolerance, str(name))
             for name, one, other in zip(names, expected, found, strict=True)

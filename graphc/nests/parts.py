@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate as running
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
+from graphc.ir.items import chosen_shape
 from graphc.ir.kernel import Place, Put
 from graphc.ir.types import Shape, broadcast
 from graphc.nests.expressions import Writer, apply
@@ -73,32 +76,38 @@ def extremes(works: Works, value: Value, name: str, node: Node, comment: str) ->
     put_one(works, value, "axis", fold, node, x, indices, x.shape, comment)
 
 
+To = Callable[[Index], Index]
+"""From the position of an element in a part to that in the whole."""
+
+
 def put_each(works: Works, value: Value, kernel: Put, node: Node, comment: str) -> None:
     """Add a work for each argument, which goes to a place of its own."""
     block = node.attrs.get("block")
     wheres = node.attrs["items"] if kernel.place == "parts" else node.attrs["places"]
     for x, where in zip(node.args, wheres, strict=True):
+        if kernel.place == "parts":
+            shape, to = chosen_shape(where), partial(items, where)
+        else:
+            shape = x.shape if block is None else (node.shape[block],)
+            to = partial(_in_cell, where, block)
 
-        def place(_: Writer, at: Index, where: object = where) -> Index:
-            if kernel.place == "parts":
-                return items(where, at)  # type: ignore[arg-type]
-            fixed = [Dim.of(one) for one in where]  # type: ignore[attr-defined]
-            return tuple(fixed if block is None else [*fixed[:block], *at, *fixed[block:]])
+        def place(_: Writer, at: Index, to: To = to) -> Index:
+            return to(at)
 
-        def element(writer: Writer, at: Index, x: Node = x, place: object = place) -> Expr:
+        def element(writer: Writer, at: Index, x: Node = x, to: To = to) -> Expr:
             found = writer.element(x, stretched(at, x.shape))
             if not kernel.add:
                 return found
-            before = writer.read(value, place(writer, at))  # type: ignore[operator]
-            return apply("add", [before, found], node.type.dtype)
+            return apply("add", [writer.read(value, to(at)), found], node.type.dtype)
 
-        shape = x.shape
-        if kernel.place == "cells" and block is not None:
-            shape = (node.shape[block],)
-        elif kernel.place == "parts":
-            shape = tuple(v[1] for k, v in where if k == "slice")
         works.each(shape, value, place, element, comment)
         comment = ""
+
+
+def _in_cell(where: Sequence[int], block: int | None, at: Index) -> Index:
+    """Return a position in one cell, along the axis that cells have."""
+    fixed = tuple(map(Dim.of, where))
+    return fixed if block is None else (*fixed[:block], *at, *fixed[block:])
 
 
 def triangle(works: Works, value: Value, node: Node, comment: str, *, put: bool) -> None:

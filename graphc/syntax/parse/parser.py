@@ -77,7 +77,7 @@ def parse_with_recovery(source: Source) -> Parsed:
             mistakes += [m for m in found if not lines or (m.span and m.span.line not in lines)]
         finally:
             draft.source, draft.mistakes = _NOWHERE, []
-    in_order = sorted(mistakes, key=lambda mistake: mistake.span.start)  # type: ignore[union-attr]
+    in_order = sorted(mistakes, key=lambda one: one.span.start if one.span else 0)
     return Parsed(tree.File(source.whole, statements), tuple(in_order))
 
 

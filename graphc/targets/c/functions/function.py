@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from graphc.ir.graph import COTANGENT, INPUT, PARAMETER, TANGENT, Node
+from graphc.ir.graph import COTANGENT, INPUT, PARAMETER, TANGENT, Node, Op
 from graphc.ir.loop import LOOP, everywhere, loop_of
 from graphc.nests.expressions import Context
 from graphc.nests.fuse import fuse
@@ -18,7 +19,7 @@ from graphc.plan.module import Compiled, Derived
 from graphc.plan.program import Program
 from graphc.records import dataclass
 from graphc.source import GraphError, error
-from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule
+from graphc.targets.c.contract import CACHE, WORK, Argument, CFunction, CModule, Role
 from graphc.targets.c.names import Scope
 from graphc.targets.c.printing.elements import Words, can_write
 from graphc.targets.c.printing.nests import Printer, placed
@@ -110,12 +111,14 @@ def _given(
     """Give the sources of a program their values, and what is cached."""
     context.values.update(cached)
     arguments = {(a.role, a.of): a for a in one.given}
-    roles = {INPUT: "input", PARAMETER: "parameter", COTANGENT: "cotangent", TANGENT: "tangent"}
+    roles: dict[Op, Role] = {
+        INPUT: "input", PARAMETER: "parameter", COTANGENT: "cotangent", TANGENT: "tangent",
+    }  # fmt: skip
     nodes = [d.node for d in (*compiled.model.inputs, *compiled.model.params)]
     for node in dict.fromkeys([*nodes, *program.variables]):
         if node in context.values or node.op not in roles:
             continue
-        argument = arguments.get((roles[node.op], str(node.attrs["name"])))  # type: ignore[arg-type]
+        argument = arguments.get((roles[node.op], str(node.attrs["name"])))
         if argument is not None:
             context.values[node] = value_of(argument, node)
 
@@ -143,12 +146,12 @@ def _pins(
 def _table(value: Value, words: Words) -> list[str]:
     """Write the numbers of the file that an array is made of."""
 
-    def numbers(one: object) -> Iterable[str]:
+    def numbers(one: Any) -> Iterable[str]:
         if isinstance(one, tuple):
             for each in one:
                 yield from numbers(each)
         else:
-            yield words.number(Number(one, value.dtype))  # type: ignore[arg-type]
+            yield words.number(Number(one, value.dtype))
 
     size = 1
     for n in value.shape:
