@@ -7,13 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from math import isnan
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from graphc import files
-from graphc.api.compiling import CompiledGraph, source_of
-from graphc.api.noting import MADE, Made
-from graphc.api.options import CompileOptions, canonical, options_of
+from graphc.api.asked import Graph, asked_of
+from graphc.api.options import CompileOptions
 from graphc.api.showing import fenced, frame, listed
 from graphc.records import dataclass
 from graphc.source import Diagnostic, GraphError, Source
@@ -22,9 +20,6 @@ if TYPE_CHECKING:
     from graphc.checking.derivatives import Checked, Compared
     from graphc.checking.point import Start
     from graphc.compile.options import Options
-
-Graph = str | os.PathLike[str] | CompiledGraph | ModuleType
-"""A file, what was compiled, or a module that was imported here."""
 
 MEANT = "a surrogate or `stop` differs from the true derivative on purpose"
 
@@ -169,33 +164,3 @@ def _why_none(found: Checked) -> str:
         return ""
     surrogate = found.results[0].model.surrogate
     return f"nothing compared: {MEANT if surrogate else 'there are no derivatives'}"
-
-
-def point_of(at: Mapping[str, Any] | None, seed: int | None) -> str:
-    """Say at which point something is shown."""
-    return "the point that was given" if at is not None else f"a point that was drawn (seed {seed})"
-
-
-def asked_of(graph: Graph, options: Mapping[str, Any]) -> tuple[Source, Path | None, Options]:
-    """Return the source of a graph, its folder, and the options.
-
-    What was compiled has its own options where no others are given. Raises TypeError where a module
-    does not come from here.
-    """
-    made = _made_of(graph)
-    said = canonical({**made.options, **{name: value for name, value in options.items() if value}})
-    source = source_of(made.graph) if isinstance(made.graph, Path) else made.graph
-    return source, made.folder, options_of(said)
-
-
-def _made_of(graph: Graph) -> Made:
-    if isinstance(graph, CompiledGraph):
-        return Made(graph.source, graph.folder, graph.options)
-    if not isinstance(graph, ModuleType):
-        return Made(Path(graph), Path(graph).parent, {})
-    if graph.__name__ in MADE:
-        return MADE[graph.__name__]
-    raise TypeError(
-        f"graphc did not import the module `{graph.__name__}` itself, by `graphc.load`, the import "
-        "hook or a cell: give the path of its graph"
-    )

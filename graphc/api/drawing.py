@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from graphc.api.checking import Graph, asked_of
+from graphc.api.asked import Graph, asked_of
 from graphc.files import format_of
 from graphc.records import dataclass
 from graphc.source import GraphError

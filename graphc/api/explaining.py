@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphc.api.checking import Graph, asked_of, point_of
+from graphc.api.asked import Graph, asked_of, point_of
 from graphc.records import dataclass
 from graphc.source import GraphError
 from graphc.views.explain.choices import LAYOUTS, MODES, detail_of

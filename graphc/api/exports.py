@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Unpack
 
-from graphc.api.checking import Graph, asked_of
+from graphc.api.asked import Graph, asked_of
 from graphc.api.options import CompileOptions
 from graphc.source import GraphError
 

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from graphc.api.checking import Graph, asked_of, point_of
+from graphc.api.asked import Graph, asked_of, point_of
 from graphc.api.options import CompileOptions
 from graphc.records import dataclass
 from graphc.views.explain.choices import LAYOUTS
