@@ -89,7 +89,7 @@ BRIDGES = {
         f"graphc/{file}.py": {"onnx"}
         for file in (
             *(f"importing/onnx/{name}" for name in ("reading", "evaluating", "model", "loops")),
-            *(f"exporting/onnx/{name}" for name in ("writing", "nodes", "model")),
+            *(f"exporting/onnx/{name}" for name in ("writing", "nodes", "loops", "model")),
             "cli/export",
         )
     },

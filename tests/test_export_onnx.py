@@ -126,10 +126,14 @@ def expected(net: Any, function: str, given: dict[str, Any]) -> list[Any]:
     return leaves(getattr(net, function)(*arguments, **named))
 
 
+ROUNDED = {("recurrent", "gradient"): 5e-6, ("attention", "gradient"): 3e-6}
+"""Of float32 in onnxruntime, whose own tanh is up to 4 units of the last digit off, and exp 1."""
+
+
 @pytest.mark.parametrize("dtype", ["float64", long("float32")])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_values_and_derivatives_are_those_of_the_module(name: str, dtype: str) -> None:
-    """To 1e-12, in float32 to some units of its last digit, in onnxruntime and the reference."""
+    """To 1e-12, in float32 to 1e-6 of the largest element, in onnxruntime and the reference."""
     text = GRAPHS[name]
     net = graphc.compile_text(text, name, level=0, dtype=dtype).module()
     clauses = [line.split() for line in text.splitlines() if line.startswith("derive")]
@@ -138,11 +142,15 @@ def test_values_and_derivatives_are_those_of_the_module(name: str, dtype: str) -
         model = exported(text, function, dtype)
         given = drawn(model, dtype)
         wanted = expected(net, function, given)
-        accuracy = 1e-12 if dtype == "float64" else 2e-5
-        for found in ran(model, given):
+        theirs, reference = ran(model, given)
+        own = ROUNDED.get((name, function), 1e-6)
+        for found, accuracy in ((reference, 1e-6), (theirs, own)):
+            accuracy = 1e-12 if dtype == "float64" else accuracy
             assert len(found) == len(wanted), function
             for one, other in zip(found, wanted, strict=True):
-                np.testing.assert_allclose(one, other, rtol=accuracy, atol=accuracy)
+                largest = np.max(np.abs(other), initial=0.0)
+                within = accuracy * (largest or 1.0)
+                np.testing.assert_allclose(one, other, rtol=accuracy, atol=within)
 
 
 def exported(text: str, function: str, dtype: str = "float64", **named: Any) -> Any:
@@ -189,6 +197,45 @@ def test_a_loop_is_a_scan_whatever_its_length() -> None:
         x = np.random.default_rng(steps).normal(size=(2, steps, 3))
         wanted = leaves(net.gradient(params, x))
         for found in ran(model, {**params, "x": x}):
+            for one, other in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+UNTIL = """dim T
+input a
+input xs: [T, 2]
+scan newton[i in 50] carry y = a {
+    better = (y + a / y) / 2
+    until abs(better - y) < 1e-12
+    next y = better
+    collect ys = better
+}
+scan rows[t in T] carry h = zeros([2]) {
+    g = tanh(h + xs[t]) * y
+    until sum(g) > 1.5
+    next h = g
+    collect hs = g
+    collect taken = 1
+}
+output root = y
+output e = sum(h**2) + sum(hs * hs) + sum(ys[:6])
+output hs, taken
+derive value_and_grad e wrt a, xs as gradient
+derive jvp e wrt a, xs as push
+"""
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_a_loop_that_ends_where_a_value_says_so_is_a_loop(steps: int) -> None:
+    """Rows of steps that are not taken are 0, forwards and backwards."""
+    net = graphc.compile_text(UNTIL, "until", level=0).module()
+    for function in ("forward", "gradient", "push"):
+        model = exported(UNTIL, function)
+        given = drawn(model, "float64")
+        given |= {"a": np.array(2.0), "xs": np.full((steps, 2), 0.4)}
+        given |= {"t.xs": np.full((steps, 2), 0.3)} if "t.xs" in given else {}
+        wanted = expected(net, function, given)
+        for found in ran(model, given):
             for one, other in zip(found, wanted, strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 

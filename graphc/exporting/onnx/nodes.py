@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import onnx
-from onnx import helper
-
 from graphc.exporting.onnx.arrays import CALLS, put, reduce, running, take, view
 from graphc.exporting.onnx.elementwise import FORMULAS, WHOLE
+from graphc.exporting.onnx.loops import write_loop
 from graphc.exporting.onnx.writing import Writing, refused
 from graphc.ir.graph import Node
 from graphc.ir.kernel import Arg, Attr, Call, Elementwise, Put, Reduce, Running, Take, View
-from graphc.ir.loop import LOOP, RESULT, Loop, body, loop_arguments, loop_of
-from graphc.ir.types import Type
+from graphc.ir.loop import LOOP, RESULT
 
 ORDER = ("bool", "int", "float").index
 """Types of numbers: each holds those before it."""
@@ -26,7 +23,7 @@ def write_nodes(w: Writing, nodes: Iterable[Node], names: dict[Node, str]) -> No
         if node in w.values:
             continue
         if node.op is LOOP:
-            _write_loop(w, node)
+            write_loop(w, node, write_nodes)
         elif node.op is RESULT:
             w.values[node] = w.shared.ends[node.args[0]][node.attrs["number"]]
         else:
@@ -105,56 +102,3 @@ def _function(w: Writing, node: Node, kernel: Elementwise, inputs: list[str]) ->
         return w.constant(one, "int" if whole else "float")
 
     return write(kernel)
-
-
-# ---- loops --------------------------------------------------------------------------------------
-
-
-def _info(w: Writing, name: str, type: Type) -> Any:
-    sizes = [axis.constant for axis in type.shape]
-    return helper.make_tensor_value_info(name, w.shared.element(type.dtype), sizes)
-
-
-def _write_loop(w: Writing, node: Node) -> None:
-    """Write a loop as Scan over its positions, by which elements are gathered."""
-    loop = loop_of(node)
-    if loop.until is not None or loop.limited:
-        raise refused("a loop that ends where a value says so", node)
-    initials, sources, _ = loop_arguments(node)
-    step = w.shared.name("step")
-    inner = Writing(w.shared, {}, w)
-    at = step
-    if loop.backwards:
-        last = inner.add("Sub", w.size(loop.count), w.constant(1))
-        at = inner.add("Sub", last, step)
-    starts_at_0 = loop.first.constant == 0
-    inner.sizes[loop.index] = at if starts_at_0 else inner.add("Add", at, w.size(loop.first))
-    names = [w.shared.name(f"{one.attrs['name']}_in") for one in loop.carried]
-    inner.values.update(zip(loop.carried, names, strict=True))
-    for element, source in zip(loop.elements, sources, strict=True):
-        given = w.values[source]
-        inner.values[element.node] = inner.add("Gather", given, at, axis=element.axis)
-    write_nodes(inner, body(loop), {})
-    outputs = [inner.add("Identity", inner.values[one]) for one in loop.results]
-    infos = [_info(w, name, one.type) for name, one in zip(outputs, loop.results, strict=True)]
-    states = [_info(w, name, one.type) for name, one in zip(names, loop.carried, strict=True)]
-    graph = helper.make_graph(
-        inner.nodes,
-        w.shared.name("body"),
-        [*states, helper.make_tensor_value_info(step, onnx.TensorProto.INT64, [])],
-        infos,
-    )
-    starts = [w.values[one] for one in initials]
-    made = w.several(
-        "Scan", [*starts, w.arange(loop.count)], len(outputs), body=graph, num_scan_inputs=1
-    )
-    _results(w, node, loop, made[: len(loop.nexts)], made[len(loop.nexts) :])
-
-
-def _results(w: Writing, node: Node, loop: Loop, ends: list[str], stacks: list[str]) -> None:
-    """Note what a loop ends with; what it collected backwards is turned round."""
-    if loop.backwards:
-        far = w.constant([-(2**62)])
-        back = w.constant([-1])
-        stacks = [w.add("Slice", one, back, far, w.constant([0]), back) for one in stacks]
-    w.shared.ends[node] = [*ends, *stacks]
