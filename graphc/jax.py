@@ -20,20 +20,23 @@ import jax
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
 
+from graphc.bridges.caches import Caches
 from graphc.bridges.described import Described, Function, described
 from graphc.bridges.shapes import shapes_of
+from graphc.kinds import BACKWARD
 from graphc.records import dataclass
 
-KINDS = ("value_and_grad", "vjp", "jvp")
+KINDS = ("value_and_grad", "vjp", "jvp", "backward")
 
 
 def function(module: ModuleType, name: str, **dims: int) -> Callable[..., Any]:
     """Return the values of a derived function as a function of JAX, differentiable by its paths.
 
     It takes the parameters, where there are any, and the inputs in order; it returns the output, or
-    a dict of several. `name` is a `value_and_grad` or a `vjp`, for reverse mode, or a `jvp`, for
-    forward mode; a `value_and_grad` has second derivatives where there is an `hvp` of the same. A
-    derivative by anything else is an error. `dims` are those that no argument binds.
+    a dict of several. `name` is `backward`, which reads what `forward` has cached, or a
+    `value_and_grad` or a `vjp`, for reverse mode, or a `jvp`, for forward mode; a `value_and_grad`
+    has second derivatives where there is an `hvp` of the same. A derivative by anything else is an
+    error. `dims` are those that no argument binds.
 
     It works under `jit` and, one example after the other, under `vmap`; the module computes on the
     host.
@@ -44,7 +47,8 @@ def function(module: ModuleType, name: str, **dims: int) -> Callable[..., Any]:
         per = f" per {one.per}" if one.per else ""
         raise TypeError(f"`{name}` is a {one.kind.name}{per}, expected one of {', '.join(KINDS)}")
     bridge = _Bridge(graph, one, dims)
-    return bridge.forward_mode() if one.kind.name == "jvp" else bridge.reverse_mode()
+    modes = {"jvp": bridge.forward_mode, BACKWARD.name: bridge.halves}
+    return modes.get(one.kind.name, bridge.reverse_mode)()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,15 @@ class _Bridge:
         """Compute the outputs."""
 
         def compute(*given: Any) -> Any:
-            out = self.graph.module.forward(*given, **self.dims)
-            out = out[0] if isinstance(out[0], tuple) else out
-            return [getattr(out, self.graph.outputs[name]) for name in self.one.outputs]
+            return self.forward(given)[0]
 
         return self.packed(self.called(compute, self.shapes(arguments), *arguments))
+
+    def forward(self, given: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Call `forward`: the outputs that the function is of, and the cache, if there is one."""
+        out = self.graph.module.forward(*given, **self.dims)
+        out, cache = out if isinstance(out[0], tuple) else (out, None)
+        return [getattr(out, self.graph.outputs[name]) for name in self.one.outputs], cache
 
     def reverse_mode(self) -> Callable[..., Any]:
         call = jax.custom_vjp(self.values)
@@ -79,6 +87,44 @@ class _Bridge:
         def backward(arguments: Any, given: Any) -> tuple[Any, ...]:
             whole = jax.tree.map(_without_symbols, given, is_leaf=_is_symbol)
             return self.by_argument(pull(arguments, whole), arguments)
+
+        call.defvjp(forward, backward, symbolic_zeros=True)
+        return call
+
+    def halves(self) -> Callable[..., Any]:
+        """Return the outputs as a function whose derivative reads what was cached with them.
+
+        The cache stays on the host, and a number stands for it; where it has gone, since it was
+        never asked for or is asked for once more later, it is computed again.
+        """
+        call, caches, fields = jax.custom_vjp(self.values), Caches(), self.graph.outputs
+        token = _struct((), np.int32)
+
+        def forward(*arguments: Any) -> tuple[Any, Any]:
+            self.refuse(arguments, lambda one: one.perturbed)
+            plain = jax.tree.map(lambda one: one.value, arguments)
+
+            def compute(*given: Any) -> Any:
+                values, cache = self.forward(given)
+                return values, np.int32(caches.keep(cache))
+
+            values, number = self.called(compute, (self.shapes(plain), token), *plain)
+            return self.packed(values), (plain, number)
+
+        def backward(kept: tuple[Any, Any], given: Any) -> tuple[Any, ...]:
+            def compute(given: Any, number: Any, cotangents: Any) -> Any:
+                cache = caches.take(int(number))
+                if cache is None:
+                    cache = caches.again(int(number), self.forward(given)[1])
+                return self.one.call(cache, **cotangents)
+
+            whole = jax.tree.map(_without_symbols, given, is_leaf=_is_symbol)
+            named = whole if len(self.one.outputs) > 1 else {self.one.outputs[0]: whole}
+            cotangents = {fields[name]: one for name, one in named.items()}
+            arguments, number = kept
+            shapes = self.gradients(arguments)
+            found = self.called(compute, shapes, arguments, number, cotangents)
+            return self.by_argument(found, arguments)
 
         call.defvjp(forward, backward, symbolic_zeros=True)
         return call

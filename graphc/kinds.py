@@ -127,8 +127,16 @@ KINDS: Mapping[str, Kind] = {
 """All of them by the word in a clause."""
 
 FORWARD = Kind("forward", 0, "values")
-BACKWARD = Kind("backward", 1, "gradients", given="cotangents")
-"""The two functions that every module has, for which no clause asks."""
+BACKWARD = Kind(
+    "backward", 1, "gradients",
+    "what `backward` of the module is of and by: Jᵀ v of what `forward` has cached",
+    given="cotangents",
+    instead_of_per="leave it out: paths with the axis have it",
+)  # fmt: skip
+"""With `FORWARD` the functions that every module has; a clause may say what this one is by."""
+
+CLAUSES: Mapping[str, Kind] = {**KINDS, BACKWARD.name: BACKWARD}
+"""Kinds by all words that stand behind `derive`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,18 +21,20 @@ import numpy as np
 import torch
 
 from graphc.bridges.described import Described, Function, described, drawn
+from graphc.kinds import BACKWARD
 from graphc.records import dataclass
 
-KINDS = ("value_and_grad", "vjp")
+KINDS = ("value_and_grad", "vjp", "backward")
 
 
 def function(module: ModuleType, name: str, **dims: int) -> Callable[..., Any]:
     """Return the values of a derived function as a function of tensors that autograd goes through.
 
     It takes a dict of the parameters by path, where there are any, and the inputs in order; it
-    returns the output, or a dict of several. `name` is a `value_and_grad` or a `vjp`; a
-    `value_and_grad` has second derivatives where there is an `hvp` of the same. A derivative by
-    anything else than its paths is an error. `dims` are those that no argument binds.
+    returns the output, or a dict of several. `name` is `backward`, which reads what `forward` has
+    cached, or a `value_and_grad` or a `vjp`; a `value_and_grad` has second derivatives where there
+    is an `hvp` of the same. A derivative by anything else than its paths is an error. `dims` are
+    those that no argument binds.
 
     The module computes on the CPU.
     """
@@ -89,6 +91,16 @@ class _Bridge:
                 f"`derive {self.one.kind.name} {of} wrt {by}`, or detach()"
             )
 
+    def pulled(
+        self, cache: Any, names: Sequence[str], tensors: Sequence[torch.Tensor], cotangents: Any
+    ) -> Mapping[str, Any]:
+        """Pull cotangents back, by what `forward` has cached or anew."""
+        if self.one.kind is BACKWARD:
+            fields = {self.graph.outputs[name]: one for name, one in cotangents.items()}
+            return dict(self.one.call(cache, **fields))
+        given = self.arrays(names, tensors)
+        return dict(self.one.call(*given, **self.dims, cotangents=cotangents)[1])
+
     def by_name(
         self, names: Sequence[str], tensors: Sequence[torch.Tensor], found: Mapping[str, Any]
     ) -> list[torch.Tensor | None]:
@@ -104,14 +116,16 @@ class _Values(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, bridge: _Bridge, names: tuple[str, ...], *tensors: torch.Tensor) -> Any:
-        ctx.bridge, ctx.names, ctx.found = bridge, names, None
+        ctx.bridge, ctx.names, ctx.found, ctx.cache = bridge, names, None, None
         ctx.save_for_backward(*tensors)
         given, graph, one = bridge.arrays(names, tensors), bridge.graph, bridge.one
         if one.kind.name == "value_and_grad" and any(ctx.needs_input_grad):
             value, ctx.found = one.call(*given, **bridge.dims)
             return (_tensor(value),)
         out = graph.module.forward(*given, **bridge.dims)
-        out = out[0] if isinstance(out[0], tuple) else out
+        out, ctx.cache = out if isinstance(out[0], tuple) else (out, None)
+        if one.kind is not BACKWARD:
+            ctx.cache = None
         return tuple(_tensor(getattr(out, graph.outputs[name])) for name in one.outputs)
 
     @staticmethod
@@ -126,8 +140,7 @@ class _Values(torch.autograd.Function):
             cotangents = {
                 name: _array(one, name) for name, one in zip(bridge.one.outputs, given, strict=True)
             }
-            arrays = bridge.arrays(names, tensors)
-            found = bridge.one.call(*arrays, **bridge.dims, cotangents=cotangents)[1]
+            found = bridge.pulled(ctx.cache, names, tensors, cotangents)
         return None, None, *bridge.by_name(names, tensors, found)
 
 

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from calling import PLAIN, call, given
 
-from graphc.compile.graphs import wrt_of
 from graphc.compile.stages import Compilation, Options, load
 from graphc.elaborate.names.model import Model
 from graphc.ir.results import ResultKey
@@ -226,7 +225,7 @@ def by_key(model: Model, one: CFunction, returned: Any, fields: Mapping[str, str
 
 
 def model_wrt(model: Model) -> dict[str, Any]:
-    return wrt_of(model)
+    return dict(model.backward.wrt)
 
 
 def keys(one: CFunction) -> list[ResultKey]:

@@ -101,9 +101,9 @@ def given(model: Model, seed: int = 0, dims: Mapping[str, int] | None = None) ->
         return rng.normal(size=[axis.evaluate(chosen) for axis in node.shape])
 
     found = {"forward": shared}
-    if graphs.wrt_of(model):
-        floats = [d for d in model.outputs if d.type.dtype == "float"]
-        found["backward"] = shared | {"cotangents": {d.name: drawn(d.node) for d in floats}}
+    if model.backward.wrt:
+        pulled = {name: drawn(node) for name, node in model.backward.outputs}
+        found["backward"] = shared | {"cotangents": pulled}
     for one in model.derivations:
         more: Names = {}
         if one.kind.given == "cotangents":

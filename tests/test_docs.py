@@ -30,7 +30,7 @@ from graphc.cli.app import app
 from graphc.compile.stages import Compilation, Options, compile_source, load
 from graphc.elaborate.build import standard
 from graphc.ir.print import text_of
-from graphc.kinds import ALONE, KINDS
+from graphc.kinds import ALONE, CLAUSES
 from graphc.optimise.passes import PASSES
 from graphc.sample import choose_sizes, random_arguments
 from graphc.source import GraphError, Source
@@ -327,7 +327,7 @@ def test_every_standard_block_is_in_the_table() -> None:
 
 def test_every_kind_of_derivative_is_named() -> None:
     shown = first_cells(section(LANGUAGE, "## derive"))
-    assert shown == list(KINDS)
+    assert shown == list(CLAUSES)
     headings = re.findall(r"^### `(\w+)`$", CALCULUS.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(headings) == sorted(kind.name for kind in ALONE)
 

@@ -147,10 +147,10 @@ def test_integers_become_int64(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1.0], "input `a` has shape (1,), expected float[]"),
+        ([1.0], "input `a` has shape (1,), expected float[]; write a[..., 0]"),
         (np.zeros((2, 1)), "input `a` has shape (2, 1), expected float[]"),
         (1j, "input `a` has dtype complex128, expected float[]"),
-        ("1", "input `a` has dtype <U1, expected float[]"),
+        ("1", "input `a` holds '1': not numbers, expected float[]"),
         (None, "input `a` is None, expected float[]"),
         (10**30, "input `a` has dtype object, expected float[]"),
     ],

@@ -359,7 +359,7 @@ def test_integers_that_are_too_long() -> None:
 def test_a_repeat_of_a_million_is_a_loop() -> None:
     text = "input x\nrepeat layer[k in 1..1000000] carry h = x { next h = 0.5 * h + k }\noutput h"
     result = compile_text(text)
-    assert result.text.count("\n") < 500
+    assert result.text.count("\n") < 550
     assert load(result.text, "million").forward(0.0)[0].h == pytest.approx(2e6 - 2)
 
 

@@ -924,7 +924,7 @@ REFUSALS = [
         "residual",
         {"x": np.zeros(6)},
         ValueError,
-        "input `x` has shape (6,), expected float[B, D]",
+        "input `x` has shape (6,), expected float[B, D]; for one sample write x[None, :]",
     ),
     Refusal(
         "residual",
@@ -942,7 +942,7 @@ REFUSALS = [
         "residual",
         {"params": {**_params, "up.W": np.zeros((8, 6))}},
         ValueError,
-        "parameter `up.W` has shape (8, 6), expected [D, 8] = (6, 8)",
+        "parameter `up.W` has shape (8, 6), expected [D, 8] = (6, 8); up.W.T has that shape",
     ),
     Refusal(
         "residual",
@@ -954,13 +954,13 @@ REFUSALS = [
         "residual",
         {"x": np.full((5, 6), "a")},
         TypeError,
-        "input `x` has dtype <U1, expected float[B, D]",
+        "input `x` holds 'a': not numbers, expected float[B, D]",
     ),
     Refusal(
         "residual",
         {"x": np.full((5, 6), None)},
         TypeError,
-        "input `x` has dtype object, expected float[B, D]",
+        "input `x` holds None: not numbers, expected float[B, D]",
     ),
     Refusal(
         "residual",
@@ -990,7 +990,7 @@ REFUSALS = [
         "classes",
         {"n": [1]},
         ValueError,
-        "input `n` has shape (1,), expected int[]",
+        "input `n` has shape (1,), expected int[]; write n[..., 0]",
     ),
     Refusal(
         "windows",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from graphc.ad.request import Request
 from graphc.ad.reverse import pullback
@@ -69,16 +69,14 @@ def _pull_back(asked: Request, seeds: Sequence[tuple[Node, Node]]) -> Graph:
 
 @verified
 def build_halves(
-    outputs: Mapping[str, Node], wrt: Mapping[str, Node], names: Mapping[Node, str]
+    outputs: Mapping[str, Node],
+    of: Collection[str],
+    wrt: Mapping[str, Node],
+    names: Mapping[Node, str],
 ) -> Graph:
-    """Build both halves of reverse mode: outputs, and gradients for cotangents of them."""
-    cotangents = {
-        name: source(COTANGENT, name, node.type)
-        for name, node in outputs.items()
-        if node.type.dtype == "float"
-    }
-    seeds = [(outputs[name], cotangent) for name, cotangent in cotangents.items()]
-    adjoints = pullback(seeds, list(wrt.values()))
+    """Build both halves of reverse mode: outputs, and gradients for cotangents `of` these."""
+    seeds = [(outputs[name], source(COTANGENT, name, outputs[name].type)) for name in of]
+    adjoints = pullback(seeds, [family_of(node) for node in wrt.values()])
     results = values(outputs)
     results |= {gradient_by(path): adjoint_of(adjoints, node) for path, node in wrt.items()}
     texts = labels(adjoints.values(), names)

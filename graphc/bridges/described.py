@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.kinds import BACKWARD, KINDS, Kind
+from graphc.kinds import BACKWARD, CLAUSES, KINDS, Kind
 from graphc.records import dataclass
 
 _FAMILY = re.compile(r"(.*)\b(\d+)\.\.(\d+)\b(.*)")
@@ -30,7 +30,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A module, with the Python names of inputs and outputs by the names in the graph."""
+    """A module, with the Python names of inputs and outputs by the names in the graph.
+
+    `backward` is that function, with what it is of and by, where the module has one.
+    """
 
     module: ModuleType
     paths: tuple[str, ...]
@@ -38,6 +41,7 @@ class Described:
     keywords: tuple[str, ...]
     outputs: Mapping[str, str]
     functions: tuple[Function, ...]
+    backward: Function | None
 
     @property
     def types(self) -> Mapping[str, str]:
@@ -47,7 +51,9 @@ class Described:
         return {**graph["inputs"], **params, **graph["outputs"]}
 
     def of(self, name: str) -> Function:
-        """Return the derived function of this name; raises TypeError where there is none."""
+        """Return the function of this name; raises TypeError where there is none."""
+        if name == BACKWARD.name and self.backward is not None:
+            return self.backward
         for one in self.functions:
             if one.name == name:
                 return one
@@ -73,20 +79,21 @@ def described(module: ModuleType) -> Described:
     parameters = inspect.signature(module.forward).parameters.values()
     names = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]
     paths = tuple(getattr(module, "PARAMETERS", ()))
-    found = []
-    for name, one in graph["derived"].items():
+
+    def function(name: str, one: Mapping[str, Any]) -> Function:
         wrt = paths if one["wrt"] == "params" else [p for path in one["wrt"] for p in members(path)]
-        kind = KINDS[one["kind"]]
-        outputs = tuple(one["outputs"])
-        call = getattr(module, name)
-        found.append(Function(name, kind, outputs, tuple(wrt), one.get("per", ""), call))
+        outputs, call = tuple(one["outputs"]), getattr(module, name)
+        return Function(name, CLAUSES[one["kind"]], outputs, tuple(wrt), one.get("per", ""), call)
+
+    stated = graph["backward"]
     return Described(
         module,
         paths,
         dict(zip(graph["inputs"], names[1:] if paths else names, strict=True)),
         tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY),
         dict(zip(graph["outputs"], module.Outputs._fields, strict=True)),
-        tuple(found),
+        tuple(function(name, one) for name, one in graph["derived"].items()),
+        function(BACKWARD.name, stated) if stated else None,
     )
 
 
@@ -111,28 +118,18 @@ def members(path: str) -> list[str]:
 
 
 def by_backward(graph: Described, output: str) -> Function | None:
-    """Return the gradient of a scalar output that every module has: of `forward`, then `backward`.
-
-    It is by the parameters, or where there are none by the float inputs.
-    """
-    module = graph.module
-    if not hasattr(module, "backward") or module.GRAPH["outputs"][output] != "[]":
+    """Return the gradient of a scalar output by `forward`, then `backward`: by all that is by."""
+    back = graph.backward
+    if back is None or output not in back.outputs or graph.types[output] != "[]":
         return None
-    cotangents = {
-        field: float(name == output)
-        for name, field in graph.outputs.items()
-        if module.GRAPH["outputs"][name] == "[]"
-    }
 
     def call(*arguments: Any, **dims: Any) -> Any:
-        out, cache = module.forward(*arguments, **dims)
-        rest = {
-            field: np.zeros(np.shape(getattr(out, field)))
-            for name, field in graph.outputs.items()
-            if field not in cotangents and not re.match("int|bool", module.GRAPH["outputs"][name])
+        out, cache = graph.module.forward(*arguments, **dims)
+        fields = {name: graph.outputs[name] for name in back.outputs}
+        cotangents = {
+            field: np.full(np.shape(getattr(out, field)), float(name == output))
+            for name, field in fields.items()
         }
-        return getattr(out, graph.outputs[output]), module.backward(cache, **cotangents, **rest)
+        return getattr(out, fields[output]), back.call(cache, **cotangents)
 
-    floats = [name for name, kind in module.GRAPH["inputs"].items() if kind.startswith("[")]
-    wrt = graph.paths or tuple(floats)
-    return Function(BACKWARD.name, KINDS["value_and_grad"], (output,), wrt, "", call)
+    return Function(BACKWARD.name, KINDS["value_and_grad"], (output,), back.wrt, "", call)

@@ -108,7 +108,7 @@ def _compare(
 
 def _differs(model: Model, one: Compared, explained: bool) -> Diagnostic:
     """Report a function whose derivative is not the numerical one."""
-    spans = {each.name: each.span for each in model.derivations}
+    spans = {each.name: each.span for each in model.clauses}
     paths = {d.name: d.span for d in (*model.inputs, *model.params)}
     span: Span | None = spans.get(one.function) or paths.get(one.path)
     message = (

@@ -207,7 +207,7 @@ def _calls(right: ModuleType, arguments: dict[str, Any]) -> Iterator[tuple[str, 
         if kinds[name].startswith("[")
     }
     if hasattr(right, "backward"):
-        by_field = {fields[name]: weight for name, weight in weights.items()}
+        by_field = {fields[name]: weights[name] for name in right.GRAPH["backward"]["outputs"]}
         yield "backward", lambda module: _backward(module, arguments, by_field)
         yield "backward", lambda module: _backward(module, arguments, {})
     for name, one in right.GRAPH["derived"].items():

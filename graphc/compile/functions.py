@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from graphc.ad.functions import Split
-from graphc.compile.graphs import wrt_of
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.dims import sum_dims
@@ -34,7 +33,7 @@ def plan_halves(
     model: Model, split: Split, begin: Entry, options: Options
 ) -> tuple[Derived, Derived]:
     """Plan forward and backward."""
-    outputs = tuple(d.name for d in model.outputs)
+    outputs, asked = tuple(d.name for d in model.outputs), model.backward
     sources = sources_of(model, begin)
     forward = _plan(
         split.forward, sources, begin, FORWARD, outputs, {}, split.cached, options=options
@@ -44,8 +43,9 @@ def plan_halves(
     read = {*begin.taken, *held.values(), *begin.fields.values()}
     cotangents = given_of(split.backward, read, whole)
     backward = _plan(
-        split.backward, held | cotangents, begin, BACKWARD, (), wrt_of(model), options=options
-    )
+        split.backward, held | cotangents, begin, BACKWARD, asked.names, dict(asked.wrt),
+        options=options,
+    )  # fmt: skip
     return forward, backward
 
 

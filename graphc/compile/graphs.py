@@ -8,7 +8,7 @@ from graphc.ad.functions import Split, build_halves, cut
 from graphc.compile.clauses import Made, derivatives
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
-from graphc.ir.graph import Graph, Node
+from graphc.ir.graph import Graph
 from graphc.kinds import MODES
 from graphc.limits import Exceeded
 from graphc.optimise.passes import PASSES, Pass, rewritten
@@ -19,17 +19,15 @@ def passes_of(options: Options, passes: Sequence[Pass]) -> Sequence[Pass]:
     return (*passes, *options.to.lowering) if options.at.planned else passes
 
 
-def wrt_of(model: Model) -> dict[str, Node]:
-    """Find what `backward` differentiates by: nothing where no output has a derivative."""
-    if not any(d.type.dtype == "float" for d in model.outputs):
-        return {}
-    return {d.name: d.node for d in model.params or model.inputs if d.type.dtype == "float"}
+def differentiated_halves(model: Model) -> Graph:
+    """Build forward and backward as one graph, as calculus makes it."""
+    outputs, asked = {d.name: d.node for d in model.outputs}, model.backward
+    return build_halves(outputs, asked.names, dict(asked.wrt), model.names)
 
 
 def both_halves(model: Model) -> Graph:
     """Build forward and backward as one graph, as every level has it."""
-    outputs = {d.name: d.node for d in model.outputs}
-    return rewritten(build_halves(outputs, wrt_of(model), model.names), PASSES)
+    return rewritten(differentiated_halves(model), PASSES)
 
 
 def split_halves(model: Model, options: Options) -> Split:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc import __version__
 from graphc.ad.functions import perturb
 from graphc.compile.bounded import Bounded, within_bound
@@ -11,6 +13,7 @@ from graphc.compile.graphs import both_halves, candidates, passes_of, split_halv
 from graphc.compile.options import Options
 from graphc.elaborate.names.model import Derivation, Model
 from graphc.ir.graph import SOURCES, Graph, arguments_first
+from graphc.ir.loop import everywhere, symbols_of
 from graphc.ir.types import FLOAT_BYTES
 from graphc.kinds import BACKWARD, FORWARD, MODES
 from graphc.ops.shape.members import family_of
@@ -20,7 +23,7 @@ from graphc.plan.lower import plan
 from graphc.plan.module import Compiled, Derived
 from graphc.plan.naming import indices
 from graphc.plan.program import Program
-from graphc.plan.signature import Entry
+from graphc.plan.signature import Entry, needless
 from graphc.plan.size_limits import beyond_any_machine, report_size
 from graphc.plan.watched import lower_watched
 from graphc.records import replace
@@ -60,9 +63,17 @@ def _function(
         return replace(found, work=made[mode].cost.work)
 
     first, *others = map(in_mode, winners({mode: each.cost for mode, each in made.items()}))
+    first = replace(first, optional=needless(begin, dims_of((first, *others))))
     if not options.at.planned or others or bounded:
         return replace(first, others=tuple(others))
     return options.to.small(first, made[first.mode].graph, begin)
+
+
+def dims_of(modes: Sequence[Derived]) -> set[str]:
+    """Collect the dims that a function reads, in any of its modes, and to choose one."""
+    nodes = (n for one in modes for n in everywhere(one.program.results.values()))
+    chosen = (one.work.symbols for one in modes) if len(modes) > 1 else ()
+    return set().union(*(symbols_of(node) for node in nodes), *chosen)
 
 
 def _check_sizes(compiled: Compiled) -> None:
@@ -103,7 +114,7 @@ def plan_perturbed(model: Model, target: Target) -> Program | None:
 
     By it `check` finds the numerical derivatives by these; None where there are none.
     """
-    chosen = {path for d in model.derivations for path, node in d.wrt if d.kind.order}
+    chosen = {path for d in model.clauses for path, node in d.wrt if d.kind.order}
     ends = {d.name: d.node for d in model.outputs}
     computed = (n for n in arguments_first(ends.values()) if family_of(n).op not in SOURCES)
     nodes = {model.names[n]: n for n in computed if model.names.get(n) in chosen}

@@ -10,7 +10,7 @@ from graphc.editor.names import Scope, Symbol
 from graphc.editor.navigation import standard_blocks
 from graphc.elaborate.names.scope import CONSTANTS
 from graphc.ir.graph import Node
-from graphc.kinds import KINDS, RULES
+from graphc.kinds import CLAUSES, RULES
 from graphc.ops import FUNCTIONS
 from graphc.records import dataclass, field, replace
 from graphc.source import Source, Span
@@ -96,7 +96,7 @@ def _in_shape(line: str) -> bool:
 def _clause(line: str, known: Known, scope: Scope) -> Iterator[Choice]:
     """Yield the words of a derive clause."""
     if re.fullmatch(r"derive\s*\w*", line):
-        yield from (Choice(name, "keyword", kind.meaning) for name, kind in KINDS.items())
+        yield from (Choice(name, "keyword", kind.meaning) for name, kind in CLAUSES.items())
     elif re.search(r"\bwrt\b", line) and not re.search(r"\bper\s+\w*$|\bas\b", line):
         yield Choice("params", "keyword", "all parameters")
         yield from (Choice(path, "parameter") for path in known.paths)

@@ -16,6 +16,7 @@ from graphc.elaborate.names.standard import StandardBlocks
 from graphc.elaborate.statements.body import run_body
 from graphc.elaborate.statements.derive import (
     check_distinct,
+    default_backward,
     default_derivation,
     expose,
     resolve_clause,
@@ -25,6 +26,7 @@ from graphc.ir.graph import Graph, Node
 from graphc.ir.rebuild import rebuild
 from graphc.ir.specialise import specialise
 from graphc.ir.verify import verifying
+from graphc.kinds import BACKWARD
 from graphc.records import dataclass, replace
 from graphc.resources import grammar_text
 from graphc.source import Diagnostic, GraphError, Source, Span, did_you_mean, error
@@ -167,10 +169,13 @@ def _model(
 ) -> Model:
     """Build the model: declarations, with the dims that have a value substituted in the nodes."""
     outputs = _order_outputs(context, file)
+    stated = [one for one in derivations if one.kind is BACKWARD]
+    backward = stated[0] if stated else default_backward(context, outputs)
+    derivations = [one for one in derivations if one.kind is not BACKWARD]
     conditions = _conditions(context)
     learn_conditions(conditions)
     wanted = [d.node for group in (context.inputs, context.params) for d in group.values()]
-    wanted += [d.node for d in outputs] + [node for d in derivations for node in d.nodes]
+    wanted += [d.node for d in outputs] + [n for d in (backward, *derivations) for n in d.nodes]
     new = rebuild(wanted, lambda node, args: specialise(node, args, context.fixed))
 
     def substitute(declared: Iterable[Declared]) -> tuple[Declared, ...]:
@@ -191,6 +196,7 @@ def _model(
         outputs=substitute(outputs),
         names={n: name for node, name in context.names.items() for n in _both(node, new)},
         conditions=conditions,
+        backward=backward.with_nodes(new),
         derivations=tuple(d if d.per is not None else d.with_nodes(new) for d in derivations),
         warnings=find_warnings(context, file),
         surrogate=context.surrogate,

@@ -15,7 +15,7 @@ from graphc.optimise.memory.bound import Planned
 from graphc.optimise.scalarise.cells import Grid
 from graphc.plan.program import Program
 from graphc.plan.signature import Entry
-from graphc.records import dataclass, field
+from graphc.records import dataclass, field, replace
 from graphc.source import Diagnostic
 
 
@@ -59,7 +59,8 @@ class Derived:
     less work at some sizes of the dims; with `numbers` the program is one of Python's own floats.
     `destinations` are the variables that the program expects to hold the places of gradients by
     path: of a family a list; each an array of the argument `out`, or None. A statement that writes
-    a gradient there is all that is needed, since what is found in its place stays.
+    a gradient there is all that is needed, since what is found in its place stays. `optional` are
+    the dims that it takes by name and does not need.
     """
 
     program: Program
@@ -75,6 +76,7 @@ class Derived:
     numbers: Numbers | None = None
     called: str = ""
     elsewhere: Elsewhere | None = None
+    optional: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -104,3 +106,7 @@ class Compiled:
     warnings: tuple[Diagnostic, ...] = ()
     moved: Program | None = None
     watched: tuple[Program, ...] = ()
+
+    def begin_of(self, one: Derived) -> Entry:
+        """Return how a function begins: it may leave dims open."""
+        return replace(self.begin, optional=one.optional)

@@ -32,8 +32,9 @@ class Entry:
     """The arguments of every function of a module that evaluates the graph, and its results' names.
 
     `variables` are the Python names of inputs and parameters by name; `keywords` are the dims
-    that no argument binds; `bindings` are of those that one does. `fields` are the names of
-    outputs in records, `records` what the record of each derived function is called.
+    that no argument binds, of which a function may leave some `optional`: those that it does not
+    need. `bindings` are of those that one does. `fields` are the names of outputs in records,
+    `records` what the record of each derived function is called.
     """
 
     inputs: tuple[Declared, ...]
@@ -43,6 +44,7 @@ class Entry:
     keywords: tuple[str, ...]
     fields: Mapping[str, str]
     records: Mapping[str, str]
+    optional: tuple[str, ...] = ()
 
     @property
     def taken(self) -> frozenset[str]:
@@ -62,7 +64,8 @@ class Entry:
         """Return the same, with further parameters that are given by name."""
         parts = ["params: Mapping[str, ArrayLike]"] if self.params else []
         parts += [f"{self.variables[d.name]}: ArrayLike" for d in self.inputs]
-        named = [*(f"{dim}: int" for dim in self.keywords), *more]
+        dims = [f"{d}: int" + " | None = None" * (d in self.optional) for d in self.keywords]
+        named = [*dims, *more]
         return ", ".join([*parts, *(["*", *named] if named else [])])
 
     @property
@@ -71,6 +74,12 @@ class Entry:
         parts = ["params"] if self.params else []
         parts += [self.variables[d.name] for d in self.inputs]
         return ", ".join([*parts, *(f"{dim}={dim}" for dim in self.keywords)])
+
+    @property
+    def entered(self) -> str:
+        """Return the call that checks the arguments."""
+        open_dims = f", _open={self.optional!r}" if self.optional else ""
+        return f"_enter({self.arguments}{open_dims})"
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -102,6 +111,12 @@ def entry(model: Model, indices: Collection[str]) -> Entry:
     keywords = tuple(name for name in free if name not in bound)
     outputs = fields(one.name for one in model.outputs)
     return Entry(model.inputs, model.params, variables, tuple(bindings), keywords, outputs, records)
+
+
+def needless(begin: Entry, read: Collection[str]) -> tuple[str, ...]:
+    """Return the dims that are given by name for nothing: no shape has them, and none is `read`."""
+    shapes = {n for d in (*begin.inputs, *begin.params) for axis in d.shape for n in axis.symbols}
+    return tuple(name for name in begin.keywords if name not in shapes and name not in read)
 
 
 def _record(function: str) -> str:

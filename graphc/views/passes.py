@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphc.ad.functions import build_halves, cut
+from graphc.ad.functions import cut
 from graphc.compile.clauses import differentiate, winners
-from graphc.compile.graphs import candidates, passes_of, wrt_of
+from graphc.compile.graphs import candidates, differentiated_halves, passes_of
 from graphc.compile.stages import Compilation
 from graphc.elaborate.names.model import Model
 from graphc.ir.graph import Graph, Node
@@ -33,7 +33,7 @@ class After:
 
 def halves_of(model: Model) -> tuple[str, ...]:
     """Name the functions that every module of a model has."""
-    return (FORWARD.name, BACKWARD.name) if wrt_of(model) else (FORWARD.name,)
+    return (FORWARD.name, BACKWARD.name) if model.backward.wrt else (FORWARD.name,)
 
 
 def passes_in(compilation: Compilation) -> tuple[str, ...]:
@@ -56,8 +56,7 @@ def after_each(compilation: Compilation) -> Iterator[After]:
     for before_ad in options.at.before_ad:
         stated = before_ad(stated)
         yield After((), "", before_ad.__name__, 1, stated.graph)
-    outputs = {one.name: one.node for one in model.outputs}
-    graph = build_halves(outputs, wrt_of(model), model.names)
+    graph = differentiated_halves(model)
     names = halves_of(model)
     for step in _through(names, "", graph, (*PASSES, *passes_of(options, options.at.halves))):
         yield step

@@ -168,6 +168,7 @@ class StatedRule:
 class Model:
     """A file, elaborated: every dim that has a value is substituted in the nodes.
 
+    `backward` is what that function is of and by, which is nothing where there is none.
     `surrogate` says that some derivative is meant to differ from the true one. `imported` are the
     files that it takes blocks from; `notes` say what is computed otherwise than it is written.
     `rules` are those of the blocks that it uses.
@@ -183,6 +184,7 @@ class Model:
     outputs: tuple[Declared, ...]
     names: Mapping[Node, str]
     conditions: tuple[Condition, ...]
+    backward: Derivation
     derivations: tuple[Derivation, ...]
     warnings: tuple[Diagnostic, ...]
     surrogate: bool
@@ -194,7 +196,7 @@ class Model:
     def graph(self) -> Graph:
         """Return the graph of the outputs and of the nodes of derivations."""
         results = {value_of(one.name): one.node for one in self.outputs}
-        derived = dict.fromkeys(node for one in self.derivations for node in one.nodes)
+        derived = dict.fromkeys(node for one in self.clauses for node in one.nodes)
         others = [node for node in derived if node not in results.values()]
         results |= {result_number(place): node for place, node in enumerate(others)}
         return Graph(self.name, results, self.names)
@@ -203,13 +205,18 @@ class Model:
     def roots(self) -> list[Node]:
         """Return all that is declared and derived: what a pass over the model must reach."""
         declared = (*self.inputs, *self.params, *self.outputs)
-        derived = (node for one in self.derivations for node in one.nodes)
+        derived = (node for one in self.clauses for node in one.nodes)
         return [*(one.node for one in declared), *derived]
 
     @property
     def differentiated_by(self) -> set[Node]:
         """Return the nodes by which something is differentiated, which no pass may go past."""
-        return {node for one in self.derivations for _, node in one.wrt}
+        return {node for one in self.clauses for _, node in one.wrt}
+
+    @property
+    def clauses(self) -> tuple[Derivation, ...]:
+        """Return what is derived, and `backward` where a clause says what that is."""
+        return self.derivations + ((self.backward,) if self.backward.span else ())
 
     @property
     def span(self) -> Span:

@@ -15,7 +15,7 @@ from graphc.elaborate.names.scope import (
 )
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
-from graphc.kinds import ALONE, GRAD, KINDS, Kind, add_values
+from graphc.kinds import ALONE, BACKWARD, CLAUSES, GRAD, Kind, add_values
 from graphc.names import ARGUMENTS, MODULE, identifier
 from graphc.names import Identifiers as Names
 from graphc.ops.shape.members import family_of
@@ -35,10 +35,10 @@ WITH_PER = tuple(kind.name for kind in ALONE if kind.per)
 def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Derivation:
     """Resolve a clause."""
     word = clause.kind.text
-    kind = KINDS.get(word)
+    kind = CLAUSES.get(word)
     if kind is None:
         kinds = f"the kinds are {', '.join(f'`{one.name}`' for one in ALONE)}"
-        near = WITH_VALUES.get(word) or did_you_mean(word, KINDS) or kinds
+        near = WITH_VALUES.get(word) or did_you_mean(word, CLAUSES) or kinds
         raise mistake("E401", f"unknown derivative `{word}`", clause.kind.span, near)
     if not kind.order and clause.wrt:
         message = f"`{word}` is no derivative: it takes no `wrt`"
@@ -55,6 +55,12 @@ def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Deriv
     called = clause.name.text if clause.name else "_".join([word, *names])
     chosen = tuple(zip(names, outputs, strict=True))
     place = clause.name.span if clause.name else clause.span
+    if kind is BACKWARD:
+        if clause.name:
+            message = "`backward` has its name, as every module has one"
+            help = "leave out `as`; a `vjp` is a function of its own name"
+            raise mistake("E407", message, place, help)
+        return Derivation(kind, chosen, tuple(wrt.items()), kind.name, clause.span)
     _check_name(context, called, place)
     return Derivation(kind, chosen, tuple(wrt.items()), identifier(called), clause.span, per)
 
@@ -143,6 +149,13 @@ def default_wrt(context: Context) -> dict[str, Node]:
     """Return the parameters, or the float inputs where there are none."""
     sources = context.params or context.inputs
     return {name: d.node for name, d in sources.items() if d.type.dtype == "float"}
+
+
+def default_backward(context: Context, outputs: Sequence[Declared]) -> Derivation:
+    """Return what `backward` is where no clause says it: of all float outputs, if there are any."""
+    floats = tuple((d.name, d.node) for d in outputs if d.type.dtype == "float")
+    wrt = default_wrt(context) if floats else {}
+    return Derivation(BACKWARD, floats, tuple(wrt.items()), BACKWARD.name, None)
 
 
 def default_derivation(context: Context) -> list[Derivation]:

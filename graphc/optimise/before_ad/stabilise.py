@@ -20,11 +20,10 @@ def _note(form: Form, origin: Origin) -> Diagnostic:
 def stabilise(model: Model) -> Model:
     """Replace every naive form of a model by the stable one, with notes of them."""
     outputs = [d.node for d in model.outputs]
-    by = [node for d in model.derivations for _, node in d.wrt]
-    derived = [node for d in model.derivations for node in d.nodes]
+    derived = [node for d in model.clauses for node in d.nodes]
     if not is_naive([*outputs, *derived]):
         return model
-    differentiated = set(by)
+    differentiated = model.differentiated_by
     kept: set[Node] = set()
     notes: dict[Diagnostic, None] = {}
 
@@ -59,5 +58,6 @@ def with_nodes(model: Model, new: Mapping[Node, Node]) -> Model:
         params=map_declared(model.params),
         outputs=map_declared(model.outputs),
         names={new[node]: name for node, name in model.names.items() if node in new},
+        backward=model.backward.with_nodes(new),
         derivations=tuple(one.with_nodes(new) for one in model.derivations),
     )

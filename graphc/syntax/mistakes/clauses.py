@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from graphc.kinds import KINDS
+from graphc.kinds import CLAUSES
 from graphc.source import Diagnostic, error
 from graphc.syntax.lexing.tokens import BINARY, CLOSERS, SEPARATOR, Token
 from graphc.syntax.mistakes.error_site import ENDS, ErrorSite, open_brackets
@@ -50,7 +50,7 @@ def _one_word(place: ErrorSite) -> Diagnostic:
     """Recognise `derive loss` and `derive grad`."""
     word = place.tokens[place.first + 1]
     missing = f"an output is missing: `derive {word.value} loss`"
-    if word.value not in KINDS:
+    if word.value not in CLAUSES:
         missing = f"a kind is missing: `derive grad {word.value}`"
     message = "a derive clause names a kind and an output"
     return error("E101", message, place.span(word), help=missing)
@@ -113,7 +113,7 @@ def _misplaced_part(place: ErrorSite) -> Diagnostic | None:
         help = f"a kind is missing: `derive grad {only} {word} {rest}`"
         if len(clause) == 1:
             help = f"write `derive grad loss {word} {rest}`"
-        elif only in KINDS:
+        elif only in CLAUSES:
             help = f"an output is missing: `derive {only} loss {word} {rest}`"
         message = "a derive clause names a kind and an output"
         return error("E101", message, place.span(clause[-1]), help=help)

@@ -73,6 +73,10 @@ class CFunction:
     cache: Literal["", "made", "read"]
     derived: Derived
 
+    def asks(self, condition: Condition) -> bool:
+        """True if the function asks for a condition: not where it is of a dim that it needs not."""
+        return not set(self.derived.optional) & set(condition.names)
+
     @property
     def given(self) -> tuple[Argument, ...]:
         """Return what the function reads."""

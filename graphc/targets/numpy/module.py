@@ -11,7 +11,9 @@ from graphc.ir.types import FLOAT_BYTES, shape_text
 from graphc.ops.fused import LIMITS
 from graphc.plan.buffers.report import cache_of_floats
 from graphc.plan.module import Compiled
+from graphc.plan.signature import Entry
 from graphc.provenance import MARK
+from graphc.records import replace
 from graphc.targets.command_line import command_line
 from graphc.targets.marks import without_statements
 from graphc.targets.numpy.functions import python_floats
@@ -46,6 +48,7 @@ KINDS = ("Callable", "Iterable", "Mapping")
 
 def text(compiled: Compiled, known: Collection[str] = ()) -> str:
     """Write the module, with marks; these names are defined in what will be added to it."""
+    begin = _open_somewhere(compiled)
     sections = [
         [forward(compiled)],
         [backward(compiled)] if compiled.backward.wrt else [],
@@ -54,7 +57,7 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
         [trace(compiled)] if compiled.watched else [],
         [init(compiled), flatten(compiled)] if compiled.model.params else [],
         scratch_functions(compiled),
-        ["\n".join(enter(compiled.begin, compiled.model.conditions, compiled.model.dtype))],
+        [enter(begin, compiled.model.conditions, compiled.model.dtype)],
     ]
     kinds = [*records(compiled), *(trace_records() if compiled.watched else [])]
     functions = [*kinds, *(one for section in sections for one in section)]
@@ -66,6 +69,13 @@ def text(compiled: Compiled, known: Collection[str] = ()) -> str:
     head = _head(compiled, words)
     refuse_unknown([Names({*known, *parts}, {}), examine(head), *own])
     return "\n\n\n".join([head, *functions, *(ready_made()[part] for part in parts)]) + "\n"
+
+
+def _open_somewhere(compiled: Compiled) -> Entry:
+    """Return how functions begin, with the dims that some of them do not need."""
+    needless = {dim for one in compiled.derived for dim in one.optional}
+    dims = tuple(dim for dim in compiled.begin.keywords if dim in needless)
+    return replace(compiled.begin, optional=dims)
 
 
 def _head(compiled: Compiled, read: Collection[str]) -> str:

@@ -62,10 +62,11 @@ OF_UFUNCS = frozenset({"accumulate", "at", "outer", "reduce"})
 METHODS = frozenset(
     {"Thread", "add", "all", "any", "append", "argmax", "argmin", "argsort", "astype",
      "bit_length", "clip", "copy", "copy_context", "cpu_count", "csr_array", "cumprod", "cumsum",
-     "dot", "encode", "extend", "fill", "get", "index", "item", "items", "join", "keys", "max",
-     "mean", "min", "nonzero", "normal", "partition", "perf_counter", "pop", "prod", "ravel",
-     "repeat", "reshape", "round", "setdefault", "sort", "squeeze", "start", "sum", "swapaxes",
-     "take", "toarray", "tolist", "transpose", "type", "uniform", "update", "values", "view"}
+     "dot", "encode", "extend", "fill", "get", "index", "isdigit", "item", "items", "join",
+     "keys", "max", "mean", "min", "nonzero", "normal", "partition", "perf_counter", "pop", "prod",
+     "ravel", "repeat", "reshape", "round", "setdefault", "sort", "split", "squeeze", "start",
+     "sum", "swapaxes", "take", "toarray", "tolist", "transpose", "type", "uniform", "update",
+     "values", "view"}
 )  # fmt: skip
 """What is called of arrays, of collections, and of the modules beside NumPy."""
 BUILTINS = frozenset(

@@ -114,7 +114,7 @@ def question(model: Model) -> Question:
     named = {model.names[node]: node for node in graph if node in model.names}
     named |= {d.name: d.node for d in (*model.inputs, *model.params, *model.outputs)}
     outputs = {d.name: d.node for d in model.outputs if d.type.dtype == "float"}
-    asking = [one for one in model.derivations if one.kind is not VALUE and one.wrt]
+    asking = [one for one in model.clauses if one.kind is not VALUE and one.wrt]
     scalars = [
         dict(one.outputs) for one in asking if len(one.outputs) == 1 and not one.outputs[0][1].rank
     ]

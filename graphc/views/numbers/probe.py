@@ -87,7 +87,8 @@ def _graph(
     """Build the graph whose results are the named values, their adjoints, and what these sum up."""
     floats = {d.name: d.node for d in (*model.inputs, *model.params) if d.type.dtype == "float"}
     floats |= {path: family_of(node) for path, node in wrt.items()}
-    whole = build_halves(outputs, floats, model.names)
+    of = [name for name, node in outputs.items() if node.type.dtype == "float"]
+    whole = build_halves(outputs, of, floats, model.names)
     ends = [d.node for d in model.outputs]
     values = {node: model.names[node] for node in arguments_first(ends) if node in model.names}
     found: list[tuple[Node, Looked | Flowing]] = []

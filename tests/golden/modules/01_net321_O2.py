@@ -67,6 +67,11 @@ GRAPH: dict[str, Any] = {
         'a2': '[1]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['a2', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',

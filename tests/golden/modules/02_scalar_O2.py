@@ -48,6 +48,11 @@ GRAPH: dict[str, Any] = {
         'f': '[]',
         'g': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['f', 'g'],
+        'wrt': ['x', 'y'],
+    },
     'derived': {
         'J': {
             'kind': 'jacobian_matrix',

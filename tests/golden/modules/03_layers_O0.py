@@ -62,6 +62,11 @@ GRAPH: dict[str, Any] = {
         'v': '[B, D]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['u', 'v', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',

@@ -112,6 +112,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -202,8 +207,11 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tupl
     # h3 -> (dense(8, act=tanh) as p8, dense(4, act=tanh) as p4, …
     logits_concatenate = np.concatenate((p8, p4, h3), axis=1)
     logits = logits_concatenate @ logits_W + logits_b  # dense(10): y = act(x @ W + b)
-    # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_pick = np.take_along_axis(logits, t[..., None], axis=-1)[..., 0]
+    try:
+        # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_pick = np.take_along_axis(logits, t[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `t`', t, 10)) from None
     loss_largest = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
     loss_where = np.where(np.isfinite(loss_largest), loss_largest, 0)
     del loss_largest
@@ -418,8 +426,11 @@ def grad_loss(
     d_logits_quotient = d_logits_exp / np.where(d_logits_sum == 0, 1, d_logits_sum)
     del d_logits_exp, d_logits_sum
     d_logits_quotient_2 = 1 / FLOAT(B)
-    d_logits_unpick = np.zeros((B, 10), FLOAT)
-    np.put_along_axis(d_logits_unpick, t[..., None], -d_logits_quotient_2, axis=-1)
+    try:
+        d_logits_unpick = np.zeros((B, 10), FLOAT)
+        np.put_along_axis(d_logits_unpick, t[..., None], -d_logits_quotient_2, axis=-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `t`', t, 10)) from None
     # logits goes into loss: its adjoint is the sum of what comes back
     d_logits = (
         d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss

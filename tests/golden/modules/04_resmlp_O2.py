@@ -121,6 +121,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -277,8 +282,11 @@ def forward(params: Mapping[str, ArrayLike], x: ArrayLike, t: ArrayLike) -> tupl
         _give(_scratch, _forward_scratch_block, size)
         return ()
     _blocks(block, B, 1224, 37)
-    # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_entries = logits[loss_arange, t]
+    try:
+        # cross_entropy(logits, t): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_entries = logits[loss_arange, t]
+    except IndexError as _why:
+        raise _outside(_why, ('input `t`', t, 10)) from None
     loss_difference_2 = np.subtract(loss_sum.reshape((B,)), loss_entries, s2_2)
     del loss_entries
     loss_sum_2 = np.add.reduce(loss_difference_2, None)
@@ -556,9 +564,12 @@ def grad_loss(
         _give(_scratch, _grad_loss_scratch_block, size)
         return ()
     _blocks(block, B, 1217, 38)
-    # (∂loss/∂logits)ᵀ d_loss
-    d_logits = d_logits_product
-    d_logits[d_logits_arange, t] += d_logits_negative
+    try:
+        # (∂loss/∂logits)ᵀ d_loss
+        d_logits = d_logits_product
+        d_logits[d_logits_arange, t] += d_logits_negative
+    except IndexError as _why:
+        raise _outside(_why, ('input `t`', t, 10)) from None
     d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""

@@ -78,6 +78,11 @@ GRAPH: dict[str, Any] = {
         'h_last': '[B, H]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['pred', 'h_last', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -702,7 +707,13 @@ def _grad_loss_scratch(B: int, T: int) -> tuple[Any, ...]:
     )
 
 
-def _enter(params: Mapping[str, ArrayLike], x: ArrayLike, h0: ArrayLike, c0: ArrayLike, target: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    params: Mapping[str, ArrayLike],
+    x: ArrayLike,
+    h0: ArrayLike,
+    c0: ArrayLike,
+    target: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(params) is not dict or len(params) != 5:
         _names(params, PARAMETERS)

@@ -58,6 +58,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'err': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['err'],
+        'wrt': ['x', 'alpha', 'mu', 'icf'],
+    },
     'derived': {
         'grad_err': {
             'kind': 'grad',

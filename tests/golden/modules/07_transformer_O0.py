@@ -92,6 +92,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, T, V]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -184,7 +189,10 @@ def forward(
         layer_att_Wv, layer_att_Wo, layer_ln2_gain, layer_ln2_bias, layer_ff_layer_0_fc_W,
         layer_ff_layer_0_fc_b, layer_ff_head_W, layer_ff_head_b, h_gain, h_bias, B, T,
     ) = _enter(params, ids, labels)
-    emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    try:
+        emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    except IndexError as _why:
+        raise _outside(_why, ('input `ids`', ids, 256)) from None
     # self_attention(heads, causal=…: s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
     h_m_sqrt = np.sqrt(FLOAT(16))
     # self_attention(heads, causal=…: s1 = where(arange(T)[:, _] >= arange(T)[_, :], s, -1e30)
@@ -306,7 +314,10 @@ def forward(
     del loss_largest
     loss_exp = np.exp(logits - loss_where)
     loss_sum = np.sum(loss_exp, axis=-1, keepdims=True)
-    loss_pick = np.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    try:
+        loss_pick = np.take_along_axis(logits, labels[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `labels`', labels, 256)) from None
     loss_difference = (np.log(loss_sum) + loss_where).reshape((B, T)) - loss_pick
     del loss_where, loss_pick
     loss = np.mean(loss_difference)
@@ -620,7 +631,10 @@ def grad_loss(
     ) = _enter(params, ids, labels)
     if out is not None:
         _destinations(out, _shapes(T=T), [ids, labels, *params.values()])
-    emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    try:
+        emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    except IndexError as _why:
+        raise _outside(_why, ('input `ids`', ids, 256)) from None
     # self_attention(heads, causal=…: s = einsum("b h t d, b h s d -> b h t s", q, k) / sqrt(D //…
     h_m_sqrt = np.sqrt(FLOAT(16))
     # self_attention(heads, causal=…: s1 = where(arange(T)[:, _] >= arange(T)[_, :], s, -1e30)
@@ -746,8 +760,11 @@ def grad_loss(
     d_logits_quotient = d_logits_exp / np.where(d_logits_sum == 0, 1, d_logits_sum)
     del d_logits_exp, d_logits_sum
     d_logits_quotient_2 = 1 / FLOAT(B * T)
-    d_logits_unpick = np.zeros((B, T, 256), FLOAT)
-    np.put_along_axis(d_logits_unpick, labels[..., None], -d_logits_quotient_2, axis=-1)
+    try:
+        d_logits_unpick = np.zeros((B, T, 256), FLOAT)
+        np.put_along_axis(d_logits_unpick, labels[..., None], -d_logits_quotient_2, axis=-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `labels`', labels, 256)) from None
     # logits goes into loss: its adjoint is the sum of what comes back
     d_logits = (
         d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss

@@ -106,6 +106,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, T, V]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -216,7 +221,10 @@ def forward(
         s4_view, s8, s8_view, s10, s11, s11_view, s8_view_2, s14, s14_view, s16, s16_view, s18,
         s4_view_2,
     ) = _scratch
-    emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    try:
+        emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    except IndexError as _why:
+        raise _outside(_why, ('input `ids`', ids, 256)) from None
     h_m_sum = np.add(emb, pos, s1)  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     del emb
     h_3 = h_m_sum
@@ -352,7 +360,10 @@ def forward(
     loss_matmul = np.dot(loss_exp.reshape((B * T, 256)), loss_full)
     loss_log = np.log(loss_matmul.reshape((B, T))[:, :, None], s5)
     loss_sum = np.add(loss_log, loss_minimum, s5)
-    loss_entries = logits_matmul[loss_arange, labels.reshape((B * T,))]
+    try:
+        loss_entries = logits_matmul[loss_arange, labels.reshape((B * T,))]
+    except IndexError as _why:
+        raise _outside(_why, ('input `labels`', labels.reshape((B * T,)), 256)) from None
     del logits_matmul
     loss_difference_2 = np.subtract(loss_sum.reshape((B, T)), loss_entries.reshape((B, T)), s4_view_2)
     del loss_entries
@@ -735,7 +746,10 @@ def grad_loss(
         s37_view_2, s43, s38_view, s45, s46, s47, s45_view, s43_view, s26_view_2, s47_view, s52,
         s47_view_2, s43_view_2, s52_view,
     ) = _scratch
-    emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    try:
+        emb = emb_E[ids]  # embedding(ids, V, D): y = E[ids]
+    except IndexError as _why:
+        raise _outside(_why, ('input `ids`', ids, 256)) from None
     h_m_sum = np.add(emb, pos, s1)  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     del emb
     h_3 = h_m_sum
@@ -896,10 +910,13 @@ def grad_loss(
     d_h_quotient_2 = np.divide(d_h_quotient, d_h_where, s37)
     del d_h_where
     d_h_product = np.multiply(d_h_quotient_2, d_h_exp, s38)
-    # output logits = h @ emb.E.T
-    d_h_entries_added = s31
-    np.copyto(d_h_entries_added, d_h_product.reshape((B * T, 256)))
-    d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += d_h_negative
+    try:
+        # output logits = h @ emb.E.T
+        d_h_entries_added = s31
+        np.copyto(d_h_entries_added, d_h_product.reshape((B * T, 256)))
+        d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += d_h_negative
+    except IndexError as _why:
+        raise _outside(_why, ('input `labels`', labels.reshape((B * T,)), 256)) from None
     d_emb_E_matmul = np.dot(d_h_entries_added.T, logits_reshape, s41)
     del logits_reshape
     d_h_matmul_2 = np.dot(d_h_entries_added, emb_E, s23_view)

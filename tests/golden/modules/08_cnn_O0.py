@@ -81,6 +81,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -201,7 +206,10 @@ def forward(
     del loss_largest
     loss_exp = np.exp(logits - loss_where)
     loss_sum = np.sum(loss_exp, axis=-1, keepdims=True)
-    loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    try:
+        loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_difference = (np.log(loss_sum) + loss_where).reshape((B,)) - loss_pick
     del loss_where, loss_pick
     loss = np.mean(loss_difference)
@@ -459,8 +467,11 @@ def grad_loss(
     d_c1_sum = d_c1_cast_float + d_c1_cast_float_2 + d_c1_cast_float_3
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_quotient_2 = 1 / FLOAT(B)
-    d_logits_unpick = np.zeros((B, 10), FLOAT)
-    np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient_2, axis=-1)
+    try:
+        d_logits_unpick = np.zeros((B, 10), FLOAT)
+        np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient_2, axis=-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     # logits goes into loss: its adjoint is the sum of what comes back
     d_logits = (
         d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss

@@ -88,6 +88,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -249,7 +254,10 @@ def forward(
     loss_matmul = np.dot(loss_exp, loss_full)
     loss_log = np.log(loss_matmul[:, None], s3_2)
     loss_sum = np.add(loss_log, loss_minimum, s3_2)
-    loss_entries = logits[loss_arange, label]
+    try:
+        loss_entries = logits[loss_arange, label]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_difference_2 = np.subtract(loss_sum.reshape((B,)), loss_entries, s2_2_view)
     del loss_entries
     loss_sum_2 = np.add.reduce(loss_difference_2, None)
@@ -558,9 +566,12 @@ def grad_loss(
     d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s15)
     del d_logits_where
     d_logits_product = np.multiply(d_logits_quotient_2, d_logits_exp, s14)
-    # (∂loss/∂logits)ᵀ d_loss
-    d_logits = d_logits_product
-    d_logits[d_logits_arange, label] += d_logits_negative
+    try:
+        # (∂loss/∂logits)ᵀ d_loss
+        d_logits = d_logits_product
+        d_logits[d_logits_arange, label] += d_logits_negative
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     d_logits_reshape = np.dot(d_logits, logits_W.T, s18)  # (∂logits/∂logits_reshape)ᵀ d_logits
     # (∂logits/∂logits_W)ᵀ d_logits
     d_logits_W = np.dot(c2.reshape((B, 784)).T, d_logits, out_logits_W)

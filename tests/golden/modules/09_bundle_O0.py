@@ -54,6 +54,11 @@ GRAPH: dict[str, Any] = {
         'e': '[P, 2]',
         'ew': '[P]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['e', 'ew'],
+        'wrt': ['cams', 'pts', 'wt', 'feat'],
+    },
     'derived': {
         'Je': {
             'kind': 'jacobian',
@@ -135,8 +140,14 @@ def forward(
     ew: [P].
     """
     cams, pts, wt, obs, feat, C, M, P = _enter(cams, pts, wt, obs, feat)
-    cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     Xc_sq_index = cam[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     Xc_turned_difference = pt - cam[:, 3:6]
     del pt
@@ -315,9 +326,15 @@ def Je(
 
     Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
-    cams, pts, wt, obs, feat, _, _, P = _enter(cams, pts, wt, obs, feat)
-    cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    cams, pts, wt, obs, feat, C, M, P = _enter(cams, pts, wt, obs, feat)
+    try:
+        cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     Xc_sq_index = cam[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     Xc_turned_difference = pt - cam[:, 3:6]
     del pt
@@ -517,11 +534,17 @@ def _moved(
     _moves: Mapping[str, Any],
 ) -> Outputs:
     """The outputs where this is added to nodes on the way, as each of them is computed."""
-    cams, pts, wt, obs, feat, _, _, _ = _enter(cams, pts, wt, obs, feat)
+    cams, pts, wt, obs, feat, C, M, _ = _enter(cams, pts, wt, obs, feat)
     t_cam = np.asarray(_moves['cam'], FLOAT)[()]
     t_pt = np.asarray(_moves['pt'], FLOAT)[()]
-    cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     Xc_sq_index = cam[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     Xc_turned_difference = pt - cam[:, 3:6]
     del pt
@@ -561,7 +584,13 @@ def _moved(
     return Outputs(e=e, ew=ew)
 
 
-def _enter(cams: ArrayLike, pts: ArrayLike, wt: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    cams: ArrayLike,
+    pts: ArrayLike,
+    wt: ArrayLike,
+    obs: ArrayLike,
+    feat: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(cams) is not np.ndarray or cams.dtype != _FLOAT or cams.ndim != 2 or not cams.flags.carray:
         cams = _array(cams, 'input `cams`', 'float[C, 11]', _FLOAT, 2)

@@ -63,6 +63,11 @@ GRAPH: dict[str, Any] = {
         'e': '[P, 2]',
         'ew': '[P]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['e', 'ew'],
+        'wrt': ['cams', 'pts', 'wt', 'feat'],
+    },
     'derived': {
         'Je': {
             'kind': 'jacobian',
@@ -198,8 +203,14 @@ def forward(
         obs_part = obs[start:size + start]
         wt_part = wt[start:size + start]
         feat_part = feat[start:size + start]
-        cam_part = cams[obs_part[:, 0]]  # cam = cams[obs[:, 0]]
-        pt = pts[obs_part[:, 1]]  # pt = pts[obs[:, 1]]
+        try:
+            cam_part = cams[obs_part[:, 0]]  # cam = cams[obs[:, 0]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_part[:, 0], C)) from None
+        try:
+            pt = pts[obs_part[:, 1]]  # pt = pts[obs[:, 1]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_part[:, 1], M)) from None
         Xc_sq_index = cam_part[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         Xc_turned_difference_part = np.subtract(pt, cam_part[:, 3:6], Xc_turned_difference[start:size + start])
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
@@ -509,7 +520,10 @@ def Je(
         obs_1 = obs_part[:, 1]  # pt = pts[obs[:, 1]]
         feat_0 = feat_part[:, 0]  # output e: [P, 2] = wt[:, _] * (proj - feat)
         feat_1 = feat_part[:, 1]
-        cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        try:
+            cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_0, C)) from None
         cam_1 = cam_0_in_rows[1].take(obs_0)
         cam_2 = cam_0_in_rows[2].take(obs_0)
         cam_3 = cam_0_in_rows[3].take(obs_0)
@@ -520,7 +534,10 @@ def Je(
         cam_8 = cam_0_in_rows[8].take(obs_0)
         cam_9 = cam_0_in_rows[9].take(obs_0)
         cam_10 = cam_0_in_rows[10].take(obs_0)
-        pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        try:
+            pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_1, M)) from None
         # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         Xc_turned_0_difference = np.subtract(pt_0, cam_3, s1_2)
         pt_1 = pt_0_in_rows[1].take(obs_1)  # pt = pts[obs[:, 1]]
@@ -1131,11 +1148,17 @@ def _moved(
     _moves: Mapping[str, Any],
 ) -> Outputs:
     """The outputs where this is added to nodes on the way, as each of them is computed."""
-    cams, pts, wt, obs, feat, _, _, _ = _enter(cams, pts, wt, obs, feat)
+    cams, pts, wt, obs, feat, C, M, _ = _enter(cams, pts, wt, obs, feat)
     t_cam = np.asarray(_moves['cam'], FLOAT)[()]
     t_pt = np.asarray(_moves['pt'], FLOAT)[()]
-    cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     Xc_sq_index = cam[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     Xc_turned_difference = pt - cam[:, 3:6]
     del pt
@@ -1294,7 +1317,13 @@ def _Je_scratch_mixed_block_mixed(size: int) -> tuple[Any, ...]:
     )
 
 
-def _enter(cams: ArrayLike, pts: ArrayLike, wt: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    cams: ArrayLike,
+    pts: ArrayLike,
+    wt: ArrayLike,
+    obs: ArrayLike,
+    feat: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(cams) is not np.ndarray or cams.dtype != _FLOAT or cams.ndim != 2 or not cams.flags.carray:
         cams = _array(cams, 'input `cams`', 'float[C, 11]', _FLOAT, 2)

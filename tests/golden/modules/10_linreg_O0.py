@@ -57,6 +57,11 @@ GRAPH: dict[str, Any] = {
         'yhat': '[N]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['yhat', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',

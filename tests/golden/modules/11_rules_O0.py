@@ -43,6 +43,11 @@ GRAPH: dict[str, Any] = {
         'q': '[B]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['q', 'loss'],
+        'wrt': ['x'],
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',

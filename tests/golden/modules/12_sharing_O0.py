@@ -94,6 +94,11 @@ GRAPH: dict[str, Any] = {
         'z': '[B, T, D]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['dist', 'y', 'z', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'g': {
             'kind': 'grad',
@@ -921,7 +926,12 @@ def unflatten(vector: ArrayLike) -> dict[str, Any]:
     return _split(vector, _shapes())
 
 
-def _enter(params: Mapping[str, ArrayLike], u: ArrayLike, v: ArrayLike, x: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    params: Mapping[str, ArrayLike],
+    u: ArrayLike,
+    v: ArrayLike,
+    x: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(params) is not dict or len(params) != 30:
         _names(params, PARAMETERS)

@@ -105,6 +105,11 @@ GRAPH: dict[str, Any] = {
         'z': '[B, T, D]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['dist', 'y', 'z', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'g': {
             'kind': 'grad',
@@ -1218,7 +1223,12 @@ def _g_scratch(B: int, T: int) -> tuple[Any, ...]:
     )
 
 
-def _enter(params: Mapping[str, ArrayLike], u: ArrayLike, v: ArrayLike, x: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    params: Mapping[str, ArrayLike],
+    u: ArrayLike,
+    v: ArrayLike,
+    x: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(params) is not dict or len(params) != 30:
         _names(params, PARAMETERS)

@@ -66,6 +66,11 @@ GRAPH: dict[str, Any] = {
         'average': '[]',
         'total_columns': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['total', 'average', 'total_columns'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_total': {
             'kind': 'grad',

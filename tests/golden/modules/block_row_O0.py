@@ -63,6 +63,11 @@ GRAPH: dict[str, Any] = {
         'x3': '[N2]',
         'f': '[N4]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['x2', 'x3', 'f'],
+        'wrt': 'params',
+    },
     'derived': {
         'J_θ': {
             'kind': 'jacobian_matrix',

@@ -56,6 +56,11 @@ GRAPH: dict[str, Any] = {
         'r': '[B]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['r', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',

@@ -54,6 +54,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'e': '[P, 2]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['e'],
+        'wrt': ['cams', 'pts', 'feat'],
+    },
     'derived': {
         'residuals': {
             'kind': 'value_and_jacobian',
@@ -129,8 +134,14 @@ def forward(
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
     cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
-    cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     seen_sq_index = cam[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     seen_along_difference = pt - cam[:, 3:6]
     del pt
@@ -305,9 +316,15 @@ def residuals(
 
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
-    cams, pts, obs, feat, _, _, P = _enter(cams, pts, obs, feat)
-    cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    cams, pts, obs, feat, C, M, P = _enter(cams, pts, obs, feat)
+    try:
+        cam = cams[obs[:, 0]]  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]]  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     seen_sq_index = cam[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     seen_along_difference = pt - cam[:, 3:6]
     del pt
@@ -427,9 +444,15 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     """
     cams, pts, obs, _, C, M, P = _enter(cams, pts, obs, feat)
     cam_index = obs[:, 0]  # cam = cams[obs[:, 0]]
-    cam = cams[cam_index]
+    try:
+        cam = cams[cam_index]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', cam_index, C)) from None
     pt_index = obs[:, 1]  # pt = pts[obs[:, 1]]
-    pt = pts[pt_index]
+    try:
+        pt = pts[pt_index]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', pt_index, M)) from None
     seen_sq_index = cam[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     seen_along_difference = pt - cam[:, 3:6]
     del pt
@@ -613,11 +636,17 @@ def _moved(
     _moves: Mapping[str, Any],
 ) -> Outputs:
     """The outputs where this is added to nodes on the way, as each of them is computed."""
-    cams, pts, obs, feat, _, _, _ = _enter(cams, pts, obs, feat)
+    cams, pts, obs, feat, C, M, _ = _enter(cams, pts, obs, feat)
     t_cam = np.asarray(_moves['cam'], FLOAT)[()]
     t_pt = np.asarray(_moves['pt'], FLOAT)[()]
-    cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     seen_sq_index = cam[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     seen_along_difference = pt - cam[:, 3:6]
     del pt

@@ -62,6 +62,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'e': '[P, 2]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['e'],
+        'wrt': ['cams', 'pts', 'feat'],
+    },
     'derived': {
         'residuals': {
             'kind': 'value_and_jacobian',
@@ -188,8 +193,14 @@ def forward(
         s1, s2, s3, s4, s5 = _scratch
         obs_part = obs[start:size + start]
         feat_part = feat[start:size + start]
-        cam_part = cams[obs_part[:, 0]]  # cam = cams[obs[:, 0]]
-        pt = pts[obs_part[:, 1]]  # pt = pts[obs[:, 1]]
+        try:
+            cam_part = cams[obs_part[:, 0]]  # cam = cams[obs[:, 0]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_part[:, 0], C)) from None
+        try:
+            pt = pts[obs_part[:, 1]]  # pt = pts[obs[:, 1]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_part[:, 1], M)) from None
         seen_sq_index = cam_part[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         seen_along_difference_part = np.subtract(pt, cam_part[:, 3:6], seen_along_difference[start:size + start])
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
@@ -482,7 +493,10 @@ def residuals(
         obs_1 = obs_part[:, 1]  # pt = pts[obs[:, 1]]
         feat_0 = feat_part[:, 0]  # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         feat_1 = feat_part[:, 1]
-        cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        try:
+            cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_0, C)) from None
         cam_1 = cam_0_in_rows[1].take(obs_0)
         cam_2 = cam_0_in_rows[2].take(obs_0)
         cam_3 = cam_0_in_rows[3].take(obs_0)
@@ -493,7 +507,10 @@ def residuals(
         cam_8 = cam_0_in_rows[8].take(obs_0)
         cam_9 = cam_0_in_rows[9].take(obs_0)
         cam_10 = cam_0_in_rows[10].take(obs_0)
-        pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        try:
+            pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_1, M)) from None
         # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         seen_along_difference = np.subtract(pt_0, cam_3, s1_2)
         pt_1 = pt_0_in_rows[1].take(obs_1)  # pt = pts[obs[:, 1]]
@@ -1054,7 +1071,10 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
         obs_part = obs[start:size + start]
         obs_0 = obs_part[:, 0]  # cam = cams[obs[:, 0]]
         obs_1 = obs_part[:, 1]  # pt = pts[obs[:, 1]]
-        cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        try:
+            cam_0 = cam_0_in_rows[0].take(obs_0)  # cam = cams[obs[:, 0]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_0, C)) from None
         cam_1 = cam_0_in_rows[1].take(obs_0)
         cam_2 = cam_0_in_rows[2].take(obs_0)
         cam_3 = cam_0_in_rows[3].take(obs_0)
@@ -1063,7 +1083,10 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
         cam_6 = cam_0_in_rows[6].take(obs_0)
         cam_9 = cam_0_in_rows[9].take(obs_0)
         cam_10 = cam_0_in_rows[10].take(obs_0)
-        pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        try:
+            pt_0 = pt_0_in_rows[0].take(obs_1)  # pt = pts[obs[:, 1]]
+        except IndexError as _why:
+            raise _outside(_why, ('input `obs`', obs_1, M)) from None
         # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         seen_along_difference = np.subtract(pt_0, cam_3, s1_2)
         pt_1 = pt_0_in_rows[1].take(obs_1)  # pt = pts[obs[:, 1]]
@@ -1764,11 +1787,17 @@ def _moved(
     _moves: Mapping[str, Any],
 ) -> Outputs:
     """The outputs where this is added to nodes on the way, as each of them is computed."""
-    cams, pts, obs, feat, _, _, _ = _enter(cams, pts, obs, feat)
+    cams, pts, obs, feat, C, M, _ = _enter(cams, pts, obs, feat)
     t_cam = np.asarray(_moves['cam'], FLOAT)[()]
     t_pt = np.asarray(_moves['pt'], FLOAT)[()]
-    cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
-    pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    try:
+        cam = cams[obs[:, 0]] + t_cam  # cam = cams[obs[:, 0]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 0], C)) from None
+    try:
+        pt = pts[obs[:, 1]] + t_pt  # pt = pts[obs[:, 1]]
+    except IndexError as _why:
+        raise _outside(_why, ('input `obs`', obs[:, 1], M)) from None
     seen_sq_index = cam[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     seen_along_difference = pt - cam[:, 3:6]
     del pt

@@ -71,6 +71,11 @@ GRAPH: dict[str, Any] = {
         'a3': '[N3]',
         'C': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['a3', 'C'],
+        'wrt': 'params',
+    },
     'derived': {
         'deltas': {
             'kind': 'grad',

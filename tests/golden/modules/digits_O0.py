@@ -84,6 +84,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',
@@ -215,8 +220,11 @@ def forward(
     last_quotient = last_gain * last_v_difference / last_sqrt
     last = last_quotient + last_bias
     logits = last @ logits_W + logits_b  # dense(10): y = act(x @ W + b)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    try:
+        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_largest = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
     loss_where = np.where(np.isfinite(loss_largest), loss_largest, 0)
     del loss_largest
@@ -471,8 +479,11 @@ def value_and_grad_loss(
     last_quotient = last_gain * last_v_difference / last_sqrt
     last = last_quotient + last_bias
     logits = last @ logits_W + logits_b  # dense(10): y = act(x @ W + b)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    try:
+        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_pick = np.take_along_axis(logits, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_largest = np.max(logits, axis=-1, keepdims=True, initial=-np.inf)
     loss_where = np.where(np.isfinite(loss_largest), loss_largest, 0)
     del loss_largest

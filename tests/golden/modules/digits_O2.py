@@ -92,6 +92,11 @@ GRAPH: dict[str, Any] = {
         'logits': '[B, 10]',
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['logits', 'loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',
@@ -257,8 +262,11 @@ def forward(
     last = np.add(last_product_2, last_bias)
     logits_matmul = np.dot(last, logits_W, s10)  # dense(10): y = act(x @ W + b)
     logits = np.add(logits_matmul, logits_b)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_entries = logits[loss_arange, label]
+    try:
+        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_entries = logits[loss_arange, label]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_peak = np.maximum.reduce(logits, -1, out=s4_view, keepdims=True, initial=-LARGEST)
     loss_minimum = np.minimum(loss_peak, LARGEST, out=s4_view)
     loss_difference = np.subtract(logits, loss_minimum, s10)
@@ -551,8 +559,11 @@ def value_and_grad_loss(
     last = np.add(last_product_2, last_bias, s15)
     logits_matmul = np.dot(last, logits_W, s19)  # dense(10): y = act(x @ W + b)
     logits = np.add(logits_matmul, logits_b, s19)
-    # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
-    loss_entries = logits[loss_arange, label]
+    try:
+        # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
+        loss_entries = logits[loss_arange, label]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 10)) from None
     loss_peak = np.maximum.reduce(logits, -1, out=s20, keepdims=True, initial=-LARGEST)
     loss_minimum = np.minimum(loss_peak, LARGEST, out=s20)
     loss_difference = np.subtract(logits, loss_minimum, s19)

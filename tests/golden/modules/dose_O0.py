@@ -60,6 +60,11 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'half': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['expected', 'loss', 'half'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -397,7 +402,12 @@ def unflatten(vector: ArrayLike) -> dict[str, Any]:
     return _split(vector, _shapes())
 
 
-def _enter(params: Mapping[str, ArrayLike], dose: ArrayLike, given: ArrayLike, killed: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    params: Mapping[str, ArrayLike],
+    dose: ArrayLike,
+    given: ArrayLike,
+    killed: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(params) is not dict or len(params) != 2:
         _names(params, PARAMETERS)

@@ -67,6 +67,11 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'half': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['expected', 'loss', 'half'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_loss': {
             'kind': 'grad',
@@ -521,7 +526,12 @@ def _H_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
     return (s1, s2, s3)
 
 
-def _enter(params: Mapping[str, ArrayLike], dose: ArrayLike, given: ArrayLike, killed: ArrayLike) -> tuple[Any, ...]:
+def _enter(
+    params: Mapping[str, ArrayLike],
+    dose: ArrayLike,
+    given: ArrayLike,
+    killed: ArrayLike,
+) -> tuple[Any, ...]:
     """Check the arguments, bring them to float64 in C order, and bind the dims."""
     if type(params) is not dict or len(params) != 2:
         _names(params, PARAMETERS)

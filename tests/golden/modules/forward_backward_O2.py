@@ -63,6 +63,11 @@ GRAPH: dict[str, Any] = {
         'x2': '[D2]',
         'f': '[D3]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['x1', 'x2', 'f'],
+        'wrt': 'params',
+    },
     'derived': {
         'J_θ': {
             'kind': 'jacobian_matrix',

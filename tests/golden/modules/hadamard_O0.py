@@ -59,6 +59,11 @@ GRAPH: dict[str, Any] = {
         'z_next': '[M]',
         'C': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['a', 'z_next', 'C'],
+        'wrt': 'params',
+    },
     'derived': {
         'gradients': {
             'kind': 'grad',

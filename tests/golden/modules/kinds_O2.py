@@ -73,6 +73,11 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'rows': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['y', 'v', 'loss', 'rows'],
+        'wrt': 'params',
+    },
     'derived': {
         'values': {
             'kind': 'value',

@@ -57,6 +57,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',

@@ -60,6 +60,11 @@ GRAPH: dict[str, Any] = {
         'u': '[]',
         'y': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['h', 'z', 'u', 'y'],
+        'wrt': 'params',
+    },
     'derived': {
         'chain': {
             'kind': 'grad',

@@ -56,6 +56,11 @@ GRAPH: dict[str, Any] = {
         'r': '[N]',
         'S': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['r', 'S'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_S': {
             'kind': 'grad',

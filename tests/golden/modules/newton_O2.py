@@ -61,6 +61,11 @@ GRAPH: dict[str, Any] = {
         'r': '[N]',
         'S': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['r', 'S'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_S': {
             'kind': 'grad',

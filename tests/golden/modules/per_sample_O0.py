@@ -67,6 +67,11 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'average': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['losses', 'loss', 'average'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',
@@ -153,7 +158,10 @@ def forward(
     losses_exp = np.exp(losses_difference)
     losses_sum = np.sum(losses_exp, axis=-1, keepdims=True)
     losses_log = np.log(np.where(losses_sum == 0, np.nan, losses_sum))
-    losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    try:
+        losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     del losses_difference, losses_log
     losses = -losses_pick
     del losses_pick
@@ -254,7 +262,10 @@ def value_and_grad_loss(
     losses_exp = np.exp(losses_difference)
     losses_sum = np.sum(losses_exp, axis=-1, keepdims=True)
     losses_log = np.log(np.where(losses_sum == 0, np.nan, losses_sum))
-    losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    try:
+        losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     del losses_difference, losses_log
     losses = -losses_pick
     del losses_pick
@@ -319,7 +330,10 @@ def per_sample(
     losses_exp = np.exp(losses_difference)
     losses_sum = np.sum(losses_exp, axis=-1, keepdims=True)
     losses_log = np.log(np.where(losses_sum == 0, np.nan, losses_sum))
-    losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    try:
+        losses_pick = np.take_along_axis(losses_difference - losses_log, label[..., None], axis=-1)[..., 0]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     del losses_difference, losses_log
     losses = -losses_pick
     del losses_pick
@@ -375,8 +389,11 @@ def shares(
     del logits, d_logits_where
     d_logits_quotient = d_logits_exp / np.sum(d_logits_exp, axis=-1, keepdims=True)
     del d_logits_exp
-    d_logits_unpick = np.zeros((B, 3), FLOAT)
-    np.put_along_axis(d_logits_unpick, label[..., None], -(1 / FLOAT(B)), axis=-1)
+    try:
+        d_logits_unpick = np.zeros((B, 3), FLOAT)
+        np.put_along_axis(d_logits_unpick, label[..., None], -(1 / FLOAT(B)), axis=-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     d_logits_product = d_logits_quotient * np.sum(d_logits_unpick, axis=-1, keepdims=True)
     del d_logits_quotient
     d_logits = d_logits_unpick - d_logits_product
@@ -427,7 +444,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_total = t_logits + np.sum(-t_logits * t_losses_quotient, axis=2)[:, :, None]
         del t_logits
-        t_losses_pick = np.take_along_axis(t_losses_total, np.broadcast_to(label, (30, B))[..., None], axis=-1)[..., 0]
+        try:
+            t_losses_pick = np.take_along_axis(t_losses_total, np.broadcast_to(label, (30, B))[..., None], axis=-1)[..., 0]
+        except IndexError as _why:
+            raise _outside(_why, ('input `label`', np.broadcast_to(label, (30, B)), 3)) from None
         del t_losses_total
         t_losses = -t_losses_pick
         del t_losses_pick
@@ -441,7 +461,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_2_total = t_logits_2 + np.sum(-t_logits_2 * t_losses_quotient, axis=2)[:, :, None]
         del t_logits_2
-        t_losses_2_pick = np.take_along_axis(t_losses_2_total, np.broadcast_to(label, (6, B))[..., None], axis=-1)[..., 0]
+        try:
+            t_losses_2_pick = np.take_along_axis(t_losses_2_total, np.broadcast_to(label, (6, B))[..., None], axis=-1)[..., 0]
+        except IndexError as _why:
+            raise _outside(_why, ('input `label`', np.broadcast_to(label, (6, B)), 3)) from None
         del t_losses_2_total
         t_losses_2 = -t_losses_2_pick
         del t_losses_2_pick
@@ -451,7 +474,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_3_total = t_logits_3 + np.sum(-t_logits_3 * t_losses_quotient, axis=2)[:, :, None]
         del t_logits_3
-        t_losses_3_pick = np.take_along_axis(t_losses_3_total, np.broadcast_to(label, (18, B))[..., None], axis=-1)[..., 0]
+        try:
+            t_losses_3_pick = np.take_along_axis(t_losses_3_total, np.broadcast_to(label, (18, B))[..., None], axis=-1)[..., 0]
+        except IndexError as _why:
+            raise _outside(_why, ('input `label`', np.broadcast_to(label, (18, B)), 3)) from None
         del t_losses_3_total
         t_losses_3 = -t_losses_3_pick
         del t_losses_3_pick
@@ -462,7 +488,10 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
         # output losses: [B] = -pick(log_softmax(logits), label)
         t_losses_4_total = t_logits_4 + np.sum(-t_logits_4 * t_losses_quotient, axis=2)[:, :, None]
         del t_losses_quotient, t_logits_4
-        t_losses_4_pick = np.take_along_axis(t_losses_4_total, np.broadcast_to(label, (3, B))[..., None], axis=-1)[..., 0]
+        try:
+            t_losses_4_pick = np.take_along_axis(t_losses_4_total, np.broadcast_to(label, (3, B))[..., None], axis=-1)[..., 0]
+        except IndexError as _why:
+            raise _outside(_why, ('input `label`', np.broadcast_to(label, (3, B)), 3)) from None
         del t_losses_4_total
         t_losses_4 = -t_losses_4_pick
         del t_losses_4_pick
@@ -490,9 +519,12 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     d_logits_quotient = d_logits_exp / np.sum(d_logits_exp, axis=-1, keepdims=True)
     del d_logits_exp
     d_losses = np.eye(B, dtype=FLOAT)
-    # output losses: [B] = -pick(log_softmax(logits), label)
-    d_logits_unpick = np.zeros((B, B, 3), FLOAT)
-    np.put_along_axis(d_logits_unpick, np.broadcast_to(label, (B, B))[..., None], (-d_losses)[..., None], axis=-1)
+    try:
+        # output losses: [B] = -pick(log_softmax(logits), label)
+        d_logits_unpick = np.zeros((B, B, 3), FLOAT)
+        np.put_along_axis(d_logits_unpick, np.broadcast_to(label, (B, B))[..., None], (-d_losses)[..., None], axis=-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', np.broadcast_to(label, (B, B)), 3)) from None
     del d_losses
     d_logits_product = d_logits_quotient[None, :, :] * np.sum(d_logits_unpick, axis=-1, keepdims=True)
     del d_logits_quotient

@@ -76,6 +76,11 @@ GRAPH: dict[str, Any] = {
         'loss': '[]',
         'average': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['losses', 'loss', 'average'],
+        'wrt': 'params',
+    },
     'derived': {
         'value_and_grad_loss': {
             'kind': 'value_and_grad',
@@ -209,8 +214,11 @@ def forward(
         _give(_scratch, _forward_scratch_block, size)
         return ()
     _blocks(block, B, 89, 13)
-    # output losses: [B] = -pick(log_softmax(logits), label)
-    losses_entries = losses_difference_2[losses_arange, label]
+    try:
+        # output losses: [B] = -pick(log_softmax(logits), label)
+        losses_entries = losses_difference_2[losses_arange, label]
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     losses = np.multiply(losses_entries, -1)
     del losses_entries
     loss = np.add.reduce(losses, None)  # output loss = sum(losses)
@@ -317,10 +325,13 @@ def value_and_grad_loss(
         _destinations(out, _shapes(), [x, label, *params.values()])
     _scratch = _take(_value_and_grad_loss_scratch, B)
     loss_full, loss_arange, d_logits_b_full, s1, s2 = _scratch
-    # (∂losses/∂losses_difference)ᵀ d_losses
-    d_losses_difference = s1
-    d_losses_difference.fill(0)
-    d_losses_difference[loss_arange, label] = FLOAT(-1)
+    try:
+        # (∂losses/∂losses_difference)ᵀ d_losses
+        d_losses_difference = s1
+        d_losses_difference.fill(0)
+        d_losses_difference[loss_arange, label] = FLOAT(-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     loss_difference_2 = s2
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
@@ -405,10 +416,13 @@ def per_sample(
     out_logits_b = _places[3]
     _scratch = _take(_per_sample_scratch, B)
     losses_full, losses_arange, s1, s2 = _scratch
-    # output losses: [B] = -pick(log_softmax(logits), label)
-    d_logits_entries_placed = s1
-    d_logits_entries_placed.fill(0)
-    d_logits_entries_placed[losses_arange, label] = FLOAT(-1)
+    try:
+        # output losses: [B] = -pick(log_softmax(logits), label)
+        d_logits_entries_placed = s1
+        d_logits_entries_placed.fill(0)
+        d_logits_entries_placed[losses_arange, label] = FLOAT(-1)
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     losses_difference_2 = s2
     d_logits = np.empty((B, 3), FLOAT) if out_logits_b is None else out_logits_b
     d_h_b = np.empty((B, 6), FLOAT) if out_h_b is None else out_h_b
@@ -493,10 +507,13 @@ def shares(
     out_logits_b = _places[3]
     _scratch = _take(_shares_scratch, B)
     d_logits_full, d_logits_arange, d_logits_quotient_2, s1 = _scratch
-    # output losses: [B] = -pick(log_softmax(logits), label)
-    d_logits_entries_placed = s1
-    d_logits_entries_placed.fill(0)
-    d_logits_entries_placed[d_logits_arange, label] = d_logits_quotient_2
+    try:
+        # output losses: [B] = -pick(log_softmax(logits), label)
+        d_logits_entries_placed = s1
+        d_logits_entries_placed.fill(0)
+        d_logits_entries_placed[d_logits_arange, label] = d_logits_quotient_2
+    except IndexError as _why:
+        raise _outside(_why, ('input `label`', label, 3)) from None
     d_logits = np.empty((B, 3), FLOAT) if out_logits_b is None else out_logits_b
     d_h_b = np.empty((B, 6), FLOAT) if out_h_b is None else out_h_b
     d_logits_W = np.empty((B, 6, 3), FLOAT) if out_logits_W is None else out_logits_W

@@ -67,6 +67,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'adjoints': {
             'kind': 'grad',

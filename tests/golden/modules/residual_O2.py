@@ -73,6 +73,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'loss': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['loss'],
+        'wrt': 'params',
+    },
     'derived': {
         'adjoints': {
             'kind': 'grad',

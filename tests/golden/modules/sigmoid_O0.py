@@ -41,6 +41,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'f': '[N]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['f'],
+        'wrt': ['θ'],
+    },
     'derived': {
         'J': {
             'kind': 'jacobian_matrix',

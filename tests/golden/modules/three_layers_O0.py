@@ -59,6 +59,11 @@ GRAPH: dict[str, Any] = {
     'outputs': {
         'L': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['L'],
+        'wrt': 'params',
+    },
     'derived': {
         'grad_L': {
             'kind': 'grad',

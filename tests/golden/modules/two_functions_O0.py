@@ -41,6 +41,11 @@ GRAPH: dict[str, Any] = {
         'f': '[]',
         'g': '[]',
     },
+    'backward': {
+        'kind': 'backward',
+        'outputs': ['f', 'g'],
+        'wrt': ['x', 'y'],
+    },
     'derived': {
         'blocks': {
             'kind': 'jacobian',

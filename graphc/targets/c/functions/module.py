@@ -253,22 +253,20 @@ def _checks(
     module: CModule, one: CFunction, compiled: Compiled, bodies: Sequence[Written]
 ) -> list[str]:
     """Write what is refused: dims that are none, that are too large, and those that do not fit."""
+    conditions = [
+        line
+        for status in module.statuses
+        if status.condition is not None and one.asks(status.condition)
+        for line in condition_lines(module.dims, status.condition, str(status.number))
+    ]
     if not module.dims:
-        return [
-            line
-            for status in module.statuses
-            if status.condition is not None
-            for line in condition_lines(module.dims, status.condition, str(status.number))
-        ]
+        return conditions
     negative = " || ".join(f"{name} < 0" for name in module.dims.values())
     lines = [f"    if ({negative}) return {DIM.number};"]
     total = _total(module, one, bodies)
     if total:
         lines.append(f"    if (!({total} <= (double)(PTRDIFF_MAX/4))) return {SIZE.number};")
-    for status in module.statuses:
-        if status.condition is not None:
-            lines += condition_lines(module.dims, status.condition, str(status.number))
-    return lines
+    return [*lines, *conditions]
 
 
 def _total(module: CModule, one: CFunction, bodies: Sequence[Written]) -> str:
@@ -334,7 +332,7 @@ def _work_size(module: CModule, one: CFunction, bodies: Sequence[Written]) -> li
         [_room(module, buffer) for buffer in body.buffers if not buffer.stack] for body in bodies
     ]
     sizes = [b.size for body in bodies for b in body.buffers if not b.stack]
-    return _size_function(module, one.workspace, rooms, sizes)
+    return _size_function(module, one.workspace, rooms, sizes, one)
 
 
 def _cache_size(module: CModule) -> list[str]:
@@ -350,12 +348,16 @@ def _cache_size(module: CModule) -> list[str]:
 
 
 def _size_function(
-    module: CModule, name: str, rooms: Sequence[Sequence[str]], sizes: Iterable[Dim]
+    module: CModule,
+    name: str,
+    rooms: Sequence[Sequence[str]],
+    sizes: Iterable[Dim],
+    of: CFunction | None = None,
 ) -> list[str]:
     """Write a function of the bytes of a block: the largest of several sums of rooms."""
     lines = [f"{_size_prototype(module, name)} {{"]
     total = _bound_of(module, sizes)
-    conditions = _before_division(module, [room for one in rooms for room in one])
+    conditions = _before_division(module, [room for one in rooms for room in one], of)
     read = {*re.findall(r"\w+", " ".join([total, *conditions, *(r for one in rooms for r in one)]))}
     lines += [f"    (void){dim};" for dim in module.dims.values() if dim not in read]
     if total:
@@ -373,11 +375,12 @@ def _size_function(
     return [*lines, "    return (size_t)most;", "}"]
 
 
-def _before_division(module: CModule, rooms: Iterable[str]) -> list[str]:
+def _before_division(module: CModule, rooms: Iterable[str], of: CFunction | None) -> list[str]:
     """Write what is tested before sizes divide by dims: by none that a condition rules out."""
     if not any("/" in room or f"{FLOOR}(" in room for room in rooms):
         return []
     conditions = [one.condition for one in module.statuses if one.condition is not None]
+    conditions = [one for one in conditions if of is None or of.asks(one)]
     return [line for one in conditions for line in condition_lines(module.dims, one, "SIZE_MAX")]
 
 

@@ -71,6 +71,10 @@ def _comparison(compiled: Compiled) -> str:
     ]
     dims = [f"{dim}={dim}" for dim in begin.keywords]
     weighed = [begin.fields[d.name] for d in model.outputs if d.type.dtype == "float"]
+    pulled = [begin.fields[name] for name in compiled.backward.outputs]
+    all_pulled = len(pulled) == len(weighed)
+    given = "_weights" if all_pulled else f"{{_name: _weights[_name] for _name in {(*pulled,)}}}"
+    of = "_weighed" if all_pulled else f"lambda _point: _weighed(_point, {(*pulled,)})"
     moved = [
         f"    _moves = {{_path: _point[_path] for _path in {tuple(shifts)!r}}}",
         "    if any(np.any(_one) for _one in _moves.values()):",
@@ -94,14 +98,14 @@ def _comparison(compiled: Compiled) -> str:
         "    return _weigh(_outputs(_point), _weights, _chosen)",
         "",
         "_errors: dict[str, dict[str, tuple[float, float, float]]] = {}",
-        "_found: Any = backward(_cache, **_weights)",
-        *slopes(compiled.backward.name, "_weighed", "_found", "np.sum(_found[_path] * _way)"),
+        f"_found: Any = backward(_cache, **{given})",
+        *slopes(compiled.backward.name, of, "_found", "np.sum(_found[_path] * _way)"),
     ]
     for one in compiled.derived:
         lines += comparison(compiled, one)
     lines.append("return _errors")
     bound = names_in(lines).intersection(binding.dim for binding in begin.bindings)
-    entered = unpacking(begin.values, f"_enter({begin.arguments})", lines) if bound else []
+    entered = unpacking(begin.values, begin.entered, lines) if bound else []
     return function(
         f"def _comparison({begin.signature}) -> dict[str, dict[str, tuple[float, float, float]]]:",
         "The worst comparison of each function by path: gap, analytic and numerical derivative.",
@@ -130,5 +134,5 @@ def _write_perturbed(compiled: Compiled, program: Program) -> str:
     return function(
         f"def _moved({begin.signature_with('_moves: Mapping[str, Any]')}) -> Outputs:",
         "The outputs where this is added to nodes on the way, as each of them is computed.",
-        [*unpacking(begin.values, f"_enter({begin.arguments})", lines), *lines],
+        [*unpacking(begin.values, begin.entered, lines), *lines],
     )

@@ -18,6 +18,7 @@ from graphc.targets.numpy.functions.record import (
 )
 from graphc.targets.numpy.printing.body import Returned, body, returned
 from graphc.targets.numpy.printing.families import at, dict_rows, zip_rows
+from graphc.targets.numpy.printing.outside import first_reads, told
 from graphc.targets.numpy.printing.scratch import within_scratch
 from graphc.targets.numpy.printing.text import function, unpacking
 
@@ -32,7 +33,7 @@ def whole_body(
     lines = [*given, *lines]
     if one.numbers is not None:
         return python_floats.unpack_lines(compiled, one, one.numbers, lines)
-    value = f"_enter({compiled.begin.arguments})"
+    value = compiled.begin_of(one).entered
     values = compiled.begin.values
     return [*(unpacking(values, value, lines) if values else [value]), *lines]
 
@@ -42,8 +43,9 @@ def _call_elsewhere(
 ) -> list[str]:
     """List the lines of a function that is computed elsewhere: at once where all arguments are as
     they should be, else when they have been checked."""
-    begin = compiled.begin
-    checked = [f"_entered = _enter({begin.arguments})"]
+    begin = compiled.begin_of(one)
+    entered = f"tuple(0 if _one is None else _one for _one in {begin.entered})"
+    checked = [f"_entered = {entered if begin.optional else begin.entered}"]
     checked += [*(unpacking(begin.values, "_entered", given) if begin.values else []), *given]
     checked.append(f"_found = {other.checked}")
     if other.quick:
@@ -53,6 +55,14 @@ def _call_elsewhere(
             "if _found is None:  # an argument is converted, or refused",
             *(f"    {line}" for line in checked),
         ]
+    whole = begin.variables.values()
+    reads = [
+        (what, read, size)
+        for several in first_reads(one.program).values()
+        for what, read, size in several
+        if read in whole and size.isdigit()  # parts, and dims, are not at hand
+    ]
+    checked = told(checked, reads) if reads else checked
     return [*checked, *unpacking(other.names, "_found", lines), *lines]
 
 
@@ -124,7 +134,7 @@ def value_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"The value of {named(one)}.",
         whole_body(compiled, one, [*steps(compiled, one), *lines]),
     )
@@ -153,7 +163,7 @@ def gradient_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature_with(out.ARGUMENT)}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature_with(out.ARGUMENT)}) -> {kind}:",
         f"{about}\n\n{out.ABOUT}",
         whole_body(compiled, one, lines, _places(compiled, one)),
     )
@@ -181,7 +191,9 @@ def vjp_function(compiled: Compiled, one: Derived) -> str:
     record, values = return_values(compiled, one)
     given = take_cotangents(one, compiled.model.outputs)
     lines = [*steps(compiled, one), *gradients(compiled, one, f"{values}, ")]
-    signature = compiled.begin.signature_with("cotangents: Mapping[str, ArrayLike]", out.ARGUMENT)
+    signature = compiled.begin_of(one).signature_with(
+        "cotangents: Mapping[str, ArrayLike]", out.ARGUMENT
+    )
     return derived_function(
         compiled,
         one,
@@ -200,7 +212,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
     fields = ", ".join(
         f"{called[name]}={written[ResultKey('tangent', name)].part()}" for name in one.outputs
     )
-    signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
+    signature = compiled.begin_of(one).signature_with("tangents: Mapping[str, ArrayLike]")
     return derived_function(
         compiled,
         one,
@@ -218,7 +230,7 @@ def jvp_function(compiled: Compiled, one: Derived) -> str:
 
 def hvp_function(compiled: Compiled, one: Derived) -> str:
     """Gradients, and products with the Hessian."""
-    signature = compiled.begin.signature_with("tangents: Mapping[str, ArrayLike]")
+    signature = compiled.begin_of(one).signature_with("tangents: Mapping[str, ArrayLike]")
     first, second = _by_path(compiled, one, "gradient"), _by_path(compiled, one, "product")
     return derived_function(
         compiled,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from graphc.elaborate.names.model import Condition, Declared
 from graphc.ir.dims import Dim
@@ -12,34 +12,38 @@ from graphc.ir.types import Shape, shape_text
 from graphc.paths import member
 from graphc.plan.signature import Binding, Entry, describe_argument
 from graphc.targets.numpy.printing.families import INDEX, count, path, slices
+from graphc.targets.numpy.printing.text import function
 
 DTYPES = {"float": "_FLOAT", "int": "_INT", "bool": "_BOOL"}
 SCALARS = {"float": "FLOAT", "int": "np.int64", "bool": "np.bool_"}
 MEMBER = "_one"  # of a family
 
 
-def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> list[str]:
+def enter(begin: Entry, conditions: Sequence[Condition], dtype: str) -> str:
     """Write the function that every other calls first.
 
     What is right already passes one line of comparisons, since that line is most of what a call of
     a small graph costs; `_array` converts the rest, or says what is wrong.
     """
-    lines = [
-        f"def _enter({begin.signature}) -> tuple[Any, ...]:",
-        f'    """Check the arguments, bring them to {dtype} in C order, and bind the dims."""',
-    ]
+    more = ["_open: tuple[str, ...] = ()"] if begin.optional else []
+    lines: list[str] = []
     if begin.params:
         lines += _by_path(begin)
     for dim in begin.keywords:
+        needed = f", {dim!r} in _open" if dim in begin.optional else ""
         lines += [
             f"    if type({dim}) is not int or {dim} < 0:",
-            f"        {dim} = _whole({dim}, {dim!r})",
+            f"        {dim} = _whole({dim}, {dim!r}{needed})",
         ]
     lines += _arrays(begin)
     for condition in conditions:
-        lines += _condition(condition)
+        lines += _condition(condition, begin.optional)
     values = ", ".join(begin.values) + ("," if len(begin.values) == 1 else "")
-    return [*lines, f"    return {values or '()'}"]
+    return function(
+        f"def _enter({begin.signature_with(*more)}) -> tuple[Any, ...]:",
+        f"Check the arguments, bring them to {dtype} in C order, and bind the dims.",
+        [*(line[4:] for line in lines), f"return {values or '()'}"],
+    )
 
 
 def _by_path(begin: Entry) -> list[str]:
@@ -176,14 +180,16 @@ def _tuple(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def _condition(condition: Condition) -> list[str]:
+def _condition(condition: Condition, optional: Collection[str]) -> list[str]:
+    """Write what dims must satisfy, where all of them are given."""
     values = ", ".join(f"{name} = {{{name}}}" for name in condition.names)
     message = ast.unparse(ast.Constant(f"the dims do not fit: {condition.text}; "))
     fails = f"{condition.dim} {'!=' if condition.zero else '<'} 0"
     if condition.steps:
         steps = " ".join(f"for {one.index} in {one}" for one in condition.steps)
         fails = f"any({fails} {steps})"
+    given = [f"{name} is not None" for name in condition.names if name in optional]
     return [
-        f"    if {fails}:",
+        f"    if {' and '.join([*given, fails])}:",
         f'        raise ValueError({message} + f"{values}")',
     ]

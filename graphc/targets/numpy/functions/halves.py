@@ -83,7 +83,8 @@ _HOW = {
 
 def backward(compiled: Compiled) -> str:
     one = compiled.backward
-    floats = [d for d in compiled.model.outputs if d.type.dtype == "float"]
+    outputs = {d.name: d for d in compiled.model.outputs}
+    floats = [outputs[name] for name in one.outputs]
     sole = [d.name for d in floats if not d.type.rank]
     one_default = sole[0] if len(sole) == 1 else None
     names = compiled.begin.fields

@@ -41,7 +41,7 @@ def jacobian_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the output, then that of the path.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
     )
@@ -113,7 +113,7 @@ def matrix_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has {rows} and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
@@ -142,7 +142,7 @@ def sparse_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has a row for each element of the outputs and a column for each element of "
         f"{paths},\nin this order, elements row by row.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
@@ -167,7 +167,7 @@ def sparse_hessian_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nIt has a row and a column for each element of {paths},\n"
         f"in this order, elements row by row.\n{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),
@@ -189,7 +189,7 @@ def hessian_function(compiled: Compiled, one: Derived) -> str:
     return derived_function(
         compiled,
         one,
-        f"def {one.name}({compiled.begin.signature}) -> {kind}:",
+        f"def {one.name}({compiled.begin_of(one).signature}) -> {kind}:",
         f"{about}\n\nA block has the shape of the first path, then that of the second.\n"
         f"{_how(one)}\n",
         whole_body(compiled, one, _by_mode(compiled, one, lines)),

@@ -288,7 +288,7 @@ def _convert_lines(compiled: Compiled, numbers: Numbers, lines: Sequence[str]) -
             conditions.append(f"{variable}.shape == {show(d.node.shape)}")
     if not conditions:
         return []
-    called = f"_enter({begin.arguments})"
+    called = begin.entered
     return [
         "if not (",
         *(f"    {'and ' if number else ''}{one}" for number, one in enumerate(conditions)),

@@ -38,6 +38,7 @@ def graph_record(compiled: Compiled) -> list[str]:
         "inputs": {d.name: str(d.type) for d in model.inputs},
         "params": {show_path(d): str(d.type) for d in model.params},
         "outputs": {d.name: str(d.type) for d in model.outputs},
+        "backward": _derived(compiled.backward, compiled) if compiled.backward.wrt else {},
         "derived": {f.name: _derived(f, compiled) for f in compiled.derived},
         "multiply_adds": {f.program.name: _amount(f.flops) for f in functions},
         "bytes": {

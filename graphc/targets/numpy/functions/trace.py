@@ -79,7 +79,7 @@ def _walk(compiled: Compiled, program: Program) -> str:
     return function(
         f"def {walk_name(program.name)}({begin.signature}) -> None:",
         "Raises FloatingPointError with a Trace.",
-        [*unpacking(begin.values, f"_enter({begin.arguments})", lines), *lines],
+        [*unpacking(begin.values, begin.entered, lines), *lines],
     )
 
 

@@ -26,6 +26,7 @@ from graphc.targets.numpy.printing.expression import (
     typed_argument,
 )
 from graphc.targets.numpy.printing.literals import literals_of
+from graphc.targets.numpy.printing.outside import Told, first_reads, told
 from graphc.targets.numpy.printing.places import name_storage
 from graphc.targets.numpy.printing.scratch import new_array, within_scratch
 from graphc.targets.numpy.printing.segments import about
@@ -38,23 +39,26 @@ def body(
     in_loop: bool = False,
     in_block: bool = False,
     others: Collection[Program] = (),
+    reads: Mapping[Node, Sequence[Told]] | None = None,
 ) -> list[str]:
     """Write the statements of a program, each with its comment, marked.
 
     Inside a loop nothing is dropped, since the next step takes the variables again, unless the
-    program is sparing. `others` are programs that stand in other branches of the same function.
+    program is sparing. `others` are programs that stand in other branches of the same function,
+    `reads` the statements of the whole that are the first to take by an input of indices.
     """
+    reads = first_reads(program) if reads is None else reads
     lines: list[str] = []
     heading: Origin | None = None  # the statement of the graph that is quoted above
     shared = {name for one in (program, *others) for name in _in_blocks(one)}
     for step in program.steps:
         quoted, heading = heading, None
         if isinstance(step, LoopStep):
-            lines += of_statement(_loop(step, program.variables), step)
+            lines += of_statement(_loop(step, program.variables, reads), step)
             lines += _dropped(step.frees, shared)
             continue
         if isinstance(step, BlockStep):
-            lines += of_statement(_block(step, program), step)
+            lines += of_statement(_block(step, program, reads), step)
             lines += _dropped(step.frees, shared)
             continue
         numbers = literals_of(step) if in_loop or in_block else NO_NUMBERS
@@ -64,6 +68,8 @@ def body(
             heading = step.node.origin
             said = "" if heading == quoted else place(step.node)
             written = beside(computed(step, program.variables, numbers), said, mark(step.node))
+        if step.node in reads:
+            written = told(written, reads[step.node])
         lines += of_statement(written, step)
         if program.sparing or not in_loop:
             lines += _dropped(step.frees, shared)
@@ -90,7 +96,9 @@ def _dropped(names: Sequence[str], shared: Collection[str] = ()) -> list[str]:
     return [*write_list("del (", names, ")"), *kept]
 
 
-def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
+def _loop(
+    step: LoopStep, variables: Mapping[Node, str], reads: Mapping[Node, Sequence[Told]]
+) -> list[str]:
     """Write a loop: what it starts from, its steps, and what it hands on and saves in each."""
     loop = loop_of(step.node)
     grown = _grown(step)
@@ -121,7 +129,7 @@ def _loop(step: LoopStep, variables: Mapping[Node, str]) -> list[str]:
         last = f"{start}{expression(taken, variables)}"
     bounds = last if first.constant == 0 else f"{first}, {last}"
     over = f"reversed(range({bounds}))" if loop.backwards else f"range({bounds})"
-    inside = body(step.body, in_loop=True)
+    inside = body(step.body, in_loop=True, reads=reads)
     position = Dim.symbol(loop.index) - first
     for name, item, _ in step.stacks:
         if name in step.written:
@@ -165,7 +173,7 @@ def _head(
     return [*first[:-1], *write_list(first[-1], [*taken, "strict=True"], "):")]
 
 
-def _block(step: BlockStep, program: Program) -> list[str]:
+def _block(step: BlockStep, program: Program, reads: Mapping[Node, Sequence[Told]]) -> list[str]:
     """Write the function of a block, and its calls one after the other along the axis."""
     lines = []
     for name, node in {name: node for name, node, _, _ in step.outputs}.items():
@@ -176,7 +184,7 @@ def _block(step: BlockStep, program: Program) -> list[str]:
         lines.append(f"{name} = {name_storage(step.places[name]) if name in step.places else made}")
         if node.op is assemble and not is_complete(node):
             lines.append(f"{name}.fill(0)")
-    inside = body(step.body, in_block=True)
+    inside = body(step.body, in_block=True, reads=reads)
     for name, whole, node, items in step.outputs:
         part = Storage(name, items, whole.shape)
         if part not in step.written:

@@ -31,10 +31,10 @@ def _array(
     except ValueError as why:
         raise ValueError(f"{what} is not an array, expected {expected}: {why}") from None
     if array.dtype.kind not in {"f": "fiub", "i": "iu", "b": "b"}[dtype.kind]:
-        found = "is None" if value is None else f"has dtype {array.dtype}"
-        raise TypeError(f"{what} {found}, expected {expected}")
+        raise TypeError(f"{what} {_no_numbers(value, array)}, expected {expected}")
     if array.ndim != (shape if isinstance(shape, int) else len(shape)):
-        raise ValueError(f"{what} has shape {array.shape}, expected {expected}")
+        fits = _fitting(array.shape, _axes(expected), what)
+        raise ValueError(f"{what} has shape {array.shape}, expected {expected}{fits}")
     if dtype.kind == "i" and array.dtype == np.uint64 and np.any(array > np.iinfo(dtype).max):
         raise ValueError(f"{what} holds {np.max(array)}, which no int64 does")
     if not isinstance(shape, int) and array.shape != shape:
@@ -46,10 +46,55 @@ def _array(
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
+def _no_numbers(value: ArrayLike, array: Any) -> str:
+    """What is wrong with an array of another dtype: with its first element that is no number."""
+    if value is None:
+        return "is None"
+    held = array.ravel().tolist() if array.dtype.kind in "OUS" else []
+    odd = [one for one in held if not isinstance(one, (int, float))][:1]
+    return f"holds {odd[0]!r}: not numbers" if odd else f"has dtype {array.dtype}"
+
+
+def _axes(expected: str) -> list[str]:
+    """The sizes in the text of a type."""
+    inside = expected[expected.index("[") + 1 : -1]
+    return inside.split(", ") if inside else []
+
+
+def _fitting(shape: tuple[int, ...], axes: Iterable[Any], what: str) -> str:
+    """What fits instead of an array that lacks an axis, has one too many, or lies across."""
+    name, wanted, more = what.split("`")[1], [str(axis) for axis in axes], ", :" * len(shape)
+    ways = [
+        (f"for one sample write {name}[None{more}]", (1, *shape)),
+        (f"write {name}[{more[2:]}, None]", (*shape, 1)),
+        (f"write {name}[..., 0]", shape[: -1 if shape[-1:] == (1,) else None]),
+        (f"{name}.T has that shape", shape[::-1]),
+    ]
+    for text, part in ways if what[:5] == "input" else ways[-1:]:
+        pairs = [*zip(wanted, part, strict=False)]
+        fits = len(wanted) == len(part) and part != shape and shape
+        if fits and all(axis == str(size) or not axis.isdigit() for axis, size in pairs):
+            return f"; {text}"
+    return ""
+
+
 def _misfit(array: Any, what: str, expected: str, shape: tuple[int, ...], bound: str) -> ValueError:
     """The error that an array has not the shape that its declaration gives it."""
-    why = f"; {bound}" if bound else ""
+    axes = [
+        axis if f"{axis} = {size} from {what}" in bound else size
+        for axis, size in zip(_axes(expected), shape, strict=True)
+    ]
+    why = (f"; {bound}" if bound else "") + _fitting(array.shape, axes, what)
     return ValueError(f"{what} has shape {array.shape}, expected {expected} = {shape}{why}")
+
+
+def _outside(why: IndexError, *read: tuple[str, ArrayLike, int]) -> IndexError:
+    """The error of an index outside an axis, told by the array that holds it, if it is of these."""
+    for what, indices, size in read:
+        for one in np.ravel(indices):
+            if not -size <= one < size:
+                return IndexError(f"{what} holds {one}, expected 0..{size - 1}")
+    return why
 
 
 def _solve(size: int, factor: int, offset: int, what: str) -> int:
@@ -60,8 +105,10 @@ def _solve(size: int, factor: int, offset: int, what: str) -> int:
     return dim
 
 
-def _whole(value: int, name: str) -> int:
-    """A dim that is given by name."""
+def _whole(value: int | None, name: str, optional: bool = False) -> Any:
+    """A dim that is given by name; None where it is not, and need not be."""
+    if value is None and optional:
+        return None
     if not isinstance(value, (int, np.integer)) or type(value) is bool or value < 0:
         raise ValueError(f"dim {name} is a whole number of at least 0, found {value!r}")
     return int(value)
