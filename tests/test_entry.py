@@ -161,6 +161,55 @@ def test_what_is_no_scalar(value: Any, message: str) -> None:
     assert str(raised.value) == message
 
 
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        ((8,), "for one sample write x[None, :]"),
+        ((1, 5, 8), ""),
+        ((8, 5), "x.T has that shape"),
+        ((5, 8, 1), "write x[..., 0]"),
+        ((5,), ""),
+        ((5, 7), ""),
+        ((), ""),
+    ],
+)
+def test_what_fits_instead_is_said(shape: tuple[int, ...], fits: str) -> None:
+    net = module("dim B\ninput x: [B, 8]\ninput t: [B, 1]\noutput y = sum(x * t)")
+    x = np.zeros(shape)
+    with pytest.raises(ValueError, match="input `x` has shape") as raised:
+        net.forward(x, np.zeros((5, 1)))
+    said = str(raised.value)
+    assert said.endswith(fits) if fits else "write" not in said and ".T" not in said
+    if fits:  # and it does
+        found = eval(fits.split("write ")[-1].split(" has")[0], {"x": x})
+        net.forward(found, np.zeros((len(found), 1)))
+
+
+def test_a_column_is_written_as_one() -> None:
+    net = module("dim B\ninput t: [B, 1]\noutput y = sum(t)")
+    with pytest.raises(
+        ValueError, match=r"has shape \(5,\), expected float\[B, 1\]; write t\[:, None\]$"
+    ):
+        net.forward(np.zeros(5))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (np.array([1.0, "a"], object), "holds 'a': not numbers"),
+        (np.array(["a", "b"]), "holds 'a': not numbers"),
+        ([1.0, None], "holds None: not numbers"),
+        (np.array([1, 2], object), "has dtype object"),
+        (np.array([1j, 2]), "has dtype complex128"),
+    ],
+)
+def test_what_is_no_number_is_shown(value: Any, said: str) -> None:
+    """A column of text makes an array of objects of a table."""
+    with pytest.raises(TypeError) as raised:
+        module("dim B\ninput x: [B]\noutput y = sum(x)").forward(value)
+    assert str(raised.value) == f"input `x` {said}, expected float[B]"
+
+
 # ---- parameters by path --------------------------------------------------------------------------
 
 

@@ -44,6 +44,53 @@ def test_an_index_outside_is_an_error() -> None:
             net.forward(np.zeros((3, 4)), [0, 3], [0, 0])
 
 
+WORDS = """
+dim B, T, C
+input ids: int[B]
+input words: int[T]
+input pairs: int[B, 2]
+input label: int[B]
+param E: [10, 4]
+param P: [C, 4]
+scan s[t in T] carry m = zeros([4]) { next m = tanh(m + E[words[t]]) }
+e = E[ids] * P[pairs[:, 0]] + E[pairs[:, 1]] + m
+z = dense(e, 5)
+output loss = cross_entropy(z, label)
+derive grad loss wrt E
+derive jacobian loss wrt P
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ids", [0, 10, 0], "input `ids` holds 10, expected 0..9"),
+        ("ids", [0, -11, 0], "input `ids` holds -11, expected 0..9"),
+        ("words", [1, 10], "input `words` holds 10, expected 0..9"),
+        ("pairs", [[0, 9], [6, 0], [5, 5]], "input `pairs` holds 6, expected 0..5"),
+        ("pairs", [[0, 9], [5, 17], [5, 5]], "input `pairs` holds 17, expected 0..9"),
+        ("label", [4, 4, 5], "input `label` holds 5, expected 0..4"),
+    ],
+)
+def test_an_index_outside_is_told_by_the_input_that_holds_it(
+    name: str, value: list[int], said: str
+) -> None:
+    net = module(WORDS)
+    params = net.init(C=6)
+    right = {"ids": [0, 9, -1], "words": [3, 9], "pairs": [[5, 9]] * 3, "label": [0, 4, 1]}
+    for call in (net.forward, net.grad_loss, net.jacobian_loss):
+        call(params, **right)
+        with pytest.raises(IndexError) as raised:
+            call(params, **{**right, name: value})
+        assert str(raised.value) == said
+
+
+def test_an_index_that_is_computed_is_told_in_the_words_of_numpy() -> None:
+    net = module("input i: int[2]\ninput x: [4]\noutput y = x[i + 1]")
+    with pytest.raises(IndexError, match="index 4 is out of bounds for axis 0 with size 4"):
+        net.forward([0, 3], np.zeros(4))
+
+
 def test_hessians_through_what_is_put() -> None:
     """Of two values for one position the first has no derivative, and nor has what was there."""
     text = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -77,6 +78,29 @@ def test_several_outputs_and_their_cotangents() -> None:
     same(found, jax.grad(of(plain), (0, 1))(PARAMS, X))
     only = jax.grad(lambda p: f(p, X, T)["loss"])(PARAMS)
     same(only, jax.grad(loss)(PARAMS, X, T))
+
+
+def test_backward_reads_what_forward_has_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = module(NET + "derive backward z, loss wrt params, x\n")
+    calls, forward = [], net.forward
+    counted = functools.wraps(forward)(lambda *given: calls.append(1) or forward(*given))
+    monkeypatch.setattr(net, "forward", counted)
+    f = bridge.function(net, "backward")
+
+    slope = 1 - np.tanh(X @ PARAMS["W"] + PARAMS["b"]) ** 2
+    grads = jax.jit(jax.grad(lambda p, x: f(p, x, T)["z"].sum(), (0, 1)))(PARAMS, X)
+    same(grads, ({"W": X.T @ slope, "b": slope.sum(0)}, slope @ PARAMS["W"].T))
+    assert len(calls) == 1
+    rows = jax.jacrev(lambda x: f(PARAMS, x, T)["z"][0])(X)
+    same(rows[:, 0], slope[0][:, None] * PARAMS["W"].T)
+    assert len(calls) == 2, "the rows of a Jacobian read one cache"
+
+
+def test_a_cache_that_has_gone_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphc.bridges.caches.MOST", 0)
+    f = bridge.function(module(NET), "backward")
+    found = jax.grad(lambda p: f(p, X, T)["loss"])(PARAMS)
+    same(found, jax.grad(loss)(PARAMS, X, T))
 
 
 @pytest.mark.levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,32 @@ def test_a_layer_has_its_parameters_by_path_and_learns() -> None:
     other.load_state_dict(layer.state_dict())
     values = {one(torch.tensor(X), torch.tensor(T)).item() for one in (layer, other)}
     assert len(values) == 1
+
+
+@pytest.mark.levels
+def test_backward_reads_what_forward_has_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = module(NET + "derive backward z, loss wrt params, x\n")
+    calls, forward = [], net.forward
+    counted = functools.wraps(forward)(lambda *given: calls.append(1) or forward(*given))
+    monkeypatch.setattr(net, "forward", counted)
+    params, x, t = given()
+    out = bridge.function(net, "backward")(params, x, t)
+    (torch.sum(out["z"] ** 2) * out["loss"]).backward()
+    assert len(calls) == 1
+    others, y, _ = given()
+    z, loss = same_in_torch(others, y, t)
+    (torch.sum(z**2) * loss).backward()
+    for one, other in zip((*params.values(), x), (*others.values(), y), strict=True):
+        np.testing.assert_allclose(one.grad, other.grad, rtol=1e-10)
+
+
+def test_every_module_has_a_backward_by_its_parameters() -> None:
+    net = module("dim B\ninput x: [B, 3]\noutput y = dense(x, 2, act=tanh)\n")
+    layer = bridge.Module(net, "backward", seed=1)
+    layer(torch.ones(4, 3)).sum().backward()
+    assert all(one.grad is not None for one in layer.parameters())
+    with pytest.raises(TypeError, match=r"`derive backward y wrt y\.W, y\.b, x`, or detach"):
+        layer(torch.ones(4, 3, requires_grad=True))
 
 
 def test_a_layer_between_others_in_float32() -> None:

@@ -74,7 +74,7 @@ class Described:
 def described(module: ModuleType) -> Described:
     """Describe a generated module; raises TypeError where it is none."""
     graph = getattr(module, "GRAPH", None)
-    if not isinstance(graph, dict) or "derived" not in graph:
+    if not isinstance(graph, dict) or "backward" not in graph:
         raise TypeError(f"{module!r} is no module that this version of graphc makes")
     parameters = inspect.signature(module.forward).parameters.values()
     names = [one.name for one in parameters if one.kind is not one.KEYWORD_ONLY]

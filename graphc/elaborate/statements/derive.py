@@ -57,7 +57,7 @@ def resolve_clause(context: Context, scope: Scope, clause: tree.Derive) -> Deriv
     place = clause.name.span if clause.name else clause.span
     if kind is BACKWARD:
         if clause.name:
-            message = "`backward` has its name, as every module has one"
+            message = "`backward` is called so in every module"
             help = "leave out `as`; a `vjp` is a function of its own name"
             raise mistake("E407", message, place, help)
         return Derivation(kind, chosen, tuple(wrt.items()), kind.name, clause.span)
