@@ -13,5 +13,5 @@ from graphc.ir.graph import Op
 def operations() -> tuple[Op, ...]:
     """By name; without those on Python's own floats, which are made from them."""
     assert graphc.compile.stages
-    found = [one for one in gc.get_objects() if isinstance(one, Op) and not one.numbers]
+    found = [one for one in gc.get_objects() if type(one) is Op and not one.numbers]
     return tuple(sorted(found, key=lambda op: op.name))
