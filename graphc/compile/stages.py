@@ -60,7 +60,7 @@ class Compilation:
         return self._session.open()
 
     def forget(self) -> None:
-        """Let go of all that the stages do not hold: for a compilation that makes nothing more."""
+        """Let go of all that the stages do not hold."""
         self._session.forget()
 
     @cached_property
@@ -135,13 +135,17 @@ class Compilation:
             watched = plan_watched(self.stated, NUMPY) if self.options.trace else ()
         return replace(self.programs, moved=moved, watched=watched)
 
+    @property
+    def to_write(self) -> Compiled:
+        """Return the programs that the target writes."""
+        return self.complete if self.options.to.checks else self.programs
+
     @cached_property
     def written(self) -> Written:
         """Return the module, verified, and what its lines are of."""
-        target = self.options.to
-        programs = self.complete if target.checks else self.programs
+        programs = self.to_write
         with self.open():
-            return without_marks(target.write(programs))
+            return without_marks(self.options.to.write(programs))
 
     @cached_property
     def beside(self) -> Mapping[str, str]:
@@ -195,8 +199,13 @@ def compile_levels(
 
 
 def finished(compilation: Compilation) -> Compilation:
-    """Make all stages of a compilation that will make nothing more; raises GraphError."""
+    """Make all stages of a compilation that will make nothing more; raises GraphError.
+
+    Most nodes are of graphs that passes have replaced: they go before the text is there, too.
+    """
     with compilation.open():
+        _ = compilation.to_write
+        compilation.forget()
         _ = compilation.text
         compilation.forget()
     return compilation

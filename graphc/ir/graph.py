@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from itertools import count
 from types import MappingProxyType
 from typing import Any, Literal
+from weakref import ref
 
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
@@ -91,7 +92,7 @@ def _unary(operator: str) -> Callable[[Node], Node]:
     return lambda node: OPERATORS[operator](node)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Node:
     """An operation on nodes; equal nodes of one compilation are the same object.
 
@@ -171,6 +172,16 @@ class Table:
     memo: defaultdict[Any, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
     """What is found once in a compilation, by who asks and for what."""
 
+    def forget(self) -> None:
+        """Let go of what was found, and of nodes that nobody holds."""
+        made = [ref(node) for node in self.nodes.values()]
+        self.nodes.clear()
+        self.memo.clear()
+        for one in made:
+            if node := one():
+                key = _structure(node.op, node.args, node.attrs, node.type, node.salt)
+                self.nodes[key] = node
+
 
 table: ContextVar[Table] = ContextVar("table")
 
@@ -214,8 +225,7 @@ def intern(
 ) -> Node:
     """Return the one node with this structure and salt."""
     made = table.get()
-    told = tuple([(name, _key(attrs[name])) for name in sorted(attrs)]) if attrs else ()
-    key = (op, args, told, type.dtype, type.shape, salt)
+    key = _structure(op, args, attrs, type, salt)
     node = made.nodes.get(key)
     if node is None:
         shape = type.shape
@@ -241,6 +251,13 @@ def intern(
 _NO_ATTRS: Mapping[str, Any] = MappingProxyType({})
 _PLACES = 40
 """The bits of an index below those of its place: more than there are nodes."""
+
+
+def _structure(
+    op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str
+) -> tuple[Any, ...]:
+    told = tuple([(name, _key(attrs[name])) for name in sorted(attrs)]) if attrs else ()
+    return op, args, told, type.dtype, type.shape, salt
 
 
 def _key(value: Any) -> Any:

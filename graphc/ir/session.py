@@ -29,8 +29,8 @@ class Session:
         return made
 
     def forget(self) -> None:
-        """Let go of nodes that no stage holds, and of memos: nothing will be made any more."""
-        self._table = Table(numbers=self._table.numbers)
+        """Let go of nodes that no stage holds, and of memos."""
+        self._table.forget()
 
     @contextmanager
     def open(self) -> Iterator[None]:
