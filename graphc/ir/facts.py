@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import gcd
+from operator import itemgetter
 from typing import ClassVar
 
 from graphc.ir.dims import (
@@ -45,7 +46,11 @@ class Facts:
     nonnegatives: tuple[Dim, ...] = ()
     solved: tuple[tuple[str, Dim], ...] = field(default=(), compare=False, repr=False)
     rules: tuple[Dim, ...] = field(default=(), compare=False, repr=False)
+    oriented: frozenset[Dim] = field(default=frozenset(), compare=False, repr=False)
     forms: dict[Dim, Dim] = field(default_factory=dict, init=False, compare=False, repr=False)
+    bounds: dict[Atom, list[_Bound]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
     empty: ClassVar[Facts]
 
     def with_zero(self, dim: Dim) -> Facts:
@@ -55,13 +60,13 @@ class Facts:
         zeros = (*self.zeros, dim)
         # What is solved for symbols alone stays so; rules are reduced by one another anew.
         found = _solve(zeros) if self.rules else _solve([dim], self.solved)
-        return Facts(zeros, self.nonnegatives, *found)
+        return Facts(zeros, self.nonnegatives, *found, self.oriented | {_orient(dim)})
 
     def without(self, name: str) -> Facts:
         """Return the facts that do not speak of a name."""
         zeros = tuple(dim for dim in self.zeros if name not in dim.symbols)
         nonnegatives = tuple(dim for dim in self.nonnegatives if name not in dim.symbols)
-        return Facts(zeros, nonnegatives, *_solve(zeros))
+        return Facts(zeros, nonnegatives, *_solve(zeros), frozenset(map(_orient, zeros)))
 
     def with_nonnegative(self, dim: Dim) -> Facts:
         """Return the facts with `dim >= 0` added."""
@@ -70,7 +75,7 @@ class Facts:
             raise ValueError(f"{dim} >= 0 can never hold")
         if value is not None or dim in self.nonnegatives:
             return self
-        return Facts(self.zeros, (*self.nonnegatives, dim), self.solved, self.rules)
+        return Facts(self.zeros, (*self.nonnegatives, dim), self.solved, self.rules, self.oriented)
 
     def normal(self, dim: Dim) -> Dim:
         """Return the form of `dim` that the facts rewrite it to; equal forms are equal dims."""
@@ -89,7 +94,7 @@ class Facts:
 
     def _states(self, dim: Dim) -> bool:
         """Return whether a fact is that `dim == 0`, which rewriting by it need not find again."""
-        return dim.constant is None and _orient(dim) in map(_orient, self.zeros)
+        return dim.constant is None and _orient(dim) in self.oriented
 
     def nonnegative(self, dim: Dim) -> bool | None:
         """Return whether `dim >= 0` where all symbols are, or None where that is not known."""
@@ -101,13 +106,15 @@ class Facts:
         """Search for a proof of `dim >= 0`: each new goal implies the goal that it came from."""
         if depth < 0:
             return False
-        known = dict.fromkeys((*self.nonnegatives, *map(self.normal, self.nonnegatives)))
+        if self.nonnegatives and not self.bounds:
+            known = dict.fromkeys((*self.nonnegatives, *map(self.normal, self.nonnegatives)))
+            self.bounds.update(_by_atom(known))
         goals = dict.fromkeys((dim, self.normal(dim)))
         queue = list(goals)
         for goal in queue:
             if all(c >= 0 and self._is_nonnegative(m, depth) for m, c in goal.terms):
                 return True
-            for following in self._sufficient(goal, known, depth):
+            for following in self._sufficient(goal, depth):
                 if len(queue) < PROOF_GOALS and following not in goals:
                     goals[following] = None
                     queue.append(following)
@@ -121,7 +128,7 @@ class Facts:
             for atom, power in monomial
         )
 
-    def _sufficient(self, goal: Dim, known: Iterable[Dim], depth: int) -> Iterable[Dim]:
+    def _sufficient(self, goal: Dim, depth: int) -> Iterable[Dim]:
         """Yield dims whose being nonnegative makes `goal` so."""
         scale = gcd(*(coefficient for monomial, coefficient in goal.terms if monomial))
         shared = shared_monomial(goal.terms)
@@ -136,13 +143,26 @@ class Facts:
                     # n//d + r >= 0 when n + d*r >= 0; r - n//d >= 0 when n < d*(r + 1).
                     yield coefficient * above + below * rest + (coefficient < 0) * (below - 1)
             yield from _without_remainder(goal, monomial)
-            for fact in known:
-                for lead, unit in fact.terms:
-                    ratio = monomial_quotient(monomial, lead)
-                    if not lead or ratio is None or not 0 < unit <= coefficient:
-                        continue
-                    if self._is_nonnegative(ratio, depth):
-                        yield goal - Dim(((ratio, coefficient // unit),)) * fact
+            for _, lead, unit, fact in sorted(
+                (one for atom, _ in monomial for one in self.bounds.get(atom, ())), key=_in_order
+            ):
+                ratio = monomial_quotient(monomial, lead) if unit <= coefficient else None
+                if ratio is not None and self._is_nonnegative(ratio, depth):
+                    yield goal - Dim(((ratio, coefficient // unit),)) * fact
+
+
+_Bound = tuple[int, Monomial, int, Dim]
+"""A term with a positive coefficient, and the fact that it is of; these are counted."""
+_in_order = itemgetter(0)
+
+
+def _by_atom(known: Iterable[Dim]) -> dict[Atom, list[_Bound]]:
+    """Sort the terms that can be taken from others by their first atom, which these hold, too."""
+    found: dict[Atom, list[_Bound]] = {}
+    terms = ((lead, unit, fact) for fact in known for lead, unit in fact.terms if lead and unit > 0)
+    for number, (lead, unit, fact) in enumerate(terms):
+        found.setdefault(lead[0][0], []).append((number, lead, unit, fact))
+    return found
 
 
 def _without_remainder(goal: Dim, monomial: Monomial) -> Iterable[Dim]:
