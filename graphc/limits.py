@@ -22,6 +22,9 @@ MEMBERS = 1_000_000
 """Parameters of loops, those of each step counted: a module has the names of all."""
 EXPANDED = 20_000
 """Statements in blocks, each time that one is used, and in steps that are written out."""
+DERIVED = 5_000
+"""Operations that derivatives in a file make, beside DERIVED_EACH for each of its own."""
+DERIVED_EACH = 100
 PARTS = 10_000
 """Values that one operation gives."""
 DIM_FACTORS = 64

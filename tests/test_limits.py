@@ -119,6 +119,11 @@ REFUSED = {
         f"`split` makes from 1 to {PARTS} parts, found 1000000",
         "2:5",
     ),
+    "derivatives of derivatives": (
+        doubled("input x\na0 = x**5", "{b} = grad(sin({a}), x)", 30) + "\noutput y = a30",
+        "derivatives up to here have more than 7000 operations",
+        "10:6",
+    ),
     "an identity beyond any machine": (
         "input x\noutput y = x * sum(eye(1000000000000000000))",
         "an array here has more than 2**100 elements",

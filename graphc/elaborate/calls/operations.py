@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.elaborate.calls.axis_labels import axes_labelled
 from graphc.elaborate.calls.ports import check_compile_time
 from graphc.elaborate.names.hints import argument_remedy
@@ -14,8 +15,9 @@ from graphc.elaborate.values.conditions import check_at_entry
 from graphc.elaborate.values.remedies import explain_shapes
 from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node
+from graphc.ir.graph import Node, table
 from graphc.ir.types import Mismatch, demand, demanding, shape_text
+from graphc.limits import DERIVED, DERIVED_EACH
 from graphc.ops import Function, Parameter
 from graphc.ops.define.functions import REQUIRED
 from graphc.records import dataclass
@@ -110,7 +112,10 @@ def apply(
         context.surrogate = True
     try:
         with demanding() as demands:
+            before = len(table.get().nodes)
             result = function.build(*tensors, **attrs)
+            if function.name in DERIVATIVES:
+                _count_derived(context, len(table.get().nodes) - before, span)
             _demand_lengths(function, result, tensors)
     except Mismatch as wrong:
         named_already = re.search(rf"\b{function.name}\b", wrong.message)
@@ -122,6 +127,19 @@ def apply(
         if not check_at_entry(context, dim, False, text, span):
             raise mistake(otherwise.code, otherwise.message, span, otherwise.help)
     return result
+
+
+def _count_derived(context: Context, made: int, span: Span) -> None:
+    """Count the operations of a derivative: one of a derivative has several times as many."""
+    context.derived += made
+    most = DERIVED + DERIVED_EACH * (len(table.get().nodes) - context.derived)
+    if context.derived > most:
+        raise mistake(
+            "E503",
+            f"derivatives up to here have more than {most} operations",
+            span,
+            "each derivative of a derivative is several times as long: take fewer, one of another",
+        )
 
 
 def _arguments(

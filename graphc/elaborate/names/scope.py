@@ -188,7 +188,8 @@ class Context:
     all indices so far. `rules` are those met, by their place,
     of which `only_rule` counts alone where it is one.
     `occurrences` are the names in the text, by place, and what each stood for when last met.
-    `expanded` counts the statements of blocks and steps so far, each as often as it is used.
+    `expanded` counts the statements of blocks and steps so far, each as often as it is used;
+    `derived` the operations that derivatives have made.
     """
 
     dtype: str
@@ -216,6 +217,7 @@ class Context:
     copies: int = 1
     members: int = 0
     expanded: int = 0
+    derived: int = 0
     ranges: dict[str, tuple[Dim, Dim]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
     occurrences: dict[Span, Entry] = field(default_factory=dict)
