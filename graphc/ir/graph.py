@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import Any, Literal
 from weakref import ref
 
+from graphc.ir.constants import number_of, told_apart
 from graphc.ir.dims import Dim
 from graphc.ir.facts import Facts
 from graphc.ir.kernel import Kernel
 from graphc.ir.results import ResultKey, Role
 from graphc.ir.sizes import check_shape
-from graphc.ir.types import Type, assuming, promote
+from graphc.ir.types import Type, assuming
 from graphc.limits import Exceeded
 from graphc.records import dataclass, field
 from graphc.source import Origin
@@ -256,15 +257,8 @@ _PLACES = 40
 def _structure(
     op: Op, args: tuple[Node, ...], attrs: Mapping[str, Any], type: Type, salt: str
 ) -> tuple[Any, ...]:
-    told = tuple([(name, _key(attrs[name])) for name in sorted(attrs)]) if attrs else ()
+    told = tuple([(name, told_apart(attrs[name])) for name in sorted(attrs)]) if attrs else ()
     return op, args, told, type.dtype, type.shape, salt
-
-
-def _key(value: Any) -> Any:
-    """Tell 1, 1.0 and True apart, and 0.0 from -0.0."""
-    if isinstance(value, tuple):
-        return tuple(map(_key, value))
-    return (value.__class__.__name__, repr(value)) if isinstance(value, (int, float)) else value
 
 
 def as_node(value: Any) -> Node:
@@ -275,28 +269,6 @@ def as_node(value: Any) -> Node:
         return intern(DIM, (), {"value": value}, Type("int"))
     number, type = number_of(value)
     return intern(CONSTANT, (), {"value": number}, type)
-
-
-def number_of(value: Any) -> tuple[Any, Type]:
-    """Return what a constant node holds of a number or a nested tuple, and its type."""
-    number, dtype, shape = _array(value)
-    return number, Type(dtype, tuple(map(Dim.of, shape)))
-
-
-def _array(value: Any) -> tuple[Any, Any, tuple[int, ...]]:
-    """Return a number or nested tuple with its dtype and shape; ValueError where rows differ."""
-    if not isinstance(value, tuple):
-        number = value.constant if isinstance(value, Dim) else value
-        dtype = {bool: "bool", int: "int", float: "float"}.get(number.__class__)
-        if dtype is None:
-            raise ValueError(f"not a number: {value!r}")
-        return number, dtype, ()
-    rows = [_array(row) for row in value]
-    shapes = {shape for _, _, shape in rows}
-    if len(shapes) != 1:
-        raise ValueError("the rows of an array have one shape")
-    dtype = promote([dtype for _, dtype, _ in rows])
-    return tuple(row for row, _, _ in rows), dtype, (len(rows), *shapes.pop())
 
 
 def _source(name: str) -> Op:

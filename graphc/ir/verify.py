@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from graphc.ir.constants import number_of
 from graphc.ir.graph import (
     CONSTANT,
     DIM,
@@ -19,7 +20,6 @@ from graphc.ir.graph import (
     Node,
     arguments_first,
     intern,
-    number_of,
 )
 from graphc.ir.loop import (
     BOUND,
