@@ -172,6 +172,25 @@ def test_the_incomplete_gamma_function(scale: float, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("smallest", [1e-30, 1e-12, 1e-3])
+def test_the_incomplete_gamma_function_of_small_parameters(smallest: float, dtype: str) -> None:
+    a = np.array([smallest, smallest, smallest, 0.1, 0.1], dtype)
+    x = np.array([1e-30, 0.1, 1.0, 1e-36, 0.5], dtype)
+    pairs = [(EXACTLY.mpf(float(s)), EXACTLY.mpf(float(t))) for s, t in zip(a, x, strict=True)]
+    exact = [GAMMA["gammainc"](*pair) for pair in pairs]
+    assert error(HELPERS["gammainc"](a, x), exact, np.abs([*map(float, exact)]), dtype) < 300
+    with EXACTLY.workdps(60):
+        step = [a * EXACTLY.mpf(10) ** -12 for a, _ in pairs]
+        sides = [
+            GAMMA["gammainc"](a + h, x) - GAMMA["gammainc"](a - h, x)
+            for (a, x), h in zip(pairs, step, strict=True)
+        ]
+        exact = [side / (2 * h) for side, h in zip(sides, step, strict=True)]
+    found = HELPERS["gammainc_by_a"](a, x, 1)
+    assert error(found, exact, np.abs([*map(float, exact)]), dtype) < 300
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("scale", [0.01, 0.3, 3.0, 30.0])
 def test_the_incomplete_beta_function(scale: float, dtype: str) -> None:
     rng = np.random.default_rng(4)

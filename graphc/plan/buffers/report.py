@@ -80,7 +80,13 @@ def live(program: Program, width: int, kept: Collection[Node] = (), *, works: bo
     walk.live += sum((size for _, size in scratch), NOTHING)
     stays = walk.notice(walk.live) - before
     rows += walk.steps(program, 0)
-    copies = [walk.size(program.results[name]) for name in results_to_copy(program.results, kept)]
+    copied = results_to_copy(program.results, kept)
+    copies = [walk.size(program.results[name]) for name in copied]
+    copies += [  # a constant is made where it is returned
+        walk.value(node, program.variables).new
+        for name, node in program.results.items()
+        if node not in program.variables and name not in copied
+    ]
     copies += [walk.size(node) for node in kept if not node.args]
     walk.notice(walk.live + sum(copies, NOTHING))
     return Live(tuple(rows), scratch, walk.peak, stays)

@@ -51,11 +51,16 @@ def _gamma_ends(value: Any, a: Any, x: Any, first: float, last: float) -> Any:
 
 def _gamma_tail(a: Any, x: Any, n: int) -> Any:
     """The n-th derivative by a of P(a, x) where x ≤ a or x ≤ 1, else of 1 - P(a, x): of
-    ∫ t^(a-1) e^-t dt / Γ(a) with t = x e^-v below x and x (1 + v) above."""
+    ∫ t^(a-1) e^-t dt / Γ(a) with t = x e^-v below and x (1 + v) above.
+
+    Below 1 it comes from what it is at a + 1 (NIST Handbook, 8.8.5): towards 0 the integral has
+    ever longer tails."""
     a, x = _alike(a, x)
     x = np.where((x > 0) & (x < np.inf), x, 1)
     a = np.where(a > 0, a, 1)
     lower = x <= np.maximum(a, 1)
+    raised = lower & (a < 1)
+    a = a + raised
     above = np.maximum(np.maximum(x - a + 1, 0), np.sqrt(0.5 * a) / x)
     width = 1 / np.where(lower, np.abs(x - a) + np.sqrt(0.5 * x), above)
     slope = np.log(x) - _digamma(a)
@@ -69,7 +74,8 @@ def _gamma_tail(a: Any, x: Any, n: int) -> Any:
         decay = np.exp(np.where(lower, -a * v - x * inside, (a - 1) * outside - x * v))
         terms = [slope + np.where(lower, -v, outside), *bends]
         total = total + weight * decay * (_bell(terms, n) if n else 1)
-    return total * width * x * _gamma_density(a, x)
+    at_once = np.where(raised, _bell([slope, *bends], n) if n else 1, 0 * x)
+    return (total * width * x + at_once) * _gamma_density(a, x)
 
 
 def _alike(*numbers: Any) -> Any:
@@ -117,7 +123,7 @@ def _gamma_density(a: Any, x: Any) -> Any:
     positive = np.where(a > 0, a, 1)
     apart = _log_less((inside - positive) / positive, inside / positive)
     size = np.sqrt(positive / (2 * np.pi)) / _gamma_star(positive)
-    value = np.exp(positive * apart) * size / inside
+    value = np.exp(positive * apart - np.log(inside)) * size
     at_zero = np.where(a < 1, np.inf, np.where(a == 1, 1, 0 * positive))
     value = np.where(x == 0, at_zero, np.where(np.isinf(x), 0, value))
     return np.where((x >= 0) & (a > 0), value, np.nan)[()]
