@@ -82,17 +82,18 @@ def bodies(program: Program) -> dict[Node, Body]:
 def _body(step: LoopStep, outer: Mapping[Node, str]) -> Body:
     """Return a loop's body, which has variables of outside."""
     loop = loop_of(step.node)
-    roots = [*step.body.results.values(), *(n for one in step.body.steps for n in made(one))]
-    changing: dict[Node, None] = dict.fromkeys(loop.carried)
-    for node in topological(roots, outer):
+    stated = dict.fromkeys(node for one in step.body.steps for node in made(one))
+    computed: dict[Node, None] = dict.fromkeys(loop.carried)
+    for node in topological([*step.body.results.values(), *stated], outer):
         if node in outer or node.op is BOUND:
             continue
-        if any(arg in changing for arg in node.args) or mentions(node, loop.index):
-            changing[node] = None
+        own = node in stated or mentions(node, loop.index)
+        if own or any(arg in computed for arg in node.args):
+            computed[node] = None
     ends = [result(step.node, number) for number in range(len(loop.results))]
     return Body(
         step,
-        tuple(changing)[len(loop.carried) :],
+        tuple(computed)[len(loop.carried) :],
         tuple(end for end in ends if end in outer),
         bodies(step.body),
     )
@@ -216,7 +217,7 @@ def resize_loop(body: Body, parts: Parts) -> None:
             resize_loop(body.inner[one], parts)
         elif one.op is RESULT:
             parts.new[one] = result(parts.new[one.args[0]], one.attrs["number"])
-        elif one.args:
+        elif one.args or one.rank:
             parts.resize(one)
         else:  # the index
             parts.new[one] = one

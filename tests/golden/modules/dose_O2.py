@@ -114,7 +114,7 @@ GRAPH: dict[str, Any] = {
             'grad_half': 0,
         },
         'peak': {
-            'forward': '192*N',
+            'forward': '224*N',
             'backward': '8*N + 54329344',
             'grad_loss': 54263808,
             'H': 56623200,
