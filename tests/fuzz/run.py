@@ -11,7 +11,7 @@ import time
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,17 +120,20 @@ def run(first: int, count: int, processes: int, folder: Path) -> Report:
     report, coverage = Report(), Coverage()
     start = time.monotonic()
     with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=500) as pool:
-        for begin in range(0, count, TOGETHER):
-            some = jobs(first + begin, min(TOGETHER, count - begin), coverage)
-            for done, one in enumerate(pool.imap_unordered(outcome, some), begin + 1):
-                report.add(one)
-                coverage.add(one.tags)
-                if one.finding is not None:
-                    print(f"\n{one.seed}: {one.finding.signature}", file=sys.stderr)
-                    if one.program is not None:
-                        _write(folder, one.seed, one.program, one.finding)
-                if done % 25 == 0 or done == count:
-                    _progress(done, count, time.monotonic() - start, report, coverage)
+        done = 0
+        with suppress(KeyboardInterrupt):  # what was found until then is told
+            for begin in range(0, count, TOGETHER):
+                some = jobs(first + begin, min(TOGETHER, count - begin), coverage)
+                for one in pool.imap_unordered(outcome, some):
+                    done += 1
+                    report.add(one)
+                    coverage.add(one.tags)
+                    if one.finding is not None:
+                        print(f"\n{one.seed}: {one.finding.signature}", file=sys.stderr)
+                        if one.program is not None:
+                            _write(folder, one.seed, one.program, one.finding)
+                    if done % 25 == 0 or done == count:
+                        _progress(done, count, time.monotonic() - start, report, coverage)
         print(file=sys.stderr)
         firsts = [min(found, key=lambda o: len(o.program.text) if o.program else 0)
                   for found in report.findings.values()]  # fmt: skip

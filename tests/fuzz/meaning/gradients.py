@@ -37,7 +37,8 @@ def tangent(function: Function, x: Any, u: Any) -> Any:
     if traced(x, u):
         import jax
 
-        return jax.jvp(function, (x,), (u,))[1]
+        moved, along = (jax.numpy.asarray(one, jax.numpy.float64) for one in (x, u))
+        return jax.jvp(function, (moved,), (along,))[1]
     level, moved = duals.seeded(np.asarray(x), np.asarray(u)[..., None])
     return array(duals.taken_apart(function(moved), level, 1)[1][..., 0])
 
