@@ -40,9 +40,9 @@ def _checked(program: Program, levels: Sequence[str]) -> Doubt | None:
         right = Right(program, given)
         if program.origin is not None:
             _as_origin(program, right)
-        _other_opinions(program, right)
         for level in levels:
             sure &= right.compare(found[level], level)
+        _other_opinions(program, right)
     except (
         ArithmeticError,
         AttributeError,
