@@ -289,6 +289,27 @@ def test_what_mixes_the_axis_is_named(line: str, last: str, operation: str, plac
     )
 
 
+def test_positions_that_end_by_themselves_are_refused() -> None:
+    text = """
+        dim B
+        input x: [B]
+        param w
+        scan each[b in B] {
+            scan it[i in 6] carry s = x[b] { next s = tanh(s * w); until abs(s) < 0.3 }
+            collect h = s
+        }
+        output loss = sum(h**2)
+        derive grad loss wrt w per B
+    """
+    with pytest.raises(GraphError) as wrong:
+        module(text)
+    (diagnostic,) = wrong.value.diagnostics
+    assert diagnostic.code == "E408"
+    assert diagnostic.message.startswith("the loop over i ends when a condition holds that differs")
+    assert diagnostic.span is not None
+    assert diagnostic.span.text.startswith("derive grad loss")
+
+
 REFUSED = [
     ("sparse_jacobian y wrt w per B", "`per` goes with {kinds}, not with `sparse_jacobian`"),
     ("vjp y wrt w per B", "`per` goes with {kinds}, not with `vjp`"),

@@ -102,7 +102,10 @@ def _with_positions(
 ) -> tuple[Derivation, Mapping[Node, str]]:
     """Turn steps along the axis into positions of arrays, in a request and the names."""
     roots, wrt = ([node for _, node in pairs] for pairs in (one.outputs, one.wrt))
-    new, _ = vectorise_maps(roots, lambda node: same(loop_of(node).count, per), wrt)
+    try:
+        new, _ = vectorise_maps(roots, lambda node: same(loop_of(node).count, per), wrt)
+    except Mismatch as why:  # as of a loop in a step, which ends by itself
+        raise GraphError([error(why.code, why.message, one.span, help=why.help)]) from None
     outputs = tuple((name, new[node]) for name, node in one.outputs)
     names = {new.get(node, node): name for node, name in reversed(list(model.names.items()))}
     return replace(one, outputs=outputs), names
