@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from graphc.ir.dims import Dim
 from graphc.ir.graph import (
+    CONSTANT,
     DIM,
     Adjoint,
     Node,
@@ -149,14 +150,14 @@ def _map_dim(dim: Dim, replace_: Replace) -> Dim:
 
 
 def map_adjoints(adjoints: Iterable[Adjoint], new: Mapping[Node, Node]) -> tuple[Adjoint, ...]:
-    """Replace the nodes of adjoints; those whose value is gone are dropped."""
+    """Replace the nodes of adjoints; those whose value is gone are dropped, but for constants."""
 
     def map_term(term: Term) -> Term:
         child = None if term.child is None else new.get(term.child, term.child)
         return Term(new.get(term.value, term.value), child, term.slot)
 
     return tuple(
-        Adjoint(new.get(a.of, a.of), tuple(map(map_term, a.terms)), new[a.value])
+        Adjoint(new.get(a.of, a.of), tuple(map(map_term, a.terms)), new.get(a.value, a.value))
         for a in adjoints
-        if a.value in new
+        if a.value in new or a.value.op is CONSTANT
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
-from graphc.ir.graph import COTANGENT, SOURCES, Adjoint, Graph, Node, with_args
+from graphc.ir.graph import CONSTANT, COTANGENT, SOURCES, Adjoint, Graph, Node, with_args
 from graphc.ir.loop import (
     BOUND,
     LOOP,
@@ -26,6 +27,7 @@ from graphc.ops.storage import grows
 from graphc.optimise.memory.running_sums import SUMS
 from graphc.plan.hoist import constants, constants_read
 from graphc.plan.naming import (
+    SLOPES,
     Measure,
     element_name,
     labels_of,
@@ -80,6 +82,7 @@ def _planned(
     fast: bool,
     single: bool,
     shared: Collection[Node] = (),
+    saved: Mapping[Node, Node] = MappingProxyType({}),
 ) -> Program:
     order = _order([*graph.results.values(), *kept], given)
     adjoints = _by_value(graph.adjoints)
@@ -113,8 +116,22 @@ def _planned(
         if a.value in variables and (a.value.op in (BOUND, COTANGENT) or a.value not in spoken)
     }
     labels = labels_of(graph, variables)
+    ones = {labels[a.of] for a in graph.adjoints if _begins_with_one(a)}
+    found |= {node: "" for node, label in labels.items() if label in ones and node not in found}
+    curves: dict[str, list[Node]] = {}
+    for node, label in labels.items():
+        if saved.get(node, node).op.name in SLOPES:
+            curves.setdefault(label, []).append(node)
     return Program(
-        graph.name, freed, variables, graph.results, labels, found, sparing=single and not fast
+        graph.name,
+        freed,
+        variables,
+        graph.results,
+        labels,
+        found,
+        sparing=single and not fast,
+        saved=saved,
+        curves={label: tuple(nodes) for label, nodes in curves.items()},
     )
 
 
@@ -174,7 +191,8 @@ def _loop_step(
     adjoints = map_adjoints(loop.adjoints, new)
     labels = loop_labels(adjoints, names)
     step = Graph("", results, names, adjoints, labels, Role.STEP)
-    body = _planned(step, inside, (), scope, measure, fast, single)
+    saved = {elements[e.node]: e.of for e in loop.elements if e.of is not None}
+    body = _planned(step, inside, (), scope, measure, fast, single, saved=saved)
     count = len(loop.carried)
     return LoopStep(
         node,
@@ -199,6 +217,13 @@ def _loop_step(
 def _spoken_of(graph: Graph, adjoints: Sequence[Adjoint]) -> tuple[Adjoint, ...]:
     """Return the adjoints of named nodes; where there are none, the first."""
     return tuple(a for a in adjoints if a.of in graph.names) or tuple(adjoints[:1])
+
+
+def _begins_with_one(adjoint: Adjoint) -> bool:
+    """True where nothing comes back but the number 1: by the one output that is differentiated."""
+    value = adjoint.value
+    begins = all(term.child is None for term in adjoint.terms)
+    return begins and value.op is CONSTANT and value.attrs["value"] == 1
 
 
 def _order(results: Iterable[Node], given: Mapping[Node, str]) -> list[Node]:

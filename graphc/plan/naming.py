@@ -188,6 +188,10 @@ def element_name(graph: Graph, loop: Loop, element: Element, source: str | None)
     return f"{source or 'element'}_{loop.index}"
 
 
+SLOPES = {"tanh": "tanh' = 1 - tanh²", "sigmoid": "σ' = σ (1 - σ)"}
+"""Operations whose slope is written in terms of their value: what a comment says of it."""
+
+
 def labels_of(graph: Graph, variables: Mapping[Node, str]) -> dict[Node, str]:
     """Name differentiated nodes: by name, else by what the adjoint's variable says."""
     labels = {

@@ -151,8 +151,10 @@ class Program:
     node without one is written inside the statement that uses it. `part` is the mode and the block,
     where the function has several programs. `labels` is what comments call the nodes that were
     differentiated, `adjoints` the variables of their adjoints where these are not called by the
-    label. `orders` are how the axes of values lie in memory, the slowest first, where they do not
-    lie row by row. `constants` compute what depends on dims only, of which the rest reads `shared`.
+    label, "" where they are 1; `saved` are the forward nodes whose values a step that goes back
+    reads, `curves` the nodes by label whose slope a comment tells. `orders` are how the axes of
+    values lie in memory, the slowest first, where they do not lie row by row. `constants` compute
+    what depends on dims only, of which the rest reads `shared`.
     A `sparing` program drops values as soon as nobody reads them, also in loops; the memory of a
     `bounded` one counts for more than time.
     """
@@ -170,6 +172,8 @@ class Program:
     shared: tuple[str, ...] = ()
     sparing: bool = False
     bounded: bool = False
+    saved: Mapping[Node, Node] = field(default_factory=dict)
+    curves: Mapping[str, tuple[Node, ...]] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

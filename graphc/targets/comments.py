@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphc.ir.graph import COTANGENT, Adjoint, Node, Term
 from graphc.ir.loop import BOUND, LOOP
+from graphc.plan.naming import SLOPES
 from graphc.plan.program import Program, Step
 from graphc.source import Span
 from graphc.syntax.format.canonical import one_line_of
@@ -51,9 +54,35 @@ def term(one: Term, of: Node, program: Program) -> str:
     if child == parent:  # parts of one value, which have no names of their own
         return f"back through {parent}"
     adjoint = program.adjoints.get(one.child, f"d_{child}")
-    if one.child.op.structure == "elementwise" and one.child.rank == of.rank:
-        return f"∂{child}/∂{parent} ⊙ {adjoint}"
-    return f"(∂{child}/∂{parent})ᵀ {adjoint}"
+    elementwise = program.saved.get(one.child, one.child).op.structure == "elementwise"
+    if elementwise and one.child.rank == of.rank:
+        factor = f" ⊙ {adjoint}" if adjoint else ""
+        return f"∂{child}/∂{parent}{factor}{_slope(one.child, program)}"
+    return f"(∂{child}/∂{parent})ᵀ{f' {adjoint}' if adjoint else ''}{_slope(one.child, program)}"
+
+
+def _slope(child: Node, program: Program) -> str:
+    """Say which slope a term has in it: that of a function that what goes into the child has."""
+    label = program.labels[child]
+    said = {
+        SLOPES[program.saved.get(top, top).op.name]: None
+        for top in program.curves.get(label, ())
+        if top is child or _reaches(top, child, program.labels)
+    }
+    return "".join(f", {one}" for one in said)
+
+
+def _reaches(top: Node, node: Node, labels: Mapping[Node, str]) -> bool:
+    """True if a node is computed of another, by parts of one value only."""
+    pending, seen = [top], {top}
+    while pending:
+        for arg in pending.pop().args:
+            if arg is node:
+                return True
+            if arg not in seen and labels.get(arg) == labels[top]:
+                seen.add(arg)
+                pending.append(arg)
+    return False
 
 
 def terms(adjoint: Adjoint, program: Program) -> str:

@@ -143,7 +143,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -155,20 +155,20 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, W2, a1, a2, loss_difference = cache
-    # a2 goes into loss and is an output: its adjoint is the sum of what comes back
+    # a2 goes into loss and is an output: its adjoint is the sum of what comes back: [1]
     d_a2 = (
         ct_a2  # cotangent of the output a2
         + d_loss / 2 * (2 * loss_difference)  # ∂loss/∂a2 ⊙ d_loss
     )
-    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2
+    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2, σ' = σ (1 - σ): [1]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     del d_a2
-    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1
+    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2: [1, 2]
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [2]
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [2]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
     del d_a1
-    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1: [2, 3]
     return _into(out, {
         'W1': d_W1,
         'b1': d_z1,
@@ -188,6 +188,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [3], t: [1] -> loss: [].
     """
@@ -200,16 +201,16 @@ def grad_loss(
     z2 = W2 @ a1 + b2  # z2 = W2 @ a1 + b2
     a2 = np.exp(np.minimum(z2, 0)) / (1 + np.exp(-np.abs(z2)))  # output a2 = sigmoid(z2)
     del z2
-    d_a2 = 0.5 * (2 * (a2 - t))  # ∂loss/∂a2 ⊙ d_loss
-    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2
+    d_a2 = 0.5 * (2 * (a2 - t))  # ∂loss/∂a2: [1]
+    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2, σ' = σ (1 - σ): [1]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     del a2, d_a2
-    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1
+    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2: [1, 2]
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [2]
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [2]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
     del a1, d_a1
-    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1: [2, 3]
     return _into(out, {
         'W1': d_W1,
         'b1': d_z1,
@@ -227,6 +228,8 @@ def jacobian_a2(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3], t: [1] -> a2: [1].
     """

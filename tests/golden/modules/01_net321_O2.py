@@ -196,21 +196,21 @@ def backward(
     x, W2, a1, a2, loss_difference = cache
     _scratch = _take(_backward_scratch)
     s1, s2, s3, s4 = _scratch
-    # ∂loss/∂loss_difference ⊙ d_loss
+    # ∂loss/∂loss_difference ⊙ d_loss: [1]
     d_loss_difference = np.multiply(2 * (d_loss / 2), loss_difference, s1)
-    # cotangent of the output a2 + ∂loss_difference/∂a2 ⊙ d_loss_difference
+    # cotangent of the output a2 + ∂loss_difference/∂a2 ⊙ d_loss_difference: [1]
     d_a2 = np.add(ct_a2, d_loss_difference, s1)
     d_z2_difference = np.subtract(1, a2, s2)  # output a2 = sigmoid(z2)
     d_z2_product = np.multiply(a2, d_z2_difference, s2)
-    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2
+    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2: [1]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     d_z1_difference = np.subtract(1, a1, s3)  # a1 = sigmoid(z1)
     d_z1_product = np.multiply(a1, d_z1_difference, s3)
-    d_a1 = np.dot(W2.T, d_z2, s4)  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1
+    d_a1 = np.dot(W2.T, d_z2, s4)  # (∂z2/∂a1)ᵀ d_z2: [2]
+    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1: [2]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
-    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2
-    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1
+    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2: [1, 2]
+    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1: [2, 3]
     _give(_scratch, _backward_scratch)
     return _into(out, {
         'W1': d_W1,
@@ -336,16 +336,16 @@ def _grad_loss_arrays(
     a2 = np.divide(a2_exp, a2_sum, s3)
     d_z2_difference = np.subtract(1, a2, s4)
     d_z2_product = np.multiply(a2, d_z2_difference, s4)
-    d_a2 = np.subtract(a2, t, s3)  # ∂loss/∂a2 ⊙ d_loss
-    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2
+    d_a2 = np.subtract(a2, t, s3)  # ∂loss/∂a2: [1]
+    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2: [1]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     d_z1_difference = np.subtract(1, a1, s2)  # a1 = sigmoid(z1)
     d_z1_product = np.multiply(a1, d_z1_difference, s2)
-    d_a1 = np.dot(W2.T, d_z2, s5)  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1
+    d_a1 = np.dot(W2.T, d_z2, s5)  # (∂z2/∂a1)ᵀ d_z2: [2]
+    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1: [2]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
-    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2
-    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1
+    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2: [1, 2]
+    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1: [2, 3]
     _give(_scratch, _grad_loss_scratch)
     return _into(out, {
         'W1': d_W1,

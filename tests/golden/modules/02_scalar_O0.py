@@ -120,7 +120,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -154,6 +154,8 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x, y,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: x: [], y: [] -> f: [], g: [].
     """
@@ -178,6 +180,8 @@ def hvp_f(
     """The gradients of `f`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+    d_v is the total derivative by v; t_v is the tangent of v, its derivative along
+    the tangents given, and t_d_v that of d_v.
 
     Shapes: x: [], y: [] -> f: [].
     """
@@ -185,7 +189,7 @@ def hvp_f(
     _expected(tangents, ('x', 'y',), 'tangents')
     t_x = _cotangent(tangents.get('x'), 'the tangent of `x`', ())
     t_y = _cotangent(tangents.get('y'), 'the tangent of `y`', ())
-    d_y = 3 * x ** 2  # ∂f/∂y ⊙ d_f
+    d_y = 3 * x ** 2  # ∂f/∂y
     d_x_product = 2 * x  # output g = 2 * x + y**8
     d_f_power = y * 3  # ∂f/∂f_power ⊙ y
     d_x = d_f_power * d_x_product  # ∂f_power/∂x ⊙ d_f_power

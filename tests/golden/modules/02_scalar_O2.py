@@ -250,7 +250,7 @@ def hvp_f(
     d_x = d_f_square * d_x_product  # ∂f_square/∂x ⊙ d_f_square
     t_d_x = 3 * t_y * d_x_product + 2 * t_x * d_f_square  # output f = 3 * x**2 * y
     t_d_y = 3 * (t_x * d_x_product)
-    d_y = 3 * np.square(x)  # ∂f/∂y ⊙ d_f
+    d_y = 3 * np.square(x)  # ∂f/∂y
     return {
         'x': FLOAT(d_x),
         'y': FLOAT(d_y),

@@ -175,7 +175,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -190,8 +190,9 @@ def backward(
     (
         layer_W, _, edge_W, _, loss_difference, h_by_k, edge_y_by_k, h_by_k_2, layer_h_next_by_k, B,
     ) = cache
-    d_loss_difference = d_loss / (16 * B) * (2 * loss_difference)  # ∂loss/∂loss_difference ⊙ d_loss
-    # v goes into loss_difference and is an output: its adjoint is the sum of what comes back
+    # ∂loss/∂loss_difference ⊙ d_loss: [B, 16]
+    d_loss_difference = d_loss / (16 * B) * (2 * loss_difference)
+    # v goes into loss_difference and is an output: its adjoint is the sum of what comes back: [B, 16]
     d_v = (
         ct_v  # cotangent of the output v
         - d_loss_difference  # ∂loss_difference/∂v ⊙ d_loss_difference
@@ -202,15 +203,16 @@ def backward(
         edge_W_k = edge_W[k - 1]
         h = h_by_k[k - 1]
         edge_y = edge_y_by_k[k - 1]
-        d_edge_y_sum = d_v * (1 - edge_y * edge_y)  # (∂edge_y/∂edge_y_sum)ᵀ d_v
-        d_edge_b_k = np.sum(d_edge_y_sum, axis=0)  # (∂edge_y_sum/∂edge_b_k)ᵀ d_edge_y_sum
-        d_h_2 = d_edge_y_sum @ edge_W_k.T  # (∂edge_y_sum/∂h)ᵀ d_edge_y_sum
-        d_edge_W_k = h.T @ d_edge_y_sum  # (∂edge_y_sum/∂edge_W_k)ᵀ d_edge_y_sum
+        # ∂edge_y/∂edge_y_sum ⊙ d_v, tanh' = 1 - tanh²: [B, 16]
+        d_edge_y_sum = d_v * (1 - edge_y * edge_y)
+        d_edge_b_k = np.sum(d_edge_y_sum, axis=0)  # (∂edge_y_sum/∂edge_b_k)ᵀ d_edge_y_sum: [16]
+        d_h_2 = d_edge_y_sum @ edge_W_k.T  # (∂edge_y_sum/∂h)ᵀ d_edge_y_sum: [B, 16]
+        d_edge_W_k = h.T @ d_edge_y_sum  # (∂edge_y_sum/∂edge_W_k)ᵀ d_edge_y_sum: [16, 16]
         d_edge_W[k - 1] = d_edge_W_k
         d_edge_b[k - 1] = d_edge_b_k
         d_v = d_h_2
     del d_v
-    # u goes into loss_difference and is an output: its adjoint is the sum of what comes back
+    # u goes into loss_difference and is an output: its adjoint is the sum of what comes back: [B, 16]
     d_h = (
         ct_u  # cotangent of the output u
         + d_loss_difference  # ∂loss_difference/∂u ⊙ d_loss_difference
@@ -223,10 +225,11 @@ def backward(
         layer_W_k = layer_W[k - 1]
         h_2 = h_by_k_2[k - 1]
         layer_h_next = layer_h_next_by_k[k - 1]
-        d_layer_z = d_h * (1 - layer_h_next * layer_h_next)  # (∂layer_h_next/∂layer_z)ᵀ d_h
-        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z
-        d_h_3 = d_layer_z @ layer_W_k.T  # (∂layer_z/∂h)ᵀ d_layer_z
-        d_layer_W_k = h_2.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z
+        # ∂layer_h_next/∂layer_z ⊙ d_h, tanh' = 1 - tanh²: [B, 16]
+        d_layer_z = d_h * (1 - layer_h_next * layer_h_next)
+        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z: [16]
+        d_h_3 = d_layer_z @ layer_W_k.T  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
+        d_layer_W_k = h_2.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z: [16, 16]
         d_layer_W[k - 1] = d_layer_W_k
         d_layer_b[k - 1] = d_layer_b_k
         d_h = d_h_3
@@ -257,6 +260,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D] -> loss: [].
     """
@@ -285,20 +289,21 @@ def grad_loss(
         h_by_k_2[k - 1] = h
         layer_h_next_by_k[k - 1] = layer_h_next
         h = layer_h_next
-    d_h = 1 / FLOAT(16 * B) * (2 * (h - v))  # ∂loss/∂u ⊙ d_loss
+    d_h = 1 / FLOAT(16 * B) * (2 * (h - v))  # ∂loss/∂u: [B, 16]
     # d_u = d_h
     del h, v
-    d_v = -d_h  # ∂loss/∂v ⊙ d_loss
+    d_v = -d_h  # ∂loss/∂v: [B, 16]
     d_edge_W = np.empty((4, 16, 16), FLOAT)
     d_edge_b = np.empty((4, 16), FLOAT)
     for k in reversed(range(1, 5)):  # x -> repeat edge[k in 1..L] { dense(D, act=tanh) } -> v
         edge_W_k_2 = edge_W[k - 1]
         h_3 = h_by_k[k - 1]
         edge_y_2 = edge_y_by_k[k - 1]
-        d_edge_y_sum = d_v * (1 - edge_y_2 * edge_y_2)  # (∂edge_y/∂edge_y_sum)ᵀ d_v
-        d_edge_b_k = np.sum(d_edge_y_sum, axis=0)  # (∂edge_y_sum/∂edge_b_k)ᵀ d_edge_y_sum
-        d_h_2 = d_edge_y_sum @ edge_W_k_2.T  # (∂edge_y_sum/∂h)ᵀ d_edge_y_sum
-        d_edge_W_k = h_3.T @ d_edge_y_sum  # (∂edge_y_sum/∂edge_W_k)ᵀ d_edge_y_sum
+        # ∂edge_y/∂edge_y_sum ⊙ d_v, tanh' = 1 - tanh²: [B, 16]
+        d_edge_y_sum = d_v * (1 - edge_y_2 * edge_y_2)
+        d_edge_b_k = np.sum(d_edge_y_sum, axis=0)  # (∂edge_y_sum/∂edge_b_k)ᵀ d_edge_y_sum: [16]
+        d_h_2 = d_edge_y_sum @ edge_W_k_2.T  # (∂edge_y_sum/∂h)ᵀ d_edge_y_sum: [B, 16]
+        d_edge_W_k = h_3.T @ d_edge_y_sum  # (∂edge_y_sum/∂edge_W_k)ᵀ d_edge_y_sum: [16, 16]
         d_edge_W[k - 1] = d_edge_W_k
         d_edge_b[k - 1] = d_edge_b_k
         d_v = d_h_2
@@ -310,10 +315,11 @@ def grad_loss(
         layer_W_k_2 = layer_W[k - 1]
         h_4 = h_by_k_2[k - 1]
         layer_h_next_2 = layer_h_next_by_k[k - 1]
-        d_layer_z = d_h_3 * (1 - layer_h_next_2 * layer_h_next_2)  # (∂layer_h_next/∂layer_z)ᵀ d_h_3
-        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z
-        d_h_4 = d_layer_z @ layer_W_k_2.T  # (∂layer_z/∂h)ᵀ d_layer_z
-        d_layer_W_k = h_4.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z
+        # ∂layer_h_next/∂layer_z ⊙ d_h_3, tanh' = 1 - tanh²: [B, 16]
+        d_layer_z = d_h_3 * (1 - layer_h_next_2 * layer_h_next_2)
+        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z: [16]
+        d_h_4 = d_layer_z @ layer_W_k_2.T  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
+        d_layer_W_k = h_4.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z: [16, 16]
         d_layer_W[k - 1] = d_layer_W_k
         d_layer_b[k - 1] = d_layer_b_k
         d_h_3 = d_h_4
@@ -344,6 +350,7 @@ def g_left(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D] -> loss: [].
     """
@@ -378,14 +385,14 @@ def g_left(
         edge_y_by_k[k - 1] = edge_y
         h_2 = edge_y
     v = h_2
-    d_h = 1 / FLOAT(16 * B) * (2 * (h - v))  # ∂loss/∂u ⊙ d_loss
+    d_h = 1 / FLOAT(16 * B) * (2 * (h - v))  # ∂loss/∂u: [B, 16]
     # d_u = d_h
     del h, v
-    d_v = -d_h  # ∂loss/∂v ⊙ d_loss
+    d_v = -d_h  # ∂loss/∂v: [B, 16]
     for k in reversed(range(1, 5)):  # x -> repeat edge[k in 1..L] { dense(D, act=tanh) } -> v
         edge_W_k_2 = edge_W[k - 1]
         edge_y_2 = edge_y_by_k[k - 1]
-        d_h_4 = d_v * (1 - edge_y_2 * edge_y_2) @ edge_W_k_2.T  # (∂edge_y/∂h)ᵀ d_edge_y
+        d_h_4 = d_v * (1 - edge_y_2 * edge_y_2) @ edge_W_k_2.T  # (∂edge_y/∂h)ᵀ d_edge_y: [B, 16]
         d_v = d_h_4
     d_h_2 = d_v
     del d_v, edge_y_by_k
@@ -396,16 +403,17 @@ def g_left(
         layer_W_k_2 = layer_W[k - 1]
         h_3 = h_by_k[k - 1]
         layer_h_next_2 = layer_h_next_by_k[k - 1]
-        d_layer_z = d_h_5 * (1 - layer_h_next_2 * layer_h_next_2)  # (∂layer_h_next/∂layer_z)ᵀ d_h_5
-        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z
-        d_h_6 = d_layer_z @ layer_W_k_2.T  # (∂layer_z/∂h)ᵀ d_layer_z
-        d_layer_W_k = h_3.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z
+        # ∂layer_h_next/∂layer_z ⊙ d_h_5, tanh' = 1 - tanh²: [B, 16]
+        d_layer_z = d_h_5 * (1 - layer_h_next_2 * layer_h_next_2)
+        d_layer_b_k = np.sum(d_layer_z, axis=0)  # (∂layer_z/∂layer_b_k)ᵀ d_layer_z: [16]
+        d_h_6 = d_layer_z @ layer_W_k_2.T  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
+        d_layer_W_k = h_3.T @ d_layer_z  # (∂layer_z/∂layer_W_k)ᵀ d_layer_z: [16, 16]
         d_layer_W[k - 1] = d_layer_W_k
         d_layer_b[k - 1] = d_layer_b_k
         d_h_5 = d_h_6
     d_h_3 = d_h_5
     del d_h, h_by_k, layer_h_next_by_k
-    # x goes into the loop over k: its adjoint is the sum of what comes back
+    # x goes into the loop over k: its adjoint is the sum of what comes back: [B, 16]
     d_x = (
         d_h_2  # back through the loop over k
         + d_h_3  # back through the loop over k

@@ -211,9 +211,9 @@ def backward(
     layer_W, edge_W, loss_difference, h_by_k, edge_y_by_k, h_by_k_2, layer_h_next_by_k, B = cache
     _scratch = _take(_backward_scratch, B)
     d_edge_b_full, s1, s2, s3, s4, s5, s6, s7, s8 = _scratch
-    # ∂loss/∂loss_difference ⊙ d_loss
+    # ∂loss/∂loss_difference ⊙ d_loss: [B, 16]
     d_loss_difference = np.multiply(2 * (d_loss / max(16 * B, 1)), loss_difference, s1)
-    # cotangent of the output v + ∂loss_difference/∂v ⊙ d_loss_difference
+    # cotangent of the output v + ∂loss_difference/∂v ⊙ d_loss_difference: [B, 16]
     d_v = np.subtract(ct_v, d_loss_difference, s2)
     d_edge_W_square = np.square(edge_y_by_k, s3)  # dense(D, act=tanh): y = act(x @ W + b)
     d_edge_W_difference = np.subtract(1, d_edge_W_square, s3)
@@ -224,13 +224,13 @@ def backward(
     for (edge_W_k, d_edge_W_difference_2, step_product_row) in zip(
         edge_W[::-1], d_edge_W_difference[::-1], step_product_by_k[::-1], strict=True,
     ):
-        # (∂saved/∂saved_sum)ᵀ d_v
+        # (∂saved/∂saved_sum)ᵀ d_v: [B, 16]
         d_saved_sum = np.multiply(d_v, d_edge_W_difference_2, step_product_row)
-        d_h_2 = np.dot(d_saved_sum, edge_W_k.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum
+        d_h_2 = np.dot(d_saved_sum, edge_W_k.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum: [B, 16]
         d_v_spare, d_v = d_v, d_h_2
-    # back through the loop over k
+    # back through the loop over k: [4, 16, 16]
     d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_edge_W)
-    # cotangent of the output u + ∂loss_difference/∂u ⊙ d_loss_difference
+    # cotangent of the output u + ∂loss_difference/∂u ⊙ d_loss_difference: [B, 16]
     d_h = np.add(ct_u, d_loss_difference, s1)
     # d_u = d_h
     d_layer_W_square = np.square(layer_h_next_by_k, s3)  # next h = tanh(z)
@@ -242,14 +242,15 @@ def backward(
     for (layer_W_k, d_layer_W_difference_2, step_product_row_2) in zip(
         layer_W[::-1], d_layer_W_difference[::-1], step_product_by_k_2[::-1], strict=True,
     ):
-        # (∂saved/∂layer_z)ᵀ d_h
+        # (∂saved/∂layer_z)ᵀ d_h: [B, 16]
         d_layer_z = np.multiply(d_h, d_layer_W_difference_2, step_product_row_2)
-        d_h_3 = np.dot(d_layer_z, layer_W_k.T, d_h_spare)  # (∂layer_z/∂h)ᵀ d_layer_z
+        d_h_3 = np.dot(d_layer_z, layer_W_k.T, d_h_spare)  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
         d_h_spare, d_h = d_h, d_h_3
-    # back through the loop over k
+    # back through the loop over k: [4, 16, 16]
     d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out and out_layer_W)
-    d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k
-    d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)  # back through the loop over k
+    d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
+    # back through the loop over k: [4, 16]
+    d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)
     _give(_scratch, _backward_scratch, B)
     return _into(out, {
         **dict(zip(PARAMETERS[0:8], _alternate(d_layer_W, d_layer_b))),
@@ -302,9 +303,9 @@ def grad_loss(
         h_by_k_2[k - 1] = h
         h = layer_h_next
     d_h_difference = np.subtract(h, v, s3)  # output loss = mean((u - v)**2)
-    d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u ⊙ d_loss
+    d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u: [B, 16]
     # d_u = d_h
-    d_v = np.multiply(d_h, -1, s6)  # ∂loss/∂v ⊙ d_loss
+    d_v = np.multiply(d_h, -1, s6)  # ∂loss/∂v: [B, 16]
     d_edge_W_square = np.square(edge_y_by_k, s7)  # dense(D, act=tanh): y = act(x @ W + b)
     d_edge_W_difference = np.subtract(1, d_edge_W_square, s7)
     np.copyto(s8, d_v)
@@ -314,12 +315,12 @@ def grad_loss(
     for (edge_W_k_2, d_edge_W_difference_2, step_product_row) in zip(
         edge_W[::-1], d_edge_W_difference[::-1], step_product_by_k[::-1], strict=True,
     ):
-        # (∂saved/∂saved_sum)ᵀ d_v
+        # (∂saved/∂saved_sum)ᵀ d_v: [B, 16]
         d_saved_sum = np.multiply(d_v, d_edge_W_difference_2, step_product_row)
-        d_h_2 = np.dot(d_saved_sum, edge_W_k_2.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum
+        d_h_2 = np.dot(d_saved_sum, edge_W_k_2.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum: [B, 16]
         d_v_spare, d_v = d_v, d_h_2
-    d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k
-    # back through the loop over k
+    d_edge_b = np.matmul(d_edge_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
+    # back through the loop over k: [4, 16, 16]
     d_edge_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_edge_W)
     d_layer_W_square = np.square(layer_h_next_by_k, s2)  # next h = tanh(z)
     d_layer_W_difference = np.subtract(1, d_layer_W_square, s2)
@@ -331,12 +332,13 @@ def grad_loss(
     for (layer_W_k_2, d_layer_W_difference_2, step_product_row_2) in zip(
         layer_W[::-1], d_layer_W_difference[::-1], step_product_by_k_2[::-1], strict=True,
     ):
-        # (∂saved/∂layer_z)ᵀ d_h_3
+        # (∂saved/∂layer_z)ᵀ d_h_3: [B, 16]
         d_layer_z = np.multiply(d_h_3, d_layer_W_difference_2, step_product_row_2)
-        d_h_4 = np.dot(d_layer_z, layer_W_k_2.T, d_h_3_spare)  # (∂layer_z/∂h)ᵀ d_layer_z
+        d_h_4 = np.dot(d_layer_z, layer_W_k_2.T, d_h_3_spare)  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
         d_h_3_spare, d_h_3 = d_h_3, d_h_4
-    d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)  # back through the loop over k
-    # back through the loop over k
+    # back through the loop over k: [4, 16]
+    d_layer_b = np.matmul(d_edge_b_full, step_product_by_k_2)
+    # back through the loop over k: [4, 16, 16]
     d_layer_W = _products(h_by_k_2.transpose(0, 2, 1), step_product_by_k_2, out and out_layer_W)
     _give(_scratch, _grad_loss_scratch, B)
     return _into(out, {
@@ -394,9 +396,9 @@ def g_left(
         h_2 = edge_y
     v = h_2
     d_h_difference = np.subtract(h, v, s3)  # output loss = mean((u - v)**2)
-    d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u ⊙ d_loss
+    d_h = np.multiply(d_h_product, d_h_difference, s3)  # ∂loss/∂u: [B, 16]
     # d_u = d_h
-    d_v = np.multiply(d_h, -1, s5)  # ∂loss/∂v ⊙ d_loss
+    d_v = np.multiply(d_h, -1, s5)  # ∂loss/∂v: [B, 16]
     d_layer_W_square = np.square(layer_h_next_by_k, s6)  # next h = tanh(z)
     d_layer_W_difference = np.subtract(1, d_layer_W_square, s6)
     d_h_5 = d_h
@@ -407,13 +409,13 @@ def g_left(
     for (layer_W_k_2, d_layer_W_difference_2, step_product_row) in zip(
         layer_W[::-1], d_layer_W_difference[::-1], step_product_by_k[::-1], strict=True,
     ):
-        # (∂saved/∂layer_z)ᵀ d_h_5
+        # (∂saved/∂layer_z)ᵀ d_h_5: [B, 16]
         d_layer_z = np.multiply(d_h_5, d_layer_W_difference_2, step_product_row)
-        d_h_6 = np.dot(d_layer_z, layer_W_k_2.T, d_h_5_spare)  # (∂layer_z/∂h)ᵀ d_layer_z
+        d_h_6 = np.dot(d_layer_z, layer_W_k_2.T, d_h_5_spare)  # (∂layer_z/∂h)ᵀ d_layer_z: [B, 16]
         d_h_5_spare, d_h_5 = d_h_5, d_h_6
     d_h_3 = d_h_5
-    d_layer_b = np.matmul(d_layer_b_full, step_product_by_k)  # back through the loop over k
-    # back through the loop over k
+    d_layer_b = np.matmul(d_layer_b_full, step_product_by_k)  # back through the loop over k: [4, 16]
+    # back through the loop over k: [4, 16, 16]
     d_layer_W = _products(h_by_k.transpose(0, 2, 1), step_product_by_k, out and out_layer_W)
     d_x_square = np.square(edge_y_by_k, s2)  # dense(D, act=tanh): y = act(x @ W + b)
     d_x_difference = np.subtract(1, d_x_square, s2)
@@ -421,11 +423,11 @@ def g_left(
     d_v, d_v_spare = s3, s9
     # x -> repeat edge[k in 1..L] { dense(D, act=tanh) } -> v
     for edge_W_k_2, d_x_difference_2 in zip(edge_W[::-1], d_x_difference[::-1], strict=True):
-        d_saved_sum = np.multiply(d_v, d_x_difference_2, s10)  # (∂saved/∂saved_sum)ᵀ d_v
-        d_h_4 = np.dot(d_saved_sum, edge_W_k_2.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum
+        d_saved_sum = np.multiply(d_v, d_x_difference_2, s10)  # (∂saved/∂saved_sum)ᵀ d_v: [B, 16]
+        d_h_4 = np.dot(d_saved_sum, edge_W_k_2.T, d_v_spare)  # (∂saved_sum/∂h)ᵀ d_saved_sum: [B, 16]
         d_v_spare, d_v = d_v, d_h_4
     d_h_2 = d_v
-    d_x = np.add(d_h_2, d_h_3, out_x)  # back through the loop over k
+    d_x = np.add(d_h_2, d_h_3, out_x)  # back through the loop over k: [B, 16]
     _give(_scratch, _g_left_scratch, B)
     return _into(out, {
         **dict(zip(PARAMETERS[0:8], _alternate(d_layer_W, d_layer_b))),

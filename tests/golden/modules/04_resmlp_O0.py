@@ -246,7 +246,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -266,30 +266,30 @@ def backward(
     d_logits_unpick = np.zeros((B, 10), FLOAT)
     np.put_along_axis(d_logits_unpick, t[..., None], -d_logits_quotient, axis=-1)
     d_logits_quotient_2 = loss_exp / np.where(loss_sum == 0, 1, loss_sum)
-    # logits goes into loss and is an output: its adjoint is the sum of what comes back
+    # logits goes into loss and is an output: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
         ct_logits  # cotangent of the output logits
         + d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
         + d_logits_quotient * d_logits_quotient_2  # (∂loss/∂logits)ᵀ d_loss
     )
     del d_logits_unpick, d_logits_quotient_2
-    d_logits_concatenate = d_logits @ logits_W.T  # (∂logits/∂logits_concatenate)ᵀ d_logits
-    d_logits_W = logits_concatenate.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_logits_concatenate = d_logits @ logits_W.T  # (∂logits/∂logits_concatenate)ᵀ d_logits: [B, 44]
+    d_logits_W = logits_concatenate.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [44, 10]
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
     del d_logits
-    d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate
-    d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate
-    d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂h3)ᵀ d_logits_concatenate
+    d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate: [B, 8]
+    d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate: [B, 4]
+    d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂h3)ᵀ d_logits_concatenate: [B, 32]
     del d_logits_concatenate
-    d_p4_sum = d_p4 * (1 - p4 * p4)  # ∂p4/∂p4_sum ⊙ d_p4
+    d_p4_sum = d_p4 * (1 - p4 * p4)  # ∂p4/∂p4_sum ⊙ d_p4, tanh' = 1 - tanh²: [B, 4]
     del d_p4
-    d_p4_W = h3.T @ d_p4_sum  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum
-    d_p4_b = np.sum(d_p4_sum, axis=0)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum
-    d_p8_sum = d_p8 * (1 - p8 * p8)  # ∂p8/∂p8_sum ⊙ d_p8
+    d_p4_W = h3.T @ d_p4_sum  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum: [32, 4]
+    d_p4_b = np.sum(d_p4_sum, axis=0)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum: [4]
+    d_p8_sum = d_p8 * (1 - p8 * p8)  # ∂p8/∂p8_sum ⊙ d_p8, tanh' = 1 - tanh²: [B, 8]
     del d_p8
-    d_p8_W = h3.T @ d_p8_sum  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum
-    d_p8_b = np.sum(d_p8_sum, axis=0)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum
-    # h3 goes into h3, p4_sum, p8_sum: its adjoint is the sum of what comes back
+    d_p8_W = h3.T @ d_p8_sum  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum: [32, 8]
+    d_p8_b = np.sum(d_p8_sum, axis=0)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum: [8]
+    # h3 goes into h3, p4_sum, p8_sum: its adjoint is the sum of what comes back: [B, 32]
     d_h3_2 = (
         d_h3  # back through h3
         + d_p4_sum @ p4_W.T  # (∂p4_sum/∂h3)ᵀ d_p4_sum
@@ -300,40 +300,40 @@ def backward(
     # d_proj = d_h3_2: ∂h3/∂proj ⊙ d_h3
     # d_proj = d_h3_2
     del d_p4_sum, d_p8_sum, d_h3
-    d_body_h = d_h3_2 @ body_head_W.T  # (∂body_head/∂body_layer_0_fc)ᵀ d_body_head
+    d_body_h = d_h3_2 @ body_head_W.T  # (∂body_head/∂body_layer_0_fc)ᵀ d_body_head: [B, 64]
     # d_body_layer_0_fc = d_body_h
-    d_body_head_W = body_h.T @ d_h3_2  # (∂body_head/∂body_head_W)ᵀ d_body_head
-    d_body_head_b = np.sum(d_h3_2, axis=0)  # (∂body_head/∂body_head_b)ᵀ d_body_head
+    d_body_head_W = body_h.T @ d_h3_2  # (∂body_head/∂body_head_W)ᵀ d_body_head: [64, 32]
+    d_body_head_b = np.sum(d_h3_2, axis=0)  # (∂body_head/∂body_head_b)ᵀ d_body_head: [32]
     # d_proj_b = d_body_head_b: (∂proj/∂proj_b)ᵀ d_proj
-    # ∂body_layer_0_fc/∂body_layer_0_fc_sum ⊙ d_body_layer_0_fc
+    # ∂body_layer_0_fc/∂body_layer_0_fc_sum ⊙ d_body_layer_0_fc: [B, 64]
     d_body_layer_0_fc_sum = np.where(body_h > 0, d_body_h, 0)
     del d_body_h
-    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum
+    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum: [64, 64]
     d_body_layer_0_fc_W = h2.T @ d_body_layer_0_fc_sum
-    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum
+    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum: [64]
     d_body_layer_0_fc_b = np.sum(d_body_layer_0_fc_sum, axis=0)
-    d_proj_W = h2.T @ d_h3_2  # (∂proj/∂proj_W)ᵀ d_proj
-    # h2 goes into body_layer_0_fc_sum, proj: its adjoint is the sum of what comes back
+    d_proj_W = h2.T @ d_h3_2  # (∂proj/∂proj_W)ᵀ d_proj: [64, 32]
+    # h2 goes into body_layer_0_fc_sum, proj: its adjoint is the sum of what comes back: [B, 64]
     d_h2 = (
         d_body_layer_0_fc_sum @ body_layer_0_fc_W.T  # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum
         + d_h3_2 @ proj_W.T  # (∂proj/∂h2)ᵀ d_proj
     )
     del d_h3_2, d_body_layer_0_fc_sum
-    d_f2 = np.where(h2 > 0, d_h2, 0)  # ∂h2/∂f2_head ⊙ d_h2
+    d_f2 = np.where(h2 > 0, d_h2, 0)  # ∂h2/∂f2_head ⊙ d_h2: [B, 64]
     # d_f2_head = d_f2
     del d_h2
-    d_f2_h = d_f2 @ f2_head_W.T  # (∂f2_head/∂f2_layer_0_fc)ᵀ d_f2_head
+    d_f2_h = d_f2 @ f2_head_W.T  # (∂f2_head/∂f2_layer_0_fc)ᵀ d_f2_head: [B, 64]
     # d_f2_layer_0_fc = d_f2_h
-    d_f2_head_W = f2_h.T @ d_f2  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head
-    d_f2_head_b = np.sum(d_f2, axis=0)  # (∂f2_head/∂f2_head_b)ᵀ d_f2_head
-    # ∂f2_layer_0_fc/∂f2_layer_0_fc_sum ⊙ d_f2_layer_0_fc
+    d_f2_head_W = f2_h.T @ d_f2  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head: [64, 64]
+    d_f2_head_b = np.sum(d_f2, axis=0)  # (∂f2_head/∂f2_head_b)ᵀ d_f2_head: [64]
+    # ∂f2_layer_0_fc/∂f2_layer_0_fc_sum ⊙ d_f2_layer_0_fc: [B, 64]
     d_f2_layer_0_fc_sum = np.where(f2_h > 0, d_f2_h, 0)
     del d_f2_h
-    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum
+    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum: [64, 64]
     d_f2_layer_0_fc_W = h1.T @ d_f2_layer_0_fc_sum
-    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum
+    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum: [64]
     d_f2_layer_0_fc_b = np.sum(d_f2_layer_0_fc_sum, axis=0)
-    # h1 goes into h2, f2_layer_0_fc_sum: its adjoint is the sum of what comes back
+    # h1 goes into h2, f2_layer_0_fc_sum: its adjoint is the sum of what comes back: [B, 64]
     d_h1 = (
         d_f2  # ∂h2/∂h1 ⊙ d_h2
         + d_f2_layer_0_fc_sum @ f2_layer_0_fc_W.T  # (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum
@@ -341,14 +341,14 @@ def backward(
     # d_a2 = d_h1: ∂h1/∂a2 ⊙ d_h1
     # d_a2 = d_h1
     del d_f2, d_f2_layer_0_fc_sum
-    d_a1 = d_h1 @ a2_W.T  # (∂a2/∂a1)ᵀ d_a2
-    d_a2_W = a1.T @ d_h1  # (∂a2/∂a2_W)ᵀ d_a2
-    d_a2_b = np.sum(d_h1, axis=0)  # (∂a2/∂a2_b)ᵀ d_a2
+    d_a1 = d_h1 @ a2_W.T  # (∂a2/∂a1)ᵀ d_a2: [B, 64]
+    d_a2_W = a1.T @ d_h1  # (∂a2/∂a2_W)ᵀ d_a2: [64, 64]
+    d_a2_b = np.sum(d_h1, axis=0)  # (∂a2/∂a2_b)ᵀ d_a2: [64]
     del d_h1
-    d_a1_sum = np.where(a1 > 0, d_a1, 0)  # ∂a1/∂a1_sum ⊙ d_a1
+    d_a1_sum = np.where(a1 > 0, d_a1, 0)  # ∂a1/∂a1_sum ⊙ d_a1: [B, 64]
     del d_a1
-    d_a1_W = x.T @ d_a1_sum  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum
-    d_a1_b = np.sum(d_a1_sum, axis=0)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum
+    d_a1_W = x.T @ d_a1_sum  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum: [64, 64]
+    d_a1_b = np.sum(d_a1_sum, axis=0)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum: [64]
     del d_a1_sum
     return _into(out, {
         'a1.W': d_a1_W,
@@ -385,6 +385,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], t: int[B] -> loss: [].
     """
@@ -431,31 +432,32 @@ def grad_loss(
         np.put_along_axis(d_logits_unpick, t[..., None], -d_logits_quotient_2, axis=-1)
     except IndexError as _why:
         raise _outside(_why, ('input `t`', t, 10)) from None
-    # logits goes into loss: its adjoint is the sum of what comes back
+    # logits goes into loss: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
-        d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
-        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ d_loss
+        d_logits_unpick  # (∂loss/∂logits)ᵀ
+        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ
     )
     del d_logits_unpick, d_logits_quotient
-    d_logits_concatenate = d_logits @ logits_W.T  # (∂logits/∂logits_concatenate)ᵀ d_logits
-    d_logits_W = logits_concatenate.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
+    d_logits_concatenate = d_logits @ logits_W.T  # (∂logits/∂logits_concatenate)ᵀ d_logits: [B, 44]
+    d_logits_W = logits_concatenate.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [44, 10]
     del logits_concatenate
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
     del d_logits
-    d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate
-    d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate
-    d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂logits)ᵀ d_logits_concatenate
+    d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate: [B, 8]
+    d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate: [B, 4]
+    # (∂logits_concatenate/∂logits)ᵀ d_logits_concatenate: [B, 32]
+    d_h3 = d_logits_concatenate[:, 12:]
     del d_logits_concatenate
-    d_p4_sum = d_p4 * (1 - p4 * p4)  # ∂p4/∂p4_sum ⊙ d_p4
+    d_p4_sum = d_p4 * (1 - p4 * p4)  # ∂p4/∂p4_sum ⊙ d_p4, tanh' = 1 - tanh²: [B, 4]
     del p4, d_p4
-    d_p4_W = h3.T @ d_p4_sum  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum
-    d_p4_b = np.sum(d_p4_sum, axis=0)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum
-    d_p8_sum = d_p8 * (1 - p8 * p8)  # ∂p8/∂p8_sum ⊙ d_p8
+    d_p4_W = h3.T @ d_p4_sum  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum: [32, 4]
+    d_p4_b = np.sum(d_p4_sum, axis=0)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum: [4]
+    d_p8_sum = d_p8 * (1 - p8 * p8)  # ∂p8/∂p8_sum ⊙ d_p8, tanh' = 1 - tanh²: [B, 8]
     del p8, d_p8
-    d_p8_W = h3.T @ d_p8_sum  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum
+    d_p8_W = h3.T @ d_p8_sum  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum: [32, 8]
     del h3
-    d_p8_b = np.sum(d_p8_sum, axis=0)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum
-    # logits goes into logits, p4_sum, p8_sum: its adjoint is the sum of what comes back
+    d_p8_b = np.sum(d_p8_sum, axis=0)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum: [8]
+    # logits goes into logits, p4_sum, p8_sum: its adjoint is the sum of what comes back: [B, 32]
     d_h3_2 = (
         d_h3  # back through logits
         + d_p4_sum @ p4_W.T  # (∂p4_sum/∂logits)ᵀ d_p4_sum
@@ -466,41 +468,41 @@ def grad_loss(
     # d_proj = d_h3_2: ∂logits/∂proj ⊙ d_logits
     # d_proj = d_h3_2
     del d_p4_sum, d_p8_sum, d_h3
-    d_body_layer_0_fc = d_h3_2 @ body_head_W.T  # (∂body_head/∂body_h)ᵀ d_body_head
+    d_body_layer_0_fc = d_h3_2 @ body_head_W.T  # (∂body_head/∂body_h)ᵀ d_body_head: [B, 64]
     # d_body_h = d_body_layer_0_fc
-    d_body_head_W = body_layer_0_fc.T @ d_h3_2  # (∂body_head/∂body_head_W)ᵀ d_body_head
-    d_body_head_b = np.sum(d_h3_2, axis=0)  # (∂body/∂body_head_b)ᵀ d_body
+    d_body_head_W = body_layer_0_fc.T @ d_h3_2  # (∂body_head/∂body_head_W)ᵀ d_body_head: [64, 32]
+    d_body_head_b = np.sum(d_h3_2, axis=0)  # (∂body/∂body_head_b)ᵀ d_body: [32]
     # d_proj_b = d_body_head_b: (∂proj/∂proj_b)ᵀ d_proj
-    # ∂body_h/∂body_layer_0_fc_sum ⊙ d_body_h
+    # ∂body_h/∂body_layer_0_fc_sum ⊙ d_body_h: [B, 64]
     d_body_layer_0_fc_sum = np.where(body_layer_0_fc > 0, d_body_layer_0_fc, 0)
     del body_layer_0_fc, d_body_layer_0_fc
-    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum
+    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum: [64, 64]
     d_body_layer_0_fc_W = h2.T @ d_body_layer_0_fc_sum
-    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum
+    # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum: [64]
     d_body_layer_0_fc_b = np.sum(d_body_layer_0_fc_sum, axis=0)
-    d_proj_W = h2.T @ d_h3_2  # (∂proj/∂proj_W)ᵀ d_proj
-    # h2 goes into body_layer_0_fc_sum, proj: its adjoint is the sum of what comes back
+    d_proj_W = h2.T @ d_h3_2  # (∂proj/∂proj_W)ᵀ d_proj: [64, 32]
+    # h2 goes into body_layer_0_fc_sum, proj: its adjoint is the sum of what comes back: [B, 64]
     d_h2 = (
         d_body_layer_0_fc_sum @ body_layer_0_fc_W.T  # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum
         + d_h3_2 @ proj_W.T  # (∂proj/∂h2)ᵀ d_proj
     )
     del d_h3_2, d_body_layer_0_fc_sum
-    d_f2_head = np.where(h2 > 0, d_h2, 0)  # ∂h2/∂f2 ⊙ d_h2
+    d_f2_head = np.where(h2 > 0, d_h2, 0)  # ∂h2/∂f2 ⊙ d_h2: [B, 64]
     # d_f2 = d_f2_head
     del h2, d_h2
-    d_f2_layer_0_fc = d_f2_head @ f2_head_W.T  # (∂f2_head/∂f2_h)ᵀ d_f2_head
+    d_f2_layer_0_fc = d_f2_head @ f2_head_W.T  # (∂f2_head/∂f2_h)ᵀ d_f2_head: [B, 64]
     # d_f2_h = d_f2_layer_0_fc
-    d_f2_head_W = f2_layer_0_fc.T @ d_f2_head  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head
-    d_f2_head_b = np.sum(d_f2_head, axis=0)  # (∂f2/∂f2_head_b)ᵀ d_f2
-    # ∂f2_h/∂f2_layer_0_fc_sum ⊙ d_f2_h
+    d_f2_head_W = f2_layer_0_fc.T @ d_f2_head  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head: [64, 64]
+    d_f2_head_b = np.sum(d_f2_head, axis=0)  # (∂f2/∂f2_head_b)ᵀ d_f2: [64]
+    # ∂f2_h/∂f2_layer_0_fc_sum ⊙ d_f2_h: [B, 64]
     d_f2_layer_0_fc_sum = np.where(f2_layer_0_fc > 0, d_f2_layer_0_fc, 0)
     del f2_layer_0_fc, d_f2_layer_0_fc
-    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum
+    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum: [64, 64]
     d_f2_layer_0_fc_W = h1.T @ d_f2_layer_0_fc_sum
     del h1
-    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum
+    # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum: [64]
     d_f2_layer_0_fc_b = np.sum(d_f2_layer_0_fc_sum, axis=0)
-    # h1 goes into h2, f2_layer_0_fc_sum: its adjoint is the sum of what comes back
+    # h1 goes into h2, f2_layer_0_fc_sum: its adjoint is the sum of what comes back: [B, 64]
     d_h1 = (
         d_f2_head  # ∂h2/∂h1 ⊙ d_h2
         + d_f2_layer_0_fc_sum @ f2_layer_0_fc_W.T  # (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum
@@ -508,14 +510,14 @@ def grad_loss(
     # d_a2 = d_h1: ∂h1/∂a2 ⊙ d_h1
     # d_a2 = d_h1
     del d_f2_head, d_f2_layer_0_fc_sum
-    d_a1 = d_h1 @ a2_W.T  # (∂a2/∂a1)ᵀ d_a2
-    d_a2_W = a1.T @ d_h1  # (∂a2/∂a2_W)ᵀ d_a2
-    d_a2_b = np.sum(d_h1, axis=0)  # (∂a2/∂a2_b)ᵀ d_a2
+    d_a1 = d_h1 @ a2_W.T  # (∂a2/∂a1)ᵀ d_a2: [B, 64]
+    d_a2_W = a1.T @ d_h1  # (∂a2/∂a2_W)ᵀ d_a2: [64, 64]
+    d_a2_b = np.sum(d_h1, axis=0)  # (∂a2/∂a2_b)ᵀ d_a2: [64]
     del d_h1
-    d_a1_sum = np.where(a1 > 0, d_a1, 0)  # ∂a1/∂a1_sum ⊙ d_a1
+    d_a1_sum = np.where(a1 > 0, d_a1, 0)  # ∂a1/∂a1_sum ⊙ d_a1: [B, 64]
     del a1, d_a1
-    d_a1_W = x.T @ d_a1_sum  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum
-    d_a1_b = np.sum(d_a1_sum, axis=0)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum
+    d_a1_W = x.T @ d_a1_sum  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum: [64, 64]
+    d_a1_b = np.sum(d_a1_sum, axis=0)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum: [64]
     del d_a1_sum
     return _into(out, {
         'a1.W': d_a1_W,

@@ -339,10 +339,11 @@ def backward(
     del d_logits_where
     d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s3)
     d_logits_total = np.add(ct_logits, d_logits_product, s3)  # dense(10): y = act(x @ W + b)
-    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
+    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss: [B, 10]
     d_logits = d_logits_total
     d_logits[d_logits_arange, t] += -d_logits_quotient
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
@@ -359,24 +360,25 @@ def backward(
         a1_part = a1[start:size + start]
         x_part = x[start:size + start]
         d_logits_b_full_part = d_logits_b_full[start:size + start]
-        # (∂logits/∂logits_concatenate)ᵀ d_logits
+        # (∂logits/∂logits_concatenate)ᵀ d_logits: [size, 44]
         d_logits_concatenate = np.dot(d_logits_part, logits_W.T, s1_2)
-        # (∂logits/∂logits_W)ᵀ d_logits
+        # (∂logits/∂logits_W)ᵀ d_logits: [44, 10]
         d_logits_W_part = np.dot(logits_concatenate_part.T, d_logits_part)
-        d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate
-        d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate
-        d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂h3)ᵀ d_logits_concatenate
+        d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate: [size, 8]
+        # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate: [size, 4]
+        d_p4 = d_logits_concatenate[:, 8:12]
+        d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂h3)ᵀ d_logits_concatenate: [size, 32]
         d_h3_2_square = np.square(p4_part, s2_2)  # dense(4, act=tanh): y = act(x @ W + b)
         d_h3_2_difference = np.subtract(_C_1, d_h3_2_square, s2_2)
-        d_p4_sum = np.multiply(d_p4, d_h3_2_difference, s2_2)  # ∂p4/∂p4_sum ⊙ d_p4
+        d_p4_sum = np.multiply(d_p4, d_h3_2_difference, s2_2)  # ∂p4/∂p4_sum ⊙ d_p4: [size, 4]
         d_h3_2_matmul = np.dot(d_p4_sum, p4_W.T, s3_2)  # dense(4, act=tanh): y = act(x @ W + b)
-        d_p4_W_part = np.dot(h3_part.T, d_p4_sum)  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum
+        d_p4_W_part = np.dot(h3_part.T, d_p4_sum)  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum: [32, 4]
         d_h3_2_square_2 = np.square(p8_part, s4)  # dense(8, act=tanh): y = act(x @ W + b)
         d_h3_2_difference_2 = np.subtract(_C_1, d_h3_2_square_2, s4)
-        d_p8_sum = np.multiply(d_p8, d_h3_2_difference_2, s4)  # ∂p8/∂p8_sum ⊙ d_p8
+        d_p8_sum = np.multiply(d_p8, d_h3_2_difference_2, s4)  # ∂p8/∂p8_sum ⊙ d_p8: [size, 8]
         d_h3_2_matmul_2 = np.dot(d_p8_sum, p8_W.T, s5)  # dense(8, act=tanh): y = act(x @ W + b)
-        d_p8_W_part = np.dot(h3_part.T, d_p8_sum)  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum
-        # back through h3 + (∂p4_sum/∂h3)ᵀ d_p4_sum + (∂p8_sum/∂h3)ᵀ d_p8_sum
+        d_p8_W_part = np.dot(h3_part.T, d_p8_sum)  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum: [32, 8]
+        # back through h3 + (∂p4_sum/∂h3)ᵀ d_p4_sum + (∂p8_sum/∂h3)ᵀ d_p8_sum: [size, 32]
         d_h3_2 = s3_2
         np.add(d_h3, d_h3_2_matmul, d_h3_2)
         np.add(d_h3_2, d_h3_2_matmul_2, d_h3_2)
@@ -384,61 +386,63 @@ def backward(
         # d_body_head = d_h3_2
         # d_proj = d_h3_2: ∂h3/∂proj ⊙ d_h3
         # d_proj = d_h3_2
-        d_body_h = np.dot(d_h3_2, body_head_W.T, s6)  # (∂body_head/∂body_layer_0_fc)ᵀ d_body_head
+        # (∂body_head/∂body_layer_0_fc)ᵀ d_body_head: [size, 64]
+        d_body_h = np.dot(d_h3_2, body_head_W.T, s6)
         # d_body_layer_0_fc = d_body_h
-        d_body_head_W_part = np.dot(body_h_part.T, d_h3_2)  # (∂body_head/∂body_head_W)ᵀ d_body_head
+        # (∂body_head/∂body_head_W)ᵀ d_body_head: [64, 32]
+        d_body_head_W_part = np.dot(body_h_part.T, d_h3_2)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h2_greater = np.greater(body_h_part, 0, s7)
-        # ∂body_layer_0_fc/∂body_layer_0_fc_sum ⊙ d_body_layer_0_fc
+        # ∂body_layer_0_fc/∂body_layer_0_fc_sum ⊙ d_body_layer_0_fc: [size, 64]
         d_body_layer_0_fc_sum = s6
         np.multiply(d_body_h.view(BITS), d_h2_greater, d_body_layer_0_fc_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h2_matmul = np.dot(d_body_layer_0_fc_sum, body_layer_0_fc_W.T, s8)
-        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum
+        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum: [64, 64]
         d_body_layer_0_fc_W_part = np.dot(h2_part.T, d_body_layer_0_fc_sum)
         d_h2_matmul_2 = np.dot(d_h3_2, proj_W.T, s9)  # dense(32): y = act(x @ W + b)
-        d_proj_W_part = np.dot(h2_part.T, d_h3_2)  # (∂proj/∂proj_W)ᵀ d_proj
-        # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum + (∂proj/∂h2)ᵀ d_proj
+        d_proj_W_part = np.dot(h2_part.T, d_h3_2)  # (∂proj/∂proj_W)ᵀ d_proj: [64, 32]
+        # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum + (∂proj/∂h2)ᵀ d_proj: [size, 64]
         d_h2 = np.add(d_h2_matmul, d_h2_matmul_2, s8)
         d_f2_greater = np.greater(h2_part, 0, s7)  # h2 = relu(h1 + f2)
-        # ∂h2/∂f2_head ⊙ d_h2
+        # ∂h2/∂f2_head ⊙ d_h2: [size, 64]
         d_f2 = s8
         np.multiply(d_h2.view(BITS), d_f2_greater, d_f2.view(BITS))
         # d_f2_head = d_f2
-        d_f2_h = np.dot(d_f2, f2_head_W.T, s9)  # (∂f2_head/∂f2_layer_0_fc)ᵀ d_f2_head
+        d_f2_h = np.dot(d_f2, f2_head_W.T, s9)  # (∂f2_head/∂f2_layer_0_fc)ᵀ d_f2_head: [size, 64]
         # d_f2_layer_0_fc = d_f2_h
-        d_f2_head_W_part = np.dot(f2_h_part.T, d_f2)  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head
+        d_f2_head_W_part = np.dot(f2_h_part.T, d_f2)  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head: [64, 64]
         d_h1_greater = np.greater(f2_h_part, 0, s7)  # dense(h, widths[k], act=act): y = act(x @ W + b)
-        # ∂f2_layer_0_fc/∂f2_layer_0_fc_sum ⊙ d_f2_layer_0_fc
+        # ∂f2_layer_0_fc/∂f2_layer_0_fc_sum ⊙ d_f2_layer_0_fc: [size, 64]
         d_f2_layer_0_fc_sum = s9
         np.multiply(d_f2_h.view(BITS), d_h1_greater, d_f2_layer_0_fc_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h1_matmul = np.dot(d_f2_layer_0_fc_sum, f2_layer_0_fc_W.T, s10)
-        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum
+        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum: [64, 64]
         d_f2_layer_0_fc_W_part = np.dot(h1_part.T, d_f2_layer_0_fc_sum)
-        # ∂h2/∂h1 ⊙ d_h2 + (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum
+        # ∂h2/∂h1 ⊙ d_h2 + (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum: [size, 64]
         d_h1 = np.add(d_f2, d_h1_matmul, s10)
         # d_a2 = d_h1: ∂h1/∂a2 ⊙ d_h1
         # d_a2 = d_h1
-        d_a1 = np.dot(d_h1, a2_W.T, s11)  # (∂a2/∂a1)ᵀ d_a2
-        d_a2_W_part = np.dot(a1_part.T, d_h1)  # (∂a2/∂a2_W)ᵀ d_a2
+        d_a1 = np.dot(d_h1, a2_W.T, s11)  # (∂a2/∂a1)ᵀ d_a2: [size, 64]
+        d_a2_W_part = np.dot(a1_part.T, d_h1)  # (∂a2/∂a2_W)ᵀ d_a2: [64, 64]
         d_a1_W_greater = np.greater(a1_part, 0, s7)  # dense(D, act=relu): y = act(x @ W + b)
-        # ∂a1/∂a1_sum ⊙ d_a1
+        # ∂a1/∂a1_sum ⊙ d_a1: [size, 64]
         d_a1_sum = s11
         np.multiply(d_a1.view(BITS), d_a1_W_greater, d_a1_sum.view(BITS))
-        d_a1_W_part = np.dot(x_part.T, d_a1_sum)  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum
-        d_p4_b_part = np.dot(d_logits_b_full_part, d_p4_sum)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum
-        d_p8_b_part = np.dot(d_logits_b_full_part, d_p8_sum)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum
-        # (∂body_head/∂body_head_b)ᵀ d_body_head
+        d_a1_W_part = np.dot(x_part.T, d_a1_sum)  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum: [64, 64]
+        d_p4_b_part = np.dot(d_logits_b_full_part, d_p4_sum)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum: [4]
+        d_p8_b_part = np.dot(d_logits_b_full_part, d_p8_sum)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum: [8]
+        # (∂body_head/∂body_head_b)ᵀ d_body_head: [32]
         d_body_head_b_part = np.dot(d_logits_b_full_part, d_h3_2)
         # d_proj_b = d_body_head_b_part: (∂proj/∂proj_b)ᵀ d_proj
-        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum
+        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum: [64]
         d_body_layer_0_fc_b_part = np.dot(d_logits_b_full_part, d_body_layer_0_fc_sum)
-        d_f2_head_b_part = np.dot(d_logits_b_full_part, d_f2)  # (∂f2_head/∂f2_head_b)ᵀ d_f2_head
-        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum
+        d_f2_head_b_part = np.dot(d_logits_b_full_part, d_f2)  # (∂f2_head/∂f2_head_b)ᵀ d_f2_head: [64]
+        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum: [64]
         d_f2_layer_0_fc_b_part = np.dot(d_logits_b_full_part, d_f2_layer_0_fc_sum)
-        d_a2_b_part = np.dot(d_logits_b_full_part, d_h1)  # (∂a2/∂a2_b)ᵀ d_a2
-        d_a1_b_part = np.dot(d_logits_b_full_part, d_a1_sum)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum
+        d_a2_b_part = np.dot(d_logits_b_full_part, d_h1)  # (∂a2/∂a2_b)ᵀ d_a2: [64]
+        d_a1_b_part = np.dot(d_logits_b_full_part, d_a1_sum)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum: [64]
         _give(_scratch, _backward_scratch_block, size)
         return (
             d_logits_W_part, d_p4_W_part, d_p8_W_part, d_body_head_W_part, d_body_layer_0_fc_W_part,
@@ -565,12 +569,13 @@ def grad_loss(
         return ()
     _blocks(block, B, 1217, 38)
     try:
-        # (∂loss/∂logits)ᵀ d_loss
+        # (∂loss/∂logits)ᵀ: [B, 10]
         d_logits = d_logits_product
         d_logits[d_logits_arange, t] += d_logits_negative
     except IndexError as _why:
         raise _outside(_why, ('input `t`', t, 10)) from None
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_grad_loss_scratch_block_2, size_2)
@@ -597,22 +602,25 @@ def grad_loss(
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h1_greater = np.greater(f2_layer_0_fc_part, 0, s5_3)
         d_a1_W_greater = np.greater(a1_part, 0, s6_3)  # dense(D, act=relu): y = act(x @ W + b)
-        # (∂logits/∂logits_concatenate)ᵀ d_logits
+        # (∂logits/∂logits_concatenate)ᵀ d_logits: [size_2, 44]
         d_logits_concatenate = np.dot(d_logits_part, logits_W.T, s7_3)
-        # (∂logits/∂logits_W)ᵀ d_logits
+        # (∂logits/∂logits_W)ᵀ d_logits: [44, 10]
         d_logits_W_part = np.dot(logits_concatenate_part.T, d_logits_part)
-        d_p8 = d_logits_concatenate[:, :8]  # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate
-        d_p4 = d_logits_concatenate[:, 8:12]  # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate
-        d_h3 = d_logits_concatenate[:, 12:]  # (∂logits_concatenate/∂logits)ᵀ d_logits_concatenate
-        d_p4_sum = np.multiply(d_p4, d_h3_2_difference, s1_3)  # ∂p4/∂p4_sum ⊙ d_p4
+        # (∂logits_concatenate/∂p8)ᵀ d_logits_concatenate: [size_2, 8]
+        d_p8 = d_logits_concatenate[:, :8]
+        # (∂logits_concatenate/∂p4)ᵀ d_logits_concatenate: [size_2, 4]
+        d_p4 = d_logits_concatenate[:, 8:12]
+        # (∂logits_concatenate/∂logits)ᵀ d_logits_concatenate: [size_2, 32]
+        d_h3 = d_logits_concatenate[:, 12:]
+        d_p4_sum = np.multiply(d_p4, d_h3_2_difference, s1_3)  # ∂p4/∂p4_sum ⊙ d_p4: [size_2, 4]
         d_h3_2_matmul = np.dot(d_p4_sum, p4_W.T, s8_2)  # dense(4, act=tanh): y = act(x @ W + b)
-        d_p4_W_part = np.dot(h3_part.T, d_p4_sum)  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum
-        d_p4_b_part = np.dot(d_logits_b_full_part, d_p4_sum)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum
-        d_p8_sum = np.multiply(d_p8, d_h3_2_difference_2, s2_3)  # ∂p8/∂p8_sum ⊙ d_p8
+        d_p4_W_part = np.dot(h3_part.T, d_p4_sum)  # (∂p4_sum/∂p4_W)ᵀ d_p4_sum: [32, 4]
+        d_p4_b_part = np.dot(d_logits_b_full_part, d_p4_sum)  # (∂p4_sum/∂p4_b)ᵀ d_p4_sum: [4]
+        d_p8_sum = np.multiply(d_p8, d_h3_2_difference_2, s2_3)  # ∂p8/∂p8_sum ⊙ d_p8: [size_2, 8]
         d_h3_2_matmul_2 = np.dot(d_p8_sum, p8_W.T, s9_3)  # dense(8, act=tanh): y = act(x @ W + b)
-        d_p8_W_part = np.dot(h3_part.T, d_p8_sum)  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum
-        d_p8_b_part = np.dot(d_logits_b_full_part, d_p8_sum)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum
-        # back through logits + (∂p4_sum/∂logits)ᵀ d_p4_sum + (∂p8_sum/∂logits)ᵀ d_p8_sum
+        d_p8_W_part = np.dot(h3_part.T, d_p8_sum)  # (∂p8_sum/∂p8_W)ᵀ d_p8_sum: [32, 8]
+        d_p8_b_part = np.dot(d_logits_b_full_part, d_p8_sum)  # (∂p8_sum/∂p8_b)ᵀ d_p8_sum: [8]
+        # back through logits + (∂p4_sum/∂logits)ᵀ d_p4_sum + (∂p8_sum/∂logits)ᵀ d_p8_sum: [size_2, 32]
         d_h3_2 = s8_2
         np.add(d_h3, d_h3_2_matmul, d_h3_2)
         np.add(d_h3_2, d_h3_2_matmul_2, d_h3_2)
@@ -620,54 +628,57 @@ def grad_loss(
         # d_body = d_h3_2
         # d_proj = d_h3_2: ∂logits/∂proj ⊙ d_logits
         # d_proj = d_h3_2
-        d_body_layer_0_fc = np.dot(d_h3_2, body_head_W.T, s10_2)  # (∂body_head/∂body_h)ᵀ d_body_head
+        # (∂body_head/∂body_h)ᵀ d_body_head: [size_2, 64]
+        d_body_layer_0_fc = np.dot(d_h3_2, body_head_W.T, s10_2)
         # d_body_h = d_body_layer_0_fc
-        # (∂body_head/∂body_head_W)ᵀ d_body_head
+        # (∂body_head/∂body_head_W)ᵀ d_body_head: [64, 32]
         d_body_head_W_part = np.dot(body_layer_0_fc_part.T, d_h3_2)
-        d_body_head_b_part = np.dot(d_logits_b_full_part, d_h3_2)  # (∂body/∂body_head_b)ᵀ d_body
+        d_body_head_b_part = np.dot(d_logits_b_full_part, d_h3_2)  # (∂body/∂body_head_b)ᵀ d_body: [32]
         # d_proj_b = d_body_head_b_part: (∂proj/∂proj_b)ᵀ d_proj
-        # ∂body_h/∂body_layer_0_fc_sum ⊙ d_body_h
+        # ∂body_h/∂body_layer_0_fc_sum ⊙ d_body_h: [size_2, 64]
         d_body_layer_0_fc_sum = s10_2
         np.multiply(d_body_layer_0_fc.view(BITS), d_h2_greater, d_body_layer_0_fc_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h2_matmul = np.dot(d_body_layer_0_fc_sum, body_layer_0_fc_W.T, s11)
-        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum
+        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_W)ᵀ d_body_layer_0_fc_sum: [64, 64]
         d_body_layer_0_fc_W_part = np.dot(h2_part.T, d_body_layer_0_fc_sum)
-        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum
+        # (∂body_layer_0_fc_sum/∂body_layer_0_fc_b)ᵀ d_body_layer_0_fc_sum: [64]
         d_body_layer_0_fc_b_part = np.dot(d_logits_b_full_part, d_body_layer_0_fc_sum)
         d_h2_matmul_2 = np.dot(d_h3_2, proj_W.T, s10_2)  # dense(32): y = act(x @ W + b)
-        d_proj_W_part = np.dot(h2_part.T, d_h3_2)  # (∂proj/∂proj_W)ᵀ d_proj
-        # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum + (∂proj/∂h2)ᵀ d_proj
+        d_proj_W_part = np.dot(h2_part.T, d_h3_2)  # (∂proj/∂proj_W)ᵀ d_proj: [64, 32]
+        # (∂body_layer_0_fc_sum/∂h2)ᵀ d_body_layer_0_fc_sum + (∂proj/∂h2)ᵀ d_proj: [size_2, 64]
         d_h2 = np.add(d_h2_matmul, d_h2_matmul_2, s11)
-        # ∂h2/∂f2 ⊙ d_h2
+        # ∂h2/∂f2 ⊙ d_h2: [size_2, 64]
         d_f2_head = s11
         np.multiply(d_h2.view(BITS), d_f2_head_greater, d_f2_head.view(BITS))
         # d_f2 = d_f2_head
-        d_f2_layer_0_fc = np.dot(d_f2_head, f2_head_W.T, s10_2)  # (∂f2_head/∂f2_h)ᵀ d_f2_head
+        # (∂f2_head/∂f2_h)ᵀ d_f2_head: [size_2, 64]
+        d_f2_layer_0_fc = np.dot(d_f2_head, f2_head_W.T, s10_2)
         # d_f2_h = d_f2_layer_0_fc
-        d_f2_head_W_part = np.dot(f2_layer_0_fc_part.T, d_f2_head)  # (∂f2_head/∂f2_head_W)ᵀ d_f2_head
-        d_f2_head_b_part = np.dot(d_logits_b_full_part, d_f2_head)  # (∂f2/∂f2_head_b)ᵀ d_f2
-        # ∂f2_h/∂f2_layer_0_fc_sum ⊙ d_f2_h
+        # (∂f2_head/∂f2_head_W)ᵀ d_f2_head: [64, 64]
+        d_f2_head_W_part = np.dot(f2_layer_0_fc_part.T, d_f2_head)
+        d_f2_head_b_part = np.dot(d_logits_b_full_part, d_f2_head)  # (∂f2/∂f2_head_b)ᵀ d_f2: [64]
+        # ∂f2_h/∂f2_layer_0_fc_sum ⊙ d_f2_h: [size_2, 64]
         d_f2_layer_0_fc_sum = s10_2
         np.multiply(d_f2_layer_0_fc.view(BITS), d_h1_greater, d_f2_layer_0_fc_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_h1_matmul = np.dot(d_f2_layer_0_fc_sum, f2_layer_0_fc_W.T, s12)
-        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum
+        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_W)ᵀ d_f2_layer_0_fc_sum: [64, 64]
         d_f2_layer_0_fc_W_part = np.dot(h1_part.T, d_f2_layer_0_fc_sum)
-        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum
+        # (∂f2_layer_0_fc_sum/∂f2_layer_0_fc_b)ᵀ d_f2_layer_0_fc_sum: [64]
         d_f2_layer_0_fc_b_part = np.dot(d_logits_b_full_part, d_f2_layer_0_fc_sum)
-        # ∂h2/∂h1 ⊙ d_h2 + (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum
+        # ∂h2/∂h1 ⊙ d_h2 + (∂f2_layer_0_fc_sum/∂h1)ᵀ d_f2_layer_0_fc_sum: [size_2, 64]
         d_h1 = np.add(d_f2_head, d_h1_matmul, s11)
         # d_a2 = d_h1: ∂h1/∂a2 ⊙ d_h1
         # d_a2 = d_h1
-        d_a1 = np.dot(d_h1, a2_W.T, s12)  # (∂a2/∂a1)ᵀ d_a2
-        d_a2_W_part = np.dot(a1_part.T, d_h1)  # (∂a2/∂a2_W)ᵀ d_a2
-        d_a2_b_part = np.dot(d_logits_b_full_part, d_h1)  # (∂a2/∂a2_b)ᵀ d_a2
-        # ∂a1/∂a1_sum ⊙ d_a1
+        d_a1 = np.dot(d_h1, a2_W.T, s12)  # (∂a2/∂a1)ᵀ d_a2: [size_2, 64]
+        d_a2_W_part = np.dot(a1_part.T, d_h1)  # (∂a2/∂a2_W)ᵀ d_a2: [64, 64]
+        d_a2_b_part = np.dot(d_logits_b_full_part, d_h1)  # (∂a2/∂a2_b)ᵀ d_a2: [64]
+        # ∂a1/∂a1_sum ⊙ d_a1: [size_2, 64]
         d_a1_sum = s12
         np.multiply(d_a1.view(BITS), d_a1_W_greater, d_a1_sum.view(BITS))
-        d_a1_W_part = np.dot(x_part_2.T, d_a1_sum)  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum
-        d_a1_b_part = np.dot(d_logits_b_full_part, d_a1_sum)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum
+        d_a1_W_part = np.dot(x_part_2.T, d_a1_sum)  # (∂a1_sum/∂a1_W)ᵀ d_a1_sum: [64, 64]
+        d_a1_b_part = np.dot(d_logits_b_full_part, d_a1_sum)  # (∂a1_sum/∂a1_b)ᵀ d_a1_sum: [64]
         _give(_scratch, _grad_loss_scratch_block_2, size_2)
         return (
             d_logits_W_part, d_p4_W_part, d_p4_b_part, d_p8_W_part, d_p8_b_part, d_body_head_W_part,

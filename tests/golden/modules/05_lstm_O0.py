@@ -215,7 +215,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -232,12 +232,12 @@ def backward(
         step_c1_sigmoid_by_t_2, step_c1_tanh_by_t, step_h1_sigmoid_by_t, step_h1_tanh_by_t,
         step_h1_by_t, B, T,
     ) = cache
-    # pred goes into loss and is an output: its adjoint is the sum of what comes back
+    # pred goes into loss and is an output: its adjoint is the sum of what comes back: [B, T, 14]
     d_pred = (
         ct_pred  # cotangent of the output pred
         + d_loss / (14 * B * T) * (2 * loss_difference)  # ∂loss/∂pred ⊙ d_loss
     )
-    d_ys = d_pred.transpose(1, 0, 2)  # (∂pred/∂ys)ᵀ d_pred
+    d_ys = d_pred.transpose(1, 0, 2)  # (∂pred/∂ys)ᵀ d_pred: [T, B, 14]
     del d_pred
     d_h = d_h_last
     d_c = np.full((B, 32), 0, FLOAT)
@@ -256,43 +256,46 @@ def backward(
         step_h1_sigmoid = step_h1_sigmoid_by_t[t]
         step_h1_tanh = step_h1_tanh_by_t[t]
         step_h1 = step_h1_by_t[t]
-        d_pred_t = d_ys[t]  # cotangent of step_readout
+        d_pred_t = d_ys[t]  # cotangent of step_readout: [B, 14]
         # d_step_readout = d_pred_t
-        d_step_readout_W_2 = step_h1.T @ d_pred_t  # (∂step_readout/∂step_readout_W)ᵀ d_step_readout
-        # step_h1 goes into step_readout and is an output: its adjoint is the sum of what comes back
+        # (∂step_readout/∂step_readout_W)ᵀ d_step_readout: [32, 14]
+        d_step_readout_W_2 = step_h1.T @ d_pred_t
+        # step_h1 goes into step_readout and is an output: its adjoint is the sum of what comes back: [B, 32]
         d_step_h1 = (
             d_h  # from the step after
             + d_pred_t @ step_readout_W.T  # (∂step_readout/∂step_h1)ᵀ d_step_readout
         )
-        d_step_h1_sigmoid = d_step_h1 * step_h1_tanh  # (∂step_h1/∂step_h1_sigmoid)ᵀ d_step_h1
-        d_step_h1_tanh = d_step_h1 * step_h1_sigmoid  # (∂step_h1/∂step_h1_tanh)ᵀ d_step_h1
+        d_step_h1_sigmoid = d_step_h1 * step_h1_tanh  # ∂step_h1/∂step_h1_sigmoid ⊙ d_step_h1: [B, 32]
+        d_step_h1_tanh = d_step_h1 * step_h1_sigmoid  # ∂step_h1/∂step_h1_tanh ⊙ d_step_h1: [B, 32]
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
         d_step_c1_product = d_step_h1_tanh * (1 - step_h1_tanh * step_h1_tanh)
-        # (∂step_h1_sigmoid/∂step_cell_o)ᵀ d_step_h1_sigmoid
+        # ∂step_h1_sigmoid/∂step_cell_o ⊙ d_step_h1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_o = d_step_h1_sigmoid * (step_h1_sigmoid * (1 - step_h1_sigmoid))
-        # step_c1 goes into step_h1_tanh and is an output: its adjoint is the sum of what comes back
+        # step_c1 goes into step_h1_tanh and is an output: its adjoint is the sum of what comes back: [B, 32]
         d_step_c1 = (
             d_c  # from the step after
-            + d_step_c1_product  # (∂step_h1_tanh/∂step_c1)ᵀ d_step_h1_tanh
+            + d_step_c1_product  # ∂step_h1_tanh/∂step_c1 ⊙ d_step_h1_tanh, tanh' = 1 - tanh²
         )
-        d_step_c1_sigmoid = d_step_c1 * step_c1_tanh  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1
-        d_step_c1_tanh = d_step_c1 * step_c1_sigmoid_2  # ∂step_c1/∂step_c1_tanh ⊙ d_step_c1
-        # (∂step_c1_tanh/∂step_cell_g)ᵀ d_step_c1_tanh
+        d_step_c1_sigmoid = d_step_c1 * step_c1_tanh  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1: [B, 32]
+        d_step_c1_tanh = d_step_c1 * step_c1_sigmoid_2  # ∂step_c1/∂step_c1_tanh ⊙ d_step_c1: [B, 32]
+        # ∂step_c1_tanh/∂step_cell_g ⊙ d_step_c1_tanh, tanh' = 1 - tanh²: [B, 32]
         d_step_cell_g = d_step_c1_tanh * (1 - step_c1_tanh * step_c1_tanh)
-        # (∂step_c1_sigmoid/∂step_cell_i)ᵀ d_step_c1_sigmoid
+        # ∂step_c1_sigmoid/∂step_cell_i ⊙ d_step_c1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_i = d_step_c1_sigmoid * (step_c1_sigmoid_2 * (1 - step_c1_sigmoid_2))
-        d_step_c1_sigmoid_2 = d_step_c1 * c  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1
-        d_c_2 = d_step_c1 * step_c1_sigmoid  # ∂step_c1/∂c ⊙ d_step_c1
-        # (∂step_c1_sigmoid/∂step_cell_f)ᵀ d_step_c1_sigmoid
+        d_step_c1_sigmoid_2 = d_step_c1 * c  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1: [B, 32]
+        d_c_2 = d_step_c1 * step_c1_sigmoid  # ∂step_c1/∂c ⊙ d_step_c1: [B, 32]
+        # ∂step_c1_sigmoid/∂step_cell_f ⊙ d_step_c1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_f = d_step_c1_sigmoid_2 * (step_c1_sigmoid * (1 - step_c1_sigmoid))
-        # (∂step_cell_o/∂step_cell_o_sum)ᵀ d_step_cell_o + (∂step_cell_g/∂step_cell_o_sum)ᵀ d_step_cell_g + (∂step_cell_f/∂step_cell_o_sum)ᵀ d_step_cell_f + (∂step_cell_i/∂step_cell_o_sum)ᵀ d_step_cell_i
+        # (∂step_cell_o/∂step_cell_o_sum)ᵀ d_step_cell_o + (∂step_cell_g/∂step_cell_o_sum)ᵀ d_step_cell_g + (∂step_cell_f/∂step_cell_o_sum)ᵀ d_step_cell_f + (∂step_cell_i/∂step_cell_o_sum)ᵀ d_step_cell_i: [B, 128]
         d_step_cell_o_sum = np.concatenate((d_step_cell_i, d_step_cell_f, d_step_cell_g, d_step_cell_o), axis=1)
-        # (∂step_cell_o_sum/∂step_cell_W)ᵀ d_step_cell_o_sum
+        # (∂step_cell_o_sum/∂step_cell_W)ᵀ d_step_cell_o_sum: [14, 128]
         d_step_cell_W_2 = x_t.T @ d_step_cell_o_sum
-        d_step_readout_b_2 = np.sum(d_pred_t, axis=0)  # (∂step_readout/∂step_readout_b)ᵀ d_step_readout
-        d_h_2 = d_step_cell_o_sum @ step_cell_U.T  # (∂step_cell_o_sum/∂h)ᵀ d_step_cell_o_sum
-        d_step_cell_U_2 = h.T @ d_step_cell_o_sum  # (∂step_cell_o_sum/∂step_cell_U)ᵀ d_step_cell_o_sum
-        # (∂step_cell_o_sum/∂step_cell_b)ᵀ d_step_cell_o_sum
+        # (∂step_readout/∂step_readout_b)ᵀ d_step_readout: [14]
+        d_step_readout_b_2 = np.sum(d_pred_t, axis=0)
+        d_h_2 = d_step_cell_o_sum @ step_cell_U.T  # (∂step_cell_o_sum/∂h)ᵀ d_step_cell_o_sum: [B, 32]
+        # (∂step_cell_o_sum/∂step_cell_U)ᵀ d_step_cell_o_sum: [32, 128]
+        d_step_cell_U_2 = h.T @ d_step_cell_o_sum
+        # (∂step_cell_o_sum/∂step_cell_b)ᵀ d_step_cell_o_sum: [128]
         d_step_cell_b_2 = np.sum(d_step_cell_o_sum, axis=0)
         d_step_cell_W += d_step_cell_W_2
         d_step_cell_U += d_step_cell_U_2
@@ -323,6 +326,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, T, I], h0: [B, H], c0: [B, H], target: [B, T, I] -> loss: [].
     """
@@ -381,9 +385,9 @@ def grad_loss(
         h, c = step_h1, step_c1
     pred = ys.transpose(1, 0, 2)  # output pred = rearrange(ys, "t b i -> b t i")
     del ys
-    d_pred = 1 / FLOAT(14 * B * T) * (2 * (pred - target))  # ∂loss/∂pred ⊙ d_loss
+    d_pred = 1 / FLOAT(14 * B * T) * (2 * (pred - target))  # ∂loss/∂pred: [B, T, 14]
     del pred
-    d_ys = d_pred.transpose(1, 0, 2)  # (∂pred/∂ys)ᵀ d_pred
+    d_ys = d_pred.transpose(1, 0, 2)  # (∂pred/∂ys)ᵀ d_pred: [T, B, 14]
     del d_pred
     d_h = np.full((B, 32), 0, FLOAT)
     d_c = np.full((B, 32), 0, FLOAT)
@@ -402,44 +406,46 @@ def grad_loss(
         step_h1_sigmoid_2 = step_h1_sigmoid_by_t[t]
         step_h1_tanh_2 = step_h1_tanh_by_t[t]
         step_h1_2 = step_h1_by_t[t]
-        d_pred_t = d_ys[t]  # cotangent of step_readout
+        d_pred_t = d_ys[t]  # cotangent of step_readout: [B, 14]
         # d_step_readout = d_pred_t
-        d_step_readout_W_2 = step_h1_2.T @ d_pred_t  # (∂step_readout/∂step_readout_W)ᵀ d_step_readout
-        # step_h1 goes into step_readout and is an output: its adjoint is the sum of what comes back
+        # (∂step_readout/∂step_readout_W)ᵀ d_step_readout: [32, 14]
+        d_step_readout_W_2 = step_h1_2.T @ d_pred_t
+        # step_h1 goes into step_readout and is an output: its adjoint is the sum of what comes back: [B, 32]
         d_step_h1 = (
             d_h  # from the step after
             + d_pred_t @ step_readout_W.T  # (∂step_readout/∂step_h1)ᵀ d_step_readout
         )
-        d_step_h1_sigmoid = d_step_h1 * step_h1_tanh_2  # (∂step_h1/∂step_h1_sigmoid)ᵀ d_step_h1
-        d_step_h1_tanh = d_step_h1 * step_h1_sigmoid_2  # (∂step_h1/∂step_h1_tanh)ᵀ d_step_h1
+        d_step_h1_sigmoid = d_step_h1 * step_h1_tanh_2  # ∂step_h1/∂step_h1_sigmoid ⊙ d_step_h1: [B, 32]
+        d_step_h1_tanh = d_step_h1 * step_h1_sigmoid_2  # ∂step_h1/∂step_h1_tanh ⊙ d_step_h1: [B, 32]
         # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
         d_step_c1_product = d_step_h1_tanh * (1 - step_h1_tanh_2 * step_h1_tanh_2)
-        # (∂step_h1_sigmoid/∂step_cell_o)ᵀ d_step_h1_sigmoid
+        # ∂step_h1_sigmoid/∂step_cell_o ⊙ d_step_h1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_o = d_step_h1_sigmoid * (step_h1_sigmoid_2 * (1 - step_h1_sigmoid_2))
-        # step_c1 goes into step_h1_tanh and is an output: its adjoint is the sum of what comes back
+        # step_c1 goes into step_h1_tanh and is an output: its adjoint is the sum of what comes back: [B, 32]
         d_step_c1 = (
             d_c  # from the step after
-            + d_step_c1_product  # (∂step_h1_tanh/∂step_c1)ᵀ d_step_h1_tanh
+            + d_step_c1_product  # ∂step_h1_tanh/∂step_c1 ⊙ d_step_h1_tanh, tanh' = 1 - tanh²
         )
-        d_step_c1_sigmoid = d_step_c1 * step_c1_tanh_2  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1
-        d_step_c1_tanh = d_step_c1 * step_c1_sigmoid_4  # ∂step_c1/∂step_c1_tanh ⊙ d_step_c1
-        # (∂step_c1_tanh/∂step_cell_g)ᵀ d_step_c1_tanh
+        d_step_c1_sigmoid = d_step_c1 * step_c1_tanh_2  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1: [B, 32]
+        d_step_c1_tanh = d_step_c1 * step_c1_sigmoid_4  # ∂step_c1/∂step_c1_tanh ⊙ d_step_c1: [B, 32]
+        # ∂step_c1_tanh/∂step_cell_g ⊙ d_step_c1_tanh, tanh' = 1 - tanh²: [B, 32]
         d_step_cell_g = d_step_c1_tanh * (1 - step_c1_tanh_2 * step_c1_tanh_2)
-        # (∂step_c1_sigmoid/∂step_cell_i)ᵀ d_step_c1_sigmoid
+        # ∂step_c1_sigmoid/∂step_cell_i ⊙ d_step_c1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_i = d_step_c1_sigmoid * (step_c1_sigmoid_4 * (1 - step_c1_sigmoid_4))
-        d_step_c1_sigmoid_2 = d_step_c1 * c_2  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1
-        d_c_2 = d_step_c1 * step_c1_sigmoid_3  # ∂step_c1/∂c ⊙ d_step_c1
-        # (∂step_c1_sigmoid/∂step_cell_f)ᵀ d_step_c1_sigmoid
+        d_step_c1_sigmoid_2 = d_step_c1 * c_2  # ∂step_c1/∂step_c1_sigmoid ⊙ d_step_c1: [B, 32]
+        d_c_2 = d_step_c1 * step_c1_sigmoid_3  # ∂step_c1/∂c ⊙ d_step_c1: [B, 32]
+        # ∂step_c1_sigmoid/∂step_cell_f ⊙ d_step_c1_sigmoid, σ' = σ (1 - σ): [B, 32]
         d_step_cell_f = d_step_c1_sigmoid_2 * (step_c1_sigmoid_3 * (1 - step_c1_sigmoid_3))
-        # (∂step_cell_o/∂step_cell_o_sum)ᵀ d_step_cell_o + (∂step_cell_g/∂step_cell_o_sum)ᵀ d_step_cell_g + (∂step_cell_f/∂step_cell_o_sum)ᵀ d_step_cell_f + (∂step_cell_i/∂step_cell_o_sum)ᵀ d_step_cell_i
+        # (∂step_cell_o/∂step_cell_o_sum)ᵀ d_step_cell_o + (∂step_cell_g/∂step_cell_o_sum)ᵀ d_step_cell_g + (∂step_cell_f/∂step_cell_o_sum)ᵀ d_step_cell_f + (∂step_cell_i/∂step_cell_o_sum)ᵀ d_step_cell_i: [B, 128]
         d_step_cell_o_sum = np.concatenate((d_step_cell_i, d_step_cell_f, d_step_cell_g, d_step_cell_o), axis=1)
-        # (∂step_cell_o_sum/∂step_cell_W)ᵀ d_step_cell_o_sum
+        # (∂step_cell_o_sum/∂step_cell_W)ᵀ d_step_cell_o_sum: [14, 128]
         d_step_cell_W_2 = x_t_2.T @ d_step_cell_o_sum
-        d_step_readout_b_2 = np.sum(d_pred_t, axis=0)  # (∂step_readout/∂step_readout_b)ᵀ d_step_readout
-        d_h_2 = d_step_cell_o_sum @ step_cell_U.T  # (∂step_cell_o_sum/∂h)ᵀ d_step_cell_o_sum
-        # (∂step_cell_o_sum/∂step_cell_U)ᵀ d_step_cell_o_sum
+        # (∂step_readout/∂step_readout_b)ᵀ d_step_readout: [14]
+        d_step_readout_b_2 = np.sum(d_pred_t, axis=0)
+        d_h_2 = d_step_cell_o_sum @ step_cell_U.T  # (∂step_cell_o_sum/∂h)ᵀ d_step_cell_o_sum: [B, 32]
+        # (∂step_cell_o_sum/∂step_cell_U)ᵀ d_step_cell_o_sum: [32, 128]
         d_step_cell_U_2 = h_2.T @ d_step_cell_o_sum
-        # (∂step_cell_o_sum/∂step_cell_b)ᵀ d_step_cell_o_sum
+        # (∂step_cell_o_sum/∂step_cell_b)ᵀ d_step_cell_o_sum: [128]
         d_step_cell_b_2 = np.sum(d_step_cell_o_sum, axis=0)
         d_step_cell_W += d_step_cell_W_2
         d_step_cell_U += d_step_cell_U_2

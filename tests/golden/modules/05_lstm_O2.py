@@ -284,9 +284,9 @@ def backward(
     d_step_cell_W_concatenate = np.concatenate((c0[None, :, :], step_c1_by_t), 0, s2)
     # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
     d_step_cell_W_product_8 = np.multiply(d_step_cell_W_concatenate[:T], d_step_cell_W_product_7, s1)
-    # ∂loss/∂loss_difference ⊙ d_loss
+    # ∂loss/∂loss_difference ⊙ d_loss: [B, T, 14]
     d_loss_difference = np.multiply(2 * (d_loss / max(14 * B * T, 1)), loss_difference, s3)
-    # cotangent of the output pred + ∂loss_difference/∂pred ⊙ d_loss_difference
+    # cotangent of the output pred + ∂loss_difference/∂pred ⊙ d_loss_difference: [B, T, 14]
     d_pred = np.add(ct_pred, d_loss_difference, s3)
     # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
     d_step_cell_W_square = np.square(step_h1_tanh_by_t, s4)
@@ -334,9 +334,9 @@ def backward(
         d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_4_2, s16)
         d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_6_2, s17)
         d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_W_product_8_2, s18)
-        # (∂step/∂step_sum)ᵀ d_step
+        # (∂step/∂step_sum)ᵀ d_step: [B, 128]
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
-        d_h_2 = np.dot(d_step_sum, step_cell_U.T, d_h_spare)  # (∂step_sum/∂h)ᵀ d_step_sum
+        d_h_2 = np.dot(d_step_sum, step_cell_U.T, d_h_spare)  # (∂step_sum/∂h)ᵀ d_step_sum: [B, 32]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
         value_product = np.multiply(d_h_2_sum_2, step_c1_quotient, d_c_spare)
         d_h_spare, d_h, d_c_spare, d_c = d_h, d_h_2, d_c, value_product
@@ -344,18 +344,18 @@ def backward(
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_cell_W_reshape_4 = step_concatenate_by_t.reshape((B * T, 128))
     d_step_cell_U_concatenate = np.concatenate((h0[None, :, :], step_h1_by_t), 0, s2)
-    # back through the loop over t
+    # back through the loop over t: [32, 128]
     d_step_cell_U = np.dot(d_step_cell_U_concatenate[:T].reshape((B * T, 32)).T, d_step_cell_W_reshape_4, out_step_cell_U)
-    # back through the loop over t
+    # back through the loop over t: [32, 14]
     d_step_readout_W = np.dot(step_h1_by_t.reshape((B * T, 32)).T, d_step_cell_W_reshape_2, out_step_readout_W)
     del d_step_cell_W_reshape_2
-    # back through the loop over t
+    # back through the loop over t: [14]
     d_step_readout_b = np.dot(d_step_cell_b_full, d_pred.reshape((B * T, 14)), out_step_readout_b)
-    # back through the loop over t
+    # back through the loop over t: [128]
     d_step_cell_b = np.dot(d_step_cell_b_full, d_step_cell_W_reshape_4, out_step_cell_b)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_cell_W_reshape = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape((B * T, 14))
-    # back through the loop over t
+    # back through the loop over t: [14, 128]
     d_step_cell_W = np.dot(d_step_cell_W_reshape.T, d_step_cell_W_reshape_4, out_step_cell_W)
     del d_step_cell_W_reshape_4, d_step_cell_W_reshape
     _give(_scratch, _backward_scratch, B, T)
@@ -469,7 +469,7 @@ def grad_loss(
     ys = np.add(ys_matmul.reshape((T, B, 14)), step_readout_b, s15)
     # mse(pred, target): e = mean((y - t)**2)
     d_ys_difference = np.subtract(ys, target.transpose(1, 0, 2), s15)
-    d_ys = np.multiply(d_ys_product, d_ys_difference, s15)  # (∂pred/∂ys)ᵀ d_pred
+    d_ys = np.multiply(d_ys_product, d_ys_difference, s15)  # (∂pred/∂ys)ᵀ d_pred: [T, B, 14]
     # lstm_cell(x[:, t, :], h, c): h1 = sigmoid(o) * tanh(c1)
     d_step_cell_U_square = np.square(step_h1_tanh_by_t, s16)
     d_step_cell_U_difference = np.subtract(1, d_step_cell_U_square, s16)
@@ -511,9 +511,9 @@ def grad_loss(
         d_h_2_product_3 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_4_2, s10)
         d_h_2_product_4 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_6_2, s20)
         d_h_2_product_5 = np.multiply(d_h_2_sum_2, d_step_cell_U_product_8_2, s21)
-        # (∂step/∂step_sum)ᵀ d_step
+        # (∂step/∂step_sum)ᵀ d_step: [B, 128]
         d_step_sum = np.concatenate((d_h_2_product_4, d_h_2_product_5, d_h_2_product_3, d_h_2_product_2), 1, step_concatenate_row)
-        d_h_2 = np.dot(d_step_sum, step_cell_U.T)  # (∂step_sum/∂h)ᵀ d_step_sum
+        d_h_2 = np.dot(d_step_sum, step_cell_U.T)  # (∂step_sum/∂h)ᵀ d_step_sum: [B, 32]
         # lstm_cell(x[:, t, :], h, c): c1 = sigmoid(f) * c + sigmoid(i) * tanh(g)
         value_product = np.multiply(d_h_2_sum_2, step_c1_quotient_3)
         d_h, d_c = d_h_2, value_product
@@ -524,19 +524,19 @@ def grad_loss(
     d_step_cell_U_reshape_3 = step_concatenate_by_t.reshape((B * T, 128))
     d_step_cell_U_concatenate_2 = s7
     d_step_cell_U_concatenate_2[:1] = h0[None, :, :]
-    # back through the loop over t
+    # back through the loop over t: [32, 128]
     d_step_cell_U = np.dot(d_step_cell_U_concatenate_2[:T].reshape((B * T, 32)).T, d_step_cell_U_reshape_3, out_step_cell_U)
-    # back through the loop over t
+    # back through the loop over t: [32, 14]
     d_step_readout_W = np.dot(ys_reshape.T, d_step_cell_U_reshape, out_step_readout_W)
     del ys_reshape
-    # back through the loop over t
+    # back through the loop over t: [14]
     d_step_readout_b = np.dot(d_step_cell_b_full, d_step_cell_U_reshape, out_step_readout_b)
     del d_step_cell_U_reshape
-    # back through the loop over t
+    # back through the loop over t: [128]
     d_step_cell_b = np.dot(d_step_cell_b_full, d_step_cell_U_reshape_3, out_step_cell_b)
     # scan step[t in T] carry h = h0, c = c0 { h1, c1 = lstm_cell…
     d_step_cell_W_reshape = np.ascontiguousarray(x.transpose(1, 0, 2)).reshape((B * T, 14))
-    # back through the loop over t
+    # back through the loop over t: [14, 128]
     d_step_cell_W = np.dot(d_step_cell_W_reshape.T, d_step_cell_U_reshape_3, out_step_cell_W)
     del d_step_cell_U_reshape_3, d_step_cell_W_reshape
     _give(_scratch, _grad_loss_scratch, B, T)

@@ -168,7 +168,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -189,46 +189,46 @@ def backward(
     # loglik = sum(logsumexp(logp, axis=K)) - N * logsumexp(alpha)
     d_alpha_quotient = loglik_exp / np.where(loglik_sum == 0, 1, loglik_sum)
     d_logp_quotient = loglik_exp_2 / np.where(loglik_sum_2 == 0, 1, loglik_sum_2)
-    d_logp = d_err * d_logp_quotient  # (∂loglik/∂logp)ᵀ d_loglik
+    d_logp = d_err * d_logp_quotient  # (∂loglik/∂logp)ᵀ d_loglik: [N, K]
     del d_logp_quotient
-    d_Qd = (-d_logp * 0.5)[:, :, None] * (2 * Qd)  # ∂logp/∂Qd ⊙ d_logp
-    d_logp_sum = np.sum(d_logp, axis=0)  # (∂logp/∂logp_sum)ᵀ d_logp
+    d_Qd = (-d_logp * 0.5)[:, :, None] * (2 * Qd)  # ∂logp/∂Qd ⊙ d_logp: [N, K, D]
+    d_logp_sum = np.sum(d_logp, axis=0)  # (∂logp/∂logp_sum)ᵀ d_logp: [K]
     del d_logp
-    d_Lo = d_Qd.transpose(1, 2, 0) @ d.transpose(1, 0, 2)  # (∂Qd/∂Lo)ᵀ d_Qd
-    # d goes into Qd: its adjoint is the sum of what comes back
+    d_Lo = d_Qd.transpose(1, 2, 0) @ d.transpose(1, 0, 2)  # (∂Qd/∂Lo)ᵀ d_Qd: [K, D, D]
+    # d goes into Qd: its adjoint is the sum of what comes back: [N, K, D]
     d_d = (
         (Lo.transpose(0, 2, 1) @ d_Qd.transpose(1, 2, 0)).transpose(2, 0, 1)  # (∂Qd/∂d)ᵀ d_Qd
         + d_Qd * q[None, :, :]  # ∂Qd/∂d ⊙ d_Qd
     )
-    d_mu = np.sum(-d_d, axis=0)  # (∂d/∂mu)ᵀ d_d
-    d_x = np.sum(d_d, axis=1)  # (∂d/∂x)ᵀ d_d
+    d_mu = np.sum(-d_d, axis=0)  # (∂d/∂mu)ᵀ d_d: [K, D]
+    d_x = np.sum(d_d, axis=1)  # (∂d/∂x)ᵀ d_d: [N, D]
     del d_d
     # Lo = fill_tril(icf[:, D:], D)
     d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
     del d_Lo
-    # frob_index goes into frob, Lo: its adjoint is the sum of what comes back
+    # frob_index goes into frob, Lo: its adjoint is the sum of what comes back: [K, (D**2 - D)//2]
     d_frob_index = (
         d_frob * (2 * icf[:, D:])  # ∂frob/∂frob_index ⊙ d_frob
         + d_icf_tril_entries  # (∂Lo/∂frob_index)ᵀ d_Lo
     )
     del d_icf_tril_entries
-    # q goes into frob, Qd: its adjoint is the sum of what comes back
+    # q goes into frob, Qd: its adjoint is the sum of what comes back: [K, D]
     d_q = (
         d_frob * (2 * q)  # ∂frob/∂q ⊙ d_frob
         + np.sum(d_Qd * d, axis=0)  # (∂Qd/∂q)ᵀ d_Qd
     )
     del d_Qd
-    # logdiag goes into prior, logp_sum, q: its adjoint is the sum of what comes back
+    # logdiag goes into prior, logp_sum, q: its adjoint is the sum of what comes back: [K, D]
     d_logdiag = (
         d_prior_product * 0  # (∂prior/∂logdiag)ᵀ d_prior
         + d_logp_sum[:, None]  # (∂logp_sum/∂logdiag)ᵀ d_logp_sum
         + d_q * q  # ∂q/∂logdiag ⊙ d_q
     )
     del d_q
-    # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag
+    # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, d_frob_index), axis=1)
     del d_logdiag, d_frob_index
-    # alpha goes into loglik, logp_sum: its adjoint is the sum of what comes back
+    # alpha goes into loglik, logp_sum: its adjoint is the sum of what comes back: [K]
     d_alpha = (
         d_prior_product * N * d_alpha_quotient  # (∂loglik/∂alpha)ᵀ d_loglik
         + d_logp_sum  # ∂logp_sum/∂alpha ⊙ d_logp_sum
@@ -254,6 +254,7 @@ def grad_err(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: x: [N, D], alpha: [K], mu: [K, D], icf: [K, D + (D**2 - D)//2] -> err: [].
     """
@@ -290,41 +291,42 @@ def grad_err(
     d_logp_exp = np.exp(logp - d_logp_where)
     del logp, d_logp_where
     d_logp_sum = np.sum(d_logp_exp, axis=1, keepdims=True)
-    d_logp = d_logp_exp / np.where(d_logp_sum == 0, 1, d_logp_sum)  # (∂loglik/∂logp)ᵀ d_loglik
+    # (∂loglik/∂logp)ᵀ d_loglik: [N, K]
+    d_logp = d_logp_exp / np.where(d_logp_sum == 0, 1, d_logp_sum)
     del d_logp_exp, d_logp_sum
-    d_Qd = (-d_logp * 0.5)[:, :, None] * (2 * Qd)  # ∂logp/∂Qd ⊙ d_logp
+    d_Qd = (-d_logp * 0.5)[:, :, None] * (2 * Qd)  # ∂logp/∂Qd ⊙ d_logp: [N, K, D]
     del Qd
-    d_logp_sum_2 = np.sum(d_logp, axis=0)  # (∂logp/∂logp_sum_2)ᵀ d_logp
+    d_logp_sum_2 = np.sum(d_logp, axis=0)  # (∂logp/∂logp_sum_2)ᵀ d_logp: [K]
     del d_logp
-    d_Lo = d_Qd.transpose(1, 2, 0) @ d.transpose(1, 0, 2)  # (∂Qd/∂Lo)ᵀ d_Qd
-    # d goes into Qd: its adjoint is the sum of what comes back
+    d_Lo = d_Qd.transpose(1, 2, 0) @ d.transpose(1, 0, 2)  # (∂Qd/∂Lo)ᵀ d_Qd: [K, D, D]
+    # d goes into Qd: its adjoint is the sum of what comes back: [N, K, D]
     d_d = (
         (Lo.transpose(0, 2, 1) @ d_Qd.transpose(1, 2, 0)).transpose(2, 0, 1)  # (∂Qd/∂d)ᵀ d_Qd
         + d_Qd * q[None, :, :]  # ∂Qd/∂d ⊙ d_Qd
     )
     del Lo
-    d_mu = np.sum(-d_d, axis=0)  # (∂d/∂mu)ᵀ d_d
+    d_mu = np.sum(-d_d, axis=0)  # (∂d/∂mu)ᵀ d_d: [K, D]
     del d_d
     # Lo = fill_tril(icf[:, D:], D)
     d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
     del d_Lo
-    # q goes into frob, Qd: its adjoint is the sum of what comes back
+    # q goes into frob, Qd: its adjoint is the sum of what comes back: [K, D]
     d_q = (
         0.5 * (2 * q)  # ∂frob/∂q ⊙ d_frob
         + np.sum(d_Qd * d, axis=0)  # (∂Qd/∂q)ᵀ d_Qd
     )
     del d, d_Qd
-    # logdiag goes into prior, logp_sum_2, q: its adjoint is the sum of what comes back
+    # logdiag goes into prior, logp_sum_2, q: its adjoint is the sum of what comes back: [K, D]
     d_logdiag = (
         -1 * 0  # (∂prior/∂logdiag)ᵀ d_prior
         + d_logp_sum_2[:, None]  # (∂logp_sum_2/∂logdiag)ᵀ d_logp_sum_2
         + d_q * q  # ∂q/∂logdiag ⊙ d_q
     )
     del q, d_q
-    # (∂frob/∂icf)ᵀ d_frob + (∂logdiag/∂icf)ᵀ d_logdiag
+    # (∂frob/∂icf)ᵀ d_frob + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, 0.5 * (2 * Lo_index) + d_icf_tril_entries), axis=1)
     del Lo_index, d_logdiag, d_icf_tril_entries
-    # alpha goes into loglik, logp_sum_2: its adjoint is the sum of what comes back
+    # alpha goes into loglik, logp_sum_2: its adjoint is the sum of what comes back: [K]
     d_alpha = (
         -1 * N * d_alpha_quotient  # (∂loglik/∂alpha)ᵀ d_loglik
         + d_logp_sum_2  # ∂logp_sum_2/∂alpha ⊙ d_logp_sum_2

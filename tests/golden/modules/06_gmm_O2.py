@@ -279,30 +279,33 @@ def backward(
         d_Lo_product = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), loglik_exp_2_part, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
         d_Lo_negative = np.multiply(d_Lo_product[:, None, :], -1, s5)
-        d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
-        d_logp_sum = np.dot(d_Lo_product, d_logdiag_full, s7)  # (∂logp/∂logp_sum)ᵀ d_logp
-        d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)  # ∂Qd/∂Lo ⊙ d_Qd
-        # (∂Qd_matmul/∂Qd_difference)ᵀ d_Qd_matmul
+        # (∂Qd/∂Qd_matmul)ᵀ d_Qd: [size, D, N]
+        d_Qd_matmul = np.multiply(d_Lo_negative, loglik_matmul_part, s6)
+        d_logp_sum = np.dot(d_Lo_product, d_logdiag_full, s7)  # (∂logp/∂logp_sum)ᵀ d_logp: [size]
+        # ∂Qd/∂Lo ⊙ d_Qd: [size, D, D]
+        d_Lo = np.matmul(d_Qd_matmul, loglik_difference_part.transpose(0, 2, 1), s8)
+        # (∂Qd_matmul/∂Qd_difference)ᵀ d_Qd_matmul: [size, D, N]
         d_Qd_difference = np.matmul(loglik_sum_part.transpose(0, 2, 1), d_Qd_matmul, s9)
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul = np.dot(d_Qd_difference.reshape((D * size, N)), d_logdiag_full, s10)
-        np.multiply(d_mu_matmul.reshape((size, D)), -1, d_mu[start:size + start])  # (∂d/∂mu)ᵀ d_d
+        # (∂d/∂mu)ᵀ d_d: [size, D]
+        np.multiply(d_mu_matmul.reshape((size, D)), -1, d_mu[start:size + start])
         # d = x[:, _, :] - mu[_, :, :]
         d_x_matmul_part = np.dot(d_x_full_part, d_Qd_difference.reshape((size, D * N)))
         # Lo = fill_tril(icf[:, D:], D)
         d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
-        # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo
+        # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo: [size, (D**2 - D)//2]
         d_frob_index = np.add(d_icf_product, d_icf_tril_entries, s1_2)
-        # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
+        # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd: [size, D]
         d_q = np.add(d_q_product, np.diagonal(d_Lo, 0, -2, -1), s2_2)
         d_logdiag_product = np.multiply(d_q, q_part, s2_2)  # q = exp(logdiag)
-        # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q
+        # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q: [size, D]
         d_logdiag = s10_view
         np.add(0 * d_prior_product, d_logp_sum[:, None], d_logdiag)
         np.add(d_logdiag, d_logdiag_product, d_logdiag)
-        # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag
+        # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [size, D + (D**2 - D)//2]
         np.concatenate((d_logdiag, d_frob_index), 1, d_icf[start:size + start])
-        # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum
+        # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum: [size]
         np.add(d_alpha_product, d_logp_sum, d_alpha[start:size + start])
         _give(_scratch, _backward_scratch_block, D, N, size)
         return (d_x_matmul_part,)
@@ -396,9 +399,11 @@ def grad_err(
         d_Lo_product_2 = np.multiply(np.ascontiguousarray(d_Lo_quotient.T), d_Lo_exp, s4_2)
         # logp = (alpha + sum(logdiag, axis=D))[_, :] - 0.5 * sum(Qd*…
         d_Lo_negative = np.multiply(d_Lo_product_2[:, None, :], -1, s9)
-        d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)  # (∂Qd/∂Qd_matmul)ᵀ d_Qd
-        d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp
-        d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))  # ∂Qd/∂Lo ⊙ d_Qd
+        # (∂Qd/∂Qd_matmul)ᵀ d_Qd: [K, D, size]
+        d_Qd_matmul = np.multiply(d_Lo_negative, d_Lo_matmul, s2_2)
+        d_logp_sum_part = np.dot(d_Lo_product_2, d_logdiag_full_part)  # (∂logp/∂logp_sum)ᵀ d_logp: [K]
+        # ∂Qd/∂Lo ⊙ d_Qd: [K, D, D]
+        d_Lo_part = np.matmul(d_Qd_matmul, d_Lo_difference.transpose(0, 2, 1))
         # d = x[:, _, :] - mu[_, :, :]
         d_mu_matmul_part = np.dot(d_Qd_matmul.reshape((D * K, size)), d_logdiag_full_part)
         _give(_scratch, _grad_err_scratch_block, D, K, size)
@@ -406,21 +411,22 @@ def grad_err(
     d_logp_sum, d_Lo, d_mu_matmul = _blocks(block, N, 24*D*K + 16*K + 25, 19)
     # d = x[:, _, :] - mu[_, :, :]
     d_mu_matmul_2 = np.matmul(d_Lo_sum.transpose(0, 2, 1), d_mu_matmul.reshape((K, D))[:, :, None], s7)
-    d_mu = np.multiply(d_mu_matmul_2.reshape((K, D)), -1, out_mu)  # (∂d/∂mu)ᵀ d_d
+    d_mu = np.multiply(d_mu_matmul_2.reshape((K, D)), -1, out_mu)  # (∂d/∂mu)ᵀ d_d: [K, D]
     # Lo = fill_tril(icf[:, D:], D)
     d_icf_tril_entries = d_Lo.swapaxes(-2, -1)[..., np.tri(D, k=-1, dtype=np.bool_).T]
-    # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo
+    # ∂frob/∂frob_index ⊙ d_frob + (∂Lo/∂frob_index)ᵀ d_Lo: [K, (D**2 - D)//2]
     d_frob_index = np.add(Lo_index, d_icf_tril_entries, s8_2)
     del Lo_index, d_icf_tril_entries
-    d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_view)  # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd
+    # ∂frob/∂q ⊙ d_frob + (∂Qd/∂q)ᵀ d_Qd: [K, D]
+    d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_view)
     d_logdiag_product = np.multiply(d_q, q, s7_view)  # q = exp(logdiag)
-    # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q
+    # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q: [K, D]
     d_logdiag = s1
     np.add(-1 * 0, d_logp_sum[:, None], d_logdiag)
     np.add(d_logdiag, d_logdiag_product, d_logdiag)
-    # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag
+    # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, d_frob_index), 1, out_icf)
-    # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum
+    # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum: [K]
     d_alpha = np.add(d_alpha_product, d_logp_sum, out_alpha)
     _give(_scratch, _grad_err_scratch, D, K, N)
     return _into(out, {

@@ -362,7 +362,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -388,29 +388,31 @@ def backward(
     d_logits_unpick = np.zeros((B, T, 256), FLOAT)
     np.put_along_axis(d_logits_unpick, labels[..., None], -d_logits_quotient, axis=-1)
     d_logits_quotient_2 = loss_exp / np.where(loss_sum == 0, 1, loss_sum)
-    # logits goes into loss and is an output: its adjoint is the sum of what comes back
+    # logits goes into loss and is an output: its adjoint is the sum of what comes back: [B, T, 256]
     d_logits = (
         ct_logits  # cotangent of the output logits
         + d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
         + d_logits_quotient * d_logits_quotient_2  # (∂loss/∂logits)ᵀ d_loss
     )
     del d_logits_unpick, d_logits_quotient_2
-    d_h = d_logits @ emb_E  # (∂logits/∂h)ᵀ d_logits
-    # (∂logits/∂logits_permute)ᵀ d_logits
+    d_h = d_logits @ emb_E  # (∂logits/∂h)ᵀ d_logits: [B, T, 64]
+    # (∂logits/∂logits_permute)ᵀ d_logits: [64, 256]
     d_logits_permute = h.reshape((B * T, 64)).T @ d_logits.reshape((B * T, 256))
     del d_logits
-    d_h_product = d_h / h_sqrt  # ∂h/∂h_product ⊙ d_h
-    d_h_v = np.sum(d_h * (-h_quotient / h_sqrt), axis=2)[:, :, None] / (2 * h_sqrt)  # ∂h/∂h_v ⊙ d_h
-    # h_difference goes into h_product, h_v: its adjoint is the sum of what comes back
+    d_h_product = d_h / h_sqrt  # ∂h/∂h_product ⊙ d_h: [B, T, 64]
+    # ∂h/∂h_v ⊙ d_h: [B, T, 1]
+    d_h_v = np.sum(d_h * (-h_quotient / h_sqrt), axis=2)[:, :, None] / (2 * h_sqrt)
+    # h_difference goes into h_product, h_v: its adjoint is the sum of what comes back: [B, T, 64]
     d_h_difference = (
         d_h_product * h_gain  # ∂h_product/∂h_difference ⊙ d_h_product
         + d_h_v / 64 * (2 * h_v_difference)  # ∂h_v/∂h_difference ⊙ d_h_v
     )
     del d_h_v
-    d_h_m = np.sum(-d_h_difference, axis=2)[:, :, None]  # ∂h_difference/∂h_m ⊙ d_h_difference
-    d_h_bias = np.sum(d_h, axis=(0, 1))  # (∂h/∂h_bias)ᵀ d_h
+    # ∂h_difference/∂h_m ⊙ d_h_difference: [B, T, 1]
+    d_h_m = np.sum(-d_h_difference, axis=2)[:, :, None]
+    d_h_bias = np.sum(d_h, axis=(0, 1))  # (∂h/∂h_bias)ᵀ d_h: [64]
     del d_h
-    # (∂h_product/∂h_gain)ᵀ d_h_product
+    # (∂h_product/∂h_gain)ᵀ d_h_product: [64]
     d_h_gain = np.sum(d_h_product * h_v_difference, axis=(0, 1))
     del d_h_product
     d_h_2 = d_h_difference + d_h_m / 64
@@ -427,7 +429,7 @@ def backward(
     d_layer_ff_head_W = np.empty((2, 256, 64), FLOAT)
     d_layer_ff_head_b = np.empty((2, 64), FLOAT)
     for k in reversed(range(1, 3)):  # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
-        d_layer_ff_head_b_k = np.sum(d_h_2, axis=(0, 1))  # (∂layer_ff/∂layer_ff_head_b_k)ᵀ d_h_2
+        d_layer_ff_head_b_k = np.sum(d_h_2, axis=(0, 1))  # (∂layer_ff/∂layer_ff_head_b_k)ᵀ d_h_2: [64]
         layer_ln1_gain_k = layer_ln1_gain[k - 1]
         layer_att_Wq_k = layer_att_Wq[k - 1]
         layer_att_Wk_k = layer_att_Wk[k - 1]
@@ -436,7 +438,7 @@ def backward(
         layer_ln2_gain_k = layer_ln2_gain[k - 1]
         layer_ff_layer_0_fc_W_k = layer_ff_layer_0_fc_W[k - 1]
         layer_ff_head_W_k = layer_ff_head_W[k - 1]
-        d_layer_ff_h = d_h_2 @ layer_ff_head_W_k.T  # (∂layer_ff/∂layer_ff_h)ᵀ d_h_2
+        d_layer_ff_h = d_h_2 @ layer_ff_head_W_k.T  # (∂layer_ff/∂layer_ff_h)ᵀ d_h_2: [B, T, 256]
         layer_ln1_v_difference = layer_ln1_v_difference_by_k[k - 1]
         layer_ln1_sqrt = layer_ln1_sqrt_by_k[k - 1]
         layer_ln1_quotient = layer_ln1_quotient_by_k[k - 1]
@@ -456,112 +458,112 @@ def backward(
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_h_sum_product = layer_ff_h_sum * np.exp(-0.5 * layer_ff_h_sum * layer_ff_h_sum)
         d_layer_ff_h_sum_sum = 0.5 * _erfc(-0.7071067811865476 * layer_ff_h_sum) + d_layer_ff_h_sum_product / 2.5066282746310002
-        # (∂layer_ff_h/∂layer_ff_h_sum)ᵀ d_layer_ff_h
+        # ∂layer_ff_h/∂layer_ff_h_sum ⊙ d_layer_ff_h: [B, T, 256]
         d_layer_ff_h_sum = d_layer_ff_h * d_layer_ff_h_sum_sum
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b_k)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b_k)ᵀ d_layer_ff_h_sum: [256]
         d_layer_ff_layer_0_fc_b_k = np.sum(d_layer_ff_h_sum, axis=(0, 1))
-        # (∂layer_ff_h_sum/∂layer_ln2)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ln2)ᵀ d_layer_ff_h_sum: [B, T, 64]
         d_layer_ln2 = d_layer_ff_h_sum @ layer_ff_layer_0_fc_W_k.T
-        # d_layer_ln2_quotient = d_layer_ln2: (∂layer_ln2/∂layer_ln2_quotient)ᵀ d_layer_ln2
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        # d_layer_ln2_quotient = d_layer_ln2: ∂layer_ln2/∂layer_ln2_quotient ⊙ d_layer_ln2
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum: [64, 256]
         d_layer_ff_layer_0_fc_W_k = layer_ln2.reshape((B * T, 64)).T @ d_layer_ff_h_sum.reshape((B * T, 256))
-        # (∂layer_ln2/∂layer_ln2_bias_k)ᵀ d_layer_ln2
+        # (∂layer_ln2/∂layer_ln2_bias_k)ᵀ d_layer_ln2: [64]
         d_layer_ln2_bias_k = np.sum(d_layer_ln2, axis=(0, 1))
-        # (∂layer_ln2_quotient/∂layer_ln2_quotient_product)ᵀ d_layer_ln2_quotient
+        # ∂layer_ln2_quotient/∂layer_ln2_quotient_product ⊙ d_layer_ln2_quotient: [B, T, 64]
         d_layer_ln2_quotient_product = d_layer_ln2 / layer_ln2_sqrt
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_sqrt_product = d_layer_ln2 * (-layer_ln2_quotient / layer_ln2_sqrt)
-        # (∂layer_ln2_quotient_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_quotient_product
+        # (∂layer_ln2_quotient_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_quotient_product: [64]
         d_layer_ln2_gain_k = np.sum(d_layer_ln2_quotient_product * layer_ln2_v_difference, axis=(0, 1))
-        # (∂layer_ln2_quotient/∂layer_ln2_sqrt)ᵀ d_layer_ln2_quotient
+        # ∂layer_ln2_quotient/∂layer_ln2_sqrt ⊙ d_layer_ln2_quotient: [B, T, 1]
         d_layer_ln2_sqrt = np.sum(d_layer_ln2_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_ln2_sqrt/∂layer_ln2_v ⊙ d_layer_ln2_sqrt
+        # ∂layer_ln2_sqrt/∂layer_ln2_v ⊙ d_layer_ln2_sqrt: [B, T, 1]
         d_layer_ln2_v = d_layer_ln2_sqrt / (2 * layer_ln2_sqrt)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln2_v_difference_product = d_layer_ln2_v / 64 * (2 * layer_ln2_v_difference)
-        # layer_ln2_v_difference goes into layer_ln2_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_ln2_v_difference goes into layer_ln2_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln2_v_difference = (
             d_layer_ln2_quotient_product * layer_ln2_gain_k  # ∂layer_ln2_quotient_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_quotient_product
             + d_layer_ln2_v_difference_product  # ∂step/∂layer_ln2_v_difference ⊙ d_step
         )
-        # (∂layer_ln2_v_difference/∂layer_ln2_m)ᵀ d_layer_ln2_v_difference
+        # ∂layer_ln2_v_difference/∂layer_ln2_m ⊙ d_layer_ln2_v_difference: [B, T, 1]
         d_layer_ln2_m = np.sum(-d_layer_ln2_v_difference, axis=2)[:, :, None]
-        # ∂layer_y/∂layer_att ⊙ d_layer_y
+        # ∂layer_y/∂layer_att ⊙ d_layer_y: [B, T, 64]
         d_layer_att = d_h_2 + d_layer_ln2_v_difference + d_layer_ln2_m / 64
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [64, 64]
         d_layer_att_Wo_k = layer_att_a.transpose(0, 2, 1, 3).reshape((B * T, 64)).T @ d_layer_att.reshape((B * T, 64))
-        # (∂layer_att/∂layer_att_a)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_a)ᵀ d_layer_att: [B, 4, T, 16]
         d_layer_att_a = (d_layer_att @ layer_att_Wo_k.T).reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a: [B, 4, T, T]
         d_layer_att_a_quotient = d_layer_att_a @ layer_att_v_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 3, 1)
-        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a: [B, 4, T, 16]
         d_layer_att_a_permute = layer_att_a_quotient.transpose(0, 1, 3, 2) @ d_layer_att_a
-        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a: [B, T, 64]
         d_layer_att_v_matmul = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B, T, 64))
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wv_k_reshape_2 = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B * T, 64))
-        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul
+        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul: [64, 64]
         d_layer_att_Wv_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wv_k_reshape_2
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_sum = np.sum(d_layer_att_a_quotient * layer_att_a_quotient, axis=-1, keepdims=True)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = layer_att_a_quotient * (d_layer_att_a_quotient - d_layer_att_s1_sum)
-        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s = np.where(h_m_greater, d_layer_att_s1, 0)
-        # ∂layer_att_s/∂layer_att_s_matmul_2 ⊙ d_layer_att_s
+        # ∂layer_att_s/∂layer_att_s_matmul_2 ⊙ d_layer_att_s: [B, 4, T, T]
         d_layer_att_s_matmul_2 = d_layer_att_s / h_m_sqrt
-        # (∂layer_att_s_matmul_2/∂layer_att_s_permute)ᵀ d_layer_att_s_matmul_2
+        # (∂layer_att_s_matmul_2/∂layer_att_s_permute)ᵀ d_layer_att_s_matmul_2: [B, 4, T, 16]
         d_layer_att_s_permute = d_layer_att_s_matmul_2 @ layer_att_s_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # (∂layer_att_s_matmul_2/∂layer_att_s_permute_2)ᵀ d_layer_att_s_matmul_2
+        # (∂layer_att_s_matmul_2/∂layer_att_s_permute_2)ᵀ d_layer_att_s_matmul_2: [B, 4, 16, T]
         d_layer_att_s_permute_2 = layer_att_q_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 3, 1) @ d_layer_att_s_matmul_2
-        # (∂step/∂layer_att_s_matmul)ᵀ d_step
+        # (∂step/∂layer_att_s_matmul)ᵀ d_step: [B, T, 64]
         d_layer_att_s_matmul = d_layer_att_s_permute_2.transpose(0, 3, 1, 2).reshape((B, T, 64))
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wk_k_reshape = d_layer_att_s_permute_2.transpose(0, 3, 1, 2).reshape((B * T, 64))
-        # (∂layer_att_s_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s_matmul
+        # (∂layer_att_s_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s_matmul: [64, 64]
         d_layer_att_Wk_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wk_k_reshape
-        # (∂layer_att_s/∂layer_att_q_matmul)ᵀ d_layer_att_s
+        # (∂layer_att_s/∂layer_att_q_matmul)ᵀ d_layer_att_s: [B, T, 64]
         d_layer_att_q_matmul = d_layer_att_s_permute.transpose(0, 2, 1, 3).reshape((B, T, 64))
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wq_k_reshape = d_layer_att_s_permute.transpose(0, 2, 1, 3).reshape((B * T, 64))
-        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul
+        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul: [64, 64]
         d_layer_att_Wq_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wq_k_reshape
-        # layer_ln1 goes into layer_att_v_matmul, layer_att_s_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back
+        # layer_ln1 goes into layer_att_v_matmul, layer_att_s_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln1 = (
             d_layer_att_v_matmul @ layer_att_Wv_k.T  # (∂layer_att_v_matmul/∂layer_ln1)ᵀ d_layer_att_v_matmul
             + d_layer_att_s_matmul @ layer_att_Wk_k.T  # (∂layer_att_s_matmul/∂layer_ln1)ᵀ d_layer_att_s_matmul
             + d_layer_att_q_matmul @ layer_att_Wq_k.T  # (∂layer_att_q_matmul/∂layer_ln1)ᵀ d_layer_att_q_matmul
         )
-        # d_layer_ln1_quotient = d_layer_ln1: (∂layer_ln1/∂layer_ln1_quotient)ᵀ d_layer_ln1
-        # (∂layer_ln1/∂layer_ln1_bias_k)ᵀ d_layer_ln1
+        # d_layer_ln1_quotient = d_layer_ln1: ∂layer_ln1/∂layer_ln1_quotient ⊙ d_layer_ln1
+        # (∂layer_ln1/∂layer_ln1_bias_k)ᵀ d_layer_ln1: [64]
         d_layer_ln1_bias_k = np.sum(d_layer_ln1, axis=(0, 1))
-        # (∂layer_ln1_quotient/∂layer_ln1_quotient_product)ᵀ d_layer_ln1_quotient
+        # ∂layer_ln1_quotient/∂layer_ln1_quotient_product ⊙ d_layer_ln1_quotient: [B, T, 64]
         d_layer_ln1_quotient_product = d_layer_ln1 / layer_ln1_sqrt
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_sqrt_product = d_layer_ln1 * (-layer_ln1_quotient / layer_ln1_sqrt)
-        # (∂layer_ln1_quotient_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_quotient_product
+        # (∂layer_ln1_quotient_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_quotient_product: [64]
         d_layer_ln1_gain_k = np.sum(d_layer_ln1_quotient_product * layer_ln1_v_difference, axis=(0, 1))
-        # (∂layer_ln1_quotient/∂layer_ln1_sqrt)ᵀ d_layer_ln1_quotient
+        # ∂layer_ln1_quotient/∂layer_ln1_sqrt ⊙ d_layer_ln1_quotient: [B, T, 1]
         d_layer_ln1_sqrt = np.sum(d_layer_ln1_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_ln1_sqrt/∂layer_ln1_v ⊙ d_layer_ln1_sqrt
+        # ∂layer_ln1_sqrt/∂layer_ln1_v ⊙ d_layer_ln1_sqrt: [B, T, 1]
         d_layer_ln1_v = d_layer_ln1_sqrt / (2 * layer_ln1_sqrt)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln1_v_difference_product = d_layer_ln1_v / 64 * (2 * layer_ln1_v_difference)
-        # layer_ln1_v_difference goes into layer_ln1_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_ln1_v_difference goes into layer_ln1_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln1_v_difference = (
             d_layer_ln1_quotient_product * layer_ln1_gain_k  # ∂layer_ln1_quotient_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_quotient_product
             + d_layer_ln1_v_difference_product  # ∂step/∂layer_ln1_v_difference ⊙ d_step
         )
-        # (∂layer_ln1_v_difference/∂layer_ln1_m)ᵀ d_layer_ln1_v_difference
+        # ∂layer_ln1_v_difference/∂layer_ln1_m ⊙ d_layer_ln1_v_difference: [B, T, 1]
         d_layer_ln1_m = np.sum(-d_layer_ln1_v_difference, axis=2)[:, :, None]
-        # h goes into layer_y, layer_ln1_v_difference, layer_ln1_m: its adjoint is the sum of what comes back
+        # h goes into layer_y, layer_ln1_v_difference, layer_ln1_m: its adjoint is the sum of what comes back: [B, T, 64]
         d_h_3 = (
             d_layer_att  # ∂layer_y/∂h ⊙ d_layer_y
-            + d_layer_ln1_v_difference  # (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference
+            + d_layer_ln1_v_difference  # ∂layer_ln1_v_difference/∂h ⊙ d_layer_ln1_v_difference
             + d_layer_ln1_m / 64  # (∂layer_ln1_m/∂h)ᵀ d_layer_ln1_m
         )
         layer_ff_h = layer_ff_h_by_k[k - 1]
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_2
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_2: [256, 64]
         d_layer_ff_head_W_k = layer_ff_h.reshape((B * T, 256)).T @ d_h_2.reshape((B * T, 64))
         d_layer_ln1_gain[k - 1] = d_layer_ln1_gain_k
         d_layer_ln1_bias[k - 1] = d_layer_ln1_bias_k
@@ -578,13 +580,13 @@ def backward(
         d_h_2 = d_h_3
     d_emb = d_h_2
     del d_h_difference, d_h_m
-    # emb_E goes into logits_permute, emb: its adjoint is the sum of what comes back
+    # emb_E goes into logits_permute, emb: its adjoint is the sum of what comes back: [256, 64]
     d_emb_E = (
         d_logits_permute.T  # (∂logits_permute/∂emb_E)ᵀ d_logits_permute
         + _scatter(d_emb, ids, 0, (256, 64))  # (∂emb/∂emb_E)ᵀ d_emb
     )
     del d_logits_permute
-    d_pos = np.sum(d_emb, axis=0)  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    d_pos = np.sum(d_emb, axis=0)  # (∂the loop over k/∂pos)ᵀ d_the loop over k: [T, 64]
     del d_emb
     return _into(out, {
         'pos': d_pos,
@@ -621,6 +623,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, ids: int[B, T], labels: int[B, T] -> loss: [].
     """
@@ -765,29 +768,31 @@ def grad_loss(
         np.put_along_axis(d_logits_unpick, labels[..., None], -d_logits_quotient_2, axis=-1)
     except IndexError as _why:
         raise _outside(_why, ('input `labels`', labels, 256)) from None
-    # logits goes into loss: its adjoint is the sum of what comes back
+    # logits goes into loss: its adjoint is the sum of what comes back: [B, T, 256]
     d_logits = (
-        d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
-        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ d_loss
+        d_logits_unpick  # (∂loss/∂logits)ᵀ
+        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ
     )
     del d_logits_unpick, d_logits_quotient
-    d_h = d_logits @ emb_E  # (∂logits/∂h)ᵀ d_logits
-    # (∂logits/∂logits_permute)ᵀ d_logits
+    d_h = d_logits @ emb_E  # (∂logits/∂h)ᵀ d_logits: [B, T, 64]
+    # (∂logits/∂logits_permute)ᵀ d_logits: [64, 256]
     d_logits_permute = h.reshape((B * T, 64)).T @ d_logits.reshape((B * T, 256))
     del h, d_logits
-    d_h_product = d_h / h_sqrt  # ∂h/∂h_product ⊙ d_h
-    d_h_v = np.sum(d_h * (-h_quotient / h_sqrt), axis=2)[:, :, None] / (2 * h_sqrt)  # ∂h/∂h_v ⊙ d_h
+    d_h_product = d_h / h_sqrt  # ∂h/∂h_product ⊙ d_h: [B, T, 64]
+    # ∂h/∂h_v ⊙ d_h: [B, T, 1]
+    d_h_v = np.sum(d_h * (-h_quotient / h_sqrt), axis=2)[:, :, None] / (2 * h_sqrt)
     del h_sqrt, h_quotient
-    # h_difference goes into h_product, h_v: its adjoint is the sum of what comes back
+    # h_difference goes into h_product, h_v: its adjoint is the sum of what comes back: [B, T, 64]
     d_h_difference = (
         d_h_product * h_gain  # ∂h_product/∂h_difference ⊙ d_h_product
         + d_h_v / 64 * (2 * h_v_difference)  # ∂h_v/∂h_difference ⊙ d_h_v
     )
     del d_h_v
-    d_h_m = np.sum(-d_h_difference, axis=2)[:, :, None]  # ∂h_difference/∂h_m ⊙ d_h_difference
-    d_h_bias = np.sum(d_h, axis=(0, 1))  # (∂h/∂h_bias)ᵀ d_h
+    # ∂h_difference/∂h_m ⊙ d_h_difference: [B, T, 1]
+    d_h_m = np.sum(-d_h_difference, axis=2)[:, :, None]
+    d_h_bias = np.sum(d_h, axis=(0, 1))  # (∂h/∂h_bias)ᵀ d_h: [64]
     del d_h
-    # (∂h_product/∂h_gain)ᵀ d_h_product
+    # (∂h_product/∂h_gain)ᵀ d_h_product: [64]
     d_h_gain = np.sum(d_h_product * h_v_difference, axis=(0, 1))
     del h_v_difference, d_h_product
     d_h_2 = d_h_difference + d_h_m / 64
@@ -832,116 +837,116 @@ def grad_loss(
         d_layer_ff_h_sum_exp = np.exp(-0.5 * layer_ff_h_sum_2 * layer_ff_h_sum_2)
         d_layer_ff_h_sum_sum = 0.5 * _erfc(-0.7071067811865476 * layer_ff_h_sum_2) + layer_ff_h_sum_2 * d_layer_ff_h_sum_exp / 2.5066282746310002
         layer_ff_h_2 = layer_ff_h_by_k[k - 1]
-        d_layer_ff_head_b_k = np.sum(d_h_2, axis=(0, 1))  # (∂layer_ff/∂layer_ff_head_b_k)ᵀ d_h_2
-        d_layer_ff_h = d_h_2 @ layer_ff_head_W_k_2.T  # (∂layer_ff/∂layer_ff_h)ᵀ d_h_2
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_2
+        d_layer_ff_head_b_k = np.sum(d_h_2, axis=(0, 1))  # (∂layer_ff/∂layer_ff_head_b_k)ᵀ d_h_2: [64]
+        d_layer_ff_h = d_h_2 @ layer_ff_head_W_k_2.T  # (∂layer_ff/∂layer_ff_h)ᵀ d_h_2: [B, T, 256]
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_2: [256, 64]
         d_layer_ff_head_W_k = layer_ff_h_2.reshape((B * T, 256)).T @ d_h_2.reshape((B * T, 64))
-        # (∂layer_ff_h/∂layer_ff_h_sum)ᵀ d_layer_ff_h
+        # ∂layer_ff_h/∂layer_ff_h_sum ⊙ d_layer_ff_h: [B, T, 256]
         d_layer_ff_h_sum = d_layer_ff_h * d_layer_ff_h_sum_sum
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b_k)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b_k)ᵀ d_layer_ff_h_sum: [256]
         d_layer_ff_layer_0_fc_b_k = np.sum(d_layer_ff_h_sum, axis=(0, 1))
-        # (∂layer_ff_h_sum/∂layer_ln2)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ln2)ᵀ d_layer_ff_h_sum: [B, T, 64]
         d_layer_ln2 = d_layer_ff_h_sum @ layer_ff_layer_0_fc_W_k_2.T
-        # d_layer_ln2_quotient = d_layer_ln2: (∂layer_ln2/∂layer_ln2_quotient)ᵀ d_layer_ln2
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        # d_layer_ln2_quotient = d_layer_ln2: ∂layer_ln2/∂layer_ln2_quotient ⊙ d_layer_ln2
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum: [64, 256]
         d_layer_ff_layer_0_fc_W_k = layer_ln2_2.reshape((B * T, 64)).T @ d_layer_ff_h_sum.reshape((B * T, 256))
-        # (∂layer_ln2/∂layer_ln2_bias_k)ᵀ d_layer_ln2
+        # (∂layer_ln2/∂layer_ln2_bias_k)ᵀ d_layer_ln2: [64]
         d_layer_ln2_bias_k = np.sum(d_layer_ln2, axis=(0, 1))
-        # (∂layer_ln2_quotient/∂layer_ln2_quotient_product)ᵀ d_layer_ln2_quotient
+        # ∂layer_ln2_quotient/∂layer_ln2_quotient_product ⊙ d_layer_ln2_quotient: [B, T, 64]
         d_layer_ln2_quotient_product = d_layer_ln2 / layer_ln2_sqrt_2
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_sqrt_product = d_layer_ln2 * (-layer_ln2_quotient_2 / layer_ln2_sqrt_2)
         d_layer_ln2_gain_k_product = d_layer_ln2_quotient_product * layer_ln2_v_difference_2
-        # (∂layer_ln2_quotient_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_quotient_product
+        # (∂layer_ln2_quotient_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_quotient_product: [64]
         d_layer_ln2_gain_k = np.sum(d_layer_ln2_gain_k_product, axis=(0, 1))
-        # (∂layer_ln2_quotient/∂layer_ln2_sqrt)ᵀ d_layer_ln2_quotient
+        # ∂layer_ln2_quotient/∂layer_ln2_sqrt ⊙ d_layer_ln2_quotient: [B, T, 1]
         d_layer_ln2_sqrt = np.sum(d_layer_ln2_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_ln2_sqrt/∂layer_ln2_v ⊙ d_layer_ln2_sqrt
+        # ∂layer_ln2_sqrt/∂layer_ln2_v ⊙ d_layer_ln2_sqrt: [B, T, 1]
         d_layer_ln2_v = d_layer_ln2_sqrt / (2 * layer_ln2_sqrt_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln2_v_difference_product = d_layer_ln2_v / 64 * (2 * layer_ln2_v_difference_2)
-        # layer_ln2_v_difference goes into layer_ln2_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_ln2_v_difference goes into layer_ln2_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln2_v_difference = (
             d_layer_ln2_quotient_product * layer_ln2_gain_k_2  # ∂layer_ln2_quotient_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_quotient_product
             + d_layer_ln2_v_difference_product  # ∂step/∂layer_ln2_v_difference ⊙ d_step
         )
-        # (∂layer_ln2_v_difference/∂layer_ln2_m)ᵀ d_layer_ln2_v_difference
+        # ∂layer_ln2_v_difference/∂layer_ln2_m ⊙ d_layer_ln2_v_difference: [B, T, 1]
         d_layer_ln2_m = np.sum(-d_layer_ln2_v_difference, axis=2)[:, :, None]
-        # ∂layer_y/∂layer_att ⊙ d_layer_y
+        # ∂layer_y/∂layer_att ⊙ d_layer_y: [B, T, 64]
         d_layer_att = d_h_2 + d_layer_ln2_v_difference + d_layer_ln2_m / 64
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [64, 64]
         d_layer_att_Wo_k = layer_att_a_2.transpose(0, 2, 1, 3).reshape((B * T, 64)).T @ d_layer_att.reshape((B * T, 64))
-        # (∂layer_att/∂layer_att_permute)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_permute)ᵀ d_layer_att: [B, T, 4, 16]
         d_layer_att_permute = (d_layer_att @ layer_att_Wo_k_2.T).reshape((B, T, 4, 16))
-        # (∂layer_att_permute/∂layer_att_a)ᵀ d_layer_att_permute
+        # (∂layer_att_permute/∂layer_att_a)ᵀ d_layer_att_permute: [B, 4, T, 16]
         d_layer_att_a = d_layer_att_permute.transpose(0, 2, 1, 3)
-        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a: [B, 4, T, T]
         d_layer_att_a_quotient = d_layer_att_a @ layer_att_v_matmul_2.reshape((B, T, 4, 16)).transpose(0, 2, 3, 1)
-        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a: [B, 4, T, 16]
         d_layer_att_a_permute = layer_att_a_quotient_2.transpose(0, 1, 3, 2) @ d_layer_att_a
-        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a: [B, T, 64]
         d_layer_att_v_matmul = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B, T, 64))
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wv_k_reshape_2 = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B * T, 64))
-        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul
+        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul: [64, 64]
         d_layer_att_Wv_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wv_k_reshape_2
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_sum = np.sum(d_layer_att_a_quotient * layer_att_a_quotient_2, axis=-1, keepdims=True)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = layer_att_a_quotient_2 * (d_layer_att_a_quotient - d_layer_att_s1_sum)
-        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s = np.where(h_m_greater, d_layer_att_s1, 0)
-        # ∂layer_att_s/∂layer_att_s_matmul_2 ⊙ d_layer_att_s
+        # ∂layer_att_s/∂layer_att_s_matmul_2 ⊙ d_layer_att_s: [B, 4, T, T]
         d_layer_att_s_matmul_2 = d_layer_att_s / h_m_sqrt
-        # (∂layer_att_s_matmul_2/∂layer_att_s_permute)ᵀ d_layer_att_s_matmul_2
+        # (∂layer_att_s_matmul_2/∂layer_att_s_permute)ᵀ d_layer_att_s_matmul_2: [B, 4, T, 16]
         d_layer_att_s_permute = d_layer_att_s_matmul_2 @ layer_att_s_matmul_3.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # (∂layer_att_s_matmul_2/∂layer_att_s_permute_2)ᵀ d_layer_att_s_matmul_2
+        # (∂layer_att_s_matmul_2/∂layer_att_s_permute_2)ᵀ d_layer_att_s_matmul_2: [B, 4, 16, T]
         d_layer_att_s_permute_2 = layer_att_q_matmul_2.reshape((B, T, 4, 16)).transpose(0, 2, 3, 1) @ d_layer_att_s_matmul_2
-        # (∂step/∂layer_att_s_matmul)ᵀ d_step
+        # (∂step/∂layer_att_s_matmul)ᵀ d_step: [B, T, 64]
         d_layer_att_s_matmul = d_layer_att_s_permute_2.transpose(0, 3, 1, 2).reshape((B, T, 64))
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wk_k_reshape = d_layer_att_s_permute_2.transpose(0, 3, 1, 2).reshape((B * T, 64))
-        # (∂layer_att_s_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s_matmul
+        # (∂layer_att_s_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s_matmul: [64, 64]
         d_layer_att_Wk_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wk_k_reshape
-        # (∂layer_att_s/∂layer_att_q_matmul)ᵀ d_layer_att_s
+        # (∂layer_att_s/∂layer_att_q_matmul)ᵀ d_layer_att_s: [B, T, 64]
         d_layer_att_q_matmul = d_layer_att_s_permute.transpose(0, 2, 1, 3).reshape((B, T, 64))
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wq_k_reshape = d_layer_att_s_permute.transpose(0, 2, 1, 3).reshape((B * T, 64))
-        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul
+        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul: [64, 64]
         d_layer_att_Wq_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wq_k_reshape
-        # layer_ln1 goes into layer_att_v_matmul, layer_att_s_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back
+        # layer_ln1 goes into layer_att_v_matmul, layer_att_s_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln1 = (
             d_layer_att_v_matmul @ layer_att_Wv_k_2.T  # (∂layer_att_v_matmul/∂layer_ln1)ᵀ d_layer_att_v_matmul
             + d_layer_att_s_matmul @ layer_att_Wk_k_2.T  # (∂layer_att_s_matmul/∂layer_ln1)ᵀ d_layer_att_s_matmul
             + d_layer_att_q_matmul @ layer_att_Wq_k_2.T  # (∂layer_att_q_matmul/∂layer_ln1)ᵀ d_layer_att_q_matmul
         )
-        # d_layer_ln1_quotient = d_layer_ln1: (∂layer_ln1/∂layer_ln1_quotient)ᵀ d_layer_ln1
-        # (∂layer_ln1/∂layer_ln1_bias_k)ᵀ d_layer_ln1
+        # d_layer_ln1_quotient = d_layer_ln1: ∂layer_ln1/∂layer_ln1_quotient ⊙ d_layer_ln1
+        # (∂layer_ln1/∂layer_ln1_bias_k)ᵀ d_layer_ln1: [64]
         d_layer_ln1_bias_k = np.sum(d_layer_ln1, axis=(0, 1))
-        # (∂layer_ln1_quotient/∂layer_ln1_quotient_product)ᵀ d_layer_ln1_quotient
+        # ∂layer_ln1_quotient/∂layer_ln1_quotient_product ⊙ d_layer_ln1_quotient: [B, T, 64]
         d_layer_ln1_quotient_product = d_layer_ln1 / layer_ln1_sqrt_2
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_sqrt_product = d_layer_ln1 * (-layer_ln1_quotient_2 / layer_ln1_sqrt_2)
         d_layer_ln1_gain_k_product = d_layer_ln1_quotient_product * layer_ln1_v_difference_2
-        # (∂layer_ln1_quotient_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_quotient_product
+        # (∂layer_ln1_quotient_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_quotient_product: [64]
         d_layer_ln1_gain_k = np.sum(d_layer_ln1_gain_k_product, axis=(0, 1))
-        # (∂layer_ln1_quotient/∂layer_ln1_sqrt)ᵀ d_layer_ln1_quotient
+        # ∂layer_ln1_quotient/∂layer_ln1_sqrt ⊙ d_layer_ln1_quotient: [B, T, 1]
         d_layer_ln1_sqrt = np.sum(d_layer_ln1_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_ln1_sqrt/∂layer_ln1_v ⊙ d_layer_ln1_sqrt
+        # ∂layer_ln1_sqrt/∂layer_ln1_v ⊙ d_layer_ln1_sqrt: [B, T, 1]
         d_layer_ln1_v = d_layer_ln1_sqrt / (2 * layer_ln1_sqrt_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln1_v_difference_product = d_layer_ln1_v / 64 * (2 * layer_ln1_v_difference_2)
-        # layer_ln1_v_difference goes into layer_ln1_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_ln1_v_difference goes into layer_ln1_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 64]
         d_layer_ln1_v_difference = (
             d_layer_ln1_quotient_product * layer_ln1_gain_k_2  # ∂layer_ln1_quotient_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_quotient_product
             + d_layer_ln1_v_difference_product  # ∂step/∂layer_ln1_v_difference ⊙ d_step
         )
-        # (∂layer_ln1_v_difference/∂layer_ln1_m)ᵀ d_layer_ln1_v_difference
+        # ∂layer_ln1_v_difference/∂layer_ln1_m ⊙ d_layer_ln1_v_difference: [B, T, 1]
         d_layer_ln1_m = np.sum(-d_layer_ln1_v_difference, axis=2)[:, :, None]
-        # h goes into layer_y, layer_ln1_v_difference, layer_ln1_m: its adjoint is the sum of what comes back
+        # h goes into layer_y, layer_ln1_v_difference, layer_ln1_m: its adjoint is the sum of what comes back: [B, T, 64]
         d_h_3 = (
             d_layer_att  # ∂layer_y/∂h ⊙ d_layer_y
-            + d_layer_ln1_v_difference  # (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference
+            + d_layer_ln1_v_difference  # ∂layer_ln1_v_difference/∂h ⊙ d_layer_ln1_v_difference
             + d_layer_ln1_m / 64  # (∂layer_ln1_m/∂h)ᵀ d_layer_ln1_m
         )
         d_layer_ln1_gain[k - 1] = d_layer_ln1_gain_k
@@ -965,13 +970,13 @@ def grad_loss(
         layer_ln2_v_difference_by_k, layer_ln2_sqrt_by_k, layer_ln2_quotient_by_k, layer_ln2_by_k,
         layer_ff_h_sum_by_k, layer_ff_h_by_k,
     )
-    # emb_E goes into logits_permute, emb: its adjoint is the sum of what comes back
+    # emb_E goes into logits_permute, emb: its adjoint is the sum of what comes back: [256, 64]
     d_emb_E = (
         d_logits_permute.T  # (∂logits_permute/∂emb_E)ᵀ d_logits_permute
         + _scatter(d_emb, ids, 0, (256, 64))  # (∂emb/∂emb_E)ᵀ d_emb
     )
     del d_logits_permute
-    d_pos = np.sum(d_emb, axis=0)  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    d_pos = np.sum(d_emb, axis=0)  # (∂the loop over k/∂pos)ᵀ d_the loop over k: [T, 64]
     del d_emb
     return _into(out, {
         'pos': d_pos,

@@ -479,31 +479,31 @@ def backward(
     d_h_entries_added[d_h_arange, labels.reshape((B * T,))] += -d_h_quotient
     d_emb_E_matmul = np.dot(d_h_entries_added.T, h.reshape((B * T, 64)), s9)
     d_h_matmul = np.dot(d_h_entries_added, emb_E, s10)
-    d_h = d_h_matmul.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits
+    d_h = d_h_matmul.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits: [B, T, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_emb_vecdot = np.vecdot(h_product_2, d_h, s2_view)
     d_emb_product = np.multiply(h_quotient.reshape((B, T)), d_emb_vecdot, s2_view)
     d_emb_quotient = np.divide(d_emb_product[:, :, None], d_emb_product_2, s3)
-    d_h_bias = np.dot(d_h_bias_full, d_h_matmul, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h
-    d_h_product_2 = np.multiply(h_quotient, d_h, s12)  # ∂h/∂h_product_2 ⊙ d_h
+    d_h_bias = np.dot(d_h_bias_full, d_h_matmul, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h: [64]
+    d_h_product_2 = np.multiply(h_quotient, d_h, s12)  # ∂h/∂h_product_2 ⊙ d_h: [B, T, 64]
     del d_h
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_product_4 = np.multiply(-0.03125, d_emb_quotient, s3)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_h_gain_product = np.multiply(d_h_product_2, h_v_difference, s10_view)
-    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
+    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2: [64]
     d_h_gain = np.dot(d_h_bias_full, d_h_gain_product.reshape((B * T, 64)), out_h_gain)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_emb_product_3 = np.multiply(d_h_product_2, h_gain, s12)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_product_5 = np.multiply(d_emb_product_4, h_v_difference, s10_view)
-    # ∂h_product_2/∂h_difference ⊙ d_h_product_2 + ∂h_v/∂h_difference ⊙ d_h_v
+    # ∂h_product_2/∂h_difference ⊙ d_h_product_2 + ∂h_v/∂h_difference ⊙ d_h_v: [B, T, 64]
     d_h_difference = np.add(d_emb_product_3, d_emb_product_5, s12)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_matmul = np.dot(d_h_difference.reshape((B * T, 64)), d_emb_full, s3_view)
     # layernorm: m = mean(x, axis=-1, keepdims=true)
     d_emb_product_6 = np.multiply(-0.015625, d_emb_matmul.reshape((B, T))[:, :, None], s2)
-    # ∂h_difference/∂h_result ⊙ d_h_difference + ∂h_m/∂h_result ⊙ d_h_m
+    # ∂h_difference/∂h_result ⊙ d_h_difference + ∂h_m/∂h_result ⊙ d_h_m: [B, T, 64]
     d_h_result = np.add(d_h_difference, d_emb_product_6, s12)
     np.copyto(s10_view, d_h_result)
     d_h_result, d_h_result_spare = s10_view, s15
@@ -547,12 +547,12 @@ def backward(
     ):
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
-        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
+        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result: [64]
         np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k.T, s8)
-        d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
+        d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result: [B, T, 256]
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result: [256, 64]
         np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_v_difference_quotient = np.divide(layer_ln1_product, layer_ln1_sqrt, s16)
@@ -568,26 +568,27 @@ def backward(
         d_layer_ff_h_sum_product_4 = np.multiply(layer_ff_h_sum, d_layer_ff_h_sum_exp, s18)
         d_layer_ff_h_sum_product_5 = np.multiply(_C_0_3989422804014327, d_layer_ff_h_sum_product_4, s18)
         d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s7)
-        # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
+        # (∂saved/∂layer_ff_h_sum)ᵀ d_saved: [B, T, 256]
         d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s7)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum: [256]
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k.T, s19)
-        d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum: [B, T, 64]
+        d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum: [64, 256]
         np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
-        # (∂saved/∂layer_ln2_bias)ᵀ d_saved
+        # (∂saved/∂layer_ln2_bias)ᵀ d_saved: [64]
         np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
-        # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
+        # ∂layer_ln2_product/∂layer_ln2_product_product ⊙ d_layer_ln2_product: [B, T, 64]
         d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt, s20)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference, s21)
         d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k, s20)
-        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
+        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product: [64]
         np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s2_view)
@@ -595,72 +596,73 @@ def backward(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s3)
         d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference, s17)
-        # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
+        # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step: [B, T, 64]
         d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s20)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), d_emb_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s2)
-        # ∂layer_y/∂layer_att ⊙ d_layer_y
+        # ∂layer_y/∂layer_att ⊙ d_layer_y: [B, T, 64]
         d_layer_att = s20
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
         d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k.T, s17_view)
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [64, 64]
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
-        # (∂step/∂saved)ᵀ d_step
+        # (∂step/∂saved)ᵀ d_step: [B, 4, T, 16]
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
+        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved: [B, 4, T, T]
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s23)
-        # (∂saved/∂saved_permute)ᵀ d_saved
+        # (∂saved/∂saved_permute)ᵀ d_saved: [B, 4, T, 16]
         d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_3, s19_view)
-        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
+        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute: [B, T, 4, 16]
         d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
         d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k.T, s17_view)
-        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s25)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s23)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s23)
-        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s = s23
         np.multiply(d_layer_att_s1.view(BITS), d_emb_greater, d_layer_att_s.view(BITS))
-        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
+        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s: [B, 4, T, 16]
         d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s19_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product, s21_view)
-        d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
+        # (∂step/∂d_emb_reshape)ᵀ d_step: [B, T, 4, 16]
+        d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
         d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k.T, s27)
-        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
-        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q: [B, T, 4, 16]
         d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s21_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
         d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k.T, s19)
-        # (∂step/∂layer_att_Wq_k)ᵀ d_step
+        # (∂step/∂layer_att_Wq_k)ᵀ d_step: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
-        # back through saved + (∂step/∂saved)ᵀ d_step
+        # back through saved + (∂step/∂saved)ᵀ d_step: [B, T, 64]
         d_saved_4 = s21
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
-        # (∂saved/∂layer_ln1_bias)ᵀ d_saved
+        # (∂saved/∂layer_ln1_bias)ᵀ d_saved: [64]
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
-        # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
+        # ∂layer_ln1_product/∂layer_ln1_product_product ⊙ d_layer_ln1_product: [B, T, 64]
         d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt, s19_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference, s27_view)
         d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k, s19_view_2)
-        # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
+        # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product: [64]
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s2_view)
@@ -668,13 +670,13 @@ def backward(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s3)
         d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference, s16)
-        # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
+        # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step: [B, T, 64]
         d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s19_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), d_emb_full, s3_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s2)
-        # ∂layer_y/∂h ⊙ d_layer_y + (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m
+        # ∂layer_y/∂h ⊙ d_layer_y + ∂layer_ln1_v_difference/∂h ⊙ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m: [B, T, 64]
         d_h_2 = d_h_result_spare
         np.add(d_layer_att, d_layer_ln1_v_difference, d_h_2)
         np.add(d_h_2, d_h_2_product, d_h_2)
@@ -686,10 +688,10 @@ def backward(
     )
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_matmul = np.dot(d_pos_full, d_emb.reshape((B, 64 * T)))
-    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k: [T, 64]
     del d_pos_matmul
     d_emb_E_scatter = _scatter(d_emb, ids, 0, (256, 64))  # embedding(ids, V, D): y = E[ids]
-    # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb
+    # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb: [256, 64]
     d_emb_E = np.add(d_emb_E_matmul, d_emb_E_scatter, out_emb_E)
     del d_emb_E_scatter
     _give(_scratch, _backward_scratch, B, T)
@@ -920,31 +922,31 @@ def grad_loss(
     d_emb_E_matmul = np.dot(d_h_entries_added.T, logits_reshape, s41)
     del logits_reshape
     d_h_matmul_2 = np.dot(d_h_entries_added, emb_E, s23_view)
-    d_h = d_h_matmul_2.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits
+    d_h = d_h_matmul_2.reshape((B, T, 64))  # (∂logits/∂h)ᵀ d_logits: [B, T, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_emb_vecdot = np.vecdot(h_product_2, d_h, s37_view_2)
     d_emb_product_4 = np.multiply(h_quotient.reshape((B, T)), d_emb_vecdot, s37_view_2)
     d_emb_quotient = np.divide(d_emb_product_4[:, :, None], d_emb_product, s19_view)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_product_6 = np.multiply(-0.03125, d_emb_quotient, s19_view)
-    d_h_bias = np.dot(d_h_bias_full, d_h_matmul_2, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h
-    d_h_product_2 = np.multiply(h_quotient, d_h, s33)  # ∂h/∂h_product_2 ⊙ d_h
+    d_h_bias = np.dot(d_h_bias_full, d_h_matmul_2, out_h_bias)  # (∂h/∂h_bias)ᵀ d_h: [64]
+    d_h_product_2 = np.multiply(h_quotient, d_h, s33)  # ∂h/∂h_product_2 ⊙ d_h: [B, T, 64]
     del d_h
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_h_gain_product = np.multiply(d_h_product_2, h_v_difference, s23)
-    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2
+    # (∂h_product_2/∂h_gain)ᵀ d_h_product_2: [64]
     d_h_gain = np.dot(d_h_bias_full, d_h_gain_product.reshape((B * T, 64)), out_h_gain)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_emb_product_5 = np.multiply(d_h_product_2, h_gain, s33)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_product_7 = np.multiply(d_emb_product_6, h_v_difference, s1)
-    # ∂h_product_2/∂h_difference_2 ⊙ d_h_product_2 + ∂h_v/∂h_difference_2 ⊙ d_h_v
+    # ∂h_product_2/∂h_difference_2 ⊙ d_h_product_2 + ∂h_v/∂h_difference_2 ⊙ d_h_v: [B, T, 64]
     d_h_difference_2 = np.add(d_emb_product_5, d_emb_product_7, s33)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_emb_matmul = np.dot(d_h_difference_2.reshape((B * T, 64)), h_m_full, s19)
     # layernorm: m = mean(x, axis=-1, keepdims=true)
     d_emb_product_8 = np.multiply(-0.015625, d_emb_matmul.reshape((B, T))[:, :, None], s20)
-    # ∂h_difference_2/∂h_result ⊙ d_h_difference_2 + ∂h_m/∂h_result ⊙ d_h_m
+    # ∂h_difference_2/∂h_result ⊙ d_h_difference_2 + ∂h_m/∂h_result ⊙ d_h_m: [B, T, 64]
     d_h_result = np.add(d_h_difference_2, d_emb_product_8, s33)
     np.copyto(s1, d_h_result)
     d_h_result, d_h_result_spare = s1, s23
@@ -1002,33 +1004,34 @@ def grad_loss(
         d_layer_ff_h_sum_sum = np.add(d_layer_ff_h_sum_product_2, d_layer_ff_h_sum_product_5, s31_view)
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_layer_ff_head_b_2_reshape = d_h_result.reshape((B * T, 64))
-        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result
+        # (∂layer_ff/∂layer_ff_head_b)ᵀ d_h_result: [64]
         np.dot(d_h_bias_full, d_layer_ff_head_b_2_reshape, d_layer_ff_head_b_row)
         # dense(h, widths[-1]): y = act(x @ W + b)
         d_saved_matmul = np.dot(d_layer_ff_head_b_2_reshape, layer_ff_head_W_k_2.T, s38_view)
-        d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result
-        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result
+        d_saved = d_saved_matmul.reshape((B, T, 256))  # (∂layer_ff/∂saved)ᵀ d_h_result: [B, T, 256]
+        # (∂layer_ff/∂layer_ff_head_W_k)ᵀ d_h_result: [256, 64]
         np.dot(d_emb_reshape_3_2.T, d_layer_ff_head_b_2_reshape, d_layer_ff_head_W_row)
-        # (∂saved/∂layer_ff_h_sum)ᵀ d_saved
+        # (∂saved/∂layer_ff_h_sum)ᵀ d_saved: [B, T, 256]
         d_layer_ff_h_sum = np.multiply(d_saved, d_layer_ff_h_sum_sum, s31_view)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_layer_ff_layer_0_fc_b_2_reshape = d_layer_ff_h_sum.reshape((B * T, 256))
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_b)ᵀ d_layer_ff_h_sum: [256]
         np.dot(d_h_bias_full, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_b_row)
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_2_matmul = np.dot(d_layer_ff_layer_0_fc_b_2_reshape, layer_ff_layer_0_fc_W_k_2.T, s45)
-        d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))  # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂saved)ᵀ d_layer_ff_h_sum: [B, T, 64]
+        d_saved_2 = d_saved_2_matmul.reshape((B, T, 64))
         # d_layer_ln2_product = d_saved_2: (∂saved/∂layer_ln2_product)ᵀ d_saved
-        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum
+        # (∂layer_ff_h_sum/∂layer_ff_layer_0_fc_W_k)ᵀ d_layer_ff_h_sum: [64, 256]
         np.dot(d_emb_reshape_4_2.T, d_layer_ff_layer_0_fc_b_2_reshape, d_layer_ff_layer_0_fc_W_row)
-        # (∂saved/∂layer_ln2_bias)ᵀ d_saved
+        # (∂saved/∂layer_ln2_bias)ᵀ d_saved: [64]
         np.dot(d_h_bias_full, d_saved_2_matmul, d_layer_ln2_bias_row)
-        # (∂layer_ln2_product/∂layer_ln2_product_product)ᵀ d_layer_ln2_product
+        # ∂layer_ln2_product/∂layer_ln2_product_product ⊙ d_layer_ln2_product: [B, T, 64]
         d_layer_ln2_product_product = np.divide(d_saved_2, layer_ln2_sqrt_2, s46)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_gain_k_product = np.multiply(d_layer_ln2_product_product, layer_ln2_v_difference_2, s47)
         d_layer_ln2_v_difference_product = np.multiply(d_layer_ln2_product_product, layer_ln2_gain_k_2, s46)
-        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product
+        # (∂layer_ln2_product_product/∂layer_ln2_gain_k)ᵀ d_layer_ln2_product_product: [64]
         np.dot(d_h_bias_full, d_layer_ln2_gain_k_product.reshape((B * T, 64)), d_layer_ln2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln2_v_difference_vecdot = np.vecdot(d_saved_2, d_layer_ln2_v_difference_quotient, s20_view)
@@ -1036,72 +1039,73 @@ def grad_loss(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln2_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln2_v_difference_quotient_2, s19_view)
         d_layer_ln2_v_difference_product_3 = np.multiply(d_layer_ln2_v_difference_product_2, layer_ln2_v_difference_2, s45_view)
-        # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step
+        # ∂layer_ln2_product_product/∂layer_ln2_v_difference ⊙ d_layer_ln2_product_product + ∂step/∂layer_ln2_v_difference ⊙ d_step: [B, T, 64]
         d_layer_ln2_v_difference = np.add(d_layer_ln2_v_difference_product, d_layer_ln2_v_difference_product_3, s46)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_ln2_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_015625, d_layer_att_matmul.reshape((B, T))[:, :, None], s20)
-        # ∂layer_y/∂layer_att ⊙ d_layer_y
+        # ∂layer_y/∂layer_att ⊙ d_layer_y: [B, T, 64]
         d_layer_att = s46
         np.add(d_h_result, d_layer_ln2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(heads, causal=…: y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_3_reshape = d_layer_att.reshape((B * T, 64))
         d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wo_k_2.T, s45)
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [64, 64]
         np.dot(d_emb_reshape_5_2.T, d_saved_3_reshape, d_layer_att_Wo_row)
-        # (∂step/∂saved)ᵀ d_step
+        # (∂step/∂saved)ᵀ d_step: [B, 4, T, 16]
         d_saved_3 = d_saved_3_matmul.reshape((B, T, 4, 16)).transpose(0, 2, 1, 3)
-        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
+        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved: [B, 4, T, T]
         d_layer_att_a_quotient = np.matmul(d_saved_3, d_emb_reshape_2_2.transpose(0, 2, 3, 1), s25)
-        # (∂saved/∂saved_permute)ᵀ d_saved
+        # (∂saved/∂saved_permute)ᵀ d_saved: [B, 4, T, 16]
         d_saved_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_saved_3, s43_view)
-        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute
+        # (∂saved_permute/∂d_emb_reshape_2)ᵀ d_saved_permute: [B, T, 4, 16]
         d_d_emb_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape = np.ascontiguousarray(d_d_emb_reshape_2).reshape((B * T, 64))
         d_saved_4_matmul = np.dot(d_saved_4_reshape, layer_att_Wv_k_2.T, s45)
-        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape, d_layer_att_Wv_row)
         # self_attention(heads, causal=…: a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient_2, s26_view_2)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s25)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = np.multiply(layer_att_a_quotient_2, d_layer_att_s1_difference, s25)
-        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s = s25
         np.multiply(d_layer_att_s1.view(BITS), h_m_greater, d_layer_att_s.view(BITS))
-        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s
+        # (∂layer_att_s/∂layer_att_s_product)ᵀ d_layer_att_s: [B, 4, T, 16]
         d_layer_att_s_product = np.matmul(d_layer_att_s, d_emb_reshape_7.transpose(0, 2, 1, 3), s43_view)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_d_emb_reshape_matmul = np.matmul(d_layer_att_s.transpose(0, 1, 3, 2), layer_att_s_product_2, s47_view)
-        d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)  # (∂step/∂d_emb_reshape)ᵀ d_step
+        # (∂step/∂d_emb_reshape)ᵀ d_step: [B, T, 4, 16]
+        d_d_emb_reshape = d_d_emb_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(heads, causal=…: k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_2 = np.ascontiguousarray(d_d_emb_reshape).reshape((B * T, 64))
         d_saved_4_matmul_2 = np.dot(d_saved_4_reshape_2, layer_att_Wk_k_2.T, s52)
-        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_2, d_layer_att_Wk_row)
-        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q: [B, T, 4, 16]
         d_layer_att_q_reshape = np.multiply(_C_0_25, d_layer_att_s_product.transpose(0, 2, 1, 3), s47_view_2)
         # self_attention(heads, causal=…: q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_4_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 64))
         d_saved_4_matmul_3 = np.dot(d_saved_4_reshape_3, layer_att_Wq_k_2.T, s43_view_2)
-        # (∂step/∂layer_att_Wq_k)ᵀ d_step
+        # (∂step/∂layer_att_Wq_k)ᵀ d_step: [64, 64]
         np.dot(d_emb_reshape_6_2.T, d_saved_4_reshape_3, d_layer_att_Wq_row)
-        # back through saved + (∂step/∂saved)ᵀ d_step
+        # back through saved + (∂step/∂saved)ᵀ d_step: [B, T, 64]
         d_saved_4 = s47
         np.add(d_saved_4_matmul.reshape((B, T, 64)), d_saved_4_matmul_2.reshape((B, T, 64)), d_saved_4)
         np.add(d_saved_4, d_saved_4_matmul_3.reshape((B, T, 64)), d_saved_4)
         # d_layer_ln1_product = d_saved_4: (∂saved/∂layer_ln1_product)ᵀ d_saved
-        # (∂saved/∂layer_ln1_bias)ᵀ d_saved
+        # (∂saved/∂layer_ln1_bias)ᵀ d_saved: [64]
         np.dot(d_h_bias_full, d_saved_4.reshape((B * T, 64)), d_layer_ln1_bias_row)
-        # (∂layer_ln1_product/∂layer_ln1_product_product)ᵀ d_layer_ln1_product
+        # ∂layer_ln1_product/∂layer_ln1_product_product ⊙ d_layer_ln1_product: [B, T, 64]
         d_layer_ln1_product_product = np.divide(d_saved_4, layer_ln1_sqrt_2, s43)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_gain_k_product = np.multiply(d_layer_ln1_product_product, layer_ln1_v_difference_2, s52_view)
         d_layer_ln1_v_difference_product = np.multiply(d_layer_ln1_product_product, layer_ln1_gain_k_2, s43)
-        # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product
+        # (∂layer_ln1_product_product/∂layer_ln1_gain_k)ᵀ d_layer_ln1_product_product: [64]
         np.dot(d_h_bias_full, d_layer_ln1_gain_k_product.reshape((B * T, 64)), d_layer_ln1_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_ln1_v_difference_vecdot = np.vecdot(d_saved_4, d_layer_ln1_v_difference_quotient, s20_view)
@@ -1109,13 +1113,13 @@ def grad_loss(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_ln1_v_difference_product_2 = np.multiply(_C_m0_03125, d_layer_ln1_v_difference_quotient_2, s19_view)
         d_layer_ln1_v_difference_product_3 = np.multiply(d_layer_ln1_v_difference_product_2, layer_ln1_v_difference_2, s47)
-        # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step
+        # ∂layer_ln1_product_product/∂layer_ln1_v_difference ⊙ d_layer_ln1_product_product + ∂step/∂layer_ln1_v_difference ⊙ d_step: [B, T, 64]
         d_layer_ln1_v_difference = np.add(d_layer_ln1_v_difference_product, d_layer_ln1_v_difference_product_3, s43)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_2_matmul = np.dot(d_layer_ln1_v_difference.reshape((B * T, 64)), h_m_full, s19)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_h_2_product = np.multiply(_C_m0_015625, d_h_2_matmul.reshape((B, T))[:, :, None], s20)
-        # ∂layer_y/∂h ⊙ d_layer_y + (∂layer_ln1_v_difference/∂h)ᵀ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m
+        # ∂layer_y/∂h ⊙ d_layer_y + ∂layer_ln1_v_difference/∂h ⊙ d_layer_ln1_v_difference + ∂layer_ln1_m/∂h ⊙ d_layer_ln1_m: [B, T, 64]
         d_h_2 = d_h_result_spare
         np.add(d_layer_att, d_layer_ln1_v_difference, d_h_2)
         np.add(d_h_2, d_h_2_product, d_h_2)
@@ -1127,10 +1131,10 @@ def grad_loss(
     )
     # emb + pos -> repeat layer[k in 1..L] { encoder(heads) } -> …
     d_pos_matmul = np.dot(d_pos_full, d_emb.reshape((B, 64 * T)))
-    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k
+    d_pos = d_pos_matmul.reshape((T, 64))  # (∂the loop over k/∂pos)ᵀ d_the loop over k: [T, 64]
     del d_pos_matmul
     d_emb_E_scatter = _scatter(d_emb, ids, 0, (256, 64))  # embedding(ids, V, D): y = E[ids]
-    # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb
+    # (∂logits/∂emb_E)ᵀ d_logits + (∂emb/∂emb_E)ᵀ d_emb: [256, 64]
     d_emb_E = np.add(d_emb_E_matmul, d_emb_E_scatter, out_emb_E)
     del d_emb_E_scatter
     _give(_scratch, _grad_loss_scratch, B, T)

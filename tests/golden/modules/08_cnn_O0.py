@@ -237,7 +237,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -273,64 +273,64 @@ def backward(
     d_logits_unpick = np.zeros((B, 10), FLOAT)
     np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient, axis=-1)
     d_logits_quotient_2 = loss_exp / np.where(loss_sum == 0, 1, loss_sum)
-    # logits goes into loss and is an output: its adjoint is the sum of what comes back
+    # logits goes into loss and is an output: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
         ct_logits  # cotangent of the output logits
         + d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
         + d_logits_quotient * d_logits_quotient_2  # (∂loss/∂logits)ᵀ d_loss
     )
     del d_logits_unpick, d_logits_quotient_2
-    d_logits_W = c2.reshape((B, 784)).T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
-    d_c2 = (d_logits @ logits_W.T).reshape((B, 16, 7, 7))  # (∂logits/∂c2)ᵀ d_logits
+    d_logits_W = c2.reshape((B, 784)).T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [784, 10]
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_c2 = (d_logits @ logits_W.T).reshape((B, 16, 7, 7))  # (∂logits/∂c2)ᵀ d_logits: [B, 16, 7, 7]
     del d_logits
-    d_c2_sum = np.where(c2 > 0, d_c2, 0)  # ∂c2/∂c2_sum ⊙ d_c2
+    d_c2_sum = np.where(c2 > 0, d_c2, 0)  # ∂c2/∂c2_sum ⊙ d_c2: [B, 16, 7, 7]
     del d_c2
-    d_c2_b = np.sum(d_c2_sum, axis=(0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2
-    d_c2_matmul = d_c2_sum.reshape((B, 16, 49))  # (∂c2_sum/∂c2_matmul)ᵀ d_c2_sum
+    d_c2_b = np.sum(d_c2_sum, axis=(0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2: [16]
+    d_c2_matmul = d_c2_sum.reshape((B, 16, 49))  # (∂c2_sum/∂c2_matmul)ᵀ d_c2_sum: [B, 16, 49]
     del d_c2_sum
-    # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul
+    # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul: [16, 72]
     d_c2_reshape = np.sum(d_c2_matmul @ d_c2_W_reshape.transpose(0, 2, 1), axis=0)
     del d_c2_W_reshape
-    d_c2_W = d_c2_reshape.reshape((16, 8, 3, 3))  # (∂c2_reshape/∂c2_W)ᵀ d_c2_reshape
+    d_c2_W = d_c2_reshape.reshape((16, 8, 3, 3))  # (∂c2_reshape/∂c2_W)ᵀ d_c2_reshape: [16, 8, 3, 3]
     del d_c2_reshape
-    # (∂c2/∂c2_permute)ᵀ d_c2
+    # (∂c2/∂c2_permute)ᵀ d_c2: [B, 8, 3, 3, 7, 7]
     d_c2_permute = (c2_W.reshape((16, 72)).T @ d_c2_matmul).reshape((B, 8, 3, 3, 7, 7))
     del d_c2_matmul
-    # (∂c2/∂c2_unindex)ᵀ d_c2
+    # (∂c2/∂c2_unindex)ᵀ d_c2: [B, 8, 16, 16]
     d_c2_unindex = _overlap(d_c2_permute.transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (2, 2), (1, 1))
     del d_c2_permute
-    d_r2 = np.where(c2_relu > 0, d_c2_unindex[:, :, 1:15, 1:15], 0)  # ∂c2/∂r2 ⊙ d_c2
+    d_r2 = np.where(c2_relu > 0, d_c2_unindex[:, :, 1:15, 1:15], 0)  # ∂c2/∂r2 ⊙ d_c2: [B, 8, 14, 14]
     del d_c2_unindex
-    d_r2_b = np.sum(d_r2, axis=(0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2
-    d_r2_matmul = d_r2.reshape((B, 8, 196))  # (∂r2/∂r2_matmul)ᵀ d_r2
-    # (∂r2_matmul/∂r2_reshape)ᵀ d_r2_matmul
+    d_r2_b = np.sum(d_r2, axis=(0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2: [8]
+    d_r2_matmul = d_r2.reshape((B, 8, 196))  # (∂r2/∂r2_matmul)ᵀ d_r2: [B, 8, 196]
+    # (∂r2_matmul/∂r2_reshape)ᵀ d_r2_matmul: [8, 72]
     d_r2_reshape = np.sum(d_r2_matmul @ d_r2_W_reshape.transpose(0, 2, 1), axis=0)
     del d_r2_W_reshape
-    d_r2_W = d_r2_reshape.reshape((8, 8, 3, 3))  # (∂r2_reshape/∂r2_W)ᵀ d_r2_reshape
+    d_r2_W = d_r2_reshape.reshape((8, 8, 3, 3))  # (∂r2_reshape/∂r2_W)ᵀ d_r2_reshape: [8, 8, 3, 3]
     del d_r2_reshape
-    # (∂r2/∂r2_permute)ᵀ d_r2
+    # (∂r2/∂r2_permute)ᵀ d_r2: [B, 8, 3, 3, 14, 14]
     d_r2_permute = (r2_W.reshape((8, 72)).T @ d_r2_matmul).reshape((B, 8, 3, 3, 14, 14))
     del d_r2_matmul
-    # (∂r2/∂r2_unindex)ᵀ d_r2
+    # (∂r2/∂r2_unindex)ᵀ d_r2: [B, 8, 16, 16]
     d_r2_unindex = _overlap(d_r2_permute.transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (1, 1), (1, 1))
     del d_r2_permute
-    d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex
+    d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex: [B, 8, 14, 14]
     del d_r2_unindex
-    d_r1_sum = np.where(r1 > 0, d_r1, 0)  # ∂r1/∂r1_sum ⊙ d_r1
+    d_r1_sum = np.where(r1 > 0, d_r1, 0)  # ∂r1/∂r1_sum ⊙ d_r1: [B, 8, 14, 14]
     del d_r1
-    d_r1_b = np.sum(d_r1_sum, axis=(0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1
-    d_r1_matmul = d_r1_sum.reshape((B, 8, 196))  # (∂r1_sum/∂r1_matmul)ᵀ d_r1_sum
+    d_r1_b = np.sum(d_r1_sum, axis=(0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1: [8]
+    d_r1_matmul = d_r1_sum.reshape((B, 8, 196))  # (∂r1_sum/∂r1_matmul)ᵀ d_r1_sum: [B, 8, 196]
     del d_r1_sum
-    # (∂r1_matmul/∂r1_reshape)ᵀ d_r1_matmul
+    # (∂r1_matmul/∂r1_reshape)ᵀ d_r1_matmul: [8, 72]
     d_r1_reshape = np.sum(d_r1_matmul @ d_r1_W_reshape.transpose(0, 2, 1), axis=0)
     del d_r1_W_reshape
-    d_r1_W = d_r1_reshape.reshape((8, 8, 3, 3))  # (∂r1_reshape/∂r1_W)ᵀ d_r1_reshape
+    d_r1_W = d_r1_reshape.reshape((8, 8, 3, 3))  # (∂r1_reshape/∂r1_W)ᵀ d_r1_reshape: [8, 8, 3, 3]
     del d_r1_reshape
-    # (∂r1/∂r1_permute)ᵀ d_r1
+    # (∂r1/∂r1_permute)ᵀ d_r1: [B, 8, 3, 3, 14, 14]
     d_r1_permute = (r1_W.reshape((8, 72)).T @ d_r1_matmul).reshape((B, 8, 3, 3, 14, 14))
     del d_r1_matmul
-    # (∂r1/∂r1_unindex)ᵀ d_r1
+    # (∂r1/∂r1_unindex)ᵀ d_r1: [B, 8, 16, 16]
     d_r1_unindex = _overlap(d_r1_permute.transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (1, 1), (1, 1))
     del d_r1_permute
     # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
@@ -341,20 +341,20 @@ def backward(
     d_c1_sum = d_c1_cast_float + d_c1_cast_float_2 + d_c1_cast_float_3
     d_c1_quotient = (d_r2 + d_r1_unindex[:, :, 1:15, 1:15]) / (d_c1_sum + d_c1_cast_float_4)
     del d_r2, d_r1_unindex, d_c1_sum
-    # ∂c2/∂c1 ⊙ d_c2
+    # ∂c2/∂c1 ⊙ d_c2: [B, 8, 28, 28]
     d_c1 = np.zeros((B, 8, 28, 28), FLOAT)
     d_c1[:, :, ::2, ::2] += d_c1_quotient * d_c1_cast_float
     d_c1[:, :, ::2, 1::2] += d_c1_quotient * d_c1_cast_float_2
     d_c1[:, :, 1::2, ::2] += d_c1_quotient * d_c1_cast_float_3
     d_c1[:, :, 1::2, 1::2] += d_c1_quotient * d_c1_cast_float_4
     del d_c1_cast_float, d_c1_cast_float_2, d_c1_cast_float_3, d_c1_cast_float_4, d_c1_quotient
-    d_c1_sum_2 = np.where(c1 > 0, d_c1, 0)  # ∂c1/∂c1_sum_2 ⊙ d_c1
+    d_c1_sum_2 = np.where(c1 > 0, d_c1, 0)  # ∂c1/∂c1_sum_2 ⊙ d_c1: [B, 8, 28, 28]
     del d_c1
-    d_c1_b = np.sum(d_c1_sum_2, axis=(0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1
+    d_c1_b = np.sum(d_c1_sum_2, axis=(0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1: [8]
     # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
     d_c1_W_matmul = d_c1_sum_2.reshape((B, 8, 784)) @ d_c1_W_reshape.transpose(0, 2, 1)
     del d_c1_sum_2, d_c1_W_reshape
-    d_c1_W = np.sum(d_c1_W_matmul, axis=0).reshape((8, 1, 3, 3))  # (∂c1/∂c1_W)ᵀ d_c1
+    d_c1_W = np.sum(d_c1_W_matmul, axis=0).reshape((8, 1, 3, 3))  # (∂c1/∂c1_W)ᵀ d_c1: [8, 1, 3, 3]
     del d_c1_W_matmul
     return _into(out, {
         'c1.W': d_c1_W,
@@ -381,6 +381,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, image: [B, 1, 28, 28], label: int[B] -> loss: [].
     """
@@ -472,74 +473,76 @@ def grad_loss(
         np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient_2, axis=-1)
     except IndexError as _why:
         raise _outside(_why, ('input `label`', label, 10)) from None
-    # logits goes into loss: its adjoint is the sum of what comes back
+    # logits goes into loss: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
-        d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
-        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ d_loss
+        d_logits_unpick  # (∂loss/∂logits)ᵀ
+        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ
     )
     del d_logits_unpick, d_logits_quotient
-    d_logits_W = logits_reshape.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
+    d_logits_W = logits_reshape.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [784, 10]
     del logits_reshape
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
-    d_c2 = (d_logits @ logits_W.T).reshape((B, 16, 7, 7))  # (∂logits/∂c2)ᵀ d_logits
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_c2 = (d_logits @ logits_W.T).reshape((B, 16, 7, 7))  # (∂logits/∂c2)ᵀ d_logits: [B, 16, 7, 7]
     del d_logits
-    d_c2_sum = np.where(c2 > 0, d_c2, 0)  # ∂c2/∂c2_sum ⊙ d_c2
+    d_c2_sum = np.where(c2 > 0, d_c2, 0)  # ∂c2/∂c2_sum ⊙ d_c2: [B, 16, 7, 7]
     del c2, d_c2
-    d_c2_b = np.sum(d_c2_sum, axis=(0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2
-    d_c2_matmul = d_c2_sum.reshape((B, 16, 49))  # (∂c2_sum/∂c2_matmul)ᵀ d_c2_sum
+    d_c2_b = np.sum(d_c2_sum, axis=(0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2: [16]
+    d_c2_matmul = d_c2_sum.reshape((B, 16, 49))  # (∂c2_sum/∂c2_matmul)ᵀ d_c2_sum: [B, 16, 49]
     del d_c2_sum
-    # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul
+    # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul: [16, 72]
     d_c2_reshape = np.sum(d_c2_matmul @ c2_reshape.transpose(0, 2, 1), axis=0)
     del c2_reshape
-    d_c2_W = d_c2_reshape.reshape((16, 8, 3, 3))  # (∂c2_reshape/∂c2_W)ᵀ d_c2_reshape
+    d_c2_W = d_c2_reshape.reshape((16, 8, 3, 3))  # (∂c2_reshape/∂c2_W)ᵀ d_c2_reshape: [16, 8, 3, 3]
     del d_c2_reshape
-    # (∂c2/∂c2_unindex)ᵀ d_c2
+    # (∂c2/∂c2_unindex)ᵀ d_c2: [B, 8, 16, 16]
     d_c2_unindex = _overlap((d_r2_reshape.T @ d_c2_matmul).reshape((B, 8, 3, 3, 7, 7)).transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (2, 2), (1, 1))
     del d_r2_reshape, d_c2_matmul
-    d_r2 = np.where(c2_relu > 0, d_c2_unindex[:, :, 1:15, 1:15], 0)  # ∂c2/∂r2 ⊙ d_c2
+    d_r2 = np.where(c2_relu > 0, d_c2_unindex[:, :, 1:15, 1:15], 0)  # ∂c2/∂r2 ⊙ d_c2: [B, 8, 14, 14]
     del c2_relu, d_c2_unindex
-    d_r2_b = np.sum(d_r2, axis=(0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2
-    d_r2_matmul = d_r2.reshape((B, 8, 196))  # (∂r2/∂r2_matmul)ᵀ d_r2
-    # (∂r2_matmul/∂r2_reshape_2)ᵀ d_r2_matmul
+    d_r2_b = np.sum(d_r2, axis=(0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2: [8]
+    d_r2_matmul = d_r2.reshape((B, 8, 196))  # (∂r2/∂r2_matmul)ᵀ d_r2: [B, 8, 196]
+    # (∂r2_matmul/∂r2_reshape_2)ᵀ d_r2_matmul: [8, 72]
     d_r2_reshape_2 = np.sum(d_r2_matmul @ r2_reshape.transpose(0, 2, 1), axis=0)
     del r2_reshape
-    d_r2_W = d_r2_reshape_2.reshape((8, 8, 3, 3))  # (∂r2_reshape_2/∂r2_W)ᵀ d_r2_reshape_2
+    # (∂r2_reshape_2/∂r2_W)ᵀ d_r2_reshape_2: [8, 8, 3, 3]
+    d_r2_W = d_r2_reshape_2.reshape((8, 8, 3, 3))
     del d_r2_reshape_2
-    # (∂r2/∂r2_unindex)ᵀ d_r2
+    # (∂r2/∂r2_unindex)ᵀ d_r2: [B, 8, 16, 16]
     d_r2_unindex = _overlap((d_r1_reshape.T @ d_r2_matmul).reshape((B, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (1, 1), (1, 1))
     del d_r1_reshape, d_r2_matmul
-    d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex
+    d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex: [B, 8, 14, 14]
     del d_r2_unindex
-    d_r1_sum = np.where(r1 > 0, d_r1, 0)  # ∂r1/∂r1_sum ⊙ d_r1
+    d_r1_sum = np.where(r1 > 0, d_r1, 0)  # ∂r1/∂r1_sum ⊙ d_r1: [B, 8, 14, 14]
     del r1, d_r1
-    d_r1_b = np.sum(d_r1_sum, axis=(0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1
-    d_r1_matmul = d_r1_sum.reshape((B, 8, 196))  # (∂r1_sum/∂r1_matmul)ᵀ d_r1_sum
+    d_r1_b = np.sum(d_r1_sum, axis=(0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1: [8]
+    d_r1_matmul = d_r1_sum.reshape((B, 8, 196))  # (∂r1_sum/∂r1_matmul)ᵀ d_r1_sum: [B, 8, 196]
     del d_r1_sum
-    # (∂r1_matmul/∂r1_reshape_2)ᵀ d_r1_matmul
+    # (∂r1_matmul/∂r1_reshape_2)ᵀ d_r1_matmul: [8, 72]
     d_r1_reshape_2 = np.sum(d_r1_matmul @ r1_reshape.transpose(0, 2, 1), axis=0)
     del r1_reshape
-    d_r1_W = d_r1_reshape_2.reshape((8, 8, 3, 3))  # (∂r1_reshape_2/∂r1_W)ᵀ d_r1_reshape_2
+    # (∂r1_reshape_2/∂r1_W)ᵀ d_r1_reshape_2: [8, 8, 3, 3]
+    d_r1_W = d_r1_reshape_2.reshape((8, 8, 3, 3))
     del d_r1_reshape_2
-    # (∂r1/∂r1_unindex)ᵀ d_r1
+    # (∂r1/∂r1_unindex)ᵀ d_r1: [B, 8, 16, 16]
     d_r1_unindex = _overlap((d_c1_reshape.T @ d_r1_matmul).reshape((B, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (B, 8, 16, 16), (1, 1), (1, 1))
     del d_c1_reshape, d_r1_matmul
     # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
     d_c1_quotient = (d_r2 + d_r1_unindex[:, :, 1:15, 1:15]) / (d_c1_sum + d_c1_cast_float_4)
     del d_r2, d_r1_unindex, d_c1_sum
-    # ∂c2/∂c1 ⊙ d_c2
+    # ∂c2/∂c1 ⊙ d_c2: [B, 8, 28, 28]
     d_c1 = np.zeros((B, 8, 28, 28), FLOAT)
     d_c1[:, :, ::2, ::2] += d_c1_quotient * d_c1_cast_float
     d_c1[:, :, ::2, 1::2] += d_c1_quotient * d_c1_cast_float_2
     d_c1[:, :, 1::2, ::2] += d_c1_quotient * d_c1_cast_float_3
     d_c1[:, :, 1::2, 1::2] += d_c1_quotient * d_c1_cast_float_4
     del d_c1_cast_float, d_c1_cast_float_2, d_c1_cast_float_3, d_c1_cast_float_4, d_c1_quotient
-    d_c1_sum_2 = np.where(c1 > 0, d_c1, 0)  # ∂c1/∂c1_sum_2 ⊙ d_c1
+    d_c1_sum_2 = np.where(c1 > 0, d_c1, 0)  # ∂c1/∂c1_sum_2 ⊙ d_c1: [B, 8, 28, 28]
     del c1, d_c1
-    d_c1_b = np.sum(d_c1_sum_2, axis=(0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1
+    d_c1_b = np.sum(d_c1_sum_2, axis=(0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1: [8]
     # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
     d_c1_W_matmul = d_c1_sum_2.reshape((B, 8, 784)) @ c1_reshape.transpose(0, 2, 1)
     del c1_reshape, d_c1_sum_2
-    d_c1_W = np.sum(d_c1_W_matmul, axis=0).reshape((8, 1, 3, 3))  # (∂c1/∂c1_W)ᵀ d_c1
+    d_c1_W = np.sum(d_c1_W_matmul, axis=0).reshape((8, 1, 3, 3))  # (∂c1/∂c1_W)ᵀ d_c1: [8, 1, 3, 3]
     del d_c1_W_matmul
     return _into(out, {
         'c1.W': d_c1_W,

@@ -309,13 +309,15 @@ def backward(
     del d_logits_where
     d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s3)
     d_logits_total = np.add(ct_logits, d_logits_product, s3)  # dense(10): y = act(x @ W + b)
-    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
+    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss: [B, 10]
     d_logits = d_logits_total
     d_logits[d_logits_arange, label] += -d_logits_quotient
-    d_logits_reshape = np.dot(d_logits, logits_W.T, s4)  # (∂logits/∂logits_reshape)ᵀ d_logits
-    # (∂logits/∂logits_W)ᵀ d_logits
+    # (∂logits/∂logits_reshape)ᵀ d_logits: [B, 784]
+    d_logits_reshape = np.dot(d_logits, logits_W.T, s4)
+    # (∂logits/∂logits_W)ᵀ d_logits: [784, 10]
     d_logits_W = np.dot(c2.reshape((B, 784)).T, d_logits, out_logits_W)
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
     def block(start: int, size: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start` on."""
         _scratch = _take(_backward_scratch_block, size)
@@ -351,42 +353,42 @@ def backward(
         d_c2_W_in_rows = s4_2
         np.copyto(d_c2_W_in_rows, d_c2_W_windows.transpose(0, 1, 4, 5, 2, 3))
         d_c2_b_greater = np.greater(c2_part, 0, s5)
-        # ∂c2/∂c2_sum ⊙ d_c2
+        # ∂c2/∂c2_sum ⊙ d_c2: [size, 16, 7, 7]
         d_c2_sum = s6
         np.multiply(d_logits_reshape_part.reshape((size, 16, 7, 7)).view(BITS), d_c2_b_greater, d_c2_sum.view(BITS))
-        d_c2_b_part = np.add.reduce(d_c2_sum, (0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2
+        d_c2_b_part = np.add.reduce(d_c2_sum, (0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2: [16]
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c2_W_matmul = np.matmul(d_c2_sum.reshape((size, 16, 49)), d_c2_W_in_rows.reshape((size, 72, 49)).transpose(0, 2, 1), s7)
-        # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul
+        # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul: [size, 72, 49]
         d_c2_reshape = np.matmul(c2_W.reshape((16, 72)).T, d_c2_sum.reshape((size, 16, 49)), s4_2_view)
-        # (∂c2/∂c2_unindex)ᵀ d_c2
+        # (∂c2/∂c2_unindex)ᵀ d_c2: [size, 8, 16, 16]
         d_c2_unindex = _overlap(d_c2_reshape.reshape((size, 8, 3, 3, 7, 7)).transpose(0, 1, 4, 5, 2, 3), (size, 8, 16, 16), (2, 2), (1, 1))
         # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
         d_r2_greater = np.greater(c2_relu_part, 0, s9)
-        # ∂c2/∂r2 ⊙ d_c2
+        # ∂c2/∂r2 ⊙ d_c2: [size, 8, 14, 14]
         d_r2 = s10
         np.multiply(d_c2_unindex[:, :, 1:15, 1:15].view(BITS), d_r2_greater, d_r2.view(BITS))
-        d_r2_b_part = np.add.reduce(d_r2, (0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2
+        d_r2_b_part = np.add.reduce(d_r2, (0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2: [8]
         # conv(8, kernel=3, pad=1): y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r2_W_matmul = np.matmul(d_r2.reshape((size, 8, 196)), d_r2_W_in_rows.reshape((size, 72, 196)).transpose(0, 2, 1), s11)
-        # (∂r2_matmul/∂r2_reshape)ᵀ d_r2_matmul
+        # (∂r2_matmul/∂r2_reshape)ᵀ d_r2_matmul: [size, 72, 196]
         d_r2_reshape = np.matmul(r2_W.reshape((8, 72)).T, d_r2.reshape((size, 8, 196)), s3_2_view)
-        # (∂r2/∂r2_unindex)ᵀ d_r2
+        # (∂r2/∂r2_unindex)ᵀ d_r2: [size, 8, 16, 16]
         d_r2_unindex = _overlap(d_r2_reshape.reshape((size, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (size, 8, 16, 16), (1, 1), (1, 1))
-        d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex
+        d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex: [size, 8, 14, 14]
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r1_b_greater = np.greater(r1_part, 0, s9)
-        # ∂r1/∂r1_sum ⊙ d_r1
+        # ∂r1/∂r1_sum ⊙ d_r1: [size, 8, 14, 14]
         d_r1_sum = s13
         np.multiply(d_r1.view(BITS), d_r1_b_greater, d_r1_sum.view(BITS))
-        d_r1_b_part = np.add.reduce(d_r1_sum, (0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1
+        d_r1_b_part = np.add.reduce(d_r1_sum, (0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1: [8]
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r1_W_matmul = np.matmul(d_r1_sum.reshape((size, 8, 196)), d_r1_W_in_rows.reshape((size, 72, 196)).transpose(0, 2, 1), s14)
-        # (∂r1_matmul/∂r1_reshape)ᵀ d_r1_matmul
+        # (∂r1_matmul/∂r1_reshape)ᵀ d_r1_matmul: [size, 72, 196]
         d_r1_reshape = np.matmul(r1_W.reshape((8, 72)).T, d_r1_sum.reshape((size, 8, 196)), s2_2_view)
-        # (∂r1/∂r1_unindex)ᵀ d_r1
+        # (∂r1/∂r1_unindex)ᵀ d_r1: [size, 8, 16, 16]
         d_r1_unindex = _overlap(d_r1_reshape.reshape((size, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (size, 8, 16, 16), (1, 1), (1, 1))
-        # ∂c2/∂c2_maximum ⊙ d_c2 + back through c2_maximum
+        # ∂c2/∂c2_maximum ⊙ d_c2 + back through c2_maximum: [size, 8, 14, 14]
         d_c2_maximum = np.add(d_r2, d_r1_unindex[:, :, 1:15, 1:15], s10)
         # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
         d_c1_equal = np.equal(c1_part[:, :, ::2, ::2], r1_maximum_3_part, s9)
@@ -409,7 +411,7 @@ def backward(
         d_c1_product_2 = np.multiply(d_c1_quotient, d_c1_cast_float_2, s16)
         d_c1_product_3 = np.multiply(d_c1_quotient, d_c1_cast_float_3, s17)
         d_c1_product_4 = np.multiply(d_c1_quotient, d_c1_cast_float_4, s10)
-        # ∂c2_maximum/∂c1 ⊙ d_c2_maximum
+        # ∂c2_maximum/∂c1 ⊙ d_c2_maximum: [size, 8, 28, 28]
         d_c1 = s20
         d_c1.fill(0)
         d_c1[:B, :, ::2, ::2] += d_c1_product
@@ -418,10 +420,10 @@ def backward(
         d_c1[:B, :, 1::2, 1::2] += d_c1_product_4
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c1_b_greater = np.greater(c1_part, 0, s21)
-        # ∂c1/∂c1_sum_4 ⊙ d_c1
+        # ∂c1/∂c1_sum_4 ⊙ d_c1: [size, 8, 28, 28]
         d_c1_sum_4 = s20
         np.multiply(d_c1.view(BITS), d_c1_b_greater, d_c1_sum_4.view(BITS))
-        d_c1_b_part = np.add.reduce(d_c1_sum_4, (0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1
+        d_c1_b_part = np.add.reduce(d_c1_sum_4, (0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1: [8]
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c1_W_matmul = np.matmul(d_c1_sum_4.reshape((size, 8, 784)), d_c1_W_in_rows.reshape((size, 9, 784)).transpose(0, 2, 1), s22)
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
@@ -567,15 +569,17 @@ def grad_loss(
     del d_logits_where
     d_logits_product = np.multiply(d_logits_quotient_2, d_logits_exp, s14)
     try:
-        # (∂loss/∂logits)ᵀ d_loss
+        # (∂loss/∂logits)ᵀ: [B, 10]
         d_logits = d_logits_product
         d_logits[d_logits_arange, label] += d_logits_negative
     except IndexError as _why:
         raise _outside(_why, ('input `label`', label, 10)) from None
-    d_logits_reshape = np.dot(d_logits, logits_W.T, s18)  # (∂logits/∂logits_reshape)ᵀ d_logits
-    # (∂logits/∂logits_W)ᵀ d_logits
+    # (∂logits/∂logits_reshape)ᵀ d_logits: [B, 784]
+    d_logits_reshape = np.dot(d_logits, logits_W.T, s18)
+    # (∂logits/∂logits_W)ᵀ d_logits: [784, 10]
     d_logits_W = np.dot(c2.reshape((B, 784)).T, d_logits, out_logits_W)
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
     def block_2(start_2: int, size_2: int) -> tuple[Any, ...]:
         """So many positions of an axis of B, from `start_2` on."""
         _scratch = _take(_grad_loss_scratch_block_2, size_2)
@@ -622,44 +626,44 @@ def grad_loss(
         d_c1_sum_3 = np.add(d_c1_sum_2, d_c1_cast_float_4, s9_3)
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c1_b_greater = np.greater(c1_part, 0, s10_3)
-        # ∂c2/∂c2_sum ⊙ d_c2
+        # ∂c2/∂c2_sum ⊙ d_c2: [size_2, 16, 7, 7]
         d_c2_sum = s11_2
         np.multiply(d_logits_reshape_part.reshape((size_2, 16, 7, 7)).view(BITS), d_c2_b_greater, d_c2_sum.view(BITS))
-        d_c2_b_part = np.add.reduce(d_c2_sum, (0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2
+        d_c2_b_part = np.add.reduce(d_c2_sum, (0, 2, 3))  # (∂c2/∂c2_b)ᵀ d_c2: [16]
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c2_W_matmul = np.matmul(d_c2_sum.reshape((size_2, 16, 49)), reshape_part.transpose(0, 2, 1), s12_2)
-        # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul
+        # (∂c2_matmul/∂c2_reshape)ᵀ d_c2_matmul: [size_2, 72, 49]
         d_c2_reshape = np.matmul(c2_W.reshape((16, 72)).T, d_c2_sum.reshape((size_2, 16, 49)), s13_2)
         # conv(16, kernel=3, stride=2, …: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c2_W_matmul_2_part = np.dot(d_logits_b_full_part, d_c2_W_matmul.reshape((size_2, 1152)))
-        # (∂c2/∂c2_unindex)ᵀ d_c2
+        # (∂c2/∂c2_unindex)ᵀ d_c2: [size_2, 8, 16, 16]
         d_c2_unindex = _overlap(d_c2_reshape.reshape((size_2, 8, 3, 3, 7, 7)).transpose(0, 1, 4, 5, 2, 3), (size_2, 8, 16, 16), (2, 2), (1, 1))
-        # ∂c2/∂r2 ⊙ d_c2
+        # ∂c2/∂r2 ⊙ d_c2: [size_2, 8, 14, 14]
         d_r2 = s14_2
         np.multiply(d_c2_unindex[:, :, 1:15, 1:15].view(BITS), d_r2_greater, d_r2.view(BITS))
-        d_r2_b_part = np.add.reduce(d_r2, (0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2
+        d_r2_b_part = np.add.reduce(d_r2, (0, 2, 3))  # (∂r2/∂r2_b)ᵀ d_r2: [8]
         # conv(8, kernel=3, pad=1): y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r2_W_matmul = np.matmul(d_r2.reshape((size_2, 8, 196)), reshape_part_2.transpose(0, 2, 1), s15_2)
-        # (∂r2_matmul/∂r2_reshape_2)ᵀ d_r2_matmul
+        # (∂r2_matmul/∂r2_reshape_2)ᵀ d_r2_matmul: [size_2, 72, 196]
         d_r2_reshape_2 = np.matmul(r2_W.reshape((8, 72)).T, d_r2.reshape((size_2, 8, 196)), s16)
         # conv(8, kernel=3, pad=1): y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r2_W_matmul_2_part = np.dot(d_logits_b_full_part, d_r2_W_matmul.reshape((size_2, 576)))
-        # (∂r2/∂r2_unindex)ᵀ d_r2
+        # (∂r2/∂r2_unindex)ᵀ d_r2: [size_2, 8, 16, 16]
         d_r2_unindex = _overlap(d_r2_reshape_2.reshape((size_2, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (size_2, 8, 16, 16), (1, 1), (1, 1))
-        d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex
-        # ∂r1/∂r1_sum ⊙ d_r1
+        d_r1 = d_r2_unindex[:, :, 1:15, 1:15]  # (∂r2_unindex/∂r1)ᵀ d_r2_unindex: [size_2, 8, 14, 14]
+        # ∂r1/∂r1_sum ⊙ d_r1: [size_2, 8, 14, 14]
         d_r1_sum = s17_2
         np.multiply(d_r1.view(BITS), d_r1_b_greater, d_r1_sum.view(BITS))
-        d_r1_b_part = np.add.reduce(d_r1_sum, (0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1
+        d_r1_b_part = np.add.reduce(d_r1_sum, (0, 2, 3))  # (∂r1/∂r1_b)ᵀ d_r1: [8]
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r1_W_matmul = np.matmul(d_r1_sum.reshape((size_2, 8, 196)), reshape_part_3.transpose(0, 2, 1), s15_2)
-        # (∂r1_matmul/∂r1_reshape_2)ᵀ d_r1_matmul
+        # (∂r1_matmul/∂r1_reshape_2)ᵀ d_r1_matmul: [size_2, 72, 196]
         d_r1_reshape_2 = np.matmul(r1_W.reshape((8, 72)).T, d_r1_sum.reshape((size_2, 8, 196)), s16)
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_r1_W_matmul_2_part = np.dot(d_logits_b_full_part, d_r1_W_matmul.reshape((size_2, 576)))
-        # (∂r1/∂r1_unindex)ᵀ d_r1
+        # (∂r1/∂r1_unindex)ᵀ d_r1: [size_2, 8, 16, 16]
         d_r1_unindex = _overlap(d_r1_reshape_2.reshape((size_2, 8, 3, 3, 14, 14)).transpose(0, 1, 4, 5, 2, 3), (size_2, 8, 16, 16), (1, 1), (1, 1))
-        # ∂c2/∂c2_maximum ⊙ d_c2 + back through c2_maximum
+        # ∂c2/∂c2_maximum ⊙ d_c2 + back through c2_maximum: [size_2, 8, 14, 14]
         d_c2_maximum = np.add(d_r2, d_r1_unindex[:, :, 1:15, 1:15], s14_2)
         # image -> conv(8, kernel=3, pad=1, act=relu) as c1 -> maxpoo…
         d_c1_quotient = np.divide(d_c2_maximum, d_c1_sum_3, s14_2)
@@ -667,17 +671,17 @@ def grad_loss(
         d_c1_product_2 = np.multiply(d_c1_quotient, d_c1_cast_float_2, s6_2)
         d_c1_product_3 = np.multiply(d_c1_quotient, d_c1_cast_float_3, s7_3)
         d_c1_product_4 = np.multiply(d_c1_quotient, d_c1_cast_float_4, s14_2)
-        # ∂c2_maximum/∂c1 ⊙ d_c2_maximum
+        # ∂c2_maximum/∂c1 ⊙ d_c2_maximum: [size_2, 8, 28, 28]
         d_c1 = s18_2
         d_c1.fill(0)
         d_c1[:B, :, ::2, ::2] += d_c1_product
         d_c1[:B, :, ::2, 1::2] += d_c1_product_2
         d_c1[:B, :, 1::2, ::2] += d_c1_product_3
         d_c1[:B, :, 1::2, 1::2] += d_c1_product_4
-        # ∂c1/∂c1_sum_4 ⊙ d_c1
+        # ∂c1/∂c1_sum_4 ⊙ d_c1: [size_2, 8, 28, 28]
         d_c1_sum_4 = s18_2
         np.multiply(d_c1.view(BITS), d_c1_b_greater, d_c1_sum_4.view(BITS))
-        d_c1_b_part = np.add.reduce(d_c1_sum_4, (0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1
+        d_c1_b_part = np.add.reduce(d_c1_sum_4, (0, 2, 3))  # (∂c1/∂c1_b)ᵀ d_c1: [8]
         # conv(8, kernel=3, pad=1, act=…: y = act(conv2d(x, W, stride=stride, pad=pad) + b[:, _, _])
         d_c1_W_matmul = np.matmul(d_c1_sum_4.reshape((size_2, 8, 784)), reshape_part_4.transpose(0, 2, 1), s19)
         d_c1_W_matmul_2_part = np.dot(d_logits_b_full_part, d_c1_W_matmul.reshape((size_2, 72)))

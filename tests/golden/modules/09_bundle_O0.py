@@ -208,7 +208,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -231,42 +231,42 @@ def backward(
     ) = cache
     d_pt_index = cam[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
     d_Xc_index = Xc[:, 2:]  # p = Xc[:, 0:2] / Xc[:, 2:3]
-    d_proj = d_e * wt[:, None]  # ∂e/∂proj ⊙ d_e
-    d_feat = -d_proj  # ∂e/∂feat ⊙ d_e
-    d_proj_product = d_proj * cam[:, 6:7]  # ∂proj/∂proj_product ⊙ d_proj
-    d_dist = np.sum(d_proj_product * p, axis=1)  # (∂proj/∂dist)ᵀ d_proj
-    # r2 goes into dist: its adjoint is the sum of what comes back
+    d_proj = d_e * wt[:, None]  # ∂e/∂proj ⊙ d_e: [P, 2]
+    d_feat = -d_proj  # ∂e/∂feat ⊙ d_e: [P, 2]
+    d_proj_product = d_proj * cam[:, 6:7]  # ∂proj/∂proj_product ⊙ d_proj: [P, 2]
+    d_dist = np.sum(d_proj_product * p, axis=1)  # (∂proj/∂dist)ᵀ d_proj: [P]
+    # r2 goes into dist: its adjoint is the sum of what comes back: [P]
     d_r2 = (
         d_dist * cam[:, 10] * (2 * r2)  # ∂dist/∂r2 ⊙ d_dist
         + d_dist * cam[:, 9]  # ∂dist/∂r2 ⊙ d_dist
     )
-    # p goes into proj_product, r2: its adjoint is the sum of what comes back
+    # p goes into proj_product, r2: its adjoint is the sum of what comes back: [P, 2]
     d_p = (
         d_proj_product * dist[:, None]  # ∂proj_product/∂p ⊙ d_proj_product
         + d_r2[:, None] * (2 * p)  # ∂r2/∂p ⊙ d_r2
     )
     del d_proj_product, d_r2
-    # (∂p/∂Xc)ᵀ d_p
+    # (∂p/∂Xc)ᵀ d_p: [P, 3]
     d_Xc = np.concatenate((d_p / d_Xc_index, np.sum(d_p * (-p / d_Xc_index), axis=1)[:, None]), axis=1)
     del d_p, d_Xc_index
-    d_Xc_turned = np.where(Xc_ok[:, None], d_Xc, 0)  # ∂Xc/∂Xc_turned ⊙ d_Xc
-    d_Xc_sum = np.where(~Xc_ok[:, None], d_Xc, 0)  # ∂Xc/∂Xc_sum ⊙ d_Xc
+    d_Xc_turned = np.where(Xc_ok[:, None], d_Xc, 0)  # ∂Xc/∂Xc_turned ⊙ d_Xc: [P, 3]
+    d_Xc_sum = np.where(~Xc_ok[:, None], d_Xc, 0)  # ∂Xc/∂Xc_sum ⊙ d_Xc: [P, 3]
     del d_Xc
-    # (∂Xc_turned/∂Xc_turned_product)ᵀ d_Xc_turned
+    # (∂Xc_turned/∂Xc_turned_product)ᵀ d_Xc_turned: [P]
     d_Xc_turned_product = np.sum(d_Xc_turned * Xc_w, axis=1)
-    # ∂Xc_turned_product/∂Xc_turned_sum ⊙ d_Xc_turned_product
+    # ∂Xc_turned_product/∂Xc_turned_sum ⊙ d_Xc_turned_product: [P]
     d_Xc_turned_sum = d_Xc_turned_product * Xc_turned_difference_2
-    # ∂Xc_turned/∂Xc_turned_cross ⊙ d_Xc_turned
+    # ∂Xc_turned/∂Xc_turned_cross ⊙ d_Xc_turned: [P, 3]
     d_Xc_turned_cross = d_Xc_turned * Xc_turned_sin[:, None]
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
     d_Xc_th_product = np.sum(d_Xc_turned * Xc_turned_cross, axis=1) * Xc_c
-    # Xc_c goes into Xc_turned: its adjoint is the sum of what comes back
+    # Xc_c goes into Xc_turned: its adjoint is the sum of what comes back: [P]
     d_Xc_c = (
         -(d_Xc_turned_product * Xc_turned_sum_2)  # ∂Xc_turned/∂Xc_c ⊙ d_Xc_turned
         + np.sum(d_Xc_turned * Xc_turned_difference, axis=1)  # (∂Xc_turned/∂Xc_c)ᵀ d_Xc_turned
     )
     del d_Xc_turned_product
-    # Xc_w goes into Xc_turned, Xc_turned_cross: its adjoint is the sum of what comes back
+    # Xc_w goes into Xc_turned, Xc_turned_cross: its adjoint is the sum of what comes back: [P, 3]
     d_Xc_w = (
         d_Xc_turned * Xc_turned_product[:, None]  # ∂Xc_turned/∂Xc_w ⊙ d_Xc_turned
         + d_Xc_turned_sum[:, None] * Xc_turned_difference  # ∂Xc_turned/∂Xc_w ⊙ d_Xc_turned
@@ -274,32 +274,32 @@ def backward(
     )
     # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
     d_Xc_th_sum = np.sum(d_Xc_w * (-Xc_w / Xc_th[:, None]), axis=1)
-    # Xc_th goes into Xc_turned, Xc_c, Xc_w: its adjoint is the sum of what comes back
+    # Xc_th goes into Xc_turned, Xc_c, Xc_w: its adjoint is the sum of what comes back: [P]
     d_Xc_th = (
         d_Xc_th_product  # ∂Xc_turned/∂Xc_th ⊙ d_Xc_turned
         + d_Xc_c * -Xc_turned_sin  # ∂Xc_c/∂Xc_th ⊙ d_Xc_c
         + d_Xc_th_sum  # (∂Xc_w/∂Xc_th)ᵀ d_Xc_w
     )
     del d_Xc_th_product, d_Xc_c, d_Xc_th_sum
-    d_Xc_sq = np.where(Xc_ok, d_Xc_th / (2 * Xc_th), 0)  # ∂Xc_th/∂Xc_sq ⊙ d_Xc_th
+    d_Xc_sq = np.where(Xc_ok, d_Xc_th / (2 * Xc_th), 0)  # ∂Xc_th/∂Xc_sq ⊙ d_Xc_th: [P]
     del d_Xc_th
-    # ∂Xc/∂pt ⊙ d_Xc
+    # ∂Xc/∂pt ⊙ d_Xc: [P, 3]
     d_pt = d_Xc_sum + np.cross(d_Xc_sum, d_pt_index) + d_Xc_turned_sum[:, None] * Xc_w + np.cross(d_Xc_turned_cross, Xc_w) + d_Xc_turned * Xc_c[:, None]
     del d_Xc_turned, d_Xc_turned_sum, d_Xc_turned_cross
-    # Xc_index_2 goes into Xc_sum, Xc_w, Xc_sq: its adjoint is the sum of what comes back
+    # Xc_index_2 goes into Xc_sum, Xc_w, Xc_sq: its adjoint is the sum of what comes back: [P, 3]
     d_Xc_index_2 = (
         np.cross(Xc_turned_difference, d_Xc_sum)  # (∂Xc_sum/∂Xc_index_2)ᵀ d_Xc_sum
         + d_Xc_w / Xc_th[:, None]  # ∂Xc_w/∂Xc_index_2 ⊙ d_Xc_w
         + d_Xc_sq[:, None] * (2 * d_pt_index)  # ∂Xc_sq/∂Xc_index_2 ⊙ d_Xc_sq
     )
     del d_Xc_w, d_Xc_sum, d_pt_index, d_Xc_sq
-    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt
-    # (∂proj/∂cam)ᵀ d_proj + (∂dist/∂cam)ᵀ d_dist + (∂Xc/∂cam)ᵀ d_Xc + (∂Xc_index_2/∂cam)ᵀ d_Xc_index_2
+    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt: [M, 3]
+    # (∂proj/∂cam)ᵀ d_proj + (∂dist/∂cam)ᵀ d_dist + (∂Xc/∂cam)ᵀ d_Xc + (∂Xc_index_2/∂cam)ᵀ d_Xc_index_2: [P, 11]
     d_cam = np.concatenate((d_Xc_index_2, -d_pt, np.sum(d_proj * proj_product, axis=1)[:, None], d_proj, (d_dist * r2)[:, None], (d_dist * dist_power)[:, None]), axis=1)
     del d_proj, d_dist, d_pt, d_Xc_index_2
-    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam
+    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam: [C, 11]
     del d_cam
-    # wt goes into ew, e: its adjoint is the sum of what comes back
+    # wt goes into ew, e: its adjoint is the sum of what comes back: [P]
     d_wt = (
         -d_ew * (2 * wt)  # ∂ew/∂wt ⊙ d_ew
         + np.sum(d_e * e_difference, axis=1)  # (∂e/∂wt)ᵀ d_e
@@ -323,6 +323,8 @@ def Je(
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+    t_v holds tangents of v, d_v derivatives by v;
+    the first axis counts these.
 
     Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
@@ -445,6 +447,8 @@ def Jw(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: cams: [C, 11], pts: [M, 3], wt: [P], obs: int[P, 2], feat: [P, 2] -> ew: [P].
     """

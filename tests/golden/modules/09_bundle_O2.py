@@ -347,54 +347,55 @@ def backward(
         Xc_turned_cross_part = Xc_turned_cross[start:size + start]
         Xc_w_quotient_part = Xc_w_quotient[start:size + start]
         Xc_th_part = Xc_th[start:size + start]
-        d_proj = np.multiply(d_e_part, wt_part[:, None], s1_2)  # ∂e/∂proj ⊙ d_e
-        d_proj_product = np.multiply(d_proj, cam_part[:, 6:7], s2_2)  # ∂proj/∂proj_product ⊙ d_proj
+        d_proj = np.multiply(d_e_part, wt_part[:, None], s1_2)  # ∂e/∂proj ⊙ d_e: [size, 2]
+        # ∂proj/∂proj_product ⊙ d_proj: [size, 2]
+        d_proj_product = np.multiply(d_proj, cam_part[:, 6:7], s2_2)
         # proj = p * dist[:, _] * cam[:, 6:7] + cam[:, 7:9]
         d_dist_product = np.multiply(d_proj_product, p_part, s3)
-        d_dist = np.dot(d_dist_product, d_wt_full, s4)  # (∂proj/∂dist)ᵀ d_proj
+        d_dist = np.dot(d_dist_product, d_wt_full, s4)  # (∂proj/∂dist)ᵀ d_proj: [size]
         # proj = p * dist[:, _] * cam[:, 6:7] + cam[:, 7:9]
         d_p_product = np.multiply(d_proj_product, dist_part[:, None], s2_2)
         d_r2_product = np.multiply(r2_part, cam_part[:, 10], s5)  # r2 = sum(p**2, axis=-1)
         d_r2_product_2 = np.multiply(_C_2, d_r2_product, s5)
         d_r2_sum = np.add(d_r2_product_2, cam_part[:, 9], s5)
-        d_r2 = np.multiply(d_dist, d_r2_sum, s5)  # ∂dist/∂r2 ⊙ d_dist
+        d_r2 = np.multiply(d_dist, d_r2_sum, s5)  # ∂dist/∂r2 ⊙ d_dist: [size]
         d_p_product_2 = np.multiply(_C_2, d_r2[:, None], s6)  # r2 = sum(p**2, axis=-1)
         d_p_product_3 = np.multiply(d_p_product_2, p_part, s3)
-        # ∂proj_product/∂p ⊙ d_proj_product + ∂r2/∂p ⊙ d_r2
+        # ∂proj_product/∂p ⊙ d_proj_product + ∂r2/∂p ⊙ d_r2: [size, 2]
         d_p = np.add(d_p_product, d_p_product_3, s2_2)
         d_Xc_index = Xc_part[:, 2:]  # p = Xc[:, 0:2] / Xc[:, 2:3]
         d_Xc_quotient = np.divide(p_part, d_Xc_index, s3)
         d_Xc_product = np.multiply(d_p, d_Xc_quotient, s3)
         d_Xc_matmul = np.dot(d_Xc_product, d_wt_full, s6_view)
-        d_p_index = np.divide(d_p, d_Xc_index, s2_2)  # ∂p/∂p_index ⊙ d_p
-        d_p_index_2 = np.multiply(d_Xc_matmul[:, None], -1, s5_view)  # ∂p/∂p_index_2 ⊙ d_p
-        # (∂p_index_2/∂Xc)ᵀ d_p_index_2 + (∂p_index/∂Xc)ᵀ d_p_index
+        d_p_index = np.divide(d_p, d_Xc_index, s2_2)  # ∂p/∂p_index ⊙ d_p: [size, 2]
+        d_p_index_2 = np.multiply(d_Xc_matmul[:, None], -1, s5_view)  # ∂p/∂p_index_2 ⊙ d_p: [size, 1]
+        # (∂p_index_2/∂Xc)ᵀ d_p_index_2 + (∂p_index/∂Xc)ᵀ d_p_index: [size, 3]
         d_Xc = np.concatenate((d_p_index, d_p_index_2), 1, s9)
-        # ∂Xc/∂Xc_turned ⊙ d_Xc
+        # ∂Xc/∂Xc_turned ⊙ d_Xc: [size, 3]
         d_Xc_turned = s10
         np.multiply(d_Xc.view(BITS), Xc_ok_part[:, None], d_Xc_turned.view(BITS))
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_Xc_w_product_2 = np.multiply(d_Xc_turned, Xc_w_part, s11)
-        # (∂Xc_turned/∂Xc_turned_product)ᵀ d_Xc_turned
+        # (∂Xc_turned/∂Xc_turned_product)ᵀ d_Xc_turned: [size]
         d_Xc_turned_product = np.dot(d_Xc_w_product_2, d_Xc_w_full, s5)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
         d_cam_not = np.logical_not(Xc_ok_part[:, None], s12)
-        # ∂Xc/∂Xc_sum ⊙ d_Xc
+        # ∂Xc/∂Xc_sum ⊙ d_Xc: [size, 3]
         d_Xc_sum = s9
         np.multiply(d_Xc.view(BITS), d_cam_not, d_Xc_sum.view(BITS))
         d_pt_index = cam_part[:, :3]  # Xc = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
-        # ∂Xc_turned_product/∂Xc_turned_matmul ⊙ d_Xc_turned_product
+        # ∂Xc_turned_product/∂Xc_turned_matmul ⊙ d_Xc_turned_product: [size]
         d_Xc_turned_matmul = np.multiply(d_Xc_turned_product, Xc_turned_difference_2_part, s6_view)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
         d_pt_cross = np.cross(d_Xc_sum, d_pt_index)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_pt_product = np.multiply(d_Xc_turned_matmul[:, None], Xc_w_part, s11)
-        # ∂Xc_turned/∂Xc_turned_cross ⊙ d_Xc_turned
+        # ∂Xc_turned/∂Xc_turned_cross ⊙ d_Xc_turned: [size, 3]
         d_Xc_turned_cross = np.multiply(d_Xc_turned, Xc_turned_sin_part[:, None], s13)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_pt_cross_2 = np.cross(d_Xc_turned_cross, Xc_w_part)
         d_pt_product_2 = np.multiply(d_Xc_turned, Xc_c_part[:, None], s14)
-        # ∂Xc/∂pt ⊙ d_Xc
+        # ∂Xc/∂pt ⊙ d_Xc: [size, 3]
         d_pt_part = d_pt[start:size + start]
         np.add(d_Xc_sum, d_pt_cross, d_pt_part)
         np.add(d_pt_part, d_pt_product, d_pt_part)
@@ -404,13 +405,13 @@ def backward(
         d_Xc_w_cross = np.cross(Xc_turned_difference_part, d_Xc_turned_cross)
         d_Xc_w_product_3 = np.multiply(d_Xc_turned_matmul[:, None], Xc_turned_difference_part, s13)
         d_Xc_w_product = np.multiply(d_Xc_turned, Xc_turned_product_4_part[:, None], s14)
-        # ∂Xc_turned/∂Xc_w ⊙ d_Xc_turned + (∂Xc_turned_cross/∂Xc_w)ᵀ d_Xc_turned_cross
+        # ∂Xc_turned/∂Xc_w ⊙ d_Xc_turned + (∂Xc_turned_cross/∂Xc_w)ᵀ d_Xc_turned_cross: [size, 3]
         d_Xc_w = s14
         np.add(d_Xc_w_product, d_Xc_w_product_3, d_Xc_w)
         np.add(d_Xc_w, d_Xc_w_cross, d_Xc_w)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_Xc_th_product = np.multiply(d_Xc_turned, Xc_turned_cross_part, s13)
-        # (∂Xc_turned/∂Xc_turned_sin)ᵀ d_Xc_turned
+        # (∂Xc_turned/∂Xc_turned_sin)ᵀ d_Xc_turned: [size]
         d_Xc_turned_sin = np.dot(d_Xc_th_product, d_Xc_w_full, s6_view)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_Xc_c_product = np.multiply(d_Xc_turned, Xc_turned_difference_part, s10)
@@ -418,9 +419,9 @@ def backward(
         # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
         d_Xc_th_product_4 = np.multiply(Xc_w_part, d_Xc_w, s10)
         d_Xc_th_matmul = np.dot(d_Xc_th_product_4, d_Xc_w_full, s16)
-        # ∂Xc_turned_product/∂Xc_turned_difference ⊙ d_Xc_turned_product
+        # ∂Xc_turned_product/∂Xc_turned_difference ⊙ d_Xc_turned_product: [size]
         d_Xc_turned_difference = np.multiply(d_Xc_turned_product, Xc_turned_matmul_part, s5)
-        # ∂Xc_turned_difference/∂Xc_c ⊙ d_Xc_turned_difference + (∂Xc_turned/∂Xc_c)ᵀ d_Xc_turned
+        # ∂Xc_turned_difference/∂Xc_c ⊙ d_Xc_turned_difference + (∂Xc_turned/∂Xc_c)ᵀ d_Xc_turned: [size]
         d_Xc_c = np.subtract(d_Xc_c_matmul, d_Xc_turned_difference, s15)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c[:, _] + cross(w, X) * sin(th)[:, _] + w * (s…
         d_Xc_th_product_2 = np.multiply(d_Xc_turned_sin, Xc_c_part, s6_view)
@@ -430,22 +431,23 @@ def backward(
         d_Xc_th_difference = np.subtract(d_Xc_th_product_2, d_Xc_th_product_3, s6_view)
         # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
         d_Xc_th_product_5 = np.multiply(Xc_w_quotient_part.reshape((size,)), d_Xc_th_matmul, s16)
-        # ∂Xc_turned_sin/∂Xc_th ⊙ d_Xc_turned_sin + ∂Xc_c/∂Xc_th ⊙ d_Xc_c + (∂Xc_w/∂Xc_th)ᵀ d_Xc_w
+        # ∂Xc_turned_sin/∂Xc_th ⊙ d_Xc_turned_sin + ∂Xc_c/∂Xc_th ⊙ d_Xc_c + (∂Xc_w/∂Xc_th)ᵀ d_Xc_w: [size]
         d_Xc_th = np.subtract(d_Xc_th_difference, d_Xc_th_product_5, s6_view)
         # rodrigues(cam[:, 0:3], pt - c…: th = sqrt(where(ok, sq, 1))
         d_Xc_sq_product = np.multiply(_C_2, Xc_th_part, s16)
-        d_Xc_th_where = np.divide(d_Xc_th, d_Xc_sq_product, s6_view)  # ∂Xc_th/∂Xc_th_where ⊙ d_Xc_th
+        # ∂Xc_th/∂Xc_th_where ⊙ d_Xc_th: [size]
+        d_Xc_th_where = np.divide(d_Xc_th, d_Xc_sq_product, s6_view)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(ok[:, _], turned, X + cross(r, X))
         d_cam_cross = np.cross(Xc_turned_difference_part, d_Xc_sum)
         # rodrigues(cam[:, 0:3], pt - c…: w = r / th[:, _]
         d_cam_product_2 = np.multiply(Xc_w_quotient_part, d_Xc_w, s14)
-        # ∂Xc_th_where/∂Xc_sq ⊙ d_Xc_th_where
+        # ∂Xc_th_where/∂Xc_sq ⊙ d_Xc_th_where: [size]
         d_Xc_sq = s6_view
         np.multiply(d_Xc_th_where.view(BITS), Xc_ok_part, d_Xc_sq.view(BITS))
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
         d_cam_product_3 = np.multiply(_C_2, d_Xc_sq[:, None], s16_view)
         d_cam_product_4 = np.multiply(d_cam_product_3, d_pt_index, s9)
-        # (∂Xc_sum/∂Xc_index_3)ᵀ d_Xc_sum + ∂Xc_w/∂Xc_index_3 ⊙ d_Xc_w + ∂Xc_sq/∂Xc_index_3 ⊙ d_Xc_sq
+        # (∂Xc_sum/∂Xc_index_3)ᵀ d_Xc_sum + ∂Xc_w/∂Xc_index_3 ⊙ d_Xc_w + ∂Xc_sq/∂Xc_index_3 ⊙ d_Xc_sq: [size, 3]
         d_Xc_index_3 = s14
         np.add(d_cam_cross, d_cam_product_2, d_Xc_index_3)
         np.add(d_Xc_index_3, d_cam_product_4, d_Xc_index_3)
@@ -457,18 +459,19 @@ def backward(
         d_cam_matmul = np.dot(d_cam_product, d_wt_full, s6_view)
         d_wt_product = np.multiply(wt_part, d_ew_part, s15)  # output ew: [P] = 1 - wt**2
         d_wt_product_2 = np.multiply(_C_m2, d_wt_product, s15)
-        np.add(d_wt_product_2, d_wt_matmul, d_wt[start:size + start])  # ∂ew/∂wt ⊙ d_ew + (∂e/∂wt)ᵀ d_e
-        d_dist_index = np.multiply(d_dist, dist_square_part, s16)  # ∂dist/∂dist_index ⊙ d_dist
-        d_dist_index_2 = np.multiply(d_dist, r2_part, s4)  # ∂dist/∂dist_index_2 ⊙ d_dist
-        d_Xc_index_2 = np.multiply(d_pt_part, -1, s9)  # ∂Xc/∂Xc_index_2 ⊙ d_Xc
-        np.multiply(d_proj, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
-        # (∂proj/∂cam)ᵀ d_proj + (∂dist_index/∂cam)ᵀ d_dist_index + (∂dist_index_2/∂cam)ᵀ d_dist_index_2 + (∂Xc_index_2/∂cam)ᵀ d_Xc_index_2 + (∂Xc_index_3/∂cam)ᵀ d_Xc_index_3
+        # ∂ew/∂wt ⊙ d_ew + (∂e/∂wt)ᵀ d_e: [size]
+        np.add(d_wt_product_2, d_wt_matmul, d_wt[start:size + start])
+        d_dist_index = np.multiply(d_dist, dist_square_part, s16)  # ∂dist/∂dist_index ⊙ d_dist: [size]
+        d_dist_index_2 = np.multiply(d_dist, r2_part, s4)  # ∂dist/∂dist_index_2 ⊙ d_dist: [size]
+        d_Xc_index_2 = np.multiply(d_pt_part, -1, s9)  # ∂Xc/∂Xc_index_2 ⊙ d_Xc: [size, 3]
+        np.multiply(d_proj, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e: [size, 2]
+        # (∂proj/∂cam)ᵀ d_proj + (∂dist_index/∂cam)ᵀ d_dist_index + (∂dist_index_2/∂cam)ᵀ d_dist_index_2 + (∂Xc_index_2/∂cam)ᵀ d_Xc_index_2 + (∂Xc_index_3/∂cam)ᵀ d_Xc_index_3: [size, 11]
         np.concatenate((d_Xc_index_3, d_Xc_index_2, d_cam_matmul[:, None], d_proj, d_dist_index_2[:, None], d_dist_index[:, None]), 1, d_cam[start:size + start])
         _give(_scratch, _backward_scratch_block, size)
         return ()
     _blocks(block, P, 217, 63)
-    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt
-    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam
+    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt: [M, 3]
+    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam: [C, 11]
     _give(_scratch, _backward_scratch, P)
     return _into(out, {
         'cams': d_cams,

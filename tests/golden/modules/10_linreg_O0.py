@@ -142,7 +142,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -154,13 +154,13 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     X, w, loss_difference, N = cache
-    # yhat goes into loss and is an output: its adjoint is the sum of what comes back
+    # yhat goes into loss and is an output: its adjoint is the sum of what comes back: [N]
     d_yhat = (
         ct_yhat  # cotangent of the output yhat
         + d_loss / N * (2 * loss_difference)  # ∂loss/∂yhat ⊙ d_loss
     )
     d_b = np.sum(d_yhat, axis=0)  # (∂yhat/∂b)ᵀ d_yhat
-    # w goes into loss, yhat: its adjoint is the sum of what comes back
+    # w goes into loss, yhat: its adjoint is the sum of what comes back: [5]
     d_w = (
         d_loss * 0.01 * (2 * w)  # ∂loss/∂w ⊙ d_loss
         + X.T @ d_yhat  # (∂yhat/∂w)ᵀ d_yhat
@@ -183,6 +183,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, X: [N, D], y: [N] -> loss: [].
     """
@@ -190,12 +191,12 @@ def grad_loss(
     if out is not None:
         _destinations(out, _shapes(), [X, y, *params.values()])
     yhat = X @ w + b  # output yhat = X @ w + b
-    d_yhat = 1 / FLOAT(N) * (2 * (yhat - y))  # ∂loss/∂yhat ⊙ d_loss
+    d_yhat = 1 / FLOAT(N) * (2 * (yhat - y))  # ∂loss/∂yhat: [N]
     del yhat
     d_b = np.sum(d_yhat, axis=0)  # (∂yhat/∂b)ᵀ d_yhat
-    # w goes into loss, yhat: its adjoint is the sum of what comes back
+    # w goes into loss, yhat: its adjoint is the sum of what comes back: [5]
     d_w = (
-        0.01 * (2 * w)  # ∂loss/∂w ⊙ d_loss
+        0.01 * (2 * w)  # ∂loss/∂w
         + X.T @ d_yhat  # (∂yhat/∂w)ᵀ d_yhat
     )
     del d_yhat
@@ -239,6 +240,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+    d_v is the total derivative by v; t_v is the tangent of v, its derivative along
+    the tangents given, and t_d_v that of d_v.
 
     Shapes: params, X: [N, D], y: [N] -> loss: [].
     """
@@ -248,12 +251,12 @@ def hvp_loss(
     t_b = _cotangent(tangents.get('b'), 'the tangent of `b`', ())
     yhat = X @ w + b  # output yhat = X @ w + b
     d_yhat_quotient = 1 / FLOAT(N)  # output loss = mean((yhat - y)**2) + lam * sum(w**2)
-    d_yhat = d_yhat_quotient * (2 * (yhat - y))  # ∂loss/∂yhat ⊙ d_loss
+    d_yhat = d_yhat_quotient * (2 * (yhat - y))  # ∂loss/∂yhat: [N]
     del yhat
     d_b = np.sum(d_yhat, axis=0)  # (∂yhat/∂b)ᵀ d_yhat
-    # w goes into loss, yhat: its adjoint is the sum of what comes back
+    # w goes into loss, yhat: its adjoint is the sum of what comes back: [5]
     d_w = (
-        0.01 * (2 * w)  # ∂loss/∂w ⊙ d_loss
+        0.01 * (2 * w)  # ∂loss/∂w
         + X.T @ d_yhat  # (∂yhat/∂w)ᵀ d_yhat
     )
     del d_yhat

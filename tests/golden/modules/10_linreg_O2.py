@@ -192,13 +192,13 @@ def backward(
     s1, s2, s3 = _scratch
     # output loss = mean((yhat - y)**2) + lam * sum(w**2)
     d_w_product = np.multiply(0.02 * d_loss, w, s1)
-    # ∂loss/∂loss_difference ⊙ d_loss
+    # ∂loss/∂loss_difference ⊙ d_loss: [N]
     d_loss_difference = np.multiply(2 * (d_loss / max(N, 1)), loss_difference, s2)
-    # cotangent of the output yhat + ∂loss_difference/∂yhat ⊙ d_loss_difference
+    # cotangent of the output yhat + ∂loss_difference/∂yhat ⊙ d_loss_difference: [N]
     d_yhat = np.add(ct_yhat, d_loss_difference, s2)
     d_w_matmul = np.dot(X.T, d_yhat, s3)  # output yhat = X @ w + b
     d_b = np.add.reduce(d_yhat, 0)  # (∂yhat/∂b)ᵀ d_yhat
-    d_w = np.add(d_w_product, d_w_matmul, out_w)  # ∂loss/∂w ⊙ d_loss + (∂yhat/∂w)ᵀ d_yhat
+    d_w = np.add(d_w_product, d_w_matmul, out_w)  # ∂loss/∂w ⊙ d_loss + (∂yhat/∂w)ᵀ d_yhat: [5]
     _give(_scratch, _backward_scratch, N)
     return _into(out, {
         'w': d_w,
@@ -236,13 +236,13 @@ def grad_loss(
         yhat = np.add(yhat_matmul, b, s1_2)
         # output loss = mean((yhat - y)**2) + lam * sum(w**2)
         d_yhat_difference = np.subtract(yhat, y_part, s1_2)
-        d_yhat = np.multiply(d_yhat_product, d_yhat_difference, s1_2)  # ∂loss/∂yhat ⊙ d_loss
+        d_yhat = np.multiply(d_yhat_product, d_yhat_difference, s1_2)  # ∂loss/∂yhat: [size]
         d_w_matmul_part = np.dot(X_part.T, d_yhat)  # output yhat = X @ w + b
         d_b_part = np.add.reduce(d_yhat, 0)  # (∂yhat/∂b)ᵀ d_yhat
         _give(_scratch, _grad_loss_scratch_block, size)
         return (d_w_matmul_part, d_b_part)
     d_w_matmul, d_b = _blocks(block, N, 16, 6)
-    d_w = np.add(d_w_product, d_w_matmul, out_w)  # ∂loss/∂w ⊙ d_loss + (∂yhat/∂w)ᵀ d_yhat
+    d_w = np.add(d_w_product, d_w_matmul, out_w)  # ∂loss/∂w + (∂yhat/∂w)ᵀ d_yhat: [5]
     _give(_scratch, _grad_loss_scratch, N)
     return _into(out, {
         'w': d_w,
@@ -307,7 +307,7 @@ def hvp_loss(
         yhat = np.add(yhat_matmul, b, s1_2)
         # output loss = mean((yhat - y)**2) + lam * sum(w**2)
         d_yhat_difference = np.subtract(yhat, y_part, s1_2)
-        d_yhat = np.multiply(d_yhat_product, d_yhat_difference, s1_2)  # ∂loss/∂yhat ⊙ d_loss
+        d_yhat = np.multiply(d_yhat_product, d_yhat_difference, s1_2)  # ∂loss/∂yhat: [size]
         d_w_matmul_part = np.dot(X_part.T, d_yhat)  # output yhat = X @ w + b
         d_b_part = np.add.reduce(d_yhat, 0)  # (∂yhat/∂b)ᵀ d_yhat
         t_yhat_matmul = np.dot(X_part, t_w, s1_2)  # output yhat = X @ w + b
@@ -319,7 +319,7 @@ def hvp_loss(
         _give(_scratch, _hvp_loss_scratch_block, size)
         return (d_w_matmul_part, d_b_part, t_d_w_matmul_part, t_d_b_part)
     d_w_matmul, d_b, t_d_w_matmul, t_d_b = _blocks(block, N, 16, 11)
-    d_w = np.add(d_w_product, d_w_matmul)  # ∂loss/∂w ⊙ d_loss + (∂yhat/∂w)ᵀ d_yhat
+    d_w = np.add(d_w_product, d_w_matmul)  # ∂loss/∂w + (∂yhat/∂w)ᵀ d_yhat: [5]
     t_d_w = np.add(t_d_w_product, t_d_w_matmul)
     _give(_scratch, _hvp_loss_scratch, N)
     return {

@@ -119,7 +119,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -131,14 +131,14 @@ def backward(
     if out is not None:
         _destinations(out, {'x': (cache.B,)}, cache)
     x, q, _ = cache
-    # q goes into loss and is an output: its adjoint is the sum of what comes back
+    # q goes into loss and is an output: its adjoint is the sum of what comes back: [B]
     d_q = (
         ct_q  # cotangent of the output q
         + d_loss * (2 * q)  # ∂loss/∂q ⊙ d_loss
     )
-    d_a = d_q / 4 * 4  # ∂q/∂a ⊙ d_q
+    d_a = d_q / 4 * 4  # ∂q/∂a ⊙ d_q: [B]
     del d_q
-    d_x = d_a * (np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))  # back through a
+    d_x = d_a * (np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))  # back through a: [B]
     # d_a = d_x
     del d_a
     return _into(out, {
@@ -151,6 +151,7 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: x: [B] -> loss: [].
     """
@@ -163,11 +164,11 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
     del a_sum
     q = np.floor(4 * a + 0.5) / 4  # output q = round_ste(4 * a) / 4
     del a
-    d_q = 2 * q  # ∂loss/∂q ⊙ d_loss
+    d_q = 2 * q  # ∂loss/∂q: [B]
     del q
-    d_a = d_q / 4 * 4  # ∂q/∂a ⊙ d_q
+    d_a = d_q / 4 * 4  # ∂q/∂a ⊙ d_q: [B]
     del d_q
-    d_x = d_a * (np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))  # back through a
+    d_x = d_a * (np.exp(np.minimum(x, 0)) / (1 + np.exp(-np.abs(x))))  # back through a: [B]
     # d_a = d_x
     del d_a
     return _into(out, {

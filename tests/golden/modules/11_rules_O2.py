@@ -189,9 +189,10 @@ def backward(
         d_x_sum = np.add(_C_1, d_x_exp, s2)
         d_x_quotient = np.divide(d_x_exp, d_x_sum, s1)
         d_q_product = np.multiply(0.5 * d_loss, ruled_part, s2)  # output loss = sum(q**2)
-        d_q = np.add(ct_q_part, d_q_product, s2)  # cotangent of the output q + ∂loss/∂q ⊙ d_loss
+        # cotangent of the output q + ∂loss/∂q ⊙ d_loss: [size]
+        d_q = np.add(ct_q_part, d_q_product, s2)
         # d_a = d_q: ∂q/∂a ⊙ d_q
-        np.multiply(d_q, d_x_quotient, d_x[start:size + start])  # back through a
+        np.multiply(d_q, d_x_quotient, d_x[start:size + start])  # back through a: [size]
         # d_a = 
         _give(_scratch, _backward_scratch_block, size)
         return ()
@@ -240,7 +241,7 @@ def grad_loss(x: ArrayLike, *, out: Mapping[str, Array] | None = None) -> dict[s
     d_x_sum = np.add(d_x_product, 0.5, s1)  # round_ste(4 * a): y = floor(x + 0.5)
     d_x_floor = np.floor(d_x_sum, s1)
     d_x_product_2 = np.multiply(d_x_floor, d_x_quotient, s2)  # log1pexp(x)
-    d_x = np.multiply(0.5, d_x_product_2, out_x)  # back through a
+    d_x = np.multiply(0.5, d_x_product_2, out_x)  # back through a: [B]
     # d_a = d_x
     _give(_scratch, _grad_loss_scratch, B)
     return _into(out, {

@@ -323,7 +323,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -345,15 +345,15 @@ def backward(
         layer_n2_quotient_by_k, layer_n2_by_k, ff_h_by_k, B, T,
     ) = cache
     z = z_sum  # rules.log1pexp(y)
-    # z goes into loss and is an output: its adjoint is the sum of what comes back
+    # z goes into loss and is an output: its adjoint is the sum of what comes back: [B, T, 16]
     d_z = (
         ct_z  # cotangent of the output z
         + d_loss / (16 * B * T) * (2 * z)  # ∂loss/∂z ⊙ d_loss
     )
     del z
-    d_y = d_z * (np.exp(np.minimum(y, 0)) / (1 + np.exp(-np.abs(y))))  # (∂z/∂y)ᵀ d_z
+    d_y = d_z * (np.exp(np.minimum(y, 0)) / (1 + np.exp(-np.abs(y))))  # (∂z/∂y)ᵀ d_z: [B, T, 16]
     del d_z
-    # y goes into y and is an output: its adjoint is the sum of what comes back
+    # y goes into y and is an output: its adjoint is the sum of what comes back: [B, T, 16]
     d_y_2 = (
         ct_y  # cotangent of the output y
         + d_y  # back through y
@@ -372,8 +372,8 @@ def backward(
     d_layer_n2_gain = np.empty((3, 16), FLOAT)
     d_layer_n2_bias = np.empty((3, 16), FLOAT)
     for k in reversed(range(1, 4)):  # x -> repeat layer[k in 1..L] { residual { layernorm as n1 -…
-        d_ff_h = d_y_2 @ ff_head_W.T  # (∂ff_y/∂ff_h)ᵀ d_y_2
-        d_ff_head_b_2 = np.sum(d_y_2, axis=(0, 1))  # (∂ff_y/∂ff_head_b)ᵀ d_y_2
+        d_ff_h = d_y_2 @ ff_head_W.T  # (∂ff_y/∂ff_h)ᵀ d_y_2: [B, T, 32]
+        d_ff_head_b_2 = np.sum(d_y_2, axis=(0, 1))  # (∂ff_y/∂ff_head_b)ᵀ d_y_2: [16]
         layer_n1_gain_k = layer_n1_gain[k - 1]
         layer_att_Wq_k = layer_att_Wq[k - 1]
         layer_att_Wk_k = layer_att_Wk[k - 1]
@@ -396,100 +396,102 @@ def backward(
         layer_n2_quotient = layer_n2_quotient_by_k[k - 1]
         layer_n2 = layer_n2_by_k[k - 1]
         ff_h = ff_h_by_k[k - 1]
-        # (∂ff_y/∂ff_head_W)ᵀ d_y_2
+        # (∂ff_y/∂ff_head_W)ᵀ d_y_2: [32, 16]
         d_ff_head_W_2 = ff_h.reshape((B * T, 32)).T @ d_y_2.reshape((B * T, 16))
-        d_ff_h_sum = np.where(ff_h > 0, d_ff_h, 0)  # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
-        d_layer_n2 = d_ff_h_sum @ ff_layer_0_fc_W.T  # (∂ff_h_sum/∂layer_n2)ᵀ d_ff_h_sum
-        # d_layer_n2_quotient = d_layer_n2: (∂layer_n2/∂layer_n2_quotient)ᵀ d_layer_n2
-        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
+        d_ff_h_sum = np.where(ff_h > 0, d_ff_h, 0)  # ∂ff_h/∂ff_h_sum ⊙ d_ff_h: [B, T, 32]
+        d_layer_n2 = d_ff_h_sum @ ff_layer_0_fc_W.T  # (∂ff_h_sum/∂layer_n2)ᵀ d_ff_h_sum: [B, T, 16]
+        # d_layer_n2_quotient = d_layer_n2: ∂layer_n2/∂layer_n2_quotient ⊙ d_layer_n2
+        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum: [16, 32]
         d_ff_layer_0_fc_W_2 = layer_n2.reshape((B * T, 16)).T @ d_ff_h_sum.reshape((B * T, 32))
-        d_layer_n2_bias_k = np.sum(d_layer_n2, axis=(0, 1))  # (∂layer_n2/∂layer_n2_bias_k)ᵀ d_layer_n2
-        # (∂layer_n2_quotient/∂layer_n2_quotient_product)ᵀ d_layer_n2_quotient
+        # (∂layer_n2/∂layer_n2_bias_k)ᵀ d_layer_n2: [16]
+        d_layer_n2_bias_k = np.sum(d_layer_n2, axis=(0, 1))
+        # ∂layer_n2_quotient/∂layer_n2_quotient_product ⊙ d_layer_n2_quotient: [B, T, 16]
         d_layer_n2_quotient_product = d_layer_n2 / layer_n2_sqrt
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_sqrt_product = d_layer_n2 * (-layer_n2_quotient / layer_n2_sqrt)
-        # (∂layer_n2_quotient_product/∂layer_n2_gain_k)ᵀ d_layer_n2_quotient_product
+        # (∂layer_n2_quotient_product/∂layer_n2_gain_k)ᵀ d_layer_n2_quotient_product: [16]
         d_layer_n2_gain_k = np.sum(d_layer_n2_quotient_product * layer_n2_v_difference, axis=(0, 1))
-        # (∂layer_n2_quotient/∂layer_n2_sqrt)ᵀ d_layer_n2_quotient
+        # ∂layer_n2_quotient/∂layer_n2_sqrt ⊙ d_layer_n2_quotient: [B, T, 1]
         d_layer_n2_sqrt = np.sum(d_layer_n2_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_n2_sqrt/∂layer_n2_v ⊙ d_layer_n2_sqrt
+        # ∂layer_n2_sqrt/∂layer_n2_v ⊙ d_layer_n2_sqrt: [B, T, 1]
         d_layer_n2_v = d_layer_n2_sqrt / (2 * layer_n2_sqrt)
-        # layer_n2_v_difference goes into layer_n2_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_n2_v_difference goes into layer_n2_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n2_v_difference = (
             d_layer_n2_quotient_product * layer_n2_gain_k  # ∂layer_n2_quotient_product/∂layer_n2_v_difference ⊙ d_layer_n2_quotient_product
             + d_layer_n2_v / 16 * (2 * layer_n2_v_difference)  # ∂step/∂layer_n2_v_difference ⊙ d_step
         )
-        # (∂layer_n2_v_difference/∂layer_n2_m)ᵀ d_layer_n2_v_difference
+        # ∂layer_n2_v_difference/∂layer_n2_m ⊙ d_layer_n2_v_difference: [B, T, 1]
         d_layer_n2_m = np.sum(-d_layer_n2_v_difference, axis=2)[:, :, None]
-        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
+        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next: [B, T, 16]
         d_layer_att = d_y_2 + d_layer_n2_v_difference + d_layer_n2_m / 16
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [16, 16]
         d_layer_att_Wo_k = layer_att_a.transpose(0, 2, 1, 3).reshape((B * T, 16)).T @ d_layer_att.reshape((B * T, 16))
-        # (∂layer_att/∂layer_att_a)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_a)ᵀ d_layer_att: [B, 4, T, 4]
         d_layer_att_a = (d_layer_att @ layer_att_Wo_k.T).reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a: [B, 4, T, T]
         d_layer_att_a_quotient = d_layer_att_a @ layer_att_v_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1)
-        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a: [B, 4, T, 4]
         d_layer_att_a_permute = layer_att_a_quotient.transpose(0, 1, 3, 2) @ d_layer_att_a
-        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a: [B, T, 16]
         d_layer_att_v_matmul = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B, T, 16))
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wv_k_reshape_2 = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B * T, 16))
-        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul
+        # (∂layer_att_v_matmul/∂layer_att_Wv_k)ᵀ d_layer_att_v_matmul: [16, 16]
         d_layer_att_Wv_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wv_k_reshape_2
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_sum = np.sum(d_layer_att_a_quotient * layer_att_a_quotient, axis=-1, keepdims=True)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = layer_att_a_quotient * (d_layer_att_a_quotient - d_layer_att_s1_sum)
-        # ∂layer_att_s1/∂layer_att_s1_matmul_2 ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s1_matmul_2 ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s1_matmul_2 = d_layer_att_s1 / y_sqrt
-        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute)ᵀ d_layer_att_s1_matmul_2
+        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute)ᵀ d_layer_att_s1_matmul_2: [B, 4, T, 4]
         d_layer_att_s1_permute = d_layer_att_s1_matmul_2 @ layer_att_s1_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute_2)ᵀ d_layer_att_s1_matmul_2
+        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute_2)ᵀ d_layer_att_s1_matmul_2: [B, 4, 4, T]
         d_layer_att_s1_permute_2 = layer_att_q_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1) @ d_layer_att_s1_matmul_2
-        # (∂step/∂layer_att_s1_matmul)ᵀ d_step
+        # (∂step/∂layer_att_s1_matmul)ᵀ d_step: [B, T, 16]
         d_layer_att_s1_matmul = d_layer_att_s1_permute_2.transpose(0, 3, 1, 2).reshape((B, T, 16))
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wk_k_reshape = d_layer_att_s1_permute_2.transpose(0, 3, 1, 2).reshape((B * T, 16))
-        # (∂layer_att_s1_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s1_matmul
+        # (∂layer_att_s1_matmul/∂layer_att_Wk_k)ᵀ d_layer_att_s1_matmul: [16, 16]
         d_layer_att_Wk_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wk_k_reshape
-        # (∂layer_att_s1/∂layer_att_q_matmul)ᵀ d_layer_att_s1
+        # (∂layer_att_s1/∂layer_att_q_matmul)ᵀ d_layer_att_s1: [B, T, 16]
         d_layer_att_q_matmul = d_layer_att_s1_permute.transpose(0, 2, 1, 3).reshape((B, T, 16))
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_layer_att_Wq_k_reshape = d_layer_att_s1_permute.transpose(0, 2, 1, 3).reshape((B * T, 16))
-        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul
+        # (∂layer_att_q_matmul/∂layer_att_Wq_k)ᵀ d_layer_att_q_matmul: [16, 16]
         d_layer_att_Wq_k = d_layer_att_Wv_k_reshape.T @ d_layer_att_Wq_k_reshape
-        # layer_n1 goes into layer_att_v_matmul, layer_att_s1_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back
+        # layer_n1 goes into layer_att_v_matmul, layer_att_s1_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n1 = (
             d_layer_att_v_matmul @ layer_att_Wv_k.T  # (∂layer_att_v_matmul/∂layer_n1)ᵀ d_layer_att_v_matmul
             + d_layer_att_s1_matmul @ layer_att_Wk_k.T  # (∂layer_att_s1_matmul/∂layer_n1)ᵀ d_layer_att_s1_matmul
             + d_layer_att_q_matmul @ layer_att_Wq_k.T  # (∂layer_att_q_matmul/∂layer_n1)ᵀ d_layer_att_q_matmul
         )
-        # d_layer_n1_quotient = d_layer_n1: (∂layer_n1/∂layer_n1_quotient)ᵀ d_layer_n1
-        d_layer_n1_bias_k = np.sum(d_layer_n1, axis=(0, 1))  # (∂layer_n1/∂layer_n1_bias_k)ᵀ d_layer_n1
-        # (∂layer_n1_quotient/∂layer_n1_quotient_product)ᵀ d_layer_n1_quotient
+        # d_layer_n1_quotient = d_layer_n1: ∂layer_n1/∂layer_n1_quotient ⊙ d_layer_n1
+        # (∂layer_n1/∂layer_n1_bias_k)ᵀ d_layer_n1: [16]
+        d_layer_n1_bias_k = np.sum(d_layer_n1, axis=(0, 1))
+        # ∂layer_n1_quotient/∂layer_n1_quotient_product ⊙ d_layer_n1_quotient: [B, T, 16]
         d_layer_n1_quotient_product = d_layer_n1 / layer_n1_sqrt
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_sqrt_product = d_layer_n1 * (-layer_n1_quotient / layer_n1_sqrt)
-        # (∂layer_n1_quotient_product/∂layer_n1_gain_k)ᵀ d_layer_n1_quotient_product
+        # (∂layer_n1_quotient_product/∂layer_n1_gain_k)ᵀ d_layer_n1_quotient_product: [16]
         d_layer_n1_gain_k = np.sum(d_layer_n1_quotient_product * layer_n1_v_difference, axis=(0, 1))
-        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum: [32]
         d_ff_layer_0_fc_b_2 = np.sum(d_ff_h_sum, axis=(0, 1))
-        # (∂layer_n1_quotient/∂layer_n1_sqrt)ᵀ d_layer_n1_quotient
+        # ∂layer_n1_quotient/∂layer_n1_sqrt ⊙ d_layer_n1_quotient: [B, T, 1]
         d_layer_n1_sqrt = np.sum(d_layer_n1_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_n1_sqrt/∂layer_n1_v ⊙ d_layer_n1_sqrt
+        # ∂layer_n1_sqrt/∂layer_n1_v ⊙ d_layer_n1_sqrt: [B, T, 1]
         d_layer_n1_v = d_layer_n1_sqrt / (2 * layer_n1_sqrt)
-        # layer_n1_v_difference goes into layer_n1_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_n1_v_difference goes into layer_n1_quotient_product, step: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n1_v_difference = (
             d_layer_n1_quotient_product * layer_n1_gain_k  # ∂layer_n1_quotient_product/∂layer_n1_v_difference ⊙ d_layer_n1_quotient_product
             + d_layer_n1_v / 16 * (2 * layer_n1_v_difference)  # ∂step/∂layer_n1_v_difference ⊙ d_step
         )
-        # (∂layer_n1_v_difference/∂layer_n1_m)ᵀ d_layer_n1_v_difference
+        # ∂layer_n1_v_difference/∂layer_n1_m ⊙ d_layer_n1_v_difference: [B, T, 1]
         d_layer_n1_m = np.sum(-d_layer_n1_v_difference, axis=2)[:, :, None]
-        # h goes into layer_h_next, layer_n1_v_difference, layer_n1_m: its adjoint is the sum of what comes back
+        # h goes into layer_h_next, layer_n1_v_difference, layer_n1_m: its adjoint is the sum of what comes back: [B, T, 16]
         d_h = (
             d_layer_att  # ∂layer_h_next/∂h ⊙ d_layer_h_next
-            + d_layer_n1_v_difference  # (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference
+            + d_layer_n1_v_difference  # ∂layer_n1_v_difference/∂h ⊙ d_layer_n1_v_difference
             + d_layer_n1_m / 16  # (∂layer_n1_m/∂h)ᵀ d_layer_n1_m
         )
         d_layer_n1_gain[k - 1] = d_layer_n1_gain_k
@@ -506,24 +508,24 @@ def backward(
         d_ff_head_b += d_ff_head_b_2
         d_y_2 = d_h
     del d_y_2
-    # dist goes into loss and is an output: its adjoint is the sum of what comes back
+    # dist goes into loss and is an output: its adjoint is the sum of what comes back: [B]
     d_dist = (
         ct_dist  # cotangent of the output dist
         + d_loss / B  # (∂loss/∂dist)ᵀ d_loss
     )
-    d_a = d_dist[:, None] * (2 * dist_difference)  # ∂dist/∂a ⊙ d_dist
+    d_a = d_dist[:, None] * (2 * dist_difference)  # ∂dist/∂a ⊙ d_dist: [B, 8]
     del d_dist
-    d_b = -d_a  # ∂dist/∂b ⊙ d_dist
-    d_b_sum = d_b * (1 - b * b)  # ∂b/∂b_sum ⊙ d_b
+    d_b = -d_a  # ∂dist/∂b ⊙ d_dist: [B, 8]
+    d_b_sum = d_b * (1 - b * b)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     del d_b
-    d_a_sum = d_a * (1 - a * a)  # ∂a/∂a_sum ⊙ d_a
+    d_a_sum = d_a * (1 - a * a)  # ∂a/∂a_sum ⊙ d_a, tanh' = 1 - tanh²: [B, 8]
     del d_a
-    # a_b goes into b_sum, a_sum: its adjoint is the sum of what comes back
+    # a_b goes into b_sum, a_sum: its adjoint is the sum of what comes back: [8]
     d_a_b = (
         np.sum(d_b_sum, axis=0)  # (∂b_sum/∂a_b)ᵀ d_b_sum
         + np.sum(d_a_sum, axis=0)  # (∂a_sum/∂a_b)ᵀ d_a_sum
     )
-    # a_W goes into b_sum, a_sum: its adjoint is the sum of what comes back
+    # a_W goes into b_sum, a_sum: its adjoint is the sum of what comes back: [16, 8]
     d_a_W = (
         v.T @ d_b_sum  # (∂b_sum/∂a_W)ᵀ d_b_sum
         + u.T @ d_a_sum  # (∂a_sum/∂a_W)ᵀ d_a_sum
@@ -563,6 +565,7 @@ def g(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, u: [B, D], v: [B, D], x: [B, T, D] -> loss: [].
     """
@@ -672,9 +675,9 @@ def g(
     z_sum = np.log1p(np.exp(-np.abs(y))) + np.maximum(y, 0)
     z = z_sum  # rules.log1pexp(y)
     del z_sum
-    d_z = 1 / FLOAT(16 * B * T) * (2 * z)  # ∂loss/∂z ⊙ d_loss
+    d_z = 1 / FLOAT(16 * B * T) * (2 * z)  # ∂loss/∂z: [B, T, 16]
     del z
-    d_y = d_z * (np.exp(np.minimum(y, 0)) / (1 + np.exp(-np.abs(y))))  # (∂z/∂y)ᵀ d_z
+    d_y = d_z * (np.exp(np.minimum(y, 0)) / (1 + np.exp(-np.abs(y))))  # (∂z/∂y)ᵀ d_z: [B, T, 16]
     del y, d_z
     d_ff_layer_0_fc_W = np.full((16, 32), 0, FLOAT)
     d_ff_layer_0_fc_b = np.full((32,), 0, FLOAT)
@@ -687,8 +690,8 @@ def g(
         layer_att_Wv_k_2 = layer_att_Wv[k - 1]
         layer_att_Wo_k_2 = layer_att_Wo[k - 1]
         layer_n2_gain_k_2 = layer_n2_gain[k - 1]
-        d_ff_h = d_y @ ff_head_W.T  # (∂ff_y/∂ff_h)ᵀ d_y
-        d_ff_head_b_2 = np.sum(d_y, axis=(0, 1))  # (∂ff_y/∂ff_head_b)ᵀ d_y
+        d_ff_h = d_y @ ff_head_W.T  # (∂ff_y/∂ff_h)ᵀ d_y: [B, T, 32]
+        d_ff_head_b_2 = np.sum(d_y, axis=(0, 1))  # (∂ff_y/∂ff_head_b)ᵀ d_y: [16]
         layer_n1_v_difference_2 = layer_n1_v_difference_by_k[k - 1]
         layer_n1_sqrt_2 = layer_n1_sqrt_by_k[k - 1]
         layer_n1_quotient_2 = layer_n1_quotient_by_k[k - 1]
@@ -701,55 +704,55 @@ def g(
         layer_n2_quotient_2 = layer_n2_quotient_by_k[k - 1]
         layer_n2_2 = layer_n2_by_k[k - 1]
         ff_h_2 = ff_h_by_k[k - 1]
-        # (∂ff_y/∂ff_head_W)ᵀ d_y
+        # (∂ff_y/∂ff_head_W)ᵀ d_y: [32, 16]
         d_ff_head_W_2 = ff_h_2.reshape((B * T, 32)).T @ d_y.reshape((B * T, 16))
-        d_ff_h_sum = np.where(ff_h_2 > 0, d_ff_h, 0)  # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
-        d_layer_n2 = d_ff_h_sum @ ff_layer_0_fc_W.T  # (∂ff_h_sum/∂layer_n2)ᵀ d_ff_h_sum
-        # d_layer_n2_quotient = d_layer_n2: (∂layer_n2/∂layer_n2_quotient)ᵀ d_layer_n2
-        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
+        d_ff_h_sum = np.where(ff_h_2 > 0, d_ff_h, 0)  # ∂ff_h/∂ff_h_sum ⊙ d_ff_h: [B, T, 32]
+        d_layer_n2 = d_ff_h_sum @ ff_layer_0_fc_W.T  # (∂ff_h_sum/∂layer_n2)ᵀ d_ff_h_sum: [B, T, 16]
+        # d_layer_n2_quotient = d_layer_n2: ∂layer_n2/∂layer_n2_quotient ⊙ d_layer_n2
+        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum: [16, 32]
         d_ff_layer_0_fc_W_2 = layer_n2_2.reshape((B * T, 16)).T @ d_ff_h_sum.reshape((B * T, 32))
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_sqrt_product = d_layer_n2 * (-layer_n2_quotient_2 / layer_n2_sqrt_2)
-        # (∂layer_n2_quotient/∂layer_n2_sqrt)ᵀ d_layer_n2_quotient
+        # ∂layer_n2_quotient/∂layer_n2_sqrt ⊙ d_layer_n2_quotient: [B, T, 1]
         d_layer_n2_sqrt = np.sum(d_layer_n2_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_n2_sqrt/∂layer_n2_v ⊙ d_layer_n2_sqrt
+        # ∂layer_n2_sqrt/∂layer_n2_v ⊙ d_layer_n2_sqrt: [B, T, 1]
         d_layer_n2_v = d_layer_n2_sqrt / (2 * layer_n2_sqrt_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n2_v_difference_product = d_layer_n2_v / 16 * (2 * layer_n2_v_difference_2)
-        # layer_n2_v_difference goes into layer_n2_quotient, step: its adjoint is the sum of what comes back
+        # layer_n2_v_difference goes into layer_n2_quotient, step: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n2_v_difference = (
             d_layer_n2 / layer_n2_sqrt_2 * layer_n2_gain_k_2  # ∂layer_n2_quotient/∂layer_n2_v_difference ⊙ d_layer_n2_quotient
             + d_layer_n2_v_difference_product  # ∂step/∂layer_n2_v_difference ⊙ d_step
         )
-        # (∂layer_n2_v_difference/∂layer_n2_m)ᵀ d_layer_n2_v_difference
+        # ∂layer_n2_v_difference/∂layer_n2_m ⊙ d_layer_n2_v_difference: [B, T, 1]
         d_layer_n2_m = np.sum(-d_layer_n2_v_difference, axis=2)[:, :, None]
-        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
+        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next: [B, T, 16]
         d_layer_att = d_y + d_layer_n2_v_difference + d_layer_n2_m / 16
-        # (∂layer_att/∂layer_att_permute)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_permute)ᵀ d_layer_att: [B, T, 4, 4]
         d_layer_att_permute = (d_layer_att @ layer_att_Wo_k_2.T).reshape((B, T, 4, 4))
-        # (∂layer_att_permute/∂layer_att_a)ᵀ d_layer_att_permute
+        # (∂layer_att_permute/∂layer_att_a)ᵀ d_layer_att_permute: [B, 4, T, 4]
         d_layer_att_a = d_layer_att_permute.transpose(0, 2, 1, 3)
-        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a: [B, 4, T, T]
         d_layer_att_a_quotient = d_layer_att_a @ layer_att_v_matmul_2.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1)
-        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a: [B, 4, T, 4]
         d_layer_att_a_permute = layer_att_a_quotient_2.transpose(0, 1, 3, 2) @ d_layer_att_a
-        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_v_matmul)ᵀ d_layer_att_a: [B, T, 16]
         d_layer_att_v_matmul = d_layer_att_a_permute.transpose(0, 2, 1, 3).reshape((B, T, 16))
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_sum = np.sum(d_layer_att_a_quotient * layer_att_a_quotient_2, axis=-1, keepdims=True)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = layer_att_a_quotient_2 * (d_layer_att_a_quotient - d_layer_att_s1_sum)
-        # ∂layer_att_s1/∂layer_att_s1_matmul_2 ⊙ d_layer_att_s1
+        # ∂layer_att_s1/∂layer_att_s1_matmul_2 ⊙ d_layer_att_s1: [B, 4, T, T]
         d_layer_att_s1_matmul_2 = d_layer_att_s1 / y_sqrt
-        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute)ᵀ d_layer_att_s1_matmul_2
+        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute)ᵀ d_layer_att_s1_matmul_2: [B, 4, T, 4]
         d_layer_att_s1_permute = d_layer_att_s1_matmul_2 @ layer_att_s1_matmul_3.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute_2)ᵀ d_layer_att_s1_matmul_2
+        # (∂layer_att_s1_matmul_2/∂layer_att_s1_permute_2)ᵀ d_layer_att_s1_matmul_2: [B, 4, 4, T]
         d_layer_att_s1_permute_2 = layer_att_q_matmul_2.reshape((B, T, 4, 4)).transpose(0, 2, 3, 1) @ d_layer_att_s1_matmul_2
-        # (∂step/∂layer_att_s1_matmul)ᵀ d_step
+        # (∂step/∂layer_att_s1_matmul)ᵀ d_step: [B, T, 16]
         d_layer_att_s1_matmul = d_layer_att_s1_permute_2.transpose(0, 3, 1, 2).reshape((B, T, 16))
-        # (∂layer_att_s1/∂layer_att_q_matmul)ᵀ d_layer_att_s1
+        # (∂layer_att_s1/∂layer_att_q_matmul)ᵀ d_layer_att_s1: [B, T, 16]
         d_layer_att_q_matmul = d_layer_att_s1_permute.transpose(0, 2, 1, 3).reshape((B, T, 16))
-        # layer_n1 goes into layer_att_v_matmul, layer_att_s1_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back
+        # layer_n1 goes into layer_att_v_matmul, layer_att_s1_matmul, layer_att_q_matmul: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n1 = (
             d_layer_att_v_matmul @ layer_att_Wv_k_2.T  # (∂layer_att_v_matmul/∂layer_n1)ᵀ d_layer_att_v_matmul
             + d_layer_att_s1_matmul @ layer_att_Wk_k_2.T  # (∂layer_att_s1_matmul/∂layer_n1)ᵀ d_layer_att_s1_matmul
@@ -758,25 +761,25 @@ def g(
         # d_layer_n1_quotient = d_layer_n1: ∂layer_n1/∂layer_n1_quotient ⊙ d_layer_n1
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_sqrt_product = d_layer_n1 * (-layer_n1_quotient_2 / layer_n1_sqrt_2)
-        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum: [32]
         d_ff_layer_0_fc_b_2 = np.sum(d_ff_h_sum, axis=(0, 1))
-        # (∂layer_n1_quotient/∂layer_n1_sqrt)ᵀ d_layer_n1_quotient
+        # ∂layer_n1_quotient/∂layer_n1_sqrt ⊙ d_layer_n1_quotient: [B, T, 1]
         d_layer_n1_sqrt = np.sum(d_layer_n1_sqrt_product, axis=2)[:, :, None]
-        # ∂layer_n1_sqrt/∂layer_n1_v ⊙ d_layer_n1_sqrt
+        # ∂layer_n1_sqrt/∂layer_n1_v ⊙ d_layer_n1_sqrt: [B, T, 1]
         d_layer_n1_v = d_layer_n1_sqrt / (2 * layer_n1_sqrt_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n1_v_difference_product = d_layer_n1_v / 16 * (2 * layer_n1_v_difference_2)
-        # layer_n1_v_difference goes into layer_n1_quotient, step: its adjoint is the sum of what comes back
+        # layer_n1_v_difference goes into layer_n1_quotient, step: its adjoint is the sum of what comes back: [B, T, 16]
         d_layer_n1_v_difference = (
             d_layer_n1 / layer_n1_sqrt_2 * layer_n1_gain_k_2  # ∂layer_n1_quotient/∂layer_n1_v_difference ⊙ d_layer_n1_quotient
             + d_layer_n1_v_difference_product  # ∂step/∂layer_n1_v_difference ⊙ d_step
         )
-        # (∂layer_n1_v_difference/∂layer_n1_m)ᵀ d_layer_n1_v_difference
+        # ∂layer_n1_v_difference/∂layer_n1_m ⊙ d_layer_n1_v_difference: [B, T, 1]
         d_layer_n1_m = np.sum(-d_layer_n1_v_difference, axis=2)[:, :, None]
-        # h goes into layer_h_next, layer_n1_v_difference, layer_n1_m: its adjoint is the sum of what comes back
+        # h goes into layer_h_next, layer_n1_v_difference, layer_n1_m: its adjoint is the sum of what comes back: [B, T, 16]
         d_h = (
             d_layer_att  # ∂layer_h_next/∂h ⊙ d_layer_h_next
-            + d_layer_n1_v_difference  # (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference
+            + d_layer_n1_v_difference  # ∂layer_n1_v_difference/∂h ⊙ d_layer_n1_v_difference
             + d_layer_n1_m / 16  # (∂layer_n1_m/∂h)ᵀ d_layer_n1_m
         )
         d_ff_layer_0_fc_W += d_ff_layer_0_fc_W_2
@@ -790,18 +793,18 @@ def g(
         layer_att_a_quotient_by_k, layer_n2_v_difference_by_k, layer_n2_sqrt_by_k,
         layer_n2_quotient_by_k, layer_n2_by_k, ff_h_by_k,
     )
-    d_a = 1 / FLOAT(B) * (2 * (a - b))  # ∂dist/∂a ⊙ d_dist
-    d_b = -d_a  # ∂dist/∂b ⊙ d_dist
-    d_b_sum = d_b * (1 - b * b)  # ∂b/∂b_sum ⊙ d_b
+    d_a = 1 / FLOAT(B) * (2 * (a - b))  # ∂dist/∂a ⊙ d_dist: [B, 8]
+    d_b = -d_a  # ∂dist/∂b ⊙ d_dist: [B, 8]
+    d_b_sum = d_b * (1 - b * b)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     del b, d_b
-    d_a_sum = d_a * (1 - a * a)  # ∂a/∂a_sum ⊙ d_a
+    d_a_sum = d_a * (1 - a * a)  # ∂a/∂a_sum ⊙ d_a, tanh' = 1 - tanh²: [B, 8]
     del a, d_a
-    # a_b goes into b_sum, a_sum: its adjoint is the sum of what comes back
+    # a_b goes into b_sum, a_sum: its adjoint is the sum of what comes back: [8]
     d_a_b = (
         np.sum(d_b_sum, axis=0)  # (∂b_sum/∂a_b)ᵀ d_b_sum
         + np.sum(d_a_sum, axis=0)  # (∂a_sum/∂a_b)ᵀ d_a_sum
     )
-    # a_W goes into b_sum, a_sum: its adjoint is the sum of what comes back
+    # a_W goes into b_sum, a_sum: its adjoint is the sum of what comes back: [16, 8]
     d_a_W = (
         v.T @ d_b_sum  # (∂b_sum/∂a_W)ᵀ d_b_sum
         + u.T @ d_a_sum  # (∂a_sum/∂a_W)ᵀ d_a_sum

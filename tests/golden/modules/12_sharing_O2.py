@@ -415,9 +415,9 @@ def backward(
     # output loss = mean(dist) + mean(z**2)
     d_z_product = np.multiply(2 * (d_loss / max(16 * B * T, 1)), z, s2)
     del z
-    d_z = np.add(ct_z, d_z_product, s2)  # cotangent of the output z + ∂loss/∂z ⊙ d_loss
-    d_y = np.multiply(d_z, d_y_quotient, s2)  # (∂z/∂y)ᵀ d_z
-    d_y_2 = np.add(ct_y, d_y, s2)  # cotangent of the output y + back through y
+    d_z = np.add(ct_z, d_z_product, s2)  # cotangent of the output z + ∂loss/∂z ⊙ d_loss: [B, T, 16]
+    d_y = np.multiply(d_z, d_y_quotient, s2)  # (∂z/∂y)ᵀ d_z: [B, T, 16]
+    d_y_2 = np.add(ct_y, d_y, s2)  # cotangent of the output y + back through y: [B, T, 16]
     # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_layer_n1_gain_reshape = step_reshape_by_k.reshape((3, B, T, 4, 4))
     # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -475,33 +475,33 @@ def backward(
     ):
         d_ff_h_reshape = d_y_2.reshape((B * T, 16))  # dense(h, widths[-1]): y = act(x @ W + b)
         d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s7)
-        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y_2
-        d_ff_head_b_2 = np.dot(d_layer_n1_gain_full_2, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y_2
-        # (∂ff_y/∂ff_head_W)ᵀ d_y_2
+        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y_2: [B, T, 32]
+        d_ff_head_b_2 = np.dot(d_layer_n1_gain_full_2, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y_2: [16]
+        # (∂ff_y/∂ff_head_W)ᵀ d_y_2: [32, 16]
         d_ff_head_W_2 = np.dot(d_layer_n1_gain_reshape_3_2.T, d_ff_h_reshape)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_v_difference_quotient = np.divide(layer_n1_product, layer_n1_sqrt, s8)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_v_difference_quotient = np.divide(layer_n2_product, layer_n2_sqrt, s9)
         d_saved_greater = np.greater(ff_h, 0, s10)  # dense(h, widths[k], act=act): y = act(x @ W + b)
-        # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
+        # ∂ff_h/∂ff_h_sum ⊙ d_ff_h: [B, T, 32]
         d_ff_h_sum = s11
         np.multiply(d_ff_h.view(BITS), d_saved_greater, d_ff_h_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_reshape = d_ff_h_sum.reshape((B * T, 32))
         d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s12)
-        d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum
+        d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum: [B, T, 16]
         # d_layer_n2_product = d_saved: (∂saved/∂layer_n2_product)ᵀ d_saved
-        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum: [16, 32]
         d_ff_layer_0_fc_W_2 = np.dot(d_layer_n1_gain_reshape_4_2.T, d_saved_reshape)
-        # (∂saved/∂layer_n2_bias)ᵀ d_saved
+        # (∂saved/∂layer_n2_bias)ᵀ d_saved: [16]
         np.dot(d_layer_n1_gain_full_2, d_saved_matmul, d_layer_n2_bias_row)
-        # (∂layer_n2_product/∂layer_n2_product_product)ᵀ d_layer_n2_product
+        # ∂layer_n2_product/∂layer_n2_product_product ⊙ d_layer_n2_product: [B, T, 16]
         d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt, s13)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_gain_k_product = np.multiply(d_layer_n2_product_product, layer_n2_v_difference, s14)
         d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k, s13)
-        # (∂layer_n2_product_product/∂layer_n2_gain_k)ᵀ d_layer_n2_product_product
+        # (∂layer_n2_product_product/∂layer_n2_gain_k)ᵀ d_layer_n2_product_product: [16]
         np.dot(d_layer_n1_gain_full_2, d_layer_n2_gain_k_product.reshape((B * T, 16)), d_layer_n2_gain_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s15)
@@ -509,72 +509,72 @@ def backward(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s16)
         d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference, s9)
-        # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step
+        # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step: [B, T, 16]
         d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s13)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s16_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s15_view)
-        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
+        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next: [B, T, 16]
         d_layer_att = s13
         np.add(d_y_2, d_layer_n2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_saved_2_reshape = d_layer_att.reshape((B * T, 16))
         d_saved_2_matmul = np.dot(d_saved_2_reshape, layer_att_Wo_k.T, s9_view)
-        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att
+        # (∂layer_att/∂layer_att_Wo_k)ᵀ d_layer_att: [16, 16]
         np.dot(d_layer_n1_gain_reshape_5_2.T, d_saved_2_reshape, d_layer_att_Wo_row)
-        # (∂step/∂saved)ᵀ d_step
+        # (∂step/∂saved)ᵀ d_step: [B, 4, T, 4]
         d_saved_2 = d_saved_2_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved
+        # (∂saved/∂layer_att_a_quotient)ᵀ d_saved: [B, 4, T, T]
         d_layer_att_a_quotient = np.matmul(d_saved_2, d_layer_n1_gain_reshape_2_2.transpose(0, 2, 3, 1), s20)
-        # (∂saved/∂saved_permute)ᵀ d_saved
+        # (∂saved/∂saved_permute)ᵀ d_saved: [B, 4, T, 4]
         d_saved_permute = np.matmul(layer_att_a_quotient.transpose(0, 1, 3, 2), d_saved_2, s12_view)
-        # (∂saved_permute/∂d_layer_n1_gain_reshape_2)ᵀ d_saved_permute
+        # (∂saved_permute/∂d_layer_n1_gain_reshape_2)ᵀ d_saved_permute: [B, T, 4, 4]
         d_d_layer_n1_gain_reshape_2 = d_saved_permute.transpose(0, 2, 1, 3)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape = np.ascontiguousarray(d_d_layer_n1_gain_reshape_2).reshape((B * T, 16))
         d_saved_3_matmul = np.dot(d_saved_3_reshape, layer_att_Wv_k.T, s9_view)
-        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wv_k)ᵀ d_saved: [16, 16]
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape, d_layer_att_Wv_row)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient, s22)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s20)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = np.multiply(layer_att_a_quotient, d_layer_att_s1_difference, s20)
-        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
+        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1: [B, 4, T, 4]
         d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_layer_n1_gain_reshape_7.transpose(0, 2, 1, 3), s12_view)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_d_layer_n1_gain_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product, s14_view)
-        # (∂step/∂d_layer_n1_gain_reshape)ᵀ d_step
+        # (∂step/∂d_layer_n1_gain_reshape)ᵀ d_step: [B, T, 4, 4]
         d_d_layer_n1_gain_reshape = d_d_layer_n1_gain_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape_2 = np.ascontiguousarray(d_d_layer_n1_gain_reshape).reshape((B * T, 16))
         d_saved_3_matmul_2 = np.dot(d_saved_3_reshape_2, layer_att_Wk_k.T, s24)
-        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved
+        # (∂saved/∂layer_att_Wk_k)ᵀ d_saved: [16, 16]
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_2, d_layer_att_Wk_row)
-        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q
+        # (∂layer_att_q/∂layer_att_q_reshape)ᵀ d_layer_att_q: [B, T, 4, 4]
         d_layer_att_q_reshape = np.multiply(_C_0_5, d_layer_att_s1_product.transpose(0, 2, 1, 3), s14_view_2)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_saved_3_reshape_3 = d_layer_att_q_reshape.reshape((B * T, 16))
         d_saved_3_matmul_3 = np.dot(d_saved_3_reshape_3, layer_att_Wq_k.T, s12)
-        # (∂step/∂layer_att_Wq_k)ᵀ d_step
+        # (∂step/∂layer_att_Wq_k)ᵀ d_step: [16, 16]
         np.dot(d_layer_n1_gain_reshape_6_2.T, d_saved_3_reshape_3, d_layer_att_Wq_row)
-        # back through saved + (∂step/∂saved)ᵀ d_step
+        # back through saved + (∂step/∂saved)ᵀ d_step: [B, T, 16]
         d_saved_3 = s14
         np.add(d_saved_3_matmul.reshape((B, T, 16)), d_saved_3_matmul_2.reshape((B, T, 16)), d_saved_3)
         np.add(d_saved_3, d_saved_3_matmul_3.reshape((B, T, 16)), d_saved_3)
         # d_layer_n1_product = d_saved_3: (∂saved/∂layer_n1_product)ᵀ d_saved
-        # (∂saved/∂layer_n1_bias)ᵀ d_saved
+        # (∂saved/∂layer_n1_bias)ᵀ d_saved: [16]
         np.dot(d_layer_n1_gain_full_2, d_saved_3.reshape((B * T, 16)), d_layer_n1_bias_row)
-        # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
+        # ∂layer_n1_product/∂layer_n1_product_product ⊙ d_layer_n1_product: [B, T, 16]
         d_layer_n1_product_product = np.divide(d_saved_3, layer_n1_sqrt, s12_view_2)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_gain_k_product = np.multiply(d_layer_n1_product_product, layer_n1_v_difference, s24_view)
         d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k, s12_view_2)
-        # (∂layer_n1_product_product/∂layer_n1_gain_k)ᵀ d_layer_n1_product_product
+        # (∂layer_n1_product_product/∂layer_n1_gain_k)ᵀ d_layer_n1_product_product: [16]
         np.dot(d_layer_n1_gain_full_2, d_layer_n1_gain_k_product.reshape((B * T, 16)), d_layer_n1_gain_row)
-        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum: [32]
         d_ff_layer_0_fc_b_2 = np.dot(d_layer_n1_gain_full_2, d_saved_reshape)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_v_difference_vecdot = np.vecdot(d_saved_3, d_layer_n1_v_difference_quotient, s15)
@@ -582,13 +582,13 @@ def backward(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s16)
         d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference, s8)
-        # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
+        # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step: [B, T, 16]
         d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s12_view_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), d_layer_n1_gain_full, s16_view)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s15_view)
-        # ∂layer_h_next/∂h ⊙ d_layer_h_next + (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m
+        # ∂layer_h_next/∂h ⊙ d_layer_h_next + ∂layer_n1_v_difference/∂h ⊙ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m: [B, T, 16]
         d_h = d_y_2_spare
         np.add(d_layer_att, d_layer_n1_v_difference, d_h)
         np.add(d_h, d_h_product, d_h)
@@ -601,24 +601,24 @@ def backward(
         d_layer_n1_gain_reshape, d_layer_n1_gain_reshape_2, d_layer_n1_gain_reshape_3,
         d_layer_n1_gain_reshape_4, d_layer_n1_gain_reshape_5, d_layer_n1_gain_reshape_6,
     )
-    # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss
+    # cotangent of the output dist + (∂loss/∂dist)ᵀ d_loss: [B]
     d_dist = np.add(ct_dist, d_loss / max(B, 1), s28)
     d_a_product = np.multiply(2, d_dist[:, None], s29)  # output dist = sum((a - b)**2, axis=-1)
-    d_a = np.multiply(d_a_product, dist_difference, s30)  # ∂dist/∂a ⊙ d_dist
+    d_a = np.multiply(d_a_product, dist_difference, s30)  # ∂dist/∂a ⊙ d_dist: [B, 8]
     d_a_W_square = np.square(b, s31)  # a(v): y = act(x @ W + b)
     d_a_W_difference = np.subtract(1, d_a_W_square, s31)
     d_a_W_product = np.multiply(d_a, d_a_W_difference, s31)
-    d_b_sum = np.multiply(d_a_W_product, -1, s31)  # ∂b/∂b_sum ⊙ d_b
+    d_b_sum = np.multiply(d_a_W_product, -1, s31)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul = np.dot(v.T, d_b_sum, s32)  # a(v): y = act(x @ W + b)
     d_a_W_square_2 = np.square(a, s33)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s33)
-    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s30)  # ∂a/∂a_sum ⊙ d_a
+    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s30)  # ∂a/∂a_sum ⊙ d_a, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s34)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_b_matmul = np.dot(d_a_b_full, d_b_sum, s35)  # a(v): y = act(x @ W + b)
     d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum, s36)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
+    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum: [8]
     d_a_b = np.add(d_a_b_matmul, d_a_b_matmul_2, out_a_b)
-    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum
+    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum: [16, 8]
     d_a_W = np.add(d_a_W_matmul, d_a_W_matmul_2, out_a_W)
     _give(_scratch, _backward_scratch, B, T)
     return _into(out, {
@@ -793,7 +793,7 @@ def g(
     z = z_sum
     d_y_product_2 = np.multiply(z, d_y_quotient, s23_view_2)
     del z
-    d_y = np.multiply(d_y_product, d_y_product_2, s23_view_2)  # (∂z/∂y)ᵀ d_z
+    d_y = np.multiply(d_y_product, d_y_product_2, s23_view_2)  # (∂z/∂y)ᵀ d_z: [B, T, 16]
     # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
     d_ff_layer_0_fc_W_reshape = step_reshape_by_k.reshape((3, B, T, 4, 4))
     # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
@@ -832,20 +832,20 @@ def g(
     ):
         d_ff_h_reshape = d_y.reshape((B * T, 16))  # dense(h, widths[-1]): y = act(x @ W + b)
         d_ff_h_matmul = np.dot(d_ff_h_reshape, ff_head_W.T, s33_view)
-        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y
+        d_ff_h = d_ff_h_matmul.reshape((B, T, 32))  # (∂ff_y/∂ff_h)ᵀ d_y: [B, T, 32]
         d_saved_greater = np.greater(ff_h_2, 0, s37)  # dense(h, widths[k], act=act): y = act(x @ W + b)
-        # (∂ff_h/∂ff_h_sum)ᵀ d_ff_h
+        # ∂ff_h/∂ff_h_sum ⊙ d_ff_h: [B, T, 32]
         d_ff_h_sum = s32_view
         np.multiply(d_ff_h.view(BITS), d_saved_greater, d_ff_h_sum.view(BITS))
         # dense(h, widths[k], act=act): y = act(x @ W + b)
         d_saved_reshape = d_ff_h_sum.reshape((B * T, 32))
         d_saved_matmul = np.dot(d_saved_reshape, ff_layer_0_fc_W.T, s39)
-        d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum
+        d_saved = d_saved_matmul.reshape((B, T, 16))  # (∂ff_h_sum/∂saved)ᵀ d_ff_h_sum: [B, T, 16]
         # d_layer_n2_product = d_saved: (∂saved/∂layer_n2_product)ᵀ d_saved
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_v_difference_quotient = np.divide(layer_n2_product_3, layer_n2_sqrt_2, s40)
         d_layer_n2_v_difference_vecdot = np.vecdot(d_saved, d_layer_n2_v_difference_quotient, s18_view_2)
-        # (∂layer_n2_product/∂layer_n2_product_product)ᵀ d_layer_n2_product
+        # ∂layer_n2_product/∂layer_n2_product_product ⊙ d_layer_n2_product: [B, T, 16]
         d_layer_n2_product_product = np.divide(d_saved, layer_n2_sqrt_2, s40)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n2_v_difference_product = np.multiply(d_layer_n2_product_product, layer_n2_gain_k_2, s40)
@@ -853,43 +853,43 @@ def g(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n2_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n2_v_difference_quotient_2, s19)
         d_layer_n2_v_difference_product_3 = np.multiply(d_layer_n2_v_difference_product_2, layer_n2_v_difference_2, s39_view)
-        # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step
+        # ∂layer_n2_product_product/∂layer_n2_v_difference ⊙ d_layer_n2_product_product + ∂step/∂layer_n2_v_difference ⊙ d_step: [B, T, 16]
         d_layer_n2_v_difference = np.add(d_layer_n2_v_difference_product, d_layer_n2_v_difference_product_3, s40)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_att_matmul = np.dot(d_layer_n2_v_difference.reshape((B * T, 16)), y_full, s19_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_layer_att_product = np.multiply(_C_m0_0625, d_layer_att_matmul.reshape((B, T))[:, :, None], s18_view)
-        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next
+        # ∂layer_h_next/∂layer_att ⊙ d_layer_h_next: [B, T, 16]
         d_layer_att = s40
         np.add(d_y, d_layer_n2_v_difference, d_layer_att)
         np.add(d_layer_att, d_layer_att_product, d_layer_att)
         # self_attention(4): y = rearrange(a, "b h t d -> b t (h d)") @ Wo
         d_layer_att_a_matmul = np.dot(d_layer_att.reshape((B * T, 16)), layer_att_Wo_k_2.T, s39)
-        # (∂step/∂layer_att_a)ᵀ d_step
+        # (∂step/∂layer_att_a)ᵀ d_step: [B, 4, T, 4]
         d_layer_att_a = d_layer_att_a_matmul.reshape((B, T, 4, 4)).transpose(0, 2, 1, 3)
-        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_quotient)ᵀ d_layer_att_a: [B, 4, T, T]
         d_layer_att_a_quotient = np.matmul(d_layer_att_a, d_ff_layer_0_fc_W_reshape_2_2.transpose(0, 2, 3, 1), s24)
         # self_attention(4): a = einsum("b h t s, b h s d -> b h t d", softmax(s1, axis=…
         d_layer_att_s1_vecdot = np.vecdot(d_layer_att_a_quotient, layer_att_a_quotient_2, s25_view_2)
         d_layer_att_s1_difference = np.subtract(d_layer_att_a_quotient, d_layer_att_s1_vecdot[:, :, :, None], s24)
-        # (∂layer_att_a_quotient/∂layer_att_s1)ᵀ d_layer_att_a_quotient
+        # ∂layer_att_a_quotient/∂layer_att_s1 ⊙ d_layer_att_a_quotient: [B, 4, T, T]
         d_layer_att_s1 = np.multiply(layer_att_a_quotient_2, d_layer_att_s1_difference, s24)
-        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1
+        # (∂layer_att_s1/∂layer_att_s1_product)ᵀ d_layer_att_s1: [B, 4, T, 4]
         d_layer_att_s1_product = np.matmul(d_layer_att_s1, d_ff_layer_0_fc_W_reshape_5.transpose(0, 2, 1, 3), s45)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_d_ff_layer_0_fc_W_reshape_matmul = np.matmul(d_layer_att_s1.transpose(0, 1, 3, 2), layer_att_s1_product_2, s46)
-        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_W)ᵀ d_ff_h_sum: [16, 32]
         d_ff_layer_0_fc_W_2 = np.dot(d_ff_layer_0_fc_W_reshape_4_2.T, d_saved_reshape)
-        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum
+        # (∂ff_h_sum/∂ff_layer_0_fc_b)ᵀ d_ff_h_sum: [32]
         d_ff_layer_0_fc_b_2 = np.dot(d_ff_layer_0_fc_W_full, d_saved_reshape)
-        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a
+        # (∂layer_att_a/∂layer_att_a_permute)ᵀ d_layer_att_a: [B, 4, T, 4]
         d_layer_att_a_permute = np.matmul(layer_att_a_quotient_2.transpose(0, 1, 3, 2), d_layer_att_a, s47)
-        # (∂layer_att_a_permute/∂d_ff_layer_0_fc_W_reshape_2)ᵀ d_layer_att_a_permute
+        # (∂layer_att_a_permute/∂d_ff_layer_0_fc_W_reshape_2)ᵀ d_layer_att_a_permute: [B, T, 4, 4]
         d_d_ff_layer_0_fc_W_reshape_2 = d_layer_att_a_permute.transpose(0, 2, 1, 3)
         # self_attention(4): v = rearrange(x @ Wv, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_reshape = np.ascontiguousarray(d_d_ff_layer_0_fc_W_reshape_2).reshape((B * T, 16))
         d_layer_n1_matmul = np.dot(d_layer_n1_reshape, layer_att_Wv_k_2.T, s39)
-        # (∂step/∂d_ff_layer_0_fc_W_reshape)ᵀ d_step
+        # (∂step/∂d_ff_layer_0_fc_W_reshape)ᵀ d_step: [B, T, 4, 4]
         d_d_ff_layer_0_fc_W_reshape = d_d_ff_layer_0_fc_W_reshape_matmul.transpose(0, 2, 1, 3)
         # self_attention(4): k = rearrange(x @ Wk, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_reshape_2 = np.ascontiguousarray(d_d_ff_layer_0_fc_W_reshape).reshape((B * T, 16))
@@ -897,11 +897,11 @@ def g(
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_in_rows = s46_view
         np.copyto(d_layer_n1_in_rows, d_layer_att_s1_product.transpose(0, 2, 1, 3))
-        # (∂step/∂step_reshape)ᵀ d_step
+        # (∂step/∂step_reshape)ᵀ d_step: [B, T, 16]
         d_step_reshape = np.multiply(_C_0_5, d_layer_n1_in_rows.reshape((B, T, 16)), s50)
         # self_attention(4): q = rearrange(x @ Wq, "b t (h d) -> b h t d", h=heads)
         d_layer_n1_matmul_3 = np.dot(d_step_reshape.reshape((B * T, 16)), layer_att_Wq_k_2.T, s46_view_2)
-        # (∂saved/∂layer_n1)ᵀ d_saved + (∂step_reshape/∂layer_n1)ᵀ d_step_reshape
+        # (∂saved/∂layer_n1)ᵀ d_saved + (∂step_reshape/∂layer_n1)ᵀ d_step_reshape: [B, T, 16]
         d_layer_n1 = s50
         np.add(d_layer_n1_matmul.reshape((B, T, 16)), d_layer_n1_matmul_2.reshape((B, T, 16)), d_layer_n1)
         np.add(d_layer_n1, d_layer_n1_matmul_3.reshape((B, T, 16)), d_layer_n1)
@@ -909,7 +909,7 @@ def g(
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_v_difference_quotient = np.divide(layer_n1_product_3, layer_n1_sqrt_2, s46_view_3)
         d_layer_n1_v_difference_vecdot = np.vecdot(d_layer_n1, d_layer_n1_v_difference_quotient, s18_view_2)
-        # (∂layer_n1_product/∂layer_n1_product_product)ᵀ d_layer_n1_product
+        # ∂layer_n1_product/∂layer_n1_product_product ⊙ d_layer_n1_product: [B, T, 16]
         d_layer_n1_product_product = np.divide(d_layer_n1, layer_n1_sqrt_2, s50)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_n1_v_difference_product = np.multiply(d_layer_n1_product_product, layer_n1_gain_k_2, s50)
@@ -917,18 +917,18 @@ def g(
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_n1_v_difference_product_2 = np.multiply(_C_m0_125, d_layer_n1_v_difference_quotient_2, s19)
         d_layer_n1_v_difference_product_3 = np.multiply(d_layer_n1_v_difference_product_2, layer_n1_v_difference_2, s46_view_3)
-        # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step
+        # ∂layer_n1_product_product/∂layer_n1_v_difference ⊙ d_layer_n1_product_product + ∂step/∂layer_n1_v_difference ⊙ d_step: [B, T, 16]
         d_layer_n1_v_difference = np.add(d_layer_n1_v_difference_product, d_layer_n1_v_difference_product_3, s50)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_h_matmul = np.dot(d_layer_n1_v_difference.reshape((B * T, 16)), y_full, s19_view_2)
         # layernorm: m = mean(x, axis=-1, keepdims=true)
         d_h_product = np.multiply(_C_m0_0625, d_h_matmul.reshape((B, T))[:, :, None], s18_view)
-        # ∂layer_h_next/∂h ⊙ d_layer_h_next + (∂layer_n1_v_difference/∂h)ᵀ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m
+        # ∂layer_h_next/∂h ⊙ d_layer_h_next + ∂layer_n1_v_difference/∂h ⊙ d_layer_n1_v_difference + ∂layer_n1_m/∂h ⊙ d_layer_n1_m: [B, T, 16]
         d_h = d_y_spare
         np.add(d_layer_att, d_layer_n1_v_difference, d_h)
         np.add(d_h, d_h_product, d_h)
-        d_ff_head_b_2 = np.dot(d_ff_layer_0_fc_W_full, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y
-        # (∂ff_y/∂ff_head_W)ᵀ d_y
+        d_ff_head_b_2 = np.dot(d_ff_layer_0_fc_W_full, d_ff_h_reshape)  # (∂ff_y/∂ff_head_b)ᵀ d_y: [16]
+        # (∂ff_y/∂ff_head_W)ᵀ d_y: [32, 16]
         d_ff_head_W_2 = np.dot(d_ff_layer_0_fc_W_reshape_3_2.T, d_ff_h_reshape)
         d_ff_head_b += d_ff_head_b_2
         d_ff_head_W += d_ff_head_W_2
@@ -939,17 +939,17 @@ def g(
         d_ff_layer_0_fc_W_reshape, d_ff_layer_0_fc_W_reshape_2, d_ff_layer_0_fc_W_reshape_3,
         d_ff_layer_0_fc_W_reshape_4,
     )
-    d_a = np.multiply(d_a_product, d_a_difference, s3)  # ∂dist/∂a ⊙ d_dist
+    d_a = np.multiply(d_a_product, d_a_difference, s3)  # ∂dist/∂a ⊙ d_dist: [B, 8]
     d_a_W_product = np.multiply(d_a, d_a_W_difference, s2)  # a(v): y = act(x @ W + b)
-    d_b_sum = np.multiply(d_a_W_product, -1, s2)  # ∂b/∂b_sum ⊙ d_b
+    d_b_sum = np.multiply(d_a_W_product, -1, s2)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul = np.dot(v.T, d_b_sum, s53)  # a(v): y = act(x @ W + b)
-    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s3)  # ∂a/∂a_sum ⊙ d_a
+    d_a_sum = np.multiply(d_a, d_a_W_difference_2, s3)  # ∂a/∂a_sum ⊙ d_a, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s54)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_b_matmul = np.dot(d_a_b_full, d_b_sum, s55)  # a(v): y = act(x @ W + b)
     d_a_b_matmul_2 = np.dot(d_a_b_full, d_a_sum, s56)  # dense(u, 8, act=tanh): y = act(x @ W + b)
-    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum
+    # (∂b_sum/∂a_b)ᵀ d_b_sum + (∂a_sum/∂a_b)ᵀ d_a_sum: [8]
     d_a_b = np.add(d_a_b_matmul, d_a_b_matmul_2, out_a_b)
-    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum
+    # (∂b_sum/∂a_W)ᵀ d_b_sum + (∂a_sum/∂a_W)ᵀ d_a_sum: [16, 8]
     d_a_W = np.add(d_a_W_matmul, d_a_W_matmul_2, out_a_W)
     _give(_scratch, _g_scratch, B, T)
     return _into(out, {

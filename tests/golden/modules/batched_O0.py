@@ -163,7 +163,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -176,24 +176,24 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     X, Y, total_difference, Y_columns, total_columns_difference, B = cache
-    # ∂total_columns/∂Y_columns ⊙ d_total_columns
+    # ∂total_columns/∂Y_columns ⊙ d_total_columns: [3, B]
     d_Y_columns = d_total_columns / 2 * (2 * total_columns_difference)
-    # ∂Y_columns/∂Y_columns_sum ⊙ d_Y_columns
+    # ∂Y_columns/∂Y_columns_sum ⊙ d_Y_columns, tanh' = 1 - tanh²: [3, B]
     d_Y_columns_sum = d_Y_columns * (1 - Y_columns * Y_columns)
     del d_Y_columns
-    d_c = np.sum(d_Y_columns_sum, axis=1)  # (∂Y_columns/∂c)ᵀ d_Y_columns
-    d_V = d_Y_columns_sum @ X  # (∂Y_columns_sum/∂V)ᵀ d_Y_columns_sum
+    d_c = np.sum(d_Y_columns_sum, axis=1)  # (∂Y_columns/∂c)ᵀ d_Y_columns: [3]
+    d_V = d_Y_columns_sum @ X  # (∂Y_columns_sum/∂V)ᵀ d_Y_columns_sum: [3, 5]
     del d_Y_columns_sum
     # total goes into average and is an output: its adjoint is the sum of what comes back
     d_total = (
         ct_total  # cotangent of the output total
         + d_average / B  # ∂average/∂total ⊙ d_average
     )
-    d_Y = d_total / 2 * (2 * total_difference)  # ∂total/∂Y ⊙ d_total
-    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y
+    d_Y = d_total / 2 * (2 * total_difference)  # ∂total/∂Y ⊙ d_total: [B, 3]
+    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y, tanh' = 1 - tanh²: [B, 3]
     del d_Y
-    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum
-    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum
+    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
+    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
     del d_Y_sum
     return _into(out, {
         'W': d_W,
@@ -214,6 +214,7 @@ def grad_total(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, X: [B, D], T: [B, K] -> total: [].
     """
@@ -221,11 +222,11 @@ def grad_total(
     if out is not None:
         _destinations(out, {'W': (5, 3), 'b': (3,)}, [X, T, *params.values()])
     Y = np.tanh(X @ W + b)  # Y = tanh(X @ W + b)
-    d_Y = 0.5 * (2 * (Y - T))  # ∂total/∂Y ⊙ d_total
-    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y
+    d_Y = 0.5 * (2 * (Y - T))  # ∂total/∂Y: [B, 3]
+    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y, tanh' = 1 - tanh²: [B, 3]
     del Y, d_Y
-    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum
-    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum
+    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
+    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
     del d_Y_sum
     return _into(out, {
         'W': d_W,
@@ -244,6 +245,7 @@ def grad_average(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, X: [B, D], T: [B, K] -> average: [].
     """
@@ -251,11 +253,11 @@ def grad_average(
     if out is not None:
         _destinations(out, {'W': (5, 3), 'b': (3,)}, [X, T, *params.values()])
     Y = np.tanh(X @ W + b)  # Y = tanh(X @ W + b)
-    d_Y = 1 / FLOAT(B) / 2 * (2 * (Y - T))  # ∂total/∂Y ⊙ d_total
-    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y
+    d_Y = 1 / FLOAT(B) / 2 * (2 * (Y - T))  # ∂total/∂Y ⊙ d_total: [B, 3]
+    d_Y_sum = d_Y * (1 - Y * Y)  # ∂Y/∂Y_sum ⊙ d_Y, tanh' = 1 - tanh²: [B, 3]
     del Y, d_Y
-    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum
-    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum
+    d_W = X.T @ d_Y_sum  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
+    d_b = np.sum(d_Y_sum, axis=0)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
     del d_Y_sum
     return _into(out, {
         'W': d_W,
@@ -274,6 +276,7 @@ def grad_total_columns(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, X: [B, D], T: [B, K] -> total_columns: [].
     """
@@ -281,12 +284,12 @@ def grad_total_columns(
     if out is not None:
         _destinations(out, {'V': (3, 5), 'c': (3,)}, [X, T, *params.values()])
     Y_columns = np.tanh(V @ X.T + c[:, None])  # Y_columns = tanh(V @ X.T + c[:, _])
-    d_Y_columns = 0.5 * (2 * (Y_columns - T.T))  # ∂total_columns/∂Y_columns ⊙ d_total_columns
-    # ∂Y_columns/∂Y_columns_sum ⊙ d_Y_columns
+    d_Y_columns = 0.5 * (2 * (Y_columns - T.T))  # ∂total_columns/∂Y_columns: [3, B]
+    # ∂Y_columns/∂Y_columns_sum ⊙ d_Y_columns, tanh' = 1 - tanh²: [3, B]
     d_Y_columns_sum = d_Y_columns * (1 - Y_columns * Y_columns)
     del Y_columns, d_Y_columns
-    d_c = np.sum(d_Y_columns_sum, axis=1)  # (∂Y_columns/∂c)ᵀ d_Y_columns
-    d_V = d_Y_columns_sum @ X  # (∂Y_columns_sum/∂V)ᵀ d_Y_columns_sum
+    d_c = np.sum(d_Y_columns_sum, axis=1)  # (∂Y_columns/∂c)ᵀ d_Y_columns: [3]
+    d_V = d_Y_columns_sum @ X  # (∂Y_columns_sum/∂V)ᵀ d_Y_columns_sum: [3, 5]
     del d_Y_columns_sum
     return _into(out, {
         'V': d_V,

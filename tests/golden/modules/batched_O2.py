@@ -245,16 +245,17 @@ def backward(
         d_V_square = np.square(total_columns_tanh_part, s1)  # Y_columns = tanh(V @ X.T + c[:, _])
         d_V_difference = np.subtract(_C_1, d_V_square, s1)
         d_V_product = np.multiply(total_columns_difference_part, d_V_difference, s1)
-        # (∂Y_columns/∂Y_columns_permute)ᵀ d_Y_columns
+        # (∂Y_columns/∂Y_columns_permute)ᵀ d_Y_columns: [3, size]
         d_Y_columns_permute = np.multiply(2 * (d_total_columns / 2), d_V_product.T, s2)
-        d_c_part = np.dot(d_Y_columns_permute, d_c_full_part)  # (∂Y_columns/∂c)ᵀ d_Y_columns
-        d_V_part = np.dot(d_Y_columns_permute, X_part)  # (∂Y_columns_permute/∂V)ᵀ d_Y_columns_permute
+        d_c_part = np.dot(d_Y_columns_permute, d_c_full_part)  # (∂Y_columns/∂c)ᵀ d_Y_columns: [3]
+        # (∂Y_columns_permute/∂V)ᵀ d_Y_columns_permute: [3, 5]
+        d_V_part = np.dot(d_Y_columns_permute, X_part)
         d_W_square = np.square(Y_part, s2_view)  # Y = tanh(X @ W + b)
         d_W_difference = np.subtract(_C_1, d_W_square, s2_view)
         d_W_product = np.multiply(total_difference_part, d_W_difference, s2_view)
-        d_Y_sum = np.multiply(2 * (d_total / 2), d_W_product, s2_view)  # ∂Y/∂Y_sum ⊙ d_Y
-        d_b_part = np.dot(d_c_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum
-        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum
+        d_Y_sum = np.multiply(2 * (d_total / 2), d_W_product, s2_view)  # ∂Y/∂Y_sum ⊙ d_Y: [size, 3]
+        d_b_part = np.dot(d_c_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
+        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
         _give(_scratch, _backward_scratch_block, size)
         return (d_c_part, d_V_part, d_b_part, d_W_part)
     d_c, d_V, d_b, d_W = _blocks(block, B, 56, 12)
@@ -296,12 +297,12 @@ def grad_total(
         Y_matmul = np.dot(X_part, W, s1)  # Y = tanh(X @ W + b)
         Y_sum = np.add(Y_matmul, b, s1)
         Y = np.tanh(Y_sum, s1)
-        d_Y = np.subtract(Y, T_part, s2)  # ∂total/∂Y ⊙ d_total
+        d_Y = np.subtract(Y, T_part, s2)  # ∂total/∂Y: [size, 3]
         d_W_square = np.square(Y, s1)  # Y = tanh(X @ W + b)
         d_W_difference = np.subtract(_C_1, d_W_square, s1)
-        d_Y_sum = np.multiply(d_Y, d_W_difference, s2)  # ∂Y/∂Y_sum ⊙ d_Y
-        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum
-        d_b_part = np.dot(d_b_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum
+        d_Y_sum = np.multiply(d_Y, d_W_difference, s2)  # ∂Y/∂Y_sum ⊙ d_Y: [size, 3]
+        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
+        d_b_part = np.dot(d_b_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
         _give(_scratch, _grad_total_scratch_block, size)
         return (d_W_part, d_b_part)
     d_W, d_b = _blocks(block, B, 56, 9)
@@ -346,9 +347,9 @@ def grad_average(
         d_W_square = np.square(Y, s1)  # Y = tanh(X @ W + b)
         d_W_difference_2 = np.subtract(_C_1, d_W_square, s1)
         d_W_product = np.multiply(d_W_difference, d_W_difference_2, s2)
-        d_Y_sum = np.multiply(d_W_product_2, d_W_product, s2)  # ∂Y/∂Y_sum ⊙ d_Y
-        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum
-        d_b_part = np.dot(d_b_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum
+        d_Y_sum = np.multiply(d_W_product_2, d_W_product, s2)  # ∂Y/∂Y_sum ⊙ d_Y: [size, 3]
+        d_W_part = np.dot(X_part.T, d_Y_sum)  # (∂Y_sum/∂W)ᵀ d_Y_sum: [5, 3]
+        d_b_part = np.dot(d_b_full_part, d_Y_sum)  # (∂Y_sum/∂b)ᵀ d_Y_sum: [3]
         _give(_scratch, _grad_average_scratch_block, size)
         return (d_W_part, d_b_part)
     d_W, d_b = _blocks(block, B, 56, 10)
@@ -393,8 +394,8 @@ def grad_total_columns(
         d_V_square = np.square(d_V_tanh, s1)  # Y_columns = tanh(V @ X.T + c[:, _])
         d_V_difference_2 = np.subtract(_C_1, d_V_square, s1)
         d_V_product = np.multiply(d_V_difference, d_V_difference_2, s2)
-        d_c_part = np.dot(d_c_full_part, d_V_product)  # (∂Y_columns/∂c)ᵀ d_Y_columns
-        d_V_part = np.dot(d_V_product.T, X_part)  # (∂Y_columns/∂V)ᵀ d_Y_columns
+        d_c_part = np.dot(d_c_full_part, d_V_product)  # (∂Y_columns/∂c)ᵀ d_Y_columns: [3]
+        d_V_part = np.dot(d_V_product.T, X_part)  # (∂Y_columns/∂V)ᵀ d_Y_columns: [3, 5]
         _give(_scratch, _grad_total_columns_scratch_block, size)
         return (d_c_part, d_V_part)
     d_c, d_V = _blocks(block, B, 56, 9)

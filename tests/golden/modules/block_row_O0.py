@@ -189,7 +189,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -202,21 +202,21 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x1, θ2, θ3, x2, x3, f_sin = cache
-    d_θ3 = np.outer(d_f, f_sin)  # (∂f/∂θ3)ᵀ d_f
-    # x3 goes into f and is an output: its adjoint is the sum of what comes back
+    d_θ3 = np.outer(d_f, f_sin)  # (∂f/∂θ3)ᵀ d_f: [2, 3]
+    # x3 goes into f and is an output: its adjoint is the sum of what comes back: [3]
     d_x3 = (
         ct_x3  # cotangent of the output x3
         + θ3.T @ d_f * np.cos(x3)  # ∂f/∂x3 ⊙ d_f
     )
-    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3
-    # x2 goes into x3 and is an output: its adjoint is the sum of what comes back
+    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    # x2 goes into x3 and is an output: its adjoint is the sum of what comes back: [3]
     d_x2 = (
         ct_x2  # cotangent of the output x2
         + d_x3 * (2 * x2)  # ∂x3/∂x2 ⊙ d_x3
         + d_x3 * θ2  # ∂x3/∂x2 ⊙ d_x3
     )
     del d_x3
-    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2
+    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     del d_x2
     return _into(out, {
         'θ1': d_θ1,
@@ -231,6 +231,8 @@ def J_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1, θ2, θ3,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+    t_v holds tangents of v, d_v derivatives by v;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> f: [N4].
     """
@@ -265,6 +267,8 @@ def blocks(params: Mapping[str, ArrayLike], x1: ArrayLike) -> dict[str, dict[str
 
     A block has the shape of the output, then that of the path.
     Mixed: each block with the fewest tangents or cotangents.
+    t_v holds tangents of v, d_v derivatives by v;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> f: [N4].
     """
@@ -303,6 +307,8 @@ def L1_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> x2: [N2].
     """
@@ -325,6 +331,8 @@ def L2_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> x3: [N2].
     """
@@ -345,6 +353,8 @@ def L2_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> x3: [N2].
     """
@@ -363,6 +373,8 @@ def L3_x(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> f: [N4].
     """
@@ -382,6 +394,8 @@ def L3_θ(params: Mapping[str, ArrayLike], x1: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x1: [N1] -> f: [N4].
     """
@@ -413,6 +427,7 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x1: [N1] -> f: [N4].
     """
@@ -425,18 +440,18 @@ def pull(
     x3 = θ2 * x2 + x2 ** 2  # output x3 = θ2 * x2 + x2**2
     f_sin = np.sin(x3)  # output f = θ3 @ sin(x3)
     f = θ3 @ f_sin
-    d_θ3 = np.outer(ct_f, f_sin)  # (∂f/∂θ3)ᵀ ct_f
+    d_θ3 = np.outer(ct_f, f_sin)  # (∂f/∂θ3)ᵀ ct_f: [2, 3]
     del f_sin
-    d_x3 = θ3.T @ ct_f * np.cos(x3)  # ∂f/∂x3 ⊙ d_f
+    d_x3 = θ3.T @ ct_f * np.cos(x3)  # ∂f/∂x3 ⊙ d_f: [3]
     del x3
-    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3
-    # x2 goes into x3: its adjoint is the sum of what comes back
+    d_θ2 = d_x3 * x2  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    # x2 goes into x3: its adjoint is the sum of what comes back: [3]
     d_x2 = (
         d_x3 * (2 * x2)  # ∂x3/∂x2 ⊙ d_x3
         + d_x3 * θ2  # ∂x3/∂x2 ⊙ d_x3
     )
     del d_x3
-    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2
+    d_θ1 = np.outer(d_x2 * (1 - x2 * x2), x1)  # (∂x2/∂θ1)ᵀ d_x2, tanh' = 1 - tanh²: [3, 4]
     del x2, d_x2
     return PullValues(f=f), _into(out, {
         'θ1': d_θ1,

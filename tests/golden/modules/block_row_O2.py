@@ -264,19 +264,21 @@ def backward(
     x1, θ2, θ3, x2, x3_square, x3, f_sin = cache
     _scratch = _take(_backward_scratch)
     s1, s2 = _scratch
-    d_θ3 = np.multiply(d_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ d_f
-    d_f_sin = np.dot(θ3.T, d_f, s1)  # (∂f/∂f_sin)ᵀ d_f
+    d_θ3 = np.multiply(d_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ d_f: [2, 3]
+    d_f_sin = np.dot(θ3.T, d_f, s1)  # (∂f/∂f_sin)ᵀ d_f: [3]
     d_x3_cos = np.cos(x3, s2)  # output f = θ3 @ sin(x3)
     d_x3_product = np.multiply(d_f_sin, d_x3_cos, s1)
-    d_x3 = np.add(ct_x3, d_x3_product, s1)  # cotangent of the output x3 + ∂f_sin/∂x3 ⊙ d_f_sin
+    d_x3 = np.add(ct_x3, d_x3_product, s1)  # cotangent of the output x3 + ∂f_sin/∂x3 ⊙ d_f_sin: [3]
     d_x2_product = np.multiply(2, x2, s2)  # output x3 = θ2 * x2 + x2**2
-    d_θ2 = np.multiply(d_x3, x2, out_θ2)  # ∂x3/∂θ2 ⊙ d_x3
+    d_θ2 = np.multiply(d_x3, x2, out_θ2)  # ∂x3/∂θ2 ⊙ d_x3: [3]
     d_x2_sum = np.add(d_x2_product, θ2, s2)  # output x2 = tanh(θ1 @ x1)
     d_x2_product_2 = np.multiply(d_x3, d_x2_sum, s1)
-    d_x2 = np.add(ct_x2, d_x2_product_2, s1)  # cotangent of the output x2 + ∂x3/∂x2 ⊙ d_x3
+    d_x2 = np.add(ct_x2, d_x2_product_2, s1)  # cotangent of the output x2 + ∂x3/∂x2 ⊙ d_x3: [3]
     d_θ1_difference = np.subtract(1, x3_square, s2)  # output x2 = tanh(θ1 @ x1)
-    d_x2_matmul = np.multiply(d_x2, d_θ1_difference, s1)  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ1 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ1)  # (∂x2_matmul/∂θ1)ᵀ d_x2_matmul
+    # ∂x2/∂x2_matmul ⊙ d_x2, tanh' = 1 - tanh²: [3]
+    d_x2_matmul = np.multiply(d_x2, d_θ1_difference, s1)
+    # (∂x2_matmul/∂θ1)ᵀ d_x2_matmul: [3, 4]
+    d_θ1 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ1)
     _give(_scratch, _backward_scratch)
     return _into(out, {
         'θ1': d_θ1,
@@ -982,17 +984,19 @@ def pull(
     x3 = np.add(x3_product, x3_square, s2)
     f_sin = np.sin(x3, s4)  # output f = θ3 @ sin(x3)
     f = np.dot(θ3, f_sin)
-    d_θ3 = np.multiply(ct_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ ct_f
-    d_f_sin = np.dot(θ3.T, ct_f, s4)  # (∂f/∂f_sin)ᵀ ct_f
+    d_θ3 = np.multiply(ct_f[:, None], f_sin[None, :], out_θ3)  # (∂f/∂θ3)ᵀ ct_f: [2, 3]
+    d_f_sin = np.dot(θ3.T, ct_f, s4)  # (∂f/∂f_sin)ᵀ ct_f: [3]
     d_x3_cos = np.cos(x3, s2)  # output f = θ3 @ sin(x3)
-    d_x3 = np.multiply(d_f_sin, d_x3_cos, s4)  # ∂f_sin/∂x3 ⊙ d_f_sin
+    d_x3 = np.multiply(d_f_sin, d_x3_cos, s4)  # ∂f_sin/∂x3 ⊙ d_f_sin: [3]
     d_x2_product = np.multiply(2, x2, s2)  # output x3 = θ2 * x2 + x2**2
     d_x2_sum = np.add(d_x2_product, θ2, s2)  # output x2 = tanh(θ1 @ x1)
     d_θ1_difference = np.subtract(1, x3_square, s3)
-    d_θ2 = np.multiply(d_x3, x2, out_θ2)  # ∂x3/∂θ2 ⊙ d_x3
-    d_x2 = np.multiply(d_x3, d_x2_sum, s4)  # ∂x3/∂x2 ⊙ d_x3
-    d_x2_matmul = np.multiply(d_x2, d_θ1_difference, s4)  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ1 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ1)  # (∂x2_matmul/∂θ1)ᵀ d_x2_matmul
+    d_θ2 = np.multiply(d_x3, x2, out_θ2)  # ∂x3/∂θ2 ⊙ d_x3: [3]
+    d_x2 = np.multiply(d_x3, d_x2_sum, s4)  # ∂x3/∂x2 ⊙ d_x3: [3]
+    # ∂x2/∂x2_matmul ⊙ d_x2, tanh' = 1 - tanh²: [3]
+    d_x2_matmul = np.multiply(d_x2, d_θ1_difference, s4)
+    # (∂x2_matmul/∂θ1)ᵀ d_x2_matmul: [3, 4]
+    d_θ1 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ1)
     _give(_scratch, _pull_scratch)
     return PullValues(f=f), _into(out, {
         'θ1': d_θ1,

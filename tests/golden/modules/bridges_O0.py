@@ -142,7 +142,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -154,7 +154,7 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, a, r_exp, r, B = cache
-    # r goes into loss and is an output: its adjoint is the sum of what comes back
+    # r goes into loss and is an output: its adjoint is the sum of what comes back: [B]
     d_r = (
         ct_r  # cotangent of the output r
         + d_loss / B * (2 * r)  # ∂loss/∂r ⊙ d_loss
@@ -179,6 +179,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B], y: [B] -> loss: [].
     """
@@ -188,7 +189,7 @@ def value_and_grad_loss(
     r_exp = np.exp(-k * x)  # output r = a * exp(-k * x) - y
     r = a * r_exp - y
     loss = np.mean(r ** 2)  # output loss = mean(r**2)
-    d_r = 1 / FLOAT(B) * (2 * r)  # ∂loss/∂r ⊙ d_loss
+    d_r = 1 / FLOAT(B) * (2 * r)  # ∂loss/∂r: [B]
     del r
     d_k = -np.sum(d_r * a * r_exp * x, axis=0)  # ∂r/∂k ⊙ d_r
     d_a = np.sum(d_r * r_exp, axis=0)  # (∂r/∂a)ᵀ d_r
@@ -209,6 +210,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+    d_v is the total derivative by v; t_v is the tangent of v, its derivative along
+    the tangents given, and t_d_v that of d_v.
 
     Shapes: params, x: [B], y: [B] -> loss: [].
     """
@@ -219,9 +222,9 @@ def hvp_loss(
     r_exp = np.exp(-k * x)  # output r = a * exp(-k * x) - y
     r = a * r_exp - y
     d_r_quotient = 1 / FLOAT(B)  # output loss = mean(r**2)
-    d_r = d_r_quotient * (2 * r)  # ∂loss/∂r ⊙ d_loss
+    d_r = d_r_quotient * (2 * r)  # ∂loss/∂r: [B]
     del r
-    d_r_exp = d_r * a  # ∂r/∂r_exp ⊙ d_r
+    d_r_exp = d_r * a  # ∂r/∂r_exp ⊙ d_r: [B]
     d_k = -np.sum(d_r_exp * r_exp * x, axis=0)  # ∂r/∂k ⊙ d_r
     d_a = np.sum(d_r * r_exp, axis=0)  # (∂r/∂a)ᵀ d_r
     t_r_product = -t_k * x * r_exp  # output r = a * exp(-k * x) - y
@@ -250,6 +253,8 @@ def jacobian_matrix_r(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLik
     It has a row for each element of the outputs and a column for each element of a, k,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+    t_v holds the derivative of v by each element of the path;
+    the first axis counts these.
 
     Shapes: params, x: [B], y: [B] -> r: [B].
     """

@@ -199,7 +199,7 @@ def backward(
     _scratch = _take(_backward_scratch, B)
     s1, = _scratch
     d_r_product = np.multiply(2 * (d_loss / max(B, 1)), r, s1)  # output loss = mean(r**2)
-    d_r = np.add(ct_r, d_r_product, s1)  # cotangent of the output r + ∂loss/∂r ⊙ d_loss
+    d_r = np.add(ct_r, d_r_product, s1)  # cotangent of the output r + ∂loss/∂r ⊙ d_loss: [B]
     d_k_product = np.multiply(d_r, r_exp, s1)  # output r = a * exp(-k * x) - y
     d_k_vdot = np.vdot(d_k_product, x)
     d_k = -(a * d_k_vdot)  # ∂r/∂k ⊙ d_r
@@ -286,10 +286,10 @@ def hvp_loss(
         r_exp = np.exp(r_product, s1)
         r_product_2 = np.multiply(a, r_exp, s2)
         r = np.subtract(r_product_2, y_part, s2)
-        d_r = np.multiply(d_r_product, r, s2)  # ∂loss/∂r ⊙ d_loss
+        d_r = np.multiply(d_r_product, r, s2)  # ∂loss/∂r: [size]
         d_a_part = np.vdot(d_r, r_exp)  # (∂r/∂a)ᵀ d_r
-        d_r_exp = np.multiply(a, d_r, s3)  # ∂r/∂r_exp ⊙ d_r
-        d_r_product_2 = np.multiply(d_r_exp, r_exp, s4)  # ∂r_exp/∂r_product_2 ⊙ d_r_exp
+        d_r_exp = np.multiply(a, d_r, s3)  # ∂r/∂r_exp ⊙ d_r: [size]
+        d_r_product_2 = np.multiply(d_r_exp, r_exp, s4)  # ∂r_exp/∂r_product_2 ⊙ d_r_exp: [size]
         d_r_negative_part = np.vdot(d_r_product_2, x_part)  # (∂r_product_2/∂r_negative)ᵀ d_r_product_2
         t_r_product = np.multiply(x_part, r_exp, s4)  # output r = a * exp(-k * x) - y
         t_r_product_2 = np.multiply(-t_k, t_r_product, s4)

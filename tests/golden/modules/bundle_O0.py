@@ -203,7 +203,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -223,45 +223,45 @@ def backward(
     # rodrigues(cam[:, 0:3], pt - c…: along = sum(axis * X, axis=-1)[:, _]
     seen_along = seen_along_sum[:, None]
     d_seen_index = seen[:, 2:]  # p = seen[:, 0:2] / seen[:, 2:3]
-    d_feat = -d_e  # ∂e/∂feat ⊙ d_e
-    d_e_product = d_e * cam[:, 6:7]  # ∂e/∂e_product ⊙ d_e
-    d_stretch = np.sum(d_e_product * p, axis=1)  # (∂e/∂stretch)ᵀ d_e
-    # r2 goes into stretch: its adjoint is the sum of what comes back
+    d_feat = -d_e  # ∂e/∂feat ⊙ d_e: [P, 2]
+    d_e_product = d_e * cam[:, 6:7]  # ∂e/∂e_product ⊙ d_e: [P, 2]
+    d_stretch = np.sum(d_e_product * p, axis=1)  # (∂e/∂stretch)ᵀ d_e: [P]
+    # r2 goes into stretch: its adjoint is the sum of what comes back: [P]
     d_r2 = (
         d_stretch * cam[:, 10] * (2 * r2)  # ∂stretch/∂r2 ⊙ d_stretch
         + d_stretch * cam[:, 9]  # ∂stretch/∂r2 ⊙ d_stretch
     )
-    # p goes into e_product, r2: its adjoint is the sum of what comes back
+    # p goes into e_product, r2: its adjoint is the sum of what comes back: [P, 2]
     d_p = (
         d_e_product * stretch[:, None]  # ∂e_product/∂p ⊙ d_e_product
         + d_r2[:, None] * (2 * p)  # ∂r2/∂p ⊙ d_r2
     )
     del d_e_product, d_r2
-    # (∂p/∂seen)ᵀ d_p
+    # (∂p/∂seen)ᵀ d_p: [P, 3]
     d_seen = np.concatenate((d_p / d_seen_index, np.sum(d_p * (-p / d_seen_index), axis=1)[:, None]), axis=1)
     del d_p, d_seen_index
-    d_seen_turned = np.where(seen_turns[:, None], d_seen, 0)  # ∂seen/∂seen_turned ⊙ d_seen
-    d_seen_sum = np.where(~seen_turns[:, None], d_seen, 0)  # ∂seen/∂seen_sum ⊙ d_seen
+    d_seen_turned = np.where(seen_turns[:, None], d_seen, 0)  # ∂seen/∂seen_turned ⊙ d_seen: [P, 3]
+    d_seen_sum = np.where(~seen_turns[:, None], d_seen, 0)  # ∂seen/∂seen_sum ⊙ d_seen: [P, 3]
     del d_seen
-    # ∂seen_turned/∂seen_turned_product ⊙ d_seen_turned
+    # ∂seen_turned/∂seen_turned_product ⊙ d_seen_turned: [P, 3]
     d_seen_turned_product = d_seen_turned * seen_turned_difference
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
     d_seen_c_negative = -np.sum(d_seen_turned * seen_turned_product, axis=1)[:, None]
-    # ∂seen_turned/∂seen_turned_cross ⊙ d_seen_turned
+    # ∂seen_turned/∂seen_turned_cross ⊙ d_seen_turned: [P, 3]
     d_seen_turned_cross = d_seen_turned * seen_turned_sin[:, None]
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
     d_seen_angle_product = np.sum(d_seen_turned * seen_turned_cross, axis=1) * seen_c_cos
-    # ∂seen_turned_product/∂seen_along ⊙ d_seen_turned_product
+    # ∂seen_turned_product/∂seen_along ⊙ d_seen_turned_product: [P, 1]
     d_seen_along = np.sum(d_seen_turned_product * seen_axis, axis=1)[:, None]
     # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
     d_seen_c_sum = np.sum(d_seen_turned * seen_along_difference, axis=1)
-    # seen_c goes into seen_turned: its adjoint is the sum of what comes back
+    # seen_c goes into seen_turned: its adjoint is the sum of what comes back: [P, 1]
     d_seen_c = (
         d_seen_c_negative  # ∂seen_turned/∂seen_c ⊙ d_seen_turned
         + d_seen_c_sum[:, None]  # ∂seen_turned/∂seen_c ⊙ d_seen_turned
     )
     del d_seen_c_negative, d_seen_c_sum
-    # seen_axis goes into seen_turned_product, seen_turned_cross, seen_along: its adjoint is the sum of what comes back
+    # seen_axis goes into seen_turned_product, seen_turned_cross, seen_along: its adjoint is the sum of what comes back: [P, 3]
     d_seen_axis = (
         d_seen_turned_product * seen_along  # ∂seen_turned_product/∂seen_axis ⊙ d_seen_turned_product
         + np.cross(seen_along_difference, d_seen_turned_cross)  # (∂seen_turned_cross/∂seen_axis)ᵀ d_seen_turned_cross
@@ -270,31 +270,31 @@ def backward(
     del d_seen_turned_product, seen_along
     # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
     d_seen_angle_product_2 = d_seen_axis * (-seen_axis / seen_angle[:, None])
-    # seen_angle goes into seen_turned, seen_c, seen_axis: its adjoint is the sum of what comes back
+    # seen_angle goes into seen_turned, seen_c, seen_axis: its adjoint is the sum of what comes back: [P]
     d_seen_angle = (
         d_seen_angle_product  # ∂seen_turned/∂seen_angle ⊙ d_seen_turned
         + d_seen_c.reshape((P,)) * -seen_turned_sin  # ∂seen_c/∂seen_angle ⊙ d_seen_c
         + np.sum(d_seen_angle_product_2, axis=1)  # (∂seen_axis/∂seen_angle)ᵀ d_seen_axis
     )
     del d_seen_angle_product, d_seen_c, d_seen_angle_product_2
-    # ∂seen_angle/∂seen_sq ⊙ d_seen_angle
+    # ∂seen_angle/∂seen_sq ⊙ d_seen_angle: [P]
     d_seen_sq = np.where(seen_turns, d_seen_angle / (2 * seen_angle), 0)
     del d_seen_angle
-    # ∂seen/∂pt ⊙ d_seen
+    # ∂seen/∂pt ⊙ d_seen: [P, 3]
     d_pt = d_seen_sum + np.cross(d_seen_sum, d_pt_index) + np.cross(d_seen_turned_cross, seen_axis) + d_seen_turned * seen_c + d_seen_along * seen_axis
     del d_seen_turned, d_seen_turned_cross, d_seen_along, seen_c
-    # seen_index_2 goes into seen_sum, seen_axis, seen_sq: its adjoint is the sum of what comes back
+    # seen_index_2 goes into seen_sum, seen_axis, seen_sq: its adjoint is the sum of what comes back: [P, 3]
     d_seen_index_2 = (
         np.cross(seen_along_difference, d_seen_sum)  # (∂seen_sum/∂seen_index_2)ᵀ d_seen_sum
         + d_seen_axis / seen_angle[:, None]  # ∂seen_axis/∂seen_index_2 ⊙ d_seen_axis
         + d_seen_sq[:, None] * (2 * d_pt_index)  # ∂seen_sq/∂seen_index_2 ⊙ d_seen_sq
     )
     del d_seen_axis, d_seen_sum, d_pt_index, d_seen_sq
-    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt
-    # (∂e/∂cam)ᵀ d_e + (∂stretch/∂cam)ᵀ d_stretch + (∂seen/∂cam)ᵀ d_seen + (∂seen_index_2/∂cam)ᵀ d_seen_index_2
+    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt: [M, 3]
+    # (∂e/∂cam)ᵀ d_e + (∂stretch/∂cam)ᵀ d_stretch + (∂seen/∂cam)ᵀ d_seen + (∂seen_index_2/∂cam)ᵀ d_seen_index_2: [P, 11]
     d_cam = np.concatenate((d_seen_index_2, -d_pt, np.sum(d_e * e_product, axis=1)[:, None], d_e, (d_stretch * r2)[:, None], (d_stretch * stretch_power)[:, None]), axis=1)
     del d_stretch, d_pt, d_seen_index_2
-    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam
+    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam: [C, 11]
     del d_cam
     return _into(out, {
         'cams': d_cams,
@@ -313,6 +313,8 @@ def residuals(
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """
@@ -439,6 +441,8 @@ def J(cams: ArrayLike, pts: ArrayLike, obs: ArrayLike, feat: ArrayLike) -> spars
     It has a row for each element of the outputs and a column for each element of cams, pts,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: cams: [C, 11], pts: [M, 3], obs: int[P, 2], feat: [P, 2] -> e: [P, 2].
     """

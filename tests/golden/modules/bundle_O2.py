@@ -327,52 +327,53 @@ def backward(
         seen_turned_cross_part = seen_turned_cross[start:size + start]
         seen_axis_quotient_part = seen_axis_quotient[start:size + start]
         seen_angle_part = seen_angle[start:size + start]
-        d_e_product = np.multiply(d_e_part, cam_part[:, 6:7], s1_2)  # ∂e/∂e_product ⊙ d_e
+        d_e_product = np.multiply(d_e_part, cam_part[:, 6:7], s1_2)  # ∂e/∂e_product ⊙ d_e: [size, 2]
         # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         d_stretch_product = np.multiply(d_e_product, p_part, s2_2)
-        d_stretch = np.dot(d_stretch_product, d_cam_full, s3)  # (∂e/∂stretch)ᵀ d_e
+        d_stretch = np.dot(d_stretch_product, d_cam_full, s3)  # (∂e/∂stretch)ᵀ d_e: [size]
         # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         d_p_product = np.multiply(d_e_product, stretch_part[:, None], s1_2)
         d_r2_product = np.multiply(r2_part, cam_part[:, 10], s4)  # r2 = sum(p**2, axis=-1)
         d_r2_product_2 = np.multiply(_C_2, d_r2_product, s4)
         d_r2_sum = np.add(d_r2_product_2, cam_part[:, 9], s4)
-        d_r2 = np.multiply(d_stretch, d_r2_sum, s4)  # ∂stretch/∂r2 ⊙ d_stretch
+        d_r2 = np.multiply(d_stretch, d_r2_sum, s4)  # ∂stretch/∂r2 ⊙ d_stretch: [size]
         d_p_product_2 = np.multiply(_C_2, d_r2[:, None], s5)  # r2 = sum(p**2, axis=-1)
         d_p_product_3 = np.multiply(d_p_product_2, p_part, s2_2)
-        d_p = np.add(d_p_product, d_p_product_3, s1_2)  # ∂e_product/∂p ⊙ d_e_product + ∂r2/∂p ⊙ d_r2
+        # ∂e_product/∂p ⊙ d_e_product + ∂r2/∂p ⊙ d_r2: [size, 2]
+        d_p = np.add(d_p_product, d_p_product_3, s1_2)
         d_seen_index = seen_part[:, 2:]  # p = seen[:, 0:2] / seen[:, 2:3]
         d_seen_quotient = np.divide(p_part, d_seen_index, s2_2)
         d_seen_product = np.multiply(d_p, d_seen_quotient, s2_2)
         d_seen_matmul = np.dot(d_seen_product, d_cam_full, s5_view)
-        d_p_index = np.divide(d_p, d_seen_index, s1_2)  # ∂p/∂p_index ⊙ d_p
-        d_p_index_2 = np.multiply(d_seen_matmul[:, None], -1, s4_view)  # ∂p/∂p_index_2 ⊙ d_p
-        # (∂p_index_2/∂seen)ᵀ d_p_index_2 + (∂p_index/∂seen)ᵀ d_p_index
+        d_p_index = np.divide(d_p, d_seen_index, s1_2)  # ∂p/∂p_index ⊙ d_p: [size, 2]
+        d_p_index_2 = np.multiply(d_seen_matmul[:, None], -1, s4_view)  # ∂p/∂p_index_2 ⊙ d_p: [size, 1]
+        # (∂p_index_2/∂seen)ᵀ d_p_index_2 + (∂p_index/∂seen)ᵀ d_p_index: [size, 3]
         d_seen = np.concatenate((d_p_index, d_p_index_2), 1, s8)
-        # ∂seen/∂seen_turned ⊙ d_seen
+        # ∂seen/∂seen_turned ⊙ d_seen: [size, 3]
         d_seen_turned = s9
         np.multiply(d_seen.view(BITS), seen_turns_part[:, None], d_seen_turned.view(BITS))
-        # ∂seen_turned/∂seen_turned_product ⊙ d_seen_turned
+        # ∂seen_turned/∂seen_turned_product ⊙ d_seen_turned: [size, 3]
         d_seen_turned_product = np.multiply(d_seen_turned, seen_turned_difference_part, s10)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
         d_seen_along_product = np.multiply(d_seen_turned_product, seen_axis_part, s11)
-        # (∂seen_along/∂seen_along_matmul)ᵀ d_seen_along
+        # (∂seen_along/∂seen_along_matmul)ᵀ d_seen_along: [size]
         d_seen_along_matmul = np.dot(d_seen_along_product, d_seen_c_full, s4)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
         d_cam_not = np.logical_not(seen_turns_part[:, None], s12)
-        # ∂seen/∂seen_sum ⊙ d_seen
+        # ∂seen/∂seen_sum ⊙ d_seen: [size, 3]
         d_seen_sum = s8
         np.multiply(d_seen.view(BITS), d_cam_not, d_seen_sum.view(BITS))
         d_pt_index = cam_part[:, :3]  # seen = rodrigues(cam[:, 0:3], pt - cam[:, 3:6])
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
         d_pt_cross = np.cross(d_seen_sum, d_pt_index)
-        # ∂seen_turned/∂seen_turned_cross ⊙ d_seen_turned
+        # ∂seen_turned/∂seen_turned_cross ⊙ d_seen_turned: [size, 3]
         d_seen_turned_cross = np.multiply(d_seen_turned, seen_turned_sin_part[:, None], s11)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
         d_pt_cross_2 = np.cross(d_seen_turned_cross, seen_axis_part)
         d_pt_product = np.multiply(d_seen_turned, seen_c_cos_part[:, None], s13)
         # rodrigues(cam[:, 0:3], pt - c…: along = sum(axis * X, axis=-1)[:, _]
         d_pt_product_2 = np.multiply(d_seen_along_matmul[:, None], seen_axis_part, s14)
-        # ∂seen/∂pt ⊙ d_seen
+        # ∂seen/∂pt ⊙ d_seen: [size, 3]
         d_pt_part = d_pt[start:size + start]
         np.add(d_seen_sum, d_pt_cross, d_pt_part)
         np.add(d_pt_part, d_pt_cross_2, d_pt_part)
@@ -383,7 +384,7 @@ def backward(
         d_seen_axis_cross = np.cross(seen_along_difference_part, d_seen_turned_cross)
         # rodrigues(cam[:, 0:3], pt - c…: along = sum(axis * X, axis=-1)[:, _]
         d_seen_axis_product_2 = np.multiply(d_seen_along_matmul[:, None], seen_along_difference_part, s11)
-        # ∂seen_turned_product/∂seen_axis ⊙ d_seen_turned_product + (∂seen_turned_cross/∂seen_axis)ᵀ d_seen_turned_cross + ∂seen_along/∂seen_axis ⊙ d_seen_along
+        # ∂seen_turned_product/∂seen_axis ⊙ d_seen_turned_product + (∂seen_turned_cross/∂seen_axis)ᵀ d_seen_turned_cross + ∂seen_along/∂seen_axis ⊙ d_seen_along: [size, 3]
         d_seen_axis = s10
         np.add(d_seen_axis_product, d_seen_axis_cross, d_seen_axis)
         np.add(d_seen_axis, d_seen_axis_product_2, d_seen_axis)
@@ -391,7 +392,7 @@ def backward(
         d_seen_c_product = np.multiply(d_seen_turned, seen_turned_product_3_part, s11)
         d_seen_c_matmul = np.dot(d_seen_c_product, d_seen_c_full, s4)
         d_seen_angle_product = np.multiply(d_seen_turned, seen_turned_cross_part, s11)
-        # (∂seen_turned/∂seen_turned_sin)ᵀ d_seen_turned
+        # (∂seen_turned/∂seen_turned_sin)ᵀ d_seen_turned: [size]
         d_seen_turned_sin = np.dot(d_seen_angle_product, d_seen_c_full, s5_view)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
         d_seen_c_product_2 = np.multiply(d_seen_turned, seen_along_difference_part, s9)
@@ -399,7 +400,7 @@ def backward(
         # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
         d_seen_angle_product_4 = np.multiply(seen_axis_part, d_seen_axis, s9)
         d_seen_angle_matmul = np.dot(d_seen_angle_product_4, d_seen_c_full, s16)
-        # ∂seen_turned/∂seen_c ⊙ d_seen_turned
+        # ∂seen_turned/∂seen_c ⊙ d_seen_turned: [size, 1]
         d_seen_c = np.subtract(d_seen_c_matmul_2[:, None], d_seen_c_matmul[:, None], s17)
         # rodrigues(cam[:, 0:3], pt - c…: turned = X * c + cross(axis, X) * sin(angle)[:, _] + axis *…
         d_seen_angle_product_2 = np.multiply(d_seen_turned_sin, seen_c_cos_part, s5_view)
@@ -409,41 +410,42 @@ def backward(
         d_seen_angle_difference = np.subtract(d_seen_angle_product_2, d_seen_angle_product_3, s5_view)
         # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
         d_seen_angle_product_5 = np.multiply(seen_axis_quotient_part.reshape((size,)), d_seen_angle_matmul, s16)
-        # ∂seen_turned_sin/∂seen_angle ⊙ d_seen_turned_sin + ∂seen_c/∂seen_angle ⊙ d_seen_c + (∂seen_axis/∂seen_angle)ᵀ d_seen_axis
+        # ∂seen_turned_sin/∂seen_angle ⊙ d_seen_turned_sin + ∂seen_c/∂seen_angle ⊙ d_seen_c + (∂seen_axis/∂seen_angle)ᵀ d_seen_axis: [size]
         d_seen_angle = np.subtract(d_seen_angle_difference, d_seen_angle_product_5, s5_view)
         # rodrigues(cam[:, 0:3], pt - c…: angle = sqrt(where(turns, sq, 1))
         d_seen_sq_product = np.multiply(_C_2, seen_angle_part, s16)
-        # ∂seen_angle/∂seen_angle_where ⊙ d_seen_angle
+        # ∂seen_angle/∂seen_angle_where ⊙ d_seen_angle: [size]
         d_seen_angle_where = np.divide(d_seen_angle, d_seen_sq_product, s5_view)
         # rodrigues(cam[:, 0:3], pt - c…: Y = where(turns[:, _], turned, X + cross(r, X))
         d_cam_cross = np.cross(seen_along_difference_part, d_seen_sum)
         # rodrigues(cam[:, 0:3], pt - c…: axis = r / angle[:, _]
         d_cam_product_2 = np.multiply(seen_axis_quotient_part, d_seen_axis, s10)
-        # ∂seen_angle_where/∂seen_sq ⊙ d_seen_angle_where
+        # ∂seen_angle_where/∂seen_sq ⊙ d_seen_angle_where: [size]
         d_seen_sq = s5_view
         np.multiply(d_seen_angle_where.view(BITS), seen_turns_part, d_seen_sq.view(BITS))
         # rodrigues(cam[:, 0:3], pt - c…: sq = sum(r**2, axis=-1)
         d_cam_product_3 = np.multiply(_C_2, d_seen_sq[:, None], s16_view)
         d_cam_product_4 = np.multiply(d_cam_product_3, d_pt_index, s8)
-        # (∂seen_sum/∂seen_index_3)ᵀ d_seen_sum + ∂seen_axis/∂seen_index_3 ⊙ d_seen_axis + ∂seen_sq/∂seen_index_3 ⊙ d_seen_sq
+        # (∂seen_sum/∂seen_index_3)ᵀ d_seen_sum + ∂seen_axis/∂seen_index_3 ⊙ d_seen_axis + ∂seen_sq/∂seen_index_3 ⊙ d_seen_sq: [size, 3]
         d_seen_index_3 = s10
         np.add(d_cam_cross, d_cam_product_2, d_seen_index_3)
         np.add(d_seen_index_3, d_cam_product_4, d_seen_index_3)
         # output e: [P, 2] = p * stretch[:, _] * cam[:, 6:7] + cam[:,…
         d_cam_product = np.multiply(d_e_part, e_product_part, s1_2)
         d_cam_matmul = np.dot(d_cam_product, d_cam_full, s16)
-        # ∂stretch/∂stretch_index ⊙ d_stretch
+        # ∂stretch/∂stretch_index ⊙ d_stretch: [size]
         d_stretch_index = np.multiply(d_stretch, stretch_square_part, s5_view)
-        d_stretch_index_2 = np.multiply(d_stretch, r2_part, s3)  # ∂stretch/∂stretch_index_2 ⊙ d_stretch
-        d_seen_index_2 = np.multiply(d_pt_part, -1, s8)  # ∂seen/∂seen_index_2 ⊙ d_seen
-        # (∂e/∂cam)ᵀ d_e + (∂stretch_index/∂cam)ᵀ d_stretch_index + (∂stretch_index_2/∂cam)ᵀ d_stretch_index_2 + (∂seen_index_2/∂cam)ᵀ d_seen_index_2 + (∂seen_index_3/∂cam)ᵀ d_seen_index_3
+        # ∂stretch/∂stretch_index_2 ⊙ d_stretch: [size]
+        d_stretch_index_2 = np.multiply(d_stretch, r2_part, s3)
+        d_seen_index_2 = np.multiply(d_pt_part, -1, s8)  # ∂seen/∂seen_index_2 ⊙ d_seen: [size, 3]
+        # (∂e/∂cam)ᵀ d_e + (∂stretch_index/∂cam)ᵀ d_stretch_index + (∂stretch_index_2/∂cam)ᵀ d_stretch_index_2 + (∂seen_index_2/∂cam)ᵀ d_seen_index_2 + (∂seen_index_3/∂cam)ᵀ d_seen_index_3: [size, 11]
         np.concatenate((d_seen_index_3, d_seen_index_2, d_cam_matmul[:, None], d_e_part, d_stretch_index_2[:, None], d_stretch_index[:, None]), 1, d_cam[start:size + start])
-        np.multiply(d_e_part, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e
+        np.multiply(d_e_part, -1, d_feat[start:size + start])  # ∂e/∂feat ⊙ d_e: [size, 2]
         _give(_scratch, _backward_scratch_block, size)
         return ()
     _blocks(block, P, 233, 58)
-    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt
-    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam
+    d_pts = _scatter(d_pt, obs[:, 1], 0, (M, 3))  # (∂pt/∂pts)ᵀ d_pt: [M, 3]
+    d_cams = _scatter(d_cam, obs[:, 0], 0, (C, 11))  # (∂cam/∂cams)ᵀ d_cam: [C, 11]
     _give(_scratch, _backward_scratch, P)
     return _into(out, {
         'cams': d_cams,

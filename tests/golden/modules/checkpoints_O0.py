@@ -152,7 +152,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -163,23 +163,23 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     v_sigmoid, v_quotient, v_product, loss_difference, step_flow_by_t, step_v_next_tanh_by_t = cache
-    d_v = d_loss / 1024 * (2 * loss_difference)  # ∂loss/∂v ⊙ d_loss
+    d_v = d_loss / 1024 * (2 * loss_difference)  # ∂loss/∂v ⊙ d_loss: [16, 64]
     d_sum = np.full((64,), 0, FLOAT)
     d_sum_2 = FLOAT(0)
     for t in reversed(range(400)):  # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
-        d_step_v_next_product = -d_v  # ∂step_v_next/∂step_v_next_product ⊙ d_v
-        # ∂step_v_next_product/∂step_v_next_tanh ⊙ d_step_v_next_product
+        d_step_v_next_product = -d_v  # ∂step_v_next/∂step_v_next_product ⊙ d_v: [16, 64]
+        # ∂step_v_next_product/∂step_v_next_tanh ⊙ d_step_v_next_product: [16, 64]
         d_step_v_next_tanh = d_step_v_next_product * v_product
-        d_step_flow = d_v * v_quotient  # ∂step_v_next/∂step_flow ⊙ d_v
+        d_step_flow = d_v * v_quotient  # ∂step_v_next/∂step_flow ⊙ d_v: [16, 64]
         step_flow = step_flow_by_t[t]
         step_v_next_tanh = step_v_next_tanh_by_t[t]
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
         d_v_2_product = d_step_v_next_tanh * (1 - step_v_next_tanh * step_v_next_tanh)
         # (∂step_v_next_product/∂step_v_next_product_2)ᵀ d_step_v_next_product
         d_step_v_next_product_2 = np.sum(d_step_v_next_product * step_v_next_tanh, axis=(0, 1))
-        # v goes into step_v_next_tanh, step_v_next, step_flow: its adjoint is the sum of what comes back
+        # v goes into step_v_next_tanh, step_v_next, step_flow: its adjoint is the sum of what comes back: [16, 64]
         d_v_2 = (
-            d_v_2_product  # (∂step_v_next_tanh/∂v)ᵀ d_step_v_next_tanh
+            d_v_2_product  # ∂step_v_next_tanh/∂v ⊙ d_step_v_next_tanh, tanh' = 1 - tanh²
             + d_v  # ∂step_v_next/∂v ⊙ d_v
             + np.roll(d_step_flow, (1,), (1,))  # (∂step_flow/∂v)ᵀ d_step_flow
             + -d_step_flow * 2  # ∂step_flow/∂v ⊙ d_step_flow
@@ -190,7 +190,8 @@ def backward(
         d_v = d_v_2
     del d_v
     d_c = d_sum_2 * 0.001  # ∂sum_2/∂c ⊙ d_sum_2
-    d_k = d_sum / 4 * (v_sigmoid * (1 - v_sigmoid))  # ∂the loop over t/∂k ⊙ d_the loop over t
+    # ∂the loop over t/∂k ⊙ d_the loop over t, σ' = σ (1 - σ): [64]
+    d_k = d_sum / 4 * (v_sigmoid * (1 - v_sigmoid))
     del d_sum
     return _into(out, {
         'k': d_k,
@@ -209,6 +210,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, u: [B, N], seen: [B, N] -> loss: [].
     """
@@ -233,24 +235,24 @@ def value_and_grad_loss(
     loss_difference = v - seen  # output loss = mean((v - seen)**2)
     del v
     loss = np.mean(loss_difference ** 2)
-    d_v = 0.0009765625 * (2 * loss_difference)  # ∂loss/∂v ⊙ d_loss
+    d_v = 0.0009765625 * (2 * loss_difference)  # ∂loss/∂v: [16, 64]
     del loss_difference
     d_sum = np.full((64,), 0, FLOAT)
     d_sum_2 = FLOAT(0)
     for t in reversed(range(400)):  # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
         step_flow_2 = step_flow_by_t[t]
         step_v_next_tanh_2 = step_v_next_tanh_by_t[t]
-        d_step_v_next_product = -d_v  # ∂step_v_next/∂step_v_next_product ⊙ d_v
-        # ∂step_v_next_product/∂step_v_next_tanh ⊙ d_step_v_next_product
+        d_step_v_next_product = -d_v  # ∂step_v_next/∂step_v_next_product ⊙ d_v: [16, 64]
+        # ∂step_v_next_product/∂step_v_next_tanh ⊙ d_step_v_next_product: [16, 64]
         d_step_v_next_tanh = d_step_v_next_product * v_product
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
         d_v_2_product = d_step_v_next_tanh * (1 - step_v_next_tanh_2 * step_v_next_tanh_2)
         # (∂step_v_next_product/∂step_v_next_product_2)ᵀ d_step_v_next_product
         d_step_v_next_product_2 = np.sum(d_step_v_next_product * step_v_next_tanh_2, axis=(0, 1))
-        d_step_flow = d_v * v_quotient  # ∂step_v_next/∂step_flow ⊙ d_v
-        # v goes into step_v_next_tanh, step_v_next, step_flow: its adjoint is the sum of what comes back
+        d_step_flow = d_v * v_quotient  # ∂step_v_next/∂step_flow ⊙ d_v: [16, 64]
+        # v goes into step_v_next_tanh, step_v_next, step_flow: its adjoint is the sum of what comes back: [16, 64]
         d_v_2 = (
-            d_v_2_product  # (∂step_v_next_tanh/∂v)ᵀ d_step_v_next_tanh
+            d_v_2_product  # ∂step_v_next_tanh/∂v ⊙ d_step_v_next_tanh, tanh' = 1 - tanh²
             + d_v  # ∂step_v_next/∂v ⊙ d_v
             + np.roll(d_step_flow, (1,), (1,))  # (∂step_flow/∂v)ᵀ d_step_flow
             + -d_step_flow * 2  # ∂step_flow/∂v ⊙ d_step_flow
@@ -262,7 +264,8 @@ def value_and_grad_loss(
     d_u = d_v
     del v_quotient, d_v, step_flow_by_t, step_v_next_tanh_by_t
     d_c = d_sum_2 * 0.001  # ∂sum_2/∂c ⊙ d_sum_2
-    d_k = d_sum / 4 * (v_sigmoid * (1 - v_sigmoid))  # ∂the loop over t/∂k ⊙ d_the loop over t
+    # ∂the loop over t/∂k ⊙ d_the loop over t, σ' = σ (1 - σ): [64]
+    d_k = d_sum / 4 * (v_sigmoid * (1 - v_sigmoid))
     del v_sigmoid, d_sum
     return FLOAT(loss), _into(out, {
         'k': d_k,

@@ -217,7 +217,7 @@ def backward(
         loss_difference_part = loss_difference[:, start:size + start]
         v_quotient_part = v_quotient[start:size + start]
         step_v_next_tanh_by_t_part = step_v_next_tanh_by_t[:, :, start:size + start]
-        # ∂loss/∂v ⊙ d_loss
+        # ∂loss/∂v ⊙ d_loss: [16, size]
         np.multiply(2 * (d_loss / 1024), loss_difference_part, d_v[:, start:size + start])
         # flow = roll(v, 1, axis=1) - 2 * v + roll(v, -1, axis=1)
         d_k_product = np.multiply(_C_m0_5, v_quotient_part, s1_2)
@@ -262,13 +262,13 @@ def backward(
         d_k_product_3 = np.multiply(d_k_index, step_flow_by_t_part, s2_3)
         # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
         d_c_vdot_part = np.vdot(d_k_index, step_v_next_tanh_by_t_part_2)
-        # back through the loop over t
+        # back through the loop over t: [size_2]
         d_the_loop_over_t_product = np.dot(d_k_full, d_k_product_3.reshape((6400, size_2)), s3_2)
         # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
         d_k_difference_2 = np.subtract(_C_1, v_quotient_part_2, s4_2)
         d_k_product_4 = np.multiply(v_quotient_part_2, d_k_difference_2, s4_2)
         d_k_product_5 = np.multiply(d_the_loop_over_t_product, d_k_product_4, s3_2)
-        # ∂the loop over t/∂k ⊙ d_the loop over t
+        # ∂the loop over t/∂k ⊙ d_the loop over t: [size_2]
         np.multiply(_C_0_25, d_k_product_5, d_k[start_2:size_2 + start_2])
         _give(_scratch, _backward_scratch_block_2, size_2)
         return (d_c_vdot_part,)
@@ -348,7 +348,7 @@ def value_and_grad_loss(
     # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
     d_k_difference_2 = np.subtract(1, v_quotient, s3)
     d_k_product_3 = np.multiply(v_quotient, d_k_difference_2, s1)
-    d_v = np.multiply(0.001953125, loss_difference, s9)  # ∂loss/∂v ⊙ d_loss
+    d_v = np.multiply(0.001953125, loss_difference, s9)  # ∂loss/∂v: [16, 64]
     d_v_2 = d_v
     step_sum_by_t = np.empty((400, 16, 64), FLOAT)
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
@@ -373,12 +373,12 @@ def value_and_grad_loss(
     # scan step[t in T] carry v = u { flow = roll(v, 1, axis=1) -…
     d_c_vdot = np.vdot(d_k_index, step_v_next_tanh_by_t)
     del d_k_index
-    # back through the loop over t
+    # back through the loop over t: [64]
     d_the_loop_over_t_product = np.dot(d_k_full, d_k_product_4.reshape((6400, 64)), s2)
     d_c = -0.001 * d_c_vdot  # ∂the loop over t/∂c ⊙ d_the loop over t
     # next v = v + sigmoid(k) / 4 * flow - 0.001 * c * tanh(v)
     d_k_product_5 = np.multiply(d_the_loop_over_t_product, d_k_product_3, s2)
-    d_k = np.multiply(0.25, d_k_product_5, out_k)  # ∂the loop over t/∂k ⊙ d_the loop over t
+    d_k = np.multiply(0.25, d_k_product_5, out_k)  # ∂the loop over t/∂k ⊙ d_the loop over t: [64]
     _give(_scratch, _value_and_grad_loss_scratch)
     return FLOAT(loss), _into(out, {
         'k': d_k,

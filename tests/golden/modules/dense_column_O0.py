@@ -163,7 +163,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -175,25 +175,25 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, W2, W3, a1, a2, a3, C_difference = cache
-    # a3 goes into C and is an output: its adjoint is the sum of what comes back
+    # a3 goes into C and is an output: its adjoint is the sum of what comes back: [3]
     d_a3 = (
         ct_a3  # cotangent of the output a3
         + d_C / 2 * (2 * C_difference)  # ∂C/∂a3 ⊙ d_C
     )
-    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3
+    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3, σ' = σ (1 - σ): [3]
     # d_b3 = d_z3: ∂z3/∂b3 ⊙ d_z3
     del d_a3
-    d_W3 = np.outer(d_z3, a2)  # (∂z3/∂W3)ᵀ d_z3
-    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3
-    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2
+    d_W3 = np.outer(d_z3, a2)  # (∂z3/∂W3)ᵀ d_z3: [3, 4]
+    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3: [4]
+    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2, σ' = σ (1 - σ): [4]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     del d_a2
-    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1
+    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2: [4, 5]
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [5]
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [5]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
     del d_a1
-    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1: [5, 6]
     return _into(out, {
         'W1': d_W1,
         'W2': d_W2,
@@ -215,6 +215,7 @@ def deltas(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [N0], y: [N3] -> C: [].
     """
@@ -230,14 +231,14 @@ def deltas(
     z3 = W3 @ a2 + b3  # z3 = W3 @ a2 + b3
     a3 = np.exp(np.minimum(z3, 0)) / (1 + np.exp(-np.abs(z3)))  # output a3 = sigmoid(z3)
     del z3
-    d_a3 = 0.5 * (2 * (a3 - y))  # ∂C/∂a3 ⊙ d_C
-    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3
+    d_a3 = 0.5 * (2 * (a3 - y))  # ∂C/∂a3: [3]
+    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3, σ' = σ (1 - σ): [3]
     del a3, d_a3
-    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3
-    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2
+    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3: [4]
+    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2, σ' = σ (1 - σ): [4]
     del a2, d_a2
-    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [5]
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [5]
     del a1, d_a1
     return _into(out, {
         'z3': d_z3,
@@ -257,6 +258,7 @@ def grad_C(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [N0], y: [N3] -> C: [].
     """
@@ -272,21 +274,21 @@ def grad_C(
     z3 = W3 @ a2 + b3  # z3 = W3 @ a2 + b3
     a3 = np.exp(np.minimum(z3, 0)) / (1 + np.exp(-np.abs(z3)))  # output a3 = sigmoid(z3)
     del z3
-    d_a3 = 0.5 * (2 * (a3 - y))  # ∂C/∂a3 ⊙ d_C
-    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3
+    d_a3 = 0.5 * (2 * (a3 - y))  # ∂C/∂a3: [3]
+    d_z3 = d_a3 * (a3 * (1 - a3))  # ∂a3/∂z3 ⊙ d_a3, σ' = σ (1 - σ): [3]
     # d_b3 = d_z3: ∂z3/∂b3 ⊙ d_z3
     del a3, d_a3
-    d_W3 = np.outer(d_z3, a2)  # (∂z3/∂W3)ᵀ d_z3
-    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3
-    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2
+    d_W3 = np.outer(d_z3, a2)  # (∂z3/∂W3)ᵀ d_z3: [3, 4]
+    d_a2 = W3.T @ d_z3  # (∂z3/∂a2)ᵀ d_z3: [4]
+    d_z2 = d_a2 * (a2 * (1 - a2))  # ∂a2/∂z2 ⊙ d_a2, σ' = σ (1 - σ): [4]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
     del a2, d_a2
-    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1
+    d_W2 = np.outer(d_z2, a1)  # (∂z2/∂W2)ᵀ d_z2: [4, 5]
+    d_a1 = W2.T @ d_z2  # (∂z2/∂a1)ᵀ d_z2: [5]
+    d_z1 = d_a1 * (a1 * (1 - a1))  # ∂a1/∂z1 ⊙ d_a1, σ' = σ (1 - σ): [5]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
     del a1, d_a1
-    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.outer(d_z1, x)  # (∂z1/∂W1)ᵀ d_z1: [5, 6]
     return _into(out, {
         'W1': d_W1,
         'W2': d_W2,

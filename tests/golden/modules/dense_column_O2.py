@@ -225,26 +225,26 @@ def backward(
     x, W2, W3, a1, a2, a3, C_difference = cache
     _scratch = _take(_backward_scratch)
     s1, s2, s3, s4, s5, s6 = _scratch
-    d_C_difference = np.multiply(2 * (d_C / 2), C_difference, s1)  # ∂C/∂C_difference ⊙ d_C
-    # cotangent of the output a3 + ∂C_difference/∂a3 ⊙ d_C_difference
+    d_C_difference = np.multiply(2 * (d_C / 2), C_difference, s1)  # ∂C/∂C_difference ⊙ d_C: [3]
+    # cotangent of the output a3 + ∂C_difference/∂a3 ⊙ d_C_difference: [3]
     d_a3 = np.add(ct_a3, d_C_difference, s1)
     d_z3_difference = np.subtract(1, a3, s2)  # output a3 = sigmoid(z3)
     d_z3_product = np.multiply(a3, d_z3_difference, s2)
-    d_z3 = np.multiply(d_a3, d_z3_product, out_b3)  # ∂a3/∂z3 ⊙ d_a3
+    d_z3 = np.multiply(d_a3, d_z3_product, out_b3)  # ∂a3/∂z3 ⊙ d_a3: [3]
     # d_b3 = d_z3: ∂z3/∂b3 ⊙ d_z3
-    d_W3 = np.multiply(d_z3[:, None], a2[None, :], out_W3)  # (∂z3/∂W3)ᵀ d_z3
-    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3
+    d_W3 = np.multiply(d_z3[:, None], a2[None, :], out_W3)  # (∂z3/∂W3)ᵀ d_z3: [3, 4]
+    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3: [4]
     d_z2_difference = np.subtract(1, a2, s4)  # a2 = sigmoid(z2)
     d_z2_product = np.multiply(a2, d_z2_difference, s4)
-    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2
+    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2: [4]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
-    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = np.dot(W2.T, d_z2, s5)  # (∂z2/∂a1)ᵀ d_z2
+    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2: [4, 5]
+    d_a1 = np.dot(W2.T, d_z2, s5)  # (∂z2/∂a1)ᵀ d_z2: [5]
     d_z1_difference = np.subtract(1, a1, s6)  # a1 = sigmoid(z1)
     d_z1_product = np.multiply(a1, d_z1_difference, s6)
-    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1
+    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1: [5]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
-    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1: [5, 6]
     _give(_scratch, _backward_scratch)
     return _into(out, {
         'W1': d_W1,
@@ -438,12 +438,12 @@ def _deltas_arrays(
     a3 = np.divide(a3_exp, a3_sum, s5)
     d_z3_difference = np.subtract(1, a3, s6)
     d_z3_product = np.multiply(a3, d_z3_difference, s6)
-    d_a3 = np.subtract(a3, y, s5)  # ∂C/∂a3 ⊙ d_C
-    d_z3 = np.multiply(d_a3, d_z3_product, out_z3)  # ∂a3/∂z3 ⊙ d_a3
-    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3
-    d_z2 = np.multiply(d_a2, d_z2_product, out_z2)  # ∂a2/∂z2 ⊙ d_a2
-    d_a1 = np.dot(W2.T, d_z2, s1)  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = np.multiply(d_a1, d_z1_product, out_z1)  # ∂a1/∂z1 ⊙ d_a1
+    d_a3 = np.subtract(a3, y, s5)  # ∂C/∂a3: [3]
+    d_z3 = np.multiply(d_a3, d_z3_product, out_z3)  # ∂a3/∂z3 ⊙ d_a3: [3]
+    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3: [4]
+    d_z2 = np.multiply(d_a2, d_z2_product, out_z2)  # ∂a2/∂z2 ⊙ d_a2: [4]
+    d_a1 = np.dot(W2.T, d_z2, s1)  # (∂z2/∂a1)ᵀ d_z2: [5]
+    d_z1 = np.multiply(d_a1, d_z1_product, out_z1)  # ∂a1/∂z1 ⊙ d_a1: [5]
     _give(_scratch, _deltas_scratch)
     return _into(out, {
         'z3': d_z3,
@@ -710,24 +710,24 @@ def _grad_C_arrays(
     a3_exp = np.exp(a3_minimum, s5)
     a3_sum = np.add(1, a3_exp, s6)
     a3 = np.divide(a3_exp, a3_sum, s5)
-    d_a3 = np.subtract(a3, y, s6)  # ∂C/∂a3 ⊙ d_C
+    d_a3 = np.subtract(a3, y, s6)  # ∂C/∂a3: [3]
     d_z3_difference = np.subtract(1, a3, s7)  # output a3 = sigmoid(z3)
     d_z3_product = np.multiply(a3, d_z3_difference, s5)
     d_z2_difference = np.subtract(1, a2, s4)  # a2 = sigmoid(z2)
     d_z2_product = np.multiply(a2, d_z2_difference, s4)
     d_z1_difference = np.subtract(1, a1, s2)  # a1 = sigmoid(z1)
     d_z1_product = np.multiply(a1, d_z1_difference, s2)
-    d_z3 = np.multiply(d_a3, d_z3_product, out_b3)  # ∂a3/∂z3 ⊙ d_a3
+    d_z3 = np.multiply(d_a3, d_z3_product, out_b3)  # ∂a3/∂z3 ⊙ d_a3: [3]
     # d_b3 = d_z3: ∂z3/∂b3 ⊙ d_z3
-    d_W3 = np.multiply(d_z3[:, None], a2[None, :], out_W3)  # (∂z3/∂W3)ᵀ d_z3
-    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3
-    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2
+    d_W3 = np.multiply(d_z3[:, None], a2[None, :], out_W3)  # (∂z3/∂W3)ᵀ d_z3: [3, 4]
+    d_a2 = np.dot(W3.T, d_z3, s3)  # (∂z3/∂a2)ᵀ d_z3: [4]
+    d_z2 = np.multiply(d_a2, d_z2_product, out_b2)  # ∂a2/∂z2 ⊙ d_a2: [4]
     # d_b2 = d_z2: ∂z2/∂b2 ⊙ d_z2
-    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2
-    d_a1 = np.dot(W2.T, d_z2, s1)  # (∂z2/∂a1)ᵀ d_z2
-    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1
+    d_W2 = np.multiply(d_z2[:, None], a1[None, :], out_W2)  # (∂z2/∂W2)ᵀ d_z2: [4, 5]
+    d_a1 = np.dot(W2.T, d_z2, s1)  # (∂z2/∂a1)ᵀ d_z2: [5]
+    d_z1 = np.multiply(d_a1, d_z1_product, out_b1)  # ∂a1/∂z1 ⊙ d_a1: [5]
     # d_b1 = d_z1: ∂z1/∂b1 ⊙ d_z1
-    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1
+    d_W1 = np.multiply(d_z1[:, None], x[None, :], out_W1)  # (∂z1/∂W1)ᵀ d_z1: [5, 6]
     _give(_scratch, _grad_C_scratch)
     return _into(out, {
         'W1': d_W1,

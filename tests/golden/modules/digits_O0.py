@@ -265,7 +265,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -287,33 +287,33 @@ def backward(
     d_logits_unpick = np.zeros((B, 10), FLOAT)
     np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient, axis=-1)
     d_logits_quotient_2 = loss_exp / np.where(loss_sum == 0, 1, loss_sum)
-    # logits goes into loss and is an output: its adjoint is the sum of what comes back
+    # logits goes into loss and is an output: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
         ct_logits  # cotangent of the output logits
         + d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
         + d_logits_quotient * d_logits_quotient_2  # (∂loss/∂logits)ᵀ d_loss
     )
     del d_logits_unpick, d_logits_quotient_2
-    d_last = d_logits @ logits_W.T  # (∂logits/∂last)ᵀ d_logits
-    d_logits_W = last.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_last = d_logits @ logits_W.T  # (∂logits/∂last)ᵀ d_logits: [B, 64]
+    d_logits_W = last.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [64, 10]
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
     del d_logits
-    d_last_product = d_last / last_sqrt  # ∂last/∂last_product ⊙ d_last
+    d_last_product = d_last / last_sqrt  # ∂last/∂last_product ⊙ d_last: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_last_v_sum = np.sum(d_last * (-last_quotient / last_sqrt), axis=1)
-    d_last_v = d_last_v_sum[:, None] / (2 * last_sqrt)  # ∂last/∂last_v ⊙ d_last
+    d_last_v = d_last_v_sum[:, None] / (2 * last_sqrt)  # ∂last/∂last_v ⊙ d_last: [B, 1]
     del d_last_v_sum
-    # last_difference goes into last_product, last_v: its adjoint is the sum of what comes back
+    # last_difference goes into last_product, last_v: its adjoint is the sum of what comes back: [B, 64]
     d_last_difference = (
         d_last_product * last_gain  # ∂last_product/∂last_difference ⊙ d_last_product
         + d_last_v / 64 * (2 * last_v_difference)  # ∂last_v/∂last_difference ⊙ d_last_v
     )
     del d_last_v
-    # ∂last_difference/∂last_m ⊙ d_last_difference
+    # ∂last_difference/∂last_m ⊙ d_last_difference: [B, 1]
     d_last_m = np.sum(-d_last_difference, axis=1)[:, None]
-    d_last_bias = np.sum(d_last, axis=0)  # (∂last/∂last_bias)ᵀ d_last
+    d_last_bias = np.sum(d_last, axis=0)  # (∂last/∂last_bias)ᵀ d_last: [64]
     del d_last
-    # (∂last_product/∂last_gain)ᵀ d_last_product
+    # (∂last_product/∂last_gain)ᵀ d_last_product: [64]
     d_last_gain = np.sum(d_last_product * last_v_difference, axis=0)
     del d_last_product
     d_stem = d_last_difference + d_last_m / 64
@@ -324,59 +324,63 @@ def backward(
     d_layer_down_W = np.empty((2, 64, 64), FLOAT)
     d_layer_down_b = np.empty((2, 64), FLOAT)
     for k in reversed(range(1, 3)):  # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
-        d_layer_down_b_k = np.sum(d_stem, axis=0)  # (∂layer_down/∂layer_down_b_k)ᵀ d_stem
+        d_layer_down_b_k = np.sum(d_stem, axis=0)  # (∂layer_down/∂layer_down_b_k)ᵀ d_stem: [64]
         layer_norm_gain_k = layer_norm_gain[k - 1]
         layer_up_W_k = layer_up_W[k - 1]
         layer_down_W_k = layer_down_W[k - 1]
-        d_layer_up = d_stem @ layer_down_W_k.T  # (∂layer_down/∂layer_up)ᵀ d_stem
+        d_layer_up = d_stem @ layer_down_W_k.T  # (∂layer_down/∂layer_up)ᵀ d_stem: [B, 64]
         layer_norm_v_difference = layer_norm_v_difference_by_k[k - 1]
         layer_norm_sqrt = layer_norm_sqrt_by_k[k - 1]
         layer_norm_quotient = layer_norm_quotient_by_k[k - 1]
         layer_norm = layer_norm_by_k[k - 1]
         layer_up_sum = layer_up_sum_by_k[k - 1]
-        d_layer_up_sigmoid = d_layer_up * layer_up_sum  # (∂layer_up/∂layer_up_sigmoid)ᵀ d_layer_up
+        # ∂layer_up/∂layer_up_sigmoid ⊙ d_layer_up: [B, 64]
+        d_layer_up_sigmoid = d_layer_up * layer_up_sum
         layer_up_sigmoid = layer_up_sigmoid_by_k[k - 1]
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_up_sum_product = d_layer_up_sigmoid * (layer_up_sigmoid * (1 - layer_up_sigmoid))
-        # layer_up_sum goes into layer_up, layer_up_sigmoid: its adjoint is the sum of what comes back
+        # layer_up_sum goes into layer_up, layer_up_sigmoid: its adjoint is the sum of what comes back: [B, 64]
         d_layer_up_sum = (
-            d_layer_up * layer_up_sigmoid  # (∂layer_up/∂layer_up_sum)ᵀ d_layer_up
-            + d_layer_up_sum_product  # (∂layer_up_sigmoid/∂layer_up_sum)ᵀ d_layer_up_sigmoid
+            d_layer_up * layer_up_sigmoid  # ∂layer_up/∂layer_up_sum ⊙ d_layer_up
+            + d_layer_up_sum_product  # ∂layer_up_sigmoid/∂layer_up_sum ⊙ d_layer_up_sigmoid, σ' = σ (1 - σ)
         )
-        d_layer_up_b_k = np.sum(d_layer_up_sum, axis=0)  # (∂layer_up_sum/∂layer_up_b_k)ᵀ d_layer_up_sum
-        d_layer_norm = d_layer_up_sum @ layer_up_W_k.T  # (∂layer_up_sum/∂layer_norm)ᵀ d_layer_up_sum
-        # d_layer_norm_quotient = d_layer_norm: (∂layer_norm/∂layer_norm_quotient)ᵀ d_layer_norm
-        d_layer_up_W_k = layer_norm.T @ d_layer_up_sum  # (∂layer_up_sum/∂layer_up_W_k)ᵀ d_layer_up_sum
-        # (∂layer_norm/∂layer_norm_bias_k)ᵀ d_layer_norm
+        # (∂layer_up_sum/∂layer_up_b_k)ᵀ d_layer_up_sum: [64]
+        d_layer_up_b_k = np.sum(d_layer_up_sum, axis=0)
+        # (∂layer_up_sum/∂layer_norm)ᵀ d_layer_up_sum: [B, 64]
+        d_layer_norm = d_layer_up_sum @ layer_up_W_k.T
+        # d_layer_norm_quotient = d_layer_norm: ∂layer_norm/∂layer_norm_quotient ⊙ d_layer_norm
+        # (∂layer_up_sum/∂layer_up_W_k)ᵀ d_layer_up_sum: [64, 64]
+        d_layer_up_W_k = layer_norm.T @ d_layer_up_sum
+        # (∂layer_norm/∂layer_norm_bias_k)ᵀ d_layer_norm: [64]
         d_layer_norm_bias_k = np.sum(d_layer_norm, axis=0)
-        # (∂layer_norm_quotient/∂layer_norm_quotient_product)ᵀ d_layer_norm_quotient
+        # ∂layer_norm_quotient/∂layer_norm_quotient_product ⊙ d_layer_norm_quotient: [B, 64]
         d_layer_norm_quotient_product = d_layer_norm / layer_norm_sqrt
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_norm_sqrt_product = d_layer_norm * (-layer_norm_quotient / layer_norm_sqrt)
         d_layer_norm_gain_k_product = d_layer_norm_quotient_product * layer_norm_v_difference
-        # (∂layer_norm_quotient_product/∂layer_norm_gain_k)ᵀ d_layer_norm_quotient_product
+        # (∂layer_norm_quotient_product/∂layer_norm_gain_k)ᵀ d_layer_norm_quotient_product: [64]
         d_layer_norm_gain_k = np.sum(d_layer_norm_gain_k_product, axis=0)
-        # (∂layer_norm_quotient/∂layer_norm_sqrt)ᵀ d_layer_norm_quotient
+        # ∂layer_norm_quotient/∂layer_norm_sqrt ⊙ d_layer_norm_quotient: [B, 1]
         d_layer_norm_sqrt = np.sum(d_layer_norm_sqrt_product, axis=1)[:, None]
-        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
+        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = d_layer_norm_sqrt / (2 * layer_norm_sqrt)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_norm_v_difference_product = d_layer_norm_v / 64 * (2 * layer_norm_v_difference)
-        # layer_norm_v_difference goes into layer_norm_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_norm_v_difference goes into layer_norm_quotient_product, step: its adjoint is the sum of what comes back: [B, 64]
         d_layer_norm_v_difference = (
             d_layer_norm_quotient_product * layer_norm_gain_k  # ∂layer_norm_quotient_product/∂layer_norm_v_difference ⊙ d_layer_norm_quotient_product
             + d_layer_norm_v_difference_product  # ∂step/∂layer_norm_v_difference ⊙ d_step
         )
-        # (∂layer_norm_v_difference/∂layer_norm_m)ᵀ d_layer_norm_v_difference
+        # ∂layer_norm_v_difference/∂layer_norm_m ⊙ d_layer_norm_v_difference: [B, 1]
         d_layer_norm_m = np.sum(-d_layer_norm_v_difference, axis=1)[:, None]
-        # h goes into layer_h_next, layer_norm_v_difference, layer_norm_m: its adjoint is the sum of what comes back
+        # h goes into layer_h_next, layer_norm_v_difference, layer_norm_m: its adjoint is the sum of what comes back: [B, 64]
         d_h = (
             d_stem  # ∂layer_h_next/∂h ⊙ d_stem
-            + d_layer_norm_v_difference  # (∂layer_norm_v_difference/∂h)ᵀ d_layer_norm_v_difference
+            + d_layer_norm_v_difference  # ∂layer_norm_v_difference/∂h ⊙ d_layer_norm_v_difference
             + d_layer_norm_m / 64  # (∂layer_norm_m/∂h)ᵀ d_layer_norm_m
         )
         layer_up = layer_up_by_k[k - 1]
-        d_layer_down_W_k = layer_up.T @ d_stem  # (∂layer_down/∂layer_down_W_k)ᵀ d_stem
+        d_layer_down_W_k = layer_up.T @ d_stem  # (∂layer_down/∂layer_down_W_k)ᵀ d_stem: [64, 64]
         d_layer_norm_gain[k - 1] = d_layer_norm_gain_k
         d_layer_norm_bias[k - 1] = d_layer_norm_bias_k
         d_layer_up_W[k - 1] = d_layer_up_W_k
@@ -385,8 +389,8 @@ def backward(
         d_layer_down_b[k - 1] = d_layer_down_b_k
         d_stem = d_h
     del d_last_difference, d_last_m
-    d_stem_W = pixels.T @ d_stem  # (∂stem/∂stem_W)ᵀ d_stem
-    d_stem_b = np.sum(d_stem, axis=0)  # (∂stem/∂stem_b)ᵀ d_stem
+    d_stem_W = pixels.T @ d_stem  # (∂stem/∂stem_W)ᵀ d_stem: [64, 64]
+    d_stem_b = np.sum(d_stem, axis=0)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
     del d_stem
     return _into(out, {
         'stem.W': d_stem_W,
@@ -419,6 +423,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, pixels: [B, 64], label: int[B] -> loss: [].
     """
@@ -499,34 +504,34 @@ def value_and_grad_loss(
     d_logits_quotient_2 = 1 / FLOAT(B)
     d_logits_unpick = np.zeros((B, 10), FLOAT)
     np.put_along_axis(d_logits_unpick, label[..., None], -d_logits_quotient_2, axis=-1)
-    # logits goes into loss: its adjoint is the sum of what comes back
+    # logits goes into loss: its adjoint is the sum of what comes back: [B, 10]
     d_logits = (
-        d_logits_unpick  # (∂loss/∂logits)ᵀ d_loss
-        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ d_loss
+        d_logits_unpick  # (∂loss/∂logits)ᵀ
+        + d_logits_quotient_2 * d_logits_quotient  # (∂loss/∂logits)ᵀ
     )
     del d_logits_unpick, d_logits_quotient
-    d_last = d_logits @ logits_W.T  # (∂logits/∂last)ᵀ d_logits
-    d_logits_W = last.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
+    d_last = d_logits @ logits_W.T  # (∂logits/∂last)ᵀ d_logits: [B, 64]
+    d_logits_W = last.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [64, 10]
     del last
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [10]
     del d_logits
-    d_last_product = d_last / last_sqrt  # ∂last/∂last_product ⊙ d_last
+    d_last_product = d_last / last_sqrt  # ∂last/∂last_product ⊙ d_last: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_last_v_sum = np.sum(d_last * (-last_quotient / last_sqrt), axis=1)
     del last_quotient
-    d_last_v = d_last_v_sum[:, None] / (2 * last_sqrt)  # ∂last/∂last_v ⊙ d_last
+    d_last_v = d_last_v_sum[:, None] / (2 * last_sqrt)  # ∂last/∂last_v ⊙ d_last: [B, 1]
     del last_sqrt, d_last_v_sum
-    # last_difference goes into last_product, last_v: its adjoint is the sum of what comes back
+    # last_difference goes into last_product, last_v: its adjoint is the sum of what comes back: [B, 64]
     d_last_difference = (
         d_last_product * last_gain  # ∂last_product/∂last_difference ⊙ d_last_product
         + d_last_v / 64 * (2 * last_v_difference)  # ∂last_v/∂last_difference ⊙ d_last_v
     )
     del d_last_v
-    # ∂last_difference/∂last_m ⊙ d_last_difference
+    # ∂last_difference/∂last_m ⊙ d_last_difference: [B, 1]
     d_last_m = np.sum(-d_last_difference, axis=1)[:, None]
-    d_last_bias = np.sum(d_last, axis=0)  # (∂last/∂last_bias)ᵀ d_last
+    d_last_bias = np.sum(d_last, axis=0)  # (∂last/∂last_bias)ᵀ d_last: [64]
     del d_last
-    # (∂last_product/∂last_gain)ᵀ d_last_product
+    # (∂last_product/∂last_gain)ᵀ d_last_product: [64]
     d_last_gain = np.sum(d_last_product * last_v_difference, axis=0)
     del last_v_difference, d_last_product
     d_stem = d_last_difference + d_last_m / 64
@@ -547,48 +552,51 @@ def value_and_grad_loss(
         layer_up_sum_2 = layer_up_sum_by_k[k - 1]
         layer_up_sigmoid_2 = layer_up_sigmoid_by_k[k - 1]
         layer_up_2 = layer_up_by_k[k - 1]
-        d_layer_down_b_k = np.sum(d_stem, axis=0)  # (∂layer_down/∂layer_down_b_k)ᵀ d_stem
-        d_layer_up = d_stem @ layer_down_W_k_2.T  # (∂layer_down/∂layer_up)ᵀ d_stem
-        d_layer_down_W_k = layer_up_2.T @ d_stem  # (∂layer_down/∂layer_down_W_k)ᵀ d_stem
-        d_layer_up_sigmoid = d_layer_up * layer_up_sum_2  # (∂layer_up/∂layer_up_sigmoid)ᵀ d_layer_up
+        d_layer_down_b_k = np.sum(d_stem, axis=0)  # (∂layer_down/∂layer_down_b_k)ᵀ d_stem: [64]
+        d_layer_up = d_stem @ layer_down_W_k_2.T  # (∂layer_down/∂layer_up)ᵀ d_stem: [B, 64]
+        d_layer_down_W_k = layer_up_2.T @ d_stem  # (∂layer_down/∂layer_down_W_k)ᵀ d_stem: [64, 64]
+        # ∂layer_up/∂layer_up_sigmoid ⊙ d_layer_up: [B, 64]
+        d_layer_up_sigmoid = d_layer_up * layer_up_sum_2
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_up_sum_product = d_layer_up_sigmoid * (layer_up_sigmoid_2 * (1 - layer_up_sigmoid_2))
-        # layer_up_sum goes into layer_up, layer_up_sigmoid: its adjoint is the sum of what comes back
+        # layer_up_sum goes into layer_up, layer_up_sigmoid: its adjoint is the sum of what comes back: [B, 64]
         d_layer_up_sum = (
-            d_layer_up * layer_up_sigmoid_2  # (∂layer_up/∂layer_up_sum)ᵀ d_layer_up
-            + d_layer_up_sum_product  # (∂layer_up_sigmoid/∂layer_up_sum)ᵀ d_layer_up_sigmoid
+            d_layer_up * layer_up_sigmoid_2  # ∂layer_up/∂layer_up_sum ⊙ d_layer_up
+            + d_layer_up_sum_product  # ∂layer_up_sigmoid/∂layer_up_sum ⊙ d_layer_up_sigmoid, σ' = σ (1 - σ)
         )
-        d_layer_up_b_k = np.sum(d_layer_up_sum, axis=0)  # (∂layer_up_sum/∂layer_up_b_k)ᵀ d_layer_up_sum
-        d_layer_norm = d_layer_up_sum @ layer_up_W_k_2.T  # (∂layer_up_sum/∂layer_norm)ᵀ d_layer_up_sum
-        # d_layer_norm_quotient = d_layer_norm: (∂layer_norm/∂layer_norm_quotient)ᵀ d_layer_norm
-        # (∂layer_up_sum/∂layer_up_W_k)ᵀ d_layer_up_sum
+        # (∂layer_up_sum/∂layer_up_b_k)ᵀ d_layer_up_sum: [64]
+        d_layer_up_b_k = np.sum(d_layer_up_sum, axis=0)
+        # (∂layer_up_sum/∂layer_norm)ᵀ d_layer_up_sum: [B, 64]
+        d_layer_norm = d_layer_up_sum @ layer_up_W_k_2.T
+        # d_layer_norm_quotient = d_layer_norm: ∂layer_norm/∂layer_norm_quotient ⊙ d_layer_norm
+        # (∂layer_up_sum/∂layer_up_W_k)ᵀ d_layer_up_sum: [64, 64]
         d_layer_up_W_k = layer_norm_2.T @ d_layer_up_sum
-        # (∂layer_norm/∂layer_norm_bias_k)ᵀ d_layer_norm
+        # (∂layer_norm/∂layer_norm_bias_k)ᵀ d_layer_norm: [64]
         d_layer_norm_bias_k = np.sum(d_layer_norm, axis=0)
-        # (∂layer_norm_quotient/∂layer_norm_quotient_product)ᵀ d_layer_norm_quotient
+        # ∂layer_norm_quotient/∂layer_norm_quotient_product ⊙ d_layer_norm_quotient: [B, 64]
         d_layer_norm_quotient_product = d_layer_norm / layer_norm_sqrt_2
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_norm_sqrt_product = d_layer_norm * (-layer_norm_quotient_2 / layer_norm_sqrt_2)
         d_layer_norm_gain_k_product = d_layer_norm_quotient_product * layer_norm_v_difference_2
-        # (∂layer_norm_quotient_product/∂layer_norm_gain_k)ᵀ d_layer_norm_quotient_product
+        # (∂layer_norm_quotient_product/∂layer_norm_gain_k)ᵀ d_layer_norm_quotient_product: [64]
         d_layer_norm_gain_k = np.sum(d_layer_norm_gain_k_product, axis=0)
-        # (∂layer_norm_quotient/∂layer_norm_sqrt)ᵀ d_layer_norm_quotient
+        # ∂layer_norm_quotient/∂layer_norm_sqrt ⊙ d_layer_norm_quotient: [B, 1]
         d_layer_norm_sqrt = np.sum(d_layer_norm_sqrt_product, axis=1)[:, None]
-        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
+        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = d_layer_norm_sqrt / (2 * layer_norm_sqrt_2)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         d_layer_norm_v_difference_product = d_layer_norm_v / 64 * (2 * layer_norm_v_difference_2)
-        # layer_norm_v_difference goes into layer_norm_quotient_product, step: its adjoint is the sum of what comes back
+        # layer_norm_v_difference goes into layer_norm_quotient_product, step: its adjoint is the sum of what comes back: [B, 64]
         d_layer_norm_v_difference = (
             d_layer_norm_quotient_product * layer_norm_gain_k_2  # ∂layer_norm_quotient_product/∂layer_norm_v_difference ⊙ d_layer_norm_quotient_product
             + d_layer_norm_v_difference_product  # ∂step/∂layer_norm_v_difference ⊙ d_step
         )
-        # (∂layer_norm_v_difference/∂layer_norm_m)ᵀ d_layer_norm_v_difference
+        # ∂layer_norm_v_difference/∂layer_norm_m ⊙ d_layer_norm_v_difference: [B, 1]
         d_layer_norm_m = np.sum(-d_layer_norm_v_difference, axis=1)[:, None]
-        # h goes into layer_h_next, layer_norm_v_difference, layer_norm_m: its adjoint is the sum of what comes back
+        # h goes into layer_h_next, layer_norm_v_difference, layer_norm_m: its adjoint is the sum of what comes back: [B, 64]
         d_h = (
             d_stem  # ∂layer_h_next/∂h ⊙ d_stem
-            + d_layer_norm_v_difference  # (∂layer_norm_v_difference/∂h)ᵀ d_layer_norm_v_difference
+            + d_layer_norm_v_difference  # ∂layer_norm_v_difference/∂h ⊙ d_layer_norm_v_difference
             + d_layer_norm_m / 64  # (∂layer_norm_m/∂h)ᵀ d_layer_norm_m
         )
         d_layer_norm_gain[k - 1] = d_layer_norm_gain_k
@@ -603,8 +611,8 @@ def value_and_grad_loss(
         layer_norm_quotient_by_k, layer_norm_by_k, layer_up_sum_by_k, layer_up_sigmoid_by_k,
         layer_up_by_k,
     )
-    d_stem_W = pixels.T @ d_stem  # (∂stem/∂stem_W)ᵀ d_stem
-    d_stem_b = np.sum(d_stem, axis=0)  # (∂stem/∂stem_b)ᵀ d_stem
+    d_stem_W = pixels.T @ d_stem  # (∂stem/∂stem_W)ᵀ d_stem: [64, 64]
+    d_stem_b = np.sum(d_stem, axis=0)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
     del d_stem
     return FLOAT(loss), _into(out, {
         'stem.W': d_stem_W,

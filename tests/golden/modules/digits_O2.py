@@ -347,35 +347,36 @@ def backward(
     # cross_entropy(logits, label): e = mean(logsumexp(logits, axis=-1) - pick(logits, label))
     d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s6)
     d_logits_total = np.add(ct_logits, d_logits_product, s6)  # dense(10): y = act(x @ W + b)
-    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss
+    # cotangent of the output logits + (∂loss/∂logits)ᵀ d_loss: [B, 10]
     d_logits = d_logits_total
     d_logits[d_logits_arange, label] += -d_logits_quotient
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
-    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits
-    d_last = np.dot(d_logits, logits_W.T, s7)  # (∂logits/∂last)ᵀ d_logits
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
+    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits: [64, 10]
+    d_last = np.dot(d_logits, logits_W.T, s7)  # (∂logits/∂last)ᵀ d_logits: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_stem_vecdot = np.vecdot(last_product_2, d_last, s2_view)
     d_stem_product = np.multiply(last_quotient.reshape((B,)), d_stem_vecdot, s2_view)
     d_stem_quotient = np.divide(d_stem_product[:, None], d_stem_product_2, s3)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_product_4 = np.multiply(-0.03125, d_stem_quotient, s3)
-    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last
-    d_last_product = np.multiply(last_quotient, d_last, s7)  # ∂last/∂last_product ⊙ d_last
+    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last: [64]
+    d_last_product = np.multiply(last_quotient, d_last, s7)  # ∂last/∂last_product ⊙ d_last: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_last_gain_product = np.multiply(d_last_product, last_v_difference, s9)
-    # (∂last_product/∂last_gain)ᵀ d_last_product
+    # (∂last_product/∂last_gain)ᵀ d_last_product: [64]
     d_last_gain = np.dot(d_logits_b_full, d_last_gain_product, out_last_gain)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_stem_product_3 = np.multiply(d_last_product, last_gain, s7)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_product_5 = np.multiply(d_stem_product_4, last_v_difference, s9)
-    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
+    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v: [B, 64]
     d_last_difference = np.add(d_stem_product_3, d_stem_product_5, s7)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_matmul = np.dot(d_last_difference, d_stem_full, s3_view)
     # layernorm: m = mean(x, axis=-1, keepdims=true)
     d_stem_product_6 = np.multiply(-0.015625, d_stem_matmul[:, None], s2)
-    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
+    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m: [B, 64]
     d_last_result = np.add(d_last_difference, d_stem_product_6, s7)
     # dense(H, act=silu): y = act(x @ W + b)
     d_stem_difference = np.subtract(1, layer_up_quotient_by_k, s11)
@@ -406,21 +407,22 @@ def backward(
         step_product_by_k[::-1], step_matmul_by_k[::-1], step_quotient_by_k[::-1],
         step_sum_by_k[::-1], d_layer_up_W[::-1], d_layer_down_W[::-1], strict=True,
     ):
-        d_layer_up = np.dot(d_h, layer_down_W_k.T, s9)  # (∂layer_down/∂layer_up)ᵀ d_h
+        d_layer_up = np.dot(d_h, layer_down_W_k.T, s9)  # (∂layer_down/∂layer_up)ᵀ d_h: [B, 64]
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_norm_product = np.multiply(d_layer_up, d_stem_sum_2, step_product_row)
-        # (∂step/∂layer_norm)ᵀ d_step
+        # (∂step/∂layer_norm)ᵀ d_step: [B, 64]
         d_layer_norm = np.dot(d_layer_norm_product, layer_up_W_k.T, step_matmul_row)
-        # d_saved = d_layer_norm: (∂layer_norm/∂saved)ᵀ d_layer_norm
+        # d_saved = d_layer_norm: ∂layer_norm/∂saved ⊙ d_layer_norm
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_2_2, s2_view)
-        d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]  # (∂saved/∂layer_norm_sqrt)ᵀ d_saved
-        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
+        # (∂saved/∂layer_norm_sqrt)ᵀ d_saved: [B, 1]
+        d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]
+        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_9_2, s3)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         value_product = np.multiply(_C_0_015625, d_layer_norm_v, s3)
         value_product_2 = np.multiply(value_product, d_stem_product_10_2, s9)
-        # (∂saved/∂saved_product)ᵀ d_saved
+        # (∂saved/∂saved_product)ᵀ d_saved: [B, 64]
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         value_product_3 = np.multiply(d_saved_product, layer_norm_gain_k, s18)
@@ -432,22 +434,25 @@ def backward(
         # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
         value_sum_2 = np.add(d_h, value_sum, s18)
         value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
-        np.dot(layer_norm.T, d_layer_norm_product, d_layer_up_W_row)  # (∂step/∂layer_up_W_k)ᵀ d_step
-        np.dot(layer_up.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h
+        # (∂step/∂layer_up_W_k)ᵀ d_step: [64, 64]
+        np.dot(layer_norm.T, d_layer_norm_product, d_layer_up_W_row)
+        np.dot(layer_up.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h: [64, 64]
         d_h = value_sum_3
     d_stem = d_h
-    d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem
-    d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)  # back through the loop over k
-    d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)  # back through the loop over k
+    d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
+    # back through the loop over k: [2, 64]
+    d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)
+    # back through the loop over k: [2, 64]
+    d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_layer_norm_gain_product = np.multiply(step_quotient_by_k, layer_norm_v_difference_by_k, s14)
-    # back through the loop over k
+    # back through the loop over k: [2, 64]
     d_layer_norm_gain = np.matmul(d_logits_b_full, d_layer_norm_gain_product)
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
     d_layer_down_b_concatenate = np.concatenate((step_sum_by_k, d_last_result[None, :, :]), 0, s19)
-    # back through the loop over k
+    # back through the loop over k: [2, 64]
     d_layer_down_b = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
-    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem
+    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem: [64, 64]
     _give(_scratch, _backward_scratch, B)
     return _into(out, {
         'stem.W': d_stem_W,
@@ -580,35 +585,36 @@ def value_and_grad_loss(
     d_logits_quotient_2 = np.divide(d_logits_quotient, d_logits_where, s21_view)
     del d_logits_where
     d_logits_product = np.multiply(d_logits_quotient_2, loss_exp, s19)
-    # (∂loss/∂logits)ᵀ d_loss
+    # (∂loss/∂logits)ᵀ: [B, 10]
     d_logits = d_logits_product
     d_logits[loss_arange, label] += d_logits_negative
-    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)  # (∂logits/∂logits_b)ᵀ d_logits
-    d_last = np.dot(d_logits, logits_W.T, s15)  # (∂logits/∂last)ᵀ d_logits
+    d_logits_W = np.dot(last.T, d_logits, out_logits_W)  # (∂logits/∂logits_W)ᵀ d_logits: [64, 10]
+    # (∂logits/∂logits_b)ᵀ d_logits: [10]
+    d_logits_b = np.dot(d_logits_b_full, d_logits, out_logits_b)
+    d_last = np.dot(d_logits, logits_W.T, s15)  # (∂logits/∂last)ᵀ d_logits: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_stem_vecdot = np.vecdot(last_product_2, d_last, s21)
     d_stem_product_6 = np.multiply(last_quotient.reshape((B,)), d_stem_vecdot, s21)
     d_stem_quotient_2 = np.divide(d_stem_product_6[:, None], d_stem_product, s11_view)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_product_8 = np.multiply(-0.03125, d_stem_quotient_2, s11_view)
-    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last
-    d_last_product = np.multiply(last_quotient, d_last, s15)  # ∂last/∂last_product ⊙ d_last
+    d_last_bias = np.dot(d_logits_b_full, d_last, out_last_bias)  # (∂last/∂last_bias)ᵀ d_last: [64]
+    d_last_product = np.multiply(last_quotient, d_last, s15)  # ∂last/∂last_product ⊙ d_last: [B, 64]
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_last_gain_product = np.multiply(d_last_product, last_v_difference, s16)
-    # (∂last_product/∂last_gain)ᵀ d_last_product
+    # (∂last_product/∂last_gain)ᵀ d_last_product: [64]
     d_last_gain = np.dot(d_logits_b_full, d_last_gain_product, out_last_gain)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_stem_product_7 = np.multiply(d_last_product, last_gain, s15)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_product_9 = np.multiply(d_stem_product_8, last_v_difference, s1)
-    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v
+    # ∂last_product/∂last_difference ⊙ d_last_product + ∂last_v/∂last_difference ⊙ d_last_v: [B, 64]
     d_last_difference = np.add(d_stem_product_7, d_stem_product_9, s15)
     # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
     d_stem_matmul = np.dot(d_last_difference, last_m_full, s11)
     # layernorm: m = mean(x, axis=-1, keepdims=true)
     d_stem_product_10 = np.multiply(-0.015625, d_stem_matmul[:, None], s12)
-    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m
+    # ∂last_difference/∂last_result ⊙ d_last_difference + ∂last_m/∂last_result ⊙ d_last_m: [B, 64]
     d_last_result = np.add(d_last_difference, d_stem_product_10, s15)
     # dense(H, act=silu): y = act(x @ W + b)
     d_stem_difference = np.subtract(1, layer_up_quotient_by_k, s26)
@@ -639,21 +645,23 @@ def value_and_grad_loss(
         step_product_by_k[::-1], step_matmul_by_k[::-1], step_quotient_by_k[::-1],
         step_sum_by_k[::-1], d_layer_up_W[::-1], d_layer_down_W[::-1], strict=True,
     ):
-        d_layer_up = np.dot(d_h, layer_down_W_k_2.T, s1)  # (∂layer_down/∂layer_up)ᵀ d_h
-        np.dot(layer_up_2.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h
+        d_layer_up = np.dot(d_h, layer_down_W_k_2.T, s1)  # (∂layer_down/∂layer_up)ᵀ d_h: [B, 64]
+        np.dot(layer_up_2.T, d_h, d_layer_down_W_row)  # (∂layer_down/∂layer_down_W_k)ᵀ d_h: [64, 64]
         # dense(H, act=silu): y = act(x @ W + b)
         d_layer_norm_product = np.multiply(d_layer_up, d_stem_sum_2, step_product_row)
-        # (∂step/∂layer_norm)ᵀ d_step
+        # (∂step/∂layer_norm)ᵀ d_step: [B, 64]
         d_layer_norm = np.dot(d_layer_norm_product, layer_up_W_k_2.T, step_matmul_row)
-        # d_saved = d_layer_norm: (∂layer_norm/∂saved)ᵀ d_layer_norm
-        np.dot(layer_norm_2.T, d_layer_norm_product, d_layer_up_W_row)  # (∂step/∂layer_up_W_k)ᵀ d_step
-        # (∂saved/∂saved_product)ᵀ d_saved
+        # d_saved = d_layer_norm: ∂layer_norm/∂saved ⊙ d_layer_norm
+        # (∂step/∂layer_up_W_k)ᵀ d_step: [64, 64]
+        np.dot(layer_norm_2.T, d_layer_norm_product, d_layer_up_W_row)
+        # (∂saved/∂saved_product)ᵀ d_saved: [B, 64]
         d_saved_product = np.divide(d_layer_norm, layer_norm_sqrt_2, step_quotient_row)
         # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
         value_product = np.multiply(d_saved_product, layer_norm_gain_k_2, s1)
         d_layer_norm_sqrt_vecdot = np.vecdot(d_layer_norm, d_stem_quotient_3, s12_view)
-        d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]  # (∂saved/∂layer_norm_sqrt)ᵀ d_saved
-        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt
+        # (∂saved/∂layer_norm_sqrt)ᵀ d_saved: [B, 1]
+        d_layer_norm_sqrt = d_layer_norm_sqrt_vecdot[:, None]
+        # ∂layer_norm_sqrt/∂layer_norm_v ⊙ d_layer_norm_sqrt: [B, 1]
         d_layer_norm_v = np.divide(d_layer_norm_sqrt, d_stem_product_4_2, s11_view)
         # layernorm: v = mean((x - m)**2, axis=-1, keepdims=true)
         value_product_2 = np.multiply(_C_0_015625, d_layer_norm_v, s11_view)
@@ -667,18 +675,20 @@ def value_and_grad_loss(
         value_sum_3 = np.add(value_sum_2, value_product_4, step_sum_row)
         d_h = value_sum_3
     d_stem = d_h
-    d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem
-    d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)  # back through the loop over k
-    d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)  # back through the loop over k
+    d_stem_b = np.dot(d_logits_b_full, d_stem, out_stem_b)  # (∂stem/∂stem_b)ᵀ d_stem: [64]
+    # back through the loop over k: [2, 64]
+    d_layer_norm_bias = np.matmul(d_logits_b_full, step_matmul_by_k)
+    # back through the loop over k: [2, 64]
+    d_layer_up_b = np.matmul(d_logits_b_full, step_product_by_k)
     # layernorm: y = gain * (x - m) / sqrt(v + eps) + bias
     d_layer_norm_gain_product = np.multiply(step_quotient_by_k, layer_norm_v_difference_by_k, s6)
-    # back through the loop over k
+    # back through the loop over k: [2, 64]
     d_layer_norm_gain = np.matmul(d_logits_b_full, d_layer_norm_gain_product)
     # pixels -> dense(H) as stem -> repeat layer[k in 1..L] { res…
     d_layer_down_b_concatenate = np.concatenate((step_sum_by_k, d_last_result[None, :, :]), 0, s30)
-    # back through the loop over k
+    # back through the loop over k: [2, 64]
     d_layer_down_b = np.add.reduce(d_layer_down_b_concatenate[1:], 1)
-    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem
+    d_stem_W = np.dot(pixels.T, d_stem, out_stem_W)  # (∂stem/∂stem_W)ᵀ d_stem: [64, 64]
     _give(_scratch, _value_and_grad_loss_scratch, B)
     return FLOAT(loss), _into(out, {
         'stem.W': d_stem_W,

@@ -165,7 +165,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -179,11 +179,11 @@ def backward(
         _destinations(out, _shapes(), cache)
     dose, given, killed, b, z, loss_difference, loss_negative, half, _ = cache
     d_loss_sum = -d_loss  # ∂loss/∂loss_sum ⊙ d_loss
-    # ∂loss/∂loss_negative ⊙ d_loss
+    # ∂loss/∂loss_negative ⊙ d_loss: [N]
     d_loss_negative = d_loss_sum * loss_difference * _hazard(loss_negative)
     # output expected = given * ndtr(z)
     d_z_product = d_expected * given * (np.exp(-0.5 * z * z) / 2.5066282746310002)
-    # z goes into loss_negative, loss, expected: its adjoint is the sum of what comes back
+    # z goes into loss_negative, loss, expected: its adjoint is the sum of what comes back: [N]
     d_z = (
         -d_loss_negative  # ∂loss_negative/∂z ⊙ d_loss_negative
         + d_loss_sum * killed * _hazard(z)  # ∂loss/∂z ⊙ d_loss
@@ -219,6 +219,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
     """
@@ -228,10 +229,10 @@ def grad_loss(
     z = a + b * dose  # z = a + b * dose
     # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
     d_z_negative = -(-1 * (given - killed) * _hazard(-z))
-    # z goes into loss: its adjoint is the sum of what comes back
+    # z goes into loss: its adjoint is the sum of what comes back: [N]
     d_z = (
-        d_z_negative  # ∂loss/∂z ⊙ d_loss
-        + -1 * killed * _hazard(z)  # ∂loss/∂z ⊙ d_loss
+        d_z_negative  # ∂loss/∂z
+        + -1 * killed * _hazard(z)  # ∂loss/∂z
     )
     del z, d_z_negative
     d_b = np.sum(d_z * dose, axis=0)  # (∂z/∂b)ᵀ d_z
@@ -260,8 +261,8 @@ def H(
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     z = a + b * dose  # z = a + b * dose
     d_z_negative = -z  # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
-    d_loss_log_ndtr = -1 * (given - killed)  # ∂loss/∂loss_log_ndtr ⊙ d_loss
-    d_loss_log_ndtr_2 = -1 * killed  # ∂loss/∂loss_log_ndtr_2 ⊙ d_loss
+    d_loss_log_ndtr = -1 * (given - killed)  # ∂loss/∂loss_log_ndtr: [N]
+    d_loss_log_ndtr_2 = -1 * killed  # ∂loss/∂loss_log_ndtr_2: [N]
     # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
     d_z_product = -_hazard(z) * _hazard_excess(z)
     del z
@@ -299,6 +300,7 @@ def grad_half(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, dose: [N], given: [N], killed: [N] -> half: [].
     """
@@ -306,8 +308,8 @@ def grad_half(
     if out is not None:
         _destinations(out, _shapes(), [dose, given, killed, *params.values()])
     half = (_ndtri(FLOAT(0.5)) - a) / b  # output half = (ndtri(0.5) - a) / b
-    d_b = -half / b  # ∂half/∂b ⊙ d_half
-    d_a = -(1 / b)  # ∂half/∂a ⊙ d_half
+    d_b = -half / b  # ∂half/∂b
+    d_a = -(1 / b)  # ∂half/∂a
     return _into(out, {
         'a': FLOAT(d_a),
         'b': FLOAT(d_b),

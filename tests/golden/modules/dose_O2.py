@@ -235,7 +235,7 @@ def backward(
         d_z_square = np.square(z_part, s1)  # output expected = given * ndtr(z)
         d_z_product_5 = np.multiply(_C_m0_5, d_z_square, s1)
         d_z_exp = np.exp(d_z_product_5, s1)
-        # ∂expected/∂expected_ndtr ⊙ d_expected
+        # ∂expected/∂expected_ndtr ⊙ d_expected: [size]
         d_expected_ndtr = np.multiply(d_expected_part, given_part, s2)
         d_z_product_6 = np.multiply(d_z_exp, d_expected_ndtr, s1)  # output expected = given * ndtr(z)
         # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
@@ -246,7 +246,7 @@ def backward(
         d_z_product_3 = np.multiply(killed_part, d_z_hazard_2, s3)
         d_z_product_4 = np.multiply(-d_loss, d_z_product_3, s3)
         d_z_product_7 = np.multiply(_C_0_3989422804014327, d_z_product_6, s1)  # output expected = given * ndtr(z)
-        # ∂loss/∂z ⊙ d_loss + ∂expected_ndtr/∂z ⊙ d_expected_ndtr
+        # ∂loss/∂z ⊙ d_loss + ∂expected_ndtr/∂z ⊙ d_expected_ndtr: [size]
         d_z = s2
         np.add(d_z_product_2, d_z_product_4, d_z)
         np.add(d_z, d_z_product_7, d_z)
@@ -298,7 +298,7 @@ def grad_loss(
         d_z_hazard_2 = _hazard(z)
         d_z_product_2 = np.multiply(killed_part, d_z_hazard_2, s1)
         d_z_product_3 = np.multiply(-1, d_z_product_2, s1)
-        d_z = np.add(d_z_product, d_z_product_3, s2)  # ∂loss/∂z ⊙ d_loss
+        d_z = np.add(d_z_product, d_z_product_3, s2)  # ∂loss/∂z: [size]
         d_b_part = np.vdot(d_z, dose_part)  # (∂z/∂b)ᵀ d_z
         d_a_part = np.add.reduce(d_z, 0)  # (∂z/∂a)ᵀ d_z
         _give(_scratch, _grad_loss_scratch_block, size)
@@ -389,8 +389,8 @@ def grad_half(
     if out is not None:
         _destinations(out, _shapes(), [dose, given, killed, *params.values()])
     half = (_ndtri(FLOAT(0.5)) - a) / b  # output half = (ndtri(0.5) - a) / b
-    d_b = -(half / b)  # ∂half/∂b ⊙ d_half
-    d_a = -1 / b  # ∂half/∂a ⊙ d_half
+    d_b = -(half / b)  # ∂half/∂b
+    d_a = -1 / b  # ∂half/∂a
     return _into(out, {
         'a': FLOAT(d_a),
         'b': FLOAT(d_b),

@@ -175,7 +175,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -188,24 +188,24 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(D0=cache.D0, D1=cache.D1, D2=cache.D2, D3=cache.D3), cache)
     x, W2, W3, x1, x2, f, _, _, _, _ = cache
-    d_f_matmul = d_f * (1 - f * f)  # ∂f/∂f_matmul ⊙ d_f
-    d_W3 = np.outer(d_f_matmul, x2)  # (∂f_matmul/∂W3)ᵀ d_f_matmul
-    # x2 goes into f_matmul and is an output: its adjoint is the sum of what comes back
+    d_f_matmul = d_f * (1 - f * f)  # ∂f/∂f_matmul ⊙ d_f, tanh' = 1 - tanh²: [D3]
+    d_W3 = np.outer(d_f_matmul, x2)  # (∂f_matmul/∂W3)ᵀ d_f_matmul: [D3, D2]
+    # x2 goes into f_matmul and is an output: its adjoint is the sum of what comes back: [D2]
     d_x2 = (
         ct_x2  # cotangent of the output x2
         + W3.T @ d_f_matmul  # (∂f_matmul/∂x2)ᵀ d_f_matmul
     )
     del d_f_matmul
-    d_x2_matmul = d_x2 * (1 - x2 * x2)  # ∂x2/∂x2_matmul ⊙ d_x2
+    d_x2_matmul = d_x2 * (1 - x2 * x2)  # ∂x2/∂x2_matmul ⊙ d_x2, tanh' = 1 - tanh²: [D2]
     del d_x2
-    d_W2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂W2)ᵀ d_x2_matmul
-    # x1 goes into x2_matmul and is an output: its adjoint is the sum of what comes back
+    d_W2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂W2)ᵀ d_x2_matmul: [D2, D1]
+    # x1 goes into x2_matmul and is an output: its adjoint is the sum of what comes back: [D1]
     d_x1 = (
         ct_x1  # cotangent of the output x1
         + W2.T @ d_x2_matmul  # (∂x2_matmul/∂x1)ᵀ d_x2_matmul
     )
     del d_x2_matmul
-    d_W1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂W1)ᵀ d_x1
+    d_W1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂W1)ᵀ d_x1, tanh' = 1 - tanh²: [D1, D0]
     del d_x1
     return _into(out, {
         'W1': d_W1,
@@ -220,6 +220,8 @@ def J_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W1, W2, W3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> f: [D3].
     """
@@ -254,6 +256,8 @@ def L1_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> x1: [D1].
     """
@@ -276,6 +280,8 @@ def L2_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> x2: [D2].
     """
@@ -299,6 +305,8 @@ def L2_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x1,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> x2: [D2].
     """
@@ -318,6 +326,8 @@ def L3_θ(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of W3,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> f: [D3].
     """
@@ -343,6 +353,8 @@ def L3_x(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x2,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [D0] -> f: [D3].
     """

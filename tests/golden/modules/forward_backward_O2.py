@@ -230,23 +230,27 @@ def backward(
     s1, s2, s3, s4, s5 = _scratch
     d_W3_square = np.square(f, s1)  # output f = tanh(W3 @ x2)
     d_W3_difference = np.subtract(1, d_W3_square, s1)
-    d_f_matmul = np.multiply(d_f, d_W3_difference, s1)  # ∂f/∂f_matmul ⊙ d_f
-    d_W3 = np.multiply(d_f_matmul[:, None], x2[None, :], out_W3)  # (∂f_matmul/∂W3)ᵀ d_f_matmul
+    # ∂f/∂f_matmul ⊙ d_f, tanh' = 1 - tanh²: [D3]
+    d_f_matmul = np.multiply(d_f, d_W3_difference, s1)
+    # (∂f_matmul/∂W3)ᵀ d_f_matmul: [D3, D2]
+    d_W3 = np.multiply(d_f_matmul[:, None], x2[None, :], out_W3)
     d_x2_matmul = np.dot(W3.T, d_f_matmul, s2)  # output f = tanh(W3 @ x2)
-    # cotangent of the output x2 + (∂f_matmul/∂x2)ᵀ d_f_matmul
+    # cotangent of the output x2 + (∂f_matmul/∂x2)ᵀ d_f_matmul: [D2]
     d_x2 = np.add(ct_x2, d_x2_matmul, s2)
     d_W2_square = np.square(x2, s3)  # output x2 = tanh(W2 @ x1)
     d_W2_difference = np.subtract(1, d_W2_square, s3)
-    d_x2_matmul_2 = np.multiply(d_x2, d_W2_difference, s2)  # ∂x2/∂x2_matmul_2 ⊙ d_x2
-    # (∂x2_matmul_2/∂W2)ᵀ d_x2_matmul_2
+    # ∂x2/∂x2_matmul_2 ⊙ d_x2, tanh' = 1 - tanh²: [D2]
+    d_x2_matmul_2 = np.multiply(d_x2, d_W2_difference, s2)
+    # (∂x2_matmul_2/∂W2)ᵀ d_x2_matmul_2: [D2, D1]
     d_W2 = np.multiply(d_x2_matmul_2[:, None], x1[None, :], out_W2)
     d_x1_matmul = np.dot(W2.T, d_x2_matmul_2, s4)  # output x2 = tanh(W2 @ x1)
-    # cotangent of the output x1 + (∂x2_matmul_2/∂x1)ᵀ d_x2_matmul_2
+    # cotangent of the output x1 + (∂x2_matmul_2/∂x1)ᵀ d_x2_matmul_2: [D1]
     d_x1 = np.add(ct_x1, d_x1_matmul, s4)
     d_W1_square = np.square(x1, s5)  # output x1 = tanh(W1 @ x)
     d_W1_difference = np.subtract(1, d_W1_square, s5)
-    d_x1_matmul_2 = np.multiply(d_x1, d_W1_difference, s4)  # ∂x1/∂x1_matmul_2 ⊙ d_x1
-    # (∂x1_matmul_2/∂W1)ᵀ d_x1_matmul_2
+    # ∂x1/∂x1_matmul_2 ⊙ d_x1, tanh' = 1 - tanh²: [D1]
+    d_x1_matmul_2 = np.multiply(d_x1, d_W1_difference, s4)
+    # (∂x1_matmul_2/∂W1)ᵀ d_x1_matmul_2: [D1, D0]
     d_W1 = np.multiply(d_x1_matmul_2[:, None], x[None, :], out_W1)
     _give(_scratch, _backward_scratch, D1, D2, D3)
     return _into(out, {

@@ -183,7 +183,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -198,14 +198,14 @@ def backward(
     a, C_tanh, C_difference = cache
     # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
     d_z_next_product = d_C / 2 * (2 * C_difference) * (1 - C_tanh * C_tanh)
-    # z_next goes into C and is an output: its adjoint is the sum of what comes back
+    # z_next goes into C and is an output: its adjoint is the sum of what comes back: [3]
     d_z_next = (
         ct_z_next  # cotangent of the output z_next
-        + d_z_next_product  # ∂C/∂z_next ⊙ d_C
+        + d_z_next_product  # ∂C/∂z_next ⊙ d_C, tanh' = 1 - tanh²
     )
     # d_b = d_z_next: ∂z_next/∂b ⊙ d_z_next
     del d_z_next_product
-    d_W = np.outer(d_z_next, a)  # (∂z_next/∂W)ᵀ d_z_next
+    d_W = np.outer(d_z_next, a)  # (∂z_next/∂W)ᵀ d_z_next: [3, 4]
     return _into(out, {
         'W': d_W,
         'b': d_z_next,
@@ -223,6 +223,7 @@ def gradients(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, z: [N], t: [M] -> C: [].
     """
@@ -233,11 +234,11 @@ def gradients(
     z_next = W @ a + b  # output z_next = W @ a + b
     d_z_next_tanh = np.tanh(z_next)  # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
     del z_next
-    # ∂C/∂z_next ⊙ d_C
+    # ∂C/∂z_next, tanh' = 1 - tanh²: [3]
     d_z_next = 0.5 * (2 * (d_z_next_tanh - t)) * (1 - d_z_next_tanh * d_z_next_tanh)
     del d_z_next_tanh
-    d_a = W.T @ d_z_next  # (∂z_next/∂a)ᵀ d_z_next
-    d_z = d_a * (a * (1 - a))  # ∂a/∂z ⊙ d_a
+    d_a = W.T @ d_z_next  # (∂z_next/∂a)ᵀ d_z_next: [4]
+    d_z = d_a * (a * (1 - a))  # ∂a/∂z ⊙ d_a, σ' = σ (1 - σ): [4]
     del a
     return _into(out, {
         'z_next': d_z_next,
@@ -252,6 +253,8 @@ def row(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, z: [N], t: [M] -> C: [].
     """
@@ -278,6 +281,8 @@ def A(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z_next,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, z: [N], t: [M] -> C: [].
     """
@@ -301,6 +306,8 @@ def B(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of a,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
@@ -315,6 +322,8 @@ def S(params: Mapping[str, ArrayLike], z: ArrayLike, t: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, z: [N], t: [M] -> a: [N].
     """
@@ -342,6 +351,7 @@ def pull_B(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, z: [N], t: [M] -> z_next: [M].
     """
@@ -353,7 +363,7 @@ def pull_B(
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
     z_next = W @ a + b  # output z_next = W @ a + b
     del a
-    d_a = W.T @ ct_z_next  # (∂z_next/∂a)ᵀ ct_z_next
+    d_a = W.T @ ct_z_next  # (∂z_next/∂a)ᵀ ct_z_next: [4]
     return PullBValues(z_next=z_next), _into(out, {
         'a': d_a,
     })
@@ -372,6 +382,7 @@ def pull_S(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, z: [N], t: [M] -> a: [N].
     """
@@ -381,7 +392,7 @@ def pull_S(
     if out is not None:
         _destinations(out, {'z': (4,)}, [z, t, *params.values()])
     a = np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # output a = sigmoid(z)
-    d_z = ct_a * (a * (1 - a))  # ∂a/∂z ⊙ ct_a
+    d_z = ct_a * (a * (1 - a))  # ∂a/∂z ⊙ ct_a, σ' = σ (1 - σ): [4]
     return PullSValues(a=a), _into(out, {
         'z': d_z,
     })

@@ -255,10 +255,10 @@ def backward(
     d_z_next_difference = np.subtract(1, d_z_next_square, s1)
     d_z_next_product = np.multiply(C_difference, d_z_next_difference, s1)
     d_z_next_product_2 = np.multiply(2 * (d_C / 2), d_z_next_product, s1)
-    # cotangent of the output z_next + ∂C/∂z_next ⊙ d_C
+    # cotangent of the output z_next + ∂C/∂z_next ⊙ d_C, tanh' = 1 - tanh²: [3]
     d_z_next = np.add(ct_z_next, d_z_next_product_2, out_b)
     # d_b = d_z_next: ∂z_next/∂b ⊙ d_z_next
-    d_W = np.multiply(d_z_next[:, None], a[None, :], out_W)  # (∂z_next/∂W)ᵀ d_z_next
+    d_W = np.multiply(d_z_next[:, None], a[None, :], out_W)  # (∂z_next/∂W)ᵀ d_z_next: [3, 4]
     _give(_scratch, _backward_scratch)
     return _into(out, {
         'W': d_W,
@@ -374,14 +374,14 @@ def _gradients_arrays(
     z_next_matmul = np.dot(W, a, s3)  # output z_next = W @ a + b
     z_next = np.add(z_next_matmul, b, s3)
     d_z_next_tanh = np.tanh(z_next, s3)  # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
-    d_C_difference = np.subtract(d_z_next_tanh, t, s4)  # ∂C/∂C_difference ⊙ d_C
+    d_C_difference = np.subtract(d_z_next_tanh, t, s4)  # ∂C/∂C_difference: [3]
     # output C = sum((tanh(z_next) - t)**2) / 2 "the cost"
     d_z_next_square = np.square(d_z_next_tanh, s3)
     d_z_next_difference = np.subtract(1, d_z_next_square, s3)
-    # ∂C_difference/∂z_next ⊙ d_C_difference
+    # ∂C_difference/∂z_next ⊙ d_C_difference, tanh' = 1 - tanh²: [3]
     d_z_next = np.multiply(d_C_difference, d_z_next_difference, out_z_next)
-    d_a = np.dot(W.T, d_z_next, out_a)  # (∂z_next/∂a)ᵀ d_z_next
-    d_z = np.multiply(d_a, d_z_product, out_z)  # ∂a/∂z ⊙ d_a
+    d_a = np.dot(W.T, d_z_next, out_a)  # (∂z_next/∂a)ᵀ d_z_next: [4]
+    d_z = np.multiply(d_a, d_z_product, out_z)  # ∂a/∂z ⊙ d_a: [4]
     _give(_scratch, _gradients_scratch)
     return _into(out, {
         'z_next': d_z_next,
@@ -710,7 +710,7 @@ def pull_B(
     a = np.divide(a_exp, a_sum, s1)
     z_next_matmul = np.dot(W, a, s3)  # output z_next = W @ a + b
     z_next = np.add(z_next_matmul, b)
-    d_a = np.dot(W.T, ct_z_next, out_a)  # (∂z_next/∂a)ᵀ ct_z_next
+    d_a = np.dot(W.T, ct_z_next, out_a)  # (∂z_next/∂a)ᵀ ct_z_next: [4]
     _give(_scratch, _pull_B_scratch)
     return PullBValues(z_next=z_next), _into(out, {
         'a': d_a,
@@ -748,7 +748,7 @@ def pull_S(
     a = np.divide(a_exp, a_sum)
     d_z_difference = np.subtract(1, a, s2)
     d_z_product = np.multiply(a, d_z_difference, s2)
-    d_z = np.multiply(ct_a, d_z_product, out_z)  # ∂a/∂z ⊙ ct_a
+    d_z = np.multiply(ct_a, d_z_product, out_z)  # ∂a/∂z ⊙ ct_a: [4]
     _give(_scratch, _pull_S_scratch)
     return PullSValues(a=a), _into(out, {
         'z': d_z,

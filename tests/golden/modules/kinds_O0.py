@@ -333,7 +333,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -352,56 +352,56 @@ def backward(
     ) = cache
     # output loss = sum(y**2) + sum(cs)
     d_y_product = (d_rows + np.broadcast_to(d_loss, (B,))) * (2 * y)
-    d_c = d_v * v_product  # ∂v/∂c ⊙ d_v
-    # y goes into rows and is an output: its adjoint is the sum of what comes back
+    d_c = d_v * v_product  # ∂v/∂c ⊙ d_v: [4]
+    # y goes into rows and is an output: its adjoint is the sum of what comes back: [B]
     d_y = (
         ct_y  # cotangent of the output y
         + d_y_product  # ∂rows/∂y ⊙ d_rows
     )
     del d_y_product
-    d_cs = np.broadcast_to(d_loss, (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(d_loss, (4, 4))  # (∂loss/∂cs)ᵀ d_loss: [4, 4]
     d_s_2 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
         c_2 = c_by_t[t]
         walk_c_next_sin = walk_c_next_sin_by_t[t]
         d_s_3 = np.sum(d_c * walk_c_next_sin, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c
-        d_cs_t = d_cs[t]  # cotangent of cs_t
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
         d_c_2_product = d_cs_t * c_2  # collect cs = c * c
-        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back
+        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
         d_c_2 = (
             d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
             + d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
-            + d_walk_c_next_sin * np.cos(c_2)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin * np.cos(c_2)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_s_2 += d_s_3
         d_c = d_c_2
     del d_c, d_cs
-    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     d_layer_V = np.empty((3, 4), FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         u = u_by_k[k - 1]
         layer_u_next_tanh = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh * layer_u_next_tanh)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k
-        # (∂layer_u_next_tanh_product/∂layer_V_k)ᵀ d_layer_u_next_tanh_product
+        # (∂layer_u_next_tanh_product/∂layer_V_k)ᵀ d_layer_u_next_tanh_product: [4]
         d_layer_V_k = np.sum(d_layer_u_next_tanh_product * u, axis=0)
         d_layer_V[k - 1] = d_layer_V_k
         d_sum += d_u
         d_u = d_u_3
     d_u_2 = d_u
     del d_u
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
     )
     del d_u_2, d_sum
-    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h
+    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h, tanh' = 1 - tanh²: [3, 4]
     del d_h
     # s goes into v, y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
@@ -477,6 +477,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
@@ -493,7 +494,7 @@ def grad_loss(
         c_by_t[t] = c
         walk_c_next_sin_by_t[t] = walk_c_next_sin
         c = walk_c_next
-    d_cs_result = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs_result)ᵀ d_loss
+    d_cs_result = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs_result)ᵀ: [4, 4]
     u = h
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -505,43 +506,43 @@ def grad_loss(
     y_sum = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = y_sum * s
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
+    d_y = 2 * y  # ∂loss/∂y: [B]
     del y
-    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
     )
     del d_u_2, d_sum
-    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h
+    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h, tanh' = 1 - tanh²: [3, 4]
     del h, d_h
     d_c = np.full((4,), 0, FLOAT)
     d_s_2 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
         c_2 = c_by_t[t]
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_s_3 = np.sum(d_c * walk_c_next_sin_2, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c
-        d_cs_result_t = d_cs_result[t]  # cotangent of cs_result_t
+        d_cs_result_t = d_cs_result[t]  # cotangent of cs_result_t: [4]
         d_c_2_product = d_cs_result_t * c_2  # collect cs = c * c
-        # c goes into cs_result_t, walk_c_next_sin: its adjoint is the sum of what comes back
+        # c goes into cs_result_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
         d_c_2 = (
             d_c_2_product  # ∂cs_result_t/∂c ⊙ d_cs_result_t
             + d_c_2_product  # ∂cs_result_t/∂c ⊙ d_cs_result_t
-            + d_walk_c_next_sin * np.cos(c_2)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin * np.cos(c_2)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_s_2 += d_s_3
         d_c = d_c_2
@@ -569,6 +570,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
@@ -602,23 +604,23 @@ def value_and_grad_loss(
     y = y_sum * s
     loss = np.sum(y ** 2) + np.sum(cs)  # output loss = sum(y**2) + sum(cs)
     del cs
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
+    d_y = 2 * y  # ∂loss/∂y: [B]
     del y
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
-    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
+    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     d_c = np.full((4,), 0, FLOAT)
     d_s_2 = FLOAT(0)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_2 = c_by_t[t]
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
-        d_cs_t = d_cs[t]  # cotangent of cs_t
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
         d_c_2_product = d_cs_t * c_2  # collect cs = c * c
-        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
-        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back
+        d_walk_c_next_sin = d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c: [4]
+        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
         d_c_2 = (
             d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
             + d_c_2_product  # ∂cs_t/∂c ⊙ d_cs_t
-            + d_walk_c_next_sin * np.cos(c_2)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin * np.cos(c_2)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_s_3 = np.sum(d_c * walk_c_next_sin_2, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c
         d_s_2 += d_s_3
@@ -630,24 +632,24 @@ def value_and_grad_loss(
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         u_2 = u_by_k[k - 1]
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
-        # (∂layer_u_next_tanh_product/∂layer_V_k)ᵀ d_layer_u_next_tanh_product
+        # (∂layer_u_next_tanh_product/∂layer_V_k)ᵀ d_layer_u_next_tanh_product: [4]
         d_layer_V_k = np.sum(d_layer_u_next_tanh_product * u_2, axis=0)
         d_layer_V[k - 1] = d_layer_V_k
         d_sum += d_u
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, u_by_k, layer_u_next_tanh_by_k
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
     )
     del d_u_2, d_sum
-    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h
+    d_W = x.T @ (d_h * (1 - h * h))  # (∂h/∂W)ᵀ d_h, tanh' = 1 - tanh²: [3, 4]
     del h, d_h
     # s goes into y, the loop over t: its adjoint is the sum of what comes back
     d_s = (
@@ -677,6 +679,7 @@ def each(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, 3], z: [4] -> rows: [].
     """
@@ -715,6 +718,7 @@ def vjp_y(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
@@ -734,26 +738,26 @@ def vjp_y(
         u = layer_u_next
     y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
     del u
-    d_u = np.broadcast_to((ct_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_u = np.broadcast_to((ct_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     d_sum = np.full((B, 4), 0, FLOAT)
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
     d_u_2 = d_u
     del d_u, layer_u_next_tanh_by_k
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
     )
     del d_u_2, d_sum
-    d_x = d_h * (1 - h * h) @ W.T  # (∂h/∂x)ᵀ d_h
+    d_x = d_h * (1 - h * h) @ W.T  # (∂h/∂x)ᵀ d_h, tanh' = 1 - tanh²: [B, 3]
     del h, d_h
     return VjpYValues(y=y), _into(out, {
         'x': d_x,
@@ -770,6 +774,8 @@ def jvp_y_v(
     """The values of `y`, `v`, and tangents pushed forward to them.
 
     A tangent is given by path; what is left out is 0.
+    t_v is the tangent of v, its derivative along the tangents given: the sum of
+    (∂v/∂u) t_u over what v is computed of.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
@@ -813,6 +819,8 @@ def hvp_loss(
     """The gradients of `loss`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+    d_v is the total derivative by v; t_v is the tangent of v, its derivative along
+    the tangents given, and t_d_v that of d_v.
 
     Shapes: params, x: [B, 3], z: [4] -> loss: [].
     """
@@ -822,7 +830,7 @@ def hvp_loss(
     t_z = _cotangent(tangents.get('z'), 'the tangent of `z`', (4,))
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     t_h_difference = 1 - h * h
-    d_cs_result = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs_result)ᵀ d_loss
+    d_cs_result = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs_result)ᵀ: [4, 4]
     t_h = t_z * t_h_difference  # h = tanh(x @ W + z)
     u = h
     t_u = t_h
@@ -839,9 +847,9 @@ def hvp_loss(
     y_sum = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = y_sum * s
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
+    d_y = 2 * y  # ∂loss/∂y: [B]
     del y
-    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     t_y_sum = np.sum(t_u, axis=-1)  # output y = sum(u, axis=-1) * s
     del t_u
     t_y = t_y_sum * s + t_s * y_sum
@@ -884,7 +892,7 @@ def hvp_loss(
     d_u_2 = d_u
     t_d_u_2 = t_d_u
     del d_u, t_d_u, layer_u_next_tanh_by_k, step_product_by_k
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_2  # back through the loop over k
         + d_sum  # back through the loop over k
@@ -928,11 +936,11 @@ def hvp_loss(
         + d_s_2  # back through the loop over t
     )
     del y_sum, d_y
-    # z goes into the loop over t, h: its adjoint is the sum of what comes back
+    # z goes into the loop over t, h: its adjoint is the sum of what comes back: [4]
     d_z = (
         d_c  # back through the loop over t
         + d_z_2  # back through the loop over t
-        + np.sum(d_h * t_h_difference, axis=0)  # (∂h/∂z)ᵀ d_h
+        + np.sum(d_h * t_h_difference, axis=0)  # (∂h/∂z)ᵀ d_h, tanh' = 1 - tanh²
     )
     del t_h_difference, d_h, d_c, d_z_2
     t_d_s = t_d_s_sum + t_d_s_2
@@ -956,6 +964,9 @@ def jacobian_y(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+    t_v holds the derivative of v by each element of the path;
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
@@ -1001,9 +1012,9 @@ def jacobian_y(
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
@@ -1025,6 +1036,8 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
@@ -1045,9 +1058,9 @@ def apart(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> dict[s
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
@@ -1074,6 +1087,9 @@ def blocks(
 
     A block has the shape of the output, then that of the path.
     Of the modes forward, reverse the dims choose.
+    t_v holds the derivative of v by each element of the path;
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B], v: [4].
     """
@@ -1162,9 +1178,9 @@ def blocks(
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
@@ -1189,7 +1205,7 @@ def blocks(
     d_z_2 = np.full((4,), 0, FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_2 = c_by_t[t]
-        d_c_4 = d_c_3 * s * np.cos(c_2)  # ∂walk_c_next/∂c ⊙ d_walk_c_next
+        d_c_4 = d_c_3 * s * np.cos(c_2)  # ∂walk_c_next/∂c ⊙ d_walk_c_next: [4]
         d_z_2 += d_c_3
         d_c_3 = d_c_4
     d_c_2 = d_c_3
@@ -1217,6 +1233,8 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     It has a row for each element of the outputs and a column for each element of z, s,
     in this order, elements row by row.
     Mixed: each block with the fewest tangents or cotangents.
+    t_v holds tangents of v, d_v derivatives by v;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
@@ -1234,7 +1252,7 @@ def jacobian_matrix_v(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLik
     d_z_2 = np.full((4,), 0, FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_2 = c_by_t[t]
-        d_c_4 = d_c_3 * s * np.cos(c_2)  # ∂walk_c_next/∂c ⊙ d_walk_c_next
+        d_c_4 = d_c_3 * s * np.cos(c_2)  # ∂walk_c_next/∂c ⊙ d_walk_c_next: [4]
         d_z_2 += d_c_3
         d_c_3 = d_c_4
     d_c_2 = d_c_3
@@ -1262,6 +1280,8 @@ def whole(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+    t_v holds the derivative of v by each element of the path;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
@@ -1289,6 +1309,8 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     It has a row for each element of the outputs and a column for each element of s, x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> y: [B].
     """
@@ -1309,9 +1331,9 @@ def wholes(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product)ᵀ d_u
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product ⊙ d_u, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product = d_u * (1 - layer_u_next_tanh_2 * layer_u_next_tanh_2)
-        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product
+        # ∂layer_u_next_tanh_product/∂u ⊙ d_layer_u_next_tanh_product: [B, 4]
         d_u_3 = d_layer_u_next_tanh_product * layer_V_k_2
         d_sum += d_u
         d_u = d_u_3
@@ -1337,6 +1359,8 @@ def sparse_jacobian_v(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+    t_v holds the derivative of v by each element of the path;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
@@ -1367,6 +1391,8 @@ def thin(
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+    t_v holds the derivative of v by each element of the path;
+    the first axis counts these.
 
     Shapes: params, x: [B, 3], z: [4] -> v: [4].
     """
@@ -1413,7 +1439,7 @@ def hessian_loss(
         walk_c_next_sin_by_t[t] = walk_c_next_sin
         c = walk_c_next
     d_d_h_difference = 1 - h * h  # h = tanh(x @ W + z)
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
     u = h
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1425,10 +1451,10 @@ def hessian_loss(
     d_d_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = d_d_y * s
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
+    d_y = 2 * y  # ∂loss/∂y: [B]
     del y
-    d_d_d_y = d_y * s  # back through y
-    d_u = np.broadcast_to(d_d_d_y[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_d_d_y = d_y * s  # back through y: [B]
+    d_u = np.broadcast_to(d_d_d_y[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     del d_d_d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
@@ -1440,14 +1466,15 @@ def hessian_loss(
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
         d_u_8_difference = 1 - layer_u_next_tanh_2 * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        d_u_8 = d_u * d_u_8_difference * layer_V_k_2  # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh: [B, 4]
+        d_u_8 = d_u * d_u_8_difference * layer_V_k_2
         step_difference_by_k[k - 1] = d_u_8_difference
         d_u_by_k[k - 1] = d_u
         d_sum += d_u
         d_u = d_u_8
     d_u_4 = d_u
     del d_u
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_4  # back through the loop over k
         + d_sum  # back through the loop over k
@@ -1459,18 +1486,19 @@ def hessian_loss(
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_3 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_3 = layer_u_next_tanh_by_k[k - 1]
-        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u
+        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u: [4, B, 4]
         step_difference = step_difference_by_k[k - 1]
-        # d_u goes into next_, next_product: its adjoint is the sum of what comes back
+        # d_u goes into next_, next_product: its adjoint is the sum of what comes back: [4, B, 4]
         d_d_u_2 = (
             d_d_sum  # (∂next_/∂d_u)ᵀ d_d_sum
             + d_next_product * step_difference  # ∂next_product/∂d_u ⊙ d_next_product
         )
         d_u_9 = d_u_by_k[k - 1]
-        d_step_difference = d_next_product * d_u_9  # ∂next_product/∂step_difference ⊙ d_next_product
+        # ∂next_product/∂step_difference ⊙ d_next_product: [4, B, 4]
+        d_step_difference = d_next_product * d_u_9
         # next u = tanh(u * V) + h
         d_layer_u_next_tanh_product = -d_step_difference * layer_u_next_tanh_3
-        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh = (
             d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
             + d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
@@ -1485,10 +1513,10 @@ def hessian_loss(
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_2 = c_by_t[t]
         d_c_4_cos = np.cos(c_2)  # next c = sin(c) * s + z
-        d_cs_t = d_cs[t]  # cotangent of cs_t
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
         d_c_4_product = d_cs_t * c_2  # collect cs = c * c
-        d_saved = d_c_3 * s  # ∂walk_c_next/∂saved ⊙ d_c_3
-        # c goes into cs_t, saved: its adjoint is the sum of what comes back
+        d_saved = d_c_3 * s  # ∂walk_c_next/∂saved ⊙ d_c_3: [4]
+        # c goes into cs_t, saved: its adjoint is the sum of what comes back: [4]
         d_c_4 = (
             d_c_4_product  # ∂cs_t/∂c ⊙ d_cs_t
             + d_c_4_product  # ∂cs_t/∂c ⊙ d_cs_t
@@ -1504,14 +1532,14 @@ def hessian_loss(
         layer_V_k_4 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_4 = layer_u_next_tanh_by_k[k - 1]
         step_total_by_k_k = step_total_by_k.transpose(1, 0, 2, 3)[:, k - 1]
-        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh_2 = (
             step_total_by_k_k  # cotangent of layer_u_next_tanh
             + d_u_10  # ∂layer_u_next/∂layer_u_next_tanh ⊙ d_u_10
         )
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_2)ᵀ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_2 ⊙ d_layer_u_next_tanh, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_2 = d_layer_u_next_tanh_2 * (1 - layer_u_next_tanh_4 * layer_u_next_tanh_4)
-        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2
+        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2: [4, B, 4]
         d_u_11 = d_layer_u_next_tanh_product_2 * layer_V_k_4
         d_sum_2 += d_u_10
         d_u_10 = d_u_11
@@ -1529,9 +1557,9 @@ def hessian_loss(
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_5 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_5 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_3)ᵀ d_u_2
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_3 ⊙ d_u_2, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_3 = d_u_2 * (1 - layer_u_next_tanh_5 * layer_u_next_tanh_5)
-        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3
+        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3: [4, B, 4]
         d_u_12 = d_layer_u_next_tanh_product_3 * layer_V_k_5
         d_sum_3 += d_u_2
         d_u_2 = d_u_12
@@ -1545,9 +1573,9 @@ def hessian_loss(
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_6 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_6 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_4)ᵀ d_u_3
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_4 ⊙ d_u_3, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product_4 = d_u_3 * (1 - layer_u_next_tanh_6 * layer_u_next_tanh_6)
-        # ∂layer_u_next_tanh_product_4/∂u ⊙ d_layer_u_next_tanh_product_4
+        # ∂layer_u_next_tanh_product_4/∂u ⊙ d_layer_u_next_tanh_product_4: [B, 4]
         d_u_13 = d_layer_u_next_tanh_product_4 * layer_V_k_6
         d_sum_4 += d_u_3
         d_u_3 = d_u_13
@@ -1566,22 +1594,22 @@ def hessian_loss(
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_cs_t_2 = d_cs[t]
         step_cos = step_cos_by_t[t]
-        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back
+        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c: [4, 4]
+        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4, 4]
         d_d_c_2 = (
             d_d_z_2  # (∂next_/∂d_c)ᵀ d_d_z_2
             + d_d_s * walk_c_next_sin_2  # ∂step/∂d_c ⊙ d_step
-            + d_step_product * s  # (∂step_product/∂d_c)ᵀ d_step_product
+            + d_step_product * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_5 = d_c_by_t[t]
-        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step
-        d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product
+        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
+        d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product: [4]
         step_product = step_product_by_t[t]
-        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c
-        # c goes into next_, step_cos: its adjoint is the sum of what comes back
+        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c: [4, 4]
+        # c goes into next_, step_cos: its adjoint is the sum of what comes back: [4, 4]
         d_c_6 = (
             (d_d_c + d_d_c) * d_cs_t_2  # ∂next_/∂c ⊙ d_next_
-            + d_step_cos * -np.sin(c_3)  # (∂step_cos/∂c)ᵀ d_step_cos
+            + d_step_cos * -np.sin(c_3)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t[t] = d_c_6
         step_product_by_t_2[t] = d_walk_c_next_sin
@@ -1597,18 +1625,18 @@ def hessian_loss(
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_4 = c_by_t[t]
         walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
-        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c
+        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
         step_total_by_t_t = step_total_by_t.transpose(1, 0, 2)[:, t]
         H_z_z_broadcast_to_t = H_z_z_broadcast_to[:, t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back
+        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_walk_c_next_sin_2 = (
             H_z_z_broadcast_to_t  # cotangent of walk_c_next_sin
             + d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
         )
-        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back
+        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_c_7 = (
             step_total_by_t_t  # cotangent of c
-            + d_walk_c_next_sin_2 * np.cos(c_4)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin_2 * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z += d_c
         d_s_2 += d_s_6
@@ -1629,22 +1657,22 @@ def hessian_loss(
         walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
         d_cs_t_3 = d_cs[t]
         step_cos_2 = step_cos_by_t[t]
-        d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back
+        d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3: [4]
+        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4]
         d_d_c_4 = (
             d_d_z_3  # (∂next_/∂d_c)ᵀ d_d_z_3
             + d_d_s_2 * walk_c_next_sin_4  # ∂step/∂d_c ⊙ d_step
-            + d_step_product_2 * s  # (∂step_product/∂d_c)ᵀ d_step_product
+            + d_step_product_2 * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_8 = d_c_by_t[t]
-        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step
+        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_8 = np.sum(d_step_product_2 * d_c_8, axis=0)  # (∂step_product/∂s)ᵀ d_step_product
         step_product_2 = step_product_by_t[t]
-        d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3
-        # c goes into next_, step_cos: its adjoint is the sum of what comes back
+        d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3: [4]
+        # c goes into next_, step_cos: its adjoint is the sum of what comes back: [4]
         d_c_9 = (
             (d_d_c_3 + d_d_c_3) * d_cs_t_3  # ∂next_/∂c ⊙ d_next_
-            + d_step_cos_2 * -np.sin(c_5)  # (∂step_cos/∂c)ᵀ d_step_cos
+            + d_step_cos_2 * -np.sin(c_5)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t_2[t] = d_c_9
         step_product_by_t_3[t] = d_walk_c_next_sin_3
@@ -1661,15 +1689,15 @@ def hessian_loss(
         d_s_9 = np.sum(d_c_10 * walk_c_next_sin_5, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
         step_total_by_t_2_t = step_total_by_t_2[t]
         step_product_by_t_3_t = step_product_by_t_3[t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back
+        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4]
         d_walk_c_next_sin_4 = (
             step_product_by_t_3_t  # cotangent of walk_c_next_sin
             + d_c_10 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_10
         )
-        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back
+        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4]
         d_c_11 = (
             step_total_by_t_2_t  # cotangent of c
-            + d_walk_c_next_sin_4 * np.cos(c_6)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin_4 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z_2 += d_c_10
         d_s_4 += d_s_9
@@ -1709,7 +1737,7 @@ def curvature(
     t_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = t_y * s
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
     t_d_y = t_y * 2  # output loss = sum(y**2) + sum(cs)
     c = z
     t_c = np.full((4,), 0, FLOAT)
@@ -1779,7 +1807,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         walk_c_next_sin_by_t[t] = walk_c_next_sin
         c = walk_c_next
     d_d_h_difference = 1 - h * h  # h = tanh(x @ W + z)
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
     u = h
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -1791,10 +1819,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     d_d_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
     y = d_d_y * s
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
+    d_y = 2 * y  # ∂loss/∂y: [B]
     del y
-    d_d_d_y = d_y * s  # back through y
-    d_u = np.broadcast_to(d_d_d_y[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_d_d_y = d_y * s  # back through y: [B]
+    d_u = np.broadcast_to(d_d_d_y[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     del d_d_d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
@@ -1808,14 +1836,15 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
         d_u_8_difference = 1 - layer_u_next_tanh_2 * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        d_u_8 = d_u * d_u_8_difference * layer_V_k_2  # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh: [B, 4]
+        d_u_8 = d_u * d_u_8_difference * layer_V_k_2
         step_difference_by_k[k - 1] = d_u_8_difference
         d_u_by_k[k - 1] = d_u
         d_sum += d_u
         d_u = d_u_8
     d_u_4 = d_u
     del d_u
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_4  # back through the loop over k
         + d_sum  # back through the loop over k
@@ -1827,18 +1856,19 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_3 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_3 = layer_u_next_tanh_by_k[k - 1]
-        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u
+        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u: [4, B, 4]
         step_difference = step_difference_by_k[k - 1]
-        # d_u goes into next_, next_product: its adjoint is the sum of what comes back
+        # d_u goes into next_, next_product: its adjoint is the sum of what comes back: [4, B, 4]
         d_d_u_2 = (
             d_d_sum  # (∂next_/∂d_u)ᵀ d_d_sum
             + d_next_product * step_difference  # ∂next_product/∂d_u ⊙ d_next_product
         )
         d_u_9 = d_u_by_k[k - 1]
-        d_step_difference = d_next_product * d_u_9  # ∂next_product/∂step_difference ⊙ d_next_product
+        # ∂next_product/∂step_difference ⊙ d_next_product: [4, B, 4]
+        d_step_difference = d_next_product * d_u_9
         # next u = tanh(u * V) + h
         d_layer_u_next_tanh_product = -d_step_difference * layer_u_next_tanh_3
-        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh = (
             d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
             + d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
@@ -1853,10 +1883,10 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_2 = c_by_t[t]
         d_c_4_cos = np.cos(c_2)  # next c = sin(c) * s + z
-        d_cs_t = d_cs[t]  # cotangent of cs_t
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
         d_c_4_product = d_cs_t * c_2  # collect cs = c * c
-        d_saved = d_c_3 * s  # ∂walk_c_next/∂saved ⊙ d_c_3
-        # c goes into cs_t, saved: its adjoint is the sum of what comes back
+        d_saved = d_c_3 * s  # ∂walk_c_next/∂saved ⊙ d_c_3: [4]
+        # c goes into cs_t, saved: its adjoint is the sum of what comes back: [4]
         d_c_4 = (
             d_c_4_product  # ∂cs_t/∂c ⊙ d_cs_t
             + d_c_4_product  # ∂cs_t/∂c ⊙ d_cs_t
@@ -1872,14 +1902,14 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         layer_V_k_4 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_4 = layer_u_next_tanh_by_k[k - 1]
         step_total_by_k_k = step_total_by_k.transpose(1, 0, 2, 3)[:, k - 1]
-        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh_2 = (
             step_total_by_k_k  # cotangent of layer_u_next_tanh
             + d_u_10  # ∂layer_u_next/∂layer_u_next_tanh ⊙ d_u_10
         )
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_2)ᵀ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_2 ⊙ d_layer_u_next_tanh, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_2 = d_layer_u_next_tanh_2 * (1 - layer_u_next_tanh_4 * layer_u_next_tanh_4)
-        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2
+        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2: [4, B, 4]
         d_u_11 = d_layer_u_next_tanh_product_2 * layer_V_k_4
         d_sum_2 += d_u_10
         d_u_10 = d_u_11
@@ -1897,9 +1927,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_5 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_5 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_3)ᵀ d_u_3
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_3 ⊙ d_u_3, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_3 = d_u_3 * (1 - layer_u_next_tanh_5 * layer_u_next_tanh_5)
-        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3
+        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3: [4, B, 4]
         d_u_12 = d_layer_u_next_tanh_product_3 * layer_V_k_5
         d_sum_3 += d_u_3
         d_u_3 = d_u_12
@@ -1911,9 +1941,9 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_6 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_6 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_4)ᵀ d_u_2
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_4 ⊙ d_u_2, tanh' = 1 - tanh²: [B, 4]
         d_layer_u_next_tanh_product_4 = d_u_2 * (1 - layer_u_next_tanh_6 * layer_u_next_tanh_6)
-        # ∂layer_u_next_tanh_product_4/∂u ⊙ d_layer_u_next_tanh_product_4
+        # ∂layer_u_next_tanh_product_4/∂u ⊙ d_layer_u_next_tanh_product_4: [B, 4]
         d_u_13 = d_layer_u_next_tanh_product_4 * layer_V_k_6
         d_sum_4 += d_u_2
         d_u_2 = d_u_13
@@ -1932,22 +1962,22 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         walk_c_next_sin_2 = walk_c_next_sin_by_t[t]
         d_cs_t_2 = d_cs[t]
         step_cos = step_cos_by_t[t]
-        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back
+        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c: [4, 4]
+        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4, 4]
         d_d_c_2 = (
             d_d_z_2  # (∂next_/∂d_c)ᵀ d_d_z_2
             + d_d_s * walk_c_next_sin_2  # ∂step/∂d_c ⊙ d_step
-            + d_step_product * s  # (∂step_product/∂d_c)ᵀ d_step_product
+            + d_step_product * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_5 = d_c_by_t[t]
-        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step
-        d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product
+        d_walk_c_next_sin = d_d_s * d_c_5  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
+        d_s_5 = np.sum(d_step_product * d_c_5, axis=1)  # (∂step_product/∂s)ᵀ d_step_product: [4]
         step_product = step_product_by_t[t]
-        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c
-        # c goes into next_, step_cos: its adjoint is the sum of what comes back
+        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c: [4, 4]
+        # c goes into next_, step_cos: its adjoint is the sum of what comes back: [4, 4]
         d_c_6 = (
             (d_d_c + d_d_c) * d_cs_t_2  # ∂next_/∂c ⊙ d_next_
-            + d_step_cos * -np.sin(c_3)  # (∂step_cos/∂c)ᵀ d_step_cos
+            + d_step_cos * -np.sin(c_3)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t[t] = d_c_6
         step_product_by_t_2[t] = d_walk_c_next_sin
@@ -1963,18 +1993,18 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_4 = c_by_t[t]
         walk_c_next_sin_3 = walk_c_next_sin_by_t[t]
-        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c
+        d_s_6 = np.sum(d_c * walk_c_next_sin_3, axis=1)  # (∂walk_c_next/∂s)ᵀ d_c: [4]
         step_total_by_t_t = step_total_by_t.transpose(1, 0, 2)[:, t]
         H_z_z_broadcast_to_t = H_z_z_broadcast_to[:, t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back
+        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_walk_c_next_sin_2 = (
             H_z_z_broadcast_to_t  # cotangent of walk_c_next_sin
             + d_c * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c
         )
-        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back
+        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_c_7 = (
             step_total_by_t_t  # cotangent of c
-            + d_walk_c_next_sin_2 * np.cos(c_4)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin_2 * np.cos(c_4)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z += d_c
         d_s_2 += d_s_6
@@ -1995,22 +2025,22 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         walk_c_next_sin_4 = walk_c_next_sin_by_t[t]
         d_cs_t_3 = d_cs[t]
         step_cos_2 = step_cos_by_t[t]
-        d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3
-        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back
+        d_step_product_2 = d_d_c_3 * step_cos_2  # ∂d_c_3/∂step_product ⊙ d_d_c_3: [4]
+        # d_c goes into next_, step, step_product: its adjoint is the sum of what comes back: [4]
         d_d_c_4 = (
             d_d_z_3  # (∂next_/∂d_c)ᵀ d_d_z_3
             + d_d_s_2 * walk_c_next_sin_4  # ∂step/∂d_c ⊙ d_step
-            + d_step_product_2 * s  # (∂step_product/∂d_c)ᵀ d_step_product
+            + d_step_product_2 * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         d_c_8 = d_c_by_t[t]
-        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step
+        d_walk_c_next_sin_3 = d_d_s_2 * d_c_8  # ∂step/∂walk_c_next_sin ⊙ d_step: [4]
         d_s_8 = np.sum(d_step_product_2 * d_c_8, axis=0)  # (∂step_product/∂s)ᵀ d_step_product
         step_product_2 = step_product_by_t[t]
-        d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3
-        # c goes into next_, step_cos: its adjoint is the sum of what comes back
+        d_step_cos_2 = d_d_c_3 * step_product_2  # ∂d_c_3/∂step_cos ⊙ d_d_c_3: [4]
+        # c goes into next_, step_cos: its adjoint is the sum of what comes back: [4]
         d_c_9 = (
             (d_d_c_3 + d_d_c_3) * d_cs_t_3  # ∂next_/∂c ⊙ d_next_
-            + d_step_cos_2 * -np.sin(c_5)  # (∂step_cos/∂c)ᵀ d_step_cos
+            + d_step_cos_2 * -np.sin(c_5)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t_2[t] = d_c_9
         step_product_by_t_3[t] = d_walk_c_next_sin_3
@@ -2027,15 +2057,15 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_s_9 = np.sum(d_c_10 * walk_c_next_sin_5, axis=0)  # (∂walk_c_next/∂s)ᵀ d_c_10
         step_total_by_t_2_t = step_total_by_t_2[t]
         step_product_by_t_3_t = step_product_by_t_3[t]
-        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back
+        # walk_c_next_sin goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4]
         d_walk_c_next_sin_4 = (
             step_product_by_t_3_t  # cotangent of walk_c_next_sin
             + d_c_10 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_10
         )
-        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back
+        # c goes into walk_c_next_sin and is an output: its adjoint is the sum of what comes back: [4]
         d_c_11 = (
             step_total_by_t_2_t  # cotangent of c
-            + d_walk_c_next_sin_4 * np.cos(c_6)  # (∂walk_c_next_sin/∂c)ᵀ d_walk_c_next_sin
+            + d_walk_c_next_sin_4 * np.cos(c_6)  # ∂walk_c_next_sin/∂c ⊙ d_walk_c_next_sin
         )
         d_z_2 += d_c_10
         d_s_4 += d_s_9
@@ -2070,7 +2100,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     x, z, W, s, layer_V, B = _enter(params, x, z)
     h = np.tanh(x @ W + z)  # h = tanh(x @ W + z)
     d_d_h_difference = 1 - h * h
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
     u = h
     layer_u_next_tanh_by_k = np.empty((3, B, 4), FLOAT)
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
@@ -2081,8 +2111,8 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         u = layer_u_next
     y = np.sum(u, axis=-1) * s  # output y = sum(u, axis=-1) * s
     del u
-    d_y = 2 * y  # ∂loss/∂y ⊙ d_loss
-    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y
+    d_y = 2 * y  # ∂loss/∂y: [B]
+    d_u = np.broadcast_to((d_y * s)[:, None], (B, 4))  # (∂y/∂u)ᵀ d_y: [B, 4]
     del d_y
     d_d_z = np.eye(4, dtype=FLOAT)
     d_d_h_broadcast_to = np.broadcast_to(d_d_z[:, None, :], (4, B, 4))  # h = tanh(x @ W + z)
@@ -2104,14 +2134,15 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         layer_V_k_2 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_2 = layer_u_next_tanh_by_k[k - 1]
         d_u_6_difference = 1 - layer_u_next_tanh_2 * layer_u_next_tanh_2  # next u = tanh(u * V) + h
-        d_u_6 = d_u * d_u_6_difference * layer_V_k_2  # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂u ⊙ d_layer_u_next_tanh: [B, 4]
+        d_u_6 = d_u * d_u_6_difference * layer_V_k_2
         step_difference_by_k[k - 1] = d_u_6_difference
         d_u_by_k[k - 1] = d_u
         d_sum += d_u
         d_u = d_u_6
     d_u_3 = d_u
     del d_u
-    # h goes into the loop over k: its adjoint is the sum of what comes back
+    # h goes into the loop over k: its adjoint is the sum of what comes back: [B, 4]
     d_h = (
         d_u_3  # back through the loop over k
         + d_sum  # back through the loop over k
@@ -2123,18 +2154,19 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     for k in range(1, 4):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_3 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_3 = layer_u_next_tanh_by_k[k - 1]
-        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u
+        d_next_product = d_d_u * layer_V_k_3  # ∂d_u/∂next_product ⊙ d_d_u: [4, B, 4]
         step_difference = step_difference_by_k[k - 1]
-        # d_u goes into next_, next_product: its adjoint is the sum of what comes back
+        # d_u goes into next_, next_product: its adjoint is the sum of what comes back: [4, B, 4]
         d_d_u_2 = (
             d_d_sum  # (∂next_/∂d_u)ᵀ d_d_sum
             + d_next_product * step_difference  # ∂next_product/∂d_u ⊙ d_next_product
         )
         d_u_7 = d_u_by_k[k - 1]
-        d_step_difference = d_next_product * d_u_7  # ∂next_product/∂step_difference ⊙ d_next_product
+        # ∂next_product/∂step_difference ⊙ d_next_product: [4, B, 4]
+        d_step_difference = d_next_product * d_u_7
         # next u = tanh(u * V) + h
         d_layer_u_next_tanh_product = -d_step_difference * layer_u_next_tanh_3
-        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into step_difference: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh = (
             d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
             + d_layer_u_next_tanh_product  # ∂step_difference/∂layer_u_next_tanh ⊙ d_step_difference
@@ -2146,12 +2178,12 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     step_cos_by_t = np.empty((4, 4), FLOAT)
     step_product_by_t = np.empty((4, 4), FLOAT)
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        d_cs_t = d_cs[t]  # cotangent of cs_t
-        d_walk_c_next_sin = d_c_2 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_2
+        d_cs_t = d_cs[t]  # cotangent of cs_t: [4]
+        d_walk_c_next_sin = d_c_2 * s  # ∂walk_c_next/∂walk_c_next_sin ⊙ d_c_2: [4]
         c_2 = c_by_t[t]
         d_c_3_cos = np.cos(c_2)  # next c = sin(c) * s + z
         d_c_3_product = d_cs_t * c_2  # collect cs = c * c
-        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back
+        # c goes into cs_t, walk_c_next_sin: its adjoint is the sum of what comes back: [4]
         d_c_3 = (
             d_c_3_product  # ∂cs_t/∂c ⊙ d_cs_t
             + d_c_3_product  # ∂cs_t/∂c ⊙ d_cs_t
@@ -2166,14 +2198,14 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         layer_V_k_4 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_4 = layer_u_next_tanh_by_k[k - 1]
         step_total_by_k_k = step_total_by_k.transpose(1, 0, 2, 3)[:, k - 1]
-        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back
+        # layer_u_next_tanh goes into layer_u_next and is an output: its adjoint is the sum of what comes back: [4, B, 4]
         d_layer_u_next_tanh_2 = (
             step_total_by_k_k  # cotangent of layer_u_next_tanh
             + d_u_8  # ∂layer_u_next/∂layer_u_next_tanh ⊙ d_u_8
         )
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_2)ᵀ d_layer_u_next_tanh
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_2 ⊙ d_layer_u_next_tanh, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_2 = d_layer_u_next_tanh_2 * (1 - layer_u_next_tanh_4 * layer_u_next_tanh_4)
-        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2
+        # ∂layer_u_next_tanh_product_2/∂u ⊙ d_layer_u_next_tanh_product_2: [4, B, 4]
         d_u_9 = d_layer_u_next_tanh_product_2 * layer_V_k_4
         d_sum_2 += d_u_8
         d_u_8 = d_u_9
@@ -2191,9 +2223,9 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     for k in reversed(range(1, 4)):  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_V_k_5 = layer_V[k - 1]  # repeat layer[k in 1..3] carry u = h { param V: [4]; next u …
         layer_u_next_tanh_5 = layer_u_next_tanh_by_k[k - 1]
-        # (∂layer_u_next_tanh/∂layer_u_next_tanh_product_3)ᵀ d_u_2
+        # ∂layer_u_next_tanh/∂layer_u_next_tanh_product_3 ⊙ d_u_2, tanh' = 1 - tanh²: [4, B, 4]
         d_layer_u_next_tanh_product_3 = d_u_2 * (1 - layer_u_next_tanh_5 * layer_u_next_tanh_5)
-        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3
+        # ∂layer_u_next_tanh_product_3/∂u ⊙ d_layer_u_next_tanh_product_3: [4, B, 4]
         d_u_10 = d_layer_u_next_tanh_product_3 * layer_V_k_5
         d_sum_3 += d_u_2
         d_u_2 = d_u_10
@@ -2208,18 +2240,18 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_cs_t_2 = d_cs[t]
         c_3 = c_by_t[t]
         step_cos = step_cos_by_t[t]
-        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c
-        # d_c goes into next_, step_product: its adjoint is the sum of what comes back
+        d_step_product = d_d_c * step_cos  # ∂d_c/∂step_product ⊙ d_d_c: [4, 4]
+        # d_c goes into next_, step_product: its adjoint is the sum of what comes back: [4, 4]
         d_d_c_2 = (
             d_d_z_2  # (∂next_/∂d_c)ᵀ d_d_z_2
-            + d_step_product * s  # (∂step_product/∂d_c)ᵀ d_step_product
+            + d_step_product * s  # ∂step_product/∂d_c ⊙ d_step_product
         )
         step_product = step_product_by_t[t]
-        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c
-        # c goes into next_, step_cos: its adjoint is the sum of what comes back
+        d_step_cos = d_d_c * step_product  # ∂d_c/∂step_cos ⊙ d_d_c: [4, 4]
+        # c goes into next_, step_cos: its adjoint is the sum of what comes back: [4, 4]
         d_c_4 = (
             (d_d_c + d_d_c) * d_cs_t_2  # ∂next_/∂c ⊙ d_next_
-            + d_step_cos * -np.sin(c_3)  # (∂step_cos/∂c)ᵀ d_step_cos
+            + d_step_cos * -np.sin(c_3)  # ∂step_cos/∂c ⊙ d_step_cos
         )
         step_total_by_t[t] = d_c_4
         d_d_c = d_d_c_2
@@ -2229,7 +2261,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
     for t in reversed(range(4)):  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
         c_4 = c_by_t[t]
         step_total_by_t_t = step_total_by_t.transpose(1, 0, 2)[:, t]
-        # c goes into walk_c_next and is an output: its adjoint is the sum of what comes back
+        # c goes into walk_c_next and is an output: its adjoint is the sum of what comes back: [4, 4]
         d_c_5 = (
             step_total_by_t_t  # cotangent of c
             + d_c * s * np.cos(c_4)  # ∂walk_c_next/∂c ⊙ d_walk_c_next
@@ -2263,7 +2295,7 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     del h
     t_y = np.sum(u, axis=-1)  # output y = sum(u, axis=-1) * s
     del u
-    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ d_loss
+    d_cs = np.broadcast_to(FLOAT(1), (4, 4))  # (∂loss/∂cs)ᵀ: [4, 4]
     t_d_y = t_y * 2  # output loss = sum(y**2) + sum(cs)
     c = z
     t_c = np.full((4,), 0, FLOAT)

@@ -460,8 +460,8 @@ def backward(
     ) = cache
     _scratch = _take(_backward_scratch, B)
     d_layer_V_full, s1, s2, s3, s4, s5, s6, s7 = _scratch
-    d_c = np.multiply(d_v, v_product, s1)  # ∂v/∂c ⊙ d_v
-    d_v_product = np.multiply(d_v, c, s2)  # ∂v/∂v_product ⊙ d_v
+    d_c = np.multiply(d_v, v_product, s1)  # ∂v/∂c ⊙ d_v: [4]
+    d_v_product = np.multiply(d_v, c, s2)  # ∂v/∂v_product ⊙ d_v: [4]
     d_s_index = loss_concatenate[:4]  # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     d_s_cos = np.cos(d_s_index, s3)  # next c = sin(c) * s + z
     d_s_product = np.multiply(s, d_s_cos, s3)
@@ -494,14 +494,14 @@ def backward(
         d_layer_V_full_part = d_layer_V_full[start:size + start]
         h_part = h[start:size + start]
         x_part = x[start:size + start]
-        d_rows_square = np.add(d_rows, broadcast_to_part, s1_2)  # (∂rows/∂rows_square)ᵀ d_loss
+        d_rows_square = np.add(d_rows, broadcast_to_part, s1_2)  # (∂rows/∂rows_square)ᵀ d_loss: [size]
         # output loss = sum(y**2) + sum(cs)
         d_y_product = np.multiply(y_matmul_part, d_rows_square, s1_2)
         d_y_product_2 = np.multiply(2 * s, d_y_product, s1_2)
-        # cotangent of the output y + ∂rows_square/∂y ⊙ d_rows_square
+        # cotangent of the output y + ∂rows_square/∂y ⊙ d_rows_square: [size]
         d_y = np.add(ct_y_part, d_y_product_2, s1_2)
         d_u_product = np.multiply(s, d_y[:, None], s2_2)  # output y = sum(u, axis=-1) * s
-        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y
+        d_u = np.broadcast_to(d_u_product, (size, 4))  # (∂y/∂u)ᵀ d_y: [size, 4]
         d_h_square = np.square(layer_u_next_tanh_by_k_part, s3_2)  # next u = tanh(u * V) + h
         d_h_difference = np.subtract(_C_1, d_h_square, s3_2)
         d_u_3 = d_u
@@ -512,9 +512,9 @@ def backward(
             layer_V[::-1], d_h_difference[::-1], step_product_by_k_2[::-1], step_product_by_k[::-1],
             strict=True,
         ):
-            # (∂saved/∂saved_product)ᵀ d_u_3
+            # (∂saved/∂saved_product)ᵀ d_u_3: [size, 4]
             d_saved_product = np.multiply(d_u_3, d_h_difference_2, step_product_row)
-            # ∂saved_product/∂u ⊙ d_saved_product
+            # ∂saved_product/∂u ⊙ d_saved_product: [size, 4]
             d_u_4 = np.multiply(d_saved_product, layer_V_k, step_product_row_2)
             d_u_3 = d_u_4
         d_u_2 = d_u_3
@@ -523,13 +523,13 @@ def backward(
         d_h_sum = np.add.reduce(d_h_concatenate[1:], 0, out=s7_2)
         # next u = tanh(u * V) + h
         d_layer_V_product = np.multiply(step_product_by_k_2, u_by_k_part, s3_2)
-        # back through the loop over k
+        # back through the loop over k: [3, 4]
         d_layer_V_part = np.matmul(d_layer_V_full_part, d_layer_V_product)
-        d_h = np.add(d_u_2, d_h_sum, s7_2)  # back through the loop over k
+        d_h = np.add(d_u_2, d_h_sum, s7_2)  # back through the loop over k: [size, 4]
         d_W_square = np.square(h_part, s8)  # h = tanh(x @ W + z)
         d_W_difference = np.subtract(_C_1, d_W_square, s8)
-        d_h_sum_2 = np.multiply(d_h, d_W_difference, s7_2)  # ∂h/∂h_sum_2 ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2
+        d_h_sum_2 = np.multiply(d_h, d_W_difference, s7_2)  # ∂h/∂h_sum_2 ⊙ d_h: [size, 4]
+        d_W_part = np.dot(x_part.T, d_h_sum_2)  # (∂h_sum_2/∂W)ᵀ d_h_sum_2: [3, 4]
         d_s_vdot_3_part = np.vdot(d_y, y_matmul_part)  # output y = sum(u, axis=-1) * s
         _give(_scratch, _backward_scratch_block, size)
         return (d_layer_V_part, d_W_part, d_s_vdot_3_part)
@@ -708,7 +708,7 @@ def grad_loss(
         d_h_difference = np.subtract(_C_1, d_h_square, s4_2)
         d_W_square = np.square(h, s1_2)  # h = tanh(x @ W + z)
         d_W_difference = np.subtract(_C_1, d_W_square, s1_2)
-        d_y_product = np.multiply(2 * s, d_h_matmul, s7)  # ∂loss/∂y_product ⊙ d_loss
+        d_y_product = np.multiply(2 * s, d_h_matmul, s7)  # ∂loss/∂y_product: [size]
         d_s_vdot_part = np.vdot(d_y_product, d_h_matmul)  # output y = sum(u, axis=-1) * s
         d_h_product = np.multiply(s, d_y_product[:, None], s6_2_view)
         d_h_product_2 = np.multiply(d_h_product, d_h_difference, s4_2)  # next u = tanh(u * V) + h
@@ -721,9 +721,9 @@ def grad_loss(
         d_h_total = np.add(d_h_full_2_part, d_h_product, s5_2)
         d_h_total_2 = np.add(d_h_total, d_h_product_3, s5_2)
         d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s5_2)
-        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k
-        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum
+        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k: [size, 4]
+        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h: [size, 4]
+        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum: [3, 4]
         _give(_scratch, _grad_loss_scratch_block, size)
         return (d_s_vdot_part, d_W_part)
     d_s_vdot, d_W = _blocks(block, B, 184, 35)
@@ -824,7 +824,7 @@ def value_and_grad_loss(
         d_h_difference = np.subtract(_C_1, d_h_square, s6_2)
         y = np.multiply(s, y_matmul, s9)  # output y = sum(u, axis=-1) * s
         loss_vdot_part = np.vdot(y, y)  # output loss = sum(y**2) + sum(cs)
-        d_y = np.multiply(2 * s, y_matmul, s9)  # ∂loss/∂y ⊙ d_loss
+        d_y = np.multiply(2 * s, y_matmul, s9)  # ∂loss/∂y: [size]
         d_s_vdot_part = np.vdot(d_y, y_matmul)  # output y = sum(u, axis=-1) * s
         d_h_product = np.multiply(s, d_y[:, None], s8_view)
         d_h_product_2 = np.multiply(d_h_product, d_h_difference, s6_2)  # next u = tanh(u * V) + h
@@ -845,9 +845,9 @@ def value_and_grad_loss(
         d_layer_V_product = np.multiply(d_h_product_6, h, s1_2)  # next u = tanh(u * V) + h
         d_layer_V_matmul_part = np.dot(d_layer_V_full_part, d_layer_V_product)
         d_h_product_7 = np.multiply(d_h_product_6, u_index, s2_2)
-        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k
-        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h
-        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum
+        d_h = np.add(d_h_product_7, d_h_total_3, s2_2)  # back through the loop over k: [size, 4]
+        d_h_sum = np.multiply(d_h, d_W_difference, s2_2)  # ∂h/∂h_sum ⊙ d_h: [size, 4]
+        d_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂W)ᵀ d_h_sum: [3, 4]
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
         return (
             loss_vdot_part, d_s_vdot_part, d_layer_V_matmul_3_part, d_layer_V_matmul_2_part,
@@ -863,7 +863,7 @@ def value_and_grad_loss(
         d_s_vdot  # (∂y/∂s)ᵀ d_y
         + d_s_vdot_2  # back through the loop over t
     )
-    # back through the loop over k
+    # back through the loop over k: [3, 4]
     d_layer_V = np.concatenate((d_layer_V_matmul[None, :], d_layer_V_matmul_2[None, :], d_layer_V_matmul_3[None, :]), 0)
     _give(_scratch, _value_and_grad_loss_scratch, B)
     return FLOAT(loss), _into(out, {
@@ -994,9 +994,9 @@ def vjp_y(
         d_h_total = np.add(d_h_full_part, d_h_product, s5)
         d_h_total_2 = np.add(d_h_total, d_h_product_3, s5)
         d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s5)
-        d_h = np.add(d_h_product_7, d_h_total_3, s2)  # back through the loop over k
-        d_h_sum = np.multiply(d_h, d_x_difference, s2)  # ∂h/∂h_sum ⊙ d_h
-        np.dot(d_h_sum, W.T, d_x[start:size + start])  # (∂h_sum/∂x)ᵀ d_h_sum
+        d_h = np.add(d_h_product_7, d_h_total_3, s2)  # back through the loop over k: [size, 4]
+        d_h_sum = np.multiply(d_h, d_x_difference, s2)  # ∂h/∂h_sum ⊙ d_h: [size, 4]
+        np.dot(d_h_sum, W.T, d_x[start:size + start])  # (∂h_sum/∂x)ᵀ d_h_sum: [size, 3]
         _give(_scratch, _vjp_y_scratch_block, size)
         return ()
     _blocks(block, B, 176, 35)
@@ -1229,7 +1229,7 @@ def hvp_loss(
         u_tanh_3 = np.tanh(u_product_3, s4_2)
         u = np.add(u_tanh_3, h, s5_2)
         d_h_matmul = np.dot(u, d_h_full, s6_2)  # output y = sum(u, axis=-1) * s
-        d_y_product = np.multiply(d_h_product, d_h_matmul, s7_2)  # ∂loss/∂y_product ⊙ d_loss
+        d_y_product = np.multiply(d_h_product, d_h_matmul, s7_2)  # ∂loss/∂y_product: [size]
         d_s_vdot_part = np.vdot(d_y_product, d_h_matmul)  # output y = sum(u, axis=-1) * s
         d_h_product_2 = np.multiply(s, d_y_product[:, None], s8_2)
         t_y_product_2 = np.multiply(t_s, d_h_matmul, s9_2)
@@ -1254,8 +1254,8 @@ def hvp_loss(
         d_h_total_3 = np.add(d_h_total_2, d_h_product_6, s16)
         d_h_product_7 = np.multiply(d_h_product_6, d_h_difference_3, s18)  # next u = tanh(u * V) + h
         d_h_product_8 = np.multiply(d_h_product_7, u_index, s18)
-        d_h = np.add(d_h_product_8, d_h_total_3, s18)  # back through the loop over k
-        d_h_sum = np.multiply(d_h, d_z_difference, s16)  # ∂h/∂h_sum ⊙ d_h
+        d_h = np.add(d_h_product_8, d_h_total_3, s18)  # back through the loop over k: [size, 4]
+        d_h_sum = np.multiply(d_h, d_z_difference, s16)  # ∂h/∂h_sum ⊙ d_h: [size, 4]
         d_z_matmul_part = np.dot(d_z_full_part, d_h_sum)  # h = tanh(x @ W + z)
         t_h = np.multiply(t_z, d_z_difference, s16)
         t_d_z_product = np.multiply(t_h, h, s1_2)
@@ -1319,7 +1319,7 @@ def hvp_loss(
         d_s_vdot  # (∂y_product/∂s)ᵀ d_y_product
         + d_s_vdot_2  # back through the loop over t
     )
-    # back through the loop over t + (∂h_sum/∂z)ᵀ d_h_sum
+    # back through the loop over t + (∂h_sum/∂z)ᵀ d_h_sum: [4]
     d_z = np.empty((4,), FLOAT)
     np.add(d_c, d_z_matmul_2, d_z)
     np.add(d_z, d_z_matmul, d_z)
@@ -2205,7 +2205,7 @@ def hessian_loss(
         u_tanh_3 = np.tanh(u_product_3, s4_2)
         u = np.add(u_tanh_3, h, s5_2)
         d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
-        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y ⊙ d_loss
+        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
         d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
         d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
@@ -2266,7 +2266,7 @@ def hessian_loss(
         d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s3_2)
         d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s14_2)  # next u = tanh(u * V) + h
         d_h_product_7 = np.multiply(d_h_product_6, u_index, s14_2)
-        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k
+        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k: [size, 4]
         d_h_2_product_17 = np.multiply(d_h, h, s14_2)  # h = tanh(x @ W + z)
         # next u = tanh(u * V) + h
         d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
@@ -2652,7 +2652,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         u_tanh_3 = np.tanh(u_product_3, s4_2)
         u = np.add(u_tanh_3, h, s5_2)
         d_d_y = np.dot(u, d_d_y_full, s6_2)  # output y = sum(u, axis=-1) * s
-        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y ⊙ d_loss
+        d_y = np.multiply(d_y_product, d_d_y, s7_2)  # ∂loss/∂y: [size]
         d_h_product = np.multiply(s, d_y[:, None], s8_2)  # output y = sum(u, axis=-1) * s
         d_h_2_negative_3 = np.multiply(d_h_product, -1, s9)  # next u = tanh(u * V) + h
         d_h_2_product_4 = np.multiply(d_h_2_negative_3, u_tanh_3, s5_2)
@@ -2712,7 +2712,7 @@ def hessian_matrix_loss(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayL
         d_h_total_3 = np.add(d_h_total_2, d_h_product_5, s3_2)
         d_h_product_6 = np.multiply(d_h_product_5, d_h_difference_3, s14_2)  # next u = tanh(u * V) + h
         d_h_product_7 = np.multiply(d_h_product_6, u_index, s14_2)
-        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k
+        d_h = np.add(d_h_product_7, d_h_total_3, s14_2)  # back through the loop over k: [size, 4]
         d_h_2_product_17 = np.multiply(d_h, h, s14_2)  # h = tanh(x @ W + z)
         # next u = tanh(u * V) + h
         d_h_2_product_15 = np.multiply(d_h_2_total_3, d_h_difference_3, s19_view)
@@ -2936,7 +2936,7 @@ def curvatures(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> t
         d_h_2_product_8 = np.multiply(d_h_product_6, u_tanh, s2_2)  # next u = tanh(u * V) + h
         d_h_product_7 = np.multiply(d_h_product_6, d_d_u_difference_3, s13)
         d_h_product_8 = np.multiply(d_h_product_7, u_index, s13)
-        d_h = np.add(d_h_product_8, d_h_total_3, s13)  # back through the loop over k
+        d_h = np.add(d_h_product_8, d_h_total_3, s13)  # back through the loop over k: [size, 4]
         d_h_2_negative = np.multiply(d_h_2_product_8, -1, s2_2)  # next u = tanh(u * V) + h
         d_h_2_negative_2 = np.multiply(d_h_2_product_10, -1, s3_2)
         d_h_2_product_23 = np.multiply(d_h, h, s13)  # h = tanh(x @ W + z)

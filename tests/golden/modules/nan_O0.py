@@ -123,7 +123,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -150,6 +150,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, 3] -> loss: [].
     """
@@ -162,12 +163,12 @@ def value_and_grad_loss(
     del energy
     deviation = np.sqrt(variance)  # deviation = sqrt(variance)
     del variance
-    d_gain = np.sum(deviation)  # ∂loss/∂gain ⊙ d_loss
+    d_gain = np.sum(deviation)  # ∂loss/∂gain
     loss = gain * d_gain  # output loss = gain * sum(deviation)
-    d_variance = gain / (2 * deviation)  # ∂deviation/∂variance ⊙ d_deviation
+    d_variance = gain / (2 * deviation)  # ∂deviation/∂variance ⊙ d_deviation: [B]
     # d_energy = d_variance: ∂variance/∂energy ⊙ d_variance
     del deviation
-    # x goes into variance, energy: its adjoint is the sum of what comes back
+    # x goes into variance, energy: its adjoint is the sum of what comes back: [B, 3]
     d_x = (
         (-d_variance * (2 * variance_mean) / 3)[:, None]  # (∂variance/∂x)ᵀ d_variance
         + (d_variance / 3)[:, None] * (2 * x)  # ∂energy/∂x ⊙ d_energy

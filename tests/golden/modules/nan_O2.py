@@ -213,16 +213,17 @@ def value_and_grad_loss(
         variance_square = np.square(variance_product, s4)
         variance = np.subtract(energy, variance_square, s2)
         deviation = np.sqrt(variance, s2)  # deviation = sqrt(variance)
-        d_gain_part = np.add.reduce(deviation, None)  # ∂loss/∂gain ⊙ d_loss
+        d_gain_part = np.add.reduce(deviation, None)  # ∂loss/∂gain
         d_x_product = np.multiply(_C_2, deviation, s2)  # deviation = sqrt(variance)
-        d_variance_square = np.divide(-gain, d_x_product, s4)  # ∂variance/∂variance_square ⊙ d_variance
+        # ∂variance/∂variance_square ⊙ d_variance: [size]
+        d_variance_square = np.divide(-gain, d_x_product, s4)
         # variance = energy - mean(x, axis=-1)**2
         d_x_product_2 = np.multiply(variance_matmul, d_variance_square, s3)
         d_x_product_3 = np.multiply(_C_0_2222222222222222, d_x_product_2[:, None], s4_view)
         d_x_quotient = np.divide(0.3333333333333333 * gain, d_x_product, s2)  # energy = mean(x**2, axis=-1)
         d_x_product_4 = np.multiply(_C_2, d_x_quotient[:, None], s3_view)
         d_x_product_5 = np.multiply(d_x_product_4, x_part, s1)
-        # (∂variance/∂x)ᵀ d_variance + ∂energy/∂x ⊙ d_energy
+        # (∂variance/∂x)ᵀ d_variance + ∂energy/∂x ⊙ d_energy: [size, 3]
         np.add(d_x_product_3, d_x_product_5, d_x[start:size + start])
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
         return (d_gain_part,)

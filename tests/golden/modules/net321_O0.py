@@ -186,7 +186,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -203,23 +203,23 @@ def backward(
     # u goes into y and is an output: its adjoint is the sum of what comes back
     d_u = (
         ct_u  # cotangent of the output u
-        + d_y * (y * (1 - y))  # ∂y/∂u ⊙ d_y
+        + d_y * (y * (1 - y))  # ∂y/∂u ⊙ d_y, σ' = σ (1 - σ)
     )
     # d_c = d_u: ∂u/∂c ⊙ d_u
-    d_v = d_u * z  # (∂u/∂v)ᵀ d_u
-    # z goes into u and is an output: its adjoint is the sum of what comes back
+    d_v = d_u * z  # (∂u/∂v)ᵀ d_u: [2]
+    # z goes into u and is an output: its adjoint is the sum of what comes back: [2]
     d_z = (
         ct_z  # cotangent of the output z
         + d_u * v  # (∂u/∂z)ᵀ d_u
     )
-    # h goes into z and is an output: its adjoint is the sum of what comes back
+    # h goes into z and is an output: its adjoint is the sum of what comes back: [2]
     d_h = (
         ct_h  # cotangent of the output h
-        + d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z
+        + d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z, σ' = σ (1 - σ)
     )
     # d_b = d_h: ∂h/∂b ⊙ d_h
     del d_z
-    d_W = np.outer(d_h, x)  # (∂h/∂W)ᵀ d_h
+    d_W = np.outer(d_h, x)  # (∂h/∂W)ᵀ d_h: [2, 3]
     return _into(out, {
         'W': d_W,
         'b': d_h,
@@ -238,6 +238,7 @@ def chain(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [3] -> y: [].
     """
@@ -249,11 +250,11 @@ def chain(
     del h
     u = v @ z + c  # output u = v @ z + c
     y = np.exp(np.minimum(u, 0)) / (1 + np.exp(-np.abs(u)))  # output y = sigmoid(u)
-    d_u = y * (1 - y)  # ∂y/∂u ⊙ d_y
-    d_z = d_u * v  # (∂u/∂z)ᵀ d_u
-    d_h = d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
+    d_z = d_u * v  # (∂u/∂z)ᵀ d_u: [2]
+    d_h = d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z, σ' = σ (1 - σ): [2]
     del z
-    d_x = W.T @ d_h  # (∂h/∂x)ᵀ d_h
+    d_x = W.T @ d_h  # (∂h/∂x)ᵀ d_h: [3]
     return _into(out, {
         'u': FLOAT(d_u),
         'z': d_z,
@@ -272,6 +273,7 @@ def grad_y(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [3] -> y: [].
     """
@@ -283,14 +285,14 @@ def grad_y(
     del h
     u = v @ z + c  # output u = v @ z + c
     y = np.exp(np.minimum(u, 0)) / (1 + np.exp(-np.abs(u)))  # output y = sigmoid(u)
-    d_u = y * (1 - y)  # ∂y/∂u ⊙ d_y
+    d_u = y * (1 - y)  # ∂y/∂u, σ' = σ (1 - σ)
     # d_c = d_u: ∂u/∂c ⊙ d_u
-    d_v = d_u * z  # (∂u/∂v)ᵀ d_u
-    d_z = d_u * v  # (∂u/∂z)ᵀ d_u
-    d_h = d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z
+    d_v = d_u * z  # (∂u/∂v)ᵀ d_u: [2]
+    d_z = d_u * v  # (∂u/∂z)ᵀ d_u: [2]
+    d_h = d_z * (z * (1 - z))  # ∂z/∂h ⊙ d_z, σ' = σ (1 - σ): [2]
     # d_b = d_h: ∂h/∂b ⊙ d_h
     del z, d_z
-    d_W = np.outer(d_h, x)  # (∂h/∂W)ᵀ d_h
+    d_W = np.outer(d_h, x)  # (∂h/∂W)ᵀ d_h: [2, 3]
     return _into(out, {
         'W': d_W,
         'b': d_h,
@@ -305,6 +307,8 @@ def dy_du(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of u,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> y: [].
     """
@@ -327,6 +331,8 @@ def du_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> u: [].
     """
@@ -342,6 +348,8 @@ def dz_dh(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> z: [2].
     """
@@ -364,6 +372,8 @@ def dh_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> h: [2].
     """
@@ -378,6 +388,8 @@ def dy_dz(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of z,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> y: [].
     """
@@ -402,6 +414,8 @@ def dz_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> z: [2].
     """
@@ -421,6 +435,8 @@ def dy_dx(params: Mapping[str, ArrayLike], x: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [3] -> y: [].
     """

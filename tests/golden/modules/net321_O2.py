@@ -268,14 +268,14 @@ def backward(
     )
     # d_c = d_u: ∂u/∂c ⊙ d_u
     d_z_product = np.multiply(d_u, v, s1)  # output u = v @ z + c
-    d_z = np.add(ct_z, d_z_product, s1)  # cotangent of the output z + (∂u/∂z)ᵀ d_u
+    d_z = np.add(ct_z, d_z_product, s1)  # cotangent of the output z + (∂u/∂z)ᵀ d_u: [2]
     d_h_difference = np.subtract(1, z, s2)  # output z = sigmoid(h)
     d_h_product = np.multiply(z, d_h_difference, s2)
     d_h_product_2 = np.multiply(d_z, d_h_product, s1)
-    d_h = np.add(ct_h, d_h_product_2, out_b)  # cotangent of the output h + ∂z/∂h ⊙ d_z
+    d_h = np.add(ct_h, d_h_product_2, out_b)  # cotangent of the output h + ∂z/∂h ⊙ d_z: [2]
     # d_b = d_h: ∂h/∂b ⊙ d_h
-    d_v = np.multiply(d_u, z, out_v)  # (∂u/∂v)ᵀ d_u
-    d_W = np.multiply(d_h[:, None], x[None, :], out_W)  # (∂h/∂W)ᵀ d_h
+    d_v = np.multiply(d_u, z, out_v)  # (∂u/∂v)ᵀ d_u: [2]
+    d_W = np.multiply(d_h[:, None], x[None, :], out_W)  # (∂h/∂W)ᵀ d_h: [2, 3]
     _give(_scratch, _backward_scratch)
     return _into(out, {
         'W': d_W,
@@ -329,7 +329,7 @@ def chain(
         z_1 = 1.0 / (1.0 + math_exp(-h_1))
         u = v_0 * z_0 + v_1 * z_1 + c  # output u = v @ z + c
         y = 1.0 / (1.0 + math_exp(-u))  # output y = sigmoid(u)
-        d_u = y * (1.0 - y)  # ∂y/∂u ⊙ d_y
+        d_u = y * (1.0 - y)  # ∂y/∂u, σ' = σ (1 - σ)
         d_z_0 = d_u * v_0  # output u = v @ z + c
         d_z_1 = d_u * v_1
         d_h_0 = d_z_0 * (z_0 * (1.0 - z_0))  # output z = sigmoid(h)
@@ -391,12 +391,12 @@ def _chain_arrays(
     u = u_matmul + c
     y_exp = np.exp(np.minimum(u, EXPONENT))  # output y = sigmoid(u)
     y = y_exp / (1 + y_exp)
-    d_u = y * (1 - y)  # ∂y/∂u ⊙ d_y
+    d_u = y * (1 - y)  # ∂y/∂u
     d_h_difference = np.subtract(1, z, s2)  # output z = sigmoid(h)
     d_h_product = np.multiply(z, d_h_difference, s1)
-    d_z = np.multiply(d_u, v, out_z)  # (∂u/∂z)ᵀ d_u
-    d_h = np.multiply(d_z, d_h_product, out_h)  # ∂z/∂h ⊙ d_z
-    d_x = np.dot(W.T, d_h, out_x)  # (∂h/∂x)ᵀ d_h
+    d_z = np.multiply(d_u, v, out_z)  # (∂u/∂z)ᵀ d_u: [2]
+    d_h = np.multiply(d_z, d_h_product, out_h)  # ∂z/∂h ⊙ d_z: [2]
+    d_x = np.dot(W.T, d_h, out_x)  # (∂h/∂x)ᵀ d_h: [3]
     _give(_scratch, _chain_scratch)
     return _into(out, {
         'u': FLOAT(d_u),
@@ -450,7 +450,7 @@ def grad_y(
         z_1 = 1.0 / (1.0 + math_exp(-h_1))
         u = v_0 * z_0 + v_1 * z_1 + c  # output u = v @ z + c
         y = 1.0 / (1.0 + math_exp(-u))  # output y = sigmoid(u)
-        d_u = y * (1.0 - y)  # ∂y/∂u ⊙ d_y
+        d_u = y * (1.0 - y)  # ∂y/∂u, σ' = σ (1 - σ)
         # d_c = d_u: ∂u/∂c ⊙ d_u
         d_v_0 = d_u * z_0  # output u = v @ z + c
         d_v_1 = d_u * z_1
@@ -513,15 +513,15 @@ def _grad_y_arrays(
     u = u_matmul + c
     y_exp = np.exp(np.minimum(u, EXPONENT))  # output y = sigmoid(u)
     y = y_exp / (1 + y_exp)
-    d_u = y * (1 - y)  # ∂y/∂u ⊙ d_y
+    d_u = y * (1 - y)  # ∂y/∂u
     # d_c = d_u: ∂u/∂c ⊙ d_u
     d_h_difference = np.subtract(1, z, s2)  # output z = sigmoid(h)
     d_h_product = np.multiply(z, d_h_difference, s2)
-    d_v = np.multiply(d_u, z, out_v)  # (∂u/∂v)ᵀ d_u
+    d_v = np.multiply(d_u, z, out_v)  # (∂u/∂v)ᵀ d_u: [2]
     d_h_product_2 = np.multiply(v, d_h_product, s2)  # output z = sigmoid(h)
-    d_h = np.multiply(d_u, d_h_product_2, out_b)  # ∂z/∂h ⊙ d_z
+    d_h = np.multiply(d_u, d_h_product_2, out_b)  # ∂z/∂h ⊙ d_z: [2]
     # d_b = d_h: ∂h/∂b ⊙ d_h
-    d_W = np.multiply(d_h[:, None], x[None, :], out_W)  # (∂h/∂W)ᵀ d_h
+    d_W = np.multiply(d_h[:, None], x[None, :], out_W)  # (∂h/∂W)ᵀ d_h: [2, 3]
     _give(_scratch, _grad_y_scratch)
     return _into(out, {
         'W': d_W,

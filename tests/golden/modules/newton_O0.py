@@ -150,7 +150,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -162,7 +162,7 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, b1, r_product, r, r_negative, _ = cache
-    # r goes into S and is an output: its adjoint is the sum of what comes back
+    # r goes into S and is an output: its adjoint is the sum of what comes back: [N]
     d_r = (
         ct_r  # cotangent of the output r
         + d_S / 2 * (2 * r)  # ∂S/∂r ⊙ d_S
@@ -188,6 +188,7 @@ def grad_S(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [N], y: [N] -> S: [].
     """
@@ -197,7 +198,7 @@ def grad_S(
     d_b2_product = -b2 * x  # output r = b1 * (1 - exp(-b2 * x)) - y
     r_negative = -np.expm1(d_b2_product)
     r = b1 * r_negative - y  # output r = b1 * (1 - exp(-b2 * x)) - y
-    d_r = 0.5 * (2 * r)  # ∂S/∂r ⊙ d_S
+    d_r = 0.5 * (2 * r)  # ∂S/∂r: [N]
     del r
     d_r_negative = np.sum(-(d_r * b1) * np.exp(d_b2_product) * x, axis=0)  # (∂r/∂r_negative)ᵀ d_r
     del d_b2_product
@@ -225,9 +226,9 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
     t_r = -np.expm1(t_r_2_product)
     del t_r_2_product
     r = b1 * t_r - y  # output r = b1 * (1 - exp(-b2 * x)) - y
-    d_r = 0.5 * (2 * r)  # ∂S/∂r ⊙ d_S
+    d_r = 0.5 * (2 * r)  # ∂S/∂r: [N]
     del r
-    d_t_r = d_r * b1  # back through r
+    d_t_r = d_r * b1  # back through r: [N]
     t_r_2_product_2 = -1 * x * t_r_2_exp
     t_r_2_negative = -t_r_2_product_2
     t_r_2 = t_r_2_negative * b1  # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -265,6 +266,8 @@ def hvp_S(
     """The gradients of `S`, and the products of its Hessian with tangents, by path.
 
     A tangent is given by path; what is left out is 0.
+    d_v is the total derivative by v; t_v is the tangent of v, its derivative along
+    the tangents given, and t_d_v that of d_v.
 
     Shapes: params, x: [N], y: [N] -> S: [].
     """
@@ -277,9 +280,9 @@ def hvp_S(
     r_negative = -np.expm1(d_b2_product)
     del d_b2_product
     r = b1 * r_negative - y  # output r = b1 * (1 - exp(-b2 * x)) - y
-    d_r = 0.5 * (2 * r)  # ∂S/∂r ⊙ d_S
+    d_r = 0.5 * (2 * r)  # ∂S/∂r: [N]
     del r
-    d_r_expm1 = -(d_r * b1)  # ∂r/∂r_expm1 ⊙ d_r
+    d_r_expm1 = -(d_r * b1)  # ∂r/∂r_expm1 ⊙ d_r: [N]
     d_b2 = -np.sum(d_r_expm1 * d_b2_exp * x, axis=0)  # ∂r/∂b2 ⊙ d_r
     d_b1 = np.sum(d_r * r_negative, axis=0)  # (∂r/∂b1)ᵀ d_r
     t_r_product = -t_b2 * x * d_b2_exp  # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -315,6 +318,8 @@ def residuals(
     It has a row for each element of the outputs and a column for each element of b1, b2,
     in this order, elements row by row.
     Forward mode: a tangent for each element of the paths.
+    t_v holds the derivative of v by each element of the path;
+    the first axis counts these.
 
     Shapes: params, x: [N], y: [N] -> r: [N].
     """

@@ -220,7 +220,7 @@ def backward(
         r_negative_part = r_negative[start:size + start]
         d_b2_exp = np.exp(r_product_part, s1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_r_product = np.multiply(2 * (d_S / 2), r_part, s2)  # output S = sum(r**2) / 2
-        d_r = np.add(ct_r_part, d_r_product, s2)  # cotangent of the output r + ∂S/∂r ⊙ d_S
+        d_r = np.add(ct_r_part, d_r_product, s2)  # cotangent of the output r + ∂S/∂r ⊙ d_S: [size]
         d_b2_product = np.multiply(d_r, d_b2_exp, s1)
         d_b2_vdot_part = np.vdot(d_b2_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_b1_part = np.vdot(d_r, r_negative_part)  # (∂r/∂b1)ᵀ d_r
@@ -262,7 +262,7 @@ def grad_S(
         r_expm1 = np.expm1(d_b2_product, s1)
         r_negative = np.multiply(r_expm1, -1, s1)
         r_product = np.multiply(b1, r_negative, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        r = np.subtract(r_product, y_part, s3)  # ∂S/∂r ⊙ d_S
+        r = np.subtract(r_product, y_part, s3)  # ∂S/∂r: [size]
         d_b2_product_2 = np.multiply(r, d_b2_exp, s2)
         d_b2_vdot_part = np.vdot(d_b2_product_2, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
         d_b1_part = np.vdot(r, r_negative)  # (∂r/∂b1)ᵀ d_r
@@ -301,7 +301,7 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         H_b1_b1_part = np.vdot(t_r_expm1, t_r_expm1)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r = np.multiply(t_r_expm1, -1, s1)
         d_r_product = np.multiply(b1, t_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        d_r = np.subtract(d_r_product, y_part, s4)  # ∂S/∂r ⊙ d_S
+        d_r = np.subtract(d_r_product, y_part, s4)  # ∂S/∂r: [size]
         H_b2_b1_total = np.add(d_r_product, d_r, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b2_b1_product = np.multiply(H_b2_b1_total, t_r_2_exp, s3)
         H_b2_b1_part = np.vdot(H_b2_b1_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
@@ -361,10 +361,10 @@ def hvp_S(
         r_expm1 = np.expm1(d_b2_product, s1)
         r_negative = np.multiply(r_expm1, -1, s1)
         r_product = np.multiply(b1, r_negative, s3)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        r = np.subtract(r_product, y_part, s3)  # ∂S/∂r ⊙ d_S
+        r = np.subtract(r_product, y_part, s3)  # ∂S/∂r: [size]
         d_b1_part = np.vdot(r, r_negative)  # (∂r/∂b1)ᵀ d_r
-        d_r_expm1 = np.multiply(-b1, r, s4)  # ∂r/∂r_expm1 ⊙ d_r
-        d_r_product = np.multiply(d_r_expm1, d_b2_exp, s5)  # ∂r_expm1/∂r_product ⊙ d_r_expm1
+        d_r_expm1 = np.multiply(-b1, r, s4)  # ∂r/∂r_expm1 ⊙ d_r: [size]
+        d_r_product = np.multiply(d_r_expm1, d_b2_exp, s5)  # ∂r_expm1/∂r_product ⊙ d_r_expm1: [size]
         d_r_negative_part = np.vdot(d_r_product, x_part)  # (∂r_product/∂r_negative)ᵀ d_r_product
         t_r_product = np.multiply(x_part, d_b2_exp, s5)
         t_r_product_2 = np.multiply(-t_b2, t_r_product, s5)  # output r = b1 * (1 - exp(-b2 * x)) - y

@@ -189,7 +189,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -202,29 +202,29 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, label, h, logits_W, losses_exp, losses_sum, B = cache
-    # losses goes into average, loss and is an output: its adjoint is the sum of what comes back
+    # losses goes into average, loss and is an output: its adjoint is the sum of what comes back: [B]
     d_losses = (
         ct_losses  # cotangent of the output losses
         + d_average / B  # (∂average/∂losses)ᵀ d_average
         + d_loss  # (∂loss/∂losses)ᵀ d_loss
     )
-    # (∂losses/∂losses_difference)ᵀ d_losses
+    # (∂losses/∂losses_difference)ᵀ d_losses: [B, 3]
     d_losses_difference = np.zeros((B, 3), FLOAT)
     np.put_along_axis(d_losses_difference, label[..., None], (-d_losses)[..., None], axis=-1)
     del d_losses
     # output losses: [B] = -pick(log_softmax(logits), label)
     d_logits_product = losses_exp / losses_sum * np.sum(d_losses_difference, axis=-1, keepdims=True)
-    # ∂losses_difference/∂logits ⊙ d_losses_difference
+    # ∂losses_difference/∂logits ⊙ d_losses_difference: [B, 3]
     d_logits = d_losses_difference - d_logits_product
     del d_losses_difference, d_logits_product
-    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits
-    d_logits_W = h.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits: [B, 6]
+    d_logits_W = h.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [6, 3]
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [3]
     del d_logits
-    d_h_sum = d_h * (1 - h * h)  # ∂h/∂h_sum ⊙ d_h
+    d_h_sum = d_h * (1 - h * h)  # ∂h/∂h_sum ⊙ d_h, tanh' = 1 - tanh²: [B, 6]
     del d_h
-    d_h_W = x.T @ d_h_sum  # (∂h_sum/∂h_W)ᵀ d_h_sum
-    d_h_b = np.sum(d_h_sum, axis=0)  # (∂h_sum/∂h_b)ᵀ d_h_sum
+    d_h_W = x.T @ d_h_sum  # (∂h_sum/∂h_W)ᵀ d_h_sum: [5, 6]
+    d_h_b = np.sum(d_h_sum, axis=0)  # (∂h_sum/∂h_b)ᵀ d_h_sum: [6]
     del d_h_sum
     return _into(out, {
         'h.W': d_h_W,
@@ -245,6 +245,7 @@ def value_and_grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
@@ -271,23 +272,23 @@ def value_and_grad_loss(
     del losses_pick
     loss = np.sum(losses)  # output loss = sum(losses)
     del losses
-    # (∂losses/∂losses_difference)ᵀ d_losses
+    # (∂losses/∂losses_difference)ᵀ d_losses: [B, 3]
     d_losses_difference = np.zeros((B, 3), FLOAT)
     np.put_along_axis(d_losses_difference, label[..., None], FLOAT(-1), axis=-1)
     # output losses: [B] = -pick(log_softmax(logits), label)
     d_logits_product = losses_exp / losses_sum * np.sum(d_losses_difference, axis=-1, keepdims=True)
     del losses_exp, losses_sum
-    # ∂losses_difference/∂logits ⊙ d_losses_difference
+    # ∂losses_difference/∂logits ⊙ d_losses_difference: [B, 3]
     d_logits = d_losses_difference - d_logits_product
     del d_losses_difference, d_logits_product
-    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits
-    d_logits_W = h.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits
-    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits
+    d_h = d_logits @ logits_W.T  # (∂logits/∂h)ᵀ d_logits: [B, 6]
+    d_logits_W = h.T @ d_logits  # (∂logits/∂logits_W)ᵀ d_logits: [6, 3]
+    d_logits_b = np.sum(d_logits, axis=0)  # (∂logits/∂logits_b)ᵀ d_logits: [3]
     del d_logits
-    d_h_sum = d_h * (1 - h * h)  # ∂h/∂h_sum ⊙ d_h
+    d_h_sum = d_h * (1 - h * h)  # ∂h/∂h_sum ⊙ d_h, tanh' = 1 - tanh²: [B, 6]
     del h, d_h
-    d_h_W = x.T @ d_h_sum  # (∂h_sum/∂h_W)ᵀ d_h_sum
-    d_h_b = np.sum(d_h_sum, axis=0)  # (∂h_sum/∂h_b)ᵀ d_h_sum
+    d_h_W = x.T @ d_h_sum  # (∂h_sum/∂h_W)ᵀ d_h_sum: [5, 6]
+    d_h_b = np.sum(d_h_sum, axis=0)  # (∂h_sum/∂h_b)ᵀ d_h_sum: [6]
     del d_h_sum
     return FLOAT(loss), _into(out, {
         'h.W': d_h_W,
@@ -308,6 +309,7 @@ def per_sample(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], label: int[B] -> loss: [].
     """
@@ -368,6 +370,7 @@ def shares(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], label: int[B] -> average: [].
     """
@@ -418,6 +421,9 @@ def J(params: Mapping[str, ArrayLike], x: ArrayLike, label: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of h.W, h.b, logits.W, logits.b,
     in this order, elements row by row.
     Of the modes forward, reverse the dims choose.
+    t_v holds the derivative of v by each element of the path;
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: params, x: [B, D], label: int[B] -> losses: [B].
     """

@@ -258,12 +258,12 @@ def backward(
     x, label, h, logits_W, losses_exp, losses_matmul, B = cache
     _scratch = _take(_backward_scratch, B)
     d_logits_full, d_logits_arange, d_logits_b_full, s1, s2 = _scratch
-    # cotangent of the output losses + (∂average/∂losses)ᵀ d_average + (∂loss/∂losses)ᵀ d_loss
+    # cotangent of the output losses + (∂average/∂losses)ᵀ d_average + (∂loss/∂losses)ᵀ d_loss: [B]
     d_losses = s1
     np.add(ct_losses, d_average / max(B, 1), d_losses)
     np.add(d_losses, d_loss, d_losses)
-    d_losses_entries = np.multiply(d_losses, -1, s1)  # ∂losses/∂losses_entries ⊙ d_losses
-    # (∂losses_entries/∂losses_difference)ᵀ d_losses_entries
+    d_losses_entries = np.multiply(d_losses, -1, s1)  # ∂losses/∂losses_entries ⊙ d_losses: [B]
+    # (∂losses_entries/∂losses_difference)ᵀ d_losses_entries: [B, 3]
     d_losses_difference = s2
     d_losses_difference.fill(0)
     d_losses_difference[d_logits_arange, label] = d_losses_entries
@@ -284,16 +284,16 @@ def backward(
         d_logits_quotient = np.divide(_C_1, losses_matmul_part[:, None], s3)
         d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s3)
         d_logits_product_2 = np.multiply(d_logits_product, losses_exp_part, s4)
-        # ∂losses_difference/∂logits ⊙ d_losses_difference
+        # ∂losses_difference/∂logits ⊙ d_losses_difference: [size, 3]
         d_logits = np.subtract(d_losses_difference_part, d_logits_product_2, s4)
-        d_h = np.dot(d_logits, logits_W.T, s5)  # (∂logits/∂h)ᵀ d_logits
-        d_logits_W_part = np.dot(h_part.T, d_logits)  # (∂logits/∂logits_W)ᵀ d_logits
+        d_h = np.dot(d_logits, logits_W.T, s5)  # (∂logits/∂h)ᵀ d_logits: [size, 6]
+        d_logits_W_part = np.dot(h_part.T, d_logits)  # (∂logits/∂logits_W)ᵀ d_logits: [6, 3]
         # dense(x, 6, act=tanh): y = act(x @ W + b)
         d_h_W_difference = np.subtract(_C_1, d_h_W_square, s2_2)
-        d_h_sum = np.multiply(d_h, d_h_W_difference, s5)  # ∂h/∂h_sum ⊙ d_h
-        d_h_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂h_W)ᵀ d_h_sum
-        d_logits_b_part = np.dot(d_logits_b_full_part, d_logits)  # (∂logits/∂logits_b)ᵀ d_logits
-        d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum
+        d_h_sum = np.multiply(d_h, d_h_W_difference, s5)  # ∂h/∂h_sum ⊙ d_h: [size, 6]
+        d_h_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂h_W)ᵀ d_h_sum: [5, 6]
+        d_logits_b_part = np.dot(d_logits_b_full_part, d_logits)  # (∂logits/∂logits_b)ᵀ d_logits: [3]
+        d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum: [6]
         _give(_scratch, _backward_scratch_block, size)
         return (d_logits_W_part, d_h_W_part, d_logits_b_part, d_h_b_part)
     d_logits_W, d_h_W, d_logits_b, d_h_b = _blocks(block, B, 144, 13)
@@ -326,7 +326,7 @@ def value_and_grad_loss(
     _scratch = _take(_value_and_grad_loss_scratch, B)
     loss_full, loss_arange, d_logits_b_full, s1, s2 = _scratch
     try:
-        # (∂losses/∂losses_difference)ᵀ d_losses
+        # (∂losses/∂losses_difference)ᵀ d_losses: [B, 3]
         d_losses_difference = s1
         d_losses_difference.fill(0)
         d_losses_difference[loss_arange, label] = FLOAT(-1)
@@ -364,14 +364,14 @@ def value_and_grad_loss(
         d_logits_matmul = np.dot(d_losses_difference_part, loss_full, s3_view)
         d_logits_product = np.multiply(d_logits_quotient, d_logits_matmul[:, None], s7)
         d_logits_product_2 = np.multiply(d_logits_product, loss_exp, s4)
-        # ∂losses_difference/∂logits ⊙ d_losses_difference
+        # ∂losses_difference/∂logits ⊙ d_losses_difference: [size, 3]
         d_logits = np.subtract(d_losses_difference_part, d_logits_product_2, s4)
-        d_h = np.matmul(d_logits, logits_W.T, s9)  # (∂logits/∂h)ᵀ d_logits
-        d_logits_W_part = np.dot(h.T, d_logits)  # (∂logits/∂logits_W)ᵀ d_logits
-        d_logits_b_part = np.dot(d_logits_b_full_part, d_logits)  # (∂logits/∂logits_b)ᵀ d_logits
-        d_h_sum = np.multiply(d_h, d_h_W_difference, s9)  # ∂h/∂h_sum ⊙ d_h
-        d_h_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂h_W)ᵀ d_h_sum
-        d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum
+        d_h = np.matmul(d_logits, logits_W.T, s9)  # (∂logits/∂h)ᵀ d_logits: [size, 6]
+        d_logits_W_part = np.dot(h.T, d_logits)  # (∂logits/∂logits_W)ᵀ d_logits: [6, 3]
+        d_logits_b_part = np.dot(d_logits_b_full_part, d_logits)  # (∂logits/∂logits_b)ᵀ d_logits: [3]
+        d_h_sum = np.multiply(d_h, d_h_W_difference, s9)  # ∂h/∂h_sum ⊙ d_h: [size, 6]
+        d_h_W_part = np.dot(x_part.T, d_h_sum)  # (∂h_sum/∂h_W)ᵀ d_h_sum: [5, 6]
+        d_h_b_part = np.dot(d_logits_b_full_part, d_h_sum)  # (∂h_sum/∂h_b)ᵀ d_h_sum: [6]
         _give(_scratch, _value_and_grad_loss_scratch_block, size)
         return (d_logits_W_part, d_logits_b_part, d_h_W_part, d_h_b_part)
     d_logits_W, d_logits_b, d_h_W, d_h_b = _blocks(block, B, 217, 26)

@@ -157,7 +157,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -168,31 +168,31 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, h1, f1_W, f1, h2, f2_W, f2, loss_difference, B = cache
-    d_h3 = d_loss / (4 * B) * (2 * loss_difference)  # ∂loss/∂h3 ⊙ d_loss
+    d_h3 = d_loss / (4 * B) * (2 * loss_difference)  # ∂loss/∂h3 ⊙ d_loss: [B, 4]
     # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
-    d_f2_sum = d_h3 * (1 - f2 * f2)  # ∂f2/∂f2_sum ⊙ d_f2
-    d_f2_W = h2.T @ d_f2_sum  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum
-    d_f2_b = np.sum(d_f2_sum, axis=0)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum
-    # h2 goes into h3, f2_sum: its adjoint is the sum of what comes back
+    d_f2_sum = d_h3 * (1 - f2 * f2)  # ∂f2/∂f2_sum ⊙ d_f2, tanh' = 1 - tanh²: [B, 4]
+    d_f2_W = h2.T @ d_f2_sum  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum: [4, 4]
+    d_f2_b = np.sum(d_f2_sum, axis=0)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum: [4]
+    # h2 goes into h3, f2_sum: its adjoint is the sum of what comes back: [B, 4]
     d_h2 = (
         d_h3  # ∂h3/∂h2 ⊙ d_h3
         + d_f2_sum @ f2_W.T  # (∂f2_sum/∂h2)ᵀ d_f2_sum
     )
     # d_f1 = d_h2: ∂h2/∂f1 ⊙ d_h2
     del d_h3, d_f2_sum
-    d_f1_sum = d_h2 * (1 - f1 * f1)  # ∂f1/∂f1_sum ⊙ d_f1
-    d_f1_W = h1.T @ d_f1_sum  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum
-    d_f1_b = np.sum(d_f1_sum, axis=0)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum
-    # h1 goes into h2, f1_sum: its adjoint is the sum of what comes back
+    d_f1_sum = d_h2 * (1 - f1 * f1)  # ∂f1/∂f1_sum ⊙ d_f1, tanh' = 1 - tanh²: [B, 4]
+    d_f1_W = h1.T @ d_f1_sum  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum: [4, 4]
+    d_f1_b = np.sum(d_f1_sum, axis=0)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum: [4]
+    # h1 goes into h2, f1_sum: its adjoint is the sum of what comes back: [B, 4]
     d_h1 = (
         d_h2  # ∂h2/∂h1 ⊙ d_h2
         + d_f1_sum @ f1_W.T  # (∂f1_sum/∂h1)ᵀ d_f1_sum
     )
     del d_h2, d_f1_sum
-    d_h1_sum = d_h1 * (1 - h1 * h1)  # ∂h1/∂h1_sum ⊙ d_h1
+    d_h1_sum = d_h1 * (1 - h1 * h1)  # ∂h1/∂h1_sum ⊙ d_h1, tanh' = 1 - tanh²: [B, 4]
     del d_h1
-    d_h1_W = x.T @ d_h1_sum  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum
-    d_h1_b = np.sum(d_h1_sum, axis=0)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum
+    d_h1_W = x.T @ d_h1_sum  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum: [4, 4]
+    d_h1_b = np.sum(d_h1_sum, axis=0)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum: [4]
     del d_h1_sum
     return _into(out, {
         'h1.W': d_h1_W,
@@ -215,6 +215,7 @@ def adjoints(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], t: [B, D] -> loss: [].
     """
@@ -228,20 +229,20 @@ def adjoints(
     f2 = np.tanh(h2 @ f2_W + f2_b)  # dense(D, act=tanh): y = act(x @ W + b)
     h3 = h2 + f2  # h2 -> residual { dense(D, act=tanh) as f2 } -> h3
     del h2
-    d_h3 = 1 / FLOAT(4 * B) * (2 * (h3 - t))  # ∂loss/∂h3 ⊙ d_loss
+    d_h3 = 1 / FLOAT(4 * B) * (2 * (h3 - t))  # ∂loss/∂h3: [B, 4]
     # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
     del h3
-    # h2 goes into h3, f2: its adjoint is the sum of what comes back
+    # h2 goes into h3, f2: its adjoint is the sum of what comes back: [B, 4]
     d_h2 = (
         d_h3  # ∂h3/∂h2 ⊙ d_h3
-        + d_h3 * (1 - f2 * f2) @ f2_W.T  # (∂f2/∂h2)ᵀ d_f2
+        + d_h3 * (1 - f2 * f2) @ f2_W.T  # (∂f2/∂h2)ᵀ d_f2, tanh' = 1 - tanh²
     )
     # d_f1 = d_h2: ∂h2/∂f1 ⊙ d_h2
     del f2
-    # h1 goes into h2, f1: its adjoint is the sum of what comes back
+    # h1 goes into h2, f1: its adjoint is the sum of what comes back: [B, 4]
     d_h1 = (
         d_h2  # ∂h2/∂h1 ⊙ d_h2
-        + d_h2 * (1 - f1 * f1) @ f1_W.T  # (∂f1/∂h1)ᵀ d_f1
+        + d_h2 * (1 - f1 * f1) @ f1_W.T  # (∂f1/∂h1)ᵀ d_f1, tanh' = 1 - tanh²
     )
     del f1
     return _into(out, {
@@ -262,6 +263,7 @@ def grad_loss(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [B, D], t: [B, D] -> loss: [].
     """
@@ -273,37 +275,37 @@ def grad_loss(
     h2 = h1 + f1  # h2 = h1 + f1
     f2 = np.tanh(h2 @ f2_W + f2_b)  # dense(D, act=tanh): y = act(x @ W + b)
     h3 = h2 + f2  # h2 -> residual { dense(D, act=tanh) as f2 } -> h3
-    d_h3 = 1 / FLOAT(4 * B) * (2 * (h3 - t))  # ∂loss/∂h3 ⊙ d_loss
+    d_h3 = 1 / FLOAT(4 * B) * (2 * (h3 - t))  # ∂loss/∂h3: [B, 4]
     # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
     del h3
-    d_f2_sum = d_h3 * (1 - f2 * f2)  # ∂f2/∂f2_sum ⊙ d_f2
+    d_f2_sum = d_h3 * (1 - f2 * f2)  # ∂f2/∂f2_sum ⊙ d_f2, tanh' = 1 - tanh²: [B, 4]
     del f2
-    d_f2_W = h2.T @ d_f2_sum  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum
+    d_f2_W = h2.T @ d_f2_sum  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum: [4, 4]
     del h2
-    # h2 goes into h3, f2_sum: its adjoint is the sum of what comes back
+    # h2 goes into h3, f2_sum: its adjoint is the sum of what comes back: [B, 4]
     d_h2 = (
         d_h3  # ∂h3/∂h2 ⊙ d_h3
         + d_f2_sum @ f2_W.T  # (∂f2_sum/∂h2)ᵀ d_f2_sum
     )
     # d_f1 = d_h2: ∂h2/∂f1 ⊙ d_h2
     del d_h3
-    d_f1_sum = d_h2 * (1 - f1 * f1)  # ∂f1/∂f1_sum ⊙ d_f1
+    d_f1_sum = d_h2 * (1 - f1 * f1)  # ∂f1/∂f1_sum ⊙ d_f1, tanh' = 1 - tanh²: [B, 4]
     del f1
-    d_f1_W = h1.T @ d_f1_sum  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum
-    # h1 goes into h2, f1_sum: its adjoint is the sum of what comes back
+    d_f1_W = h1.T @ d_f1_sum  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum: [4, 4]
+    # h1 goes into h2, f1_sum: its adjoint is the sum of what comes back: [B, 4]
     d_h1 = (
         d_h2  # ∂h2/∂h1 ⊙ d_h2
         + d_f1_sum @ f1_W.T  # (∂f1_sum/∂h1)ᵀ d_f1_sum
     )
     del d_h2
-    d_h1_sum = d_h1 * (1 - h1 * h1)  # ∂h1/∂h1_sum ⊙ d_h1
+    d_h1_sum = d_h1 * (1 - h1 * h1)  # ∂h1/∂h1_sum ⊙ d_h1, tanh' = 1 - tanh²: [B, 4]
     del h1, d_h1
-    d_f2_b = np.sum(d_f2_sum, axis=0)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum
+    d_f2_b = np.sum(d_f2_sum, axis=0)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum: [4]
     del d_f2_sum
-    d_f1_b = np.sum(d_f1_sum, axis=0)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum
+    d_f1_b = np.sum(d_f1_sum, axis=0)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum: [4]
     del d_f1_sum
-    d_h1_W = x.T @ d_h1_sum  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum
-    d_h1_b = np.sum(d_h1_sum, axis=0)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum
+    d_h1_W = x.T @ d_h1_sum  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum: [4, 4]
+    d_h1_b = np.sum(d_h1_sum, axis=0)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum: [4]
     del d_h1_sum
     return _into(out, {
         'h1.W': d_h1_W,

@@ -228,28 +228,29 @@ def backward(
         h1_part = h1[start:size + start]
         x_part = x[start:size + start]
         d_f2_b_full_part = d_f2_b_full[start:size + start]
-        d_h3 = np.multiply(2 * (d_loss / max(4 * B, 1)), loss_difference_part, s1)  # ∂loss/∂h3 ⊙ d_loss
+        # ∂loss/∂h3 ⊙ d_loss: [size, 4]
+        d_h3 = np.multiply(2 * (d_loss / max(4 * B, 1)), loss_difference_part, s1)
         # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
         d_h2_square = np.square(f2_part, s2)  # dense(D, act=tanh): y = act(x @ W + b)
         d_h2_difference = np.subtract(_C_1, d_h2_square, s2)
-        d_f2_sum = np.multiply(d_h3, d_h2_difference, s2)  # ∂f2/∂f2_sum ⊙ d_f2
-        d_f2_b_part = np.dot(d_f2_b_full_part, d_f2_sum)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum
-        d_f2_W_part = np.dot(h2_part.T, d_f2_sum)  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum
+        d_f2_sum = np.multiply(d_h3, d_h2_difference, s2)  # ∂f2/∂f2_sum ⊙ d_f2: [size, 4]
+        d_f2_b_part = np.dot(d_f2_b_full_part, d_f2_sum)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum: [4]
+        d_f2_W_part = np.dot(h2_part.T, d_f2_sum)  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum: [4, 4]
         d_h2_matmul = np.dot(d_f2_sum, f2_W.T, s3)  # dense(D, act=tanh): y = act(x @ W + b)
-        d_h2 = np.add(d_h3, d_h2_matmul, s1)  # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum
+        d_h2 = np.add(d_h3, d_h2_matmul, s1)  # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum: [size, 4]
         # d_f1 = d_h2: ∂h2/∂f1 ⊙ d_h2
         d_h1_square = np.square(f1_part, s3)  # dense(h1, D, act=tanh): y = act(x @ W + b)
         d_h1_difference = np.subtract(_C_1, d_h1_square, s3)
-        d_f1_sum = np.multiply(d_h2, d_h1_difference, s3)  # ∂f1/∂f1_sum ⊙ d_f1
-        d_f1_b_part = np.dot(d_f2_b_full_part, d_f1_sum)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum
-        d_f1_W_part = np.dot(h1_part.T, d_f1_sum)  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum
+        d_f1_sum = np.multiply(d_h2, d_h1_difference, s3)  # ∂f1/∂f1_sum ⊙ d_f1: [size, 4]
+        d_f1_b_part = np.dot(d_f2_b_full_part, d_f1_sum)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum: [4]
+        d_f1_W_part = np.dot(h1_part.T, d_f1_sum)  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum: [4, 4]
         d_h1_matmul = np.dot(d_f1_sum, f1_W.T, s2)  # dense(h1, D, act=tanh): y = act(x @ W + b)
-        d_h1 = np.add(d_h2, d_h1_matmul, s1)  # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum
+        d_h1 = np.add(d_h2, d_h1_matmul, s1)  # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum: [size, 4]
         d_h1_W_square = np.square(h1_part, s2)  # dense(D, act=tanh): y = act(x @ W + b)
         d_h1_W_difference = np.subtract(_C_1, d_h1_W_square, s2)
-        d_h1_sum = np.multiply(d_h1, d_h1_W_difference, s1)  # ∂h1/∂h1_sum ⊙ d_h1
-        d_h1_b_part = np.dot(d_f2_b_full_part, d_h1_sum)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum
-        d_h1_W_part = np.dot(x_part.T, d_h1_sum)  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum
+        d_h1_sum = np.multiply(d_h1, d_h1_W_difference, s1)  # ∂h1/∂h1_sum ⊙ d_h1: [size, 4]
+        d_h1_b_part = np.dot(d_f2_b_full_part, d_h1_sum)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum: [4]
+        d_h1_W_part = np.dot(x_part.T, d_h1_sum)  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum: [4, 4]
         _give(_scratch, _backward_scratch_block, size)
         return (d_f2_b_part, d_f2_W_part, d_f1_b_part, d_f1_W_part, d_h1_b_part, d_h1_W_part)
     d_f2_b, d_f2_W, d_f1_b, d_f1_W, d_h1_b, d_h1_W = _blocks(block, B, 104, 20)
@@ -314,17 +315,17 @@ def adjoints(
         d_h2_difference = np.subtract(_C_1, d_h2_square, s3)
         d_h1_square = np.square(f1, s2)  # dense(h1, D, act=tanh): y = act(x @ W + b)
         d_h1_difference = np.subtract(_C_1, d_h1_square, s2)
-        # ∂loss/∂h3 ⊙ d_loss
+        # ∂loss/∂h3: [size, 4]
         d_h3_part = np.multiply(d_h3_product, d_h3_difference, d_h3[start:size + start])
         # d_f2 = d_h3_part: ∂h3/∂f2 ⊙ d_h3
-        d_f2_sum = np.multiply(d_h3_part, d_h2_difference, s3)  # ∂f2/∂f2_sum ⊙ d_f2
+        d_f2_sum = np.multiply(d_h3_part, d_h2_difference, s3)  # ∂f2/∂f2_sum ⊙ d_f2: [size, 4]
         d_h2_matmul = np.dot(d_f2_sum, f2_W.T, s1)  # dense(D, act=tanh): y = act(x @ W + b)
-        # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum
+        # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum: [size, 4]
         d_h2_part = np.add(d_h3_part, d_h2_matmul, d_h2[start:size + start])
         # d_f1 = d_h2_part: ∂h2/∂f1 ⊙ d_h2
-        d_f1_sum = np.multiply(d_h2_part, d_h1_difference, s2)  # ∂f1/∂f1_sum ⊙ d_f1
+        d_f1_sum = np.multiply(d_h2_part, d_h1_difference, s2)  # ∂f1/∂f1_sum ⊙ d_f1: [size, 4]
         d_h1_matmul = np.dot(d_f1_sum, f1_W.T, s1)  # dense(h1, D, act=tanh): y = act(x @ W + b)
-        # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum
+        # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum: [size, 4]
         np.add(d_h2_part, d_h1_matmul, d_h1[start:size + start])
         _give(_scratch, _adjoints_scratch_block, size)
         return ()
@@ -379,24 +380,24 @@ def grad_loss(
         d_h3_difference = np.subtract(h3, t_part, s5)  # mse(h3, t): e = mean((y - t)**2)
         d_h2_square = np.square(f2, s4)  # dense(D, act=tanh): y = act(x @ W + b)
         d_h2_difference = np.subtract(_C_1, d_h2_square, s4)
-        d_h3 = np.multiply(d_h3_product, d_h3_difference, s5)  # ∂loss/∂h3 ⊙ d_loss
+        d_h3 = np.multiply(d_h3_product, d_h3_difference, s5)  # ∂loss/∂h3: [size, 4]
         # d_f2 = d_h3: ∂h3/∂f2 ⊙ d_h3
-        d_f2_sum = np.multiply(d_h3, d_h2_difference, s4)  # ∂f2/∂f2_sum ⊙ d_f2
-        d_f2_W_part = np.dot(h2.T, d_f2_sum)  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum
-        d_f2_b_part = np.dot(d_f2_b_full_part, d_f2_sum)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum
+        d_f2_sum = np.multiply(d_h3, d_h2_difference, s4)  # ∂f2/∂f2_sum ⊙ d_f2: [size, 4]
+        d_f2_W_part = np.dot(h2.T, d_f2_sum)  # (∂f2_sum/∂f2_W)ᵀ d_f2_sum: [4, 4]
+        d_f2_b_part = np.dot(d_f2_b_full_part, d_f2_sum)  # (∂f2_sum/∂f2_b)ᵀ d_f2_sum: [4]
         d_h2_matmul = np.dot(d_f2_sum, f2_W.T, s3)  # dense(D, act=tanh): y = act(x @ W + b)
-        d_h2 = np.add(d_h3, d_h2_matmul, s5)  # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum
+        d_h2 = np.add(d_h3, d_h2_matmul, s5)  # ∂h3/∂h2 ⊙ d_h3 + (∂f2_sum/∂h2)ᵀ d_f2_sum: [size, 4]
         # d_f1 = d_h2: ∂h2/∂f1 ⊙ d_h2
-        d_f1_sum = np.multiply(d_h2, d_h1_difference, s2)  # ∂f1/∂f1_sum ⊙ d_f1
-        d_f1_b_part = np.dot(d_f2_b_full_part, d_f1_sum)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum
-        d_f1_W_part = np.dot(h1.T, d_f1_sum)  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum
+        d_f1_sum = np.multiply(d_h2, d_h1_difference, s2)  # ∂f1/∂f1_sum ⊙ d_f1: [size, 4]
+        d_f1_b_part = np.dot(d_f2_b_full_part, d_f1_sum)  # (∂f1_sum/∂f1_b)ᵀ d_f1_sum: [4]
+        d_f1_W_part = np.dot(h1.T, d_f1_sum)  # (∂f1_sum/∂f1_W)ᵀ d_f1_sum: [4, 4]
         d_h1_W_square = np.square(h1, s1)  # dense(D, act=tanh): y = act(x @ W + b)
         d_h1_W_difference = np.subtract(_C_1, d_h1_W_square, s1)
         d_h1_matmul = np.dot(d_f1_sum, f1_W.T, s3)  # dense(h1, D, act=tanh): y = act(x @ W + b)
-        d_h1 = np.add(d_h2, d_h1_matmul, s5)  # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum
-        d_h1_sum = np.multiply(d_h1, d_h1_W_difference, s5)  # ∂h1/∂h1_sum ⊙ d_h1
-        d_h1_b_part = np.dot(d_f2_b_full_part, d_h1_sum)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum
-        d_h1_W_part = np.dot(x_part.T, d_h1_sum)  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum
+        d_h1 = np.add(d_h2, d_h1_matmul, s5)  # ∂h2/∂h1 ⊙ d_h2 + (∂f1_sum/∂h1)ᵀ d_f1_sum: [size, 4]
+        d_h1_sum = np.multiply(d_h1, d_h1_W_difference, s5)  # ∂h1/∂h1_sum ⊙ d_h1: [size, 4]
+        d_h1_b_part = np.dot(d_f2_b_full_part, d_h1_sum)  # (∂h1_sum/∂h1_b)ᵀ d_h1_sum: [4]
+        d_h1_W_part = np.dot(x_part.T, d_h1_sum)  # (∂h1_sum/∂h1_W)ᵀ d_h1_sum: [4, 4]
         _give(_scratch, _grad_loss_scratch_block, size)
         return (d_f2_W_part, d_f2_b_part, d_f1_b_part, d_f1_W_part, d_h1_b_part, d_h1_W_part)
     d_f2_W, d_f2_b, d_f1_b, d_f1_W, d_h1_b, d_h1_W = _blocks(block, B, 168, 32)

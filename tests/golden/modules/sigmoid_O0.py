@@ -121,7 +121,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -132,7 +132,7 @@ def backward(
     if out is not None:
         _destinations(out, {'θ': (cache.N,)}, cache)
     f, _ = cache
-    d_θ = d_f * (f * (1 - f))  # ∂f/∂θ ⊙ d_f
+    d_θ = d_f * (f * (1 - f))  # ∂f/∂θ ⊙ d_f, σ' = σ (1 - σ): [N]
     return _into(out, {
         'θ': d_θ,
     })
@@ -144,6 +144,8 @@ def J(θ: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of θ,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: θ: [N] -> f: [N].
     """
@@ -163,6 +165,8 @@ def diagonal(θ: ArrayLike) -> dict[str, dict[str, Any]]:
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: θ: [N] -> f: [N].
     """
@@ -188,6 +192,7 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: θ: [N] -> f: [N].
     """
@@ -197,7 +202,7 @@ def pull(
     if out is not None:
         _destinations(out, {'θ': (N,)}, [θ])
     f = np.exp(np.minimum(θ, 0)) / (1 + np.exp(-np.abs(θ)))  # output f = sigmoid(θ)
-    d_θ = ct_f * (f * (1 - f))  # ∂f/∂θ ⊙ ct_f
+    d_θ = ct_f * (f * (1 - f))  # ∂f/∂θ ⊙ ct_f, σ' = σ (1 - σ): [N]
     return Outputs(f=f), _into(out, {
         'θ': d_θ,
     })

@@ -179,7 +179,7 @@ def backward(
     s1, = _scratch
     d_θ_difference = np.subtract(1, f, s1)  # output f = sigmoid(θ)
     d_θ_product = np.multiply(f, d_θ_difference, s1)
-    d_θ = np.multiply(d_f, d_θ_product, out_θ)  # ∂f/∂θ ⊙ d_f
+    d_θ = np.multiply(d_f, d_θ_product, out_θ)  # ∂f/∂θ ⊙ d_f: [N]
     _give(_scratch, _backward_scratch, N)
     return _into(out, {
         'θ': d_θ,
@@ -276,7 +276,7 @@ def pull(
         f_part = np.divide(f_exp, f_sum, f[start:size + start])
         d_θ_difference = np.subtract(_C_1, f_part, s2)
         d_θ_product = np.multiply(f_part, d_θ_difference, s2)
-        np.multiply(ct_f_part, d_θ_product, d_θ[start:size + start])  # ∂f/∂θ ⊙ ct_f
+        np.multiply(ct_f_part, d_θ_product, d_θ[start:size + start])  # ∂f/∂θ ⊙ ct_f: [size]
         _give(_scratch, _pull_scratch_block, size)
         return ()
     _blocks(block, N, 24, 7)

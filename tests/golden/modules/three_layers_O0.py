@@ -140,7 +140,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -151,21 +151,21 @@ def backward(
     if out is not None:
         _destinations(out, _shapes(), cache)
     x, θ2, θ3, x1, x2_matmul, x2, x3_matmul, x3 = cache
-    d_x3 = d_L / 2 * (2 * x3)  # ∂L/∂x3 ⊙ d_L
-    d_x3_matmul = d_x3 * np.cos(x3_matmul)  # ∂x3/∂x3_matmul ⊙ d_x3
+    d_x3 = d_L / 2 * (2 * x3)  # ∂L/∂x3 ⊙ d_L: [3]
+    d_x3_matmul = d_x3 * np.cos(x3_matmul)  # ∂x3/∂x3_matmul ⊙ d_x3: [3]
     del d_x3
-    d_θ3 = np.outer(d_x3_matmul, x2)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul
-    d_x2 = θ3.T @ d_x3_matmul  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul
+    d_θ3 = np.outer(d_x3_matmul, x2)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul: [3, 5]
+    d_x2 = θ3.T @ d_x3_matmul  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul: [5]
     del d_x3_matmul
-    d_x2_matmul = d_x2 * x1  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul
-    # x1 goes into x2, x2_matmul: its adjoint is the sum of what comes back
+    d_x2_matmul = d_x2 * x1  # ∂x2/∂x2_matmul ⊙ d_x2: [5]
+    d_θ2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul: [5, 5]
+    # x1 goes into x2, x2_matmul: its adjoint is the sum of what comes back: [5]
     d_x1 = (
         d_x2 * x2_matmul  # ∂x2/∂x1 ⊙ d_x2
         + θ2.T @ d_x2_matmul  # (∂x2_matmul/∂x1)ᵀ d_x2_matmul
     )
     del d_x2, d_x2_matmul
-    d_θ1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂θ1)ᵀ d_x1
+    d_θ1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂θ1)ᵀ d_x1, tanh' = 1 - tanh²: [5, 4]
     del d_x1
     return _into(out, {
         'θ1': d_θ1,
@@ -184,6 +184,7 @@ def grad_L(
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: params, x: [D0] -> L: [].
     """
@@ -202,23 +203,23 @@ def grad_L(
     x2 = x1 * x2_matmul
     x3_matmul = θ3 @ x2  # x3 = sin(θ3 @ x2)
     x3 = np.sin(x3_matmul)
-    d_x3 = 0.5 * (2 * x3)  # ∂L/∂x3 ⊙ d_L
+    d_x3 = 0.5 * (2 * x3)  # ∂L/∂x3: [3]
     del x3
-    d_x3_matmul = d_x3 * np.cos(x3_matmul)  # ∂x3/∂x3_matmul ⊙ d_x3
+    d_x3_matmul = d_x3 * np.cos(x3_matmul)  # ∂x3/∂x3_matmul ⊙ d_x3: [3]
     del x3_matmul
-    d_θ3 = np.outer(d_x3_matmul, x2)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul
+    d_θ3 = np.outer(d_x3_matmul, x2)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul: [3, 5]
     del x2
-    d_x2 = θ3.T @ d_x3_matmul  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul
+    d_x2 = θ3.T @ d_x3_matmul  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul: [5]
     del d_x3_matmul
-    d_x2_matmul = d_x2 * x1  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul
-    # x1 goes into x2, x2_matmul: its adjoint is the sum of what comes back
+    d_x2_matmul = d_x2 * x1  # ∂x2/∂x2_matmul ⊙ d_x2: [5]
+    d_θ2 = np.outer(d_x2_matmul, x1)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul: [5, 5]
+    # x1 goes into x2, x2_matmul: its adjoint is the sum of what comes back: [5]
     d_x1 = (
         d_x2 * x2_matmul  # ∂x2/∂x1 ⊙ d_x2
         + θ2.T @ d_x2_matmul  # (∂x2_matmul/∂x1)ᵀ d_x2_matmul
     )
     del x2_matmul, d_x2_matmul
-    d_θ1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂θ1)ᵀ d_x1
+    d_θ1 = np.outer(d_x1 * (1 - x1 * x1), x)  # (∂x1/∂θ1)ᵀ d_x1, tanh' = 1 - tanh²: [5, 4]
     del x1
     return _into(out, {
         'x3': d_x3,

@@ -189,18 +189,22 @@ def backward(
     s1, s2, s3, s4 = _scratch
     d_θ3_cos = np.cos(x3_matmul, s1)  # x3 = sin(θ3 @ x2)
     d_θ3_product = np.multiply(x3, d_θ3_cos, s1)
-    d_x3_matmul = np.multiply(2 * (d_L / 2), d_θ3_product, s1)  # ∂x3/∂x3_matmul ⊙ d_x3
-    d_θ3 = np.multiply(d_x3_matmul[:, None], x2[None, :], out_θ3)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul
-    d_x2 = np.dot(θ3.T, d_x3_matmul, s2)  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul
+    d_x3_matmul = np.multiply(2 * (d_L / 2), d_θ3_product, s1)  # ∂x3/∂x3_matmul ⊙ d_x3: [3]
+    # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul: [3, 5]
+    d_θ3 = np.multiply(d_x3_matmul[:, None], x2[None, :], out_θ3)
+    d_x2 = np.dot(θ3.T, d_x3_matmul, s2)  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul: [5]
     d_x1_product = np.multiply(d_x2, x2_matmul, s3)  # x2 = x1 * (θ2 @ x1)
-    d_x2_matmul = np.multiply(d_x2, x1, s2)  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ2 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ2)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul
+    d_x2_matmul = np.multiply(d_x2, x1, s2)  # ∂x2/∂x2_matmul ⊙ d_x2: [5]
+    # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul: [5, 5]
+    d_θ2 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ2)
     d_x1_matmul = np.dot(θ2.T, d_x2_matmul, s4)  # x2 = x1 * (θ2 @ x1)
-    d_x1 = np.add(d_x1_product, d_x1_matmul, s3)  # ∂x2/∂x1 ⊙ d_x2 + (∂x2_matmul/∂x1)ᵀ d_x2_matmul
+    # ∂x2/∂x1 ⊙ d_x2 + (∂x2_matmul/∂x1)ᵀ d_x2_matmul: [5]
+    d_x1 = np.add(d_x1_product, d_x1_matmul, s3)
     d_θ1_square = np.square(x1, s4)  # x1 = tanh(θ1 @ x)
     d_θ1_difference = np.subtract(1, d_θ1_square, s4)
-    d_x1_matmul_2 = np.multiply(d_x1, d_θ1_difference, s3)  # ∂x1/∂x1_matmul_2 ⊙ d_x1
-    # (∂x1_matmul_2/∂θ1)ᵀ d_x1_matmul_2
+    # ∂x1/∂x1_matmul_2 ⊙ d_x1, tanh' = 1 - tanh²: [5]
+    d_x1_matmul_2 = np.multiply(d_x1, d_θ1_difference, s3)
+    # (∂x1_matmul_2/∂θ1)ᵀ d_x1_matmul_2: [5, 4]
     d_θ1 = np.multiply(d_x1_matmul_2[:, None], x[None, :], out_θ1)
     _give(_scratch, _backward_scratch)
     return _into(out, {
@@ -456,21 +460,24 @@ def _grad_L_arrays(
     x2_matmul = np.dot(θ2, x1, s2)  # x2 = x1 * (θ2 @ x1)
     x2 = np.multiply(x1, x2_matmul, s3)
     x3_matmul = np.dot(θ3, x2, s4)  # x3 = sin(θ3 @ x2)
-    x3 = np.sin(x3_matmul, out_x3)  # ∂L/∂x3 ⊙ d_L
+    x3 = np.sin(x3_matmul, out_x3)  # ∂L/∂x3: [3]
     d_θ3_cos = np.cos(x3_matmul, s4)  # x3 = sin(θ3 @ x2)
-    d_x3_matmul = np.multiply(x3, d_θ3_cos, s4)  # ∂x3/∂x3_matmul ⊙ d_x3
+    d_x3_matmul = np.multiply(x3, d_θ3_cos, s4)  # ∂x3/∂x3_matmul ⊙ d_x3: [3]
     d_θ1_square = np.square(x1, s5)  # x1 = tanh(θ1 @ x)
     d_θ1_difference = np.subtract(1, d_θ1_square, s5)
-    d_θ3 = np.multiply(d_x3_matmul[:, None], x2[None, :], out_θ3)  # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul
-    d_x2 = np.dot(θ3.T, d_x3_matmul, out_x2)  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul
+    # (∂x3_matmul/∂θ3)ᵀ d_x3_matmul: [3, 5]
+    d_θ3 = np.multiply(d_x3_matmul[:, None], x2[None, :], out_θ3)
+    d_x2 = np.dot(θ3.T, d_x3_matmul, out_x2)  # (∂x3_matmul/∂x2)ᵀ d_x3_matmul: [5]
     d_x1_product = np.multiply(d_x2, x2_matmul, s2)  # x2 = x1 * (θ2 @ x1)
-    d_x2_matmul = np.multiply(d_x2, x1, s3)  # ∂x2/∂x2_matmul ⊙ d_x2
-    d_θ2 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ2)  # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul
+    d_x2_matmul = np.multiply(d_x2, x1, s3)  # ∂x2/∂x2_matmul ⊙ d_x2: [5]
+    # (∂x2_matmul/∂θ2)ᵀ d_x2_matmul: [5, 5]
+    d_θ2 = np.multiply(d_x2_matmul[:, None], x1[None, :], out_θ2)
     d_x1_matmul = np.dot(θ2.T, d_x2_matmul, s1)  # x2 = x1 * (θ2 @ x1)
-    # ∂x2/∂x1 ⊙ d_x2 + (∂x2_matmul/∂x1)ᵀ d_x2_matmul
+    # ∂x2/∂x1 ⊙ d_x2 + (∂x2_matmul/∂x1)ᵀ d_x2_matmul: [5]
     d_x1 = np.add(d_x1_product, d_x1_matmul, out_x1)
-    d_x1_matmul_2 = np.multiply(d_x1, d_θ1_difference, s5)  # ∂x1/∂x1_matmul_2 ⊙ d_x1
-    # (∂x1_matmul_2/∂θ1)ᵀ d_x1_matmul_2
+    # ∂x1/∂x1_matmul_2 ⊙ d_x1, tanh' = 1 - tanh²: [5]
+    d_x1_matmul_2 = np.multiply(d_x1, d_θ1_difference, s5)
+    # (∂x1_matmul_2/∂θ1)ᵀ d_x1_matmul_2: [5, 4]
     d_θ1 = np.multiply(d_x1_matmul_2[:, None], x[None, :], out_θ1)
     _give(_scratch, _grad_L_scratch)
     return _into(out, {

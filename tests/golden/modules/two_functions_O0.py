@@ -144,7 +144,7 @@ def backward(
     goes into: where v has several children it is the sum of their contributions. ∂y/∂v is
     partial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a product with a
     transpose, or a sum. What the graph has no name for is called after what it is part of:
-    y_sum is the sum inside the formula of y.
+    y_sum is the sum inside the formula of y. Behind a term stands its shape.
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
@@ -177,6 +177,8 @@ def blocks(x: ArrayLike, y: ArrayLike) -> dict[str, dict[str, Any]]:
 
     A block has the shape of the output, then that of the path.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: x: [], y: [] -> f: [], g: [].
     """
@@ -202,6 +204,8 @@ def J(x: ArrayLike, y: ArrayLike) -> Array:
     It has a row for each element of the outputs and a column for each element of x, y,
     in this order, elements row by row.
     Reverse mode: a cotangent for each element of the outputs.
+    d_v holds the derivative by v of each element of the output;
+    the first axis counts these.
 
     Shapes: x: [], y: [] -> f: [], g: [].
     """
@@ -222,14 +226,15 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: x: [], y: [] -> f: [].
     """
     x, y = _enter(x, y)
     if out is not None:
         _destinations(out, {'x': (), 'y': ()}, [x, y])
-    d_y = 3 * x ** 2  # ∂f/∂y ⊙ d_f
-    d_x = y * 3 * (2 * x)  # ∂f/∂x ⊙ d_f
+    d_y = 3 * x ** 2  # ∂f/∂y
+    d_x = y * 3 * (2 * x)  # ∂f/∂x
     return _into(out, {
         'x': FLOAT(d_x),
         'y': FLOAT(d_y),
@@ -241,13 +246,14 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
 
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: x: [], y: [] -> g: [].
     """
     x, y = _enter(x, y)
     if out is not None:
         _destinations(out, {'x': (), 'y': ()}, [x, y])
-    d_y = 8 * y ** 7  # ∂g/∂y ⊙ d_g
+    d_y = 8 * y ** 7  # ∂g/∂y
     return _into(out, {
         'x': FLOAT(2),
         'y': FLOAT(d_y),
@@ -263,6 +269,8 @@ def push(
     """The values of `f`, `g`, and tangents pushed forward to them.
 
     A tangent is given by path; what is left out is 0.
+    t_v is the tangent of v, its derivative along the tangents given: the sum of
+    (∂v/∂u) t_u over what v is computed of.
 
     Shapes: x: [], y: [] -> f: [], g: [].
     """
@@ -291,6 +299,7 @@ def pull(
     A cotangent is given by the name of its output; what is left out is 0.
     Where `out` has an array for a path, the gradient is written into it, and it is what is
     returned; the others are new.
+    d_v is the total derivative by v, as in `backward`.
 
     Shapes: x: [], y: [] -> f: [], g: [].
     """

@@ -341,8 +341,8 @@ def grad_f(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
         y = float(y)
         if out is not None:
             _destinations(out, {'x': (), 'y': ()}, [x, y])
-        d_y = 3.0 * (x * x)  # ∂f/∂y ⊙ d_f
-        d_x = y * 3.0 * (2.0 * x)  # ∂f/∂x ⊙ d_f
+        d_y = 3.0 * (x * x)  # ∂f/∂y
+        d_x = y * 3.0 * (2.0 * x)  # ∂f/∂x
         _gradients = {
             'x': FLOAT(d_x),
             'y': FLOAT(d_y),
@@ -368,8 +368,8 @@ def _grad_f_arrays(
     x, y = _enter(x, y)
     if out is not None:
         _destinations(out, {'x': (), 'y': ()}, [x, y])
-    d_y = 3 * np.square(x)  # ∂f/∂y ⊙ d_f
-    d_x = 3 * y * (2 * x)  # ∂f/∂x ⊙ d_f
+    d_y = 3 * np.square(x)  # ∂f/∂y
+    d_x = 3 * y * (2 * x)  # ∂f/∂x
     return _into(out, {
         'x': FLOAT(d_x),
         'y': FLOAT(d_y),
@@ -394,7 +394,7 @@ def grad_g(x: ArrayLike, y: ArrayLike, *, out: Mapping[str, Array] | None = None
         y = float(y)
         if out is not None:
             _destinations(out, {'x': (), 'y': ()}, [x, y])
-        d_y = 8.0 * math_pow(y, 7.0)  # ∂g/∂y ⊙ d_g
+        d_y = 8.0 * math_pow(y, 7.0)  # ∂g/∂y
         _gradients = {
             'x': FLOAT(2),
             'y': FLOAT(d_y),
@@ -421,7 +421,7 @@ def _grad_g_arrays(
     if out is not None:
         _destinations(out, {'x': (), 'y': ()}, [x, y])
     d_y_square = np.square(y)  # output g = 2 * x + y**8
-    d_y = 8 * (y * d_y_square * np.square(d_y_square))  # ∂g/∂y ⊙ d_g
+    d_y = 8 * (y * d_y_square * np.square(d_y_square))  # ∂g/∂y
     return _into(out, {
         'x': FLOAT(2),
         'y': FLOAT(d_y),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from graphc.elaborate.names.model import Declared
 from graphc.ir.graph import Node
 from graphc.ir.results import ResultKey, ResultKind, value_of
+from graphc.kinds import MODES
 from graphc.plan.module import Compiled, Derived, Elsewhere
 from graphc.targets.numpy.functions import out, python_floats
 from graphc.targets.numpy.functions.directions import take_cotangents, take_tangents
@@ -120,8 +121,38 @@ def declared_wrt(compiled: Compiled, one: Derived) -> list[Declared]:
 def derived_function(
     compiled: Compiled, one: Derived, head: str, about: str, lines: Sequence[str]
 ) -> str:
-    """Write a derived function of these lines."""
-    return function(head, with_shapes(about, compiled, one.outputs), lines)
+    """Write a derived function of these lines; of readable ones it is told what the names say."""
+    letters = "" if compiled.level.planned else _letters(one)
+    told = f"{about.rstrip()}\n{letters}" if letters else about
+    return function(head, with_shapes(told, compiled, one.outputs), lines)
+
+
+def _letters(one: Derived) -> str:
+    """Say what d_v and t_v are in a function."""
+    modes = {each.mode for each in (one, *one.others)}
+    match one.kind.returns:
+        case "gradients":
+            return "d_v is the total derivative by v, as in `backward`."
+        case "tangents":
+            return (
+                "t_v is the tangent of v, its derivative along the tangents given: the sum of\n"
+                "(∂v/∂u) t_u over what v is computed of."
+            )
+        case "products":
+            return (
+                "d_v is the total derivative by v; t_v is the tangent of v, its derivative along\n"
+                "the tangents given, and t_d_v that of d_v."
+            )
+        case "blocks" | "whole" | "sparse" if one.kind.order == 1 and modes <= {*MODES}:
+            said = {
+                "forward": "t_v holds the derivative of v by each element of the path;",
+                "reverse": "d_v holds the derivative by v of each element of the output;",
+                "mixed": "t_v holds tangents of v, d_v derivatives by v;",
+            }
+            lines = [words for mode, words in said.items() if mode in modes]
+            return "\n".join([*lines, "the first axis counts these."])
+        case _:
+            return ""
 
 
 # ---- values and gradients -----------------------------------------------------------------------

@@ -71,7 +71,8 @@ _HOW = {
         "that v\ngoes into: where v has several children it is the sum of their contributions. "
         "∂y/∂v is\npartial, of one step: y by its operand v, the others held; (∂y/∂v)ᵀ becomes a "
         "product with a\ntranspose, or a sum. What the graph has no name for is called after "
-        "what it is part of:\ny_sum is the sum inside the formula of y.\n"
+        "what it is part of:\ny_sum is the sum inside the formula of y. Behind a term stands its "
+        "shape.\n"
     ),
     "-O2": (
         "d_v stands for the derivative by v, or for a part of it; lines stand in the order and\n"

@@ -301,7 +301,8 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
     else:
         written = computed(step, program.variables, numbers)
         source = first.terms[0].child or first.of
-        lines = beside(written, terms(first, program), mark(source))
+        said = f"{terms(first, program)}{_shaped(step)}"
+        lines = beside(written, said, mark(source))
     more: dict[str, None] = {}
     for other in others:
         label = program.labels[other.of]
@@ -313,12 +314,20 @@ def _adjoint(step: Step, program: Program, numbers: Mapping[Node, str]) -> list[
     return lines
 
 
+def _shaped(step: Step) -> str:
+    """Write the shape of an array behind what is said of it."""
+    return f": [{', '.join(map(str, step.node.shape))}]" if step.node.rank else ""
+
+
 def _sum_over_children(step: Step, adjoint: Adjoint, program: Program) -> list[str]:
     labels = program.labels
     children = list(dict.fromkeys(labels[t.child] for t in adjoint.terms if t.child is not None))
     shown = children if len(children) <= 5 else [*children[:4], f"{len(children) - 4} others"]
     used = ", ".join(shown) + (" and is an output" if adjoint.terms[0].child is None else "")
-    lines = [f"# {labels[adjoint.of]} goes into {used}: its adjoint is the sum of what comes back"]
+    lines = [
+        f"# {labels[adjoint.of]} goes into {used}: "
+        f"its adjoint is the sum of what comes back{_shaped(step)}"
+    ]
     parts = list(zip(step.node.args, adjoint.terms, strict=True))
     typed = typed_argument(step.node)
     for start in range(0, len(parts), LONGEST_SUM):
