@@ -16,7 +16,7 @@ from graphc.syntax.parse.parser import parse
 from graphc.views.reference.formulas import ATOM, CALLED, LONG, NUMBERS, OPERATIONS, PRODUCT, SUM
 from graphc.views.reference.samples import Sample, sample
 
-LONGEST = 160
+LONGEST = 180
 """Formulas of more characters say less than a name."""
 
 Written = tuple[str, int]
