@@ -227,3 +227,24 @@ def test_sizes_that_costs_are_compared_at_may_divide_by_zero(size: int, level: s
     x = np.linspace(-1, 1, size + 1)
     expected = np.diag(1 - np.tanh(x) ** 2)
     np.testing.assert_allclose(built.jacobian_y(x)["y"]["x"], expected, rtol=1e-13)
+
+
+DEEP = {
+    "slices": (500, "x" + "[1:]" * 400, lambda x: x[400:]),
+    "slices of a column": (500, f"x[:, _]{'[1:]' * 400}[:, 0]", lambda x: x[400:]),
+    "a part of what is computed of a join": (
+        100_000,
+        f"{'(' * 400}concat(x, x, axis=0){' + 1)' * 400}[:100000]",
+        lambda x: x + 400,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_selections_that_follow_one_another_do_not_recur(name: str) -> None:
+    size, text, expected = DEEP[name]
+    source = f"input x: [{size}]\noutput y = {text}"
+    built = load(compile_text(source, options=Options(level="-O2")).text, "deep")
+    x = np.linspace(-1, 1, size)
+    out, _ = built.forward(x)
+    np.testing.assert_allclose(out.y, expected(x), rtol=1e-12)

@@ -9,7 +9,7 @@ of a weight is a view. Where the weight is a matrix, the product is taken apart 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import groupby
 
@@ -35,6 +35,9 @@ from graphc.optimise.before_ad.moved_selections import (
 from graphc.optimise.before_ad.stabilise import with_nodes
 from graphc.records import dataclass
 
+DEEP = 64
+"""Operations through which a selection moves: moving recurs on them."""
+
 
 @verified_model
 def select(model: Model) -> Model:
@@ -44,7 +47,7 @@ def select(model: Model) -> Model:
     nodes = [*inside_first(roots)]
     if not any(node.op is index or node.op is concatenate for node in nodes):
         return model
-    wanted = model.differentiated_by
+    wanted = {*model.differentiated_by, *_walls(nodes)}
     plan = _planned(nodes, {*roots, *wanted}, wanted)
     new: dict[Node, Node] = {}
     mover = Mover(plan.moved, wanted, new)
@@ -165,6 +168,19 @@ def _stretches(node: Node, axes: Collection[int]) -> bool:
         if arg.rank
         for axis in axes
     )
+
+
+def _walls(nodes: Iterable[Node]) -> set[Node]:
+    """Collect the nodes at which selections stop, so that none moves through more than DEEP."""
+    found: set[Node] = set()
+    height: dict[Node, int] = {}
+    for node in nodes:
+        moves = _moves(node) or node.op is concatenate
+        height[node] = moves + max((height[arg] for arg in node.args), default=0) if moves else 0
+        if height[node] == DEEP:
+            found.add(node)
+            height[node] = 0
+    return found
 
 
 def _waits(nodes: Sequence[Node]) -> dict[Node, frozenset[Node]]:
