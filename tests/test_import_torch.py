@@ -106,6 +106,20 @@ class Mixture(nn.Module):
         return -torch.logsumexp(weighted, 1).sum()
 
 
+class Pictures(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up = nn.ConvTranspose2d(2, 3, 2, stride=2)
+
+    def forward(self, x, grid):
+        u = self.up(x)
+        smooth = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
+        cubic = functional.interpolate(x, size=(8, 10), mode="bicubic", align_corners=True)
+        coarse = functional.interpolate(x, scale_factor=2.0)
+        read = functional.grid_sample(u, grid, align_corners=True)
+        return u.sum(1, keepdim=True) + smooth * cubic + coarse, read
+
+
 def normal(*shape: int) -> Any:
     return torch.randn(*shape, dtype=torch.float64)
 
@@ -169,6 +183,19 @@ def test_value_and_derivative_are_those_of_the_module(name: str) -> None:
             np.testing.assert_allclose(gradient, own[name].numpy(), rtol=1e-12, atol=1e-12)
             compared += 1
     assert compared
+
+
+def test_pictures_are_resized_and_read_as_pytorch_does_it() -> None:
+    model, x = Pictures().double(), normal(2, 2, 4, 5)
+    grid = torch.rand(2, 3, 4, 2, dtype=torch.float64) * 2.4 - 1.2
+    imported = graphc.import_torch(exported(model, (x, grid)))
+    found = (
+        imported.compile(level=0)
+        .module()
+        .forward(dict(imported.params), x.numpy(), grid.numpy())[0]
+    )
+    for one, other in zip(found, model(x, grid), strict=True):
+        np.testing.assert_allclose(one, other.detach().numpy(), rtol=1e-12, atol=1e-12)
 
 
 def test_a_program_has_the_names_of_its_statements_and_an_open_axis() -> None:

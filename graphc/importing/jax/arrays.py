@@ -52,6 +52,10 @@ def _broadcast(reading: Reading, x: Given, *_: Given, equation: Any) -> Value:
         found = reading.sheet.call("broadcast_to", value, shape)
         reading.thin[found.key] = value
         return found
+    ahead = len(shape) - value.rank
+    led = [int(place) for place in places] == [*range(ahead, len(shape))]
+    if led and all(size.constant != 1 for size in shape[:ahead]):
+        return _repeated(reading, value, shape)  # axes ahead are made where they are needed
     thin = reading.sheet.subscript(value, *parts) if None in parts else value
     return _repeated(reading, thin, shape)
 
