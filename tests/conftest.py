@@ -70,6 +70,11 @@ def level(request: pytest.FixtureRequest) -> Iterator[str]:
     _level = LEVELS[0]
 
 
+def pytest_sessionfinish() -> None:
+    """What was kept for all tests is not searched for garbage once more at the end."""
+    gc.freeze()
+
+
 @pytest.fixture
 def verifying(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every graph on the way to a module is verified."""

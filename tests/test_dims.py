@@ -343,7 +343,7 @@ zero_facts = st.lists(
 SIZES = (1, 2, 3, 4, 6, 8, 12, 5, 0)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(zero_facts, trees, trees, st.data())
 def test_facts_are_sound(zeros: list[Dim], tree: Tree, other: Tree, data: st.DataObject) -> None:
     dim, second = build(tree), build(other)
@@ -374,7 +374,7 @@ def test_facts_are_sound(zeros: list[Dim], tree: Tree, other: Tree, data: st.Dat
     assert verdict is None or verdict == (value >= 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(trees, trees)
 def test_a_required_equality_holds(left: Tree, right: Tree) -> None:
     one, two = build(left), build(right)

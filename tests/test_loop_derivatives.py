@@ -59,7 +59,9 @@ def compare_with(text: str, reference: Any, dims: Mapping[str, int], seed: int =
 
 
 @pytest.mark.parametrize(
-    "case", [long(one) if one.name in LONG else one for one in SCANS], **by_name
+    "case",
+    [long(one) if number % 2 or one.name in LONG else one for number, one in enumerate(SCANS)],
+    **by_name,
 )
 def test_scans(case: Case) -> None:
     compare_with(case.text, case.reference, {**dict(case.dims), "T": 3})

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from conftest import compiled, module
+from conftest import compiled, long, module
 
 from graphc.compile.stages import Options, compile_text, load
 from graphc.sample import random_arguments
@@ -446,7 +446,7 @@ output dd = grad(d, s)""", second),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("steps", [0, 1, 7])
+@pytest.mark.parametrize("steps", [0, long(1), 7])
 @pytest.mark.parametrize("case", [c for c in CASES if "dim T" in c.text], ids=lambda c: c.name)
 def test_any_number_of_steps(case: Case, steps: int) -> None:
     compare(case.text.strip(), case.reference, {**dict(case.dims), "T": steps})

@@ -72,5 +72,5 @@ def test_third_derivatives_by_nesting() -> None:
         return jnp.sum(jnp.exp(h) * x)
 
     x, v = np.array([0.3, -0.8, 0.5]), np.array([1.0, 0.5, -2.0])
-    expected = jax.hessian(lambda x: jax.jvp(energy, (x,), (v,))[1])(x)
+    expected = jax.jit(jax.hessian(lambda x: jax.jvp(energy, (x,), (v,))[1]))(x)
     np.testing.assert_allclose(module(text).H(x, v)["x"]["x"], expected, rtol=1e-11, atol=1e-11)
