@@ -8,7 +8,7 @@ from typing import Any
 from graphc.ad.jacobian.derivatives import DERIVATIVES
 from graphc.elaborate.calls.axis_labels import has_equal_dims, label
 from graphc.elaborate.names.definitions import alias_node
-from graphc.elaborate.names.hints import OPEN, TYPES
+from graphc.elaborate.names.hints import MEMBERS, OPEN, TYPES
 from graphc.elaborate.names.references import takes_gradients, walk
 from graphc.elaborate.names.scope import (
     BlockValue,
@@ -74,6 +74,8 @@ def _meant(kind: str, value: Any) -> str | None:
             return f"without quotes: `{value}`"
         case (("int" | "float"), str()) if value.replace(".", "", 1).isdecimal():
             return f"without quotes: `{value}`"
+        case "list", Node():
+            return MEMBERS["shape"]
         case "int", float() if value.is_integer():
             return f"write `{value:.0f}`"
         case (("ints" | "shape" | "list"), Dim()):

@@ -19,6 +19,7 @@ NAMES = {
     "end": END,
     "π": "write `pi`",
 }
+"""Names that stand for a value elsewhere."""
 RANDOM = "nothing is random here: declare an `input` and draw its values where you call the module"
 GRADIENT = "ask for a derivative: `derive grad loss wrt x`; as a value it is `grad(loss, x)`"
 PARAMETER = "a parameter is declared: `param W: [3, 4]`"
@@ -46,6 +47,15 @@ CALLED = {
     **dict.fromkeys(("Input", "placeholder"), "an input is declared: `input x: [B, 3]`"),
     **dict.fromkeys(("gradient", "gradients", "jacrev", "value_and_grad"), GRADIENT),
     "Sequential": "layers are a chain: `x -> dense(8, act=relu) -> dense(2) -> y`",
+    **dict.fromkeys(
+        ("cuda", "cpu", "to", "numpy", "item", "requires_grad_", "contiguous", "block_until_ready"),
+        "a graph computes with NumPy, where it is called: leave it out",
+    ),
+    **dict.fromkeys(("vectorize", "arrayfun"), "operations are of each element: `tanh(x)`"),
+    **dict.fromkeys(("meshgrid", "ndgrid"), "new axes broadcast: `x[:, _] + y[_, :]`"),
+    **dict.fromkeys(("astype", "cast"), "integers become floats where a float is wanted"),
+    **dict.fromkeys(("Model", "Module"), "the file is the model: declare `output y = ...`"),
+    "set": "values never change: `put(x, 1.0, 0)` is a new array",
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
     "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
@@ -88,7 +98,7 @@ ELSEWHERE = {
     "reshape": ("view",),
     "transpose": ("permute",),
     "expand_dims": ("unsqueeze",),
-    "flatten": ("ravel",),
+    "flatten": ("ravel", "Flatten"),
     "logsumexp": ("reduce_logsumexp",),
     "lgamma": ("gammaln",),
     "ndtr": ("norm_cdf", "normcdf"),
@@ -218,6 +228,8 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
     if not isinstance(function, tree.Member):
         return "a call has one pair of parentheses: `f(x, ...)`"
     name = HERE.get(function.name.text, function.name.text)
+    if made is not None and name in LAYERS:
+        return _called_twice(name, made, call)
     if name in CALLED:
         return CALLED[name]
     root = function.value

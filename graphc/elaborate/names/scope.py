@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from graphc.elaborate.names.hints import NAMES, OPEN, member_remedy
+from graphc.elaborate.names.hints import NAMES, OPEN, TYPES, member_remedy
 from graphc.elaborate.names.model import Condition, Declared, DimInfo, StatedRule
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -339,6 +339,8 @@ def unknown_name(
         near = near or _declaration_help(context, scope, name, in_shape)
     elif name in NAMES:
         near = NAMES[name]
+    elif name in TYPES:
+        near = TYPES[name]
     elif of:
         near = did_you_mean(name, scope.visible()) or member_remedy(of)
     else:

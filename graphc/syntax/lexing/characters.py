@@ -92,10 +92,19 @@ GREEK = dict(zip("οΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "oABEZHIKMNOPTYX", strict=Tru
 SPELLINGS = {
     "×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "−": "-", "–": "-", "—": "-",
     "≤": "<=", "≥": ">=", "≠": "!=", "→": "->", "⟶": "->", "⇒": "->", "“": '"', "”": '"',
-    "‘": '"', "’": '"', "„": '"', "«": '"', "»": '"', "²": "**2", "³": "**3", "√": "sqrt",
-    "∞": "inf", "∑": "sum", "∏": "prod", "…": "...", "‥": "..", "¬": "not", "∧": "and", "∨": "or",
-    "⊙": "*", "∘": "*", "∈": "in", "ᵀ": ".T", "⊤": ".T", "∂": "d", "∇": "grad", "ℓ": "l", "ı": "i",
+    "‘": '"', "’": '"', "„": '"', "«": '"', "»": '"', "²": "**2", "³": "**3",
+    "∞": "inf", "…": "...", "‥": "..", "¬": "not", "∧": "and", "∨": "or",
+    "⊙": "*", "∘": "*", "ᵀ": ".T", "⊤": ".T", "ℓ": "l", "ı": "i",
 }  # fmt: skip
+_DERIVED = "as a value it is `grad(loss, x)`; for a function write `derive grad loss wrt x`"
+MEANT = {
+    "√": remedy("write `sqrt(x)`", "√", "sqrt"), "∑": remedy("write `sum(x)`", "∑", "sum"),
+    "∏": remedy("write `prod(x)`", "∏", "prod"), "∂": _DERIVED, "∇": _DERIVED,
+    "∈": "a shape is declared: `input x: [3]`; a loop runs over `[k in 1..3]`",
+    "↦": remedy("an edge is written `->`", "↦", "->"), "⊗": "write `outer(x, y)` or `kron(x, y)`",
+    "‖": "the norm is `norm(x)`", "ℝ": "a shape is declared: `input x: [3]`",
+}  # fmt: skip
+"""Signs of which more is to be said than what stands in their place."""
 LOOK_ALIKES = CYRILLIC | GREEK | SPELLINGS
 ALPHABET = re.compile("[A-Za-z0-9_αβγδεζηθικλμνξπρςστυφχψωΓΔΘΛΞΠΣΦΨΩ]+")
 
@@ -107,7 +116,9 @@ def foreign_character(source: Source, token: Token) -> Diagnostic:
     plain = unicodedata.normalize("NFKC", character)
     decomposed = unicodedata.normalize("NFD", character)[0]
     category = unicodedata.category(character)
-    if character in LOOK_ALIKES:
+    if character in MEANT:
+        help = MEANT[character]
+    elif character in LOOK_ALIKES:
         help = written(character, LOOK_ALIKES[character])
     elif category == "Nd":
         help = written(character, str(unicodedata.decimal(character)))

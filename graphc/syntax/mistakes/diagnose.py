@@ -8,6 +8,13 @@ from graphc.kinds import KINDS
 from graphc.source import Diagnostic, Span, did_you_mean, error, remedy, written
 from graphc.syntax.lexing.characters import foreign_character
 from graphc.syntax.lexing.tokens import BAD, BINARY, CLOSERS, HEADS_BODY, OPENERS, SEPARATOR
+from graphc.syntax.mistakes.borrowed import (
+    dotted,
+    index_in_braces,
+    list_without_commas,
+    range_with_a_colon,
+    slice_in_parentheses,
+)
 from graphc.syntax.mistakes.chains import edge_of_equation, empty_stage, several_values, stage
 from graphc.syntax.mistakes.clauses import derive_clause, shape_as_declared, tuple_of_values
 from graphc.syntax.mistakes.error_site import (
@@ -62,6 +69,7 @@ BAD_BEGINNINGS: tuple[tuple[str, str, str, str | None], ...] = (
     ("|>", "E103", "`|>` is not an operator", remedy("an edge is written `->`", "|>", "->")),
     ("&", "E103", "`&` is not an operator", written("&", "and")),
     ("|", "E103", "`|` is not an operator", written("|", "or")),
+    ("$", "E101", "`$` has no meaning", "formulas stand as they are, without `$`"),
     ("?", "E103", "`?` is not an operator", "write where(cond, a, b)"),
     (
         "\\",
@@ -96,6 +104,9 @@ def _otherwise(place: ErrorSite) -> str | None:
     text = place.found.value
     if text.startswith("'") and place.touches() and place.operand_complete():
         return "the transpose is `x.T`; a derivative has a name of its own"
+    following = place.tokens[place.at + 1]
+    if text == "^" and following.value == "T" and following.start_pos == place.found.end_pos:
+        return remedy("the transpose is `x.T`", "^T", ".T")
     if text.startswith("||") and place.operand_missing():
         return "the norm is `norm(x)`"
     if text.startswith("|") and place.operand_missing():
@@ -371,6 +382,11 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     comment,
     slashes,
     derive_clause,
+    dotted,
+    slice_in_parentheses,
+    range_with_a_colon,
+    list_without_commas,
+    index_in_braces,
     code_habit,
     stray_else,
     reserved_word,

@@ -23,7 +23,7 @@ HABITS = {
     "global": "a block sees only its ports; pass what it needs as an argument",
     "assert": "write `require cond`",
     "del": "names are defined once and stay",
-    "with": "there is no `with`",
+    "with": "no gradient goes through `stop(x)`",
     "function": "a function is a block: `block name(x: [...]) -> y: [...] { ... }`",
     "fn": "a function is a block: `block name(x: [...]) -> y: [...] { ... }`",
     "func": "a function is a block: `block name(x: [...]) -> y: [...] { ... }`",
@@ -90,6 +90,12 @@ COMMANDS = {
     "partial": "ask for a derivative: `derive grad loss wrt x`",
     "nabla": "ask for a derivative: `derive grad loss wrt x`",
     "to": "an edge is written `->`",
+    "mapsto": "an edge is written `->`",
+    "sum": "a sum is `sum(x)`, of products over an index `einsum`",
+    "prod": "a product is `prod(x)`",
+    "hat": "a name has no accent: `y_hat`",
+    "bar": "a name has no accent: `y_bar`",
+    "tilde": "a name has no accent: `y_tilde`",
 }
 """Commands of LaTeX that are no letter and no name of an operation."""
 
@@ -103,4 +109,4 @@ def command_remedy(command: str) -> str:
         letter = ""
     if ALPHABET.fullmatch(letter):
         return f"a Greek letter stands by itself: `{letter}`"
-    return COMMANDS.get(command, f"without the backslash: `{command}`")
+    return COMMANDS.get(command.partition("_")[0], f"without the backslash: `{command}`")
