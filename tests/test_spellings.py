@@ -274,3 +274,42 @@ def leaves(found: Any) -> list[Any]:
     if isinstance(found, tuple):
         return [one for part in found for one in leaves(part)]
     return [found]
+
+
+PARTS_BY_NAME = """
+dim N, K
+input a: [N, 3]
+input b: [3, K]
+p = a[:, :, _] * b[_, :, :]
+q = sum(p, axis=1)
+top = max(q, axis=1)
+z = q - top[:, _]
+e = exp(z)
+s = sum(e, axis=1)
+l = top + log(s)
+w = e / s[:, _]
+output loss = sum(l * l) + sum(w[:, 0]) + sum(log(w[:, 1]))
+derive grad loss wrt NAME as g
+"""
+
+
+@pytest.mark.parametrize("name", ["p", "q", "z", "e", "s", "w", "l"])
+def test_what_is_derived_by_is_not_gone_past(name: str) -> None:
+    """Products of matrices, softmax and logsumexp are made of parts; each may be asked for."""
+    module = graphc.compile_text(PARTS_BY_NAME.replace("NAME", name)).module()
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(4, 3)), rng.normal(size=(3, 5))
+    q = a @ b
+    top = q.max(axis=1)
+    e = np.exp(q - top[:, None])
+    s = e.sum(axis=1)
+    w, d_w, d_l = e / s[:, None], np.zeros(q.shape), 2 * (top + np.log(s))
+    d_w[:, 0], d_w[:, 1] = 1, 1 / w[:, 1]
+    d_s = d_l / s - np.sum(d_w * e, axis=1) / s**2
+    d_e = d_w / s[:, None] + d_s[:, None]
+    d_z = d_e * e
+    d_q = d_z.copy()
+    d_q[np.arange(4), q.argmax(axis=1)] += d_l - d_z.sum(axis=1)
+    d_p = np.broadcast_to(d_q[:, None, :], (4, 3, 5))
+    expected = {"p": d_p, "q": d_q, "z": d_z, "e": d_e, "s": d_s, "w": d_w, "l": d_l}
+    np.testing.assert_allclose(module.g(a, b)[name], expected[name], rtol=1e-11, atol=1e-13)
