@@ -30,7 +30,7 @@ def jacobian(function: Function, x: Any) -> Any:
 
         return jax.jacfwd(function)(x)
     found = _along_all(function, x)
-    return found.reshape(*found.shape[:-1], *np.shape(x))
+    return found.reshape((*found.shape[:-1], *np.shape(x)))
 
 
 def tangent(function: Function, x: Any, u: Any) -> Any:
