@@ -72,6 +72,12 @@ def chromium() -> Iterator[Browser]:
         yield started
 
 
+CUT_OFF = """
+[...document.querySelectorAll('main img')]
+  .filter(e => e.getBoundingClientRect().right > innerWidth).map(e => `${e.alt} is cut off`)
+"""
+
+
 @pytest.mark.parametrize(("width", "theme"), [(390, "dark"), WIDE])
 @shown
 def test_every_page_fits_and_can_be_read(
@@ -85,6 +91,7 @@ def test_every_page_fits_and_can_be_read(
         wide = chromium.ask("document.documentElement.scrollWidth")
         found = [*chromium.errors, *chromium.ask(CONTRASTS)]
         found += [f"{wide} pixels wide"] if wide > width else []
+        found += chromium.ask(CUT_OFF)
         if found:
             wrong[page.name] = found
     chromium.call("Emulation.setEmulatedMedia", features=[])
