@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 EDITORS = Path(__file__).resolve().parent.parent / "docs" / "editors"
 PROGRAM, COMPILER = shutil.which("nvim"), shutil.which("cc")
 
@@ -62,7 +64,7 @@ def test_the_snippet_in_neovim(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(PROGRAM), "--headless", "-c", "luafile session.lua"],
         cwd=tmp_path, env={**os.environ, **names, "PATH": path},
-        capture_output=True, text=True, timeout=200, check=True,
+        capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     assert "told 2 11 unknown block or operation `sun`" in done.stdout
     assert "value h: [3]" in done.stdout
