@@ -9,10 +9,10 @@ import pytest
 
 from graphc.compile.stages import Options, compile_text, load
 from graphc.ir.dims import Dim
-from graphc.ir.graph import INPUT, Graph, Node, building, source
+from graphc.ir.graph import INPUT, Graph, Node, building, source, with_args
 from graphc.ir.results import value_of
 from graphc.ir.types import Type
-from graphc.ir.use_counts import Once, Rules
+from graphc.ir.use_counts import Once, Rules, exchange, move, reads_of
 from graphc.ops.elementwise.arithmetic import times
 from graphc.ops.elementwise.elementary import cos, sin, tanh
 from graphc.ops.linear.products import matmul
@@ -89,28 +89,68 @@ def test_a_long_chain_is_right(level: str) -> None:
     np.testing.assert_allclose(found, np.linalg.matrix_power(w, LENGTH).sum(axis=0), rtol=1e-9)
 
 
-def test_many_terms_that_share_factors_take_no_more_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A tower of powers: each term of the gradient has the factors of the one before."""
-    taken: list[int] = []
-    round_ = driver._round
+@pytest.fixture
+def rounds(monkeypatch: pytest.MonkeyPatch) -> list[Graph]:
+    """The graphs that a round began with."""
+    taken: list[Graph] = []
+    whole = driver._round
 
-    def counted(graph: Graph, rules: Rules) -> Graph:
-        taken[-1] += 1
-        return round_(graph, rules)
+    def counted(graph: Graph, rules: Rules, patient: bool) -> Graph:
+        taken.append(graph)
+        return whole(graph, rules, patient)
 
     monkeypatch.setattr(driver, "_round", counted)
+    return taken
+
+
+def test_many_terms_that_share_factors_take_no_more_rounds(rounds: list[Graph]) -> None:
+    """A tower of powers: each term of the gradient has the factors of the one before."""
+    taken = []
     x = np.array([0.7, 1.0, 1.2])
     for height in (6, 30):
-        taken.append(0)
+        rounds.clear()
         tower = "**".join(["x"] * height)
         text = f"input x: [3]\noutput y = sum({tower})\nderive value_and_grad y wrt x"
         module = load(compile_text(text, options=Options(level="-O2")).text, "tower")
+        taken.append(len(rounds))
         _, found = module.value_and_grad_y(x)
         moved = z = x + 1e-30j
         for _ in range(height - 1):
             moved = z**moved
         np.testing.assert_allclose(found["x"], moved.imag / 1e-30, rtol=1e-12)
     assert taken[0] == taken[1]
+
+
+def test_a_chain_of_any_length_takes_no_more_rounds(rounds: list[Graph]) -> None:
+    """Each step's derivative hands its factor on to the next."""
+    taken = []
+    for steps in (30, 90):
+        rounds.clear()
+        links = "".join(f"h{k} = sin(h{k - 1}) * w\n" for k in range(1, steps))
+        text = f"dim B\nparam w: [4]\ninput x: [B, 4]\nh0 = x * w\n{links}"
+        text += f"output l = mean(h{steps - 1})\nderive grad l wrt w per B"
+        compile_text(text, options=Options(level="-O2"))
+        taken.append(len(rounds))
+    assert taken[1] <= taken[0] + 2
+
+
+def test_reads_are_counted_on_as_nodes_take_the_place_of_others() -> None:
+    """As they are counted anew in the graph that has come of it."""
+    x = source(INPUT, "x", Type("float", (Dim.of(5),)))
+    shared = sin(x)
+    old = times(times(shared, tanh(x)), cos(x))
+    reads = reads_of([old, shared])
+    below = old.args[0]
+    new = times(shared, times(tanh(x), cos(x)))
+    exchange(reads, old, new)
+    assert reads[below] == 0
+    assert +reads == reads_of([new, shared])
+    other = with_args(new, (x, new.args[1]))
+    reads = reads_of([other, new])
+    exchange(reads, shared, x)
+    move(reads, new, other)
+    assert reads[other] == 2
+    assert reads[other.args[1]] == 1
 
 
 def test_what_a_rule_makes_is_rewritten_in_the_same_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +163,7 @@ def test_what_a_rule_makes_is_rewritten_in_the_same_round(monkeypatch: pytest.Mo
         return times(node.args[0], 2.0)
 
     x = source(INPUT, "x", Type("float", (Dim.of(5),)))
-    monkeypatch.setattr(driver, "ROUNDS", 0)  # as many as there are nodes
+    monkeypatch.setattr(driver, "PATIENT", 0)  # as many as there are nodes
     done = applied_everywhere(graph_of(tanh(x)), {tanh: (to_sin,), cos: (from_cos,)})
     assert done.results == graph_of(times(sin(times(x, 2.0)), 3.0)).results
 

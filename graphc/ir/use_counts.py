@@ -28,6 +28,15 @@ def reads_of(roots: Iterable[Node]) -> Counter[Node]:
     return Counter(chain(roots, chain.from_iterable(node.args for node in nodes), *inside))
 
 
+def move(reads: Counter[Node], old: Node, new: Node) -> None:
+    """Count the reads of a node as those of the same node with the arguments that took the place
+    of its own."""
+    counted = reads[new] > 0
+    reads[new] += reads.pop(old, 0)
+    if counted:
+        _drop(reads, new)
+
+
 def exchange(reads: Counter[Node], old: Node, new: Node) -> None:
     """Count what a new node reads, in place of an old one, and no more what only that has read.
 
@@ -39,8 +48,13 @@ def exchange(reads: Counter[Node], old: Node, new: Node) -> None:
             if not reads[arg]:
                 pending.append(arg)
             reads[arg] += 1
-    reads[new] += reads[old]
-    pending = [old]
+    reads[new] += reads.pop(old, 0)
+    _drop(reads, old)
+
+
+def _drop(reads: Counter[Node], node: Node) -> None:
+    """Count the arguments of a node once less, and below those that nothing reads any more."""
+    pending = [node]
     while pending:
         for arg in pending.pop().args:
             reads[arg] -= 1

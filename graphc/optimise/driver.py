@@ -10,7 +10,7 @@ from graphc.ir.mapping import map_graph
 from graphc.ir.memo import memoised
 from graphc.ir.rebuild import rebuild
 from graphc.ir.types import same_shape
-from graphc.ir.use_counts import Once, Rule, Rules, exchange, reads_of
+from graphc.ir.use_counts import Once, Rule, Rules, exchange, move, reads_of
 from graphc.ir.verify import is_verifying, verified
 from graphc.ops.elementwise.arithmetic import accumulate
 from graphc.optimise.algebra.factors import SCALARS
@@ -20,8 +20,9 @@ from graphc.optimise.algebra.reductions import SUMS
 from graphc.optimise.exact.identities import RULES
 from graphc.optimise.exact.primitives import PRIMITIVES
 
-ROUNDS = 12
-"""So many rounds, and one for each node, are enough for rules that enable one another."""
+PATIENT = 12
+"""So many rounds a node whose arguments have changed waits for the next, whose rules may fit it
+better. What is left then is a chain, along which one round carries a change all the way."""
 
 
 def joined(*tables: Rules) -> Rules:
@@ -44,51 +45,45 @@ def strengthen(graph: Graph) -> Graph:
 
 
 def applied_everywhere(graph: Graph, rules: Rules) -> Graph:
-    """Apply every rule that applies, round by round until none does.
-
-    A round sees what the one before has made read only once; along a chain that may take as many
-    rounds as it has nodes.
-    """
+    """Apply every rule that applies, round by round until none does."""
     at_rest = table.get().memo[applied_everywhere, id(rules)]
-    for _ in range(ROUNDS + len(graph.nodes)):
+    for number in range(PATIENT + len(graph.nodes)):
         roots = tuple(graph.results.values())
         if roots in at_rest:
             return graph
-        before, graph = graph, _round(graph, rules)
+        before, graph = graph, _round(graph, rules, number < PATIENT)
         if graph is before:
             at_rest[roots] = True
     assert not is_verifying(), "rules that undo one another: there is no end to them"
     return graph
 
 
-def _round(graph: Graph, rules: Rules) -> Graph:
+def _round(graph: Graph, rules: Rules, patient: bool) -> Graph:
     """Apply rules to every node; returns the same graph where none applies.
 
-    What takes a node's place is read as often as that was, so that one round carries a factor
-    all the way along a chain; what a rule makes below it is rewritten first. Of a sum of many
-    terms rules join two at a time, and what these share may be read only once from then on: its
-    reads are counted anew after each, or many terms would take as many rounds.
+    What takes a node's place is read as often as that was, and what only that has read no more;
+    what a rule makes below it is rewritten first. Of a sum of many terms rules join two at a time,
+    and what these share may be read only once from then on: they are counted one by one.
     """
     roots = graph.results.values()
     reads = reads_of(roots)
     normal: dict[Node, Node] = {}
-    moved: set[Node] = set()  # with other arguments than before: counted, but for the next round
+    waiting: set[Node] = set()
 
     def once(node: Node) -> bool:
-        return reads[node] == 1 and node not in moved
+        return reads[node] == 1 and node not in waiting
 
     def replaced(node: Node, args: tuple[Node, ...]) -> Node:
-        same = with_args(node, args)
-        if same is not node:
-            reads[same] += reads[node]
-            moved.add(same)
-        new = _normal(same, rules, once, normal)
-        if new is not same and new.op is not accumulate:
-            reads[new] += reads[node]
-            return new
-        last = same
+        last = with_args(node, args)
+        if last is not node:
+            move(reads, node, last)
+            if patient:
+                waiting.add(last)
+        same, new = last, _normal(last, rules, once, normal)
         while new is not last:
             exchange(reads, last, new)
+            if new.op is not accumulate:
+                break
             normal.pop(new)
             last, new = new, _normal(new, rules, once, normal)
         normal[same] = new

@@ -208,10 +208,10 @@ GRAPH: dict[str, Any] = {
         'sparse_jacobian_v': 745,
         'thin': 749,
         'hessian_loss': '1277*B + 2281',
-        'curvature': '367*B + 1411',
+        'curvature': '367*B + 1443',
         'hessian_matrix_loss': '1277*B + 2331',
         'curvatures': '1213*B + 1570',
-        'sole': '365*B + 1396',
+        'sole': '365*B + 1428',
     },
     'bytes': {
         'params': 200,
@@ -2388,10 +2388,10 @@ def curvature(
     t_c = np.full((4,), 0, FLOAT)
     step_total_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (step_sin, H_s_s_product_13, step_total_row) in zip(
+    for (step_sin, H_s_s_product_15, step_total_row) in zip(
         step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
     ):
-        value_product_2 = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
+        value_product_2 = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
         value_total = np.add(step_sin, value_product_2, step_total_row)
         t_c = value_total
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2402,11 +2402,11 @@ def curvature(
     d_c = np.full((4,), 0, FLOAT)
     step_sum_by_t_2 = s9
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row_2) in zip(
+    for (H_s_s_product_16, H_s_s_product_2_2, step_sum_row_2) in zip(
         H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_s_s_product_14, s3)
+        value_product_3 = np.multiply(d_c, H_s_s_product_16, s3)
         value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
         d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -2414,39 +2414,40 @@ def curvature(
     H_s_s_index_2 = H_s_s_concatenate_2[1:]
     H_s_s_concatenate_3 = np.concatenate((H_s_s_cos, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_product_4 = np.multiply(s, H_s_s_concatenate_3[1:], s9)  # next c = sin(c) * s + z
+    H_s_s_product_5 = np.multiply(H_s_s_product_3, H_s_s_index_2, s8)
+    H_s_s_product_6 = np.multiply(H_s_s_index, H_s_s_sin, s6)
+    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_product_6, s6)
+    H_s_s_product_8 = np.multiply(s, H_s_s_product_7, s6)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_product_5 = np.multiply(2, H_s_s_index, s6)
-    H_s_s_product_6 = np.multiply(H_s_s_product_3, H_s_s_index_2, s8)  # next c = sin(c) * s + z
-    H_s_s_product_7 = np.multiply(H_s_s_index, H_s_s_sin, s7)
-    H_s_s_product_8 = np.multiply(H_s_s_index_2, H_s_s_product_7, s7)
-    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s7)
-    # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s6)
-    H_s_s_concatenate_4 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
-    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_4[1:], s6)  # next c = sin(c) * s + z
+    H_s_s_product_9 = np.multiply(H_s_s_index_2, H_s_s_sin, s7)
+    H_s_s_product_10 = np.multiply(s, H_s_s_product_9, s7)
+    H_s_s_difference = np.subtract(2, H_s_s_product_10, s7)
+    H_s_s_product_11 = np.multiply(H_s_s_index, H_s_s_difference, s7)
+    H_s_s_concatenate_4 = np.concatenate((H_s_s_product_11, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
+    H_s_s_product_12 = np.multiply(s, H_s_s_concatenate_4[1:], s7)  # next c = sin(c) * s + z
     t_d_c = np.full((4,), 0, FLOAT)
     step_total_by_t_2 = s5
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (d_c_2, H_s_s_product_4_2, H_s_s_product_10_2, step_total_row_2) in zip(
-        H_s_s_index_2[::-1], H_s_s_product_4[::-1], H_s_s_product_10[::-1], step_total_by_t_2[::-1],
+    for (d_c_2, H_s_s_product_4_2, H_s_s_product_12_2, step_total_row_2) in zip(
+        H_s_s_index_2[::-1], H_s_s_product_4[::-1], H_s_s_product_12[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
         value_product_4 = np.multiply(t_d_c, H_s_s_product_4_2, s3)  # next c = sin(c) * s + z
-        value_sum_3 = np.add(value_product_4, H_s_s_product_10_2, s3)
+        value_sum_3 = np.add(value_product_4, H_s_s_product_12_2, s3)
         value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
         t_d_c = value_total_2
     del H_s_s_index_2
-    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
-    H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s4)
+    H_s_s_product_13 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
+    H_s_s_difference_2 = np.subtract(H_s_s_product_13, H_s_s_product_8, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_total = s7
+    H_s_s_total = s6
     np.add(H_s_s_index, H_s_s_index, H_s_s_total)
     np.add(H_s_s_total, H_s_s_difference_2, H_s_s_total)
     del H_s_s_index
     H_s_s_concatenate_5 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     # next c = sin(c) * s + z
-    H_s_s_product_12 = np.multiply(H_s_s_concatenate_5[1:], step_sin_by_t, s7)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
+    H_s_s_product_14 = np.multiply(H_s_s_concatenate_5[1:], step_sin_by_t, s6)
+    H_s_s_total_2 = np.add(H_s_s_product_14, H_s_s_product_5, s6)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     def block_forward(start: int, size: int) -> tuple[Any, ...]:
@@ -3062,10 +3063,10 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     t_c = np.full((4,), 0, FLOAT)
     step_total_by_t = s2[1:]
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (step_sin, H_s_s_product_13, step_total_row) in zip(
+    for (step_sin, H_s_s_product_15, step_total_row) in zip(
         step_sin_by_t, H_s_s_product, step_total_by_t, strict=True,
     ):
-        value_product_2 = np.multiply(t_c, H_s_s_product_13, s3)  # next c = sin(c) * s + z
+        value_product_2 = np.multiply(t_c, H_s_s_product_15, s3)  # next c = sin(c) * s + z
         value_total = np.add(step_sin, value_product_2, step_total_row)
         t_c = value_total
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
@@ -3076,48 +3077,50 @@ def sole(params: Mapping[str, ArrayLike], x: ArrayLike, z: ArrayLike) -> Array:
     d_c = np.full((4,), 0, FLOAT)
     step_sum_by_t_2 = s10
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (H_s_s_product_14, H_s_s_product_2_2, step_sum_row_2) in zip(
+    for (H_s_s_product_16, H_s_s_product_2_2, step_sum_row_2) in zip(
         H_s_s_product[::-1], H_s_s_product_2[::-1], step_sum_by_t_2[::-1], strict=True,
     ):
         # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-        value_product_3 = np.multiply(d_c, H_s_s_product_14, s3)
+        value_product_3 = np.multiply(d_c, H_s_s_product_16, s3)
         value_sum_2 = np.add(value_product_3, H_s_s_product_2_2, step_sum_row_2)
         d_c = value_sum_2
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_concatenate_4 = np.concatenate((step_sum_by_t_2, np.full((4,), 0, FLOAT)[None, :]), 0, s11)
     H_s_s_index_3 = H_s_s_concatenate_4[1:]
-    H_s_s_product_5 = np.multiply(2, H_s_s_index_2, s10)
-    H_s_s_product_6 = np.multiply(H_s_s_product_4, H_s_s_index_3, s9)  # next c = sin(c) * s + z
-    H_s_s_product_7 = np.multiply(H_s_s_index_2, H_s_s_sin, s7)
-    H_s_s_product_8 = np.multiply(H_s_s_index_3, H_s_s_product_7, s7)
-    H_s_s_product_9 = np.multiply(s, H_s_s_product_8, s7)
+    H_s_s_product_5 = np.multiply(H_s_s_product_4, H_s_s_index_3, s9)  # next c = sin(c) * s + z
+    H_s_s_product_6 = np.multiply(H_s_s_index_2, H_s_s_sin, s10)
+    H_s_s_product_7 = np.multiply(H_s_s_index_3, H_s_s_product_6, s10)
+    H_s_s_product_8 = np.multiply(s, H_s_s_product_7, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_difference = np.subtract(H_s_s_product_5, H_s_s_product_9, s10)
-    H_s_s_concatenate_5 = np.concatenate((H_s_s_difference, np.full((4,), 0, FLOAT)[None, :]), 0, s12)
-    H_s_s_product_10 = np.multiply(s, H_s_s_concatenate_5[1:], s10)  # next c = sin(c) * s + z
+    H_s_s_product_9 = np.multiply(H_s_s_index_3, H_s_s_sin, s7)
+    H_s_s_product_10 = np.multiply(s, H_s_s_product_9, s7)
+    H_s_s_difference = np.subtract(2, H_s_s_product_10, s7)
+    H_s_s_product_11 = np.multiply(H_s_s_index_2, H_s_s_difference, s7)
+    H_s_s_concatenate_5 = np.concatenate((H_s_s_product_11, np.full((4,), 0, FLOAT)[None, :]), 0, s12)
+    H_s_s_product_12 = np.multiply(s, H_s_s_concatenate_5[1:], s7)  # next c = sin(c) * s + z
     t_d_c = np.full((4,), 0, FLOAT)
     step_total_by_t_2 = s6
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    for (d_c_2, H_s_s_product_3_2, H_s_s_product_10_2, step_total_row_2) in zip(
-        H_s_s_index_3[::-1], H_s_s_product_3[::-1], H_s_s_product_10[::-1], step_total_by_t_2[::-1],
+    for (d_c_2, H_s_s_product_3_2, H_s_s_product_12_2, step_total_row_2) in zip(
+        H_s_s_index_3[::-1], H_s_s_product_3[::-1], H_s_s_product_12[::-1], step_total_by_t_2[::-1],
         strict=True,
     ):
         value_product_4 = np.multiply(t_d_c, H_s_s_product_3_2, s3)  # next c = sin(c) * s + z
-        value_sum_3 = np.add(value_product_4, H_s_s_product_10_2, s3)
+        value_sum_3 = np.add(value_product_4, H_s_s_product_12_2, s3)
         value_total_2 = np.add(value_sum_3, d_c_2, step_total_row_2)
         t_d_c = value_total_2
     del H_s_s_index_3
-    H_s_s_product_11 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
-    H_s_s_difference_2 = np.subtract(H_s_s_product_11, H_s_s_product_9, s4)
+    H_s_s_product_13 = np.multiply(step_total_by_t_2, H_s_s_cos, s4)  # next c = sin(c) * s + z
+    H_s_s_difference_2 = np.subtract(H_s_s_product_13, H_s_s_product_8, s4)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
-    H_s_s_total = s7
+    H_s_s_total = s10
     np.add(H_s_s_index_2, H_s_s_index_2, H_s_s_total)
     np.add(H_s_s_total, H_s_s_difference_2, H_s_s_total)
     del H_s_s_index_2
     H_s_s_concatenate_6 = np.concatenate((H_s_s_total, np.full((4,), 0, FLOAT)[None, :]), 0, s2)
     # next c = sin(c) * s + z
-    H_s_s_product_12 = np.multiply(H_s_s_concatenate_6[1:], step_sin_by_t, s7)
-    H_s_s_total_2 = np.add(H_s_s_product_12, H_s_s_product_6, s7)
+    H_s_s_product_14 = np.multiply(H_s_s_concatenate_6[1:], step_sin_by_t, s10)
+    H_s_s_total_2 = np.add(H_s_s_product_14, H_s_s_product_5, s10)
     # scan walk[t in 4] carry c = z { next c = sin(c) * s + z; co…
     H_s_s_sum = np.add.reduce(H_s_s_total_2, (0, 1))
     def block_forward(start: int, size: int) -> tuple[Any, ...]:
