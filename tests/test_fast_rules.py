@@ -118,10 +118,18 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
         "tril(w @ w.T, k=-1) @ e.T + e.T * w[:, 1:2]",
         "e @ triu(w @ w.T, k=1) + e * w[:, 0]",
     ),
+    "product_of_stretched": (
+        "sum(m[:, :, _] * w[_], axis=1)", "sum(e[:, :, _] * w[_], axis=1)",
+        "sum(e[:, _, :] * tanh(m)[_], axis=2)",
+    ),
+    "batch_as_columns": ("w.T @ e[:, :, _]", "e[:, _, :] @ w", "m @ c[..., _]"),
+    "only_position": ("tanh(m[:, _, :])[:, 0]", "sin(e[..., _])[..., 0]"),
+    "change_of_shape": ("sum(reshape(m[:, :, _] * w[_], [2, 4, 3]), axis=1)",),
 }  # fmt: skip
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "vdot_of_smallest_product": ("sum_of_all_products",),
+    "change_of_shape": ("product_of_stretched",),
     "added_by_rows": ("placed_by_rows",),
     "rows_already": ("copied_once",),
     "quotient_by_few": ("shift_of_exponentials", "product_with_itself"),
@@ -133,7 +141,7 @@ EXACT = {
     "softsign_by_parts",
     "mean_by_sum", "outer_by_axes", "kept_or_zero", "picked_by_rows", "placed_by_rows",
     "added_by_rows", "product_with_itself", "scalar_in_front", "factor_of_view", "sign_of_product",
-    "sign_to_a_factor", "permuted_axes", "rows_already",
+    "sign_to_a_factor", "permuted_axes", "rows_already", "only_position", "change_of_shape",
 }  # fmt: skip
 """Equal bit for bit, but for the sign of a zero."""
 
@@ -144,6 +152,7 @@ FINITE = {
     "sum_of_all_products", "sum_of_row_products", "sum_by_product", "scalar_of_matmul",
     "sum_of_sum", "vdot_of_flat", "vdot_of_smallest_product",
     "rows_as_one", "transpose_of_product", "diagonal_beside_matrix", "of_permuted",
+    "product_of_stretched", "batch_as_columns",
 }  # fmt: skip
 """Compared where all is finite: sums of inf and nan come in another order, or are gone."""
 

@@ -181,7 +181,7 @@ def test_an_array_of_many_small_axes_is_not_taken_apart(level: str) -> None:
     """There are more axes than NumPy iterates over, and 2**33 elements."""
     text = f"input x: [{', '.join(['2'] * 33)}]\noutput y = x[{', '.join(['0'] * 33)}]\n"
     result = compile_text(f"{text}derive grad y wrt x", options=Options(level=level))
-    assert result.text.count("\n") < 500
+    assert result.text.count("\n") < 600
 
 
 def test_integers_that_floats_do_not_hold() -> None:
