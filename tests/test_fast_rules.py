@@ -64,8 +64,14 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
     "scalar_of_quotient": ("a / 3", "a / 4", "(2 * a) / b", "e / N"),
     "quotient_by_few": ("m / sqrt(m[:, :1])", "softmax(m)", "m / (m[:1] * m[:1] + 1)"),
     "sign_of_product": ("(-a) * b", "a * (-b)", "(-a) / b", "a / (-b)"),
-    "sign_to_a_factor": ("-(2 * a)", "-(a - b)", "-(m[:, :1] * m)", "-(3 / a)"),
-    "sign_of_term": ("-a + b", "tanh(-a) * b - a * a"),
+    "sign_to_a_factor": (
+        "-(2 * a)", "-(a - b)", "-(m[:, :1] * m)", "-(3 / a)", "-((a - b) * a)",
+        "-(a * (a - b))", "-((a - b) / b)",
+    ),
+    "sign_of_term": (
+        "-a + b", "tanh(-a) * b - a * a", "(1 - a) * (2 - a)",
+        "(1 - a) * (2 - a) * (3 - a) * tanh(a)",
+    ),
     "terms_alike": ("2 * a + 3 * a", "a + a", "0.5 * e + e"),
     "common_factor": (
         "a * b + a * tanh(a)", "e * f - tanh(e) * f", "m * s * c[0] + m * m[:1]",

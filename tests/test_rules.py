@@ -28,6 +28,16 @@ HEAD = """
 SAMPLES: Mapping[str, tuple[str, ...]] = {
     "product_with_one": ("a * 1", "1 * a", "a / 1", "k * 1", "1.0 * (a + b)"),
     "double_negative": ("-(-a)", "a + (-b)", "a - (-b)", "k - (-k)", "-(-s) * a"),
+    "sum_with_nothing": (
+        "a - 0",
+        "a + -0.0",
+        "-0.0 + a",
+        "s - 0.0",
+        "k + 0",
+        "0 + k",
+        "k - 0",
+        "m * 2 + -0.0",
+    ),
     "broadcast_in_elementwise": (
         "a + broadcast_to(s, [8])",
         "broadcast_to(s, [2, 4]) * m",
@@ -61,7 +71,14 @@ SAMPLES: Mapping[str, tuple[str, ...]] = {
         "(eye(4) * m[0]) @ reshape(a, [4, 2])",
     ),
     "product_with_unit_columns": ("m @ reshape(eye(4), [4, 4, 1])",),
-    "folded": ("mean(a)", "var(a, ddof=1)", "s * 2", "grad(3 * s, s) * a", "mean(s * s)"),
+    "folded": (
+        "mean(a)",
+        "var(a, ddof=1)",
+        "s * 2",
+        "grad(3 * s, s) * a",
+        "mean(s * s)",
+        "grad(-s, s) * a",
+    ),
 }
 
 

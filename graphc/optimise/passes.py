@@ -63,7 +63,7 @@ def _simplest(node: Node) -> Node:
             better = rule(node)
             if better is not None and better is not node:
                 assert same_shape(better.shape, node.shape), (rule, node, better)
-                node, applied = better, True
+                node, applied = with_args(better, tuple(map(_simplest, better.args))), True
     return node
 
 

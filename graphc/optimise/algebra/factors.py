@@ -159,7 +159,8 @@ def sign_of_product(node: Node, once: Once) -> Node | None:
 
 
 def sign_to_a_factor(node: Node, once: Once) -> Node | None:
-    """-(c * x) -> (-c) * x, -(q * x) -> (-q) * x with fewer elements in q; -(x - y) -> y - x.
+    """-(c * x) -> (-c) * x, -(q * x) -> (-q) * x with fewer elements in q; -(x - y) -> y - x, also
+    where that is a factor.
 
     Exact, but that x - x is 0 where -(x - x) is -0.
     """
@@ -177,25 +178,27 @@ def sign_to_a_factor(node: Node, once: Once) -> Node | None:
         return None
     if one.value is not None and not one.rank:
         return x.op(as_node(-float(one.value)), other)
-    if not _whole(one, x):
+    if not _whole(one, x) or (one.op is minus and once(one)):
         return x.op(negative(one), other)
-    return x.op(one, negative(other)) if not _whole(other, x) else None
+    if not _whole(other, x) or (x.op is times and other.op is minus and once(other)):
+        return x.op(one, negative(other))  # nothing is divided by a zero of another sign
+    return None
 
 
 def sign_of_term(node: Node, once: Once) -> Node | None:
-    """-x + y -> y - x; of more terms the signed one is subtracted from another. Exact for two."""
-    signed = [slot for slot, term in enumerate(node.args) if term.op is negative]
-    if not signed or len(node.args) < 2:
+    """-x + y -> y - x; -x + -y -> -x - y; of more terms a signed one is subtracted from the one
+    beside it. Exact for two."""
+    signed = [term.op is negative for term in node.args]
+    if not any(signed) or len(node.args) < 2:
         return None
-    slot = signed[0]
-    rest = [term for i, term in enumerate(node.args) if i != slot]
     if node.op is plus:
-        return minus(rest[0], node.args[slot].args[0])
-    place = max(slot - 1, 0)
-    if rest[place].op is negative:
-        return None
-    difference = _join_ranks(minus, rest[place], node.args[slot].args[0])
-    return sum_of([*rest[:place], difference, *rest[place + 1 :]], node)
+        return minus(node.args[1], node.args[0].args[0])
+    plain = signed.index(False) if False in signed else 0
+    slot = plain - 1 if plain else signed.index(True, 1)  # it stands before the first or after it
+    place = plain or slot - 1
+    difference = _join_ranks(minus, node.args[place], node.args[slot].args[0])
+    first = min(slot, place)
+    return sum_of([*node.args[:first], difference, *node.args[first + 2 :]], node)
 
 
 def terms_alike(node: Node, once: Once) -> Node | None:

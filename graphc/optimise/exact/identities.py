@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from math import copysign
+from typing import Any
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, as_node, with_args
+from graphc.ir.graph import Node, Op, as_node, with_args
 from graphc.ir.items import choose_all
 from graphc.ir.types import Mismatch, Shape, broadcast, same_shape
 from graphc.ops.elementwise.arithmetic import accumulate, minus, negative, over, plus, power, times
@@ -44,6 +46,26 @@ def double_negative(node: Node) -> Node | None:
     if node.op in (plus, minus) and node.args[1].op is negative:
         return (minus if node.op is plus else plus)(node.args[0], node.args[1].args[0])
     return None
+
+
+def sum_with_nothing(node: Node) -> Node | None:
+    """x + -0.0, x - 0 -> x. Of floats x + 0 stays: it makes -0.0 a 0."""
+    if node.op not in (plus, minus, accumulate):
+        return None
+    first, *others = node.args
+    terms = [first, *(x for x in others if not _is_nothing(x, node, node.op is minus))]
+    if node.op is not minus and len(terms) > 1 and _is_nothing(first, node, subtracted=False):
+        terms.remove(first)
+    if len(terms) == len(node.args) or all(term.type != node.type for term in terms):
+        return None
+    return with_args(node, tuple(terms)) if len(terms) > 1 else terms[0]
+
+
+def _is_nothing(term: Node, node: Node, subtracted: bool) -> bool:
+    """True for the zero that leaves all numbers as they are, also -0.0."""
+    if term.rank or term.value != 0 or term.type.dtype == "bool":
+        return False
+    return node.type.dtype != "float" or copysign(1, term.value) == (1 if subtracted else -1)
 
 
 def broadcast_in_elementwise(node: Node) -> Node | None:
@@ -163,22 +185,22 @@ def _range(term: Node, axis: int) -> tuple[Dim, Dim]:
     return (Dim.of(value), Dim.of(1)) if kind == "at" else (value[0], value[1])
 
 
-_FOLDED = {
+_FOLDED: Mapping[Op, Callable[..., Any]] = {
     plus: operator.add,
     minus: operator.sub,
     times: operator.mul,
     over: operator.truediv,
     power: operator.pow,
+    negative: operator.neg,
 }
 
 
 def folded(node: Node) -> Node | None:
-    """Fold arithmetic of two numbers; what Python refuses (1/0) is left to run time."""
+    """Fold arithmetic of numbers; what Python refuses (1/0) is left to run time."""
     if node.op not in _FOLDED or node.rank or any(arg.value is None for arg in node.args):
         return None
-    one, other = (arg.value for arg in node.args)
     try:
-        value = _FOLDED[node.op](one, other)
+        value = _FOLDED[node.op](*(arg.value for arg in node.args))
     except ArithmeticError:
         return None
     if isinstance(value, complex):
@@ -189,6 +211,7 @@ def folded(node: Node) -> Node | None:
 RULES: tuple[Rule, ...] = (
     product_with_one,
     double_negative,
+    sum_with_nothing,
     broadcast_in_elementwise,
     repeated_scalar,
     no_change_of_shape,

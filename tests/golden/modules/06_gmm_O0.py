@@ -64,7 +64,7 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 'D**2*K*N + 12*D*K*N + 31*D*K + 24*K*N + 9*K*((D**2 - D)//2) + 123*D + 23*K + 24*N + 125',
         'backward': '2*D**2*K*N + 9*D*K*N + 6*D*K + 5*K*N + 3*K*((D**2 - D)//2) + 3*K + 2*N + 6',
-        'grad_err': '3*D**2*K*N + 20*D*K*N + 27*D*K + 28*K*N + 3*K*((D**2 - D)//2) + 26*K + 4*N + 7',
+        'grad_err': '3*D**2*K*N + 20*D*K*N + 26*D*K + 28*K*N + 3*K*((D**2 - D)//2) + 26*K + 4*N + 5',
     },
     'bytes': {
         'params': 0,
@@ -316,12 +316,8 @@ def grad_err(
         + np.sum(d_Qd * d, axis=0)  # (∂Qd/∂q)ᵀ d_Qd
     )
     del d, d_Qd
-    # logdiag goes into prior, logp_sum_2, q: its adjoint is the sum of what comes back: [K, D]
-    d_logdiag = (
-        -1 * 0  # (∂prior/∂logdiag)ᵀ d_prior
-        + d_logp_sum_2[:, None]  # (∂logp_sum_2/∂logdiag)ᵀ d_logp_sum_2
-        + d_q * q  # ∂q/∂logdiag ⊙ d_q
-    )
+    # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum_2/∂logdiag)ᵀ d_logp_sum_2 + ∂q/∂logdiag ⊙ d_q: [K, D]
+    d_logdiag = d_logp_sum_2[:, None] + d_q * q
     del q, d_q
     # (∂frob/∂icf)ᵀ d_frob + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, 0.5 * (2 * Lo_index) + d_icf_tril_entries), axis=1)

@@ -73,7 +73,7 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': 'D**2*K*N + D**2*K + 3*D*K*N + 23*D*K + 24*K*N + K*((D**2 - D)//2) + 123*D + 23*K + 23*N + 42',
         'backward': '2*D**2*K*N + 3*D*K*N + 6*D*K + 3*K*N + 2*K*((D**2 - D)//2) + 2*K + 3*N + 6',
-        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 26*D*K + 27*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 7',
+        'grad_err': '2*D**2*K*N + 2*D**2*K + 5*D*K*N + 25*D*K + 27*K*N + K*((D**2 - D)//2) + 25*K + 4*N + 5',
     },
     'bytes': {
         'params': 0,
@@ -421,9 +421,7 @@ def grad_err(
     d_q = np.add(q, np.diagonal(d_Lo, 0, -2, -1), s7_view)
     d_logdiag_product = np.multiply(d_q, q, s7_view)  # q = exp(logdiag)
     # (∂prior/∂logdiag)ᵀ d_prior + (∂logp_sum/∂logdiag)ᵀ d_logp_sum + ∂q/∂logdiag ⊙ d_q: [K, D]
-    d_logdiag = s1
-    np.add(-1 * 0, d_logp_sum[:, None], d_logdiag)
-    np.add(d_logdiag, d_logdiag_product, d_logdiag)
+    d_logdiag = np.add(d_logp_sum[:, None], d_logdiag_product, s7_view)
     # (∂frob_index/∂icf)ᵀ d_frob_index + (∂logdiag/∂icf)ᵀ d_logdiag: [K, D + (D**2 - D)//2]
     d_icf = np.concatenate((d_logdiag, d_frob_index), 1, out_icf)
     # (∂loglik/∂alpha)ᵀ d_loglik + ∂logp_sum/∂alpha ⊙ d_logp_sum: [K]

@@ -77,7 +77,7 @@ GRAPH: dict[str, Any] = {
         'forward': '171*P',
         'backward': '185*P',
         'Je': '463*P',
-        'Jw': '2*P + 1',
+        'Jw': '2*P',
     },
     'bytes': {
         'params': 0,

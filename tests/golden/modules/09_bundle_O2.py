@@ -86,7 +86,7 @@ GRAPH: dict[str, Any] = {
         'forward': '123*P',
         'backward': '172*P',
         'Je': '408*P',
-        'Jw': 'P + 1',
+        'Jw': 'P',
     },
     'bytes': {
         'params': 0,

@@ -119,8 +119,8 @@ GRAPH: dict[str, Any] = {
     },
     'multiply_adds': {
         'forward': '372*B*T**2 + 7884*B*T + 617*B + 3',
-        'backward': '228*B*T**2 + 14376*B*T + 338*B + 3355',
-        'g': '600*B*T**2 + 18852*B*T + 936*B + 3356',
+        'backward': '228*B*T**2 + 14376*B*T + 330*B + 3355',
+        'g': '600*B*T**2 + 18852*B*T + 928*B + 3356',
     },
     'bytes': {
         'params': 35776,
@@ -606,9 +606,8 @@ def backward(
     d_a_product = np.multiply(2, d_dist[:, None], s29)  # output dist = sum((a - b)**2, axis=-1)
     d_a = np.multiply(d_a_product, dist_difference, s30)  # ∂dist/∂a ⊙ d_dist: [B, 8]
     d_a_W_square = np.square(b, s31)  # a(v): y = act(x @ W + b)
-    d_a_W_difference = np.subtract(1, d_a_W_square, s31)
-    d_a_W_product = np.multiply(d_a, d_a_W_difference, s31)
-    d_b_sum = np.multiply(d_a_W_product, -1, s31)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
+    d_a_W_difference = np.subtract(d_a_W_square, 1, s31)
+    d_b_sum = np.multiply(d_a, d_a_W_difference, s31)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul = np.dot(v.T, d_b_sum, s32)  # a(v): y = act(x @ W + b)
     d_a_W_square_2 = np.square(a, s33)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s33)
@@ -679,7 +678,7 @@ def g(
     b = np.tanh(b_sum, s2)
     d_a_difference = np.subtract(a, b, s3)  # output dist = sum((a - b)**2, axis=-1)
     d_a_W_square = np.square(b, s2)  # a(v): y = act(x @ W + b)
-    d_a_W_difference = np.subtract(1, d_a_W_square, s2)
+    d_a_W_difference = np.subtract(d_a_W_square, 1, s2)
     d_a_W_square_2 = np.square(a, s1)  # dense(u, 8, act=tanh): y = act(x @ W + b)
     d_a_W_difference_2 = np.subtract(1, d_a_W_square_2, s1)
     h = x
@@ -940,8 +939,7 @@ def g(
         d_ff_layer_0_fc_W_reshape_4,
     )
     d_a = np.multiply(d_a_product, d_a_difference, s3)  # ∂dist/∂a ⊙ d_dist: [B, 8]
-    d_a_W_product = np.multiply(d_a, d_a_W_difference, s2)  # a(v): y = act(x @ W + b)
-    d_b_sum = np.multiply(d_a_W_product, -1, s2)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
+    d_b_sum = np.multiply(d_a, d_a_W_difference, s2)  # ∂b/∂b_sum ⊙ d_b, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul = np.dot(v.T, d_b_sum, s53)  # a(v): y = act(x @ W + b)
     d_a_sum = np.multiply(d_a, d_a_W_difference_2, s3)  # ∂a/∂a_sum ⊙ d_a, tanh' = 1 - tanh²: [B, 8]
     d_a_W_matmul_2 = np.dot(u.T, d_a_sum, s54)  # dense(u, 8, act=tanh): y = act(x @ W + b)

@@ -83,7 +83,7 @@ GRAPH: dict[str, Any] = {
         'backward': '9*B + 2',
         'value_and_grad_loss': '40*B + 3',
         'hvp_loss': '50*B + 5',
-        'jacobian_matrix_r': '24*B + 2',
+        'jacobian_matrix_r': '24*B + 1',
     },
     'bytes': {
         'params': 16,

@@ -84,7 +84,7 @@ GRAPH: dict[str, Any] = {
         'forward': '121*P',
         'backward': '170*P',
         'residuals': '419*P',
-        'J': '11*C + 3*M + 441*P + 1',
+        'J': '11*C + 3*M + 441*P',
     },
     'bytes': {
         'params': 0,
@@ -1970,7 +1970,7 @@ def _residuals_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
 
 def _J_scratch_reverse(C: int, M: int, P: int) -> tuple[Any, ...]:
     """The arrays that `J_reverse` computes in. What comes before them it only reads."""
-    indptr_broadcast_to = np.broadcast_to(0 + 26 * P, (1,))
+    indptr_broadcast_to = np.broadcast_to(26 * P, (1,))
     indptr_product = 13 * np.arange(2 * P)
     indices_sum_2 = np.arange(3 * M) + (11 * C + 1)
     indices_in_rows_2 = np.ascontiguousarray(indices_sum_2.reshape((M, 3)).T)

@@ -92,9 +92,9 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': '399*N + 113',
         'backward': '433*N + 6',
-        'grad_loss': '410*N + 1',
-        'H': '817*N + 10',
-        'grad_half': 115,
+        'grad_loss': '409*N',
+        'H': '818*N + 8',
+        'grad_half': 114,
     },
     'bytes': {
         'params': 16,
@@ -103,7 +103,7 @@ GRAPH: dict[str, Any] = {
             'forward': '16*N',
             'backward': 7077888,
             'grad_loss': 7077888,
-            'H': '24*N + 96',
+            'H': 7077984,
             'grad_half': 0,
         },
         'results': {
@@ -117,7 +117,7 @@ GRAPH: dict[str, Any] = {
             'forward': '224*N',
             'backward': '8*N + 54329344',
             'grad_loss': 54263808,
-            'H': '176*N + 96',
+            'H': 56623200,
             'grad_half': 0,
         },
     },
@@ -297,13 +297,12 @@ def grad_loss(
         d_z_product = np.multiply(d_z_difference, d_z_hazard, s2)
         d_z_hazard_2 = _hazard(z)
         d_z_product_2 = np.multiply(killed_part, d_z_hazard_2, s1)
-        d_z_product_3 = np.multiply(-1, d_z_product_2, s1)
-        d_z = np.add(d_z_product, d_z_product_3, s2)  # ∂loss/∂z: [size]
+        d_z = np.subtract(d_z_product, d_z_product_2, s2)  # ∂loss/∂z: [size]
         d_b_part = np.vdot(d_z, dose_part)  # (∂z/∂b)ᵀ d_z
         d_a_part = np.add.reduce(d_z, 0)  # (∂z/∂a)ᵀ d_z
         _give(_scratch, _grad_loss_scratch_block, size)
         return (d_b_part, d_a_part)
-    d_b, d_a = _blocks(block, N, 32, 9)
+    d_b, d_a = _blocks(block, N, 32, 8)
     return _into(out, {
         'a': FLOAT(d_a),
         'b': FLOAT(d_b),
@@ -325,37 +324,47 @@ def H(
     Shapes: params, dose: [N], given: [N], killed: [N] -> loss: [].
     """
     dose, given, killed, a, b, N = _enter(params, dose, given, killed)
-    _scratch = _take(_H_scratch_reverse, N)
-    s1, s2, s3, s4, s5, s6, s7 = _scratch
-    z_product = np.multiply(b, dose, s1)  # z = a + b * dose
-    z = np.add(a, z_product, s1)
-    d_z_hazard_2 = _hazard(z)  # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
-    d_z_hazard_excess = _hazard_excess(z)
-    d_z_product = np.multiply(d_z_hazard_2, d_z_hazard_excess, s2)
-    del d_z_hazard_2, d_z_hazard_excess
-    d_z_negative = np.multiply(z, -1, s1)
-    d_z_hazard = _hazard(d_z_negative)
-    d_z_hazard_excess_2 = _hazard_excess(d_z_negative)
-    d_z_product_4 = np.multiply(d_z_hazard, d_z_hazard_excess_2, s1)
-    del d_z_hazard, d_z_hazard_excess_2
-    d_z_difference = np.subtract(given, killed, s3)
-    d_z_product_5 = np.multiply(d_z_difference, d_z_product_4, s3)
-    d_z_product_2 = np.multiply(killed, d_z_product, s2)
-    d_z_product_3 = np.multiply(-1, d_z_product_2, s2)
-    d_z_product_6 = np.multiply(-1 * -1, d_z_product_5, s1)
-    d_z = np.subtract(d_z_product_6, d_z_product_3, s1)  # z = a + b * dose
-    d_z_2_difference = np.subtract(d_z_product_5, d_z_product_3, s3)
-    H_a_b = np.vdot(d_z, dose)
-    H_a_a = np.add.reduce(d_z, 0)
-    d_z_2 = np.multiply(dose, d_z_2_difference, s3)
-    H_b_b = np.vdot(d_z_2, dose)
-    H_b_a = np.add.reduce(d_z_2, 0)
-    H_concatenate = np.concatenate((H_a_a.reshape((1, 1)), H_a_b.reshape((1, 1))), 1, s4)
-    H_concatenate_2 = np.concatenate((H_b_a.reshape((1, 1)), H_b_b.reshape((1, 1))), 1, s5)
-    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s6)
-    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s7)
+    _scratch = _take(_H_scratch_reverse)
+    s1_2, s2_2, s3_2, s4 = _scratch
+    def block_reverse(start: int, size: int) -> tuple[Any, ...]:
+        """So many positions of an axis of N, from `start` on."""
+        _scratch = _take(_H_scratch_reverse_block_reverse, size)
+        s1, s2, s3 = _scratch
+        dose_part = dose[start:size + start]
+        given_part = given[start:size + start]
+        killed_part = killed[start:size + start]
+        z_product = np.multiply(b, dose_part, s1)  # z = a + b * dose
+        z = np.add(a, z_product, s1)
+        # output loss = -sum(killed * log_ndtr(z) + (given - killed) …
+        d_z_difference = np.subtract(given_part, killed_part, s2)
+        d_z_negative = np.multiply(z, -1, s3)
+        d_z_hazard = _hazard(d_z_negative)
+        d_z_hazard_excess_2 = _hazard_excess(d_z_negative)
+        d_z_product_3 = np.multiply(d_z_hazard, d_z_hazard_excess_2, s3)
+        d_z_negative_2 = np.multiply(d_z_product_3, -1, s3)
+        d_z_product_4 = np.multiply(d_z_difference, d_z_negative_2, s2)
+        d_z_hazard_2 = _hazard(z)
+        d_z_hazard_excess = _hazard_excess(z)
+        d_z_product = np.multiply(d_z_hazard_2, d_z_hazard_excess, s1)
+        d_z_product_2 = np.multiply(killed_part, d_z_product, s1)
+        d_z = np.subtract(d_z_product_2, d_z_product_4, s2)  # z = a + b * dose
+        H_a_b_part = np.vdot(d_z, dose_part)
+        H_a_a_part = np.add.reduce(d_z, 0)
+        d_loss_log_ndtr = np.subtract(killed_part, given_part, s2)  # ∂loss/∂loss_log_ndtr: [size]
+        d_z_2_product = np.multiply(d_loss_log_ndtr, d_z_negative_2, s2)  # z = a + b * dose
+        d_z_2_sum = np.add(d_z_product_2, d_z_2_product, s1)
+        d_z_2 = np.multiply(dose_part, d_z_2_sum, s1)
+        H_b_b_part = np.vdot(d_z_2, dose_part)
+        H_b_a_part = np.add.reduce(d_z_2, 0)
+        _give(_scratch, _H_scratch_reverse_block_reverse, size)
+        return (H_a_b_part, H_a_a_part, H_b_b_part, H_b_a_part)
+    H_a_b, H_a_a, H_b_b, H_b_a = _blocks(block_reverse, N, 32, 16)
+    H_concatenate = np.concatenate((H_a_a.reshape((1, 1)), H_a_b.reshape((1, 1))), 1, s1_2)
+    H_concatenate_2 = np.concatenate((H_b_a.reshape((1, 1)), H_b_b.reshape((1, 1))), 1, s2_2)
+    H_concatenate_3 = np.concatenate((H_concatenate, H_concatenate_2), 0, s3_2)
+    H_sum = np.add(H_concatenate_3, H_concatenate_3.T, s4)
     H = np.multiply(0.5, H_sum)
-    _give(_scratch, _H_scratch_reverse, N)
+    _give(_scratch, _H_scratch_reverse)
     _reverse: Array = H
     return _reverse
 
@@ -378,8 +387,7 @@ def grad_half(
     dose, given, killed, a, b, _ = _enter(params, dose, given, killed)
     if out is not None:
         _destinations(out, _shapes(), [dose, given, killed, *params.values()])
-    half = (_ndtri(FLOAT(0.5)) - a) / b  # output half = (ndtri(0.5) - a) / b
-    d_b = -(half / b)  # ∂half/∂b
+    d_b = (a - _ndtri(FLOAT(0.5))) / b / b  # ∂half/∂b
     d_a = -1 / b  # ∂half/∂a
     return _into(out, {
         'a': FLOAT(d_a),
@@ -499,16 +507,21 @@ def _grad_loss_scratch_block(size: int) -> tuple[Any, ...]:
     return (s1, s2, s3)
 
 
-def _H_scratch_reverse(N: int) -> tuple[Any, ...]:
+def _H_scratch_reverse() -> tuple[Any, ...]:
     """The arrays that `H_reverse` computes in."""
-    s1 = np.empty((N,), FLOAT)
-    s2 = np.empty((N,), FLOAT)
-    s3 = np.empty((N,), FLOAT)
-    s4 = np.empty((1, 2), FLOAT)
-    s5 = np.empty((1, 2), FLOAT)
-    s6 = np.empty((2, 2), FLOAT)
-    s7 = np.empty((2, 2), FLOAT)
-    return (s1, s2, s3, s4, s5, s6, s7)
+    s1_2 = np.empty((1, 2), FLOAT)
+    s2_2 = np.empty((1, 2), FLOAT)
+    s3_2 = np.empty((2, 2), FLOAT)
+    s4 = np.empty((2, 2), FLOAT)
+    return (s1_2, s2_2, s3_2, s4)
+
+
+def _H_scratch_reverse_block_reverse(size: int) -> tuple[Any, ...]:
+    """The arrays that `H_reverse_block_reverse` computes in."""
+    s1 = np.empty((size,), FLOAT)
+    s2 = np.empty((size,), FLOAT)
+    s3 = np.empty((size,), FLOAT)
+    return (s1, s2, s3)
 
 
 def _enter(

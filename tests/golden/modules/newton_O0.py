@@ -87,9 +87,9 @@ GRAPH: dict[str, Any] = {
         'forward': '33*N + 2',
         'backward': '30*N + 2',
         'grad_S': '53*N + 2',
-        'H': '75*N + 12',
+        'H': '75*N + 11',
         'hvp_S': '74*N + 4',
-        'residuals': '48*N + 2',
+        'residuals': '48*N + 1',
     },
     'bytes': {
         'params': 16,

@@ -92,7 +92,7 @@ GRAPH: dict[str, Any] = {
         'forward': '25*N + 2',
         'backward': '25*N + 3',
         'grad_S': '47*N + 2',
-        'H': '62*N + 12',
+        'H': '60*N + 11',
         'hvp_S': '65*N + 5',
         'residuals': '46*N + 1',
     },
@@ -306,22 +306,22 @@ def H(params: Mapping[str, ArrayLike], x: ArrayLike, y: ArrayLike) -> Array:
         H_b2_b1_product = np.multiply(H_b2_b1_total, t_r_2_exp, s3)
         H_b2_b1_part = np.vdot(H_b2_b1_product, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
         t_r_2_product_2 = np.multiply(x_part, t_r_2_exp, s3)
-        t_r_2_product_3 = np.multiply(-1, t_r_2_product_2, s3)
-        t_r_2_negative = np.multiply(t_r_2_product_3, -1, s5)
-        H_b2_b2_product_3 = np.multiply(d_r, t_r_2_product_3, s3)
-        H_b1_b2_product = np.multiply(t_r_2_negative, d_r, s4)  # output r = b1 * (1 - exp(-b2 * x)) - y
-        t_r_2 = np.multiply(b1, t_r_2_negative, s5)
+        t_r_2 = np.multiply(b1, t_r_2_product_2, s5)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b1_b2_product_2 = np.multiply(t_r_2, t_r, s1)
-        H_b1_b2_total = np.add(H_b1_b2_product_2, H_b1_b2_product, s1)
         H_b2_b2_product = np.multiply(t_r_2, t_r_2_exp, s5)
-        H_b1_b2_part = np.add.reduce(H_b1_b2_total, 0)  # output r = b1 * (1 - exp(-b2 * x)) - y
         H_b2_b2_product_2 = np.multiply(H_b2_b2_negative, H_b2_b2_product, s5)
-        H_b2_b2_product_4 = np.multiply(H_b2_b2_negative, H_b2_b2_product_3, s3)
-        H_b2_b2_total = np.add(H_b2_b2_product_2, H_b2_b2_product_4, s5)
-        H_b2_b2_vdot_part = np.vdot(H_b2_b2_total, x_part)  # output r = b1 * (1 - exp(-b2 * x)) - y
+        # output r = b1 * (1 - exp(-b2 * x)) - y
+        H_b1_b2_product = np.multiply(t_r_2_product_2, d_r, s2)
+        H_b1_b2_total = np.add(H_b1_b2_product_2, H_b1_b2_product, s1)
+        H_b2_b2_product_3 = np.multiply(d_r, t_r_2_product_2, s4)
+        H_b1_b2_part = np.add.reduce(H_b1_b2_total, 0)  # output r = b1 * (1 - exp(-b2 * x)) - y
+        H_b2_b2_product_4 = np.multiply(H_b2_b2_negative, H_b2_b2_product_3, s4)
+        H_b2_b2_difference = np.subtract(H_b2_b2_product_2, H_b2_b2_product_4, s5)
+        # output r = b1 * (1 - exp(-b2 * x)) - y
+        H_b2_b2_vdot_part = np.vdot(H_b2_b2_difference, x_part)
         _give(_scratch, _H_scratch_forward_block_forward, size)
         return (H_b1_b1_part, H_b2_b1_part, H_b1_b2_part, H_b2_b2_vdot_part)
-    H_b1_b1, H_b2_b1, H_b1_b2, H_b2_b2_vdot = _blocks(block_forward, N, 48, 21)
+    H_b1_b1, H_b2_b1, H_b1_b2, H_b2_b2_vdot = _blocks(block_forward, N, 48, 19)
     H_b2_b2 = -H_b2_b2_vdot  # output r = b1 * (1 - exp(-b2 * x)) - y
     H_concatenate = np.concatenate((H_b1_b1.reshape((1, 1)), H_b1_b2.reshape((1, 1))), 1, s1_2)
     H_concatenate_2 = np.concatenate((H_b2_b1.reshape((1, 1)), H_b2_b2.reshape((1, 1))), 1, s2_2)

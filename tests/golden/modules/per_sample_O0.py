@@ -99,8 +99,8 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': '273*B',
         'backward': '108*B + 1',
-        'value_and_grad_loss': '377*B + 1',
-        'per_sample': '367*B + 1',
+        'value_and_grad_loss': '377*B',
+        'per_sample': '367*B',
         'shares': '341*B + 2',
         'J': '91*B**2 + 260*B',
     },

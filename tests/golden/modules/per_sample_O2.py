@@ -108,8 +108,8 @@ GRAPH: dict[str, Any] = {
     'multiply_adds': {
         'forward': '271*B + 1',
         'backward': '107*B + 1',
-        'value_and_grad_loss': '374*B + 2',
-        'per_sample': '365*B + 1',
+        'value_and_grad_loss': '374*B + 1',
+        'per_sample': '365*B',
         'shares': '339*B + 1',
         'J': '91*B**2 + 260*B',
     },
