@@ -97,7 +97,7 @@ def _one(name: str, format: str) -> None:
         return
     if name not in FUNCTIONS:
         near = did_you_mean(name, (*FUNCTIONS, *blocks))
-        raise fail(f"no operation `{name}`{f'; {near}' if near else ''}")
+        raise fail(f"no operation `{name}`; {near or '`graphc ops` lists them'}")
     told = details(FUNCTIONS[name])
     value, pullback = formulas(FUNCTIONS[name])
     if format == "json":

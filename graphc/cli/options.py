@@ -215,6 +215,8 @@ def cite(path: str | Path) -> str:
 
 
 def reason_of(why: OSError | ValueError) -> str:
+    if isinstance(why, IsADirectoryError):
+        return "it is a folder"
     return str(getattr(why, "strerror", None) or why)
 
 

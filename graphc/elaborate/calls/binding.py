@@ -108,6 +108,7 @@ def _callee(
             )
             if in_chain and not expr.arguments:
                 close = close or NAMED_WITHIN.format(function.text)
+            close = close or "`graphc ops` lists the operations there are"
             raise mistake(
                 "E200", f"unknown block or operation `{function.text}`", function.span, close
             )
@@ -275,7 +276,9 @@ def _fill(
         bound[argument] = (value, given.span)
     missing = [p.name.text for p in open_ports if p.name.text not in bound and p.default is None]
     if missing:
-        raise mistake("E209", f"{name} needs {_list_names(missing)}", span)
+        called = ", ".join(p.name.text for p in open_ports if p.default is None)
+        help = f"it is called `{name}({called})`"
+        raise mistake("E209", f"{name} needs {_list_names(missing)}", span, help)
     return bound
 
 

@@ -21,7 +21,7 @@ from graphc.elaborate.names.scope import (
     lookup,
     mistake,
 )
-from graphc.elaborate.values.remedies import declared_so, quotient_remedy
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe_value, to_node
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -30,6 +30,7 @@ from graphc.ir.types import Dtype, Shape, Type, same_shape, shape_text
 from graphc.limits import RANK
 from graphc.ops import Function
 from graphc.ops.define.families import to_float
+from graphc.ops.select.indexing import declared_so
 from graphc.source import Span
 from graphc.syntax import tree
 from graphc.syntax.format.canonical import one_line_of
@@ -118,9 +119,8 @@ def evaluate_shape(
         if isinstance(axis, tree.Dots):
             entry = scope.find(DOTS)
             if entry is None:
-                raise mistake(
-                    "E309", "`...` stands for axes in the ports of a block only", axis.span
-                )
+                message = "`...` stands for axes in the ports of a block only"
+                raise mistake("E309", message, axis.span, OPEN)
             shape.extend(entry.value)
         else:
             shape.append(evaluate_axis(context, scope, axis))
@@ -204,12 +204,12 @@ def bind_ports(
 
 
 def _kind(node: Node, expected: Type) -> str | None:
-    """Return the remedy where an input is of another kind of number than a port takes."""
-    if expected.dtype == node.type.dtype:
-        return None
+    """Return the remedy where numbers of classes are rows, or an input of another kind."""
     if expected.dtype == "int" and same_shape(node.shape[:-1], expected.shape):
-        return "it takes class numbers: of one-hot rows `argmax(t, axis=-1)`"
-    return declared_so(node, expected.dtype)
+        one = "without its last axis: `t[..., 0]`"
+        many = "it takes class numbers: of one-hot rows `argmax(t, axis=-1)`"
+        return one if node.shape[-1] == Dim.of(1) else many
+    return None if expected.dtype == node.type.dtype else declared_so(node, expected.dtype)
 
 
 def _explain(scope: Scope, wrong: Mistake, block: tree.Block, port: tree.Port) -> Mistake:

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphc.elaborate.names.scope import Context, FamilyValue, Mistake, mistake
 from graphc.elaborate.values.conditions import check_at_entry
-from graphc.elaborate.values.remedies import declared_so, quotient_remedy
+from graphc.elaborate.values.remedies import quotient_remedy
 from graphc.elaborate.values.values import describe_value
 from graphc.ir.dims import Dim
 from graphc.ir.graph import Node
@@ -15,6 +15,7 @@ from graphc.ir.items import Item, choose_all, whole
 from graphc.ir.types import Mismatch, Type, known_facts
 from graphc.limits import RANK
 from graphc.ops.select.gathering import gather, named_shape
+from graphc.ops.select.indexing import declared_so
 from graphc.ops.shape.shaping import expand, index, transpose
 from graphc.source import Span
 from graphc.syntax import tree
@@ -156,7 +157,7 @@ def _position(context: Context, span: Span, given: Dim, size: Dim, axis: int, va
     constant = given.constant
     position = size + given if constant is not None and constant < 0 else given
     message = f"index {given} is outside axis {axis} of {value.type}"
-    outside = mistake("E308", message, span, _within(given, size))
+    outside = mistake("E308", message, span, _within(given, size, "positions", size - 1))
     _require(context, span, position, outside)
     _require(context, span, size - 1 - position, outside)
     return position
@@ -183,7 +184,10 @@ def _range(
     start = first if start is None else _from_front(start, size)
     stop = last if stop is None else _from_front(stop, size)
     outside = mistake(
-        "E308", f"the slice leaves axis {axis} of {value.type}", span, _within(stop, size)
+        "E308",
+        f"the slice leaves axis {axis} of {value.type}",
+        span,
+        _within(stop, size, "bounds", size),
     )
     for inside in (
         (start, size - stop, stop - start)
@@ -199,13 +203,13 @@ def _range(
     return start, known_facts().normal(length), stride
 
 
-def _within(given: Dim, size: Dim) -> str | None:
+def _within(given: Dim, size: Dim, what: str, last: Dim) -> str | None:
     """Say which positions an axis has, or which steps of a loop stay among them."""
-    if size.constant is not None:
-        return f"its positions are 0 to {size - 1}" if size.constant else "it is empty"
-    if given.constant is None and given.offset > 0:
-        return f"over fewer steps it stays inside, such as `[t in {size - given.offset}]`"
-    return None
+    if size.constant == 0:
+        return "it is empty"
+    if given.symbols <= size.symbols or given.offset <= 0:
+        return f"its {what} are 0 to {last}"
+    return f"over fewer steps it stays inside, such as `[t in {size - given.offset}]`"
 
 
 def _from_front(bound: Dim, size: Dim) -> Dim:

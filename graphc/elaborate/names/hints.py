@@ -7,9 +7,9 @@ from collections.abc import Collection
 from graphc.ops import FUNCTIONS, Function
 from graphc.source import did_you_mean
 from graphc.syntax import tree
+from graphc.syntax.mistakes.error_site import OPEN as OPEN
 
 NEW_AXIS = "a new axis is written `_`"
-OPEN = "a size that the caller chooses has a name: declare `dim B`"
 END = "the last element is `x[-1]`, a slice to the end `x[1:]`"
 NAMES = {
     "True": "write `true`",
@@ -59,6 +59,19 @@ CALLED = {
     "print": "a graph prints nothing: make it an `output`",
     "range": "a range is written `1..L`; as a tensor it is arange(L)",
     "shape": "a size has a name: declare `dim N` and write `input x: [N]`",
+    **dict.fromkeys(
+        ("fft", "ifft", "rfft", "irfft", "fft2", "ifft2", "fftn", "ifftn", "stft", "dft"),
+        "numbers are real, and there is no Fourier transform: declare an `input` of what it makes",
+    ),
+    **dict.fromkeys(
+        ("unique", "nonzero", "argwhere", "histogram", "bincount", "compress", "masked_select"),
+        "shapes do not depend on values: a mask chooses by `where(mask, x, 0)`",
+    ),
+    **dict.fromkeys(
+        ("odeint", "solve_ivp", "fsolve", "root", "fixed_point", "while_loop", "bisect"),
+        "steps are a loop: `scan step[t in T] carry h = h0 { next h = ... }`, also with `until`",
+    ),
+    "nan_to_num": "a mask chooses by `where(isnan(x), 0, x)`",
     "Linear": "a layer is a block, whose input comes first: `dense(x, 3)`",
     "float": "integers become floats where a float is wanted",
     "cdf": "the normal distribution is `ndtr(x)`",
@@ -145,7 +158,8 @@ ELSEWHERE = {
     "avgpool": ("AvgPool1d", "AvgPool3d", "AvgPool2d", "avg_pool"),
     "batchnorm": ("BatchNorm1d", "BatchNormalization"),
     "batchnorm2d": ("BatchNorm2d",),
-    "layernorm": ("LayerNormalization",),
+    "layernorm": ("LayerNormalization", "LayerNorm", "layer_norm"),
+    "embedding": ("Embedding", "embed", "embedding_lookup"),
     "rmsnorm": ("RMSNorm",),
     "self_attention": ("MultiheadAttention", "MultiHeadAttention"),
     "lstm_cell": ("LSTM", "LSTMCell"),
@@ -160,6 +174,9 @@ TYPES = {
                     "write `float`: all floats are of one dtype, which `--dtype` chooses"),
     **dict.fromkeys(("int64", "int32", "i64", "i32", "long", "uint8", "integer", "Int"),
                     "write `int`, which is int64"),
+    **dict.fromkeys(("number", "Number", "numeric", "scalar"), "write `float`"),
+    **dict.fromkeys(("boolean", "Bool", "logical"), "write `bool`"),
+    **dict.fromkeys(("str", "string", "String"), "a graph holds numbers: float, int and bool"),
     **dict.fromkeys(("complex", "complex64", "complex128"),
                     "all numbers are real: real and imaginary parts are a tensor each"),
     **dict.fromkeys(("Tensor", "tensor", "Array", "array", "ndarray", "matrix", "vector"),
@@ -245,7 +262,19 @@ def method_remedy(call: tree.Call, known: bool) -> str | None:
 
 
 LAYERS = {"Dense": "dense", "Linear": "dense"}
-"""Layers that are made before they are called; of `Linear` the first number is known here."""
+"""Layers that are made before they are called."""
+KNOWN = {"Linear": 1, "Conv2d": 1, "MultiheadAttention": 1}
+"""How many of the sizes with which a layer is made elsewhere its input has here."""
+CALLS = {
+    "batchnorm": "batchnorm(x)",
+    "batchnorm2d": "batchnorm2d(x)",
+    "layernorm": "layernorm(x)",
+    "rmsnorm": "rmsnorm(x)",
+    "lstm_cell": "lstm_cell(x, h, c)",
+    "gru_cell": "gru_cell(x, h)",
+    "rnn_cell": "rnn_cell(x, h)",
+}
+"""Blocks that know all their sizes of what they are given, and how they are called."""
 
 
 def _called_twice(name: str, made: tree.Call, call: tree.Call) -> str:
@@ -254,9 +283,12 @@ def _called_twice(name: str, made: tree.Call, call: tree.Call) -> str:
         return CALLED[name]
     if name in ("grad", "hessian", "jacobian"):
         return GRADIENT
-    given = [_argument(one) for one in (made.arguments[1:] if name == "Linear" else made.arguments)]
+    here = HERE.get(name, LAYERS.get(name, name))
+    if here in CALLS:
+        return f"the input comes first: `{CALLS[here]}`"
+    given = [_argument(one) for one in made.arguments[KNOWN.get(name, 0) :]]
     inputs = [one.span.text for one in call.arguments]
-    whole = f"{HERE.get(name, LAYERS.get(name, name))}({', '.join([*inputs, *given])})"
+    whole = f"{here}({', '.join([*inputs, *given])})"
     short = len(whole) <= SHORT and "\n" not in whole
     return f"the input comes first: `{whole if short else 'f(x, ...)'}`"
 

@@ -32,7 +32,7 @@ from graphc.elaborate.statements.declarations import (
     require,
 )
 from graphc.elaborate.statements.loops import run_collect, run_next, run_repeat, run_scan, run_until
-from graphc.elaborate.values.values import to_node
+from graphc.elaborate.values.values import name_each, to_node
 from graphc.ir.graph import Node, stamped
 from graphc.limits import EXPANDED, Exceeded
 from graphc.ops import FUNCTIONS
@@ -317,8 +317,8 @@ def _define_all(
     for target, item in zip(targets, values, strict=True):
         if isinstance(item, tuple) and item and isinstance(item[0], Node):
             stem = target.text.rstrip("0123456789")
-            names = ", ".join(f"{stem}{number}" for number in range(1, len(item) + 1))
-            raise mistake("E214", f"one name for {len(item)} values", span, f"name each: {names}")
+            several = f"one name for {len(item)} values"
+            raise mistake("E214", several, span, name_each(stem, len(item)))
         node = to_node(item, span)
         check_type(context, scope, target, written, node)
         label(scope, define(context, scope, target, node, instance), written)

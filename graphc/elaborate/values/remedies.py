@@ -8,8 +8,8 @@ from typing import Any
 
 from graphc.elaborate.names.scope import Mistake, Scope
 from graphc.ir.dims import Dim
-from graphc.ir.graph import INPUT, Node, reaches_source
-from graphc.ir.types import Dtype, Mismatch, Type, broadcast
+from graphc.ir.graph import Node, reaches_source
+from graphc.ir.types import Mismatch, Type, broadcast
 from graphc.ops.elementwise.arithmetic import over
 from graphc.ops.linear.products import matmul
 from graphc.records import replace
@@ -30,13 +30,6 @@ def quotient_remedy(value: Any) -> str | None:
             exact = f"`require {a} % {b} == 0` says that nothing is left over"
             return f"sizes are divided by `//`: write `{a} // {b}`; {exact}"
     return None
-
-
-def declared_so(node: Node, dtype: Dtype) -> str | None:
-    """Return the remedy where an input is declared as another kind of number than is taken."""
-    if node.op is not INPUT:
-        return None
-    return f"declare it so: `input {node.attrs['name']}: {Type(dtype, node.shape)}`"
 
 
 def _write(node: Node) -> str:

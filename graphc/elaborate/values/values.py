@@ -66,6 +66,12 @@ def describe_value(value: Any) -> str:
     return "nothing"
 
 
+def name_each(stem: str, count: int) -> str:
+    """Return the remedy where several values get one name, or none."""
+    names = ", ".join(f"{stem}{number}" for number in range(1, count + 1))
+    return f"name each: `{names} = ...`"
+
+
 def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
     """Convert a value to a tensor; `taker` begins the sentence that says that it is none."""
     if isinstance(value, Node | Dim | float | bool):
@@ -75,10 +81,8 @@ def to_node(value: Any, span: Span, taker: str = "expected") -> Node:
             return as_node(value)
         except ValueError:
             if not span.text.startswith("[") and isinstance(value[0], Node):
-                names = "name each: `a, b = ...`"
-                raise mistake(
-                    "E214", f"{len(value)} values, where one stands", span, names
-                ) from None
+                several = f"{len(value)} values, where one stands"
+                raise mistake("E214", several, span, name_each("a", len(value))) from None
             if any(isinstance(item, Node) for item in value):
                 raise mistake(
                     "E310",

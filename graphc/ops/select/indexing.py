@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphc.ir.dims import Dim
-from graphc.ir.graph import Node, Op
+from graphc.ir.graph import INPUT, Node, Op
 from graphc.ir.kernel import Put, Take
-from graphc.ir.types import Mismatch, Type, demand, same, same_shape, shape_text
+from graphc.ir.types import Dtype, Mismatch, Type, demand, same, same_shape, shape_text
 from graphc.ops.define.axis_maps import batch_axes, by_name
 from graphc.ops.define.families import (
     CAST,
@@ -65,7 +65,16 @@ unpick: Op = linear(
 
 def check_indices(indices: Node, what: str) -> None:
     if indices.type.dtype != "int":
-        raise Mismatch("E308", f"an index of `{what}` is an integer, found {indices.type}")
+        found = indices.type.beside(Type("int", ()))
+        message = f"an index of `{what}` is an integer, found {found}"
+        raise Mismatch("E308", message, declared_so(indices, "int"))
+
+
+def declared_so(node: Node, dtype: Dtype) -> str | None:
+    """Return the remedy where an input is declared as another kind of number than is taken."""
+    if node.op is not INPUT:
+        return None
+    return f"declare it so: `input {node.attrs['name']}: {Type(dtype, node.shape)}`"
 
 
 def in_range(indices: Node, x: Type, axis: int) -> None:

@@ -20,18 +20,10 @@ def integer(span: Span, token: Token) -> tree.Number:
     digits = token.value.lstrip("0")
     if len(digits) <= MOST_DIGITS and int(digits or "0") <= INTEGER:
         return tree.Number(span, int(digits or "0"))
-    raise GraphError(
-        [
-            error(
-                "E105",
-                f"an integer of {len(digits)} digits is too long; the largest is {INTEGER}",
-                span,
-                help=f"write a float: `{digits[0]}.{digits[1:4]}e{len(digits) - 1}`"
-                if len(digits) < 309
-                else None,
-            )
-        ]
-    )
+    message = f"an integer of {len(digits)} digits is too long; the largest is {INTEGER}"
+    as_float = f"; a number is a float: `{digits[0]}.{digits[1:4]}e{len(digits) - 1}`"
+    help = f"no axis is so long{as_float if len(digits) < 309 else ''}"
+    raise GraphError([error("E105", message, span, help=help)])
 
 
 def floating(span: Span, token: Token) -> tree.Number:

@@ -25,6 +25,7 @@ from graphc.syntax.mistakes.error_site import (
     FORMS_HELP,
     KEYWORD_TYPES,
     NAME_IT,
+    OPEN,
     OPERANDS,
     SIGNS,
     UNNAMED,
@@ -40,6 +41,7 @@ from graphc.syntax.mistakes.operators import (
     elementwise_star,
     glued_operator,
     number_and_name,
+    open_axis,
     point_of_number,
     second_equals,
     slashes,
@@ -112,14 +114,11 @@ def _otherwise(place: ErrorSite) -> str | None:
     if text.startswith("|") and place.operand_missing():
         return "the absolute value is `abs(x)`"
     edge = place.source.text.startswith("|>", place.found.start_pos)
-    if text.startswith("|") and not edge and place.head.type == "NAME" and not _in_value(place):
+    if text.startswith("|") and not edge and place.head.type == "NAME" and not place.in_value():
         return written("|", "->")
     if text.startswith("\\"):
         return _backslash(place)
-    declares = place.head.type in DECLARED
-    if text.startswith("?") and declares and [one.type for one in place.openers()] == ["LSQB"]:
-        return "a size that the caller chooses has a name: declare `dim B`"
-    return None
+    return OPEN if text.startswith("?") and place.begins_axis() else None
 
 
 def _backslash(place: ErrorSite) -> str | None:
@@ -339,7 +338,7 @@ def same_line(place: ErrorSite) -> Diagnostic | None:
     if place.operand_complete() and place.found.type not in OPERANDS | KEYWORD_TYPES:
         return None
     help: str | None = "statements are separated by a newline or `;`"
-    if place.operand_complete() and _in_value(place) and place.found.type in OPERANDS:
+    if place.operand_complete() and place.in_value() and place.found.type in OPERANDS:
         help = "an operator is missing, as in `a * b`; arguments have parentheses: `f(x)`"
     elif place.previous.type != "RBRACE":
         help = _form(place) or help
@@ -365,13 +364,7 @@ def _form(place: ErrorSite) -> str | None:
     """Say how the statement is written, where that is what is wrong, and not its value."""
     previous = place.previous.type if place.previous is not None else ""
     form = FORMS_HELP.get(previous) or FORMS_HELP.get(place.head.type)
-    return None if _in_value(place) else form
-
-
-def _in_value(place: ErrorSite) -> bool:
-    """Tell whether the mistake lies in the value of a definition, behind its `=`?"""
-    before = {token.type for token in place.tokens[place.first : place.at]}
-    return "EQUAL" in before and place.head.type in {*DECLARED, "NAME", "NEXT", "COLLECT", "RULE"}
+    return None if place.in_value() else form
 
 
 RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
@@ -382,6 +375,7 @@ RECOGNISERS: tuple[Callable[[ErrorSite], Diagnostic | None], ...] = (
     comment,
     slashes,
     derive_clause,
+    open_axis,
     dotted,
     slice_in_parentheses,
     range_with_a_colon,

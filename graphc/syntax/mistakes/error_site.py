@@ -15,9 +15,11 @@ KEYWORDS = """
 """
 KEYWORD_TYPES = frozenset(KEYWORDS.upper().split())
 DECLARED = frozenset({"DIM", "CONST", "INPUT", "PARAM", "OUTPUT"})
+VALUED = DECLARED | {"NAME", "NEXT", "COLLECT", "RULE"}
 OPERANDS = frozenset({"NAME", "INT", "FLOAT", "STRING", "TRUE", "FALSE", "LPAR", "LSQB"})
 ENDS = frozenset({SEPARATOR, END, "RBRACE"})
 UNNAMED = "this line computes a value but gives it no name"
+OPEN = "a size that the caller chooses has a name: declare `dim B`"
 NAME_IT = "write `name = ...` or end the chain with `-> name`"
 SIGNS = {
     "COMMA": ",", "EQUAL": "=", "COLON": ":", "TILDE": "~", "ARROW": "->", "LPAR": "(",
@@ -68,6 +70,18 @@ class ErrorSite:
 
     def operand_complete(self) -> bool:
         return "ADD" in self.accepted and "INT" not in self.accepted
+
+    def in_value(self) -> bool:
+        """True if the mistake lies in the value of a definition, behind its `=`."""
+        before = {token.type for token in self.tokens[self.first : self.at]}
+        return "EQUAL" in before and self.head.type in VALUED
+
+    def begins_axis(self) -> bool:
+        """True if an axis of a declaration begins here: `input x: [` or `[3,`."""
+        previous = self.previous
+        opened = [one.type for one in self.openers()] == ["LSQB"]
+        begins = previous is not None and previous.type in ("LSQB", "COMMA")
+        return self.head.type in DECLARED and opened and begins and not self.in_value()
 
     def closes_nothing(self) -> bool:
         """True if a `}` was found that is one too many, between statements."""

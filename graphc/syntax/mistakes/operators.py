@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
-from graphc.source import Diagnostic, error, remedy, written
+from graphc.source import Diagnostic, Span, error, remedy, written
 from graphc.syntax.lexing.literals import number_ends_in_point
 from graphc.syntax.lexing.tokens import CONTINUES_AFTER
-from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, ErrorSite
+from graphc.syntax.mistakes.error_site import END, KEYWORD_TYPES, OPEN, ErrorSite
 
 
 def number_and_name(place: ErrorSite) -> Diagnostic | None:
@@ -88,7 +89,9 @@ def glued_operator(place: ErrorSite) -> Diagnostic | None:
         glued = left.value + right.value
         if left.end_pos != right.start_pos:
             continue
-        if glued in GLUED:
+        if glued == ">>" and place.head.type == "NAME" and not place.in_value():
+            help = remedy("an edge is written `->`", ">>", "->")
+        elif glued in GLUED:
             help = GLUED[glued]
         elif left.type in ("ADD", "MUL", "POW") and right is place.found and glued.endswith("="):
             help = f"a name is defined once: write `new = old {left.value} ...`"
@@ -99,10 +102,21 @@ def glued_operator(place: ErrorSite) -> Diagnostic | None:
     return None
 
 
+def open_axis(place: ErrorSite) -> Diagnostic | None:
+    """Recognise `input x: [:, 3]`, `[*, 3]` and `[_, 3]`."""
+    if place.found.value not in (":", "*", "_") or not place.begins_axis():
+        return None
+    message = f"`{place.found.value}` is no size"
+    return error("E101", message, place.span(place.found), help=OPEN)
+
+
 def slashes(place: ErrorSite) -> Diagnostic | None:
-    """Recognise `// a comment`."""
+    """Recognise `// a comment` and `-- a comment`, whose first word is read as an operand."""
     if place.found.type not in KEYWORD_TYPES | {"NAME"}:
         return None
+    for one, other in pairwise(place.tokens[max(place.at - 3, place.first) : place.at]):
+        if one.value == other.value == "-" and one.end_pos == other.start_pos:
+            return _no_comment("--", place.span(one).to(place.span(other)))
     for token in place.tokens[max(place.at - 2, place.first) : place.at]:
         if token.value == "//":
             message, help = "`//` is integer division", "a comment begins with `#`"
@@ -111,18 +125,23 @@ def slashes(place: ErrorSite) -> Diagnostic | None:
 
 
 def comment(place: ErrorSite) -> Diagnostic | None:
-    """Recognise `// a comment`, `/* a comment */` and `% a comment`."""
+    """Recognise `// a comment`, `/* a comment */`, `% a comment` and `-- a comment`."""
     sign = place.found.value
     following = place.tokens[place.at + 1 : place.at + 2]
     if sign == "/" and following and following[0].value in ("*", "**"):
         sign = "/*"
+    if sign == "-" and following and following[0].value == "-":
+        sign = "--"
     before = place.source.text[: place.found.start_pos].rpartition("\n")[2]
     begins = place.at == place.first or (not before.strip() and not place.operand_missing())
-    ends = sign in ("//", "%") and not place.operand_missing()
-    if sign not in ("/*", "//", "%") or not (begins or ends):
+    ends = sign in ("//", "%", "--") and not place.operand_missing()
+    if sign not in ("/*", "//", "%", "--") or not (begins or ends):
         return None
-    message = f"`{sign}` begins no comment"
-    return error("E101", message, place.span(place.found), help="a comment begins with `#`")
+    return _no_comment(sign, place.span(place.found))
+
+
+def _no_comment(sign: str, span: Span) -> Diagnostic:
+    return error("E101", f"`{sign}` begins no comment", span, help="a comment begins with `#`")
 
 
 def second_equals(place: ErrorSite) -> Diagnostic | None:
