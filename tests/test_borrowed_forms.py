@@ -72,7 +72,7 @@ def test_a_form_of_another_notation_is_told_by_its_form_here(text: str) -> None:
         "a = sum(x)\noutput z = norm(x) * stop(a)",
         "input u, v: [3]\noutput z = u[:, _] + v[_, :]",
         "y = dense(x, 4)\noutput z = flatten(y)",
-        "input i: int[B]\nh = embedding(i, 9, 4)\nz, c = lstm_cell(layernorm(x), h, h)\noutput z",
+        "input i: int[B]\nh = embedding(i, 9, 4)\ny = layernorm(x)\nz, c = lstm_cell(y, h, h) as cell\noutput z",
         "input v: [B, 3, 5, 5]\noutput z = conv(v, 8)",
         "output z = where(isnan(x), 0, x)",
         "output loss = sum(x @ W)\noutput g = grad(loss, x)\nderive grad loss wrt x",

@@ -91,7 +91,7 @@ def test_what_is_no_graph_is_one_mistake(command: str, tmp_path: Path) -> None:
         with pytest.raises(graphc.GraphError, match=r"is no \.graph file"):
             graphc.load(file)
     assert listing(tmp_path) == ["api.py", "p.npz"]
-    assert "Is a directory" in plain(run(command, tmp_path), 1)
+    assert "it is a folder" in plain(run(command, tmp_path), 1)
 
 
 # ---- where the module goes ----------------------------------------------------------------
@@ -345,7 +345,7 @@ def test_what_cannot_be_encoded_leaves_no_file(tmp_path: Path) -> None:
 class TestInputs:
     def test_folder(self, command: str, tmp_path: Path) -> None:
         message = plain(run(command, tmp_path), 1)
-        assert message == f"error[E001]: cannot read {tmp_path}: Is a directory\n"
+        assert message == f"error[E001]: cannot read {tmp_path}: it is a folder\n"
 
     def test_missing_file(self, command: str, tmp_path: Path) -> None:
         path = tmp_path / "no.graph"
