@@ -39,7 +39,7 @@ CASES = {
     "output z = fft(x)": "numbers are real, and there is no Fourier transform",
     "output z = nonzero(x)": "a mask chooses by `where(mask, x, 0)`",
     "output z = nan_to_num(x)": "a mask chooses by `where(isnan(x), 0, x)`",
-    "output z = odeint(x, b)": "steps are a loop: `scan step[t in T] carry h = h0 { next h = ... }`",
+    "output z = odeint(x, b)": "steps are a loop: `scan step[t in T] carry h = h0",
     "output z = vectorize(tanh)(x)": "operations are of each element: `tanh(x)`",
     # PyTorch and Keras
     "output z = x.cuda()": NO_METHODS,
@@ -72,7 +72,8 @@ def test_a_form_of_another_notation_is_told_by_its_form_here(text: str) -> None:
         "a = sum(x)\noutput z = norm(x) * stop(a)",
         "input u, v: [3]\noutput z = u[:, _] + v[_, :]",
         "y = dense(x, 4)\noutput z = flatten(y)",
-        "input i: int[B]\nh = embedding(i, 9, 4)\ny = layernorm(x)\nz, c = lstm_cell(y, h, h) as cell\noutput z",
+        "input i: int[B]\noutput h = embedding(i, 9, 4)",
+        "input h: [B, 4]\ny = layernorm(x)\nz, c = lstm_cell(y, h, h) as cell\noutput z",
         "input v: [B, 3, 5, 5]\noutput z = conv(v, 8)",
         "output z = where(isnan(x), 0, x)",
         "output loss = sum(x @ W)\noutput g = grad(loss, x)\nderive grad loss wrt x",
