@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import collections.abc
 import inspect
+import re
+import typing
+from itertools import product
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 from conftest import module
+
+from graphc.compile.stages import Options, compile_text, load
 
 NET = """dim B
 input x: [B, 3]
@@ -43,6 +51,48 @@ def test_each_function_says_its_shapes() -> None:
         lines = (inspect.getdoc(getattr(net, name)) or "").splitlines()
         assert lines[-1] == given + told, name
         assert lines[-2] == "", name
+
+
+NAMED = {
+    "forward": "input i: int[3]\noutput y = i * 2\n",
+    "derived": NET,
+    "blocks": "dim N\ninput x: [N]\noutput y = sum(tanh(exp(sin(x) * 2)))\nderive grad y wrt x\n",
+    "loops": "dim T\ninput x: [T]\nparam w ~ normal(0, 1)\n"
+    "scan s[t in T] carry h = 0.0 { next h = tanh(w * h + x[t]); collect hs = h }\n"
+    "repeat layer[i in 1..3] carry g = x { next g = dense(g, T) as d }\n"
+    "output y = sum(g) * h\noutput hs\nderive backward y wrt params, x\nderive hvp y wrt w\n",
+    "helpers": "input x: [3]\nparam A: [3, 3]\noutput y = sum(erf(x)) + logdet(expm(A))\n",
+}
+
+
+def test_public_names_are_those_of_the_page() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "module.md").read_text(encoding="utf-8")
+    listed = page[page.index("## Functions") : page.index("Names that begin with `_`")]
+    rows, below = listed[: listed.rindex("|")], listed[listed.rindex("|") :]
+    told = {name for row in rows.splitlines() for name in re.findall(r"`(\w+)\(", row)}
+    told |= set(re.findall(r"`(\w+)`", below))
+    told -= {
+        "value_logits",
+        "grad_loss",
+        "value_and_grad_loss",
+        "pull",
+        "PullValues",
+    }  # its graph's
+    found: set[str] = set()
+    for text, level in product(NAMED.values(), ("-O0", "-O2")):
+        found |= _public(
+            load(compile_text(text, options=Options(level=level, trace=True)).text, "net")
+        )
+    assert found == told
+
+
+def _public(net: ModuleType) -> set[str]:
+    """The names of a module, but for those of its graph's functions and for what it imports."""
+    derived = net.GRAPH["derived"].keys()
+    names = {name for name in vars(net) if name[0] != "_"} - derived
+    names -= {f"{one.capitalize()}Values" for one in derived}
+    imported = {*vars(typing), *vars(collections.abc), "annotations"}
+    return {one for one in names - imported if not inspect.ismodule(getattr(net, one))}
 
 
 def test_long_ones_are_broken_between_arguments() -> None:
